@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. Each makes .venv if it is missing, with the exact versions of
+# requirements.lock. PYTHON chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+BIN := .venv/bin
+# A compilation that was done once is read back from here by the next run.
+export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
+
+.PHONY: help demo test lint test-torch test-tensorflow bench-seed lock clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+.venv/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+demo: .venv/.installed  ## Train on the post's two sines and on a real series; tables and pictures go to runs/demo
+	$(BIN)/seqcast demo
+
+lint: .venv/.installed  ## Format check, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint  ## Lint, type-check and test
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+
+.venv-torch/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,torch]'
+	@touch $@
+
+test-torch: .venv-torch/.installed  ## The tests of network/ on the torch backend, in an environment of their own
+	KERAS_BACKEND=torch .venv-torch/bin/pytest tests/network
+
+.venv-tensorflow/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv-tensorflow
+	.venv-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,tensorflow]'
+	@touch $@
+
+test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow backend (a large download; not part of CI)
+	KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=2 .venv-tensorflow/bin/pytest tests/network
+
+bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over three seeds (about 25 minutes)
+	$(BIN)/python benchmarks/seed_job.py
+
+lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+		--extra dev --extra polars --extra parquet --extra tensorboard --constraint constraints.in pyproject.toml -o requirements.lock
+	rm -rf .venv-lock
+
+clean:  ## Remove environments, caches and run outputs
+	rm -rf .venv .venv-torch .venv-tensorflow .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results

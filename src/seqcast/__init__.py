@@ -1,0 +1,57 @@
+"""Sequence-to-sequence forecasting of time series with recurrent encoder-decoders on Keras 3.
+
+Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long data frames.
+Importing this module imports none of Keras, JAX, scikit-learn, pandas and matplotlib; the first use of a name does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from seqcast.baselines import LastValue as LastValue
+    from seqcast.baselines import ManyToOneRegressor as ManyToOneRegressor
+    from seqcast.baselines import SeasonalNaive as SeasonalNaive
+    from seqcast.config import Columns as Columns
+    from seqcast.config import NetworkSpec as NetworkSpec
+    from seqcast.config import TrainingSpec as TrainingSpec
+    from seqcast.config import WindowSpec as WindowSpec
+    from seqcast.engine import Engine as Engine
+    from seqcast.forecaster import Forecaster as Forecaster
+    from seqcast.network import Seq2Seq as Seq2Seq
+    from seqcast.network import States as States
+    from seqcast.network import load_network as load_network
+    from seqcast.regressor import Seq2SeqRegressor as Seq2SeqRegressor
+
+_PLACES = {
+    "Columns": "seqcast.config",
+    "Engine": "seqcast.engine",
+    "Forecaster": "seqcast.forecaster",
+    "LastValue": "seqcast.baselines",
+    "ManyToOneRegressor": "seqcast.baselines",
+    "NetworkSpec": "seqcast.config",
+    "SeasonalNaive": "seqcast.baselines",
+    "Seq2Seq": "seqcast.network",
+    "Seq2SeqRegressor": "seqcast.regressor",
+    "States": "seqcast.network",
+    "TrainingSpec": "seqcast.config",
+    "WindowSpec": "seqcast.config",
+    "load_network": "seqcast.network",
+}
+
+__all__ = ["__version__", *_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        value = getattr(importlib.import_module(_PLACES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PLACES])

@@ -1,0 +1,127 @@
+"""The one place where Keras is imported and its backend chosen.
+
+Keras decides on a backend while it is imported and falls back to TensorFlow, which seqcast does not install; so the
+choice comes first. The user has chosen if `KERAS_BACKEND` is set or if Keras is imported already; otherwise it is
+JAX. (`~/.keras/keras.json` does not count: Keras writes that file by itself.)
+
+Every other module says `from seqcast._backend import keras`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["compile_call", "keras", "to_numpy", "weights_of"]
+
+
+def _choose_backend() -> None:
+    if "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ:
+        os.environ["KERAS_BACKEND"] = "jax"
+
+
+def _keep_scratch_memory() -> None:
+    """Ask glibc to keep freed memory mapped.
+
+    Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap threshold that memory
+    is mapped, faulted in page by page and unmapped again at every training step, which costs more than the
+    arithmetic. The price is that a process keeps its largest scratch memory until it ends. Elsewhere than on glibc
+    this does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
+    """
+    if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
+        return
+    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # musl and others have no mallopt
+        return
+    mallopt(m_mmap_threshold, 1 << 30)
+    mallopt(m_trim_threshold, (1 << 31) - 1)
+    mallopt(m_top_pad, 64 << 20)
+
+
+def _cache_compilations() -> None:
+    """Keep JAX's compiled programs in the folder `SEQCAST_CACHE_DIR`, when that is set."""
+    folder = os.environ.get("SEQCAST_CACHE_DIR")
+    if not folder:
+        return
+    import jax
+
+    update: Callable[[str, Any], None] = jax.config.update
+    update("jax_compilation_cache_dir", str(Path(folder) / "jax"))
+    update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+_choose_backend()
+_keep_scratch_memory()
+
+import keras  # noqa: E402  (the choice above comes first)
+
+if keras.backend.backend() == "jax":
+    _cache_compilations()
+
+
+def to_numpy(tree: Any) -> Any:
+    """Turn every tensor in a nested structure into a NumPy array."""
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, tree)
+
+
+def weights_of(model: Any) -> list[Any]:
+    """Return a copy of all weights as NumPy arrays, in the order of `set_weights`."""
+    # Model.get_weights goes through Variable.__array__, which warns under NumPy 2.
+    return [keras.ops.convert_to_numpy(weight.value).copy() for weight in model.weights]
+
+
+def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of a built model for prediction.
+
+    `keras.Model.predict` takes a few hundred milliseconds a call; the compiled function takes one or less. Weights
+    are passed at each call, so that later training is seen.
+
+    Args:
+        model: A built `keras.Model` or `keras.Layer`; `function` may read its variables.
+        function: `function(inputs, **static)`; `inputs` is a nested structure of arrays, the keyword arguments are
+            hashable and each new combination of them compiles anew.
+
+    Returns:
+        A function of the same form, from NumPy arrays to NumPy arrays.
+    """
+    if keras.backend.backend() == "jax":
+        return _compile_jax(model, function)
+
+    def call(inputs: Any, **static: Any) -> Any:
+        tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
+        if keras.backend.backend() == "torch":
+            import torch
+
+            with torch.no_grad():
+                return to_numpy(function(tensors, **static))
+        return to_numpy(function(tensors, **static))
+
+    return call
+
+
+def _compile_jax(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    import jax
+
+    variables = list(model.variables)
+    compiled: dict[tuple[tuple[str, Any], ...], Callable[..., Any]] = {}
+
+    def specialise(static: dict[str, Any]) -> Callable[..., Any]:
+        def run(values: list[Any], inputs: Any) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function(inputs, **static)
+
+        return jax.jit(run)
+
+    def call(inputs: Any, **static: Any) -> Any:
+        key = tuple(sorted(static.items()))
+        if key not in compiled:
+            compiled[key] = specialise(static)
+        return to_numpy(compiled[key]([variable.value for variable in variables], inputs))
+
+    return call

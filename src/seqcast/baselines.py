@@ -1,0 +1,235 @@
+"""What a forecast has to beat, with the same fit and predict: last value, seasonal naive, the many-to-one network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast._backend import compile_call, keras
+from seqcast.config import TrainingSpec, check_whole
+from seqcast.data.arrays import as_array, check_finite, check_targets
+from seqcast.data.windows import ArrayWindows
+from seqcast.errors import DataError, NotFittedError
+from seqcast.network.cells import child_seeds
+from seqcast.network.heads import PointHead
+from seqcast.network.recurrent import RecurrentStack
+from seqcast.progress import progress
+from seqcast.training import History, learning_rate, optimizer, train
+
+__all__ = ["LastValue", "ManyToOneRegressor", "SeasonalNaive"]
+
+Array = npt.NDArray[Any]
+
+
+class SeasonalNaive:
+    """Repeat the last season: `ŷ_{T+h} = x_{T+h-m⌈h/m⌉}`.
+
+    Args:
+        season_length: Steps a season, `m`.
+        target_features: Columns of X that are the targets' own past; by default all.
+
+    Example:
+        >>> model = SeasonalNaive(season_length=2).fit(np.zeros((1, 4)), np.zeros((1, 3)))
+        >>> model.predict(np.array([[1.0, 2.0, 3.0, 4.0]]))
+        array([[3., 4., 3.]])
+
+    Source: Hyndman and Athanasopoulos, Forecasting: Principles and Practice, section 5.2.
+    """
+
+    def __init__(self, season_length: int, *, target_features: Sequence[int] | None = None) -> None:
+        self.season_length = season_length
+        self.target_features = target_features
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Remember the horizon; there is nothing to learn.
+
+        Args:
+            X: The past, `[N, T, F]` or `[N, T]`.
+            y: The future, `[N, H, D]`, `[N, H]` or `[N]`.
+
+        Returns:
+            The fitted baseline.
+        """
+        check_whole("season_length", self.season_length)
+        past = self._past(X)
+        self.horizon_ = check_targets(y, len(past))[0].shape[1]
+        return self
+
+    def predict(self, X: Any, horizon: int | None = None) -> Array:
+        """Forecast.
+
+        Args:
+            X: The past, `[N, T, F]` or `[N, T]`, at least a season long.
+            horizon: Number of steps; `None` is the one of fit.
+
+        Returns:
+            `[N, H, D]`, or `[N, H]` for a 2-D X.
+
+        Raises:
+            DataError: The past is shorter than a season.
+        """
+        if horizon is None and not hasattr(self, "horizon_"):
+            raise NotFittedError("horizon", expected="a number", received="None before fit", mend="Give it, or fit.")
+        steps = self.horizon_ if horizon is None else check_whole("horizon", horizon)
+        past = self._past(X)
+        season = past[:, past.shape[1] - self.season_length :]
+        forecast = np.take(season, np.arange(steps) % self.season_length, axis=1)
+        return forecast[:, :, 0] if np.ndim(X) == 2 else forecast
+
+    def _past(self, X: Any) -> Array:
+        array = as_array("X", X, ranks=(2, 3))
+        check_finite("X", array)
+        if array.shape[1] < self.season_length:
+            raise DataError(
+                "X",
+                expected=f"at least {self.season_length} steps, a season",
+                received=str(array.shape[1]),
+                mend="Give a longer past.",
+            )
+        array = array.reshape((*array.shape, 1)[:3])
+        return array if self.target_features is None else array[:, :, list(self.target_features)]
+
+
+class LastValue(SeasonalNaive):
+    """Repeat the last value: `ŷ_{T+h} = x_T`.
+
+    Args:
+        target_features: Columns of X that are the targets' own past; by default all.
+
+    Example:
+        >>> LastValue().fit(np.zeros((1, 4)), np.zeros((1, 3))).predict(np.array([[1.0, 2.0, 3.0, 4.0]]))
+        array([[4., 4., 4.]])
+    """
+
+    def __init__(self, *, target_features: Sequence[int] | None = None) -> None:
+        super().__init__(1, target_features=target_features)
+
+
+class ManyToOneRegressor:
+    """The many-to-one network: reads a window, writes one value, and goes on by reading what it wrote.
+
+    Args:
+        units: Width of each recurrent layer.
+        cell: `gru`, `lstm` or `simple_rnn`.
+        training: How it is trained.
+        random_state: Seed of everything random.
+        verbose: 0 is silent, 1 shows progress.
+
+    Example:
+        >>> from seqcast.data.signals import random_sines
+        >>> past, future = random_sines(32, past=8, future=4, seed=1)
+        >>> model = ManyToOneRegressor((4,), training=TrainingSpec(epochs=1), random_state=0, verbose=0)
+        >>> model.fit(past, future).predict(past, horizon=6).shape
+        (32, 6, 1)
+
+    Source: the introduction of Luke Tonin's post, which turns from it to the encoder-decoder.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[int] = (35, 35),
+        *,
+        cell: str = "gru",
+        training: TrainingSpec | None = None,
+        random_state: int | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.units = units
+        self.cell = cell
+        self.training = training
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train to forecast one step.
+
+        Args:
+            X: The past, `[N, T, F]`.
+            y: The future of all features, `[N, H, F]`; only its first step is learnt.
+
+        Returns:
+            The fitted baseline.
+        """
+        past = as_array("X", X, ranks=(3,))
+        check_finite("X", past)
+        future, _ = check_targets(y, len(past))
+        if future.shape[2] != past.shape[2]:
+            raise DataError(
+                "y",
+                expected=f"the {past.shape[2]} features of X, since forecasts are read as inputs",
+                received=str(future.shape[2]),
+            )
+        self.horizon_ = future.shape[1]
+        spec = self.training or TrainingSpec()
+        entropy = np.random.SeedSequence(self.random_state)
+        seeds = [int(word) for word in entropy.generate_state(2)]
+        self.model_ = ManyToOne(tuple(self.units), features=past.shape[2], cell=self.cell, seed=seeds[0])
+        windows = ArrayWindows(
+            {"past": past},
+            future[:, :1],
+            batch_size=spec.batch_size,
+            seed=seeds[1],
+            steps=spec.steps_per_epoch,
+        )
+        rate = learning_rate(spec, spec.epochs * len(windows))
+        self.model_.compile(optimizer=optimizer(spec, rate), loss=self.model_.head.loss(spec.loss))
+        self.history_: History = train(self.model_, windows, spec, callbacks=progress(self.verbose))
+        self._predict = compile_call(self.model_, self.model_.roll)
+        return self
+
+    def predict(self, X: Any, horizon: int | None = None) -> Array:
+        """Forecast step by step, each step a whole reading of the window moved on by one.
+
+        Args:
+            X: The past, `[N, T, F]`.
+            horizon: Number of steps; `None` is the one of fit.
+
+        Returns:
+            The forecast, `[N, H, F]`.
+        """
+        if not hasattr(self, "model_"):
+            raise NotFittedError("this ManyToOneRegressor", expected="a fitted one", received="none")
+        steps = self.horizon_ if horizon is None else check_whole("horizon", horizon)
+        past = as_array("X", X, ranks=(3,)).astype(np.float32)
+        check_finite("X", past)
+        return np.asarray(self._predict(past, horizon=steps))
+
+
+class ManyToOne(keras.Model):
+    """A recurrent stack whose last output is mapped to the next value.
+
+    Args:
+        units: Width of each layer.
+        features: Number of features, `F`.
+        cell: Name of the cell.
+        seed: Seed of the initial weights.
+    """
+
+    def __init__(self, units: tuple[int, ...], *, features: int, cell: str = "gru", seed: int = 0) -> None:
+        super().__init__()
+        stack_seed, head_seed = child_seeds(seed, 2)
+        self.stack = RecurrentStack(units, features, cell=cell, seed=stack_seed)
+        self.head = PointHead(self.stack.output_width, features, seed=head_seed)
+        self.built = True
+
+    def build(self, input_shape: Any = None) -> None:
+        """Do nothing: all sizes are known, and weights exist from the start."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the next value, `[B, 1, F]`, of windows `[B, T, F]`."""
+        past = inputs["past"] if isinstance(inputs, dict) else inputs
+        outputs, _ = self.stack.sequence(past, training=training)
+        return self.head(outputs[:, -1:])
+
+    def roll(self, past: Any, *, horizon: int) -> Any:
+        """Return a forecast, `[B, H, F]`, fed with its own values."""
+
+        def advance(window: Any, _: Any) -> tuple[Any, Any]:
+            value = self(window)
+            return keras.ops.concatenate([window[:, 1:], value], axis=1), value[:, 0]
+
+        _, values = keras.ops.scan(advance, past, length=horizon)
+        return keras.ops.swapaxes(values, 0, 1)

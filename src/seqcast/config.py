@@ -1,0 +1,441 @@
+"""What is chosen before anything is computed: plain, frozen, checked data that goes to JSON and back.
+
+`Columns` names the columns of a frame, `WindowSpec` the sizes that come from the data, `NetworkSpec` the boxes of the
+network, `TrainingSpec` how it is trained. All checks of options are here: what holds a spec holds a possible one.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Self
+
+from seqcast.errors import SpecError, unknown_name
+
+__all__ = [
+    "ATTENTIONS",
+    "CELLS",
+    "DECODER_INPUTS",
+    "NORMALISERS",
+    "SAMPLING_SCHEDULES",
+    "STATIC_INPUTS",
+    "Columns",
+    "NetworkSpec",
+    "TrainingSpec",
+    "WindowSpec",
+    "check_choice",
+    "check_number",
+    "check_whole",
+]
+
+CELLS = ("gru", "lstm", "simple_rnn")
+DECODER_INPUTS = ("zeros", "teacher", "scheduled", "autoregressive")
+ATTENTIONS = ("none", "additive", "dot", "multi_head")
+NORMALISERS = ("none", "last", "instance")
+STATIC_INPUTS = ("state", "steps")
+SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
+
+
+def check_choice(where: str, value: object, known: Sequence[str]) -> None:
+    """Refuse a name that is not in a list."""
+    if not isinstance(value, str) or value not in known:
+        raise unknown_name(where, value, known)
+
+
+def check_whole(where: str, value: object, *, at_least: int = 1) -> int:
+    """Return a whole number as an int, and refuse everything else.
+
+    Example:
+        >>> check_whole("horizon", 15)
+        15
+        >>> check_whole("horizon", 1.5)
+        Traceback (most recent call last):
+        seqcast.errors.SpecError: horizon: expected a whole number >= 1, received 1.5. Give it as an int.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise SpecError(
+            where, expected=f"a whole number >= {at_least}", received=repr(value), mend="Give it as an int."
+        )
+    if int(value) < at_least:
+        raise SpecError(
+            where, expected=f"a whole number >= {at_least}", received=repr(value), mend="Choose a larger one."
+        )
+    return int(value)
+
+
+def check_number(
+    where: str, value: object, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
+) -> float:
+    """Return a finite number of an interval as a float, and refuse everything else."""
+    bounds = f"a number in {'(' if open_low else '['}{low:g}, {high:g}]"
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an int beyond the floats
+        number = math.nan
+    if not math.isfinite(number):
+        raise SpecError(where, expected=bounds, received=repr(value), mend="Give it as a float.")
+    if number > high or number < low or (open_low and number == low):
+        raise SpecError(where, expected=bounds, received=repr(value), mend="Choose one inside.")
+    return number
+
+
+def _check_flag(where: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise SpecError(where, expected="True or False", received=repr(value), mend="Give one of the two.")
+
+
+class _Spec:
+    """JSON for the specs: a dict of their fields, unknown ones refused."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build the spec from the result of `to_dict`, or from any part of it.
+
+        Raises:
+            SpecError: A field does not exist or has an impossible value.
+        """
+        known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+        for name in values:
+            if name not in known:
+                raise unknown_name(f"{cls.__name__} field", name, known)
+        for item in fields(cls):  # type: ignore[arg-type]
+            if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
+                raise SpecError(
+                    f"{cls.__name__} field {item.name!r}",
+                    expected="a value",
+                    received="nothing",
+                    mend="Give one.",
+                )
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, (str, int, float, bool, list)):
+        return value
+    from seqcast._backend import keras
+
+    return _plain(keras.saving.serialize_keras_object(value))
+
+
+def _set(spec: Any, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(spec, name, value)
+
+
+@dataclass(frozen=True)
+class Columns(_Spec):
+    """Names of the columns of a long frame.
+
+    Args:
+        unique_id: The column that names the series.
+        ds: The column with the time stamp.
+        y: The column with the value.
+
+    Example:
+        >>> Columns(unique_id="shop", ds="day", y="sales").ds
+        'day'
+    """
+
+    unique_id: str = "unique_id"
+    ds: str = "ds"
+    y: str = "y"
+
+    def __post_init__(self) -> None:
+        names = [self.unique_id, self.ds, self.y]
+        for item, name in zip(fields(self), names, strict=True):
+            if not isinstance(name, str) or not name:
+                raise SpecError(
+                    f"columns.{item.name}",
+                    expected="a column's name",
+                    received=repr(name),
+                    mend="Give a string.",
+                )
+        if len(set(names)) < len(names):
+            raise SpecError("columns", expected="three different names", received=repr(names), mend="Rename one.")
+
+
+@dataclass(frozen=True)
+class WindowSpec(_Spec):
+    """Sizes of a window, read from the data at `fit`.
+
+    Args:
+        horizon: Steps to forecast in training, `H`.
+        features: Input features, `F`.
+        targets: Target dimensions, `D`.
+        static: Static features, `S`; 0 is none.
+        future: Known-future features; 0 is none.
+        target_features: For each target, the index of the input feature that is its own past. `None` when the
+            inputs do not hold it.
+        context_length: Input steps, `T`, when they are fixed; `None` leaves them free.
+        observed: Whether the inputs come with an observed-indicator channel, for data with gaps.
+
+    Example:
+        >>> WindowSpec(horizon=15, features=1, targets=1).target_features
+    """
+
+    horizon: int
+    features: int
+    targets: int
+    static: int = 0
+    future: int = 0
+    target_features: tuple[int, ...] | None = None
+    context_length: int | None = None
+    observed: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("horizon", "features", "targets"):
+            _set(self, **{name: check_whole(name, getattr(self, name))})
+        for name in ("static", "future"):
+            _set(self, **{name: check_whole(name, getattr(self, name), at_least=0)})
+        if self.context_length is not None:
+            _set(self, context_length=check_whole("context_length", self.context_length))
+        if self.target_features is not None:
+            _set(self, target_features=self._checked_target_features())
+        _check_flag("observed", self.observed)
+
+    def _checked_target_features(self) -> tuple[int, ...]:
+        given: Any = self.target_features
+        given = (given,) if isinstance(given, numbers.Integral) else given
+        if not isinstance(given, Sequence):
+            given = ()
+        indices = tuple(check_whole("target_features", i, at_least=0) for i in given)
+        if len(indices) != self.targets or len(set(indices)) < len(indices) or max(indices) >= self.features:
+            raise SpecError(
+                "target_features",
+                expected=f"{self.targets} different column(s) of X below {self.features}, one for each target",
+                received=repr(list(indices)),
+                mend="Name for each column of y the column of X that holds its past, or 'none'.",
+            )
+        return indices
+
+
+@dataclass(frozen=True)
+class NetworkSpec(_Spec):
+    """The boxes of the network, by name.
+
+    Args:
+        cell: `gru`, `lstm` or `simple_rnn`.
+        encoder_units: Width of each encoder layer, first to last.
+        decoder_units: Width of each decoder layer, first to last.
+        bidirectional: Whether the encoder also reads the past backwards.
+        normalise: What each window's target columns are freed of before the network and given back after it: `none`,
+            `last` (its last value) or `instance` (its mean and standard deviation).
+        static_input: Where a static vector enters: `state` extends the encoder's state before the bridge, `steps`
+            repeats it at each input step.
+        decoder_input: What the decoder reads: `zeros` (nothing), `teacher` (the true previous value in training,
+            its own afterwards), `scheduled` (a mixture that moves from the true to its own in training), or
+            `autoregressive` (its own previous value, in training too).
+        sampling_schedule: How the share of true values falls for `scheduled`: `linear`, `exponential` or
+            `inverse_sigmoid`.
+        sampling_steps: Training steps until only own values are left, for `scheduled`; `None` is half of all, which
+            the engine fills in.
+        attention: Attention over encoder outputs: `none`, `additive`, `dot` or `multi_head`.
+        attention_heads: Number of heads of `multi_head`; divides the last decoder layer's width.
+        dropout: Fraction of units dropped between layers and before the head, one mask a sequence.
+        regularizer: `None`, or for any of `kernel`, `recurrent`, `bias` a Keras regulariser's name, config or object.
+
+    Raises:
+        SpecError: A name is unknown, a value impossible, or two options do not go together.
+
+    Example:
+        >>> NetworkSpec(encoder_units=(35, 35), decoder_units=(20,)).decoder_units
+        (20,)
+    """
+
+    cell: str = "gru"
+    encoder_units: tuple[int, ...] = (35, 35)
+    decoder_units: tuple[int, ...] = (35, 35)
+    bidirectional: bool = False
+    normalise: str = "none"
+    static_input: str = "state"
+    decoder_input: str = "zeros"
+    sampling_schedule: str = "linear"
+    sampling_steps: int | None = None
+    attention: str = "none"
+    attention_heads: int = 1
+    dropout: float = 0.0
+    regularizer: Mapping[str, Any] | None = None
+
+    _names: ClassVar[dict[str, tuple[str, ...]]] = {
+        "cell": CELLS,
+        "normalise": NORMALISERS,
+        "static_input": STATIC_INPUTS,
+        "decoder_input": DECODER_INPUTS,
+        "sampling_schedule": SAMPLING_SCHEDULES,
+        "attention": ATTENTIONS,
+    }
+
+    def __post_init__(self) -> None:
+        for name, known in self._names.items():
+            check_choice(name, getattr(self, name), known)
+        for name in ("encoder_units", "decoder_units"):
+            _set(self, **{name: _checked_units(name, getattr(self, name))})
+        _check_flag("bidirectional", self.bidirectional)
+        _set(self, dropout=check_number("dropout", self.dropout, low=0.0, high=0.95))
+        if self.sampling_steps is not None:
+            _set(self, sampling_steps=check_whole("sampling_steps", self.sampling_steps))
+        _set(self, attention_heads=check_whole("attention_heads", self.attention_heads))
+        if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
+            raise SpecError(
+                "attention_heads",
+                expected=f"a divisor of the last decoder width, {self.decoder_units[-1]}",
+                received=repr(self.attention_heads),
+                mend="Change one of the two.",
+            )
+        if self.regularizer is not None:
+            _set(self, regularizer=_checked_regularizer(self.regularizer))
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether the decoder reads target values."""
+        return self.decoder_input != "zeros"
+
+    @property
+    def needs_target_past(self) -> bool:
+        """Whether the targets' own past has to be among the inputs."""
+        return self.feeds_back or self.normalise != "none"
+
+
+def _checked_units(where: str, units: Any) -> tuple[int, ...]:
+    if isinstance(units, numbers.Integral) and not isinstance(units, bool):
+        units = (units,)
+    if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
+        raise SpecError(
+            where,
+            expected="one width a layer, such as (35, 35)",
+            received=repr(units),
+            mend="Give a tuple of ints.",
+        )
+    return tuple(check_whole(where, width) for width in units)
+
+
+def _checked_regularizer(regularizer: Any) -> dict[str, Any]:
+    kinds = ("kernel", "recurrent", "bias")
+    if not isinstance(regularizer, Mapping):
+        # One regulariser alone means the weights of all products, as weight decay does; biases are left free.
+        regularizer = {"kernel": regularizer, "recurrent": regularizer}
+    for kind, value in regularizer.items():
+        check_choice("regularizer", kind, kinds)
+        if value is not None:
+            _check_keras_name("regularizer", value)
+    return {kind: value for kind, value in regularizer.items() if value is not None}
+
+
+def _check_keras_name(where: str, value: Any) -> None:
+    from seqcast._backend import keras
+
+    getter = {
+        "regularizer": keras.regularizers.get,
+        "optimizer": keras.optimizers.get,
+        "loss": keras.losses.get,
+        "metrics": keras.metrics.get,
+        "learning_rate_schedule": _schedule,
+    }
+    try:
+        # A copy, because Keras writes into the dicts of optimisers that it reads.
+        if getter[where](dict(value) if isinstance(value, Mapping) else value) is None:
+            raise ValueError("None")
+    except (ValueError, TypeError) as error:
+        raise SpecError(
+            where,
+            expected=f"a Keras {where}: name, config or object",
+            received=repr(value),
+            mend="See keras.io/api.",
+        ) from error
+
+
+def _schedule(value: Any) -> Any:
+    from seqcast._backend import keras
+
+    schedules = keras.optimizers.schedules
+    value = schedules.deserialize(value) if isinstance(value, Mapping) else value
+    if not isinstance(value, schedules.LearningRateSchedule):
+        raise TypeError("not a schedule")
+    return value
+
+
+def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
+    if isinstance(metrics, str) or not isinstance(metrics, Sequence):
+        raise SpecError(
+            "metrics",
+            expected="a sequence of Keras metrics",
+            received=repr(metrics),
+            mend="Give a tuple, ('mae',).",
+        )
+    for metric in metrics:
+        _check_keras_name("metrics", metric)
+    return tuple(metrics)
+
+
+@dataclass(frozen=True)
+class TrainingSpec(_Spec):
+    """How a network is trained.
+
+    Args:
+        loss: A Keras loss: name, config, object or function of `(y_true, y_pred)`.
+        optimizer: A Keras optimiser: name, config or object. An object keeps its own learning rate and clipping.
+        learning_rate: The largest learning rate, reached after the warm-up.
+        learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to nothing over all steps),
+            `constant`, or a Keras `LearningRateSchedule`.
+        warmup: Share of all steps in which the rate rises, for `cosine`.
+        clip_norm: Largest norm of the whole gradient; `None` does not clip.
+        batch_size: Largest number of windows a training step; an epoch's windows are divided into equal batches.
+        epochs: Passes over the windows.
+        steps_per_epoch: Training steps an epoch; `None` is one pass over the windows.
+        validation_fraction: Share of the windows, the last ones, that is kept for validation; 0 keeps none.
+        early_stopping: Epochs without a better validation loss after which training ends; `None` trains all epochs.
+            The best epoch's weights are restored either way, when there is validation.
+        metrics: Further Keras metrics to record.
+
+    Raises:
+        SpecError: A name is unknown or a value impossible.
+
+    Example:
+        >>> TrainingSpec(learning_rate_schedule="constant", clip_norm=None).learning_rate
+        0.01
+    """
+
+    loss: Any = "mse"
+    optimizer: Any = "adam"
+    learning_rate: float = 0.01
+    learning_rate_schedule: Any = "cosine"
+    warmup: float = 0.05
+    clip_norm: float | None = 1.0
+    batch_size: int = 128
+    epochs: int = 30
+    steps_per_epoch: int | None = None
+    validation_fraction: float = 0.1
+    early_stopping: int | None = 10
+    metrics: tuple[Any, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        _set(
+            self,
+            learning_rate=check_number("learning_rate", self.learning_rate, low=0.0, open_low=True),
+            warmup=check_number("warmup", self.warmup, low=0.0, high=1.0),
+            validation_fraction=check_number("validation_fraction", self.validation_fraction, low=0.0, high=0.9),
+            batch_size=check_whole("batch_size", self.batch_size),
+            epochs=check_whole("epochs", self.epochs),
+            metrics=_checked_metrics(self.metrics),
+        )
+        if self.clip_norm is not None:
+            _set(self, clip_norm=check_number("clip_norm", self.clip_norm, low=0.0, open_low=True))
+        for name in ("steps_per_epoch", "early_stopping"):
+            if getattr(self, name) is not None:
+                _set(self, **{name: check_whole(name, getattr(self, name))})
+        if isinstance(self.learning_rate_schedule, str):
+            check_choice("learning_rate_schedule", self.learning_rate_schedule, ("cosine", "constant"))
+        else:
+            _check_keras_name("learning_rate_schedule", self.learning_rate_schedule)
+        for name in ("loss", "optimizer"):
+            _check_keras_name(name, getattr(self, name))

@@ -1,0 +1,1 @@
+"""From arrays, files and frames to windows."""

@@ -1,0 +1,196 @@
+"""Checks of arrays at the estimator's door: shapes, lengths, finite numbers, with the place of what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.errors import DataError, DataTypeError
+
+__all__ = [
+    "as_array",
+    "check_covariates",
+    "check_finite",
+    "check_rows",
+    "check_targets",
+    "check_weight",
+    "rank",
+]
+
+Array = npt.NDArray[Any]
+
+# What an axis is called in messages, by the number of axes.
+_AXES = {1: ("window",), 2: ("window", "step"), 3: ("window", "step", "feature")}
+
+
+def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:
+    """Turn lists, frames and arrays into an array of floats of one of the ranks.
+
+    Args:
+        where: The argument's name.
+        values: What the user gave.
+        ranks: Numbers of axes that are possible.
+
+    Returns:
+        The array; single precision stays single, everything else becomes double.
+
+    Raises:
+        DataError: The values are not real numbers, are ragged, or have another rank.
+
+    Example:
+        >>> as_array("y", [1, 2], ranks=(1, 2)).dtype
+        dtype('float64')
+    """
+    if hasattr(values, "toarray"):
+        raise DataError(where, expected="a dense array", received="a sparse one", mend="Call .toarray() first.")
+    try:
+        array = np.asarray(values)
+        if np.iscomplexobj(array):
+            raise DataError(f"Complex data not supported: {where}", mend="Give real numbers.")
+        if array.dtype != np.float32:
+            array = array.astype(np.float64)
+    except DataError:
+        raise
+    except (ValueError, TypeError) as error:
+        kind = DataTypeError if isinstance(error, TypeError) else DataError
+        raise kind(
+            where,
+            expected="numbers in a regular array",
+            received=str(error),
+            mend="Every argument must be a string of digits or a real number, every row of the same length.",
+        ) from error
+    if array.ndim not in ranks:
+        raise DataError(
+            where,
+            expected=" or ".join(f"{rank} axes" for rank in ranks),
+            received=f"{array.ndim} axes, shape {array.shape}",
+            mend="Reshape your data: windows first, then steps, then features.",
+        )
+    return array
+
+
+def rank(values: Any) -> int:
+    """Return the number of axes of an array, a frame or nested lists; -1 for ragged ones."""
+    if hasattr(values, "ndim"):
+        return int(values.ndim)
+    try:
+        return np.asarray(values).ndim
+    except ValueError:
+        return -1
+
+
+def check_finite(where: str, array: Array) -> None:
+    """Refuse NaN and infinite values, naming the first one.
+
+    Example:
+        >>> check_finite("X", np.array([[1.0, np.nan]]))
+        Traceback (most recent call last):
+        seqcast.errors.DataError: X, window 0, step 1: expected finite numbers, received NaN. Drop or fill it.
+    """
+    if np.isfinite(array).all():
+        return
+    place = np.argwhere(~np.isfinite(array))[0]
+    value = array[tuple(place)]
+    axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
+    received = "NaN" if np.isnan(value) else ("inf" if value > 0 else "-inf")
+    raise DataError(f"{where}, {axes}", expected="finite numbers", received=received, mend="Drop or fill it.")
+
+
+def check_rows(where: str, array: Array, rows: int) -> None:
+    """Refuse an array of another number of windows than X."""
+    if len(array) != rows:
+        raise DataError(
+            where,
+            expected=f"as many windows as X, {rows}",
+            received=str(len(array)),
+            mend="Give one entry a window.",
+        )
+
+
+def check_targets(y: Any, rows: int) -> tuple[Array, int]:
+    """Check targets and give them three axes.
+
+    Args:
+        y: `[N, H, D]`, `[N, H]` or `[N]`.
+        rows: Number of windows in X.
+
+    Returns:
+        `[N, H, D]`, and the number of axes that the user gave.
+
+    Raises:
+        DataError: Shape, length or a value is wrong.
+    """
+    if y is None:
+        raise DataError(
+            "Seq2SeqRegressor requires y to be passed, but the target y is None",
+            mend="Give the future of each window.",
+        )
+    array = as_array("y", y, ranks=(1, 2, 3))
+    check_rows("y", array, rows)
+    if 0 in array.shape:
+        raise DataError("y", expected="at least one step", received=f"shape {array.shape}", mend="Give a future.")
+    check_finite("y", array)
+    return array.reshape((*array.shape, 1, 1)[:3]), array.ndim
+
+
+def check_covariates(
+    where: str, values: Any, rows: int, *, wanted: int | None, horizon: int | None = None
+) -> Array | None:
+    """Check static covariates, `[N, S]`, or with a horizon known-future ones, `[N, H, F']`.
+
+    Args:
+        where: The argument's name.
+        values: What the user gave; `None` is none.
+        rows: Number of windows in X.
+        wanted: Number of features at fit; `None` while fitting.
+        horizon: Steps to cover; more are cut off.
+
+    Returns:
+        The array, or `None`.
+
+    Raises:
+        DataError: Something was wanted and not given or the other way round, or shape, length or a value is wrong.
+    """
+    if values is None:
+        if wanted:
+            raise DataError(where, expected=f"{wanted} features, as at fit", received="nothing", mend="Give them.")
+        return None
+    if wanted == 0:
+        raise DataError(where, expected="nothing, as at fit", received="an array", mend="Fit with it, or leave it out.")
+    array = as_array(where, values, ranks=(2,) if horizon is None else (3,))
+    check_rows(where, array, rows)
+    if wanted is not None and array.shape[-1] != wanted:
+        raise DataError(
+            where,
+            expected=f"{wanted} features, as at fit",
+            received=str(array.shape[-1]),
+            mend="Give the same ones.",
+        )
+    if horizon is not None and array.shape[1] < horizon:
+        raise DataError(
+            where,
+            expected=f"at least {horizon} steps, the horizon",
+            received=str(array.shape[1]),
+            mend="Known-future covariates have to cover every step of the horizon.",
+        )
+    check_finite(where, array)
+    return array if horizon is None else array[:, :horizon]
+
+
+def check_weight(sample_weight: Any, rows: int) -> Array | None:
+    """Check sample weights, `[N]`, and scale them to mean 1; a single number stands for equal weights."""
+    if sample_weight is None or rank(sample_weight) == 0:
+        return None
+    weight = as_array("sample_weight", sample_weight, ranks=(1,))
+    check_rows("sample_weight", weight, rows)
+    check_finite("sample_weight", weight)
+    if (weight < 0).any() or not weight.any():
+        raise DataError(
+            "sample_weight",
+            expected="a weight >= 0 for each window, not zero for all",
+            received=f"weights from {weight.min():g} to {weight.max():g}",
+            mend="Drop the windows that should not count.",
+        )
+    return np.asarray(weight / weight.mean())

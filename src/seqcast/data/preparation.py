@@ -1,0 +1,179 @@
+"""What a fit learns about arrays of windows: their sizes, their scaling, the axes of y."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec, check_choice
+from seqcast.data.arrays import check_covariates
+from seqcast.data.scaling import Scaler
+from seqcast.data.windows import ArrayWindows
+from seqcast.errors import DataError, SpecError
+
+__all__ = ["Preparation", "is_taught"]
+
+Array = npt.NDArray[Any]
+
+
+def is_taught(network: NetworkSpec) -> bool:
+    """Tell whether the decoder reads the true future in training."""
+    return network.decoder_input in ("teacher", "scheduled")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """From checked arrays to scaled windows, and from scaled forecasts back.
+
+    Args:
+        window: Sizes of a window.
+        scalers: Scaling of `past`, `y`, `static` and `future`.
+        y_axes: Number of axes that y had at fit.
+
+    Example:
+        >>> inputs, y = {"past": np.arange(12.0).reshape(2, 6, 1)}, np.zeros((2, 3, 1))
+        >>> learnt = Preparation.learn(inputs, y, network=NetworkSpec(), scale="standard", y_axes=3)
+        >>> learnt.window.horizon, learnt.window.target_features
+        (3, (0,))
+    """
+
+    window: WindowSpec
+    scalers: dict[str, Scaler]
+    y_axes: int
+
+    @classmethod
+    def learn(
+        cls,
+        inputs: dict[str, Array],
+        y: Array,
+        *,
+        network: NetworkSpec,
+        scale: str,
+        y_axes: int,
+        target_features: Any = None,
+        context_length: int | None = None,
+    ) -> Self:
+        """Learn sizes and scaling from training windows.
+
+        Args:
+            inputs: Checked arrays: `past` `[N, T, F]`, perhaps `static` `[N, S]` and `future` `[N, H, F']`.
+            y: Checked targets, `[N, H, D]`.
+            network: The network's boxes.
+            scale: `standard` or `none`.
+            y_axes: Number of axes that the user's y had.
+            target_features: As the user gave it.
+            context_length: Number of steps, where it is fixed.
+
+        Returns:
+            What was learnt.
+
+        Raises:
+            SpecError: `target_features` does not fit the data or the network.
+        """
+        features, targets = inputs["past"].shape[2], y.shape[2]
+        window = WindowSpec(
+            horizon=y.shape[1],
+            features=features,
+            targets=targets,
+            static=inputs["static"].shape[1] if "static" in inputs else 0,
+            future=inputs["future"].shape[2] if "future" in inputs else 0,
+            target_features=_target_features(target_features, features, targets, network),
+            context_length=context_length,
+        )
+        scalers = {name: Scaler.fit(values, scale) for name, values in inputs.items()}
+        scalers["y"] = Scaler.fit(y, scale)
+        if network.needs_target_past and window.target_features is not None:
+            # Past and future of a target meet in the network, so they have to be in the same units.
+            scalers["y"] = scalers["past"].columns(window.target_features)
+        return cls(window, scalers, y_axes)
+
+    def scaled(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        """Return the inputs in scaled units."""
+        return {name: self.scalers[name].transform(values) for name, values in inputs.items()}
+
+    def in_units(self, forecast: Array) -> Array:
+        """Return a scaled forecast, `[N, H, D]`, in the units and with the axes of y."""
+        values = self.scalers["y"].inverse(forecast)
+        if self.y_axes == 1 and values.shape[1] == 1:
+            return np.asarray(values[:, 0, 0])
+        return np.asarray(values[:, :, 0] if self.y_axes < 3 else values)
+
+    def covariates(self, rows: int, static: Any, future: Any, horizon: int) -> dict[str, Array]:
+        """Check the covariates of new windows against those of fit, and return the ones there are."""
+        given = {
+            "static": check_covariates("static_covariates", static, rows, wanted=self.window.static),
+            "future": check_covariates("future_covariates", future, rows, wanted=self.window.future, horizon=horizon),
+        }
+        return {name: values for name, values in given.items() if values is not None}
+
+    def check_y(self, y: Array) -> None:
+        """Refuse targets of another horizon or dimension than at first."""
+        wanted = (self.window.horizon, self.window.targets)
+        if y.shape[1:] != wanted:
+            raise DataError(
+                "y",
+                expected=f"shape [N, {wanted[0]}, {wanted[1]}], as before",
+                received=f"[N, {y.shape[1]}, {y.shape[2]}]",
+                mend="Give the same horizon and targets.",
+            )
+
+    def windows(
+        self,
+        inputs: dict[str, Array],
+        y: Array,
+        weight: Array | None,
+        training: TrainingSpec,
+        *,
+        seed: int | None = None,
+        taught: bool = False,
+    ) -> ArrayWindows:
+        """Return scaled windows: in a seeded order to train on, or without a seed in order to validate on."""
+        return ArrayWindows(
+            self.scaled(inputs),
+            self.scalers["y"].transform(y),
+            weight,
+            batch_size=training.batch_size if seed is not None else max(training.batch_size, 1024),
+            steps=training.steps_per_epoch if seed is not None else None,
+            seed=seed,
+            teach=taught,
+        )
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return JSON types and arrays that hold everything."""
+        arrays = {}
+        for name, scaler in self.scalers.items():
+            arrays[f"scaler/{name}/centre"] = scaler.centre
+            arrays[f"scaler/{name}/spread"] = scaler.spread
+        return {"window": self.window.to_dict(), "y_axes": self.y_axes, "scalers": list(self.scalers)}, arrays
+
+    @classmethod
+    def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
+        """Build the preparation from the result of `to_parts`."""
+        scalers = {
+            name: Scaler(arrays[f"scaler/{name}/centre"], arrays[f"scaler/{name}/spread"]) for name in header["scalers"]
+        }
+        return cls(WindowSpec.from_dict(header["window"]), scalers, header["y_axes"])
+
+
+def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:
+    """Return the user's choice as indices; by default all features when there are as many as targets."""
+    if chosen is None:
+        chosen = tuple(range(features)) if features == targets else None
+    elif isinstance(chosen, str):
+        check_choice("target_features", chosen, ("none",))
+        chosen = None
+    elif not isinstance(chosen, Sequence | np.ndarray):
+        chosen = (chosen,)
+    if network.needs_target_past and chosen is None:
+        need = "decoder_input" if network.feeds_back else "normalise"
+        raise SpecError(
+            "target_features",
+            expected="the column of X that holds each target's own past",
+            received=f"none ({features} features in X, {targets} in y)",
+            mend=f"{need}={getattr(network, need)!r} needs it.",
+        )
+    return None if chosen is None else tuple(chosen)

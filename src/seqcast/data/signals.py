@@ -1,0 +1,275 @@
+"""Synthetic signals whose future is known exactly: sums of random sines, and three of Chevalier's exercises.
+
+The same seed gives the same signals; more windows, a longer past or a longer future extend them. Nothing here
+imports Keras; the endless source of batches is `seqcast.data.sine_batches`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import check_number, check_whole
+from seqcast.data.sine_parameters import (
+    NOISE,
+    Range,
+    Seed,
+    SineParameters,
+    checked_range,
+    generator,
+    sine_parameters,
+)
+from seqcast.errors import SpecError
+
+__all__ = [
+    "SineParameters",
+    "noisy_past",
+    "random_sines",
+    "sine_and_cosine",
+    "sine_parameters",
+    "two_frequencies",
+]
+
+Array = npt.NDArray[Any]
+
+
+def random_sines(
+    n: int,
+    *,
+    past: int = 15,
+    future: int = 15,
+    num_signals: int = 2,
+    amplitude: Range = (0.1, 1.0),
+    frequency: Range = (0.1, 10.0),
+    phase: Range = (0.0, 2.0 * math.pi),
+    offset: Range = (-0.5, 0.5),
+    noise: float | tuple[float, float] = 0.0,
+    seed: Seed = None,
+    dtype: npt.DTypeLike = "float32",
+) -> tuple[Array, Array]:
+    """Draw windows of sums of random sines, `x(t) = Σ A sin(2π f t / 30 + φ) + c` at `t = 0, 1, …`.
+
+    `t` runs on from the past into the future, and `f` counts turns per 30 steps however long the two are. The
+    code published with Tonin's post draws the offset and leaves it out of the sum; here it is added, and
+    `offset=(0, 0)` gives the distribution of the published data.
+
+    Args:
+        n: Number of windows, `N`.
+        past: Steps of the past, `T`.
+        future: Steps of the future, `H`. A longer future continues the same signals.
+        num_signals: Sines in a sum.
+        amplitude: `(low, high)` for all sines, or one such pair for each of them; in the signal's unit.
+        frequency: The same, in turns per 30 steps.
+        phase: The same, in radians.
+        offset: The same, in the signal's unit.
+        noise: Standard deviation of Gaussian noise on the past, in the signal's unit, or the `(low, high)`
+            from which each window draws its own. The future stays clean.
+        seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
+        dtype: Floating type of the result.
+
+    Returns:
+        Past `[N, T, 1]` and future `[N, H, 1]`.
+
+    Raises:
+        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
+
+    Example:
+        >>> past, future = random_sines(102_400, seed=1969)
+        >>> past.shape, future.shape
+        ((102400, 15, 1), (102400, 15, 1))
+        >>> longer = random_sines(8, future=20, seed=1969)[1]
+        >>> bool((longer[:, :15] == future[:8]).all())
+        True
+
+    Source: L. Tonin, "Keras implementation of an encoder-decoder for time series prediction" (2019).
+    """
+    parameters = sine_parameters(
+        n,
+        num_signals=num_signals,
+        amplitude=amplitude,
+        frequency=frequency,
+        phase=phase,
+        offset=offset,
+        seed=seed,
+    )
+    pair = _windows([parameters], past, future, dtype)
+    return _with_noise(pair, noise, seed)
+
+
+def sine_and_cosine(
+    n: int,
+    *,
+    past: int = 10,
+    future: int = 10,
+    frequency: tuple[float, float] = (0.1, 10.0),
+    phase: tuple[float, float] = (0.0, 2.0 * math.pi),
+    seed: Seed = None,
+    dtype: npt.DTypeLike = "float32",
+) -> tuple[Array, Array]:
+    """Draw the first exercise: `sin θ(t)` and `cos θ(t)` with `θ(t) = 2π f t / 30 + φ`, both in and out.
+
+    The exercise itself keeps the frequency and draws the phase alone: `frequency=(45 / 19, 45 / 19)`.
+
+    Args:
+        n: Number of windows, `N`.
+        past: Steps of the past, `T`.
+        future: Steps of the future, `H`.
+        frequency: `(low, high)` of the one frequency of both, in turns per 30 steps.
+        phase: `(low, high)` of the one phase of both, in radians.
+        seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
+        dtype: Floating type of the result.
+
+    Returns:
+        Past `[N, T, 2]` and future `[N, H, 2]`; feature 0 is the sine.
+
+    Raises:
+        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
+
+    Example:
+        >>> past, future = sine_and_cosine(3, seed=0, dtype="float64")
+        >>> past.shape, bool(np.allclose((past**2).sum(axis=2), 1.0))
+        ((3, 10, 2), True)
+
+    Source: G. Chevalier, seq2seq-signal-prediction (2017), exercise 1.
+    """
+    sine = sine_parameters(
+        n,
+        num_signals=1,
+        amplitude=(1.0, 1.0),
+        frequency=frequency,
+        phase=phase,
+        offset=(0.0, 0.0),
+        seed=seed,
+    )
+    cosine = dataclasses.replace(sine, phase=sine.phase + np.pi / 2)
+    return _windows([sine, cosine], past, future, dtype)
+
+
+def two_frequencies(
+    n: int,
+    *,
+    past: int = 15,
+    future: int = 15,
+    amplitude: Range = ((0.1, 1.1), (0.0, 1.2)),
+    frequency: Range = (-7.0, 8.5),
+    seed: Seed = None,
+    dtype: npt.DTypeLike = "float32",
+) -> tuple[Array, Array]:
+    """Draw the second exercise: two sines of different frequency, `A sin(2π f t / 30 + φ)`, added.
+
+    The default ranges are the exercise's, in our units. A negative frequency is the positive one at another
+    phase; the range makes slow sines twice as frequent as the fastest. There is no offset.
+
+    Args:
+        n: Number of windows, `N`.
+        past: Steps of the past, `T`.
+        future: Steps of the future, `H`.
+        amplitude: `(low, high)` for both sines, or a pair for each; in the signal's unit.
+        frequency: The same, in turns per 30 steps.
+        seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
+        dtype: Floating type of the result.
+
+    Returns:
+        Past `[N, T, 1]` and future `[N, H, 1]`.
+
+    Raises:
+        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
+
+    Example:
+        >>> [part.shape for part in two_frequencies(3, seed=0)]
+        [(3, 15, 1), (3, 15, 1)]
+
+    Source: G. Chevalier, seq2seq-signal-prediction (2017), exercise 2.
+    """
+    return noisy_past(
+        n,
+        past=past,
+        future=future,
+        amplitude=amplitude,
+        frequency=frequency,
+        noise=0.0,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+def noisy_past(
+    n: int,
+    *,
+    past: int = 30,
+    future: int = 30,
+    amplitude: Range = ((0.1, 1.1), (0.0, 1.2)),
+    frequency: Range = (-7.0, 8.5),
+    noise: float | tuple[float, float] = (0.1, 0.25),
+    seed: Seed = None,
+    dtype: npt.DTypeLike = "float32",
+) -> tuple[Array, Array]:
+    """Draw the third exercise: `two_frequencies` with `past + σ ε`, `ε ~ N(0, 1)`, and a clean future.
+
+    The exercise draws one noise level a batch and scales each batch; here each window draws its own level,
+    and scaling is left to the model.
+
+    Args:
+        n: Number of windows, `N`.
+        past: Steps of the past, `T`.
+        future: Steps of the future, `H`.
+        amplitude: `(low, high)` for both sines, or a pair for each; in the signal's unit.
+        frequency: The same, in turns per 30 steps.
+        noise: `σ`, or the `(low, high)` from which each window draws it; in the signal's unit.
+        seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
+        dtype: Floating type of the result.
+
+    Returns:
+        Past `[N, T, 1]` and future `[N, H, 1]`.
+
+    Raises:
+        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
+
+    Example:
+        >>> noisy, clean = noisy_past(3, seed=0), two_frequencies(3, past=30, future=30, seed=0)
+        >>> bool((noisy[0] == clean[0]).any()), bool((noisy[1] == clean[1]).all())
+        (False, True)
+
+    Source: G. Chevalier, seq2seq-signal-prediction (2017), exercise 3.
+    """
+    return random_sines(
+        n,
+        past=past,
+        future=future,
+        amplitude=amplitude,
+        frequency=frequency,
+        offset=(0.0, 0.0),
+        noise=noise,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+def _windows(features: Sequence[SineParameters], past: int, future: int, dtype: npt.DTypeLike) -> tuple[Array, Array]:
+    past, future = check_whole("past", past), check_whole("future", future)
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind.kind != "f":
+        raise SpecError("dtype", expected="a floating type", received=repr(dtype), mend="Give 'float32'.")
+    steps = np.arange(past + future)
+    signals = np.stack([feature.values(steps) for feature in features], axis=2).astype(kind)
+    return signals[:, :past], signals[:, past:]
+
+
+def _with_noise(pair: tuple[Array, Array], noise: float | tuple[float, float], seed: Seed) -> tuple[Array, Array]:
+    past, future = pair
+    levels = (noise, noise) if np.ndim(noise) == 0 else noise
+    low, high = (check_number("noise", float(level), low=0.0) for level in checked_range("noise", levels, 1)[0])
+    if high == 0.0:
+        return past, future
+    # Two streams, so that a window keeps its level and its noise when there are more windows.
+    level = low + (high - low) * generator(seed, NOISE, 0).random((len(past), 1, 1))
+    deviate = generator(seed, NOISE, 1).standard_normal(past.shape)
+    return (past + level * deviate).astype(past.dtype), future

@@ -1,0 +1,65 @@
+"""Where series come from: ids, lengths and values, behind one small interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["SeriesSource"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SeriesSource:
+    """Many series in memory, laid end to end.
+
+    Args:
+        ids: One name a series, sorted.
+        values: All values, series after series, `[sum of lengths]`.
+        ends: Position after each series' last value in `values`, `[number of series]`.
+
+    Example:
+        >>> source = SeriesSource.of({"a": np.arange(3.0), "b": np.arange(2.0)})
+        >>> source.lengths
+        array([3, 2])
+        >>> source.read(1, 0, 2)
+        array([0., 1.])
+    """
+
+    ids: tuple[Any, ...]
+    values: Array
+    ends: Array
+
+    @classmethod
+    def of(cls, series: dict[Any, Array]) -> Self:
+        """Lay the series of a dict end to end, in the order of their ids."""
+        ids = tuple(sorted(series))
+        ends = np.cumsum([len(series[name]) for name in ids])
+        return cls(ids, np.concatenate([series[name] for name in ids]), ends)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def starts(self) -> Array:
+        """Position of each series' first value in `values`."""
+        return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
+
+    @property
+    def lengths(self) -> Array:
+        """Number of values of each series."""
+        return self.ends - self.starts
+
+    def read(self, series: int, start: int, stop: int) -> Array:
+        """Return the values of one series from `start` up to `stop`."""
+        first = int(self.starts[series])
+        return self.values[first + start : first + stop]
+
+    def until(self, stops: Array) -> Self:
+        """Return the source with each series cut off after `stops` values."""
+        pieces = {name: self.read(i, 0, int(stops[i])) for i, name in enumerate(self.ids)}
+        return type(self).of(pieces)

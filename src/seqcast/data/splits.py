@@ -1,0 +1,121 @@
+"""Where time is cut: context and forecast, training and validation, known and unknown at a cutoff.
+
+All positions are numbers of rows from a series' start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import check_whole
+from seqcast.errors import DataError
+
+__all__ = ["context_rule", "cutoffs", "repeat_season", "validation_starts"]
+
+Array = npt.NDArray[Any]
+
+
+def context_rule(shortest: int, horizon: int, season_length: int) -> int:
+    """Choose how many steps of past a forecast reads, when the user does not.
+
+    It is two seasons, two horizons or 24 steps, whichever is most, but at most half of what the shortest
+    series has beside one horizon, so that every series gives several windows.
+
+    Args:
+        shortest: Rows of the shortest series.
+        horizon: Steps to forecast.
+        season_length: Steps of a season.
+
+    Returns:
+        The context length, at least 1.
+
+    Example:
+        >>> context_rule(shortest=1000, horizon=12, season_length=12), context_rule(30, 6, 12)
+        (24, 12)
+    """
+    wanted = max(2 * season_length, 2 * horizon, 24)
+    return max(1, min(wanted, (shortest - horizon) // 2))
+
+
+def validation_starts(lengths: Array, *, context_length: int, horizon: int, fraction: float) -> Array:
+    """Divide each series in time: training targets end where validation targets start.
+
+    The validation tail has `max(horizon, fraction · length)` rows. A series that would be left without a
+    training window keeps all of its rows for training.
+
+    Args:
+        lengths: Rows of each series.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+        fraction: Share of each series for validation; 0 is none.
+
+    Returns:
+        For each series the position of its first validation target; its length where it has none.
+
+    Example:
+        >>> validation_starts(np.array([100, 20]), context_length=10, horizon=6, fraction=0.1)
+        array([90, 20])
+    """
+    if fraction == 0:
+        return lengths.copy()
+    starts = lengths - np.maximum(horizon, np.round(fraction * lengths)).astype(lengths.dtype)
+    return np.where(starts >= context_length + horizon, starts, lengths)
+
+
+def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None = None) -> Array:
+    """Place the cutoffs of a rolling-origin evaluation; the last forecast ends with the series.
+
+    Args:
+        length: Rows of the series.
+        horizon: Steps of each forecast.
+        n_windows: Number of cutoffs.
+        step_size: Steps from one cutoff to the next; `None` is the horizon, so that forecasts do not overlap.
+
+    Returns:
+        Number of rows known at each cutoff, increasing, `[n_windows]`.
+
+    Raises:
+        DataError: The first cutoff would come before the first row.
+
+    Source: Tashman 2000, Out-of-sample tests of forecasting accuracy.
+
+    Example:
+        >>> cutoffs(100, horizon=10, n_windows=3)
+        array([70, 80, 90])
+    """
+    n_windows = check_whole("n_windows", n_windows)
+    step = horizon if step_size is None else check_whole("step_size", step_size)
+    known = length - horizon - step * np.arange(n_windows)[::-1]
+    if known[0] < 1:
+        raise DataError(
+            "n_windows",
+            expected=f"cutoffs inside the longest series, which has {length} rows",
+            received=f"{n_windows} windows of {horizon} steps, {step} apart",
+            mend="Choose fewer windows, a smaller step_size or a shorter horizon.",
+        )
+    return known
+
+
+def repeat_season(values: Array, starts: Array, stops: Array, *, season_length: int, horizon: int) -> Array:
+    """Forecast by repeating each series' last season; one of length 1 repeats the last value.
+
+    Args:
+        values: Series laid end to end.
+        starts: Place of the series' first value in `values`, `[N]`.
+        stops: Number of values known, `[N]`; where they are fewer than a season, the last value is repeated.
+        season_length: Steps of a season.
+        horizon: Steps to forecast, `H`.
+
+    Returns:
+        The forecast, `[N, H]`.
+
+    Example:
+        >>> repeat_season(np.arange(6.0), np.array([0]), np.array([6]), season_length=4, horizon=5)
+        array([[2., 3., 4., 5., 2.]])
+    """
+    season = np.where(stops >= season_length, season_length, 1)[:, None]
+    repeated: Array = values[(starts + stops)[:, None] - season + np.arange(horizon) % season]
+    return repeated

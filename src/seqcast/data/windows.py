@@ -1,0 +1,206 @@
+"""From arrays or series to batches of windows, in a seeded order of their own, never all windows in memory.
+
+A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there are any,
+`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for decoders that are taught, `target` `[B, H, D]`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast._backend import keras
+from seqcast.data.source import SeriesSource
+
+__all__ = ["ArrayWindows", "SeriesWindows", "Windows", "fill_gaps"]
+
+Array = npt.NDArray[Any]
+Batch = tuple[dict[str, Array], Array, Array]
+
+
+class Windows(keras.utils.PyDataset):
+    """Windows divided into batches of equal size; an epoch's order depends only on the seed and the epoch.
+
+    Keras's own shuffling draws from global generators, so it is not used. Batches differ by at most one window in
+    size and are padded to the larger size with copies of weight zero: one shape, hence one compilation.
+
+    Args:
+        count: Number of windows.
+        batch_size: Largest number of windows in a batch.
+        seed: Seed of the order; `None` keeps the windows in order.
+        steps: Batches an epoch; `None` is one pass. With fewer or more, passes simply follow one another.
+        teach: Whether the inputs hold `target`.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        batch_size: int,
+        seed: int | None = None,
+        steps: int | None = None,
+        teach: bool = False,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.count = count
+        self.batches_per_pass = max(1, math.ceil(count / batch_size))
+        self.batch_size = math.ceil(count / self.batches_per_pass)
+        self.steps = steps or self.batches_per_pass
+        self.seed = seed
+        self.teach = teach
+        self.epoch = 0
+        self._order: tuple[int, Array] | None = None
+
+    def __len__(self) -> int:
+        return self.steps
+
+    @property
+    def position(self) -> dict[str, int]:
+        """Where the reading stands, to be kept and set again."""
+        return {"epoch": self.epoch}
+
+    @position.setter
+    def position(self, value: dict[str, int]) -> None:
+        self.epoch = int(value["epoch"])
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next epoch's order."""
+        self.epoch += 1
+
+    def __getitem__(self, index: int) -> Batch:
+        number, batch = divmod(self.epoch * self.steps + index, self.batches_per_pass)
+        low = batch * self.count // self.batches_per_pass
+        high = (batch + 1) * self.count // self.batches_per_pass
+        chosen = self._pass_order(number)[low:high]
+        padded = np.resize(chosen, self.batch_size)
+        inputs, y, weight = self.gather(padded)
+        weight = np.where(np.arange(self.batch_size) < len(chosen), weight, 0.0).astype(np.float32)
+        if self.teach:
+            inputs["target"] = np.nan_to_num(y)
+        return inputs, y, weight
+
+    def _pass_order(self, number: int) -> Array:
+        if self._order is None or self._order[0] != number:
+            order = np.arange(self.count)
+            if self.seed is not None:
+                order = np.random.default_rng([self.seed, number]).permutation(self.count)
+            self._order = (number, order)
+        return self._order[1]
+
+    def gather(self, indices: Array) -> Batch:
+        """Return the windows with these numbers as one batch."""
+        raise NotImplementedError
+
+
+class ArrayWindows(Windows):
+    """Windows that are given as arrays.
+
+    Args:
+        inputs: Arrays by name, first axis the windows.
+        y: Targets, `[N, H, D]`; NaN is missing.
+        sample_weight: Weights, `[N]`; their mean is taken to be 1.
+        observed: Whether the inputs get an observed-indicator channel and have their gaps filled.
+        **options: As for `Windows`.
+
+    Example:
+        >>> windows = ArrayWindows({"past": np.zeros((5, 4, 1))}, np.zeros((5, 2, 1)), batch_size=2)
+        >>> inputs, y, weight = windows[0]
+        >>> len(windows), inputs["past"].shape, weight
+        (3, (2, 4, 1), array([1., 0.], dtype=float32))
+    """
+
+    def __init__(
+        self,
+        inputs: dict[str, Array],
+        y: Array,
+        sample_weight: Array | None = None,
+        *,
+        observed: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(len(y), **options)
+        self.inputs = inputs
+        self.y = y
+        self.observed = observed
+        self.sample_weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+
+    def gather(self, indices: Array) -> Batch:
+        """Return the windows with these numbers as one batch."""
+        inputs = {name: np.asarray(values[indices], dtype=np.float32) for name, values in self.inputs.items()}
+        if self.observed:
+            inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
+        return inputs, np.asarray(self.y[indices], dtype=np.float32), self.sample_weight[indices]
+
+
+class SeriesWindows(Windows):
+    """Windows that slide along many series, cut out as they are needed.
+
+    Args:
+        source: The series, already scaled.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+        first_target: For each series, the earliest position that a target may have; windows whose targets start
+            before it are left out. `None` leaves none out.
+        **options: As for `Windows`.
+
+    Example:
+        >>> source = SeriesSource.of({"a": np.arange(6.0), "b": np.arange(4.0)})
+        >>> windows = SeriesWindows(source, context_length=2, horizon=1, batch_size=8)
+        >>> inputs, y, _ = windows[0]
+        >>> inputs["past"][:, :, 0].tolist()
+        [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [0.0, 1.0], [1.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        source: SeriesSource,
+        *,
+        context_length: int,
+        horizon: int,
+        first_target: Array | None = None,
+        **options: Any,
+    ) -> None:
+        self.source = source
+        self.context_length = context_length
+        self.horizon = horizon
+        first = np.full(len(source), context_length) if first_target is None else np.asarray(first_target)
+        first = np.maximum(first, context_length)
+        self._per_series = np.maximum(source.lengths - horizon - first + 1, 0)
+        self._first = source.starts + first - context_length
+        self._ends = np.cumsum(self._per_series)
+        super().__init__(int(self._ends[-1]) if len(source) else 0, **options)
+
+    def gather(self, indices: Array) -> Batch:
+        """Return the windows with these numbers as one batch."""
+        series = np.searchsorted(self._ends, indices, side="right")
+        within = indices - (self._ends - self._per_series)[series]
+        start = self._first[series] + within
+        steps = np.arange(self.context_length + self.horizon)
+        values = self.source.values[start[:, None] + steps].astype(np.float32)[:, :, None]
+        inputs = {"past": values[:, : self.context_length]}
+        return inputs, values[:, self.context_length :], np.ones(len(indices))
+
+
+def fill_gaps(past: Array) -> tuple[Array, Array]:
+    """Carry the last value seen into gaps, and mark what was seen.
+
+    Args:
+        past: Values, `[B, T, F]`; NaN is missing.
+
+    Returns:
+        The values, with zeros before the first one that was seen, and the indicator, 1 where a value was seen; both
+        `[B, T, F]`.
+
+    Example:
+        >>> filled, seen = fill_gaps(np.array([[[np.nan], [2.0], [np.nan]]]))
+        >>> filled.ravel().tolist(), seen.ravel().tolist()
+        ([0.0, 2.0, 2.0], [0.0, 1.0, 0.0])
+    """
+    seen = ~np.isnan(past)
+    steps = np.arange(past.shape[1])[None, :, None]
+    last = np.maximum.accumulate(np.where(seen, steps, -1), axis=1)
+    carried = np.take_along_axis(past, np.maximum(last, 0), axis=1)
+    return np.where(last >= 0, carried, 0.0).astype(past.dtype), seen.astype(past.dtype)

@@ -1,0 +1,358 @@
+"""The door for frames: long data frames in, forecasts of any horizon out as frames of the same kind."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, clone
+
+from seqcast.config import Columns, NetworkSpec, TrainingSpec, WindowSpec, check_choice, check_whole
+from seqcast.data.frame import LongFrame, read_frame
+from seqcast.data.memory import Contexts, SeriesMemory, fit_scalers
+from seqcast.data.origins import RollingOrigins
+from seqcast.data.scaling import SCALES
+from seqcast.data.source import SeriesSource
+from seqcast.data.splits import context_rule, validation_starts
+from seqcast.data.windows import SeriesWindows
+from seqcast.engine import Engine
+from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.network.cells import child_seeds
+from seqcast.network.presets import preset as find_preset
+from seqcast.saving import read_archive, write_archive
+from seqcast.training import History
+
+__all__ = ["Forecaster"]
+
+Array = npt.NDArray[Any]
+
+# The default training takes smaller batches of few windows (at least 50 an epoch, down to this size), or it would
+# end before it has begun, and ends an epoch of very many early, since neighbouring windows tell much the same.
+SMALLEST_BATCH = 64
+FEW_STEPS, MANY_STEPS = 50, 200
+_SPECS: dict[str, Any] = {"columns": Columns, "training": TrainingSpec, "preset": NetworkSpec}
+
+
+class Forecaster(BaseEstimator):
+    """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
+
+    Each series is scaled by its own training rows, so that scaling and shifting a series scales and shifts
+    its forecast. Series need not end at the same time; gaps are refused.
+
+    Args:
+        horizon: Steps to forecast in training, and in `predict` unless it is told otherwise.
+        context_length: Steps of past that a forecast reads. `None` takes two seasons, two horizons or 24
+            steps, whichever is most, but at most half of what the shortest series has beside one horizon.
+        preset: Name of a network and its training, or a `NetworkSpec`. A named network is given the `last`
+            normalisation, because real series leave the range that they had in training.
+        training: How it is trained. `None` is as the preset says, but in batches down to 64 when windows are
+            few and in epochs of at most 200 steps when they are many. `validation_fraction` is the share of
+            each series, its end, on which the best epoch is chosen; it is not trained on. 0 trains on
+            everything.
+        columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`.
+        freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
+            infers it, checks every row against it and says what it is.
+        season_length: Steps of a season, for the default context and the seasonal naive forecast of
+            `backtest`; `None` takes the usual one of the frequency.
+        scale: `standard` (each series to zero mean and unit deviation) or `none`.
+        alias: Name of the forecast's column.
+        random_state: Seed of everything random, a whole number; `None` takes a fresh one.
+        verbose: 0 is silent, 1 shows what was inferred and progress.
+
+    Attributes:
+        engine_: The trained engine.
+        history_: What training recorded.
+        memory_: Scaling and last rows of each series.
+        freq_: The frequency.
+        season_length_: Steps of a season.
+        context_length_: Steps of past that a forecast reads.
+
+    Example:
+        >>> from seqcast.data.datasets import load
+        >>> from seqcast.config import NetworkSpec, TrainingSpec
+        >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+        >>> forecaster = Forecaster(12, preset=tiny, training=TrainingSpec(epochs=1), verbose=0)
+        >>> forecast = forecaster.fit(load("elnino")).predict(horizon=2)
+        >>> list(forecast.columns), [str(day.date()) for day in forecast["ds"]]
+        (['unique_id', 'ds', 'seqcast'], ['2011-01-01', '2011-02-01'])
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        *,
+        context_length: int | None = None,
+        preset: str | NetworkSpec = "classic",
+        training: TrainingSpec | None = None,
+        columns: Columns | None = None,
+        freq: Any = None,
+        season_length: int | None = None,
+        scale: str = "standard",
+        alias: str = "seqcast",
+        random_state: int | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self.horizon = horizon
+        self.context_length = context_length
+        self.preset = preset
+        self.training = training
+        self.columns = columns
+        self.freq = freq
+        self.season_length = season_length
+        self.scale = scale
+        self.alias = alias
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, df: Any) -> Self:
+        """Train a new network on all series of a frame.
+
+        Args:
+            df: A pandas or Polars frame with one row a series and time; series in any order.
+
+        Returns:
+            The fitted forecaster.
+
+        Raises:
+            DataError: Something in the frame is wrong; nothing was trained.
+            SpecError: An option is wrong; nothing was trained.
+            TrainingError: Training diverged.
+        """
+        self._check_options()
+        return self._fit(read_frame(df, self.columns, freq=self.freq))
+
+    def _check_options(self) -> None:
+        check_whole("horizon", self.horizon)
+        for name in ("context_length", "season_length", "random_state"):
+            value = getattr(self, name)
+            if value is not None:
+                check_whole(name, value, at_least=0 if name == "random_state" else 1)
+        for name, kind in (("training", TrainingSpec), ("columns", Columns)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise SpecError(
+                    name,
+                    expected=f"a {kind.__name__} or None",
+                    received=repr(value),
+                    mend=f"from seqcast import {kind.__name__}",
+                )
+        check_choice("scale", self.scale, SCALES)
+        columns = self.columns or Columns()
+        taken = [columns.unique_id, columns.ds, columns.y, "cutoff"]
+        if not isinstance(self.alias, str) or not self.alias or self.alias in taken:
+            raise SpecError(
+                "alias", expected=f"a name other than {taken}", received=repr(self.alias), mend="Choose one."
+            )
+        self._specs(windows=1)
+
+    def _specs(self, windows: int) -> tuple[NetworkSpec, TrainingSpec]:
+        """Return the network and the training for so many training windows."""
+        if isinstance(self.preset, NetworkSpec):
+            network, training = self.preset, find_preset("classic").training
+        else:
+            found = find_preset(self.preset)
+            network, training = found.network, found.training
+            if network.normalise == "none":
+                network = replace(network, normalise="last")
+        if self.training is not None:
+            return network, self.training
+        batch_size = min(training.batch_size, max(SMALLEST_BATCH, windows // FEW_STEPS))
+        steps = min(MANY_STEPS, -(-windows // batch_size))
+        return network, replace(training, batch_size=batch_size, steps_per_epoch=steps)
+
+    def _fit(self, frame: LongFrame) -> Self:
+        season = self.season_length or frame.frequency.season_length
+        lengths = frame.source.lengths
+        context = self.context_length or context_rule(int(lengths.min()), self.horizon, season)
+        self._check_lengths(frame, context)
+        _, training = self._specs(windows=1)
+        starts = validation_starts(
+            lengths, context_length=context, horizon=self.horizon, fraction=training.validation_fraction
+        )
+        scaler = fit_scalers(frame.source, starts, self.scale)
+        if self.verbose:
+            inferred = " (inferred)" if frame.frequency.inferred else ""
+            print(
+                f"seqcast: {len(lengths)} series, freq {frame.frequency.name!r}{inferred}, "
+                f"season_length {season}, context_length {context}, horizon {self.horizon}"
+            )
+        scaled = (frame.source.values - np.repeat(scaler.centre, lengths)) / np.repeat(scaler.spread, lengths)
+        engine, windows, validation = self._windows(replace(frame.source, values=scaled), starts, context)
+        memory = SeriesMemory.of(frame, context_length=context, scaler=scaler, scale=self.scale)
+        window = WindowSpec(horizon=self.horizon, features=1, targets=1, target_features=(0,), context_length=context)
+        try:
+            history = engine.fit(windows, window=window, validation=validation, verbose=self.verbose)
+        except KeyboardInterrupt as interruption:
+            self._keep(engine, memory, season, getattr(interruption, "history", History(interrupted=True)))
+            raise
+        return self._keep(engine, memory, season, history)
+
+    def _windows(
+        self, scaled: SeriesSource, starts: Array, context: int
+    ) -> tuple[Engine, SeriesWindows, SeriesWindows | None]:
+        """Cut training and validation windows, and make the engine for them."""
+        sizes: dict[str, Any] = {"context_length": context, "horizon": self.horizon}
+        train = scaled.until(starts)
+        network, training = self._specs(int((train.lengths - context - self.horizon + 1).sum()))
+        fresh = int(np.random.SeedSequence().generate_state(1)[0])
+        seeds = child_seeds(fresh if self.random_state is None else int(self.random_state), 2)
+        windows = SeriesWindows(
+            train,
+            **sizes,
+            batch_size=training.batch_size,
+            seed=seeds[1],
+            steps=training.steps_per_epoch,
+            teach=network.decoder_input in ("teacher", "scheduled"),
+        )
+        validation = SeriesWindows(scaled, **sizes, first_target=starts, batch_size=max(training.batch_size, 1024))
+        engine = Engine(network, training, seed=seeds[0])
+        return engine, windows, validation if validation.count else None
+
+    def _check_lengths(self, frame: LongFrame, context: int) -> None:
+        short = np.flatnonzero(frame.source.lengths < context + self.horizon)
+        if len(short):
+            more = f" ({len(short)} such series)" if len(short) > 1 else ""
+            raise DataError(
+                f"df (series {frame.source.ids[short[0]]!r})",
+                expected=f"at least {context} + {self.horizon} rows, context_length and horizon",
+                received=f"{frame.source.lengths[short[0]]} rows up to {frame.last_stamps[short[0]]}{more}",
+                mend="Drop short series, or choose a smaller context_length or horizon.",
+            )
+
+    def _keep(self, engine: Engine, memory: SeriesMemory, season: int, history: History) -> Self:
+        self.engine_ = engine
+        self.memory_ = memory
+        self.history_ = history
+        self.season_length_ = season
+        self.freq_ = memory.frequency.name
+        self.context_length_ = memory.tails.shape[1]
+        return self
+
+    def predict(self, horizon: int | None = None, df: Any = None) -> Any:
+        """Forecast the steps that follow each series' last row.
+
+        Args:
+            horizon: Number of steps, shorter or longer than trained; `None` is the trained one.
+            df: Rows to forecast from, if not those of `fit`: later rows of known series, whose scaling stays
+                that of training and which need only what is new when it follows their last training row; or
+                at least `context_length_` rows of new series, which are scaled by these.
+
+        Returns:
+            A frame of the kind that came in, sorted by `unique_id`: `unique_id`, `ds` and the forecast.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong.
+        """
+        memory = self._memory()
+        steps = check_whole("horizon", self.horizon if horizon is None else horizon)
+        new = None if df is None else read_frame(df, self.columns, freq=self.freq_)
+        contexts = memory.contexts(new)
+        forecast = self._forecast(contexts, steps)
+        return contexts.form.forecast(memory.frequency, contexts.ids, contexts.last_stamps, {self.alias: forecast})
+
+    def _memory(self) -> SeriesMemory:
+        if not hasattr(self, "memory_"):
+            raise NotFittedError("Forecaster", expected="a fitted one", received="none", mend="Call fit first.")
+        return self.memory_
+
+    def _forecast(self, contexts: Contexts, horizon: int) -> Array:
+        scaled = self.engine_.predict({"past": contexts.past[:, :, None]}, horizon=horizon)
+        return contexts.scaler.inverse(scaled[:, :, 0].T).T
+
+    def backtest(self, df: Any, n_windows: int = 1, step_size: int | None = None, *, align: str = "time") -> Any:
+        """Forecast a frame's own past from several cutoffs and lay the truth beside the forecasts.
+
+        A clone is trained once, on rows up to the first cutoff; later cutoffs give it newer rows to forecast
+        from. This forecaster is left as it was.
+
+        Args:
+            df: As for `fit`.
+            n_windows: Number of cutoffs.
+            step_size: Steps from one cutoff to the next; `None` is the horizon.
+            align: `time` cuts all series at the same time stamps, counted from the latest one, so that no
+                series tells another's future; one that ends before a cutoff has no rows there. `series`
+                counts from each series' own end.
+
+        Returns:
+            A frame of the kind that came in: `unique_id`, `ds`, `cutoff` (the last stamp that was known),
+            `y`, the forecast, and the forecasts `seasonal_naive` and `last_value`; a row for each step whose
+            truth is known.
+
+        Raises:
+            DataError: Something in the frame is wrong, or a series is too short before the first cutoff.
+        """
+        self._check_options()
+        frame = read_frame(df, self.columns, freq=self.freq)
+        origins = RollingOrigins(frame, int(self.horizon), n_windows, step_size, align)
+        model = clone(self)._fit(next(iter(origins)))
+
+        def forecast(known: LongFrame) -> Array:
+            return model._forecast(model.memory_.contexts(known), self.horizon)  # type: ignore[no-any-return]
+
+        forecasts = {self.alias: origins.forecasts(forecast)}
+        for name, season in (("seasonal_naive", model.season_length_), ("last_value", 1)):
+            forecasts[name] = origins.naive(season)
+        return origins.table(forecasts)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted forecaster to a file.
+
+        Args:
+            path: Where the file goes; it appears whole or not at all.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SaveError: The file could not be written.
+        """
+        memory = self._memory()
+        options = {**self.get_params(deep=False), "freq": None if self.freq is None else self.freq_}
+        engine, weights = self.engine_.to_parts()
+        remembered, arrays = memory.to_parts()
+        header = {
+            "options": {name: _plain(value) for name, value in options.items()},
+            "engine": engine,
+            "memory": remembered,
+            "season_length": self.season_length_,
+            "history": self.history_.to_dict(),
+        }
+        parts = {f"engine/{name}": value for name, value in weights.items()}
+        parts.update({f"memory/{name}": value for name, value in arrays.items()})
+        write_archive(path, "Forecaster", header, parts)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a fitted forecaster from a file; its forecasts are the identical numbers.
+
+        Args:
+            path: A file that `save` wrote.
+
+        Returns:
+            The forecaster.
+
+        Raises:
+            MissingFileError: There is no such file.
+            FileFormatError: It is no forecaster's file.
+        """
+        header, arrays = read_archive(path, "Forecaster")
+        options = {
+            name: _SPECS[name].from_dict(value) if isinstance(value, dict) else value
+            for name, value in header["options"].items()
+        }
+        parts: dict[str, dict[str, Array]] = {"engine": {}, "memory": {}}
+        for name, value in arrays.items():
+            kind, _, rest = name.partition("/")
+            parts[kind][rest] = value
+        engine = Engine.from_parts(header["engine"], parts["engine"])
+        memory = SeriesMemory.from_parts(header["memory"], parts["memory"])
+        return cls(**options)._keep(engine, memory, header["season_length"], History(**header["history"]))
+
+
+def _plain(value: Any) -> Any:
+    """Turn an option into JSON types."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    return int(value) if isinstance(value, np.integer) else value

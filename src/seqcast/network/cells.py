@@ -1,0 +1,220 @@
+"""Recurrent cells: one step, with the weights and the arithmetic of Keras's own layers.
+
+A cell computes a step and knows nothing of time; `RecurrentStack` owns time. Weights have the names, shapes and order
+of gates of `keras.layers.GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, so that they can be exchanged. Products are
+taken gate by gate with matrices that were cut once outside the loop: slicing the result of one large product inside
+it is several times slower on a CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqcast._backend import keras
+
+__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "child_seeds"]
+
+Tensor = Any
+ops = keras.ops
+
+
+def child_seeds(seed: int, count: int) -> list[int]:
+    """Derive independent seeds from one, so that no initialiser or mask shares its stream with another.
+
+    Example:
+        >>> child_seeds(0, 2) == child_seeds(0, 3)[:2]
+        True
+    """
+    return [int(state) for state in np.random.SeedSequence(seed).generate_state(count)]
+
+
+class Cell(keras.layers.Layer):
+    """A recurrent cell; subclasses say how many gates and states it has and how a step goes.
+
+    Args:
+        units: Width of the cell, `n`.
+        features: Width of its input, `f`; 0 is a cell without input, which owns no input kernel.
+        regularizer: Keras regularisers for `kernel`, `recurrent` and `bias`.
+        seed: Seed of the initial weights.
+    """
+
+    gates: ClassVar[int]
+    state_count: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        units: int,
+        features: int,
+        *,
+        regularizer: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.units = units
+        self.features = features
+        self.regularizer = {k: keras.regularizers.get(v) for k, v in (regularizer or {}).items()}
+        self.seed = seed
+
+    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
+        """Create the weights."""
+        kernel_seed, recurrent_seed = child_seeds(self.seed, 2)
+        width = self.gates * self.units
+        self.kernel = None
+        if self.features:
+            self.kernel = self.add_weight(
+                shape=(self.features, width),
+                initializer=keras.initializers.GlorotUniform(seed=kernel_seed),
+                regularizer=self.regularizer.get("kernel"),
+                name="kernel",
+            )
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, width),
+            initializer=keras.initializers.Orthogonal(seed=recurrent_seed),
+            regularizer=self.regularizer.get("recurrent"),
+            name="recurrent_kernel",
+        )
+        self.bias = self.add_weight(
+            shape=self.bias_shape,
+            initializer=self.initial_bias,
+            regularizer=self.regularizer.get("bias"),
+            name="bias",
+        )
+        self.built = True
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """Shape of the bias."""
+        return (self.gates * self.units,)
+
+    def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        """Return the bias before training."""
+        return ops.zeros(shape, dtype=dtype)
+
+    def input_bias(self) -> Tensor:
+        """Return the bias that goes to the input's side, `[gates * n]`."""
+        return ops.convert_to_tensor(self.bias)
+
+    def project(self, x: Tensor | None) -> tuple[Tensor, ...]:
+        """Return each gate's share of the input, `x W + b`.
+
+        Args:
+            x: Input, `[..., f]`, or `None` for a cell without input.
+
+        Returns:
+            One `[..., n]` a gate; only the bias, `[n]`, without input.
+        """
+        biases = ops.split(self.input_bias(), self.gates, axis=-1)
+        if x is None:
+            return tuple(biases)
+        kernels = ops.split(ops.convert_to_tensor(self.kernel), self.gates, axis=-1)
+        return tuple(ops.matmul(x, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True))
+
+    def recurrent(self) -> tuple[Tensor, ...]:
+        """Return what a step needs of the recurrent weights, cut gate by gate."""
+        return tuple(ops.split(ops.convert_to_tensor(self.recurrent_kernel), self.gates, axis=-1))
+
+    def step(
+        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Advance one step.
+
+        Args:
+            projected: What `project` returned for this step, one `[B, n]` a gate.
+            states: The states before, `[B, n]` each; the first is the output.
+            recurrent: What `recurrent` returned.
+
+        Returns:
+            The states after.
+        """
+        raise NotImplementedError
+
+
+class GRUCell(Cell):
+    r"""Gated recurrent unit with the reset gate after the product.
+
+    .. math::
+        z = σ(x W_z + b_z + h U_z + c_z), \quad r = σ(x W_r + b_r + h U_r + c_r)
+
+        g = \tanh(x W_g + b_g + r ⊙ (h U_g + c_g)), \quad h' = z ⊙ h + (1 - z) ⊙ g
+
+    Source: Cho et al. 2014, arXiv:1406.1078, section 2.3, with the reset gate where cuDNN has it.
+    """
+
+    gates = 3
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """Shape of the bias: one row for the input, one for the state."""
+        return (2, 3 * self.units)
+
+    def input_bias(self) -> Tensor:
+        """Return the input's row of the bias."""
+        return self.bias[0]
+
+    def recurrent(self) -> tuple[Tensor, ...]:
+        """Return the three recurrent matrices `[n, n]` and the three recurrent biases `[n]`."""
+        return (*super().recurrent(), *ops.split(self.bias[1], 3, axis=-1))
+
+    def step(
+        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Advance one step."""
+        x_z, x_r, x_g = projected
+        u_z, u_r, u_g, c_z, c_r, c_g = recurrent
+        h = states[0]
+        z = ops.sigmoid(x_z + ops.matmul(h, u_z) + c_z)
+        r = ops.sigmoid(x_r + ops.matmul(h, u_r) + c_r)
+        g = ops.tanh(x_g + r * (ops.matmul(h, u_g) + c_g))
+        return (g + z * (h - g),)
+
+
+class LSTMCell(Cell):
+    r"""Long short-term memory.
+
+    .. math::
+        i, f, o = σ(x W + h U + b), \quad c' = f ⊙ c + i ⊙ \tanh(x W_c + h U_c + b_c), \quad h' = o ⊙ \tanh(c')
+
+    The forget gate's bias starts at 1. Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al.
+    2000; Jozefowicz et al. 2015 for its bias.
+    """
+
+    gates = 4
+    state_count = 2
+
+    def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        """Return zeros, and ones for the forget gate."""
+        n = self.units
+        zeros = ops.zeros((n,), dtype=dtype)
+        del shape
+        return ops.concatenate([zeros, ops.ones((n,), dtype=dtype), zeros, zeros])
+
+    def step(
+        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Advance one step."""
+        h, c = states
+        i, f, g, o = (x + ops.matmul(h, u) for x, u in zip(projected, recurrent, strict=True))
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        return ops.sigmoid(o) * ops.tanh(c), c
+
+
+class SimpleRNNCell(Cell):
+    r"""Elman's recurrent unit: `h' = tanh(x W + b + h U)`.
+
+    Source: Elman 1990, Finding structure in time.
+    """
+
+    gates = 1
+
+    def step(
+        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Advance one step."""
+        return (ops.tanh(projected[0] + ops.matmul(states[0], recurrent[0])),)
+
+
+CELLS: dict[str, type[Cell]] = {"gru": GRUCell, "lstm": LSTMCell, "simple_rnn": SimpleRNNCell}

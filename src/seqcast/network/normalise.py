@@ -1,0 +1,81 @@
+"""Normalisation of each window by itself: taken out before the network, put back after it.
+
+Only target columns are touched, so the box needs to know where the targets' own past is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqcast._backend import keras
+
+__all__ = ["NORMALISERS", "InstanceNormaliser", "LastNormaliser", "Normaliser"]
+
+Tensor = Any
+ops = keras.ops
+
+
+class Normaliser:
+    """No normalisation, and what the others share.
+
+    Args:
+        features: Number of input features, `F`.
+        target_features: Index of each target's own past among them.
+    """
+
+    def __init__(self, features: int, target_features: tuple[int, ...]) -> None:
+        self.target_features = list(target_features)
+        self.place = np.eye(features, dtype="float32")[self.target_features]  # [D, F]
+
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return each window's centre and spread, `[B, D]` each, or `None` for no normalisation."""
+        del past, observed
+        return None
+
+    def apply(self, past: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Normalise the target columns of the past, `[B, T, F]`."""
+        place = ops.convert_to_tensor(self.place, dtype=past.dtype)
+        centres = ops.matmul(centre, place)
+        spreads = ops.matmul(spread - 1.0, place) + 1.0
+        return (past - ops.expand_dims(centres, 1)) / ops.expand_dims(spreads, 1)
+
+    def targets(self, past: Tensor) -> Tensor:
+        """Return the target columns, `[B, T, D]`."""
+        return ops.take(past, ops.convert_to_tensor(self.target_features, dtype="int32"), axis=-1)
+
+
+class LastNormaliser(Normaliser):
+    """Subtract the window's last value: `x' = x - x_T`. Source: NLinear, Zeng et al. 2023, arXiv:2205.13504."""
+
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return the last value (gaps are filled with the value before them) and a spread of 1."""
+        del observed
+        last = self.targets(past)[:, -1]
+        return last, ops.ones_like(last)
+
+
+class InstanceNormaliser(Normaliser):
+    """Subtract the window's mean, divide by its deviation: `x' = (x - μ) / (σ + ε)`.
+
+    Source: reversible instance normalisation, Kim et al. 2022, without its learned affine map.
+    """
+
+    epsilon = 1e-3
+
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return mean and deviation over the values that were observed."""
+        values = self.targets(past)
+        weight = ops.ones_like(values) if observed is None else self.targets(observed)
+        count = ops.maximum(ops.sum(weight, axis=1), 1.0)
+        mean = ops.sum(weight * values, axis=1) / count
+        squares = ops.sum(weight * ops.square(values - ops.expand_dims(mean, 1)), axis=1)
+        return mean, ops.sqrt(squares / count + 1e-12) + self.epsilon
+
+
+NORMALISERS: dict[str, type[Normaliser]] = {
+    "none": Normaliser,
+    "last": LastNormaliser,
+    "instance": InstanceNormaliser,
+}

@@ -1,0 +1,168 @@
+"""Pictures of windows: what was read, what came then, what was forecast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from seqcast.config import check_whole
+from seqcast.data.arrays import as_array
+from seqcast.errors import DataError, SpecError
+from seqcast.plots.figure import (
+    DASHES,
+    GUIDE,
+    MARKERS,
+    MODELS,
+    PAST,
+    STYLE,
+    TRUTH,
+    finish,
+    guide,
+    line,
+    new_figure,
+    plain,
+    short,
+)
+
+__all__ = ["forecast_panels"]
+
+Array = npt.NDArray[Any]
+Group = tuple[str, Any, Any, Any]
+
+
+@matplotlib.rc_context(STYLE)
+def forecast_panels(
+    past: Any = None,
+    truth: Any = None,
+    forecast: Any = None,
+    *,
+    groups: Sequence[Group] | None = None,
+    titles: Sequence[str] | None = None,
+    trained_horizon: int | None = None,
+    suptitle: str | None = None,
+    ylabel: str = "value",
+    xlabel: str = "step",
+    columns: int = 5,
+) -> Figure:
+    """Draw windows side by side: the past, what came then, and what was forecast.
+
+    Steps are counted from 1 at the first forecast step; the past has the steps up to 0.
+
+    Args:
+        past: Windows, `[N, T]` or `[N, T, 1]`.
+        truth: What came then, `[N, H]` or `[N, H, 1]` of any length; `None` when it is not known.
+        forecast: Forecasts, `[N, H]` or `[N, H, 1]`.
+        groups: Instead of these three, tuples `(name, past, truth, forecast)`, each drawn below its name.
+        titles: One title a panel, all groups' panels in order.
+        trained_horizon: Steps that the network was trained to forecast; marked.
+        suptitle: Title of the figure.
+        ylabel: What the values are, with their unit.
+        xlabel: What a step is, with its unit.
+        columns: Most panels side by side.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: Arrays have other shapes.
+        SpecError: Both or neither of `past` and `groups` are given, or an option is impossible.
+
+    Example:
+        >>> figure = forecast_panels(np.zeros((2, 15)), None, np.ones((2, 20)), trained_horizon=15)
+        >>> len(figure.axes)
+        2
+    """
+    checked = _checked_groups(past, truth, forecast, groups)
+    columns = min(check_whole("columns", columns), max(len(group[1]) for group in checked))
+    panels = sum(len(group[1]) for group in checked)
+    if titles is not None and len(titles) != panels:
+        raise SpecError(
+            "titles", expected=f"one a panel, {panels}", received=str(len(titles)), mend="Give that many, or None."
+        )
+    if trained_horizon is not None:
+        check_whole("trained_horizon", trained_horizon)
+    names = [plain(title) for title in titles] if titles is not None else [""] * panels
+
+    heights = [math.ceil(len(group[1]) / columns) for group in checked]
+    figure = new_figure(max(2.6 * columns, 5.5) + 0.5, 2.1 * sum(heights) + 0.35 * len(checked) + 0.6)
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(checked), 1, height_ratios=heights)))
+    for part, rows, (name, before, actual, ahead) in zip(parts, heights, checked, strict=True):
+        if name:
+            part.suptitle(plain(name), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        axes = part.subplots(rows, columns, sharex=True, squeeze=False)
+        _window_grid(axes, before, actual, ahead, names=names, trained_horizon=trained_horizon)
+        part.supxlabel(plain(xlabel), fontsize=10)
+        part.supylabel(plain(ylabel), fontsize=10)
+        names = names[len(before) :]
+    finish(figure, suptitle)
+    return figure
+
+
+def _checked_groups(past: Any, truth: Any, forecast: Any, groups: Any) -> list[tuple[str, Array, Array | None, Array]]:
+    if (past is None or forecast is None) == (not groups):
+        raise SpecError(
+            "groups",
+            expected="either past and forecast, or groups",
+            received="both" if groups else "neither",
+            mend="Give one of the two.",
+        )
+    checked = []
+    for number, (name, *arrays) in enumerate(groups or [("", past, truth, forecast)]):
+        where = f"groups[{number}] " if groups else ""
+        before, actual, ahead = (
+            None if values is None and which == "truth" else _windows(f"{where}{which}", values)
+            for which, values in zip(("past", "truth", "forecast"), arrays, strict=True)
+        )
+        assert before is not None
+        assert ahead is not None
+        for which, other in (("truth", actual), ("forecast", ahead)):
+            if other is not None and len(other) != len(before):
+                raise DataError(
+                    f"{where}{which}",
+                    expected=f"as many windows as past, {len(before)}",
+                    received=str(len(other)),
+                    mend="Give one row a window.",
+                )
+        checked.append((name, before, actual, ahead))
+    return checked
+
+
+def _windows(where: str, values: Any) -> Array:
+    array = as_array(where, values, (2, 3))
+    if array.size == 0 or array.shape[2:] not in ((), (1,)):
+        raise DataError(
+            where,
+            expected="at least one window, [N, steps] or [N, steps, 1]",
+            received=f"shape {array.shape}",
+            mend="Choose windows, and one target: values[:10, :, 0].",
+        )
+    return array.reshape(array.shape[:2])
+
+
+def _window_grid(
+    axes: Any, past: Array, truth: Array | None, forecast: Array, *, names: list[str], trained_horizon: int | None
+) -> None:
+    columns = axes.shape[1]
+    for i, ax in enumerate(axes.flat):
+        if i >= len(past):
+            ax.remove()
+            continue
+        line(ax, np.arange(1 - past.shape[1], 1), past[i], "past", PAST, ".", "-")
+        if truth is not None:
+            line(ax, np.arange(1, truth.shape[1] + 1), truth[i], "truth", TRUTH, "o", "-")
+        line(ax, np.arange(1, forecast.shape[1] + 1), forecast[i], "forecast", MODELS[0], MARKERS[0], DASHES[0])
+        ax.axvline(0, color=GUIDE, linewidth=1.2, label="now", zorder=1)
+        if trained_horizon is not None:
+            guide(ax, trained_horizon, "trained horizon")
+        if names[i]:
+            ax.set_title(short(names[i], 24))
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+        if i + columns >= len(past):  # the last of its column, though there may be room below
+            ax.tick_params(labelbottom=True)

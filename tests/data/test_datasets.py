@@ -1,0 +1,101 @@
+import dataclasses
+import subprocess
+import sys
+from importlib import resources
+
+import numpy as np
+import pandas
+import polars
+import pytest
+
+from seqcast.data import datasets
+from seqcast.errors import SpecError
+
+NAMES = datasets.names()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_description_and_frame_agree(name):
+    frame, told = datasets.load(name), datasets.describe(name)
+    assert list(frame.columns) == ["unique_id", "ds", "y"]
+    assert (frame["unique_id"] == name).all()
+    assert frame["ds"].dtype == "datetime64[ns]"
+    assert frame["y"].dtype == np.float64
+    assert len(frame) == told.length
+    assert np.isfinite(frame["y"]).all()
+    regular = pandas.date_range(told.start, told.end, freq=told.frequency)
+    np.testing.assert_array_equal(frame["ds"].to_numpy(), regular.to_numpy())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_polars_and_pandas_have_the_same(name):
+    ours, theirs = datasets.load(name, backend="polars"), datasets.load(name)
+    assert isinstance(ours, polars.DataFrame)
+    assert ours.columns == list(theirs.columns)
+    assert ours.schema["ds"] == polars.Datetime("ns")
+    for column in ours.columns:
+        assert ours[column].to_list() == theirs[column].to_list()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_description_is_complete_and_frozen(name):
+    told = datasets.describe(name)
+    assert told.name == name
+    for item in dataclasses.fields(told):
+        assert getattr(told, item.name)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        told.units = "m"
+
+
+def test_every_file_is_in_the_list_and_in_the_sources():
+    folder = resources.files("seqcast.data") / "series"
+    files = {item.name for item in folder.iterdir()}
+    assert files == {f"{name}.csv" for name in NAMES} | {"SOURCES.md"}
+    sources = (folder / "SOURCES.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        assert f"\n## {name}\n" in sources
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "extremes"),
+    [
+        ("lynx", 175_334 + (4245 - 4254), (39, 6991)),
+        ("sunspots", None, (0.0, 190.2)),
+        ("co2", None, (313.0, 373.9)),
+        ("elnino", None, (18.95, 29.24)),
+    ],
+)
+def test_values(name, total, extremes):
+    y = datasets.load(name)["y"]
+    assert (y.min(), y.max()) == extremes
+    assert total is None or y.sum() == total
+
+
+def test_filled_weeks_lie_on_the_line_between_their_neighbours():
+    y = datasets.load("co2").set_index("ds")["y"]
+    # The longest gap: known on both sides, missing in between.
+    gap = y["1964-01-18":"1964-05-30"]
+    line = np.linspace(gap.iloc[0], gap.iloc[-1], len(gap))
+    np.testing.assert_allclose(gap, line, atol=0.051)
+
+
+def test_importing_takes_no_frames_and_no_keras_with_it():
+    code = "import sys, seqcast.data.datasets; print(sorted({'keras', 'pandas', 'polars'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: datasets.load("linx"),
+            r"name: expected one of 'co2', .*received 'linx'. Did you mean 'lynx'\?",
+        ),
+        (lambda: datasets.describe(3), r"name: expected one of .*received 3"),
+        (lambda: datasets.load("lynx", backend="panda"), r"backend: .*Did you mean 'pandas'\?"),
+    ],
+)
+def test_wrong_inputs(call, message):
+    with pytest.raises(SpecError, match=message):
+        call()

@@ -1,0 +1,203 @@
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from seqcast.data.signals import (
+    SineParameters,
+    noisy_past,
+    random_sines,
+    sine_and_cosine,
+    sine_parameters,
+    two_frequencies,
+)
+from seqcast.errors import SpecError
+
+SIGNALS = {
+    "random_sines": (random_sines, 1),
+    "random_sines_noise": (lambda n, **options: random_sines(n, noise=0.2, **options), 1),
+    "sine_and_cosine": (sine_and_cosine, 2),
+    "two_frequencies": (two_frequencies, 1),
+    "noisy_past": (noisy_past, 1),
+}
+
+
+@pytest.fixture(params=SIGNALS.values(), ids=SIGNALS.keys())
+def signal(request):
+    return request.param
+
+
+def test_shapes_and_type(signal):
+    make, features = signal
+    past, future = make(7, past=12, future=5, seed=1)
+    assert past.shape == (7, 12, features)
+    assert future.shape == (7, 5, features)
+    assert past.dtype == future.dtype == np.float32
+    assert make(1, seed=1, dtype="float64")[0].dtype == np.float64
+
+
+def test_same_seed_same_data(signal):
+    make, _ = signal
+    for first, second in zip(make(5, seed=3), make(5, seed=3), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(make(5, seed=3)[0], make(5, seed=4)[0])
+    assert not np.array_equal(make(5)[0], make(5)[0])
+
+
+def test_a_seed_sequence_is_a_seed_and_stays_as_it_was(signal):
+    make, _ = signal
+    sequence = np.random.SeedSequence(9, spawn_key=(2,))
+    np.testing.assert_array_equal(make(3, seed=sequence)[0], make(3, seed=sequence)[0])
+    assert sequence.n_children_spawned == 0
+    assert not np.array_equal(make(3, seed=sequence)[0], make(3, seed=9)[0])
+
+
+def test_a_longer_future_and_more_windows_extend_the_same_signals(signal):
+    make, _ = signal
+    past, future = make(6, past=15, future=15, seed=5)
+    longer_past, longer_future = make(9, past=15, future=20, seed=5)
+    np.testing.assert_array_equal(past, longer_past[:6])
+    np.testing.assert_array_equal(future, longer_future[:6, :15])
+
+
+def test_time_runs_on_from_the_past(signal):
+    make, _ = signal
+    short, long = make(4, past=10, future=20, seed=5), make(4, past=20, future=10, seed=5)
+    np.testing.assert_array_equal(short[1][:, 10:], long[1])
+
+
+def test_global_generators_are_left_alone(signal):
+    make, _ = signal
+    before = random.getstate(), repr(np.random.get_state())
+    make(3, seed=1)
+    make(3)
+    assert (random.getstate(), repr(np.random.get_state())) == before
+
+
+def test_against_a_plain_loop():
+    drawn = sine_parameters(3, num_signals=3, seed=8)
+    past, future = random_sines(3, past=4, future=2, num_signals=3, seed=8, dtype="float64")
+    for i, window in enumerate(np.concatenate([past, future], axis=1)[:, :, 0]):
+        for t, value in enumerate(window):
+            expected = sum(
+                drawn.amplitude[i, k] * np.sin(2 * np.pi * drawn.frequency[i, k] * t / 30 + drawn.phase[i, k])
+                + drawn.offset[i, k]
+                for k in range(3)
+            )
+            assert value == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(("past", "future"), [(60, 240), (270, 30)])
+def test_frequency_is_turns_per_thirty_steps_whatever_the_lengths(past, future):
+    pair = random_sines(4, past=past, future=future, num_signals=1, frequency=(3.0, 3.0), offset=(0, 0), seed=2)
+    spectrum = np.abs(np.fft.rfft(np.concatenate(pair, axis=1)[:, :, 0], axis=1))
+    assert (spectrum.argmax(axis=1) == 3.0 / 30 * (past + future)).all()
+
+
+def test_parameters_are_uniform_in_their_ranges():
+    drawn = sine_parameters(20_000, seed=4)
+    ranges = {
+        "amplitude": (0.1, 1.0),
+        "frequency": (0.1, 10.0),
+        "phase": (0.0, 2 * np.pi),
+        "offset": (-0.5, 0.5),
+    }
+    columns = []
+    for name, (low, high) in ranges.items():
+        values = getattr(drawn, name)
+        assert values.shape == (20_000, 2)
+        assert low <= values.min() < values.max() <= high
+        np.testing.assert_allclose(
+            np.quantile((values - low) / (high - low), [0.25, 0.5, 0.75], axis=0),
+            np.array([[0.25] * 2, [0.5] * 2, [0.75] * 2]),
+            atol=0.02,
+        )
+        columns.append(values)
+    correlation = np.corrcoef(np.concatenate(columns, axis=1), rowvar=False)
+    assert np.abs(correlation - np.eye(8)).max() < 0.03
+
+
+def test_one_range_a_sine():
+    drawn = sine_parameters(50, amplitude=((1, 1), (2, 2)), frequency=[(0.1, 1), (5, 10)], seed=0)
+    np.testing.assert_array_equal(drawn.amplitude, np.tile([1.0, 2.0], (50, 1)))
+    assert drawn.frequency[:, 0].max() <= 1.0 < 5.0 <= drawn.frequency[:, 1].min()
+
+
+def test_offset_is_added_and_can_be_left_out():
+    shifted = random_sines(4000, offset=(1.0, 2.0), seed=6)[0]
+    plain = random_sines(4000, offset=(0, 0), seed=6)[0]
+    drawn = sine_parameters(4000, offset=(1.0, 2.0), seed=6)
+    np.testing.assert_allclose((shifted - plain)[:, 0, 0], drawn.offset.sum(axis=1), atol=1e-5)
+    assert abs(plain.mean()) < 0.02
+    assert shifted.mean() == pytest.approx(3.0, abs=0.03)
+    # Two offsets of variance 1/12 each beside two sines of mean square 0.37 / 2 each.
+    assert random_sines(4000, seed=6)[0].var() == pytest.approx(2 / 12 + plain.var(), abs=0.02)
+
+
+def test_values_at_steps_between():
+    one = SineParameters(*(np.array([[value]]) for value in (1.0, 7.5, 0.0, 0.0)))
+    np.testing.assert_allclose(one.values([0.0, 0.5, 1.0]), [[0.0, np.sin(np.pi / 4), 1.0]], atol=1e-12)
+
+
+def test_noise_is_on_the_past_only_and_has_its_size():
+    clean = random_sines(3000, seed=7, dtype="float64")
+    noisy = random_sines(3000, noise=0.3, seed=7, dtype="float64")
+    np.testing.assert_array_equal(clean[1], noisy[1])
+    assert (noisy[0] - clean[0]).std() == pytest.approx(0.3, rel=0.02)
+    assert abs((noisy[0] - clean[0]).mean()) < 0.01
+
+
+def test_each_noisy_past_has_a_level_of_its_own():
+    noisy = noisy_past(500, past=400, future=1, seed=7, dtype="float64")[0]
+    clean = two_frequencies(500, past=400, future=1, seed=7, dtype="float64")[0]
+    levels = (noisy - clean).std(axis=(1, 2))
+    assert 0.08 < levels.min() < 0.12
+    assert 0.23 < levels.max() < 0.28
+
+
+def test_sine_and_cosine_share_angle():
+    past, future = sine_and_cosine(20, past=5, future=5, frequency=(2.0, 3.0), seed=1, dtype="float64")
+    both = np.concatenate([past, future], axis=1)
+    np.testing.assert_allclose((both**2).sum(axis=2), 1.0, atol=1e-12)
+    angle = np.unwrap(np.arctan2(both[:, :, 0], both[:, :, 1]), axis=1)
+    turns = np.diff(angle, axis=1) * 30 / (2 * np.pi)
+    np.testing.assert_allclose(turns, turns[:, :1].repeat(9, axis=1))
+    assert ((turns >= 2.0) & (turns <= 3.0)).all()
+    assert np.ptp(turns[:, 0]) > 0.1
+
+
+def test_keras_is_not_imported():
+    code = "import sys, seqcast.data.signals; print(sorted({'keras', 'jax'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n": 0}, r"n: expected a whole number >= 1, received 0"),
+        ({"past": 1.5}, r"past: expected a whole number >= 1, received 1\.5"),
+        ({"future": 0}, r"future: expected a whole number >= 1, received 0"),
+        ({"num_signals": True}, r"num_signals: expected a whole number"),
+        (
+            {"amplitude": (1.0, 0.1)},
+            r"amplitude: expected \(low, high\) with low <= high, or one such pair for each",
+        ),
+        ({"frequency": 3.0}, r"frequency: expected \(low, high\).*received 3\.0"),
+        ({"frequency": ((0, 1), (0, 1), (0, 1))}, r"frequency: .*each of 2 sines"),
+        ({"phase": ("a", "b")}, r"phase: expected \(low, high\)"),
+        ({"phase": None}, r"phase: expected \(low, high\).*received None"),
+        ({"offset": (0.0, float("inf"))}, r"offset: .*Give two finite numbers"),
+        ({"noise": -0.1}, r"noise: expected a number in \[0, inf\], received -0\.1"),
+        ({"noise": (0.2, 0.1)}, r"noise: expected \(low, high\) with low <= high,"),
+        ({"seed": -1}, r"seed: expected a whole number >= 0, received -1"),
+        ({"seed": "a"}, r"seed: expected a whole number"),
+        ({"dtype": "int32"}, r"dtype: expected a floating type, received 'int32'"),
+        ({"dtype": "nothing"}, r"dtype: expected a floating type, received 'nothing'"),
+    ],
+)
+def test_wrong_inputs(options, message):
+    with pytest.raises(SpecError, match=message):
+        random_sines(**{"n": 2, "seed": 0, **options})

@@ -1,0 +1,196 @@
+"""Attention, bridge, normalisation, head, sampling and states, each against plain NumPy."""
+
+import keras
+import numpy as np
+import pytest
+
+from seqcast.network.attention import ATTENTIONS
+from seqcast.network.bridge import Bridge
+from seqcast.network.heads import ObservedLoss, PointHead
+from seqcast.network.normalise import InstanceNormaliser, LastNormaliser, Normaliser
+from seqcast.network.sampling import SAMPLING_SCHEDULES, teaching_probability
+from seqcast.network.states import States
+
+RNG = np.random.default_rng(0)
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+def tensor(x):
+    return keras.ops.convert_to_tensor(np.asarray(x, "float32"))
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_attention_weights_are_a_distribution_over_valid_steps(name):
+    layer = ATTENTIONS[name](4, 6, heads=2, seed=1)
+    query, memory = tensor(RNG.normal(size=(3, 5, 4))), tensor(RNG.normal(size=(3, 7, 6)))
+    valid = np.ones((3, 7), bool)
+    valid[0, :3] = False
+    outputs, weights = layer(query, layer.prepare(memory), keras.ops.convert_to_tensor(valid))
+    assert tuple(outputs.shape) == (3, 5, 4)
+    weights = numpy(weights)
+    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
+    assert weights.min() >= 0
+    assert weights[0, :, :3].max() < 1e-6 < weights[1].min()
+
+
+def test_additive_scores_are_bahdanaus():
+    layer = ATTENTIONS["additive"](4, 6, seed=2)
+    query, memory = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 5, 6))
+    w, (u, b), v = (
+        layer.query_map.get_weights()[0],
+        layer.key_map.get_weights(),
+        layer.score_map.get_weights()[0],
+    )
+    scores = (np.tanh((query @ w)[:, :, None] + (memory @ u + b)[:, None]) @ v)[..., 0]
+    _, weights = layer(tensor(query), layer.prepare(tensor(memory)))
+    np.testing.assert_allclose(numpy(weights), softmax(scores), atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [4, 6])
+def test_dot_scores_are_luongs(width):
+    layer = ATTENTIONS["dot"](4, width, seed=3)
+    query, memory = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 5, width))
+    keys = memory if width == 4 else memory @ layer.key_map.get_weights()[0]
+    weights = softmax(np.einsum("bhn,btn->bht", query, keys))
+    kernel, bias = layer.join.get_weights()
+    expected = np.tanh(np.concatenate([weights @ memory, query], -1) @ kernel + bias)
+    outputs, ours = layer(tensor(query), layer.prepare(tensor(memory)))
+    np.testing.assert_allclose(numpy(ours), weights, atol=1e-5)
+    np.testing.assert_allclose(numpy(outputs), expected, atol=1e-5)
+
+
+def test_multi_head_is_that_of_the_paper():
+    layer = ATTENTIONS["multi_head"](4, 6, heads=2, seed=4)
+    query, memory = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 5, 6))
+
+    def dense(part, x):
+        kernel, bias = part.get_weights()
+        return (x @ kernel + bias).reshape(*x.shape[:2], 2, 2)
+
+    q, k, v = dense(layer.query_map, query), dense(layer.key_map, memory), dense(layer.value_map, memory)
+    weights = softmax(np.einsum("bhid,btid->biht", q, k) / np.sqrt(2))
+    context = np.einsum("biht,btid->bhid", weights, v).reshape(2, 3, 4)
+    kernel, bias = layer.join.get_weights()
+    outputs, ours = layer(tensor(query), layer.prepare(tensor(memory)))
+    np.testing.assert_allclose(numpy(ours), weights.mean(1), atol=1e-5)
+    np.testing.assert_allclose(numpy(outputs), np.tanh(np.concatenate([context, query], -1) @ kernel + bias), atol=1e-5)
+
+
+def test_bridge_hands_equal_sizes_on_unchanged():
+    bridge = Bridge([(3,), (4,)], [(3,), (4,)])
+    states = [(tensor(np.ones((2, 3))),), (tensor(np.ones((2, 4))),)]
+    after = bridge(states)
+    assert not bridge.weights
+    np.testing.assert_array_equal(numpy(after[1][0]), np.ones((2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "static"),
+    [([(3,), (4,)], [(5,)], 0), ([(3,)], [(3,)], 2), ([(3, 3)], [(2, 2), (4, 4)], 1)],
+)
+def test_bridge_is_a_dense_layer_a_decoder_state(encoder, decoder, static):
+    bridge = Bridge(encoder, decoder, static=static, seed=1)
+    parts = [RNG.normal(size=(2, width)) for layer in encoder for width in layer]
+    vector = RNG.normal(size=(2, static)) if static else None
+    flat = iter(parts)
+    states = [tuple(tensor(next(flat)) for _ in layer) for layer in encoder]
+    after = bridge(states, None if vector is None else tensor(vector))
+    joined = np.concatenate(parts if vector is None else [*parts, vector], -1)
+    dense = iter(bridge.dense)
+    for widths, layer in zip(decoder, after, strict=True):
+        for k, (width, state) in enumerate(zip(widths, layer, strict=True)):
+            kernel, bias = next(dense).get_weights()
+            value = joined @ kernel + bias
+            assert kernel.shape == (joined.shape[1], width)
+            np.testing.assert_allclose(numpy(state), np.tanh(value) if k == 0 else value, atol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [LastNormaliser, InstanceNormaliser])
+def test_normalisation_touches_target_columns_only_and_knows_the_way_back(cls):
+    past = RNG.normal(size=(3, 8, 4)) * 5 + 7
+    normaliser = cls(4, (2, 0))
+    centre, spread = normaliser.statistics(tensor(past), None)
+    normalised = numpy(normaliser.apply(tensor(past), centre, spread))
+    targets = past[:, :, [2, 0]]
+    if cls is LastNormaliser:
+        np.testing.assert_allclose(numpy(centre), targets[:, -1], rtol=1e-5)
+        np.testing.assert_allclose(numpy(spread), 1.0)
+    else:
+        np.testing.assert_allclose(numpy(centre), targets.mean(1), rtol=1e-5)
+        np.testing.assert_allclose(numpy(spread), targets.std(1), rtol=1e-2)
+    np.testing.assert_allclose(normalised[:, :, [1, 3]], past[:, :, [1, 3]], rtol=1e-5)
+    back = normalised[:, :, [2, 0]] * numpy(spread)[:, None] + numpy(centre)[:, None]
+    np.testing.assert_allclose(back, targets, rtol=1e-4)
+
+
+def test_instance_statistics_leave_gaps_out():
+    past = RNG.normal(size=(2, 6, 1))
+    seen = np.ones((2, 6, 1))
+    seen[:, :2] = 0
+    garbage = np.where(seen > 0, past, 99.0)
+    centre, _ = InstanceNormaliser(1, (0,)).statistics(tensor(garbage), tensor(seen))
+    np.testing.assert_allclose(numpy(centre)[:, 0], past[:, 2:, 0].mean(1), rtol=1e-5)
+    assert Normaliser(1, (0,)).statistics(tensor(past), None) is None
+
+
+def test_point_head_is_linear():
+    head = PointHead(3, 2, seed=1)
+    kernel, bias = head.dense.get_weights()
+    outputs = RNG.normal(size=(2, 4, 3))
+    np.testing.assert_allclose(numpy(head(tensor(outputs))), outputs @ kernel + bias, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "huber", "log_cosh"])
+def test_observed_loss_is_the_weighted_mean_over_what_is_there(name):
+    y, forecast = RNG.normal(size=(4, 3, 2)), RNG.normal(size=(4, 3, 2))
+    weight = np.array([1.0, 2.0, 0.0, 0.5])
+    missing = RNG.random(size=y.shape) < 0.3
+    error = np.where(missing, 0.0, y - forecast)
+    each = {
+        "mse": error**2,
+        "mae": np.abs(error),
+        "huber": np.where(np.abs(error) <= 1, 0.5 * error**2, np.abs(error) - 0.5),
+        "log_cosh": np.log(np.cosh(error)),
+    }[name]
+    expected = (weight[:, None, None] * each).sum() / (weight[:, None, None] * ~missing).sum()
+    loss = ObservedLoss(name)(tensor(np.where(missing, np.nan, y)), tensor(forecast), tensor(weight))
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+def test_observed_loss_takes_functions_and_survives_having_nothing():
+    def twice(y_true, y_pred):
+        return 2.0 * keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+    y = tensor(np.ones((2, 3, 1)))
+    assert float(ObservedLoss(twice)(y, y * 3.0)) == pytest.approx(8.0)
+    assert float(ObservedLoss("mse")(y * np.nan, y)) == 0.0
+
+
+@pytest.mark.parametrize("schedule", SAMPLING_SCHEDULES)
+def test_teaching_falls_from_nearly_always_to_never(schedule):
+    shares = [float(teaching_probability(schedule, float(step), 100)) for step in range(0, 121, 10)]
+    assert shares[0] > 0.99
+    assert all(a > b for a, b in zip(shares[:10], shares[1:11], strict=True))
+    assert shares[10:] == [0.0, 0.0, 0.0]
+    assert all(0.0 <= share <= 1.0 for share in shares)
+
+
+def test_states_are_frozen_rows():
+    layers = ((np.arange(6.0).reshape(3, 2),), (np.arange(3.0).reshape(3, 1),))
+    states = States(layers, static=np.ones((3, 4)))
+    assert len(states) == 3
+    np.testing.assert_array_equal(states[1].vector(), [[2, 3, 1]])
+    np.testing.assert_array_equal(states[-1].vector(), [[4, 5, 2]])
+    assert states[np.array([True, False, True])].static.shape == (2, 4)
+    rebuilt = States.from_dict(states.to_dict())
+    np.testing.assert_array_equal(rebuilt.vector(), states.vector())
+    with pytest.raises(AttributeError):
+        states.static = None

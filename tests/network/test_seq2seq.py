@@ -1,0 +1,312 @@
+"""Every kind of network through the same properties."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from seqcast.config import NetworkSpec, WindowSpec
+from seqcast.errors import DataError, SpecError
+from seqcast.network import Seq2Seq, load_network
+
+PLAIN = WindowSpec(horizon=4, features=2, targets=1, target_features=(1,))
+RICH = WindowSpec(horizon=4, features=3, targets=2, static=2, future=1, target_features=(2, 0), observed=True)
+SIZES = {"encoder_units": (5, 4), "decoder_units": (5, 4)}
+
+NETWORKS = {
+    "seed": (PLAIN, {**SIZES}),
+    "lstm": (PLAIN, {**SIZES, "cell": "lstm"}),
+    "simple_rnn": (PLAIN, {**SIZES, "cell": "simple_rnn"}),
+    "other sizes": (PLAIN, {"encoder_units": (6,), "decoder_units": (3, 4)}),
+    "lstm, other sizes": (PLAIN, {"encoder_units": (6,), "decoder_units": (3, 4), "cell": "lstm"}),
+    "bidirectional": (PLAIN, {**SIZES, "bidirectional": True}),
+    "last": (PLAIN, {**SIZES, "normalise": "last"}),
+    "instance": (PLAIN, {**SIZES, "normalise": "instance"}),
+    "additive": (PLAIN, {**SIZES, "attention": "additive"}),
+    "dot": (PLAIN, {**SIZES, "attention": "dot"}),
+    "multi_head": (PLAIN, {**SIZES, "attention": "multi_head", "attention_heads": 2}),
+    "teacher": (PLAIN, {**SIZES, "decoder_input": "teacher"}),
+    "scheduled": (PLAIN, {**SIZES, "decoder_input": "scheduled", "sampling_steps": 10}),
+    "autoregressive": (PLAIN, {**SIZES, "decoder_input": "autoregressive"}),
+    "rich": (RICH, {**SIZES}),
+    "rich, static at each step": (RICH, {**SIZES, "static_input": "steps"}),
+    "rich, scheduled": (
+        RICH,
+        {
+            **SIZES,
+            "decoder_input": "scheduled",
+            "sampling_steps": 5,
+            "attention": "additive",
+            "normalise": "instance",
+            "bidirectional": True,
+        },
+    ),
+    "rich, teacher": (RICH, {**SIZES, "decoder_input": "teacher", "attention": "dot", "normalise": "last"}),
+    "no own past": (WindowSpec(horizon=4, features=3, targets=1), {**SIZES}),
+}
+
+each_network = pytest.mark.parametrize("name", NETWORKS)
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+def build(name, **changes):
+    window, options = NETWORKS[name]
+    return Seq2Seq(window, NetworkSpec(**{**options, **changes}), seed=11)
+
+
+def batch(window, rows=6, steps=7, horizon=4, seed=0, target=False):
+    rng = np.random.default_rng(seed)
+    inputs = {"past": rng.normal(size=(rows, steps, window.features))}
+    if window.observed:
+        inputs["observed"] = (rng.random(size=inputs["past"].shape) < 0.8).astype(float)
+        inputs["observed"][:, -1] = 1
+    if window.static:
+        inputs["static"] = rng.normal(size=(rows, window.static))
+    if window.future:
+        inputs["future"] = rng.normal(size=(rows, horizon, window.future))
+    if target:
+        inputs["target"] = rng.normal(size=(rows, horizon, window.targets))
+    y = rng.normal(size=(rows, horizon, window.targets)).astype("float32")
+    return {key: value.astype("float32") for key, value in inputs.items()}, y
+
+
+def trained(name, **changes):
+    network = build(name, **changes)
+    inputs, y = batch(network.window, target=True)
+    network.compile("adam", "mse")
+    network.fit(inputs, y, epochs=2, verbose=0, shuffle=False)
+    return network
+
+
+@each_network
+def test_shapes_and_any_horizon(name):
+    network = build(name)
+    window = network.window
+    inputs, _ = batch(window)
+    assert tuple(network(inputs).shape) == (6, 4, window.targets)
+    states = network.encode(inputs)
+    for horizon in (1, 9):
+        future = batch(window, horizon=horizon)[0].get("future")
+        assert tuple(network.decode(states, horizon, future).shape) == (6, horizon, window.targets)
+
+
+@each_network
+def test_a_longer_horizon_goes_on_from_the_shorter(name):
+    network = trained(name)
+    inputs, _ = batch(network.window, horizon=9)
+    states = network.encode({k: v for k, v in inputs.items() if k != "future"})
+    longer = numpy(network.decode(states, 9, inputs.get("future")))
+    short = {**inputs, "future": inputs["future"][:, :4]} if "future" in inputs else inputs
+    np.testing.assert_allclose(longer[:, :4], numpy(network(short)), atol=1e-6)
+
+
+@each_network
+def test_one_step_of_training_reaches_every_weight(name):
+    network = build(name, regularizer=None)
+    inputs, y = batch(network.window, target=True)
+    network.compile(keras.optimizers.SGD(1.0), "mse")
+    before = [numpy(weight) for weight in network.trainable_weights]
+    logs = network.train_on_batch(inputs, y, return_dict=True)
+    assert np.isfinite(logs["loss"])
+    still = []
+    for weight, old in zip(network.trainable_weights, before, strict=True):
+        assert np.isfinite(numpy(weight)).all()
+        if np.array_equal(numpy(weight), old):
+            still.append(weight.path)
+    assert not still
+
+
+@each_network
+def test_the_target_is_never_read_outside_training(name):
+    network = build(name)
+    inputs, _ = batch(network.window)
+    garbage = {**inputs, "target": np.full((6, 4, network.window.targets), np.nan, "float32")}
+    np.testing.assert_array_equal(numpy(network(inputs)), numpy(network(garbage)))
+
+
+@each_network
+def test_prediction_models_share_the_weights_and_walk_the_same_way(name):
+    network = trained(name)
+    inputs, _ = batch(network.window)
+    known = {key: keras.ops.convert_to_tensor(value) for key, value in inputs.items()}
+    encoder, decoder = network.encoder_model, network.decoder_model
+    states = encoder({key: value for key, value in known.items() if key != "future"})
+    written = []
+    for t in range(4):
+        given = {"states": states, **({"future": known["future"][:, t]} if "future" in known else {})}
+        result = decoder(given)
+        states = result["states"]
+        written.append(numpy(result["forecast"]))
+    np.testing.assert_allclose(np.stack(written, 1), numpy(network(inputs)), atol=1e-5)
+    ours = {id(weight) for weight in network.weights}
+    assert {id(weight) for weight in [*encoder.trainable_weights, *decoder.trainable_weights]} <= ours
+
+
+@each_network
+def test_a_keras_file_brings_the_same_network_back(name, tmp_path):
+    network = trained(name)
+    inputs, _ = batch(network.window)
+    network.save(tmp_path / "network.keras")
+    loaded = load_network(tmp_path / "network.keras")
+    np.testing.assert_array_equal(numpy(loaded(inputs)), numpy(network(inputs)))
+    rebuilt = Seq2Seq.from_config(json.loads(json.dumps(network.get_config())))
+    rebuilt.set_weights(network.get_weights())
+    np.testing.assert_array_equal(numpy(rebuilt(inputs)), numpy(network(inputs)))
+
+
+@each_network
+def test_the_seed_decides_everything(name):
+    first, second = trained(name, dropout=0.3), trained(name, dropout=0.3)
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@each_network
+def test_rows_do_not_see_each_other(name):
+    network = build(name)
+    inputs, _ = batch(network.window)
+    order = np.array([3, 1, 5, 0, 4, 2])
+    shuffled = {key: value[order] for key, value in inputs.items()}
+    np.testing.assert_allclose(numpy(network(shuffled)), numpy(network(inputs))[order], atol=1e-6)
+
+
+def test_another_process_loads_the_file(tmp_path):
+    network = trained("rich, scheduled")
+    inputs, _ = batch(network.window)
+    network.save(tmp_path / "network.keras")
+    np.savez(tmp_path / "inputs.npz", **inputs)
+    code = (
+        "import sys, numpy, seqcast\n"
+        "network = seqcast.load_network(sys.argv[1] + '/network.keras')\n"
+        "inputs = dict(numpy.load(sys.argv[1] + '/inputs.npz'))\n"
+        "import keras\n"
+        "numpy.save(sys.argv[1] + '/out.npy', keras.ops.convert_to_numpy(network(inputs)))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=os.environ.copy())
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), numpy(network(inputs)), atol=1e-6)
+
+
+def test_plain_load_model_works_after_importing_the_package(tmp_path):
+    network = trained("seed")
+    network.save(tmp_path / "network.keras")
+    assert isinstance(keras.saving.load_model(tmp_path / "network.keras"), Seq2Seq)
+
+
+def test_padding_before_the_first_observation_leaves_no_trace():
+    network = build("rich")
+    inputs, _ = batch(network.window)
+    inputs["observed"][:] = 1
+    padded = dict(inputs)
+    padded["past"] = np.concatenate([np.full((6, 3, 3), 9.0, "float32"), inputs["past"]], axis=1)
+    padded["observed"] = np.concatenate([np.zeros((6, 3, 3), "float32"), inputs["observed"]], axis=1)
+    np.testing.assert_allclose(numpy(network(padded)), numpy(network(inputs)), atol=1e-6)
+
+
+def test_teacher_and_free_running_agree_when_the_truth_is_the_own_forecast():
+    network = build("teacher")
+    inputs, _ = batch(network.window)
+    own = numpy(network(inputs))
+    taught = network({**inputs, "target": own}, training=True)
+    np.testing.assert_allclose(numpy(taught), own, atol=1e-5)
+
+
+def test_scheduled_sampling_moves_from_taught_to_free():
+    network = build("scheduled", sampling_steps=4)
+    inputs, _ = batch(network.window, target=True)
+    teacher = build("teacher")
+    teacher.set_weights([w for w in network.get_weights() if w.shape != ()][: len(teacher.get_weights())])
+    forced = numpy(teacher(inputs, training=True))
+    free = numpy(network(inputs))
+    first = numpy(network(inputs, training=True))
+    np.testing.assert_allclose(first, forced, atol=1e-6)  # probability 1 at step 0
+    for _ in range(3):
+        network(inputs, training=True)
+    assert float(network.decoder.steps_taught) == 4.0
+    np.testing.assert_allclose(numpy(network(inputs, training=True)), free, atol=1e-6)
+    assert np.abs(forced - free).max() > 1e-3
+
+
+def test_regularisers_add_to_the_loss():
+    plain, regular = (
+        build("seed"),
+        build("seed", regularizer={"kernel": "l2", "recurrent": "l1", "bias": "l2"}),
+    )
+    assert plain.losses == []
+    assert len(regular.losses) > 4
+    assert sum(float(loss) for loss in regular.losses) > 0
+    only_bias = build("seed", regularizer={"bias": "l2"})
+    assert sum(float(loss) for loss in only_bias.losses) == 0.0
+
+
+def test_attention_weights_can_be_asked_for():
+    network = build("additive")
+    inputs, _ = batch(network.window)
+    forecast, weights = network.decode(network.encode(inputs), 5, return_attention=True)
+    assert tuple(weights.shape) == (6, 5, 7)
+    np.testing.assert_allclose(numpy(weights).sum(-1), 1.0, atol=1e-5)
+    assert tuple(forecast.shape) == (6, 5, 1)
+    assert build("seed").decode(build("seed").encode(inputs), 5, return_attention=True)[1] is None
+
+
+def test_any_keras_optimiser_loss_metric_and_callback():
+    network = build("seed")
+    inputs, y = batch(network.window)
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(sorted(logs)))
+    network.compile(keras.optimizers.RMSprop(0.01), keras.losses.Huber(), metrics=["mae", "mse"])
+    network.fit(inputs, y, epochs=2, validation_data=(inputs, y), callbacks=[callback], verbose=0)
+    assert seen == [["loss", "mae", "mse", "val_loss", "val_mae", "val_mse"]] * 2
+
+
+def test_tensorboard_writes_its_log(tmp_path):
+    pytest.importorskip("tensorboard")
+    if keras.backend.backend() == "jax" and not _has_tensorflow():
+        # Keras 3 writes TensorBoard files through TensorFlow's or torch's writer, whichever there is.
+        pytest.importorskip("torch")
+    network = build("seed")
+    inputs, y = batch(network.window)
+    network.compile("adam", "mse")
+    network.fit(inputs, y, verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
+    assert list(tmp_path.rglob("events*"))
+
+
+def _has_tensorflow():
+    import importlib.util
+
+    return importlib.util.find_spec("tensorflow") is not None
+
+
+@pytest.mark.parametrize(
+    ("window", "options", "words"),
+    [
+        (WindowSpec(horizon=4, features=3, targets=1), {"decoder_input": "teacher"}, "target_features"),
+        (WindowSpec(horizon=4, features=3, targets=1), {"normalise": "last"}, "normalise='last'"),
+        (PLAIN, {"decoder_input": "scheduled"}, "sampling_steps"),
+    ],
+)
+def test_impossible_networks_are_refused(window, options, words):
+    with pytest.raises(SpecError, match=words):
+        Seq2Seq(window, NetworkSpec(**options))
+
+
+def test_missing_inputs_are_named():
+    network = build("rich")
+    inputs, y = batch(network.window)
+    for missing in ("static", "observed"):
+        with pytest.raises(DataError, match=missing):
+            network({key: value for key, value in inputs.items() if key != missing})
+    with pytest.raises(DataError, match="future_covariates: expected .B, 4, 1., received nothing"):
+        network({key: value for key, value in inputs.items() if key != "future"})
+    with pytest.raises(DataError, match="future_covariates"):
+        network({**inputs, "future": inputs["future"][:, :3]})
+    teacher = build("teacher")
+    inputs, y = batch(teacher.window)
+    with pytest.raises(DataError, match="target"):
+        teacher(inputs, training=True)

@@ -13,11 +13,11 @@ ROOT = Path(seqcast.__file__).parent
 # What stands on one level may import each other, without cycles, but for the pairs in APART.
 LADDER = [
     ("errors",),
-    ("_backend", "_optional"),
+    ("_backend", "_optional", "saving"),
     ("config",),
     ("data",),
     ("network",),
-    ("progress", "training", "saving"),
+    ("progress", "training"),
     ("engine",),
     ("regressor", "forecaster"),
     ("baselines",),

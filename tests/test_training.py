@@ -287,9 +287,9 @@ def test_a_generator_needs_no_length():
 
 
 def test_a_fit_leaves_global_generators_alone():
-    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    before = random.getstate(), np.random.get_state()[1].tolist()
     fitted(dataclasses.replace(PLAIN, epochs=1), validation=opposite())
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
 # ---------------------------------------------------------------- the learning rate
@@ -307,13 +307,13 @@ def cosine(rate, warmup, steps):
     return np.array(values)
 
 
-@pytest.mark.parametrize("rate", [0.01, 3.0])
 @pytest.mark.parametrize("warmup", [0.0, 0.001, 0.05, 0.5, 0.9, 1.0])
-@pytest.mark.parametrize("steps", [1, 2, 10, 33])
+@pytest.mark.parametrize(("rate", "steps"), [(0.01, 1), (3.0, 2), (0.01, 10), (3.0, 33)])
 def test_cosine(rate, warmup, steps):
     schedule = learning_rate(TrainingSpec(learning_rate=rate, warmup=warmup), steps)
-    got = np.array([float(schedule(step)) for step in range(steps)])
-    np.testing.assert_allclose(got, cosine(rate, warmup, steps), rtol=1e-5, atol=1e-7 * rate)
+    asked = np.unique(np.linspace(0, steps - 1, 10).astype(int))
+    got = np.array([float(schedule(step)) for step in asked])
+    np.testing.assert_allclose(got, cosine(rate, warmup, steps)[asked], rtol=1e-5, atol=1e-7 * rate)
     assert (got > 0).all()
     assert got.max() <= rate * (1 + 1e-6)
 

@@ -108,6 +108,11 @@ class Engine:
             self.model.continued = True
         return train(self.model, windows, constant, epochs=1, callbacks=callbacks)
 
+    @property
+    def weight_count(self) -> int:
+        """Number of numbers that the network has learnt; 0 before it is built."""
+        return 0 if self.model is None else int(self.model.count_params())
+
     def build(self, window: WindowSpec, *, steps: int) -> None:
         """Create the network for windows of these sizes, to be trained for so many steps."""
         network = self.network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 from typing import Any, Self
 
@@ -15,11 +16,9 @@ from seqcast.data.frame import LongFrame, read_frame
 from seqcast.data.memory import Contexts, SeriesMemory, fit_scalers
 from seqcast.data.origins import RollingOrigins
 from seqcast.data.scaling import SCALES
-from seqcast.data.source import SeriesSource
-from seqcast.data.splits import context_rule, validation_starts
-from seqcast.data.windows import SeriesWindows
+from seqcast.data.splits import check_lengths, context_rule, training_windows, validation_starts
 from seqcast.engine import Engine
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import NotFittedError, SpecError
 from seqcast.network.cells import child_seeds
 from seqcast.network.presets import preset as find_preset
 from seqcast.saving import read_archive, write_archive
@@ -167,11 +166,10 @@ class Forecaster(BaseEstimator):
         season = self.season_length or frame.frequency.season_length
         lengths = frame.source.lengths
         context = self.context_length or context_rule(int(lengths.min()), self.horizon, season)
-        self._check_lengths(frame, context)
+        check_lengths(frame, context_length=context, horizon=self.horizon)
+        sizes: dict[str, Any] = {"context_length": context, "horizon": self.horizon}
         _, training = self._specs(windows=1)
-        starts = validation_starts(
-            lengths, context_length=context, horizon=self.horizon, fraction=training.validation_fraction
-        )
+        starts = validation_starts(lengths, fraction=training.validation_fraction, **sizes)
         scaler = fit_scalers(frame.source, starts, self.scale)
         if self.verbose:
             inferred = " (inferred)" if frame.frequency.inferred else ""
@@ -180,7 +178,18 @@ class Forecaster(BaseEstimator):
                 f"season_length {season}, context_length {context}, horizon {self.horizon}"
             )
         scaled = (frame.source.values - np.repeat(scaler.centre, lengths)) / np.repeat(scaler.spread, lengths)
-        engine, windows, validation = self._windows(replace(frame.source, values=scaled), starts, context)
+        network, training = self._specs(int((starts - context - self.horizon + 1).sum()))
+        seeds = self._seeds()
+        windows, validation = training_windows(
+            replace(frame.source, values=scaled),
+            starts,
+            **sizes,
+            batch_size=training.batch_size,
+            seed=seeds[1],
+            steps=training.steps_per_epoch,
+            teach=network.decoder_input in ("teacher", "scheduled"),
+        )
+        engine = Engine(network, training, seed=seeds[0])
         memory = SeriesMemory.of(frame, context_length=context, scaler=scaler, scale=self.scale)
         window = WindowSpec(horizon=self.horizon, features=1, targets=1, target_features=(0,), context_length=context)
         try:
@@ -190,37 +199,10 @@ class Forecaster(BaseEstimator):
             raise
         return self._keep(engine, memory, season, history)
 
-    def _windows(
-        self, scaled: SeriesSource, starts: Array, context: int
-    ) -> tuple[Engine, SeriesWindows, SeriesWindows | None]:
-        """Cut training and validation windows, and make the engine for them."""
-        sizes: dict[str, Any] = {"context_length": context, "horizon": self.horizon}
-        train = scaled.until(starts)
-        network, training = self._specs(int((train.lengths - context - self.horizon + 1).sum()))
+    def _seeds(self) -> list[int]:
+        """Return seeds of the network and of the order of windows."""
         fresh = int(np.random.SeedSequence().generate_state(1)[0])
-        seeds = child_seeds(fresh if self.random_state is None else int(self.random_state), 2)
-        windows = SeriesWindows(
-            train,
-            **sizes,
-            batch_size=training.batch_size,
-            seed=seeds[1],
-            steps=training.steps_per_epoch,
-            teach=network.decoder_input in ("teacher", "scheduled"),
-        )
-        validation = SeriesWindows(scaled, **sizes, first_target=starts, batch_size=max(training.batch_size, 1024))
-        engine = Engine(network, training, seed=seeds[0])
-        return engine, windows, validation if validation.count else None
-
-    def _check_lengths(self, frame: LongFrame, context: int) -> None:
-        short = np.flatnonzero(frame.source.lengths < context + self.horizon)
-        if len(short):
-            more = f" ({len(short)} such series)" if len(short) > 1 else ""
-            raise DataError(
-                f"df (series {frame.source.ids[short[0]]!r})",
-                expected=f"at least {context} + {self.horizon} rows, context_length and horizon",
-                received=f"{frame.source.lengths[short[0]]} rows up to {frame.last_stamps[short[0]]}{more}",
-                mend="Drop short series, or choose a smaller context_length or horizon.",
-            )
+        return child_seeds(fresh if self.random_state is None else int(self.random_state), 2)
 
     def _keep(self, engine: Engine, memory: SeriesMemory, season: int, history: History) -> Self:
         self.engine_ = engine
@@ -306,9 +288,11 @@ class Forecaster(BaseEstimator):
 
         Raises:
             NotFittedError: `fit` was not called.
+            SpecError: The training holds a function that a file cannot.
             SaveError: The file could not be written.
         """
         memory = self._memory()
+        _check_comes_back(self.engine_)
         options = {**self.get_params(deep=False), "freq": None if self.freq is None else self.freq_}
         engine, weights = self.engine_.to_parts()
         remembered, arrays = memory.to_parts()
@@ -349,6 +333,22 @@ class Forecaster(BaseEstimator):
         engine = Engine.from_parts(header["engine"], parts["engine"])
         memory = SeriesMemory.from_parts(header["memory"], parts["memory"])
         return cls(**options)._keep(engine, memory, header["season_length"], History(**header["history"]))
+
+
+def _check_comes_back(engine: Engine) -> None:
+    """Refuse specs with functions that could not be read again, before anything is written."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of lambdas; the error says more
+            TrainingSpec.from_dict(engine.training.to_dict())
+            NetworkSpec.from_dict(engine.network.to_dict())
+    except Exception as error:  # whatever Keras raises for them
+        raise SpecError(
+            "training or preset",
+            expected="options that can be written to a file",
+            received=str(error),
+            mend="Give names, Keras objects, or functions registered with keras.saving.",
+        ) from error
 
 
 def _plain(value: Any) -> Any:

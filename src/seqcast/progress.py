@@ -50,7 +50,7 @@ def progress(verbose: int, *, console: Console | None = None, file: IO[str] | No
         >>> shown.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.25})
         epoch 1/2  loss 0.5  validation loss 0.25  ... s
         >>> shown.close()
-        interrupted after 1 of 2 epochs in ... s, best epoch 1 with validation loss 0.25
+        stopped after 1 of 2 epochs in ... s, best epoch 1 with validation loss 0.25
     """
     if verbose <= 0:
         return []
@@ -158,8 +158,8 @@ class Progress(keras.callbacks.Callback):
         self._finish("trained")
 
     def close(self) -> None:
-        """Close the display, if training was interrupted; once it is closed this does nothing."""
-        self._finish("interrupted after")
+        """Close the display, if training was interrupted or failed; once it is closed this does nothing."""
+        self._finish("stopped after")
 
     def _finish(self, how: str) -> None:
         with self._lock:

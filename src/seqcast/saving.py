@@ -34,7 +34,7 @@ _INDEX = "seqcast.json"
 _LARGEST = 8 << 30  # bytes that a file may unpack to; a zip bomb claims more
 
 
-def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
+def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
     """Write a file under another name beside its place and rename it, so that no reader meets half of it.
 
     Args:

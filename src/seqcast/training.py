@@ -152,8 +152,7 @@ def optimizer(spec: TrainingSpec, rate: Any) -> Any:
     chosen = keras.optimizers.get(dict(spec.optimizer) if isinstance(spec.optimizer, dict) else spec.optimizer)
     if not isinstance(spec.optimizer, str):
         return fresh(chosen)
-    config = {"learning_rate": rate, "global_clipnorm": spec.clip_norm}
-    return type(chosen).from_config({**chosen.get_config(), **config})
+    return type(chosen)(learning_rate=rate, global_clipnorm=spec.clip_norm)
 
 
 def train(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from seqcast.data.source import SeriesSource
-from seqcast.data.splits import context_rule, cutoffs, repeat_season, validation_starts
+from seqcast.data.splits import context_rule, cutoffs, repeat_season, training_windows, validation_starts
 from seqcast.data.windows import SeriesWindows
 from seqcast.errors import DataError, SpecError
 
@@ -35,6 +35,15 @@ def test_validation_targets_start_after_training_targets(fraction):
         assert not trained & set(valid[0][1].ravel())
         assert (lengths - starts)[:1] == max(5, fraction * 100)
         assert starts[3] == 15  # too short to be divided
+
+
+def test_very_many_validation_windows_are_cut_down(monkeypatch):
+    monkeypatch.setattr("seqcast.data.splits.MOST_VALIDATION_WINDOWS", 10)
+    source = SeriesSource.of({name: np.arange(100.0) for name in range(5)})
+    starts = np.full(5, 60)
+    _, valid = training_windows(source, starts, context_length=4, horizon=2, batch_size=8)
+    assert valid.count == 10
+    assert set(valid[0][1].ravel()) == {97.0, 98.0, 99.0}
 
 
 def test_validation_of_one_step():

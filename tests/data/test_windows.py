@@ -1,5 +1,6 @@
 """Each window once a pass, in an order that depends on seed and epoch alone, in batches of one shape."""
 
+import itertools
 import pickle
 import random
 
@@ -42,6 +43,10 @@ def read(windows, epochs):
     return batches
 
 
+def flat(batches):
+    return list(itertools.chain.from_iterable(batches))
+
+
 def same(first, second):
     (inputs, y, weight), (inputs2, y2, weight2) = first, second
     assert inputs.keys() == inputs2.keys()
@@ -59,7 +64,7 @@ def same(first, second):
 def test_every_window_exactly_once_a_pass(count, batch_size, seed):
     windows = numbered(count, batch_size=batch_size, seed=seed)
     for _ in range(3):
-        assert sorted(sum(read(windows, 1), [])) == list(range(count))
+        assert sorted(flat(read(windows, 1))) == list(range(count))
 
 
 @few
@@ -70,7 +75,7 @@ def test_passes_follow_one_another_whatever_the_steps(count, batch_size, seed, s
     per_pass = windows.batches_per_pass
     batches = read(windows, 2 * per_pass)
     for start in range(0, len(batches), per_pass):
-        assert sorted(sum(batches[start : start + per_pass], [])) == list(range(count))
+        assert sorted(flat(batches[start : start + per_pass])) == list(range(count))
     assert batches[:per_pass] == read(numbered(count, batch_size=batch_size, seed=seed), 1)
 
 
@@ -93,12 +98,12 @@ def test_batches_have_one_shape_and_nearly_one_size(count, batch_size, seed):
 
 
 def test_without_a_seed_windows_keep_their_order():
-    assert sum(read(numbered(11, batch_size=4), 2), []) == [*range(11), *range(11)]
+    assert flat(read(numbered(11, batch_size=4), 2)) == [*range(11), *range(11)]
 
 
 def test_order_depends_on_seed_and_epoch():
     first = read(numbered(50, batch_size=8, seed=1), 3)
-    epochs = [sum(first[i : i + 7], []) for i in (0, 7, 14)]
+    epochs = [flat(first[i : i + 7]) for i in (0, 7, 14)]
     assert len({tuple(order) for order in epochs}) == 3
     assert read(numbered(50, batch_size=8, seed=2), 3) != first
     assert read(numbered(50, batch_size=8, seed=1), 3) == first
@@ -107,13 +112,13 @@ def test_order_depends_on_seed_and_epoch():
 def test_order_depends_on_nothing_else():
     first = read(numbered(50, batch_size=8, seed=1), 2)
     windows = numbered(50, batch_size=8, seed=1)
-    np.random.seed(7)  # noqa: NPY002
+    np.random.seed(7)
     random.seed(7)
     keras.utils.set_random_seed(7)
-    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    before = random.getstate(), np.random.get_state()[1].tolist()
     backwards = [chosen(windows[i]) for i in (6, 2, 2, 0, 5, 1, 4, 3)]
     assert [backwards[place] for place in (3, 5, 1, 7, 6, 4, 0)] == first[:7]
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
 @few

@@ -1,5 +1,7 @@
 """Attention, bridge, normalisation, head, sampling and states, each against plain NumPy."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -178,7 +180,7 @@ def test_observed_loss_takes_functions_and_survives_having_nothing():
 def test_teaching_falls_from_nearly_always_to_never(schedule):
     shares = [float(teaching_probability(schedule, float(step), 100)) for step in range(0, 121, 10)]
     assert shares[0] > 0.99
-    assert all(a > b for a, b in zip(shares[:10], shares[1:11], strict=True))
+    assert all(a > b for a, b in itertools.pairwise(shares[:11]))
     assert shares[10:] == [0.0, 0.0, 0.0]
     assert all(0.0 <= share <= 1.0 for share in shares)
 

@@ -298,15 +298,15 @@ def test_impossible_networks_are_refused(window, options, words):
 
 def test_missing_inputs_are_named():
     network = build("rich")
-    inputs, y = batch(network.window)
+    inputs, _ = batch(network.window)
     for missing in ("static", "observed"):
         with pytest.raises(DataError, match=missing):
             network({key: value for key, value in inputs.items() if key != missing})
-    with pytest.raises(DataError, match="future_covariates: expected .B, 4, 1., received nothing"):
+    with pytest.raises(DataError, match=r"future_covariates: expected .B, 4, 1., received nothing"):
         network({key: value for key, value in inputs.items() if key != "future"})
     with pytest.raises(DataError, match="future_covariates"):
         network({**inputs, "future": inputs["future"][:, :3]})
     teacher = build("teacher")
-    inputs, y = batch(teacher.window)
+    inputs, _ = batch(teacher.window)
     with pytest.raises(DataError, match="target"):
         teacher(inputs, training=True)

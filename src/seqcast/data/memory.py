@@ -150,7 +150,7 @@ class SeriesMemory:
         if not joins.all():
             self._refuse(frame, int(short[~joins][0]), known)
         for series in short.tolist():
-            rows = source.read(series, 0, steps)
+            rows = source.read(series, 0, int(source.lengths[series]))
             tails[series] = np.concatenate([self.tails[known[series]], rows])[-steps:]
         return tails
 

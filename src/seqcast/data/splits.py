@@ -11,11 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.config import check_whole
+from seqcast.data.frame import LongFrame
+from seqcast.data.source import SeriesSource
+from seqcast.data.windows import SeriesWindows
 from seqcast.errors import DataError
 
-__all__ = ["context_rule", "cutoffs", "repeat_season", "validation_starts"]
+__all__ = ["check_lengths", "context_rule", "cutoffs", "repeat_season", "training_windows", "validation_starts"]
 
 Array = npt.NDArray[Any]
+
+# More windows than these tell no more about which epoch is best, and would cost more than the training.
+MOST_VALIDATION_WINDOWS = 20_000
 
 
 def context_rule(shortest: int, horizon: int, season_length: int) -> int:
@@ -63,6 +69,63 @@ def validation_starts(lengths: Array, *, context_length: int, horizon: int, frac
         return lengths.copy()
     starts = lengths - np.maximum(horizon, np.round(fraction * lengths)).astype(lengths.dtype)
     return np.where(starts >= context_length + horizon, starts, lengths)
+
+
+def check_lengths(frame: LongFrame, *, context_length: int, horizon: int) -> None:
+    """Refuse a frame with a series that gives no window.
+
+    Raises:
+        DataError: A series has fewer rows than `context_length + horizon`.
+    """
+    short = np.flatnonzero(frame.source.lengths < context_length + horizon)
+    if len(short):
+        more = f" ({len(short)} such series)" if len(short) > 1 else ""
+        raise DataError(
+            f"df (series {frame.source.ids[short[0]]!r})",
+            expected=f"at least {context_length} + {horizon} rows, context_length and horizon",
+            received=f"{frame.source.lengths[short[0]]} rows up to {frame.last_stamps[short[0]]}{more}",
+            mend="Drop short series, or choose a smaller context_length or horizon.",
+        )
+
+
+def training_windows(
+    source: SeriesSource,
+    starts: Array,
+    *,
+    context_length: int,
+    horizon: int,
+    batch_size: int,
+    **options: Any,
+) -> tuple[SeriesWindows, SeriesWindows | None]:
+    """Cut the windows to train and to validate on.
+
+    Args:
+        source: The series, scaled.
+        starts: Position of each series' first validation target, its length where it has none.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+        batch_size: Largest number of windows a training step.
+        **options: Further options of the training windows.
+
+    Returns:
+        Both; no validation windows where no series has any. The last windows of each series' tail are taken when
+        there are more than 20,000.
+
+    Example:
+        >>> source = SeriesSource.of({"a": np.arange(20.0)})
+        >>> train, valid = training_windows(
+        ...     source, np.array([15]), context_length=3, horizon=2, batch_size=8, seed=0
+        ... )
+        >>> train.count, valid.count
+        (11, 4)
+    """
+    sizes: dict[str, Any] = {"context_length": context_length, "horizon": horizon}
+    train = SeriesWindows(source.until(starts), **sizes, batch_size=batch_size, **options)
+    divided = starts < source.lengths
+    each = max(1, MOST_VALIDATION_WINDOWS // max(1, int(divided.sum())))
+    first = np.where(divided, np.maximum(starts, source.lengths - horizon - each + 1), starts)
+    validation = SeriesWindows(source, **sizes, first_target=first, batch_size=max(batch_size, 1024))
+    return train, validation if validation.count else None
 
 
 def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None = None) -> Array:

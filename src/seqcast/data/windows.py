@@ -1,7 +1,8 @@
 """From arrays or series to batches of windows, in a seeded order of their own, never all windows in memory.
 
 A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there are any,
-`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for decoders that are taught, `target` `[B, H, D]`.
+`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for decoders that are taught, `target`
+`[B, H, D]`.
 """
 
 from __future__ import annotations

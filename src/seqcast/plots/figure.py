@@ -137,6 +137,6 @@ def short(text: str, most: int = 30) -> str:
 
     Example:
         >>> short("a very long name of a series", 15)
-        'a very …series'
+        'a very … series'
     """
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"

@@ -89,7 +89,7 @@ def forecast_frame(
             ax.remove()
             continue
         _series(ax, history.of(shown[i]), ahead.of(shown[i]), columns, models, last)
-        ax.set_title(short(plain(str(shown[i])), 60))
+        ax.set_title(plain(short(str(shown[i]), 60)))
         _time_axis(ax, ahead.stamps)
     part.supylabel(plain(ylabel or columns.y), fontsize=10)
     part.supxlabel(plain(columns.ds), fontsize=10)

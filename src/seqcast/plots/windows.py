@@ -88,7 +88,7 @@ def forecast_panels(
         )
     if trained_horizon is not None:
         check_whole("trained_horizon", trained_horizon)
-    names = [plain(title) for title in titles] if titles is not None else [""] * panels
+    names = [""] * panels if titles is None else [str(title) for title in titles]
 
     heights = [math.ceil(len(group[1]) / columns) for group in checked]
     figure = new_figure(max(2.6 * columns, 5.5) + 0.5, 2.1 * sum(heights) + 0.35 * len(checked) + 0.6)
@@ -162,7 +162,7 @@ def _window_grid(
         if trained_horizon is not None:
             guide(ax, trained_horizon, "trained horizon")
         if names[i]:
-            ax.set_title(short(names[i], 24))
+            ax.set_title(plain(short(names[i], 24)))
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
         if i + columns >= len(past):  # the last of its column, though there may be room below
             ax.tick_params(labelbottom=True)

@@ -1,0 +1,133 @@
+"""The post's job: two sines, 15 steps in and 15 out, two GRU layers of 35 in encoder and decoder, 15 × 102,400 windows.
+
+Compares the post's recipe with seqcast's defaults, and the decoder's inputs with one another, over several seeds:
+
+    python benchmarks/seed_job.py                  # all settings, three seeds
+    python benchmarks/seed_job.py --only default   # one setting
+    python benchmarks/seed_job.py --quick          # proves the path in a few seconds
+
+The data are drawn as the post's published code draws them (`offset=(0, 0)`); the seed decides training data, initial
+weights and order alike, and the 20,000 test windows are the same for all. Each (setting, seed) writes a file of its own
+into --results, keyed by its settings, so an interrupted run goes on where it stopped. The table and then all results as
+JSON are printed last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import statistics
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
+
+import numpy as np
+
+import seqcast
+from seqcast import Seq2SeqRegressor
+from seqcast.data.signals import random_sines
+
+NETWORK = {"encoder_units": (35, 35), "decoder_units": (35, 35)}
+POST = {
+    "learning_rate": 0.01,
+    "learning_rate_schedule": "constant",
+    "clip_norm": "none",
+    "batch_size": 512,
+    "scale": "none",
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "post": {**NETWORK, **POST},
+    "default": {**NETWORK},
+    "teacher": {**NETWORK, "decoder_input": "teacher"},
+    "scheduled": {**NETWORK, "decoder_input": "scheduled"},
+    "autoregressive": {**NETWORK, "decoder_input": "autoregressive"},
+}
+TEST_SEED = 2000
+LONGER = 20
+
+
+def job(setting: str, seed: int, *, windows: int, epochs: int, test: int) -> dict[str, Any]:
+    """Train one setting with one seed and score it on the test windows."""
+    past, future = random_sines(windows, past=15, future=15, offset=(0, 0), seed=1969 + seed)
+    test_past, test_future = random_sines(test, past=15, future=LONGER, offset=(0, 0), seed=TEST_SEED)
+    options = {"epochs": epochs, "validation_fraction": 0.0, "random_state": seed, "verbose": 1}
+    model = Seq2SeqRegressor(**SETTINGS[setting], **options).fit(past, future)
+    forecast = model.predict(test_past)
+    longer = model.predict(test_past, LONGER)
+    decoded = model.decode(model.encode(test_past), LONGER)
+    by_step = ((longer - test_future) ** 2).mean(axis=(0, 2))
+    return {
+        "mse_15": float(((forecast - test_future[:, :15]) ** 2).mean()),
+        "mse_20": float(by_step.mean()),
+        "mse_by_step": [float(value) for value in by_step],
+        "prefix_difference": float(np.abs(longer[:, :15] - forecast).max()),
+        "decode_difference": float(np.abs(decoded - longer).max()),
+        "training_loss": model.history_["loss"],
+        "seconds": model.history_.seconds,
+        "weights": model.engine_.weight_count,
+    }
+
+
+def result(folder: Path, setting: str, seed: int, **sizes: int) -> dict[str, Any]:
+    """Return the result of a setting and seed, from its file if it is there."""
+    described = {"setting": setting, "options": SETTINGS[setting], "seed": seed, **sizes}
+    described["version"] = seqcast.__version__
+    key = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:10]
+    path = folder / f"{setting}-{seed}-{key}.json"
+    if not path.exists():
+        print(f"{setting}, seed {seed}", flush=True)
+        outcome = {**described, **job(setting, seed, **sizes)}
+        path.write_text(json.dumps(outcome, indent=1))
+    return json.loads(path.read_text())
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """Return the results as a Markdown table: means over seeds, with the smallest and largest."""
+    lines = [
+        "| setting | test MSE, steps 1-15 | step 1 | step 15 | steps 1-20 | step 20 | training, s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for setting, runs in results.items():
+        mse = [run["mse_15"] for run in runs]
+
+        def mean(values: Any) -> float:
+            return statistics.fmean(values)
+
+        steps = [mean(run["mse_by_step"][i] for run in runs) for i in (0, 14, 19)]
+        lines.append(
+            f"| {setting} | {mean(mse):.4f} ({min(mse):.4f}-{max(mse):.4f}) | {steps[0]:.4f} | {steps[1]:.4f} | "
+            f"{mean(run['mse_20'] for run in runs):.4f} | {steps[2]:.4f} | "
+            f"{statistics.median(run['seconds'] for run in runs):.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default 3)")
+    parser.add_argument("--only", choices=list(SETTINGS), action="append", help="settings to run (default all)")
+    parser.add_argument("--results", type=Path, default=Path("results/seed_job"), help="folder of the result files")
+    parser.add_argument("--quick", action="store_true", help="2,048 windows, 1 epoch, 1 seed: proves the path")
+    arguments = parser.parse_args()
+    sizes = {"windows": 102_400, "epochs": 15, "test": 20_000}
+    if arguments.quick:
+        sizes = {"windows": 2_048, "epochs": 1, "test": 500}
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    results: dict[str, list[dict[str, Any]]] = {}
+    seeds = 1 if arguments.quick else arguments.seeds
+    for seed in range(seeds):
+        for setting in arguments.only or SETTINGS:
+            results.setdefault(setting, []).append(result(arguments.results, setting, seed, **sizes))
+    zero = float((random_sines(sizes["test"], past=15, future=15, offset=(0, 0), seed=TEST_SEED)[1] ** 2).mean())
+    print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {seeds} seed(s)\n")
+    print(table(results))
+    print(f"\nforecasting zero: {zero:.4f}\n")
+    print(json.dumps({"zero": zero, "results": results}))
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ LADDER = [
     ("config",),
     ("data",),
     ("network",),
-    ("progress", "training"),
+    ("progress", "training", "tensorboard"),
     ("engine",),
     ("regressor", "forecaster"),
     ("baselines",),

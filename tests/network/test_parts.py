@@ -13,7 +13,12 @@ from seqcast.network.normalise import InstanceNormaliser, LastNormaliser, Normal
 from seqcast.network.sampling import SAMPLING_SCHEDULES, teaching_probability
 from seqcast.network.states import States
 
-RNG = np.random.default_rng(0)
+
+@pytest.fixture(autouse=True)
+def _draw_anew():
+    """Give every test the same draws, whichever tests run before it."""
+    global RNG
+    RNG = np.random.default_rng(0)
 
 
 def numpy(x):
@@ -40,7 +45,8 @@ def test_attention_weights_are_a_distribution_over_valid_steps(name):
     weights = numpy(weights)
     np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
     assert weights.min() >= 0
-    assert weights[0, :, :3].max() < 1e-6 < weights[1].min()
+    assert weights[0, :, :3].max() == 0.0
+    assert weights[1].min() > 0.0
 
 
 def test_additive_scores_are_bahdanaus():

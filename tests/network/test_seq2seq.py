@@ -240,9 +240,9 @@ def test_regularisers_add_to_the_loss():
     )
     assert plain.losses == []
     assert len(regular.losses) > 4
-    assert sum(float(loss) for loss in regular.losses) > 0
+    assert sum(float(numpy(loss)) for loss in regular.losses) > 0
     only_bias = build("seed", regularizer={"bias": "l2"})
-    assert sum(float(loss) for loss in only_bias.losses) == 0.0
+    assert sum(float(numpy(loss)) for loss in only_bias.losses) == 0.0
 
 
 def test_attention_weights_can_be_asked_for():
@@ -266,21 +266,13 @@ def test_any_keras_optimiser_loss_metric_and_callback():
 
 
 def test_tensorboard_writes_its_log(tmp_path):
-    pytest.importorskip("tensorboard")
-    if keras.backend.backend() == "jax" and not _has_tensorflow():
-        # Keras 3 writes TensorBoard files through TensorFlow's or torch's writer, whichever there is.
-        pytest.importorskip("torch")
+    # Keras's callback writes through TensorFlow whatever the backend; seqcast.tensorboard does without.
+    pytest.importorskip("tensorflow")
     network = build("seed")
     inputs, y = batch(network.window)
     network.compile("adam", "mse")
     network.fit(inputs, y, verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
     assert list(tmp_path.rglob("events*"))
-
-
-def _has_tensorflow():
-    import importlib.util
-
-    return importlib.util.find_spec("tensorflow") is not None
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def child_seeds(seed: int, count: int) -> list[int]:
         >>> child_seeds(0, 2) == child_seeds(0, 3)[:2]
         True
     """
-    return [int(state) for state in np.random.SeedSequence(seed).generate_state(count)]
+    # 31 bits: torch takes seeds as signed numbers.
+    return [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(count)]
 
 
 class Cell(keras.layers.Layer):

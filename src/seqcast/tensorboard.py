@@ -1,7 +1,7 @@
 """TensorBoard without TensorFlow.
 
-Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow whatever the backend is; it works where TensorFlow is
-installed. This one needs only the small `tensorboard` package.
+Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow whatever the backend is, so it works only where
+TensorFlow is installed. This one needs the small `tensorboard` package alone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TensorBoard(keras.callbacks.Callback):
         for writer in self._writers.values():
             writer.flush()
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Close the files."""
         self.close()
 

@@ -34,9 +34,10 @@ test: lint  ## Lint, type-check and test
 test-torch: .venv-torch/.installed  ## The tests of network/ on the torch backend, in an environment of their own
 	KERAS_BACKEND=torch .venv-torch/bin/pytest tests/network
 
-.venv-tensorflow/.installed: pyproject.toml requirements.lock
+# TensorFlow holds protobuf, ml-dtypes and others to ranges of its own, so the lock cannot hold here.
+.venv-tensorflow/.installed: pyproject.toml constraints.in
 	$(PYTHON) -m venv .venv-tensorflow
-	.venv-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,tensorflow]'
+	.venv-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.in --editable '.[dev,tensorflow]'
 	@touch $@
 
 test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow backend (a large download; not part of CI)

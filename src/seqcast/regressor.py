@@ -394,6 +394,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
                 "validation_data",
                 expected=f"the features {sizes} and targets {y.shape[1:]} of the training data",
                 received=f"{held_sizes} and {held_y.shape[1:]}",
+                mend="Make both in the same way.",
             )
         return (held, held_y, None), len(y)
 

@@ -57,7 +57,7 @@ class SeriesSource:
     def read(self, series: int, start: int, stop: int) -> Array:
         """Return the values of one series from `start` up to `stop`."""
         first = int(self.starts[series])
-        return self.values[first + start : first + stop]
+        return self.values[first + start : min(first + stop, int(self.ends[series]))]
 
     def until(self, stops: Array) -> Self:
         """Return the source with each series cut off after `stops` values."""

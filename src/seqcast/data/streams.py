@@ -83,7 +83,7 @@ def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch]
         first = list(itertools.islice(stream, _FIRST))
         stream = itertools.chain(first, stream)
     if not first:
-        raise DataError("X", expected="at least one batch", received="none")
+        raise DataError("X", expected="at least one batch", received="none", mend="Look at the stream's length.")
     return [split_batch(batch) for batch in first], stream
 
 
@@ -96,10 +96,20 @@ def split_batch(batch: Any) -> Batch:
         (['past'], (2, 3, 1), [1.0, 1.0])
     """
     if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-        raise DataError("batch", expected="(past, y) or (past, y, weight)", received=type(batch).__name__)
+        raise DataError(
+            "batch",
+            expected="(past, y) or (past, y, weight)",
+            received=type(batch).__name__,
+            mend="Let each batch be a tuple.",
+        )
     inputs = dict(batch[0]) if isinstance(batch[0], dict) else {"past": batch[0]}
     if set(inputs) - {"past", "static", "future"} or "past" not in inputs:
-        raise DataError("batch", expected="inputs among 'past', 'static', 'future'", received=", ".join(inputs))
+        raise DataError(
+            "batch",
+            expected="inputs 'past' and perhaps 'static' and 'future'",
+            received=", ".join(inputs),
+            mend="Rename or drop the others.",
+        )
     ranks = {"past": 3, "static": 2, "future": 3}
     arrays = {name: as_array(f"batch, {name}", values, ranks=(ranks[name],)) for name, values in inputs.items()}
     for name, values in arrays.items():

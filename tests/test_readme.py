@@ -1,0 +1,34 @@
+"""What the README shows runs as it is written, with smaller numbers."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+SMALLER = {
+    "20_000": "200",
+    "epochs=10": "epochs=1, verbose=0",
+    "Forecaster(horizon=52, random_state=0)": (
+        "Forecaster(horizon=52, random_state=0, verbose=0, training=__import__('seqcast').TrainingSpec(epochs=1))"
+    ),
+    "np.random.rand(256, 12, 1))": "np.random.rand(256, 12, 1), verbose=0)",
+}
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_blocks_run(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = BLOCKS[number]
+    changed = [text for text in SMALLER if text in code]
+    assert changed, "a block that trains at full size"
+    for text in changed:
+        code = code.replace(text, SMALLER[text])
+    exec(compile(code, f"README.md, block {number}", "exec"), {})
+
+
+def test_links_and_pictures_are_there():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

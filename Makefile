@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test lint test-torch test-tensorflow bench-seed lock clean
+.PHONY: help demo test lint test-torch test-tensorflow bench-seed bench-series lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -45,6 +45,9 @@ test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow back
 
 bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over three seeds (about 25 minutes)
 	$(BIN)/python benchmarks/seed_job.py
+
+bench-series: .venv/.installed  ## The Forecaster's defaults on the series that ship, over three seeds
+	$(BIN)/python benchmarks/series_backtest.py
 
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock

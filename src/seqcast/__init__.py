@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0.dev0"
+from seqcast._version import __version__
+
 
 if TYPE_CHECKING:
     from seqcast.baselines import LastValue as LastValue

@@ -6,9 +6,9 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -34,18 +34,29 @@ out = Console()
 err = Console(stderr=True)
 
 
-class Cell(StrEnum):
-    """Recurrent cells."""
+def _whole(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise typer.BadParameter(f"expected a whole number, at least {least}, received {text!r}.")
+        return number
 
-    gru = "gru"
-    lstm = "lstm"
-    simple_rnn = "simple_rnn"
+    return whole
 
 
-Data = Annotated[Path, typer.Argument(help="CSV or Parquet file in long form: one row a series and time.")]
-ModelFile = Annotated[Path, typer.Argument(help="File that `seqcast fit` wrote.")]
+def _count(*names: str, least: int = 1, **options: Any) -> Any:
+    return typer.Option(*names, parser=_whole(least), metavar="N", **options)
+
+
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", help="CSV or Parquet file in long form: one row a series and time.")
+]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="File that `seqcast fit` wrote.")]
 IdColumn = Annotated[
-    str, typer.Option("--id", help="Column that names the series; a file without it holds one series.")
+    str, typer.Option("--id", help="Column that names the series; a file without one holds one series.")
 ]
 TimeColumn = Annotated[str, typer.Option("--time", help="Column with the time stamp, or a whole number.")]
 ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value.")]
@@ -53,17 +64,16 @@ Freq = Annotated[
     str | None, typer.Option(help="Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.")
 ]
 Sort = Annotated[bool, typer.Option("--sort", help="Sort rows by series and time first.")]
-Horizon = Annotated[int, typer.Option("--horizon", "-H", min=1, help="Steps to forecast.")]
+Horizon = Annotated[int, _count("--horizon", "-H", help="Steps to forecast.")]
 Context = Annotated[
-    int | None, typer.Option("--context-length", min=1, help="Steps of past to read; chosen from the data if absent.")
+    int | None, _count("--context-length", help="Steps of past to read; chosen from the data if absent.")
 ]
-Season = Annotated[
-    int | None, typer.Option("--season-length", min=1, help="Steps of a season; by the frequency if absent.")
-]
-Units = Annotated[str, typer.Option("--units", help="Width of each layer of encoder and decoder, as 35,35.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the windows.")]
-Rate = Annotated[float | None, typer.Option("--learning-rate", help="Largest learning rate.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random; fresh if absent.")]
+Season = Annotated[int | None, _count("--season-length", help="Steps of a season; by the frequency if absent.")]
+Units = Annotated[str, typer.Option("--units", help="Width of each layer of encoder and decoder.")]
+Cell = Annotated[str, typer.Option("--cell", help="Recurrent cell: gru, lstm or simple_rnn.")]
+Epochs = Annotated[int | None, _count("--epochs", help="Passes over the windows; 30 if absent.")]
+Rate = Annotated[float | None, typer.Option("--learning-rate", help="Largest learning rate; 0.01 if absent.")]
+Seed = Annotated[int | None, _count("--seed", least=0, help="Seed of everything random; fresh if absent.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -88,36 +98,43 @@ def demo(
         "runs/demo"
     ),
     quick: Annotated[bool, typer.Option("--quick", help="A small job, to prove the path in seconds.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    seed: Annotated[int, _count("--seed", least=0, help="Seed of everything random.")] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Learn sums of two sines as in the post, then a real series; write tables and pictures.
 
-    Example: `seqcast demo --quick`
+    For example:
+
+        seqcast demo --quick
     """
     from seqcast.demo import QUICK, DemoSize, run_demo
 
-    metrics = run_demo(output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet), say=err.print)
-    table = Table(title="Sums of two sines: mean squared error on test windows")
-    for heading in ("forecast", "steps 1-15", "steps 1-20", "step 1", "step 15", "step 20"):
-        table.add_column(heading, justify="left" if heading == "forecast" else "right")
+    try:
+        metrics = run_demo(output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet), say=_say)
+    except KeyboardInterrupt:
+        _say(f"The parts that were finished are in {output}.")
+        raise
+    numbers = {}
     for name, score in metrics["sines"]["scores"].items():
         steps = score["mse_by_step"]
-        numbers = [score["mse_15"], score["mse_20"], steps[0], steps[14], steps[19]]
-        table.add_row(name, *(f"{number:.4f}" for number in numbers))
-    out.print(table)
+        numbers[name] = [score["mse_15"], score["mse_20"], steps[0], steps[14], steps[19]]
+    _table(
+        "Sums of two sines: mean squared error on test windows",
+        ("forecast", "steps 1-15", "steps 1-20", "step 1", "step 15", "step 20"),
+        {name: [f"{number:.4f}" for number in row] for name, row in numbers.items()},
+    )
     series = metrics["series"]
-    cutoffs = f"{series['n_windows']} cutoffs, {series['horizon']} steps each"
-    table = Table(title=f"{series['name']}: error of the backtest, {cutoffs}")
-    table.add_column("forecast")
-    for heading in ("mean absolute error", "root mean squared error"):
-        table.add_column(heading, justify="right")
-    for name, score in series["scores"].items():
-        table.add_row(name.replace("_", " "), f"{score['mae']:.3f}", f"{score['rmse']:.3f}")
-    out.print(table)
-    out.print(f"Done in {metrics['seconds']:.0f} s. Written:", highlight=False)
-    for path in sorted(output.iterdir()):
-        out.print(f"  {path}", highlight=False, soft_wrap=True)
+    scores = {name: [f"{score['mae']:.3f}", f"{score['rmse']:.3f}"] for name, score in series["scores"].items()}
+    _table(
+        f"{series['title']}: backtest from {series['n_windows']} cutoffs, {series['horizon']} steps each",
+        ("forecast", "mean absolute error", "root mean squared error"),
+        scores,
+    )
+    if quick:
+        _tell("Both networks were trained for seconds, to prove the path; without --quick they learn what they can.")
+    _tell(f"Done in {metrics['seconds']:.0f} s. Written:")
+    for path in metrics["files"]:
+        _tell(f"  {output / path}")
 
 
 @app.command()
@@ -133,7 +150,7 @@ def fit(
     context_length: Context = None,
     season_length: Season = None,
     units: Units = "35,35",
-    cell: Annotated[Cell, typer.Option(help="Recurrent cell.")] = Cell.gru,
+    cell: Cell = "gru",
     epochs: Epochs = None,
     learning_rate: Rate = None,
     seed: Seed = None,
@@ -141,11 +158,15 @@ def fit(
 ) -> None:
     """Train a network on all series of a file and write it to a file.
 
-    Ctrl-C ends the training and keeps the best weights so far.
+    Ctrl-C ends the training; the best weights so far are written, and the exit code is 0.
 
-    Example: `seqcast fit sales.csv --horizon 28 --id shop --time day --value sales -o sales.seqcast`
+    For example:
+
+        seqcast fit sales.csv --horizon 28 -o sales.seqcast
+
+        seqcast fit sales.csv -H 28 --id shop --time day --value sold -o m.seqcast
     """
-    from seqcast.data.files import check_target, read_table
+    from seqcast.data.files import check_target, in_file, read_table
 
     check_target(output)
     columns = _columns(id_column, time_column, value_column)
@@ -155,7 +176,8 @@ def fit(
     )
     interrupted = False
     try:
-        model.fit(frame)
+        with in_file(data, frame, columns):
+            model.fit(frame)
     except KeyboardInterrupt:
         if not hasattr(model, "engine_") or model.engine_.model is None:
             raise
@@ -164,48 +186,63 @@ def fit(
     if interrupted:
         best = model.history_.best_epoch
         kept = "the weights of the last step" if best is None else f"the best weights so far, those of epoch {best}"
-        err.print(f"Interrupted; kept {kept}.", highlight=False)
-    out.print(f"Wrote {output}", highlight=False, soft_wrap=True)
+        _say(f"Interrupted; kept {kept}.")
+    _tell(f"Wrote {output}")
 
 
 @app.command()
 def predict(
     model: ModelFile,
     data: Annotated[
-        Path | None, typer.Argument(help="CSV or Parquet file with newer rows or new series; those of fit if absent.")
+        Path | None,
+        typer.Argument(
+            metavar="DATA", help="CSV or Parquet file with newer rows or new series; the rows of fit if absent."
+        ),
     ] = None,
     horizon: Annotated[
-        int | None, typer.Option("--horizon", "-H", min=1, help="Steps to forecast; those of fit if absent.")
+        int | None, _count("--horizon", "-H", help="Steps to forecast; as many as at fit if absent.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent.")
     ] = None,
     sort: Sort = False,
 ) -> None:
-    """Forecast with a fitted model.
+    """Forecast with a fitted model; columns are named as they were at fit.
 
-    Examples: `seqcast predict sales.seqcast`, `seqcast predict sales.seqcast newer.csv -H 60 -o forecast.csv`
+    For example:
+
+        seqcast predict sales.seqcast -o forecast.csv
+
+        seqcast predict sales.seqcast newer.csv --horizon 60 > forecast.csv
     """
     from seqcast.config import Columns
-    from seqcast.data.files import check_target, read_table, write_table
+    from seqcast.data.files import TABLES, check_target, in_file, read_table, write_table
     from seqcast.forecaster import Forecaster
 
     if output is not None:
-        check_target(output, table=True)
+        check_target(output, TABLES)
     fitted = Forecaster.load(model)
-    frame = None if data is None else read_table(data, fitted.columns or Columns(), sort=sort)
-    write_table(fitted.predict(horizon, frame), output)
+    if data is None:
+        forecast = fitted.predict(horizon)
+    else:
+        columns = fitted.columns or Columns()
+        # Newer rows of the only series go on with it, whatever their file is called.
+        only = fitted.memory_.ids[0] if len(fitted.memory_.ids) == 1 else None
+        frame = read_table(data, columns, sort=sort, series=only)
+        with in_file(data, frame, columns):
+            forecast = fitted.predict(horizon, frame)
+    write_table(forecast, output)
     if output is not None:
-        out.print(f"Wrote {output}", highlight=False, soft_wrap=True)
+        _tell(f"Wrote {output}")
 
 
 @app.command()
 def backtest(
     data: Data,
     horizon: Horizon,
-    n_windows: Annotated[int, typer.Option("--n-windows", min=1, help="Number of cutoffs.")] = 1,
+    n_windows: Annotated[int, _count("--n-windows", help="Number of cutoffs.")] = 1,
     step_size: Annotated[
-        int | None, typer.Option("--step-size", min=1, help="Steps between cutoffs; the horizon if absent.")
+        int | None, _count("--step-size", help="Steps between cutoffs; the horizon if absent.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
@@ -219,7 +256,7 @@ def backtest(
     context_length: Context = None,
     season_length: Season = None,
     units: Units = "35,35",
-    cell: Annotated[Cell, typer.Option(help="Recurrent cell.")] = Cell.gru,
+    cell: Cell = "gru",
     epochs: Epochs = None,
     learning_rate: Rate = None,
     seed: Seed = None,
@@ -227,30 +264,34 @@ def backtest(
 ) -> None:
     """Train up to a cutoff, forecast from there and score against what came, beside naive forecasts.
 
-    Example: `seqcast backtest sales.csv --horizon 28 --n-windows 4 -o backtest.csv --figure backtest.png`
-    """
-    from seqcast.data.files import check_target, read_table, write_table
-    from seqcast.evaluation.metrics import evaluate
+    For example:
 
-    for target, is_table in ((output, True), (figure, False)):
+        seqcast backtest sales.csv --horizon 28 --n-windows 4 --figure backtest.png
+    """
+    from seqcast.data.files import TABLES, check_target, in_file, read_table, write_table
+    from seqcast.evaluation.metrics import evaluate
+    from seqcast.plots.figure import SUFFIXES
+
+    for target, suffixes in ((output, TABLES), (figure, SUFFIXES)):
         if target is not None:
-            check_target(target, table=is_table)
+            check_target(target, suffixes)
     columns = _columns(id_column, time_column, value_column)
     frame = read_table(data, columns, sort=sort)
     model = _forecaster(
         horizon, columns, freq, context_length, season_length, units, cell, epochs, learning_rate, seed, quiet
     )
-    result = model.backtest(frame, n_windows=n_windows, step_size=step_size)
-    scores = evaluate(result, train_df=frame, season_length=season_length, columns=columns)
-    table = Table(title=f"Backtest: {n_windows} cutoff(s), {horizon} steps each, mean over series")
-    for name in scores.columns:
-        table.add_column(name.replace("_", " "), justify="left" if name == "metric" else "right")
-    for _, *row in scores.itertuples():
-        table.add_row(row[0], *(f"{number:.4g}" for number in row[1:]))
-    out.print(table)
+    with in_file(data, frame, columns):
+        result = model.backtest(frame, n_windows=n_windows, step_size=step_size)
+        scores = evaluate(result, train_df=frame, season_length=season_length, columns=columns)
+    cutoffs, steps = _counted(n_windows, "cutoff"), _counted(horizon, "step")
+    _table(
+        f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series",
+        [name.replace("_", " ") for name in scores.columns],
+        {name: [f"{number:.4g}" for number in row] for _, name, *row in scores.itertuples()},
+    )
     if output is not None:
         write_table(result, output)
-        out.print(f"Wrote {output}", highlight=False, soft_wrap=True)
+        _tell(f"Wrote {output}")
     if figure is not None:
         _draw(frame, result, columns, figure)
 
@@ -258,34 +299,75 @@ def backtest(
 @app.command()
 def plot(
     data: Data,
-    forecast: Annotated[Path, typer.Argument(help="CSV or Parquet file that `predict` or `backtest` wrote.")],
+    forecast: Annotated[
+        Path, typer.Argument(metavar="FORECAST", help="CSV or Parquet file that `predict` or `backtest` wrote.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG, SVG or PDF file.")] = Path("forecast.png"),
     id_column: IdColumn = "unique_id",
     time_column: TimeColumn = "ds",
     value_column: ValueColumn = "y",
-    max_series: Annotated[int, typer.Option("--max-series", min=1, help="Series to draw, from the first.")] = 8,
+    max_series: Annotated[int, _count("--max-series", help="Most series to draw, from the first.")] = 8,
     last: Annotated[
-        int | None, typer.Option("--last", min=1, help="Steps of history to draw; four times the forecast's if absent.")
+        int | None,
+        _count("--last", help="Steps of history to draw; four times the forecast's, at least 30, if absent."),
     ] = None,
     sort: Sort = False,
 ) -> None:
     """Draw history and forecasts, one panel a series.
 
-    Example: `seqcast plot sales.csv forecast.csv -o forecast.png`
-    """
-    from seqcast.data.files import check_target, read_table
+    For example:
 
-    check_target(output)
+        seqcast plot sales.csv forecast.csv -o forecast.png
+    """
+    from seqcast.data.files import check_target, in_file, read_table
+    from seqcast.errors import DataError
+    from seqcast.plots.figure import SUFFIXES
+
+    check_target(output, SUFFIXES)
     columns = _columns(id_column, time_column, value_column)
-    history = read_table(data, columns, sort=sort)
-    _draw(history, read_table(forecast, columns, value=False), columns, output, max_series=max_series, last=last)
+    ahead = read_table(forecast, columns, value=False)
+    ids = ahead[columns.unique_id].unique()
+    history = read_table(data, columns, sort=sort, series=ids[0] if len(ids) == 1 else None)
+    if not history[columns.unique_id].isin(ids).any():
+        raise DataError(
+            f"{forecast}, column {columns.unique_id!r}",
+            expected=f"series of {data}, such as {history[columns.unique_id].iloc[0]!r}",
+            received=repr(ids[0]),
+            mend="Give the file that was forecast from.",
+        )
+    with in_file(data, history, columns):
+        _draw(history, ahead, columns, output, max_series=max_series, last=last)
 
 
 def _draw(history: Any, forecast: Any, columns: Columns, path: Path, **options: Any) -> None:
     from seqcast.plots import forecast_frame, save_figure
 
     save_figure(forecast_frame(history, forecast, columns=columns, **options), path)
-    out.print(f"Wrote {path}", highlight=False, soft_wrap=True)
+    _tell(f"Wrote {path}")
+
+
+def _tell(text: str) -> None:
+    """Print a line of the result."""
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _say(text: str) -> None:
+    """Print a line about the work, to standard error."""
+    err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(title: str, headings: Sequence[str], rows: dict[str, list[str]]) -> None:
+    table = Table()
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for name, cells in rows.items():
+        table.add_row(name.replace("_", " "), *cells)
+    _tell(title)
+    out.print(table)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _columns(id_column: str, time_column: str, value_column: str) -> Columns:
@@ -301,7 +383,7 @@ def _forecaster(
     context_length: int | None,
     season_length: int | None,
     units: str,
-    cell: Cell,
+    cell: str,
     epochs: int | None,
     learning_rate: float | None,
     seed: int | None,
@@ -311,7 +393,7 @@ def _forecaster(
     from seqcast.forecaster import Forecaster
 
     widths = _widths(units)
-    network = NetworkSpec(cell=str(cell), encoder_units=widths, decoder_units=widths, normalise="last")
+    network = NetworkSpec(cell=cell, encoder_units=widths, decoder_units=widths, normalise="last")
     return Forecaster(
         horizon,
         context_length=context_length,
@@ -346,21 +428,26 @@ def _widths(units: str) -> tuple[int, ...]:
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one readable line and exit code 1, Ctrl-C is 130."""
+    """Run the command line: exit code 1 for errors of ours, 2 for options that typer refuses, 130 for Ctrl-C."""
     try:
         app(standalone_mode=True)
     except SeqcastError as error:
-        err.print(f"[bold red]Error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("Interrupted; nothing was written.")
-        sys.exit(130)
+        _fail(error)
+    except SystemExit as ending:
+        if ending.code == 130:
+            _say("Interrupted; nothing half-written is left.")
+        raise
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _fail(error: SeqcastError) -> NoReturn:
+    """Print an error; an argument of Python's is named as the option that it is."""
+    where = {"encoder_units": "units", "decoder_units": "units"}.get(error.where, error.where)
+    text = str(error)
+    if where.isidentifier():
+        text = f"--{where.replace('_', '-')}{text.removeprefix(error.where)}"
+    err.print("[bold red]Error:[/] ", end="")
+    _say(text)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

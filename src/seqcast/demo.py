@@ -19,7 +19,9 @@ import numpy.typing as npt
 from seqcast.baselines import LastValue, ManyToOneRegressor
 from seqcast.config import TrainingSpec
 from seqcast.data.datasets import describe, load
+from seqcast.data.files import check_target
 from seqcast.data.signals import random_sines
+from seqcast.errors import SaveError
 from seqcast.evaluation.metrics import evaluate
 from seqcast.forecaster import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
@@ -32,6 +34,7 @@ Array = npt.NDArray[Any]
 
 PAST, FUTURE, LONGER = 15, 15, 20
 SERIES = "co2"
+FILES = ("error_by_step.png", "forecasts.png", "learning_curve.png", "metrics.json", "series.png", "sines.seqcast")
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ class DemoSize:
 QUICK = DemoSize(
     windows=6_400,
     batch_size=128,
-    epochs=3,
-    baseline_epochs=1,
+    epochs=8,
+    baseline_epochs=2,
     test=1_000,
-    series_epochs=1,
+    series_epochs=12,
     series_horizon=26,
     n_windows=2,
 )
@@ -85,18 +88,32 @@ def run_demo(
 
     Returns:
         What `metrics.json` holds.
+
+    Raises:
+        SaveError: The folder cannot be made, or takes no files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     began = time.perf_counter()
-    say(f"Two sines: {PAST} steps in, {FUTURE} out, {size.windows:,} training windows, {size.epochs} epochs")
+    say(f"Sums of two sines: {PAST} steps in, {FUTURE} out, {size.windows:,} training windows, {size.epochs} epochs")
     metrics: dict[str, Any] = {"seed": seed, "sines": _sines(folder, size, seed, verbose, say)}
-    title = describe(SERIES).title
-    say(f"A real series: {title}, {size.series_horizon} weeks ahead")
+    say(f"A real series: {describe(SERIES).title}; {size.series_horizon} weeks ahead")
     metrics["series"] = _series(folder, size, seed, verbose)
+    metrics["files"] = list(FILES)
     metrics["seconds"] = time.perf_counter() - began
     text = json.dumps(metrics, indent=1)
     write_beside(folder / "metrics.json", lambda file: file.write(text.encode()))
     return metrics
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        received = "a file" if folder.exists() else str(error.strerror)
+        raise SaveError(
+            str(folder), expected="a folder to write to", received=received, mend="Choose another."
+        ) from error
+    check_target(folder / FILES[0])
 
 
 def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -165,16 +182,24 @@ def _series(folder: Path, size: DemoSize, seed: int, verbose: int) -> dict[str, 
     forecaster = Forecaster(size.series_horizon, training=training, random_state=seed, verbose=verbose)
     result = forecaster.backtest(frame, n_windows=size.n_windows)
     table = evaluate(result, ["mae", "rmse"])
+    title = describe(SERIES).title.split(",")[0]
     figure = forecast_frame(
         frame,
         result,
         models=["seqcast", "seasonal_naive"],
         last=size.series_horizon * 2,
-        ylabel=f"{SERIES} ({describe(SERIES).units})",
+        ylabel=describe(SERIES).units,
     )
+    figure.suptitle(f"{title}: {size.series_horizon} weeks ahead from {size.n_windows} cutoffs")
     save_figure(figure, folder / "series.png")
     scores = {name: dict(zip(table["metric"], map(float, table[name]), strict=True)) for name in table.columns[1:]}
-    return {"name": SERIES, "horizon": size.series_horizon, "n_windows": size.n_windows, "scores": scores}
+    return {
+        "name": SERIES,
+        "title": title,
+        "horizon": size.series_horizon,
+        "n_windows": size.n_windows,
+        "scores": scores,
+    }
 
 
 def _mse_by_step(forecast: Array, truth: Array) -> Array:

@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-import seqcast
+from seqcast._version import __version__
 from seqcast.errors import FileFormatError, MissingFileError, SaveError
 
 __all__ = ["FORMAT_VERSION", "read_archive", "write_archive", "write_beside"]
@@ -86,7 +86,7 @@ def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "kind": kind,
-        "seqcast_version": seqcast.__version__,
+        "seqcast_version": __version__,
         "arrays": list(arrays),
         "header": header,
     }

@@ -49,7 +49,7 @@ def forecast_frame(
         max_series: Most panels: the first series of `forecast_df`.
         last: Values of history before the first forecast; `None` draws four times the forecast's length, and at
             least 30.
-        ylabel: What the values are, with their unit; `None` writes the name of the column.
+        ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
 
     Returns:
         The figure.
@@ -91,8 +91,9 @@ def forecast_frame(
         _series(ax, history.of(shown[i]), ahead.of(shown[i]), columns, models, last)
         ax.set_title(plain(short(str(shown[i]), 60)))
         _time_axis(ax, ahead.stamps)
-    part.supylabel(plain(ylabel or columns.y), fontsize=10)
-    part.supxlabel(plain(columns.ds), fontsize=10)
+    default = Columns()
+    part.supylabel(plain(ylabel or ("value" if columns.y == default.y else columns.y)), fontsize=10)
+    part.supxlabel(plain("time" if columns.ds == default.ds else columns.ds), fontsize=10)
     finish(figure, f"{len(shown)} of {len(ids)} series" if len(shown) < len(ids) else None)
     return figure
 
@@ -193,9 +194,14 @@ def _series(
     for cutoff in np.unique(cutoffs):
         part = {name: column[cutoffs == cutoff] for name, column in ahead.items()}
         for number, model in enumerate(models):
-            line(ax, part[""], part[model], model, *model_style(number), crowd=crowd)
+            line(ax, part[""], part[model], _spoken(model), *model_style(number), crowd=crowd)
             _bands(ax, part, model, MODELS[number % len(MODELS)])
         guide(ax, cutoff, "cutoff")
+
+
+def _spoken(model: str) -> str:
+    """Write a column's name as words: `seasonal naive`."""
+    return model.strip("_").replace("_", " ") or model
 
 
 def _bands(ax: Axes, part: dict[str, Array], model: str, colour: str) -> None:
@@ -203,7 +209,7 @@ def _bands(ax: Axes, part: dict[str, Array], model: str, colour: str) -> None:
     low, high = f"{model}-lo-", f"{model}-hi-"
     levels = [name.removeprefix(low) for name in part if name.startswith(low)]
     levels = sorted((level for level in levels if high + level in part), key=float, reverse=True)
-    label = plain(f"{model}, {' and '.join(reversed(levels))} % interval{'s' * (len(levels) > 1)}")
+    label = plain(f"{_spoken(model)}, {' and '.join(reversed(levels))} % interval{'s' * (len(levels) > 1)}")
     for level in levels:
         below, above = part[low + level], part[high + level]
         ax.fill_between(part[""], below, above, color=colour, alpha=0.18, linewidth=0, zorder=1, label=label)

@@ -16,6 +16,7 @@ from seqcast.errors import DataError, NotFittedError
 from seqcast.network.cells import child_seeds
 from seqcast.network.heads import PointHead
 from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.scan import scan
 from seqcast.progress import progress
 from seqcast.training import History, learning_rate, optimizer, train
 
@@ -231,5 +232,5 @@ class ManyToOne(keras.Model):
             value = self(window)
             return keras.ops.concatenate([window[:, 1:], value], axis=1), value[:, 0]
 
-        _, values = keras.ops.scan(advance, past, length=horizon)
+        _, values = scan(advance, past, None, length=horizon)
         return keras.ops.swapaxes(values, 0, 1)

@@ -47,6 +47,13 @@ def _whole(least: int) -> Callable[[str], int]:
     return whole
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a number, received {text!r}.") from None
+
+
 def _count(*names: str, least: int = 1, **options: Any) -> Any:
     return typer.Option(*names, parser=_whole(least), metavar="N", **options)
 
@@ -72,7 +79,10 @@ Season = Annotated[int | None, _count("--season-length", help="Steps of a season
 Units = Annotated[str, typer.Option("--units", help="Width of each layer of encoder and decoder.")]
 Cell = Annotated[str, typer.Option("--cell", help="Recurrent cell: gru, lstm or simple_rnn.")]
 Epochs = Annotated[int | None, _count("--epochs", help="Passes over the windows; 30 if absent.")]
-Rate = Annotated[float | None, typer.Option("--learning-rate", help="Largest learning rate; 0.01 if absent.")]
+Rate = Annotated[
+    float | None,
+    typer.Option("--learning-rate", parser=_number, metavar="RATE", help="Largest learning rate; 0.01 if absent."),
+]
 Seed = Annotated[int | None, _count("--seed", least=0, help="Seed of everything random; fresh if absent.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -131,7 +141,9 @@ def demo(
         scores,
     )
     if quick:
-        _tell("Both networks were trained for seconds, to prove the path; without --quick they learn what they can.")
+        _tell(
+            "The networks were trained for seconds only, to prove the path; run it without --quick for the real thing."
+        )
     _tell(f"Done in {metrics['seconds']:.0f} s. Written:")
     for path in metrics["files"]:
         _tell(f"  {output / path}")
@@ -335,7 +347,7 @@ def plot(
             received=repr(ids[0]),
             mend="Give the file that was forecast from.",
         )
-    with in_file(data, history, columns):
+    with in_file(data, history, columns), in_file(forecast, ahead, columns, argument="forecast_df"):
         _draw(history, ahead, columns, output, max_series=max_series, last=last)
 
 

@@ -65,10 +65,10 @@ class DemoSize:
 QUICK = DemoSize(
     windows=6_400,
     batch_size=128,
-    epochs=8,
+    epochs=6,
     baseline_epochs=2,
     test=1_000,
-    series_epochs=12,
+    series_epochs=8,
     series_horizon=26,
     n_windows=2,
 )

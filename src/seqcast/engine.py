@@ -6,6 +6,7 @@ It knows neither scikit-learn nor data frames; the two doors, `Seq2SeqRegressor`
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -111,7 +112,7 @@ class Engine:
     @property
     def weight_count(self) -> int:
         """Number of numbers that the network has learnt; 0 before it is built."""
-        return 0 if self.model is None else int(self.model.count_params())
+        return 0 if self.model is None else sum(math.prod(w.shape) for w in self.model.trainable_weights)
 
     def build(self, window: WindowSpec, *, steps: int) -> None:
         """Create the network for windows of these sizes, to be trained for so many steps."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from seqcast._backend import keras, weights_of
 from seqcast.config import TrainingSpec
@@ -111,6 +113,41 @@ class _Epochs(keras.callbacks.Callback):
         self.windows.epoch = self.first + epoch
 
 
+class _CtrlC(keras.callbacks.Callback):
+    """Turn Ctrl-C into a KeyboardInterrupt between two steps; a second one is raised at once.
+
+    Keras waits for the device inside a bare `except:` (pythonify_logs), where nearly all interruptions would be lost,
+    and one that hits a compilation can crash the process.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+
+    def __enter__(self) -> Self:
+        main = threading.current_thread() is threading.main_thread()
+        self.watching = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self.watching:
+            signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.watching:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _ask(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def _answer(self, *_: object, **__: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+
+    # Those that Keras calls in the main thread; it does not wait for the device before a batch begins.
+    on_train_batch_begin = on_test_batch_begin = on_epoch_end = _answer
+
+
 def fresh(value: Any) -> Any:
     """Copy a Keras object from its configuration, so that a fit neither sees nor leaves traces in the user's.
 
@@ -186,15 +223,16 @@ def train(
     counter = [_Epochs(windows)] if isinstance(windows, Windows) else []
     began = time.perf_counter()
     try:
-        model.fit(
-            windows,
-            epochs=epochs or spec.epochs,
-            steps_per_epoch=None if hasattr(windows, "__len__") else spec.steps_per_epoch,
-            validation_data=validation,
-            callbacks=[*counter, keeper, *callbacks],
-            verbose=0,
-            shuffle=False,
-        )
+        with _CtrlC() as ctrl_c:
+            model.fit(
+                windows,
+                epochs=epochs or spec.epochs,
+                steps_per_epoch=None if hasattr(windows, "__len__") else spec.steps_per_epoch,
+                validation_data=validation,
+                callbacks=[*counter, keeper, *callbacks, ctrl_c],
+                verbose=0,
+                shuffle=False,
+            )
     except (KeyboardInterrupt, TrainingError) as error:
         # On JAX the weights of the step under way live in the trainer's state until they are written back.
         if hasattr(model, "jax_state_sync"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import sys
 import tempfile
@@ -89,11 +90,12 @@ def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool 
         received = "a folder" if path.is_dir() else "nothing"
         raise MissingFileError(str(path), expected="a CSV or Parquet file", received=received, mend="Check the path.")
     frame = _read(path, _suffix(path, TABLES))
+    known = [str(name) for name in frame.columns]
     if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
         frame.insert(0, columns.unique_id, path.stem if series is None else series)
     for field, name in columns.to_dict().items():
         if name not in frame.columns and (value or field != "y"):
-            raise _unknown_column(path, field, name, list(map(str, frame.columns)))
+            raise _unknown_column(path, field, name, known)
     if not len(frame):
         raise DataError(str(path), expected="at least one row", received="none", mend="Check the file.")
     for name in (columns.ds, "cutoff"):
@@ -120,6 +122,8 @@ def _read(path: Path, kind: str) -> Any:
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         mend = "Save it as UTF-8." if isinstance(error, UnicodeError) else "Check the file."
+        if isinstance(error, pd.errors.ParserWarning):
+            reason = "rows with more values than the first row has names"
         expected = "a CSV table" if kind == "csv" else "a Parquet table"
         raise DataError(str(path), expected=expected, received=f"something else ({reason})", mend=mend) from error
     header = str(frame.columns[0])
@@ -136,7 +140,7 @@ def _unknown_column(path: Path, field: str, name: str, known: list[str]) -> Data
         str(path),
         expected=f"a column {name!r}",
         received=f"the columns {', '.join(map(repr, known))}",
-        mend=f"{hint[0] if hint else 'Rename it.'} fit, backtest and plot take another name with {_OPTIONS[field]}.",
+        mend=f"{f'{hint[0]} ' if hint else ''}Name yours with {_OPTIONS[field]} (fit, backtest, plot).",
     )
 
 
@@ -192,7 +196,9 @@ def _styles(example: str) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the day comes first is what is asked for
         guesses = [guess_datetime_format(example, dayfirst=dayfirst) for dayfirst in (False, True)]
-    return [*dict.fromkeys(guess for guess in guesses if guess), "%d-%b-%y"]
+    # Nobody writes the year first and the day second.
+    styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
+    return [*styles, "%d-%b-%y"]
 
 
 def _parsed(column: Any, style: str) -> Any:
@@ -205,13 +211,14 @@ def _parsed(column: Any, style: str) -> Any:
 
 
 @contextlib.contextmanager
-def in_file(path: Path, frame: Any, columns: Columns) -> Iterator[None]:
+def in_file(path: Path, frame: Any, columns: Columns, *, argument: str = "df") -> Iterator[None]:
     """Let errors about a frame speak of the file that it was read from.
 
     Args:
         path: The file.
         frame: What `read_table` made of it.
         columns: Names of its columns.
+        argument: What errors call the frame.
 
     Raises:
         DataError: The same error, in a reader's words.
@@ -220,7 +227,7 @@ def in_file(path: Path, frame: Any, columns: Columns) -> Iterator[None]:
         yield
     except DataError as error:
         names = "|".join(re.escape(name) for name in columns.to_dict().values())
-        found = re.match(rf"(df|{names})(?=$|, row \d| \(series )", error.where)
+        found = re.match(rf"({argument}|{names})(?=$|, | \(series )", error.where)
         if found is None:
             raise
 
@@ -229,7 +236,7 @@ def in_file(path: Path, frame: Any, columns: Columns) -> Iterator[None]:
             known = place < len(frame)
             return f"row {frame.index[place] + _FIRST_ROW[_suffix(path, TABLES)]}" if known else match[0]
 
-        column = "" if found[0] == "df" else f", column {found[0]!r}"
+        column = "" if found[0] == argument else f", column {found[0]!r}"
         mend = next((mend for start, mend in _MENDS.items() if error.mend.startswith(start)), error.mend)
         raise type(error)(
             str(path) + column + re.sub(r"\brow (\d+)", row, error.where[found.end() :], count=1),
@@ -250,7 +257,7 @@ def write_table(frame: Any, path: Path | None) -> None:
         SaveError: It could not be written; an older file is unchanged.
     """
     if path is None:
-        frame.to_csv(sys.stdout, index=False)
+        _write_out(frame.to_csv(index=False))
         return
     buffer = io.BytesIO()
     if _suffix(path, TABLES) == "parquet":
@@ -259,6 +266,20 @@ def write_table(frame: Any, path: Path | None) -> None:
     else:
         frame.to_csv(buffer, index=False)
     write_beside(path, lambda file: file.write(buffer.getvalue()))
+
+
+def _write_out(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        raise
+    except OSError as error:
+        with contextlib.suppress(OSError):  # what is left would be tried again, loudly, when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SaveError(
+            "standard output", expected="room for the forecast", received=str(error.strerror), mend="Use -o FILE."
+        ) from error
 
 
 def _suffix(path: Path, known: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from seqcast.network.cells import child_seeds
 from seqcast.network.heads import PointHead
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.sampling import teaching_probability
+from seqcast.network.scan import scan
 
 __all__ = ["Decoder"]
 
@@ -222,7 +223,7 @@ class Decoder(keras.layers.Layer):
 
         length = horizon if not scanned else None
         start = (carry["last"], carry["layers"])
-        _, written = ops.scan(advance, start, xs=scanned or None, length=length)
+        _, written = scan(advance, start, scanned or None, length=length)
         weights = ops.swapaxes(written["weights"], 0, 1) if "weights" in written else None
         return ops.swapaxes(written["forecast"], 0, 1), weights
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqcast._backend import keras
 from seqcast.network.cells import CELLS, Cell, child_seeds
+from seqcast.network.scan import scan
 
 __all__ = ["RecurrentStack"]
 
@@ -207,5 +208,5 @@ def scan_cell(
         return after, after[0]
 
     steps = length if x is None else None
-    last, outputs = ops.scan(advance, tuple(states), xs=scanned or None, length=steps, reverse=reverse)
+    last, outputs = scan(advance, tuple(states), scanned or None, length=steps, reverse=reverse)
     return ops.swapaxes(outputs, 0, 1), tuple(last)

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from seqcast.config import Columns, NetworkSpec, TrainingSpec
+from seqcast.data.datasets import load
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SpecError
 from seqcast.forecaster import Forecaster
 
@@ -202,7 +203,8 @@ def test_wrong_new_rows(fitted, change, message):
         ({"context_length": 0}, "context_length"),
         ({"season_length": -1}, "season_length"),
         ({"random_state": -1}, "random_state"),
-        ({"preset": "clasic"}, "Did you mean 'classic'"),
+        ({"training": "fast"}, "training: expected a TrainingSpec, a dict of some of its fields, or None"),
+        ({"training": {"epoch": 3}}, "TrainingSpec field: expected one of"),
         ({"training": {"epochs": 3}}, "training: expected a TrainingSpec"),
         ({"columns": "y"}, "columns: expected a Columns"),
         ({"scale": "standart"}, "Did you mean 'standard'"),
@@ -326,3 +328,21 @@ def test_interrupted_training_keeps_what_there_is(monkeypatch):
         model.fit(panel())
     assert model.history_.interrupted
     assert len(model.predict()) == 12
+
+
+def test_changes_to_the_training_keep_the_rules_of_the_rest(tmp_path):
+    frame = load("sunspots")
+    changed = Forecaster(5, preset=TINY, training={"epochs": 1}, random_state=0, verbose=0).fit(frame)
+    assert changed.engine_.training.epochs == 1
+    assert changed.engine_.training.batch_size == 64
+    assert changed.engine_.training.learning_rate == TrainingSpec().learning_rate
+    changed.save(tmp_path / "model")
+    loaded = Forecaster.load(tmp_path / "model")
+    assert loaded.training == {"epochs": 1}
+    pd.testing.assert_frame_equal(loaded.predict(), changed.predict())
+    spec = TrainingSpec(epochs=1, batch_size=33)
+    taken = Forecaster(5, preset=TINY, training=spec, random_state=0, verbose=0).fit(frame)
+    taken.save(tmp_path / "model")
+    assert Forecaster.load(tmp_path / "model").training == spec == taken.engine_.training
+    with pytest.raises(SpecError, match="Did you mean 'epochs'"):
+        Forecaster(5, training={"epoch": 1}, verbose=0).fit(frame)

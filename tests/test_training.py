@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import random
+import signal
 
 import keras
 import numpy as np
@@ -208,6 +209,46 @@ def test_interrupted_without_validation_the_last_step_counts():
     weights = weights_of(engine.model)
     assert all(np.isfinite(weight).all() for weight in weights)
     assert not equal(weights, recorder.weights[0])
+
+
+class Press(keras.callbacks.Callback):
+    """Press Ctrl-C some times when the second epoch begins."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times, self.heard = times, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            for _ in range(self.times):
+                try:
+                    signal.raise_signal(signal.SIGINT)
+                except KeyboardInterrupt:  # Keras has such a place, with a bare except
+                    self.heard += 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_is_heard_where_keras_would_swallow_it(times):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    press = Press(times)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            fitted(dataclasses.replace(PLAIN, epochs=9), callbacks=[press])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(caught.value.history) == 1
+    assert press.heard == times - 1  # the second one does not wait for the end of a step
+
+
+def test_a_handler_of_the_users_stays():
+    pressed = []
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
+    try:
+        _, history = fitted(callbacks=[Press(1)])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (pressed, len(history)) == ([1], 2)
 
 
 class Poisoned(ArrayWindows):

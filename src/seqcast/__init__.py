@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from seqcast._version import __version__
 
-
 if TYPE_CHECKING:
     from seqcast.baselines import LastValue as LastValue
     from seqcast.baselines import ManyToOneRegressor as ManyToOneRegressor

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._backend import compile_call, keras
-from seqcast.config import TrainingSpec, check_whole
+from seqcast.config import TrainingSpec, check_choice, check_whole
 from seqcast.data.arrays import as_array, check_finite, check_targets
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError, NotFittedError
-from seqcast.network.cells import child_seeds
+from seqcast.network.cells import CELLS, child_seeds
 from seqcast.network.heads import PointHead
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.scan import scan
@@ -154,6 +154,7 @@ class ManyToOneRegressor:
         Returns:
             The fitted baseline.
         """
+        check_choice("cell", self.cell, tuple(CELLS))
         past = as_array("X", X, ranks=(3,))
         check_finite("X", past)
         future, _ = check_targets(y, len(past))

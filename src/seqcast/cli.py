@@ -18,7 +18,7 @@ import seqcast
 from seqcast.errors import SeqcastError
 
 if TYPE_CHECKING:
-    from seqcast.config import Columns, TrainingSpec
+    from seqcast.config import Columns
     from seqcast.forecaster import Forecaster
 
 __all__ = ["app", "main"]
@@ -419,13 +419,10 @@ def _forecaster(
     )
 
 
-def _training(epochs: int | None, learning_rate: float | None) -> TrainingSpec | None:
-    """Return the training, or `None` where nothing was said and the forecaster's own rules hold."""
-    from seqcast.config import TrainingSpec
-
+def _training(epochs: int | None, learning_rate: float | None) -> dict[str, Any] | None:
+    """Return what was said of the training; the forecaster's own rules hold for the rest."""
     given = {"epochs": epochs, "learning_rate": learning_rate}
-    given = {name: value for name, value in given.items() if value is not None}
-    return TrainingSpec(**given) if given else None  # type: ignore[arg-type]
+    return {name: value for name, value in given.items() if value is not None} or None
 
 
 def _widths(units: str) -> tuple[int, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -32,7 +33,7 @@ Array = npt.NDArray[Any]
 # end before it has begun, and ends an epoch of very many early, since neighbouring windows tell much the same.
 SMALLEST_BATCH = 64
 FEW_STEPS, MANY_STEPS = 50, 200
-_SPECS: dict[str, Any] = {"columns": Columns, "training": TrainingSpec, "preset": NetworkSpec}
+_SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 
 
 class Forecaster(BaseEstimator):
@@ -48,9 +49,9 @@ class Forecaster(BaseEstimator):
         preset: Name of a network and its training, or a `NetworkSpec`. A named network is given the `last`
             normalisation, because real series leave the range that they had in training.
         training: How it is trained. `None` is as the preset says, but in batches down to 64 when windows are
-            few and in epochs of at most 200 steps when they are many. `validation_fraction` is the share of
-            each series, its end, on which the best epoch is chosen; it is not trained on. 0 trains on
-            everything.
+            few and in epochs of at most 200 steps when they are many; a dict changes some fields of that, and
+            a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each series, its end, on
+            which the best epoch is chosen; it is not trained on. 0 trains on everything.
         columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.
@@ -85,7 +86,7 @@ class Forecaster(BaseEstimator):
         *,
         context_length: int | None = None,
         preset: str | NetworkSpec = "classic",
-        training: TrainingSpec | None = None,
+        training: TrainingSpec | Mapping[str, Any] | None = None,
         columns: Columns | None = None,
         freq: Any = None,
         season_length: int | None = None,
@@ -129,15 +130,15 @@ class Forecaster(BaseEstimator):
             value = getattr(self, name)
             if value is not None:
                 check_whole(name, value, at_least=0 if name == "random_state" else 1)
-        for name, kind in (("training", TrainingSpec), ("columns", Columns)):
+        kinds: tuple[tuple[str, Any, str], ...] = (
+            ("training", TrainingSpec | Mapping, "a TrainingSpec, a dict of some of its fields, or None"),
+            ("columns", Columns, "a Columns or None"),
+        )
+        for name, kind, expected in kinds:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
-                raise SpecError(
-                    name,
-                    expected=f"a {kind.__name__} or None",
-                    received=repr(value),
-                    mend=f"from seqcast import {kind.__name__}",
-                )
+                mend = "from seqcast import TrainingSpec, Columns"
+                raise SpecError(name, expected=expected, received=repr(value), mend=mend)
         check_choice("scale", self.scale, SCALES)
         columns = self.columns or Columns()
         taken = [columns.unique_id, columns.ds, columns.y, "cutoff"]
@@ -156,11 +157,17 @@ class Forecaster(BaseEstimator):
             network, training = found.network, found.training
             if network.normalise == "none":
                 network = replace(network, normalise="last")
-        if self.training is not None:
+        if isinstance(self.training, TrainingSpec):
             return network, self.training
-        batch_size = min(training.batch_size, max(SMALLEST_BATCH, windows // FEW_STEPS))
+        changes = dict(self.training or {})
+        training = TrainingSpec.from_dict(
+            {item.name: getattr(training, item.name) for item in fields(training)} | changes
+        )
+        batch_size = training.batch_size
+        if "batch_size" not in changes:
+            batch_size = min(batch_size, max(SMALLEST_BATCH, windows // FEW_STEPS))
         steps = min(MANY_STEPS, -(-windows // batch_size))
-        return network, replace(training, batch_size=batch_size, steps_per_epoch=steps)
+        return network, replace(training, batch_size=batch_size, steps_per_epoch=training.steps_per_epoch or steps)
 
     def _fit(self, frame: LongFrame) -> Self:
         season = self.season_length or frame.frequency.season_length
@@ -322,10 +329,12 @@ class Forecaster(BaseEstimator):
             FileFormatError: It is no forecaster's file.
         """
         header, arrays = read_archive(path, "Forecaster")
-        options = {
-            name: _SPECS[name].from_dict(value) if isinstance(value, dict) else value
-            for name, value in header["options"].items()
-        }
+        options = dict(header["options"])
+        for name, kind in _SPECS.items():
+            if isinstance(options[name], dict):
+                options[name] = kind.from_dict(options[name])
+        if "spec" in (options["training"] or {}):
+            options["training"] = TrainingSpec.from_dict(options["training"]["spec"])
         parts: dict[str, dict[str, Array]] = {"engine": {}, "memory": {}}
         for name, value in arrays.items():
             kind, _, rest = name.partition("/")
@@ -352,7 +361,9 @@ def _check_comes_back(engine: Engine) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Turn an option into JSON types."""
+    """Turn an option into JSON types; a training is told from changes to one by its key."""
+    if isinstance(value, TrainingSpec):
+        return {"spec": value.to_dict()}
     if hasattr(value, "to_dict"):
         return value.to_dict()
     return int(value) if isinstance(value, np.integer) else value

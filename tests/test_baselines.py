@@ -1,0 +1,112 @@
+"""Baselines: the naive ones against NumPy, the many-to-one network against a loop and against the naive ones."""
+
+import numpy as np
+import pytest
+
+from seqcast.baselines import LastValue, ManyToOneRegressor, SeasonalNaive
+from seqcast.config import TrainingSpec
+from seqcast.data.signals import random_sines
+from seqcast.errors import DataError, NotFittedError, SpecError
+
+PAST = np.random.default_rng(0).normal(size=(4, 9, 2))
+
+
+@pytest.mark.parametrize("season", [1, 2, 5, 9])
+@pytest.mark.parametrize("horizon", [1, 4, 20])
+def test_seasonal_naive_is_its_formula(season, horizon):
+    forecast = SeasonalNaive(season).predict(PAST, horizon)
+    assert forecast.shape == (4, horizon, 2)
+    for h in range(1, horizon + 1):
+        place = 9 + h - season * -(-h // season)  # x_{T+h-m⌈h/m⌉}, T = 9, steps counted from 1
+        np.testing.assert_array_equal(forecast[:, h - 1], PAST[:, place - 1])
+
+
+def test_last_value_is_a_season_of_one():
+    np.testing.assert_array_equal(LastValue().predict(PAST, 3), np.repeat(PAST[:, -1:], 3, axis=1))
+    np.testing.assert_array_equal(LastValue().predict(PAST, 3), SeasonalNaive(1).predict(PAST, 3))
+
+
+def test_the_horizon_is_that_of_fit():
+    model = SeasonalNaive(2).fit(PAST, np.zeros((4, 6, 2)))
+    assert model.predict(PAST).shape == (4, 6, 2)
+    assert model.predict(PAST, 1).shape == (4, 1, 2)
+
+
+def test_two_axes_in_two_axes_out():
+    np.testing.assert_array_equal(LastValue().predict(PAST[:, :, 0], 2), PAST[:, [-1, -1], 0])
+
+
+def test_target_features():
+    np.testing.assert_array_equal(LastValue(target_features=[1]).predict(PAST, 1), PAST[:, -1:, 1:])
+
+
+@pytest.fixture(scope="module")
+def sines():
+    past, future = random_sines(1600, past=12, future=8, offset=(0, 0), seed=1)
+    training = TrainingSpec(epochs=6, batch_size=64)
+    model = ManyToOneRegressor((16,), training=training, random_state=0, verbose=0).fit(past, future)
+    return model, *random_sines(200, past=12, future=8, offset=(0, 0), seed=2)
+
+
+def test_many_to_one_beats_the_last_value_on_sines(sines):
+    model, past, future = sines
+    error, naive = (
+        np.mean((forecast - future[:, :1]) ** 2) for forecast in (model.predict(past, 1), LastValue().predict(past, 1))
+    )
+    assert error < naive / 4
+    assert model.history_["loss"][-1] < model.history_["loss"][0] / 2
+
+
+def test_many_to_one_rolls_as_a_loop_does(sines):
+    model, past, _ = sines
+    window, expected = past[:5].astype(np.float32), []
+    for _ in range(20):
+        value = np.asarray(model.model_(window))
+        expected.append(value[:, 0])
+        window = np.concatenate([window[:, 1:], value], axis=1)
+    np.testing.assert_allclose(model.predict(past[:5], 20), np.stack(expected, axis=1), atol=1e-5)
+
+
+def test_many_to_one_takes_the_horizon_of_fit(sines):
+    model, past, _ = sines
+    assert model.predict(past[:3]).shape == (3, 8, 1)
+    np.testing.assert_array_equal(model.predict(past[:3], 2), model.predict(past[:3])[:, :2])
+
+
+def test_many_to_one_with_a_seed_is_the_same_again():
+    past, future = random_sines(32, past=6, future=2, seed=1)
+    models = [
+        ManyToOneRegressor((4,), cell=cell, training=TrainingSpec(epochs=1), random_state=seed, verbose=0)
+        for cell, seed in (("lstm", 0), ("lstm", 0), ("lstm", 1))
+    ]
+    first, again, other = (model.fit(past, future).predict(past) for model in models)
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+NAN = np.where(np.arange(9)[None, :, None] == 3, np.nan, PAST)
+WRONG = {
+    "short": (lambda: SeasonalNaive(10).predict(PAST, 2), DataError, "X: expected at least 10 steps, a season"),
+    "season": (lambda: SeasonalNaive(0).fit(PAST, PAST), SpecError, "season_length"),
+    "horizon": (lambda: LastValue().predict(PAST, 0), SpecError, "horizon"),
+    "half": (lambda: LastValue().predict(PAST, 1.5), SpecError, "horizon"),
+    "not fitted": (lambda: LastValue().predict(PAST), NotFittedError, "horizon: expected a number, received None"),
+    "axes": (lambda: LastValue().predict(PAST[0, 0], 1), DataError, "X: expected"),
+    "nan": (lambda: LastValue().predict(NAN, 1), DataError, "X.*finite"),
+    "rows": (lambda: LastValue().fit(PAST, PAST[:2]), DataError, "y: expected"),
+    "network not fitted": (lambda: ManyToOneRegressor().predict(PAST), NotFittedError, "this ManyToOneRegressor"),
+    "network axes": (lambda: ManyToOneRegressor().fit(PAST[:, :, 0], PAST), DataError, "X: expected 3 axes"),
+    "network features": (
+        lambda: ManyToOneRegressor().fit(PAST, PAST[:, :, :1]),
+        DataError,
+        "y: expected the 2 features of X, since forecasts are read as inputs, received 1",
+    ),
+    "network nan": (lambda: ManyToOneRegressor().fit(NAN, PAST), DataError, "X.*finite"),
+    "network cell": (lambda: ManyToOneRegressor(cell="grru").fit(PAST, PAST), SpecError, "Did you mean 'gru'"),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_inputs(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -205,7 +205,6 @@ def test_wrong_new_rows(fitted, change, message):
         ({"random_state": -1}, "random_state"),
         ({"training": "fast"}, "training: expected a TrainingSpec, a dict of some of its fields, or None"),
         ({"training": {"epoch": 3}}, "TrainingSpec field: expected one of"),
-        ({"training": {"epochs": 3}}, "training: expected a TrainingSpec"),
         ({"columns": "y"}, "columns: expected a Columns"),
         ({"scale": "standart"}, "Did you mean 'standard'"),
         ({"alias": "y"}, "alias: expected a name other than"),

@@ -29,3 +29,13 @@ def run_python():
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_programs():
+    """Drop compiled programs after each module: thousands of small networks would fill the memory of a laptop."""
+    yield
+    if "jax" in sys.modules and os.environ["KERAS_BACKEND"] == "jax":
+        import jax
+
+        jax.clear_caches()

@@ -293,6 +293,67 @@ def test_given_validation_data_are_used_and_not_trained_on(sines):
         Seq2SeqRegressor(**SMALL).fit(past, future, validation_data=held[0])
 
 
+def test_validation_data_of_another_form_are_refused_with_their_name(sines):
+    flat, univariate, target = sines[0][:, :, 0], sines[0][:, :, :1], sines[1]
+    model = Seq2SeqRegressor(**SMALL)
+    with pytest.raises(DataError, match=r"validation_data: X: X has 3 features, but .* is expecting 12"):
+        model.fit(flat, target, validation_data=(flat[:, :3], target))
+    with pytest.raises(DataError, match=r"validation_data: X: expected .N, T, 1., as at fit, received 2 axes"):
+        model.fit(univariate, target, validation_data=(flat, target))
+    with pytest.raises(DataError, match=r"validation_data, covariates: .*received static"):
+        model.fit(univariate, target, validation_data=(univariate, target, {"static": target[:, 0]}))
+    with pytest.raises(DataError, match=r"validation_data, covariates: expected a dict"):
+        model.fit(univariate, target, validation_data=(univariate, target, target[:, 0]))
+
+
+def test_batches_are_validated_on_arrays_but_not_on_a_generator(sines):
+    stream = SineBatches(2, 16, past=12, future=5, seed=1)
+    held = random_sines(20, past=12, future=5, seed=9)
+    assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(stream, validation_data=held).history_
+    # Keras would read an endless one for ever, and one that ends in the first epoch only.
+    with pytest.raises(DataError, match=r"validation_data: .*received generator"):
+        Seq2SeqRegressor(**SMALL).fit(stream, validation_data=(batch for batch in [held]))
+
+
+@pytest.mark.parametrize("name", ["static_covariates", "future_covariates", "sample_weight"])
+def test_arrays_beside_batches_are_refused(name):
+    stream = SineBatches(2, 16, past=12, future=5, seed=1)
+    for method in (Seq2SeqRegressor(**SMALL).fit, Seq2SeqRegressor(**SMALL).partial_fit):
+        with pytest.raises(DataError, match=f"{name}: expected nothing beside batches"):
+            method(stream, **{name: np.ones(32)})
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"), [(np.ones(3), "as many windows"), (-np.ones(96), "weights >= 0"), ([np.nan] * 96, "finite")]
+)
+def test_weights_of_a_batch_are_checked(sines, weight, message):
+    with pytest.raises(DataError, match=f"batch, weight.*{message}"):
+        Seq2SeqRegressor(**SMALL, steps_per_epoch=1).fit(iter([(*sines, weight)]))
+
+
+def test_a_refused_fit_leaves_the_fitted_estimator_as_it_was(sines):
+    past, future = sines
+    model = Seq2SeqRegressor(**SMALL).fit(past, future)
+    before = model.predict(past)
+    with pytest.raises(DataError, match="y: "):
+        model.fit(past[:, :, 0], future[:3])
+    with pytest.raises(DataError, match="validation_data"):
+        model.fit(past * 2, future * 9, validation_data=(past, future[:, :2]))
+    np.testing.assert_array_equal(model.predict(past), before)
+    with pytest.raises(DataError, match="states: expected what encode returned"):
+        model.decode(past)
+
+
+def test_one_metric_may_be_named_without_a_list(sines):
+    assert "mae" in Seq2SeqRegressor(**SMALL, metrics="mae").fit(*sines).history_.epochs
+
+
+@pytest.mark.parametrize("callbacks", [keras.callbacks.Callback(), [3]])
+def test_callbacks_are_checked_before_training(sines, callbacks):
+    with pytest.raises(SpecError, match=r"callbacks: expected a list of keras.callbacks.Callback"):
+        Seq2SeqRegressor(**SMALL, callbacks=callbacks).fit(*sines)
+
+
 def test_a_window_of_weight_zero_is_not_learnt_from(sines):
     past, future = (values.copy() for values in sines)
     weight = np.ones(96)
@@ -487,3 +548,9 @@ def test_the_header_of_a_file_is_plain_json(fitted, tmp_path):
         index = json.loads(archive.read("seqcast.json"))
     assert index["kind"] == "Seq2SeqRegressor"
     assert index["header"]["params"]["encoder_units"] == [6]
+
+
+def test_states_of_another_network_are_refused(fitted, sines):
+    other = Seq2SeqRegressor(**{**SMALL, "encoder_units": (7,), "epochs": 1}).fit(*sines)
+    with pytest.raises(DataError, match=r"states: expected layer states of widths \[\(6,\)\], received \[\(7,\)\]"):
+        fitted.decode(other.encode(sines[0]))

@@ -20,7 +20,7 @@ __all__ = ["compile_call", "keras", "to_numpy", "weights_of"]
 
 
 def _choose_backend() -> None:
-    if "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ:
+    if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
         os.environ["KERAS_BACKEND"] = "jax"
 
 

@@ -415,7 +415,7 @@ class TrainingSpec(_Spec):
     epochs: int = 30
     steps_per_epoch: int | None = None
     validation_fraction: float = 0.1
-    early_stopping: int | None = 10
+    early_stopping: int | None = 20
     metrics: tuple[Any, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -114,6 +114,11 @@ class Engine:
         """Number of numbers that the network has learnt; 0 before it is built."""
         return 0 if self.model is None else sum(math.prod(w.shape) for w in self.model.trainable_weights)
 
+    @property
+    def state_widths(self) -> list[tuple[int, ...]]:
+        """Width of each state of each encoder layer; none before the network is built."""
+        return [] if self.model is None else list(self.model.encoder.stack.state_widths)
+
     def build(self, window: WindowSpec, *, steps: int) -> None:
         """Create the network for windows of these sizes, to be trained for so many steps."""
         network = self.network

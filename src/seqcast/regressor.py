@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any, Self
 
@@ -18,9 +19,9 @@ from seqcast.config import NetworkSpec, TrainingSpec, check_choice, check_whole
 from seqcast.data.arrays import as_array, check_covariates, check_finite, check_targets, check_weight, rank
 from seqcast.data.preparation import Preparation, is_taught
 from seqcast.data.scaling import SCALES
-from seqcast.data.streams import first_batches, is_stream, scaled_stream
+from seqcast.data.streams import check_in_batches, first_batches, is_stream, scaled_stream
 from seqcast.engine import Engine
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, SeqcastError, SpecError
 from seqcast.network.cells import child_seeds
 from seqcast.network.presets import preset as find_preset
 from seqcast.network.states import States
@@ -188,7 +189,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             future_covariates: Known ahead: `[N, H, F']`.
             sample_weight: `[N]`.
             validation_data: `(X, y)`, or `(X, y, covariates)` with a dict of the two covariates, to validate on
-                instead of the last windows; for batches, more batches.
+                instead of the last windows; or a `PyDataset` of batches that has an end.
 
         Returns:
             The fitted estimator.
@@ -200,24 +201,29 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
         """
         network, training = self._specs()
+        callbacks = self._callbacks()
         network_seed, order_seed = self._seeds()
-        if y is None and is_stream(X):
-            windows = self._learn_from_stream(X, network, training)
-            validation = validation_data
-            if validation is not None:
-                validation = scaled_stream(validation, self.preparation_, taught=False)
-        else:
+        with _as_before_if_refused(self):
             covariates = (static_covariates, future_covariates)
-            inputs, y, y_axes = self._checked(X, y, *covariates)
-            weight = check_weight(sample_weight, len(y))
-            held, count = self._held_back(inputs, y, weight, validation_data, training)
-            weight = None if weight is None else weight[:count]
-            train = {name: values[:count] for name, values in inputs.items()}
-            self._learn(train, y[:count], network, y_axes)
-            windows = self.preparation_.windows(
-                train, y[:count], weight, training, seed=order_seed, taught=is_taught(network)
-            )
-            validation = None if held is None else self.preparation_.windows(*held, training)
+            if y is None and is_stream(X):
+                check_in_batches(*covariates, sample_weight)
+                windows = self._learn_from_stream(X, network, training)
+                validation = self._given_to_validate_on(validation_data, training)
+            else:
+                inputs, y, y_axes = self._checked(X, y, *covariates)
+                weight = check_weight(sample_weight, len(y))
+                count = len(y) - (0 if validation_data is not None else int(len(y) * training.validation_fraction))
+                train = {name: values[:count] for name, values in inputs.items()}
+                self._learn(train, y[:count], network, y_axes)
+                validation = self._given_to_validate_on(validation_data, training)
+                if count < len(y):
+                    held = {name: values[count:] for name, values in inputs.items()}
+                    held_weight = None if weight is None else weight[count:]
+                    validation = self.preparation_.windows(held, y[count:], held_weight, training)
+                weight = None if weight is None else weight[:count]
+                windows = self.preparation_.windows(
+                    train, y[:count], weight, training, seed=order_seed, taught=is_taught(network)
+                )
         self._warn_unsaveable(network, training)
         self.engine_ = Engine(network, training, seed=network_seed)
         try:
@@ -225,7 +231,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
                 windows,
                 window=self.preparation_.window,
                 validation=validation,
-                callbacks=self.callbacks or (),
+                callbacks=callbacks,
                 verbose=self.verbose,
             )
         except KeyboardInterrupt as interruption:
@@ -244,8 +250,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
     ) -> Self:
         """Train for one pass over these windows at the constant `learning_rate`, going on from where the model is.
 
-        The first call creates the network and learns the scaling; later ones keep both. After `load` the optimiser
-        starts without the moments that it had.
+        It shows no progress and does not validate. The first call creates the network and learns the scaling; later
+        ones keep both. After `load` the optimiser starts without the moments that it had.
 
         Args:
             X: As for `fit`.
@@ -258,9 +264,11 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             The estimator.
         """
         network, training = self._specs()
+        callbacks = self._callbacks()
         network_seed, order_seed = self._seeds()
         first = not hasattr(self, "engine_")
         if y is None and is_stream(X):
+            check_in_batches(static_covariates, future_covariates, sample_weight)
             windows = self._learn_from_stream(X, network, training, again=not first)
         else:
             inputs, y, y_axes = self._checked(X, y, static_covariates, future_covariates, again=not first)
@@ -276,7 +284,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             self.engine_ = Engine(network, training, seed=network_seed)
             self.history_ = History()
         window = self.preparation_.window
-        recorded = self.engine_.continue_fit(windows, window=window, callbacks=self.callbacks or ())
+        recorded = self.engine_.continue_fit(windows, window=window, callbacks=callbacks)
         for name, values in recorded.epochs.items():
             self.history_.epochs.setdefault(name, []).extend(values)
         self.history_.seconds += recorded.seconds
@@ -292,11 +300,23 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         if "encoder_units" in given:
             given.setdefault("decoder_units", given["encoder_units"])
         if "metrics" in given:
-            given["metrics"] = tuple(given["metrics"])
+            metrics = given["metrics"]
+            given["metrics"] = (metrics,) if isinstance(metrics, str) else tuple(metrics)
         return (
             replace(base.network, **{name: given[name] for name in NETWORK_OPTIONS if name in given}),
             replace(base.training, **{name: given[name] for name in TRAINING_OPTIONS if name in given}),
         )
+
+    def _callbacks(self) -> Sequence[Any]:
+        given = () if self.callbacks is None else self.callbacks
+        if not isinstance(given, Sequence) or not all(isinstance(one, keras.callbacks.Callback) for one in given):
+            raise SpecError(
+                "callbacks",
+                expected="a list of keras.callbacks.Callback objects",
+                received=repr(given),
+                mend="Give a list, also for one.",
+            )
+        return given
 
     def _seeds(self) -> list[int]:
         """Return seeds of the network and of the order of windows, without touching global generators."""
@@ -366,37 +386,34 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         }
         return {name: values for name, values in given.items() if values is not None}, y, y_axes
 
-    def _held_back(
-        self, inputs: dict[str, Array], y: Array, weight: Array | None, given: Any, training: TrainingSpec
-    ) -> tuple[tuple[dict[str, Array], Array, Array | None] | None, int]:
-        """Return the windows to validate on, and how many of the others there are to train on."""
+    def _given_to_validate_on(self, given: Any, training: TrainingSpec) -> Any:
+        """Check the user's own validation data against the training data and return them as windows."""
         if given is None:
-            count = len(y) - int(len(y) * training.validation_fraction)
-            if count == len(y):
-                return None, count
-            held = {name: values[count:] for name, values in inputs.items()}
-            return (held, y[count:], None if weight is None else weight[count:]), count
+            return None
+        if isinstance(given, keras.utils.PyDataset) and given.num_batches is not None:
+            return scaled_stream(given, self.preparation_, taught=False)
         if not isinstance(given, tuple | list) or len(given) not in (2, 3):
             raise DataError(
                 "validation_data",
-                expected="(X, y) or (X, y, covariates)",
+                expected="(X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end",
                 received=type(given).__name__,
-                mend="Give a tuple.",
+                mend="Give a tuple; a generator cannot be read again after each epoch.",
             )
-        covariates = dict(given[2]) if len(given) == 3 else {}
-        held, held_y, _ = self._checked(
-            given[0], given[1], covariates.get("static_covariates"), covariates.get("future_covariates")
-        )
-        sizes = {name: values.shape[-1] for name, values in inputs.items()}
-        held_sizes = {name: values.shape[-1] for name, values in held.items()}
-        if held_sizes != sizes or held_y.shape[1:] != y.shape[1:]:
+        covariates = given[2] if len(given) == 3 else {}
+        names = ("static_covariates", "future_covariates")
+        if not isinstance(covariates, Mapping) or set(covariates) - set(names):
             raise DataError(
-                "validation_data",
-                expected=f"the features {sizes} and targets {y.shape[1:]} of the training data",
-                received=f"{held_sizes} and {held_y.shape[1:]}",
-                mend="Make both in the same way.",
+                "validation_data, covariates",
+                expected=f"a dict with {' and '.join(names)}",
+                received=", ".join(map(str, covariates)) if isinstance(covariates, Mapping) else repr(type(covariates)),
+                mend="Name them as the arguments of fit.",
             )
-        return (held, held_y, None), len(y)
+        try:
+            inputs, y, _ = self._checked(given[0], given[1], *(covariates.get(name) for name in names), again=True)
+            self.preparation_.check_y(y)
+        except DataError as error:
+            raise DataError(f"validation_data: {error}") from error
+        return self.preparation_.windows(inputs, y, None, training)
 
     def _past(self, X: Any, *, again: bool) -> Array:
         """Check X and give it three axes."""
@@ -512,6 +529,18 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             The same as `predict` on the same past.
         """
         steps = self._horizon(horizon)
+        if not isinstance(states, States):
+            raise DataError(
+                "states", expected="what encode returned", received=type(states).__name__, mend="Or call predict(X)."
+            )
+        widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
+        if widths != self.engine_.state_widths:
+            raise DataError(
+                "states",
+                expected=f"layer states of widths {self.engine_.state_widths}",
+                received=str(widths),
+                mend="They come from another network; encode with this one.",
+            )
         future = check_covariates(
             "future_covariates", future_covariates, len(states), wanted=self.preparation_.window.future, horizon=steps
         )
@@ -660,6 +689,18 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         return tags
 
 
+@contextmanager
+def _as_before_if_refused(estimator: Any) -> Iterator[None]:
+    """Give a fitted estimator its attributes back when new data or options are refused, so that it still predicts."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except SeqcastError:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
 def _comes_back(value: Any) -> bool:
     """Tell whether an option can be written as JSON and read again."""
     if value is None or isinstance(value, str | int | float):
@@ -667,7 +708,9 @@ def _comes_back(value: Any) -> bool:
     if isinstance(value, dict | list | tuple):
         return all(_comes_back(item) for item in (value.values() if isinstance(value, dict) else value))
     try:
-        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the answer says more
+            keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
     except (ValueError, TypeError, ImportError, NotImplementedError):
         return False
     return True

@@ -1,5 +1,6 @@
 """Every kind of network through the same properties."""
 
+import functools
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from seqcast._backend import compile_call
 from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.errors import DataError, SpecError
 from seqcast.network import Seq2Seq, load_network
@@ -56,6 +58,21 @@ def numpy(x):
     return keras.ops.convert_to_numpy(x)
 
 
+def forecast(network, inputs):
+    """Return the network's output, compiled as a whole: step by step it takes several times as long."""
+    return compile_call(network, network)(inputs)
+
+
+def decoded(network, inputs, horizon):
+    """Return what `decode` makes of `encode`'s states, compiled as a whole."""
+
+    def run(given):
+        past = {key: value for key, value in given.items() if key != "future"}
+        return network.decode(network.encode(past), horizon, given.get("future"))
+
+    return compile_call(network, run)(inputs)
+
+
 def build(name, **changes):
     window, options = NETWORKS[name]
     return Seq2Seq(window, NetworkSpec(**{**options, **changes}), seed=11)
@@ -77,7 +94,12 @@ def batch(window, rows=6, steps=7, horizon=4, seed=0, target=False):
     return {key: value.astype("float32") for key, value in inputs.items()}, y
 
 
-def trained(name, **changes):
+@functools.cache
+def trained(name, dropout=0.0):
+    return train(name, dropout=dropout)
+
+
+def train(name, **changes):
     network = build(name, **changes)
     inputs, y = batch(network.window, target=True)
     network.compile("adam", "mse")
@@ -90,21 +112,18 @@ def test_shapes_and_any_horizon(name):
     network = build(name)
     window = network.window
     inputs, _ = batch(window)
-    assert tuple(network(inputs).shape) == (6, 4, window.targets)
-    states = network.encode(inputs)
+    assert forecast(network, inputs).shape == (6, 4, window.targets)
     for horizon in (1, 9):
-        future = batch(window, horizon=horizon)[0].get("future")
-        assert tuple(network.decode(states, horizon, future).shape) == (6, horizon, window.targets)
+        assert decoded(network, batch(window, horizon=horizon)[0], horizon).shape == (6, horizon, window.targets)
 
 
 @each_network
 def test_a_longer_horizon_goes_on_from_the_shorter(name):
     network = trained(name)
     inputs, _ = batch(network.window, horizon=9)
-    states = network.encode({k: v for k, v in inputs.items() if k != "future"})
-    longer = numpy(network.decode(states, 9, inputs.get("future")))
+    longer = decoded(network, inputs, 9)
     short = {**inputs, "future": inputs["future"][:, :4]} if "future" in inputs else inputs
-    np.testing.assert_allclose(longer[:, :4], numpy(network(short)), atol=1e-6)
+    np.testing.assert_allclose(longer[:, :4], forecast(network, short), atol=1e-6)
 
 
 @each_network
@@ -128,7 +147,7 @@ def test_the_target_is_never_read_outside_training(name):
     network = build(name)
     inputs, _ = batch(network.window)
     garbage = {**inputs, "target": np.full((6, 4, network.window.targets), np.nan, "float32")}
-    np.testing.assert_array_equal(numpy(network(inputs)), numpy(network(garbage)))
+    np.testing.assert_array_equal(forecast(network, inputs), forecast(network, garbage))
 
 
 @each_network
@@ -144,7 +163,7 @@ def test_prediction_models_share_the_weights_and_walk_the_same_way(name):
         result = decoder(given)
         states = result["states"]
         written.append(numpy(result["forecast"]))
-    np.testing.assert_allclose(np.stack(written, 1), numpy(network(inputs)), atol=1e-5)
+    np.testing.assert_allclose(np.stack(written, 1), forecast(network, inputs), atol=1e-5)
     ours = {id(weight) for weight in network.weights}
     assert {id(weight) for weight in [*encoder.trainable_weights, *decoder.trainable_weights]} <= ours
 
@@ -155,15 +174,15 @@ def test_a_keras_file_brings_the_same_network_back(name, tmp_path):
     inputs, _ = batch(network.window)
     network.save(tmp_path / "network.keras")
     loaded = load_network(tmp_path / "network.keras")
-    np.testing.assert_array_equal(numpy(loaded(inputs)), numpy(network(inputs)))
+    np.testing.assert_array_equal(forecast(loaded, inputs), forecast(network, inputs))
     rebuilt = Seq2Seq.from_config(json.loads(json.dumps(network.get_config())))
     rebuilt.set_weights(network.get_weights())
-    np.testing.assert_array_equal(numpy(rebuilt(inputs)), numpy(network(inputs)))
+    np.testing.assert_array_equal(forecast(rebuilt, inputs), forecast(network, inputs))
 
 
 @each_network
 def test_the_seed_decides_everything(name):
-    first, second = trained(name, dropout=0.3), trained(name, dropout=0.3)
+    first, second = train(name, dropout=0.3), train(name, dropout=0.3)
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -174,7 +193,7 @@ def test_rows_do_not_see_each_other(name):
     inputs, _ = batch(network.window)
     order = np.array([3, 1, 5, 0, 4, 2])
     shuffled = {key: value[order] for key, value in inputs.items()}
-    np.testing.assert_allclose(numpy(network(shuffled)), numpy(network(inputs))[order], atol=1e-6)
+    np.testing.assert_allclose(forecast(network, shuffled), forecast(network, inputs)[order], atol=1e-6)
 
 
 def test_another_process_loads_the_file(tmp_path):

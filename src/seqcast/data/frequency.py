@@ -8,6 +8,7 @@ utilsforecast's.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -218,7 +219,11 @@ def infer(stamps: Stamps, where: str) -> Frequency:
         from pandas import infer_freq
 
         for stretch in _stretches(len(stamps)):
-            found = infer_freq(stamps[stretch])
+            with warnings.catch_warnings():
+                # pandas 3.1: "a future version will return a BaseOffset object instead of a string".
+                warnings.filterwarnings("ignore", message=".*BaseOffset object instead of a string")
+                found = infer_freq(stamps[stretch])
+            found = getattr(found, "freqstr", found)
             if found is not None:
                 return Frequency(found, inferred=True)
     raise DataError(

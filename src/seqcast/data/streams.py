@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._backend import keras
-from seqcast.data.arrays import as_array, check_finite, check_targets
+from seqcast.data.arrays import as_array, check_finite, check_rows, check_targets
 from seqcast.data.preparation import Preparation
 from seqcast.errors import DataError, SpecError
 
-__all__ = ["StreamWindows", "first_batches", "is_stream", "scaled_stream", "split_batch"]
+__all__ = ["StreamWindows", "check_in_batches", "first_batches", "is_stream", "scaled_stream", "split_batch"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
@@ -54,6 +54,24 @@ class StreamWindows(keras.utils.PyDataset):
 def is_stream(X: Any) -> bool:
     """Tell whether X is batches rather than an array."""
     return isinstance(X, keras.utils.PyDataset) or hasattr(X, "__next__")
+
+
+def check_in_batches(static: Any, future: Any, weight: Any) -> None:
+    """Refuse arrays beside batches, which hold their own.
+
+    Example:
+        >>> check_in_batches(None, None, np.ones(3))
+        Traceback (most recent call last):
+        seqcast.errors.DataError: sample_weight: expected nothing beside batches, received a list or array. ...
+    """
+    for name, values in (("static_covariates", static), ("future_covariates", future), ("sample_weight", weight)):
+        if values is not None:
+            raise DataError(
+                name,
+                expected="nothing beside batches",
+                received="a list or array",
+                mend="Let each batch hold its own: ({'past': ..., 'static': ..., 'future': ...}, y, weight).",
+            )
 
 
 def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch], Any]:
@@ -115,8 +133,19 @@ def split_batch(batch: Any) -> Batch:
     for name, values in arrays.items():
         check_finite(f"batch, {name}", values)
     y, _ = check_targets(batch[1], len(arrays["past"]))
-    weight = np.asarray(batch[2], dtype=np.float32) if len(batch) == 3 else np.ones(len(y), dtype=np.float32)
-    return arrays, y, weight
+    return arrays, y, _weight(batch[2], len(y)) if len(batch) == 3 else np.ones(len(y), dtype=np.float32)
+
+
+def _weight(values: Any, rows: int) -> Array:
+    """Check a batch's weights; unlike those of a whole fit they are not scaled and may all be zero."""
+    weight = as_array("batch, weight", values, ranks=(1,))
+    check_rows("batch, weight", weight, rows)
+    check_finite("batch, weight", weight)
+    if (weight < 0).any():
+        raise DataError(
+            "batch, weight", expected="weights >= 0", received=f"{weight.min():g}", mend="Drop the windows."
+        )
+    return weight.astype(np.float32)
 
 
 def scaled_stream(stream: Any, preparation: Preparation, *, taught: bool) -> Any:

@@ -29,10 +29,11 @@ __all__ = ["Forecaster"]
 
 Array = npt.NDArray[Any]
 
-# The default training takes smaller batches of few windows (at least 50 an epoch, down to this size), or it would
-# end before it has begun, and ends an epoch of very many early, since neighbouring windows tell much the same.
+# The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
+# more than once an epoch, or it would end before it has begun; it ends an epoch of very many early, since neighbouring
+# windows tell much the same.
 SMALLEST_BATCH = 64
-FEW_STEPS, MANY_STEPS = 50, 200
+LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 
 
@@ -49,7 +50,7 @@ class Forecaster(BaseEstimator):
         preset: Name of a network and its training, or a `NetworkSpec`. A named network is given the `last`
             normalisation, because real series leave the range that they had in training.
         training: How it is trained. `None` is as the preset says, but in batches down to 64 when windows are
-            few and in epochs of at most 200 steps when they are many; a dict changes some fields of that, and
+            few, and in epochs of 25 to 200 steps; a dict changes some fields of that, and
             a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each series, its end, on
             which the best epoch is chosen; it is not trained on. 0 trains on everything.
         columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`.
@@ -166,7 +167,7 @@ class Forecaster(BaseEstimator):
         batch_size = training.batch_size
         if "batch_size" not in changes:
             batch_size = min(batch_size, max(SMALLEST_BATCH, windows // FEW_STEPS))
-        steps = min(MANY_STEPS, -(-windows // batch_size))
+        steps = max(LEAST_STEPS, min(MANY_STEPS, -(-windows // batch_size)))
         return network, replace(training, batch_size=batch_size, steps_per_epoch=training.steps_per_epoch or steps)
 
     def _fit(self, frame: LongFrame) -> Self:

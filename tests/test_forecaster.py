@@ -67,8 +67,9 @@ def test_rules_for_what_is_not_given(capsys):
     model = tiny(context_length=None, verbose=1).fit(panel(rows=100, freq="MS"))
     assert (model.context_length_, model.season_length_, model.freq_) == (24, 12, "MS")
     assert "freq 'MS' (inferred), season_length 12, context_length 24" in capsys.readouterr().out
-    network, training = Forecaster(4)._specs(windows=1000)
-    assert (network.normalise, training.batch_size, training.steps_per_epoch) == ("last", 64, 16)
+    network, training = Forecaster(4)._specs(windows=2500)
+    assert (network.normalise, training.batch_size, training.steps_per_epoch) == ("last", 64, 40)
+    assert Forecaster(4)._specs(windows=100)[1].steps_per_epoch == 25
     assert Forecaster(4)._specs(windows=10**7)[1].steps_per_epoch == 200
     assert Forecaster(4, preset=NetworkSpec())._specs(windows=1)[0].normalise == "none"
 

@@ -301,6 +301,11 @@ class NetworkSpec(_Spec):
         return self.decoder_input != "zeros"
 
     @property
+    def is_taught(self) -> bool:
+        """Whether the decoder reads the true future in training."""
+        return self.decoder_input in ("teacher", "scheduled")
+
+    @property
     def needs_target_past(self) -> bool:
         """Whether the targets' own past has to be among the inputs."""
         return self.feeds_back or self.normalise != "none"

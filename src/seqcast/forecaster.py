@@ -195,7 +195,7 @@ class Forecaster(BaseEstimator):
             batch_size=training.batch_size,
             seed=seeds[1],
             steps=training.steps_per_epoch,
-            teach=network.decoder_input in ("teacher", "scheduled"),
+            teach=network.is_taught,
         )
         engine = Engine(network, training, seed=seeds[0])
         memory = SeriesMemory.of(frame, context_length=context, scaler=scaler, scale=self.scale)

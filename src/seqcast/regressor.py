@@ -17,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from seqcast._backend import keras
 from seqcast.config import NetworkSpec, TrainingSpec, check_choice, check_whole
 from seqcast.data.arrays import as_array, check_covariates, check_finite, check_targets, check_weight, rank
-from seqcast.data.preparation import Preparation, is_taught
+from seqcast.data.preparation import Preparation
 from seqcast.data.scaling import SCALES
 from seqcast.data.streams import check_in_batches, first_batches, is_stream, scaled_stream
 from seqcast.engine import Engine
@@ -222,7 +222,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
                     validation = self.preparation_.windows(held, y[count:], held_weight, training)
                 weight = None if weight is None else weight[:count]
                 windows = self.preparation_.windows(
-                    train, y[:count], weight, training, seed=order_seed, taught=is_taught(network)
+                    train, y[:count], weight, training, seed=order_seed, taught=network.is_taught
                 )
         self._warn_unsaveable(network, training)
         self.engine_ = Engine(network, training, seed=network_seed)
@@ -277,7 +277,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             self.preparation_.check_y(y)
             seed = order_seed + (0 if first else len(self.history_))
             windows = self.preparation_.windows(
-                inputs, y, check_weight(sample_weight, len(y)), training, seed=seed, taught=is_taught(network)
+                inputs, y, check_weight(sample_weight, len(y)), training, seed=seed, taught=network.is_taught
             )
         if first:
             self._warn_unsaveable(network, training)
@@ -367,7 +367,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             inputs = {name: np.concatenate([batch[0][name] for batch in first]) for name in first[0][0]}
             self._past_with_features(inputs["past"], again=False)
             self._learn(inputs, np.concatenate([batch[1] for batch in first]), network, y_axes=3)
-        return scaled_stream(stream, self.preparation_, taught=is_taught(network))
+        return scaled_stream(stream, self.preparation_, taught=network.is_taught)
 
     def _checked(
         self, X: Any, y: Any, static: Any, future: Any, *, again: bool = False

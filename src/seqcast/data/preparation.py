@@ -15,14 +15,9 @@ from seqcast.data.scaling import Scaler
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError, SpecError
 
-__all__ = ["Preparation", "is_taught"]
+__all__ = ["Preparation"]
 
 Array = npt.NDArray[Any]
-
-
-def is_taught(network: NetworkSpec) -> bool:
-    """Tell whether the decoder reads the true future in training."""
-    return network.decoder_input in ("teacher", "scheduled")
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ class Decoder(keras.layers.Layer):
         """
         self._check_future(future, horizon)
         carry = self.start(states)
-        taught = bool(training) and self.network.decoder_input in ("teacher", "scheduled")
+        taught = bool(training) and self.network.is_taught
         truth = self._shifted(target, carry, horizon) if taught else None
         if not self.network.feeds_back or (taught and self.network.decoder_input == "teacher"):
             forecast, weights = self._at_once(carry, horizon, future, truth, training)

@@ -43,6 +43,17 @@ test-torch: .venv-torch/.installed  ## The tests of network/ on the torch backen
 test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow backend (a large download; not part of CI)
 	KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=2 .venv-tensorflow/bin/pytest tests/network
 
+# The peers of the speed benchmark, pinned; the libraries' ranges do not agree with those of the bare runtimes.
+.venv-peers/.installed: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.venv-peers-libraries/.installed: benchmarks/peers/requirements-libraries.txt
+	$(PYTHON) -m venv .venv-peers-libraries
+	.venv-peers-libraries/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over three seeds (about 25 minutes)
 	$(BIN)/python benchmarks/seed_job.py
 
@@ -57,4 +68,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-torch .venv-tensorflow .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results
+	rm -rf .venv .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results

@@ -9,12 +9,13 @@ import dataclasses
 import math
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import compile_call, keras, weights_of
+from seqcast._backend import compile_call, keras, threads, weights_of
 from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows import fill_gaps
 from seqcast.errors import NotFittedError
@@ -29,7 +30,7 @@ __all__ = ["Engine"]
 Array = npt.NDArray[Any]
 
 # Sizes that batches are padded to when predicting, so that a new number of rows seldom compiles anew.
-BUCKETS = (8, 64, 512)
+BUCKETS = (1, 8, 64, 256)
 
 
 class Engine:
@@ -182,16 +183,29 @@ class Engine:
     def _in_blocks(self, name: str, inputs: Any, **static: Any) -> Any:
         """Call a compiled function on blocks of rows, padded to the sizes in `BUCKETS`."""
         function = self._function(name)
+        map_structure = keras.tree.map_structure
         rows = len(keras.tree.flatten(inputs)[0])
         size = next((bucket for bucket in BUCKETS if bucket >= rows), BUCKETS[-1])
-        pieces = []
-        for start in range(0, max(rows, 1), size):
+        if rows == size:
+            return function(inputs, **static)
+
+        def run(start: int) -> Any:
+            rest = map_structure(lambda values: values[start : start + size], inputs)
             count = min(size, rows - start)
-            index = np.minimum(np.arange(start, start + size), max(rows - 1, 0))
-            block = keras.tree.map_structure(lambda values, index=index: values[index], inputs)
-            result = function(block, **static)
-            pieces.append(keras.tree.map_structure(lambda values, count=count: values[:count], result))
-        return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pieces)
+            if count == size:
+                return function(rest, **static)
+            # A row is repeated, or made up where there is none.
+            fill = map_structure(lambda values: _filled(values, size), rest)
+            return map_structure(lambda values: values[:count], function(fill, **static))
+
+        first = run(0)  # alone, so that only one thread compiles
+        starts = range(size, rows, size)
+        if len(starts) > 1 and threads() > 1:
+            with ThreadPoolExecutor(threads(), thread_name_prefix="seqcast") as pool:
+                others = list(pool.map(run, starts))
+        else:
+            others = [run(start) for start in starts]
+        return map_structure(lambda *parts: np.concatenate(parts), first, *others) if others else first
 
     def _function(self, name: str) -> Callable[..., Any]:
         if self.model is None:
@@ -267,6 +281,15 @@ class _Functions:
     def decode(self, inputs: dict[str, Any], *, horizon: int) -> Any:
         future = inputs.get("future")
         return self.model.decoder.unroll(inputs["states"], horizon=horizon, future=future, training=False)[0]
+
+
+def _filled(values: Array, size: int) -> Array:
+    """Return so many rows: those given, and copies of the last one or zeros."""
+    missing = size - len(values)
+    more = (
+        np.repeat(values[-1:], missing, axis=0) if len(values) else np.zeros((missing, *values.shape[1:]), np.float32)
+    )
+    return np.concatenate([values, more])
 
 
 def _single(values: Array) -> Array:

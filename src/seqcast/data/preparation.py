@@ -126,11 +126,12 @@ class Preparation:
         seed: int | None = None,
         taught: bool = False,
     ) -> ArrayWindows:
-        """Return scaled windows: in a seeded order to train on, or without a seed in order to validate on."""
+        """Return windows, scaled as they are read: in a seeded order to train on, or in their own to validate on."""
         return ArrayWindows(
-            self.scaled(inputs),
-            self.scalers["y"].transform(y),
+            inputs,
+            y,
             weight,
+            scalers=self.scalers,
             batch_size=training.batch_size if seed is not None else max(training.batch_size, 1024),
             steps=training.steps_per_epoch if seed is not None else None,
             seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -55,14 +56,13 @@ class Scaler:
         features = values.shape[-1]
         if scale == "none":
             return cls(np.zeros(features), np.ones(features))
-        flat = np.asarray(values, dtype=np.float64).reshape(-1, features)
-        empty = np.isnan(flat).all(axis=0)
-        flat = np.where(empty, 0.0, flat)
+        flat = np.asarray(values).reshape(-1, features)
+        count = np.maximum(_sum(lambda block: ~np.isnan(block), flat), 1.0)
         # Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values.
-        magnitude = np.nanmax(np.abs(flat), axis=0)
+        magnitude = np.max([np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)], axis=0)
         magnitude = np.where(magnitude > 0, magnitude, 1.0)
-        centre = np.nanmean(flat / magnitude, axis=0)
-        spread = np.nanstd(flat / magnitude, axis=0)
+        centre = _sum(lambda block: block / magnitude, flat) / count
+        spread = np.sqrt(_sum(lambda block: (block / magnitude - centre) ** 2, flat) / count)
         rounding = 1e-7 * np.maximum(np.abs(centre), np.finfo(np.float64).tiny)
         constant = spread <= rounding
         return cls(centre * magnitude, np.where(constant, 1.0, spread * magnitude))
@@ -78,6 +78,18 @@ class Scaler:
     def columns(self, indices: tuple[int, ...]) -> Self:
         """Return the scaler of some of the features."""
         return type(self)(self.centre[list(indices)], self.spread[list(indices)])
+
+
+def _blocks(flat: Array) -> Iterator[Array]:
+    """Give rows in blocks, in double precision, so that statistics need no memory of the data's size."""
+    size = max(1, 2**20 // flat.shape[1])
+    for start in range(0, max(len(flat), 1), size):
+        yield flat[start : start + size].astype(np.float64)
+
+
+def _sum(f: Callable[[Array], Array], flat: Array) -> Array:
+    """Sum a function of all values, feature by feature; NaN is left out."""
+    return np.asarray(np.sum([np.nansum(f(block), axis=0, dtype=np.float64) for block in _blocks(flat)], axis=0))
 
 
 def _floating(values: Array) -> Any:

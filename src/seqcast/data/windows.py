@@ -8,12 +8,14 @@ A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast._backend import keras
+from seqcast.data.scaling import Scaler
 from seqcast.data.source import SeriesSource
 
 __all__ = ["ArrayWindows", "SeriesWindows", "Windows", "fill_gaps"]
@@ -104,6 +106,8 @@ class ArrayWindows(Windows):
         y: Targets, `[N, H, D]`; NaN is missing.
         sample_weight: Weights, `[N]`; their mean is taken to be 1.
         observed: Whether the inputs get an observed-indicator channel and have their gaps filled.
+        scalers: What inputs and, under `y`, targets are scaled with, batch by batch: scaling them as a whole would
+            take as much memory again. `None` for arrays that are scaled already.
         **options: As for `Windows`.
 
     Example:
@@ -120,9 +124,11 @@ class ArrayWindows(Windows):
         sample_weight: Array | None = None,
         *,
         observed: bool = False,
+        scalers: Mapping[str, Scaler] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(len(y), **options)
+        self.scalers = scalers or {}
         self.inputs = inputs
         self.y = y
         self.observed = observed
@@ -130,10 +136,16 @@ class ArrayWindows(Windows):
 
     def gather(self, indices: Array) -> Batch:
         """Return the windows with these numbers as one batch."""
-        inputs = {name: np.asarray(values[indices], dtype=np.float32) for name, values in self.inputs.items()}
+        inputs = {name: self._scaled(name, values, indices) for name, values in self.inputs.items()}
         if self.observed:
             inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
-        return inputs, np.asarray(self.y[indices], dtype=np.float32), self.sample_weight[indices]
+        return inputs, self._scaled("y", self.y, indices), self.sample_weight[indices]
+
+    def _scaled(self, name: str, values: Array, indices: Array) -> Array:
+        chosen = np.take(values, indices, axis=0)
+        if name in self.scalers:
+            chosen = self.scalers[name].transform(chosen)
+        return chosen.astype(np.float32, copy=False)
 
 
 class SeriesWindows(Windows):

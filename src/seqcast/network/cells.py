@@ -95,9 +95,9 @@ class Cell(keras.layers.Layer):
         """Return the bias before training."""
         return ops.zeros(shape, dtype=dtype)
 
-    def input_bias(self) -> Tensor:
-        """Return the bias that goes to the input's side, `[gates * n]`."""
-        return ops.convert_to_tensor(self.bias)
+    def biases(self) -> tuple[Tensor, ...]:
+        """Return the bias on the input's side and, where there is one, that on the state's, `[gates * n]` each."""
+        return (ops.convert_to_tensor(self.bias),)
 
     def project(self, x: Tensor | None) -> tuple[Tensor, ...]:
         """Return each gate's share of the input, `x W + b`.
@@ -108,7 +108,7 @@ class Cell(keras.layers.Layer):
         Returns:
             One `[..., n]` a gate; only the bias, `[n]`, without input.
         """
-        biases = ops.split(self.input_bias(), self.gates, axis=-1)
+        biases = ops.split(self.biases()[0], self.gates, axis=-1)
         if x is None:
             return tuple(biases)
         kernels = ops.split(ops.convert_to_tensor(self.kernel), self.gates, axis=-1)
@@ -152,13 +152,13 @@ class GRUCell(Cell):
         """Shape of the bias: one row for the input, one for the state."""
         return (2, 3 * self.units)
 
-    def input_bias(self) -> Tensor:
-        """Return the input's row of the bias."""
-        return self.bias[0]
+    def biases(self) -> tuple[Tensor, ...]:
+        """Return the two rows of the bias."""
+        return self.bias[0], self.bias[1]
 
     def recurrent(self) -> tuple[Tensor, ...]:
         """Return the three recurrent matrices `[n, n]` and the three recurrent biases `[n]`."""
-        return (*super().recurrent(), *ops.split(self.bias[1], 3, axis=-1))
+        return (*super().recurrent(), *ops.split(self.biases()[1], 3, axis=-1))
 
     def step(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]

@@ -12,6 +12,7 @@ from seqcast.network.bridge import Bridge
 from seqcast.network.cells import child_seeds
 from seqcast.network.heads import PointHead
 from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.rows import draw_rows, dropped_rows
 from seqcast.network.sampling import teaching_probability
 from seqcast.network.scan import scan
 
@@ -233,7 +234,7 @@ class Decoder(keras.layers.Layer):
             self.network.sampling_schedule, self.steps_taught, self.network.sampling_steps or 1
         )
         self.steps_taught.assign(self.steps_taught + 1.0)
-        draws = keras.random.uniform((horizon, batch, 1), seed=self.choice_seed)
+        draws = draw_rows(lambda rows: keras.random.uniform((horizon, rows, 1), seed=self.choice_seed), batch, axis=1)
         return draws < probability
 
     def _step_input(self, last: Tensor | None, future: Tensor | None) -> Tensor | None:
@@ -264,8 +265,8 @@ class Decoder(keras.layers.Layer):
         if not training or self.mask_seed is None:
             return None
         batch = ops.shape(carry["layers"][0][0])[0]
-        ones = ops.ones((batch, 1, self.stack.output_width), dtype=self.compute_dtype)
-        return keras.random.dropout(ones, self.network.dropout, seed=self.mask_seed)
+        shape = (1, self.stack.output_width)
+        return dropped_rows(batch, shape, self.network.dropout, self.mask_seed, self.compute_dtype)
 
     def _shifted(self, target: Tensor | None, carry: dict[str, Any], horizon: int) -> Tensor:
         """Return the value before each step, normalised, `[B, H, D]`: the last one seen, then the true ones."""

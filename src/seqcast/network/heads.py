@@ -92,10 +92,19 @@ class ObservedLoss(keras.losses.Loss):
         filled = ops.where(missing, ops.stop_gradient(y_pred), y_true)
         values = self.inner.call(filled, y_pred) if hasattr(self.inner, "call") else self.inner(filled, y_pred)
         losses = _per_example(values)
-        observed = _per_example(1.0 - ops.cast(missing, losses.dtype))
-        weight = ops.ones_like(observed) if sample_weight is None else ops.cast(sample_weight, losses.dtype)
-        weight = ops.reshape(weight, (-1,))
-        return ops.sum(weight * losses) / ops.maximum(ops.sum(weight * observed), 1e-7)
+        weight = ops.ones_like(losses) if sample_weight is None else ops.cast(sample_weight, losses.dtype)
+        return ops.sum(ops.reshape(weight, (-1,)) * losses) / self.share(y_true, sample_weight)
+
+    def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Return the denominator: with it as weight, the losses of the parts of a batch give that of the whole.
+
+        Args:
+            y_true: Targets, `[B, H, D]`.
+            sample_weight: Weights, `[B]`.
+        """
+        observed = _per_example(1.0 - ops.cast(ops.isnan(y_true), y_true.dtype))
+        weight = ops.ones_like(observed) if sample_weight is None else ops.cast(sample_weight, observed.dtype)
+        return ops.maximum(ops.sum(ops.reshape(weight, (-1,)) * observed), 1e-7)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

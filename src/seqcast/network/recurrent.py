@@ -7,9 +7,10 @@ from typing import Any
 
 from seqcast._backend import keras
 from seqcast.network.cells import CELLS, Cell, child_seeds
+from seqcast.network.rows import dropped_rows
 from seqcast.network.scan import scan
 
-__all__ = ["RecurrentStack"]
+__all__ = ["RecurrentStack", "Scanned"]
 
 Tensor = Any
 LayerStates = list[tuple[Tensor, ...]]
@@ -67,6 +68,7 @@ class RecurrentStack(keras.layers.Layer):
                 self.layers_backward.append(backward)
             width = n * directions
         self.output_width = width
+        self.way = _fastest_way()
         self.build()
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
@@ -97,8 +99,7 @@ class RecurrentStack(keras.layers.Layer):
             return [None] * len(self.units)
         masks: list[Tensor | None] = [None]
         for widths in self.state_widths[:-1]:
-            ones = ops.ones((batch, widths[0]), dtype=self.compute_dtype)
-            masks.append(keras.random.dropout(ones, self.rate, seed=self.mask_seed))
+            masks.append(dropped_rows(batch, (widths[0],), self.rate, self.mask_seed, self.compute_dtype))
         return masks
 
     def step(
@@ -146,67 +147,107 @@ class RecurrentStack(keras.layers.Layer):
         """
         states = self.initial_state(ops.shape(x)[0]) if initial_state is None else initial_state
         masks = self.dropout_masks(ops.shape(states[0][0])[0], training)
+        way = self.way
+        x = None if x is None else way.enter(x)
+        # Turned as a sequence of one feature, a mask over steps gets the axis that it is spread over.
+        valid = None if valid is None else way.enter(ops.expand_dims(valid, -1))
         after: LayerStates = []
         for depth, cell in enumerate(self.layers_forward):
             mask = masks[depth]
             if mask is not None and x is not None:
-                x = x * ops.expand_dims(mask, 1)
+                x = x * way.turn(mask)
+            before = tuple(way.turn(state) for state in states[depth])
             if not self.bidirectional:
-                x, last = scan_cell(cell, x, states[depth], valid=valid, length=length)
+                x, last = way.run(cell, x, before, valid=valid, length=length)
             else:
-                x, last = self._both_ways(depth, x, states[depth], valid)
-            after.append(last)
-        return x, after
+                x, last = self._both_ways(depth, x, before, valid)
+            after.append(tuple(way.turn(state) for state in last))
+        return way.leave(x), after
 
     def _both_ways(
         self, depth: int, x: Tensor, states: tuple[Tensor, ...], valid: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        halves = [ops.split(state, 2, axis=-1) for state in states]
-        forward, last = scan_cell(self.layers_forward[depth], x, tuple(h[0] for h in halves), valid=valid)
-        backward, first = scan_cell(
+        halves = [self.way.split(state) for state in states]
+        forward, last = self.way.run(self.layers_forward[depth], x, tuple(h[0] for h in halves), valid=valid)
+        backward, first = self.way.run(
             self.layers_backward[depth], x, tuple(h[1] for h in halves), valid=valid, reverse=True
         )
-        joined = tuple(ops.concatenate(pair, axis=-1) for pair in zip(last, first, strict=True))
-        return ops.concatenate([forward, backward], axis=-1), joined
+        joined = tuple(self.way.join(pair) for pair in zip(last, first, strict=True))
+        return self.way.join((forward, backward)), joined
 
 
-def scan_cell(
-    cell: Cell,
-    x: Tensor | None,
-    states: tuple[Tensor, ...],
-    *,
-    valid: Tensor | None = None,
-    length: int | None = None,
-    reverse: bool = False,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Run one cell over time on any backend.
+class Scanned:
+    """The way through time on any backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
 
-    Args:
-        cell: The cell.
-        x: Input, `[B, T, f]`, or `None`.
-        states: States before the first step.
-        valid: Which steps count, `[B, T]`.
-        length: Number of steps when there is no input.
-        reverse: Whether to run from the last step to the first; outputs keep their places.
-
-    Returns:
-        Outputs, `[B, T, n]`, and the states after the step that was run last.
+    `kernels_jax.FeaturesMajor` is the faster way with the same methods.
     """
-    recurrent = cell.recurrent()
-    constant = cell.project(None) if x is None else None
-    scanned: dict[str, Any] = {}
-    if x is not None:
-        scanned["gates"] = cell.project(ops.swapaxes(x, 0, 1))
-    if valid is not None:
-        scanned["valid"] = ops.expand_dims(ops.swapaxes(valid, 0, 1), -1)
 
-    def advance(before: tuple[Tensor, ...], at: Any) -> tuple[tuple[Tensor, ...], Tensor]:
-        gates = constant if constant is not None else at["gates"]
-        after = cell.step(gates, before, recurrent)
+    def enter(self, x: Tensor) -> Tensor:
+        """Turn a sequence, `[B, T, f]`, on its way in."""
+        return ops.swapaxes(x, 0, 1)
+
+    def leave(self, outputs: Tensor) -> Tensor:
+        """Turn a sequence back, `[B, T, n]`."""
+        return ops.swapaxes(outputs, 0, 1)
+
+    def turn(self, state: Tensor) -> Tensor:
+        """Turn a state or a mask on its way in or out: here it stays as it is."""
+        return state
+
+    def split(self, state: Tensor) -> list[Tensor]:
+        """Cut the state of two directions."""
+        return list(ops.split(state, 2, axis=-1))
+
+    def join(self, pair: Sequence[Tensor]) -> Tensor:
+        """Put the outputs, or the states, of two directions side by side."""
+        return ops.concatenate(pair, axis=-1)
+
+    def run(
+        self,
+        cell: Cell,
+        x: Tensor | None,
+        states: tuple[Tensor, ...],
+        *,
+        valid: Tensor | None = None,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Run one layer.
+
+        Args:
+            cell: The cell.
+            x: Input, `[T, B, f]`, or `None`.
+            states: States before the first step, `[B, n]`.
+            valid: Which steps count, `[T, B, 1]`.
+            length: Number of steps when there is no input.
+            reverse: Whether to run from the last step to the first; outputs keep their places.
+
+        Returns:
+            Outputs, `[T, B, n]`, and the states after the step that was run last.
+        """
+        recurrent = cell.recurrent()
+        constant = cell.project(None) if x is None else None
+        scanned: dict[str, Any] = {}
+        if x is not None:
+            scanned["gates"] = cell.project(x)
         if valid is not None:
-            after = tuple(ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True))
-        return after, after[0]
+            scanned["valid"] = valid
 
-    steps = length if x is None else None
-    last, outputs = scan(advance, tuple(states), scanned or None, length=steps, reverse=reverse)
-    return ops.swapaxes(outputs, 0, 1), tuple(last)
+        def advance(before: tuple[Tensor, ...], at: Any) -> tuple[tuple[Tensor, ...], Tensor]:
+            gates = constant if constant is not None else at["gates"]
+            after = cell.step(gates, before, recurrent)
+            if valid is not None:
+                after = tuple(ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True))
+            return after, after[0]
+
+        steps = length if x is None else None
+        last, outputs = scan(advance, tuple(states), scanned or None, length=steps, reverse=reverse)
+        return outputs, tuple(last)
+
+
+def _fastest_way() -> Any:
+    if keras.backend.backend() == "jax":
+        from seqcast.network.kernels_jax import FeaturesMajor
+
+        return FeaturesMajor()
+    return Scanned()

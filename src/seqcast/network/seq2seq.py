@@ -56,6 +56,8 @@ class Seq2Seq(keras.Model):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self.train_function: Any
+        self.test_function: Any
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
@@ -109,6 +111,30 @@ class Seq2Seq(keras.Model):
             training=training,
         )
         return forecast
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores."""
+        if not self._compiles_for_jax:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            from seqcast.network.steps_jax import make_train_function
+
+            self.train_function = make_train_function(self)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Keras's hook: the same for validation, on one core."""
+        if not self._compiles_for_jax:
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            from seqcast.network.steps_jax import make_test_function
+
+            self.test_function = make_test_function(self)
+
+    @property
+    def _compiles_for_jax(self) -> bool:
+        """Whether steps are compiled one by one on a single JAX device; other ways are left to Keras."""
+        plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1
+        return keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
 
     def encode(self, inputs: Any) -> States:
         """Read the past into states.

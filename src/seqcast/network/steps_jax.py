@@ -1,0 +1,167 @@
+"""Training and validation steps for JAX on a CPU: compiled for wide vectors, on all cores.
+
+XLA's own threads gain nothing on products as small as those of a recurrent step, and collectives between host devices
+have been seen to deadlock. So a batch is divided into parts of equal size; each core runs the same compiled program,
+the gradient of one part, in a Python thread (JAX releases the interpreter's lock meanwhile); then one compiled program
+adds the gradients up and updates the weights. Nothing waits for another but the update for the gradients.
+
+These functions take the place of the ones that Keras's own `fit` compiles, and keep to its contract: from the state and
+the next batch to logs and the next state. Callbacks, metrics and history are Keras's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from seqcast._backend import jax_jit, keras, threads
+from seqcast.network.heads import ObservedLoss
+from seqcast.network.rows import part_of
+
+__all__ = ["make_test_function", "make_train_function"]
+
+Batch = tuple[Any, Any, Any]
+State = Any
+StepFunction = Callable[[State, Any], tuple[Any, State]]
+
+# Rows times weights of the smallest part that is worth a thread: what a smaller one would save, dividing costs.
+SMALLEST_PART = 2_000_000
+
+
+def make_train_function(model: Any) -> StepFunction:
+    """Return the training function of a compiled model.
+
+    Args:
+        model: A compiled `Seq2Seq`.
+    """
+    whole = jax_jit(model.train_step, donate=(0,))
+    divided = _Divided(model, threads()) if _can_be_divided(model) else None
+
+    def step(state: State, iterator: Any) -> tuple[Any, State]:
+        data = next(iterator)
+        batch = keras.utils.unpack_x_y_sample_weight(data)
+        if divided is None or len(divided.parts(batch)) < 2:
+            return whole(state, data)  # type: ignore[no-any-return]
+        return divided(state, batch)
+
+    return step
+
+
+def _can_be_divided(model: Any) -> bool:
+    """Whether the loss of a batch is known from its parts, is not scaled by the optimiser, and the step is Keras's."""
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) or model.optimizer.loss_scale_factor
+    own = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in ("train_step", "compute_loss"))
+    return isinstance(model.loss, ObservedLoss) and not scaled and not own
+
+
+def make_test_function(model: Any) -> StepFunction:
+    """Return the validation function of a compiled model."""
+    whole = jax_jit(model.test_step, donate=(0,))
+    return lambda state, iterator: whole(state, next(iterator))
+
+
+def _rows(batch: Batch) -> int:
+    return int(jax.tree.leaves(batch[0])[0].shape[0])
+
+
+class _Divided:
+    """A training step in parts, one a core.
+
+    Args:
+        model: A compiled model whose loss is an `ObservedLoss`: the loss of a whole batch is the mean of its parts'
+            losses, weighted with their `share`.
+        cores: Largest number of parts, one thread each.
+    """
+
+    def __init__(self, model: Any, cores: int) -> None:
+        self.model = model
+        self.most = cores
+        weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+        self.fewest_rows = math.ceil(SMALLEST_PART / max(1, weights))
+        self.part = jax_jit(self._part, one_thread=True)
+        self.update = jax_jit(self._update, donate=(0,))
+        self.pool = ThreadPoolExecutor(cores, thread_name_prefix="seqcast")
+        self.rows: dict[int, list[Any]] = {}
+        self.compiled: set[tuple[Any, ...]] = set()
+
+    def __call__(self, state: State, batch: Batch) -> tuple[Any, State]:
+        trainable, non_trainable, _, metrics_variables = state
+        calls = [(trainable, non_trainable, metrics_variables, batch, rows) for rows in self.parts(batch)]
+        shapes = tuple(leaf.shape for leaf in jax.tree.leaves(batch))
+        if shapes in self.compiled:
+            others = [self.pool.submit(self._finished, *call) for call in calls[1:]]
+            results = [self._finished(*calls[0]), *(other.result() for other in others)]
+        else:
+            # Two threads that meet a new shape at once would both compile it.
+            results = [self._finished(*call) for call in calls]
+            self.compiled.add(shapes)
+        return self.update(state, batch, results)  # type: ignore[no-any-return]
+
+    def parts(self, batch: Batch) -> list[Any]:
+        """Return the numbers of each part's rows; in the last part they may go beyond the batch."""
+        count = _rows(batch)
+        if count not in self.rows:
+            parts = max(1, min(self.most, count // self.fewest_rows))
+            size = math.ceil(count / parts)
+            self.rows[count] = [jnp.arange(k * size, (k + 1) * size) for k in range(parts)]
+        return self.rows[count]
+
+    def _finished(self, *call: Any) -> Any:
+        result = self.part(*call)
+        jax.tree.map(lambda leaf: leaf.block_until_ready(), result)
+        return result
+
+    def _part(self, trainable: Any, non_trainable: Any, metrics_variables: Any, batch: Batch, rows: Any) -> Any:
+        """Return one part's gradients, loss and share, the forecasts that metrics need, and the generators' state."""
+        count = _rows(batch)
+        x, y, weight = jax.tree.map(lambda values: jnp.take(values, rows, axis=0, mode="clip"), batch)
+        # The last part of a batch that cannot be divided evenly is filled up with rows that do not count.
+        weight = jnp.where(rows < count, 1.0 if weight is None else jnp.reshape(weight, (-1,)), 0.0)
+        with part_of(count, jnp.minimum(rows, count - 1)):
+            (_, aux), gradients = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)(
+                trainable, non_trainable, metrics_variables, x, y, weight, training=True, optimizer_variables=[]
+            )
+        loss, forecast, non_trainable, _ = aux
+        return {
+            "gradients": gradients,
+            "loss": loss,
+            "share": self.model.loss.share(y, weight),
+            "forecast": forecast if self._has_metrics else None,
+            "non_trainable": non_trainable,
+        }
+
+    @property
+    def _has_metrics(self) -> bool:
+        return len(self.model.metrics) > 1  # the first is the loss
+
+    def _update(self, state: State, batch: Batch, results: list[Any]) -> tuple[Any, State]:
+        """Join the parts and update the weights."""
+        trainable, _, optimizer_variables, metrics_variables = state
+        total = sum(result["share"] for result in results)
+
+        def mean(*values: Any) -> Any:
+            return sum(result["share"] * value for result, value in zip(results, values, strict=True)) / total
+
+        gradients = jax.tree.map(mean, *(result["gradients"] for result in results))
+        loss = mean(*(result["loss"] for result in results))
+        trainable, optimizer_variables = self.model.optimizer.stateless_apply(optimizer_variables, gradients, trainable)
+        forecast = None
+        if self._has_metrics:
+            forecast = jnp.concatenate([result["forecast"] for result in results])[: _rows(batch)]
+        logs, metrics_variables = self._metrics(metrics_variables, loss, forecast, batch)
+        return logs, (trainable, results[0]["non_trainable"], optimizer_variables, metrics_variables)
+
+    def _metrics(self, values: list[Any], loss: Any, forecast: Any, batch: Batch) -> tuple[Any, list[Any]]:
+        variables = self.model.metrics_variables
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))) as scope:
+            self.model.metrics[0].update_state(loss, sample_weight=_rows(batch))
+            logs = {"loss": self.model.metrics[0].result()}
+            if forecast is not None:
+                x, y, weight = batch
+                logs = self.model.compute_metrics(x, y, forecast, weight)
+        return logs, [scope.get_current_value(variable) for variable in variables]

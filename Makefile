@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test lint test-torch test-tensorflow bench-seed bench-series lock clean
+.PHONY: help demo test lint test-torch test-tensorflow bench-seed bench-series bench-speed bench-speed-all lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -59,6 +59,12 @@ bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over
 
 bench-series: .venv/.installed  ## The Forecaster's defaults on the series that ship, over three seeds
 	$(BIN)/python benchmarks/series_backtest.py
+
+bench-speed: .venv/.installed .venv-peers/.installed  ## Speed against tf_keras, Keras 3 and torch, in their own environment (about an hour)
+	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/speed.py --write
+
+bench-speed-all: .venv/.installed .venv-peers/.installed .venv-peers-libraries/.installed  ## The same, and forecasting libraries
+	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/speed.py --write --all
 
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock

@@ -13,12 +13,13 @@ ROOT = Path(seqcast.__file__).parent
 # What stands on one level may import each other, without cycles, but for the pairs in APART.
 LADDER = [
     ("_version", "errors"),
-    ("_backend", "_optional", "saving"),
+    ("_backend", "_optional", "parallel", "saving"),
     ("config",),
     ("data",),
     ("network",),
     ("progress", "training", "tensorboard"),
     ("engine",),
+    ("members",),
     ("regressor", "forecaster"),
     ("baselines",),
     ("evaluation",),

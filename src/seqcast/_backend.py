@@ -45,15 +45,26 @@ def _keep_scratch_memory() -> None:
 
 
 def _cache_compilations() -> None:
-    """Keep JAX's compiled programs in the folder `SEQCAST_CACHE_DIR`, when that is set."""
+    """Keep JAX's compiled programs in the folder `SEQCAST_CACHE_DIR`, when that is set and can be written to.
+
+    The command line sets it to the user's cache folder, so that a second `seqcast fit` of the same shape does not
+    compile again. What has not been used for longest goes when the folder is full.
+    """
     folder = os.environ.get("SEQCAST_CACHE_DIR")
     if not folder:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if not os.access(folder, os.W_OK):
         return
     import jax
 
     update: Callable[[str, Any], None] = jax.config.update
-    update("jax_compilation_cache_dir", str(Path(folder) / "jax"))
+    update("jax_compilation_cache_dir", str(Path(folder) / "programs"))
     update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    update("jax_compilation_cache_max_size", 512 << 20)
 
 
 _choose_backend()
@@ -77,11 +88,15 @@ def weights_of(model: Any) -> list[Any]:
 
 
 def threads() -> int:
-    """Return how many cores a fit may use: `SEQCAST_THREADS`, or all that the process has."""
+    """Return how many cores a fit may use: `SEQCAST_THREADS`, or `OMP_NUM_THREADS`, or all that the process has."""
     asked = os.environ.get("SEQCAST_THREADS")
     if asked:
         return max(1, int(asked))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two threads in each
+    # worker. OpenMP also takes a list, the outermost level first.
+    level = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return min(cores, max(1, int(level))) if level.isdecimal() else cores
 
 
 def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()) -> Any:
@@ -99,7 +114,8 @@ def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: t
 
     options: dict[str, Any] = {}
     if jax.default_backend() == "cpu":
-        options = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": not one_thread}
+        divide = not one_thread and threads() > 1
+        options = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": divide}
     return jax.jit(function, donate_argnums=donate, compiler_options=options)
 
 

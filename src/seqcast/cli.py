@@ -5,11 +5,13 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import platformdirs
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -82,6 +84,9 @@ Epochs = Annotated[int | None, _count("--epochs", help="Passes over the windows;
 Rate = Annotated[
     float | None,
     typer.Option("--learning-rate", parser=_number, metavar="RATE", help="Largest learning rate; 0.01 if absent."),
+]
+Members = Annotated[
+    int, _count("--members", help="Networks to train, from seeds of their own; forecasts are their median.")
 ]
 Seed = Annotated[int | None, _count("--seed", least=0, help="Seed of everything random; fresh if absent.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -165,12 +170,14 @@ def fit(
     cell: Cell = "gru",
     epochs: Epochs = None,
     learning_rate: Rate = None,
+    members: Members = 1,
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a network on all series of a file and write it to a file.
 
-    Ctrl-C ends the training; the best weights so far are written, and the exit code is 0.
+    Ctrl-C ends the training; the best weights so far are written, and the exit code is 0. With `--members` nothing is
+    written then.
 
     For example:
 
@@ -184,7 +191,7 @@ def fit(
     columns = _columns(id_column, time_column, value_column)
     frame = read_table(data, columns, sort=sort)
     model = _forecaster(
-        horizon, columns, freq, context_length, season_length, units, cell, epochs, learning_rate, seed, quiet
+        horizon, columns, freq, context_length, season_length, units, cell, epochs, learning_rate, members, seed, quiet
     )
     interrupted = False
     try:
@@ -256,6 +263,9 @@ def backtest(
     step_size: Annotated[
         int | None, _count("--step-size", help="Steps between cutoffs; the horizon if absent.")
     ] = None,
+    refit: Annotated[
+        int | None, _count("--refit", help="Train anew at every N-th cutoff; only at the first if absent.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
     ] = None,
@@ -271,6 +281,7 @@ def backtest(
     cell: Cell = "gru",
     epochs: Epochs = None,
     learning_rate: Rate = None,
+    members: Members = 1,
     seed: Seed = None,
     quiet: Quiet = False,
 ) -> None:
@@ -279,6 +290,8 @@ def backtest(
     For example:
 
         seqcast backtest sales.csv --horizon 28 --n-windows 4 --figure backtest.png
+
+        seqcast backtest sales.csv -H 28 --n-windows 4 --refit 1 --members 3
     """
     from seqcast.data.files import TABLES, check_target, in_file, read_table, write_table
     from seqcast.evaluation.metrics import evaluate
@@ -290,10 +303,10 @@ def backtest(
     columns = _columns(id_column, time_column, value_column)
     frame = read_table(data, columns, sort=sort)
     model = _forecaster(
-        horizon, columns, freq, context_length, season_length, units, cell, epochs, learning_rate, seed, quiet
+        horizon, columns, freq, context_length, season_length, units, cell, epochs, learning_rate, members, seed, quiet
     )
     with in_file(data, frame, columns):
-        result = model.backtest(frame, n_windows=n_windows, step_size=step_size)
+        result = model.backtest(frame, n_windows=n_windows, step_size=step_size, refit=refit or False)
         scores = evaluate(result, train_df=frame, season_length=season_length, columns=columns)
     cutoffs, steps = _counted(n_windows, "cutoff"), _counted(horizon, "step")
     _table(
@@ -398,6 +411,7 @@ def _forecaster(
     cell: str,
     epochs: int | None,
     learning_rate: float | None,
+    members: int,
     seed: int | None,
     quiet: bool,
 ) -> Forecaster:
@@ -411,6 +425,7 @@ def _forecaster(
         context_length=context_length,
         preset=network,
         training=_training(epochs, learning_rate),
+        members=members,
         columns=columns,
         freq=int(freq) if freq is not None and freq.isdigit() else freq,
         season_length=season_length,
@@ -438,6 +453,7 @@ def _widths(units: str) -> tuple[int, ...]:
 
 def main() -> None:
     """Run the command line: exit code 1 for errors of ours, 2 for options that typer refuses, 130 for Ctrl-C."""
+    _keep_compilations()
     try:
         app(standalone_mode=True)
     except SeqcastError as error:
@@ -446,6 +462,12 @@ def main() -> None:
         if ending.code == 130:
             _say("Interrupted; nothing half-written is left.")
         raise
+
+
+def _keep_compilations() -> None:
+    """Let programs that were compiled once be read back by the next command; an empty variable switches that off."""
+    if "SEQCAST_CACHE_DIR" not in os.environ:
+        os.environ["SEQCAST_CACHE_DIR"] = platformdirs.user_cache_dir("seqcast")
 
 
 def _fail(error: SeqcastError) -> NoReturn:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,10 +17,10 @@ from seqcast.data.frame import LongFrame, read_frame
 from seqcast.data.memory import Contexts, SeriesMemory, fit_scalers
 from seqcast.data.origins import RollingOrigins
 from seqcast.data.scaling import SCALES
-from seqcast.data.splits import check_lengths, context_rule, training_windows, validation_starts
+from seqcast.data.splits import check_lengths, context_rule, validation_starts
 from seqcast.engine import Engine
 from seqcast.errors import NotFittedError, SpecError
-from seqcast.network.cells import child_seeds
+from seqcast.members import Member, member_seeds, train_members
 from seqcast.network.presets import preset as find_preset
 from seqcast.saving import read_archive, write_archive
 from seqcast.training import History
@@ -59,13 +59,17 @@ class Forecaster(BaseEstimator):
         season_length: Steps of a season, for the default context and the seasonal naive forecast of
             `backtest`; `None` takes the usual one of the frequency.
         scale: `standard` (each series to zero mean and unit deviation) or `none`.
+        members: Networks, trained side by side from seeds of their own; the forecast is the median of theirs (of
+            an even number, the mean of the two in the middle).
         alias: Name of the forecast's column.
         random_state: Seed of everything random, a whole number; `None` takes a fresh one.
         verbose: 0 is silent, 1 shows what was inferred and progress.
 
     Attributes:
-        engine_: The trained engine.
-        history_: What training recorded.
+        engines_: The trained engine of each member.
+        engine_: The first of them.
+        histories_: What the training of each member recorded.
+        history_: The first of them.
         memory_: Scaling and last rows of each series.
         freq_: The frequency.
         season_length_: Steps of a season.
@@ -92,6 +96,7 @@ class Forecaster(BaseEstimator):
         freq: Any = None,
         season_length: int | None = None,
         scale: str = "standard",
+        members: int = 1,
         alias: str = "seqcast",
         random_state: int | None = None,
         verbose: int = 1,
@@ -104,12 +109,16 @@ class Forecaster(BaseEstimator):
         self.freq = freq
         self.season_length = season_length
         self.scale = scale
+        self.members = members
         self.alias = alias
         self.random_state = random_state
         self.verbose = verbose
 
     def fit(self, df: Any) -> Self:
-        """Train a new network on all series of a frame.
+        """Train a new network, or `members` new networks, on all series of a frame.
+
+        An interruption of the training of a single network keeps its best weights so far; one of an ensemble leaves
+        the forecaster as it was.
 
         Args:
             df: A pandas or Polars frame with one row a series and time; series in any order.
@@ -121,12 +130,14 @@ class Forecaster(BaseEstimator):
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
             TrainingError: Training diverged.
+            KeyboardInterrupt: The user interrupted.
         """
         self._check_options()
         return self._fit(read_frame(df, self.columns, freq=self.freq))
 
     def _check_options(self) -> None:
         check_whole("horizon", self.horizon)
+        check_whole("members", self.members)
         for name in ("context_length", "season_length", "random_state"):
             value = getattr(self, name)
             if value is not None:
@@ -171,15 +182,32 @@ class Forecaster(BaseEstimator):
         return network, replace(training, batch_size=batch_size, steps_per_epoch=training.steps_per_epoch or steps)
 
     def _fit(self, frame: LongFrame) -> Self:
+        plan = self._plan(frame, verbose=self.verbose)
+        count = len(plan.members)
+        if count > 1:
+            names = [f"member {place + 1} of {count}" for place in range(count)]
+            return self._keep(plan, train_members(plan.members, names, verbose=self.verbose))
+        (member,) = plan.members
+        engine = member.engine()
+        try:
+            history = member.train(engine, verbose=self.verbose)
+        except KeyboardInterrupt as interruption:
+            self._keep(plan, [(engine, getattr(interruption, "history", History(interrupted=True)))])
+            raise
+        return self._keep(plan, [(engine, history)])
+
+    def _plan(self, frame: LongFrame, *, verbose: int = 0) -> _Plan:
+        """Scale the series and say how each member is to be trained."""
         season = self.season_length or frame.frequency.season_length
         lengths = frame.source.lengths
         context = self.context_length or context_rule(int(lengths.min()), self.horizon, season)
         check_lengths(frame, context_length=context, horizon=self.horizon)
-        sizes: dict[str, Any] = {"context_length": context, "horizon": self.horizon}
         _, training = self._specs(windows=1)
-        starts = validation_starts(lengths, fraction=training.validation_fraction, **sizes)
+        starts = validation_starts(
+            lengths, context_length=context, horizon=self.horizon, fraction=training.validation_fraction
+        )
         scaler = fit_scalers(frame.source, starts, self.scale)
-        if self.verbose:
+        if verbose:
             inferred = " (inferred)" if frame.frequency.inferred else ""
             print(
                 f"seqcast: {len(lengths)} series, freq {frame.frequency.name!r}{inferred}, "
@@ -187,38 +215,27 @@ class Forecaster(BaseEstimator):
             )
         scaled = (frame.source.values - np.repeat(scaler.centre, lengths)) / np.repeat(scaler.spread, lengths)
         network, training = self._specs(int((starts - context - self.horizon + 1).sum()))
-        seeds = self._seeds()
-        windows, validation = training_windows(
-            replace(frame.source, values=scaled),
-            starts,
-            **sizes,
-            batch_size=training.batch_size,
-            seed=seeds[1],
-            steps=training.steps_per_epoch,
-            teach=network.is_taught,
-        )
-        engine = Engine(network, training, seed=seeds[0])
-        memory = SeriesMemory.of(frame, context_length=context, scaler=scaler, scale=self.scale)
         window = WindowSpec(horizon=self.horizon, features=1, targets=1, target_features=(0,), context_length=context)
-        try:
-            history = engine.fit(windows, window=window, validation=validation, verbose=self.verbose)
-        except KeyboardInterrupt as interruption:
-            self._keep(engine, memory, season, getattr(interruption, "history", History(interrupted=True)))
-            raise
-        return self._keep(engine, memory, season, history)
+        source = replace(frame.source, values=scaled)
+        return _Plan(
+            SeriesMemory.of(frame, context_length=context, scaler=scaler, scale=self.scale),
+            season,
+            [Member(source, starts, window, network, training, seeds) for seeds in self._seeds()],
+        )
 
-    def _seeds(self) -> list[int]:
-        """Return seeds of the network and of the order of windows."""
+    def _seeds(self) -> list[tuple[int, int]]:
+        """Return each member's seeds, of the network and of the order of windows."""
         fresh = int(np.random.SeedSequence().generate_state(1)[0])
-        return child_seeds(fresh if self.random_state is None else int(self.random_state), 2)
+        return member_seeds(fresh if self.random_state is None else int(self.random_state), int(self.members))
 
-    def _keep(self, engine: Engine, memory: SeriesMemory, season: int, history: History) -> Self:
-        self.engine_ = engine
-        self.memory_ = memory
-        self.history_ = history
-        self.season_length_ = season
-        self.freq_ = memory.frequency.name
-        self.context_length_ = memory.tails.shape[1]
+    def _keep(self, plan: _Plan, trained: Sequence[tuple[Engine, History]]) -> Self:
+        self.engines_ = tuple(engine for engine, _ in trained)
+        self.histories_ = tuple(history for _, history in trained)
+        self.engine_, self.history_ = trained[0]
+        self.memory_ = plan.memory
+        self.season_length_ = plan.season_length
+        self.freq_ = plan.memory.frequency.name
+        self.context_length_ = plan.memory.tails.shape[1]
         return self
 
     def predict(self, horizon: int | None = None, df: Any = None) -> Any:
@@ -250,14 +267,23 @@ class Forecaster(BaseEstimator):
         return self.memory_
 
     def _forecast(self, contexts: Contexts, horizon: int) -> Array:
-        scaled = self.engine_.predict({"past": contexts.past[:, :, None]}, horizon=horizon)
+        inputs = {"past": contexts.past[:, :, None]}
+        scaled = np.median([engine.predict(inputs, horizon=horizon) for engine in self.engines_], axis=0)
         return contexts.scaler.inverse(scaled[:, :, 0].T).T
 
-    def backtest(self, df: Any, n_windows: int = 1, step_size: int | None = None, *, align: str = "time") -> Any:
+    def backtest(
+        self,
+        df: Any,
+        n_windows: int = 1,
+        step_size: int | None = None,
+        *,
+        align: str = "time",
+        refit: bool | int = False,
+    ) -> Any:
         """Forecast a frame's own past from several cutoffs and lay the truth beside the forecasts.
 
-        A clone is trained once, on rows up to the first cutoff; later cutoffs give it newer rows to forecast
-        from. This forecaster is left as it was.
+        A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to forecast from, until
+        `refit` has another clone trained. This forecaster is left as it was.
 
         Args:
             df: As for `fit`.
@@ -266,6 +292,8 @@ class Forecaster(BaseEstimator):
             align: `time` cuts all series at the same time stamps, counted from the latest one, so that no
                 series tells another's future; one that ends before a cutoff has no rows there. `series`
                 counts from each series' own end.
+            refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
+                same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side by side.
 
         Returns:
             A frame of the kind that came in: `unique_id`, `ds`, `cutoff` (the last stamp that was known),
@@ -274,19 +302,41 @@ class Forecaster(BaseEstimator):
 
         Raises:
             DataError: Something in the frame is wrong, or a series is too short before the first cutoff.
+            SpecError: An option is wrong; nothing was trained.
+            TrainingError: Training diverged.
+            KeyboardInterrupt: The user interrupted; nothing is kept.
         """
         self._check_options()
+        every = _refit_every(refit)
         frame = read_frame(df, self.columns, freq=self.freq)
         origins = RollingOrigins(frame, int(self.horizon), n_windows, step_size, align)
-        model = clone(self)._fit(next(iter(origins)))
-
-        def forecast(known: LongFrame) -> Array:
-            return model._forecast(model.memory_.contexts(known), self.horizon)  # type: ignore[no-any-return]
-
-        forecasts = {self.alias: origins.forecasts(forecast)}
-        for name, season in (("seasonal_naive", model.season_length_), ("last_value", 1)):
+        cutoffs = list(origins)
+        models = self._fitted_clones(cutoffs[:: every or n_windows])
+        made = []
+        for place, known in enumerate(cutoffs):
+            model = models[place // (every or n_windows)]
+            made.append(model._forecast(model.memory_.contexts(known), self.horizon))
+        forecasts = {self.alias: np.stack(made)}
+        for name, season in (("seasonal_naive", models[0].season_length_), ("last_value", 1)):
             forecasts[name] = origins.naive(season)
         return origins.table(forecasts)
+
+    def _fitted_clones(self, frames: Sequence[LongFrame]) -> list[Self]:
+        """Return a clone fitted on each frame; all members of all clones are trained side by side."""
+        models = [clone(self) for _ in frames]
+        if len(frames) == 1:
+            return [models[0]._fit(frames[0])]
+        plans = [self._plan(frame, verbose=self.verbose and not place) for place, frame in enumerate(frames)]
+        jobs: list[Member] = []
+        names: list[str] = []
+        for place, plan in enumerate(plans):
+            jobs += plan.members
+            name, count = f"training {place + 1} of {len(plans)}", len(plan.members)
+            names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
+        trained = iter(train_members(jobs, names, verbose=self.verbose))
+        return [
+            model._keep(plan, [next(trained) for _ in plan.members]) for model, plan in zip(models, plans, strict=True)
+        ]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted forecaster to a file.
@@ -302,17 +352,19 @@ class Forecaster(BaseEstimator):
         memory = self._memory()
         _check_comes_back(self.engine_)
         options = {**self.get_params(deep=False), "freq": None if self.freq is None else self.freq_}
-        engine, weights = self.engine_.to_parts()
         remembered, arrays = memory.to_parts()
+        parts = {f"memory/{name}": value for name, value in arrays.items()}
+        members = []
+        for place, (engine, history) in enumerate(zip(self.engines_, self.histories_, strict=True)):
+            described, weights = engine.to_parts()
+            members.append({"engine": described, "history": history.to_dict()})
+            parts.update({f"member {place}/{name}": value for name, value in weights.items()})
         header = {
             "options": {name: _plain(value) for name, value in options.items()},
-            "engine": engine,
             "memory": remembered,
             "season_length": self.season_length_,
-            "history": self.history_.to_dict(),
+            "members": members,
         }
-        parts = {f"engine/{name}": value for name, value in weights.items()}
-        parts.update({f"memory/{name}": value for name, value in arrays.items()})
         write_archive(path, "Forecaster", header, parts)
 
     @classmethod
@@ -336,13 +388,39 @@ class Forecaster(BaseEstimator):
                 options[name] = kind.from_dict(options[name])
         if "spec" in (options["training"] or {}):
             options["training"] = TrainingSpec.from_dict(options["training"]["spec"])
-        parts: dict[str, dict[str, Array]] = {"engine": {}, "memory": {}}
+        parts: dict[str, dict[str, Array]] = {}
         for name, value in arrays.items():
-            kind, _, rest = name.partition("/")
-            parts[kind][rest] = value
-        engine = Engine.from_parts(header["engine"], parts["engine"])
-        memory = SeriesMemory.from_parts(header["memory"], parts["memory"])
-        return cls(**options)._keep(engine, memory, header["season_length"], History(**header["history"]))
+            owner, _, rest = name.partition("/")
+            parts.setdefault(owner, {})[rest] = value
+        members = [
+            (Engine.from_parts(member["engine"], parts[f"member {place}"]), History(**member["history"]))
+            for place, member in enumerate(header["members"])
+        ]
+        plan = _Plan(SeriesMemory.from_parts(header["memory"], parts["memory"]), header["season_length"])
+        return cls(**options)._keep(plan, members)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a fit will remember of a frame, and the members to train."""
+
+    memory: SeriesMemory
+    season_length: int
+    members: Sequence[Member] = ()
+
+
+def _refit_every(refit: bool | int) -> int:
+    """Return after how many cutoffs a new clone is trained; 0 is never."""
+    if isinstance(refit, bool | np.bool_):
+        return int(refit)
+    if isinstance(refit, int | np.integer) and refit >= 1:
+        return int(refit)
+    raise SpecError(
+        "refit",
+        expected="False, True or a whole number >= 1",
+        received=repr(refit),
+        mend="True trains at every cutoff, n at every n-th.",
+    )
 
 
 def _check_comes_back(engine: Engine) -> None:

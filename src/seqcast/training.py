@@ -19,6 +19,11 @@ from seqcast.errors import TrainingError
 __all__ = ["History", "KeepBest", "fresh", "learning_rate", "optimizer", "train"]
 
 
+# Muon turns gradients of matrices into orthogonal ones; biases, also those with two rows, and the last layer are left
+# to Adam, as its authors advise.
+NOT_FOR_MUON = ["bias", "output"]
+
+
 @dataclass
 class History:
     """What training recorded.
@@ -189,7 +194,8 @@ def optimizer(spec: TrainingSpec, rate: Any) -> Any:
     chosen = keras.optimizers.get(dict(spec.optimizer) if isinstance(spec.optimizer, dict) else spec.optimizer)
     if not isinstance(spec.optimizer, str):
         return fresh(chosen)
-    return type(chosen)(learning_rate=rate, global_clipnorm=spec.clip_norm)
+    more = {"exclude_layers": NOT_FOR_MUON} if isinstance(chosen, keras.optimizers.Muon) else {}
+    return type(chosen)(learning_rate=rate, global_clipnorm=spec.clip_norm, **more)
 
 
 def train(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,7 @@ class RollingOrigins:
         >>> origins = RollingOrigins(frame, horizon=2, n_windows=2)
         >>> [known.source.lengths.tolist() for known in origins]
         [[5], [7]]
-        >>> forecasts = origins.forecasts(lambda known: np.zeros((1, 2)))
-        >>> origins.table({"zero": forecasts}).head(2)
+        >>> origins.table({"zero": np.zeros((2, 1, 2))}).head(2)
           unique_id  ds  cutoff    y  zero
         0         a   5       4  5.0   0.0
         1         a   6       4  6.0   0.0
@@ -90,10 +89,6 @@ class RollingOrigins:
     def __iter__(self) -> Iterator[LongFrame]:
         """Yield the frame as it is known at each cutoff, the first one first."""
         return (self.frame.until(stops) for stops in self.known)
-
-    def forecasts(self, forecast: Callable[[LongFrame], Array]) -> Array:
-        """Call a function that forecasts `[series, H]` at each cutoff; `[n_windows, series, H]`."""
-        return np.stack([forecast(known) for known in self])
 
     def naive(self, season_length: int) -> Array:
         """Repeat the last season that is known, `[n_windows, series, H]`; length 1 repeats the last value."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from seqcast._backend import keras
 from seqcast.network.cells import child_seeds
+from seqcast.network.initial import GlorotUniform
 
 __all__ = ["ATTENTIONS", "AdditiveAttention", "Attention", "DotAttention", "MultiHeadAttention"]
 
@@ -58,7 +59,7 @@ class Attention(keras.layers.Layer):
             outputs,
             activation=activation,
             use_bias=bias,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=next(self._seeds)),
+            kernel_initializer=GlorotUniform(seed=next(self._seeds)),
             kernel_regularizer=self.regularizer.get("kernel"),
             bias_regularizer=self.regularizer.get("bias"),
             name=name,

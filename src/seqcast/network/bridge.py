@@ -7,6 +7,7 @@ from typing import Any
 
 from seqcast._backend import keras
 from seqcast.network.cells import child_seeds
+from seqcast.network.initial import GlorotUniform
 
 __all__ = ["Bridge"]
 
@@ -60,7 +61,7 @@ class Bridge(keras.layers.Layer):
                 layer = keras.layers.Dense(
                     n,
                     activation="tanh" if k == 0 else None,
-                    kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+                    kernel_initializer=GlorotUniform(seed=seed),
                     kernel_regularizer=self.regularizer.get("kernel"),
                     bias_regularizer=self.regularizer.get("bias"),
                     name=f"state_{depth}_{k}",

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqcast._backend import keras
+from seqcast.network.initial import GlorotUniform, Orthogonal
 
 __all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "child_seeds"]
 
@@ -68,13 +69,13 @@ class Cell(keras.layers.Layer):
         if self.features:
             self.kernel = self.add_weight(
                 shape=(self.features, width),
-                initializer=keras.initializers.GlorotUniform(seed=kernel_seed),
+                initializer=GlorotUniform(seed=kernel_seed),
                 regularizer=self.regularizer.get("kernel"),
                 name="kernel",
             )
         self.recurrent_kernel = self.add_weight(
             shape=(self.units, width),
-            initializer=keras.initializers.Orthogonal(seed=recurrent_seed),
+            initializer=Orthogonal(seed=recurrent_seed),
             regularizer=self.regularizer.get("recurrent"),
             name="recurrent_kernel",
         )
@@ -93,7 +94,7 @@ class Cell(keras.layers.Layer):
 
     def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Return the bias before training."""
-        return ops.zeros(shape, dtype=dtype)
+        return ops.convert_to_tensor(np.zeros(shape), dtype=dtype)
 
     def biases(self) -> tuple[Tensor, ...]:
         """Return the bias on the input's side and, where there is one, that on the state's, `[gates * n]` each."""
@@ -188,10 +189,9 @@ class LSTMCell(Cell):
 
     def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Return zeros, and ones for the forget gate."""
-        n = self.units
-        zeros = ops.zeros((n,), dtype=dtype)
-        del shape
-        return ops.concatenate([zeros, ops.ones((n,), dtype=dtype), zeros, zeros])
+        bias = np.zeros(shape)
+        bias[self.units : 2 * self.units] = 1.0
+        return ops.convert_to_tensor(bias, dtype=dtype)
 
     def step(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]

@@ -200,7 +200,7 @@ class Decoder(keras.layers.Layer):
     ) -> tuple[Tensor, Tensor | None]:
         """Write step after step, each reading the one before; masks and draws are made outside the loop."""
         batch = ops.shape(carry["last"])[0]
-        masks = self.stack.dropout_masks(batch, training)
+        stepper = self.stack.stepper(self.stack.dropout_masks(batch, training))
         output_mask = self._output_mask(carry, training)
         prepared = self._prepared(carry)
         scanned: dict[str, Tensor] = {}
@@ -215,7 +215,7 @@ class Decoder(keras.layers.Layer):
             if truth is not None:
                 last = ops.where(at["shown"], at["truth"], last)
             x = self._step_input(last, None if future is None else at["future"])
-            output, after = self.stack.step(x, layers, masks)
+            output, after = stepper.step(x, layers)
             forecast, weights = self._write(ops.expand_dims(output, 1), carry, prepared, output_mask)
             written = {"forecast": forecast[:, 0]}
             if weights is not None:
@@ -223,7 +223,7 @@ class Decoder(keras.layers.Layer):
             return (written["forecast"], after), written
 
         length = horizon if not scanned else None
-        start = (carry["last"], carry["layers"])
+        start = (carry["last"], stepper.turn(carry["layers"]))
         _, written = scan(advance, start, scanned or None, length=length)
         weights = ops.swapaxes(written["weights"], 0, 1) if "weights" in written else None
         return ops.swapaxes(written["forecast"], 0, 1), weights

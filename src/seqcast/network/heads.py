@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqcast._backend import keras
+from seqcast.network.initial import GlorotUniform
 
 __all__ = ["ObservedLoss", "PointHead"]
 
@@ -36,7 +37,7 @@ class PointHead(keras.layers.Layer):
         regularizer = regularizer or {}
         self.dense = keras.layers.Dense(
             targets,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            kernel_initializer=GlorotUniform(seed=seed),
             kernel_regularizer=regularizer.get("kernel"),
             bias_regularizer=regularizer.get("bias"),
             name="output",

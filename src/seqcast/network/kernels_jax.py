@@ -151,17 +151,84 @@ class _Weights:
 jax.tree_util.register_dataclass(_Weights, data_fields=["kernel", "recurrent", "bias", "second_bias"], meta_fields=[])
 
 
+def _step(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> tuple[Arrays, Arrays]:
+    """Return the states after a step and what the backward step needs."""
+    from_input = weights.bias if x is None else weights.kernel @ x + weights.bias
+    from_state = weights.recurrent @ before[0]
+    if weights.second_bias is not None:
+        from_state = from_state + weights.second_bias
+    gates = recurrence.gates
+    return recurrence.forward(jnp.split(from_input, gates), jnp.split(from_state, gates), before)
+
+
+class _Backward:
+    """The backward step: gradients of the states before, of the input, and of the weights."""
+
+    def __init__(self, recurrence: _Recurrence, weights: _Weights) -> None:
+        self.recurrence = recurrence
+        self.kernel_t = None if weights.kernel is None else weights.kernel.T
+        self.recurrent_t = weights.recurrent.T
+        self.has_second_bias = weights.second_bias is not None
+        # Sums over thousands of products: never in less than single precision.
+        self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
+
+    def step(
+        self, d_states: Arrays, x: Array | None, valid: Array | None, before: Arrays, kept: Arrays
+    ) -> tuple[Arrays, Array | None, _Weights]:
+        """Return `d` of the states before, of `x`, and of the weights, from `d` of the states after."""
+        through = d_states
+        if valid is not None:
+            through = tuple(jnp.where(valid, d, 0) for d in d_states)
+        direct, d, e = self.recurrence.backward(through, before, kept)
+        if valid is not None:
+            direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
+        d_weights = _Weights(
+            None if x is None else self._outer(d, x),
+            self._outer(e, before[0]),
+            self._row_sums(d),
+            self._row_sums(e) if self.has_second_bias else None,
+        )
+        d_x = None if self.kernel_t is None else self.kernel_t @ d
+        return (direct[0] + self.recurrent_t @ e, *direct[1:]), d_x, d_weights
+
+    def _outer(self, d: Array, h: Array) -> Array:
+        return jax.lax.dot_general(d, h, (((1,), (1,)), ((), ())), preferred_element_type=self.exact)
+
+    def _row_sums(self, d: Array) -> Array:
+        return d.sum(1, keepdims=True, dtype=self.exact)
+
+
+def _as(weights: _Weights, sums: _Weights) -> _Weights:
+    """Return gradients in the types of the weights."""
+    return jax.tree.map(lambda w, s: s.astype(w.dtype), weights, sums)  # type: ignore[no-any-return]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _single(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Arrays:
+    """A single step with a gradient by hand, for loops that are somebody else's."""
+    return _step(recurrence, weights, x, before)[0]
+
+
+def _single_forward(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Any:
+    after, kept = _step(recurrence, weights, x, before)
+    return after, (weights, x, before, kept)
+
+
+def _single_backward(recurrence: _Recurrence, residuals: Any, d_states: Arrays) -> Any:
+    weights, x, before, kept = residuals
+    d_before, d_x, d_weights = _Backward(recurrence, weights).step(d_states, x, None, before, kept)
+    return _as(weights, d_weights), d_x, d_before
+
+
+_single.defvjp(_single_forward, _single_backward)
+
+
 def _forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None, keep: bool) -> Any:
     """Run the loop; with `keep` also return what the backward loop needs of each step."""
 
     def step(before: Arrays, at: Any) -> Any:
         x_t, valid_t = at
-        from_input = weights.bias if x_t is None else weights.kernel @ x_t + weights.bias
-        from_state = weights.recurrent @ before[0]
-        if weights.second_bias is not None:
-            from_state = from_state + weights.second_bias
-        gates = loop.recurrence.gates
-        after, kept = loop.recurrence.forward(jnp.split(from_input, gates), jnp.split(from_state, gates), before)
+        after, kept = _step(loop.recurrence, weights, x_t, before)
         if valid_t is not None:
             after = tuple(jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True))
         # The first state before a step is the output of the step before it: not kept twice.
@@ -181,43 +248,23 @@ def _layer_forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weigh
     return results, (x, states[0], weights, valid, results[0], kept)
 
 
-def _layer_backward(loop: _Loop, kept: Any, gradients: Any) -> Any:
-    x, first, weights, valid, outputs, (others, kept) = kept
+def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
+    x, first, weights, valid, outputs, (others, kept) = residuals
     d_outputs, d_last = gradients
     around = [outputs[1:], first[None]] if loop.reverse else [first[None], outputs[:-1]]
     before = (jnp.concatenate(around), *others)
-    kernel_t = None if weights.kernel is None else weights.kernel.T
-    recurrent_t = weights.recurrent.T
-    # Sums over thousands of products: never in less than single precision.
-    exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
-
-    def outer(d: Array, h: Array) -> Array:
-        return jax.lax.dot_general(d, h, (((1,), (1,)), ((), ())), preferred_element_type=exact)
+    backward = _Backward(loop.recurrence, weights)
 
     def step(carry: Any, at: Any) -> Any:
         d_states, sums = carry
-        d_output, x_t, valid_t, before_t, kept_t = at
-        d_states = (d_states[0] + d_output, *d_states[1:])
-        through = d_states
-        if valid_t is not None:
-            through = tuple(jnp.where(valid_t, d, 0) for d in d_states)
-        direct, d, e = loop.recurrence.backward(through, before_t, kept_t)
-        if valid_t is not None:
-            direct = tuple(jnp.where(valid_t, new, old) for new, old in zip(direct, d_states, strict=True))
-        sums = _Weights(
-            None if x_t is None else sums.kernel + outer(d, x_t),
-            sums.recurrent + outer(e, before_t[0]),
-            sums.bias + d.sum(1, keepdims=True, dtype=exact),
-            None if sums.second_bias is None else sums.second_bias + e.sum(1, keepdims=True, dtype=exact),
-        )
-        d_x = None if kernel_t is None else kernel_t @ d
-        return ((direct[0] + recurrent_t @ e, *direct[1:]), sums), d_x
+        d_output, *of_step = at
+        d_before, d_x, d_weights = backward.step((d_states[0] + d_output, *d_states[1:]), *of_step)
+        return (d_before, jax.tree.map(jnp.add, sums, d_weights)), d_x
 
-    sums = jax.tree.map(lambda w: jnp.zeros(w.shape, exact), weights)
-    (d_states, sums), d_x = jax.lax.scan(
-        step, (d_last, sums), (d_outputs, x, valid, before, kept), length=loop.length, reverse=not loop.reverse
-    )
-    return d_x, d_states, jax.tree.map(lambda s, w: s.astype(w.dtype), sums, weights), None
+    sums = jax.tree.map(lambda weight: jnp.zeros(weight.shape, backward.exact), weights)
+    steps = (d_outputs, x, valid, before, kept)
+    (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
+    return d_x, d_states, _as(weights, sums), None
 
 
 _layer.defvjp(_layer_forward, _layer_backward)
@@ -260,6 +307,24 @@ class FeaturesMajor:
         """Put the outputs, or the states, of two directions side by side."""
         return jnp.concatenate(pair, axis=-2)
 
+    def weights(self, cell: Cell) -> _Weights:
+        """Return the weights of a cell, features-major."""
+
+        def turned(weight: Any) -> Array:
+            return jnp.atleast_2d(ops.convert_to_tensor(weight)).T
+
+        biases = [turned(bias) for bias in cell.biases()]
+        return _Weights(
+            kernel=None if cell.kernel is None else turned(cell.kernel),
+            recurrent=turned(cell.recurrent_kernel),
+            bias=biases[0],
+            second_bias=biases[1] if len(biases) == 2 else None,
+        )
+
+    def step(self, cell: Cell, weights: _Weights, x: Array | None, states: Arrays) -> Arrays:
+        """Advance one layer by one step and return its states after it; `x` `[f, B]`, states `[n, B]`."""
+        return _single(_RECURRENCES[type(cell)], weights, x, states)
+
     def run(
         self,
         cell: Cell,
@@ -283,17 +348,5 @@ class FeaturesMajor:
         Returns:
             Outputs, `[T, n, B]`, and the states after the step that was run last.
         """
-
-        def features_major(weight: Any) -> Array:
-            # Cast here: under a mixed policy Keras casts weights only inside a layer's `__call__`.
-            return jnp.atleast_2d(ops.convert_to_tensor(weight, dtype=cell.compute_dtype)).T
-
-        biases = [features_major(bias) for bias in cell.biases()]
-        weights = _Weights(
-            kernel=None if x is None else features_major(cell.kernel),
-            recurrent=features_major(cell.recurrent_kernel),
-            bias=biases[0],
-            second_bias=biases[1] if len(biases) == 2 else None,
-        )
         loop = _Loop(_RECURRENCES[type(cell)], length if x is None else None, reverse)
-        return _layer(loop, x, states, weights, valid)  # type: ignore[no-any-return]
+        return _layer(loop, x, states, self.weights(cell), valid)  # type: ignore[no-any-return]

@@ -115,14 +115,17 @@ class RecurrentStack(keras.layers.Layer):
         Returns:
             The last layer's output, `[B, n]`, and the new states.
         """
-        after: LayerStates = []
-        for depth, cell in enumerate(self.layers_forward):
-            mask = None if masks is None else masks[depth]
-            if mask is not None and x is not None:
-                x = x * mask
-            after.append(cell.step(cell.project(x), states[depth], cell.recurrent()))
-            x = after[-1][0]
-        return x, after
+        stepper = self.stepper(masks)
+        output, after = stepper.step(x, stepper.turn(states))
+        return output, stepper.turn(after)
+
+    def stepper(self, masks: Sequence[Tensor | None] | None = None) -> Stepper:
+        """Return what advances all layers step by step inside a loop.
+
+        Args:
+            masks: What `dropout_masks` returned.
+        """
+        return Stepper(self.way, self.layers_forward, masks)
 
     def sequence(
         self,
@@ -176,6 +179,45 @@ class RecurrentStack(keras.layers.Layer):
         return self.way.join((forward, backward)), joined
 
 
+class Stepper:
+    """Advances the layers of a stack by single steps; all that does not change from step to step is prepared once.
+
+    Args:
+        way: The stack's way through time.
+        cells: Its layers.
+        masks: Dropout masks, `[B, n]` or `None` a layer; `None` for none.
+    """
+
+    def __init__(self, way: Any, cells: Sequence[Cell], masks: Sequence[Tensor | None] | None) -> None:
+        self.way = way
+        self.cells = cells
+        self.weights = [way.weights(cell) for cell in cells]
+        self.masks = [None if mask is None else way.turn(mask) for mask in masks or [None] * len(cells)]
+
+    def turn(self, states: LayerStates) -> LayerStates:
+        """Turn the states of all layers, `[B, n]`, as the way has them, or back."""
+        return [tuple(self.way.turn(state) for state in layer) for layer in states]
+
+    def step(self, x: Tensor | None, states: LayerStates) -> tuple[Tensor, LayerStates]:
+        """Advance all layers.
+
+        Args:
+            x: Input, `[B, f]`, or `None`.
+            states: States as `turn` returns them.
+
+        Returns:
+            The last layer's output, `[B, n]`, and the states after, turned.
+        """
+        value = None if x is None else self.way.turn(x)
+        after: LayerStates = []
+        for cell, weights, mask, before in zip(self.cells, self.weights, self.masks, states, strict=True):
+            if mask is not None and value is not None:
+                value = value * mask
+            after.append(self.way.step(cell, weights, value, before))
+            value = after[-1][0]
+        return self.way.turn(value), after
+
+
 class Scanned:
     """The way through time on any backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
 
@@ -202,6 +244,14 @@ class Scanned:
         """Put the outputs, or the states, of two directions side by side."""
         return ops.concatenate(pair, axis=-1)
 
+    def weights(self, cell: Cell) -> Any:
+        """Return the weights of a cell as `step` takes them."""
+        return cell.recurrent()
+
+    def step(self, cell: Cell, weights: Any, x: Tensor | None, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Advance one layer by one step and return its states after it; `x` `[B, f]`, states `[B, n]`."""
+        return cell.step(cell.project(x), states, weights)
+
     def run(
         self,
         cell: Cell,
@@ -225,7 +275,7 @@ class Scanned:
         Returns:
             Outputs, `[T, B, n]`, and the states after the step that was run last.
         """
-        recurrent = cell.recurrent()
+        recurrent = self.weights(cell)
         constant = cell.project(None) if x is None else None
         scanned: dict[str, Any] = {}
         if x is not None:

@@ -1,0 +1,448 @@
+"""Speed against the peers: training step, time to an accuracy, latency, throughput, start-up, memory, growth.
+
+    make bench-speed                               # makes the peers' environment, then runs this
+    python benchmarks/speed.py --only step,lstm    # some of it
+    python benchmarks/speed.py --all               # also the forecasting libraries
+    python benchmarks/speed.py --write             # also writes the tables into docs/benchmarks.md and the picture
+
+Every figure is the median over whole processes that run in turn (ours, a peer, the next peer, and again from the
+start); ratios are taken within a round, so that a machine that is slow for a minute is slow for both. Each process
+leaves a result file, so that an interrupted run goes on where it stopped; `--fresh` begins anew. Leave the machine
+alone meanwhile.
+
+The arithmetic limit of a training step is its products alone (three times those of the forward pass) at the speed of
+the machine's own matrix product, measured in the same rounds with both NumPy and JAX, of which the faster counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+PEERS, DOCS = HERE / "peers", HERE.parent / "docs"
+RUNTIMES, LIBRARIES = HERE.parent / ".venv-peers", HERE.parent / ".venv-peers-libraries"
+ROUNDS = 5
+# What our own fit is given to reach the accuracy that tf_keras ends with; chosen on other windows (docs/benchmarks.md).
+LEARN = ["--recipe", "ours", "--batch", "128", "--epochs", "3"]
+SGEMM = """
+import json, time, numpy, jax
+def best(product, a):
+    product(a).block_until_ready() if hasattr(product(a), "block_until_ready") else None
+    seconds = []
+    for _ in range(30):
+        start = time.perf_counter(); b = product(a)
+        b.block_until_ready() if hasattr(b, "block_until_ready") else None
+        seconds.append(time.perf_counter() - start)
+    return 2 * 1024**3 / sorted(seconds)[len(seconds) // 2] / 1e9
+a = numpy.random.default_rng(0).normal(size=(1024, 1024)).astype("float32")
+print(json.dumps({"gflops": max(best(lambda a: a @ a, a), best(jax.jit(lambda a: a @ a), jax.numpy.asarray(a)))}))
+"""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One side of a comparison: an interpreter, a script and what its environment adds."""
+
+    name: str
+    environment: Path | None
+    script: str
+    arguments: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def command(self, task: Iterable[str]) -> list[str]:
+        """Return the command of a task; the interpreter is this one's, or that of the environment."""
+        python = sys.executable if self.environment is None else str(self.environment / "bin" / "python")
+        return [python, str(PEERS / self.script), *task, *self.arguments]
+
+
+OURS = Contestant("seqcast", None, "seqcast_peer.py")
+TF_KERAS = Contestant("tf_keras", RUNTIMES, "tf_keras_peer.py")
+PEER_RUNTIMES = [
+    TF_KERAS,
+    Contestant("Keras 3 on JAX", RUNTIMES, "keras_peer.py", variables={"KERAS_BACKEND": "jax"}),
+    Contestant("Keras 3 on TensorFlow", RUNTIMES, "keras_peer.py", variables={"KERAS_BACKEND": "tensorflow"}),
+    Contestant("torch", RUNTIMES, "torch_peer.py"),
+]
+PEER_LIBRARIES = [
+    Contestant(name, LIBRARIES, "libraries_peer.py", ("--library", name))
+    for name in ("neuralforecast", "darts", "skforecast", "gluonts")
+]
+
+
+class Runner:
+    """Run commands and keep what they print last, one file a command and round."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, label: str, number: int, command: list[str], variables: dict[str, str] | None = None) -> Any:
+        """Return the JSON that a command printed last, from its file if it is there."""
+        # Interpreters lie in different places on different machines; they do not belong to the key.
+        key = hashlib.sha256(json.dumps([command[1:], variables, number]).encode()).hexdigest()[:10]
+        path = self.folder / f"{label.lower().replace(' ', '-')}-{number}-{key}.json"
+        if not path.exists():
+            print(f"{label}, round {number + 1}", file=sys.stderr, flush=True)
+            # No cache of compiled programs unless it is asked for: compilation counts.
+            environment = {**os.environ, "SEQCAST_CACHE_DIR": "", **(variables or {}), "BENCH_BEGAN": str(time.time())}
+            began = time.perf_counter()
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            seconds = time.perf_counter() - began
+            if done.returncode:
+                raise SystemExit(f"{' '.join(command)}\n{done.stderr[-4000:]}")
+            lines = done.stdout.strip().splitlines()
+            outcome = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+            path.write_text(json.dumps({**outcome, "process_s": seconds}))
+        return json.loads(path.read_text())
+
+    def rounds(
+        self, label: str, contestants: list[Contestant], task: list[str], ours: Iterable[str] = ()
+    ) -> dict[str, list[Any]]:
+        """Run all contestants in turn, round after round; return each one's results by name.
+
+        Args:
+            label: Name of the measure.
+            contestants: Who runs.
+            task: Task and options; each round adds a seed of its own.
+            ours: Options for seqcast alone.
+        """
+        results: dict[str, list[Any]] = {contestant.name: [] for contestant in contestants}
+        for number in range(ROUNDS):
+            for one in contestants:
+                command = one.command([*task, "--seed", str(number), *(ours if one is OURS else ())])
+                outcome = self.run(f"{label} {one.name}", number, command, one.variables)
+                results[one.name].append(outcome)
+        return results
+
+
+def products(*, batch: int, context: int, horizon: int, width: int, depth: int, gates: int = 3) -> float:
+    """Return the floating-point operations of the products of a training step of the post's network."""
+    recurrent = 2.0 * batch * gates * width * width
+    first_input = 2.0 * batch * gates * width
+    encoder = context * (depth * recurrent + first_input + (depth - 1) * recurrent)
+    decoder = horizon * (depth * recurrent + (depth - 1) * recurrent + 2.0 * batch * width)
+    return 3.0 * (encoder + decoder)
+
+
+POST = {"batch": 512, "context": 15, "horizon": 15, "width": 35, "depth": 2}
+GROWTH = {
+    "batch": [16, 32, 64, 128, 256, 512, 768, 1024, 1536, 2048],
+    "context": [5, 10, 15, 20, 30, 45, 60, 90, 120, 150],
+    "horizon": [5, 10, 15, 20, 30, 45, 60, 90, 120, 150],
+    "width": [8, 16, 24, 35, 48, 64, 96, 128, 192, 256],
+    "depth": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+}
+
+
+def spread(values: Iterable[float], digits: int = 2) -> str:
+    """Return the median and, in brackets, smallest and largest."""
+    values = list(values)
+    shown = [f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values))]
+    return f"{shown[0]} ({shown[1]}-{shown[2]})"
+
+
+def ratios(results: dict[str, list[Any]], peer: str, value: Callable[[Any], float]) -> list[float]:
+    """Return the peer's value over ours, round by round."""
+    return [value(theirs) / value(ours) for theirs, ours in zip(results[peer], results["seqcast"], strict=True)]
+
+
+def best_peer(results: dict[str, list[Any]], value: Callable[[Any], float]) -> str:
+    """Return the peer with the smallest median."""
+    peers = [name for name in results if name != "seqcast"]
+    return min(peers, key=lambda name: statistics.median(map(value, results[name])))
+
+
+class Report:
+    """What was measured, as lines of a table and as JSON."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+        self.details: list[str] = []
+        self.data: dict[str, Any] = {}
+
+    def figure(self, name: str, values: Iterable[float], *, want: str, digits: int = 2) -> None:
+        """Add a figure with what it was to reach."""
+        self.rows.append(f"| {name} | {spread(values, digits)} | {want} |")
+
+    def detail(self, title: str, results: dict[str, list[Any]], columns: dict[str, Callable[[Any], float]]) -> None:
+        """Add a table of all contestants' medians and keep everything as JSON."""
+        self.data[title] = results
+        self.details += ["", f"| {title} | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
+        for name, outcomes in results.items():
+            cells = (spread(map(value, outcomes), 2) for value in columns.values())
+            self.details.append(f"| {name} | {' | '.join(cells)} |")
+
+
+def measure_step(runner: Runner, report: Report, contestants: list[Contestant]) -> None:
+    """A training step of the post's job, and how far it is from the arithmetic."""
+    results = runner.rounds("step", contestants, ["step"])
+    limits = [
+        products(**POST) / runner.run("sgemm", number, [sys.executable, "-c", SGEMM])["gflops"] / 1e6
+        for number in range(ROUNDS)
+    ]
+
+    def value(outcome: Any) -> float:
+        return float(outcome["step_ms"])
+
+    wanted = {"tf_keras": "≥ 1.4, then 1.8", "Keras 3 on JAX": "≥ 2, then 2.5", "torch": "≥ 1.8, then 2.2"}
+    for peer in results:
+        if peer != "seqcast":
+            report.figure(f"training step: {peer} / ours", ratios(results, peer, value), want=wanted.get(peer, ""))
+    over = [value(ours) / limit for ours, limit in zip(results["seqcast"], limits, strict=True)]
+    report.figure("training step: ours / arithmetic limit", over, want="≤ 3, then 2.2")
+    compiled = [one["first_epoch_s"] - statistics.median(one["epochs_ms"]) / 1000 for one in results["seqcast"]]
+    report.figure("building and compiling the network, seconds", compiled, want="< 3")
+    columns = {
+        "ms a step": value,
+        "first epoch, s": lambda one: one["first_epoch_s"],
+        "peak MiB": lambda one: one["peak_mb"],
+    }
+    report.detail("training step, GRU", results, columns)
+    report.data["limit_ms"] = limits
+
+
+def measure_lstm(runner: Runner, report: Report, contestants: list[Contestant]) -> None:
+    """The same with LSTM layers."""
+    results = runner.rounds("lstm", contestants, ["step", "--cell", "lstm"])
+
+    def value(outcome: Any) -> float:
+        return float(outcome["step_ms"])
+
+    peer = best_peer(results, value)
+    report.figure(
+        f"LSTM training step: best peer ({peer}) / ours", ratios(results, peer, value), want="≥ 1.4, then 1.8"
+    )
+    report.detail("training step, LSTM", results, {"ms a step": value})
+
+
+def measure_learn(runner: Runner, report: Report, contestants: list[Contestant]) -> None:
+    """Seconds until the error that tf_keras ends with, from the start of the process."""
+    import numpy as np
+
+    from seqcast.data.signals import random_sines
+
+    for name, count, seed in (("train", 102_400, 1969), ("validation", 20_000, 3000)):
+        past, future = random_sines(count, past=15, future=15, offset=(0, 0), seed=seed)
+        arrays = {"past": past.astype("float32"), "future": future.astype("float32")}
+        np.savez(runner.folder / f"{name}.npz", **arrays)
+    files = ["--data", str(runner.folder / "train.npz"), "--validation", str(runner.folder / "validation.npz")]
+    chosen = [one for one in contestants if one.name in ("seqcast", "tf_keras")]
+    results = runner.rounds("learn", chosen, ["learn", *files], ours=LEARN)
+    target = statistics.median(one["final"] for one in results["tf_keras"])
+
+    def reached(outcome: Any) -> float:
+        return min((seconds for seconds, _, mse in outcome["curve"] if mse <= target), default=math.inf)
+
+    # A run of tf_keras that never falls below the median of the last errors counts with its whole time.
+    theirs = [min(reached(one), one["curve"][-1][0]) for one in results["tf_keras"]]
+    ours = [reached(one) for one in results["seqcast"]]
+    name = f"seconds to MSE {target:.4f}, everything included: tf_keras / ours"
+    report.figure(name, [a / b for a, b in zip(theirs, ours, strict=True)], want="≥ 4, then 8")
+    columns = {
+        "seconds to the target": lambda one: min(reached(one), one["curve"][-1][0]),
+        "seconds of all epochs": lambda one: one["curve"][-1][0],
+        "last MSE × 1000": lambda one: one["final"] * 1000,
+    }
+    report.detail("time to accuracy", results, columns)
+
+
+def measure_latency(runner: Runner, report: Report, contestants: list[Contestant]) -> None:
+    """Warm forecasts of one window."""
+    results = runner.rounds("latency", contestants, ["latency"])
+    report.figure("one window, ms, median call", [one["p50_ms"] for one in results["seqcast"]], want="≤ 0.6, then 0.3")
+    report.figure("one window, ms, 99th percentile", [one["p99_ms"] for one in results["seqcast"]], want="≤ 2")
+    columns = {"p50 ms": lambda one: one["p50_ms"], "p99 ms": lambda one: one["p99_ms"]}
+    report.detail("one window, by hand (ours: the public predict)", results, columns)
+
+
+def measure_throughput(runner: Runner, report: Report, contestants: list[Contestant]) -> None:
+    """Windows forecast a second."""
+    results = runner.rounds("throughput", contestants, ["throughput"])
+    for count, want in ((1_000, "≥ 1.5, then 2"), (100_000, "")):
+        name = f"windows_per_s_{count}"
+        able = {peer: outcomes for peer, outcomes in results.items() if outcomes[0][name] is not None}
+
+        def value(outcome: Any, name: str = name) -> float:
+            return 1.0 / float(outcome[name])
+
+        peer = best_peer(able, value)
+        label = f"windows a second, {count:,} at once: ours / best peer ({peer})"
+        report.figure(label, ratios(able, peer, value), want=want)
+    columns = {"thousand windows/s, 1,000 at once": lambda one: one["windows_per_s_1000"] / 1000}
+    report.detail("throughput, by hand (ours: the public predict)", results, columns)
+
+
+def measure_start(runner: Runner, report: Report, _: list[Contestant]) -> None:
+    """Start of the package and of the command line; a cold forecast; a second fit of the same shape."""
+    program = str(Path(sys.executable).with_name("seqcast"))
+
+    def seconds(label: str, command: list[str], variables: dict[str, str] | None = None) -> list[float]:
+        return [runner.run(label, number, command, variables)["process_s"] for number in range(ROUNDS)]
+
+    bare = seconds("bare python", [sys.executable, "-c", "pass"])
+    imported = seconds("import", [sys.executable, "-c", "import seqcast"])
+    report.figure("`import seqcast`, s", [b - a for a, b in zip(bare, imported, strict=True)], want="< 0.3")
+    report.figure("`seqcast --help`, s", seconds("help", [program, "--help"]), want="< 0.5")
+    folder = runner.folder / "start"
+    folder.mkdir(exist_ok=True)
+    model, rows = str(folder / "co2.seqcast"), str(folder / "co2.csv")
+    load_co2().to_csv(rows, index=False)
+    fit = [program, "fit", rows, "--horizon", "12", "--epochs", "1", "--output", model, "--quiet"]
+    first, second = [], []
+    for number in range(ROUNDS):
+        cache = folder / f"cache-{number}"
+        variables = {"SEQCAST_CACHE_DIR": str(cache)}
+        first.append(runner.run("first fit", number, fit, variables)["process_s"])
+        second.append(runner.run("second fit", number, fit, variables)["process_s"])
+        shutil.rmtree(cache, ignore_errors=True)
+    report.figure("`seqcast fit`, one epoch, first time, s", first, want="")
+    report.figure("`seqcast fit`, one epoch, second time, s", second, want="nothing compiled again")
+    cold = seconds("predict", [program, "predict", model], {"SEQCAST_CACHE_DIR": str(folder / "cache")})
+    report.figure("cold `seqcast predict`, s", cold, want="")
+
+
+def measure_memory(runner: Runner, report: Report, _: list[Contestant]) -> None:
+    """Peak memory of training on a gibibyte of windows, with and without memory kept mapped."""
+    for keep, want in (("1", "≤ 1024"), ("0", "")):
+        command = [sys.executable, str(HERE / "memory.py")]
+        outcome = runner.run("memory", int(keep), command, {"SEQCAST_KEEP_MEMORY": keep})
+        label = "kept mapped" if keep == "1" else "given back each step"
+        name = f"training on 1 GiB of windows, scratch memory {label}: peak over the data, MiB"
+        report.figure(name, [outcome["over_data_mib"]], want=want, digits=0)
+
+
+def measure_growth(runner: Runner, report: Report, _: list[Contestant]) -> None:
+    """How the step's time grows with each size, beside the arithmetic limit."""
+    gflops = statistics.median(
+        runner.run("sgemm", number, [sys.executable, "-c", SGEMM])["gflops"] for number in range(ROUNDS)
+    )
+    curves: dict[str, Any] = {}
+    for axis, sizes in GROWTH.items():
+        points = []
+        for size in sizes:
+            chosen = {**POST, axis: size}
+            steps = max(4, min(60, int(60 * products(**POST) / products(**chosen))))
+            task = ["step", "--steps", str(steps), "--repeats", "3"]
+            task += [part for name, value in chosen.items() for part in (f"--{name}", str(value))]
+            outcome = runner.run(f"growth {axis}", size, OURS.command(task))
+            points.append([size, outcome["step_ms"], products(**chosen) / gflops / 1e6])
+        curves[axis] = points
+    report.data["growth"] = curves
+
+
+MEASURES = {
+    "step": measure_step,
+    "lstm": measure_lstm,
+    "learn": measure_learn,
+    "latency": measure_latency,
+    "throughput": measure_throughput,
+    "start": measure_start,
+    "memory": measure_memory,
+    "growth": measure_growth,
+}
+
+
+def load_co2() -> Any:
+    """Return the weekly series that ships."""
+    from seqcast.data.datasets import load
+
+    return load("co2")
+
+
+def draw_growth(curves: dict[str, Any], path: Path) -> None:
+    """Draw a step's time against each size, with the arithmetic limit."""
+    import matplotlib
+    import numpy as np
+
+    from seqcast.plots.figure import MODELS, STYLE, TRUTH, finish, line, new_figure, save_figure
+
+    names = {
+        "batch": "windows a batch",
+        "context": "steps of past, T",
+        "horizon": "steps forecast, H",
+        "width": "units a layer",
+        "depth": "layers of encoder and decoder",
+    }
+    with matplotlib.rc_context(STYLE):
+        figure = new_figure(9.0, 5.2)
+        axes = figure.subplots(2, 3)
+        axes.flat[-1].remove()
+        for ax, (axis, points) in zip(axes.flat, curves.items(), strict=False):
+            size, step, limit = np.array(points).T
+            line(ax, size, step, "a training step", MODELS[0], "^", "--")
+            line(ax, size, limit, "its products alone, on both cores", TRUTH, "o", "-")
+            ax.set(xlabel=names[axis], ylabel="milliseconds", xscale="log", yscale="log")
+            shown = [value for value in size if value in (size[0], size[len(size) // 2], size[-1])]
+            ax.set_xticks(shown, [f"{value:g}" for value in shown], minor=False)
+            ax.set_xticks([], minor=True)
+        finish(figure, "A training step of the post's network when one size grows")
+        save_figure(figure, path)
+
+
+def machine() -> str:
+    """Return processor, cores and versions."""
+    from importlib.metadata import version
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("keras", "jax", "numpy"))
+    return f"{model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
+
+
+def write_docs(text: str) -> None:
+    """Put the tables between their marks in docs/benchmarks.md."""
+    path = DOCS / "benchmarks.md"
+    before, mark, rest = path.read_text().partition("<!-- speed -->\n")
+    _, end, after = rest.partition("<!-- /speed -->")
+    if not mark or not end:
+        raise SystemExit(f"{path}: the marks <!-- speed --> and <!-- /speed --> are gone")
+    path.write_text(f"{before}{mark}{text}\n{end}{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help=f"measures, with commas: {', '.join(MEASURES)} (default all)")
+    parser.add_argument("--all", action="store_true", help="also the forecasting libraries")
+    parser.add_argument("--results", type=Path, default=Path("results/speed"), help="folder of the result files")
+    parser.add_argument("--fresh", action="store_true", help="measure anew what has been measured")
+    parser.add_argument("--write", action="store_true", help="write tables and picture into the documentation")
+    arguments = parser.parse_args()
+    chosen = arguments.only.split(",") if arguments.only else list(MEASURES)
+    unknown = set(chosen) - set(MEASURES)
+    if unknown:
+        parser.error(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(MEASURES)}")
+    if arguments.fresh:
+        shutil.rmtree(arguments.results, ignore_errors=True)
+    contestants = [OURS, *PEER_RUNTIMES, *(PEER_LIBRARIES if arguments.all else [])]
+    for environment in {one.environment for one in contestants if one.environment is not None}:
+        if not (environment / "bin" / "python").exists():
+            raise SystemExit(f"{environment.name} is missing: run make bench-speed{'-all' if arguments.all else ''}")
+    runner, report = Runner(arguments.results), Report()
+    for name in chosen:
+        MEASURES[name](runner, report, contestants)
+    lines = [f"{machine()}. Medians of {ROUNDS} rounds, in brackets the smallest and largest.", ""]
+    lines += ["| figure | measured | to reach |", "|---|---|---|", *report.rows, *report.details]
+    print("\n".join(lines))
+    if arguments.write:
+        write_docs("\n".join(lines))
+        if "growth" in report.data:
+            draw_growth(report.data["growth"], DOCS / "images" / "speed_growth.png")
+    print(json.dumps(report.data))
+
+
+if __name__ == "__main__":
+    main()

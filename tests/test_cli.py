@@ -1,5 +1,6 @@
 """The command line, as a stranger uses it: results, messages, exit codes, and what is left on the disk."""
 
+import os
 import re
 import signal
 import subprocess
@@ -126,6 +127,40 @@ def test_backtest(run, tmp_path):
     np.testing.assert_allclose(table["y"], months()["y"][-6:])
     assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
     assert run("plot", "sales.csv", "b.csv", "-o", "again.svg")[:2] == (0, "Wrote again.svg\n")
+
+
+def test_members_and_refits(run, monkeypatch):
+    monkeypatch.setattr("seqcast.parallel.threads", lambda: 1)
+    months().to_csv("sales.csv", index=False)
+    code, out, _ = run("fit", "sales.csv", "-H", 3, "--members", 2, "-o", "m.seqcast", *SMALL)
+    assert (code, out) == (0, "Wrote m.seqcast\n")
+    assert len(Forecaster.load("m.seqcast").engines_) == 2
+    backtest = ("backtest", "sales.csv", "-H", 3, "--n-windows", 2, *SMALL)
+    assert run(*backtest, "-o", "once.csv")[0] == run(*backtest, "--refit", 1, "-o", "anew.csv")[0] == 0
+    once, anew = (pd.read_csv(name)["seqcast"] for name in ("once.csv", "anew.csv"))
+    np.testing.assert_array_equal(once[:3], anew[:3])
+    assert np.abs(once[3:] - anew[3:]).max() > 0
+    assert run("backtest", "sales.csv", "-H", 3, "--refit", 0)[0] == 2
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, True), ("", False), ("elsewhere", True)])
+def test_a_second_fit_finds_the_programs_of_the_first(tmp_path, given, kept):
+    """The command line keeps compiled programs in the user's cache folder, unless it is told where, or not to."""
+    months().to_csv(tmp_path / "sales.csv", index=False)
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    environment.pop("SEQCAST_CACHE_DIR", None)
+    if given is not None:
+        environment["SEQCAST_CACHE_DIR"] = str(tmp_path / given) if given else ""
+    fit = _command("fit", tmp_path / "sales.csv", "-H", 3, "-o", tmp_path / "m.seqcast", *SMALL)
+
+    def programs():
+        return {path.name for path in tmp_path.rglob("programs/*-cache")}
+
+    subprocess.run(fit, env=environment, check=True, capture_output=True)
+    first = programs()
+    assert bool(first) == kept
+    subprocess.run(fit, env=environment, check=True, capture_output=True)
+    assert programs() == first
 
 
 FILES = {

@@ -278,6 +278,67 @@ def test_backtest_of_series_that_end_at_different_times():
         tiny().backtest(df, n_windows=20)
 
 
+def test_refits_are_fresh_clones_at_the_cutoffs(monkeypatch):
+    monkeypatch.setattr("seqcast.parallel.threads", lambda: 1)
+    df = panel("ab", rows=60)
+    once = tiny().backtest(df, n_windows=3)
+    always = tiny().backtest(df, n_windows=3, refit=True)
+    second = tiny().backtest(df, n_windows=3, refit=2)
+    cutoffs = sorted(once["cutoff"].unique())
+
+    def at(table, place):
+        return table[table["cutoff"] == cutoffs[place]]["seqcast"].to_numpy()
+
+    for place, (same, other) in enumerate(
+        [((once, always, second), ()), ((once, second), (always,)), ((always, second), (once,))]
+    ):
+        for table in same[1:]:
+            np.testing.assert_array_equal(at(table, place), at(same[0], place))
+        for table in other:
+            assert np.abs(at(table, place) - at(same[0], place)).max() > 0
+    last = tiny().fit(df[df["ds"] <= cutoffs[2]]).predict()
+    np.testing.assert_array_equal(at(always, 2), last["seqcast"])
+
+
+@pytest.mark.parametrize("refit", [0, -1, 1.5, "yes", None])
+def test_refit_that_means_nothing(refit):
+    with pytest.raises(SpecError, match="refit: expected False, True or a whole number >= 1"):
+        tiny().backtest(panel(), refit=refit)
+
+
+# ------------------------------------------------------------------ members
+
+
+def test_an_ensemble_forecasts_the_median_of_its_members(tmp_path, monkeypatch):
+    monkeypatch.setattr("seqcast.parallel.threads", lambda: 1)
+    df = panel("ab")
+    model = tiny(members=3).fit(df)
+    assert len(model.engines_) == len(model.histories_) == 3
+    assert model.engine_ is model.engines_[0]
+    assert model.history_ is model.histories_[0]
+    alone = tiny().fit(df)
+    for ours, theirs in zip(model.engine_.model.weights, alone.engine_.model.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    single = []
+    for engine in model.engines_:
+        one = tiny().fit(df)
+        one.engines_ = (engine,)
+        single.append(one.predict()["seqcast"])
+    np.testing.assert_allclose(model.predict()["seqcast"], np.median(single, axis=0), rtol=1e-6)
+    assert np.abs(single[0] - single[1]).max() > 0
+    model.save(tmp_path / "m.seqcast")
+    loaded = Forecaster.load(tmp_path / "m.seqcast")
+    assert loaded.members == 3
+    assert loaded.histories_ == model.histories_
+    pd.testing.assert_frame_equal(loaded.predict(), model.predict())
+
+
+@pytest.mark.parametrize("members", [0, 1.5, None])
+def test_members_that_mean_nothing(members):
+    with pytest.raises(SpecError, match="members"):
+        tiny(members=members).fit(panel())
+
+
 # ------------------------------------------------------------------ files
 
 

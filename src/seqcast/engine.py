@@ -18,7 +18,7 @@ import numpy.typing as npt
 from seqcast._backend import compile_call, keras, threads, weights_of
 from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows import fill_gaps
-from seqcast.errors import NotFittedError
+from seqcast.errors import NotFittedError, SpecError
 from seqcast.network.cells import child_seeds
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.states import States
@@ -122,6 +122,7 @@ class Engine:
 
     def build(self, window: WindowSpec, *, steps: int) -> None:
         """Create the network for windows of these sizes, to be trained for so many steps."""
+        _check_precision()
         network = self.network
         if network.decoder_input == "scheduled" and network.sampling_steps is None:
             network = dataclasses.replace(network, sampling_steps=max(1, steps // 2))
@@ -281,6 +282,17 @@ class _Functions:
     def decode(self, inputs: dict[str, Any], *, horizon: int) -> Any:
         future = inputs.get("future")
         return self.model.decoder.unroll(inputs["states"], horizon=horizon, future=future, training=False)[0]
+
+
+def _check_precision() -> None:
+    policy = keras.config.dtype_policy()
+    if policy.variable_dtype in ("float16", "bfloat16"):
+        raise SpecError(
+            "keras.config.dtype_policy()",
+            expected="weights of float32 or float64",
+            received=repr(policy.name),
+            mend="Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32.",
+        )
 
 
 def _filled(values: Array, size: int) -> Array:

@@ -98,7 +98,11 @@ class Cell(keras.layers.Layer):
 
     def biases(self) -> tuple[Tensor, ...]:
         """Return the bias on the input's side and, where there is one, that on the state's, `[gates * n]` each."""
-        return (ops.convert_to_tensor(self.bias),)
+        return (self.computed(self.bias),)
+
+    def computed(self, weight: Any) -> Tensor:
+        """Return a weight in the type that steps are computed in; under a mixed policy it is kept in another."""
+        return ops.convert_to_tensor(weight, dtype=self.compute_dtype)
 
     def project(self, x: Tensor | None) -> tuple[Tensor, ...]:
         """Return each gate's share of the input, `x W + b`.
@@ -112,12 +116,12 @@ class Cell(keras.layers.Layer):
         biases = ops.split(self.biases()[0], self.gates, axis=-1)
         if x is None:
             return tuple(biases)
-        kernels = ops.split(ops.convert_to_tensor(self.kernel), self.gates, axis=-1)
+        kernels = ops.split(self.computed(self.kernel), self.gates, axis=-1)
         return tuple(ops.matmul(x, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True))
 
     def recurrent(self) -> tuple[Tensor, ...]:
         """Return what a step needs of the recurrent weights, cut gate by gate."""
-        return tuple(ops.split(ops.convert_to_tensor(self.recurrent_kernel), self.gates, axis=-1))
+        return tuple(ops.split(self.computed(self.recurrent_kernel), self.gates, axis=-1))
 
     def step(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
@@ -155,7 +159,8 @@ class GRUCell(Cell):
 
     def biases(self) -> tuple[Tensor, ...]:
         """Return the two rows of the bias."""
-        return self.bias[0], self.bias[1]
+        bias = self.computed(self.bias)
+        return bias[0], bias[1]
 
     def recurrent(self) -> tuple[Tensor, ...]:
         """Return the three recurrent matrices `[n, n]` and the three recurrent biases `[n]`."""

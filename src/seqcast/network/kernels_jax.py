@@ -38,7 +38,7 @@ __all__ = ["FeaturesMajor"]
 
 Array = Any
 Arrays = tuple[Array, ...]
-ops = keras.ops
+
 
 
 class _Recurrence(Protocol):
@@ -310,13 +310,10 @@ class FeaturesMajor:
     def weights(self, cell: Cell) -> _Weights:
         """Return the weights of a cell, features-major."""
 
-        def turned(weight: Any) -> Array:
-            return jnp.atleast_2d(ops.convert_to_tensor(weight)).T
-
-        biases = [turned(bias) for bias in cell.biases()]
+        biases = [bias[:, None] for bias in cell.biases()]
         return _Weights(
-            kernel=None if cell.kernel is None else turned(cell.kernel),
-            recurrent=turned(cell.recurrent_kernel),
+            kernel=None if cell.kernel is None else cell.computed(cell.kernel).T,
+            recurrent=cell.computed(cell.recurrent_kernel).T,
             bias=biases[0],
             second_bias=biases[1] if len(biases) == 2 else None,
         )

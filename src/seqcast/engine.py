@@ -57,6 +57,7 @@ class Engine:
         self.window: WindowSpec | None = None
         self.model: Seq2Seq | None = None
         self._compiled: dict[str, Callable[..., Any]] = {}
+        self._called: set[tuple[Any, ...]] = set()
         self._lock = threading.Lock()
 
     def fit(
@@ -133,6 +134,7 @@ class Engine:
         self.model = model
         model.continued = False
         self._compiled = {}
+        self._called = set()
 
     def _compile(self, rate: Any) -> None:
         assert self.model is not None
@@ -185,7 +187,8 @@ class Engine:
         """Call a compiled function on blocks of rows, padded to the sizes in `BUCKETS`."""
         function = self._function(name)
         map_structure = keras.tree.map_structure
-        rows = len(keras.tree.flatten(inputs)[0])
+        leaves = keras.tree.flatten(inputs)
+        rows = len(leaves[0])
         size = next((bucket for bucket in BUCKETS if bucket >= rows), BUCKETS[-1])
         if rows == size:
             return function(inputs, **static)
@@ -199,14 +202,16 @@ class Engine:
             fill = map_structure(lambda values: _filled(values, size), rest)
             return map_structure(lambda values: values[:count], function(fill, **static))
 
-        first = run(0)  # alone, so that only one thread compiles
-        starts = range(size, rows, size)
-        if len(starts) > 1 and threads() > 1:
-            with ThreadPoolExecutor(threads(), thread_name_prefix="seqcast") as pool:
-                others = list(pool.map(run, starts))
+        starts = range(0, max(1, rows), size)
+        if len(starts) == 1 or threads() == 1:
+            blocks = [run(start) for start in starts]
         else:
-            others = [run(start) for start in starts]
-        return map_structure(lambda *parts: np.concatenate(parts), first, *others) if others else first
+            call = (name, *static.values(), *(values.shape[1:] for values in leaves))
+            blocks = [] if call in self._called else [run(0)]  # alone, so that only one thread compiles
+            self._called.add(call)
+            with ThreadPoolExecutor(threads(), thread_name_prefix="seqcast") as pool:
+                blocks += pool.map(run, starts[len(blocks) :])
+        return blocks[0] if len(blocks) == 1 else map_structure(lambda *parts: np.concatenate(parts), *blocks)
 
     def _function(self, name: str) -> Callable[..., Any]:
         if self.model is None:

@@ -40,7 +40,6 @@ Array = Any
 Arrays = tuple[Array, ...]
 
 
-
 class _Recurrence(Protocol):
     """One kind of recurrent layer; `gates` blocks of rows in its weights."""
 

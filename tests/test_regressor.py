@@ -19,10 +19,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from seqcast import NetworkSpec, Seq2SeqRegressor, TrainingSpec
+from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
 from seqcast.data.sine_batches import SineBatches
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SaveError, SpecError
+from seqcast.network.presets import PRESETS
 from seqcast.regressor import NETWORK_OPTIONS, TRAINING_OPTIONS
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
@@ -65,7 +66,7 @@ def test_scikit_learns_own_checks():
 def test_options_are_those_of_the_specs():
     others = {"preset", "scale", "target_features", "callbacks", "random_state", "verbose"}
     assert set(Seq2SeqRegressor().get_params()) == {*NETWORK_OPTIONS, *TRAINING_OPTIONS} | others
-    assert Seq2SeqRegressor()._specs() == (NetworkSpec(), TrainingSpec())
+    assert Seq2SeqRegressor()._specs() == (PRESETS["classic"].network, PRESETS["classic"].training)
 
 
 def test_none_is_the_presets_and_the_word_none_is_nothing():

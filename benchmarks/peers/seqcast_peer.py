@@ -1,10 +1,10 @@
 """seqcast itself, through its public `Seq2SeqRegressor`, beside the peers.
 
     python benchmarks/peers/seqcast_peer.py step
-    python benchmarks/peers/seqcast_peer.py learn --data train.npz --validation validation.npz --recipe ours --epochs 3
+    python benchmarks/peers/seqcast_peer.py learn --data train.npz --validation validation.npz --recipe ours --learning-rate 0.02 --batch 128 --epochs 3
 
-`--recipe post` trains as the post does (constant rate, no clipping, no scaling) with the common options; `--recipe
-ours` leaves everything but --batch and --epochs to seqcast's defaults. Tasks and other options are those of common.py.
+`--recipe post` trains as the post does (Adam at a constant rate, no clipping, no scaling); `--recipe ours` leaves
+everything but batch, learning rate and epochs to seqcast's defaults. Tasks and other options are those of common.py.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class SeqcastPeer(Peer):
 
         widths = (arguments.width,) * arguments.depth
         self.options: dict[str, Any] = {"encoder_units": widths, "cell": arguments.cell, "batch_size": arguments.batch}
+        self.options["learning_rate"] = arguments.learning_rate
         if arguments.recipe == "post":
-            self.options |= {**POST, "learning_rate": arguments.learning_rate}
+            self.options |= POST
         self.model = Seq2SeqRegressor(**self.options, validation_fraction=0.0, random_state=arguments.seed, verbose=0)
         self.horizon = arguments.horizon
 

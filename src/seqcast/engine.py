@@ -23,7 +23,7 @@ from seqcast.network.cells import child_seeds
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.states import States
 from seqcast.progress import progress
-from seqcast.training import History, fresh, learning_rate, optimizer, train
+from seqcast.training import CtrlC, History, fresh, learning_rate, optimizer, train
 
 __all__ = ["Engine"]
 
@@ -86,10 +86,11 @@ class Engine:
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
         steps = self.training.epochs * self._steps_per_epoch(windows)
-        self.build(window, steps=steps)
-        self._compile(learning_rate(self.training, steps))
-        shown = [*callbacks, *progress(verbose)]
-        return train(self.model, windows, self.training, validation=validation, callbacks=shown)
+        with CtrlC() as ctrl_c:
+            self.build(window, steps=steps)
+            self._compile(learning_rate(self.training, steps))
+            shown = [*callbacks, *progress(verbose), ctrl_c]
+            return train(self.model, windows, self.training, validation=validation, callbacks=shown)
 
     def continue_fit(self, windows: Any, *, window: WindowSpec, callbacks: Sequence[Any] = ()) -> History:
         """Train for one pass at the constant learning rate, going on from where the network is.

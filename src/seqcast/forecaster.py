@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -47,12 +47,12 @@ class Forecaster(BaseEstimator):
         horizon: Steps to forecast in training, and in `predict` unless it is told otherwise.
         context_length: Steps of past that a forecast reads. `None` takes two seasons, two horizons or 24
             steps, whichever is most, but at most half of what the shortest series has beside one horizon.
-        preset: Name of a network and its training, or a `NetworkSpec`. A named network is given the `last`
-            normalisation, because real series leave the range that they had in training.
-        training: How it is trained. `None` is as the preset says, but in batches down to 64 when windows are
-            few, and in epochs of 25 to 200 steps; a dict changes some fields of that, and
-            a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each series, its end, on
-            which the best epoch is chosen; it is not trained on. 0 trains on everything.
+        preset: Name of a network, or a `NetworkSpec`. A named network is given the `last` normalisation, because real
+            series leave the range that they had in training.
+        training: How it is trained. `None` is a `TrainingSpec()`, but in batches down to 64 when windows are
+            few, and in epochs of 25 to 200 steps; a dict changes some fields of that, and a `TrainingSpec` is
+            taken as it is. `validation_fraction` is the share of each series, its end, on which the best
+            epoch is chosen; it is not trained on. 0 trains on everything.
         columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.
@@ -163,18 +163,15 @@ class Forecaster(BaseEstimator):
     def _specs(self, windows: int) -> tuple[NetworkSpec, TrainingSpec]:
         """Return the network and the training for so many training windows."""
         if isinstance(self.preset, NetworkSpec):
-            network, training = self.preset, find_preset("classic").training
+            network = self.preset
         else:
-            found = find_preset(self.preset)
-            network, training = found.network, found.training
+            network = find_preset(self.preset).network
             if network.normalise == "none":
                 network = replace(network, normalise="last")
         if isinstance(self.training, TrainingSpec):
             return network, self.training
         changes = dict(self.training or {})
-        training = TrainingSpec.from_dict(
-            {item.name: getattr(training, item.name) for item in fields(training)} | changes
-        )
+        training = TrainingSpec.from_dict(changes)
         batch_size = training.batch_size
         if "batch_size" not in changes:
             batch_size = min(batch_size, max(SMALLEST_BATCH, windows // FEW_STEPS))

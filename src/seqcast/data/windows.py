@@ -78,7 +78,7 @@ class Windows(keras.utils.PyDataset):
         low = batch * self.count // self.batches_per_pass
         high = (batch + 1) * self.count // self.batches_per_pass
         chosen = self._pass_order(number)[low:high]
-        padded = np.resize(chosen, self.batch_size)
+        padded = chosen if len(chosen) == self.batch_size else np.resize(chosen, self.batch_size)
         inputs, y, weight = self.gather(padded)
         weight = np.where(np.arange(self.batch_size) < len(chosen), weight, 0.0).astype(np.float32)
         if self.teach:

@@ -31,7 +31,6 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
-from seqcast._backend import keras
 from seqcast.network.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 
 __all__ = ["FeaturesMajor"]
@@ -308,7 +307,6 @@ class FeaturesMajor:
 
     def weights(self, cell: Cell) -> _Weights:
         """Return the weights of a cell, features-major."""
-
         biases = [bias[:, None] for bias in cell.biases()]
         return _Weights(
             kernel=None if cell.kernel is None else cell.computed(cell.kernel).T,

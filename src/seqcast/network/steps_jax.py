@@ -30,7 +30,7 @@ State = Any
 StepFunction = Callable[[State, Any], tuple[Any, State]]
 
 # Rows times weights of the smallest part that is worth a thread: what a smaller one would save, dividing costs.
-SMALLEST_PART = 2_000_000
+SMALLEST_PART = 700_000
 
 
 def make_train_function(model: Any) -> StepFunction:
@@ -94,11 +94,13 @@ class _Divided:
         calls = [(trainable, non_trainable, metrics_variables, batch, rows) for rows in self.parts(batch)]
         shapes = tuple(leaf.shape for leaf in jax.tree.leaves(batch))
         if shapes in self.compiled:
-            others = [self.pool.submit(self._finished, *call) for call in calls[1:]]
-            results = [self._finished(*calls[0]), *(other.result() for other in others)]
+            # Nobody waits for the numbers: the next batch is made ready while they are computed. JAX runs programs that
+            # are started from different threads side by side, those from one thread one after another.
+            others = [self.pool.submit(self.part, *call) for call in calls[1:]]
+            results = [self.part(*calls[0]), *(other.result() for other in others)]
         else:
             # Two threads that meet a new shape at once would both compile it.
-            results = [self._finished(*call) for call in calls]
+            results = [self.part(*call) for call in calls]
             self.compiled.add(shapes)
         return self.update(state, batch, results)  # type: ignore[no-any-return]
 
@@ -110,11 +112,6 @@ class _Divided:
             size = math.ceil(count / parts)
             self.rows[count] = [jnp.arange(k * size, (k + 1) * size) for k in range(parts)]
         return self.rows[count]
-
-    def _finished(self, *call: Any) -> Any:
-        result = self.part(*call)
-        jax.tree.map(lambda leaf: leaf.block_until_ready(), result)
-        return result
 
     def _part(self, trainable: Any, non_trainable: Any, metrics_variables: Any, batch: Batch, rows: Any) -> Any:
         """Return one part's gradients, loss and share, the forecasts that metrics need, and the generators' state."""

@@ -1,12 +1,15 @@
 """The engine: gaps, streams, blocks of rows, threads, parts."""
 
+import dataclasses
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast import engine as engine_module
 from seqcast.data.windows import ArrayWindows
 from seqcast.engine import BUCKETS
 from seqcast.errors import NotFittedError, TrainingError
@@ -91,6 +94,31 @@ def test_threads_may_predict_at_once():
         forecasts = list(pool.map(lambda horizon: engine.predict({"past": past}, horizon=horizon), horizons))
     for horizon, forecast in zip(horizons, forecasts, strict=True):
         np.testing.assert_array_equal(forecast, expected[horizon])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="compiled for JAX")
+@pytest.mark.parametrize("decoder_input", ["zeros", "autoregressive"])
+def test_a_program_serves_all_sizes_of_a_bucket(monkeypatch, decoder_input):
+    """A function of JAX runs its Python once a program: so the programs are counted."""
+    programs = []
+    predict = engine_module._Functions.predict
+
+    def counted(self, inputs, *, horizon):
+        programs.append((inputs["past"].shape[0], horizon))
+        return predict(self, inputs, horizon=horizon)
+
+    monkeypatch.setattr(engine_module._Functions, "predict", counted)
+    engine = fitted(network=dataclasses.replace(NETWORK, decoder_input=decoder_input))
+    past = np.tile(series()[0], (20, 1, 1))
+    for rows in (1, 2, 8, 1, 5, 9, 64, 40, 600, 300, 800):
+        assert engine.predict({"past": past[:rows]}, horizon=4).shape == (rows, 4, 1)
+    assert programs == [(1, 4), (8, 4), (64, 4), (256, 4)]
+    engine.predict({"past": past[:3]}, horizon=5)
+    assert programs[4:] == [(8, 5)]
+
+
+def test_no_rows_are_no_forecasts():
+    assert fitted().predict({"past": np.zeros((0, 8, 1))}, horizon=3).shape == (0, 3, 1)
 
 
 def test_parts_are_json_and_arrays_and_hold_everything():

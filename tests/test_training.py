@@ -413,6 +413,19 @@ def fitted_once(clip_norm, rate):
     return fitted(training, windows=windows_of(9, batch_size=24))[0].model
 
 
+def test_muon_leaves_biases_and_the_last_layer_to_adam():
+    """Adam's first step is the learning rate in every weight whose gradient is not nothing; Muon's is not."""
+    networks = []
+    for rate in (1e-30, 0.01):
+        training = dataclasses.replace(PLAIN, optimizer="muon", learning_rate=rate, epochs=1)
+        networks.append(fitted(training, windows=windows_of(9, batch_size=24))[0].model)
+    for before, after in zip(networks[0].trainable_weights, networks[1].trainable_weights, strict=True):
+        step = np.abs(after.numpy() - before.numpy())
+        by_adam = "bias" in after.path or "output" in after.path
+        # Muon's weights also shrink by a fraction of the rate: its decay.
+        assert np.allclose(step, 0.01, atol=5e-4) == by_adam, after.path
+
+
 def test_an_object_keeps_its_own_rate_and_clipping():
     used = optimizer(TrainingSpec(optimizer=keras.optimizers.SGD(0.25, momentum=0.5, clipvalue=2.0)), 0.01)
     assert float(used.learning_rate.value) == 0.25

@@ -1,7 +1,7 @@
 """seqcast itself, through its public `Seq2SeqRegressor`, beside the peers.
 
     python benchmarks/peers/seqcast_peer.py step
-    python benchmarks/peers/seqcast_peer.py learn --data train.npz --validation validation.npz --recipe ours --learning-rate 0.02 --batch 128 --epochs 3
+    python benchmarks/peers/seqcast_peer.py learn --recipe ours --learning-rate 0.02 --batch 128 --epochs 3
 
 `--recipe post` trains as the post does (Adam at a constant rate, no clipping, no scaling); `--recipe ours` leaves
 everything but batch, learning rate and epochs to seqcast's defaults. Tasks and other options are those of common.py.

@@ -368,6 +368,7 @@ def draw_growth(curves: dict[str, Any], path: Path) -> None:
     """Draw a step's time against each size, with the arithmetic limit."""
     import matplotlib
     import numpy as np
+    from matplotlib.ticker import LogLocator
 
     from seqcast.plots.figure import MODELS, STYLE, TRUTH, finish, line, new_figure, save_figure
 
@@ -390,6 +391,9 @@ def draw_growth(curves: dict[str, Any], path: Path) -> None:
             shown = [value for value in size if value in (size[0], size[len(size) // 2], size[-1])]
             ax.set_xticks(shown, [f"{value:g}" for value in shown], minor=False)
             ax.set_xticks([], minor=True)
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+            ax.yaxis.set_minor_formatter("{x:g}")
         finish(figure, "A training step of the post's network when one size grows")
         save_figure(figure, path)
 

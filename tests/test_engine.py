@@ -112,7 +112,7 @@ def test_a_program_serves_all_sizes_of_a_bucket(monkeypatch, decoder_input):
     past = np.tile(series()[0], (20, 1, 1))
     for rows in (1, 2, 8, 1, 5, 9, 64, 40, 600, 300, 800):
         assert engine.predict({"past": past[:rows]}, horizon=4).shape == (rows, 4, 1)
-    assert programs == [(1, 4), (8, 4), (64, 4), (256, 4)]
+    assert programs == [(1, 4), (8, 4), (64, 4), (128, 4)]
     engine.predict({"past": past[:3]}, horizon=5)
     assert programs[4:] == [(8, 5)]
 

@@ -34,7 +34,7 @@ def _keep_scratch_memory() -> None:
     """
     if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
         return
-    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # malloc.h
+    m_trim_threshold, m_top_pad, m_mmap_threshold, m_arena_max = -1, -2, -3, -8  # malloc.h
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):  # musl and others have no mallopt
@@ -42,6 +42,8 @@ def _keep_scratch_memory() -> None:
     mallopt(m_mmap_threshold, 1 << 30)
     mallopt(m_trim_threshold, (1 << 31) - 1)
     mallopt(m_top_pad, 64 << 20)
+    # Arenas of threads are given back and mapped again beyond 64 MiB; the main one is not.
+    mallopt(m_arena_max, 1)
 
 
 def _cache_compilations() -> None:
@@ -131,7 +133,7 @@ def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
             hashable and each new combination of them compiles anew.
 
     Returns:
-        A function of the same form, from NumPy arrays to NumPy arrays.
+        A function of the same form, from NumPy arrays to the backend's. On JAX it may return before they are computed.
     """
     if keras.backend.backend() == "jax":
         return _compile_jax(model, function)
@@ -142,8 +144,8 @@ def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
             import torch
 
             with torch.no_grad():
-                return to_numpy(function(tensors, **static))
-        return to_numpy(function(tensors, **static))
+                return function(tensors, **static)
+        return function(tensors, **static)
 
     return call
 
@@ -163,6 +165,6 @@ def _compile_jax(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
         key = tuple(sorted(static.items()))
         if key not in compiled:
             compiled[key] = specialise(static)
-        return to_numpy(compiled[key]([variable.value for variable in variables], inputs))
+        return compiled[key]([variable.value for variable in variables], inputs)
 
     return call

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import compile_call, keras
+from seqcast._backend import compile_call, keras, to_numpy
 from seqcast.config import TrainingSpec, check_choice, check_whole
 from seqcast.data.arrays import as_array, check_finite, check_targets
 from seqcast.data.windows import ArrayWindows
@@ -197,7 +197,7 @@ class ManyToOneRegressor:
         steps = self.horizon_ if horizon is None else check_whole("horizon", horizon)
         past = as_array("X", X, ranks=(3,)).astype(np.float32)
         check_finite("X", past)
-        return np.asarray(self._predict(past, horizon=steps))
+        return to_numpy(self._predict(past, horizon=steps))  # type: ignore[no-any-return]
 
 
 class ManyToOne(keras.Model):

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import compile_call, keras, threads, weights_of
+from seqcast._backend import compile_call, keras, threads, to_numpy, weights_of
 from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows import fill_gaps
 from seqcast.errors import NotFittedError, SpecError
@@ -30,7 +30,7 @@ __all__ = ["Engine"]
 Array = npt.NDArray[Any]
 
 # Sizes that batches are padded to when predicting, so that a new number of rows seldom compiles anew.
-BUCKETS = (1, 8, 64, 256)
+BUCKETS = (1, 8, 64, 128)
 
 
 class Engine:
@@ -59,6 +59,7 @@ class Engine:
         self._compiled: dict[str, Callable[..., Any]] = {}
         self._called: set[tuple[Any, ...]] = set()
         self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
 
     def fit(
         self,
@@ -191,28 +192,33 @@ class Engine:
         leaves = keras.tree.flatten(inputs)
         rows = len(leaves[0])
         size = next((bucket for bucket in BUCKETS if bucket >= rows), BUCKETS[-1])
-        if rows == size:
-            return function(inputs, **static)
 
         def run(start: int) -> Any:
-            rest = map_structure(lambda values: values[start : start + size], inputs)
-            count = min(size, rows - start)
-            if count == size:
-                return function(rest, **static)
-            # A row is repeated, or made up where there is none.
-            fill = map_structure(lambda values: _filled(values, size), rest)
-            return map_structure(lambda values: values[:count], function(fill, **static))
+            block = inputs if rows == size else map_structure(lambda values: values[start : start + size], inputs)
+            if rows - start < size:
+                # A row is repeated, or made up where there is none.
+                block = map_structure(lambda values: _filled(values, size), block)
+            return function(block, **static)
 
         starts = range(0, max(1, rows), size)
-        if len(starts) == 1 or threads() == 1:
-            blocks = [run(start) for start in starts]
-        else:
-            call = (name, *static.values(), *(values.shape[1:] for values in leaves))
-            blocks = [] if call in self._called else [run(0)]  # alone, so that only one thread compiles
+        cores = min(len(starts), threads())
+        call = (name, *static.values(), *(values.shape[1:] for values in leaves))
+        if cores > 1 and call not in self._called:
+            run(starts[0])  # alone, so that only one thread compiles
             self._called.add(call)
-            with ThreadPoolExecutor(threads(), thread_name_prefix="seqcast") as pool:
-                blocks += pool.map(run, starts[len(blocks) :])
-        return blocks[0] if len(blocks) == 1 else map_structure(lambda *parts: np.concatenate(parts), *blocks)
+        # JAX runs programs that are started from different threads side by side, those from one thread in turn.
+        others = [self._threads().submit(lambda k: [*map(run, starts[k::cores])], k) for k in range(1, cores)]
+        shares = [[*map(run, starts[::cores])], *(other.result() for other in others)]
+        blocks = [shares[place % cores][place // cores] for place in range(len(starts))]
+        if len(blocks) == 1:
+            return map_structure(lambda values: values[:rows], to_numpy(blocks[0]))
+        return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))
+
+    def _threads(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(thread_name_prefix="seqcast")
+            return self._pool
 
     def _function(self, name: str) -> Callable[..., Any]:
         if self.model is None:

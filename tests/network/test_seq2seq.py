@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast._backend import compile_call
+from seqcast._backend import compile_call, to_numpy
 from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.errors import DataError, SpecError
 from seqcast.network import Seq2Seq, load_network
@@ -60,7 +60,7 @@ def numpy(x):
 
 def forecast(network, inputs):
     """Return the network's output, compiled as a whole: step by step it takes several times as long."""
-    return compile_call(network, network)(inputs)
+    return to_numpy(compile_call(network, network)(inputs))
 
 
 def decoded(network, inputs, horizon):
@@ -70,7 +70,7 @@ def decoded(network, inputs, horizon):
         past = {key: value for key, value in given.items() if key != "future"}
         return network.decode(network.encode(past), horizon, given.get("future"))
 
-    return compile_call(network, run)(inputs)
+    return to_numpy(compile_call(network, run)(inputs))
 
 
 def build(name, **changes):

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any, Protocol
 
 import jax
@@ -40,9 +41,14 @@ Arrays = tuple[Array, ...]
 
 
 class _Recurrence(Protocol):
-    """One kind of recurrent layer; `gates` blocks of rows in its weights."""
+    """One kind of recurrent layer.
+
+    `gates` blocks of rows lie in its weights; the gates' gradients come in groups of as many gates as `groups` says.
+    XLA computes a group as one array, and one of four gates much more slowly than two of two.
+    """
 
     gates: int
+    groups: tuple[int, ...]
 
     def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
         """Return the states after a step and what the backward step needs.
@@ -53,8 +59,8 @@ class _Recurrence(Protocol):
             states: The states before.
         """
 
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Array, Array]:
-        """Return the gradients of the states before, without those through the gates, `D` and `E`."""
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        """Return the gradients of the states before, without those through the gates, and the groups of `D` and `E`."""
 
 
 def _sigmoid(x: Array) -> Array:
@@ -64,6 +70,7 @@ def _sigmoid(x: Array) -> Array:
 
 class _GRU:
     gates = 3
+    groups: tuple[int, ...] = (3,)
 
     def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
         (h,) = states
@@ -71,16 +78,17 @@ class _GRU:
         g = jnp.tanh(x[2] + r * u[2])
         return (g + z * (h - g),), (z, r, g, u[2])
 
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Array, Array]:
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         (dh,), (h,), (z, r, g, q) = gradients, before, kept
         d_z = dh * (h - g) * z * (1 - z)
         d_g = dh * (1 - z) * (1 - g * g)
         d_r = d_g * q * r * (1 - r)
-        return (dh * z,), jnp.concatenate([d_z, d_r, d_g]), jnp.concatenate([d_z, d_r, d_g * r])
+        return (dh * z,), (jnp.concatenate([d_z, d_r, d_g]),), (jnp.concatenate([d_z, d_r, d_g * r]),)
 
 
 class _LSTM:
     gates = 4
+    groups: tuple[int, ...] = (2, 2)
 
     def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
         i, f, g, o = (x_k + u_k for x_k, u_k in zip(x, u, strict=True))
@@ -89,29 +97,30 @@ class _LSTM:
         t = jnp.tanh(cell)
         return (o * t, cell), (i, f, g, o, t)
 
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Array, Array]:
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         (dh, dc), (h, c), (i, f, g, o, t) = gradients, before, kept
         dc = dc + dh * o * (1 - t * t)
         d_i = dc * g * i * (1 - i)
         d_f = dc * c * f * (1 - f)
         d_g = dc * i * (1 - g * g)
         d_o = dh * t * o * (1 - o)
-        d = jnp.concatenate([d_i, d_f, d_g, d_o])
+        d = jnp.concatenate([d_i, d_f]), jnp.concatenate([d_g, d_o])
         return (jnp.zeros_like(h), dc * f), d, d
 
 
 class _SimpleRNN:
     gates = 1
+    groups: tuple[int, ...] = (1,)
 
     def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
         del states
         h = jnp.tanh(x[0] + u[0])
         return (h,), (h,)
 
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Array, Array]:
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         (dh,), (h,) = gradients, kept
         d = dh * (1 - h * h)
-        return (jnp.zeros_like(before[0]),), d, d
+        return (jnp.zeros_like(before[0]),), (d,), (d,)
 
 
 @dataclass(frozen=True)
@@ -164,8 +173,10 @@ class _Backward:
 
     def __init__(self, recurrence: _Recurrence, weights: _Weights) -> None:
         self.recurrence = recurrence
-        self.kernel_t = None if weights.kernel is None else weights.kernel.T
-        self.recurrent_t = weights.recurrent.T
+        width = weights.recurrent.shape[1]
+        cuts = [width * gates for gates in accumulate(recurrence.groups[:-1])]
+        self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, cuts, axis=1)
+        self.recurrent_t = jnp.split(weights.recurrent.T, cuts, axis=1)
         self.has_second_bias = weights.second_bias is not None
         # Sums over thousands of products: never in less than single precision.
         self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
@@ -186,14 +197,20 @@ class _Backward:
             self._row_sums(d),
             self._row_sums(e) if self.has_second_bias else None,
         )
-        d_x = None if self.kernel_t is None else self.kernel_t @ d
-        return (direct[0] + self.recurrent_t @ e, *direct[1:]), d_x, d_weights
+        d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
+        return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, d_weights
 
-    def _outer(self, d: Array, h: Array) -> Array:
-        return jax.lax.dot_general(d, h, (((1,), (1,)), ((), ())), preferred_element_type=self.exact)
+    def _outer(self, groups: Arrays, h: Array) -> Array:
+        along = (((1,), (1,)), ((), ()))
+        products = [jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in groups]
+        return jnp.concatenate(products)
 
-    def _row_sums(self, d: Array) -> Array:
-        return d.sum(1, keepdims=True, dtype=self.exact)
+    def _row_sums(self, groups: Arrays) -> Array:
+        return jnp.concatenate([d.sum(1, keepdims=True, dtype=self.exact) for d in groups])
+
+
+def _products(weights: Sequence[Array], groups: Arrays) -> Array:
+    return sum(w @ d for w, d in zip(weights, groups, strict=True))
 
 
 def _as(weights: _Weights, sums: _Weights) -> _Weights:

@@ -80,6 +80,13 @@ class Seq2Seq(keras.Model):
         )
         self.built = True
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; what Keras's trainer keeps there from step to step is not searched for layers."""
+        if name == "_jax_state":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {

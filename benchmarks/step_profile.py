@@ -1,0 +1,123 @@
+"""Where a training step of the post's job goes: products, gates, update, Keras's loop.
+
+    python benchmarks/step_profile.py                # GRU
+    python benchmarks/step_profile.py --cell lstm
+
+A fit is timed twice, as it is and with every step waited for and its two halves, the gradients of the parts and the
+update, taken apart. The products are those of one recurrent step of one part, in the sizes that the kernels ask for,
+repeated in a loop of their own; their share of a step is their number times that. Medians, milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqcast import Seq2SeqRegressor
+from seqcast._backend import jax_jit, threads
+from seqcast.data.signals import random_sines
+from seqcast.network import steps_jax
+
+import jax  # isort: skip  (after the backend was chosen)
+
+STEPS, WIDTH, LAYERS, BATCH = 15, 35, 2, 512
+POST = {"optimizer": "adam", "learning_rate_schedule": "constant", "clip_norm": "none", "scale": "none"}
+GATES = {"gru": 3, "lstm": 4, "simple_rnn": 1}
+
+
+class Watched(steps_jax._Divided):
+    """A divided step that waits for its halves and notes how long they took, in seconds."""
+
+    noted: ClassVar[list[tuple[float, float]]] = []
+
+    def __call__(self, state: Any, batch: Any) -> Any:
+        """Do the step, one half after the other."""
+        update, self.update = self.update, lambda *given: given
+        jax.block_until_ready((state, batch))
+        began = time.perf_counter()
+        given = jax.block_until_ready(super().__call__(state, batch))
+        parts = time.perf_counter()
+        self.update = update
+        result = jax.block_until_ready(update(*given))
+        self.noted.append((parts - began, time.perf_counter() - parts))
+        return result
+
+
+def fit_step(cell: str, watched: bool, epochs: int) -> float:
+    """Return the milliseconds of a step inside Keras's fit, the first epoch left out."""
+    past, future = random_sines(100 * BATCH, past=STEPS, future=STEPS, offset=(0, 0), seed=0)
+    ends: list[float] = []
+
+    from keras.callbacks import LambdaCallback
+
+    marks = LambdaCallback(on_epoch_begin=lambda *_: ends.append(time.perf_counter()))
+    model = Seq2SeqRegressor(
+        encoder_units=(WIDTH,) * LAYERS, cell=cell, batch_size=BATCH, epochs=epochs + 2, callbacks=[marks],
+        validation_fraction=0.0, random_state=0, verbose=0, **POST,
+    )  # fmt: skip
+    plain = steps_jax._Divided
+    steps_jax._Divided = Watched if watched else plain
+    try:
+        model.fit(past, future)
+    finally:
+        steps_jax._Divided = plain
+    return statistics.median(b - a for a, b in pairwise(ends[1:])) * 10
+
+
+def product(left: tuple[int, int], right: tuple[int, int], axis: int, repeats: int = 200) -> float:
+    """Return the microseconds of a product whose operands change from turn to turn."""
+    generator = np.random.default_rng(0)
+    a, b = (generator.normal(size=shape).astype("float32") for shape in (left, right))
+
+    def loop(a: Any, b: Any) -> Any:
+        def turn(carry: Any, _: Any) -> Any:
+            made = jax.lax.dot_general(a, b + carry, (((1,), (axis,)), ((), ())))
+            return made[0, 0] * 1e-9, None
+
+        return jax.lax.scan(turn, np.float32(0), None, length=repeats)[0]
+
+    return _median(jax_jit(loop, one_thread=True), a, b) / repeats * 1e6
+
+
+def _median(function: Callable[..., Any], *given: Any, turns: int = 15) -> float:
+    seconds = []
+    for _ in range(turns + 1):
+        began = time.perf_counter()
+        jax.block_until_ready(function(*given))
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cell", choices=list(GATES), default="gru")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of 100 steps that are timed")
+    arguments = parser.parse_args()
+    rows, gates = BATCH // threads(), GATES[arguments.cell] * WIDTH
+    forward = product((gates, WIDTH), (WIDTH, rows), 0)
+    backward = product((WIDTH, gates), (gates, rows), 0)
+    weights = product((gates, rows), (WIDTH, rows), 1)
+    # A layer with input has each product twice; of the four, the decoder's first has none, and the encoder's first has
+    # one of a single row, which is left out.
+    times = STEPS * (2 * LAYERS * 2 - 2)
+    products = times * (forward + backward + weights) / 1000
+    step = fit_step(arguments.cell, watched=False, epochs=arguments.epochs)
+    fit_step(arguments.cell, watched=True, epochs=arguments.epochs)
+    parts, update = (statistics.median(column) * 1000 for column in zip(*Watched.noted, strict=True))
+    print(f"{arguments.cell}, batches of {BATCH}, {threads()} part(s) side by side; milliseconds")
+    print(f"a training step inside fit       {step:6.2f}")
+    print(f"  gradients of the parts         {parts:6.2f}")
+    print(f"    of which products            {products:6.2f}")
+    print(f"    gates, sums, copies          {parts - products:6.2f}")
+    print(f"  adding up, clipping, update    {update:6.2f}")
+    print(f"  batch, Keras's loop, waiting   {step - parts - update:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

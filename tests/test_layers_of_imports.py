@@ -20,6 +20,7 @@ LADDER = [
     ("progress", "training", "tensorboard"),
     ("engine",),
     ("members",),
+    ("calibration", "conformal"),
     ("regressor", "forecaster"),
     ("baselines",),
     ("evaluation",),

@@ -114,8 +114,10 @@ def changed(explored: str | None) -> Iterator[None]:
             return keras.ops.convert_to_tensor(bias, dtype=dtype)
 
         GRUCell.initial_bias = initial_bias
-        yield
-        GRUCell.initial_bias = before
+        try:
+            yield
+        finally:
+            GRUCell.initial_bias = before
     else:
         yield
 

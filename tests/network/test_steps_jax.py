@@ -120,10 +120,11 @@ keras.config.set_dtype_policy({policy!r})
 from seqcast import Seq2SeqRegressor
 waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 64)[:, None])[:, :, None]
 for options in ({{}}, dict(decoder_input="autoregressive", cell="lstm"), dict(attention="dot", dropout=0.1)):
-    model = Seq2SeqRegressor(encoder_units=8, epochs=12, learning_rate=0.02, random_state=0, verbose=0, **options)
+    recipe = dict(optimizer="adam", learning_rate=0.01, epochs=12)
+    model = Seq2SeqRegressor(encoder_units=8, random_state=0, verbose=0, **recipe, **options)
     model.fit(waves[:, :12], waves[:, 12:])
     loss = model.history_["loss"]
-    assert np.isfinite(model.predict(waves[:3, :12])).all() and loss[-1] < 0.96 * loss[0], (options, loss)
+    assert np.isfinite(model.predict(waves[:3, :12])).all() and loss[-1] < 0.9 * loss[0], (options, loss)
 print(model.engine_.model.compute_dtype, *{{weight.dtype for weight in model.engine_.model.trainable_weights}})
 """
 

@@ -156,11 +156,17 @@ def test_a_second_fit_finds_the_programs_of_the_first(tmp_path, given, kept):
     def programs():
         return {path.name for path in tmp_path.rglob("programs/*-cache")}
 
+    def functions(names):
+        return {name.removesuffix("-cache").rsplit("-", 1)[0] for name in names}
+
     subprocess.run(fit, env=environment, check=True, capture_output=True)
     first = programs()
-    assert bool(first) == kept
+    assert ("jit_train_step" in functions(first)) == kept
     subprocess.run(fit, env=environment, check=True, capture_output=True)
-    assert programs() == first
+    # What compiles within a fifth of a second is not kept, so a program near that may be kept by the second fit only;
+    # none that was kept may be compiled once more.
+    assert programs() >= first
+    assert not functions(programs() - first) & functions(first)
 
 
 FILES = {

@@ -12,11 +12,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compile_call", "jax_jit", "keras", "threads", "to_numpy", "weights_of"]
+__all__ = ["compile_call", "in_threads", "jax_jit", "keras", "threads", "to_numpy", "weights_of"]
 
 
 def _choose_backend() -> None:
@@ -34,7 +35,7 @@ def _keep_scratch_memory() -> None:
     """
     if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
         return
-    m_trim_threshold, m_top_pad, m_mmap_threshold, m_arena_max = -1, -2, -3, -8  # malloc.h
+    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # malloc.h
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):  # musl and others have no mallopt
@@ -42,8 +43,6 @@ def _keep_scratch_memory() -> None:
     mallopt(m_mmap_threshold, 1 << 30)
     mallopt(m_trim_threshold, (1 << 31) - 1)
     mallopt(m_top_pad, 64 << 20)
-    # Arenas of threads are given back and mapped again beyond 64 MiB; the main one is not.
-    mallopt(m_arena_max, 1)
 
 
 def _cache_compilations() -> None:
@@ -99,6 +98,20 @@ def threads() -> int:
     # worker. OpenMP also takes a list, the outermost level first.
     level = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return min(cores, max(1, int(level))) if level.isdecimal() else cores
+
+
+def in_threads(function: Callable[[Any], Any], items: Sequence[Any], pool: Executor, count: int) -> list[Any]:
+    """Call a function of each item in `count` threads, the caller's own and others of a pool; return all results.
+
+    JAX runs programs that are started from different threads side by side, those from one thread one after another.
+    """
+
+    def share(thread: int) -> list[Any]:
+        return [function(item) for item in items[thread::count]]
+
+    others = [pool.submit(share, thread) for thread in range(1, count)]
+    shares = [share(0), *(other.result() for other in others)]
+    return [shares[place % count][place // count] for place in range(len(items))]
 
 
 def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()) -> Any:

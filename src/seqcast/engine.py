@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import compile_call, keras, threads, to_numpy, weights_of
+from seqcast._backend import compile_call, in_threads, keras, threads, to_numpy, weights_of
 from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows import fill_gaps
 from seqcast.errors import NotFittedError, SpecError
@@ -201,15 +201,14 @@ class Engine:
             return function(block, **static)
 
         starts = range(0, max(1, rows), size)
-        cores = min(len(starts), threads())
         call = (name, *static.values(), *(values.shape[1:] for values in leaves))
-        if cores > 1 and call not in self._called:
-            run(starts[0])  # alone, so that only one thread compiles
+        blocks = []
+        if len(starts) > 1 and call not in self._called:
+            blocks = [run(starts[0])]  # alone, so that only one thread compiles
             self._called.add(call)
-        # JAX runs programs that are started from different threads side by side, those from one thread in turn.
-        others = [self._threads().submit(lambda k: [*map(run, starts[k::cores])], k) for k in range(1, cores)]
-        shares = [[*map(run, starts[::cores])], *(other.result() for other in others)]
-        blocks = [shares[place % cores][place // cores] for place in range(len(starts))]
+            starts = starts[1:]
+        cores = min(len(starts), threads())
+        blocks += in_threads(run, starts, self._threads(), cores) if cores > 1 else map(run, starts)
         if len(blocks) == 1:
             return map_structure(lambda values: values[:rows], to_numpy(blocks[0]))
         return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))

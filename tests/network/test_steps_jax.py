@@ -39,8 +39,9 @@ def on(monkeypatch):
         whole = steps_jax._Divided.__call__
 
         def counted(self, state, batch):
-            parts.append([len(rows) for rows in self.parts(batch)])
-            return whole(self, state, batch)
+            result = whole(self, state, batch)
+            parts.append([len(rows) for rows in self.plans[steps_jax._kind(batch)].parts])
+            return result
 
         with monkeypatch.context() as patch:
             patch.setattr(steps_jax._Divided, "__call__", counted)
@@ -98,8 +99,20 @@ def test_small_batches_are_left_whole():
     divided = steps_jax._Divided(engine.model, 2)
     assert divided.fewest_rows * engine.weight_count >= steps_jax.SMALLEST_PART
     rows = np.zeros((2 * divided.fewest_rows, 8, 1), "float32")
-    assert [len(part) for part in divided.parts(({"past": rows}, rows, None))] == [divided.fewest_rows] * 2
-    assert len(divided.parts(({"past": rows[1:]}, rows[1:], None))) == 1
+    assert divided.pays(({"past": rows}, rows, None))
+    assert not divided.pays(({"past": rows[1:]}, rows[1:], None))
+
+
+def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
+    training = TrainingSpec(epochs=2, batch_size=BATCH)
+    alone, _, _ = on(1, NETWORKS["zeros"], training)
+    monkeypatch.setattr(steps_jax, "FEWEST_ROWS", 2)
+    for limit, parts in ((1 << 30, [7, 7]), (1, [2] * 8)):  # parts of four rows are halved, of two not
+        monkeypatch.setattr(steps_jax, "LARGEST_SCRATCH", limit)
+        together, _, seen = on(2, NETWORKS["zeros"], training)
+        assert seen == [parts] * 6
+        for ours, theirs in zip(together.model.weights, alone.model.weights, strict=True):
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5, rtol=0)
 
 
 def test_a_step_that_is_not_keras_s_is_not_divided(on):

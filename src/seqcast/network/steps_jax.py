@@ -1,8 +1,8 @@
 """Training and validation steps for JAX on a CPU: compiled for wide vectors, on all cores.
 
 XLA's own threads gain nothing on products as small as those of a recurrent step, and collectives between host devices
-have been seen to deadlock. So a batch is divided into parts of equal size; each core runs the same compiled program,
-the gradient of one part, in a Python thread (JAX releases the interpreter's lock meanwhile); then one compiled program
+have been seen to deadlock. So a batch is divided into parts of equal size; the cores run the same compiled program,
+the gradient of one part, in Python threads (JAX releases the interpreter's lock meanwhile); then one compiled program
 adds the gradients up and updates the weights. Nothing waits for another but the update for the gradients.
 
 These functions take the place of the ones that Keras's own `fit` compiles, and keep to its contract: from the state and
@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from seqcast._backend import jax_jit, keras, threads
+from seqcast._backend import in_threads, jax_jit, keras, threads
 from seqcast.network.heads import ObservedLoss
 from seqcast.network.rows import part_of
 
@@ -31,6 +32,11 @@ StepFunction = Callable[[State, Any], tuple[Any, State]]
 
 # Rows times weights of the smallest part that is worth a thread: what a smaller one would save, dividing costs.
 SMALLEST_PART = 700_000
+
+# Most bytes of scratch memory of a part: glibc's arenas of threads end at 64 MiB, what goes beyond is mapped anew at
+# each step, which takes as long as the arithmetic. Parts of fewer rows than FEWEST_ROWS would lose more in products.
+LARGEST_SCRATCH = 60 << 20
+FEWEST_ROWS = 64
 
 
 def make_train_function(model: Any) -> StepFunction:
@@ -45,7 +51,7 @@ def make_train_function(model: Any) -> StepFunction:
     def step(state: State, iterator: Any) -> tuple[Any, State]:
         data = next(iterator)
         batch = keras.utils.unpack_x_y_sample_weight(data)
-        if divided is None or len(divided.parts(batch)) < 2:
+        if divided is None or not divided.pays(batch):
             return whole(state, data)  # type: ignore[no-any-return]
         return divided(state, batch)
 
@@ -69,49 +75,77 @@ def _rows(batch: Batch) -> int:
     return int(jax.tree.leaves(batch[0])[0].shape[0])
 
 
+def _kind(batch: Batch) -> tuple[Any, ...]:
+    """What a compiled program is made for: the shapes and types of a batch."""
+    return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batch))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How batches of one kind are divided.
+
+    Attributes:
+        program: The compiled program of a part.
+        parts: The numbers of each part's rows; in the last part they may go beyond the batch.
+        threads: How many threads share the parts.
+    """
+
+    program: Any
+    parts: list[Any]
+    threads: int
+
+
 class _Divided:
-    """A training step in parts, one a core.
+    """A training step in parts that the cores share.
 
     Args:
         model: A compiled model whose loss is an `ObservedLoss`: the loss of a whole batch is the mean of its parts'
             losses, weighted with their `share`.
-        cores: Largest number of parts, one thread each.
+        cores: Number of threads. There are as many parts, or a multiple if one would need too much scratch memory.
     """
 
     def __init__(self, model: Any, cores: int) -> None:
         self.model = model
-        self.most = cores
+        self.cores = cores
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         self.fewest_rows = math.ceil(SMALLEST_PART / max(1, weights))
         self.part = jax_jit(self._part, one_thread=True)
         self.update = jax_jit(self._update, donate=(0,))
         self.pool = ThreadPoolExecutor(cores, thread_name_prefix="seqcast")
-        self.rows: dict[int, list[Any]] = {}
-        self.compiled: set[tuple[Any, ...]] = set()
+        self.plans: dict[tuple[Any, ...], _Plan] = {}
+
+    def pays(self, batch: Batch) -> bool:
+        """Whether a batch is large enough for two parts."""
+        return self._threads(batch) > 1
+
+    def _threads(self, batch: Batch) -> int:
+        return int(min(self.cores, _rows(batch) // self.fewest_rows))
 
     def __call__(self, state: State, batch: Batch) -> tuple[Any, State]:
         trainable, non_trainable, _, metrics_variables = state
-        calls = [(trainable, non_trainable, metrics_variables, batch, rows) for rows in self.parts(batch)]
-        shapes = tuple(leaf.shape for leaf in jax.tree.leaves(batch))
-        if shapes in self.compiled:
-            # Nobody waits for the numbers: the next batch is made ready while they are computed. JAX runs programs that
-            # are started from different threads side by side, those from one thread one after another.
-            others = [self.pool.submit(self.part, *call) for call in calls[1:]]
-            results = [self.part(*calls[0]), *(other.result() for other in others)]
-        else:
-            # Two threads that meet a new shape at once would both compile it.
-            results = [self.part(*call) for call in calls]
-            self.compiled.add(shapes)
+        given = (trainable, non_trainable, metrics_variables, batch)
+        kind = _kind(batch)
+        if kind not in self.plans:
+            self.plans[kind] = self._plan(given)
+        plan = self.plans[kind]
+
+        # Nobody waits for the numbers: the next batch is made ready while they are computed.
+        results = in_threads(lambda rows: plan.program(*given, rows), plan.parts, self.pool, plan.threads)
         return self.update(state, batch, results)  # type: ignore[no-any-return]
 
-    def parts(self, batch: Batch) -> list[Any]:
-        """Return the numbers of each part's rows; in the last part they may go beyond the batch."""
-        count = _rows(batch)
-        if count not in self.rows:
-            parts = max(1, min(self.most, count // self.fewest_rows))
+    def _plan(self, given: tuple[Any, ...]) -> _Plan:
+        """Compile the program of a part, for smaller parts if its scratch memory turns out too large."""
+        batch = given[-1]
+        count, threads = _rows(batch), self._threads(batch)
+        parts = threads
+        while True:
             size = math.ceil(count / parts)
-            self.rows[count] = [jnp.arange(k * size, (k + 1) * size) for k in range(parts)]
-        return self.rows[count]
+            rows = [jnp.arange(k * size, (k + 1) * size) for k in range(parts)]
+            program = self.part.lower(*given, rows[0]).compile()
+            memory = program.memory_analysis()
+            if memory is None or memory.temp_size_in_bytes <= LARGEST_SCRATCH or size < 2 * FEWEST_ROWS:
+                return _Plan(program, rows, threads)
+            parts *= 2  # an even division: products over a number of rows that vectors divide are faster
 
     def _part(self, trainable: Any, non_trainable: Any, metrics_variables: Any, batch: Batch, rows: Any) -> Any:
         """Return one part's gradients, loss and share, the forecasts that metrics need, and the generators' state."""

@@ -29,6 +29,7 @@ SPECS = {
         target_features=st.none() | st.permutations(range(3)).map(lambda order: order[:2]),
         context_length=st.none() | st.integers(1, 500),
         observed=st.booleans(),
+        season_length=st.none() | st.integers(1, 500),
     ),
     "network": st.builds(
         NetworkSpec,
@@ -38,16 +39,29 @@ SPECS = {
         bidirectional=st.booleans(),
         normalise=st.sampled_from(config.NORMALISERS),
         static_input=st.sampled_from(config.STATIC_INPUTS),
+        segment=st.integers(1, 50),
         decoder_input=st.sampled_from(config.DECODER_INPUTS),
+        residual=st.sampled_from(config.RESIDUALS),
         sampling_schedule=st.sampled_from(config.SAMPLING_SCHEDULES),
         sampling_steps=st.none() | st.integers(1, 10**6),
         attention=st.sampled_from(config.ATTENTIONS),
         dropout=st.floats(0, 0.95),
         regularizer=st.sampled_from([None, "l2", {"bias": "l1"}, {"kernel": None, "recurrent": "l1"}]),
+        head=st.sampled_from(("point", "normal", "student_t")),
+    )
+    | st.builds(
+        NetworkSpec,
+        head=st.just("quantile"),
+        quantiles=st.none() | st.sets(st.floats(0.01, 0.49), min_size=1).map(lambda low: [*sorted(low), 0.5]),
+    )
+    | st.builds(
+        NetworkSpec,
+        head=st.sampled_from(config.MULTIPLICATIVE_HEADS),
+        normalise=st.sampled_from(("none", "scale")),
     ),
     "training": st.builds(
         TrainingSpec,
-        loss=st.sampled_from(["mse", "mae", "huber"]),
+        loss=st.sampled_from([None, "mse", "mae", "huber"]),
         optimizer=st.sampled_from(["adam", "sgd"]),
         learning_rate=st.floats(1e-9, 10),
         learning_rate_schedule=st.sampled_from(["cosine", "constant"]),
@@ -150,6 +164,43 @@ def test_what_the_spec_asks_of_the_data():
         spec = NetworkSpec(decoder_input=decoder_input)
         assert spec.feeds_back
         assert spec.needs_target_past
+        assert not spec.in_blocks
+    position = NetworkSpec(decoder_input="position", decoding="parallel", residual="seasonal")
+    assert position.in_blocks
+    assert not position.feeds_back
+    assert position.readers_of_target_past == ["decoder_input='position'", "residual='seasonal'"]
+
+
+@pytest.mark.parametrize("decoder_input", config.DECODER_INPUTS)
+def test_parallel_decoding_goes_with_positions_only(decoder_input):
+    if decoder_input == "position":
+        spec = NetworkSpec(decoder_input=decoder_input, decoding="parallel")
+        assert NetworkSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+        return
+    with pytest.raises(SpecError, match=f"decoding: expected .*position.*, received decoder_input='{decoder_input}'"):
+        NetworkSpec(decoder_input=decoder_input, decoding="parallel")
+
+
+@pytest.mark.parametrize(
+    ("network", "window", "where"),
+    [
+        ({"residual": "seasonal"}, {}, "season_length"),
+        ({"residual": "seasonal"}, {"season_length": 5, "context_length": 4}, "context_length"),
+        ({"residual": "seasonal"}, {"season_length": 5, "context_length": 5}, None),
+        ({"segment": 4}, {}, "segment"),
+        ({"segment": 3}, {}, None),
+        ({"normalise": "last"}, {"target_features": None}, "target_features"),
+        ({}, {"target_features": None}, None),
+    ],
+)
+def test_windows_that_a_network_cannot_be_built_for(network, window, where):
+    spec, sizes = NetworkSpec(**network), WindowSpec(**{**SIZES, "target_features": (0,), **window})
+    if where is None:
+        spec.check_window(sizes)
+        return
+    with pytest.raises(SpecError) as caught:
+        spec.check_window(sizes)
+    assert caught.value.where == where
 
 
 @each_spec
@@ -235,6 +286,7 @@ WRONG = {
         *whole("static", at_least=0),
         *whole("future", at_least=0),
         *without_none(whole("context_length")),
+        *without_none(whole("season_length")),
         *[
             (
                 "target_features",
@@ -251,7 +303,11 @@ WRONG = {
         *choice("cell", config.CELLS),
         *choice("normalise", config.NORMALISERS),
         *choice("static_input", config.STATIC_INPUTS),
+        *whole("segment"),
         *choice("decoder_input", config.DECODER_INPUTS),
+        *choice("decoding", config.DECODINGS),
+        ("decoding", "parallel", "decoding", "decoder_input='position' beside 'parallel'"),
+        *choice("residual", config.RESIDUALS),
         *choice("sampling_schedule", config.SAMPLING_SCHEDULES),
         *choice("attention", config.ATTENTIONS),
         *[
@@ -273,12 +329,15 @@ WRONG = {
             ("regularizer", value, "regularizer", "a Keras regularizer: name, config or object")
             for value in ("l3", 3, {"bias": "l3"}, {"kernel": {"class_name": "L3"}})
         ],
+        *choice("head", config.HEADS),
+        ("quantiles", (0.1, 0.5), "quantiles", "nothing with head='point'"),
     ],
     "training": [
         *[
             (field, value, field, f"a Keras {field}: name, config or object")
             for field in ("loss", "optimizer")
             for value in ("nonsense", None, 3, {"class_name": "nonsense", "config": {}})
+            if (field, value) != ("loss", None)
         ],
         *number("learning_rate", "(0, inf]", 0, -1e-9),
         *[
@@ -339,3 +398,41 @@ def test_heads_divide_the_last_decoder_width(heads):
 def test_each_target_has_a_column_of_its_own(indices):
     with pytest.raises(SpecError, match=r"expected 2 different column\(s\) of X below 3, one for each target"):
         WindowSpec(horizon=1, features=3, targets=2, target_features=indices)
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "expected"),
+    [
+        *[
+            (value, "numbers between 0 and 1, both excluded")
+            for value in ((), (0.0, 0.5), (0.5, 1.0), ("0.1", 0.5), 5, (None, 0.5), (0.5, np.nan), {0.5, 0.9}, "0.5")
+        ],
+        *[
+            (value, "rising numbers, 0.5 and at least one other among them")
+            for value in ((0.5,), 0.5, (0.1, 0.9), (0.9, 0.5), (0.1, 0.5, 0.5), np.array([0.1, 0.3]))
+        ],
+    ],
+)
+def test_quantiles_rise_around_the_median(quantiles, expected):
+    with pytest.raises(SpecError) as caught:
+        NetworkSpec(head="quantile", quantiles=quantiles)
+    assert caught.value.where == "quantiles"
+    assert caught.value.expected == expected
+
+
+def test_quantiles_by_default_and_as_arrays():
+    assert NetworkSpec(head="quantile").quantiles == config.DEFAULT_QUANTILES
+    assert NetworkSpec(head="quantile", quantiles=np.array([0.25, 0.5])).quantiles == (0.25, 0.5)
+    assert NetworkSpec(head="normal").quantiles is None
+    assert NetworkSpec(head="normal").is_probabilistic
+    assert not NetworkSpec().is_probabilistic
+
+
+@pytest.mark.parametrize("head", config.MULTIPLICATIVE_HEADS)
+def test_positive_data_are_not_shifted(head):
+    for normalise in ("last", "instance"):
+        with pytest.raises(SpecError, match=f"normalise: expected 'none' or 'scale' with head='{head}'"):
+            NetworkSpec(head=head, normalise=normalise)
+    with pytest.raises(SpecError, match=f"residual: expected 'none' with head='{head}', received 'seasonal'"):
+        NetworkSpec(head=head, residual="seasonal")
+    assert NetworkSpec(head=head, normalise="scale").needs_target_past

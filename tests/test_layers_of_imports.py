@@ -18,6 +18,7 @@ LADDER = [
     ("data",),
     ("network",),
     ("progress", "training", "tensorboard"),
+    ("programs", "forecasts"),
     ("engine",),
     ("members",),
     ("calibration", "conformal"),

@@ -64,7 +64,7 @@ def test_scikit_learns_own_checks():
 
 
 def test_options_are_those_of_the_specs():
-    others = {"preset", "scale", "target_features", "callbacks", "random_state", "verbose"}
+    others = {"preset", "scale", "target_features", "season_length", "callbacks", "random_state", "verbose"}
     assert set(Seq2SeqRegressor().get_params()) == {*NETWORK_OPTIONS, *TRAINING_OPTIONS} | others
     assert Seq2SeqRegressor()._specs() == (PRESETS["classic"].network, PRESETS["classic"].training)
 
@@ -181,6 +181,40 @@ def test_a_longer_horizon_goes_on_and_states_suffice(sines, decoder_input):
     np.testing.assert_allclose(longer[:, :5], short, atol=1e-6)
     np.testing.assert_allclose(model.decode(model.encode(sines[0]), 9), longer, atol=1e-6)
     assert model.predict(sines[0], horizon=2).shape == (96, 2, 1)
+
+
+def test_the_segment_preset_reads_on_and_forecasts_any_horizon(sines, tmp_path):
+    past, future = sines
+    model = Seq2SeqRegressor(
+        "segment", encoder_units=6, epochs=2, random_state=0, verbose=0, residual="seasonal", season_length=np.int64(3)
+    ).fit(past, future)
+    longer = model.predict(past, horizon=14)
+    np.testing.assert_allclose(longer[:, :5], model.predict(past), atol=1e-5)
+    model.save(tmp_path / "model.seqcast")
+    loaded = Seq2SeqRegressor.load(tmp_path / "model.seqcast")
+    np.testing.assert_array_equal(loaded.predict(past, horizon=14), longer)
+    assert loaded.season_length == 3
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_an_update_in_the_units_of_the_data(sines, axes):
+    past, future = (100.0 + 5.0 * values for values in sines)
+    past = past[:, :, 0] if axes == 2 else past
+    model = Seq2SeqRegressor(**SMALL, cell="lstm").fit(past, future)
+    more = np.concatenate([past, past[:, :7] + 1.0], axis=1)
+    states = model.update(model.update(model.encode(past), more[:, 12:15]), more[:, 15:])
+    if axes == 3:
+        np.testing.assert_allclose(states.vector(), model.encode(more).vector(), atol=1e-5)
+        np.testing.assert_allclose(model.decode(states, 9), model.predict(more, 9), atol=1e-4)
+    assert model.decode(states, 9).shape == ((96, 9, 1) if future.ndim == 3 else (96, 9))
+    with pytest.raises(DataError, match=r"finite"):
+        model.update(states, np.full_like(past, np.nan))
+    with pytest.raises(DataError, match="rows of the states"):
+        model.update(states[:5], past)
+    with pytest.raises(DataError, match="states: expected what encode returned"):
+        model.update(past, past)
+    with pytest.raises(NotFittedError):
+        Seq2SeqRegressor().update(states, past)
 
 
 def test_axes_of_y_come_back(sines):
@@ -417,7 +451,7 @@ WRONG_OPTIONS = [
         {"cell": "grru"},
         "cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did you mean 'gru'?",
     ),
-    ({"preset": "clasic"}, "preset: expected one of 'classic', received 'clasic'. Did you mean 'classic'?"),
+    ({"preset": "clasic"}, "preset: expected one of 'classic', 'segment', received 'clasic'. Did you mean 'classic'?"),
     ({"scale": "standart"}, "scale: expected one of 'standard', 'none', received 'standart'."),
     ({"encoder_units": (0,)}, "encoder_units: expected a whole number >= 1, received 0."),
     ({"encoder_units": "35"}, "encoder_units: expected one width a layer, such as (35, 35), received '35'."),
@@ -438,7 +472,19 @@ WRONG_OPTIONS = [
     ({"target_features": "al"}, "target_features: expected one of 'none', received 'al'."),
     ({"target_features": (0, 5)}, "target_features: expected 2 different column(s) of X below 2"),
     ({"target_features": "none", "decoder_input": "teacher"}, "target_features: expected the column of X"),
+    ({"decoding": "parallel"}, "decoding: expected decoder_input='position' beside 'parallel'"),
+    ({"residual": "seasonal"}, "season_length: expected the steps of a season, for residual='seasonal'"),
+    ({"segment": 99}, "segment: expected at most the horizon, "),
+    ({"season_length": 0}, "season_length: expected a whole number >= 1, received 0."),
     ({"random_state": -1}, "random_state: expected a whole number >= 0, received -1."),
+    ({"head": "norml"}, "head: expected one of 'point', 'quantile', 'normal'"),
+    ({"quantiles": (0.1, 0.5)}, "quantiles: expected nothing with head='point', received (0.1, 0.5)."),
+    ({"head": "normal", "loss": "mse"}, "loss: expected None with head='normal', received 'mse'."),
+    ({"head": "log_normal"}, "scale: expected 'none' with head='log_normal', received 'standard'."),
+    (
+        {"head": "negative_binomial", "scale": "none", "normalise": "last"},
+        "normalise: expected 'none' or 'scale' with head='negative_binomial', received 'last'.",
+    ),
 ]
 
 
@@ -555,3 +601,84 @@ def test_states_of_another_network_are_refused(fitted, sines):
     other = Seq2SeqRegressor(**{**SMALL, "encoder_units": (7,), "epochs": 1}).fit(*sines)
     with pytest.raises(DataError, match=r"states: expected layer states of widths \[\(6,\)\], received \[\(7,\)\]"):
         fitted.decode(other.encode(sines[0]))
+
+
+# ---------------------------------------------------------------- distributions
+
+
+@pytest.fixture(scope="module")
+def purchases():
+    counts = np.random.default_rng(0).poisson(5.0, size=(96, 17, 1)).astype(float)
+    return counts[:, :12], counts[:, 12:]
+
+
+DISTRIBUTIONS = {
+    "quantile": {"quantiles": (0.1, 0.25, 0.5, 0.9)},
+    "normal": {"normalise": "instance"},
+    "student_t": {"decoder_input": "teacher"},
+    "negative_binomial": {"scale": "none", "normalise": "scale"},
+    "negative_binomial, raw": {"scale": "none"},
+}
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_quantiles_of_every_head(purchases, name, tmp_path):
+    past, future = purchases
+    options = {**SMALL, **DISTRIBUTIONS[name], "head": name.partition(",")[0]}
+    model = Seq2SeqRegressor(**options).fit(past, future)
+    quantiles = model.predict_quantiles(past, (0.9, 0.1, 0.5), horizon=7)
+    assert quantiles.shape == (96, 7, 1, 3)
+    assert (quantiles[..., 1] <= quantiles[..., 2]).all()
+    assert (quantiles[..., 2] <= quantiles[..., 0]).all()
+    median = model.predict(past, horizon=7)
+    np.testing.assert_allclose(median, quantiles[..., 2], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.decode(model.encode(past), 7), median, rtol=1e-5, atol=1e-5)
+    assert 0 < median.mean() < 20  # in the data's units
+    model.save(tmp_path / "model.seqcast")
+    loaded = Seq2SeqRegressor.load(tmp_path / "model.seqcast")
+    np.testing.assert_array_equal(loaded.predict_quantiles(past, (0.9, 0.1, 0.5), horizon=7), quantiles)
+    assert clone(loaded).get_params()["head"] == options["head"]
+
+
+def test_quantiles_have_the_axes_of_y(purchases):
+    past, future = purchases[0][:, :, 0], purchases[1][:, :, 0]
+    options = {**SMALL, "head": "log_normal", "scale": "none", "epochs": 1}
+    assert Seq2SeqRegressor(**options).fit(past, future + 1).predict_quantiles(past, (0.1, 0.9)).shape == (96, 5, 2)
+    one = Seq2SeqRegressor(**options).fit(past, future[:, 0] + 1)
+    assert one.predict_quantiles(past, (0.1, 0.9)).shape == (96, 2)
+
+
+def test_scaling_and_shifting_the_data_scales_and_shifts_the_quantiles(purchases):
+    past, future = purchases
+    options = {**SMALL, "head": "student_t", "decoder_input": "autoregressive"}
+    plain = Seq2SeqRegressor(**options).fit(past, future).predict_quantiles(past, (0.1, 0.9))
+    moved = Seq2SeqRegressor(**options).fit(past * 1e3 - 7e3, future * 1e3 - 7e3)
+    np.testing.assert_allclose((moved.predict_quantiles(past * 1e3 - 7e3, (0.1, 0.9)) + 7e3) / 1e3, plain, atol=1e-2)
+
+
+def test_data_that_a_distribution_does_not_have_are_refused(purchases):
+    past, future = purchases
+    counts = {**SMALL, "head": "negative_binomial", "scale": "none"}
+    wrong = future.copy()
+    wrong[3, 1] = 2.5
+    message = "y, window 3, step 1, feature 0: expected whole numbers >= 0, received 2.5"
+    for fit in (Seq2SeqRegressor.fit, Seq2SeqRegressor.partial_fit):
+        model = Seq2SeqRegressor(**counts)
+        with pytest.raises(DataError, match=message):
+            fit(model, past, wrong)
+        assert not hasattr(model, "engine_")
+    with pytest.raises(DataError, match="validation_data: " + message):
+        Seq2SeqRegressor(**counts).fit(past, future, validation_data=(past, wrong))
+    batches = ((past, wrong) for _ in range(4))
+    with pytest.raises(DataError, match=message):
+        Seq2SeqRegressor(**counts, steps_per_epoch=2).fit(batches)
+
+
+def test_quantiles_take_a_distribution_and_probabilities(fitted, sines, purchases):
+    with pytest.raises(SpecError, match="head: expected one that forecasts a distribution, received 'point'"):
+        fitted.predict_quantiles(sines[0], (0.1, 0.9))
+    model = Seq2SeqRegressor(**{**SMALL, "head": "normal", "epochs": 1}).fit(*purchases)
+    with pytest.raises(SpecError, match="probabilities: expected numbers between 0 and 1"):
+        model.predict_quantiles(purchases[0], (10, 90))
+    with pytest.raises(NotFittedError):
+        Seq2SeqRegressor(head="normal").predict_quantiles(purchases[0], (0.1, 0.9))

@@ -6,6 +6,7 @@ network, `TrainingSpec` how it is trained. All checks of options are here: what 
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,12 @@ __all__ = [
     "ATTENTIONS",
     "CELLS",
     "DECODER_INPUTS",
+    "DECODINGS",
+    "DEFAULT_QUANTILES",
+    "HEADS",
+    "MULTIPLICATIVE_HEADS",
     "NORMALISERS",
+    "RESIDUALS",
     "SAMPLING_SCHEDULES",
     "STATIC_INPUTS",
     "Columns",
@@ -26,16 +32,24 @@ __all__ = [
     "TrainingSpec",
     "WindowSpec",
     "check_choice",
+    "check_loss",
     "check_number",
+    "check_probabilities",
     "check_whole",
 ]
 
 CELLS = ("gru", "lstm", "simple_rnn")
-DECODER_INPUTS = ("zeros", "teacher", "scheduled", "autoregressive")
+DECODER_INPUTS = ("zeros", "position", "teacher", "scheduled", "autoregressive")
+DECODINGS = ("recurrent", "parallel")
+RESIDUALS = ("none", "seasonal")
 ATTENTIONS = ("none", "additive", "dot", "multi_head")
-NORMALISERS = ("none", "last", "instance")
+NORMALISERS = ("none", "last", "instance", "scale")
 STATIC_INPUTS = ("state", "steps")
 SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
+HEADS = ("point", "quantile", "normal", "student_t", "negative_binomial", "log_normal")
+# Heads for positive data: such data may be multiplied, but not shifted.
+MULTIPLICATIVE_HEADS = ("negative_binomial", "log_normal")
+DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
 
 
 def check_choice(where: str, value: object, known: Sequence[str]) -> None:
@@ -79,6 +93,31 @@ def check_number(
     if number > high or number < low or (open_low and number == low):
         raise SpecError(where, expected=bounds, received=repr(value), mend="Choose one inside.")
     return number
+
+
+def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
+    """Return probabilities as floats, and refuse everything but numbers strictly between 0 and 1.
+
+    Example:
+        >>> check_probabilities("probabilities", [0.1, 0.9])
+        (0.1, 0.9)
+    """
+    plain = values.tolist() if hasattr(values, "tolist") else values
+    plain = (plain,) if isinstance(plain, numbers.Real) else plain
+    given = list(plain) if isinstance(plain, Sequence) else []
+    probabilities = tuple(
+        float(value)
+        for value in given
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 < float(value) < 1.0
+    )
+    if not given or len(probabilities) < len(given):
+        raise SpecError(
+            where,
+            expected="numbers between 0 and 1, both excluded",
+            received=repr(values),
+            mend="Give them in a tuple, such as (0.1, 0.5, 0.9).",
+        )
+    return probabilities
 
 
 def _check_flag(where: str, value: object) -> None:
@@ -178,6 +217,7 @@ class WindowSpec(_Spec):
             inputs do not hold it.
         context_length: Input steps, `T`, when they are fixed; `None` leaves them free.
         observed: Whether the inputs come with an observed-indicator channel, for data with gaps.
+        season_length: Steps of a season, for boxes that look a season back; `None` when there is none.
 
     Example:
         >>> WindowSpec(horizon=15, features=1, targets=1).target_features
@@ -191,14 +231,16 @@ class WindowSpec(_Spec):
     target_features: tuple[int, ...] | None = None
     context_length: int | None = None
     observed: bool = False
+    season_length: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("horizon", "features", "targets"):
             _set(self, **{name: check_whole(name, getattr(self, name))})
         for name in ("static", "future"):
             _set(self, **{name: check_whole(name, getattr(self, name), at_least=0)})
-        if self.context_length is not None:
-            _set(self, context_length=check_whole("context_length", self.context_length))
+        for name in ("context_length", "season_length"):
+            if getattr(self, name) is not None:
+                _set(self, **{name: check_whole(name, getattr(self, name))})
         if self.target_features is not None:
             _set(self, target_features=self._checked_target_features())
         _check_flag("observed", self.observed)
@@ -229,12 +271,20 @@ class NetworkSpec(_Spec):
         decoder_units: Width of each decoder layer, first to last.
         bidirectional: Whether the encoder also reads the past backwards.
         normalise: What each window's target columns are freed of before the network and given back after it: `none`,
-            `last` (its last value) or `instance` (its mean and standard deviation).
+            `last` (its last value), `instance` (its mean and standard deviation) or `scale` (its mean absolute value,
+            as a factor).
+        segment: Steps folded into one token. With more than 1 the encoder reads a token a segment, through a linear
+            layer and ReLU, and the decoder writes a segment a token. A past that is no multiple of it is lengthened on
+            the left: by unobserved steps where the window has an observed-indicator channel, else by its first step.
         static_input: Where a static vector enters: `state` extends the encoder's state before the bridge, `steps`
-            repeats it at each input step.
-        decoder_input: What the decoder reads: `zeros` (nothing), `teacher` (the true previous value in training,
+            repeats it at each input token.
+        decoder_input: What the decoder reads: `zeros` (nothing), `position` (a learned vector for each token of the
+            trained horizon; longer ones are written block by block), `teacher` (the true previous values in training,
             its own afterwards), `scheduled` (a mixture that moves from the true to its own in training), or
-            `autoregressive` (its own previous value, in training too).
+            `autoregressive` (its own previous values, in training too).
+        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state, told
+            from the others by its position alone, as in SegRNN); `parallel` needs `decoder_input="position"`.
+        residual: What the forecast is added to: `none`, or `seasonal` (the last season's values, repeated).
         sampling_schedule: How the share of true values falls for `scheduled`: `linear`, `exponential` or
             `inverse_sigmoid`.
         sampling_steps: Training steps until only own values are left, for `scheduled`; `None` is half of all, which
@@ -243,6 +293,10 @@ class NetworkSpec(_Spec):
         attention_heads: Number of heads of `multi_head`; divides the last decoder layer's width.
         dropout: Fraction of units dropped between layers and before the head, one mask a sequence.
         regularizer: `None`, or for any of `kernel`, `recurrent`, `bias` a Keras regulariser's name, config or object.
+        head: What is forecast: `point` (one number), `quantile` (quantiles that cannot cross), or the parameters of a
+            distribution: `normal`, `student_t`, `negative_binomial` (counts) or `log_normal` (positive data). The last
+            two go with `normalise` `none` or `scale` only, and without a residual.
+        quantiles: The quantiles of `quantile`, rising, with 0.5 among them; `None` is 0.1, 0.5 and 0.9.
 
     Raises:
         SpecError: A name is unknown, a value impossible, or two options do not go together.
@@ -257,22 +311,30 @@ class NetworkSpec(_Spec):
     decoder_units: tuple[int, ...] = (35, 35)
     bidirectional: bool = False
     normalise: str = "none"
+    segment: int = 1
     static_input: str = "state"
     decoder_input: str = "zeros"
+    decoding: str = "recurrent"
+    residual: str = "none"
     sampling_schedule: str = "linear"
     sampling_steps: int | None = None
     attention: str = "none"
     attention_heads: int = 1
     dropout: float = 0.0
     regularizer: Mapping[str, Any] | None = None
+    head: str = "point"
+    quantiles: tuple[float, ...] | None = None
 
     _names: ClassVar[dict[str, tuple[str, ...]]] = {
         "cell": CELLS,
         "normalise": NORMALISERS,
         "static_input": STATIC_INPUTS,
         "decoder_input": DECODER_INPUTS,
+        "decoding": DECODINGS,
+        "residual": RESIDUALS,
         "sampling_schedule": SAMPLING_SCHEDULES,
         "attention": ATTENTIONS,
+        "head": HEADS,
     }
 
     def __post_init__(self) -> None:
@@ -284,6 +346,14 @@ class NetworkSpec(_Spec):
         _set(self, dropout=check_number("dropout", self.dropout, low=0.0, high=0.95))
         if self.sampling_steps is not None:
             _set(self, sampling_steps=check_whole("sampling_steps", self.sampling_steps))
+        _set(self, segment=check_whole("segment", self.segment))
+        if self.decoding == "parallel" and self.decoder_input != "position":
+            raise SpecError(
+                "decoding",
+                expected="decoder_input='position' beside 'parallel'",
+                received=f"decoder_input={self.decoder_input!r}",
+                mend="Tokens written side by side are told apart by their positions alone.",
+            )
         _set(self, attention_heads=check_whole("attention_heads", self.attention_heads))
         if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
             raise SpecError(
@@ -294,11 +364,43 @@ class NetworkSpec(_Spec):
             )
         if self.regularizer is not None:
             _set(self, regularizer=_checked_regularizer(self.regularizer))
+        self._check_head()
+
+    def _check_head(self) -> None:
+        if self.head == "quantile":
+            given = DEFAULT_QUANTILES if self.quantiles is None else self.quantiles
+            _set(self, quantiles=_checked_quantiles(given))
+        elif self.quantiles is not None:
+            raise SpecError(
+                "quantiles",
+                expected=f"nothing with head={self.head!r}",
+                received=repr(self.quantiles),
+                mend="They go with head='quantile'; a distribution has all of them.",
+            )
+        if self.head in MULTIPLICATIVE_HEADS and self.normalise not in ("none", "scale"):
+            raise SpecError(
+                "normalise",
+                expected=f"'none' or 'scale' with head={self.head!r}",
+                received=repr(self.normalise),
+                mend="Positive data may be multiplied, but not shifted.",
+            )
+        if self.head in MULTIPLICATIVE_HEADS and self.residual != "none":
+            raise SpecError(
+                "residual",
+                expected=f"'none' with head={self.head!r}",
+                received=repr(self.residual),
+                mend="Positive data may be multiplied, but nothing may be added to them.",
+            )
+
+    @property
+    def is_probabilistic(self) -> bool:
+        """Whether a distribution is forecast, not only a point."""
+        return self.head != "point"
 
     @property
     def feeds_back(self) -> bool:
         """Whether the decoder reads target values."""
-        return self.decoder_input != "zeros"
+        return self.decoder_input in ("teacher", "scheduled", "autoregressive")
 
     @property
     def is_taught(self) -> bool:
@@ -306,9 +408,66 @@ class NetworkSpec(_Spec):
         return self.decoder_input in ("teacher", "scheduled")
 
     @property
+    def in_blocks(self) -> bool:
+        """Whether horizons longer than the trained one are written block by block, each read as past by the next."""
+        return self.decoder_input == "position"
+
+    @property
+    def readers_of_target_past(self) -> list[str]:
+        """The options that need the targets' own past among the inputs."""
+        readers = {
+            "decoder_input": self.feeds_back or self.in_blocks,
+            "normalise": self.normalise != "none",
+            "residual": self.residual != "none",
+        }
+        return [f"{name}={getattr(self, name)!r}" for name, reads in readers.items() if reads]
+
+    @property
     def needs_target_past(self) -> bool:
         """Whether the targets' own past has to be among the inputs."""
-        return self.feeds_back or self.normalise != "none"
+        return bool(self.readers_of_target_past)
+
+    def check_window(self, window: WindowSpec) -> None:
+        """Refuse windows that this network cannot be built for.
+
+        Args:
+            window: Sizes of a window.
+
+        Raises:
+            SpecError: A box needs what the window does not have.
+        """
+        if self.needs_target_past and window.target_features is None:
+            raise SpecError(
+                "target_features",
+                expected="the index of each target's own past among the input features",
+                received="none",
+                mend=f"It is needed by {' and '.join(self.readers_of_target_past)}.",
+            )
+        if self.segment > window.horizon:
+            raise SpecError(
+                "segment",
+                expected=f"at most the horizon, {window.horizon}",
+                received=repr(self.segment),
+                mend="A longer token would hold steps that nothing is learnt about.",
+            )
+        if self.residual == "seasonal":
+            self._check_season(window)
+
+    def _check_season(self, window: WindowSpec) -> None:
+        if window.season_length is None:
+            raise SpecError(
+                "season_length",
+                expected="the steps of a season, for residual='seasonal'",
+                received="None",
+                mend="Give it, such as 24 for the hours of a day.",
+            )
+        if window.context_length is not None and window.context_length < window.season_length:
+            raise SpecError(
+                "context_length",
+                expected=f"at least a season, {window.season_length} steps, for residual='seasonal'",
+                received=repr(window.context_length),
+                mend="Lengthen the context, or leave the residual out.",
+            )
 
 
 def _checked_units(where: str, units: Any) -> tuple[int, ...]:
@@ -322,6 +481,19 @@ def _checked_units(where: str, units: Any) -> tuple[int, ...]:
             mend="Give a tuple of ints.",
         )
     return tuple(check_whole(where, width) for width in units)
+
+
+def _checked_quantiles(values: Any) -> tuple[float, ...]:
+    quantiles = check_probabilities("quantiles", values)
+    rising = all(low < high for low, high in itertools.pairwise(quantiles))
+    if not rising or 0.5 not in quantiles or len(quantiles) < 2:
+        raise SpecError(
+            "quantiles",
+            expected="rising numbers, 0.5 and at least one other among them",
+            received=repr(values),
+            mend="Give (0.1, 0.5, 0.9); the median is the point forecast.",
+        )
+    return quantiles
 
 
 def _checked_regularizer(regularizer: Any) -> dict[str, Any]:
@@ -387,7 +559,8 @@ class TrainingSpec(_Spec):
     """How a network is trained.
 
     Args:
-        loss: A Keras loss: name, config, object or function of `(y_true, y_pred)`.
+        loss: A Keras loss: name, config, object or function of `(y_true, y_pred)`, for a point head. `None` is the
+            head's own: the squared error of a point, the pinball loss of quantiles, the likelihood of a distribution.
         optimizer: A Keras optimiser: name, config or object. An object keeps its own learning rate and clipping.
         learning_rate: The largest learning rate, reached after the warm-up.
         learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to nothing over all steps),
@@ -410,7 +583,7 @@ class TrainingSpec(_Spec):
         0.01
     """
 
-    loss: Any = "mse"
+    loss: Any = None
     optimizer: Any = "adam"
     learning_rate: float = 0.01
     learning_rate_schedule: Any = "cosine"
@@ -442,5 +615,21 @@ class TrainingSpec(_Spec):
             check_choice("learning_rate_schedule", self.learning_rate_schedule, ("cosine", "constant"))
         else:
             _check_keras_name("learning_rate_schedule", self.learning_rate_schedule)
-        for name in ("loss", "optimizer"):
-            _check_keras_name(name, getattr(self, name))
+        _check_keras_name("optimizer", self.optimizer)
+        if self.loss is not None:
+            _check_keras_name("loss", self.loss)
+
+
+def check_loss(head: str, loss: Any) -> None:
+    """Refuse a loss for a head that has its own.
+
+    Example:
+        >>> check_loss("normal", None)
+        >>> check_loss("normal", "mse")
+        Traceback (most recent call last):
+        seqcast.errors.SpecError: loss: expected None with head='normal', received 'mse'. The head has its own loss.
+    """
+    if head != "point" and loss is not None:
+        raise SpecError(
+            "loss", expected=f"None with head={head!r}", received=repr(loss), mend="The head has its own loss."
+        )

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import compile_call, in_threads, keras, threads, to_numpy, weights_of
-from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
+from seqcast._backend import keras, weights_of
+from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec, check_loss, check_probabilities, check_whole
 from seqcast.data.windows import fill_gaps
-from seqcast.errors import NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.forecasts import PATHS, Forecasts
 from seqcast.network.cells import child_seeds
+from seqcast.network.predictive import Parametric, Sampled
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.states import States
 from seqcast.progress import progress
@@ -29,9 +29,6 @@ __all__ = ["Engine"]
 
 Array = npt.NDArray[Any]
 
-# Sizes that batches are padded to when predicting, so that a new number of rows seldom compiles anew.
-BUCKETS = (1, 8, 64, 128)
-
 
 class Engine:
     """Train a network on windows and use it.
@@ -40,6 +37,9 @@ class Engine:
         network: The network's boxes.
         training: How it is trained.
         seed: Seed of everything random.
+
+    Raises:
+        SpecError: A loss is given for a head that has its own.
 
     Example:
         >>> from seqcast.data.windows import ArrayWindows
@@ -51,15 +51,13 @@ class Engine:
     """
 
     def __init__(self, network: NetworkSpec, training: TrainingSpec, *, seed: int) -> None:
+        check_loss(network.head, training.loss)
         self.network = network
         self.training = training
         self.seed = seed
         self.window: WindowSpec | None = None
         self.model: Seq2Seq | None = None
-        self._compiled: dict[str, Callable[..., Any]] = {}
-        self._called: set[tuple[Any, ...]] = set()
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._forecast: Forecasts | None = None
 
     def fit(
         self,
@@ -135,8 +133,7 @@ class Engine:
     def _use(self, model: Seq2Seq) -> None:
         self.model = model
         model.continued = False
-        self._compiled = {}
-        self._called = set()
+        self._forecast = Forecasts(model, seed=child_seeds(self.seed, 2)[1])
 
     def _compile(self, rate: Any) -> None:
         assert self.model is not None
@@ -152,80 +149,148 @@ class Engine:
         assert self.training.steps_per_epoch is not None  # the doors ask for it when batches have no length
         return self.training.steps_per_epoch
 
-    def predict(self, inputs: dict[str, Array], horizon: int) -> Array:
+    def predict(self, inputs: dict[str, Any], horizon: int) -> Array:
         """Forecast.
 
         Args:
             inputs: `past` `[N, T, F]`, NaN where the network takes gaps; `static`, `future` where it was trained with
-                them.
+                them. In place of `past` and `static` may come `states`, which `encode` or `update` returned.
             horizon: Number of steps, any.
 
         Returns:
-            The forecast, `[N, H, D]`.
+            The forecast, `[N, H, D]`; with a probabilistic head the median of its distribution.
+
+        Raises:
+            NotFittedError: Neither `fit` nor `build` was called.
+            SpecError: The network cannot write so long a horizon.
+            DataError: Known-future inputs do not cover the horizon.
         """
-        return self._in_blocks("predict", self._prepared(inputs), horizon=horizon)  # type: ignore[no-any-return]
+        return self._forecasts.point(self._prepared(inputs), horizon)
+
+    def distribution(
+        self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None
+    ) -> Parametric | Sampled:
+        """Forecast a distribution, which knows its mean, median, quantiles and probabilities.
+
+        A network that reads none of its own outputs forecasts the parameters of each step; of one that does, sample
+        paths are drawn, each reading its own draws, and the distribution is theirs.
+
+        Args:
+            inputs: As for `predict`.
+            horizon: Number of steps.
+            paths: How many paths are drawn where paths are needed, 100 or more.
+            seed: As for `paths`.
+
+        Returns:
+            The forecast.
+
+        Raises:
+            SpecError: The head is a point.
+        """
+        check_whole("paths", paths, at_least=PATHS)
+        return self._forecasts.distribution(self._prepared(inputs), horizon, paths, seed)
+
+    def quantiles(
+        self,
+        inputs: dict[str, Any],
+        horizon: int,
+        probabilities: Sequence[float],
+        *,
+        paths: int = PATHS,
+        seed: Any = None,
+    ) -> Array:
+        """Forecast quantiles, `[N, H, D, Qs]`, which never cross; arguments as for `distribution`.
+
+        Quantiles beyond those that a quantile head was trained with lie on exponential tails.
+
+        Raises:
+            SpecError: The head is a point, or a probability is not between 0 and 1.
+        """
+        asked = check_probabilities("probabilities", probabilities)
+        return self.distribution(inputs, horizon, paths=paths, seed=seed).quantile(asked)
+
+    def mean(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None) -> Array:
+        """Forecast the mean, `[N, H, D]`, or the point of a point head; arguments as for `distribution`."""
+        if not self.network.is_probabilistic:
+            return self.predict(inputs, horizon)
+        return self.distribution(inputs, horizon, paths=paths, seed=seed).mean()
+
+    def paths(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS, seed: Any = None) -> Array:
+        """Draw sample paths of the future.
+
+        A decoder that feeds back reads each path's own draws. Steps that read no draw are drawn one by one and say
+        nothing of how they go together: all steps with `decoder_input` `zeros`, those of a segment, and with
+        `position` those up to the trained horizon and of each block after it.
+
+        Args:
+            inputs: As for `predict`.
+            horizon: Number of steps.
+            paths: Number of paths.
+            seed: One seed: all rows get the same random numbers, so that a row's paths do not depend on its company.
+                One seed a row, `[N]`: rows with different seeds are independent, as sums over rows need it. `None` is
+                the engine's own, one for all.
+
+        Returns:
+            The paths, `[N, paths, H, D]`.
+
+        Raises:
+            SpecError: The head is a point, or a seed is none.
+        """
+        return self._forecasts.paths(self._prepared(inputs), horizon, check_whole("paths", paths), seed)
 
     def encode(self, inputs: dict[str, Array]) -> States:
         """Read the past into states; inputs as for `predict`, without `future`."""
-        parts = self._in_blocks("encode", self._prepared(inputs))
-        return States.from_dict(parts)
+        return States.from_dict(self._forecasts.states(self._prepared(inputs)))
+
+    def update(self, states: States, inputs: dict[str, Array]) -> States:
+        """Read on from states: the same as encoding old and new steps at once, under the old normaliser statistics.
+
+        Args:
+            states: What `encode` returned.
+            inputs: New steps, `past` `[N, n, F]`: whole segments, NaN where the network takes gaps.
+
+        Returns:
+            The states after the new steps.
+
+        Raises:
+            SpecError: The encoder also reads backwards, so that it cannot go on.
+            DataError: The new steps are no whole segments, or not one row for each of the states.
+        """
+        if len(inputs["past"]) != len(states):
+            raise DataError(
+                "past",
+                expected=f"new steps for each of the {len(states)} rows of the states",
+                received=f"{len(inputs['past'])} rows",
+                mend="Choose rows of states by indexing, states[rows].",
+            )
+        given = {"states": states.to_dict(), "new": self._prepared(inputs)}
+        return States.from_dict(self._forecasts.programs("update", given))
 
     def decode(self, states: States, horizon: int, future: Array | None = None) -> Array:
-        """Write a forecast, `[N, H, D]`, out of states."""
-        inputs = {"states": states.to_dict(), **({} if future is None else {"future": _single(future)})}
-        return self._in_blocks("decode", inputs, horizon=horizon)  # type: ignore[no-any-return]
+        """Write a forecast, `[N, H, D]`, out of states: the same as `predict` of the past that they come from."""
+        return self.predict({"states": states, **({} if future is None else {"future": future})}, horizon)
 
-    def attention(self, inputs: dict[str, Array], horizon: int) -> Array:
-        """Return the attention's weights, `[N, H, T]`, of a forecast."""
-        return self._in_blocks("attention", self._prepared(inputs), horizon=horizon)  # type: ignore[no-any-return]
+    def attention(self, inputs: dict[str, Any], horizon: int) -> Array:
+        """Return the attention's weights over the tokens of the past, `[N, H, T]`, of a forecast.
 
-    def _prepared(self, inputs: dict[str, Array]) -> dict[str, Array]:
-        prepared = {name: _single(values) for name, values in inputs.items()}
-        if self.window is not None and self.window.observed:
+        Where it is written block by block they go on over its own tokens, which later blocks read.
+        """
+        return self._forecasts.attention(self._prepared(inputs), horizon)
+
+    def _prepared(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        prepared: dict[str, Any] = {
+            name: values.to_dict() if isinstance(values, States) else np.asarray(values, dtype=np.float32)
+            for name, values in inputs.items()
+        }
+        if self.window is not None and self.window.observed and "past" in prepared:
             prepared["past"], prepared["observed"] = fill_gaps(prepared["past"])
         return prepared
 
-    def _in_blocks(self, name: str, inputs: Any, **static: Any) -> Any:
-        """Call a compiled function on blocks of rows, padded to the sizes in `BUCKETS`."""
-        function = self._function(name)
-        map_structure = keras.tree.map_structure
-        leaves = keras.tree.flatten(inputs)
-        rows = len(leaves[0])
-        size = next((bucket for bucket in BUCKETS if bucket >= rows), BUCKETS[-1])
-
-        def run(start: int) -> Any:
-            block = inputs if rows == size else map_structure(lambda values: values[start : start + size], inputs)
-            if rows - start < size:
-                # A row is repeated, or made up where there is none.
-                block = map_structure(lambda values: _filled(values, size), block)
-            return function(block, **static)
-
-        starts = range(0, max(1, rows), size)
-        call = (name, *static.values(), *(values.shape[1:] for values in leaves))
-        blocks = []
-        if len(starts) > 1 and call not in self._called:
-            blocks = [run(starts[0])]  # alone, so that only one thread compiles
-            self._called.add(call)
-            starts = starts[1:]
-        cores = min(len(starts), threads())
-        blocks += in_threads(run, starts, self._threads(), cores) if cores > 1 else map(run, starts)
-        if len(blocks) == 1:
-            return map_structure(lambda values: values[:rows], to_numpy(blocks[0]))
-        return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))
-
-    def _threads(self) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(thread_name_prefix="seqcast")
-            return self._pool
-
-    def _function(self, name: str) -> Callable[..., Any]:
-        if self.model is None:
+    @property
+    def _forecasts(self) -> Forecasts:
+        if self._forecast is None:
             raise NotFittedError("the network", expected="a fitted one", received="none", mend="Call fit first.")
-        with self._lock:
-            if name not in self._compiled:
-                self._compiled[name] = compile_call(self.model, getattr(_Functions(self.model), name))
-            return self._compiled[name]
+        return self._forecast
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold all of the engine but the optimiser's moments."""
@@ -273,28 +338,6 @@ class Engine:
             self.model.set_weights(weights)
 
 
-class _Functions:
-    """What is compiled, as functions of nested arrays."""
-
-    def __init__(self, model: Seq2Seq) -> None:
-        self.model = model
-
-    def predict(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        states = self.model.encoder(inputs, training=False)
-        return self.model.decoder.unroll(states, horizon=horizon, future=inputs.get("future"), training=False)[0]
-
-    def attention(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        states = self.model.encoder(inputs, training=False)
-        return self.model.decoder.unroll(states, horizon=horizon, future=inputs.get("future"), training=False)[1]
-
-    def encode(self, inputs: dict[str, Any]) -> Any:
-        return self.model.encoder(inputs, training=False)
-
-    def decode(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        future = inputs.get("future")
-        return self.model.decoder.unroll(inputs["states"], horizon=horizon, future=future, training=False)[0]
-
-
 def _check_precision() -> None:
     policy = keras.config.dtype_policy()
     if policy.variable_dtype in ("float16", "bfloat16"):
@@ -304,16 +347,3 @@ def _check_precision() -> None:
             received=repr(policy.name),
             mend="Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32.",
         )
-
-
-def _filled(values: Array, size: int) -> Array:
-    """Return so many rows: those given, and copies of the last one or zeros."""
-    missing = size - len(values)
-    more = (
-        np.repeat(values[-1:], missing, axis=0) if len(values) else np.zeros((missing, *values.shape[1:]), np.float32)
-    )
-    return np.concatenate([values, more])
-
-
-def _single(values: Array) -> Array:
-    return np.asarray(values, dtype=np.float32)

@@ -15,8 +15,23 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import validate_data
 
 from seqcast._backend import keras
-from seqcast.config import NetworkSpec, TrainingSpec, check_choice, check_whole
-from seqcast.data.arrays import as_array, check_covariates, check_finite, check_targets, check_weight, rank
+from seqcast.config import (
+    MULTIPLICATIVE_HEADS,
+    NetworkSpec,
+    TrainingSpec,
+    check_choice,
+    check_loss,
+    check_whole,
+)
+from seqcast.data.arrays import (
+    as_array,
+    check_covariates,
+    check_finite,
+    check_support,
+    check_targets,
+    check_weight,
+    rank,
+)
 from seqcast.data.preparation import Preparation
 from seqcast.data.scaling import SCALES
 from seqcast.data.streams import check_in_batches, first_batches, is_stream, scaled_stream
@@ -49,9 +64,12 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         decoder_units: Width of each decoder layer; `None` is as `encoder_units` when those are given.
         cell: `gru`, `lstm` or `simple_rnn`.
         bidirectional: Whether the encoder also reads the past backwards.
-        normalise: Per-window normalisation: `none`, `last` or `instance`.
+        normalise: Per-window normalisation: `none`, `last`, `instance` or `scale`.
+        segment: Steps folded into one token; 1 reads and writes step by step.
         static_input: Where static covariates enter: `state` or `steps`.
-        decoder_input: `zeros`, `teacher`, `scheduled` or `autoregressive`.
+        decoder_input: `zeros`, `position`, `teacher`, `scheduled` or `autoregressive`.
+        decoding: `recurrent`, or `parallel` (all tokens side by side, with `decoder_input="position"`).
+        residual: What the forecast is added to: `none`, or `seasonal` (the last season's values).
         sampling_schedule: For `scheduled`: `linear`, `exponential` or `inverse_sigmoid`.
         sampling_steps: For `scheduled`: training steps until the decoder reads only its own values; half of all by
             default.
@@ -59,11 +77,16 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         attention_heads: Heads of `multi_head`.
         dropout: Fraction of units dropped between layers and before the head.
         regularizer: A Keras regulariser for the weights, or a dict with any of `kernel`, `recurrent`, `bias`.
+        head: What is forecast: `point`, `quantile`, `normal`, `student_t`, `negative_binomial` (counts) or `log_normal`
+            (positive data); the last two need `scale="none"`. `predict` returns the median, `predict_quantiles` any
+            quantile.
+        quantiles: The quantiles that `quantile` is trained for, 0.5 among them.
         scale: `standard` (X, y and covariates to zero mean and unit deviation, by training statistics kept in the
             model) or `none`.
         target_features: For each column of y, the column of X that is its own past; by default all in order when X
             has as many features as y has targets, else `"none"`.
-        loss: Keras loss, taken in scaled units.
+        season_length: Steps of a season, for `residual="seasonal"`.
+        loss: Keras loss of a point, taken in scaled units; the squared error by default. Other heads have their own.
         optimizer: Keras optimiser; an object keeps its own learning rate and clipping.
         learning_rate: Largest learning rate.
         learning_rate_schedule: `cosine`, `constant`, or a Keras schedule.
@@ -110,16 +133,22 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         cell: str | None = None,
         bidirectional: bool | None = None,
         normalise: str | None = None,
+        segment: int | None = None,
         static_input: str | None = None,
         decoder_input: str | None = None,
+        decoding: str | None = None,
+        residual: str | None = None,
         sampling_schedule: str | None = None,
         sampling_steps: int | str | None = None,
         attention: str | None = None,
         attention_heads: int | None = None,
         dropout: float | None = None,
         regularizer: Any = None,
+        head: str | None = None,
+        quantiles: Sequence[float] | None = None,
         scale: str = "standard",
         target_features: Sequence[int] | int | str | None = None,
+        season_length: int | None = None,
         loss: Any = None,
         optimizer: Any = None,
         learning_rate: float | None = None,
@@ -142,16 +171,22 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         self.cell = cell
         self.bidirectional = bidirectional
         self.normalise = normalise
+        self.segment = segment
         self.static_input = static_input
         self.decoder_input = decoder_input
+        self.decoding = decoding
+        self.residual = residual
         self.sampling_schedule = sampling_schedule
         self.sampling_steps = sampling_steps
         self.attention = attention
         self.attention_heads = attention_heads
         self.dropout = dropout
         self.regularizer = regularizer
+        self.head = head
+        self.quantiles = quantiles
         self.scale = scale
         self.target_features = target_features
+        self.season_length = season_length
         self.loss = loss
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -208,14 +243,15 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             if y is None and is_stream(X):
                 check_in_batches(*covariates, sample_weight)
                 windows = self._learn_from_stream(X, network, training)
-                validation = self._given_to_validate_on(validation_data, training)
+                validation = self._given_to_validate_on(validation_data, training, network.head)
             else:
                 inputs, y, y_axes = self._checked(X, y, *covariates)
+                check_support("y", y, network.head)
                 weight = check_weight(sample_weight, len(y))
                 count = len(y) - (0 if validation_data is not None else int(len(y) * training.validation_fraction))
                 train = {name: values[:count] for name, values in inputs.items()}
                 self._learn(train, y[:count], network, y_axes)
-                validation = self._given_to_validate_on(validation_data, training)
+                validation = self._given_to_validate_on(validation_data, training, network.head)
                 if count < len(y):
                     held = {name: values[count:] for name, values in inputs.items()}
                     held_weight = None if weight is None else weight[count:]
@@ -272,6 +308,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             windows = self._learn_from_stream(X, network, training, again=not first)
         else:
             inputs, y, y_axes = self._checked(X, y, static_covariates, future_covariates, again=not first)
+            check_support("y", y, network.head)
             if first:
                 self._learn(inputs, y, network, y_axes)
             self.preparation_.check_y(y)
@@ -302,10 +339,17 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         if "metrics" in given:
             metrics = given["metrics"]
             given["metrics"] = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-        return (
-            replace(base.network, **{name: given[name] for name in NETWORK_OPTIONS if name in given}),
-            replace(base.training, **{name: given[name] for name in TRAINING_OPTIONS if name in given}),
-        )
+        network = replace(base.network, **{name: given[name] for name in NETWORK_OPTIONS if name in given})
+        training = replace(base.training, **{name: given[name] for name in TRAINING_OPTIONS if name in given})
+        check_loss(network.head, training.loss)
+        if network.head in MULTIPLICATIVE_HEADS and self.scale != "none":
+            raise SpecError(
+                "scale",
+                expected=f"'none' with head={network.head!r}",
+                received=repr(self.scale),
+                mend="Positive data may be multiplied, but not shifted; normalise='scale' does that window by window.",
+            )
+        return network, training
 
     def _callbacks(self) -> Sequence[Any]:
         given = () if self.callbacks is None else self.callbacks
@@ -356,6 +400,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             y_axes=y_axes,
             target_features=self.target_features,
             context_length=inputs["past"].shape[1] if self._flat else None,
+            season_length=self.season_length,
         )
 
     def _learn_from_stream(
@@ -366,7 +411,9 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         if not again:
             inputs = {name: np.concatenate([batch[0][name] for batch in first]) for name in first[0][0]}
             self._past_with_features(inputs["past"], again=False)
-            self._learn(inputs, np.concatenate([batch[1] for batch in first]), network, y_axes=3)
+            y = np.concatenate([batch[1] for batch in first])
+            check_support("y", y, network.head)
+            self._learn(inputs, y, network, y_axes=3)
         return scaled_stream(stream, self.preparation_, taught=network.is_taught)
 
     def _checked(
@@ -386,7 +433,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         }
         return {name: values for name, values in given.items() if values is not None}, y, y_axes
 
-    def _given_to_validate_on(self, given: Any, training: TrainingSpec) -> Any:
+    def _given_to_validate_on(self, given: Any, training: TrainingSpec, head: str) -> Any:
         """Check the user's own validation data against the training data and return them as windows."""
         if given is None:
             return None
@@ -411,6 +458,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         try:
             inputs, y, _ = self._checked(given[0], given[1], *(covariates.get(name) for name in names), again=True)
             self.preparation_.check_y(y)
+            check_support("y", y, head)
         except DataError as error:
             raise DataError(f"validation_data: {error}") from error
         return self.preparation_.windows(inputs, y, None, training)
@@ -490,7 +538,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             future_covariates: `[N, H, F']`, when fitted with them.
 
         Returns:
-            The forecast, with the axes that y had at fit: `[N, H, D]`, `[N, H]`, or `[N]` (one step).
+            The forecast, with the axes that y had at fit: `[N, H, D]`, `[N, H]`, or `[N]` (one step); the median, where
+            a distribution is forecast.
 
         Raises:
             NotFittedError: The estimator is not fitted.
@@ -499,6 +548,48 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         steps = self._horizon(horizon)
         inputs = self._new_inputs(X, static_covariates, future_covariates, steps)
         return self.preparation_.in_units(self.engine_.predict(inputs, steps))
+
+    def predict_quantiles(
+        self,
+        X: Any,
+        probabilities: Sequence[float],
+        horizon: int | None = None,
+        *,
+        static_covariates: Any = None,
+        future_covariates: Any = None,
+    ) -> Array:
+        """Forecast quantiles, which never cross.
+
+        Args:
+            X: As for `predict`.
+            probabilities: Between 0 and 1, any, `[Qs]`; those beyond the trained ones of `head="quantile"` lie on
+                exponential tails.
+            horizon: As for `predict`.
+            static_covariates: As for `predict`.
+            future_covariates: As for `predict`.
+
+        Returns:
+            The quantiles, with the axes that y had at fit and one for the probabilities: `[N, H, D, Qs]`, `[N, H, Qs]`
+            or `[N, Qs]`.
+
+        Raises:
+            NotFittedError: The estimator is not fitted.
+            SpecError: The head is a point, or a probability is not between 0 and 1.
+            DataError: Something in the data is wrong.
+
+        Example:
+            >>> from seqcast.data.signals import random_sines
+            >>> past, future = random_sines(64, past=15, future=5, seed=1)
+            >>> options = {"encoder_units": (8,), "epochs": 1, "random_state": 0, "verbose": 0}
+            >>> model = Seq2SeqRegressor(head="normal", **options).fit(past, future)
+            >>> model.predict_quantiles(past, (0.1, 0.5, 0.9)).shape
+            (64, 5, 1, 3)
+        """
+        steps = self._horizon(horizon)
+        inputs = self._new_inputs(X, static_covariates, future_covariates, steps)
+        quantiles = self.engine_.quantiles(inputs, steps, probabilities)
+        in_units = self.preparation_.in_units
+        return np.stack([in_units(quantiles[..., place]) for place in range(quantiles.shape[-1])], axis=-1)
 
     def encode(self, X: Any, *, static_covariates: Any = None) -> States:
         """Read the past into states, which hold all that `decode` needs.
@@ -517,18 +608,34 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         inputs = {"past": past} if static is None else {"past": past, "static": static}
         return self.engine_.encode(self.preparation_.scaled(inputs))
 
-    def decode(self, states: States, horizon: int | None = None, *, future_covariates: Any = None) -> Array:
-        """Write a forecast out of states.
+    def update(self, states: States, X_new: Any) -> States:
+        """Read on from states, so that a long past need not be read again when new steps come in.
+
+        The same as `encode` of old and new steps together, but for per-window normalisation, which stays that of the
+        window first read.
 
         Args:
-            states: What `encode` returned.
-            horizon: Number of steps; `None` is the trained one.
-            future_covariates: `[N, H, F']`, when fitted with them.
+            states: What `encode` or `update` returned.
+            X_new: The steps that follow, `[N, n, F]`, or `[N, n]` where X had two axes at fit; whole segments.
 
         Returns:
-            The same as `predict` on the same past.
+            The states after them, in scaled units.
+
+        Raises:
+            NotFittedError: The estimator is not fitted.
+            SpecError: The encoder also reads backwards, so that it cannot go on.
+            DataError: The new steps are no whole segments, or something in them is wrong.
         """
-        steps = self._horizon(horizon)
+        self._check_fitted()
+        self._check_states(states)
+        if self._flat and rank(X_new) == 2:
+            past = as_array("X_new", X_new, ranks=(2,))[:, :, None]
+            check_finite("X_new", past)
+        else:
+            past = self._past(X_new, again=True)
+        return self.engine_.update(states, self.preparation_.scaled({"past": past}))
+
+    def _check_states(self, states: Any) -> None:
         if not isinstance(states, States):
             raise DataError(
                 "states", expected="what encode returned", received=type(states).__name__, mend="Or call predict(X)."
@@ -541,6 +648,20 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
                 received=str(widths),
                 mend="They come from another network; encode with this one.",
             )
+
+    def decode(self, states: States, horizon: int | None = None, *, future_covariates: Any = None) -> Array:
+        """Write a forecast out of states.
+
+        Args:
+            states: What `encode` returned.
+            horizon: Number of steps; `None` is the trained one.
+            future_covariates: `[N, H, F']`, when fitted with them.
+
+        Returns:
+            The same as `predict` on the same past.
+        """
+        steps = self._horizon(horizon)
+        self._check_states(states)
         future = check_covariates(
             "future_covariates", future_covariates, len(states), wanted=self.preparation_.window.future, horizon=steps
         )
@@ -555,7 +676,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         static_covariates: Any = None,
         future_covariates: Any = None,
     ) -> Array:
-        """Return how much each forecast step looked at each step of the past.
+        """Return how much each forecast step looked at each step of the past, or with segments at each token.
 
         Args:
             X: As for `predict`.
@@ -564,7 +685,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             future_covariates: As for `predict`.
 
         Returns:
-            The weights, `[N, H, T]`; each step's sum to 1.
+            The weights, `[N, H, T]`; each step's sum to 1. Where a longer horizon is written block by block, they go on
+            over the forecasts that later blocks read.
 
         Raises:
             SpecError: The network has no attention.
@@ -651,6 +773,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             params[name] = plain[name] if name in plain and not named else value
         if not isinstance(self.target_features, str | None):
             params["target_features"] = [int(index) for index in np.atleast_1d(self.target_features)]
+        params["season_length"] = None if self.season_length is None else int(self.season_length)
         params["random_state"] = None if self.random_state is None else int(self.random_state)
         params["verbose"] = int(self.verbose)
         return {**params, "callbacks": None}

@@ -20,9 +20,10 @@ __all__ = ["CtrlC", "History", "KeepBest", "fresh", "learning_rate", "optimizer"
 
 
 # Muon (Jordan et al. 2024) turns the gradient of a matrix into the nearest orthogonal matrix, by iterations of Newton
-# and Schulz. Biases, also those with two rows, and the last layer are left to Adam, as its authors advise. For matrices
-# as small as those of a recurrent layer three iterations learn as well as Keras's five, and take less.
-MUON = {"exclude_layers": ["bias", "output"], "ns_steps": 3}
+# and Schulz. Biases, also those with two rows, learned positions and the last layer are left to Adam, as its authors
+# advise. For matrices as small as those of a recurrent layer three iterations learn as well as Keras's five, and take
+# less.
+MUON = {"exclude_layers": ["bias", "output", "position"], "ns_steps": 3}
 
 
 @dataclass

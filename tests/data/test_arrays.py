@@ -15,6 +15,7 @@ from seqcast.data.arrays import (
     check_covariates,
     check_finite,
     check_rows,
+    check_support,
     check_targets,
     check_weight,
     rank,
@@ -242,3 +243,23 @@ def test_wrong_weights(name):
     with pytest.raises(DataError, match=re.escape(message)) as caught:
         check_weight(weight, 4)
     assert caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("head", "wrong", "expected"),
+    [
+        ("negative_binomial", -1.0, "whole numbers >= 0"),
+        ("negative_binomial", 1.5, "whole numbers >= 0"),
+        ("log_normal", 0.0, "numbers > 0"),
+        ("log_normal", -2.0, "numbers > 0"),
+    ],
+)
+def test_targets_that_a_distribution_does_not_have(head, wrong, expected):
+    y = np.ones((3, 4, 2))
+    y[0] = np.nan
+    check_support("y", y, head)
+    y[2, 1, 0] = wrong
+    with pytest.raises(DataError, match=f"y, window 2, step 1, feature 0: expected {expected}, received {wrong}"):
+        check_support("y", y, head)
+    for other in ("point", "quantile", "normal", "student_t"):
+        check_support("y", y, other)

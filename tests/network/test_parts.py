@@ -8,8 +8,9 @@ import pytest
 
 from seqcast.network.attention import ATTENTIONS
 from seqcast.network.bridge import Bridge
-from seqcast.network.heads import ObservedLoss, PointHead
-from seqcast.network.normalise import InstanceNormaliser, LastNormaliser, Normaliser
+from seqcast.network.heads import PointHead
+from seqcast.network.losses import ObservedLoss
+from seqcast.network.normalise import InstanceNormaliser, LastNormaliser, Normaliser, ScaleNormaliser
 from seqcast.network.sampling import SAMPLING_SCHEDULES, teaching_probability
 from seqcast.network.states import States
 
@@ -121,7 +122,7 @@ def test_bridge_is_a_dense_layer_a_decoder_state(encoder, decoder, static):
             np.testing.assert_allclose(numpy(state), np.tanh(value) if k == 0 else value, atol=1e-5)
 
 
-@pytest.mark.parametrize("cls", [LastNormaliser, InstanceNormaliser])
+@pytest.mark.parametrize("cls", [LastNormaliser, InstanceNormaliser, ScaleNormaliser])
 def test_normalisation_touches_target_columns_only_and_knows_the_way_back(cls):
     past = RNG.normal(size=(3, 8, 4)) * 5 + 7
     normaliser = cls(4, (2, 0))
@@ -131,6 +132,9 @@ def test_normalisation_touches_target_columns_only_and_knows_the_way_back(cls):
     if cls is LastNormaliser:
         np.testing.assert_allclose(numpy(centre), targets[:, -1], rtol=1e-5)
         np.testing.assert_allclose(numpy(spread), 1.0)
+    elif cls is ScaleNormaliser:
+        np.testing.assert_array_equal(numpy(centre), 0.0)
+        np.testing.assert_allclose(numpy(spread), np.abs(targets).mean(1), rtol=1e-5)
     else:
         np.testing.assert_allclose(numpy(centre), targets.mean(1), rtol=1e-5)
         np.testing.assert_allclose(numpy(spread), targets.std(1), rtol=1e-2)
@@ -147,6 +151,19 @@ def test_instance_statistics_leave_gaps_out():
     centre, _ = InstanceNormaliser(1, (0,)).statistics(tensor(garbage), tensor(seen))
     np.testing.assert_allclose(numpy(centre)[:, 0], past[:, 2:, 0].mean(1), rtol=1e-5)
     assert Normaliser(1, (0,)).statistics(tensor(past), None) is None
+
+
+def test_scale_leaves_gaps_out_and_zeros_alone():
+    past = np.stack([RNG.normal(size=(6, 1)), np.zeros((6, 1)), 1e-9 * RNG.normal(size=(6, 1))])
+    seen = np.ones_like(past)
+    seen[:, :2] = 0
+    garbage = np.where(seen > 0, past, 99.0)
+    normaliser = ScaleNormaliser(1, (0,))
+    centre, spread = normaliser.statistics(tensor(garbage), tensor(seen))
+    expected = np.abs(past[:, 2:]).mean(1)
+    np.testing.assert_allclose(numpy(spread), np.where(expected > 0, expected, 1.0), rtol=1e-5)
+    small = numpy(normaliser.apply(tensor(past), centre, spread))[2]  # tiny data are as good as large ones
+    assert np.abs(small[2:]).mean() == pytest.approx(1.0, rel=1e-5)
 
 
 def test_point_head_is_linear():

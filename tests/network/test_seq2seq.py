@@ -321,3 +321,53 @@ def test_missing_inputs_are_named():
     inputs, _ = batch(teacher.window)
     with pytest.raises(DataError, match="target"):
         teacher(inputs, training=True)
+
+
+# ---------------------------------------------------------------- heads
+
+
+PROBABILISTIC = {
+    "quantile": {"head": "quantile", "normalise": "instance"},
+    "normal, attention": {"head": "normal", "attention": "dot", "normalise": "last"},
+    "student_t, scheduled": {"head": "student_t", "decoder_input": "scheduled", "sampling_steps": 5},
+    "negative_binomial": {"head": "negative_binomial", "normalise": "scale", "decoder_input": "teacher"},
+    "log_normal": {"head": "log_normal", "normalise": "scale", "decoder_input": "autoregressive", "cell": "lstm"},
+}
+each_probabilistic = pytest.mark.parametrize("name", PROBABILISTIC)
+
+
+def positive(window, **options):
+    """Return a batch of counts from 1 on, which every distribution has."""
+    inputs, y = batch(window, **options)
+    for name in ("past", "target"):
+        if name in inputs:
+            inputs[name] = np.floor(np.abs(inputs[name]) * 4 + 1)
+    return inputs, np.floor(np.abs(y) * 4 + 1)
+
+
+@each_probabilistic
+def test_parameters_come_out_and_training_reaches_every_weight(name):
+    network = Seq2Seq(RICH, NetworkSpec(**SIZES, **PROBABILISTIC[name]), seed=11)
+    inputs, y = positive(RICH, target=True)
+    size = network.decoder.head.size
+    assert forecast(network, inputs).shape == (6, 4, 2, size)
+    y[0, 1:] = np.nan
+    network.compile(keras.optimizers.SGD(1.0), network.decoder.head.loss())
+    before = [numpy(weight) for weight in network.trainable_weights]
+    assert np.isfinite(network.train_on_batch(inputs, y))
+    changed = [not np.array_equal(numpy(w), old) for w, old in zip(network.trainable_weights, before, strict=True)]
+    assert all(changed)
+    assert all(np.isfinite(numpy(weight)).all() for weight in network.trainable_weights)
+
+
+@each_probabilistic
+def test_single_steps_give_the_same_parameters(name):
+    network = Seq2Seq(PLAIN, NetworkSpec(**SIZES, **PROBABILISTIC[name]), seed=11)
+    inputs, _ = positive(PLAIN)
+    carry = network.decoder.start(network.encoder({"past": keras.ops.convert_to_tensor(inputs["past"])}))
+    steps = []
+    for _ in range(4):
+        written, carry = network.decoder(carry)
+        steps.append(numpy(written))
+    np.testing.assert_allclose(np.stack(steps, axis=1), forecast(network, inputs), rtol=1e-4, atol=1e-5)
+    assert network.decoder_model.output["forecast"].shape[1:] == (1, network.decoder.head.size)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps 
 if keras.backend.backend() == "jax":
     from seqcast.network import steps_jax
 
-OBSERVED = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,), observed=True)
+OBSERVED = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,), observed=True, season_length=4)
 # 37 rows in batches of 16 at most make three of 13, which neither two nor three cores divide evenly.
 ROWS, BATCH = 37, 16
 
@@ -60,6 +60,20 @@ NETWORKS = {
     "scheduled": NetworkSpec(encoder_units=(6,), decoder_units=(5,), decoder_input="scheduled", sampling_steps=4),
     "attention": NetworkSpec(encoder_units=(6,), decoder_units=(5,), attention="dot", cell="lstm"),
     "regularised": NetworkSpec(encoder_units=(6,), decoder_units=(5,), regularizer={"kernel": "l2"}),
+    "quantile": NetworkSpec(encoder_units=(6,), decoder_units=(5,), head="quantile", quantiles=(0.1, 0.5)),
+    "student_t, scheduled": NetworkSpec(
+        encoder_units=(6,), decoder_units=(5,), head="student_t", decoder_input="scheduled", sampling_steps=4
+    ),
+    "segments": NetworkSpec(
+        encoder_units=(6,),
+        decoder_units=(5, 4),
+        segment=2,
+        decoder_input="position",
+        decoding="parallel",
+        normalise="last",
+        residual="seasonal",
+        dropout=0.4,
+    ),
 }
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "check_covariates",
     "check_finite",
     "check_rows",
+    "check_support",
     "check_targets",
     "check_weight",
     "rank",
@@ -98,6 +99,38 @@ def check_finite(where: str, array: Array) -> None:
     axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
     received = "NaN" if np.isnan(value) else ("inf" if value > 0 else "-inf")
     raise DataError(f"{where}, {axes}", expected="finite numbers", received=received, mend="Drop or fill it.")
+
+
+def check_support(where: str, array: Array, head: str) -> None:
+    """Refuse targets that a head's distribution does not have, naming the first one; NaN is missing.
+
+    Args:
+        where: The argument's name.
+        array: Targets, `[N, H, D]`.
+        head: Name of the head.
+
+    Example:
+        >>> check_support("y", np.array([[[1.0], [-2.0]]]), "negative_binomial")
+        Traceback (most recent call last):
+        seqcast.errors.DataError: y, window 0, step 1, feature 0: expected whole numbers >= 0, received -2.0. ...
+    """
+    if head == "negative_binomial":
+        wrong, expected = (array < 0) | (array != np.floor(array)), "whole numbers >= 0"
+    elif head == "log_normal":
+        wrong, expected = array <= 0, "numbers > 0"
+    else:
+        return
+    wrong &= ~np.isnan(array)
+    if not wrong.any():
+        return
+    place = np.argwhere(wrong)[0]
+    axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
+    raise DataError(
+        f"{where}, {axes}",
+        expected=expected,
+        received=str(array[tuple(place)]),
+        mend=f"head={head!r} is for such data only; head='quantile' is for any.",
+    )
 
 
 def check_rows(where: str, array: Array, rows: int) -> None:

@@ -51,6 +51,7 @@ class Preparation:
         y_axes: int,
         target_features: Any = None,
         context_length: int | None = None,
+        season_length: int | None = None,
     ) -> Self:
         """Learn sizes and scaling from training windows.
 
@@ -62,12 +63,14 @@ class Preparation:
             y_axes: Number of axes that the user's y had.
             target_features: As the user gave it.
             context_length: Number of steps, where it is fixed.
+            season_length: Steps of a season, where there is one.
 
         Returns:
             What was learnt.
 
         Raises:
-            SpecError: `target_features` does not fit the data or the network.
+            SpecError: An option does not fit the data or the network.
+            DataError: The windows are shorter than a season that the network looks back.
         """
         features, targets = inputs["past"].shape[2], y.shape[2]
         window = WindowSpec(
@@ -78,7 +81,11 @@ class Preparation:
             future=inputs["future"].shape[2] if "future" in inputs else 0,
             target_features=_target_features(target_features, features, targets, network),
             context_length=context_length,
+            season_length=season_length,
         )
+        network.check_window(window)
+        if network.residual == "seasonal":
+            _check_season(inputs["past"].shape[1], window)
         scalers = {name: Scaler.fit(values, scale) for name, values in inputs.items()}
         scalers["y"] = Scaler.fit(y, scale)
         if network.needs_target_past and window.target_features is not None:
@@ -165,11 +172,21 @@ def _target_features(chosen: Any, features: int, targets: int, network: NetworkS
     elif not isinstance(chosen, Sequence | np.ndarray):
         chosen = (chosen,)
     if network.needs_target_past and chosen is None:
-        need = "decoder_input" if network.feeds_back else "normalise"
         raise SpecError(
             "target_features",
             expected="the column of X that holds each target's own past",
             received=f"none ({features} features in X, {targets} in y)",
-            mend=f"{need}={getattr(network, need)!r} needs it.",
+            mend=f"It is needed by {' and '.join(network.readers_of_target_past)}.",
         )
     return None if chosen is None else tuple(chosen)
+
+
+def _check_season(steps: int, window: WindowSpec) -> None:
+    assert window.season_length is not None  # the network has checked it
+    if steps < window.season_length:
+        raise DataError(
+            "X",
+            expected=f"at least a season, {window.season_length} steps, for residual='seasonal'",
+            received=f"{steps} steps",
+            mend="Give longer windows, or leave the residual out.",
+        )

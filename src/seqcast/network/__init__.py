@@ -7,30 +7,44 @@ from seqcast.network.attention import AdditiveAttention, DotAttention, MultiHead
 from seqcast.network.bridge import Bridge
 from seqcast.network.cells import GRUCell, LSTMCell, SimpleRNNCell
 from seqcast.network.decoder import Decoder
+from seqcast.network.distributions import DISTRIBUTIONS, Distribution, distribution_of
 from seqcast.network.encoder import Encoder
-from seqcast.network.heads import ObservedLoss, PointHead
-from seqcast.network.presets import PRESETS, Preset, preset
+from seqcast.network.heads import HEADS, PointHead
+from seqcast.network.losses import NegativeLogLikelihood, ObservedLoss, PinballLoss
+from seqcast.network.predictive import Parametric, Sampled
+from seqcast.network.presets import PRESETS, Preset, preset, segment_rule
 from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.segment import SegmentEmbedding
 from seqcast.network.seq2seq import Seq2Seq, load_network
 from seqcast.network.states import States
 
 __all__ = [
+    "DISTRIBUTIONS",
+    "HEADS",
     "PRESETS",
     "AdditiveAttention",
     "Bridge",
     "Decoder",
+    "Distribution",
     "DotAttention",
     "Encoder",
     "GRUCell",
     "LSTMCell",
     "MultiHeadAttention",
+    "NegativeLogLikelihood",
     "ObservedLoss",
+    "Parametric",
+    "PinballLoss",
     "PointHead",
     "Preset",
     "RecurrentStack",
+    "Sampled",
+    "SegmentEmbedding",
     "Seq2Seq",
     "SimpleRNNCell",
     "States",
+    "distribution_of",
     "load_network",
     "preset",
+    "segment_rule",
 ]

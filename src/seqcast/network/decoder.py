@@ -10,11 +10,15 @@ from seqcast.errors import DataError, SpecError
 from seqcast.network.attention import ATTENTIONS
 from seqcast.network.bridge import Bridge
 from seqcast.network.cells import child_seeds
-from seqcast.network.heads import PointHead
+from seqcast.network.heads import HEADS
+from seqcast.network.initial import StandardNormal
 from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.residual import season_ahead
 from seqcast.network.rows import draw_rows, dropped_rows
 from seqcast.network.sampling import teaching_probability
 from seqcast.network.scan import scan
+from seqcast.network.segment import fold, token_count, unfold, whole_on_right
+from seqcast.network.ways import Task, at_once, joined, one_by_one, path_by_path, row_count, side_by_side
 
 __all__ = ["Decoder"]
 
@@ -26,7 +30,7 @@ ops = keras.ops
 class Decoder(keras.layers.Layer):
     """Bridge, recurrent stack, attention and head.
 
-    `unroll` writes a whole forecast; calling the layer writes one step, for loops of one's own.
+    `unroll` writes a whole forecast; calling the layer writes one token, for loops of one's own.
 
     Args:
         window: Sizes of a window.
@@ -49,12 +53,20 @@ class Decoder(keras.layers.Layer):
         self.network = network
         self.encoder_widths = encoder_widths
         self.seed = seed
-        stack_seed, bridge_seed, attention_seed, head_seed, mask_seed, choice_seed = child_seeds(seed, 6)
-        feedback = window.targets if network.feeds_back else 0
+        stack_seed, bridge_seed, attention_seed, head_seed, mask_seed, choice_seed, position_seed = child_seeds(seed, 7)
+        written = network.segment * window.targets
+        self.position: Any = None
+        if network.decoder_input == "position":
+            self.position = self.add_weight(
+                shape=(token_count(window.horizon, network.segment), network.decoder_units[0]),
+                initializer=StandardNormal(position_seed),
+                name="position",
+            )
+        read = network.segment * window.future + (written if network.feeds_back else 0)
         common: dict[str, Any] = {"regularizer": network.regularizer}
         self.stack = RecurrentStack(
             network.decoder_units,
-            feedback + window.future,
+            read + (0 if self.position is None else self.position.shape[1]),
             cell=network.cell,
             dropout=network.dropout,
             seed=stack_seed,
@@ -77,7 +89,9 @@ class Decoder(keras.layers.Layer):
                 name="attention",
                 **common,
             )
-        self.head = PointHead(width, window.targets, seed=head_seed, name="head", **common)
+        if network.quantiles is not None:
+            common["quantiles"] = network.quantiles
+        self.head = HEADS[network.head](width, written, seed=head_seed, name="head", **common)
         self.mask_seed = keras.random.SeedGenerator(mask_seed) if network.dropout else None
         self._add_sampling(choice_seed)
         self.built = True
@@ -124,27 +138,47 @@ class Decoder(keras.layers.Layer):
             The same parts, with the decoder's own initial states in `layers`.
         """
         parts = dict(states)
-        parts["layers"] = self.bridge(states["layers"], parts.pop("static", None))
+        static = parts.pop("static", None)
+        parts["layers"] = self.bridge(states["layers"], static if self.network.static_input == "state" else None)
         return parts
 
     def call(self, carry: dict[str, Any], future: Tensor | None = None) -> tuple[Tensor, dict[str, Any]]:
-        """Write one step.
+        """Write one token.
 
         Args:
-            carry: What `start`, or the step before, returned.
-            future: Known-future inputs of the step, `[B, F']`.
+            carry: What `start`, or the call before, returned.
+            future: Known-future inputs of the token, `[B, F']`, or `[B, s, F']` with segments of `s > 1` steps.
 
         Returns:
-            The forecast of the step, `[B, D]`, in the data's units, and what the next step needs.
+            The forecast of the token, `[B, D]` or `[B, s, D]`, or its parameters, with a last axis `P`, in the data's
+            units, and what the next one needs.
+
+        Raises:
+            SpecError: The decoder reads positions, so that its tokens have an end.
         """
-        x = self._step_input(carry.get("last"), future)
-        output, layers = self.stack.step(x, carry["layers"])
-        forecast, _ = self._write(ops.expand_dims(output, 1), carry, self._prepared(carry))
-        forecast = forecast[:, 0]
+        self.check_endless()
+        segment = self.network.segment
+        future = future if future is None or segment == 1 else fold(future, segment)[:, 0]
+        output, layers = self.stack.step(joined([carry.get("last"), future]), carry["layers"])
+        prepared, season = self.prepared(carry), self._season(carry, 1)
+        forecast, _ = self.write(ops.expand_dims(output, 1), carry, prepared, season=season)
         after = {**carry, "layers": layers}
         if self.network.feeds_back:
-            after["last"] = forecast
-        return self._in_units(forecast, carry), after
+            after["last"] = self.fed_back(forecast[:, 0])
+        if "season" in carry:
+            after["season"] = ops.roll(carry["season"], -segment, axis=1)
+        return self.in_units(forecast[:, 0] if segment == 1 else unfold(forecast, segment), carry), after
+
+    def check_endless(self) -> None:
+        """Refuse to write token after token where tokens have an end."""
+        if self.position is not None:
+            raise SpecError(
+                "decoder_model",
+                expected="a decoder that goes on without end",
+                received=f"decoder_input={self.network.decoder_input!r}",
+                mend="There are as many positions as tokens of the trained horizon; `predict` and `decode` go on block "
+                "by block.",
+            )
 
     def unroll(
         self,
@@ -165,111 +199,143 @@ class Decoder(keras.layers.Layer):
             training: Whether dropout and teaching are at work.
 
         Returns:
-            The forecast, `[B, H, D]`, and the attention's weights, `[B, H, T]`, or `None`.
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights over the tokens of
+            the past, `[B, H, tokens]`, or `None`. A decoder that reads its own outputs reads the head's point here;
+            `paths` lets it read draws.
         """
-        self._check_future(future, horizon)
+        task = self._task(states, horizon, future, target, training)
+        if self.network.decoding == "parallel":
+            forecast, weights = side_by_side(self, task)
+        elif not self.network.feeds_back or (task.truth is not None and task.shown is None):
+            forecast, weights = at_once(self, task)
+        else:
+            forecast, weights = one_by_one(self, task)
+        segment = self.network.segment
+        forecast = unfold(forecast, segment)[:, :horizon]
+        if weights is not None:
+            weights = ops.repeat(weights, segment, axis=1)[:, :horizon]
+        return self.in_units(forecast, task.carry), weights
+
+    def paths(
+        self, states: dict[str, Any], *, horizon: int, paths: int, noise: Tensor, future: Tensor | None = None
+    ) -> Tensor:
+        """Draw sample paths.
+
+        A decoder that reads its own outputs reads each path's own draws, token by token; the steps of a token, and all
+        steps of a decoder that reads none, are drawn one by one: they have the right distribution each, and say
+        nothing of how they go together.
+
+        Args:
+            states: The parts of `States`.
+            horizon: Number of steps, `H`.
+            paths: Number of paths.
+            noise: What the head's `noise` made of uniform numbers, for whole tokens,
+                `[tokens · s, B or 1, paths, D, k]`.
+            future: Known-future inputs, `[B, H, F']`.
+
+        Returns:
+            The paths, `[B, paths, H, D]`, in the data's units.
+        """
+        if self.network.feeds_back:
+            drawn = path_by_path(self, self._task(states, horizon, future), paths=paths, noise=noise)
+            return drawn[:, :, :horizon]
+        parameters, _ = self.unroll(states, horizon=horizon, future=future, training=False)
+        at_steps = {"noise": noise[:horizon], "parameters": ops.expand_dims(ops.swapaxes(parameters, 0, 1), 2)}
+        # Step by step as well, so that no proposals of all steps are held at once.
+        _, drawn = scan(lambda none, at: (none, self.head.draw(at["parameters"], at["noise"])), ops.zeros(()), at_steps)
+        return ops.transpose(drawn, (1, 2, 0, 3))
+
+    def _task(
+        self,
+        states: dict[str, Any],
+        horizon: int,
+        future: Tensor | None,
+        target: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Task:
+        """Return what so many steps are written from."""
+        self.check_future(future, horizon)
+        tokens = token_count(horizon, self.network.segment)
         carry = self.start(states)
         taught = bool(training) and self.network.is_taught
-        truth = self._shifted(target, carry, horizon) if taught else None
-        if not self.network.feeds_back or (taught and self.network.decoder_input == "teacher"):
-            forecast, weights = self._at_once(carry, horizon, future, truth, training)
-        else:
-            forecast, weights = self._step_by_step(carry, horizon, future, truth, training)
-        return self._in_units(forecast, carry), weights
+        return Task(
+            carry,
+            tokens,
+            known=self._known(carry, tokens, future),
+            season=self._season(carry, tokens),
+            truth=self._shifted(target, carry, horizon) if taught else None,
+            shown=self._shown(carry, tokens) if taught and self.network.decoder_input == "scheduled" else None,
+            training=training,
+        )
 
-    def _at_once(
-        self,
-        carry: dict[str, Any],
-        horizon: int,
-        future: Tensor | None,
-        truth: Tensor | None,
-        training: bool | None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Write all steps when no input depends on an output."""
-        x = truth if future is None else future if truth is None else ops.concatenate([truth, future], axis=-1)
-        outputs, _ = self.stack.sequence(x, initial_state=carry["layers"], length=horizon, training=training)
-        return self._write(outputs, carry, self._prepared(carry), self._output_mask(carry, training))
-
-    def _step_by_step(
-        self,
-        carry: dict[str, Any],
-        horizon: int,
-        future: Tensor | None,
-        truth: Tensor | None,
-        training: bool | None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Write step after step, each reading the one before; masks and draws are made outside the loop."""
-        batch = ops.shape(carry["last"])[0]
-        stepper = self.stack.stepper(self.stack.dropout_masks(batch, training))
-        output_mask = self._output_mask(carry, training)
-        prepared = self._prepared(carry)
-        scanned: dict[str, Tensor] = {}
+    def _known(self, carry: dict[str, Any], tokens: int, future: Tensor | None) -> Tensor | None:
+        """Return what tokens read that does not depend on outputs, `[B, tokens, f]`: positions and the known future."""
+        parts = []
+        if self.position is not None:
+            rows = ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens]
+            parts.append(ops.broadcast_to(rows, (row_count(carry), *rows.shape)))
         if future is not None:
-            scanned["future"] = ops.swapaxes(future, 0, 1)
-        if truth is not None:
-            scanned["truth"] = ops.swapaxes(truth, 0, 1)
-            scanned["shown"] = self._shown(horizon, batch)
+            parts.append(fold(whole_on_right(future, self.network.segment), self.network.segment))
+        return joined(parts)
 
-        def advance(state: Any, at: Any) -> Any:
-            last, layers = state
-            if truth is not None:
-                last = ops.where(at["shown"], at["truth"], last)
-            x = self._step_input(last, None if future is None else at["future"])
-            output, after = stepper.step(x, layers)
-            forecast, weights = self._write(ops.expand_dims(output, 1), carry, prepared, output_mask)
-            written = {"forecast": forecast[:, 0]}
-            if weights is not None:
-                written["weights"] = weights[:, 0]
-            return (written["forecast"], after), written
+    def _season(self, carry: dict[str, Any], tokens: int) -> Tensor | None:
+        """Return what the outputs are added to, `[B, tokens, s · D]`, or `None`."""
+        if "season" not in carry:
+            return None
+        segment = self.network.segment
+        return fold(season_ahead(carry["season"], tokens * segment), segment)
 
-        length = horizon if not scanned else None
-        start = (carry["last"], stepper.turn(carry["layers"]))
-        _, written = scan(advance, start, scanned or None, length=length)
-        weights = ops.swapaxes(written["weights"], 0, 1) if "weights" in written else None
-        return ops.swapaxes(written["forecast"], 0, 1), weights
-
-    def _shown(self, horizon: int, batch: Any) -> Tensor:
-        """Draw which steps of which examples are shown the truth, `[H, B, 1]`, and count the training step."""
+    def _shown(self, carry: dict[str, Any], tokens: int) -> Tensor:
+        """Draw which tokens of which examples are shown the truth, `[tokens, B, 1]`, and count the training step."""
         probability = teaching_probability(
             self.network.sampling_schedule, self.steps_taught, self.network.sampling_steps or 1
         )
         self.steps_taught.assign(self.steps_taught + 1.0)
-        draws = draw_rows(lambda rows: keras.random.uniform((horizon, rows, 1), seed=self.choice_seed), batch, axis=1)
+        rows = row_count(carry)
+        draws = draw_rows(lambda count: keras.random.uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1)
         return draws < probability
 
-    def _step_input(self, last: Tensor | None, future: Tensor | None) -> Tensor | None:
-        parts = [part for part in (last if self.network.feeds_back else None, future) if part is not None]
-        if not parts:
-            return None
-        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
-
-    def _prepared(self, carry: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
+    def prepared(self, carry: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
+        """Return the attention's keys and values, computed once a forecast, or `None`."""
         return None if self.attention is None else self.attention.prepare(carry["memory"])
 
-    def _write(
+    def write(
         self,
         outputs: Tensor,
         carry: dict[str, Any],
         prepared: tuple[Tensor, Tensor] | None,
         mask: Tensor | None = None,
+        season: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend and apply the head: `[B, H, n]` to `[B, H, D]`."""
+        """Attend, apply the head and add the season.
+
+        Args:
+            outputs: The stack's outputs, `[B, tokens, n]`.
+            carry: What holds the attention's mask.
+            prepared: What `prepared` returned.
+            mask: What `output_mask` returned.
+            season: What the forecast is added to, `[B, tokens, s · D]`.
+
+        Returns:
+            The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's weights or `None`.
+        """
         weights = None
         if self.attention is not None:
             outputs, weights = self.attention(outputs, prepared, carry.get("memory_valid"))
         if mask is not None:
             outputs = outputs * mask
-        return self.head(outputs), weights
+        forecast = self.head(outputs)
+        return (forecast if season is None else self.head.shifted(forecast, season)), weights
 
-    def _output_mask(self, carry: dict[str, Any], training: bool | None) -> Tensor | None:
+    def output_mask(self, carry: dict[str, Any], training: bool | None) -> Tensor | None:
+        """Draw what the stack's outputs are multiplied with, `[B, 1, n]`; `None` where nothing is dropped."""
         if not training or self.mask_seed is None:
             return None
-        batch = ops.shape(carry["layers"][0][0])[0]
         shape = (1, self.stack.output_width)
-        return dropped_rows(batch, shape, self.network.dropout, self.mask_seed, self.compute_dtype)
+        return dropped_rows(row_count(carry), shape, self.network.dropout, self.mask_seed, self.compute_dtype)
 
     def _shifted(self, target: Tensor | None, carry: dict[str, Any], horizon: int) -> Tensor:
-        """Return the value before each step, normalised, `[B, H, D]`: the last one seen, then the true ones."""
+        """Return the token before each, normalised, `[B, tokens, s · D]`: the last one seen, then the true ones."""
         if target is None:
             raise DataError(
                 "inputs['target']",
@@ -277,20 +343,44 @@ class Decoder(keras.layers.Layer):
                 received="nothing",
                 mend=f"decoder_input={self.network.decoder_input!r} reads it; give y in the inputs too.",
             )
-        if "centre" in carry:
-            target = (target - ops.expand_dims(carry["centre"], 1)) / ops.expand_dims(carry["spread"], 1)
-        return ops.concatenate([ops.expand_dims(carry["last"], 1), target[:, : horizon - 1]], axis=1)
+        segment = self.network.segment
+        before = target[:, : (token_count(horizon, segment) - 1) * segment]
+        return ops.concatenate(
+            [ops.expand_dims(carry["last"], 1), fold(self.normalised(before, carry), segment)], axis=1
+        )
 
-    def _in_units(self, forecast: Tensor, carry: dict[str, Any]) -> Tensor:
-        """Give back what the normaliser took; the forecast is `[B, D]` or `[B, H, D]`."""
+    def in_units(self, forecast: Tensor, carry: dict[str, Any]) -> Tensor:
+        """Give back what the normaliser took.
+
+        Args:
+            forecast: A point, `[B, D]` or `[B, n, D]`, or parameters, with an axis more; `D` may be that of a token.
+            carry: What holds the normaliser's statistics.
+        """
         if "centre" not in carry:
             return forecast
-        centre, spread = carry["centre"], carry["spread"]
-        if len(forecast.shape) == 3:
-            centre, spread = ops.expand_dims(centre, 1), ops.expand_dims(spread, 1)
-        return forecast * spread + centre
+        axis = len(forecast.shape) - self.head.axes - 1
+        return self.head.in_units(forecast, *self._statistics(carry, forecast.shape[axis], steps=axis == 2))
 
-    def _check_future(self, future: Tensor | None, horizon: int) -> None:
+    def normalised(self, values: Tensor, carry: dict[str, Any]) -> Tensor:
+        """Take from values of the targets, `[B, n, D]`, what the normaliser takes; `D` may be that of a token."""
+        if "centre" not in carry:
+            return values
+        centre, spread = self._statistics(carry, values.shape[2], steps=True)
+        return (values - centre) / spread
+
+    def _statistics(self, carry: dict[str, Any], width: int, *, steps: bool) -> list[Tensor]:
+        """Return centre and spread for so many numbers, `[B, width]`, or `[B, 1, width]` for steps."""
+        statistics = [carry["centre"], carry["spread"]]
+        if width > self.window.targets:  # a token lists its steps one after the other
+            statistics = [ops.tile(values, (1, width // self.window.targets)) for values in statistics]
+        return [ops.expand_dims(values, 1) for values in statistics] if steps else statistics
+
+    def fed_back(self, forecast: Tensor) -> Tensor:
+        """Return what the next step reads of a normalised forecast."""
+        return ops.cast(self.head.point(forecast), self.compute_dtype)
+
+    def check_future(self, future: Tensor | None, horizon: int) -> None:
+        """Refuse known-future inputs that do not cover the horizon."""
         wanted = self.window.future
         if not wanted and future is None:
             return

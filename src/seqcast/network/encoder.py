@@ -6,9 +6,11 @@ from typing import Any
 
 from seqcast._backend import keras
 from seqcast.config import NetworkSpec, WindowSpec
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
+from seqcast.network.cells import child_seeds
 from seqcast.network.normalise import NORMALISERS
 from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.segment import SegmentEmbedding, fold, whole_on_left
 
 __all__ = ["Encoder"]
 
@@ -18,7 +20,9 @@ ops = keras.ops
 
 @keras.saving.register_keras_serializable(package="seqcast")
 class Encoder(keras.layers.Layer):
-    """Normalise the past, join what comes with it, read it step by step.
+    """Normalise the past, join what comes with it, fold it into tokens, read them one by one.
+
+    Calling the layer reads a whole past; `update` goes on from states.
 
     Args:
         window: Sizes of a window.
@@ -31,13 +35,21 @@ class Encoder(keras.layers.Layer):
         self.window = window
         self.network = network
         self.seed = seed
-        targets = window.target_features or ()
-        self.normaliser = NORMALISERS[network.normalise](window.features, targets)
+        self.normaliser = NORMALISERS[network.normalise](window.features, window.target_features or ())
         self.static_at_steps = network.static_input == "steps" and window.static > 0
-        width = window.features * (2 if window.observed else 1)
+        width = network.segment * window.features * (2 if window.observed else 1)
+        width += window.static if self.static_at_steps else 0
+        self.embedding = None
+        if network.segment > 1:
+            # The stack draws its own seeds from the words before this one.
+            *_, embedding_seed = child_seeds(seed, 2 * len(network.encoder_units) + 2)
+            self.embedding = SegmentEmbedding(
+                network.encoder_units[0], width, regularizer=network.regularizer, seed=embedding_seed, name="segments"
+            )
+            width = network.encoder_units[0]
         self.stack = RecurrentStack(
             network.encoder_units,
-            width + (window.static if self.static_at_steps else 0),
+            width,
             cell=network.cell,
             bidirectional=network.bidirectional,
             dropout=network.dropout,
@@ -71,35 +83,128 @@ class Encoder(keras.layers.Layer):
         Returns:
             The parts of `States`, by name.
         """
-        self._check(inputs)
+        self._check(inputs, static=self.window.static > 0)
         past, observed, static = inputs["past"], inputs.get("observed"), inputs.get("static")
-        parts: dict[str, Any] = {}
+        self._check_season(past)
+        parts: dict[str, Any] = {} if static is None else {"static": static}
         statistics = self.normaliser.statistics(past, observed)
         if statistics is not None:
             parts["centre"], parts["spread"] = statistics
             past = self.normaliser.apply(past, *statistics)
+        return self._read(past, observed, parts, training=training)
+
+    def update(self, states: dict[str, Any], inputs: dict[str, Tensor]) -> dict[str, Any]:
+        """Read on: the same as reading old and new steps at once, under the old normaliser statistics.
+
+        Args:
+            states: The parts of `States` before.
+            inputs: What is new of `past` and, when the window has it, of `observed`: whole segments.
+
+        Returns:
+            The parts of `States` after, to be read like those of `call`.
+
+        Raises:
+            SpecError: The encoder also reads backwards.
+            DataError: The new steps are no whole segments.
+        """
+        self._check(inputs, static=False)
+        self._check_update(inputs["past"])
+        past, observed = ops.cast(inputs["past"], self.compute_dtype), inputs.get("observed")
+        kept: dict[str, Any] = {name: states[name] for name in ("static", "centre", "spread") if name in states}
+        if "centre" in kept:
+            past = self.normaliser.apply(past, kept["centre"], kept["spread"])
+        if observed is not None:
+            observed = ops.cast(observed, self.compute_dtype)
+            gap = ops.cumsum(observed, axis=1) < 0.5
+            past = ops.where(gap, ops.expand_dims(states["latest"], 1), past)
+        return self._read(past, observed, kept, before=states, training=False)
+
+    def as_past(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Tensor]:
+        """Return a forecast as new past, for `update`.
+
+        Targets are given as if they had been observed. Other features keep their last value; where the window has an
+        observed-indicator channel it says that they were not seen.
+
+        Args:
+            states: The parts of `States` after which the forecast was written.
+            forecast: The forecast, `[B, n, D]`, in the data's units.
+        """
+        place = self.normaliser.place  # [D, F]
+        past = ops.matmul(forecast, ops.convert_to_tensor(place, dtype=forecast.dtype))
+        ours = ops.convert_to_tensor(place.sum(axis=0), dtype=forecast.dtype)
+        if self.window.features > self.window.targets:
+            past = past + ops.expand_dims(states["latest"], 1) * (1.0 - ours)
+        if not self.window.observed:
+            return {"past": past}
+        return {"past": past, "observed": ops.ones_like(past) * ours}
+
+    def _read(
+        self,
+        past: Tensor,
+        observed: Tensor | None,
+        kept: dict[str, Any],
+        *,
+        before: dict[str, Any] | None = None,
+        training: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a normalised past, from the start or on from states, and return the parts of `States`."""
+        old: dict[str, Any] = before or {}
+        parts = dict(kept)
+        seen = valid = None
+        if observed is not None:
+            seen = _so_far(observed, old.get("seen"))
+            valid = ops.any(seen, axis=-1)
+            parts["seen"] = ops.cast(seen[:, -1], self.compute_dtype)
+        if self.network.residual == "seasonal":
+            parts["season"] = self._season(past, seen, old)
+        if observed is not None or self.network.in_blocks:
+            parts["latest"] = past[:, -1]
+        past, observed, valid = self._in_segments(past, observed, valid)
         if self.network.feeds_back:
-            parts["last"] = self.normaliser.targets(past)[:, -1]
-        valid = None if observed is None else _since_first_seen(observed)
-        outputs, layers = self.stack.sequence(self._joined(past, observed, static), valid=valid, training=training)
-        parts["layers"] = layers
+            segment = self.network.segment
+            parts["last"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[:, 0]
+        tokens = self._tokens(past, observed, kept.get("static"))
+        outputs, parts["layers"] = self.stack.sequence(
+            tokens, initial_state=old.get("layers"), valid=valid, training=training
+        )
         if self.network.attention != "none":
-            parts["memory"] = outputs
+            parts["memory"] = _behind(old.get("memory"), outputs)
             if valid is not None:
-                parts["memory_valid"] = valid
-        if static is not None and not self.static_at_steps:
-            parts["static"] = static
+                parts["memory_valid"] = _behind(old.get("memory_valid"), valid)
         return parts
 
-    def _joined(self, past: Tensor, observed: Tensor | None, static: Tensor | None) -> Tensor:
-        parts = [past] if observed is None else [past, observed]
-        if static is not None and self.static_at_steps:
-            steps = ops.expand_dims(ops.ones_like(past[:, :, 0]), -1)
-            parts.append(ops.expand_dims(static, 1) * steps)
-        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+    def _season(self, past: Tensor, seen: Tensor | None, old: dict[str, Any]) -> Tensor:
+        """Return the targets' values in the last season, `[B, m, D]`; zeros before the first one seen."""
+        values = self.normaliser.targets(past)
+        if seen is not None:
+            values = ops.where(self.normaliser.targets(seen), values, ops.zeros_like(values))
+        return _behind(old.get("season"), values)[:, -self.window.season_length :]  # type: ignore[operator]
 
-    def _check(self, inputs: dict[str, Tensor]) -> None:
-        wanted = {"past": True, "observed": self.window.observed, "static": self.window.static > 0}
+    def _in_segments(
+        self, past: Tensor, observed: Tensor | None, valid: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Lengthen the past to whole segments, and tell which tokens count, `[B, tokens]`."""
+        segment = self.network.segment
+        if segment == 1:
+            return past, observed, valid
+        if observed is None or valid is None:
+            return whole_on_left(past, segment, repeat=True), None, None
+        steps = ops.expand_dims(valid, -1)
+        past = whole_on_left(ops.where(steps, past, ops.zeros_like(past)), segment)
+        # A token counts from its first step that does: its last step tells.
+        return past, whole_on_left(observed, segment), whole_on_left(steps, segment)[:, segment - 1 :: segment, 0]
+
+    def _tokens(self, past: Tensor, observed: Tensor | None, static: Tensor | None) -> Tensor:
+        """Return what the stack reads, `[B, tokens, f]`."""
+        steps = past if observed is None else ops.concatenate([past, observed], axis=-1)
+        tokens = fold(steps, self.network.segment)
+        if static is not None and self.static_at_steps:
+            each = ops.expand_dims(ops.ones_like(tokens[:, :, 0]), -1)
+            tokens = ops.concatenate([tokens, ops.expand_dims(static, 1) * each], axis=-1)
+        return tokens if self.embedding is None else self.embedding(tokens)
+
+    def _check(self, inputs: dict[str, Tensor], *, static: bool) -> None:
+        wanted = {"past": True, "observed": self.window.observed, "static": static}
         for name, needed in wanted.items():
             if needed and inputs.get(name) is None:
                 raise DataError(
@@ -109,8 +214,44 @@ class Encoder(keras.layers.Layer):
                     mend="The network was built for it.",
                 )
 
+    def _check_season(self, past: Tensor) -> None:
+        steps = past.shape[1]
+        if self.network.residual == "seasonal" and steps is not None and steps < self.window.season_length:
+            raise DataError(
+                "past",
+                expected=f"at least a season, {self.window.season_length} steps",
+                received=f"{steps} steps",
+                mend="The forecast is added to the last season's values; give a longer past.",
+            )
 
-def _since_first_seen(observed: Tensor) -> Tensor:
-    """Tell which steps come at or after the first value that was seen, `[B, T]`; those before are padding."""
-    seen = ops.cast(ops.max(observed, axis=-1), "float32")
-    return ops.cumsum(seen, axis=1) > 0.5
+    def _check_update(self, past: Tensor) -> None:
+        if self.network.bidirectional:
+            raise SpecError(
+                "update",
+                expected="an encoder that reads forwards only",
+                received="bidirectional=True",
+                mend="A backward layer starts at the last step, so a new one changes all it has read: encode the whole "
+                "past instead.",
+            )
+        steps, segment = past.shape[1], self.network.segment
+        if steps is not None and (steps < 1 or steps % segment):
+            raise DataError(
+                "update, past",
+                expected=f"new steps in whole segments of {segment}",
+                received=f"{steps} steps",
+                mend="The state takes a segment as a whole: keep the steps of an incomplete one until it is complete, "
+                "or encode the whole past.",
+            )
+
+
+def _so_far(observed: Tensor, before: Tensor | None) -> Tensor:
+    """Tell of each step and feature whether a value has been seen up to there, `[B, T, F]`; if not, it is padding."""
+    count = ops.cumsum(ops.cast(observed, "float32"), axis=1)
+    if before is not None:
+        count = count + ops.expand_dims(ops.cast(before, "float32"), 1)
+    return count > 0.5
+
+
+def _behind(old: Tensor | None, new: Tensor) -> Tensor:
+    """Put new steps behind the old ones, if there are any."""
+    return new if old is None else ops.concatenate([old, new], axis=1)

@@ -1,42 +1,82 @@
-"""From the decoder's output to the forecast, and the loss that goes with it."""
+"""From the decoder's output to the forecast: a point, quantiles, or the parameters of a distribution.
+
+A head returns a point as `[B, H, D]` and parameters as `[B, H, D, P]`, in normalised units; `in_units` carries them
+into the data's. It owns the loss, and it knows how a draw comes out of its parameters. What can be asked of the
+parameters afterwards is in `seqcast.network.distributions`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
 
 from seqcast._backend import keras
+from seqcast.config import DEFAULT_QUANTILES, check_loss
+from seqcast.network.distributions import quantile_weights
+from seqcast.network.draws import COUNT_UNIFORMS, count_noise, draw_count
 from seqcast.network.initial import GlorotUniform
+from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
 
-__all__ = ["ObservedLoss", "PointHead"]
+__all__ = [
+    "HEADS",
+    "DistributionHead",
+    "Head",
+    "LogNormalHead",
+    "NegativeBinomialHead",
+    "NormalHead",
+    "PointHead",
+    "ProbabilisticHead",
+    "QuantileHead",
+    "StudentTHead",
+]
 
+Array = npt.NDArray[Any]
 Tensor = Any
 ops = keras.ops
 
+# Smallest scale, in normalised units, and smallest dispersion and mean: likelihoods have no bound without them.
+SMALLEST_SCALE = 1e-3
+SMALLEST_DISPERSION = 1e-4
+SMALLEST_MEAN = 1e-6
+# Largest logarithm of a value: an exponential beyond it is infinite in single precision, and so would be all that
+# follows where the value is read again.
+LARGEST_LOGARITHM = 80.0
 
-class PointHead(keras.layers.Layer):
-    """One number a target and step: `y = h W + b`.
+
+class Head(keras.layers.Layer):
+    """A dense layer `h W + b`, and what becomes of its numbers.
 
     Args:
         width: Width of the decoder's output, `n`.
         targets: Target dimensions, `D`.
+        size: Numbers a target and step, `P`.
         regularizer: Keras regularisers; `kernel` and `bias` are used.
         seed: Seed of the initial weights.
     """
+
+    name_in_specs: ClassVar[str]
+    # Axes that parameters have beyond those of a point.
+    axes: ClassVar[int] = 1
 
     def __init__(
         self,
         width: int,
         targets: int,
         *,
+        size: int,
         regularizer: Mapping[str, Any] | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         regularizer = regularizer or {}
+        self.size = size
         self.dense = keras.layers.Dense(
-            targets,
+            targets * size,
             kernel_initializer=GlorotUniform(seed=seed),
             kernel_regularizer=regularizer.get("kernel"),
             bias_regularizer=regularizer.get("bias"),
@@ -46,73 +86,297 @@ class PointHead(keras.layers.Layer):
         self.built = True
 
     def call(self, outputs: Tensor) -> Tensor:
+        """Return the parameters, `[B, H, D, P]`, of decoder outputs `[B, H, n]`, in normalised units."""
+        raise NotImplementedError
+
+    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Return the parameters of `spread x + centre`, when those of `x` are given.
+
+        Args:
+            parameters: `[..., D, P]`.
+            centre: What the normaliser subtracted, `[..., D]`.
+            spread: What it divided by.
+        """
+        raise NotImplementedError
+
+    def shifted(self, parameters: Tensor, by: Tensor) -> Tensor:
+        """Return the parameters of `x + by`, when those of `x` are given; `by` is `[..., D]`."""
+        return self.in_units(parameters, by, ops.ones_like(by))
+
+    def loss(self, loss: Any = None) -> HeadLoss:
+        """Return the loss to train with.
+
+        Args:
+            loss: A Keras loss for a point; nothing for the others, which have their own.
+
+        Raises:
+            SpecError: A loss for a head that has its own.
+        """
+        raise NotImplementedError
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return one value for the parameters, `[..., D]`: what training feeds back and Keras's metrics measure."""
+        raise NotImplementedError
+
+
+class PointHead(Head):
+    """One number a target and step: `y = h W + b`.
+
+    Args:
+        width: Width of the decoder's output, `n`.
+        targets: Target dimensions, `D`.
+        options: `regularizer`, `seed` and what Keras's layers take.
+    """
+
+    name_in_specs = "point"
+    axes = 0
+
+    def __init__(self, width: int, targets: int, **options: Any) -> None:
+        super().__init__(width, targets, size=1, **options)
+
+    def call(self, outputs: Tensor) -> Tensor:
         """Return the forecast, `[B, H, D]`, of decoder outputs `[B, H, n]`."""
         return self.dense(outputs)
 
-    def loss(self, loss: Any) -> Any:
-        """Return the loss to train with: the given Keras loss, taken over observed targets only."""
-        return ObservedLoss(loss)
+    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Return the forecast in the data's units."""
+        return parameters * spread + centre
+
+    def loss(self, loss: Any = None) -> HeadLoss:
+        """Return the given Keras loss, or the squared error, taken over observed targets only."""
+        return ObservedLoss("mse" if loss is None else loss)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return the forecast itself."""
+        return parameters
 
 
-@keras.saving.register_keras_serializable(package="seqcast")
-class ObservedLoss(keras.losses.Loss):
-    r"""The mean of a Keras loss over the targets that are there; NaN is missing.
+class ProbabilisticHead(Head):
+    """A head that says what may come, not only what is expected."""
 
-    .. math:: \frac{\sum_b w_b \, ℓ_b}{\sum_b w_b \, o_b}
+    # Uniform numbers that a draw takes.
+    uniforms: ClassVar[int] = 1
 
-    with each example's loss `ℓ_b`, in which a missing target counts as met exactly, and the share `o_b` of its targets
-    that are observed. Missing targets are replaced before any subtraction: the gradient of `where` after one would be
-    NaN.
+    def noise(self, numbers: Array) -> Array:
+        """Turn uniform numbers, `[..., uniforms]`, into what `draw` reads, outside of any loop."""
+        raise NotImplementedError
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Draw from the distribution, `[..., D]`.
+
+        Args:
+            parameters: `[..., D, P]`, in the data's units.
+            noise: What `noise` returned, `[..., D, k]`.
+        """
+        raise NotImplementedError
+
+    def _numbers(self, outputs: Tensor) -> list[Tensor]:
+        """Return the dense layer's numbers one by one, `[B, H, D]` each, in the precision of the weights."""
+        numbers = ops.cast(self.dense(outputs), self.variable_dtype)
+        return list(ops.split(numbers, self.size, axis=-1))
+
+
+class QuantileHead(ProbabilisticHead):
+    r"""Quantiles that cannot cross: the median is written directly, the others by their distances.
+
+    .. math:: q_{m} = r_m, \quad q_{m \pm (k+1)} = q_{m \pm k} \pm \log(1 + e^{r_{m \pm (k+1)}})
+
+    with the numbers `r` of the dense layer and the place `m` of the median.
 
     Args:
-        loss: A Keras loss (name, config, object or function of `(y_true, y_pred)`) that is zero where both agree.
+        width: Width of the decoder's output, `n`.
+        targets: Target dimensions, `D`.
+        quantiles: Their probabilities, rising, 0.5 among them.
+        options: `regularizer`, `seed` and what Keras's layers take.
 
-    Example:
-        >>> y = keras.ops.convert_to_tensor([[[1.0], [float("nan")]]])
-        >>> float(ObservedLoss("mse")(y, keras.ops.convert_to_tensor([[[3.0], [5.0]]])))
-        4.0
+    Source: Koenker and Bassett 1978; without crossing as in Park et al. 2022, arXiv:2111.06581, section 3.
     """
 
-    def __init__(self, loss: Any = "mse") -> None:
-        super().__init__(name="loss", reduction="sum")
-        self.inner = keras.losses.get(loss)
+    name_in_specs = "quantile"
 
-    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """Return the loss of a batch.
+    def __init__(
+        self, width: int, targets: int, *, quantiles: Sequence[float] = DEFAULT_QUANTILES, **options: Any
+    ) -> None:
+        super().__init__(width, targets, size=len(quantiles), **options)
+        self.quantiles = tuple(quantiles)
+        self.middle = self.quantiles.index(0.5)
 
-        Args:
-            y_true: Targets, `[B, H, D]`.
-            y_pred: Forecasts, `[B, H, D]`.
-            sample_weight: Weights, `[B]`.
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return the quantiles, `[B, H, D, Q]`, in rising order."""
+        numbers = self._numbers(outputs)
+        quantiles = [numbers[self.middle]]
+        for number in numbers[self.middle + 1 :]:
+            quantiles.append(quantiles[-1] + ops.softplus(number))
+        for number in reversed(numbers[: self.middle]):
+            quantiles.insert(0, quantiles[0] - ops.softplus(number))
+        return ops.stack(quantiles, axis=-1)
 
-        Returns:
-            A scalar.
-        """
-        y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
-        missing = ops.isnan(y_true)
-        filled = ops.where(missing, ops.stop_gradient(y_pred), y_true)
-        values = self.inner.call(filled, y_pred) if hasattr(self.inner, "call") else self.inner(filled, y_pred)
-        losses = _per_example(values)
-        weight = ops.ones_like(losses) if sample_weight is None else ops.cast(sample_weight, losses.dtype)
-        return ops.sum(ops.reshape(weight, (-1,)) * losses) / self.share(y_true, sample_weight)
+    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Return each quantile times the spread plus the centre."""
+        return parameters * ops.expand_dims(spread, -1) + ops.expand_dims(centre, -1)
 
-    def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """Return the denominator: with it as weight, the losses of the parts of a batch give that of the whole.
+    def loss(self, loss: Any = None) -> HeadLoss:
+        """Return the pinball loss."""
+        check_loss(self.name_in_specs, loss)
+        return PinballLoss(self.quantiles)
 
-        Args:
-            y_true: Targets, `[B, H, D]`.
-            sample_weight: Weights, `[B]`.
-        """
-        observed = _per_example(1.0 - ops.cast(ops.isnan(y_true), y_true.dtype))
-        weight = ops.ones_like(observed) if sample_weight is None else ops.cast(sample_weight, observed.dtype)
-        return ops.maximum(ops.sum(ops.reshape(weight, (-1,)) * observed), 1e-7)
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return the median."""
+        return parameters[..., self.middle]
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        return {"loss": keras.losses.serialize(self.inner)}
+    def noise(self, numbers: Array) -> Array:
+        """Return what each quantile counts in the quantile of a uniform number, `[..., Q]`."""
+        return quantile_weights(self.quantiles, numbers[..., 0])
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return the quantile of the uniform number."""
+        return ops.sum(parameters * noise, axis=-1)
 
 
-def _per_example(values: Tensor) -> Tensor:
-    """Mean over all axes but the first."""
-    axes = tuple(range(1, len(values.shape)))
-    return ops.mean(values, axis=axes) if axes else values
+class DistributionHead(ProbabilisticHead):
+    """The parameters of a distribution, trained by its likelihood.
+
+    Args:
+        width: Width of the decoder's output, `n`.
+        targets: Target dimensions, `D`.
+        options: `regularizer`, `seed` and what Keras's layers take.
+    """
+
+    parameter_count: ClassVar[int] = 2
+
+    def __init__(self, width: int, targets: int, **options: Any) -> None:
+        super().__init__(width, targets, size=self.parameter_count, **options)
+
+    def loss(self, loss: Any = None) -> HeadLoss:
+        """Return the negative logarithm of the likelihood."""
+        check_loss(self.name_in_specs, loss)
+        return NegativeLogLikelihood(self.name_in_specs)
+
+
+class NormalHead(DistributionHead):
+    """Mean and standard deviation `μ, σ` of a normal distribution; `σ = log(1 + e^r)` and a little."""
+
+    name_in_specs = "normal"
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return `μ` and `σ`, `[B, H, D, 2]`."""
+        location, scale = self._numbers(outputs)
+        return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
+
+    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Return `μ` times the spread plus the centre, and `σ` times the spread."""
+        return ops.stack([parameters[..., 0] * spread + centre, parameters[..., 1] * spread], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return `μ`."""
+        return parameters[..., 0]
+
+    def noise(self, numbers: Array) -> Array:
+        """Return standard normal numbers."""
+        return np.asarray(special.ndtri(numbers))
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return `μ + σ z`."""
+        return parameters[..., 0] + parameters[..., 1] * noise[..., 0]
+
+
+class StudentTHead(DistributionHead):
+    """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution; `ν > 2`, so that it has a variance."""
+
+    name_in_specs = "student_t"
+    parameter_count = 3
+    uniforms = 2
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return `ν`, `μ` and `σ`, `[B, H, D, 3]`."""
+        freedom, location, scale = self._numbers(outputs)
+        return ops.stack([2.0 + ops.softplus(freedom), location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
+
+    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Return `ν` as it is, `μ` times the spread plus the centre, and `σ` times the spread."""
+        freedom, location, scale = parameters[..., 0], parameters[..., 1], parameters[..., 2]
+        return ops.stack([freedom, location * spread + centre, scale * spread], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return `μ`."""
+        return parameters[..., 1]
+
+    def noise(self, numbers: Array) -> Array:
+        """Return the logarithm of one uniform number and the cosine of a uniform angle."""
+        return np.stack([np.log(numbers[..., 0]), np.cos(2.0 * np.pi * numbers[..., 1])], axis=-1)
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return `μ + σ √(ν (u^(-2/ν) - 1)) cos θ`, exactly Student's. Source: Bailey 1994, Polar generation."""
+        freedom, location, scale = parameters[..., 0], parameters[..., 1], parameters[..., 2]
+        radius = ops.sqrt(freedom * ops.expm1(-2.0 * noise[..., 0] / freedom))
+        return location + scale * radius * noise[..., 1]
+
+
+class NegativeBinomialHead(DistributionHead):
+    """Mean and dispersion `μ, α` of counts with variance `μ + α μ²`.
+
+    Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, section 3.
+    """
+
+    name_in_specs = "negative_binomial"
+    uniforms = COUNT_UNIFORMS
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return `μ` and `α`, `[B, H, D, 2]`."""
+        mean, dispersion = self._numbers(outputs)
+        return ops.stack([ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION], axis=-1)
+
+    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Return `μ` times the spread, and `α`; there is no centre."""
+        del centre
+        return ops.stack([parameters[..., 0] * spread, parameters[..., 1]], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return `μ`; a median of counts would jump."""
+        return parameters[..., 0]
+
+    def noise(self, numbers: Array) -> Array:
+        """Return the numbers of gamma and Poisson proposals."""
+        return count_noise(numbers)
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return counts."""
+        return draw_count(parameters[..., 0], parameters[..., 1], noise)
+
+
+class LogNormalHead(DistributionHead):
+    """Mean and standard deviation `μ, σ` of the logarithm of positive data."""
+
+    name_in_specs = "log_normal"
+
+    def call(self, outputs: Tensor) -> Tensor:
+        """Return `μ` and `σ`, `[B, H, D, 2]`."""
+        location, scale = self._numbers(outputs)
+        return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
+
+    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """Return `μ` plus the logarithm of the spread, and `σ`; there is no centre."""
+        del centre
+        return ops.stack([parameters[..., 0] + ops.log(spread), parameters[..., 1]], axis=-1)
+
+    def point(self, parameters: Tensor) -> Tensor:
+        """Return the median, `exp μ`."""
+        return _bounded_exp(parameters[..., 0])
+
+    def noise(self, numbers: Array) -> Array:
+        """Return standard normal numbers."""
+        return np.asarray(special.ndtri(numbers))
+
+    def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
+        """Return `exp(μ + σ z)`."""
+        return _bounded_exp(parameters[..., 0] + parameters[..., 1] * noise[..., 0])
+
+
+def _bounded_exp(logarithm: Tensor) -> Tensor:
+    return ops.exp(ops.minimum(logarithm, LARGEST_LOGARITHM))
+
+
+HEADS: dict[str, Any] = {
+    head.name_in_specs: head
+    for head in (PointHead, QuantileHead, NormalHead, StudentTHead, NegativeBinomialHead, LogNormalHead)
+}

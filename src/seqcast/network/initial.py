@@ -14,7 +14,7 @@ import numpy as np
 
 from seqcast._backend import keras
 
-__all__ = ["GlorotUniform", "Orthogonal"]
+__all__ = ["GlorotUniform", "Orthogonal", "StandardNormal"]
 
 
 class _Seeded(keras.initializers.Initializer):
@@ -78,3 +78,20 @@ class Orthogonal(_Seeded):
         q, r = np.linalg.qr(normal)
         q *= np.sign(np.diag(r))
         return q if rows >= columns else q.T
+
+
+@keras.saving.register_keras_serializable(package="seqcast")
+class StandardNormal(_Seeded):
+    """Normal with mean 0 and deviation 1: for learned vectors that are read like scaled inputs.
+
+    Example:
+        >>> vectors = keras.ops.convert_to_numpy(StandardNormal(seed=0)((500, 4)))
+        >>> bool(abs(vectors.std() - 1) < 0.05)
+        True
+
+    Source: the position embeddings of SegRNN, Lin et al. 2023, arXiv:2308.11200.
+    """
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """Draw the values."""
+        return generator.standard_normal(shape)

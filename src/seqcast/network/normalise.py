@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcast._backend import keras
 
-__all__ = ["NORMALISERS", "InstanceNormaliser", "LastNormaliser", "Normaliser"]
+__all__ = ["NORMALISERS", "InstanceNormaliser", "LastNormaliser", "Normaliser", "ScaleNormaliser"]
 
 Tensor = Any
 ops = keras.ops
@@ -28,6 +28,7 @@ class Normaliser:
     def __init__(self, features: int, target_features: tuple[int, ...]) -> None:
         self.target_features = list(target_features)
         self.place = np.eye(features, dtype="float32")[self.target_features]  # [D, F]
+        self.untouched = 1.0 - self.place.sum(axis=0)  # [F]
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return each window's centre and spread, `[B, D]` each, or `None` for no normalisation."""
@@ -38,12 +39,17 @@ class Normaliser:
         """Normalise the target columns of the past, `[B, T, F]`."""
         place = ops.convert_to_tensor(self.place, dtype=past.dtype)
         centres = ops.matmul(centre, place)
-        spreads = ops.matmul(spread - 1.0, place) + 1.0
+        spreads = ops.matmul(spread, place) + ops.convert_to_tensor(self.untouched, dtype=past.dtype)
         return (past - ops.expand_dims(centres, 1)) / ops.expand_dims(spreads, 1)
 
     def targets(self, past: Tensor) -> Tensor:
         """Return the target columns, `[B, T, D]`."""
         return ops.take(past, ops.convert_to_tensor(self.target_features, dtype="int32"), axis=-1)
+
+    def _observed(self, values: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return 1 for each target value that was observed, `[B, T, D]`, and their number, at least 1, `[B, D]`."""
+        weight = ops.ones_like(values) if observed is None else self.targets(observed)
+        return weight, ops.maximum(ops.sum(weight, axis=1), 1.0)
 
 
 class LastNormaliser(Normaliser):
@@ -67,15 +73,32 @@ class InstanceNormaliser(Normaliser):
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return mean and deviation over the values that were observed."""
         values = self.targets(past)
-        weight = ops.ones_like(values) if observed is None else self.targets(observed)
-        count = ops.maximum(ops.sum(weight, axis=1), 1.0)
+        weight, count = self._observed(values, observed)
         mean = ops.sum(weight * values, axis=1) / count
         squares = ops.sum(weight * ops.square(values - ops.expand_dims(mean, 1)), axis=1)
         return mean, ops.sqrt(squares / count + 1e-12) + self.epsilon
+
+
+class ScaleNormaliser(Normaliser):
+    """Divide by the mean absolute value of what was observed: `x' = x / mean |x|`, for data that must stay positive.
+
+    A window of zeros is left as it is.
+
+    Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, section 3.3, without its 1 in `1 + mean`, so that units do
+    not matter.
+    """
+
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return a centre of 0 and the mean absolute value."""
+        values = self.targets(past)
+        weight, count = self._observed(values, observed)
+        mean = ops.sum(weight * ops.abs(values), axis=1) / count
+        return ops.zeros_like(mean), ops.where(mean > 1e-30, mean, 1.0)
 
 
 NORMALISERS: dict[str, type[Normaliser]] = {
     "none": Normaliser,
     "last": LastNormaliser,
     "instance": InstanceNormaliser,
+    "scale": ScaleNormaliser,
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
-from seqcast.config import NetworkSpec, TrainingSpec, check_choice
+from seqcast.config import NetworkSpec, TrainingSpec, check_choice, check_whole
 
-__all__ = ["PRESETS", "Preset", "preset"]
+__all__ = ["PRESETS", "Preset", "preset", "segment_rule"]
+
+# An encoder that reads fewer tokens than these has hardly a sequence before it.
+LEAST_TOKENS = 4
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,65 @@ class Preset:
     network: NetworkSpec
     training: TrainingSpec
 
+    def fitted_to(self, *, season_length: int, context_length: int, horizon: int) -> Self:
+        """Return the preset with segments that suit the data, where it has any; other presets as they are.
+
+        Args:
+            season_length: Steps of a season; 1 is none.
+            context_length: Steps of past, `T`.
+            horizon: Steps of future, `H`.
+
+        Example:
+            >>> preset("segment").fitted_to(season_length=24, context_length=168, horizon=48).network.segment
+            24
+        """
+        if self.network.segment == 1:
+            return self
+        segment = segment_rule(season_length, context_length, horizon)
+        return replace(self, network=replace(self.network, segment=segment))
+
+
+def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
+    """Choose how many steps to fold into one token.
+
+    It is a season, so that every token holds the same times of the day, the week or the year in the same places; or,
+    where that is longer than the horizon or leaves the encoder fewer than four tokens, the largest part of a season
+    of which neither is true. Without a season it is 1.
+
+    Args:
+        season_length: Steps of a season; 1 is none.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+
+    Returns:
+        A divisor of the season length.
+
+    Example:
+        >>> segment_rule(24, 168, 48), segment_rule(24, 48, 24), segment_rule(12, 24, 8), segment_rule(7, 28, 5)
+        (24, 12, 6, 1)
+    """
+    season = check_whole("season_length", season_length)
+    longest = min(check_whole("horizon", horizon), check_whole("context_length", context_length) // LEAST_TOKENS)
+    return max((part for part in range(1, season + 1) if season % part == 0 and part <= longest), default=1)
+
 
 PRESETS: dict[str, Preset] = {
     # The post's network; the recipe is what `benchmarks/seed_job.py --explore` found best for its job, at a rate that
     # noisy data bear too.
     "classic": Preset(NetworkSpec(), TrainingSpec(optimizer="muon", learning_rate=0.005)),
+    # SegRNN: Lin et al. 2023, arXiv:2308.11200.
+    "segment": Preset(
+        NetworkSpec(
+            encoder_units=(64,),
+            decoder_units=(64,),
+            normalise="last",
+            segment=4,
+            decoder_input="position",
+            decoding="parallel",
+            dropout=0.1,
+        ),
+        TrainingSpec(learning_rate=0.003),
+    ),
 }
 
 
@@ -33,7 +91,10 @@ def preset(name: str) -> Preset:
     """Return a preset by name.
 
     Args:
-        name: `classic`: GRU, two layers of 35 in encoder and decoder, the decoder fed with zeros.
+        name: `classic`: GRU, two layers of 35 in encoder and decoder, the decoder fed with zeros. `segment`: one layer
+            of 64 that reads segments of 4 steps (`Preset.fitted_to` takes the season instead) less the window's last
+            value, and writes all segments side by side; it needs the targets' own past and a horizon of a segment at
+            least.
 
     Returns:
         The preset.

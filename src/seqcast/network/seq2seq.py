@@ -9,6 +9,7 @@ import numpy as np
 from seqcast._backend import keras
 from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.errors import SpecError
+from seqcast.network.blocks import write_in_blocks
 from seqcast.network.cells import child_seeds
 from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder
@@ -25,7 +26,8 @@ class Seq2Seq(keras.Model):
     """A recurrent encoder-decoder; trains with plain `compile` and `fit`.
 
     Inputs are a dict (see `seqcast.data.windows`) or, when there is only the past, its array `[B, T, F]`; the output
-    is the forecast `[B, H, D]`.
+    is the forecast `[B, H, D]`, or with a probabilistic head its parameters `[B, H, D, P]`, for which
+    `decoder.head.loss()` is the loss to compile with.
 
     Args:
         window: Sizes of a window, as a spec or a dict of its fields.
@@ -33,7 +35,7 @@ class Seq2Seq(keras.Model):
         seed: Seed of initial weights, dropout and sampling; `None` draws one.
 
     Raises:
-        SpecError: The decoder or the normaliser needs the targets' own past and the window does not say where it is.
+        SpecError: A box needs something of the window that it does not have, such as the targets' own past.
 
     Example:
         >>> import numpy as np
@@ -61,14 +63,7 @@ class Seq2Seq(keras.Model):
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-        if self.network.needs_target_past and self.window.target_features is None:
-            raise SpecError(
-                "target_features",
-                expected="the index of each target's own past among the input features",
-                received="none",
-                mend=f"It is needed by normalise={self.network.normalise!r} with "
-                f"decoder_input={self.network.decoder_input!r}.",
-            )
+        self.network.check_window(self.window)
         encoder_seed, decoder_seed = child_seeds(self.seed, 2)
         self.encoder = Encoder(self.window, self.network, seed=encoder_seed, name="encoder")
         self.decoder = Decoder(
@@ -107,7 +102,7 @@ class Seq2Seq(keras.Model):
             training: Whether dropout and teaching are at work.
 
         Returns:
-            The forecast, `[B, H, D]`.
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`.
         """
         inputs = inputs if isinstance(inputs, dict) else {"past": inputs}
         forecast, _ = self.decoder.unroll(
@@ -118,6 +113,10 @@ class Seq2Seq(keras.Model):
             training=training,
         )
         return forecast
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Keras's hook: metrics measure a point, also where a distribution is forecast."""
+        return super().compute_metrics(x, y, self.decoder.head.point(y_pred), sample_weight)
 
     def make_train_function(self, force: bool = False) -> None:
         """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores."""
@@ -143,6 +142,72 @@ class Seq2Seq(keras.Model):
         plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1
         return keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
 
+    def unroll(
+        self, states: dict[str, Any], *, horizon: int, future: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Write a forecast of any horizon: on and on, or block by block where the decoder reads positions.
+
+        Args:
+            states: The parts of `States`.
+            horizon: Number of steps, `H`.
+            future: Known-future inputs, `[B, H, F']`.
+
+        Returns:
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights, or `None`. Of a
+            probabilistic head later blocks read the point.
+        """
+        if not self.writes_in_blocks(horizon, future):
+            return self.decoder.unroll(states, horizon=horizon, future=future, training=False)
+
+        def decode(states: Any, start: int, steps: int) -> tuple[Tensor, Tensor | None]:
+            known = None if future is None else future[:, start : start + steps]
+            return self.decoder.unroll(states, horizon=steps, future=known, training=False)
+
+        return write_in_blocks(
+            decode,
+            lambda states, forecast: self.append(states, self.decoder.head.point(forecast)),
+            states,
+            horizon=horizon,
+            trained=self.window.horizon,
+            segment=self.network.segment,
+        )
+
+    def writes_in_blocks(self, horizon: int, future: Any = None) -> bool:
+        """Tell whether a horizon is written block by block, and refuse it before any work if it cannot be.
+
+        Args:
+            horizon: Number of steps.
+            future: Known-future inputs, whose length is checked.
+
+        Raises:
+            SpecError: The encoder also reads backwards, so that it cannot go on from its states.
+            DataError: Known-future inputs do not cover the horizon.
+        """
+        if not self.network.in_blocks or horizon <= self.window.horizon:
+            return False
+        if self.network.bidirectional:
+            raise SpecError(
+                "horizon",
+                expected=f"at most the trained one, {self.window.horizon}, of a bidirectional encoder",
+                received=repr(horizon),
+                mend=f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast to go on, but "
+                "a backward layer starts at the last step. Train a longer horizon.",
+            )
+        self.decoder.check_future(future, horizon)
+        return True
+
+    def append(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Any]:
+        """Read a forecast of whole segments as if it had been observed.
+
+        Args:
+            states: The parts of `States` before it.
+            forecast: Points or draws, `[B, n, D]`, in the data's units.
+
+        Returns:
+            The parts of `States` after it.
+        """
+        return self.encoder.update(states, self.encoder.as_past(states, forecast))
+
     def encode(self, inputs: Any) -> States:
         """Read the past into states.
 
@@ -156,6 +221,27 @@ class Seq2Seq(keras.Model):
         tensors = {name: ops.convert_to_tensor(value, dtype=self.compute_dtype) for name, value in inputs.items()}
         return States.from_dict(self.encoder(tensors, training=False))
 
+    def update(self, states: States, inputs: Any) -> States:
+        """Read on from states: the same as encoding old and new steps at once, under the old normaliser statistics.
+
+        Args:
+            states: What `encode` returned.
+            inputs: New steps, as a dict of arrays or the past alone: whole segments.
+
+        Returns:
+            The states after the new steps.
+
+        Raises:
+            SpecError: The encoder also reads backwards.
+            DataError: The new steps are no whole segments.
+        """
+        inputs = inputs if isinstance(inputs, dict) else {"past": inputs}
+        tensors = {name: ops.convert_to_tensor(value, dtype=self.compute_dtype) for name, value in inputs.items()}
+        return States.from_dict(self.encoder.update(self._tensors(states), tensors))
+
+    def _tensors(self, states: States) -> dict[str, Any]:
+        return keras.tree.map_structure(ops.convert_to_tensor, states.to_dict())  # type: ignore[no-any-return]
+
     def decode(
         self, states: States, horizon: int, future: Any = None, *, return_attention: bool = False
     ) -> Tensor | tuple[Tensor, Tensor | None]:
@@ -168,11 +254,12 @@ class Seq2Seq(keras.Model):
             return_attention: Whether to return the attention's weights too.
 
         Returns:
-            The forecast, `[B, H, D]`; with `return_attention` also the weights, `[B, H, T]`.
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`; with `return_attention` also the weights over
+            tokens of the past, `[B, H, T]`.
         """
         if future is not None:
             future = ops.convert_to_tensor(future, dtype=self.compute_dtype)
-        forecast, weights = self.decoder.unroll(states.to_dict(), horizon=horizon, future=future, training=False)
+        forecast, weights = self.unroll(self._tensors(states), horizon=horizon, future=future)
         return (forecast, weights) if return_attention else forecast
 
     @property
@@ -180,27 +267,47 @@ class Seq2Seq(keras.Model):
         """The post's first prediction model: from the past to the decoder's initial states, as a `keras.Model`.
 
         It shares the trained weights. Its output is the dict that `decoder_model` takes.
+
+        Raises:
+            SpecError: The forecast is added to the last season and the context's length is free.
         """
+        if self.network.residual == "seasonal" and self.window.context_length is None:
+            raise SpecError(
+                "encoder_model",
+                expected="a window of fixed context_length for residual='seasonal'",
+                received="context_length=None",
+                mend="A season can only be cut from a past of known length; `encode` takes any.",
+            )
         inputs = {"past": keras.Input((self.window.context_length, self.window.features), name="past")}
         if self.window.observed:
-            inputs["observed"] = keras.Input((None, self.window.features), name="observed")
+            inputs["observed"] = keras.Input((self.window.context_length, self.window.features), name="observed")
         if self.window.static:
             inputs["static"] = keras.Input((self.window.static,), name="static")
         return keras.Model(inputs, _Start(self.decoder)(self.encoder(inputs)), name="encoder_model")
 
     @property
     def decoder_model(self) -> Any:
-        """The post's second prediction model: one step from states to a forecast and the next states.
+        """The post's second prediction model: one token from states to a forecast and the next states.
 
         It shares the trained weights. It takes a dict of `states` and, when the network reads known-future inputs,
-        `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`.
+        `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`. With segments of `s` steps they
+        are `[B, s, F']` and `[B, s, D]`.
+
+        Raises:
+            SpecError: The decoder reads positions: its tokens have an end, and `decode` goes on block by block.
         """
+        self.decoder.check_endless()
+        written = self.encoder_model.output
         states = keras.tree.map_structure(
-            lambda output: keras.Input(tuple(output.shape[1:]), dtype=output.dtype), self.encoder_model.output
+            lambda output: keras.Input(tuple(output.shape[1:]), dtype=output.dtype), written
         )
+        for name in {"memory", "memory_valid"} & set(written):
+            # Keras guesses lengths that are free, and may find the same number of tokens for two guesses.
+            states[name] = keras.Input((None, *written[name].shape[2:]), dtype=written[name].dtype)
         inputs: dict[str, Any] = {"states": states}
         if self.window.future:
-            inputs["future"] = keras.Input((self.window.future,), name="future")
+            steps = (self.network.segment,) if self.network.segment > 1 else ()
+            inputs["future"] = keras.Input((*steps, self.window.future), name="future")
         forecast, after = self.decoder(states, inputs.get("future"))
         return keras.Model(inputs, {"forecast": forecast, "states": after}, name="decoder_model")
 

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from seqcast._backend import in_threads, jax_jit, keras, threads
-from seqcast.network.heads import ObservedLoss
+from seqcast.network.losses import HeadLoss
 from seqcast.network.rows import part_of
 
 __all__ = ["make_test_function", "make_train_function"]
@@ -62,7 +62,7 @@ def _can_be_divided(model: Any) -> bool:
     """Whether the loss of a batch is known from its parts, is not scaled by the optimiser, and the step is Keras's."""
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) or model.optimizer.loss_scale_factor
     own = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in ("train_step", "compute_loss"))
-    return isinstance(model.loss, ObservedLoss) and not scaled and not own
+    return isinstance(model.loss, HeadLoss) and not scaled and not own
 
 
 def make_test_function(model: Any) -> StepFunction:
@@ -99,7 +99,7 @@ class _Divided:
     """A training step in parts that the cores share.
 
     Args:
-        model: A compiled model whose loss is an `ObservedLoss`: the loss of a whole batch is the mean of its parts'
+        model: A compiled model whose loss is a `HeadLoss`: the loss of a whole batch is the mean of its parts'
             losses, weighted with their `share`.
         cores: Number of threads. There are as many parts, or a multiple if one would need too much scratch memory.
     """

@@ -1,0 +1,325 @@
+"""What can be asked of a forecast's distribution: mean, quantiles, probabilities, draws. NumPy and SciPy only.
+
+Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from seqcast.config import DEFAULT_QUANTILES, NetworkSpec
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "Distribution",
+    "LogNormal",
+    "NegativeBinomial",
+    "Normal",
+    "Quantiles",
+    "StudentT",
+    "distribution_of",
+    "quantile_weights",
+]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A kind of distribution; its parameters come with each question."""
+
+    # Whether it is one of whole numbers.
+    whole: ClassVar[bool] = False
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in order."""
+        raise NotImplementedError
+
+    def mean(self, parameters: Array) -> Array:
+        """Return the mean, `[...]`."""
+        raise NotImplementedError
+
+    def median(self, parameters: Array) -> Array:
+        """Return the median, `[...]`."""
+        return self.quantile(parameters, (0.5,))[..., 0]
+
+    def quantile(self, parameters: Array, probabilities: Sequence[float]) -> Array:
+        """Return quantiles, `[..., Qs]`, which never cross.
+
+        Args:
+            parameters: `[..., P]`.
+            probabilities: Strictly between 0 and 1, `[Qs]`.
+        """
+        asked = np.asarray(probabilities, dtype=np.float64)
+        values = np.asarray(self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], asked))
+        order = np.argsort(asked)
+        # Rounding may exchange two that are nearly equal.
+        values[..., order] = np.maximum.accumulate(values[..., order], axis=-1)
+        return values
+
+    def cdf(self, parameters: Array, y: Array) -> Array:
+        """Return the probability of at most `y`, which broadcasts against `[...]`."""
+        raise NotImplementedError
+
+    def sample(self, parameters: Array, count: int, generator: np.random.Generator) -> Array:
+        """Draw so many times, `[count, ...]`, each draw independent of the others and of its neighbours."""
+        parameters = np.asarray(parameters, dtype=np.float64)
+        return self._draw(parameters, (count, *parameters.shape[:-1]), generator)
+
+    def _inverse(self, parameters: Array, probabilities: Array) -> Array:
+        """Return the inverse of the CDF; probabilities broadcast against the parameters' shape without its last."""
+        raise NotImplementedError
+
+    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+        raise NotImplementedError
+
+
+def _columns(parameters: Array) -> list[Array]:
+    return list(np.moveaxis(np.asarray(parameters, dtype=np.float64), -1, 0))
+
+
+@dataclass(frozen=True)
+class Normal(Distribution):
+    """The normal distribution.
+
+    Example:
+        >>> Normal().quantile(np.array([10.0, 2.0]), (0.5, 0.975)).round(2)
+        array([10.  , 13.92])
+    """
+
+    parameters = ("mean", "deviation")
+
+    def mean(self, parameters: Array) -> Array:
+        """Return `μ`."""
+        return _columns(parameters)[0]
+
+    def cdf(self, parameters: Array, y: Array) -> Array:
+        """Return the probability of at most `y`."""
+        location, scale = _columns(parameters)
+        return np.asarray(special.ndtr((y - location) / scale))
+
+    def _inverse(self, parameters: Array, probabilities: Array) -> Array:
+        location, scale = _columns(parameters)
+        return np.asarray(location + scale * special.ndtri(probabilities))
+
+    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+        location, scale = _columns(parameters)
+        return np.asarray(generator.normal(location, scale, size=shape))
+
+
+@dataclass(frozen=True)
+class StudentT(Distribution):
+    """Student's distribution with more than two degrees of freedom, moved and stretched.
+
+    Example:
+        >>> StudentT().quantile(np.array([5.0, 0.0, 1.0]), (0.5, 0.975)).round(2)
+        array([0.  , 2.57])
+    """
+
+    parameters = ("degrees_of_freedom", "location", "scale")
+
+    def mean(self, parameters: Array) -> Array:
+        """Return `μ`."""
+        return _columns(parameters)[1]
+
+    def cdf(self, parameters: Array, y: Array) -> Array:
+        """Return the probability of at most `y`."""
+        freedom, location, scale = _columns(parameters)
+        return np.asarray(special.stdtr(freedom, (y - location) / scale))
+
+    def _inverse(self, parameters: Array, probabilities: Array) -> Array:
+        freedom, location, scale = _columns(parameters)
+        return np.asarray(location + scale * special.stdtrit(freedom, probabilities))
+
+    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+        freedom, location, scale = _columns(parameters)
+        return np.asarray(location + scale * generator.standard_t(freedom, size=shape))
+
+
+@dataclass(frozen=True)
+class NegativeBinomial(Distribution):
+    """Counts with mean `μ` and variance `μ + α μ²`.
+
+    Example:
+        >>> NegativeBinomial().quantile(np.array([10.0, 0.25]), (0.1, 0.5, 0.9))
+        array([ 3.,  9., 18.])
+    """
+
+    parameters = ("mean", "dispersion")
+    whole = True
+
+    def mean(self, parameters: Array) -> Array:
+        """Return `μ`."""
+        return _columns(parameters)[0]
+
+    def cdf(self, parameters: Array, y: Array) -> Array:
+        """Return the probability of at most `y`."""
+        n, p = self._usual(parameters)
+        counts = np.floor(y)
+        return np.where(counts < 0, 0.0, special.betainc(n, np.maximum(counts, 0.0) + 1.0, p))
+
+    def _inverse(self, parameters: Array, probabilities: Array) -> Array:
+        from scipy import stats  # takes half a second to import
+
+        return np.asarray(stats.nbinom.ppf(probabilities, *self._usual(parameters)))
+
+    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+        n, p = self._usual(parameters)
+        return np.asarray(generator.poisson(generator.gamma(n, (1.0 - p) / p, size=shape)), dtype=np.float64)
+
+    def _usual(self, parameters: Array) -> tuple[Array, Array]:
+        """Return the number of successes and their probability."""
+        mean, dispersion = _columns(parameters)
+        return 1.0 / dispersion, 1.0 / (1.0 + dispersion * mean)
+
+
+@dataclass(frozen=True)
+class LogNormal(Distribution):
+    """The distribution of `exp(μ + σ z)`.
+
+    Example:
+        >>> LogNormal().quantile(np.array([0.0, 1.0]), (0.5, 0.975)).round(2)
+        array([1. , 7.1])
+    """
+
+    parameters = ("log_mean", "log_deviation")
+
+    def mean(self, parameters: Array) -> Array:
+        """Return `exp(μ + σ²/2)`."""
+        location, scale = _columns(parameters)
+        return np.asarray(np.exp(location + 0.5 * scale**2))
+
+    def cdf(self, parameters: Array, y: Array) -> Array:
+        """Return the probability of at most `y`."""
+        location, scale = _columns(parameters)
+        positive = np.asarray(y) > 0
+        return np.where(positive, special.ndtr((np.log(np.where(positive, y, 1.0)) - location) / scale), 0.0)
+
+    def _inverse(self, parameters: Array, probabilities: Array) -> Array:
+        location, scale = _columns(parameters)
+        return np.asarray(np.exp(location + scale * special.ndtri(probabilities)))
+
+    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+        location, scale = _columns(parameters)
+        return np.asarray(generator.lognormal(location, scale, size=shape))
+
+
+@dataclass(frozen=True)
+class Quantiles(Distribution):
+    r"""A distribution known by its quantiles: straight lines between them, exponential tails beyond.
+
+    Above the last quantile `q_n` with probability `p_n`
+
+    .. math:: q(p) = q_n + β \log\frac{1 - p_n}{1 - p}, \qquad β = (q_n - q_{n-1}) / \log\frac{1 - p_{n-1}}{1 - p_n}
+
+    so that the tail, drawn further in, would go through the last quantile but one; below the first in the same way.
+
+    Args:
+        probabilities: Of the quantiles, rising; at least two.
+
+    Example:
+        >>> Quantiles((0.1, 0.5, 0.9)).quantile(np.array([1.0, 2.0, 4.0]), (0.1, 0.3, 0.5, 0.98)).round(2)
+        array([1. , 1.5, 2. , 6. ])
+    """
+
+    probabilities: tuple[float, ...] = DEFAULT_QUANTILES
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the quantiles."""
+        return tuple(f"quantile {probability:g}" for probability in self.probabilities)
+
+    def mean(self, parameters: Array) -> Array:
+        """Return the mean."""
+        p = np.array(self.probabilities)
+        quantiles = np.asarray(parameters, dtype=np.float64)
+        low, high = self._tails(quantiles)
+        inside = np.sum(0.5 * (quantiles[..., 1:] + quantiles[..., :-1]) * np.diff(p), axis=-1)
+        return np.asarray(inside + p[0] * (quantiles[..., 0] - low) + (1.0 - p[-1]) * (quantiles[..., -1] + high))
+
+    def cdf(self, parameters: Array, y: Array) -> Array:
+        """Return the probability of at most `y`."""
+        p = np.array(self.probabilities)
+        quantiles = np.asarray(parameters, dtype=np.float64)
+        y = np.asarray(y, dtype=np.float64)
+        below, above = quantiles[..., 0] - y, y - quantiles[..., -1]
+        width, gone = np.diff(quantiles), y[..., None] - quantiles[..., :-1]
+        share = np.where(width > 0, np.clip(gone / np.where(width > 0, width, 1.0), 0.0, 1.0), gone >= 0)
+        inside = p[0] + np.sum(share * np.diff(p), axis=-1)
+        low, high = self._tails(quantiles)
+        left, right = p[0] * _tail(below, low), (1.0 - p[-1]) * _tail(above, high)
+        return np.asarray(np.where(below > 0, left, np.where(above >= 0, 1.0 - right, inside)))
+
+    def _tails(self, quantiles: Array) -> tuple[Array, Array]:
+        """Return the scales of both tails."""
+        p = self.probabilities
+        low = (quantiles[..., 1] - quantiles[..., 0]) / np.log(p[1] / p[0])
+        high = (quantiles[..., -1] - quantiles[..., -2]) / np.log((1.0 - p[-2]) / (1.0 - p[-1]))
+        return low, high
+
+    def _inverse(self, parameters: Array, probabilities: Array) -> Array:
+        return np.asarray(np.sum(parameters * quantile_weights(self.probabilities, probabilities), axis=-1))
+
+    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+        return self._inverse(parameters, np.clip(generator.random(shape), 2.0**-53, 1.0 - 2.0**-53))
+
+
+def _tail(distance: Array, scale: Array) -> Array:
+    """Return the share of an exponential tail beyond a distance; where two quantiles agree there is no tail."""
+    shares = np.exp(-np.maximum(distance, 0.0) / np.where(scale > 0, scale, 1.0))
+    return np.asarray(np.where(scale > 0, shares, 0.0))
+
+
+def quantile_weights(known: Sequence[float], asked: Array) -> Array:
+    """Return what each known quantile counts in the asked ones, as `Quantiles` has them; they sum to 1.
+
+    Args:
+        known: Probabilities of the known quantiles, rising, `[Q]`.
+        asked: Probabilities, any shape.
+
+    Returns:
+        The weights, `[..., Q]`.
+
+    Example:
+        >>> quantile_weights((0.1, 0.5, 0.9), np.array([0.5, 0.6])).round(2).tolist()
+        [[0.0, 1.0, 0.0], [0.0, 0.75, 0.25]]
+    """
+    p, asked = np.asarray(known, dtype=np.float64), np.asarray(asked, dtype=np.float64)
+    left = np.clip(np.searchsorted(p, asked, side="right") - 1, 0, len(p) - 2)
+    share = (asked - p[left]) / (p[left + 1] - p[left])
+    below, above = asked < p[0], asked > p[-1]
+    # Beyond the ends, the distance to the end in units of the outermost step.
+    low, high = np.where(below, asked, p[0]), np.where(above, asked, p[-1])
+    share = np.where(below, np.log(low / p[0]) / np.log(p[1] / p[0]), share)
+    beyond = np.log((1.0 - p[-1]) / (1.0 - high)) / np.log((1.0 - p[-2]) / (1.0 - p[-1]))
+    share = np.where(above, 1.0 + beyond, share)[..., None]
+    places = np.arange(len(p))
+    return np.asarray((1.0 - share) * (places == left[..., None]) + share * (places == left[..., None] + 1))
+
+
+DISTRIBUTIONS: dict[str, Any] = {
+    "quantile": Quantiles,
+    "normal": Normal,
+    "student_t": StudentT,
+    "negative_binomial": NegativeBinomial,
+    "log_normal": LogNormal,
+}
+
+
+def distribution_of(network: NetworkSpec) -> Distribution:
+    """Return the distribution that a network's probabilistic head has.
+
+    Example:
+        >>> distribution_of(NetworkSpec(head="quantile", quantiles=(0.25, 0.5)))
+        Quantiles(probabilities=(0.25, 0.5))
+    """
+    arguments = () if network.quantiles is None else (network.quantiles,)
+    distribution: Distribution = DISTRIBUTIONS[network.head](*arguments)
+    return distribution

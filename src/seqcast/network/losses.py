@@ -1,0 +1,168 @@
+"""What training makes small: a mean over the targets that are there; NaN is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from seqcast._backend import keras
+from seqcast.network.likelihoods import LOG_LIKELIHOODS
+
+__all__ = ["HeadLoss", "NegativeLogLikelihood", "ObservedLoss", "PinballLoss"]
+
+Tensor = Any
+ops = keras.ops
+
+
+class HeadLoss(keras.losses.Loss):
+    r"""The loss of a head: the weighted mean of its values over the targets that are there.
+
+    .. math:: \frac{\sum_b w_b \, ℓ_b}{\sum_b w_b \, o_b}
+
+    with each example's loss `ℓ_b`, in which a missing target counts nothing, and the share `o_b` of its targets that
+    are observed. A batch may be divided: the losses of its parts, weighted with their `share`, give that of the whole.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="loss", reduction="sum")
+
+    def values(self, y_true: Tensor, output: Tensor) -> Tensor:
+        """Return the loss of every target, or of every example and step; 0 where the target is missing.
+
+        Args:
+            y_true: Targets, `[B, H, D]`; NaN is missing.
+            output: What the network returns.
+        """
+        raise NotImplementedError
+
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Return the loss of a batch.
+
+        Args:
+            y_true: Targets, `[B, H, D]`.
+            y_pred: What the network returns: forecasts, `[B, H, D]`, or parameters, `[B, H, D, P]`.
+            sample_weight: Weights, `[B]`.
+
+        Returns:
+            A scalar.
+        """
+        y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+        losses = _per_example(self.values(y_true, y_pred))
+        weight = ops.ones_like(losses) if sample_weight is None else ops.cast(sample_weight, losses.dtype)
+        return ops.sum(ops.reshape(weight, (-1,)) * losses) / self.share(y_true, sample_weight)
+
+    def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Return the denominator: with it as weight, the losses of the parts of a batch give that of the whole.
+
+        Args:
+            y_true: Targets, `[B, H, D]`.
+            sample_weight: Weights, `[B]`.
+        """
+        observed = _per_example(1.0 - ops.cast(ops.isnan(y_true), y_true.dtype))
+        weight = ops.ones_like(observed) if sample_weight is None else ops.cast(sample_weight, observed.dtype)
+        return ops.maximum(ops.sum(ops.reshape(weight, (-1,)) * observed), 1e-7)
+
+
+@keras.saving.register_keras_serializable(package="seqcast")
+class ObservedLoss(HeadLoss):
+    """A Keras loss of a point forecast.
+
+    A missing target counts as met exactly. It is replaced before any subtraction: the gradient of `where` after one
+    would be NaN.
+
+    Args:
+        loss: A Keras loss (name, config, object or function of `(y_true, y_pred)`) that is zero where both agree.
+
+    Example:
+        >>> y = keras.ops.convert_to_tensor([[[1.0], [float("nan")]]])
+        >>> float(ObservedLoss("mse")(y, keras.ops.convert_to_tensor([[[3.0], [5.0]]])))
+        4.0
+    """
+
+    def __init__(self, loss: Any = "mse") -> None:
+        super().__init__()
+        self.inner = keras.losses.get(loss)
+
+    def values(self, y_true: Tensor, output: Tensor) -> Tensor:
+        """Return what the Keras loss returns, `[B, H]`."""
+        filled = ops.where(ops.isnan(y_true), ops.stop_gradient(output), y_true)
+        return self.inner.call(filled, output) if hasattr(self.inner, "call") else self.inner(filled, output)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"loss": keras.losses.serialize(self.inner)}
+
+
+@keras.saving.register_keras_serializable(package="seqcast")
+class PinballLoss(HeadLoss):
+    r"""The mean pinball loss over the quantiles, smallest where each is its quantile of the data.
+
+    .. math:: ρ_p(e) = \max(p \, e, (p - 1) \, e), \qquad e = y - q_p
+
+    Args:
+        quantiles: The probabilities `p`.
+
+    Example:
+        >>> y, output = keras.ops.ones((1, 1, 1)), keras.ops.zeros((1, 1, 1, 2))
+        >>> round(float(PinballLoss((0.5, 0.9))(y, output)), 6)
+        0.7
+
+    Source: Koenker and Bassett 1978, Regression Quantiles.
+    """
+
+    def __init__(self, quantiles: Sequence[float]) -> None:
+        super().__init__()
+        self.quantiles = tuple(quantiles)
+
+    def values(self, y_true: Tensor, output: Tensor) -> Tensor:
+        """Return the mean over the quantiles, `[B, H, D]`; the output is `[B, H, D, Q]`."""
+        probabilities = ops.convert_to_tensor(self.quantiles, dtype=output.dtype)
+
+        def pinball(y: Tensor) -> Tensor:
+            error = ops.expand_dims(y, -1) - output
+            return ops.mean(ops.maximum(probabilities * error, (probabilities - 1.0) * error), axis=-1)
+
+        return _where_observed(pinball, y_true)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"quantiles": list(self.quantiles)}
+
+
+@keras.saving.register_keras_serializable(package="seqcast")
+class NegativeLogLikelihood(HeadLoss):
+    """The negative logarithm of the likelihood of a distribution whose parameters the network returns.
+
+    Args:
+        distribution: Its name in `seqcast.network.likelihoods.LOG_LIKELIHOODS`.
+
+    Example:
+        >>> y, output = keras.ops.ones((1, 1, 1)), keras.ops.ones((1, 1, 1, 2))
+        >>> round(float(NegativeLogLikelihood("normal")(y, output)), 4)  # log √(2π)
+        0.9189
+    """
+
+    def __init__(self, distribution: str) -> None:
+        super().__init__()
+        self.distribution = distribution
+
+    def values(self, y_true: Tensor, output: Tensor) -> Tensor:
+        """Return the negative logarithms, `[B, H, D]`; the output is `[B, H, D, P]`."""
+        log_likelihood = LOG_LIKELIHOODS[self.distribution]
+        return _where_observed(lambda y: -log_likelihood(y, output), y_true)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"distribution": self.distribution}
+
+
+def _where_observed(loss: Callable[[Tensor], Tensor], y_true: Tensor) -> Tensor:
+    """Return a loss of targets, 0 where they are missing; it is taken at 1 there, which every distribution has."""
+    missing = ops.isnan(y_true)
+    return ops.where(missing, 0.0, loss(ops.where(missing, 1.0, y_true)))
+
+
+def _per_example(values: Tensor) -> Tensor:
+    """Mean over all axes but the first."""
+    axes = tuple(range(1, len(values.shape)))
+    return ops.mean(values, axis=axes) if axes else values

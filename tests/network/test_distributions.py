@@ -1,0 +1,176 @@
+"""What is asked of distributions, against SciPy's own and against draws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from seqcast.config import HEADS, NetworkSpec
+from seqcast.network.distributions import (
+    DISTRIBUTIONS,
+    LogNormal,
+    NegativeBinomial,
+    Normal,
+    Quantiles,
+    StudentT,
+    distribution_of,
+    quantile_weights,
+)
+from seqcast.network.predictive import Parametric, Sampled
+
+# A distribution, a grid of its parameters [..., P], and the same as frozen distributions of SciPy.
+REFERENCES = {
+    "normal": (Normal(), [(0.0, 1.0), (-3.0, 0.2), (1e6, 50.0)], lambda m, s: stats.norm(m, s)),
+    "student_t": (StudentT(), [(2.5, 0.0, 1.0), (9.0, -4.0, 3.0)], lambda v, m, s: stats.t(v, m, s)),
+    "negative_binomial": (
+        NegativeBinomial(),
+        [(0.1, 2.0), (5.0, 0.3), (4000.0, 0.01), (20.0, 1e-4)],
+        lambda m, a: stats.nbinom(1 / a, 1 / (1 + a * m)),
+    ),
+    "log_normal": (LogNormal(), [(0.0, 1.0), (4.0, 0.1)], lambda m, s: stats.lognorm(s, scale=np.exp(m))),
+}
+PROBABILITIES = (0.001, 0.1, 0.25, 0.5, 0.9, 0.999)
+
+each_reference = pytest.mark.parametrize("name", REFERENCES)
+
+
+def flat(name):
+    distribution, grid, frozen = REFERENCES[name]
+    return distribution, np.array(grid), [frozen(*row) for row in grid]
+
+
+@each_reference
+def test_mean_and_quantiles_and_probabilities_are_those_of_scipy(name):
+    distribution, parameters, frozen = flat(name)
+    np.testing.assert_allclose(distribution.mean(parameters), [one.mean() for one in frozen], rtol=1e-9)
+    quantiles = distribution.quantile(parameters, PROBABILITIES)
+    np.testing.assert_allclose(quantiles, [one.ppf(PROBABILITIES) for one in frozen], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(distribution.median(parameters), [one.median() for one in frozen], rtol=1e-6, atol=1e-9)
+    for place in range(len(PROBABILITIES)):
+        y = quantiles[:, place]
+        expected = [one.cdf(value) for one, value in zip(frozen, y, strict=True)]
+        np.testing.assert_allclose(distribution.cdf(parameters, y), expected, rtol=1e-6)
+
+
+@each_reference
+def test_draws_are_distributed_as_they_should(name):
+    distribution, parameters, frozen = flat(name)
+    draws = distribution.sample(parameters, 2000, np.random.default_rng(0))
+    assert draws.shape == (2000, len(parameters))
+    for column, one in zip(draws.T, frozen, strict=True):
+        for probability in (0.1, 0.5, 0.9):
+            # Of a distribution with jumps both sides of the jump have to be met.
+            y = one.ppf(probability)
+            below, at_most = np.mean(column < y), np.mean(column <= y)
+            assert below - 0.04 < one.cdf(y - 1e-9 * abs(y)) + 1e-12
+            assert abs(at_most - one.cdf(y)) < 0.04
+    again = distribution.sample(parameters, 2000, np.random.default_rng(0))
+    np.testing.assert_array_equal(draws, again)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_shapes_and_names(name):
+    network = NetworkSpec(head=name)
+    distribution = distribution_of(network)
+    count = len(distribution.parameters)
+    parameters = np.sort(np.random.default_rng(0).uniform(2.5, 4.0, (5, 4, 3, count)), axis=-1)
+    assert distribution.mean(parameters).shape == distribution.median(parameters).shape == (5, 4, 3)
+    assert distribution.quantile(parameters, (0.2, 0.5, 0.7, 0.1)).shape == (5, 4, 3, 4)
+    assert distribution.cdf(parameters, np.ones((5, 4, 3))).shape == (5, 4, 3)
+    assert distribution.sample(parameters, 7, np.random.default_rng(0)).shape == (7, 5, 4, 3)
+    with pytest.raises(AttributeError):
+        distribution.whole = 3
+    assert list(DISTRIBUTIONS) == list(HEADS[1:])
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_quantiles_rise_with_their_probability_in_whatever_order_they_are_asked(name):
+    distribution = distribution_of(NetworkSpec(head=name))
+    parameters = np.sort(np.random.default_rng(1).uniform(2.1, 9.0, (40, len(distribution.parameters))), axis=-1)
+    asked = np.random.default_rng(2).uniform(0.0005, 0.9995, 60)
+    quantiles = distribution.quantile(parameters, asked)
+    assert (np.diff(quantiles[:, np.argsort(asked)], axis=-1) >= 0).all()
+
+
+def test_no_count_is_below_nothing_and_no_fraction_counts():
+    parameters = np.array([3.0, 0.5])
+    distribution = NegativeBinomial()
+    np.testing.assert_array_equal(distribution.cdf(parameters, np.array([-0.5, -3.0])), 0.0)
+    assert distribution.cdf(parameters, np.array(2.7)) == distribution.cdf(parameters, np.array(2.0))
+    np.testing.assert_array_equal(LogNormal().cdf(np.array([0.0, 1.0]), np.array([0.0, -1.0])), 0.0)
+
+
+# ---------------------------------------------------------------- known quantiles
+
+
+levels = st.lists(st.floats(0.01, 0.99), min_size=2, max_size=6, unique=True).map(lambda ps: tuple(sorted(ps)))
+
+
+def known_quantiles(probabilities, seed):
+    steps = np.random.default_rng(seed).exponential(1.0, len(probabilities))
+    return np.cumsum(steps) - 2.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(probabilities=levels, seed=st.integers(0, 1000))
+def test_known_quantiles_come_back_and_all_others_lie_in_order(probabilities, seed):
+    if np.diff(probabilities).min() < 1e-3:
+        return
+    values = known_quantiles(probabilities, seed)
+    distribution = Quantiles(probabilities)
+    np.testing.assert_allclose(distribution.quantile(values, probabilities), values, rtol=1e-12)
+    asked = np.linspace(0.001, 0.999, 97)
+    quantiles = distribution.quantile(values, asked)
+    assert (np.diff(quantiles) >= 0).all()
+    np.testing.assert_allclose(distribution.cdf(np.tile(values, (97, 1)), quantiles), asked, atol=1e-9)
+    np.testing.assert_allclose(quantile_weights(probabilities, asked).sum(-1), 1.0)
+
+
+def test_the_mean_is_that_of_the_lines_and_tails():
+    values, distribution = np.array([1.0, 2.0, 5.0]), Quantiles((0.1, 0.5, 0.8))
+    expected, _ = integrate.quad(lambda p: distribution.quantile(values, (p,))[0], 0, 1, points=(0.1, 0.5, 0.8))
+    assert distribution.mean(values) == pytest.approx(expected, rel=1e-6)
+    draws = distribution.sample(values, 20_000, np.random.default_rng(0))
+    assert draws.mean() == pytest.approx(expected, rel=0.03)
+    assert np.mean(draws <= 2.0) == pytest.approx(0.5, abs=0.02)
+
+
+def test_quantiles_that_agree_are_a_jump_without_a_tail():
+    distribution = Quantiles((0.1, 0.5, 0.9))
+    values = np.array([3.0, 3.0, 3.0])
+    np.testing.assert_array_equal(distribution.quantile(values, (0.01, 0.5, 0.99)), 3.0)
+    np.testing.assert_array_equal(distribution.cdf(np.tile(values, (3, 1)), np.array([2.9, 3.0, 3.1])), [0.0, 1.0, 1.0])
+    assert distribution.mean(values) == 3.0
+
+
+def test_exact_on_an_exponential_tail():
+    exponential = stats.expon(scale=2.0)
+    known = (0.5, 0.9, 0.95)
+    far = (0.97, 0.99, 0.9999)
+    quantiles = Quantiles(known).quantile(exponential.ppf(known), far)
+    np.testing.assert_allclose(quantiles, exponential.ppf(far), rtol=1e-9)
+
+
+# ---------------------------------------------------------------- whole forecasts
+
+
+def test_paths_and_parameters_answer_the_same_questions():
+    parameters = np.tile([10.0, 2.0], (3, 4, 1, 1))
+    known = Parametric(Normal(), parameters)
+    paths = Normal().sample(parameters, 4000, np.random.default_rng(0))
+    sampled = Sampled(np.moveaxis(paths, 0, 1))
+    for ask in (
+        lambda forecast: forecast.mean(),
+        lambda forecast: forecast.median(),
+        lambda forecast: forecast.quantile((0.1, 0.9)),
+        lambda forecast: forecast.cdf(np.full((3, 4, 1), 11.0)) * 10,
+    ):
+        assert ask(sampled).shape == ask(known).shape
+        np.testing.assert_allclose(ask(sampled), ask(known), atol=0.25)
+
+
+def test_quantiles_of_counts_are_counts():
+    paths = np.array([0.0, 0.0, 1.0, 4.0]).reshape(1, 4, 1, 1)
+    np.testing.assert_array_equal(Sampled(paths, whole=True).quantile((0.5, 0.6, 0.9)).ravel(), [0.0, 1.0, 4.0])
+    assert Sampled(paths).median().item() == 0.5

@@ -1,0 +1,321 @@
+"""Every head through the same properties; losses against SciPy; what a tiny network learns of known distributions."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.config import HEADS as NAMES
+from seqcast.data.windows import ArrayWindows
+from seqcast.errors import SpecError
+from seqcast.network import Seq2Seq, load_network
+from seqcast.network.heads import HEADS
+from seqcast.network.likelihoods import LOG_LIKELIHOODS, stirling_remainder
+from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
+
+PROBABILISTIC = tuple(NAMES[1:])
+MULTIPLICATIVE = ("negative_binomial", "log_normal")
+each_head = pytest.mark.parametrize("name", NAMES)
+each_probabilistic = pytest.mark.parametrize("name", PROBABILISTIC)
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+def tensor(x):
+    return keras.ops.convert_to_tensor(np.asarray(x, "float32"))
+
+
+def gradient(loss, output):
+    """Return the gradient of a loss of a tensor, on any backend."""
+    output = tensor(output)
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return numpy(jax.grad(loss)(output))
+    if backend == "torch":
+        output.requires_grad_(True)
+        loss(output).backward()
+        return numpy(output.grad)
+    import tensorflow
+
+    with tensorflow.GradientTape() as tape:
+        tape.watch(output)
+        value = loss(output)
+    return numpy(tape.gradient(value, output))
+
+
+# ---------------------------------------------------------------- layers
+
+
+def head_of(name, targets=2, seed=0, **options):
+    return HEADS[name](3, targets, seed=seed, **options)
+
+
+def test_every_name_has_a_head():
+    assert tuple(HEADS) == NAMES
+    assert set(LOG_LIKELIHOODS) == set(PROBABILISTIC) - {"quantile"}
+
+
+@each_head
+def test_shapes(name):
+    head = head_of(name)
+    parameters = head(tensor(np.ones((4, 5, 3))))
+    assert tuple(parameters.shape) == ((4, 5, 2) if name == "point" else (4, 5, 2, head.size))
+    assert tuple(head.point(parameters).shape) == (4, 5, 2)
+    assert head.axes == len(parameters.shape) - 3
+    assert head.dense.kernel.shape == (3, 2 * head.size)
+
+
+@each_head
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.sampled_from([0.1, 1.0, 30.0, 1000.0]))
+def test_parameters_are_possible_whatever_the_weights(name, seed, size):
+    head, rng = head_of(name), np.random.default_rng(seed)
+    head.set_weights([rng.normal(size=weight.shape) * size for weight in head.weights])
+    parameters = numpy(head(tensor(rng.normal(size=(4, 5, 3)))))
+    assert np.isfinite(parameters).all()
+    if name == "quantile":
+        assert (np.diff(parameters, axis=-1) >= 0).all()
+        np.testing.assert_array_equal(numpy(head.point(tensor(parameters))), parameters[..., 1])
+    if name in ("normal", "log_normal", "negative_binomial"):
+        assert parameters[..., 1].min() > 0
+    if name == "student_t":
+        assert parameters[..., 0].min() >= 2
+        assert parameters[..., 2].min() > 0
+    if name == "negative_binomial":
+        assert parameters[..., 0].min() > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), spread=st.sampled_from([1e-6, 0.3, 1.0, 1e6]))
+def test_quantiles_do_not_cross_in_the_datas_units(seed, spread):
+    probabilities = (0.01, 0.1, 0.2, 0.5, 0.9, 0.95)
+    rng = np.random.default_rng(seed)
+    head = head_of("quantile", targets=1, seed=seed, quantiles=probabilities)
+    centre, spread = rng.normal(size=(4, 1, 1)) * 100, np.full((4, 1, 1), spread)
+    parameters = head(tensor(rng.normal(size=(4, 5, 3)) * 20))
+    in_units = numpy(head.in_units(parameters, tensor(centre), tensor(spread)))
+    assert (np.diff(in_units, axis=-1) >= 0).all()
+
+
+@each_head
+def test_what_the_normaliser_took_comes_back(name):
+    """The distribution of `spread x + centre` has the quantiles of `x`, moved and stretched."""
+    from seqcast.network.distributions import distribution_of
+
+    head, rng = head_of(name), np.random.default_rng(0)
+    parameters = head(tensor(rng.normal(size=(4, 5, 3))))
+    spread = rng.uniform(0.1, 20.0, size=(4, 1, 2))
+    centre = np.zeros((4, 1, 2)) if name in MULTIPLICATIVE else rng.normal(size=(4, 1, 2)) * 9
+    moved = numpy(head.in_units(parameters, tensor(centre), tensor(spread)))
+    parameters = numpy(parameters)
+    if name == "point":
+        np.testing.assert_allclose(moved, parameters * spread + centre, rtol=1e-4, atol=1e-4)
+        return
+    distribution = distribution_of(NetworkSpec(head=name))
+    mean = distribution.mean(parameters) * spread + centre
+    np.testing.assert_allclose(distribution.mean(moved), mean, rtol=1e-4, atol=1e-4)
+    if name != "negative_binomial":  # counts have no other unit
+        asked = (0.05, 0.5, 0.8)
+        expected = distribution.quantile(parameters, asked) * spread[..., None] + centre[..., None]
+        np.testing.assert_allclose(distribution.quantile(moved, asked), expected, rtol=1e-4, atol=1e-4)
+
+
+@each_probabilistic
+def test_only_a_point_takes_another_loss(name):
+    with pytest.raises(SpecError, match=f"loss: expected None with head='{name}', received 'mae'"):
+        head_of(name).loss("mae")
+    assert isinstance(head_of(name).loss(), HeadLoss)
+    assert isinstance(head_of("point").loss("mae"), ObservedLoss)
+    with pytest.raises(SpecError, match=f"loss: expected None with head='{name}'"):
+        Engine(NetworkSpec(head=name), TrainingSpec(loss="mse"), seed=0)
+
+
+# ---------------------------------------------------------------- likelihoods and losses
+
+
+LIKELIHOODS = {
+    "normal": (
+        [(0.0, 1.0), (5.0, 0.01), (-1e3, 300.0)],
+        [-4.0, 0.0, 1.0, 700.0],
+        lambda y, m, s: stats.norm.logpdf(y, m, s),
+    ),
+    "student_t": (
+        [(2.01, 0.0, 1.0), (7.0, 3.0, 0.2), (1e4, 0.0, 1.0)],
+        [-4.0, 0.0, 1.0, 300.0],
+        lambda y, v, m, s: stats.t.logpdf(y, v, m, s),
+    ),
+    "negative_binomial": (
+        [(0.01, 0.5), (1.0, 40.0), (5.0, 1e-4), (300.0, 0.1), (1e5, 1e-4), (2e6, 0.3)],
+        [0.0, 1.0, 2.0, 7.0, 310.0, 1e5, 1.9e6],
+        lambda y, m, a: stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * m)),
+    ),
+    "log_normal": (
+        [(0.0, 1.0), (9.0, 0.3), (-4.0, 2.0)],
+        [1e-3, 1.0, 50.0, 1e4],
+        lambda y, m, s: stats.lognorm.logpdf(y, s, scale=np.exp(m)),
+    ),
+}
+each_likelihood = pytest.mark.parametrize("name", LIKELIHOODS)
+
+
+@each_likelihood
+def test_likelihoods_are_those_of_scipy(name):
+    rows, values, reference = LIKELIHOODS[name]
+    rows, values = np.array(rows, "float32"), np.array(values, "float32")
+    ours = numpy(LOG_LIKELIHOODS[name](tensor(values)[None], tensor(rows)[:, None]))
+    expected = reference(values[None].astype(float), *(column[:, None] for column in rows.astype(float).T))
+    np.testing.assert_allclose(ours, expected, rtol=2e-4, atol=1e-2)
+
+
+@each_likelihood
+def test_a_likelihoods_gradient_is_right(name):
+    """Against differences of SciPy's, in double precision."""
+    rows, values, reference = LIKELIHOODS[name]
+    log_likelihood = LOG_LIKELIHOODS[name]
+    for row in np.array(rows):
+        for y in values:
+            step = 1e-6 * np.maximum(np.abs(row), 1e-2)
+            expected = [
+                (reference(y, *(row + delta)) - reference(y, *(row - delta))) / (2 * delta.sum())
+                for delta in np.diag(step)
+            ]
+            ours = gradient(lambda p, y=y: keras.ops.sum(log_likelihood(tensor(y), p)), row)
+            size = np.abs(reference(y, *row)) / np.maximum(np.abs(row), 1e-2)
+            np.testing.assert_allclose(ours, expected, rtol=5e-3, atol=1e-3 * size.max() + 1e-3)
+
+
+def test_stirlings_formula_is_good_to_single_precision():
+    z = np.concatenate([np.linspace(5, 20, 50), 10.0 ** np.arange(2, 9)])
+    whole = (z - 0.5) * np.log(z) - z + 0.5 * np.log(2 * np.pi) + stirling_remainder(z)
+    np.testing.assert_allclose(whole, special.gammaln(z), rtol=1e-8)
+
+
+def batch(name, seed=0, rows=6, big=1.0):
+    """Return targets that a head's distribution has, [B, H, D], and its parameters for them."""
+    rng = np.random.default_rng(seed)
+    head = head_of(name)
+    parameters = numpy(head(tensor(rng.normal(size=(rows, 4, 3)))))
+    y = rng.poisson(3.0, size=(rows, 4, 2)) if name == "negative_binomial" else rng.lognormal(size=(rows, 4, 2))
+    return y.astype(float) * big, parameters, head
+
+
+def reference_values(name, y, parameters):
+    if name == "point":
+        return (y - parameters) ** 2
+    if name == "quantile":
+        error = y[..., None] - parameters
+        p = np.array([0.1, 0.5, 0.9])
+        return np.where(error > 0, p * error, (p - 1) * error).mean(-1)
+    return -LIKELIHOODS[name][2](y, *np.moveaxis(parameters.astype(float), -1, 0))
+
+
+@each_head
+def test_the_loss_is_the_weighted_mean_over_what_is_there(name):
+    y, parameters, head = batch(name)
+    weight = np.array([1.0, 2.0, 0.0, 0.5, 1.0, 1.0])
+    missing = np.random.default_rng(1).random(y.shape) < 0.3
+    values = np.where(missing, 0.0, reference_values(name, y, parameters))
+    expected = (weight[:, None, None] * values).sum() / (weight[:, None, None] * ~missing).sum()
+    loss = head.loss()(tensor(np.where(missing, np.nan, y)), tensor(parameters), tensor(weight))
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+@each_head
+def test_losses_of_parts_add_up_to_that_of_the_whole(name):
+    y, parameters, head = batch(name)
+    y[np.random.default_rng(2).random(y.shape) < 0.4] = np.nan
+    y[1] = np.nan
+    loss, weight = head.loss(), np.linspace(0.0, 2.0, len(y))
+    parts = [slice(0, 2), slice(2, 5), slice(5, 6)]
+    losses = [float(loss(tensor(y[rows]), tensor(parameters[rows]), tensor(weight[rows]))) for rows in parts]
+    shares = [float(loss.share(tensor(y[rows]), tensor(weight[rows]))) for rows in parts]
+    whole = float(loss(tensor(y), tensor(parameters), tensor(weight)))
+    assert np.dot(losses, shares) / sum(shares) == pytest.approx(whole, rel=1e-5)
+    assert float(loss(tensor(np.full_like(y, np.nan)), tensor(parameters))) == 0.0
+
+
+@each_head
+@pytest.mark.parametrize("big", [1.0, 0.0, 1e12])
+def test_gradients_are_finite(name, big):
+    y, parameters, head = batch(name, big=big)
+    y[0] = np.nan
+    y[1, 0] = np.nan
+    if name == "log_normal" and not big:
+        y = np.where(np.isnan(y), y, 1e-30)
+    loss = head.loss()
+    found = gradient(lambda output: loss(tensor(y), output), parameters)
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[0], 0.0)
+    assert np.abs(found[2:]).max() > 0
+
+
+@pytest.mark.parametrize("loss", [PinballLoss((0.2, 0.5)), NegativeLogLikelihood("student_t"), ObservedLoss("mae")])
+def test_losses_are_written_as_json_and_read(loss):
+    written = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
+    read = keras.saving.deserialize_keras_object(written)
+    assert type(read) is type(loss)
+    assert read.get_config() == loss.get_config()
+
+
+# ---------------------------------------------------------------- networks
+
+
+TINY = {"encoder_units": (4,), "decoder_units": (4,)}
+
+
+def spec(name, **options):
+    return NetworkSpec(**TINY, head=name, normalise="scale" if name in MULTIPLICATIVE else "none", **options)
+
+
+@each_probabilistic
+def test_a_keras_file_brings_head_and_loss_back(name, tmp_path):
+    window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
+    network = Seq2Seq(window, spec(name), seed=1)
+    past = np.random.default_rng(0).poisson(4.0, size=(8, 5, 1)).astype("float32") + 1
+    network.compile("adam", network.decoder.head.loss(), metrics=["mae"])
+    network.fit(past, past[:, :3], epochs=1, verbose=0)
+    network.save(tmp_path / "network.keras")
+    loaded = load_network(tmp_path / "network.keras")
+    np.testing.assert_array_equal(numpy(loaded(past)), numpy(network(past)))
+    assert loaded.evaluate(past, past[:, :3], verbose=0) == network.evaluate(past, past[:, :3], verbose=0)
+    median = numpy(network.decoder.head.point(network(past)))
+    mae = network.evaluate(past, past[:, :3], verbose=0, return_dict=True)["mae"]
+    assert mae == pytest.approx(np.abs(median - past[:, :3]).mean(), rel=1e-4)  # metrics measure the point
+
+
+# What is drawn, and what a network has to find out of the draws: some of the parameters, and how closely.
+DRAWN = {
+    "quantile": (
+        lambda rng, shape: rng.exponential(2.0, shape),
+        stats.expon(scale=2.0).ppf((0.1, 0.5, 0.9)),
+        0.25,
+    ),
+    "normal": (lambda rng, shape: rng.normal(3.0, 0.5, shape), (3.0, 0.5), 0.1),
+    "student_t": (lambda rng, shape: 1.0 + 0.5 * rng.standard_t(4.0, shape), (4.0, 1.0, 0.5), (2.0, 0.1, 0.1)),
+    "negative_binomial": (lambda rng, shape: rng.negative_binomial(2.0, 0.25, shape), (6.0, 0.5), (0.5, 0.15)),
+    "log_normal": (lambda rng, shape: rng.lognormal(1.0, 0.4, shape), (1.0, 0.4), 0.1),
+}
+
+
+@each_probabilistic
+def test_a_network_finds_the_parameters_of_what_it_sees(name):
+    """The past says nothing; what is left to learn is the distribution itself."""
+    draw, truth, tolerance = DRAWN[name]
+    rng = np.random.default_rng(0)
+    y = draw(rng, (1500, 4, 1))
+    training = TrainingSpec(epochs=40, batch_size=250, learning_rate=0.03, validation_fraction=0.0)
+    engine = Engine(NetworkSpec(**TINY, head=name), training, seed=0)
+    past = np.ones((1500, 2, 1))
+    windows = ArrayWindows({"past": past}, y, batch_size=250, seed=1)
+    engine.fit(windows, window=WindowSpec(horizon=4, features=1, targets=1), verbose=0)
+    found = engine.distribution({"past": past[:1]}, 4).parameters[0].mean((0, 1))
+    assert (np.abs(found - truth) < tolerance).all(), found

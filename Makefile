@@ -5,7 +5,8 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test lint test-torch test-tensorflow bench-seed bench-series bench-speed bench-speed-all lock clean
+.PHONY: help demo test lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series bench-coverage bench-frames \
+	bench-speed bench-speed-all lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -25,6 +26,12 @@ lint: .venv/.installed  ## Format check, lint, types
 
 test: lint  ## Lint, type-check and test
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+
+check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (about 10 minutes)
+	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/test_sktime_checks.py
+
+fuzz: .venv/.installed  ## Twenty thousand random frames (see tests/test_forecaster_fuzz.py)
+	SEQCAST_FUZZ=20000 KERAS_BACKEND=jax $(BIN)/pytest tests/test_forecaster_fuzz.py
 
 .venv-torch/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv-torch
@@ -59,6 +66,12 @@ bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over
 
 bench-series: .venv/.installed  ## The Forecaster's defaults on the series that ship, over three seeds
 	$(BIN)/python benchmarks/series_backtest.py
+
+bench-coverage: .venv/.installed  ## Coverage of intervals and the worth of covariates; DATA=folder of the public data
+	$(BIN)/python benchmarks/coverage.py --data '$(DATA)'
+
+bench-frames: .venv/.installed .venv-peers-libraries/.installed  ## Frames of many series, against neuralforecast and darts (about half an hour)
+	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/frames.py --write
 
 bench-speed: .venv/.installed .venv-peers/.installed  ## Speed against tf_keras, Keras 3 and torch, in their own environment (about an hour)
 	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/speed.py --write

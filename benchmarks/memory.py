@@ -13,20 +13,14 @@ import argparse
 import json
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 
+from rounds import count_peak_anew, memory
 from seqcast import Seq2SeqRegressor
 
 CONTEXT = HORIZON = 15
 MIB = 2**20
-
-
-def memory(name: str) -> float:
-    """Return a figure of this process's memory, such as `VmRSS` or `VmHWM` (the peak), in MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def main() -> None:
@@ -39,7 +33,7 @@ def main() -> None:
     past = generator.standard_normal((count, CONTEXT, 1), dtype=np.float32)
     future = generator.standard_normal((count, HORIZON, 1), dtype=np.float32)
     data, before = (past.nbytes + future.nbytes) / MIB, memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    count_peak_anew()
     model = Seq2SeqRegressor(
         encoder_units=(35, 35), batch_size=512, epochs=1, steps_per_epoch=arguments.steps, random_state=0, verbose=0
     )

@@ -16,26 +16,31 @@ the machine's own matrix product, measured in the same rounds with both NumPy an
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import math
-import os
-import platform
 import shutil
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-PEERS, DOCS = HERE / "peers", HERE.parent / "docs"
+from rounds import (
+    DOCS,
+    HERE,
+    Contestant,
+    Report,
+    Runner,
+    best_peer,
+    check_environments,
+    log_axes,
+    machine,
+    options,
+    parse,
+    ratios,
+    write_section,
+)
+
 RUNTIMES, LIBRARIES = HERE.parent / ".venv-peers", HERE.parent / ".venv-peers-libraries"
-ROUNDS = 5
 # What our own fit is given to reach the accuracy that tf_keras ends with: the defaults, but a larger rate, for data
 # without noise, and as few epochs as will do. Chosen on windows of another seed (docs/benchmarks.md).
 LEARN = ["--recipe", "ours", "--batch", "128", "--learning-rate", "0.02", "--epochs", "3"]
@@ -53,23 +58,6 @@ a = numpy.random.default_rng(0).normal(size=(1024, 1024)).astype("float32")
 print(json.dumps({"gflops": max(best(lambda a: a @ a, a), best(jax.jit(lambda a: a @ a), jax.numpy.asarray(a)))}))
 """
 
-
-@dataclass(frozen=True)
-class Contestant:
-    """One side of a comparison: an interpreter, a script and what its environment adds."""
-
-    name: str
-    environment: Path | None
-    script: str
-    arguments: tuple[str, ...] = ()
-    variables: dict[str, str] = field(default_factory=dict)
-
-    def command(self, task: Iterable[str]) -> list[str]:
-        """Return the command of a task; the interpreter is this one's, or that of the environment."""
-        python = sys.executable if self.environment is None else str(self.environment / "bin" / "python")
-        return [python, str(PEERS / self.script), *task, *self.arguments]
-
-
 OURS = Contestant("seqcast", None, "seqcast_peer.py")
 TF_KERAS = Contestant("tf_keras", RUNTIMES, "tf_keras_peer.py")
 PEER_RUNTIMES = [
@@ -82,52 +70,6 @@ PEER_LIBRARIES = [
     Contestant(name, LIBRARIES, "libraries_peer.py", ("--library", name))
     for name in ("neuralforecast", "darts", "skforecast", "gluonts")
 ]
-
-
-class Runner:
-    """Run commands and keep what they print last, one file a command and round."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def run(self, label: str, number: int, command: list[str], variables: dict[str, str] | None = None) -> Any:
-        """Return the JSON that a command printed last, from its file if it is there."""
-        # Interpreters lie in different places on different machines; they do not belong to the key.
-        key = hashlib.sha256(json.dumps([command[1:], variables, number]).encode()).hexdigest()[:10]
-        path = self.folder / f"{label.lower().replace(' ', '-')}-{number}-{key}.json"
-        if not path.exists():
-            print(f"{label}, round {number + 1}", file=sys.stderr, flush=True)
-            # No cache of compiled programs unless it is asked for: compilation counts.
-            environment = {**os.environ, "SEQCAST_CACHE_DIR": "", **(variables or {}), "BENCH_BEGAN": str(time.time())}
-            began = time.perf_counter()
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            seconds = time.perf_counter() - began
-            if done.returncode:
-                raise SystemExit(f"{' '.join(command)}\n{done.stderr[-4000:]}")
-            lines = done.stdout.strip().splitlines()
-            outcome = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-            path.write_text(json.dumps({**outcome, "process_s": seconds}))
-        return json.loads(path.read_text())
-
-    def rounds(
-        self, label: str, contestants: list[Contestant], task: list[str], ours: Iterable[str] = ()
-    ) -> dict[str, list[Any]]:
-        """Run all contestants in turn, round after round; return each one's results by name.
-
-        Args:
-            label: Name of the measure.
-            contestants: Who runs.
-            task: Task and options; each round adds a seed of its own.
-            ours: Options for seqcast alone.
-        """
-        results: dict[str, list[Any]] = {contestant.name: [] for contestant in contestants}
-        for number in range(ROUNDS):
-            for one in contestants:
-                command = one.command([*task, "--seed", str(number), *(ours if one is OURS else ())])
-                outcome = self.run(f"{label} {one.name}", number, command, one.variables)
-                results[one.name].append(outcome)
-        return results
 
 
 def products(*, batch: int, context: int, horizon: int, width: int, depth: int, gates: int = 3) -> float:
@@ -149,51 +91,12 @@ GROWTH = {
 }
 
 
-def spread(values: Iterable[float], digits: int = 2) -> str:
-    """Return the median and, in brackets, smallest and largest."""
-    values = list(values)
-    shown = [f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values))]
-    return f"{shown[0]} ({shown[1]}-{shown[2]})"
-
-
-def ratios(results: dict[str, list[Any]], peer: str, value: Callable[[Any], float]) -> list[float]:
-    """Return the peer's value over ours, round by round."""
-    return [value(theirs) / value(ours) for theirs, ours in zip(results[peer], results["seqcast"], strict=True)]
-
-
-def best_peer(results: dict[str, list[Any]], value: Callable[[Any], float]) -> str:
-    """Return the peer with the smallest median."""
-    peers = [name for name in results if name != "seqcast"]
-    return min(peers, key=lambda name: statistics.median(map(value, results[name])))
-
-
-class Report:
-    """What was measured, as lines of a table and as JSON."""
-
-    def __init__(self) -> None:
-        self.rows: list[str] = []
-        self.details: list[str] = []
-        self.data: dict[str, Any] = {}
-
-    def figure(self, name: str, values: Iterable[float], *, want: str, digits: int = 2) -> None:
-        """Add a figure with what it was to reach."""
-        self.rows.append(f"| {name} | {spread(values, digits)} | {want} |")
-
-    def detail(self, title: str, results: dict[str, list[Any]], columns: dict[str, Callable[[Any], float]]) -> None:
-        """Add a table of all contestants' medians and keep everything as JSON."""
-        self.data[title] = results
-        self.details += ["", f"| {title} | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
-        for name, outcomes in results.items():
-            cells = (spread(map(value, outcomes), 2) for value in columns.values())
-            self.details.append(f"| {name} | {' | '.join(cells)} |")
-
-
 def measure_step(runner: Runner, report: Report, contestants: list[Contestant]) -> None:
     """A training step of the post's job, and how far it is from the arithmetic."""
     results = runner.rounds("step", contestants, ["step", "--repeats", "3"])
     limits = [
         products(**POST) / runner.run("sgemm", number, [sys.executable, "-c", SGEMM])["gflops"] / 1e6
-        for number in range(ROUNDS)
+        for number in range(runner.count)
     ]
 
     def value(outcome: Any) -> float:
@@ -292,7 +195,7 @@ def measure_start(runner: Runner, report: Report, _: list[Contestant]) -> None:
     program = str(Path(sys.executable).with_name("seqcast"))
 
     def seconds(label: str, command: list[str], variables: dict[str, str] | None = None) -> list[float]:
-        return [runner.run(label, number, command, variables)["process_s"] for number in range(ROUNDS)]
+        return [runner.run(label, number, command, variables)["process_s"] for number in range(runner.count)]
 
     bare = seconds("bare python", [sys.executable, "-c", "pass"])
     imported = seconds("import", [sys.executable, "-c", "import seqcast"])
@@ -304,7 +207,7 @@ def measure_start(runner: Runner, report: Report, _: list[Contestant]) -> None:
     load_co2().to_csv(rows, index=False)
     fit = [program, "fit", rows, "--horizon", "12", "--epochs", "1", "--output", model, "--quiet"]
     first, second = [], []
-    for number in range(ROUNDS):
+    for number in range(runner.count):
         cache = folder / f"cache-{number}"
         variables = {"SEQCAST_CACHE_DIR": str(cache)}
         first.append(runner.run("first fit", number, fit, variables)["process_s"])
@@ -329,7 +232,7 @@ def measure_memory(runner: Runner, report: Report, _: list[Contestant]) -> None:
 def measure_growth(runner: Runner, report: Report, _: list[Contestant]) -> None:
     """How the step's time grows with each size, beside the arithmetic limit."""
     gflops = statistics.median(
-        runner.run("sgemm", number, [sys.executable, "-c", SGEMM])["gflops"] for number in range(ROUNDS)
+        runner.run("sgemm", number, [sys.executable, "-c", SGEMM])["gflops"] for number in range(runner.count)
     )
     curves: dict[str, Any] = {}
     for axis, sizes in GROWTH.items():
@@ -368,7 +271,6 @@ def draw_growth(curves: dict[str, Any], path: Path) -> None:
     """Draw a step's time against each size, with the arithmetic limit."""
     import matplotlib
     import numpy as np
-    from matplotlib.ticker import LogLocator
 
     from seqcast.plots.figure import MODELS, STYLE, TRUTH, finish, line, new_figure, save_figure
 
@@ -387,63 +289,24 @@ def draw_growth(curves: dict[str, Any], path: Path) -> None:
             size, step, limit = np.array(points).T
             line(ax, size, step, "a training step", MODELS[0], "^", "--")
             line(ax, size, limit, "its products alone, on both cores", TRUTH, "o", "-")
-            ax.set(xlabel=names[axis], ylabel="milliseconds", xscale="log", yscale="log")
-            shown = [value for value in size if value in (size[0], size[len(size) // 2], size[-1])]
-            ax.set_xticks(shown, [f"{value:g}" for value in shown], minor=False)
-            ax.set_xticks([], minor=True)
-            ax.yaxis.set_major_formatter("{x:g}")
-            ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-            ax.yaxis.set_minor_formatter("{x:g}")
+            log_axes(ax, size, names[axis], "milliseconds")
         finish(figure, "A training step of the post's network when one size grows")
         save_figure(figure, path)
 
 
-def machine() -> str:
-    """Return processor, cores and versions."""
-    from importlib.metadata import version
-
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    packages = ", ".join(f"{name} {version(name)}" for name in ("keras", "jax", "numpy"))
-    return f"{model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
-
-
-def write_docs(text: str) -> None:
-    """Put the tables between their marks in docs/benchmarks.md."""
-    path = DOCS / "benchmarks.md"
-    before, mark, rest = path.read_text().partition("<!-- speed -->\n")
-    _, end, after = rest.partition("<!-- /speed -->")
-    if not mark or not end:
-        raise SystemExit(f"{path}: the marks <!-- speed --> and <!-- /speed --> are gone")
-    path.write_text(f"{before}{mark}{text}\n{end}{after}")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help=f"measures, with commas: {', '.join(MEASURES)} (default all)")
+    parser = options(__doc__, MEASURES, "results/speed")
     parser.add_argument("--all", action="store_true", help="also the forecasting libraries")
-    parser.add_argument("--results", type=Path, default=Path("results/speed"), help="folder of the result files")
-    parser.add_argument("--fresh", action="store_true", help="measure anew what has been measured")
-    parser.add_argument("--write", action="store_true", help="write tables and picture into the documentation")
-    arguments = parser.parse_args()
-    chosen = arguments.only.split(",") if arguments.only else list(MEASURES)
-    unknown = set(chosen) - set(MEASURES)
-    if unknown:
-        parser.error(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(MEASURES)}")
-    if arguments.fresh:
-        shutil.rmtree(arguments.results, ignore_errors=True)
+    arguments, chosen = parse(parser, MEASURES)
     contestants = [OURS, *PEER_RUNTIMES, *(PEER_LIBRARIES if arguments.all else [])]
-    for environment in {one.environment for one in contestants if one.environment is not None}:
-        if not (environment / "bin" / "python").exists():
-            raise SystemExit(f"{environment.name} is missing: run make bench-speed{'-all' if arguments.all else ''}")
+    check_environments(contestants, f"bench-speed{'-all' if arguments.all else ''}")
     runner, report = Runner(arguments.results), Report()
     for name in chosen:
         MEASURES[name](runner, report, contestants)
-    lines = [f"{machine()}. Medians of {ROUNDS} rounds, in brackets the smallest and largest.", ""]
-    lines += ["| figure | measured | to reach |", "|---|---|---|", *report.rows, *report.details]
+    lines = report.lines(f"{machine()}. Medians of {runner.count} rounds, in brackets the smallest and largest.")
     print("\n".join(lines))
     if arguments.write:
-        write_docs("\n".join(lines))
+        write_section("speed", "\n".join(lines))
         if "growth" in report.data:
             draw_growth(report.data["growth"], DOCS / "images" / "speed_growth.png")
     print(json.dumps(report.data))

@@ -39,3 +39,46 @@ def _forget_programs():
         import jax
 
         jax.clear_caches()
+
+
+@pytest.fixture(scope="session")
+def make_backtest():
+    """Return a maker of a daily history and a backtest on it, of `good` (with intervals) and `seasonal_naive`.
+
+    Errors of `good` are normal of deviation 1, those of `seasonal_naive` of deviation 2; every fifth truth may be
+    missing.
+    """
+    import numpy as np
+    import pandas as pd
+    import polars as pl
+
+    def make(*, series=2, cutoffs=3, horizon=4, level=(80, 95), gaps=False, kind="pandas", seed=0, length=60):
+        random = np.random.default_rng(seed)
+        days = pd.date_range("2024-01-01", periods=length)
+        history, parts = [], []
+        for place in range(series):
+            y = 10 * (place + 1) + np.sin(np.arange(length) * 2 * np.pi / 7) + 0.1 * random.normal(size=length)
+            history.append(pd.DataFrame({"unique_id": f"s{place:02d}", "ds": days, "y": y}))
+            for window in range(cutoffs):
+                stop = length - (cutoffs - window) * horizon
+                truth = y[stop : stop + horizon]
+                good = truth + random.normal(size=horizon)
+                bounds = {}
+                for each in level:
+                    half = {50: 0.674, 80: 1.282, 95: 1.96}[each]
+                    bounds |= {f"good-lo-{each}": good - half, f"good-hi-{each}": good + half}
+                columns = {
+                    "y": truth,
+                    "good": good,
+                    **bounds,
+                    "seasonal_naive": truth + 2 * random.normal(size=horizon),
+                }
+                stamps = {"ds": days[stop : stop + horizon], "cutoff": days[stop - 1]}
+                parts.append(pd.DataFrame({"unique_id": f"s{place:02d}", **stamps, **columns}))
+        backtest = pd.concat(parts, ignore_index=True)
+        if gaps:
+            backtest.loc[::5, "y"] = np.nan
+        frames = pd.concat(history, ignore_index=True), backtest
+        return tuple(map(pl.from_pandas, frames)) if kind == "polars" else frames
+
+    return make

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast import config
-from seqcast.config import Columns, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.config import Columns, Covariates, NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.errors import SeqcastError, SpecError
 
 SIZES = {"horizon": 3, "features": 2, "targets": 1}
@@ -18,7 +18,12 @@ SIZES = {"horizon": 3, "features": 2, "targets": 1}
 widths = st.lists(st.integers(1, 500), min_size=1, max_size=4)
 names = st.text(min_size=1, max_size=5)
 SPECS = {
-    "columns": st.lists(names, min_size=3, max_size=3, unique=True).map(lambda three: Columns(*three)),
+    "columns": st.lists(names, min_size=3, max_size=5, unique=True)
+    .filter(lambda some: "y" not in some[:2])
+    .map(lambda some: Columns(*some[:2], some[2:])),
+    "covariates": st.lists(names, min_size=3, max_size=5, unique=True).map(
+        lambda some: Covariates(some[:1], some[1], some[2:])
+    ),
     "window": st.builds(
         WindowSpec,
         horizon=st.integers(1, 50),
@@ -75,8 +80,14 @@ SPECS = {
         metrics=st.sampled_from([(), ["mae"], ("mae", "mse")]),
     ),
 }
-CLASSES = {"columns": Columns, "window": WindowSpec, "network": NetworkSpec, "training": TrainingSpec}
-REQUIRED = {"columns": {}, "window": SIZES, "network": {}, "training": {}}
+CLASSES = {
+    "columns": Columns,
+    "covariates": Covariates,
+    "window": WindowSpec,
+    "network": NetworkSpec,
+    "training": TrainingSpec,
+}
+REQUIRED = {"columns": {}, "covariates": {}, "window": SIZES, "network": {}, "training": {}}
 each_spec = pytest.mark.parametrize("name", SPECS)
 
 
@@ -274,8 +285,12 @@ WRONG = {
         *[
             (field, value, f"columns.{field}", "a column's name")
             for field in ("unique_id", "ds", "y")
-            for value in ("", None, 3, ["a"])
+            for value in ("", None, 3, [3])
         ],
+        ("y", (), "columns.y", "a column's name"),
+        ("y", ("a", ""), "columns.y", "a column's name"),
+        ("y", ("a", "a"), "columns", "4 different names"),
+        ("y", ("a", "ds"), "columns", "4 different names"),
         ("ds", "y", "columns", "three different names"),
         ("y", "unique_id", "columns", "three different names"),
     ],

@@ -10,6 +10,7 @@ from seqcast.config import Columns, NetworkSpec, TrainingSpec
 from seqcast.data.datasets import load
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SpecError
 from seqcast.forecaster import Forecaster
+from seqcast.plan import Sizes
 
 TINY = NetworkSpec(encoder_units=(8,), decoder_units=(8,), normalise="last")
 SHORT = TrainingSpec(epochs=2, batch_size=64)
@@ -67,11 +68,11 @@ def test_rules_for_what_is_not_given(capsys):
     model = tiny(context_length=None, verbose=1).fit(panel(rows=100, freq="MS"))
     assert (model.context_length_, model.season_length_, model.freq_) == (24, 12, "MS")
     assert "freq 'MS' (inferred), season_length 12, context_length 24" in capsys.readouterr().out
-    network, training = Forecaster(4)._specs(windows=2500)
+    network, training = Forecaster(4)._specs(Sizes(2500))
     assert (network.normalise, training.batch_size, training.steps_per_epoch) == ("last", 64, 40)
-    assert Forecaster(4)._specs(windows=100)[1].steps_per_epoch == 25
-    assert Forecaster(4)._specs(windows=10**7)[1].steps_per_epoch == 200
-    assert Forecaster(4, preset=NetworkSpec())._specs(windows=1)[0].normalise == "none"
+    assert Forecaster(4)._specs(Sizes(100))[1].steps_per_epoch == 25
+    assert Forecaster(4)._specs(Sizes(10**7))[1].steps_per_epoch == 200
+    assert Forecaster(4, preset=NetworkSpec())._specs(Sizes())[0].normalise == "none"
 
 
 def test_without_validation():
@@ -177,20 +178,31 @@ def test_unknown_series_are_scaled_by_their_own_rows(fitted):
     assert again["seqcast"][4:].to_numpy() == pytest.approx(2 * made["seqcast"][4:].to_numpy(), rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda df: df[df["ds"] >= "2024-02-25"], r"series 'a'.*at least 8 rows.*or rows that follow.*2024-03-01"),
-        (lambda df: df.assign(unique_id=df["unique_id"] + "x")[df["ds"] >= "2024-02-25"], "series 'ax'.*at least 8"),
-        (lambda df: df.assign(unique_id=df["unique_id"].map(ord)), "unique_id: expected ids of type str"),
-        (lambda df: df.assign(ds=df["ds"].map(pd.Timestamp.toordinal)), "freq: expected a whole number"),
-        (lambda df: df[::2], "ds, row 1 .*expected 2024-01-02"),
-        (lambda df: df.drop(columns="y"), "expected a column 'y'"),
-    ],
-)  # fmt: skip
-def test_wrong_new_rows(fitted, change, message):
+def test_new_rows_that_overlap_join_what_is_remembered(fitted):
+    df = panel()
+    pd.testing.assert_frame_equal(fitted.predict(df=df[df["ds"] >= "2024-02-25"]), fitted.predict())
+
+
+WRONG_ROWS = [
+    (lambda df: df[df["ds"].between("2024-01-20", "2024-01-24")], r"series 'a'.*at least 8 rows.*or rows.*2024-03-01"),
+    (lambda df: df.assign(unique_id=df["unique_id"] + "x")[df["ds"] >= "2024-02-25"], "series 'ax'.*at least 8"),
+    (lambda df: df.assign(unique_id=df["unique_id"].map(ord)), "unique_id: expected ids of type str"),
+    (lambda df: df.assign(ds=df["ds"].map(pd.Timestamp.toordinal)), "freq: expected a whole number"),
+    (lambda df: df.assign(ds=df["ds"].dt.tz_localize("UTC")), "ds: expected time stamps without a zone"),
+    (lambda df: df[::2], "ds, row 1 .*expected 2024-01-02"),
+    (lambda df: df.drop(columns="y"), "expected a column 'y'"),
+]
+
+
+@pytest.fixture(scope="module")
+def strict():
+    return tiny(missing="raise").fit(panel())
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_ROWS)
+def test_wrong_new_rows(strict, change, message):
     with pytest.raises((DataError, SpecError), match=message):
-        fitted.predict(df=change(panel()))
+        strict.predict(df=change(panel()))
 
 
 # ------------------------------------------------------------------ options
@@ -222,9 +234,11 @@ def test_short_series_are_named(monkeypatch):
     monkeypatch.setattr("seqcast.engine.Engine.fit", lambda *_, **__: pytest.fail("trained"))
     df = pd.concat([panel(), panel("s", rows=11)])
     with pytest.raises(DataError, match=r"series 's'\): expected at least 8 \+ 4 rows.*received 11 rows"):
-        tiny().fit(df)
+        tiny(missing="raise").fit(df)
     with pytest.raises(DataError, match="up to the first cutoff"):
-        tiny().backtest(df.assign(ds=df["ds"] + pd.Timedelta(days=49) * (df["unique_id"] == "s")), n_windows=4)
+        tiny(missing="raise").backtest(
+            df.assign(ds=df["ds"] + pd.Timedelta(days=49) * (df["unique_id"] == "s")), n_windows=4
+        )
 
 
 def test_not_fitted():

@@ -138,7 +138,12 @@ class Blocked:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-import seqcast, seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli
+import seqcast, seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli, seqcast.interop
 print("imported")
+try:
+    import seqcast.interop.sktime
+except ImportError as error:
+    print(type(error).__name__, error)
 """
-    assert run_python(code) == "imported"
+    needed = "the optional package 'sktime' is needed for this. Install it: pip install 'seqcast[sktime]'"
+    assert run_python(code).splitlines() == ["imported", f"MissingPackageError {needed}"]

@@ -1,5 +1,6 @@
 """What the README shows runs as it is written, with smaller numbers."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -26,6 +27,19 @@ def test_blocks_run(number, tmp_path, monkeypatch):
     for text in changed:
         code = code.replace(text, SMALLER[text])
     exec(compile(code, f"README.md, block {number}", "exec"), {})
+
+
+def test_the_page_about_frames_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "frames.md").read_text()
+    if importlib.util.find_spec("sktime") is None:
+        page = page[: page.index("\n## sktime\n")]
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
+    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
+    assert small != code
+    names = {}
+    exec(compile(small, "docs/frames.md", "exec"), names)
+    assert len(names["forecast"]) == 3 * 14
 
 
 def test_links_and_pictures_are_there():

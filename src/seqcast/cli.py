@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -68,7 +69,7 @@ IdColumn = Annotated[
     str, typer.Option("--id", help="Column that names the series; a file without one holds one series.")
 ]
 TimeColumn = Annotated[str, typer.Option("--time", help="Column with the time stamp, or a whole number.")]
-ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value.")]
+ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value; several with commas.")]
 Freq = Annotated[
     str | None, typer.Option(help="Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.")
 ]
@@ -78,12 +79,29 @@ Context = Annotated[
     int | None, _count("--context-length", help="Steps of past to read; chosen from the data if absent.")
 ]
 Season = Annotated[int | None, _count("--season-length", help="Steps of a season; by the frequency if absent.")]
-Units = Annotated[str, typer.Option("--units", help="Width of each layer of encoder and decoder.")]
-Cell = Annotated[str, typer.Option("--cell", help="Recurrent cell: gru, lstm or simple_rnn.")]
+Preset = Annotated[str, typer.Option("--preset", help="Network: auto, classic or segment.")]
+Units = Annotated[
+    str | None, typer.Option("--units", help="Width of each layer of encoder and decoder, instead of the preset's.")
+]
+Cell = Annotated[str | None, typer.Option("--cell", help="Recurrent cell, instead of gru: lstm or simple_rnn.")]
+Levels = Annotated[str, typer.Option("--level", help="Levels of the intervals in per cent, with commas; '' for none.")]
+Calibrate = Annotated[
+    bool, typer.Option("--calibrate", help="Widen intervals to what they promise on validation rows.")
+]
 Epochs = Annotated[int | None, _count("--epochs", help="Passes over the windows; 30 if absent.")]
 Rate = Annotated[
     float | None,
     typer.Option("--learning-rate", parser=_number, metavar="RATE", help="Largest learning rate; 0.01 if absent."),
+]
+Static = Annotated[str, typer.Option("--static", help="Columns that are constant within a series, with commas.")]
+Past = Annotated[str, typer.Option("--past", help="Columns that are known up to the cutoff, with commas.")]
+Future = Annotated[str, typer.Option("--future", help="Columns that are known ahead, with commas.")]
+Missing = Annotated[str, typer.Option("--missing", help="What to do about missing values and steps: fill or raise.")]
+Scale = Annotated[
+    str, typer.Option("--scale", help="Scaling of each series: standard, robust, minmax, mean, log1p or none.")
+]
+CalendarNames = Annotated[
+    str, typer.Option("--calendar", help="Features of the time: auto, none, or names with commas, as auto,holidays:DE.")
 ]
 Members = Annotated[
     int, _count("--members", help="Networks to train, from seeds of their own; forecasts are their median.")
@@ -166,8 +184,17 @@ def fit(
     sort: Sort = False,
     context_length: Context = None,
     season_length: Season = None,
-    units: Units = "35,35",
-    cell: Cell = "gru",
+    static: Static = "",
+    past: Past = "",
+    future: Future = "",
+    missing: Missing = "fill",
+    scale: Scale = "standard",
+    calendar: CalendarNames = "auto",
+    preset: Preset = "auto",
+    units: Units = None,
+    cell: Cell = None,
+    level: Levels = "80,95",
+    calibrate: Calibrate = False,
     epochs: Epochs = None,
     learning_rate: Rate = None,
     members: Members = 1,
@@ -184,15 +211,17 @@ def fit(
         seqcast fit sales.csv --horizon 28 -o sales.seqcast
 
         seqcast fit sales.csv -H 28 --id shop --time day --value sold -o m.seqcast
+
+        seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
     """
     from seqcast.data.files import check_target, in_file, read_table
 
     check_target(output)
     columns = _columns(id_column, time_column, value_column)
     frame = read_table(data, columns, sort=sort)
-    model = _forecaster(
-        horizon, columns, freq, context_length, season_length, units, cell, epochs, learning_rate, members, seed, quiet
-    )
+    frames = _frame_options(freq, context_length, season_length, static, past, future, missing, scale, calendar)
+    networks = {**_network_options(preset, units, cell, level), "calibrate": calibrate, "members": members}
+    model = _forecaster(horizon, columns, {**frames, **networks}, epochs, learning_rate, seed, quiet)
     interrupted = False
     try:
         with in_file(data, frame, columns):
@@ -221,6 +250,18 @@ def predict(
     horizon: Annotated[
         int | None, _count("--horizon", "-H", help="Steps to forecast; as many as at fit if absent.")
     ] = None,
+    future: Annotated[
+        Path | None,
+        typer.Option(
+            "--future", metavar="FILE", help="CSV or Parquet file of the steps ahead and what is known of them."
+        ),
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", help="Levels of the intervals in per cent, with commas; the fit's if absent.")
+    ] = "",
+    samples: Annotated[
+        int | None, _count("--samples", help="Sample paths to draw, instead of a point and intervals.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent.")
     ] = None,
@@ -233,6 +274,8 @@ def predict(
         seqcast predict sales.seqcast -o forecast.csv
 
         seqcast predict sales.seqcast newer.csv --horizon 60 > forecast.csv
+
+        seqcast predict sales.seqcast --future prices.csv -o forecast.csv
     """
     from seqcast.config import Columns
     from seqcast.data.files import TABLES, check_target, in_file, read_table, write_table
@@ -241,15 +284,17 @@ def predict(
     if output is not None:
         check_target(output, TABLES)
     fitted = Forecaster.load(model)
-    if data is None:
-        forecast = fitted.predict(horizon)
-    else:
-        columns = fitted.columns or Columns()
-        # Newer rows of the only series go on with it, whatever their file is called.
-        only = fitted.memory_.ids[0] if len(fitted.memory_.ids) == 1 else None
-        frame = read_table(data, columns, sort=sort, series=only)
-        with in_file(data, frame, columns):
-            forecast = fitted.predict(horizon, frame)
+    columns = fitted.columns or Columns()
+    # Newer rows of the only series go on with it, whatever their file is called.
+    only = fitted.memory_.ids[0] if len(fitted.memory_.ids) == 1 else None
+    frame = None if data is None else read_table(data, columns, sort=sort, series=only)
+    ahead = None if future is None else read_table(future, columns, value=False, series=only)
+    with contextlib.ExitStack() as files:
+        if data is not None:
+            files.enter_context(in_file(data, frame, columns))
+        if future is not None:
+            files.enter_context(in_file(future, ahead, columns, argument="future"))
+        forecast = fitted.predict(horizon, frame, ahead, level=_levels(level) or None, samples=samples)
     write_table(forecast, output)
     if output is not None:
         _tell(f"Wrote {output}")
@@ -277,8 +322,17 @@ def backtest(
     sort: Sort = False,
     context_length: Context = None,
     season_length: Season = None,
-    units: Units = "35,35",
-    cell: Cell = "gru",
+    static: Static = "",
+    past: Past = "",
+    future: Future = "",
+    missing: Missing = "fill",
+    scale: Scale = "standard",
+    calendar: CalendarNames = "auto",
+    preset: Preset = "auto",
+    units: Units = None,
+    cell: Cell = None,
+    level: Levels = "80,95",
+    calibrate: Calibrate = False,
     epochs: Epochs = None,
     learning_rate: Rate = None,
     members: Members = 1,
@@ -294,7 +348,7 @@ def backtest(
         seqcast backtest sales.csv -H 28 --n-windows 4 --refit 1 --members 3
     """
     from seqcast.data.files import TABLES, check_target, in_file, read_table, write_table
-    from seqcast.evaluation.metrics import evaluate
+    from seqcast.evaluation import evaluate
     from seqcast.plots.figure import SUFFIXES
 
     for target, suffixes in ((output, TABLES), (figure, SUFFIXES)):
@@ -302,23 +356,64 @@ def backtest(
             check_target(target, suffixes)
     columns = _columns(id_column, time_column, value_column)
     frame = read_table(data, columns, sort=sort)
-    model = _forecaster(
-        horizon, columns, freq, context_length, season_length, units, cell, epochs, learning_rate, members, seed, quiet
-    )
+    frames = _frame_options(freq, context_length, season_length, static, past, future, missing, scale, calendar)
+    networks = {**_network_options(preset, units, cell, level), "calibrate": calibrate, "members": members}
+    model = _forecaster(horizon, columns, {**frames, **networks}, epochs, learning_rate, seed, quiet)
     with in_file(data, frame, columns):
         result = model.backtest(frame, n_windows=n_windows, step_size=step_size, refit=refit or False)
-        scores = evaluate(result, train_df=frame, season_length=season_length, columns=columns)
+        by = ("target",) if "target" in result.columns else ()
+        scores = evaluate(result, train_df=frame, season_length=season_length, by=by, columns=columns)
     cutoffs, steps = _counted(n_windows, "cutoff"), _counted(horizon, "step")
     _table(
         f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series",
-        [name.replace("_", " ") for name in scores.columns],
-        {name: [f"{number:.4g}" for number in row] for _, name, *row in scores.itertuples()},
+        [name.replace("_", " ") for name in scores.columns if name != "target"],
+        _score_rows(scores),
     )
     if output is not None:
         write_table(result, output)
         _tell(f"Wrote {output}")
     if figure is not None:
         _draw(frame, result, columns, figure)
+
+
+@app.command()
+def report(
+    model: ModelFile,
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file.")] = Path("report.html"),
+    future: Annotated[
+        Path | None,
+        typer.Option("--future", metavar="FILE", help="CSV or Parquet file of the steps ahead, if the model needs it."),
+    ] = None,
+    n_windows: Annotated[
+        int, _count("--n-windows", least=0, help="Cutoffs of the backtest, for which a network is trained; 0 for none.")
+    ] = 3,
+    title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "",
+    unit: Annotated[str, typer.Option("--unit", help="Unit of the values.")] = "",
+    sort: Sort = False,
+) -> None:
+    """Write one HTML page with forecasts, a backtest beside naive forecasts, errors and settings.
+
+    For example:
+
+        seqcast report sales.seqcast sales.csv -o report.html --title "Sales" --unit pieces
+    """
+    from seqcast.config import Columns
+    from seqcast.data.files import check_target, in_file, read_table
+    from seqcast.forecaster import Forecaster
+
+    check_target(output, ("html", "htm"))
+    fitted = Forecaster.load(model)
+    columns = fitted.columns or Columns()
+    only = fitted.memory_.ids[0] if len(fitted.memory_.ids) == 1 else None
+    frame = read_table(data, columns, sort=sort, series=only)
+    ahead = None if future is None else read_table(future, columns, value=False, series=only)
+    with contextlib.ExitStack() as files:
+        files.enter_context(in_file(data, frame, columns))
+        if future is not None:
+            files.enter_context(in_file(future, ahead, columns, argument="future"))
+        fitted.report(output, frame, future=ahead, n_windows=n_windows, title=title, unit=unit)
+    _tell(f"Wrote {output}")
 
 
 @app.command()
@@ -391,6 +486,16 @@ def _table(title: str, headings: Sequence[str], rows: dict[str, list[str]]) -> N
     out.print(table)
 
 
+def _score_rows(scores: Any) -> dict[str, list[str]]:
+    """Return a row of text for each metric, and for each target where there are several."""
+    rows = {}
+    for row in scores.to_dict("records"):
+        name, target = row.pop("metric"), row.pop("target", "")
+        # A model without intervals has no score of them.
+        rows[f"{name} {target}".rstrip()] = [f"{number:.4g}" if number == number else "" for number in row.values()]
+    return rows
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
@@ -398,39 +503,84 @@ def _counted(number: int, noun: str) -> str:
 def _columns(id_column: str, time_column: str, value_column: str) -> Columns:
     from seqcast.config import Columns
 
-    return Columns(unique_id=id_column, ds=time_column, y=value_column)
+    return Columns(unique_id=id_column, ds=time_column, y=_names(value_column) or value_column)
+
+
+def _frame_options(
+    freq: str | None,
+    context_length: int | None,
+    season_length: int | None,
+    static: str,
+    past: str,
+    future: str,
+    missing: str,
+    scale: str,
+    calendar: str,
+) -> dict[str, Any]:
+    """Return what was said of the frame, as the forecaster's arguments."""
+    return {
+        "freq": int(freq) if freq is not None and freq.isdigit() else freq,
+        "context_length": context_length,
+        "season_length": season_length,
+        "static_covariates": _names(static),
+        "past_covariates": _names(past),
+        "future_covariates": _names(future),
+        "missing": missing,
+        "scale": scale,
+        "calendar": calendar if calendar in ("auto", "none") else _names(calendar),
+    }
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()
+
+
+def _network_options(preset: str, units: str | None, cell: str | None, level: str) -> dict[str, Any]:
+    """Return what was said of the network, as the forecaster's arguments."""
+    from dataclasses import replace
+
+    from seqcast.forecaster_options import interval_levels
+    from seqcast.plan import Sizes, named_network
+
+    levels = interval_levels(_levels(level))
+    if units is None and cell is None:
+        return {"preset": preset, "level": levels}
+    network = named_network("classic" if preset == "auto" else preset, levels, Sizes())
+    changes: dict[str, Any] = {} if cell is None else {"cell": cell}
+    if units is not None:
+        changes |= {"encoder_units": _widths(units), "decoder_units": _widths(units)}
+    return {"preset": replace(network, **changes), "level": levels}
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    from seqcast.errors import SpecError
+
+    try:
+        return tuple(float(level) for level in _names(text))
+    except ValueError:
+        raise SpecError(
+            "--level", expected="numbers with commas, as 80,95", received=repr(text), mend="In per cent."
+        ) from None
 
 
 def _forecaster(
     horizon: int,
     columns: Columns,
-    freq: str | None,
-    context_length: int | None,
-    season_length: int | None,
-    units: str,
-    cell: str,
+    options: dict[str, Any],
     epochs: int | None,
     learning_rate: float | None,
-    members: int,
     seed: int | None,
     quiet: bool,
 ) -> Forecaster:
-    from seqcast.config import NetworkSpec
     from seqcast.forecaster import Forecaster
 
-    widths = _widths(units)
-    network = NetworkSpec(cell=cell, encoder_units=widths, decoder_units=widths, normalise="last")
     return Forecaster(
         horizon,
-        context_length=context_length,
-        preset=network,
         training=_training(epochs, learning_rate),
-        members=members,
         columns=columns,
-        freq=int(freq) if freq is not None and freq.isdigit() else freq,
-        season_length=season_length,
         random_state=seed,
         verbose=int(not quiet),
+        **options,
     )
 
 
@@ -472,7 +622,9 @@ def _keep_compilations() -> None:
 
 def _fail(error: SeqcastError) -> NoReturn:
     """Print an error; an argument of Python's is named as the option that it is."""
-    where = {"encoder_units": "units", "decoder_units": "units"}.get(error.where, error.where)
+    names = {"encoder_units": "units", "decoder_units": "units"}
+    names |= {f"{role}_covariates": role for role in ("static", "past", "future")}
+    where = names.get(error.where, error.where)
     text = str(error)
     if where.isidentifier():
         text = f"--{where.replace('_', '-')}{text.removeprefix(error.where)}"

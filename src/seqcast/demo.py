@@ -22,7 +22,7 @@ from seqcast.data.datasets import describe, load
 from seqcast.data.files import check_target
 from seqcast.data.signals import random_sines
 from seqcast.errors import SaveError
-from seqcast.evaluation.metrics import evaluate
+from seqcast.evaluation import evaluate
 from seqcast.forecaster import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
 from seqcast.regressor import Seq2SeqRegressor

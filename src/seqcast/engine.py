@@ -14,13 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._backend import keras, weights_of
-from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec, check_loss, check_probabilities, check_whole
+from seqcast.config import (
+    NetworkSpec,
+    TrainingSpec,
+    WindowSpec,
+    check_choice,
+    check_loss,
+    check_probabilities,
+    check_whole,
+)
 from seqcast.data.windows import fill_gaps
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.forecasts import PATHS, Forecasts
 from seqcast.network.cells import child_seeds
 from seqcast.network.predictive import Parametric, Sampled
-from seqcast.network.seq2seq import Seq2Seq
+from seqcast.network.seq2seq import PARTS, Seq2Seq
 from seqcast.network.states import States
 from seqcast.progress import progress
 from seqcast.training import CtrlC, History, fresh, learning_rate, optimizer, train
@@ -67,6 +75,8 @@ class Engine:
         validation: Any = None,
         callbacks: Sequence[Any] = (),
         verbose: int = 1,
+        weights: Sequence[Array] | None = None,
+        freeze: Sequence[str] = (),
     ) -> History:
         """Build the network anew and train it.
 
@@ -76,20 +86,31 @@ class Engine:
             validation: Batches to validate on.
             callbacks: Keras callbacks.
             verbose: 0 is silent, 1 shows progress.
+            weights: The first weights, those of a network of the same sizes; `None` draws them.
+            freeze: Parts whose weights stay as they are: `encoder`, `decoder` (all but its head), `head`.
 
         Returns:
             What training recorded.
 
         Raises:
+            SpecError: There is no such part, or nothing is left to train.
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
+        check_parts(freeze)
         steps = self.training.epochs * self._steps_per_epoch(windows)
         with CtrlC() as ctrl_c:
             self.build(window, steps=steps)
+            assert self.model is not None
+            if weights is not None:
+                self.model.set_weights(list(weights))
+            self.model.freeze(freeze)
             self._compile(learning_rate(self.training, steps))
             shown = [*callbacks, *progress(verbose), ctrl_c]
-            return train(self.model, windows, self.training, validation=validation, callbacks=shown)
+            try:
+                return train(self.model, windows, self.training, validation=validation, callbacks=shown)
+            finally:
+                self.model.freeze(())
 
     def continue_fit(self, windows: Any, *, window: WindowSpec, callbacks: Sequence[Any] = ()) -> History:
         """Train for one pass at the constant learning rate, going on from where the network is.
@@ -110,6 +131,11 @@ class Engine:
             self._compile(learning_rate(constant, 1))
             self.model.continued = True
         return train(self.model, windows, constant, epochs=1, callbacks=callbacks)
+
+    @property
+    def weights(self) -> list[Array]:
+        """All weights of the network, copies, in the order of Keras's `set_weights`."""
+        return [] if self.model is None else weights_of(self.model)
 
     @property
     def weight_count(self) -> int:
@@ -347,3 +373,17 @@ def _check_precision() -> None:
             received=repr(policy.name),
             mend="Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32.",
         )
+
+
+def check_parts(freeze: Sequence[str]) -> None:
+    """Refuse parts of a network that cannot be frozen.
+
+    Example:
+        >>> check_parts(("encoder",))
+    """
+    if isinstance(freeze, str):
+        raise SpecError("freeze", expected="a tuple of parts", received=repr(freeze), mend=f"Give ({freeze!r},).")
+    for part in freeze:
+        check_choice("freeze", part, PARTS)
+    if set(freeze) == set(PARTS):
+        raise SpecError("freeze", expected="a part that is left to train", received=repr(freeze), mend="Leave one out.")

@@ -3,64 +3,92 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, clone
 
-from seqcast.config import Columns, NetworkSpec, TrainingSpec, WindowSpec, check_choice, check_whole
+from seqcast.calibration import Calibration, check_levels
+from seqcast.config import Columns, Covariates, NetworkSpec, TrainingSpec, check_whole
 from seqcast.data.frame import LongFrame, read_frame
-from seqcast.data.memory import Contexts, SeriesMemory, fit_scalers
-from seqcast.data.origins import RollingOrigins
-from seqcast.data.scaling import SCALES
-from seqcast.data.splits import check_lengths, context_rule, validation_starts
-from seqcast.engine import Engine
+from seqcast.data.memory import SeriesMemory
+from seqcast.data.origins import OriginRows, RollingOrigins
+from seqcast.engine import Engine, check_parts
 from seqcast.errors import NotFittedError, SpecError
+from seqcast.fitted import FittedNetworks
+from seqcast.forecaster_file import read_forecaster, write_forecaster
+from seqcast.forecaster_options import check_head, check_options, context_lengths, interval_levels
 from seqcast.members import Member, member_seeds, train_members
-from seqcast.network.presets import preset as find_preset
-from seqcast.saving import read_archive, write_archive
+from seqcast.outlook import Outlook, check_trained
+from seqcast.plan import (
+    FitOptions,
+    Plan,
+    Sizes,
+    make_plan,
+    plan_further,
+    specs,
+    validation_rows,
+    with_validation,
+)
 from seqcast.training import History
 
 __all__ = ["Forecaster"]
 
 Array = npt.NDArray[Any]
 
-# The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
-# more than once an epoch, or it would end before it has begun; it ends an epoch of very many early, since neighbouring
-# windows tell much the same.
-SMALLEST_BATCH = 64
-LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
-_SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
-
 
 class Forecaster(BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling and shifting a series scales and shifts
-    its forecast. Series need not end at the same time; gaps are refused.
+    its forecast. Series need not end at the same time.
 
     Args:
         horizon: Steps to forecast in training, and in `predict` unless it is told otherwise.
-        context_length: Steps of past that a forecast reads. `None` takes two seasons, two horizons or 24
-            steps, whichever is most, but at most half of what the shortest series has beside one horizon.
-        preset: Name of a network, or a `NetworkSpec`. A named network is given the `last` normalisation, because real
-            series leave the range that they had in training.
+        context_length: Steps of past that a forecast reads; several lengths are shared out among the members. `None`
+            takes two seasons, two horizons or 24 steps, whichever is most, but at most half of what a series has beside
+            one horizon: the series that the middle row of the frame is in, or with `missing="raise"` the shortest one.
+        level: Levels of the intervals, in per cent. A named network forecasts the quantiles that they lie between; with
+            `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
+            any level, one with quantiles those between them, and one with a point none unless `calibrate` is given.
+        preset: Name of a network, or a `NetworkSpec`, which is taken as it is. `auto` is `segment` where the season can
+            be cut into segments of at least 6 steps and there are at least 2,000 training windows, otherwise `classic`
+            (see `seqcast.network.presets`). A named network normalises its windows, because real series leave the range
+            that they had in training: `classic` by their last value, as `segment` does.
         training: How it is trained. `None` is a `TrainingSpec()`, but in batches down to 64 when windows are
             few, and in epochs of 25 to 200 steps; a dict changes some fields of that, and a `TrainingSpec` is
             taken as it is. `validation_fraction` is the share of each series, its end, on which the best
             epoch is chosen; it is not trained on. 0 trains on everything.
-        columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`.
+        columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`. Several columns of values are forecast
+            together; the forecasts then come with a column `target`.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.
         season_length: Steps of a season, for the default context and the seasonal naive forecast of
             `backtest`; `None` takes the usual one of the frequency.
-        scale: `standard` (each series to zero mean and unit deviation) or `none`.
-        members: Networks, trained side by side from seeds of their own; the forecast is the median of theirs (of
-            an even number, the mean of the two in the middle).
+        static_covariates: Columns that are constant within a series: numbers, scaled over all series, booleans, or
+            text, of which each value that fit saw has an input of its own, and all others share one.
+        past_covariates: Columns that are known up to the cutoff: numbers, booleans or text.
+        future_covariates: Columns that are known ahead; `predict` needs them for the whole horizon.
+        calendar: `auto` (sine and cosine of the cycles that the frequency has, that the longest series shows twice and
+            that are longer than the context), `none`, or names from `seqcast.data.calendar.CALENDAR_FEATURES`, `auto`
+            and `holidays:DE` (any country of the package `holidays`, with a region as `holidays:US-CA`).
+        missing: `fill` takes missing steps and values: networks see the value before and whether there was one, and
+            losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
+        irregular: Whether stamps need not keep to a step. The time since the row before is then an input, and
+            `predict` forecasts at the stamps of `future`.
+        scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
+            range), `minmax`, `mean` (divided by the mean magnitude), `log1p` (for values >= 0: logarithms, then
+            `standard`) or `none`.
+        weighting: `rows` gives each training window the same weight, `series` each series.
+        calibrate: Whether intervals are widened (or narrowed) at each step so that they would have held what they
+            promise on the validation rows, by split-conformal calibration; see `seqcast.conformal`.
+        point: `median` or `mean`: what the point forecast is of the distribution that is forecast.
+        members: Networks, trained side by side from seeds of their own.
+        combine: How their forecasts become one: `median` (of an even number, the mean of the two in the middle) or
+            `mean`, for the point and for each bound.
         alias: Name of the forecast's column.
         random_state: Seed of everything random, a whole number; `None` takes a fresh one.
         verbose: 0 is silent, 1 shows what was inferred and progress.
@@ -71,9 +99,11 @@ class Forecaster(BaseEstimator):
         histories_: What the training of each member recorded.
         history_: The first of them.
         memory_: Scaling and last rows of each series.
-        freq_: The frequency.
+        freq_: The frequency; `None` for irregular stamps.
         season_length_: Steps of a season.
         context_length_: Steps of past that a forecast reads.
+        calibrations_: What widens the intervals of each target, when `calibrate` is true.
+        short_series_: Names of the series with fewer rows than a whole window, whose contexts were padded.
 
     Example:
         >>> from seqcast.data.datasets import load
@@ -89,32 +119,55 @@ class Forecaster(BaseEstimator):
         self,
         horizon: int,
         *,
-        context_length: int | None = None,
-        preset: str | NetworkSpec = "classic",
+        context_length: int | Sequence[int] | None = None,
+        level: Sequence[float] | float = (80, 95),
+        preset: str | NetworkSpec = "auto",
         training: TrainingSpec | Mapping[str, Any] | None = None,
         columns: Columns | None = None,
         freq: Any = None,
         season_length: int | None = None,
+        static_covariates: Sequence[str] = (),
+        past_covariates: Sequence[str] = (),
+        future_covariates: Sequence[str] = (),
+        calendar: str | Sequence[str] = "auto",
+        missing: str = "fill",
+        irregular: bool = False,
         scale: str = "standard",
+        weighting: str = "rows",
+        calibrate: bool = False,
+        point: str = "median",
         members: int = 1,
+        combine: str = "median",
         alias: str = "seqcast",
         random_state: int | None = None,
         verbose: int = 1,
     ) -> None:
         self.horizon = horizon
         self.context_length = context_length
+        self.level = level
         self.preset = preset
         self.training = training
         self.columns = columns
         self.freq = freq
         self.season_length = season_length
+        self.static_covariates = static_covariates
+        self.past_covariates = past_covariates
+        self.future_covariates = future_covariates
+        self.calendar = calendar
+        self.missing = missing
+        self.irregular = irregular
         self.scale = scale
+        self.weighting = weighting
+        self.calibrate = calibrate
+        self.point = point
         self.members = members
+        self.combine = combine
         self.alias = alias
         self.random_state = random_state
         self.verbose = verbose
+        check_head(preset, scale)
 
-    def fit(self, df: Any) -> Self:
+    def fit(self, df: Any, validation: Any = None, *, warm_start: bool = False) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
         An interruption of the training of a single network keeps its best weights so far; one of an ensemble leaves
@@ -122,6 +175,10 @@ class Forecaster(BaseEstimator):
 
         Args:
             df: A pandas or Polars frame with one row a series and time; series in any order.
+            validation: On what the best epoch is chosen: a number of rows, the last ones of each series; a frame of
+                rows that follow; or `None` for the training's `validation_fraction`. Forecasts go on from its end.
+            warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
+                new ones. All else is learnt anew, such as scaling and categories.
 
         Returns:
             The fitted forecaster.
@@ -132,141 +189,301 @@ class Forecaster(BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted.
         """
-        self._check_options()
-        return self._fit(read_frame(df, self.columns, freq=self.freq))
+        check_options(self.get_params(deep=False))
+        frame, starts = self._divided(self._read(df), validation)
+        plan = self._plan(frame, starts, verbose=self.verbose)
+        if warm_start and hasattr(self, "engines_"):
+            plan = plan.from_weights(self.engines_)
+        return self._train(plan, frame)
 
-    def _check_options(self) -> None:
-        check_whole("horizon", self.horizon)
-        check_whole("members", self.members)
-        for name in ("context_length", "season_length", "random_state"):
-            value = getattr(self, name)
-            if value is not None:
-                check_whole(name, value, at_least=0 if name == "random_state" else 1)
-        kinds: tuple[tuple[str, Any, str], ...] = (
-            ("training", TrainingSpec | Mapping, "a TrainingSpec, a dict of some of its fields, or None"),
-            ("columns", Columns, "a Columns or None"),
+    def _divided(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
+        """Return all rows, and the position of each series' first validation target, if that was given."""
+        if validation is None:
+            return frame, None
+        if isinstance(validation, int | np.integer):
+            return frame, validation_rows(frame, validation, int(self.horizon))
+        return with_validation(frame, self._read(validation, frame, argument="validation"), fill=self.missing == "fill")
+
+    def _specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
+        """Return the network and the training for training windows of these sizes."""
+        return specs(self.preset, self.training, interval_levels(self.level), sizes)
+
+    def _read(
+        self,
+        df: Any,
+        before: LongFrame | SeriesMemory | None = None,
+        *,
+        static_optional: bool = True,
+        argument: str = "df",
+    ) -> LongFrame:
+        """Check a frame; rows that go on with others are on their clock, and may leave static covariates out."""
+        freq = self.freq if before is None or before.frequency is None else before.frequency.name
+        return read_frame(
+            df,
+            self.columns,
+            freq=freq,
+            covariates=Covariates(self.static_covariates, self.past_covariates, self.future_covariates),  # type: ignore[arg-type]
+            missing=self.missing,
+            irregular=self.irregular,
+            static_optional=static_optional and before is not None,
+            zone=None if before is None else before.form.zone,
+            argument=argument,
         )
-        for name, kind, expected in kinds:
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, kind):
-                mend = "from seqcast import TrainingSpec, Columns"
-                raise SpecError(name, expected=expected, received=repr(value), mend=mend)
-        check_choice("scale", self.scale, SCALES)
-        columns = self.columns or Columns()
-        taken = [columns.unique_id, columns.ds, columns.y, "cutoff"]
-        if not isinstance(self.alias, str) or not self.alias or self.alias in taken:
-            raise SpecError(
-                "alias", expected=f"a name other than {taken}", received=repr(self.alias), mend="Choose one."
-            )
-        self._specs(windows=1)
 
-    def _specs(self, windows: int) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return the network and the training for so many training windows."""
-        if isinstance(self.preset, NetworkSpec):
-            network = self.preset
-        else:
-            network = find_preset(self.preset).network
-            if network.normalise == "none":
-                network = replace(network, normalise="last")
-        if isinstance(self.training, TrainingSpec):
-            return network, self.training
-        changes = dict(self.training or {})
-        training = TrainingSpec.from_dict(changes)
-        batch_size = training.batch_size
-        if "batch_size" not in changes:
-            batch_size = min(batch_size, max(SMALLEST_BATCH, windows // FEW_STEPS))
-        steps = max(LEAST_STEPS, min(MANY_STEPS, -(-windows // batch_size)))
-        return network, replace(training, batch_size=batch_size, steps_per_epoch=training.steps_per_epoch or steps)
+    def _options(self, **changes: Any) -> FitOptions:
+        """Return what shapes a fit."""
+        fresh = int(np.random.SeedSequence().generate_state(1)[0])
+        options = FitOptions(
+            horizon=int(self.horizon),
+            context_lengths=context_lengths(self.context_length, self.members),
+            season_length=self.season_length,
+            calendar=self.calendar,
+            scale=self.scale,
+            weighting=self.weighting,
+            fill=self.missing == "fill",
+            calibrate=interval_levels(self.level) if self.calibrate else (),
+            seeds=member_seeds(fresh if self.random_state is None else int(self.random_state), int(self.members)),
+        )
+        return replace(options, **changes)
 
-    def _fit(self, frame: LongFrame) -> Self:
-        plan = self._plan(frame, verbose=self.verbose)
+    def _plan(self, frame: LongFrame, starts: Array | None = None, *, verbose: int = 0) -> Plan:
+        """Scale the series and say how each member is to be trained."""
+        plan = make_plan(frame, self._options(), self._specs, starts)
+        if verbose:
+            print(plan.describe())
+        return plan
+
+    def _train(self, plan: Plan, frame: LongFrame) -> Self:
+        """Train what is planned and keep it."""
         count = len(plan.members)
         if count > 1:
             names = [f"member {place + 1} of {count}" for place in range(count)]
-            return self._keep(plan, train_members(plan.members, names, verbose=self.verbose))
+            return self._keep(plan, train_members(plan.members, names, verbose=self.verbose), frame)
         (member,) = plan.members
         engine = member.engine()
         try:
             history = member.train(engine, verbose=self.verbose)
         except KeyboardInterrupt as interruption:
-            self._keep(plan, [(engine, getattr(interruption, "history", History(interrupted=True)))])
+            self._keep(plan, [(engine, getattr(interruption, "history", History(interrupted=True)))], frame)
             raise
-        return self._keep(plan, [(engine, history)])
+        return self._keep(plan, [(engine, history)], frame)
 
-    def _plan(self, frame: LongFrame, *, verbose: int = 0) -> _Plan:
-        """Scale the series and say how each member is to be trained."""
-        season = self.season_length or frame.frequency.season_length
-        lengths = frame.source.lengths
-        context = self.context_length or context_rule(int(lengths.min()), self.horizon, season)
-        check_lengths(frame, context_length=context, horizon=self.horizon)
-        _, training = self._specs(windows=1)
-        starts = validation_starts(
-            lengths, context_length=context, horizon=self.horizon, fraction=training.validation_fraction
-        )
-        scaler = fit_scalers(frame.source, starts, self.scale)
-        if verbose:
-            inferred = " (inferred)" if frame.frequency.inferred else ""
-            print(
-                f"seqcast: {len(lengths)} series, freq {frame.frequency.name!r}{inferred}, "
-                f"season_length {season}, context_length {context}, horizon {self.horizon}"
-            )
-        scaled = (frame.source.values - np.repeat(scaler.centre, lengths)) / np.repeat(scaler.spread, lengths)
-        network, training = self._specs(int((starts - context - self.horizon + 1).sum()))
-        window = WindowSpec(horizon=self.horizon, features=1, targets=1, target_features=(0,), context_length=context)
-        source = replace(frame.source, values=scaled)
-        return _Plan(
-            SeriesMemory.of(frame, context_length=context, scaler=scaler, scale=self.scale),
-            season,
-            [Member(source, starts, window, network, training, seeds) for seeds in self._seeds()],
-        )
-
-    def _seeds(self) -> list[tuple[int, int]]:
-        """Return each member's seeds, of the network and of the order of windows."""
-        fresh = int(np.random.SeedSequence().generate_state(1)[0])
-        return member_seeds(fresh if self.random_state is None else int(self.random_state), int(self.members))
-
-    def _keep(self, plan: _Plan, trained: Sequence[tuple[Engine, History]]) -> Self:
+    def _keep(
+        self,
+        plan: Plan,
+        trained: Sequence[tuple[Engine, History]],
+        frame: LongFrame | None = None,
+        calibrations: Sequence[Calibration] = (),
+    ) -> Self:
         self.engines_ = tuple(engine for engine, _ in trained)
         self.histories_ = tuple(history for _, history in trained)
         self.engine_, self.history_ = trained[0]
         self.memory_ = plan.memory
         self.season_length_ = plan.season_length
-        self.freq_ = plan.memory.frequency.name
-        self.context_length_ = plan.memory.tails.shape[1]
+        self.freq_ = None if plan.memory.frequency is None else plan.memory.frequency.name
+        self.context_length_ = plan.memory.context_length
+        self.short_series_ = plan.short
+        self.calibrations_ = tuple(calibrations)
+        self._rows = frame
+        if plan.calibration is not None and frame is not None and all(engine.model for engine in self.engines_):
+            level, windows = interval_levels(self.level), plan.calibration
+            self.calibrations_ = self._networks().calibrate(frame, *windows, int(self.horizon), level)
         return self
 
-    def predict(self, horizon: int | None = None, df: Any = None) -> Any:
+    def predict(
+        self,
+        horizon: int | None = None,
+        df: Any = None,
+        future: Any = None,
+        level: Sequence[float] | float | None = None,
+        samples: int | None = None,
+    ) -> Any:
         """Forecast the steps that follow each series' last row.
 
         Args:
-            horizon: Number of steps, shorter or longer than trained; `None` is the trained one.
-            df: Rows to forecast from, if not those of `fit`: later rows of known series, whose scaling stays
-                that of training and which need only what is new when it follows their last training row; or
-                at least `context_length_` rows of new series, which are scaled by these.
+            horizon: Number of steps, shorter or longer than trained; `None` is the trained one, or with irregular
+                stamps as many as `future` has.
+            df: Rows to forecast from, if not those of `fit`: rows of known series, before which those that are
+                remembered stand, whose scaling stays that of training; or rows of new series, which are scaled by
+                these.
+            future: The steps ahead, one row a series and step, with the future covariates; with irregular stamps, the
+                stamps to forecast. Rows of other series and stamps are not looked at.
+            level: Levels of the intervals, in per cent: any for a network that forecasts a distribution, otherwise
+                some of those that it was trained or calibrated for. `None` is all of those.
+            samples: Number of sample paths to draw instead of a point and intervals. They are not calibrated.
 
         Returns:
-            A frame of the kind that came in, sorted by `unique_id`: `unique_id`, `ds` and the forecast.
+            A frame of the kind that came in, sorted by `unique_id`: `unique_id`, `ds`, the forecast and the bounds of
+            its intervals, such as `seqcast-lo-80` and `seqcast-hi-80`; with several targets, sorted by `target` too.
+            Of sample paths: `unique_id`, `ds`, `sample` (from 1) and the path's value, path after path.
 
         Raises:
             NotFittedError: `fit` was not called.
-            DataError: Something in the frame is wrong.
+            DataError: Something in a frame is wrong, or `future` does not cover the horizon.
+            SpecError: There are no intervals of a level, or no paths of a network that forecasts a point.
         """
         memory = self._memory()
-        steps = check_whole("horizon", self.horizon if horizon is None else horizon)
-        new = None if df is None else read_frame(df, self.columns, freq=self.freq_)
-        contexts = memory.contexts(new)
-        forecast = self._forecast(contexts, steps)
-        return contexts.form.forecast(memory.frequency, contexts.ids, contexts.last_stamps, {self.alias: forecast})
+        if horizon is not None:
+            horizon = check_whole("horizon", horizon)
+        if samples is not None and level is not None:
+            raise SpecError("level", expected="None with samples", received=repr(level), mend="Ask for one of the two.")
+        outlook = self._outlook(level)
+        frame = memory.frame if df is None else memory.joined(self._read(df, memory))
+        networks, ids, default = self._networks(), frame.source.ids, int(self.horizon)
+        if samples is None:
+            stamps, forecast, kept = networks.ahead(frame, future, horizon, outlook, default=default)
+            times = {frame.form.columns.ds: stamps}
+            return frame.form.laid_out(ids, times, outlook.parts(forecast, self.alias), kept)
+        count = check_whole("samples", samples)
+        stamps, paths, kept = networks.paths_ahead(frame, future, horizon, count, default=default)
+        return frame.form.laid_out_paths(ids, stamps, self.alias, paths, kept)
+
+    def _outlook(self, level: Sequence[float] | float | None = None) -> Outlook:
+        """Return what is asked of a forecast, and refuse levels that there are no intervals for."""
+        network, known = self.engine_.network, interval_levels(self.level)
+        if not network.is_probabilistic and not self.calibrations_:
+            known = ()
+        if level is None:
+            return Outlook(self.point, known)
+        asked = check_levels(level)
+        if self.calibrations_ or network.head in ("point", "quantile"):
+            how = "Fit with such a level."
+            if not network.is_probabilistic and not self.calibrations_:
+                how = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
+            check_trained(asked, known, mend=how)
+        return Outlook(self.point, asked)
+
+    def _networks(self) -> FittedNetworks:
+        return FittedNetworks(self.engines_, self._memory(), self.combine, self.calibrations_)
 
     def _memory(self) -> SeriesMemory:
         if not hasattr(self, "memory_"):
             raise NotFittedError("Forecaster", expected="a fitted one", received="none", mend="Call fit first.")
         return self.memory_
 
-    def _forecast(self, contexts: Contexts, horizon: int) -> Array:
-        inputs = {"past": contexts.past[:, :, None]}
-        scaled = np.median([engine.predict(inputs, horizon=horizon) for engine in self.engines_], axis=0)
-        return contexts.scaler.inverse(scaled[:, :, 0].T).T
+    def update(self, df: Any) -> Self:
+        """Append rows to the series that are remembered; nothing is trained, and known series keep their scaling.
+
+        Args:
+            df: Rows that follow those of known series, or rows of new series, which are scaled by these.
+
+        Returns:
+            This forecaster; `predict` goes on from the new rows.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong, or rows do not follow.
+        """
+        memory = self._memory()
+        self.memory_ = memory.updated(self._read(df, memory))
+        return self
+
+    def refit(self, df: Any, validation: Any = None) -> Self:
+        """Train anew on other rows, with the choices that `fit` made from its own: the sizes stay as they are.
+
+        Context length, frequency, season, calendar and network are those of the fit; scaling, categories and weights
+        are learnt from these rows alone.
+
+        Args:
+            df: All rows to train on.
+            validation: As for `fit`.
+
+        Returns:
+            The fitted forecaster.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong; nothing was trained.
+            TrainingError: Training diverged.
+            KeyboardInterrupt: The user interrupted.
+        """
+        memory = self._memory()
+        check_options(self.get_params(deep=False))
+        frame = self._read(df, memory, static_optional=False)
+        frame, starts = self._divided(frame, validation)
+        chosen = {_context(engine): (engine.network, engine.training) for engine in self.engines_}
+        options = self._options(
+            context_lengths=tuple(_context(engine) for engine in self.engines_),
+            season_length=self.season_length_,
+            calendar=memory.panel.calendar.names or "none",
+        )
+        plan = make_plan(frame, options, lambda sizes: chosen[sizes.context_length], starts)
+        if self.verbose:
+            print(plan.describe())
+        return self._train(plan, frame)
+
+    def finetune(
+        self,
+        df: Any,
+        *,
+        freeze: Sequence[str] = (),
+        training: TrainingSpec | Mapping[str, Any] | None = None,
+        validation: Any = None,
+    ) -> Self:
+        """Train the networks further, from their present weights, on some series.
+
+        Known series keep their scaling, new ones are scaled by their own training rows. Rows that are remembered of
+        known series stand before the new ones. What is calibrated is calibrated anew.
+
+        Args:
+            df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
+                rows of new series.
+            freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
+            training: How to train: a spec, or what differs from the training of the fit; `None` takes a tenth of its
+                learning rate.
+            validation: As for `fit`.
+
+        Returns:
+            This forecaster.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong; nothing was trained.
+            SpecError: An option is wrong; nothing was trained.
+            TrainingError: Training diverged.
+            KeyboardInterrupt: The user interrupted.
+        """
+        memory = self._memory()
+        check_parts(freeze)
+        frame, starts = self._divided(self._read(df, memory), validation)
+        options = self._options(season_length=self.season_length_)
+        plan = plan_further(frame, starts, memory, options, self.engines_, training, tuple(freeze))
+        if self.verbose:
+            print(plan.describe())
+        return self._train(plan, plan.frame or frame)
+
+    def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
+        """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
+
+        These forecasts tell how well the networks fit, not how well they forecast: for that there is `backtest`.
+
+        Args:
+            df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster does not have.
+            step_size: Steps from one cutoff to the next, counted from each series' end.
+
+        Returns:
+            A frame as that of `backtest`, without naive forecasts; a row for each step whose truth is known.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded.
+            DataError: Something in the frame is wrong, or no series is long enough.
+        """
+        memory, step = self._memory(), check_whole("step_size", step_size)
+        frame = self._seen_rows(df)
+        rows, outlook = OriginRows(frame, int(self.horizon), memory.context_length, step), self._outlook()
+        forecast = self._networks().from_rows(frame, rows.series, rows.stops, int(self.horizon), outlook)
+        return rows.table(outlook.parts(forecast, self.alias))
+
+    def _seen_rows(self, df: Any) -> LongFrame:
+        """Return rows that were given, or those of fit."""
+        memory = self._memory()
+        if df is not None:
+            return self._read(df, memory)
+        if self._rows is None:
+            raise NotFittedError(
+                "df", expected="the rows of fit", received="a loaded forecaster", mend="Files hold no rows; give them."
+            )
+        return self._rows
 
     def backtest(
         self,
@@ -275,45 +492,64 @@ class Forecaster(BaseEstimator):
         step_size: int | None = None,
         *,
         align: str = "time",
-        refit: bool | int = False,
+        refit: bool | int | str = False,
     ) -> Any:
         """Forecast a frame's own past from several cutoffs and lay the truth beside the forecasts.
 
         A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to forecast from, until
-        `refit` has another clone trained. This forecaster is left as it was.
+        `refit` has another clone trained. This forecaster is left as it was. Future covariates are read from the
+        frame.
 
         Args:
             df: As for `fit`.
             n_windows: Number of cutoffs.
             step_size: Steps from one cutoff to the next; `None` is the horizon.
             align: `time` cuts all series at the same time stamps, counted from the latest one, so that no
-                series tells another's future; one that ends before a cutoff has no rows there. `series`
-                counts from each series' own end.
+                series tells another's future; one that ends before a cutoff, or begins after it, has no rows there.
+                `series` counts from each series' own end.
             refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
                 same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side by side.
+                `"never"` takes this forecaster's own networks, and cutoffs from the last stamp on that they saw.
 
         Returns:
             A frame of the kind that came in: `unique_id`, `ds`, `cutoff` (the last stamp that was known),
-            `y`, the forecast, and the forecasts `seasonal_naive` and `last_value`; a row for each step whose
-            truth is known.
+            `y`, the forecast and its intervals, and the forecasts `seasonal_naive` and `last_value`; a row for
+            each step whose truth is known.
 
         Raises:
             DataError: Something in the frame is wrong, or a series is too short before the first cutoff.
             SpecError: An option is wrong; nothing was trained.
+            NotFittedError: `refit="never"` and `fit` was not called.
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing is kept.
         """
-        self._check_options()
+        check_options(self.get_params(deep=False))
         every = _refit_every(refit)
-        frame = read_frame(df, self.columns, freq=self.freq)
-        origins = RollingOrigins(frame, int(self.horizon), n_windows, step_size, align)
-        cutoffs = list(origins)
-        models = self._fitted_clones(cutoffs[:: every or n_windows])
-        made = []
-        for place, known in enumerate(cutoffs):
-            model = models[place // (every or n_windows)]
-            made.append(model._forecast(model.memory_.contexts(known), self.horizon))
-        forecasts = {self.alias: np.stack(made)}
+        frame = self._read(df, self._memory() if every is None else None)
+        return self._backtest(frame, n_windows, step_size, align, every)
+
+    def _backtest(
+        self,
+        frame: LongFrame,
+        n_windows: int,
+        step_size: int | None = None,
+        align: str = "time",
+        every: int | None = 0,
+    ) -> Any:
+        frame.check_seen()
+        complete = self.missing == "raise"
+        origins = RollingOrigins(frame, int(self.horizon), n_windows, step_size, align, complete=complete)
+        if every is None:
+            origins.check_after(self.memory_.last_seen)
+            models = [self]
+        else:
+            models = self._fitted_clones([frame.until(stops) for stops in origins.known[:: every or n_windows]])
+        made, outlook = [], models[0]._outlook()
+        for place, model in enumerate(models):
+            windows = slice(place * (every or n_windows), (place + 1) * (every or n_windows))
+            known, valid = origins.known[windows], origins.valid[windows]
+            made.append(model._networks().from_cutoffs(frame, known, valid, int(self.horizon), outlook))
+        forecasts = outlook.parts(np.concatenate(made), self.alias)
         for name, season in (("seasonal_naive", models[0].season_length_), ("last_value", 1)):
             forecasts[name] = origins.naive(season)
         return origins.table(forecasts)
@@ -322,7 +558,7 @@ class Forecaster(BaseEstimator):
         """Return a clone fitted on each frame; all members of all clones are trained side by side."""
         models = [clone(self) for _ in frames]
         if len(frames) == 1:
-            return [models[0]._fit(frames[0])]
+            return [models[0]._train(self._plan(frames[0], verbose=self.verbose), frames[0])]
         plans = [self._plan(frame, verbose=self.verbose and not place) for place, frame in enumerate(frames)]
         jobs: list[Member] = []
         names: list[str] = []
@@ -332,8 +568,154 @@ class Forecaster(BaseEstimator):
             names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
         trained = iter(train_members(jobs, names, verbose=self.verbose))
         return [
-            model._keep(plan, [next(trained) for _ in plan.members]) for model, plan in zip(models, plans, strict=True)
+            model._keep(plan, [next(trained) for _ in plan.members], frame)
+            for model, plan, frame in zip(models, plans, frames, strict=True)
         ]
+
+    def encode(self, df: Any = None) -> Any:
+        """Return what the encoder holds after the last row of each series.
+
+        Args:
+            df: Rows to read, as for `predict`; `None` takes those that are remembered.
+
+        Returns:
+            A frame of the kind that came in, a row a series: `unique_id`, `ds` (the last stamp that was read) and the
+            numbers `state_1`, `state_2`, …, layer after layer, member after member.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong.
+        """
+        memory = self._memory()
+        frame = memory.frame if df is None else memory.joined(self._read(df, memory))
+        states = self._networks().states(frame)
+        values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
+        ids = np.empty(len(states), dtype=object)
+        ids[:] = frame.source.ids
+        return frame.form.build(ids, {frame.form.columns.ds: frame.last_stamps}, values)
+
+    def attention(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
+        """Return how much each step of a forecast looks at each step of the past.
+
+        Args:
+            df: As for `predict`.
+            future: As for `predict`.
+            horizon: As for `predict`.
+
+        Returns:
+            A frame of the kind that came in, sorted by series, step and past step: `unique_id`, `ds` (of the
+            forecast), `past_ds` and `weight`, which sum to one over the past steps; with several members their mean.
+            A network that reads segments has one weight a segment, at its last step.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SpecError: The network has no attention.
+            DataError: Something in a frame is wrong.
+        """
+        memory = self._memory()
+        if self.engine_.network.attention == "none":
+            raise SpecError(
+                "attention",
+                expected="a network with attention",
+                received="one without",
+                mend="Fit with preset=NetworkSpec(attention='dot'), 'additive' or 'multi_head'.",
+            )
+        frame = memory.frame if df is None else memory.joined(self._read(df, memory))
+        stamps, steps, weights = self._networks().attention(frame, future, horizon, default=int(self.horizon))
+        return frame.attended(stamps, steps, weights)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        df: Any = None,
+        *,
+        future: Any = None,
+        backtest: Any = None,
+        n_windows: int = 3,
+        title: str = "",
+        unit: str = "",
+        max_series: int = 12,
+    ) -> None:
+        """Write what the forecaster has to say as one HTML page that needs no other file.
+
+        It shows the series with their forecasts, how good forecasts from earlier cutoffs were beside naive ones,
+        where they erred, how the training went, and all settings.
+
+        Args:
+            path: Where to; the page appears whole or not at all.
+            df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
+            future: As for `predict`, if the forecaster has future covariates; without it such a one shows no forecast.
+            backtest: A frame that `backtest` gave, perhaps with other models' forecasts.
+            n_windows: Cutoffs of the backtest that is made when none is given, which trains once more; 0 for none.
+            title: Title of the page.
+            unit: Unit of the values.
+            max_series: Most series that are drawn.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
+            DataError: Something in a frame is wrong; nothing was written.
+            SaveError: The file could not be written.
+        """
+        from seqcast.report import report
+
+        memory = self._memory()
+        frame = self._seen_rows(df)
+        check_whole("n_windows", n_windows, at_least=0)
+        history, columns = frame.table(), frame.form.columns
+        forecast = None
+        if not memory.frame.covariates.future or future is not None:
+            forecast = self.predict(df=None if df is None else df, future=future)
+        if backtest is None and n_windows:
+            silent = clone(self).set_params(verbose=0)
+            backtest = silent._backtest(frame, n_windows)
+        report(
+            path,
+            title=title or "Forecast report",
+            history=history,
+            forecast=forecast,
+            backtest=backtest,
+            model=self.alias,
+            metadata=self._facts(),
+            learning=self.history_.epochs,
+            season_length=self.season_length_,
+            trained_horizon=int(self.horizon),
+            max_series=max_series,
+            unit=unit,
+            columns=Columns(columns.unique_id, columns.ds, columns.value),
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what a reader of a report wants to know of the fit."""
+        network, training = self.engine_.network, self.engine_.training
+        covariates = self.memory_.frame.covariates
+        inputs = (*covariates.static, *covariates.varying, *self.memory_.panel.calendar.names)
+        epochs = len(self.history_)
+        settings = {
+            "horizon": int(self.horizon),
+            "context_length": self.context_length_,
+            "frequency": self.freq_ or "irregular",
+            "season_length": self.season_length_,
+            "inputs beside the values": ", ".join(map(str, inputs)) or "none",
+            "scale": self.scale,
+            "levels": ", ".join(f"{level:g} %" for level in self._outlook().level) or "none",
+            "calibration windows": int(self.calibrations_[0].windows.min()) if self.calibrations_ else "not calibrated",
+            "random_state": "fresh" if self.random_state is None else int(self.random_state),
+        }
+        built = {
+            "cell": network.cell,
+            "encoder units": ", ".join(map(str, network.encoder_units)),
+            "decoder units": ", ".join(map(str, network.decoder_units)),
+            "head": network.head,
+            "weights": f"{self.engine_.weight_count:,}",
+            "members": len(self.engines_),
+        }
+        trained = {
+            "epochs": f"{epochs}" + (" (stopped early)" if self.history_.stopped_early else ""),
+            "best epoch": self.history_.best_epoch or "none chosen: no validation rows",
+            "batch size": training.batch_size,
+            "seconds": f"{self.history_.seconds:.1f}",
+        }
+        return {"Training": trained, "Network": built, "Settings": settings}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted forecaster to a file.
@@ -347,29 +729,17 @@ class Forecaster(BaseEstimator):
             SaveError: The file could not be written.
         """
         memory = self._memory()
-        _check_comes_back(self.engine_)
         options = {**self.get_params(deep=False), "freq": None if self.freq is None else self.freq_}
-        remembered, arrays = memory.to_parts()
-        parts = {f"memory/{name}": value for name, value in arrays.items()}
-        members = []
-        for place, (engine, history) in enumerate(zip(self.engines_, self.histories_, strict=True)):
-            described, weights = engine.to_parts()
-            members.append({"engine": described, "history": history.to_dict()})
-            parts.update({f"member {place}/{name}": value for name, value in weights.items()})
-        header = {
-            "options": {name: _plain(value) for name, value in options.items()},
-            "memory": remembered,
-            "season_length": self.season_length_,
-            "members": members,
-        }
-        write_archive(path, "Forecaster", header, parts)
+        trained = list(zip(self.engines_, self.histories_, strict=True))
+        plan = Plan(memory, self.season_length_, short=self.short_series_)
+        write_forecaster(path, options, plan, trained, self.calibrations_)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a fitted forecaster from a file; its forecasts are the identical numbers.
 
         Args:
-            path: A file that `save` wrote.
+            path: A file that `save` wrote, in this version or an older one.
 
         Returns:
             The forecaster.
@@ -378,68 +748,28 @@ class Forecaster(BaseEstimator):
             MissingFileError: There is no such file.
             FileFormatError: It is no forecaster's file.
         """
-        header, arrays = read_archive(path, "Forecaster")
-        options = dict(header["options"])
-        for name, kind in _SPECS.items():
-            if isinstance(options[name], dict):
-                options[name] = kind.from_dict(options[name])
-        if "spec" in (options["training"] or {}):
-            options["training"] = TrainingSpec.from_dict(options["training"]["spec"])
-        parts: dict[str, dict[str, Array]] = {}
-        for name, value in arrays.items():
-            owner, _, rest = name.partition("/")
-            parts.setdefault(owner, {})[rest] = value
-        members = [
-            (Engine.from_parts(member["engine"], parts[f"member {place}"]), History(**member["history"]))
-            for place, member in enumerate(header["members"])
-        ]
-        plan = _Plan(SeriesMemory.from_parts(header["memory"], parts["memory"]), header["season_length"])
-        return cls(**options)._keep(plan, members)
+        options, plan, trained, calibrations = read_forecaster(path)
+        return cls(**options)._keep(plan, trained, calibrations=calibrations)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What a fit will remember of a frame, and the members to train."""
-
-    memory: SeriesMemory
-    season_length: int
-    members: Sequence[Member] = ()
+def _context(engine: Engine) -> int:
+    """Return the steps of past that a trained network reads."""
+    assert engine.window is not None
+    assert engine.window.context_length is not None
+    return engine.window.context_length
 
 
-def _refit_every(refit: bool | int) -> int:
-    """Return after how many cutoffs a new clone is trained; 0 is never."""
+def _refit_every(refit: bool | int | str) -> int | None:
+    """Return after how many cutoffs a new clone is trained; 0 is only once, `None` not at all."""
+    if isinstance(refit, str) and refit == "never":
+        return None
     if isinstance(refit, bool | np.bool_):
         return int(refit)
     if isinstance(refit, int | np.integer) and refit >= 1:
         return int(refit)
     raise SpecError(
         "refit",
-        expected="False, True or a whole number >= 1",
+        expected="False, True or a whole number >= 1, or 'never'",
         received=repr(refit),
-        mend="True trains at every cutoff, n at every n-th.",
+        mend="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
     )
-
-
-def _check_comes_back(engine: Engine) -> None:
-    """Refuse specs with functions that could not be read again, before anything is written."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns of lambdas; the error says more
-            TrainingSpec.from_dict(engine.training.to_dict())
-            NetworkSpec.from_dict(engine.network.to_dict())
-    except Exception as error:  # whatever Keras raises for them
-        raise SpecError(
-            "training or preset",
-            expected="options that can be written to a file",
-            received=str(error),
-            mend="Give names, Keras objects, or functions registered with keras.saving.",
-        ) from error
-
-
-def _plain(value: Any) -> Any:
-    """Turn an option into JSON types; a training is told from changes to one by its key."""
-    if isinstance(value, TrainingSpec):
-        return {"spec": value.to_dict()}
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    return int(value) if isinstance(value, np.integer) else value

@@ -14,6 +14,7 @@ from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.source import SeriesSource
 from seqcast.data.splits import training_windows
 from seqcast.engine import Engine
+from seqcast.errors import SpecError
 from seqcast.network.cells import child_seeds
 from seqcast.parallel import side_by_side
 from seqcast.training import History
@@ -28,12 +29,16 @@ class Member:
     """All that the training of one network needs.
 
     Args:
-        source: The series, scaled.
+        source: The features of the series, scaled; targets first, what is known ahead last.
         starts: Position of each series' first validation target, its length where it has none.
         window: Sizes of a window, with a context length.
         network: The network's boxes.
         training: How it is trained.
         seeds: Seeds of the network and of the order of windows.
+        static: Static features of each series, `[N, S]`.
+        weighting: `rows` or `series`, as for `SeriesWindows`.
+        weights: The network's first weights; `None` draws them.
+        freeze: Parts of the network that are not trained, see `Engine.fit`.
 
     Example:
         >>> source = SeriesSource.of({"a": np.sin(np.arange(40.0))})
@@ -51,10 +56,44 @@ class Member:
     network: NetworkSpec
     training: TrainingSpec
     seeds: tuple[int, int]
+    static: Array | None = None
+    weighting: str = "rows"
+    weights: Sequence[Array] | None = None
+    freeze: tuple[str, ...] = ()
+
+    def check_like(self, engine: Engine) -> None:
+        """Refuse a trained engine whose weights would not fit this network.
+
+        Raises:
+            SpecError: Inputs, targets or the network differ.
+        """
+        for name, ours, theirs in (
+            ("preset", self.network, engine.network),
+            ("inputs", _read(self.window), None if engine.window is None else _read(engine.window)),
+        ):
+            if ours != theirs:
+                raise SpecError(
+                    "warm_start",
+                    expected=f"the same {name} as before, {theirs}",
+                    received=str(ours),
+                    mend="Name preset, context_length, calendar and covariates as they were, or fit without "
+                    "warm_start.",
+                )
 
     def engine(self) -> Engine:
         """Return a new engine, not yet trained."""
         return Engine(self.network, self.training, seed=self.seeds[0])
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """What the columns of the series are, for `SeriesWindows`."""
+        return {
+            "targets": self.window.targets,
+            "future": self.window.future,
+            "static": self.static,
+            "observed": self.window.observed,
+            "weighting": self.weighting,
+        }
 
     def train(self, engine: Engine, *, verbose: int = 0) -> History:
         """Train an engine.
@@ -77,11 +116,24 @@ class Member:
             context_length=self.window.context_length,
             horizon=self.window.horizon,
             batch_size=self.training.batch_size,
+            layout=self.layout,
             seed=self.seeds[1],
             steps=self.training.steps_per_epoch,
             teach=self.network.is_taught,
         )
-        return engine.fit(windows, window=self.window, validation=validation, verbose=verbose)
+        return engine.fit(
+            windows,
+            window=self.window,
+            validation=validation,
+            verbose=verbose,
+            weights=self.weights,
+            freeze=self.freeze,
+        )
+
+
+def _read(window: WindowSpec) -> dict[str, Any]:
+    """Return what decides on the shapes of weights; horizon and context do not."""
+    return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
 
 
 def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,9 +27,10 @@ from seqcast.errors import FileFormatError, MissingFileError, SaveError
 __all__ = ["FORMAT_VERSION", "read_archive", "write_archive", "write_beside"]
 
 Array = npt.NDArray[Any]
+Parts = tuple[dict[str, Any], dict[str, Array]]
 
 FORMAT = "seqcast"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _INDEX = "seqcast.json"
 _LARGEST = 8 << 30  # bytes that a file may unpack to; a zip bomb claims more
 
@@ -103,12 +104,16 @@ def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any
     write_beside(path, write)
 
 
-def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_archive(
+    path: str | os.PathLike[str], kind: str, migrations: Mapping[int, Callable[..., Parts]] | None = None
+) -> Parts:
     """Read a model's file.
 
     Args:
         path: The file.
         kind: Name of the class that it has to hold.
+        migrations: For a format, the function of header and arrays that makes those of the next format out of them;
+            what has none is the same in both.
 
     Returns:
         The header and the arrays, as they were written.
@@ -127,7 +132,7 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any
         )
     try:
         with zipfile.ZipFile(target) as archive:
-            return _read(archive, target, kind)
+            return _read(archive, target, kind, migrations or {})
     except FileFormatError:
         raise
     except (
@@ -150,7 +155,7 @@ def _unusable(path: Path, received: str) -> FileFormatError:
     )
 
 
-def _read(archive: zipfile.ZipFile, path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+def _read(archive: zipfile.ZipFile, path: Path, kind: str, migrations: Mapping[int, Callable[..., Parts]]) -> Parts:
     if sum(item.file_size for item in archive.infolist()) > _LARGEST:
         raise _unusable(path, f"more than {_LARGEST >> 30} GiB when unpacked")
     if _INDEX not in archive.namelist():
@@ -175,4 +180,8 @@ def _read(archive: zipfile.ZipFile, path: Path, kind: str) -> tuple[dict[str, An
     for number, name in enumerate(index["arrays"]):
         buffer = io.BytesIO(archive.read(f"arrays/{number}.npy"))
         arrays[str(name)] = np.lib.format.read_array(buffer, allow_pickle=False)
-    return index["header"], arrays
+    header = index["header"]
+    for version in range(int(index["format_version"]), FORMAT_VERSION):
+        if version in migrations:
+            header, arrays = migrations[version](header, arrays)
+    return header, arrays

@@ -272,7 +272,7 @@ def test_series_windows_carry_gaps():
     inputs, y, _ = SeriesWindows(source, context_length=2, horizon=2, batch_size=1, teach=True)[0]
     np.testing.assert_array_equal(inputs["past"][0, :, 0], [1, np.nan])
     np.testing.assert_array_equal(y[0, :, 0], [3, np.nan])
-    np.testing.assert_array_equal(inputs["target"][0, :, 0], [3, 0])
+    np.testing.assert_array_equal(inputs["target"][0, :, 0], [3, 3])
 
 
 # ---------------------------------------------------------------- a user's own batches
@@ -340,3 +340,54 @@ def test_gaps_are_filled_from_the_past_only():
     changed[:, 7:] = 99
     for before, after in zip(fill_gaps(past), fill_gaps(changed), strict=True):
         np.testing.assert_array_equal(before[:, :7], after[:, :7])
+
+
+def test_contexts_of_short_series_begin_before_their_first_row():
+    source = SeriesSource.of({"a": np.array([1.0, 2.0, 3.0]), "b": np.arange(10.0, 20.0)})
+    windows = SeriesWindows(source, context_length=3, horizon=1, batch_size=50, observed=True)
+    inputs, y, _ = windows[0]
+    assert windows.count == 2 + 7
+    np.testing.assert_array_equal(inputs["past"][:2, :, 0], [[0, 0, 1], [0, 1, 2]])
+    np.testing.assert_array_equal(inputs["observed"][:2, :, 0], [[0, 0, 1], [0, 1, 1]])
+    np.testing.assert_array_equal(y[:3].ravel(), [2, 3, 13])
+
+
+def test_windows_without_a_known_target_are_left_out():
+    y = np.arange(12.0)
+    y[5:8] = np.nan
+    windows = SeriesWindows(SeriesSource.of({"a": y}), context_length=2, horizon=2, batch_size=50, observed=True)
+    _, targets, _ = windows[0]
+    assert not np.isnan(targets).all(axis=1).any()
+    assert windows.count == 9 - 2
+
+
+def test_columns_of_windows():
+    values = np.arange(40.0).reshape(10, 4)
+    values[6, 3] = np.nan
+    source = SeriesSource(("a",), values, np.array([10]))
+    static = np.array([[5.0]])
+    options = {"targets": 2, "future": 1, "static": static, "observed": True}
+    inputs, y, _ = SeriesWindows(source, context_length=3, horizon=4, batch_size=1, **options)[0]
+    np.testing.assert_array_equal(inputs["past"][0], values[:3])
+    np.testing.assert_array_equal(y[0], values[3:7, :2])
+    np.testing.assert_array_equal(inputs["future"][0, :, 0], [15, 19, 23, 23])
+    np.testing.assert_array_equal(inputs["static"], static)
+
+
+def test_what_decoders_are_taught_has_the_value_before_in_gaps():
+    y = np.arange(1.0, 9.0)
+    y[[3, 4, 6]] = np.nan
+    source = SeriesSource.of({"a": y})
+    options = {"context_length": 3, "horizon": 4, "batch_size": 1, "observed": True}
+    inputs, y, _ = SeriesWindows(source, teach=True, **options)[0]
+    np.testing.assert_array_equal(y.ravel(), [np.nan, np.nan, 6, np.nan])
+    np.testing.assert_array_equal(inputs["target"].ravel(), [3, 3, 6, 6])
+
+
+def test_series_of_equal_weight():
+    source = source_of([20, 8, 2])
+    windows = SeriesWindows(source, context_length=3, horizon=2, batch_size=50, weighting="series")
+    inputs, _, weight = windows[0]
+    first = inputs["past"][:, 0, 0] < 100
+    assert weight.mean() == pytest.approx(1)
+    assert weight[first].sum() == pytest.approx(weight[~first].sum())

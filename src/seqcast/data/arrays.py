@@ -17,6 +17,7 @@ __all__ = [
     "check_support",
     "check_targets",
     "check_weight",
+    "outside_support",
     "rank",
 ]
 
@@ -114,13 +115,7 @@ def check_support(where: str, array: Array, head: str) -> None:
         Traceback (most recent call last):
         seqcast.errors.DataError: y, window 0, step 1, feature 0: expected whole numbers >= 0, received -2.0. ...
     """
-    if head == "negative_binomial":
-        wrong, expected = (array < 0) | (array != np.floor(array)), "whole numbers >= 0"
-    elif head == "log_normal":
-        wrong, expected = array <= 0, "numbers > 0"
-    else:
-        return
-    wrong &= ~np.isnan(array)
+    wrong, expected = outside_support(array, head)
     if not wrong.any():
         return
     place = np.argwhere(wrong)[0]
@@ -131,6 +126,20 @@ def check_support(where: str, array: Array, head: str) -> None:
         received=str(array[tuple(place)]),
         mend=f"head={head!r} is for such data only; head='quantile' is for any.",
     )
+
+
+def outside_support(array: Array, head: str) -> tuple[Array, str]:
+    """Return which values a head's distribution does not have, and what it has; NaN is missing.
+
+    Example:
+        >>> outside_support(np.array([1.0, 0.5, np.nan]), "negative_binomial")
+        (array([False,  True, False]), 'whole numbers >= 0')
+    """
+    if head == "negative_binomial":
+        return ~np.isnan(array) & ((array < 0) | (array != np.floor(array))), "whole numbers >= 0"
+    if head == "log_normal":
+        return array <= 0, "numbers > 0"
+    return np.zeros(array.shape, dtype=bool), "numbers"
 
 
 def check_rows(where: str, array: Array, rows: int) -> None:

@@ -27,6 +27,14 @@ TABLES = ("csv", "parquet")
 
 _FIRST_ROW = {"csv": 2, "parquet": 1}
 _OPTIONS = {"unique_id": "--id", "ds": "--time", "y": "--value"}
+# How options of the forecaster are called at the command line, as whole words of a message.
+_NAMED = {
+    "static_covariates": "--static",
+    "past_covariates": "--past",
+    "future_covariates": "--future",
+    "missing='fill'": "--missing fill",
+    "irregular=True": "Forecaster(irregular=True) in Python",
+}
 # What is said to those who hold a frame, and what it is for those who hold a file.
 _MENDS = {
     "Sort the rows": "Sort them with --sort.",
@@ -93,7 +101,7 @@ def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool 
     known = [str(name) for name in frame.columns]
     if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
         frame.insert(0, columns.unique_id, path.stem if series is None else series)
-    for field, name in columns.to_dict().items():
+    for field, name in columns.named():
         if name not in frame.columns and (value or field != "y"):
             raise _unknown_column(path, field, name, known)
     if not len(frame):
@@ -101,8 +109,9 @@ def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool 
     for name in (columns.ds, "cutoff"):
         if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name]):
             frame[name] = _times(frame[name], path)
-    if value and not pd.api.types.is_numeric_dtype(frame[columns.y]):
-        _refuse_text(frame[columns.y], path)
+    for name in columns.targets if value else ():
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            _refuse_text(frame[name], path)
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
 
 
@@ -226,8 +235,12 @@ def in_file(path: Path, frame: Any, columns: Columns, *, argument: str = "df") -
     try:
         yield
     except DataError as error:
-        names = "|".join(re.escape(name) for name in columns.to_dict().values())
-        found = re.match(rf"({argument}|{names})(?=$|, | \(series )", error.where)
+        names = "|".join(
+            re.escape(str(name)) for name in sorted({*columns.names, *frame.columns}, key=str, reverse=True)
+        )
+        # Errors about the steps ahead always name the frame, and a column of theirs may be one of df too.
+        known = argument if argument == "future" else f"{argument}|{names}"
+        found = re.match(rf"({known})(?=$|, | \(series )", error.where)
         if found is None:
             raise
 
@@ -238,6 +251,7 @@ def in_file(path: Path, frame: Any, columns: Columns, *, argument: str = "df") -
 
         column = "" if found[0] == argument else f", column {found[0]!r}"
         mend = next((mend for start, mend in _MENDS.items() if error.mend.startswith(start)), error.mend)
+        mend = re.sub("|".join(_NAMED), lambda match: _NAMED[match[0]], mend)
         raise type(error)(
             str(path) + column + re.sub(r"\brow (\d+)", row, error.where[found.end() :], count=1),
             expected=re.sub(r"\brow (\d+)(?=\)$)", row, error.expected),

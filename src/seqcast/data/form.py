@@ -15,7 +15,7 @@ from seqcast._optional import require
 from seqcast.config import Columns
 from seqcast.data.frequency import Frequency, Stamps
 
-__all__ = ["FrameForm"]
+__all__ = ["FrameForm", "as_ids"]
 
 Array = npt.NDArray[Any]
 
@@ -64,6 +64,21 @@ class FrameForm:
         index = pd.DatetimeIndex(values)
         return index if self.zone is None else index.tz_localize("UTC").tz_convert(self.zone)
 
+    def ahead(self, frequency: Frequency, last_stamps: Stamps, horizon: int) -> Stamps:
+        """Return the stamps that follow, series after series.
+
+        Args:
+            frequency: The step between stamps.
+            last_stamps: The last stamp of each series.
+            horizon: Number of steps, `H`.
+
+        Returns:
+            An index of `series · H` stamps.
+        """
+        steps = [frequency.after(last_stamps, step + 1) for step in range(horizon)]
+        series_first = np.arange(len(last_stamps) * horizon).reshape(horizon, len(last_stamps)).T.ravel()
+        return steps[0].append(steps[1:])[series_first]
+
     def forecast(self, frequency: Frequency, ids: Any, last_stamps: Stamps, forecasts: dict[str, Array]) -> Any:
         """Lay forecasts out as a frame, series after series.
 
@@ -71,40 +86,93 @@ class FrameForm:
             frequency: The step between stamps.
             ids: Name of each series.
             last_stamps: The last stamp before the forecast, for each series.
-            forecasts: Forecasts by column name, `[series, H]` each.
+            forecasts: Forecasts by column name, `[series, H]` or `[series, H, D]` each.
 
         Returns:
-            A frame with one row a series and step: ids, stamps, and the forecasts.
+            A frame with one row a series, target and step: ids, stamps, and the forecasts.
         """
-        count, horizon = next(iter(forecasts.values())).shape
-        steps = [frequency.after(last_stamps, step + 1) for step in range(horizon)]
-        series_first = np.arange(count * horizon).reshape(horizon, count).T.ravel()
-        stamps = steps[0].append(steps[1:])[series_first]
-        names = np.repeat(np.asarray(ids), horizon)
-        return self.build(names, {self.columns.ds: stamps}, {name: y.ravel() for name, y in forecasts.items()})
+        cubes = {name: values.reshape(*values.shape[:2], -1) for name, values in forecasts.items()}
+        horizon = next(iter(cubes.values())).shape[1]
+        return self.laid_out(ids, {self.columns.ds: self.ahead(frequency, last_stamps, horizon)}, cubes)
 
-    def build(self, ids: Array, times: dict[str, Stamps], values: dict[str, Array]) -> Any:
+    def laid_out(self, ids: Any, times: dict[str, Stamps], values: dict[str, Array], kept: Array | None = None) -> Any:
+        """Make a long frame of arrays whose first axis is the series and whose last is the targets.
+
+        Args:
+            ids: Name of each series.
+            times: Columns of time stamps by name, `[series, ...]` in one row.
+            values: Columns of numbers by name, `[series, ..., D]`.
+            kept: Which of them become rows; `None` keeps all.
+
+        Returns:
+            A frame of the form's kind: the ids, the target's name where there are several, the stamps, the numbers;
+            sorted by series, target, and the axes between them.
+        """
+        cubes = {name: np.moveaxis(cube, -1, 1) for name, cube in values.items()}
+        shape = next(iter(cubes.values())).shape
+        chosen = np.ones(shape, dtype=bool) if kept is None else np.moveaxis(kept, -1, 1)
+        inner = (1,) * (len(shape) - 2)
+
+        def rows(part: Array) -> Array:
+            return np.broadcast_to(part, shape)[chosen]
+
+        places = rows(np.arange(np.prod(shape) // shape[1]).reshape(shape[0], 1, *shape[2:]))
+        series = rows(np.arange(shape[0]).reshape(-1, 1, *inner))
+        targets = None
+        if len(self.columns.targets) > 1:
+            names = np.asarray(self.columns.targets, dtype=object)
+            targets = names[rows(np.arange(shape[1]).reshape(1, -1, *inner))]
+        stamps = {name: index[places] for name, index in times.items()}
+        numbers = {name: cube[chosen] for name, cube in cubes.items()}
+        return self.build(as_ids(ids)[series], stamps, numbers, targets)
+
+    def laid_out_paths(self, ids: Any, stamps: Stamps, name: str, paths: Array, kept: Array) -> Any:
+        """Make a long frame of sample paths.
+
+        Args:
+            ids: Name of each series.
+            stamps: Stamps of the steps, series after series.
+            name: Column of the values.
+            paths: The paths, `[series, paths, H, D]`.
+            kept: Which steps become rows, `[series, H, D]`.
+
+        Returns:
+            A frame of the form's kind, sorted by series, target, path and step: as `laid_out` gives it, and the
+            number of the path, `sample`, from 1.
+        """
+        count, samples, horizon, _ = paths.shape
+        places = np.broadcast_to(np.arange(count * horizon).reshape(count, 1, horizon), (count, samples, horizon))
+        numbers = np.broadcast_to(np.arange(1, samples + 1).reshape(1, -1, 1, 1), paths.shape)
+        values = {"sample": numbers, name: paths}
+        times = {self.columns.ds: stamps[places.ravel()]}
+        return self.laid_out(ids, times, values, np.broadcast_to(kept[:, None], paths.shape))
+
+    def build(
+        self, ids: Array, times: dict[str, Stamps], values: dict[str, Array], targets: Array | None = None
+    ) -> Any:
         """Make a frame of this form.
 
         Args:
             ids: Name of each row's series.
             times: Columns of time stamps, by name.
             values: Columns of numbers, by name.
+            targets: Name of each row's target, for a column `target`.
 
         Returns:
-            A frame of the form's kind: the ids, the stamps, the numbers.
+            A frame of the form's kind: the ids, the targets, the stamps, the numbers.
         """
-        names = [self.columns.unique_id, *times, *values]
+        named = {} if targets is None else {"target": targets.tolist()}
+        names = [self.columns.unique_id, *named, *times, *values]
         library: Any
         if self.kind == "polars":
             library = require("polars", extra="polars")
-            columns = [self._polars_ids(ids), *map(self._polars_stamps, times.values()), *values.values()]
+            columns = [self._polars_ids(ids), *named.values(), *map(self._polars_stamps, times.values())]
         else:
             import pandas as library
 
-            columns = [library.Series(ids.tolist()).astype(self.id_dtype)]
-            columns += [*map(self._pandas_stamps, times.values()), *values.values()]
-        return library.DataFrame(dict(zip(names, columns, strict=True)))
+            columns = [library.Series(ids.tolist()).astype(self.id_dtype), *named.values()]
+            columns += map(self._pandas_stamps, times.values())
+        return library.DataFrame(dict(zip(names, [*columns, *values.values()], strict=True)))
 
     def _pandas_stamps(self, index: Stamps) -> Any:
         import pandas as pd
@@ -132,3 +200,9 @@ class FrameForm:
         if self.zone is None:
             return series
         return series.dt.replace_time_zone("UTC").dt.convert_time_zone(self.zone)
+
+
+def as_ids(ids: Any) -> Array:
+    """Return ids as an array; text stays Python's, whatever its length."""
+    array = np.asarray(ids)
+    return array if array.dtype.kind in "iu" else np.asarray(ids, dtype=object)

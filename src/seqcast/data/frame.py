@@ -7,40 +7,64 @@ is trained, and the message names column, row and series. Rows are counted from 
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import Columns
+from seqcast.config import Columns, Covariates, check_choice
+from seqcast.data.columns import (
+    Kind,
+    check_columns,
+    first,
+    open_frame,
+    read_covariate,
+    read_ids,
+    read_numbers,
+    read_stamps,
+)
+from seqcast.data.completion import SortedRows, starts_of
 from seqcast.data.form import FrameForm
-from seqcast.data.frequency import Frequency, Stamps, infer, resolve
+from seqcast.data.frequency import Frequency, Stamps, resolve
 from seqcast.data.source import SeriesSource
 from seqcast.errors import DataError
 
-__all__ = ["LongFrame", "read_frame"]
+__all__ = ["MISSING", "LongFrame", "complete", "read_frame"]
 
 Array = npt.NDArray[Any]
+
+MISSING = ("fill", "raise")
 
 
 @dataclass(frozen=True)
 class LongFrame:
-    """A checked frame: series without gaps at one frequency, sorted by id.
+    """A checked frame: series at one frequency, sorted by id, with a row for every step; NaN is missing.
 
     Args:
-        source: The values, in double precision.
-        stamps: Time stamp of each value of `source.values`: a pandas Index.
-        frequency: The step between them.
+        source: Targets, past covariates and future covariates, in double precision, `[rows, columns]`.
+        stamps: Time stamp of each row: a pandas Index.
+        frequency: The step between them; `None` for irregular ones.
         form: How the frame looked, to make others like it.
+        covariates: Names of the covariates.
+        kinds: What stands in each past and future covariate.
+        static: Static covariates, `[series, S]`.
+        static_kinds: What stands in each of them.
+        rows: Where each row was in the frame; -1 for those of missing steps.
+        static_given: Whether the static covariates were in the frame.
     """
 
     source: SeriesSource
     stamps: Stamps
-    frequency: Frequency
+    frequency: Frequency | None
     form: FrameForm
+    covariates: Covariates
+    kinds: tuple[Kind, ...]
+    static: Array
+    static_kinds: tuple[Kind, ...]
+    rows: Array
+    static_given: bool = True
 
     @property
     def first_stamps(self) -> Stamps:
@@ -52,27 +76,136 @@ class LongFrame:
         """Last time stamp of each series."""
         return self.stamps[self.source.ends - 1]
 
+    @property
+    def targets(self) -> Array:
+        """Values of the targets, `[rows, D]`."""
+        return self.source.values[:, : len(self.form.columns.targets)]
+
+    def seen(self, stops: Array) -> Array:
+        """Count the observed values among the first `stops` rows of each series, target by target.
+
+        Args:
+            stops: Number of rows, `[..., series]`.
+
+        Returns:
+            The counts, `[..., series, D]`.
+        """
+        counts = np.zeros((len(self.stamps) + 1, self.targets.shape[1]), dtype=np.int64)
+        np.cumsum(~np.isnan(self.targets), axis=0, out=counts[1:])
+        starts = self.source.starts
+        seen: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
+        return seen
+
+    def where(self, column: str, place: int) -> str:
+        """Say where a row was."""
+        return self._sorted().where(column, place)
+
+    def _sorted(self) -> SortedRows:
+        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.form.columns)
+
     def until(self, stops: Array) -> Self:
-        """Return the frame with each series cut off after `stops` rows; series without rows are left out."""
+        """Return the frame with each series cut off after `stops` rows; those without values are left out."""
+        kept = (np.minimum(stops, self.source.lengths) > 0) & (self.seen(stops) > 0).all(axis=-1)
+        return self.between(np.zeros_like(stops), np.where(kept, stops, 0))
+
+    def between(self, starts: Array, stops: Array) -> Self:
+        """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out."""
+        places = np.arange(len(self.stamps)) - np.repeat(self.source.starts, self.source.lengths)
+        kept = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
+        counts = np.minimum(stops, self.source.lengths) - starts
+        series = np.flatnonzero(counts > 0)
+        source = SeriesSource(
+            tuple(self.source.ids[place] for place in series), self.source.values[kept], np.cumsum(counts[series])
+        )
+        return replace(self, source=source, stamps=self.stamps[kept], rows=self.rows[kept], static=self.static[series])
+
+    def tail(self, steps: int) -> Self:
+        """Return the frame with the last `steps` rows of each series."""
         lengths = self.source.lengths
-        places = np.arange(len(self.source.values)) - np.repeat(self.source.starts, lengths)
-        kept = places < np.repeat(stops, lengths)
-        ids = tuple(name for name, stop in zip(self.source.ids, stops, strict=True) if stop > 0)
-        source = SeriesSource(ids, self.source.values[kept], np.cumsum(stops[stops > 0]))
-        return replace(self, source=source, stamps=self.stamps[kept])
+        return self.between(np.maximum(lengths - steps, 0), lengths)
+
+    def table(self) -> Any:
+        """Return ids, stamps and values as a frame of the kind that came in, without missing values.
+
+        Several targets stand below each other, in a column of values and one of their names, `target`.
+        """
+        columns = self.form.columns
+        series = np.repeat(np.arange(len(self.source)), self.source.lengths)
+        rows, targets = np.nonzero(~np.isnan(self.targets))
+        order = np.lexsort((rows, targets, series[rows]))
+        rows, targets = rows[order], targets[order]
+        ids = np.empty(len(self.source), dtype=object)
+        ids[:] = self.source.ids
+        named = np.asarray(columns.targets, dtype=object)[targets] if len(columns.targets) > 1 else None
+        values = {columns.value: self.targets[rows, targets]}
+        return self.form.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, named)
+
+    def attended(self, stamps: Stamps, back: Array, weights: Array) -> Any:
+        """Return weights of the last steps of each series as a frame of the kind that came in.
+
+        Args:
+            stamps: Stamps of the steps ahead, `H` a series.
+            back: Steps of the past, counted back from each series' last one, `[A]`.
+            weights: Weights, `[N, H, A]`.
+
+        Returns:
+            A frame with `unique_id`, `ds`, `past_ds` and `weight`; steps before a series' first row are left out.
+        """
+        count, horizon, _ = weights.shape
+        places = np.broadcast_to((self.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
+        kept = places >= self.source.starts[:, None, None]
+        ahead = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
+        ids = np.empty(count, dtype=object)
+        ids[:] = self.source.ids
+        series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
+        times = {self.form.columns.ds: stamps[ahead[kept]], "past_ds": self.stamps[places[kept]]}
+        return self.form.build(ids[series[kept]], times, {"weight": weights[kept]})
+
+    def check_seen(self) -> None:
+        """Refuse series of which nothing is known.
+
+        Raises:
+            DataError: All values of a target are missing in a series.
+        """
+        unseen = np.argwhere(self.seen(self.source.lengths) == 0)
+        if len(unseen):
+            series, target = unseen[0].tolist()
+            raise DataError(
+                f"{self.form.columns.targets[target]} (series {self.source.ids[series]!r})",
+                expected="at least one number",
+                received=f"none in {self.source.lengths[series]} rows",
+                mend="Drop the series, or fill it in.",
+            )
 
 
-def read_frame(df: Any, columns: Columns | None = None, *, freq: Any = None) -> LongFrame:
+def read_frame(
+    df: Any,
+    columns: Columns | None = None,
+    *,
+    freq: Any = None,
+    covariates: Covariates | None = None,
+    missing: str = "raise",
+    irregular: bool = False,
+    static_optional: bool = False,
+    zone: str | None = None,
+    argument: str = "df",
+) -> LongFrame:
     """Check a long frame and take its series out of it.
 
     Series may come in any order and their rows may be interleaved; within a series the stamps must increase
-    by the frequency's step from row to row. The result is sorted by id. Other columns are not looked at.
+    by whole steps of the frequency from row to row. The result is sorted by id. Other columns are not looked at.
 
     Args:
         df: A pandas or Polars frame, or another eager one that Narwhals knows; one row a series and time.
         columns: Names of its columns.
         freq: A pandas alias, one of Polars' durations, or a whole number for integer stamps; `None` infers it
             from the longest series. Every row is checked against it.
+        covariates: Names of further columns.
+        missing: `raise` refuses missing values and steps; `fill` takes them, and the result has a row for every step.
+        irregular: Whether stamps need not keep to a step.
+        static_optional: Whether static covariates may be left out; they are NaN then.
+        zone: Time zone on whose clock zoned stamps are counted, if not their own; frames made like it have their own.
+        argument: What the user calls the frame.
 
     Returns:
         The series.
@@ -83,224 +216,107 @@ def read_frame(df: Any, columns: Columns | None = None, *, freq: Any = None) -> 
 
     Example:
         >>> import pandas as pd
-        >>> days = pd.date_range("2024-01-01", periods=4)
-        >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": days, "y": range(4)}))
-        >>> frame.source.ids, frame.frequency.name, frame.source.values
-        (('a',), 'D', array([0., 1., 2., 3.]))
+        >>> days = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-04"])
+        >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": days, "y": range(3)}), freq="D", missing="fill")
+        >>> frame.source.ids, frame.frequency.name, frame.source.values[:, 0]
+        (('a',), 'D', array([ 0.,  1., nan,  2.]))
     """
     import pandas as pd
 
-    columns = columns or Columns()
-    frame = _narwhals(df)
-    _check_columns(frame, columns)
-    ids, id_dtype = _ids(frame[columns.unique_id], columns.unique_id)
-    stamps, ds_dtype = _stamps(frame[columns.ds], columns.ds)
-    values = _values(frame[columns.y], columns.y)
+    check_choice("missing", missing, MISSING)
+    columns, covariates = columns or Columns(), covariates or Covariates()
+    table = open_frame(df, argument)
+    optional = static_optional and not set(covariates.static) <= set(table.columns)
+    static = () if optional else covariates.static
+    named = [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
+    check_columns(table, [*columns.named(), *(("static_covariates", name) for name in static), *named], argument)
+    ids, id_dtype = read_ids(table[columns.unique_id], columns.unique_id)
+    stamps, ds_dtype = read_stamps(table[columns.ds], columns.ds)
+    own_zone = getattr(stamps, "tz", None)
+    if zone is not None and own_zone is not None:
+        stamps = stamps.tz_convert(zone)
+
+    def where(column: str, row: int) -> str:
+        return f"{column}, row {row} (series {ids[row : row + 1].tolist()[0]!r})"
+
+    gaps = missing == "fill"
+    parts = [read_numbers(table[name], name, where, gaps=gaps) for name in columns.targets]
+    read = [read_covariate(table[name], name, where, gaps=gaps) for name in covariates.varying]
+    parts += [values for values, _ in read]
+    fixed = [read_covariate(table[name], name, where, gaps=gaps) for name in static]
 
     codes, names = pd.factorize(ids, sort=True)
-    order = np.argsort(codes, kind="stable")
-    source = SeriesSource(tuple(names.tolist()), values[order], np.cumsum(np.bincount(codes)))
-    rows = _Rows(source, stamps[order], order, columns)
+    order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
+    rows = SortedRows(tuple(names.tolist()), np.cumsum(np.bincount(codes)), stamps[order], order, columns)
     rows.check_increasing()
-    frequency = rows.infer() if freq is None else resolve(freq, rows.stamps)
-    rows.check_steps(frequency)
+    frequency = None
+    if not irregular:
+        frequency = rows.infer(gaps=gaps) if freq is None else resolve(freq, rows.stamps)
 
-    kind = "polars" if frame.implementation.is_polars() else "pandas"
-    zone = getattr(stamps, "tz", None)
-    form = FrameForm(kind, columns, id_dtype, ds_dtype, None if zone is None else str(zone))
-    return LongFrame(source, rows.stamps, frequency, form)
+    constants = [_constant(values[order], kind, rows, name) for (values, kind), name in zip(fixed, static, strict=True)]
+    kind = "polars" if table.implementation.is_polars() else "pandas"
+    frame = LongFrame(
+        SeriesSource(rows.ids, np.column_stack(parts)[order], rows.ends),
+        rows.stamps,
+        frequency,
+        FrameForm(kind, columns, id_dtype, ds_dtype, None if own_zone is None else str(own_zone)),
+        covariates,
+        tuple(kind for _, kind in read),
+        np.column_stack(constants) if constants else np.full((len(names), len(covariates.static)), np.nan),
+        tuple(kind for _, kind in fixed) if static else (Kind("number"),) * len(covariates.static),
+        order,
+        not optional,
+    )
+    return complete(frame, fill=gaps)
 
 
-def _narwhals(df: Any) -> Any:
-    try:
-        frame = nw.from_native(df, eager_only=True)
-        if not (frame.implementation.is_pandas() or frame.implementation.is_polars()):
-            frame = nw.from_native(frame.to_pandas(), eager_only=True)
-        names = frame.columns
-    except nw.exceptions.DuplicateError as error:
-        raise DataError("df", expected="column names that differ", received=str(error), mend="Rename one.") from error
-    except TypeError as error:
+def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
+    """Check that stamps keep to the frequency, and add rows for steps that are missing.
+
+    Args:
+        frame: Series whose stamps increase.
+        fill: Whether steps may be missing.
+
+    Returns:
+        The frame with a row for every step, as it is when irregular.
+
+    Raises:
+        DataError: A stamp is not on the grid, or a step is missing and may not be.
+    """
+    if frame.frequency is None:
+        return frame
+    found = frame._sorted().completed(frame.frequency, fill=fill)
+    if found is None:
+        return frame
+    values = np.full((len(found.stamps), frame.source.values.shape[1]), np.nan)
+    values[found.places] = frame.source.values
+    rows = np.full(len(found.stamps), -1)
+    rows[found.places] = frame.rows
+    source = SeriesSource(frame.source.ids, values, found.ends)
+    return replace(frame, source=source, stamps=found.stamps, rows=rows)
+
+
+def _constant(values: Array, kind: Kind, rows: SortedRows, name: str) -> Array:
+    """Return the value of a static covariate in each series, NaN where it is missing in all of its rows."""
+    starts, last = starts_of(rows.ends), len(values) - 1
+    given = ~np.isnan(values)
+    seen = np.minimum.reduceat(np.where(given, np.arange(len(values)), last + 1), starts)
+    found = seen < rows.ends
+    constant = np.where(found, values[np.minimum(seen, last)], np.nan)
+    differs = given & (values != constant[rows.series])
+    if differs.any():
+        place = first(differs)
+        known = int(seen[rows.series[place]])
         raise DataError(
-            "df",
-            expected="a pandas or Polars data frame",
-            received=f"{type(df).__module__.split('.')[0]}.{type(df).__name__}",
-            mend="Call df.collect() first."
-            if hasattr(df, "collect")
-            else "Windows that are arrays go to Seq2SeqRegressor.",
-        ) from error
-    if not len(frame):
-        raise DataError("df", expected="at least one row", received=f"none (columns {names})")
-    return frame
-
-
-def _check_columns(frame: Any, columns: Columns) -> None:
-    names = [str(name) for name in frame.columns]
-    for field, name in columns.to_dict().items():
-        if name in names:
-            continue
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        guess = f"Did you mean {close[0]!r}? " if close else ""
-        raise DataError(
-            "df",
-            expected=f"a column {name!r}",
-            received=f"the columns {', '.join(map(repr, names))}",
-            mend=f"{guess}Name yours with columns=Columns({field}=...), or add it (an index is no column).",
+            rows.where(name, place),
+            expected=f"{_told(values[known], kind)}, as in row {rows.order[known]}: a static covariate is constant "
+            "within a series",
+            received=_told(values[place], kind),
+            mend="Name the column among past_covariates or future_covariates, or correct the row.",
         )
+    return constant
 
 
-def _first(bad: Array) -> int:
-    return int(np.flatnonzero(bad)[0])
-
-
-def _check_no_null(series: Any, name: str, expected: str) -> None:
-    null = series.is_null().to_numpy()
-    if null.any():
-        where = f"{name}, row {_first(null)}"
-        raise DataError(where, expected=expected, received="none", mend="Fill it in or drop the row.")
-
-
-def _wrong_type(series: Any, name: str, expected: str, *, polars: str, pandas: str) -> DataError:
-    """Build the error for a column's type; its mend is in the frame's own language."""
-    mend = f'df["{name}"] = {pandas}'
-    if series.implementation.is_polars():
-        mend = f'df = df.with_columns(pl.col("{name}").{polars})'
-    received = f"type {series.to_native().dtype}, such as {series.head(1).to_list()[0]!r}"
-    return DataError(name, expected=expected, received=received, mend=f"Convert it: {mend}.")
-
-
-def _ids(series: Any, name: str) -> tuple[Array, str]:
-    """Return each row's id, and the name of their type."""
-    native = series.to_native()
-    dtype = str(native.dtype)
-    _check_no_null(series, name, "a series' name")
-    if series.dtype in (nw.Categorical, nw.Enum):
-        categories = getattr(getattr(native, "cat", None), "categories", None)
-        # pandas has categories of whole numbers too.
-        if getattr(getattr(categories, "dtype", None), "kind", "O") in "iu":
-            return np.asarray(native, dtype=np.int64), dtype
-        series = series.cast(nw.String)
-    if series.dtype == nw.String:
-        return np.asarray(series.to_numpy(), dtype=object), dtype
-    if series.dtype.is_integer():
-        return np.asarray(series.to_numpy(), dtype=np.int64), dtype
-    expected, pandas = "text or whole numbers", f'df["{name}"].astype(str)'
-    raise _wrong_type(series, name, expected, polars="cast(pl.String)", pandas=pandas)
-
-
-def _stamps(series: Any, name: str) -> tuple[Stamps, str]:
-    """Return each row's time stamp, and the name of their type."""
-    import pandas as pd
-
-    native = series.to_native()
-    dtype = str(native.dtype)
-    _check_no_null(series, name, "a time stamp")
-    # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
-    if isinstance(native.dtype, pd.DatetimeTZDtype):
-        return pd.DatetimeIndex(native), dtype
-    if series.dtype.is_integer():
-        return pd.Index(np.asarray(series.to_numpy(), dtype=np.int64)), dtype
-    dates = series.dtype == nw.Object and pd.api.types.infer_dtype(native) == "date"
-    if dates or isinstance(series.dtype, nw.Date | nw.Datetime):
-        index = pd.DatetimeIndex(pd.to_datetime(series.to_numpy()))
-        # Narwhals hands zoned stamps out in UTC, naive ones as they are.
-        zone = getattr(series.dtype, "time_zone", None)
-        return (index if zone is None else index.tz_localize("UTC").tz_convert(zone)), dtype
-    period = "period" in dtype
-    pandas = f'df["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(df["{name}"])'
-    expected = "time stamps, dates or whole numbers"
-    raise _wrong_type(series, name, expected, polars="str.to_datetime()", pandas=pandas)
-
-
-def _values(series: Any, name: str) -> Array:
-    """Return each row's value."""
-    if not series.dtype.is_numeric():
-        pandas = f'df["{name}"].astype(float)'
-        raise _wrong_type(series, name, "numbers", polars="cast(pl.Float64)", pandas=pandas)
-    values = np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        raise DataError(
-            f"{name}, row {_first(bad)}",
-            expected="a finite number",
-            received=f"{values[_first(bad)]} ({int(bad.sum())} such rows)",
-            mend="Fill such values series by series, e.g. by interpolation.",
-        )
-    return values
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows in the order of their series, for the checks that compare neighbours."""
-
-    source: SeriesSource
-    stamps: Stamps
-    order: Array
-    columns: Columns
-
-    def where(self, place: int) -> str:
-        name = self.source.ids[int(np.searchsorted(self.source.ends, place, side="right"))]
-        return f"{self.columns.ds}, row {self.order[place]} (series {name!r})"
-
-    def later(self) -> Array:
-        """Return the places of rows that have a row of the same series before them."""
-        later = np.ones(len(self.stamps), dtype=bool)
-        later[self.source.starts] = False
-        return np.flatnonzero(later)
-
-    def check_increasing(self) -> None:
-        ticks = self.stamps.to_numpy() if self.stamps.dtype.kind in "iu" else self.stamps.asi8
-        places = self.later()
-        back = ticks[places] <= ticks[places - 1]
-        if not back.any():
-            return
-        place = int(places[_first(back)])
-        before = f"{self.stamps[place - 1]} (row {self.order[place - 1]})"
-        key = f'["{self.columns.unique_id}", "{self.columns.ds}"]'
-        if ticks[place] == ticks[place - 1]:
-            raise DataError(
-                self.where(place),
-                expected=f"a stamp after {before}",
-                received=f"the duplicate {self.stamps[place]}",
-                mend=f"Drop it or add the two up: df.drop_duplicates({key}) or df.groupby({key}) in pandas, "
-                f"df.unique({key}) or df.group_by({key}) in Polars.",
-            )
-        raise DataError(
-            self.where(place),
-            expected=f"stamps that increase, after {before}",
-            received=str(self.stamps[place]),
-            mend=f"Sort the rows: df.sort_values({key}) in pandas, df.sort({key}) in Polars.",
-        )
-
-    def infer(self) -> Frequency:
-        longest = int(np.argmax(self.source.lengths))
-        stretch = slice(int(self.source.starts[longest]), int(self.source.ends[longest]))
-        return infer(self.stamps[stretch], f"{self.columns.ds} (series {self.source.ids[longest]!r})")
-
-    def check_steps(self, frequency: Frequency) -> None:
-        """Check each row against the row before it."""
-        import pandas as pd
-
-        named = f"freq {frequency.name!r}" + (", which was inferred" if frequency.inferred else "")
-        # Panels share their stamps, so the calendar is asked once for each that differs.
-        codes, unique = pd.factorize(self.stamps)
-        off = frequency.off_grid(unique)[codes]
-        if off.any():
-            place = _first(off)
-            raise DataError(
-                self.where(place),
-                expected=f"a stamp of {named}",
-                received=str(self.stamps[place]),
-                mend="Give the series' own freq, or move the stamps.",
-            )
-        places = self.later()
-        expected = frequency.after(unique, 1)[codes[places - 1]]
-        wrong = np.asarray(expected != self.stamps[places])
-        if wrong.any():
-            place = int(places[_first(wrong)])
-            raise DataError(
-                self.where(place),
-                expected=f"{expected[_first(wrong)]}, a step after {self.stamps[place - 1]} at {named}",
-                received=str(self.stamps[place]),
-                mend="Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate "
-                f"{self.columns.y}) or drop the row; or give freq, if the step is another.",
-            )
+def _told(value: float, kind: Kind) -> str:
+    labels: Sequence[Any] = kind.labels if kind.name == "category" else (False, True)
+    return f"{value:g}" if kind.name == "number" else repr(labels[int(value)])

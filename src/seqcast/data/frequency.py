@@ -19,13 +19,13 @@ import numpy.typing as npt
 from seqcast.config import check_whole
 from seqcast.errors import DataError, SpecError
 
-__all__ = ["Frequency", "infer", "resolve"]
+__all__ = ["CLOCK", "Frequency", "infer", "resolve", "seconds"]
 
 Array = npt.NDArray[Any]
 Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported only when a frame comes
 
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
-_CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
+CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
 # Steps of the cycle that is looked for first, by kind of step.
@@ -96,7 +96,7 @@ class Frequency:
         later: Any
         if isinstance(offset, int) or zone is None:
             return offset_times(stamps, offset, steps)
-        if type(offset).__name__ in _CLOCK:
+        if type(offset).__name__ in CLOCK:
             later = offset_times(stamps.tz_convert("UTC"), offset, steps)
             return later.tz_convert(zone)
         later = offset_times(stamps.tz_localize(None), offset, steps)
@@ -107,7 +107,7 @@ class Frequency:
     def off_grid(self, stamps: Stamps) -> Array:
         """Tell which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`."""
         offset = self.offset
-        if isinstance(offset, int) or type(offset).__name__ in (*_CLOCK, "Day"):
+        if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
             return np.zeros(len(stamps), dtype=bool)
         local = stamps.tz_localize(None) if stamps.tz is not None else stamps
         return np.array([not offset.is_on_offset(stamp) for stamp in local], dtype=bool)
@@ -192,7 +192,17 @@ def _months(text: str, count: int, stamps: Stamps) -> str:
     )
 
 
-def infer(stamps: Stamps, where: str) -> Frequency:
+def seconds(stamps: Stamps) -> Array:
+    """Return stamps as seconds since 1970, whole numbers as they are, in double precision.
+
+    Differences of pandas's own would not reach over three centuries in nanoseconds.
+    """
+    if stamps.dtype.kind in "iu":
+        return np.asarray(stamps, dtype=np.float64)
+    return np.asarray(stamps.as_unit("us").asi8, dtype=np.float64) / 1e6
+
+
+def infer(stamps: Stamps, where: str, *, gaps: bool = False) -> Frequency:
     """Read the frequency from the increasing stamps of one series.
 
     A stretch without gaps is enough; that all rows keep to the result is for the caller to check.
@@ -200,6 +210,8 @@ def infer(stamps: Stamps, where: str) -> Frequency:
     Args:
         stamps: pandas Index of integers or time stamps.
         where: The column and series, for the error.
+        gaps: Whether, where there is no such stretch, the commonest step is taken if at least half of the steps are
+            it and all are multiples of it.
 
     Returns:
         The frequency.
@@ -226,6 +238,9 @@ def infer(stamps: Stamps, where: str) -> Frequency:
             found = getattr(found, "freqstr", found)
             if found is not None:
                 return Frequency(found, inferred=True)
+    commonest = _commonest_step(stamps) if gaps and len(stamps) > 2 and stamps.dtype.kind == "M" else None
+    if commonest is not None:
+        return Frequency(_alias(commonest, stamps), inferred=True)
     raise DataError(
         where,
         expected="time stamps from which the frequency can be read",
@@ -241,3 +256,29 @@ def _stretches(length: int) -> Iterator[slice]:
         size = length // parts
         if size >= 10:
             yield from (slice(start, start + size) for start in range(0, length - size + 1, size))
+
+
+def _commonest_step(stamps: Stamps) -> str | None:
+    """Return the alias of the commonest step between stamps with gaps, if there is one."""
+    local = stamps if stamps.tz is None else stamps.tz_localize(None)
+    months = np.asarray(12 * local.year + local.month)
+    same_time = len(np.unique(local - local.normalize())) == 1
+    for suffix, fits in (("MS", local.day == 1), ("ME", local.is_month_end)):
+        if same_time and bool(np.all(fits)):
+            count = _commonest(np.diff(months))
+            return None if count is None else f"{count}{suffix}"
+    step = _commonest(np.diff(seconds(local)))
+    if step is None or step != int(step):
+        return None
+    for alias, size in (("D", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if int(step) % size == 0:
+            weekdays = alias == "D" and step == size and len(local) > 9 and bool((local.weekday < 5).all())
+            return "B" if weekdays else f"{int(step) // size}{alias}"
+    return None
+
+
+def _commonest(steps: Array) -> Any:
+    sizes, counts = np.unique(steps, return_counts=True)
+    size = sizes[np.argmax(counts)]
+    fits = 2 * counts.max() >= len(steps) and not np.any(steps % size)
+    return size.item() if fits else None

@@ -1,195 +1,298 @@
-"""What a forecaster remembers of the series that it was fitted on: scaling, last rows, last stamps."""
+"""What a forecaster remembers of the series that it was fitted on: their scaling, last rows and last stamps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.config import Covariates
 from seqcast.data.form import FrameForm
-from seqcast.data.frame import LongFrame
+from seqcast.data.frame import LongFrame, complete
 from seqcast.data.frequency import Frequency, Stamps
-from seqcast.data.scaling import Scaler
+from seqcast.data.panel import Panel
+from seqcast.data.series_scaling import SeriesScaler
 from seqcast.data.source import SeriesSource
 from seqcast.errors import DataError
 
-__all__ = ["Contexts", "SeriesMemory", "fit_scalers"]
+__all__ = ["FARTHEST", "SeriesMemory"]
 
 Array = npt.NDArray[Any]
 
-
-def fit_scalers(source: SeriesSource, stops: Array, scale: str) -> Scaler:
-    """Learn each series' scaling from its first rows.
-
-    Args:
-        source: The series.
-        stops: Number of rows of each series to learn from.
-        scale: `standard` or `none`.
-
-    Returns:
-        A scaler with one centre and spread a series.
-
-    Example:
-        >>> source = SeriesSource.of({"a": np.array([1.0, 3.0, 99.0]), "b": np.array([5.0, 7.0])})
-        >>> fit_scalers(source, np.array([2, 2]), "standard").centre
-        array([2., 6.])
-    """
-    centre, spread = np.zeros(len(source)), np.ones(len(source))
-    for stop in np.unique(stops):  # series of one length at a time: panels mostly have one
-        members = np.flatnonzero(stops == stop)
-        rows = source.values[source.starts[members][None, :] + np.arange(stop)[:, None]]
-        scaler = Scaler.fit(rows, scale)
-        centre[members], spread[members] = scaler.centre, scaler.spread
-    return Scaler(centre, spread)
-
-
-@dataclass(frozen=True)
-class Contexts:
-    """What forecasts start from, a row a series.
-
-    Args:
-        ids: Names of the series.
-        past: Last rows, scaled, `[N, T]`.
-        scaler: Scaling of each series.
-        last_stamps: Stamp of each series' last row.
-        form: How the frame of the forecasts is to look.
-    """
-
-    ids: tuple[Any, ...]
-    past: Array
-    scaler: Scaler
-    last_stamps: Stamps
-    form: FrameForm
+# Steps between remembered and new rows beyond which the former are not looked at.
+FARTHEST = 1000
 
 
 @dataclass(frozen=True)
 class SeriesMemory:
-    """Scaling and last rows of the series of a fit.
+    """Scaling and last rows of the series of a fit, and how rows become features.
 
     Args:
-        ids: Names of the series, sorted.
-        tails: Their last rows, as they were, `[N, T]`.
-        scaler: Their scaling, from training rows.
-        last_stamps: Stamp of each series' last row.
-        frequency: The step between stamps.
-        form: How the frame looked.
-        scale: How a new series is scaled: `standard` or `none`.
+        frame: The last rows of each series, as they were, categories numbered as at fit.
+        scaler: Scaling of each series, from training rows.
+        panel: How rows become features.
+        scale: How a new series is scaled.
+        context_length: Steps of past that a forecast reads, `T`.
+        observed: Whether the network takes gaps.
+        fill: Whether missing values and short series are legal.
+        last_seen: The last stamp that the fit saw, an index of one.
     """
 
-    ids: tuple[Any, ...]
-    tails: Array
-    scaler: Scaler
-    last_stamps: Stamps
-    frequency: Frequency
-    form: FrameForm
+    frame: LongFrame
+    scaler: SeriesScaler
+    panel: Panel
     scale: str
+    context_length: int
+    observed: bool
+    fill: bool
+    last_seen: Stamps
 
-    @classmethod
-    def of(cls, frame: LongFrame, *, context_length: int, scaler: Scaler, scale: str) -> Self:
-        """Remember the series of a frame, all of which have `context_length` rows."""
-        places = frame.source.ends[:, None] - context_length + np.arange(context_length)
-        tails = frame.source.values[places]
-        return cls(frame.source.ids, tails, scaler, frame.last_stamps, frame.frequency, frame.form, scale)
+    @property
+    def ids(self) -> tuple[Any, ...]:
+        """Names of the series, sorted."""
+        return self.frame.source.ids
+
+    @property
+    def form(self) -> FrameForm:
+        """How the frame looked."""
+        return self.frame.form
+
+    @property
+    def frequency(self) -> Frequency | None:
+        """The step between stamps."""
+        return self.frame.frequency
 
     @cached_property
     def _places(self) -> dict[Any, int]:
         return {name: place for place, name in enumerate(self.ids)}
 
-    def contexts(self, frame: LongFrame | None = None) -> Contexts:
-        """Return what forecasts start from.
+    def places(self, ids: tuple[Any, ...]) -> Array:
+        """Return the number of each series, -1 for new ones."""
+        return np.array([self._places.get(name, -1) for name in ids], dtype=np.int64)
+
+    def joined(self, new: LongFrame) -> LongFrame:
+        """Return new rows, with the remembered rows of the same series before them.
 
         Args:
-            frame: New rows. A series that is known keeps its scaling and, where the new rows are fewer than
-                the context and follow its last row, its own last rows come before them. A new series is
-                scaled by its rows in the frame. `None` starts from the end of the known series.
-
-        Returns:
-            The contexts, in the order of the frame's ids.
+            new: Rows of known or new series.
 
         Raises:
-            DataError: A series has too few rows.
+            DataError: Ids, stamps or categories are of another kind than at fit, or a new series has no values or
+                no static covariates.
         """
-        if frame is None:
-            past = self.scaler.transform(self.tails.T).T
-            return Contexts(self.ids, past, self.scaler, self.last_stamps, self.form)
-        self._check_ids(frame)
-        known = np.array([self._places.get(name, -1) for name in frame.source.ids])
-        tails = self._tails(frame, known)
-        own = fit_scalers(frame.source, np.where(known < 0, frame.source.lengths, 1), self.scale)
-        scaler = Scaler(
-            np.where(known < 0, own.centre, self.scaler.centre[known]),
-            np.where(known < 0, own.spread, self.scaler.spread[known]),
-        )
-        past = scaler.transform(tails.T).T
-        return Contexts(frame.source.ids, past, scaler, frame.last_stamps, frame.form)
+        new = self.checked(new)
+        return self.merged(new, new.source.ids)
 
-    def _check_ids(self, frame: LongFrame) -> None:
-        new, old = type(frame.source.ids[0]), type(self.ids[0])
-        if new is not old:
+    def updated(self, new: LongFrame) -> Self:
+        """Return a memory that goes on to the new rows.
+
+        Args:
+            new: Rows that follow those of known series, and rows of new series, which are scaled by these.
+
+        Raises:
+            DataError: As for `joined`; or rows do not follow.
+        """
+        new = self.checked(new)
+        self.check_follows(new)
+        ids = tuple(sorted({*self.ids, *new.source.ids}))
+        whole = self.merged(new, ids)
+        own = SeriesScaler.fit(whole.targets, whole.source.ends, whole.source.lengths, self.scale)
+        places = self.places(ids)
+        scaler = self.scaler.take(places).where(places >= 0, own)
+        frame = replace(whole.tail(self.context_length), form=self.form)
+        return replace(self, frame=frame, scaler=scaler)
+
+    def grown(self, frame: LongFrame, scaler: SeriesScaler) -> Self:
+        """Return a memory that has taken in the series of a frame, and goes on from their ends.
+
+        Args:
+            frame: Known and new series, checked, as `joined` returns them.
+            scaler: Scaling of each.
+        """
+        ids = tuple(sorted({*self.ids, *frame.source.ids}))
+        here = {name: place for place, name in enumerate(frame.source.ids)}
+        fresh = np.array([here.get(name, -1) for name in ids], dtype=np.int64)
+        joined = self.scaler.take(self.places(ids)).where(fresh < 0, scaler.take(fresh))
+        whole = replace(self.merged(frame, ids).tail(self.context_length), form=self.form)
+        last = int(frame.last_stamps.argmax())
+        seen = frame.last_stamps[last : last + 1]
+        later = seen if bool(np.asarray(seen > self.last_seen)[0]) else self.last_seen
+        return replace(self, frame=whole, scaler=joined, last_seen=later)
+
+    def check_follows(self, new: LongFrame) -> None:
+        """Refuse rows that are not after the remembered ones of their series, or without gaps do not join them.
+
+        Raises:
+            DataError: A series' first new row is elsewhere.
+        """
+        known = self.places(new.source.ids)
+        last = self.frame.last_stamps[known]
+        wrong = np.asarray(last >= new.first_stamps)
+        if not self.fill and self.frequency is not None:
+            wrong = np.asarray(self.frequency.after(last, 1) != new.first_stamps)
+        wrong &= known >= 0
+        if wrong.any():
+            series = int(np.flatnonzero(wrong)[0])
             raise DataError(
-                frame.form.columns.unique_id,
-                expected=f"ids of type {old.__name__}, as at fit",
-                received=f"type {new.__name__}",
-                mend="Convert the column.",
+                new.where(self.form.columns.ds, int(new.source.starts[series])),
+                expected=f"rows that follow {last[series]}, the last one that is known",
+                received=str(new.first_stamps[series]),
+                mend="Give new rows only.",
             )
 
-    def _tails(self, frame: LongFrame, known: Array) -> Array:
-        """Return the last rows of each series of a frame, `[N, T]`."""
-        steps = self.tails.shape[1]
-        source = frame.source
-        places = source.ends[:, None] - steps + np.arange(steps)
-        tails: Array = source.values[np.maximum(places, 0)]
-        short = np.flatnonzero(source.lengths < steps)
-        if not len(short):
-            return tails
-        following = self.frequency.after(self.last_stamps, 1)[known[short]]
-        joins = (known[short] >= 0) & np.asarray(frame.first_stamps[short] == following)
-        if not joins.all():
-            self._refuse(frame, int(short[~joins][0]), known)
-        for series in short.tolist():
-            rows = source.read(series, 0, int(source.lengths[series]))
-            tails[series] = np.concatenate([self.tails[known[series]], rows])[-steps:]
-        return tails
+    def checked(self, new: LongFrame) -> LongFrame:
+        """Return a frame with its categories numbered as at fit.
 
-    def _refuse(self, frame: LongFrame, series: int, known: Array) -> None:
-        expected = f"at least {self.tails.shape[1]} rows, the context_length"
-        if known[series] >= 0:
-            following = self.frequency.after(self.last_stamps[known[series : series + 1]], 1)[0]
-            expected += f", or rows that follow its training from {following} on"
-        raise DataError(
-            f"df (series {frame.source.ids[series]!r})",
-            expected=expected,
-            received=f"{frame.source.lengths[series]} rows from {frame.first_stamps[series]} on",
-            mend="Give more of its past, drop it, or fit with a smaller context_length.",
-        )
+        Raises:
+            DataError: As for `joined`.
+        """
+        ours, theirs = type(self.ids[0]), type(new.source.ids[0])
+        if ours is not theirs:
+            raise DataError(
+                new.form.columns.unique_id,
+                expected=f"ids of type {ours.__name__}, as at fit",
+                received=f"type {theirs.__name__}",
+                mend="Convert the column.",
+            )
+        old, fresh = _kind(self.frame.stamps), _kind(new.stamps)
+        if old != fresh:
+            raise DataError(
+                new.form.columns.ds, expected=f"{old}, as at fit", received=fresh, mend="Convert the column."
+            )
+        if self.scale == "log1p":
+            self.panel.check_positive(new)
+        strangers = np.flatnonzero(self.places(new.source.ids) < 0)
+        if len(strangers):
+            self._check_strangers(new, strangers)
+        aligned, known = self.panel.align(new), self.places(new.source.ids)
+        remembered = np.where((known >= 0)[:, None], self.frame.static[known], np.nan)
+        return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
+
+    def _check_strangers(self, new: LongFrame, strangers: Array) -> None:
+        if not new.static_given:
+            raise DataError(
+                "df",
+                expected=f"the columns {', '.join(map(repr, self.panel.static.names))}",
+                received=f"none for series {new.source.ids[strangers[0]]!r}, which fit did not see",
+                mend="Add the static covariates.",
+            )
+        lengths = new.source.lengths
+        only = np.zeros_like(lengths)
+        only[strangers] = lengths[strangers]
+        new.between(np.zeros_like(lengths), only).check_seen()
+
+    def merged(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:
+        """Lay remembered and new rows of some series end to end.
+
+        Args:
+            new: The new rows, checked; a remembered row is taken when it is older than the first of them.
+            ids: Names of the series, sorted; those of the new rows are among them.
+        """
+        old = self.frame
+        place = {name: number for number, name in enumerate(ids)}
+        olds = np.array([place.get(name, -1) for name in old.source.ids], dtype=np.int64)
+        news = np.array([place[name] for name in new.source.ids], dtype=np.int64)
+        kept = self._older(new) & np.repeat(olds >= 0, old.source.lengths)
+        owner = np.concatenate([
+            np.repeat(olds, old.source.lengths)[kept], np.repeat(news, new.source.lengths)
+        ])  # fmt: skip
+        order = np.argsort(owner, kind="stable")
+        values = np.concatenate([old.source.values[kept], new.source.values])[order]
+        stamps = _like(old.stamps[kept], new.stamps).append(new.stamps)[order]
+        rows = np.concatenate([np.full(int(kept.sum()), -1), new.rows])[order]
+        static = np.full((len(ids), old.static.shape[1]), np.nan)
+        static[olds[olds >= 0]] = old.static[olds >= 0]
+        static[news] = np.where(np.isnan(new.static), static[news], new.static)
+        source = SeriesSource(ids, values, np.cumsum(np.bincount(owner, minlength=len(ids))))
+        whole = replace(new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency)
+        return complete(whole, fill=self.fill)
+
+    def _older(self, new: LongFrame) -> Array:
+        """Tell which remembered rows can stand before the new ones, `[remembered rows]`."""
+        old = self.frame
+        match = {name: number for number, name in enumerate(new.source.ids)}
+        other = np.array([match.get(name, -1) for name in old.source.ids], dtype=np.int64)
+        owner = np.repeat(np.arange(len(other)), old.source.lengths)
+        firsts = new.first_stamps[other]
+        kept = np.asarray(old.stamps < firsts[owner])
+        counts = np.bincount(owner[kept], minlength=len(other))
+        last = old.stamps[old.source.starts + np.maximum(counts - 1, 0)]
+        joins = counts > 0
+        if self.frequency is not None:
+            # Rows that end a whole context before the new ones are out of reach; without gaps all have to join.
+            reach = min(self.context_length, FARTHEST) if self.fill else 1
+            with contextlib.suppress(OverflowError, ValueError):  # beyond the calendar, so nothing is out of reach
+                joins &= np.asarray(self.frequency.after(last, reach) >= firsts)
+        return np.where((other >= 0)[owner], kept & joins[owner], True)
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold all of it."""
-        zoned = getattr(self.last_stamps, "tz", None) is not None
-        stamps = self.last_stamps.tz_convert(None) if zoned else self.last_stamps
-        header = {"freq": self.frequency.name, "form": self.form.to_dict(), "scale": self.scale}
+        header = {
+            "freq": None if self.frequency is None else self.frequency.name,
+            "form": self.form.to_dict(),
+            "covariates": self.frame.covariates.to_dict(),
+            "panel": self.panel.to_dict(),
+            "scale": self.scale,
+            "context_length": self.context_length,
+            "observed": self.observed,
+            "fill": self.fill,
+        }
         arrays = {
             "ids": np.array(self.ids),
-            "tails": self.tails,
+            "ends": self.frame.source.ends,
+            "values": self.frame.source.values,
+            "stamps": _plain(self.frame.stamps),
+            "static": self.frame.static,
             "centre": self.scaler.centre,
             "spread": self.scaler.spread,
-            "last_stamps": stamps.to_numpy(),
+            "last_seen": _plain(self.last_seen),
         }
         return header, arrays
 
     @classmethod
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
         """Build it from the result of `to_parts`."""
-        form = FrameForm.from_dict(header["form"])
-        return cls(
-            ids=tuple(arrays["ids"].tolist()),
-            tails=arrays["tails"],
-            scaler=Scaler(arrays["centre"], arrays["spread"]),
-            last_stamps=form.stamps(arrays["last_stamps"]),
-            frequency=Frequency(header["freq"]),
-            form=form,
-            scale=header["scale"],
+        form, panel = FrameForm.from_dict(header["form"]), Panel.from_dict(header["panel"])
+        frame = LongFrame(
+            SeriesSource(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
+            form.stamps(arrays["stamps"]),
+            None if header["freq"] is None else Frequency(header["freq"]),
+            form,
+            Covariates.from_dict(header["covariates"]),
+            (*panel.past.kinds, *panel.future.kinds),
+            arrays["static"],
+            panel.static.kinds,
+            np.full(len(arrays["values"]), -1),
         )
+        return cls(
+            frame=frame,
+            scaler=SeriesScaler(arrays["centre"], arrays["spread"], header["scale"] == "log1p"),
+            panel=panel,
+            scale=header["scale"],
+            context_length=header["context_length"],
+            observed=header["observed"],
+            fill=header["fill"],
+            last_seen=form.stamps(arrays["last_seen"]),
+        )
+
+
+def _plain(stamps: Stamps) -> Array:
+    """Return stamps as an array of whole numbers or of UTC times."""
+    zoned = getattr(stamps, "tz", None) is not None
+    return np.asarray((stamps.tz_convert(None) if zoned else stamps).to_numpy())
+
+
+def _kind(stamps: Stamps) -> str:
+    if stamps.dtype.kind in "iu":
+        return "whole numbers"
+    return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"
+
+
+def _like(stamps: Stamps, others: Stamps) -> Stamps:
+    """Return stamps in the zone of others."""
+    zone = getattr(others, "tz", None)
+    return stamps if zone is None else stamps.tz_convert(zone)

@@ -19,7 +19,7 @@ class SeriesSource:
 
     Args:
         ids: One name a series, sorted.
-        values: All values, series after series, `[sum of lengths]`.
+        values: All values, series after series, `[sum of lengths]`, or with several columns `[sum of lengths, C]`.
         ends: Position after each series' last value in `values`, `[number of series]`.
 
     Example:
@@ -61,5 +61,6 @@ class SeriesSource:
 
     def until(self, stops: Array) -> Self:
         """Return the source with each series cut off after `stops` values."""
-        pieces = {name: self.read(i, 0, int(stops[i])) for i, name in enumerate(self.ids)}
-        return type(self).of(pieces)
+        lengths = self.lengths
+        kept = np.arange(len(self.values)) - np.repeat(self.starts, lengths) < np.repeat(stops, lengths)
+        return type(self)(self.ids, self.values[kept], np.cumsum(np.minimum(stops, lengths)))

@@ -5,6 +5,7 @@ All positions are numbers of rows from a series' start.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from seqcast.data.source import SeriesSource
 from seqcast.data.windows import SeriesWindows
 from seqcast.errors import DataError
 
-__all__ = ["check_lengths", "context_rule", "cutoffs", "repeat_season", "training_windows", "validation_starts"]
+__all__ = [
+    "check_lengths",
+    "context_rule",
+    "cutoffs",
+    "middle_length",
+    "repeat_season",
+    "training_windows",
+    "validation_starts",
+]
 
 Array = npt.NDArray[Any]
 
@@ -24,14 +33,14 @@ Array = npt.NDArray[Any]
 MOST_VALIDATION_WINDOWS = 20_000
 
 
-def context_rule(shortest: int, horizon: int, season_length: int) -> int:
+def context_rule(rows: int, horizon: int, season_length: int) -> int:
     """Choose how many steps of past a forecast reads, when the user does not.
 
-    It is two seasons, two horizons or 24 steps, whichever is most, but at most half of what the shortest
-    series has beside one horizon, so that every series gives several windows.
+    It is two seasons, two horizons or 24 steps, whichever is most, but at most half of what a series of so many rows
+    has beside one horizon, so that it gives several windows.
 
     Args:
-        shortest: Rows of the shortest series.
+        rows: Rows of the shortest series; where shorter ones are padded, of the series that the middle row is in.
         horizon: Steps to forecast.
         season_length: Steps of a season.
 
@@ -39,11 +48,22 @@ def context_rule(shortest: int, horizon: int, season_length: int) -> int:
         The context length, at least 1.
 
     Example:
-        >>> context_rule(shortest=1000, horizon=12, season_length=12), context_rule(30, 6, 12)
+        >>> context_rule(rows=1000, horizon=12, season_length=12), context_rule(30, 6, 12)
         (24, 12)
     """
     wanted = max(2 * season_length, 2 * horizon, 24)
-    return max(1, min(wanted, (shortest - horizon) // 2))
+    return max(1, min(wanted, (rows - horizon) // 2))
+
+
+def middle_length(lengths: Array) -> int:
+    """Return the length that half of all rows are in series of, or of longer ones.
+
+    Example:
+        >>> middle_length(np.array([2, 2, 2, 50]))
+        50
+    """
+    ranked = np.sort(lengths)
+    return int(ranked[np.searchsorted(np.cumsum(ranked), lengths.sum() / 2)])
 
 
 def validation_starts(lengths: Array, *, context_length: int, horizon: int, fraction: float) -> Array:
@@ -72,7 +92,7 @@ def validation_starts(lengths: Array, *, context_length: int, horizon: int, frac
 
 
 def check_lengths(frame: LongFrame, *, context_length: int, horizon: int) -> None:
-    """Refuse a frame with a series that gives no window.
+    """Refuse a frame with a series that gives no window of known steps only.
 
     Raises:
         DataError: A series has fewer rows than `context_length + horizon`.
@@ -84,7 +104,7 @@ def check_lengths(frame: LongFrame, *, context_length: int, horizon: int) -> Non
             f"df (series {frame.source.ids[short[0]]!r})",
             expected=f"at least {context_length} + {horizon} rows, context_length and horizon",
             received=f"{frame.source.lengths[short[0]]} rows up to {frame.last_stamps[short[0]]}{more}",
-            mend="Drop short series, or choose a smaller context_length or horizon.",
+            mend="Drop short series, choose a smaller context_length or horizon, or take missing='fill'.",
         )
 
 
@@ -95,6 +115,7 @@ def training_windows(
     context_length: int,
     horizon: int,
     batch_size: int,
+    layout: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> tuple[SeriesWindows, SeriesWindows | None]:
     """Cut the windows to train and to validate on.
@@ -105,6 +126,7 @@ def training_windows(
         context_length: Steps of past, `T`.
         horizon: Steps of future, `H`.
         batch_size: Largest number of windows a training step.
+        layout: What the columns of the series are, and what goes with them: options of all windows.
         **options: Further options of the training windows.
 
     Returns:
@@ -119,8 +141,8 @@ def training_windows(
         >>> train.count, valid.count
         (11, 4)
     """
-    sizes: dict[str, Any] = {"context_length": context_length, "horizon": horizon}
-    train = SeriesWindows(source.until(starts), **sizes, batch_size=batch_size, **options)
+    sizes: dict[str, Any] = {"context_length": context_length, "horizon": horizon, **(layout or {})}
+    train = SeriesWindows(source, stops=starts, **sizes, batch_size=batch_size, **options)
     divided = starts < source.lengths
     each = max(1, MOST_VALIDATION_WINDOWS // max(1, int(divided.sum())))
     first = np.where(divided, np.maximum(starts, source.lengths - horizon - each + 1), starts)
@@ -166,14 +188,14 @@ def repeat_season(values: Array, starts: Array, stops: Array, *, season_length: 
     """Forecast by repeating each series' last season; one of length 1 repeats the last value.
 
     Args:
-        values: Series laid end to end.
+        values: Series laid end to end, `[rows]` or `[rows, D]`.
         starts: Place of the series' first value in `values`, `[N]`.
         stops: Number of values known, `[N]`; where they are fewer than a season, the last value is repeated.
         season_length: Steps of a season.
         horizon: Steps to forecast, `H`.
 
     Returns:
-        The forecast, `[N, H]`.
+        The forecast, `[N, H]` or `[N, H, D]`.
 
     Example:
         >>> repeat_season(np.arange(6.0), np.array([0]), np.array([6]), season_length=4, horizon=5)

@@ -18,10 +18,12 @@ from seqcast._backend import keras
 from seqcast.data.scaling import Scaler
 from seqcast.data.source import SeriesSource
 
-__all__ = ["ArrayWindows", "SeriesWindows", "Windows", "fill_gaps"]
+__all__ = ["WEIGHTINGS", "ArrayWindows", "SeriesWindows", "Windows", "carried", "cut", "fill_gaps"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
+
+WEIGHTINGS = ("rows", "series")
 
 
 class Windows(keras.utils.PyDataset):
@@ -82,8 +84,13 @@ class Windows(keras.utils.PyDataset):
         inputs, y, weight = self.gather(padded)
         weight = np.where(np.arange(self.batch_size) < len(chosen), weight, 0.0).astype(np.float32)
         if self.teach:
-            inputs["target"] = np.nan_to_num(y)
+            inputs["target"] = self.taught(inputs, y)
         return inputs, y, weight
+
+    def taught(self, inputs: dict[str, Array], y: Array) -> Array:
+        """Return what a decoder that is taught reads of the targets, without gaps."""
+        del inputs
+        return np.nan_to_num(y)
 
     def _pass_order(self, number: int) -> Array:
         if self._order is None or self._order[0] != number:
@@ -151,12 +158,22 @@ class ArrayWindows(Windows):
 class SeriesWindows(Windows):
     """Windows that slide along many series, cut out as they are needed.
 
+    The columns of the series are the targets, then past covariates, then what is known ahead. Windows with no known
+    target are left out.
+
     Args:
         source: The series, already scaled.
         context_length: Steps of past, `T`.
         horizon: Steps of future, `H`.
         first_target: For each series, the earliest position that a target may have; windows whose targets start
             before it are left out. `None` leaves none out.
+        stops: For each series, how many rows may be used; `None` is all.
+        targets: Number of leading columns that are targets, `D`.
+        future: Number of trailing columns that are known ahead, `F'`.
+        static: Static features of each series, `[number of series, S]`.
+        observed: Whether the inputs get an observed-indicator channel and have their gaps filled. The context of a
+            series that is shorter than `T + H` then begins before its first row, with gaps.
+        weighting: `rows` gives each window the same weight, `series` each series.
         **options: As for `Windows`.
 
     Example:
@@ -174,27 +191,121 @@ class SeriesWindows(Windows):
         context_length: int,
         horizon: int,
         first_target: Array | None = None,
+        stops: Array | None = None,
+        targets: int = 1,
+        future: int = 0,
+        static: Array | None = None,
+        observed: bool = False,
+        weighting: str = "rows",
         **options: Any,
     ) -> None:
         self.source = source
         self.context_length = context_length
         self.horizon = horizon
-        first = np.full(len(source), context_length) if first_target is None else np.asarray(first_target)
-        first = np.maximum(first, context_length)
-        self._per_series = np.maximum(source.lengths - horizon - first + 1, 0)
+        self.targets, self.future, self.static, self.observed = targets, future, static, observed
+        lengths = source.lengths if stops is None else np.minimum(stops, source.lengths)
+        least = np.full(len(source), context_length)
+        if observed:
+            least = np.where(lengths < context_length + horizon, 1, least)
+        first = least if first_target is None else np.maximum(first_target, least)
+        self._per_series = np.maximum(lengths - horizon - first + 1, 0)
         self._first = source.starts + first - context_length
         self._ends = np.cumsum(self._per_series)
-        super().__init__(int(self._ends[-1]) if len(source) else 0, **options)
+        self._kept = self._with_a_target()
+        self._weight = self._weights(weighting)
+        count = int(self._ends[-1]) if len(source) else 0
+        super().__init__(count if self._kept is None else len(self._kept), **options)
+
+    def _with_a_target(self) -> Array | None:
+        """Return the windows that have a known target; `None` for all."""
+        missing = np.isnan(self._columns[:, : self.targets]).all(axis=1)
+        if not missing.any():
+            return None
+        series = np.repeat(np.arange(len(self._ends)), self._per_series)
+        target = self._start(series, np.arange(len(series))) + self.context_length
+        known = np.concatenate([[0], np.cumsum(~missing)])
+        return np.flatnonzero(known[target + self.horizon] > known[target])
+
+    def _weights(self, weighting: str) -> Array | None:
+        """Return the weight of each series' windows; `None` for ones."""
+        if weighting == "rows":
+            return None
+        counts = self._per_series
+        if self._kept is not None:
+            counts = np.bincount(np.searchsorted(self._ends, self._kept, side="right"), minlength=len(counts))
+        return np.asarray(counts.sum() / np.maximum(counts, 1) / max(1, np.count_nonzero(counts)))
+
+    @property
+    def _columns(self) -> Array:
+        columns: Array = np.atleast_2d(self.source.values.T).T
+        return columns
+
+    def _start(self, series: Array, numbers: Array) -> Array:
+        """Return the row at which windows' contexts begin."""
+        rows: Array = self._first[series] + numbers - (self._ends - self._per_series)[series]
+        return rows
 
     def gather(self, indices: Array) -> Batch:
         """Return the windows with these numbers as one batch."""
-        series = np.searchsorted(self._ends, indices, side="right")
-        within = indices - (self._ends - self._per_series)[series]
-        start = self._first[series] + within
-        steps = np.arange(self.context_length + self.horizon)
-        values = self.source.values[start[:, None] + steps].astype(np.float32)[:, :, None]
+        numbers = indices if self._kept is None else self._kept[indices]
+        series = np.searchsorted(self._ends, numbers, side="right")
+        steps = self.context_length + self.horizon
+        start = self._start(series, numbers)
+        values = cut(self._columns, start, start + steps, self.source.starts[series], self.source.ends[series])
+        values = values.astype(np.float32, copy=False)
         inputs = {"past": values[:, : self.context_length]}
-        return inputs, values[:, self.context_length :], np.ones(len(indices))
+        if self.future:
+            inputs["future"] = carried(values[:, :, -self.future :])[:, self.context_length :]
+        if self.static is not None:
+            inputs["static"] = self.static[series]
+        if self.observed:
+            inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
+        weight = np.ones(len(indices)) if self._weight is None else self._weight[series]
+        return inputs, values[:, self.context_length :, : self.targets], weight
+
+    def taught(self, inputs: dict[str, Array], y: Array) -> Array:
+        """Return the targets with the value before in gaps, be it one of the past."""
+        if not np.isnan(y).any():
+            return y
+        whole = np.concatenate([inputs["past"][:, :, : self.targets], y], axis=1)
+        filled: Array = carried(whole)[:, self.context_length :]
+        return filled
+
+
+def cut(values: Array, starts: Array, stops: Array, lows: Array, highs: Array) -> Array:
+    """Cut stretches of equal length out of rows, with NaN for what lies outside their series.
+
+    Args:
+        values: Rows of all series, `[rows, C]`.
+        starts: First row of each stretch, `[B]`.
+        stops: Row after its last, `[B]`.
+        lows: First row of its series, `[B]`.
+        highs: Row after the last of its series, `[B]`.
+
+    Returns:
+        The stretches, `[B, steps, C]`.
+
+    Example:
+        >>> cut(np.array([[1.0], [2.0]]), *(np.array([place]) for place in (-1, 2, 0, 2))).ravel()
+        array([nan,  1.,  2.])
+    """
+    rows = starts[:, None] + np.arange(int(stops[0] - starts[0]) if len(starts) else 0)
+    outside = (rows < lows[:, None]) | (rows >= highs[:, None])
+    if not outside.any():
+        return np.take(values, rows, axis=0)
+    stretches = np.take(values, np.clip(rows, lows[:, None], highs[:, None] - 1), axis=0)
+    stretches[outside] = np.nan
+    return stretches
+
+
+def carried(values: Array) -> Array:
+    """Carry the last value seen into gaps, with zeros before the first one, `[B, T, F]`.
+
+    Example:
+        >>> carried(np.array([[[np.nan], [2.0], [np.nan]]])).ravel().tolist()
+        [0.0, 2.0, 2.0]
+    """
+    return fill_gaps(values)[0] if np.isnan(values).any() else values
 
 
 def fill_gaps(past: Array) -> tuple[Array, Array]:

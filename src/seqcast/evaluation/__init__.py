@@ -1,1 +1,22 @@
-"""Scores and backtests."""
+"""Backtests judged: scores, a leaderboard, significance, other models' forecasts beside ours.
+
+Everything here takes frames of forecasts beside the truth, pandas or Polars, and gives frames of the same kind.
+"""
+
+from seqcast.evaluation.backtest import count_steps as count_steps
+from seqcast.evaluation.backtest import join_forecasts as join_forecasts
+from seqcast.evaluation.leaderboard import leaderboard as leaderboard
+from seqcast.evaluation.metrics import METRICS as METRICS
+from seqcast.evaluation.scores import evaluate as evaluate
+from seqcast.evaluation.significance import diebold_mariano as diebold_mariano
+from seqcast.evaluation.significance import dm_test as dm_test
+
+__all__ = [
+    "METRICS",
+    "count_steps",
+    "diebold_mariano",
+    "dm_test",
+    "evaluate",
+    "join_forecasts",
+    "leaderboard",
+]

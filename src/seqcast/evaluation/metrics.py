@@ -1,114 +1,137 @@
-"""Scores of forecasts: the door to utilsforecast's metrics."""
+"""The metrics by name: which of utilsforecast's losses, of which columns, in which units."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import narwhals.stable.v2 as nw
+import numpy as np
 
-from seqcast.config import Columns, check_whole
-from seqcast.data.frame import read_frame
-from seqcast.errors import DataError, unknown_name
+from seqcast.errors import unknown_name
+from seqcast.evaluation.rows import level_text
 
-__all__ = ["METRICS", "evaluate"]
+__all__ = ["METRICS", "Metric", "find_metric", "loss_functions"]
 
-# Those of utilsforecast that score a point forecast and need nothing but the truth and the training rows.
-METRICS = ("bias", "mae", "mape", "mase", "mse", "msse", "nd", "rmse", "rmsse", "smape")
-_SCALED = ("mase", "msse", "rmsse")
+Loss = Callable[..., Any]
 
 
-def evaluate(
-    df: Any,
-    metrics: Sequence[str | Callable[..., Any]] | None = None,
-    *,
-    train_df: Any = None,
-    season_length: int | None = None,
-    columns: Columns | None = None,
-    average: bool = True,
-) -> Any:
-    """Score each forecast column of a frame, such as `Forecaster.backtest` gives.
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is computed.
 
     Args:
-        df: `unique_id`, `ds`, `y`, perhaps `cutoff`, and one column a model.
-        metrics: Names from `METRICS`, or utilsforecast's functions; `smape` is a fraction up to 1. `None` is
-            `mae`, `rmse`, `smape`, and `mase` when there is `train_df`.
-        train_df: Rows from which scaled metrics take their unit, the naive error; with `cutoff`, only rows up
-            to the cutoff are looked at.
-        season_length: Steps of that naive error's season; `None` takes the usual one of `train_df`'s
-            frequency.
-        columns: Names of the columns.
-        average: Whether to average over cutoffs and series, each series the same weight; otherwise one row a
-            series, cutoff and metric.
+        loss: Name of the loss in `utilsforecast.losses`, or a function like those.
+        of: What it looks at: `point`; `quantile` (each bound of the intervals for itself), `quantiles` (all of them
+            together) or `interval` (each level for itself).
+        power: Truth and forecasts are divided by the naive error first: 1 its mean absolute, 2 its root mean
+            squared one; 0 leaves them as they are.
+        lower_is_better: Whether models can be ranked by it.
+    """
 
-    Returns:
-        A frame of the kind that came in: `metric` and one column a model.
+    loss: str | Loss
+    of: str = "point"
+    power: int = 0
+    lower_is_better: bool = True
+
+
+METRICS = {
+    "bias": Metric("bias", lower_is_better=False),
+    "coverage": Metric("coverage", of="interval", lower_is_better=False),
+    "mae": Metric("mae"),
+    "mape": Metric("mape"),
+    "mase": Metric("mae", power=1),
+    "mqloss": Metric("mqloss", of="quantiles"),
+    "mse": Metric("mse"),
+    "msse": Metric("mse", power=2),
+    "nd": Metric("nd"),
+    "quantile_loss": Metric("quantile_loss", of="quantile"),
+    "rmse": Metric("rmse"),
+    "rmsse": Metric("rmse", power=2),
+    "scaled_crps": Metric("scaled_crps", of="quantiles"),
+    "scaled_mqloss": Metric("mqloss", of="quantiles", power=1),
+    "scaled_quantile_loss": Metric("quantile_loss", of="quantile", power=1),
+    "smape": Metric("smape"),
+    "winkler_score": Metric("winkler_score", of="interval"),
+}
+
+
+def find_metric(metric: str | Loss) -> tuple[str, Metric]:
+    """Return a metric's name and how it is computed.
+
+    Args:
+        metric: One of `METRICS`, or a function with the arguments of utilsforecast's point losses.
 
     Raises:
-        SpecError: There is no such metric.
-        DataError: A scaled metric is asked for without `train_df`, or the frame has no truth or no forecast.
+        SpecError: There is no such metric; the error lists those that there are.
 
     Example:
-        >>> import pandas as pd
-        >>> days = pd.date_range("2024-01-01", periods=2)
-        >>> frame = pd.DataFrame({"unique_id": "a", "ds": days, "y": [1.0, 2.0], "model": [1.0, 4.0]})
-        >>> print(evaluate(frame, ["mae"]))
-          metric  model
-        0    mae    1.0
+        >>> find_metric("rmsse")
+        ('rmsse', Metric(loss='rmse', of='point', power=2, lower_is_better=True))
     """
-    from utilsforecast.evaluation import evaluate as score
-
-    columns = columns or Columns()
-    if metrics is None:
-        metrics = ("mae", "rmse", "smape") if train_df is None else ("mae", "rmse", "smape", "mase")
-    names = list(nw.from_native(df).columns)
-    for name in columns.to_dict().values():
-        if name not in names:
-            raise DataError(
-                "df",
-                expected=f"a column {name!r}",
-                received=f"the columns {names}",
-                mend="Join the truth to it.",
-            )
-    if not set(names) - {*columns.to_dict().values(), "cutoff"}:
-        raise DataError("df", expected="a column a model", received=f"the columns {names}", mend="Add forecasts.")
-    if any(metric in _SCALED for metric in metrics) and season_length is None and train_df is not None:
-        season_length = read_frame(train_df, columns).frequency.season_length
-    functions = [_function(metric, train_df, season_length) for metric in metrics]
-    keys: dict[str, Any] = {"id_col": columns.unique_id, "time_col": columns.ds, "target_col": columns.y}
-    scores = score(df, functions, train_df=train_df, **keys)
-    return _averaged(scores, columns.unique_id) if average else scores
-
-
-def _function(metric: str | Callable[..., Any], train_df: Any, season_length: int | None) -> Callable[..., Any]:
-    from utilsforecast import losses
-
     if callable(metric):
-        return metric
+        return getattr(getattr(metric, "func", metric), "__name__", "metric"), Metric(metric)
     if metric not in METRICS:
         raise unknown_name("metrics", metric, METRICS)
-    function: Callable[..., Any] = getattr(losses, metric)
-    if metric not in _SCALED:
-        return function
-    if train_df is None:
-        raise DataError(
-            "train_df",
-            expected=f"the training rows, which {metric!r} takes its unit from",
-            received="None",
-            mend="Give the whole frame when df has a cutoff column, otherwise the rows before the forecast.",
-        )
-    assert "seasonality" in inspect.signature(function).parameters
-    return partial(function, seasonality=check_whole("season_length", season_length))
+    return metric, METRICS[metric]
 
 
-def _averaged(scores: Any, unique_id: str) -> Any:
-    frame = nw.from_native(scores)
-    models = [name for name in frame.columns if name not in (unique_id, "cutoff", "metric")]
-    order = list(dict.fromkeys(frame["metric"].to_list()))
-    # Cutoffs first: a series with fewer of them weighs as much as another.
-    by_series = frame.group_by(unique_id, "metric").agg(nw.col(*models).mean())
-    means = by_series.sort(unique_id).group_by("metric").agg(nw.col(*models).mean())
-    places = {name: place for place, name in enumerate(means["metric"].to_list())}
-    return nw.to_native(means[[places[name] for name in order]].select("metric", *models), pass_through=False)
+def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[tuple[float, ...], Loss]]:
+    """Return what to call for a metric.
+
+    Args:
+        metric: The metric.
+        levels: Levels of the intervals, in per cent.
+
+    Returns:
+        By the ending of the score's name, the levels that a model has to have for it, and a function of a table and
+        a list of models. The table has the columns `unit` and `y`, and for each model its own and those of its
+        bounds: `m`, `m-lo-80`, `m-hi-80`.
+    """
+    from utilsforecast import losses
+
+    loss: Loss = getattr(losses, metric.loss) if isinstance(metric.loss, str) else metric.loss
+    call = partial(loss, id_col="unit", target_col="y")
+    if metric.of == "point":
+        return {"": ((), lambda table, models: call(table, models=models))}
+    if metric.of == "interval":
+        return {f"_level{level_text(level)}": ((level,), _Interval(call, level)) for level in levels}
+    # The lower bound of the level 80 is the quantile 0.1.
+    bounds = [((100 - level) / 200, f"-lo-{level_text(level)}", level) for level in sorted(levels, reverse=True)]
+    bounds += [((100 + level) / 200, f"-hi-{level_text(level)}", level) for level in sorted(levels)]
+    if metric.of == "quantiles":
+        return {"": (tuple(levels), _Quantiles(call, tuple(bound[:2] for bound in bounds)))}
+    return {f"_q{quantile:g}": ((level,), _Quantile(call, quantile, ending)) for quantile, ending, level in bounds}
+
+
+@dataclass(frozen=True)
+class _Interval:
+    call: Loss
+    level: float
+
+    def __call__(self, table: Any, models: list[str]) -> Any:
+        # utilsforecast writes the level into the column's name.
+        level = int(self.level) if self.level == int(self.level) else self.level
+        return self.call(table, models=models, level=level)
+
+
+@dataclass(frozen=True)
+class _Quantile:
+    call: Loss
+    quantile: float
+    bound: str
+
+    def __call__(self, table: Any, models: list[str]) -> Any:
+        return self.call(table, models={model: model + self.bound for model in models}, q=self.quantile)
+
+
+@dataclass(frozen=True)
+class _Quantiles:
+    call: Loss
+    bounds: tuple[tuple[float, str], ...]
+
+    def __call__(self, table: Any, models: list[str]) -> Any:
+        quantiles = np.array([quantile for quantile, _ in self.bounds])
+        columns = {model: [model + bound for _, bound in self.bounds] for model in models}
+        return self.call(table, models=columns, quantiles=quantiles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,10 @@ from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder
 from seqcast.network.states import States
 
-__all__ = ["Seq2Seq", "load_network"]
+__all__ = ["PARTS", "Seq2Seq", "load_network"]
+
+# Parts that can be kept as they are while the others are trained.
+PARTS = ("encoder", "decoder", "head")
 
 Tensor = Any
 ops = keras.ops
@@ -93,6 +97,16 @@ class Seq2Seq(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Do nothing: all sizes are known, and weights exist from the start."""
+
+    def freeze(self, parts: Sequence[str]) -> None:
+        """Let training change the weights of all parts but these.
+
+        Args:
+            parts: Some of `encoder`, `decoder` (bridge, layers and attention) and `head`.
+        """
+        self.encoder.trainable = "encoder" not in parts
+        self.decoder.trainable = "decoder" not in parts
+        self.decoder.head.trainable = "head" not in parts
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
         """Forecast the trained horizon.

@@ -10,7 +10,10 @@ from typing import Any
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from seqcast.config import check_number
 from seqcast.errors import unknown_name
@@ -29,6 +32,9 @@ __all__ = [
     "plain",
     "save_figure",
     "short",
+    "spoken",
+    "time_axis",
+    "tint",
 ]
 
 Array = npt.NDArray[Any]
@@ -119,6 +125,8 @@ def finish(figure: Figure, title: str | None) -> None:
     for ax in figure.axes:
         ax.tick_params(which="both", **_TICKS)
         shown.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
+    if not shown:
+        return
     width = float(figure.get_size_inches()[0])
     longest = max(map(len, shown))
     across = max(1, min(len(shown), int(width / (0.075 * longest + 0.7))))
@@ -140,3 +148,34 @@ def short(text: str, most: int = 30) -> str:
         'a very … series'
     """
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
+
+
+def spoken(model: str) -> str:
+    """Write a column's name as words.
+
+    Example:
+        >>> spoken("seasonal_naive")
+        'seasonal naive'
+    """
+    return model.strip("_").replace("_", " ") or model
+
+
+def tint(colour: str, share: float) -> str:
+    """Mix a share of a colour with white, so that overlapping areas keep the shade of the legend.
+
+    Example:
+        >>> tint("#000000", 0.5)
+        '#808080'
+    """
+    red, green, blue = (share * part + (1 - share) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def time_axis(ax: Axes, stamps: Array, most: int = 8) -> None:
+    """Put dates or whole numbers on the x axis."""
+    if stamps.dtype.kind == "M":
+        locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(max(3, most - 2), integer=True))

@@ -1,0 +1,226 @@
+"""Do calibrated intervals hold what they promise, and do covariates known ahead help? Backtests on public data.
+
+    python benchmarks/coverage.py --data FOLDER             # all settings, three seeds
+    python benchmarks/coverage.py --data FOLDER --explore   # the candidates, on rows before the test rows
+    python benchmarks/coverage.py --data FOLDER --quick     # few rows, one seed, hardly any training: proves the path
+
+FOLDER holds vic_elec/vic_elec.csv.gz (Time, Demand, Temperature, Date, Holiday), m4/Hourly-train.csv and
+m4/Hourly-test.csv as the M4 competition published them, and nn5/nn5.csv.gz (ds, a column a series, missing values left
+out). The last rows of each are the test rows: a network is trained once, on what comes before, of which the last part
+is for choosing the epoch and for calibration; it then forecasts the test rows, a horizon at a time. --explore does the
+same on a frame that ends where the test rows begin, for each candidate; the settings were chosen by it.
+
+Each (setting, seed) writes a file of its own into --results, so an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
+
+import numpy as np
+import pandas as pd
+
+from seqcast import Forecaster
+from seqcast.evaluation import evaluate
+
+LEVELS = (80, 95)
+QUICK = {"epochs": 1, "steps_per_epoch": 2}
+
+
+def read_vic_elec(folder: Path) -> pd.DataFrame:
+    """Return half-hourly demand with temperature and holidays, on Melbourne's clock."""
+    table = pd.read_csv(folder / "vic_elec" / "vic_elec.csv.gz")
+    stamps = pd.to_datetime(table["Time"], utc=True).dt.tz_convert("Australia/Melbourne")
+    columns = {"unique_id": "vic_elec", "ds": stamps, "y": table["Demand"]}
+    return pd.DataFrame({**columns, "temperature": table["Temperature"], "holiday": table["Holiday"].astype(bool)})
+
+
+def read_m4_hourly(folder: Path) -> pd.DataFrame:
+    """Return the hourly series of M4, training and test values together; all of them end at step 1000."""
+    train, test = (pd.read_csv(folder / "m4" / f"Hourly-{part}.csv", index_col=0) for part in ("train", "test"))
+    parts = []
+    for name, row in train.iterrows():
+        values = np.concatenate([row.dropna().to_numpy(), test.loc[name].to_numpy()])
+        parts.append(pd.DataFrame({"unique_id": name, "ds": np.arange(1001 - len(values), 1001), "y": values}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def read_nn5(folder: Path) -> pd.DataFrame:
+    """Return the daily withdrawals from cash machines, missing values kept."""
+    table = pd.read_csv(folder / "nn5" / "nn5.csv.gz", parse_dates=["ds"])
+    return table.melt("ds", var_name="unique_id", value_name="y")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A data set, how it is cut, and what is given to the forecaster.
+
+    Args:
+        read: Reads the frame from the folder of the data.
+        horizon: Steps ahead.
+        n_windows: Cutoffs, a horizon apart; the test rows are those after the first.
+        season_length: Steps of a season, for the naive forecast.
+        options: Of the `Forecaster`.
+        candidates: Other options, for `--explore`.
+        quick_rows: Rows of a series for `--quick`.
+    """
+
+    read: Callable[[Path], pd.DataFrame]
+    horizon: int
+    n_windows: int
+    season_length: int
+    options: dict[str, Any]
+    candidates: tuple[dict[str, Any], ...] = ()
+    quick_rows: int = 400
+
+
+WEEK = {"context_length": 336, "training": {"validation_fraction": 0.4}}
+AHEAD = {"future_covariates": ("temperature", "holiday")}
+SETTINGS = {
+    "vic_elec": Setting(
+        read_vic_elec,
+        horizon=48,
+        n_windows=184,
+        season_length=48,
+        options={**WEEK, **AHEAD},
+        candidates=({"context_length": 96}, {"preset": "classic", "context_length": 96}),
+        quick_rows=60 * 48,
+    ),
+    "vic_elec, no covariates": Setting(
+        read_vic_elec, horizon=48, n_windows=184, season_length=48, options=WEEK, quick_rows=60 * 48
+    ),
+    "m4_hourly": Setting(
+        read_m4_hourly,
+        horizon=48,
+        n_windows=2,
+        season_length=24,
+        options={"context_length": 168, "training": {"validation_fraction": 0.2}},
+        candidates=({"context_length": 336}, {"weighting": "series"}, {"training": {"validation_fraction": 0.3}}),
+    ),
+    "nn5": Setting(
+        read_nn5,
+        horizon=56,
+        n_windows=2,
+        season_length=7,
+        options={"context_length": 112, "training": {"validation_fraction": 0.25}},
+        candidates=({"context_length": 56}, {"training": {"validation_fraction": 0.4}}, {"preset": "classic"}),
+    ),
+}
+
+
+def result(setting: Setting, frame: pd.DataFrame, path: Path, seed: int, *, quick: bool) -> dict[str, Any]:
+    """Return the scores of a setting and seed, from their file if it is there."""
+    if not path.exists():
+        print(path.stem, flush=True)
+        path.write_text(json.dumps(measured(setting, frame, seed, quick=quick), indent=1))
+    return json.loads(path.read_text())
+
+
+def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -> dict[str, Any]:
+    """Train on the rows before the test rows, forecast these, and score with and without calibration."""
+    began = time.perf_counter()
+    n_windows = 2 if quick else setting.n_windows
+    options = {**setting.options, "training": {**setting.options["training"], **(QUICK if quick else {})}}
+    model = Forecaster(
+        setting.horizon, season_length=setting.season_length, level=LEVELS, calibrate=True, random_state=seed, **options
+    )
+    model.fit(before(frame, setting.horizon * n_windows))
+    seconds = time.perf_counter() - began
+    calibrated = model.backtest(frame, n_windows=n_windows, refit="never")
+    model.calibrations_ = ()  # the same networks' own intervals
+    raw = model.backtest(frame, n_windows=n_windows, refit="never")
+    metrics = ["mae", "scaled_crps", "coverage"]
+    found = {name: scores(made, metrics) for name, made in (("calibrated", calibrated), ("raw", raw))}
+    windows = len(calibrated[["unique_id", "cutoff"]].drop_duplicates())
+    return {**found, "naive": scores(calibrated, ["mae"], "seasonal_naive"), "windows": windows, "seconds": seconds}
+
+
+def before(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Leave the last stamps out; all series end together."""
+    return frame[frame["ds"] < frame["ds"].drop_duplicates().sort_values().iloc[-rows]]
+
+
+def scores(backtest: pd.DataFrame, metrics: list[str], model: str = "seqcast") -> dict[str, float]:
+    table = evaluate(backtest, metrics, models=[model])
+    return dict(zip(table["metric"], map(float, table[model]), strict=True))
+
+
+def few(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return the last rows of a few series."""
+    kept = frame[frame["unique_id"].isin(frame["unique_id"].unique()[:4])]
+    return kept.groupby("unique_id").tail(rows)
+
+
+def spread(runs: list[dict[str, Any]], of: Callable[[dict[str, Any]], float], form: str) -> str:
+    """Write the mean over seeds, and the least and largest."""
+    values = [of(run) for run in runs]
+    mean = format(statistics.fmean(values), form)
+    return mean if len(values) == 1 else f"{mean} ({min(values):{form}}-{max(values):{form}})"
+
+
+def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
+    header = ["setting", "windows"]
+    header += [f"inside {level} %" + how for level in LEVELS for how in ("", ", not calibrated")]
+    header += ["scaled CRPS", "mean absolute error", "seasonal naive", "seconds"]
+    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    for name, runs in results.items():
+        cells = [name, str(runs[0]["windows"])]
+        for level in LEVELS:
+            for kind in ("calibrated", "raw"):
+                key = f"coverage_level{level}"
+                cells.append(spread(runs, lambda run, kind=kind, key=key: 100 * run[kind][key], ".1f"))
+        cells.append(spread(runs, lambda run: run["calibrated"]["scaled_crps"], ".4f"))
+        cells.append(spread(runs, lambda run: run["calibrated"]["mae"], ".4g"))
+        cells += [f"{runs[0]['naive']['mae']:.4g}", spread(runs, lambda run: run["seconds"], ".0f")]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def print_gain(results: dict[str, list[dict[str, Any]]]) -> None:
+    """Say by how much covariates lower the error."""
+    pair = [results.get(name) for name in ("vic_elec", "vic_elec, no covariates")]
+    if all(pair):
+        told, blind = (statistics.fmean(run["calibrated"]["mae"] for run in runs) for runs in pair)
+        print(f"\nTemperature and holidays known ahead lower the mean absolute error by {1 - told / blind:.1%}.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data")
+    parser.add_argument("--results", type=Path, default=Path("results/coverage"), help="folder of result files")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default 3)")
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="some of the settings")
+    parser.add_argument("--explore", action="store_true", help="all candidates, on rows before the test rows")
+    parser.add_argument("--quick", action="store_true", help="few rows, one seed, hardly any training: proves the path")
+    options = parser.parse_args()
+    options.results.mkdir(parents=True, exist_ok=True)
+    results: dict[str, list[dict[str, Any]]] = {}
+    for name in options.settings:
+        setting = SETTINGS[name]
+        frame = setting.read(options.data)
+        frame = few(frame, setting.quick_rows) if options.quick else frame
+        frame = before(frame, setting.horizon * setting.n_windows) if options.explore and not options.quick else frame
+        for candidate in ({}, *(setting.candidates if options.explore else ())):
+            chosen = replace(setting, options={**setting.options, **candidate})
+            label = ", ".join([name, *(f"{key} {value}" for key, value in candidate.items())])
+            stem = "explore " * options.explore + label + ", quick" * options.quick
+            stem = "".join(letter if letter.isalnum() else "_" for letter in stem)
+            paths = [options.results / f"{stem}-{seed}.json" for seed in range(1 if options.quick else options.seeds)]
+            results[label] = [result(chosen, frame, path, seed, quick=options.quick) for seed, path in enumerate(paths)]
+    print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
+    print_table(results)
+    print_gain(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+"""Backtests: frames of forecasts beside the truth, checked, their steps counted, other models' forecasts joined."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import Columns, check_choice
+from seqcast.errors import DataError, SpecError
+from seqcast.evaluation.rows import CUTOFF, STEP, TARGET, FrameRows
+
+__all__ = ["Backtest", "count_steps", "join_forecasts"]
+
+Array = npt.NDArray[Any]
+
+MISSING = ("raise", "drop")
+
+
+class Backtest:
+    """Forecasts beside the truth: the rows of a backtest frame whose truth is known.
+
+    Args:
+        df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step` and `target`, and one column a model.
+        columns: Names of the columns.
+        models: Columns to look at; `None` takes all that are no interval bounds.
+
+    Attributes:
+        rows: The rows whose truth is known.
+        models: Columns of the forecasts.
+        truth: What came, `[rows]`.
+        forecasts: Each model's forecast, `[rows, models]`.
+
+    Raises:
+        DataError: A column is missing or of the wrong type, a row is there twice, no truth is known, a truth is
+            infinite, or a forecast is missing where the truth is known.
+        SpecError: There is no such model.
+
+    Example:
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, None, 3.0], "model": [1.5, 2.5, 3.5]})
+        >>> backtest = Backtest(df)
+        >>> backtest.truth, backtest.rows.steps  # the step that is missing is counted
+        (array([1., 3.]), array([1, 3]))
+    """
+
+    def __init__(self, df: Any, columns: Columns | None = None, *, models: Sequence[str] | None = None) -> None:
+        rows = FrameRows("df", df, columns)
+        rows.need(rows.columns.value)
+        self.models = rows.models(models)
+        _check_once(rows)
+        truth = rows.numbers(rows.columns.value)
+        if np.isinf(truth).any():
+            where = f"df, {rows.columns.value}, row {int(np.flatnonzero(np.isinf(truth))[0])}"
+            raise DataError(where, expected="a finite number, or none", received="inf", mend="Drop or fill it.")
+        known = np.flatnonzero(~np.isnan(truth))
+        if not len(known):
+            mend = "Join the truth to it, or wait for it."
+            raise DataError("df", expected="rows whose truth is known", received="none", mend=mend)
+        self._places = known
+        self.rows = rows.take(known)
+        self.rows.steps = rows.steps[known]  # counted while the rows without truth were there
+        self.truth = truth[known]
+        self.forecasts = np.stack([self.forecast(name) for name in self.models], axis=1)
+
+    def forecast(self, name: str) -> Array:
+        """Return a column of forecasts or bounds, `[rows]`, none of them missing."""
+        values = self.rows.numbers(name)
+        missing = np.flatnonzero(np.isnan(values))
+        if len(missing):
+            raise DataError(
+                f"df, {name}, row {self._places[missing[0]]}",
+                expected="a forecast wherever the truth is known",
+                received=f"none ({len(missing)} such rows)",
+                mend="Leave the model out with models=[...], or drop such rows for all models.",
+            )
+        return values
+
+    def levels(self, wanted: Sequence[float] | float | None = None) -> tuple[float, ...]:
+        """Return the interval levels, in per cent: those of any model, or the wanted ones.
+
+        Raises:
+            SpecError: No model has intervals of a level.
+        """
+        known = sorted({level for name in self.models for level in self.rows.bounds(name)})
+        if wanted is None:
+            return tuple(known)
+        levels = [float(level) for level in np.atleast_1d(wanted)]
+        for level in levels:
+            if level not in known:
+                raise SpecError(
+                    "level",
+                    expected=f"one of {', '.join(f'{each:g}' for each in known) or 'the levels, but there are none'}",
+                    received=f"{level:g}",
+                    mend=f"Such a level needs columns like {self.models[0]}-lo-{level:g}.",
+                )
+        return tuple(sorted(levels))
+
+    def interval(self, model: str, level: float) -> tuple[Array, Array] | None:
+        """Return a model's lower and upper bounds, `[rows]` each; `None` when it has none of that level."""
+        names = self.rows.bounds(model).get(level)
+        return None if names is None else (self.forecast(names[0]), self.forecast(names[1]))
+
+
+def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
+    """Add a column `step` to a backtest: how many steps of `freq` a row's stamp lies after its cutoff.
+
+    Without it a row's step is its place among the rows of its window, which is right as long as no row is left
+    out: keep rows without truth, with a missing `y`.
+
+    Args:
+        df: `unique_id`, `ds`, `cutoff` and other columns.
+        freq: The step: a pandas alias, one of Polars' durations, or a whole number for integer stamps.
+        columns: Names of the columns.
+
+    Returns:
+        The frame with the column `step`, counted from 1.
+
+    Raises:
+        DataError: A column is missing, or a stamp is none of the steps after its cutoff.
+        SpecError: `freq` is no frequency or does not fit the stamps.
+
+    Example:
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [3, 5], "cutoff": 2, "y": 0.0, "model": 0.0})
+        >>> count_steps(df, 1)["step"].tolist()
+        [1, 3]
+    """
+    import pandas as pd
+
+    from seqcast.data.frequency import resolve
+
+    rows = FrameRows("df", df, columns)
+    rows.need(CUTOFF)
+    times, cutoffs, zone = rows.times(rows.columns.ds), rows.times(CUTOFF), rows.zone(CUTOFF)
+    codes, unique = pd.factorize(cutoffs, sort=True)
+    origins: Any = pd.Index(unique)
+    if zone is not None:  # days keep the wall clock's time, hours do not
+        origins = origins.tz_localize("UTC").tz_convert(zone)
+    frequency = resolve(freq, origins)
+    steps = np.zeros(len(rows), dtype=np.int64)
+    for step in itertools.count(1):
+        later: Any = frequency.after(origins, step)
+        later = later if zone is None else later.tz_convert("UTC").tz_localize(None)
+        reached = later.to_numpy().astype(times.dtype)[codes]
+        steps[reached == times] = step
+        if not ((steps == 0) & (times > reached)).any():
+            break
+    off = np.flatnonzero(steps == 0)
+    if len(off):
+        raise DataError(
+            f"df, {rows.columns.ds}, row {off[0]}",
+            expected=f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[off[0]]}",
+            received=str(times[off[0]]),
+            mend="Give the frequency of the series.",
+        )
+    column = nw.new_series(STEP, steps, backend=rows.frame.implementation)
+    return rows.frame.with_columns(column).to_native()
+
+
+def join_forecasts(
+    df: Any,
+    other: Any,
+    *,
+    models: Sequence[str] | None = None,
+    missing: str = "raise",
+    columns: Columns | None = None,
+) -> Any:
+    """Put other models' forecasts beside those of a backtest, row by row.
+
+    `other` may come from any library that writes the ecosystem's format, such as statsforecast's
+    `cross_validation`. Rows belong together when `unique_id`, `ds`, `cutoff` (and `target`) are the same.
+
+    Args:
+        df: The backtest.
+        other: `unique_id`, `ds`, `cutoff`, perhaps `y`, and one column a model, with its intervals. Rows that the
+            backtest does not have are not looked at.
+        models: Models to take; `None` takes all.
+        missing: `raise` refuses when `other` lacks a row of the backtest, `drop` leaves such rows out, so that all
+            models are judged on the same ones, and notes the `step` of those that stay.
+        columns: Names of the columns, of both frames.
+
+    Returns:
+        The backtest, its rows in their order, with further columns.
+
+    Raises:
+        DataError: A column or row is missing, a row is there twice, or the truths differ.
+        SpecError: A model is there already, or `missing` is something else.
+
+    Example:
+        >>> import pandas as pd
+        >>> ours = pd.DataFrame({"unique_id": "a", "ds": [2, 3], "cutoff": 1, "y": [2.0, 3.0], "seqcast": [2.5, 3.0]})
+        >>> theirs = pd.DataFrame({"unique_id": "a", "ds": [3, 2], "cutoff": 1, "y": [3.0, 2.0], "AutoETS": [1.0, 2.0]})
+        >>> join_forecasts(ours, theirs)["AutoETS"].tolist()
+        [2.0, 1.0]
+    """
+    check_choice("missing", missing, MISSING)
+    rows, others = FrameRows("df", df, columns), FrameRows("other", other, columns)
+    for each in (rows, others):
+        each.need(CUTOFF, *((TARGET,) if rows.has(TARGET) else ()))
+        _check_once(each)
+    added = others.models(models)
+    added += [name for model in list(added) for pair in others.bounds(model).values() for name in pair]
+    for name in added:
+        if rows.has(name):
+            raise SpecError(
+                "models",
+                expected="models that the backtest does not have",
+                received=repr(name),
+                mend="Rename it in one of the frames, or leave it out.",
+            )
+    places = _matched(rows, others)
+    found = np.flatnonzero(places >= 0)
+    if len(found) < len(rows) and (missing == "raise" or not len(found)):
+        raise _unmatched(rows, int(np.flatnonzero(places < 0)[0]), len(rows) - len(found))
+    further: dict[str, Array] = {}
+    if len(found) < len(rows):
+        further = {} if rows.has(STEP) else {STEP: rows.steps[found]}
+        rows, places = rows.take(found), places[found]
+    _check_same_truth(rows, others, places)
+    further |= {name: others.numbers(name)[places] for name in added}
+    series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in further.items()]
+    return nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
+
+
+def _check_once(rows: FrameRows) -> None:
+    groups = rows.groups(*rows.window, rows.columns.ds)
+    if len(groups) < len(rows):
+        repeated = np.ones(len(rows), dtype=bool)
+        repeated[groups.first] = False
+        place = int(np.flatnonzero(repeated)[0])
+        first = int(groups.first[groups.codes[place]])
+        raise DataError(
+            f"{rows.where}, row {place}",
+            expected=f"one row a {', '.join((*rows.window, rows.columns.ds))}",
+            received=f"the same as in row {first}",
+            mend="Drop one of the two, or add the column that tells them apart.",
+        )
+
+
+def _matched(rows: FrameRows, others: FrameRows) -> Array:
+    """Return for each row the row of `others` with the same keys, -1 where there is none."""
+    import pandas as pd
+
+    keys = (*rows.window, rows.columns.ds)
+    ours, theirs = (pd.MultiIndex.from_arrays([each.labels(key) for key in keys]) for each in (rows, others))
+    return np.asarray(theirs.get_indexer(ours))
+
+
+def _unmatched(rows: FrameRows, place: int, count: int) -> DataError:
+    key = ", ".join(f"{name} {rows.labels(name)[place]!s}" for name in (*rows.window, rows.columns.ds))
+    return DataError(
+        "other",
+        expected=f"a row for each row of df, such as row {place} ({key})",
+        received=f"none for {count} of {len(rows)} rows",
+        mend="Forecast from the same cutoffs (the last known stamp) as far ahead, with ids and stamps of the same "
+        "types; or leave such rows out with missing='drop'.",
+    )
+
+
+def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None:
+    name = rows.columns.value
+    if not (rows.has(name) and others.has(name)):
+        return
+    ours, theirs = rows.numbers(name), others.numbers(name)[places]
+    known = ~(np.isnan(ours) | np.isnan(theirs))
+    # Single precision on the way is no reason to refuse.
+    size = float(np.abs(ours[known]).max(initial=0.0))
+    differ = np.flatnonzero(known & ~np.isclose(ours, theirs, rtol=1e-5, atol=1e-7 * size))
+    if len(differ):
+        raise DataError(
+            f"other, {name}, row {places[differ[0]]}",
+            expected=f"the same truth as in df, {ours[differ[0]]:g}",
+            received=f"{theirs[differ[0]]:g} ({len(differ)} such rows)",
+            mend="Forecast the same data, or drop the column from one of the frames.",
+        )

@@ -1,0 +1,115 @@
+"""Models ranked by a score, and how each does against a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import Columns
+from seqcast.errors import SpecError, unknown_name
+from seqcast.evaluation.metrics import Metric
+from seqcast.evaluation.scores import Metrics, Scorer
+
+__all__ = ["leaderboard"]
+
+Array = npt.NDArray[Any]
+
+BASELINE = "seasonal_naive"
+# A series on which a model is a hundred times as good or bad as the baseline tells no more than that.
+_RATIOS = (0.01, 100.0)
+
+
+def leaderboard(
+    df: Any,
+    metrics: Metrics = None,
+    *,
+    baseline: str | None = None,
+    sort_by: str | None = None,
+    train_df: Any = None,
+    season_length: int | None = None,
+    level: Sequence[float] | float | None = None,
+    models: Sequence[str] | None = None,
+    columns: Columns | None = None,
+) -> Any:
+    """Rank the models of a backtest.
+
+    Args:
+        df: The backtest, as `evaluate` takes it.
+        metrics: Metrics as `evaluate` takes them.
+        baseline: Model that the others are compared with; `None` takes `seasonal_naive` if it is there.
+        sort_by: The score that ranks, such as `mae`, less being better; `None` takes the first metric.
+        train_df: Rows for scaled metrics.
+        season_length: Season of scaled metrics.
+        level: Levels of the intervals; `None` takes all.
+        models: Columns to rank; `None` takes all.
+        columns: Names of the columns.
+
+    Returns:
+        A frame of the kind that came in, the best model first: `model`, one column a score, with a baseline
+        `relative_<sort_by>` (the geometric mean over series of the model's score over the baseline's, so that no
+        series weighs more for its size; each ratio counts as 0.01 at least and 100 at most), then `series` and
+        `points`, how many of them were judged.
+
+    Raises:
+        SpecError: There is no such metric, baseline or score, or less of it is not better.
+        DataError: The frame lacks something.
+
+    Example:
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "naive": 0.0, "model": [1.0, 3.5]})
+        >>> print(leaderboard(df, ["mae"], baseline="naive"))
+           model   mae  relative_mae  series  points
+        0  model  0.75           0.5       1       2
+        1  naive  1.50           1.0       1       2
+
+    Source of the relative score: Davydenko and Fildes, Measuring forecasting accuracy, International Journal of
+    Forecasting 29 (2013).
+    """
+    scorer = Scorer(
+        df, metrics, train_df=train_df, season_length=season_length, level=level, models=models, columns=columns
+    )
+    backtest = scorer.backtest
+    rows, count = backtest.rows, len(backtest.models)
+    if baseline is not None and baseline not in backtest.models:
+        raise unknown_name("baseline", baseline, backtest.models)
+    baseline = baseline or (BASELINE if BASELINE in backtest.models else None)
+    ranked = _ranking(scorer.score_metrics(), sort_by)
+    _, overall = scorer.scores(())
+    order = np.argsort(overall[ranked][0], kind="stable")
+    made: dict[str, Any] = {"model": [backtest.models[i] for i in order]}
+    made |= {name: values[0][order] for name, values in overall.items()}
+    if baseline is not None:
+        _, by_series = scorer.scores(rows.series)
+        made[f"relative_{ranked}"] = _relative(by_series[ranked], backtest.models.index(baseline))[order]
+    made |= {"series": np.full(count, len(rows.groups(*rows.series))), "points": np.full(count, len(rows))}
+    return rows.lay_out((), np.zeros(0, dtype=np.int64), made)
+
+
+def _ranking(scores: dict[str, Metric], sort_by: str | None) -> str:
+    """Return the score that ranks."""
+    if sort_by is not None and sort_by not in scores:
+        raise unknown_name("sort_by", sort_by, scores)
+    chosen = sort_by or next(iter(scores))
+    if not scores[chosen].lower_is_better:
+        raise SpecError(
+            "sort_by",
+            expected="a score of which less is better",
+            received=repr(chosen),
+            mend="Bias is best at 0 and coverage at its level: choose another, such as 'mae'.",
+        )
+    return chosen
+
+
+def _relative(scores: Array, baseline: int) -> Array:
+    """Return each model's geometric mean over series of its score over the baseline's; scores `[series, models]`."""
+    with np.errstate(all="ignore"):
+        ratios = scores / scores[:, [baseline]]
+    ratios[(scores == 0) & (scores[:, [baseline]] == 0)] = 1.0
+    logs = np.log(np.clip(ratios, *_RATIOS))
+    known = ~np.isnan(logs)
+    means = np.full(scores.shape[1], np.nan)
+    np.divide(np.where(known, logs, 0.0).sum(axis=0), known.sum(axis=0), out=means, where=known.any(axis=0))
+    return np.asarray(np.exp(means))

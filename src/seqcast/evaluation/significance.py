@@ -1,0 +1,244 @@
+"""Is the difference between two models more than chance? The Diebold-Mariano test on the forecasts of a backtest."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import Columns, check_choice, check_whole
+from seqcast.data.arrays import as_array
+from seqcast.errors import DataError, SpecError, unknown_name
+from seqcast.evaluation.backtest import Backtest
+from seqcast.evaluation.rows import CUTOFF, Groups
+
+__all__ = ["ALTERNATIVES", "LOSSES", "diebold_mariano", "dm_test"]
+
+Array = npt.NDArray[Any]
+Loss = Callable[[Array, Array], Array]
+
+ALTERNATIVES = ("two-sided", "less", "greater")
+OVER = ("cutoffs", "series")
+LOSSES: dict[str, Loss] = {
+    "absolute": lambda truth, forecast: np.abs(truth - forecast),
+    "squared": lambda truth, forecast: (truth - forecast) ** 2,
+}
+
+
+def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided") -> tuple[float, float]:
+    """Test whether the mean of loss differences is zero, for forecasts of one horizon made one step after another.
+
+    With `d̄` the mean of the `n` differences and `γ_k` their autocovariances (sums divided by `n`),
+    `DM = d̄ / √((γ_0 + 2 Σ_{k<h} γ_k) / n)`: forecasts of `h` steps made less than `h` steps apart share part of
+    what they missed. `DM · √((n + 1 − 2h + h(h−1)/n) / n)` is compared with Student's t of `n − 1` degrees of
+    freedom. Where the variance comes out as zero or less, the `γ_k` are weighted by `1 − k/h`, which keeps it
+    positive.
+
+    Args:
+        differences: Loss of model a minus loss of model b, in the order of time, `[n]`.
+        horizon: Step of the forecasts, `h`, when they were made at each step; 1 for independent differences.
+        alternative: `two-sided`; `less`: a loses less than b; `greater`: a loses more.
+
+    Returns:
+        The statistic, below zero when a is the better, and the p-value. Equal losses throughout give 0 and 1; a
+        difference that never changes an infinite statistic; NaN says that `n` is `horizon` or less.
+
+    Raises:
+        SpecError: An option is impossible.
+        DataError: The differences are not `[n]`, or not finite.
+
+    Example:
+        >>> statistic, p_value = dm_test([0, -3, -5, 0, -9, -11])
+        >>> round(statistic, 4), round(p_value, 4)
+        (-2.4905, 0.0551)
+
+    Source: Harvey, Leybourne and Newbold, Testing the equality of prediction mean squared errors, International
+    Journal of Forecasting 13 (1997), equations 3 to 9; Diebold and Mariano, Comparing predictive accuracy, Journal of
+    Business & Economic Statistics 13 (1995).
+    """
+    check_whole("horizon", horizon)
+    check_choice("alternative", alternative, ALTERNATIVES)
+    values = as_array("differences", differences, (1,)).astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        received = str(values[bad[0]])
+        raise DataError(f"differences, {bad[0]}", expected="finite numbers", received=received, mend="Drop it.")
+    count = len(values)
+    if count <= horizon:
+        return math.nan, math.nan
+    # Losses may be tiny or huge; the statistic has no unit.
+    size = float(np.abs(values).max())
+    if size == 0:
+        return 0.0, 1.0 if alternative == "two-sided" else 0.5
+    values = values / size
+    mean = float(values.mean())
+    variance = _long_run_variance(values, horizon)
+    correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
+    if variance > 0:
+        statistic = mean / math.sqrt(variance / count) * math.sqrt(correction)
+    else:
+        statistic = math.copysign(math.inf, mean)
+    return statistic, _p_value(statistic, count - 1, alternative)
+
+
+def _long_run_variance(values: Array, horizon: int) -> float:
+    centred = values - values.mean()
+    count = len(values)
+    covariances = np.array([centred[lag:] @ centred[: count - lag] / count for lag in range(horizon)])
+    if covariances[0] <= 1e-30:  # rounding: the values are divided by the largest
+        return 0.0
+    variance = covariances[0] + 2 * covariances[1:].sum()
+    if variance > 0:
+        return float(variance)
+    weights = 1 - np.arange(1, horizon) / horizon
+    return float(covariances[0] + 2 * (weights @ covariances[1:]))
+
+
+def _p_value(statistic: float, freedom: int, alternative: str) -> float:
+    from scipy.special import stdtr
+
+    if alternative == "two-sided":
+        return float(2 * stdtr(freedom, -abs(statistic)))
+    return float(stdtr(freedom, statistic if alternative == "less" else -statistic))
+
+
+def diebold_mariano(
+    df: Any,
+    *,
+    models: Sequence[str] | None = None,
+    baseline: str | None = None,
+    loss: str | Loss = "absolute",
+    alternative: str = "two-sided",
+    over: str = "cutoffs",
+    columns: Columns | None = None,
+) -> Any:
+    """Compare models of a backtest pair by pair, at each step and over all of them.
+
+    Args:
+        df: The backtest: `unique_id`, `ds`, `cutoff`, `y`, perhaps `step` and `target`, and one column a model. Rows
+            without truth are left out.
+        models: Models to compare; `None` takes all.
+        baseline: Compare each model with this one only; `None` compares each with each.
+        loss: `absolute`, `squared`, or a function of truth and forecast, `[rows]` each, that returns losses.
+        alternative: `two-sided`; `less`: model a loses less than model b; `greater`: it loses more.
+        over: What is drawn from what might have been. `cutoffs`: the differences are averaged over series first, and
+            those of forecasts that overlap in time are taken to be correlated; for few series and many cutoffs.
+            `series`: they are averaged over cutoffs first, and series are taken to be independent of each other;
+            for many series and few cutoffs.
+        columns: Names of the columns.
+
+    Returns:
+        A frame of the kind that came in, with a row for each pair and step: `model_a`, `model_b`, `step` (0 is all
+        steps together), `statistic` (below zero when a is the better), `p_value` and `n`, the number of
+        differences. Statistic and p-value are NaN where `n` is too small. In a panel each series' losses are
+        divided by their mean over both models, so that none weighs more for its size.
+
+    Raises:
+        SpecError: An option is impossible, or there are fewer than two models.
+        DataError: The frame lacks something, or no step has enough cutoffs or series.
+
+    Example:
+        >>> import pandas as pd
+        >>> truth = [0.0] * 6
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": range(1, 7), "cutoff": range(6), "y": truth})
+        >>> df = df.assign(new=[0, 1, 2, 3, 4, 5], old=[0, 2, 3, 3, 5, 6])
+        >>> print(diebold_mariano(df, loss="squared").round(4))
+          model_a model_b  step  statistic  p_value  n
+        0     new     old     1    -2.4905   0.0551  6
+        1     new     old     0    -2.4905   0.0551  6
+
+    Source: see `dm_test`.
+    """
+    check_choice("alternative", alternative, ALTERNATIVES)
+    check_choice("over", over, OVER)
+    if isinstance(loss, str):
+        check_choice("loss", loss, tuple(LOSSES))
+        loss = LOSSES[loss]
+    backtest = Backtest(df, columns, models=models)
+    pairs = _pairs(backtest.models, baseline)
+    draws = _Draws(backtest, over)
+    losses = {name: _losses(loss, backtest, place) for place, name in enumerate(backtest.models)}
+    found: dict[str, list[Any]] = {name: [] for name in ("model_a", "model_b", "step", "statistic", "p_value", "n")}
+    for one, other in pairs:
+        for step, differences, horizon in draws.of(losses[one], losses[other]):
+            statistic, p_value = dm_test(differences, horizon, alternative=alternative)
+            row = (one, other, step, statistic, p_value, len(differences))
+            for name, value in zip(found, row, strict=True):
+                found[name].append(value)
+    if np.isnan(found["statistic"]).all():
+        raise DataError(
+            "df",
+            expected=f"more {over}: at least 2, and more than there are cutoffs within one forecast",
+            received=str(max(found["n"])),
+            mend="Backtest from more cutoffs, or compare over='series' if there are several.",
+        )
+    return backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), found)
+
+
+def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+    if baseline is not None and baseline not in models:
+        raise unknown_name("baseline", baseline, models)
+    if len(models) < 2:
+        raise SpecError(
+            "models", expected="at least two models", received=f"{list(models)}", mend="Join another's forecasts."
+        )
+    if baseline is None:
+        return list(itertools.combinations(models, 2))
+    return [(name, baseline) for name in models if name != baseline]
+
+
+def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
+    values = np.asarray(loss(backtest.truth, backtest.forecasts[:, place]), dtype=np.float64)
+    if values.shape != backtest.truth.shape or not np.isfinite(values).all():
+        raise DataError(
+            f"loss of {backtest.models[place]!r}",
+            expected=f"a finite number a row, {len(backtest.truth)}",
+            received=f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite",
+            mend="Return one loss a row; leave out a model with infinite forecasts.",
+        )
+    return values
+
+
+class _Draws:
+    """How the rows of a backtest make up the differences that are tested."""
+
+    def __init__(self, backtest: Backtest, over: str) -> None:
+        rows = backtest.rows
+        if over == "cutoffs":
+            rows.need(CUTOFF)
+        self.steps = rows.steps
+        self.series = rows.groups(*rows.series)
+        self.draws = rows.groups(CUTOFF) if over == "cutoffs" else self.series
+        self.step_groups = rows.groups("step")
+        self.spacing = _spacing(backtest, self.draws) if over == "cutoffs" else int(self.steps.max())
+
+    def of(self, ours: Array, theirs: Array) -> list[tuple[int, Array, int]]:
+        """Return step, differences and the horizon of the test for each step, and for all steps as step 0."""
+        size = self.series.mean((ours + theirs) / 2)
+        size[size == 0] = 1.0
+        differences = (ours - theirs) / size[self.series.codes]
+        made = []
+        for place, row in enumerate(self.step_groups.first):
+            step = int(self.steps[row])
+            here = self.step_groups.codes == place
+            made.append((step, self._averaged(differences, here), math.ceil(step / self.spacing)))
+        longest = math.ceil(int(self.steps.max()) / self.spacing)
+        return [*made, (0, self._averaged(differences, np.ones(len(differences), dtype=bool)), longest)]
+
+    def _averaged(self, differences: Array, here: Array) -> Array:
+        means = Groups(self.draws.codes[here], self.draws.first).mean(differences[here])
+        return means[~np.isnan(means)]
+
+
+def _spacing(backtest: Backtest, cutoffs: Groups) -> int:
+    """Return the steps from a cutoff to the next: the step of a forecast at which the next one is made."""
+    rows = backtest.rows
+    times = rows.times(CUTOFF)
+    following = np.append(times[cutoffs.first], times[cutoffs.first][-1:])[cutoffs.codes + 1]
+    reached = rows.times(rows.columns.ds) == following
+    # When no forecast reaches the next cutoff, none overlap.
+    return int(rows.steps[reached].min()) if reached.any() else int(rows.steps.max())

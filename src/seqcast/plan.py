@@ -1,0 +1,535 @@
+"""From a checked frame to the trainings of a forecaster: sizes, scaling, windows, and rules for what is not given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import NetworkSpec, TrainingSpec, check_whole
+from seqcast.conformal import windows_needed
+from seqcast.data.arrays import outside_support
+from seqcast.data.frame import LongFrame
+from seqcast.data.memory import FARTHEST, SeriesMemory
+from seqcast.data.panel import Panel
+from seqcast.data.series_scaling import SeriesScaler
+from seqcast.data.splits import check_lengths, context_rule, middle_length, validation_starts
+from seqcast.data.windows import SeriesWindows
+from seqcast.engine import Engine
+from seqcast.errors import DataError, SpecError
+from seqcast.members import Member
+from seqcast.network.presets import Preset, segment_rule
+from seqcast.network.presets import preset as find_preset
+from seqcast.outlook import level_quantiles
+
+__all__ = [
+    "FitOptions",
+    "Plan",
+    "Sizes",
+    "auto_preset",
+    "make_plan",
+    "named_network",
+    "specs",
+    "validation_rows",
+    "with_validation",
+]
+
+Array = npt.NDArray[Any]
+Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
+
+# The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
+# more than once an epoch, or it would end before it has begun; it ends an epoch of very many early, since neighbouring
+# windows tell much the same.
+SMALLEST_BATCH = 64
+LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
+
+
+# Calibration takes its windows evenly from among the validation windows when there are more.
+MOST_CALIBRATION_WINDOWS = 20_000
+# A network of segments is chosen where it has so many windows to learn from, of segments of at least so many steps.
+SEGMENT_WINDOWS, SEGMENT_STEPS = 2_000, 6
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the choice of a network and its training depends on.
+
+    Args:
+        windows: Number of training windows.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+        season_length: Steps of a season; 1 is none.
+    """
+
+    windows: int = 1
+    context_length: int = 1
+    horizon: int = 1
+    season_length: int = 1
+
+
+def auto_preset(sizes: Sizes) -> str:
+    """Choose a preset: `segment` where series have a season that can be cut into segments, and windows are many.
+
+    That is, when a segment (see `segment_rule`) has at least 6 steps and there are at least 2,000 training windows;
+    otherwise it is `classic`.
+
+    Example:
+        >>> [auto_preset(sizes) for sizes in (Sizes(10_000, 168, 24, 24), Sizes(90, 168, 24, 24))]
+        ['segment', 'classic']
+    """
+    steps = segment_rule(sizes.season_length, sizes.context_length, sizes.horizon)
+    return "segment" if steps >= SEGMENT_STEPS and sizes.windows >= SEGMENT_WINDOWS else "classic"
+
+
+def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpec:
+    """Return the network of a named preset, as a forecaster takes it.
+
+    Its segments are fitted to the data, its windows are normalised, and it forecasts the quantiles of `level`.
+
+    Args:
+        name: `auto`, or one of the presets.
+        level: Levels of the intervals; without any the network forecasts a point.
+        sizes: What its sizes depend on.
+    """
+    network = (
+        _named(name, sizes)
+        .fitted_to(season_length=sizes.season_length, context_length=sizes.context_length, horizon=sizes.horizon)
+        .network
+    )
+    if network.normalise == "none":
+        network = replace(network, normalise="last")
+    return replace(network, head="quantile", quantiles=level_quantiles(level)) if level else network
+
+
+def _named(name: str, sizes: Sizes) -> Preset:
+    return find_preset(auto_preset(sizes) if name == "auto" else name)
+
+
+def specs(
+    preset: str | NetworkSpec,
+    training: TrainingSpec | Mapping[str, Any] | None,
+    level: Sequence[float],
+    sizes: Sizes,
+) -> tuple[NetworkSpec, TrainingSpec]:
+    """Return the network and its training.
+
+    Args:
+        preset: Name of a network, see `named_network`, or a spec, which is taken as it is.
+        training: A spec, which is taken as it is, or some fields of one, or `None`.
+        level: Levels of the intervals.
+        sizes: What the choice depends on.
+    """
+    network = preset if isinstance(preset, NetworkSpec) else named_network(preset, level, sizes)
+    if isinstance(training, TrainingSpec):
+        return network, training
+    changes = dict(training or {})
+    # The classic network's own recipe is for data without noise.
+    segments = isinstance(preset, str) and network.segment > 1
+    usual = _named(preset, sizes).training.to_dict() if isinstance(preset, str) and segments else {}
+    chosen = TrainingSpec.from_dict({**usual, **changes})
+    batch_size = chosen.batch_size
+    if "batch_size" not in changes:
+        batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
+    steps = max(LEAST_STEPS, min(MANY_STEPS, -(-sizes.windows // batch_size)))
+    return network, replace(chosen, batch_size=batch_size, steps_per_epoch=chosen.steps_per_epoch or steps)
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a forecaster was told that shapes a fit.
+
+    Args:
+        horizon: Steps to forecast in training.
+        context_lengths: Steps of past that members read in turn; `None` is the rule's.
+        season_length: Steps of a season, or `None` for the frequency's.
+        calendar: Features of the time stamps.
+        scale: How each series is scaled.
+        weighting: Whether each window or each series weighs the same.
+        fill: Whether missing values and short series are legal.
+        seeds: Seeds of each member.
+        calibrate: Levels that are calibrated on validation windows; none for no calibration.
+    """
+
+    horizon: int
+    context_lengths: Sequence[int | None]
+    season_length: int | None
+    calendar: Any
+    scale: str
+    weighting: str
+    fill: bool
+    seeds: Sequence[tuple[int, int]]
+    calibrate: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit will remember of a frame, and the members to train.
+
+    Args:
+        memory: What is remembered.
+        season_length: Steps of a season.
+        members: The trainings.
+        short: Names of the series whose contexts have to be padded in training.
+        calibration: The windows to calibrate on: number of each one's series, and of its rows that are known.
+        frame: The rows that are trained on, when they are others than were given.
+    """
+
+    memory: SeriesMemory
+    season_length: int
+    members: Sequence[Member] = ()
+    short: tuple[Any, ...] = ()
+    calibration: tuple[Array, Array] | None = None
+    frame: LongFrame | None = None
+
+    def from_weights(self, engines: Sequence[Engine]) -> Self:
+        """Return the plan with trainings that begin with the weights of trained networks.
+
+        Args:
+            engines: The engine of each member.
+
+        Raises:
+            SpecError: The networks are of other sizes.
+        """
+        if len(engines) != len(self.members):
+            raise SpecError(
+                "warm_start",
+                expected=f"as many members as before, {len(engines)}",
+                received=str(len(self.members)),
+                mend="Fit without warm_start.",
+            )
+        for member, engine in zip(self.members, engines, strict=True):
+            member.check_like(engine)
+        members = [replace(m, weights=engine.weights) for m, engine in zip(self.members, engines, strict=True)]
+        return replace(self, members=members)
+
+    def describe(self) -> str:
+        """Say what was inferred, in a line or two."""
+        memory, member = self.memory, self.members[0]
+        frequency = memory.frequency
+        inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
+        named = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
+        calendar = f", calendar {' '.join(memory.panel.calendar.names)}" if memory.panel.calendar.names else ""
+        lines = [
+            f"seqcast: {len(member.source)} series, {named}, season_length {self.season_length}, "
+            f"context_length {memory.context_length}, horizon {member.window.horizon}{calendar}"
+        ]
+        if self.calibration is not None:
+            lines.append(f"seqcast: intervals are calibrated on {len(self.calibration[0])} validation windows")
+        if self.short:
+            shown = ", ".join(map(repr, self.short[:3])) + (", ..." if len(self.short) > 3 else "")
+            lines.append(
+                f"seqcast: {len(self.short)} of {len(member.source)} series have fewer than context_length + horizon "
+                f"rows and are padded: {shown}"
+            )
+        return "\n".join(lines)
+
+
+def validation_rows(frame: LongFrame, validation: int | np.integer[Any], horizon: int) -> Array:
+    """Keep the last rows of each series for validation.
+
+    Args:
+        frame: The series.
+        validation: Number of rows; a series that would be left without a training window keeps all for training.
+        horizon: Steps to forecast.
+
+    Returns:
+        For each series the position of its first validation target.
+
+    Raises:
+        SpecError: It is no whole number, or fewer rows than a forecast has.
+        DataError: No series is long enough.
+    """
+    rows = check_whole("validation", validation, at_least=horizon)
+    lengths = frame.source.lengths
+    starts = np.where(lengths - rows > horizon, lengths - rows, lengths)
+    if (starts == lengths).all():
+        raise DataError(
+            "validation",
+            expected=f"a series with more than {rows} + {horizon} rows, for validation and horizon",
+            received=f"at most {lengths.max()}",
+            mend="Validate on fewer rows.",
+        )
+    return starts
+
+
+def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None = None) -> Plan:
+    """Scale the series and say how each member is to be trained.
+
+    Args:
+        frame: The series.
+        options: What the forecaster was told.
+        specs: The network and the training for a number of training windows.
+        starts: Position of each series' first validation target; `None` takes the training's fraction.
+
+    Returns:
+        The plan.
+
+    Raises:
+        DataError: The series give nothing to train on.
+        SpecError: Options do not go together.
+    """
+    frame.check_seen()
+    lengths, horizon = frame.source.lengths, options.horizon
+    season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
+    rows = middle_length(lengths) if options.fill else int(lengths.min())
+    contexts = [own or context_rule(rows, horizon, season) for own in options.context_lengths]
+    context = max(contexts)
+    if not options.fill:
+        check_lengths(frame, context_length=context, horizon=horizon)
+    if starts is None:
+        fraction = specs(Sizes(1, context, horizon, season))[1].validation_fraction
+        starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=fraction)
+    # A series of which nothing is known before its validation rows is trained on all of them.
+    starts = np.where((frame.seen(starts) > 0).all(axis=1), starts, lengths)
+    panel = Panel.learn(frame, starts, calendar=options.calendar, context_length=context)
+    if options.scale == "log1p":
+        panel.check_positive(frame)
+    frame = panel.align(frame)
+    scaler = SeriesScaler.fit(frame.targets, frame.source.ends, starts, options.scale)
+    gaps = bool(np.isnan(frame.source.values).any()) or bool((starts < context + horizon).any())
+    window = panel.window(horizon=horizon, context_length=context, observed=options.fill and gaps)
+    source, static = panel.source(frame, scaler), panel.static_features(frame)
+    calibration = _calibration_windows(frame, starts, horizon, options.calibrate) if options.calibrate else None
+    sizes = Sizes(1, context, horizon, season)
+    member = Member(source, starts, window, *specs(sizes), options.seeds[0], static, options.weighting)
+    members = []
+    for place, seeds in enumerate(options.seeds):
+        own = contexts[place % len(contexts)]
+        member = replace(member, window=replace(window, context_length=own), seeds=seeds)
+        network, training = specs(replace(sizes, windows=_check_windows(frame, member), context_length=own))
+        _check_support(frame, network.head)
+        season_read = season if network.residual == "seasonal" else None
+        looked_at = replace(member.window, season_length=season_read)
+        members.append(replace(member, network=network, training=training, window=looked_at))
+    short = np.flatnonzero(lengths < context + horizon)
+    last = int(frame.last_stamps.argmax())
+    memory = SeriesMemory(
+        frame=frame.tail(context),
+        scaler=scaler,
+        panel=panel,
+        scale=options.scale,
+        context_length=context,
+        observed=window.observed,
+        fill=options.fill,
+        last_seen=frame.last_stamps[last : last + 1],
+    )
+    return Plan(
+        memory,
+        season,
+        members,
+        tuple(frame.source.ids[place] for place in short),
+        calibration,
+    )
+
+
+def plan_further(
+    new: LongFrame,
+    starts: Array | None,
+    memory: SeriesMemory,
+    options: FitOptions,
+    engines: Sequence[Engine],
+    training: TrainingSpec | Mapping[str, Any] | None,
+    freeze: tuple[str, ...],
+) -> Plan:
+    """Say how trained networks are to be trained further, on rows of known or new series.
+
+    Args:
+        new: The rows.
+        starts: Position of each series' first validation target among them; `None` takes the training's fraction.
+        memory: What is remembered of the fit: known series keep their scaling.
+        options: What the forecaster was told.
+        engines: The engine of each member.
+        training: A spec, or what differs from the training of the fit; `None` takes a tenth of its learning rate.
+        freeze: Parts of the network that stay as they are.
+
+    Returns:
+        The plan, with the rows that it is for.
+
+    Raises:
+        DataError: The rows give nothing to train on, or end before what is remembered.
+        SpecError: An option is impossible.
+    """
+    frame = memory.joined(new)
+    added = frame.source.lengths - new.source.lengths
+    _check_newest(frame, memory)
+    lengths, horizon, context = frame.source.lengths, options.horizon, memory.context_length
+    spec = _further(engines[0].training, training)
+    if starts is None:
+        starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=spec.validation_fraction)
+    else:
+        starts = starts + added
+    starts = np.where((frame.seen(starts) > 0).all(axis=1), starts, lengths)
+    if not memory.observed and options.fill and bool(np.isnan(frame.source.values).any()):
+        place = int(np.argmax(np.isnan(frame.source.values).any(axis=1)))
+        raise DataError(
+            frame.where(frame.form.columns.targets[0], place),
+            expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
+            received="a missing one",
+            mend="Fill it in, or fit anew on rows that have some.",
+        )
+    _check_support(frame, engines[0].network.head)
+    places = memory.places(frame.source.ids)
+    own = SeriesScaler.fit(frame.targets, frame.source.ends, starts, memory.scale)
+    scaler = memory.scaler.take(places).where(places >= 0, own)
+    source, static = memory.panel.source(frame, scaler), memory.panel.static_features(frame)
+    calibration = _calibration_windows(frame, starts, horizon, options.calibrate) if options.calibrate else None
+    members = []
+    for engine, seeds in zip(engines, options.seeds, strict=True):
+        assert engine.window is not None
+        window = replace(engine.window, horizon=horizon)
+        member = Member(
+            source,
+            starts,
+            window,
+            engine.network,
+            spec,
+            seeds,
+            static,
+            options.weighting,
+            weights=engine.weights,
+            freeze=freeze,
+        )
+        _check_windows(frame, member)
+        members.append(member)
+    short = np.flatnonzero(lengths < context + horizon)
+    grown = memory.grown(frame, scaler)
+    return Plan(
+        grown, options.season_length or 1, members, tuple(frame.source.ids[one] for one in short), calibration, frame
+    )
+
+
+def _further(spec: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
+    """Return the training of a trained network's further training."""
+    if isinstance(training, TrainingSpec):
+        return training
+    usual = {"learning_rate": spec.learning_rate / 10} if training is None else {}
+    return TrainingSpec.from_dict({**spec.to_dict(), **usual, **(training or {})})
+
+
+def _check_newest(frame: LongFrame, memory: SeriesMemory) -> None:
+    """Refuse rows of known series that end before what is remembered of them."""
+    places = memory.places(frame.source.ids)
+    early = (places >= 0) & np.asarray(memory.frame.last_stamps[places] > frame.last_stamps)
+    if early.any():
+        series = int(np.flatnonzero(early)[0])
+        raise DataError(
+            f"df (series {frame.source.ids[series]!r})",
+            expected=f"rows up to its last known one, {memory.frame.last_stamps[places[series]]}, or later ones",
+            received=f"rows up to {frame.last_stamps[series]}",
+            mend="Give its newest rows too.",
+        )
+
+
+def _check_support(frame: LongFrame, head: str) -> None:
+    """Refuse targets that a head's distribution does not have."""
+    wrong, expected = outside_support(frame.targets, head)
+    if wrong.any():
+        place, target = np.argwhere(wrong)[0].tolist()
+        raise DataError(
+            frame.where(frame.form.columns.targets[target], place),
+            expected=f"{expected}, for head={head!r}",
+            received=f"{frame.targets[place, target]:g} ({int(wrong.sum())} such rows)",
+            mend="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
+        )
+
+
+def _check_windows(frame: LongFrame, member: Member) -> int:
+    """Return the number of training windows, and refuse none."""
+    window = member.window
+    assert window.context_length is not None
+    count = SeriesWindows(
+        member.source,
+        context_length=window.context_length,
+        horizon=window.horizon,
+        stops=member.starts,
+        batch_size=1,
+        **member.layout,
+    ).count
+    if count:
+        return count
+    longest = int(np.argmax(member.starts))
+    raise DataError(
+        f"df (series {frame.source.ids[longest]!r})",
+        expected=f"at least 1 + {window.horizon} rows, one to read and the horizon, with a known value among the last",
+        received=f"{member.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
+        mend="Give longer series, or choose a smaller horizon.",
+    )
+
+
+def _calibration_windows(frame: LongFrame, starts: Array, horizon: int, level: Sequence[float]) -> tuple[Array, Array]:
+    """Return the series and the known rows of the windows whose horizon lies within the validation rows.
+
+    Raises:
+        DataError: A level needs more windows.
+    """
+    lengths = frame.source.lengths
+    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
+    step = max(1, -(-int(counts.sum()) // MOST_CALIBRATION_WINDOWS))
+    counts = -(-counts // step)
+    series = np.repeat(np.arange(len(lengths)), counts)
+    back = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(counts.sum())
+    stops = (lengths - horizon)[series] - step * back  # counted from the end, so that the last ones are among them
+    needed = windows_needed(max(level))
+    places = frame.source.starts[series][:, None] + stops[:, None] + np.arange(horizon)
+    known = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(series) else 0
+    if known < needed:
+        raise DataError(
+            "calibrate",
+            expected=f"at least {needed} validation windows for level {max(level):g}",
+            received=f"{known} with a known value at each step",
+            mend="Give more validation rows (training={'validation_fraction': ...} or fit's validation), lower levels, "
+            "or calibrate=False.",
+        )
+    return series, stops
+
+
+def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFrame, Array]:
+    """Lay validation rows behind those of a frame.
+
+    Args:
+        frame: The series to train on.
+        later: Rows that follow, of some of them.
+        fill: Whether there may be gaps between the two.
+
+    Returns:
+        All rows, and for each series the position of its first validation target.
+
+    Raises:
+        DataError: The rows do not follow, or are of other series.
+    """
+    lengths = frame.source.lengths
+    panel = Panel.learn(frame, lengths, calendar="none")
+    memory = SeriesMemory(
+        frame=panel.align(frame),
+        scaler=SeriesScaler.fit(frame.targets, frame.source.ends, lengths, "none"),
+        panel=panel,
+        scale="none",
+        context_length=FARTHEST,
+        observed=False,
+        fill=fill,
+        last_seen=frame.last_stamps[:1],
+    )
+    strangers = np.flatnonzero(memory.places(later.source.ids) < 0)
+    if len(strangers):
+        raise DataError(
+            f"validation (series {later.source.ids[strangers[0]]!r})",
+            expected="series of df",
+            received="one that is not",
+            mend="Leave it out, or add its earlier rows to df.",
+        )
+    later = memory.checked(later)
+    memory.check_follows(later)
+    whole = memory.merged(later, memory.ids)
+    lost = np.flatnonzero(np.asarray(whole.first_stamps != frame.first_stamps))
+    if len(lost):
+        place = int(np.searchsorted(memory.places(later.source.ids), lost[0]))
+        raise DataError(
+            f"validation (series {frame.source.ids[lost[0]]!r})",
+            expected=f"rows that begin within {FARTHEST} steps of {frame.last_stamps[lost[0]]}, the last one of df",
+            received=str(later.first_stamps[place]),
+            mend="Give rows that follow, or the number of rows to validate on.",
+        )
+    return replace(whole, form=frame.form), lengths

@@ -1,0 +1,160 @@
+"""Forecast fans: one model's intervals of all levels, many series in a grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqcast.config import Columns, check_whole
+from seqcast.errors import SpecError
+from seqcast.evaluation.rows import CUTOFF, FrameRows, level_text
+from seqcast.plots.figure import (
+    DASHES,
+    MARKERS,
+    MODELS,
+    PAST,
+    STYLE,
+    TRUTH,
+    finish,
+    guide,
+    line,
+    new_figure,
+    plain,
+    short,
+    spoken,
+    time_axis,
+    tint,
+)
+from seqcast.plots.frames import label_axes, read_pair, series_columns
+
+__all__ = ["forecast_fans"]
+
+Array = npt.NDArray[Any]
+
+_ACROSS = 4  # panels side by side at most
+
+
+@matplotlib.rc_context(STYLE)
+def forecast_fans(
+    df: Any,
+    forecast_df: Any,
+    *,
+    model: str | None = None,
+    level: Sequence[float] | None = None,
+    max_series: int = 12,
+    last: int | None = None,
+    columns: Columns | None = None,
+    ylabel: str | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw a model's forecasts of many series with their intervals, small panels in a grid.
+
+    Of a backtest the last cutoff of each series is drawn, with what came then.
+
+    Args:
+        df: The history, pandas or Polars; one row a series and time, in any order.
+        forecast_df: Forecasts of the same kind, with bounds such as `seqcast-lo-80` and `seqcast-hi-80`.
+        model: The forecast's column; `None` takes the first that has intervals, or else the first.
+        level: Levels to draw, in per cent; `None` draws all.
+        max_series: Most panels: the first series of `forecast_df`.
+        last: Values of history before the forecast; `None` draws three times the forecast's length, at least 20.
+        columns: Names of the columns.
+        ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
+        title: Title of the figure; `None` says which part of the series is shown, if not all.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: A column is missing or of the wrong type, or there are no rows.
+        SpecError: There is no such model or level.
+
+    Example:
+        >>> import pandas as pd
+        >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]})
+        >>> ahead = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
+        >>> figure = forecast_fans(past, ahead.assign(**{"seqcast-lo-80": 3.0, "seqcast-hi-80": 6.0}))
+        >>> [text.get_text() for text in figure.legends[0].get_texts()]
+        ['past', 'seqcast', '80 % interval', 'cutoff']
+    """
+    history, ahead = read_pair(df, forecast_df, columns)
+    check_whole("max_series", max_series)
+    if last is not None:
+        check_whole("last", last)
+    model = _model(ahead, model)
+    bounds = _levels(ahead, model, level)
+    names = list(dict.fromkeys(ahead.names))
+    shown = names[:max_series]
+    across = min(_ACROSS, math.ceil(math.sqrt(len(shown))))
+    down = math.ceil(len(shown) / across)
+    figure = new_figure(max(3.2 * across, 5.5) + 0.4, 2.1 * down + 0.7)
+    part: Any = figure.subfigures()  # its labels keep clear of the figure's legend
+    for i, ax in enumerate(part.subplots(down, across, squeeze=False).flat):
+        if i >= len(shown):
+            ax.remove()
+            continue
+        _fan(ax, series_columns(history, shown[i]), series_columns(ahead, shown[i]), model, bounds, last, ahead.columns)
+        ax.set_title(plain(short(str(shown[i]), 34)), fontsize=9)
+    label_axes(part, ahead.columns, ylabel)
+    few = f"The first {len(shown)} of {len(names)} series" if len(shown) < len(names) else None
+    finish(figure, title or few)
+    return figure
+
+
+def _model(ahead: FrameRows, model: str | None) -> str:
+    known = ahead.models(None if model is None else [model])
+    return next((name for name in known if ahead.bounds(name)), known[0])
+
+
+def _levels(ahead: FrameRows, model: str, level: Sequence[float] | None) -> dict[float, tuple[str, str]]:
+    bounds = ahead.bounds(model)
+    if level is None:
+        return bounds
+    for each in level:
+        if each not in bounds:
+            known = ", ".join(level_text(known) for known in bounds)
+            raise SpecError(
+                "level",
+                expected=f"one of {known}" if known else f"no level, since {model!r} has no intervals",
+                received=repr(each),
+                mend=f"Such a level needs columns like {model}-lo-{level_text(each)}.",
+            )
+    return {each: bounds[each] for each in sorted(level)}
+
+
+def _fan(
+    ax: Axes,
+    history: dict[str, Array],
+    ahead: dict[str, Array],
+    model: str,
+    bounds: dict[float, tuple[str, str]],
+    last: int | None,
+    columns: Columns,
+) -> None:
+    if CUTOFF in ahead:
+        latest = ahead[CUTOFF] == ahead[CUTOFF].max()
+        ahead = {name: column[latest] for name, column in ahead.items()}
+    stamps, steps = history[""], ahead[""]
+    first = int(np.searchsorted(stamps, steps[0]))
+    # A backtest brings its own truth; what a history has after the cutoff is the same.
+    stop = first if columns.value in ahead else None
+    shown = slice(max(0, first - (last or max(20, 3 * len(steps)))), stop)
+    crowd = 2 * (len(stamps[shown]) + len(steps))  # the panels are small
+    line(ax, stamps[shown], history[columns.value][shown], "past", PAST, ".", "-", crowd=crowd)
+    if columns.value in ahead:
+        line(ax, steps, ahead[columns.value], "truth", TRUTH, "o", "-", crowd=crowd)
+    line(ax, steps, ahead[model], spoken(model), MODELS[0], MARKERS[0], DASHES[0], crowd=crowd)
+    shares = np.linspace(0.45, 0.15, len(bounds)) if len(bounds) > 1 else [0.3]
+    for depth, ((each, (below, above)), share) in enumerate(zip(bounds.items(), shares, strict=False)):
+        label = f"{level_text(each)} % interval"
+        colour, order = tint(MODELS[0], float(share)), 0.9 - 0.01 * depth  # the wider, the further back
+        ax.fill_between(steps, ahead[below], ahead[above], color=colour, linewidth=0, zorder=order, label=label)
+    guide(ax, ahead[CUTOFF][0] if CUTOFF in ahead else (stamps[first - 1] if first else steps[0]), "cutoff")
+    time_axis(ax, steps, most=5)

@@ -1,0 +1,159 @@
+"""What a backtest's errors look like: over time, as a distribution, by step, and how long they last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from seqcast.config import Columns
+from seqcast.errors import DataError
+from seqcast.evaluation.backtest import Backtest
+from seqcast.plots.figure import GUIDE, MODELS, STYLE, TRUTH, finish, new_figure, plain, spoken, time_axis, tint
+
+__all__ = ["autocorrelation", "residual_diagnostics"]
+
+Array = npt.NDArray[Any]
+
+_MOST_LAGS = 48
+_MOST_POINTS = 5_000  # of the scatter; more would be one smear and a heavy file
+
+
+@matplotlib.rc_context(STYLE)
+def residual_diagnostics(
+    df: Any,
+    model: str | None = None,
+    *,
+    columns: Columns | None = None,
+    unit: str = "",
+    title: str | None = None,
+) -> Figure:
+    """Draw a model's errors, truth minus forecast, in four panels.
+
+    Over time (do they change level or spread?), as a histogram (are they centred on 0?), by step (median and the
+    middle 80 % of them), and their autocorrelation within a window (what one step missed, do the next ones too?).
+    Errors of several series are divided by their series' root mean square first.
+
+    Args:
+        df: The backtest: `unique_id`, `ds`, `y`, perhaps `cutoff` and `step`, and forecasts.
+        model: The forecast's column; `None` takes the first.
+        columns: Names of the columns.
+        unit: Unit of the values; not shown for several series.
+        title: Title of the figure; `None` names the model.
+
+    Returns:
+        The figure.
+
+    Raises:
+        SpecError: There is no such model.
+        DataError: The frame lacks something.
+
+    Example:
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 3.0, 2.0], "model": 2.0})
+        >>> [ax.get_title() for ax in residual_diagnostics(df).axes]
+        ['over time', 'distribution', 'by step', 'autocorrelation within a window']
+    """
+    backtest = Backtest(df, columns, models=None if model is None else [model])
+    residuals = backtest.truth - backtest.forecasts[:, 0]
+    finite = np.flatnonzero(np.isfinite(residuals))
+    if not len(finite):
+        raise DataError("df", expected="a finite forecast", received="none", mend="Look at another model.")
+    steps, rows, residuals = backtest.rows.steps[finite], backtest.rows.take(finite), residuals[finite]
+    series = rows.groups(*rows.series)
+    what = "truth − forecast" + (f" [{unit}]" if unit else "")
+    if len(series) > 1:
+        size = np.sqrt(series.mean(residuals**2))
+        residuals = residuals / np.where(size > 0, size, 1.0)[series.codes]
+        what = "truth − forecast, by series' RMS"
+    figure = new_figure(9.6, 6.4)
+    axes = figure.subplots(2, 2)
+    _over_time(axes[0, 0], rows.times(rows.columns.ds, local=True), residuals, what)
+    _distribution(axes[0, 1], residuals, what)
+    _by_step(axes[1, 0], steps, residuals, what)
+    _autocorrelation(axes[1, 1], residuals, steps, rows.groups(*rows.window).codes)
+    finish(figure, title or f"Errors of {spoken(backtest.models[0])} ({len(residuals):,} forecasts)")
+    return figure
+
+
+def _over_time(ax: Axes, stamps: Array, residuals: Array, what: str) -> None:
+    # Every n-th in the order of time, the same ones each time.
+    order = np.argsort(stamps, kind="stable")
+    order = order[:: -(-len(order) // _MOST_POINTS)]
+    ax.plot(stamps[order], residuals[order], ".", color=MODELS[0], markersize=3, alpha=0.5)
+    ax.axhline(0, color=GUIDE, linewidth=1.0)
+    time_axis(ax, stamps, most=6)
+    ax.set(title="over time", xlabel="time", ylabel=plain(what))
+
+
+def _distribution(ax: Axes, residuals: Array, what: str) -> None:
+    low, high = np.quantile(residuals, [0.005, 0.995]) if len(residuals) > 200 else (residuals.min(), residuals.max())
+    # The outermost bins take what lies beyond, so that a few outliers do not hide the rest.
+    bins = min(40, max(5, round(len(residuals) ** 0.5)))
+    if high > low:
+        ax.hist(np.clip(residuals, low, high), bins=bins, range=(low, high), color=tint(MODELS[0], 0.6))
+    else:
+        ax.hist(residuals, bins=1, color=tint(MODELS[0], 0.6))
+    ax.axvline(0, color=GUIDE, linewidth=1.0)
+    ax.axvline(float(residuals.mean()), color=TRUTH, linewidth=1.4, linestyle="--", label="mean error")
+    ax.set(title="distribution", xlabel=plain(what), ylabel="forecasts")
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def _by_step(ax: Axes, steps: Array, residuals: Array, what: str) -> None:
+    unique, codes = np.unique(steps, return_inverse=True)
+    parts = np.split(residuals[np.argsort(codes, kind="stable")], np.cumsum(np.bincount(codes))[:-1])
+    low, middle, high = np.array([np.quantile(part, [0.1, 0.5, 0.9]) for part in parts]).T
+    single: dict[str, Any] = {"marker": "o", "markersize": 3} if len(unique) <= 60 else {}
+    ax.fill_between(unique, low, high, color=tint(MODELS[0], 0.3), linewidth=0, label="middle 80 % of errors")
+    ax.plot(unique, middle, color=MODELS[0], linewidth=1.4, label="median error", **single)
+    ax.axhline(0, color=GUIDE, linewidth=1.0)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    ax.set(title="by step", xlabel="step of the forecast", ylabel=plain(what))
+
+
+def _autocorrelation(ax: Axes, residuals: Array, steps: Array, windows: Array) -> None:
+    values = autocorrelation(residuals, steps, windows)
+    lags = np.arange(1, len(values) + 1)
+    ax.vlines(lags, 0, values, color=MODELS[0], linewidth=2.0)
+    ax.plot(lags, values, "o", color=MODELS[0], markersize=4)
+    ax.axhline(0, color=GUIDE, linewidth=1.0)
+    ax.set_ylim(min(-0.3, np.nanmin(values, initial=0.0) - 0.05), 1.05)
+    ax.set_xlim(0.4, max(len(values), 2) + 0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    ax.set(title="autocorrelation within a window", xlabel="steps apart", ylabel="correlation of errors")
+
+
+def autocorrelation(residuals: Array, steps: Array, windows: Array) -> Array:
+    """Return how errors of one window correlate with those some steps later, all windows pooled.
+
+    `Σ e_h e_{h+k} / √(Σ e_h² Σ e_{h+k}²)` over all pairs of steps of a window that are `k` apart: about zero, not
+    about the mean, because a forecast that is always too low is wrong in the same way at each step.
+
+    Args:
+        residuals: Errors, `[rows]`.
+        steps: Step of each, `[rows]`.
+        windows: Number of each one's window, `[rows]`.
+
+    Returns:
+        The correlation at 1, 2, … steps apart, at most 48; NaN where there is no pair.
+
+    Example:
+        >>> autocorrelation(np.array([1.0, -1.0, 1.0]), np.array([1, 2, 3]), np.array([0, 0, 0]))
+        array([-1.,  1.])
+    """
+    table = np.full((int(windows.max()) + 1, int(steps.max())), np.nan)
+    table[windows, steps - 1] = residuals
+    found = np.full(min(_MOST_LAGS, table.shape[1] - 1), np.nan)
+    for lag in range(1, len(found) + 1):
+        here, later = table[:, :-lag], table[:, lag:]
+        both = ~(np.isnan(here) | np.isnan(later))
+        size = np.sqrt((here[both] ** 2).sum() * (later[both] ** 2).sum())
+        if size > 0:
+            found[lag - 1] = (here[both] * later[both]).sum() / size
+    return found

@@ -1,0 +1,192 @@
+"""Backtests are read, their steps counted, and other models' forecasts joined to them."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from seqcast.config import Columns
+from seqcast.errors import DataError, SpecError
+from seqcast.evaluation import count_steps, evaluate, join_forecasts
+from seqcast.evaluation.backtest import Backtest
+
+
+def cross_validation(backtest, seed=0):
+    """Make a frame as statsforecast's `cross_validation` writes it, with a model and its intervals."""
+    random = np.random.default_rng(seed)
+    frame = backtest[["unique_id", "ds", "cutoff", "y"]].copy()
+    frame["AutoETS"] = frame["y"] + random.normal(size=len(frame))
+    frame["AutoETS-lo-90"], frame["AutoETS-hi-90"] = frame["AutoETS"] - 1.6, frame["AutoETS"] + 1.6
+    return frame.sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_only_rows_with_truth_are_kept(make_backtest):
+    _, df = make_backtest(gaps=True)
+    backtest = Backtest(df)
+    known = df["y"].notna()
+    np.testing.assert_array_equal(backtest.truth, df["y"][known])
+    np.testing.assert_array_equal(backtest.forecasts, df.loc[known, ["good", "seasonal_naive"]])
+    steps = np.tile([1, 2, 3, 4], 6)
+    np.testing.assert_array_equal(backtest.rows.steps, steps[known])
+    assert backtest.models == ["good", "seasonal_naive"]
+    assert backtest.levels() == (80.0, 95.0)
+    assert backtest.interval("seasonal_naive", 80) is None
+
+
+def test_keys_are_no_models():
+    df = pd.DataFrame({"unique_id": "a", "ds": [1], "cutoff": 0, "step": 1, "target": "p", "y": 1.0, "model": 1})
+    assert Backtest(df).models == ["model"]
+    assert Backtest(df.assign(text="x", price=2.0), models=["model"]).models == ["model"]
+
+
+def test_nullable_and_integer_columns():
+    df = pd.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": pd.array([1, None], dtype="Int64"), "model": [1, 2]})
+    assert Backtest(df).truth.tolist() == [1.0]
+    assert Backtest(pl.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": [1, None], "model": [1, 2]})).truth == [1.0]
+
+
+# ---------------------------------------------------------------- steps
+
+
+@pytest.mark.parametrize(
+    ("stamps", "cutoff", "freq", "steps"),
+    [
+        ([3, 7], 1, 2, [1, 3]),
+        (["2024-02-29", "2024-05-31"], "2024-01-31", "ME", [1, 4]),
+        (["2024-01-08", "2024-01-10"], "2024-01-05", "B", [1, 3]),
+        (["2024-01-01 01:00", "2024-01-02 00:00"], "2024-01-01 00:00", "h", [1, 24]),
+        (["2024-01-01 01:00", "2024-01-02 00:00"], "2024-01-01 00:00", "1h", [1, 24]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_count_steps(stamps, cutoff, freq, steps, kind):
+    if isinstance(cutoff, str):
+        stamps, cutoff = pd.to_datetime(stamps), pd.Timestamp(cutoff)
+    df = pd.DataFrame({"unique_id": "a", "ds": stamps, "cutoff": cutoff, "y": 0.0, "model": 0.0})
+    df = pl.from_pandas(df) if kind == "polars" else df
+    made = count_steps(df, freq)
+    assert type(made) is type(df)
+    assert list(made["step"]) == steps
+    assert list(made.columns) == [*df.columns, "step"]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_steps_across_a_change_of_the_clock(kind):
+    zone = "Europe/Berlin"
+    hours = pd.date_range("2024-10-27", periods=6, freq="h", tz=zone)
+    days = pd.date_range("2024-10-26", periods=6, freq="D", tz=zone)
+    for stamps, freq in ((hours, "h"), (days, "D")):
+        df = pd.DataFrame({"unique_id": "a", "ds": stamps[1:], "cutoff": stamps[0], "y": 0.0, "model": 0.0})
+        df = pl.from_pandas(df) if kind == "polars" else df
+        assert list(count_steps(df, freq)["step"]) == [1, 2, 3, 4, 5]
+
+
+def test_count_steps_refuses():
+    df = pd.DataFrame({"unique_id": "a", "ds": [3, 4], "cutoff": 1, "y": 0.0, "model": 0.0})
+    with pytest.raises(DataError, match="df, ds, row 1: expected a stamp some steps of 2 after the cutoff 1"):
+        count_steps(df, 2)
+    with pytest.raises(DataError, match="df, ds, row 0"):
+        count_steps(df.assign(ds=[1, 2]), 1)
+    with pytest.raises(DataError, match="expected a column 'cutoff'"):
+        count_steps(df.drop(columns="cutoff"), 1)
+    with pytest.raises(SpecError, match="freq"):
+        count_steps(df, "D")
+
+
+# ---------------------------------------------------------------- joining
+
+
+@pytest.mark.parametrize("ours", ["pandas", "polars"])
+@pytest.mark.parametrize("theirs", ["pandas", "polars"])
+def test_statsforecasts_frames_are_joined(make_backtest, ours, theirs):
+    _, plain = make_backtest()
+    other = cross_validation(plain)
+    df = pl.from_pandas(plain) if ours == "polars" else plain
+    made = join_forecasts(df, pl.from_pandas(other) if theirs == "polars" else other)
+    assert type(made) is type(df)
+    assert list(made.columns) == [*df.columns, "AutoETS", "AutoETS-lo-90", "AutoETS-hi-90"]
+    expected = plain.merge(other.drop(columns="y"), on=["unique_id", "ds", "cutoff"], how="left")
+    for name in ("AutoETS", "AutoETS-lo-90", "good"):
+        np.testing.assert_array_equal(np.asarray(made[name]), expected[name])
+    assert "AutoETS" in evaluate(made, ["mae", "coverage"]).columns
+
+
+def test_stamps_of_other_resolutions_belong_together(make_backtest):
+    _, df = make_backtest()
+    other = cross_validation(df)
+    for unit in ("ns", "ms"):
+        changed = other.assign(ds=other["ds"].astype(f"datetime64[{unit}]"))
+        assert join_forecasts(df, changed)["AutoETS"].notna().all()
+    days = pl.from_pandas(other).with_columns(pl.col("ds", "cutoff").cast(pl.Date))
+    assert join_forecasts(df, days)["AutoETS"].notna().all()
+
+
+def test_more_rows_and_fewer_columns(make_backtest):
+    _, df = make_backtest()
+    other = cross_validation(df)
+    more = pd.concat([other, other[other["unique_id"] == "s00"].assign(unique_id="else")])
+    pd.testing.assert_frame_equal(join_forecasts(df, more), join_forecasts(df, other))
+    made = join_forecasts(df, other.drop(columns="y").assign(Theta=1.0), models=["Theta"])
+    assert list(made.columns) == [*df.columns, "Theta"]
+    gaps = df.assign(y=np.where(np.arange(len(df)) % 2, df["y"], np.nan))
+    assert join_forecasts(gaps, other)["AutoETS"].notna().all()
+    single = other.astype({"y": "float32"})
+    assert join_forecasts(df, single)["AutoETS"].notna().all()
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_rows_that_the_other_lacks_may_be_dropped(make_backtest, kind):
+    _, df = make_backtest()
+    df.index = df.index[::-1]
+    other = cross_validation(df)
+    first = df.groupby(["unique_id", "cutoff"])["ds"].transform("min")
+    lacking = other.merge(df.assign(first=first)[["unique_id", "ds", "cutoff", "first"]])
+    lacking = lacking[lacking["ds"] > lacking["first"]].drop(columns="first")
+    df = pl.from_pandas(df) if kind == "polars" else df
+    with pytest.raises(DataError, match=r"other: expected a row for each row of df, such as row 0 .* none for 6 of 24"):
+        join_forecasts(df, lacking)
+    made = join_forecasts(df, lacking, missing="drop")
+    assert len(made) == 18
+    assert sorted(set(made["step"])) == [2, 3, 4]  # still those of the whole forecast
+
+
+def test_names_of_ones_own_and_targets(make_backtest):
+    _, df = make_backtest()
+    other = cross_validation(df)
+    names = {"unique_id": "shop", "ds": "day", "y": "sales"}
+    made = join_forecasts(
+        df.rename(columns=names), other.rename(columns=names), columns=Columns("shop", "day", "sales")
+    )
+    assert made["AutoETS"].notna().all()
+    both = pd.concat([df.assign(target="p"), df.assign(target="q")])
+    theirs = pd.concat([other.assign(target="p"), other.assign(target="q", AutoETS=-1.0)])
+    assert (join_forecasts(both, theirs).query("target == 'q'")["AutoETS"] == -1).all()
+    with pytest.raises(DataError, match="other: expected a column 'target'"):
+        join_forecasts(both, other)
+
+
+WRONG = {
+    "no cutoff": (lambda df, other: (df, other.drop(columns="cutoff")), {}, DataError, "other: expected a column 'cut"),
+    "twice": (lambda df, other: (df, pd.concat([other, other])), {}, DataError, "other, row 24: expected one row a"),
+    "truth": (lambda df, other: (df, other.assign(y=other["y"] + 1)), {}, DataError, "other, y, row .*same truth"),
+    "there": (lambda df, other: (df, other.rename(columns={"AutoETS": "good"})), {}, SpecError, "models: .*'good'"),
+    "model": (lambda df, other: (df, other), {"models": ["AutoETs"]}, SpecError, "Did you mean 'AutoETS'"),
+    "missing": (lambda df, other: (df, other), {"missing": "dorp"}, SpecError, "Did you mean 'drop'"),
+    "nothing": (lambda df, other: (df, other[["unique_id", "ds", "cutoff", "y"]]), {}, DataError, "of forecasts"),
+    "cutoffs": (
+        lambda df, other: (df, other.assign(cutoff=other["cutoff"] + pd.Timedelta("1D"))),
+        {"missing": "drop"},
+        DataError,
+        "other: expected a row for each row of df.*none for 24 of 24.*same cutoffs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "options", "error", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_joins(make_backtest, change, options, error, message):
+    _, df = make_backtest()
+    with pytest.raises(error, match=message):
+        join_forecasts(*change(df, cross_validation(df)), **options)

@@ -1,0 +1,305 @@
+"""Scores agree with utilsforecast's and with plain NumPy, for both kinds of frame, by every key."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from utilsforecast import losses
+from utilsforecast.evaluation import evaluate as utils_evaluate
+from utilsforecast.losses import mae
+
+from seqcast.config import Columns
+from seqcast.errors import DataError, SpecError
+from seqcast.evaluation import METRICS, count_steps, evaluate
+from seqcast.evaluation.scores import Scorer
+
+MODELS = ["good", "seasonal_naive"]
+POINT = [name for name, metric in METRICS.items() if metric.of == "point"]
+KINDS = ["pandas", "polars"]
+
+
+def value(frame, metric, model="good"):
+    frame = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
+    (found,) = frame.loc[frame["metric"] == metric, model]
+    return found
+
+
+# ---------------------------------------------------------------- against utilsforecast and NumPy
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("metric", POINT)
+def test_point_metrics_are_utilsforecasts(make_backtest, metric, kind):
+    history, backtest = make_backtest(kind=kind)
+    made = evaluate(backtest, [metric], train_df=history, season_length=7, by=["unique_id", "cutoff"])
+    assert type(made) is type(backtest)
+    function = getattr(losses, metric)
+    options = {"df": backtest, "models": MODELS}
+    if metric in ("mase", "msse", "rmsse"):
+        options |= {"seasonality": 7, "train_df": history}
+    expected = function(**options)
+    if kind == "polars":
+        made, expected = made.to_pandas(), expected.to_pandas()
+    keys = ["unique_id", "cutoff"]
+    both = made.merge(expected, on=keys, suffixes=("", "_expected"))
+    assert len(both) == len(made) == 6
+    for model in MODELS:
+        np.testing.assert_allclose(both[model], both[f"{model}_expected"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_interval_metrics_are_utilsforecasts(make_backtest, kind):
+    _, backtest = make_backtest(kind=kind)
+    names = ["coverage", "winkler_score", "quantile_loss", "mqloss", "scaled_crps"]
+    made = evaluate(backtest, names, models=["good"], by="unique_id")
+    functions = [getattr(losses, name) for name in names]
+    expected = utils_evaluate(backtest, functions, models=["good"], level=[80, 95])
+    if kind == "polars":
+        made, expected = made.to_pandas(), expected.to_pandas()
+    # utilsforecast writes quantiles in full: 0.09999999999999998.
+    expected["metric"] = [
+        f"{name[: name.index('_q0')]}_q{float(name.split('_q')[-1]):g}" if "_q0" in name else name
+        for name in expected["metric"]
+    ]
+    expected = expected.groupby(["unique_id", "metric"])["good"].mean()
+    found = made.set_index(["unique_id", "metric"])["good"]
+    assert set(found.index) == set(expected.index)
+    np.testing.assert_allclose(found[expected.index], expected, rtol=1e-9)
+
+
+def test_scaled_interval_metrics(make_backtest):
+    history, backtest = make_backtest(series=1, cutoffs=1)
+    scaled = evaluate(backtest, ["scaled_mqloss", "scaled_quantile_loss"], train_df=history, season_length=7)
+    plain = evaluate(backtest, ["mqloss", "quantile_loss"])
+    known = history["y"].to_numpy()[:56]
+    unit = np.abs(known[7:] - known[:-7]).mean()
+    np.testing.assert_allclose(scaled["good"], plain["good"] / unit)
+
+
+def test_average_is_over_steps_then_cutoffs_then_series():
+    df = pd.DataFrame({"unique_id": list("aaab"), "cutoff": [0, 0, 1, 0], "ds": [1, 2, 2, 1], "y": 0.0})
+    df = df.assign(model=[1.0, 3.0, 4.0, 7.0])
+    assert value(evaluate(df, "mae"), "mae", "model") == ((1 + 3) / 2 + 4) / 2 / 2 + 7 / 2
+    assert value(evaluate(df, "rmse"), "rmse", "model") == pytest.approx((np.sqrt(5) + 4) / 2 / 2 + 7 / 2)
+
+
+def test_by_step_a_root_is_taken_over_cutoffs():
+    df = pd.DataFrame({"unique_id": "a", "cutoff": [0, 0, 1, 1], "ds": [1, 2, 2, 3], "y": 0.0})
+    df = df.assign(model=[3.0, 1.0, 4.0, 1.0])
+    made = evaluate(df, ["rmse"], by="step")
+    assert made["step"].tolist() == [1, 2]
+    np.testing.assert_allclose(made["model"], [np.sqrt((9 + 16) / 2), 1.0])
+    train = pd.DataFrame({"unique_id": "a", "ds": [-2, -1, 0, 1], "y": [0.0, 1.0, 2.0, 5.0]})
+    made = evaluate(df, ["rmsse"], train_df=train, season_length=1, by="step")
+    units = [1.0, (1 + 1 + 9) / 3]
+    np.testing.assert_allclose(made["model"], [np.sqrt((9 / units[0] + 16 / units[1]) / 2), np.sqrt((1 + 3 / 11) / 2)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("by", "rows"), [((), 1), ("unique_id", 2), (("cutoff",), 3), ("step", 4), (("step", "unique_id"), 8)]
+)
+def test_rows_by_key(make_backtest, by, rows, kind):
+    _, backtest = make_backtest(kind=kind)
+    made = evaluate(backtest, ["mae", "coverage"], by=by)
+    keys = [by] if isinstance(by, str) else list(by)
+    assert list(made.columns) == [*keys, "metric", *MODELS]
+    assert len(made) == 3 * rows
+    for key in keys:
+        assert key == "step" or made[key].dtype == backtest[key].dtype
+
+
+def test_order_of_rows_and_names_do_not_matter(make_backtest):
+    history, backtest = make_backtest(gaps=True)
+    expected = evaluate(backtest, train_df=history)
+    mixed = backtest.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(evaluate(mixed, train_df=history.sample(frac=1, random_state=1)), expected)
+    names = {"unique_id": "shop", "ds": "day", "y": "sales"}
+    columns = Columns("shop", "day", "sales")
+    renamed = evaluate(backtest.rename(columns=names), train_df=history.rename(columns=names), columns=columns)
+    pd.testing.assert_frame_equal(renamed, expected)
+    assert "shop" in evaluate(backtest.rename(columns=names), "mae", by="shop", columns=columns).columns
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_missing_truth_is_left_out(make_backtest, kind):
+    history, backtest = make_backtest(gaps=True, kind=kind)
+    known = backtest.dropna() if kind == "pandas" else backtest.filter(pl.col("y").is_not_nan())
+    if kind == "polars":
+        backtest = backtest.with_columns(pl.col("y").fill_nan(None))
+    for by in ((), "unique_id", "cutoff"):
+        left, right = evaluate(backtest, train_df=history, by=by), evaluate(known, train_df=history, by=by)
+        assert left.equals(right)
+
+
+def test_steps_count_rows_without_truth():
+    df = pd.DataFrame({"unique_id": "a", "cutoff": 0, "ds": [1, 2, 3], "y": [0.0, np.nan, 0.0], "model": [1.0, 2, 3]})
+    assert evaluate(df, "mae", by="step")["step"].tolist() == [1, 3]
+    holes = df.drop(index=1)
+    assert evaluate(holes, "mae", by="step")["step"].tolist() == [1, 2]
+    assert evaluate(count_steps(holes, 1), "mae", by="step")["step"].tolist() == [1, 3]
+
+
+def test_targets_are_series_of_their_own():
+    df = pd.DataFrame({"unique_id": "a", "target": ["p", "p", "q", "q"], "ds": [1, 2, 1, 2], "y": 0.0})
+    df = df.assign(model=[1.0, 1.0, 5.0, 5.0])
+    assert evaluate(df, "mae")["model"].item() == 3.0
+    assert evaluate(df, "mae", by="target")["model"].tolist() == [1.0, 5.0]
+    train = pd.DataFrame({"unique_id": "a", "target": list("ppqq"), "ds": [-1, 0, -1, 0], "y": [0.0, 1.0, 0.0, 10.0]})
+    made = evaluate(df, "mase", train_df=train, season_length=1, by="target")
+    assert made["model"].tolist() == [1.0, 0.5]
+
+
+def test_what_is_asked_for_by_default(make_backtest):
+    history, backtest = make_backtest()
+    assert list(evaluate(backtest[["unique_id", "ds", "cutoff", "y", "good"]])["metric"]) == ["mae", "rmse", "smape"]
+    made = evaluate(backtest, train_df=history)
+    assert list(made["metric"])[3:] == ["mase", "scaled_crps", "coverage_level80", "coverage_level95"]
+    assert made["seasonal_naive"].isna().tolist() == [False] * 4 + [True] * 3  # it has no intervals
+    irregular = history.iloc[[0, 1, 5, 6, 20]]
+    part = backtest[backtest["unique_id"] == "s00"]
+    assert "mase" not in list(evaluate(part, train_df=irregular)["metric"])
+
+
+def test_the_season_is_that_of_the_frequency(make_backtest):
+    history, backtest = make_backtest()
+    weekly = evaluate(backtest, ["mase"], train_df=history)
+    pd.testing.assert_frame_equal(weekly, evaluate(backtest, ["mase"], train_df=history, season_length=7))
+    assert value(weekly, "mase") != value(evaluate(backtest, ["mase"], train_df=history, season_length=1), "mase")
+
+
+def test_a_scale_of_zero_leaves_the_series_out(make_backtest):
+    history, backtest = make_backtest()
+    flat = history.assign(y=np.where(history["unique_id"] == "s00", 1.0, history["y"]))
+    made = evaluate(backtest, "mase", train_df=flat, season_length=7)
+    alone = evaluate(backtest, "mase", train_df=flat, season_length=7, by="unique_id")
+    assert np.isnan(alone["good"][0])
+    assert made["good"][0] == alone["good"][1]
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e12])
+def test_scaled_scores_have_no_unit(make_backtest, size):
+    history, backtest = make_backtest()
+    numbers = [name for name in backtest.columns if name not in ("unique_id", "ds", "cutoff")]
+    names = ["mase", "rmsse", "smape", "nd", "scaled_crps"]
+    made = evaluate(backtest.assign(**backtest[numbers] * size), names, train_df=history.assign(y=history["y"] * size))
+    expected = evaluate(backtest, names, train_df=history)
+    np.testing.assert_allclose(made[MODELS], expected[MODELS], rtol=1e-3 if size < 1 else 1e-9)
+
+
+def test_levels_are_matched_as_numbers(make_backtest):
+    _, backtest = make_backtest()
+    renamed = backtest.rename(columns=lambda name: name.replace("-80", "-80.0"))
+    pd.testing.assert_frame_equal(evaluate(renamed, "coverage"), evaluate(backtest, "coverage"))
+    assert list(evaluate(backtest, "coverage", level=95)["metric"]) == ["coverage_level95"]
+    half = backtest.rename(columns=lambda name: name.replace("-80", "-99.5"))
+    assert list(evaluate(half, ["coverage", "winkler_score"], level=[99.5])["metric"]) == [
+        "coverage_level99.5",
+        "winkler_score_level99.5",
+    ]
+
+
+def test_functions(make_backtest):
+    _, backtest = make_backtest()
+    pd.testing.assert_frame_equal(evaluate(backtest, [mae]), evaluate(backtest, ["mae"]))
+
+
+def test_many_zones_and_kinds_of_keys(make_backtest):
+    history, backtest = make_backtest()
+    for zone in ("America/New_York", "Europe/Berlin"):
+        zoned = backtest.assign(**{name: backtest[name].dt.tz_localize(zone) for name in ("ds", "cutoff")})
+        past = history.assign(ds=history["ds"].dt.tz_localize(zone))
+        for df, train in ((zoned, past), (pl.from_pandas(zoned), pl.from_pandas(past))):
+            made = evaluate(df, ["mase"], train_df=train, by="cutoff")
+            assert list(made["good"]) == list(evaluate(backtest, ["mase"], train_df=history, by="cutoff")["good"])
+            assert made["cutoff"].dtype == df["cutoff"].dtype
+    named = backtest.assign(unique_id=backtest["unique_id"].astype("category"))
+    assert evaluate(named, "mae", by="unique_id")["unique_id"].dtype == "category"
+    dates = pl.from_pandas(backtest).with_columns(pl.col("ds", "cutoff").cast(pl.Date))
+    assert evaluate(dates, "mae", by="cutoff")["cutoff"].dtype == pl.Date
+
+
+def test_clock_that_repeats_an_hour():
+    hours = pd.date_range("2024-10-27", periods=6, freq="h", tz="Europe/Berlin")  # 2 o'clock comes twice
+    df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": 0.0, "model": np.arange(6.0)})
+    assert evaluate(df, "mae", by="step")["model"].tolist() == list(range(6))
+
+
+def test_infinite_forecasts_are_infinitely_wrong(make_backtest):
+    _, backtest = make_backtest()
+    backtest.loc[3, "good"] = np.inf
+    assert value(evaluate(backtest, ["mae"]), "mae") == np.inf
+
+
+# ---------------------------------------------------------------- what is refused
+
+PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
+TRAIN = pd.DataFrame({"unique_id": "a", "ds": [-1, 0], "y": [1.0, 2.0]})
+WRONG = {
+    "metric": (lambda: evaluate(PLAIN, ["maee"]), SpecError, "metrics: expected one of 'bias', .*Did you mean 'mae'"),
+    "no metric": (lambda: evaluate(PLAIN, []), SpecError, "metrics: expected at least one"),
+    "no train": (lambda: evaluate(PLAIN, ["mase"]), DataError, "train_df: expected the training rows, which 'mase'"),
+    "no y": (lambda: evaluate(PLAIN.drop(columns="y")), DataError, "df: expected a column 'y'"),
+    "no model": (lambda: evaluate(PLAIN.drop(columns="model")), DataError, "df: expected a column of forecasts"),
+    "model": (lambda: evaluate(PLAIN, models=["modle"]), SpecError, "Did you mean 'model'"),
+    "key": (lambda: evaluate(PLAIN, by="cutof"), SpecError, "by: expected one of 'unique_id', 'step'"),
+    "levels": (lambda: evaluate(PLAIN, ["coverage"]), DataError, "df: expected intervals.*model-lo-80"),
+    "level": (lambda: evaluate(PLAIN, level=90), SpecError, "level: expected one of the levels, but there are none"),
+    "twice": (lambda: evaluate(pd.concat([PLAIN, PLAIN])), DataError, "df, row 2: expected one row a unique_id, ds"),
+    "truth": (lambda: evaluate(PLAIN.assign(y=np.nan)), DataError, "df: expected rows whose truth is known"),
+    "infinite": (lambda: evaluate(PLAIN.assign(y=np.inf)), DataError, "df, y, row 0: expected a finite number"),
+    "text": (lambda: evaluate(PLAIN.assign(y="1")), DataError, "df, y: expected numbers, received type"),
+    "stamps": (lambda: evaluate(PLAIN.assign(ds="1"), by="step"), DataError, "df, ds: expected time stamps"),
+    "missing": (
+        lambda: evaluate(PLAIN.assign(model=[1.0, None])),
+        DataError,
+        r"df, model, row 1: expected a forecast wherever the truth is known, received none \(1 such rows\)",
+    ),
+    "series": (
+        lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN.assign(unique_id="b"), season_length=1),
+        DataError,
+        "train_df: expected rows of each series, such as 'a'",
+    ),
+    "constant": (
+        lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN.assign(y=1.0), season_length=1),
+        DataError,
+        "train_df: expected rows before the cutoff that change over season_length=1",
+    ),
+    "season": (lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN, season_length=0), SpecError, "season_length"),
+    "lazy": (lambda: evaluate(pl.from_pandas(PLAIN).lazy()), DataError, r"df\.collect\(\)"),
+    "empty": (lambda: evaluate(PLAIN[:0]), DataError, "df: expected at least one row"),
+    "no id": (
+        lambda: evaluate(PLAIN.assign(unique_id=[None, "a"])),
+        DataError,
+        "df, unique_id, row 0: expected a name",
+    ),
+    "step": (lambda: evaluate(PLAIN.assign(step=[0, 1]), by="step"), DataError, "df, step, row 0"),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_calls(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_missing_forecast_names_the_row_of_the_frame(make_backtest):
+    _, backtest = make_backtest(gaps=True)
+    backtest.loc[7, "good"] = np.nan
+    with pytest.raises(DataError, match="df, good, row 7"):
+        Scorer(backtest, ["mae"])
+
+
+# ---------------------------------------------------------------- interop
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_backtest_goes_straight_into_utilsforecast(make_backtest, kind):
+    from functools import partial
+
+    history, backtest = make_backtest(kind=kind)
+    metrics = [losses.mae, losses.rmse, partial(losses.mase, seasonality=7)]
+    made = utils_evaluate(backtest, metrics, train_df=history)
+    assert len(made) == 2 * 3 * 3
+    made = utils_evaluate(backtest, [losses.coverage, losses.scaled_crps], models=["good"], level=[80, 95])
+    assert len(made) == 2 * 3 * 3

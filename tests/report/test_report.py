@@ -1,0 +1,143 @@
+"""A report is one whole page with everything in it, whatever the data are called."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.errors import DataError, SaveError, SpecError
+from seqcast.report import report
+
+EVIL = "<script>alert(1)</script>"
+
+
+class Words(HTMLParser):
+    """Reads the headings, tags and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = [], []
+        self.feed(text)
+        self.text = re.sub(r"\s+", " ", " ".join(self.text))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def alts(self):
+        return [attributes["alt"] for tag, attributes in self.tags if tag == "img"]
+
+
+def written(path, **options):
+    report(path, title="Load", **options)
+    return Words(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_all_parts(make_backtest, tmp_path, kind):
+    history, backtest = make_backtest(series=3, cutoffs=6, kind=kind)
+    ahead = backtest.drop(columns=["y", "cutoff"]) if kind == "pandas" else backtest.drop("y", "cutoff")
+    ahead = ahead[-4:]
+    words = written(
+        tmp_path / "report.html",
+        history=history,
+        forecast=ahead,
+        backtest=backtest,
+        model="good",
+        metadata={"Settings": {"horizon": 4}, "Training": {"epochs": 20}, "seed": 7},
+        learning={"loss": [1.0, 0.5], "val_loss": [1.2, 0.9]},
+        trained_horizon=4,
+        unit="MW",
+    )
+    alts = words.alts()
+    assert len(alts) == 7
+    for part, alt in zip(
+        ("History and forecast by good", "Forecasts by good and seasonal naive", "Share of the truth", "by step",
+         "by series", "Errors of good", "Loss over 2 epochs"), alts, strict=True
+    ):  # fmt: skip
+        assert part in alt
+    for expected in ("MASE", "coverage 80 %", "relative MAE", "Diebold-Mariano", "epochs 20", "horizon 4", "seed 7"):
+        assert expected in words.text
+    headings = [tag for tag, _ in words.tags].count("h2")
+    assert headings == 7
+    assert "2024-01-01" in words.text
+    assert not [each for tag, each in words.tags if tag in ("script", "link", "iframe")]
+
+
+def test_names_from_the_data_come_out_as_text(make_backtest, tmp_path):
+    history, backtest = make_backtest(series=2, cutoffs=4)
+    history, backtest = (df.replace({"s00": EVIL}) for df in (history, backtest))
+    backtest.columns = [name.replace("good", EVIL) for name in backtest.columns]
+    words = written(tmp_path / "report.html", history=history, backtest=backtest, metadata={EVIL: EVIL})
+    assert "script" not in [tag for tag, _ in words.tags]
+    assert "alert(1)" in words.text
+    assert any(EVIL in alt for alt in words.alts())
+    forecast = backtest.drop(columns=["y", "cutoff"])[-4:].assign(unique_id=EVIL)
+    words = written(tmp_path / "other.html", history=history, forecast=forecast)
+    assert "script" not in [tag for tag, _ in words.tags]
+    assert EVIL in words.alts()[0]
+
+
+def test_a_forecast_alone(make_backtest, tmp_path):
+    history, backtest = make_backtest(series=1)
+    words = written(tmp_path / "r.html", history=history, forecast=backtest[-4:][["unique_id", "ds", "good"]])
+    assert len(words.alts()) == 1
+    assert "A point forecast." in words.text
+
+
+def test_the_same_page_from_the_same_frames(make_backtest, tmp_path):
+    history, backtest = make_backtest(series=2)
+    for name in ("one", "two"):
+        written(tmp_path / name, history=history, backtest=backtest)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_what_cannot_be_told_is_said(make_backtest, tmp_path):
+    history, backtest = make_backtest(series=1, cutoffs=1, gaps=True)
+    words = written(tmp_path / "r.html", history=history, backtest=backtest)
+    assert "There is too little to test." in words.text
+    alone = backtest[["unique_id", "ds", "cutoff", "y", "good"]]
+    assert "only one model" in written(tmp_path / "r.html", history=history, backtest=alone).text
+    flat = history.assign(y=1.0)
+    words = written(tmp_path / "r.html", history=flat, backtest=backtest.assign(y=1.0, good=1.0))
+    assert "–" in words.text
+
+
+def test_metrics_are_chosen(make_backtest, tmp_path):
+    history, backtest = make_backtest()
+    words = written(tmp_path / "r.html", history=history, backtest=backtest, metrics=["rmsse", "bias"], season_length=7)
+    assert "RMSSE" in words.text
+    assert "relative RMSSE" in words.text
+
+
+def test_nothing_is_written_when_something_is_wrong(make_backtest, tmp_path):
+    history, backtest = make_backtest()
+    path = tmp_path / "report.html"
+    wrong = [
+        ({}, SpecError, "forecast: expected a forecast or a backtest"),
+        ({"backtest": backtest.drop(columns="y")}, DataError, "expected a column 'y'"),
+        ({"backtest": backtest, "model": "goood"}, SpecError, "Did you mean 'good'"),
+        ({"forecast": backtest, "model": "goood"}, SpecError, "Did you mean 'good'"),
+        ({"backtest": backtest, "metrics": ["mea"]}, SpecError, "Did you mean 'm[as]e'"),
+        ({"backtest": backtest, "max_series": 0}, SpecError, "max_series"),
+        ({"backtest": backtest, "history": history.drop(columns="y")}, DataError, "expected a column 'y'"),
+        ({"backtest": backtest.assign(ds=np.arange(len(backtest)))}, DataError, "ds: expected stamps like"),
+    ]
+    for options, error, message in wrong:
+        with pytest.raises(error, match=message):
+            report(path, **{"title": "t", "history": history, **options})
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SaveError):
+        report(tmp_path / "missing" / "r.html", title="t", history=history, backtest=backtest)
+
+
+def test_targets(make_backtest, tmp_path):
+    history, backtest = (
+        pd.concat([df.assign(target="price"), df.assign(target="volume")]) for df in make_backtest(series=1, cutoffs=4)
+    )
+    words = written(tmp_path / "r.html", history=history, backtest=backtest)
+    assert "series 2" in words.text

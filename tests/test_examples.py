@@ -1,0 +1,149 @@
+"""Every example runs and draws, with stand-ins for the data that do not ship: files of the same form, made up here."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "examples"
+SCRIPTS = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+PICTURES = {
+    "electricity_demand": {"calibration", "error_by_step", "last_week", "residuals"},
+    "page_views": {"backtest", "calibration", "error_by_step", "forecast"},
+    "prices": {"backtest", "calibration", "error_by_step", "forecast"},
+    "several_signals": {"backtest", "error_by_step", "forecast"},
+    "store_panel": {"calibration", "error_by_step", "error_by_store", "forecast"},
+}
+
+
+def load(name):
+    specification = importlib.util.spec_from_file_location(f"example_{name}", SCRIPTS[name])
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def demand(path):
+    stamps = pd.date_range("2014-09-01", periods=61 * 48, freq="30min", tz="UTC")
+    local = stamps.tz_convert("Australia/Melbourne")
+    temperature = 18 + 8 * np.sin(2 * np.pi * (local.hour - 9) / 24)
+    columns = {
+        "Time": stamps.tz_localize(None),
+        "Demand": (4500 + 40 * temperature - 600 * (local.dayofweek > 4)).to_numpy().round(6),
+        "Temperature": temperature,
+        "Date": local.date,
+        "Holiday": local.date == pd.Timestamp("2014-11-04").date(),
+    }
+    pd.DataFrame(columns).to_csv(path, index=False)
+
+
+def views(path):
+    stamps = pd.date_range("2013-01-01", periods=700)
+    frame = pd.DataFrame({"ds": stamps.astype(str), "y": 8 + np.cos(2 * np.pi * stamps.dayofweek / 7)})
+    frame.drop(index=[40, 300, 301, 650]).to_csv(path, index=False, quoting=2)
+
+
+def daily_prices(path):
+    stamps = pd.date_range("2016-01-01", periods=400)[::-1]
+    close = np.exp(np.cumsum(np.random.default_rng(0).normal(scale=0.03, size=len(stamps))))[::-1] * 400
+    table = pd.DataFrame(
+        {"Date": stamps.strftime("%d-%b-%y"), "Open": close, "High": 1.02 * close, "Low": 0.97 * close}
+    )
+    table.assign(Close=close, Volume="-", **{"Market Cap": 1.0}).to_csv(path, index=False)
+
+
+def indicators(path):
+    quarters = np.arange(203)
+    columns = {
+        "year": 1959.0 + quarters // 4,
+        "quarter": 1.0 + quarters % 4,
+        "realgdp": 2700 * 1.01**quarters,
+        "realinv": 300 * 1.01**quarters * (1.2 + np.sin(quarters / 5)),
+        "unemp": 6 + 2 * np.sin(quarters / 5 - 1),
+        "tbilrate": 4 + np.cos(quarters / 9),
+    }
+    pd.DataFrame(columns).to_csv(path, index=False)
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    """The options of each example that say where its data are."""
+
+    def of(name):
+        module = load(name)
+        if name == "several_signals":
+            indicators(tmp_path / "macro.csv")
+            return ["--data", str(tmp_path / "macro.csv")]
+        if not hasattr(module, "FILE"):
+            return []
+        path = tmp_path / module.FILE
+        path.parent.mkdir()
+        {"electricity_demand": demand, "page_views": views, "prices": daily_prices}[name](path)
+        return ["--data", str(tmp_path)]
+
+    return of
+
+
+def run(name, arguments, folder):
+    load(name).main(["--quick", "--out", str(folder), *arguments])
+    assert {path.name for path in folder.iterdir()} == {f"{picture}.png" for picture in PICTURES[name]}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_it_runs(name, arguments, tmp_path, capsys):
+    run(name, arguments(name), tmp_path / "deep" / "pictures")
+    printed = capsys.readouterr().out
+    assert re.search(r"^ *model +mae .*coverage_level80", printed, flags=re.MULTILINE)
+    assert "nan" not in printed.lower()  # naive forecasts have no intervals: their cells are empty
+
+
+def test_several_signals_from_statsmodels(tmp_path):
+    pytest.importorskip("statsmodels")
+    frame = load("several_signals").read(None)
+    assert len(frame) == 202
+    assert not frame.isna().any(axis=None)
+    assert frame["y"].iloc[-1] == 9.6
+    run("several_signals", [], tmp_path / "pictures")
+
+
+def test_without_statsmodels(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "statsmodels.datasets", None)
+    with pytest.raises(SystemExit, match="pip install statsmodels"):
+        load("several_signals").read(None)
+
+
+@pytest.mark.parametrize("name", ["electricity_demand", "page_views", "prices"])
+def test_data_that_are_not_there(name, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        load(name).main(["--data", str(tmp_path), "--out", str(tmp_path / "pictures")])
+    assert f"there is no {tmp_path}" in capsys.readouterr().err
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_promotions_and_prices_move_the_sales_of_the_panel():
+    frame, plan = load("store_panel").make_panel(9, 400)
+    again, _ = load("store_panel").make_panel(9, 400)
+    pd.testing.assert_frame_equal(frame, again)
+    assert frame["y"].isna().any()
+    assert len(frame) < 9 * 400
+    assert len(plan) == 9 * 28
+    assert (plan["ds"] > frame["ds"].max()).all()
+    ratio = frame["y"] / frame["visitors"]
+    for _, part in ratio.groupby(frame["unique_id"]):
+        promoted, price = frame.loc[part.index, "promotion"], frame.loc[part.index, "price"]
+        assert part[promoted].mean() > 1.1 * part[~promoted].mean()
+        assert part[price < 1].mean() > part[price > 1].mean()
+
+
+def test_each_script_is_short_says_how_to_run_it_and_is_listed():
+    listed = (FOLDER / "README.md").read_text()
+    assert set(SCRIPTS) == set(PICTURES)
+    for name, path in SCRIPTS.items():
+        text = path.read_text()
+        assert len(text.splitlines()) < 90, name
+        assert f"python examples/{name}.py" in text.split('"""')[1]
+        assert f"({name}.py)" in listed

@@ -7,8 +7,9 @@
 FOLDER holds vic_elec/vic_elec.csv.gz (Time, Demand, Temperature, Date, Holiday), m4/Hourly-train.csv and
 m4/Hourly-test.csv as the M4 competition published them, and nn5/nn5.csv.gz (ds, a column a series, missing values left
 out). The last rows of each are the test rows: a network is trained once, on what comes before, of which the last part
-is for choosing the epoch and for calibration; it then forecasts the test rows, a horizon at a time. --explore does the
-same on a frame that ends where the test rows begin, for each candidate; the settings were chosen by it.
+is for choosing the epoch and for calibration; it then forecasts the test rows, a horizon at a time. The settings were
+written down before any test row was scored. --explore does the same on a frame that ends where the test rows begin, for
+each candidate, so that others can be chosen without looking at test rows.
 
 Each (setting, seed) writes a file of its own into --results, so an interrupted run goes on where it stopped.
 """

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast._backend import compile_call
+from seqcast._backend import compile_call, to_numpy
 from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.data.windows import fill_gaps
 from seqcast.errors import DataError, SpecError
@@ -130,7 +130,7 @@ def test_states_suffice_and_shorter_horizons_begin_longer_ones(chosen):
         }
 
     whole = {**ready(window, inputs), **({} if known is None else {"future": known})}
-    written = compile_call(network, run)(whole)
+    written = to_numpy(compile_call(network, run)(whole))
     longest = written["11 steps"]
     assert longest.shape == (5, 11, 2)
     assert np.isfinite(longest).all()
@@ -156,7 +156,7 @@ def test_an_update_equals_encoding_the_whole_under_the_kept_statistics(chosen):
         return old.to_dict(), network.update(old, given["new"]).to_dict()
 
     new = {key: value for key, value in ready(window, inputs, OLD).items() if key != "static"}
-    old, updated = compile_call(network, run)({"old": ready(window, inputs, end=OLD), "new": new})
+    old, updated = to_numpy(compile_call(network, run)({"old": ready(window, inputs, end=OLD), "new": new}))
     whole = ready(window, inputs)
     if "centre" in old:
         targets = list(window.target_features)
@@ -164,7 +164,7 @@ def test_an_update_equals_encoding_the_whole_under_the_kept_statistics(chosen):
         whole["past"][:, :, targets] /= old["spread"][:, None]
         for name in ("centre", "spread"):
             np.testing.assert_array_equal(updated.pop(name), old[name])
-    expected = compile_call(raw, lambda given: raw.encode(given).to_dict())(whole)
+    expected = to_numpy(compile_call(raw, lambda given: raw.encode(given).to_dict())(whole))
     assert set(updated) == set(expected)
     for name, value in expected.items():
         for ours, theirs in zip(keras.tree.flatten(updated[name]), keras.tree.flatten(value), strict=True):

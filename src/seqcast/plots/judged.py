@@ -76,7 +76,7 @@ def score_by_step(
     Example:
         >>> import pandas as pd
         >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.5, 4.0]})
-        >>> list(score_by_step(df).axes[0].lines[0].get_ydata())
+        >>> score_by_step(df).axes[0].lines[0].get_ydata().tolist()
         [0.5, 2.0]
     """
     scorer = Scorer(df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns)
@@ -197,7 +197,7 @@ def calibration_curve(
         >>> import pandas as pd
         >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [0.0, 3.0], "model": 0.0})
         >>> figure = calibration_curve(df.assign(**{"model-lo-80": -1.0, "model-hi-80": 1.0}))
-        >>> list(figure.axes[0].lines[1].get_ydata())
+        >>> figure.axes[0].lines[1].get_ydata().tolist()
         [50.0]
     """
     scorer = Scorer(df, ["coverage"], models=models, level=level, columns=columns)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast._backend import compile_call
+from seqcast._backend import compile_call, to_numpy
 from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.data.windows import fill_gaps
 from seqcast.errors import DataError, SpecError
@@ -104,7 +104,7 @@ def batch(window, rows=6, steps=8, horizon=5, seed=0, target=False):
 
 def forecast(network, inputs):
     """Return the network's output, compiled as a whole."""
-    return compile_call(network, network)(inputs)
+    return to_numpy(compile_call(network, network)(inputs))
 
 
 # ---------------------------------------------------------------- folding

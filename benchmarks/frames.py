@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from peers.frame_job import Job
 from rounds import (
     DOCS,
     HERE,
@@ -166,8 +167,11 @@ def measure_libraries(runner: Runner, report: Report, sizes: Sizes) -> None:
     for peer in CONTESTANTS[1:]:
         name = f"process start to forecasts of all series: {peer.name} / ours"
         report.figure(name, ratios(results, peer.name, whole), want="≥ 3")
-    naive = [one["naive_error"] for one in results[SEQCAST]]
-    report.figure("error of repeating the last week, in standard deviations", naive, want="")
+    jobs = [Job(series=sizes.series, rows=sizes.rows, seed=number) for number in range(runner.count)]
+    naive = [job.naive_errors() for job in jobs]
+    for repeated in naive[0]:
+        errors = [one[repeated] for one in naive]
+        report.figure(f"error of repeating {repeated}, in standard deviations", errors, want="")
     shown = {f"{name} {outcomes[0]['version']}": outcomes for name, outcomes in results.items()}
     columns: dict[str, Callable[[Any], float]] = {
         "whole, s": whole,

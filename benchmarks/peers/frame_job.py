@@ -86,10 +86,12 @@ class Job:
             raise ValueError("some forecasts are not finite")
         return error
 
-    def naive_error(self) -> float:
-        """Return the same error of repeating the last week."""
-        last = self.values()[:, self.rows - SEASON : self.rows]
-        return self._error(last[:, np.arange(self.horizon) % SEASON])
+    def naive_errors(self) -> dict[str, float]:
+        """Return the same error of each series' mean and of its last week, repeated."""
+        rows = self.values()[:, : self.rows]
+        mean = np.repeat(rows.mean(axis=1, keepdims=True), self.horizon, axis=1)
+        week = rows[:, -SEASON:][:, np.arange(self.horizon) % SEASON]
+        return {"the mean": self._error(mean), "the last week": self._error(week)}
 
     def _error(self, forecast: np.ndarray) -> float:
         whole = self.values()

@@ -189,7 +189,6 @@ def measure(library: str, job: Job) -> dict[str, Any]:
         "whole_s": ends[-1] - ends[0],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "error": job.error(forecasts, peer.column),
-        "naive_error": job.naive_error(),
         "version": version(library),
     }
 

@@ -14,7 +14,7 @@ from seqcast.config import check_choice, check_number, check_whole
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 
-__all__ = ["Calibration", "check_levels", "check_shape", "window_units"]
+__all__ = ["Calibration", "bound_probability", "check_levels", "check_shape", "level_text", "window_units"]
 
 Array = npt.NDArray[Any]
 
@@ -178,6 +178,26 @@ class Calibration:
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """Build it from the result of `to_parts`."""
         return cls(tuple(header["level"]), arrays["widths"], arrays["windows"], header["kind"])
+
+
+def level_text(level: float) -> str:
+    """Write a level as columns have it.
+
+    Example:
+        >>> level_text(80.0), level_text(99.5)
+        ('80', '99.5')
+    """
+    return str(int(level)) if level == int(level) else str(float(level))
+
+
+def bound_probability(level: float, sign: int) -> float:
+    """Return the probability of the lower (`sign` -1) or upper (1) bound of a level's interval.
+
+    Example:
+        >>> bound_probability(80, -1), bound_probability(95, 1)
+        (0.1, 0.975)
+    """
+    return round((100 + sign * level) / 200, 12)
 
 
 def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.calibration import Calibration, check_levels, check_shape, window_units
+from seqcast.calibration import Calibration, bound_probability, check_levels, check_shape, window_units
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 
@@ -141,7 +141,7 @@ def calibrate_quantiles(
     known = check_shape("probabilities", probabilities, array.shape[2:])
     sides = []
     for sign in (-1, 1):
-        wanted = np.array([(100 + sign * each) / 200 for each in levels])
+        wanted = np.array([bound_probability(each, sign) for each in levels])
         distance = np.abs(known[None, :] - wanted[:, None])
         lacking = np.flatnonzero(distance.min(axis=1) > 1e-6)
         if len(lacking):

@@ -22,15 +22,14 @@ from seqcast.data.windows import carried
 from seqcast.engine import Engine
 from seqcast.outlook import Outlook
 
-__all__ = ["COMBINATIONS", "Combination", "FittedNetworks"]
+__all__ = ["COMBINATIONS", "FittedNetworks"]
 
 Array = npt.NDArray[Any]
 
 # Numbers in the contexts that are cut out at a time, so that memory does not grow with the number of forecasts.
 MOST_NUMBERS = 2**24
 
-Combination = Callable[..., Any]
-COMBINATIONS: dict[str, Combination] = {"median": np.median, "mean": np.mean}
+COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ class FittedNetworks:
         Widths are learnt and kept in the units of the scaled series, in which all series are alike.
 
         Args:
-            frame: The series, as they were read; rows beyond a series' end are not known.
+            frame: The series, as they were read; each forecast's steps are among its rows.
             series: Number of the series of each forecast, `[B]`.
             stops: Number of its rows that are known, `[B]`.
             horizon: Steps to forecast, `H`.
@@ -196,9 +195,7 @@ class FittedNetworks:
         forecast = np.concatenate([self._scaled(self._inputs(contexts, one), horizon, outlook) for one in blocks])
         source = contexts.frame.source
         places = source.starts[series][:, None] + stops[:, None] + np.arange(horizon)
-        inside = places < source.ends[series][:, None]
-        truth = contexts.frame.targets[np.where(inside, places, 0)]
-        truth = np.where(inside[..., None], origins.scaler.transform(truth), np.nan)
+        truth = origins.scaler.transform(contexts.frame.targets[places])
         found = []
         for target in range(truth.shape[2]):
             part = forecast[:, :, target]

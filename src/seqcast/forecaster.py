@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 
 from seqcast.calibration import Calibration, check_levels
 from seqcast.config import Columns, Covariates, NetworkSpec, TrainingSpec, check_whole
+from seqcast.data.form import as_ids
 from seqcast.data.frame import LongFrame, read_frame
 from seqcast.data.memory import SeriesMemory
 from seqcast.data.origins import OriginRows, RollingOrigins
@@ -322,13 +323,13 @@ class Forecaster(BaseEstimator):
             DataError: Something in a frame is wrong, or `future` does not cover the horizon.
             SpecError: There are no intervals of a level, or no paths of a network that forecasts a point.
         """
-        memory = self._memory()
+        self._memory()
         if horizon is not None:
             horizon = check_whole("horizon", horizon)
         if samples is not None and level is not None:
             raise SpecError("level", expected="None with samples", received=repr(level), mend="Ask for one of the two.")
         outlook = self._outlook(level)
-        frame = memory.frame if df is None else memory.joined(self._read(df, memory))
+        frame = self._rows_before(df)
         networks, ids, default = self._networks(), frame.source.ids, int(self.horizon)
         if samples is None:
             stamps, forecast, kept = networks.ahead(frame, future, horizon, outlook, default=default)
@@ -337,6 +338,11 @@ class Forecaster(BaseEstimator):
         count = check_whole("samples", samples)
         stamps, paths, kept = networks.paths_ahead(frame, future, horizon, count, default=default)
         return frame.form.laid_out_paths(ids, stamps, self.alias, paths, kept)
+
+    def _rows_before(self, df: Any) -> LongFrame:
+        """Return the rows to go on from: those that are remembered, behind them rows that are given."""
+        memory = self._memory()
+        return memory.frame if df is None else memory.joined(self._read(df, memory))
 
     def _outlook(self, level: Sequence[float] | float | None = None) -> Outlook:
         """Return what is asked of a forecast, and refuse levels that there are no intervals for."""
@@ -586,13 +592,10 @@ class Forecaster(BaseEstimator):
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong.
         """
-        memory = self._memory()
-        frame = memory.frame if df is None else memory.joined(self._read(df, memory))
+        frame = self._rows_before(df)
         states = self._networks().states(frame)
         values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
-        ids = np.empty(len(states), dtype=object)
-        ids[:] = frame.source.ids
-        return frame.form.build(ids, {frame.form.columns.ds: frame.last_stamps}, values)
+        return frame.form.build(as_ids(frame.source.ids), {frame.form.columns.ds: frame.last_stamps}, values)
 
     def attention(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
         """Return how much each step of a forecast looks at each step of the past.
@@ -612,7 +615,7 @@ class Forecaster(BaseEstimator):
             SpecError: The network has no attention.
             DataError: Something in a frame is wrong.
         """
-        memory = self._memory()
+        self._memory()
         if self.engine_.network.attention == "none":
             raise SpecError(
                 "attention",
@@ -620,7 +623,7 @@ class Forecaster(BaseEstimator):
                 received="one without",
                 mend="Fit with preset=NetworkSpec(attention='dot'), 'additive' or 'multi_head'.",
             )
-        frame = memory.frame if df is None else memory.joined(self._read(df, memory))
+        frame = self._rows_before(df)
         stamps, steps, weights = self._networks().attention(frame, future, horizon, default=int(self.horizon))
         return frame.attended(stamps, steps, weights)
 
@@ -664,7 +667,7 @@ class Forecaster(BaseEstimator):
         history, columns = frame.table(), frame.form.columns
         forecast = None
         if not memory.frame.covariates.future or future is not None:
-            forecast = self.predict(df=None if df is None else df, future=future)
+            forecast = self.predict(df=df, future=future)
         if backtest is None and n_windows:
             silent = clone(self).set_params(verbose=0)
             backtest = silent._backtest(frame, n_windows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.calibration import Calibration, check_levels
+from seqcast.calibration import Calibration, bound_probability, check_levels, level_text
 from seqcast.config import check_choice
 from seqcast.errors import SpecError
 
@@ -53,7 +53,7 @@ class Outlook:
     @property
     def probabilities(self) -> tuple[float, ...]:
         """Return the probabilities of the bounds, level after level."""
-        return tuple(_side(level, sign) for level in self.level for sign in (-1, 1))
+        return tuple(bound_probability(level, sign) for level in self.level for sign in (-1, 1))
 
     def columns(self, alias: str) -> list[str]:
         """Return the names of a forecast's columns."""
@@ -92,7 +92,7 @@ def interval_columns(alias: str, level: Sequence[float]) -> Iterator[str]:
         >>> list(interval_columns("m", (80, 99.5)))
         ['m-lo-80', 'm-hi-80', 'm-lo-99.5', 'm-hi-99.5']
     """
-    return (f"{alias}-{side}-{each:g}" for each in level for side in ("lo", "hi"))
+    return (f"{alias}-{side}-{level_text(each)}" for each in level for side in ("lo", "hi"))
 
 
 def level_quantiles(level: Sequence[float]) -> tuple[float, ...]:
@@ -102,7 +102,7 @@ def level_quantiles(level: Sequence[float]) -> tuple[float, ...]:
         >>> level_quantiles((80, 95))
         (0.025, 0.1, 0.5, 0.9, 0.975)
     """
-    return tuple(sorted({0.5, *(_side(each, sign) for each in level for sign in (-1, 1))}))
+    return tuple(sorted({0.5, *(bound_probability(each, sign) for each in level for sign in (-1, 1))}))
 
 
 def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
@@ -122,7 +122,3 @@ def check_trained(level: Sequence[float], known: Sequence[float], *, mend: str) 
         if not any(abs(each - other) < _ROUNDING for other in known):
             listed = ", ".join(f"{other:g}" for other in known) or "none: it forecasts a point"
             raise SpecError("level", expected=f"levels that it has: {listed}", received=f"{each:g}", mend=mend)
-
-
-def _side(level: float, sign: int) -> float:
-    return round((100 + sign * level) / 200, 12)

@@ -14,6 +14,7 @@ from seqcast.conformal import windows_needed
 from seqcast.data.arrays import outside_support
 from seqcast.data.frame import LongFrame
 from seqcast.data.memory import FARTHEST, SeriesMemory
+from seqcast.data.origins import counted_back
 from seqcast.data.panel import Panel
 from seqcast.data.series_scaling import SeriesScaler
 from seqcast.data.splits import check_lengths, context_rule, middle_length, validation_starts
@@ -94,18 +95,19 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
         level: Levels of the intervals; without any the network forecasts a point.
         sizes: What its sizes depend on.
     """
-    network = (
-        _named(name, sizes)
-        .fitted_to(season_length=sizes.season_length, context_length=sizes.context_length, horizon=sizes.horizon)
-        .network
+    return _fitted_preset(name, level, sizes).network
+
+
+def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
+    found = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
+        season_length=sizes.season_length, context_length=sizes.context_length, horizon=sizes.horizon
     )
+    network = found.network
     if network.normalise == "none":
         network = replace(network, normalise="last")
-    return replace(network, head="quantile", quantiles=level_quantiles(level)) if level else network
-
-
-def _named(name: str, sizes: Sizes) -> Preset:
-    return find_preset(auto_preset(sizes) if name == "auto" else name)
+    if level:
+        network = replace(network, head="quantile", quantiles=level_quantiles(level))
+    return replace(found, network=network)
 
 
 def specs(
@@ -122,14 +124,18 @@ def specs(
         level: Levels of the intervals.
         sizes: What the choice depends on.
     """
-    network = preset if isinstance(preset, NetworkSpec) else named_network(preset, level, sizes)
+    usual = TrainingSpec()
+    if isinstance(preset, NetworkSpec):
+        network = preset
+    else:
+        found = _fitted_preset(preset, level, sizes)
+        network = found.network
+        if network.segment > 1:  # the classic network's own recipe is for data without noise
+            usual = found.training
     if isinstance(training, TrainingSpec):
         return network, training
     changes = dict(training or {})
-    # The classic network's own recipe is for data without noise.
-    segments = isinstance(preset, str) and network.segment > 1
-    usual = _named(preset, sizes).training.to_dict() if isinstance(preset, str) and segments else {}
-    chosen = TrainingSpec.from_dict({**usual, **changes})
+    chosen = TrainingSpec.from_dict({**usual.to_dict(), **changes})
     batch_size = chosen.batch_size
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
@@ -469,9 +475,7 @@ def _calibration_windows(frame: LongFrame, starts: Array, horizon: int, level: S
     counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
     step = max(1, -(-int(counts.sum()) // MOST_CALIBRATION_WINDOWS))
     counts = -(-counts // step)
-    series = np.repeat(np.arange(len(lengths)), counts)
-    back = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(counts.sum())
-    stops = (lengths - horizon)[series] - step * back  # counted from the end, so that the last ones are among them
+    series, stops = counted_back(lengths - horizon, counts, step)
     needed = windows_needed(max(level))
     places = frame.source.starts[series][:, None] + stops[:, None] + np.arange(horizon)
     known = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(series) else 0

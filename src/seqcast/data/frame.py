@@ -26,7 +26,7 @@ from seqcast.data.columns import (
     read_stamps,
 )
 from seqcast.data.completion import SortedRows, starts_of
-from seqcast.data.form import FrameForm
+from seqcast.data.form import FrameForm, as_ids
 from seqcast.data.frequency import Frequency, Stamps, resolve
 from seqcast.data.source import SeriesSource
 from seqcast.errors import DataError
@@ -134,8 +134,7 @@ class LongFrame:
         rows, targets = np.nonzero(~np.isnan(self.targets))
         order = np.lexsort((rows, targets, series[rows]))
         rows, targets = rows[order], targets[order]
-        ids = np.empty(len(self.source), dtype=object)
-        ids[:] = self.source.ids
+        ids = as_ids(self.source.ids)
         named = np.asarray(columns.targets, dtype=object)[targets] if len(columns.targets) > 1 else None
         values = {columns.value: self.targets[rows, targets]}
         return self.form.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, named)
@@ -155,8 +154,7 @@ class LongFrame:
         places = np.broadcast_to((self.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
         kept = places >= self.source.starts[:, None, None]
         ahead = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
-        ids = np.empty(count, dtype=object)
-        ids[:] = self.source.ids
+        ids = as_ids(self.source.ids)
         series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
         times = {self.form.columns.ds: stamps[ahead[kept]], "past_ds": self.stamps[places[kept]]}
         return self.form.build(ids[series[kept]], times, {"weight": weights[kept]})

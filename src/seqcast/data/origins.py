@@ -14,7 +14,7 @@ from seqcast.data.frequency import Stamps
 from seqcast.data.splits import cutoffs, repeat_season
 from seqcast.errors import DataError
 
-__all__ = ["ALIGNMENTS", "OriginRows", "RollingOrigins"]
+__all__ = ["ALIGNMENTS", "OriginRows", "RollingOrigins", "counted_back"]
 
 Array = npt.NDArray[Any]
 
@@ -170,6 +170,26 @@ def _carried(frame: LongFrame) -> Array:
     return np.where(inside, np.take_along_axis(targets, np.maximum(last, 0), axis=0), np.nan)
 
 
+def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Array]:
+    """Return origins of each series, so many, a step apart, counted from the last one.
+
+    Args:
+        last: Number of rows that are known at each series' last origin, `[N]`.
+        counts: Number of origins of each series, `[N]`.
+        step_size: Rows from one origin to the next.
+
+    Returns:
+        Number of each origin's series, and of its rows that are known, `[B]` each.
+
+    Example:
+        >>> counted_back(np.array([9, 5]), np.array([3, 1]), 2)
+        (array([0, 0, 0, 1]), array([5, 7, 9, 5]))
+    """
+    series = np.repeat(np.arange(len(counts)), counts)
+    back = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(counts.sum())
+    return series, last[series] - step_size * back
+
+
 class OriginRows:
     """Origins at every row of each series that has a whole horizon after it, or at every few rows.
 
@@ -199,9 +219,7 @@ class OriginRows:
                 received=f"at most {lengths.max()}",
                 mend="Give more rows.",
             )
-        self.series = np.repeat(np.arange(len(lengths)), counts)
-        back = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(counts.sum())
-        self.stops = (lengths - horizon)[self.series] - step_size * back
+        self.series, self.stops = counted_back(lengths - horizon, counts, step_size)
 
     def table(self, forecasts: dict[str, Array]) -> Any:
         """Lay forecasts, `[B, H, D]` each, beside the truth, as `RollingOrigins.table` does."""

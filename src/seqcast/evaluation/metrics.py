@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from seqcast.calibration import bound_probability, level_text
 from seqcast.errors import unknown_name
-from seqcast.evaluation.rows import level_text
 
 __all__ = ["METRICS", "Metric", "find_metric", "loss_functions"]
 
@@ -98,8 +98,10 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
     if metric.of == "interval":
         return {f"_level{level_text(level)}": ((level,), _Interval(call, level)) for level in levels}
     # The lower bound of the level 80 is the quantile 0.1.
-    bounds = [((100 - level) / 200, f"-lo-{level_text(level)}", level) for level in sorted(levels, reverse=True)]
-    bounds += [((100 + level) / 200, f"-hi-{level_text(level)}", level) for level in sorted(levels)]
+    bounds = [
+        (bound_probability(level, -1), f"-lo-{level_text(level)}", level) for level in sorted(levels, reverse=True)
+    ]
+    bounds += [(bound_probability(level, 1), f"-hi-{level_text(level)}", level) for level in sorted(levels)]
     if metric.of == "quantiles":
         return {"": (tuple(levels), _Quantiles(call, tuple(bound[:2] for bound in bounds)))}
     return {f"_q{quantile:g}": ((level,), _Quantile(call, quantile, ending)) for quantile, ending, level in bounds}

@@ -20,22 +20,12 @@ import numpy.typing as npt
 from seqcast.config import Columns
 from seqcast.errors import DataError, unknown_name
 
-__all__ = ["CUTOFF", "STEP", "TARGET", "FrameRows", "Groups", "level_text"]
+__all__ = ["CUTOFF", "STEP", "TARGET", "FrameRows", "Groups"]
 
 Array = npt.NDArray[Any]
 
 CUTOFF, STEP, TARGET = "cutoff", "step", "target"
 _BOUND = re.compile(r"^(.*)-(lo|hi)-(\d+(?:\.\d+)?)$")
-
-
-def level_text(level: float) -> str:
-    """Write a level as columns have it.
-
-    Example:
-        >>> level_text(80.0), level_text(99.5)
-        ('80', '99.5')
-    """
-    return str(int(level)) if level == int(level) else str(float(level))
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.calibration import level_text
 from seqcast.config import Columns, check_whole
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.metrics import Metric, find_metric, loss_functions
 from seqcast.evaluation.naive import naive_error, usual_season
-from seqcast.evaluation.rows import CUTOFF, STEP, Groups, level_text
+from seqcast.evaluation.rows import CUTOFF, STEP, Groups
 
 __all__ = ["Scorer", "evaluate"]
 

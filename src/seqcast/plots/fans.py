@@ -12,9 +12,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seqcast.calibration import level_text
 from seqcast.config import Columns, check_whole
 from seqcast.errors import SpecError
-from seqcast.evaluation.rows import CUTOFF, FrameRows, level_text
+from seqcast.evaluation.rows import CUTOFF, FrameRows
 from seqcast.plots.figure import (
     DASHES,
     MARKERS,

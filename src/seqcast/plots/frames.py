@@ -12,8 +12,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seqcast.calibration import level_text
 from seqcast.config import Columns, check_whole
-from seqcast.evaluation.rows import CUTOFF, TARGET, FrameRows, level_text
+from seqcast.evaluation.rows import CUTOFF, TARGET, FrameRows
 from seqcast.plots.figure import (
     MODELS,
     PAST,

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from seqcast.calibration import level_text
 from seqcast.config import Columns, check_whole
 from seqcast.errors import SpecError
-from seqcast.evaluation.rows import FrameRows, level_text
+from seqcast.evaluation.rows import FrameRows
 from seqcast.plots import forecast_fans, learning_curve
 from seqcast.plots.figure import spoken
 from seqcast.plots.frames import read_pair

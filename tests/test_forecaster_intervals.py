@@ -420,6 +420,7 @@ def test_report(fitted, tmp_path):
     model = fitted("quantile")
     model.report(tmp_path / "report.html", n_windows=2, title="Sales & more", unit="pieces")
     text = (tmp_path / "report.html").read_text("utf-8")
+    assert "<h2>Forecast</h2>" in text
     for part in ("Sales &amp; more", "Accuracy in the backtest", "intervals meant to hold 80 % and 95 %", "best epoch"):
         assert part in text
     model.save(tmp_path / "m.seqcast")
@@ -429,6 +430,15 @@ def test_report(fitted, tmp_path):
     assert not (tmp_path / "other.html").exists()
     loaded.report(tmp_path / "other.html", PANEL, n_windows=0)
     assert "Accuracy in the backtest" not in (tmp_path / "other.html").read_text("utf-8")
+
+
+def test_report_of_irregular_stamps_has_no_forecast_without_a_future(tmp_path):
+    df = PANEL[np.random.default_rng(0).random(len(PANEL)) < 0.8]
+    model = forecaster(irregular=True, epochs=1).fit(df)
+    model.report(tmp_path / "report.html", n_windows=1)
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert "Accuracy in the backtest" in text
+    assert "<h2>Forecast</h2>" not in text
 
 
 def test_report_of_several_targets(tmp_path):

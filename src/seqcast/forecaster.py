@@ -647,7 +647,8 @@ class Forecaster(BaseEstimator):
         Args:
             path: Where to; the page appears whole or not at all.
             df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
-            future: As for `predict`, if the forecaster has future covariates; without it such a one shows no forecast.
+            future: As for `predict`; without it a forecaster that needs it, for future covariates or irregular stamps,
+                shows no forecast.
             backtest: A frame that `backtest` gave, perhaps with other models' forecasts.
             n_windows: Cutoffs of the backtest that is made when none is given, which trains once more; 0 for none.
             title: Title of the page.
@@ -666,7 +667,7 @@ class Forecaster(BaseEstimator):
         check_whole("n_windows", n_windows, at_least=0)
         history, columns = frame.table(), frame.form.columns
         forecast = None
-        if not memory.frame.covariates.future or future is not None:
+        if future is not None or not (memory.frame.covariates.future or self.irregular):
             forecast = self.predict(df=df, future=future)
         if backtest is None and n_windows:
             silent = clone(self).set_params(verbose=0)

@@ -4,12 +4,10 @@
     python benchmarks/coverage.py --data FOLDER --explore   # the candidates, on rows before the test rows
     python benchmarks/coverage.py --data FOLDER --quick     # few rows, one seed, hardly any training: proves the path
 
-FOLDER holds vic_elec/vic_elec.csv.gz (Time, Demand, Temperature, Date, Holiday), m4/Hourly-train.csv and
-m4/Hourly-test.csv as the M4 competition published them, and nn5/nn5.csv.gz (ds, a column a series, missing values left
-out). The last rows of each are the test rows: a network is trained once, on what comes before, of which the last part
-is for choosing the epoch and for calibration; it then forecasts the test rows, a horizon at a time. The settings were
-written down before any test row was scored. --explore does the same on a frame that ends where the test rows begin, for
-each candidate, so that others can be chosen without looking at test rows.
+FOLDER is laid out as `public_data` says. The last rows of each data set are the test rows: a network is trained once,
+on what comes before, of which the last part is for choosing the epoch and for calibration; it then forecasts the test
+rows, a horizon at a time. --explore does the same on a frame that ends where the test rows begin, for each candidate,
+so that settings can be chosen without looking at test rows.
 
 Each (setting, seed) writes a file of its own into --results, so an interrupted run goes on where it stopped.
 """
@@ -23,44 +21,21 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
-import numpy as np
 import pandas as pd
 
-from seqcast import Forecaster
+from public_data import before, read_m4_hourly, read_nn5, read_vic_elec
+from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
+from seqcast.network.presets import preset
 
 LEVELS = (80, 95)
 QUICK = {"epochs": 1, "steps_per_epoch": 2}
-
-
-def read_vic_elec(folder: Path) -> pd.DataFrame:
-    """Return half-hourly demand with temperature and holidays, on Melbourne's clock."""
-    table = pd.read_csv(folder / "vic_elec" / "vic_elec.csv.gz")
-    stamps = pd.to_datetime(table["Time"], utc=True).dt.tz_convert("Australia/Melbourne")
-    columns = {"unique_id": "vic_elec", "ds": stamps, "y": table["Demand"]}
-    return pd.DataFrame({**columns, "temperature": table["Temperature"], "holiday": table["Holiday"].astype(bool)})
-
-
-def read_m4_hourly(folder: Path) -> pd.DataFrame:
-    """Return the hourly series of M4, training and test values together; all of them end at step 1000."""
-    train, test = (pd.read_csv(folder / "m4" / f"Hourly-{part}.csv", index_col=0) for part in ("train", "test"))
-    parts = []
-    for name, row in train.iterrows():
-        values = np.concatenate([row.dropna().to_numpy(), test.loc[name].to_numpy()])
-        parts.append(pd.DataFrame({"unique_id": name, "ds": np.arange(1001 - len(values), 1001), "y": values}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def read_nn5(folder: Path) -> pd.DataFrame:
-    """Return the daily withdrawals from cash machines, missing values kept."""
-    table = pd.read_csv(folder / "nn5" / "nn5.csv.gz", parse_dates=["ds"])
-    return table.melt("ds", var_name="unique_id", value_name="y")
 
 
 @dataclass(frozen=True)
@@ -72,8 +47,8 @@ class Setting:
         horizon: Steps ahead.
         n_windows: Cutoffs, a horizon apart; the test rows are those after the first.
         season_length: Steps of a season, for the naive forecast.
-        options: Of the `Forecaster`.
-        candidates: Other options, for `--explore`.
+        options: Of the `Forecaster`, as `--explore` chose them.
+        candidates: Other options by name, for `--explore`.
         quick_rows: Rows of a series for `--quick`.
     """
 
@@ -82,8 +57,20 @@ class Setting:
     n_windows: int
     season_length: int
     options: dict[str, Any]
-    candidates: tuple[dict[str, Any], ...] = ()
+    candidates: dict[str, dict[str, Any]] = field(default_factory=dict)
     quick_rows: int = 400
+
+
+def segments(context_length: int, horizon: int, season_length: int, **boxes: Any) -> NetworkSpec:
+    """Return the network of the preset `segment` with other boxes."""
+    sizes = {"context_length": context_length, "horizon": horizon, "season_length": season_length}
+    network = preset("segment").fitted_to(**sizes).network
+    return replace(network, head="quantile", quantiles=(0.025, 0.1, 0.5, 0.9, 0.975), **boxes)
+
+
+def learning(validation_fraction: float) -> dict[str, Any]:
+    """Return the training of a network that is given as a spec: that of the preset `segment`."""
+    return {"learning_rate": preset("segment").training.learning_rate, "validation_fraction": validation_fraction}
 
 
 WEEK = {"context_length": 336, "training": {"validation_fraction": 0.4}}
@@ -95,7 +82,10 @@ SETTINGS = {
         n_windows=184,
         season_length=48,
         options={**WEEK, **AHEAD},
-        candidates=({"context_length": 96}, {"preset": "classic", "context_length": 96}),
+        candidates={
+            "two days": {"context_length": 96},
+            "instance": {"preset": segments(336, 48, 48, normalise="instance"), "training": learning(0.4)},
+        },
         quick_rows=60 * 48,
     ),
     "vic_elec, no covariates": Setting(
@@ -106,16 +96,36 @@ SETTINGS = {
         horizon=48,
         n_windows=2,
         season_length=24,
-        options={"context_length": 168, "training": {"validation_fraction": 0.2}},
-        candidates=({"context_length": 336}, {"weighting": "series"}, {"training": {"validation_fraction": 0.3}}),
+        options={
+            "context_length": 168,
+            "preset": segments(168, 48, 24, normalise="instance", residual="seasonal"),
+            "training": learning(0.2),
+        },
+        candidates={
+            "preset auto": {"preset": "auto", "training": {"validation_fraction": 0.2}},
+            "preset auto, less validation": {"preset": "auto", "training": {"validation_fraction": 0.1}},
+            "instance": {"preset": segments(168, 48, 24, normalise="instance")},
+            "last, seasonal": {"preset": segments(168, 48, 24, normalise="last", residual="seasonal")},
+            "instance, two weeks": {
+                "preset": segments(336, 48, 24, normalise="instance"),
+                "context_length": 336,
+            },
+        },
     ),
     "nn5": Setting(
         read_nn5,
         horizon=56,
         n_windows=2,
         season_length=7,
-        options={"context_length": 112, "training": {"validation_fraction": 0.25}},
-        candidates=({"context_length": 56}, {"training": {"validation_fraction": 0.4}}, {"preset": "classic"}),
+        options={"context_length": 112, "training": {"validation_fraction": 0.4}},
+        candidates={
+            "less validation": {"training": {"validation_fraction": 0.25}},
+            "instance": {"preset": segments(112, 56, 7, normalise="instance"), "training": learning(0.4)},
+            "instance, seasonal": {
+                "preset": segments(112, 56, 7, normalise="instance", residual="seasonal"),
+                "training": learning(0.4),
+            },
+        },
     ),
 }
 
@@ -145,11 +155,6 @@ def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -
     found = {name: scores(made, metrics) for name, made in (("calibrated", calibrated), ("raw", raw))}
     windows = len(calibrated[["unique_id", "cutoff"]].drop_duplicates())
     return {**found, "naive": scores(calibrated, ["mae"], "seasonal_naive"), "windows": windows, "seconds": seconds}
-
-
-def before(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Leave the last stamps out; all series end together."""
-    return frame[frame["ds"] < frame["ds"].drop_duplicates().sort_values().iloc[-rows]]
 
 
 def scores(backtest: pd.DataFrame, metrics: list[str], model: str = "seqcast") -> dict[str, float]:
@@ -211,9 +216,9 @@ def main() -> None:
         frame = setting.read(options.data)
         frame = few(frame, setting.quick_rows) if options.quick else frame
         frame = before(frame, setting.horizon * setting.n_windows) if options.explore and not options.quick else frame
-        for candidate in ({}, *(setting.candidates if options.explore else ())):
-            chosen = replace(setting, options={**setting.options, **candidate})
-            label = ", ".join([name, *(f"{key} {value}" for key, value in candidate.items())])
+        for candidate, changes in {"": {}, **(setting.candidates if options.explore else {})}.items():
+            chosen = replace(setting, options={**setting.options, **changes})
+            label = f"{name}, {candidate}" if candidate else name
             stem = "explore " * options.explore + label + ", quick" * options.quick
             stem = "".join(letter if letter.isalnum() else "_" for letter in stem)
             paths = [options.results / f"{stem}-{seed}.json" for seed in range(1 if options.quick else options.seeds)]

@@ -345,7 +345,9 @@ def test_finetune_trains_what_is_not_frozen_and_keeps_the_scaling():
     before, scaler = model.engine_.weights, model.memory_.scaler
     newer = panel(series=4, length=100, seed=1)
     newer = newer[(newer["ds"] > PANEL["ds"].max()) | (newer["unique_id"] == "s3")]
+    model.set_params(members=3)  # it is for fits to come: the networks that there are, are trained further
     model.finetune(newer, freeze=("encoder",), training={"learning_rate": 0.01})
+    assert len(model.engines_) == 1
     names = [weight.path for weight in model.engine_.model.weights]
     changed = {
         name for name, a, b in zip(names, before, model.engine_.weights, strict=True) if not np.array_equal(a, b)

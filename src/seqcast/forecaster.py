@@ -231,19 +231,20 @@ class Forecaster(BaseEstimator):
             argument=argument,
         )
 
-    def _options(self, **changes: Any) -> FitOptions:
-        """Return what shapes a fit."""
+    def _options(self, members: int | None = None, **changes: Any) -> FitOptions:
+        """Return what shapes a fit of so many members; `None` takes as many as the options say."""
+        count = int(self.members) if members is None else members
         fresh = int(np.random.SeedSequence().generate_state(1)[0])
         options = FitOptions(
             horizon=int(self.horizon),
-            context_lengths=context_lengths(self.context_length, self.members),
+            context_lengths=context_lengths(self.context_length, count),
             season_length=self.season_length,
             calendar=self.calendar,
             scale=self.scale,
             weighting=self.weighting,
             fill=self.missing == "fill",
             calibrate=interval_levels(self.level) if self.calibrate else (),
-            seeds=member_seeds(fresh if self.random_state is None else int(self.random_state), int(self.members)),
+            seeds=member_seeds(fresh if self.random_state is None else int(self.random_state), count),
         )
         return replace(options, **changes)
 
@@ -409,6 +410,7 @@ class Forecaster(BaseEstimator):
         frame, starts = self._divided(frame, validation)
         chosen = {_context(engine): (engine.network, engine.training) for engine in self.engines_}
         options = self._options(
+            len(self.engines_),
             context_lengths=tuple(_context(engine) for engine in self.engines_),
             season_length=self.season_length_,
             calendar=memory.panel.calendar.names or "none",
@@ -452,7 +454,7 @@ class Forecaster(BaseEstimator):
         memory = self._memory()
         check_parts(freeze)
         frame, starts = self._divided(self._read(df, memory), validation)
-        options = self._options(season_length=self.season_length_)
+        options = self._options(len(self.engines_), season_length=self.season_length_)
         plan = plan_further(frame, starts, memory, options, self.engines_, training, tuple(freeze))
         if self.verbose:
             print(plan.describe())

@@ -58,8 +58,7 @@ def forecast_frame(
         columns: Names of the columns.
         models: Columns to draw; `None` draws all that are no interval bounds.
         max_series: Most panels: the first series of `forecast_df`.
-        last: Values of history before the first forecast; `None` draws four times the forecast's length, and at
-            least 30.
+        last: Values of history before the first forecast; `None` draws twice the forecasts' length, and at least 30.
         ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
 
     Returns:
@@ -146,7 +145,7 @@ def _series(
     y, stamps, ahead_stamps = rows.columns.value, history[""], ahead[""]
     steps, places = np.unique(ahead_stamps, return_index=True)
     first = int(np.searchsorted(stamps, steps[0]))
-    shown = slice(max(0, first - (last or max(30, 4 * len(steps)))), None)
+    shown = slice(max(0, first - (last or max(30, 2 * len(steps)))), None)
     crowd = len(stamps[shown]) + len(steps)
     line(ax, stamps[shown], history[y][shown], "past", PAST, ".", "-", crowd=crowd)
     if y in ahead:

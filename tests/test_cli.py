@@ -151,7 +151,7 @@ def test_several_targets(run):
     backtest = ("backtest", "sales.csv", "-H", 3, "--value", "y,high", "-o", "b.csv", *SMALL)
     code, out, err = run(*backtest)
     assert (code, err) == (0, "")
-    for name in ("mae y", "mae high"):
+    for name in ("MAE y", "MAE high"):
         assert re.search(rf"{name} *│ +[\d.]+ │", out)
     assert pd.read_csv("b.csv")["target"].tolist() == ["y"] * 3 + ["high"] * 3
 

@@ -488,9 +488,11 @@ def _table(title: str, headings: Sequence[str], rows: dict[str, list[str]]) -> N
 
 def _score_rows(scores: Any) -> dict[str, list[str]]:
     """Return a row of text for each metric, and for each target where there are several."""
+    from seqcast.evaluation.metrics import spoken_metric
+
     rows = {}
     for row in scores.to_dict("records"):
-        name, target = row.pop("metric"), row.pop("target", "")
+        name, target = spoken_metric(row.pop("metric")), row.pop("target", "")
         # A model without intervals has no score of them.
         rows[f"{name} {target}".rstrip()] = [f"{number:.4g}" if number == number else "" for number in row.values()]
     return rows

@@ -12,7 +12,7 @@ import numpy as np
 from seqcast.calibration import bound_probability, level_text
 from seqcast.errors import unknown_name
 
-__all__ = ["METRICS", "Metric", "find_metric", "loss_functions"]
+__all__ = ["METRICS", "Metric", "find_metric", "loss_functions", "spoken_metric"]
 
 Loss = Callable[..., Any]
 
@@ -137,3 +137,20 @@ class _Quantiles:
         quantiles = np.array([quantile for quantile, _ in self.bounds])
         columns = {model: [model + bound for _, bound in self.bounds] for model in models}
         return self.call(table, models=columns, quantiles=quantiles)
+
+
+_SPOKEN = {"smape": "sMAPE", "scaled_crps": "scaled CRPS"}
+
+
+def spoken_metric(name: str) -> str:
+    """Write the name of a score, as `evaluate` and `leaderboard` have it, for readers.
+
+    Example:
+        >>> [spoken_metric(name) for name in ("mae", "coverage_level80", "relative_mae", "scaled_crps")]
+        ['MAE', 'coverage 80 %', 'relative MAE', 'scaled CRPS']
+    """
+    if name.startswith("relative_"):
+        return f"relative {spoken_metric(name.removeprefix('relative_'))}"
+    name, _, level = name.partition("_level")
+    words = _SPOKEN.get(name, name.upper() if "_" not in name and len(name) <= 5 else name.replace("_", " "))
+    return f"{words} {level} %" if level else words

@@ -12,6 +12,7 @@ from seqcast.config import Columns
 from seqcast.errors import DataError
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.leaderboard import BASELINE, leaderboard
+from seqcast.evaluation.metrics import spoken_metric
 from seqcast.evaluation.rows import CUTOFF
 from seqcast.evaluation.significance import diebold_mariano
 from seqcast.plots import calibration_curve, forecast_frame, residual_diagnostics, score_by_series, score_by_step
@@ -116,7 +117,7 @@ class Judged:
             f"Means over {_count(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"
         )
-        return [table(["model", *map(_spoken_score, columns)], rows, caption, best=best)]
+        return [table(["model", *map(spoken_metric, columns)], rows, caption, best=best)]
 
     def errors(self) -> list[Markup]:
         """Return pictures of the errors by step and series, and of what they look like."""
@@ -177,21 +178,6 @@ _GLOSSARY = (
     "truth, MASE the error over that of the seasonal naive forecast in training, scaled CRPS the error of all "
     "intervals together. A relative score below 1 beats the baseline."
 )
-_NAMES = {"smape": "sMAPE", "scaled_crps": "scaled CRPS"}
-
-
-def _spoken_score(name: str) -> str:
-    """Write a score's name for readers.
-
-    Example:
-        >>> [_spoken_score(name) for name in ("mae", "coverage_level80", "relative_mae", "scaled_crps")]
-        ['MAE', 'coverage 80 %', 'relative MAE', 'scaled CRPS']
-    """
-    if name.startswith("relative_"):
-        return f"relative {_spoken_score(name.removeprefix('relative_'))}"
-    name, _, level = name.partition("_level")
-    words = _NAMES.get(name, name.upper() if "_" not in name and len(name) <= 5 else name.replace("_", " "))
-    return f"{words} {level} %" if level else words
 
 
 def _order(value: float) -> float:

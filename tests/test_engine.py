@@ -40,6 +40,12 @@ def fitted(window=PLAIN, network=NETWORK, past=None, future=None, training=TRAIN
     return engine
 
 
+@functools.cache
+def trained():
+    """Return an engine for tests that leave it as it is."""
+    return fitted()
+
+
 def test_gaps_in_past_and_future_are_taken():
     past, future = series()
     rng = np.random.default_rng(1)
@@ -72,7 +78,7 @@ def test_padding_on_the_left_leaves_no_trace():
 
 @pytest.mark.parametrize("rows", [1, BUCKETS[0], BUCKETS[0] + 1, BUCKETS[1] + 1, 2 * BUCKETS[-1] + 3])
 def test_blocks_of_any_size_give_what_the_network_gives(rows):
-    engine = fitted()
+    engine = trained()
     past = np.tile(series()[0], (rows // 40 + 1, 1, 1))[:rows].astype("float32")
     forecast = engine.predict({"past": past}, horizon=3)
     assert forecast.shape == (rows, 3, 1)
@@ -80,7 +86,7 @@ def test_blocks_of_any_size_give_what_the_network_gives(rows):
 
 
 def test_decoding_states_is_predicting():
-    engine = fitted()
+    engine = trained()
     past, _ = series()
     states = engine.encode({"past": past})
     np.testing.assert_allclose(engine.decode(states, 7), engine.predict({"past": past}, horizon=7), atol=1e-6)
@@ -92,7 +98,7 @@ def test_threads_may_predict_at_once():
     engine = fitted()
     past, _ = series()
     horizons = [3, 4, 5, 3, 4, 5, 6, 3]
-    expected = {horizon: fitted().predict({"past": past}, horizon=horizon) for horizon in set(horizons)}
+    expected = {horizon: trained().predict({"past": past}, horizon=horizon) for horizon in set(horizons)}
     with ThreadPoolExecutor(4) as pool:
         forecasts = list(pool.map(lambda horizon: engine.predict({"past": past}, horizon=horizon), horizons))
     for horizon, forecast in zip(horizons, forecasts, strict=True):
@@ -121,7 +127,7 @@ def test_a_program_serves_all_sizes_of_a_bucket(monkeypatch, decoder_input):
 
 
 def test_no_rows_are_no_forecasts():
-    assert fitted().predict({"past": np.zeros((0, 8, 1))}, horizon=3).shape == (0, 3, 1)
+    assert trained().predict({"past": np.zeros((0, 8, 1))}, horizon=3).shape == (0, 3, 1)
 
 
 def test_parts_are_json_and_arrays_and_hold_everything():
@@ -179,6 +185,7 @@ def counts(rows=40, seed=0):
     return values[:, :8], values[:, 8:]
 
 
+@functools.cache
 @functools.cache
 def probabilistic(head, decoder_input="zeros", window=PLAIN):
     network = dataclasses.replace(NETWORK, head=head, decoder_input=decoder_input, normalise="scale")

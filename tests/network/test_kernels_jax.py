@@ -1,5 +1,6 @@
 """Kernels of JAX against Keras's layers, against automatic differentiation and against finite differences."""
 
+import os
 from pathlib import Path
 
 import jax
@@ -21,8 +22,9 @@ KERAS_LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
 each_cell = pytest.mark.parametrize("name", CELLS)
 
 # Each example compiles three programs, so there are few, and none to find a smaller one that fails too. They are the
-# same in every run, so that the cache of compiled programs holds them.
-few = settings(max_examples=10, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+# same in every run, so that the cache of compiled programs holds them. `make fuzz` takes more.
+EXAMPLES = max(5, int(os.environ.get("SEQCAST_FUZZ", "0")) // 500)
+few = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 
 
 def drawn_stack(name, units, features, *, bidirectional=False, seed=0):
@@ -168,7 +170,7 @@ def test_values_and_gradients_are_those_of_keras_and_of_automatic_differentiatio
 
 
 @each_cell
-@settings(few, max_examples=4)
+@settings(few, max_examples=max(2, EXAMPLES // 2))
 @given(units=widths(9), batch=st.integers(1, 9), steps=st.integers(1, 9), seed=st.integers(0, 9))
 def test_without_input_they_are_those_of_keras_fed_with_zeros(name, **case):
     compare(name, features=0, started=True, bidirectional=False, padding="none", **case, tolerance=1e-5)
@@ -220,9 +222,8 @@ import test_kernels_jax as kernels
 case = {"batch": 4, "steps": 6, "seed": 5, "tolerance": 1e-10}
 for name in kernels.CELLS:
     kernels.check_finite_differences(name)
-    for bidirectional, padding in [(False, "none"), (True, "left")]:
-        kernels.compare(name, (5, 3), 2, started=True, bidirectional=bidirectional, padding=padding, **case)
-    kernels.compare(name, (5, 3), 0, started=True, bidirectional=False, padding="none", **case)
+    kernels.compare(name, (5, 3), 2, started=True, bidirectional=True, padding="left", **case)
+    kernels.compare(name, (5,), 0, started=True, bidirectional=False, padding="none", **case)
 print("done")
 """
 

@@ -54,16 +54,21 @@ def on(monkeypatch):
     return train
 
 
+ZEROS = NetworkSpec(encoder_units=(6,), decoder_units=(5,))
 NETWORKS = {
-    "zeros": NetworkSpec(encoder_units=(6,), decoder_units=(5,)),
     "dropout": NetworkSpec(encoder_units=(6, 4), decoder_units=(5, 3), dropout=0.4),
-    "scheduled": NetworkSpec(encoder_units=(6,), decoder_units=(5,), decoder_input="scheduled", sampling_steps=4),
-    "attention": NetworkSpec(encoder_units=(6,), decoder_units=(5,), attention="dot", cell="lstm"),
-    "regularised": NetworkSpec(encoder_units=(6,), decoder_units=(5,), regularizer={"kernel": "l2"}),
-    "quantile": NetworkSpec(encoder_units=(6,), decoder_units=(5,), head="quantile", quantiles=(0.1, 0.5)),
-    "student_t, scheduled": NetworkSpec(
-        encoder_units=(6,), decoder_units=(5,), head="student_t", decoder_input="scheduled", sampling_steps=4
+    "attention, regularised": NetworkSpec(
+        encoder_units=(6,), decoder_units=(5,), attention="dot", cell="lstm", regularizer={"kernel": "l2"}
     ),
+    "quantile, scheduled": NetworkSpec(
+        encoder_units=(6,),
+        decoder_units=(5,),
+        head="quantile",
+        quantiles=(0.1, 0.5),
+        decoder_input="scheduled",
+        sampling_steps=4,
+    ),
+    "student_t": NetworkSpec(encoder_units=(6,), decoder_units=(5,), head="student_t"),
     "segments": NetworkSpec(
         encoder_units=(6,),
         decoder_units=(5, 4),
@@ -100,14 +105,14 @@ def test_callbacks_of_keras_are_called_and_heeded(on):
             self.model.stop_training = len(seen) == 4
 
     training = TrainingSpec(epochs=5, batch_size=BATCH, metrics=["mae"])
-    _, history, parts = on(2, NETWORKS["zeros"], training, callbacks=[Stops()])
+    _, history, parts = on(2, ZEROS, training, callbacks=[Stops()])
     assert seen == [(batch, ["loss", "mae"]) for batch in (0, 1, 2, 0)]
     assert len(parts) == 4
     assert len(history) == 2
 
 
 def test_small_batches_are_left_whole():
-    engine = Engine(NETWORKS["zeros"], TrainingSpec(epochs=1, batch_size=BATCH), seed=0)
+    engine = Engine(ZEROS, TrainingSpec(epochs=1, batch_size=BATCH), seed=0)
     window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
     engine.fit(windows(teach=False, observed=False), window=window, verbose=0)
     divided = steps_jax._Divided(engine.model, 2)
@@ -119,11 +124,11 @@ def test_small_batches_are_left_whole():
 
 def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
     training = TrainingSpec(epochs=2, batch_size=BATCH)
-    alone, _, _ = on(1, NETWORKS["zeros"], training)
+    alone, _, _ = on(1, ZEROS, training)
     monkeypatch.setattr(steps_jax, "FEWEST_ROWS", 2)
     for limit, parts in ((1 << 30, [7, 7]), (1, [2] * 8)):  # parts of four rows are halved, of two not
         monkeypatch.setattr(steps_jax, "LARGEST_SCRATCH", limit)
-        together, _, seen = on(2, NETWORKS["zeros"], training)
+        together, _, seen = on(2, ZEROS, training)
         assert seen == [parts] * 6
         for ours, theirs in zip(together.model.weights, alone.model.weights, strict=True):
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5, rtol=0)
@@ -131,7 +136,7 @@ def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
 
 def test_a_step_that_is_not_keras_s_is_not_divided(on):
     """A loss that is scaled, a step or a loss of a subclass: parts would not add up to the whole."""
-    engine, _, _ = on(2, NETWORKS["zeros"], TrainingSpec(epochs=1, batch_size=BATCH))
+    engine, _, _ = on(2, ZEROS, TrainingSpec(epochs=1, batch_size=BATCH))
     assert steps_jax._can_be_divided(engine.model)
     engine.model.compile(optimizer=keras.optimizers.Adam(loss_scale_factor=2.0), loss=engine.model.loss)
     assert not steps_jax._can_be_divided(engine.model)

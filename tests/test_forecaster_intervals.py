@@ -294,14 +294,15 @@ def test_members_over_seeds_and_context_lengths(monkeypatch, combine):
     assert len(model.predict(samples=4)) == 4 * 12
 
 
-def test_auto_chooses_segments_for_many_windows_with_a_season():
-    many = Sizes(windows=5000, context_length=168, horizon=24, season_length=24)
-    assert auto_preset(many) == "segment"
-    chosen = named_network("auto", LEVEL, many)
+def test_auto_chooses_segments_where_a_season_can_be_cut():
+    daily = Sizes(windows=500, context_length=168, horizon=24, season_length=24)
+    assert auto_preset(daily) == "segment"
+    chosen = named_network("auto", LEVEL, daily)
     assert (chosen.segment, chosen.decoding, chosen.quantiles) == (24, "parallel", level_quantiles(LEVEL))
-    for few in (Sizes(500, 168, 24, 24), Sizes(5000, 168, 24, 1), Sizes(5000, 24, 3, 12)):
-        assert auto_preset(few) == "classic"
-        assert named_network("auto", (), few).normalise == "last"
+    # No season; a horizon, and a context, that only smaller parts of it fit.
+    for sizes in (Sizes(5000, 168, 24, 1), Sizes(5000, 24, 3, 12), Sizes(5000, 12, 12, 12)):
+        assert auto_preset(sizes) == "classic"
+        assert named_network("auto", (), sizes).normalise == "last"
 
 
 def test_segments_in_frames_take_gaps_covariates_and_any_horizon():

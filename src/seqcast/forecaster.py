@@ -56,9 +56,9 @@ class Forecaster(BaseEstimator):
             `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
             any level, one with quantiles those between them, and one with a point none unless `calibrate` is given.
         preset: Name of a network, or a `NetworkSpec`, which is taken as it is. `auto` is `segment` where the season can
-            be cut into segments of at least 6 steps and there are at least 2,000 training windows, otherwise `classic`
-            (see `seqcast.network.presets`). A named network normalises its windows, because real series leave the range
-            that they had in training: `classic` by their last value, as `segment` does.
+            be cut into segments of at least 4 steps, otherwise `classic` (see `seqcast.network.presets`). A named
+            network normalises its windows, because real series leave the range that they had in training: `classic` by
+            their last value, as `segment` does.
         training: How it is trained. `None` is a `TrainingSpec()`, but in batches down to 64 when windows are
             few, and in epochs of 25 to 200 steps; a dict changes some fields of that, and a `TrainingSpec` is
             taken as it is. `validation_fraction` is the share of each series, its end, on which the best

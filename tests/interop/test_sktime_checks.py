@@ -46,14 +46,14 @@ def _trained_once():
         yield
 
 
-OPTIONS = SeqcastForecaster.get_test_params()
+FORECASTERS = [SeqcastForecaster(**options) for options in SeqcastForecaster.get_test_params()]
 if "SEQCAST_SKTIME" not in os.environ:
-    OPTIONS = OPTIONS[:1]  # that of a normal distribution, which is asked everything
+    FORECASTERS = FORECASTERS[:1]  # that of a normal distribution, which is asked everything
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("_trained_once")
-@parametrize_with_checks([SeqcastForecaster(**options) for options in OPTIONS], obj_varname="forecaster", check_varname="check")
+@parametrize_with_checks(FORECASTERS, obj_varname="forecaster", check_varname="check")
 def test_sktime_checks(forecaster, check):
     results = check_estimator(forecaster, tests_to_run=check, raise_exceptions=True, verbose=False)
     assert set(results.values()) <= {"PASSED"}

@@ -67,7 +67,7 @@ DATA = {
     "vic_elec": DataSet(partial(one_series, read=read_vic_elec), 48, 48, (1,), rows=17_000),
     "NN5": DataSet(read_nn5, 28, 7, (1, 4, 16, 111)),
     "tourism monthly": DataSet(partial(read_competition, name="tcomp", period="MONTHLY"), 24, 12, (5, 20, 80, 366)),
-    "M3 monthly": DataSet(partial(read_competition, name="m3", period="MONTHLY"), 18, 12, (200, 1428)),
+    "M3 monthly": DataSet(partial(read_competition, name="m3", period="MONTHLY"), 18, 12, (1428,)),
     "tourism quarterly": DataSet(partial(read_competition, name="tcomp", period="QUARTERLY"), 8, 4, (20, 100, 427)),
 }
 

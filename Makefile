@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series bench-coverage bench-frames \
+.PHONY: help demo test test-optimised lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series bench-coverage bench-frames \
 	bench-speed bench-speed-all lock clean
 
 help:  ## Show this list
@@ -27,11 +27,14 @@ lint: .venv/.installed  ## Format check, lint, types
 test: lint  ## Lint, type-check and test
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
 
+test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
+	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+
 check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (about 10 minutes)
 	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/test_sktime_checks.py
 
-fuzz: .venv/.installed  ## Twenty thousand random frames (see tests/test_forecaster_fuzz.py)
-	SEQCAST_FUZZ=20000 KERAS_BACKEND=jax $(BIN)/pytest tests/test_forecaster_fuzz.py
+fuzz: .venv/.installed  ## Twenty thousand random frames, and forty random shapes a kernel (about a quarter of an hour)
+	SEQCAST_FUZZ=20000 KERAS_BACKEND=jax $(BIN)/pytest tests/test_forecaster_fuzz.py tests/network/test_kernels_jax.py
 
 .venv-torch/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv-torch

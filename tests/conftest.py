@@ -7,6 +7,10 @@ from pathlib import Path
 
 os.environ.setdefault("SEQCAST_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".cache"))
 os.environ.setdefault("KERAS_BACKEND", "jax")
+# A program of a test runs a few times: compiling it well would take longer. An own XLA_FLAGS, even an empty one, leaves
+# programs as they are shipped (`make test-optimised`).
+if os.environ["KERAS_BACKEND"] == "jax":
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 os.environ["MPLBACKEND"] = "Agg"
 
 import pytest

@@ -6,7 +6,6 @@ import pickle
 import random
 import subprocess
 import sys
-import warnings
 
 import keras
 import numpy as np
@@ -17,7 +16,6 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
 
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
@@ -50,17 +48,23 @@ EXPECTED_TO_FAIL = {
 }
 
 
-def test_scikit_learns_own_checks():
-    model = Seq2SeqRegressor(
-        encoder_units=(8,), epochs=60, batch_size=32, learning_rate=0.03, validation_fraction=0.0, random_state=0,
-        verbose=0,
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", sklearn.exceptions.SkipTestWarning)
-        results = check_estimator(model, expected_failed_checks=EXPECTED_TO_FAIL, on_fail="raise")
-    failed = {result["check_name"] for result in results if result["status"] == "xfail"}
-    assert failed == set(EXPECTED_TO_FAIL)
-    assert len(results) > 50
+CHECKS = """
+import warnings
+import sklearn.exceptions
+from sklearn.utils.estimator_checks import check_estimator
+from seqcast import Seq2SeqRegressor
+options = dict(batch_size=32, learning_rate=0.03, validation_fraction=0.0, random_state=0, verbose=0)
+model = Seq2SeqRegressor(encoder_units=(8,), epochs=60, **options)
+warnings.simplefilter("ignore", sklearn.exceptions.SkipTestWarning)
+results = check_estimator(model, expected_failed_checks=EXPECTED, on_fail="raise")
+print(*[result["check_name"] for result in results if result["status"] == "xfail"], len(results) > 50)
+"""
+
+
+def test_scikit_learns_own_checks(run_python):
+    # As shipped: a row alone and the same row among others agree to 1e-7 in programs that are compiled well only.
+    printed = run_python(f"EXPECTED = {EXPECTED_TO_FAIL!r}{CHECKS}", XLA_FLAGS=None)
+    assert printed.split() == [*EXPECTED_TO_FAIL, "True"]
 
 
 def test_options_are_those_of_the_specs():

@@ -5,8 +5,8 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series bench-coverage bench-frames \
-	bench-speed bench-speed-all lock clean
+.PHONY: help demo test test-optimised lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series \
+	bench-coverage bench-frames bench-speed bench-speed-all lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24

@@ -15,13 +15,13 @@ Each (setting, seed) writes a file of its own into --results, so an interrupted 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,12 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
 import pandas as pd
 
+from kept import kept
 from public_data import before, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
 from seqcast.network.presets import preset
+from seqcast.plan import Sizes, named_network
 
 LEVELS = (80, 95)
 QUICK = {"epochs": 1, "steps_per_epoch": 2}
@@ -63,9 +65,8 @@ class Setting:
 
 def segments(context_length: int, horizon: int, season_length: int, **boxes: Any) -> NetworkSpec:
     """Return the network of the preset `segment` with other boxes."""
-    sizes = {"context_length": context_length, "horizon": horizon, "season_length": season_length}
-    network = preset("segment").fitted_to(**sizes).network
-    return replace(network, head="quantile", quantiles=(0.025, 0.1, 0.5, 0.9, 0.975), **boxes)
+    sizes = Sizes(context_length=context_length, horizon=horizon, season_length=season_length)
+    return replace(named_network("segment", LEVELS, sizes), **boxes)
 
 
 def learning(validation_fraction: float) -> dict[str, Any]:
@@ -128,14 +129,6 @@ SETTINGS = {
         },
     ),
 }
-
-
-def result(setting: Setting, frame: pd.DataFrame, path: Path, seed: int, *, quick: bool) -> dict[str, Any]:
-    """Return the scores of a setting and seed, from their file if it is there."""
-    if not path.exists():
-        print(path.stem, flush=True)
-        path.write_text(json.dumps(measured(setting, frame, seed, quick=quick), indent=1))
-    return json.loads(path.read_text())
 
 
 def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -> dict[str, Any]:
@@ -209,7 +202,6 @@ def main() -> None:
     parser.add_argument("--explore", action="store_true", help="all candidates, on rows before the test rows")
     parser.add_argument("--quick", action="store_true", help="few rows, one seed, hardly any training: proves the path")
     options = parser.parse_args()
-    options.results.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[dict[str, Any]]] = {}
     for name in options.settings:
         setting = SETTINGS[name]
@@ -219,10 +211,14 @@ def main() -> None:
         for candidate, changes in {"": {}, **(setting.candidates if options.explore else {})}.items():
             chosen = replace(setting, options={**setting.options, **changes})
             label = f"{name}, {candidate}" if candidate else name
-            stem = "explore " * options.explore + label + ", quick" * options.quick
-            stem = "".join(letter if letter.isalnum() else "_" for letter in stem)
-            paths = [options.results / f"{stem}-{seed}.json" for seed in range(1 if options.quick else options.seeds)]
-            results[label] = [result(chosen, frame, path, seed, quick=options.quick) for seed, path in enumerate(paths)]
+            described = {"options": chosen.options, "explore": options.explore, "quick": options.quick}
+            results[label] = [
+                kept(
+                    options.results, label, seed, described,
+                    partial(measured, chosen, frame, seed, quick=options.quick),
+                )
+                for seed in range(1 if options.quick else options.seeds)
+            ]  # fmt: skip
     print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
     print_table(results)
     print_gain(results)

@@ -4,8 +4,8 @@
     python benchmarks/preset_rule.py --data FOLDER --quick    # one of each, hardly any training: proves the path
 
 FOLDER is laid out as `public_data` says. `classic` and `segment` are trained with nothing else said, once, on the first
-series of a data set, and forecast two cutoffs, a horizon apart. The last horizon of each set, on which benchmarks of
-accuracy are scored, is left out. The error is the mean absolute scaled one (MASE).
+series of a data set, and forecast two cutoffs, a horizon apart. The rows on which this project's or published
+comparisons are scored are left out. The error is the mean absolute scaled one (MASE).
 
 Each (data set, number of series, network, seed) writes a file of its own into --results, so an interrupted run goes on
 where it stopped. The table and then all results as JSON are printed last.
@@ -29,6 +29,7 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
 import pandas as pd
 
+from kept import kept
 from public_data import before, read_competition, read_etth1, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster
 from seqcast.evaluation import evaluate
@@ -45,6 +46,7 @@ class DataSet:
         read: Reads the frame from the folder of the data.
         horizon: Steps ahead.
         season_length: Steps of a season.
+        test_rows: Rows at the end of each series that are left out.
         series: Numbers of series, from the first on.
         rows: Most rows of a series, from its end.
     """
@@ -52,53 +54,43 @@ class DataSet:
     read: Callable[[Path], pd.DataFrame]
     horizon: int
     season_length: int
+    test_rows: int
     series: tuple[int, ...]
     rows: int = 100_000
 
 
-def one_series(folder: Path, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
-    """Return a data set without covariates."""
-    return read(folder)[["unique_id", "ds", "y"]]
-
-
 DATA = {
-    "M4 Hourly": DataSet(read_m4_hourly, 48, 24, (1, 4, 16, 64, 414)),
-    "ETTh1": DataSet(read_etth1, 96, 24, (1, 7), rows=9_000),
-    "vic_elec": DataSet(partial(one_series, read=read_vic_elec), 48, 48, (1,), rows=17_000),
-    "NN5": DataSet(read_nn5, 28, 7, (1, 4, 16, 111)),
-    "tourism monthly": DataSet(partial(read_competition, name="tcomp", period="MONTHLY"), 24, 12, (5, 20, 80, 366)),
-    "M3 monthly": DataSet(partial(read_competition, name="m3", period="MONTHLY"), 18, 12, (1428,)),
-    "tourism quarterly": DataSet(partial(read_competition, name="tcomp", period="QUARTERLY"), 8, 4, (20, 100, 427)),
+    "M4 Hourly": DataSet(read_m4_hourly, 48, 24, 96, (1, 4, 16, 64, 414)),
+    "ETTh1": DataSet(read_etth1, 96, 24, 17_420 - 11_520, (1, 7), rows=9_000),
+    "vic_elec": DataSet(read_vic_elec, 48, 48, 184 * 48, (1,), rows=17_000),
+    "NN5": DataSet(read_nn5, 28, 7, 112, (1, 4, 16, 111)),
+    "tourism monthly": DataSet(partial(read_competition, name="tcomp", period="MONTHLY"), 24, 12, 24, (5, 20, 80, 366)),
+    "M3 monthly": DataSet(partial(read_competition, name="m3", period="MONTHLY"), 18, 12, 18, (1428,)),
+    "tourism quarterly": DataSet(partial(read_competition, name="tcomp", period="QUARTERLY"), 8, 4, 8, (20, 100, 427)),
 }
 
 
-def result(path: Path, data: DataSet, frame: pd.DataFrame, network: str, seed: int, *, quick: bool) -> dict[str, Any]:
-    """Return the scores of a network, from their file if it is there."""
-    if not path.exists():
-        print(path.stem, flush=True)
-        began = time.perf_counter()
-        training = {"epochs": 1, "steps_per_epoch": 2} if quick else None
-        model = Forecaster(
-            data.horizon, season_length=data.season_length, preset=network, training=training, random_state=seed
-        )
-        history = before(frame, CUTOFFS * data.horizon)
-        model.fit(history)
-        backtest = model.backtest(frame, n_windows=CUTOFFS, refit="never")
-        scores = evaluate(
-            backtest, ["mase"], train_df=history, season_length=data.season_length, models=["seqcast", "seasonal_naive"]
-        ).dropna()
-        windows = sum(
-            max(0, len(rows) - model.context_length_ - data.horizon) for _, rows in frame.groupby("unique_id")
-        )
-        found = {
-            "mase": float(scores["seqcast"].mean()),
-            "naive": float(scores["seasonal_naive"].mean()),
-            "segment": model.engine_.network.segment,
-            "windows": windows,
-            "seconds": time.perf_counter() - began,
-        }
-        path.write_text(json.dumps(found, indent=1))
-    return json.loads(path.read_text())  # type: ignore[no-any-return]
+def measured(data: DataSet, frame: pd.DataFrame, network: str, seed: int, *, quick: bool) -> dict[str, Any]:
+    """Train a network on the rows before the cutoffs and score its forecasts."""
+    began = time.perf_counter()
+    training = {"epochs": 1, "steps_per_epoch": 2} if quick else None
+    model = Forecaster(
+        data.horizon, season_length=data.season_length, preset=network, training=training, random_state=seed
+    )
+    history = before(frame, CUTOFFS * data.horizon)
+    model.fit(history)
+    backtest = model.backtest(frame, n_windows=CUTOFFS, refit="never")
+    scores = evaluate(
+        backtest, ["mase"], train_df=history, season_length=data.season_length, models=["seqcast", "seasonal_naive"]
+    ).dropna()
+    windows = sum(max(0, len(rows) - model.context_length_ - data.horizon) for _, rows in frame.groupby("unique_id"))
+    return {
+        "mase": float(scores["seqcast"].mean()),
+        "naive": float(scores["seasonal_naive"].mean()),
+        "segment": model.engine_.network.segment,
+        "windows": windows,
+        "seconds": time.perf_counter() - began,
+    }
 
 
 def first(frame: pd.DataFrame, count: int, rows: int) -> pd.DataFrame:
@@ -133,20 +125,24 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=DATA, default=list(DATA), help="some of the data sets")
     parser.add_argument("--quick", action="store_true", help="one data set, hardly any training: proves the path")
     options = parser.parse_args()
-    options.results.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for name in options.only[:1] if options.quick else options.only:
         data = DATA[name]
-        frame = before(data.read(options.data), data.horizon)
+        frame = before(data.read(options.data)[["unique_id", "ds", "y"]], data.test_rows)
         for count in data.series[:1] if options.quick else data.series:
             chosen = first(frame, count, data.rows)
-            label = f"{name}, {count} series" if count > 1 else f"{name}, 1 series"
-            stem = "".join(letter if letter.isalnum() else "_" for letter in label + ", quick" * options.quick)
+            label = f"{name}, {count} series"
+            described = {
+                "horizon": data.horizon,
+                "test_rows": data.test_rows,
+                "rows": data.rows,
+                "quick": options.quick,
+            }
             results[label] = {
                 network: [
-                    result(
-                        options.results / f"{stem}-{network}-{seed}.json", data, chosen, network, seed,
-                        quick=options.quick,
+                    kept(
+                        options.results, f"{label}, {network}", seed, described,
+                        partial(measured, data, chosen, network, seed, quick=options.quick),
                     )
                     for seed in range(1 if options.quick else options.seeds)
                 ]

@@ -16,11 +16,9 @@ JSON are printed last.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import platform
-import re
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +29,7 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
 import numpy as np
 
-import seqcast
+from kept import kept
 from seqcast import Seq2SeqRegressor
 from seqcast._backend import keras
 from seqcast.data.signals import random_sines
@@ -152,15 +150,7 @@ def job(options: dict[str, Any], seed: int, *, windows: int, epochs: int, test: 
 
 def result(folder: Path, setting: str, options: dict[str, Any], seed: int, **sizes: int) -> dict[str, Any]:
     """Return the result of a setting and seed, from its file if it is there."""
-    described = {"setting": setting, "options": options, "seed": seed, **sizes}
-    described["version"] = seqcast.__version__
-    key = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:10]
-    path = folder / f"{'-'.join(re.findall('[a-z0-9]+', setting.lower()))}-{seed}-{key}.json"
-    if not path.exists():
-        print(f"{setting}, seed {seed}", flush=True)
-        outcome = {**described, **job(options, seed, **sizes)}
-        path.write_text(json.dumps(outcome, indent=1))
-    return json.loads(path.read_text())
+    return kept(folder, setting, seed, {"options": options, **sizes}, lambda: job(options, seed, **sizes))
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
@@ -198,7 +188,6 @@ def main() -> None:
     chosen = {name: SETTINGS[name] for name in arguments.only or SETTINGS}
     if arguments.explore:
         chosen, sizes["test_seed"] = EXPLORED, VALIDATION_SEED
-    arguments.results.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[dict[str, Any]]] = {}
     seeds = 1 if arguments.quick else arguments.seeds or (5 if arguments.explore else 3)
     for seed in range(seeds):

@@ -20,6 +20,7 @@ from typing import Any
 
 os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
+from kept import kept
 from seqcast import Forecaster, TrainingSpec
 from seqcast.data.datasets import load
 from seqcast.evaluation import evaluate
@@ -32,16 +33,16 @@ MODELS = ("seqcast", "seasonal_naive", "last_value")
 def result(folder: Path, name: str, seed: int, *, quick: bool) -> dict[str, Any]:
     """Return the scores of a series and seed, from their file if it is there."""
     horizon, n_windows = JOBS[name]
-    path = folder / f"{name}-{horizon}-{n_windows}-{seed}{'-quick' if quick else ''}.json"
-    if not path.exists():
-        print(f"{name}, seed {seed}", flush=True)
+
+    def measured() -> dict[str, Any]:
         began = time.perf_counter()
         training = TrainingSpec(epochs=1) if quick else None
         forecaster = Forecaster(horizon, training=training, random_state=seed, verbose=1)
         scores = evaluate(forecaster.backtest(load(name), n_windows=n_windows), ["mae", "rmse"])
         table = {model: dict(zip(scores["metric"], map(float, scores[model]), strict=True)) for model in MODELS}
-        path.write_text(json.dumps({"scores": table, "seconds": time.perf_counter() - began}, indent=1))
-    return {"series": name, "seed": seed, **json.loads(path.read_text())}
+        return {"scores": table, "seconds": time.perf_counter() - began}
+
+    return kept(folder, name, seed, {"horizon": horizon, "n_windows": n_windows, "quick": quick}, measured)
 
 
 def main() -> None:
@@ -50,7 +51,6 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results/series_backtest"), help="folder of result files")
     parser.add_argument("--quick", action="store_true", help="one series, one seed, one epoch: proves the path")
     arguments = parser.parse_args()
-    arguments.results.mkdir(parents=True, exist_ok=True)
     names = ["sunspots"] if arguments.quick else list(JOBS)
     seeds = 1 if arguments.quick else arguments.seeds
     results = {n: [result(arguments.results, n, s, quick=arguments.quick) for s in range(seeds)] for n in names}

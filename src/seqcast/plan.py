@@ -51,7 +51,7 @@ LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 # Calibration takes its windows evenly from among the validation windows when there are more.
 MOST_CALIBRATION_WINDOWS = 20_000
 # A network of segments is chosen where segments have at least so many steps: there it was as good or better and several
-# times faster in 14 of 18 cases of `benchmarks/preset_rule.py`, however few the windows.
+# times faster in 16 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
 SEGMENT_STEPS = 4
 
 

@@ -30,7 +30,7 @@ test: lint  ## Lint, type-check and test
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
 
-check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (about 10 minutes)
+check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (a few minutes)
 	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/test_sktime_checks.py
 
 fuzz: .venv/.installed  ## Twenty thousand random frames, and forty random shapes a kernel (about a quarter of an hour)

@@ -119,6 +119,24 @@ def measure_step(runner: Runner, report: Report, contestants: list[Contestant]) 
     report.data["limit_ms"] = limits
 
 
+def measure_libraries(runner: Runner, report: Report, _: list[Contestant]) -> None:
+    """A training step and a warm forecast in forecasting libraries, by their networks nearest to the post's."""
+    contestants = [OURS, *PEER_LIBRARIES]
+    results = runner.rounds("step", contestants, ["step", "--repeats", "3"])
+
+    def value(outcome: Any) -> float:
+        return float(outcome["step_ms"])
+
+    for peer in results:
+        if peer != "seqcast":
+            report.figure(f"training step: {peer} / ours", ratios(results, peer, value), want="")
+    columns = {"ms a step": value, "peak MiB": lambda one: one["peak_mb"]}
+    report.detail("training step", results, columns)
+    warm = runner.rounds("latency", contestants, ["latency"])
+    columns = {"p50 ms": lambda one: one["p50_ms"], "p99 ms": lambda one: one["p99_ms"]}
+    report.detail("one window, by the public predict", warm, columns)
+
+
 def measure_lstm(runner: Runner, report: Report, contestants: list[Contestant]) -> None:
     """The same with LSTM layers."""
     results = runner.rounds("lstm", contestants, ["step", "--repeats", "3", "--cell", "lstm"])
@@ -257,6 +275,7 @@ MEASURES = {
     "start": measure_start,
     "memory": measure_memory,
     "growth": measure_growth,
+    "libraries": measure_libraries,
 }
 
 
@@ -298,18 +317,25 @@ def main() -> None:
     parser = options(__doc__, MEASURES, "results/speed")
     parser.add_argument("--all", action="store_true", help="also the forecasting libraries")
     arguments, chosen = parse(parser, MEASURES)
-    contestants = [OURS, *PEER_RUNTIMES, *(PEER_LIBRARIES if arguments.all else [])]
-    check_environments(contestants, f"bench-speed{'-all' if arguments.all else ''}")
-    runner, report = Runner(arguments.results), Report()
+    if not (arguments.all or arguments.only):
+        chosen.remove("libraries")
+    contestants = [OURS, *PEER_RUNTIMES]
+    libraries = PEER_LIBRARIES if "libraries" in chosen else []
+    check_environments([*contestants, *libraries], f"bench-speed{'-all' if libraries else ''}")
+    runner, report, beside = Runner(arguments.results), Report(), Report()
     for name in chosen:
-        MEASURES[name](runner, report, contestants)
-    lines = report.lines(f"{machine()}. Medians of {runner.count} rounds, in brackets the smallest and largest.")
-    print("\n".join(lines))
-    if arguments.write:
-        write_section("speed", "\n".join(lines))
-        if "growth" in report.data:
-            draw_growth(report.data["growth"], DOCS / "images" / "speed_growth.png")
-    print(json.dumps(report.data))
+        MEASURES[name](runner, beside if name == "libraries" else report, contestants)
+    heading = f"{machine()}. Medians of {runner.count} rounds, in brackets the smallest and largest."
+    # The libraries' table has a place of its own, so that either may be measured without the other.
+    for section, part in (("speed", report), ("speed-libraries", beside)):
+        if part.rows:
+            lines = part.lines(heading)
+            print("\n".join(lines))
+            if arguments.write:
+                write_section(section, "\n".join(lines))
+    if arguments.write and "growth" in report.data:
+        draw_growth(report.data["growth"], DOCS / "images" / "speed_growth.png")
+    print(json.dumps({**report.data, "libraries": beside.data}))
 
 
 if __name__ == "__main__":

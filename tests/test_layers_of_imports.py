@@ -20,6 +20,7 @@ LADDER = [
     ("progress", "training", "tensorboard"),
     ("programs", "forecasts"),
     ("engine",),
+    ("reading",),
     ("calibration", "conformal", "outlook"),
     ("members", "plan", "fitted", "forecaster_file", "forecaster_options"),
     ("evaluation",),
@@ -29,6 +30,7 @@ LADDER = [
     ("baselines",),
     ("interop",),
     ("inspect",),
+    ("studies",),
     ("demo",),
     ("cli",),
 ]

@@ -17,7 +17,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compile_call", "in_threads", "jax_jit", "keras", "threads", "to_numpy", "weights_of"]
+__all__ = ["compile_call", "derivatives", "in_threads", "jax_jit", "keras", "threads", "to_numpy", "weights_of"]
 
 
 def _choose_backend() -> None:
@@ -132,6 +132,49 @@ def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: t
         divide = not one_thread and threads() > 1
         options = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": divide}
     return jax.jit(function, donate_argnums=donate, compiler_options=options)
+
+
+def derivatives(function: Callable[[dict[str, Any]], Any], inputs: dict[str, Any], size: int) -> dict[str, Any]:
+    """Return the derivatives of each output of a function, whose rows are independent of each other.
+
+    Args:
+        function: From tensors `[B, ...]` by name to outputs `[B, size]`.
+        inputs: The tensors.
+        size: Number of outputs of a row.
+
+    Returns:
+        For each input the derivatives of the outputs by it, `[size, B, ...]`.
+    """
+    backend = keras.backend.backend()
+    names = list(inputs)
+    if backend == "jax":
+        import jax
+
+        outputs, pull = jax.vjp(function, inputs)
+
+        def by_inputs(place: Any) -> Any:
+            # A sum over rows, of which each depends on its own inputs only.
+            return pull(jax.numpy.zeros_like(outputs).at[:, place].set(1.0))[0]
+
+        # One output after another: all at once would hold the gradients of all steps of each.
+        return jax.lax.map(by_inputs, jax.numpy.arange(size))  # type: ignore[no-any-return]
+    if backend == "tensorflow":
+        import tensorflow
+
+        with tensorflow.GradientTape(persistent=True) as tape:
+            tape.watch(inputs)
+            outputs = function(inputs)
+            columns = [outputs[:, place] for place in range(size)]
+        found = [tape.gradient(column, inputs, unconnected_gradients="zero") for column in columns]
+        return {name: tensorflow.stack([one[name] for one in found]) for name in names}
+    import torch
+
+    with torch.enable_grad():
+        leaves = {name: values.detach().requires_grad_() for name, values in inputs.items()}
+        outputs = function(leaves)
+        options: dict[str, Any] = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
+        found = [torch.autograd.grad(outputs[:, place].sum(), [*leaves.values()], **options) for place in range(size)]
+    return {name: torch.stack([one[place] for one in found]) for place, name in enumerate(names)}
 
 
 def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:

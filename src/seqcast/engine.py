@@ -37,6 +37,9 @@ __all__ = ["Engine"]
 
 Array = npt.NDArray[Any]
 
+# Derivatives that are computed at a time, so that memory does not grow with the number of windows.
+MOST_NUMBERS = 2**24
+
 
 class Engine:
     """Train a network on windows and use it.
@@ -300,8 +303,71 @@ class Engine:
         """Return the attention's weights over the tokens of the past, `[N, H, T]`, of a forecast.
 
         Where it is written block by block they go on over its own tokens, which later blocks read.
+
+        Raises:
+            SpecError: The network has no attention.
         """
+        if self.network.attention == "none":
+            raise SpecError(
+                "attention",
+                expected="a network with attention",
+                received="'none'",
+                mend="Fit with attention='additive', 'dot' or 'multi_head'; a Forecaster takes "
+                "preset=NetworkSpec(attention='dot').",
+            )
         return self._forecasts.attention(self._prepared(inputs), horizon)
+
+    def trace(self, inputs: dict[str, Any], horizon: int) -> dict[str, Any]:
+        """Return what every layer does while the encoder reads and while the decoder writes.
+
+        Args:
+            inputs: As for `predict`, with `past`.
+            horizon: Number of steps; at most the trained one of a decoder that writes block by block.
+
+        Returns:
+            `encoder` and `decoder`: for each layer a dict of `states`, after each token `[N, tokens, n]` each, and
+            of `gates` by name; and `valid`, `[N, tokens]`, where not all tokens of the past count.
+
+        Raises:
+            SpecError: The horizon is written block by block.
+        """
+        prepared = self._prepared(inputs)
+        forecasts = self._forecasts
+        if forecasts.model.writes_in_blocks(horizon, prepared.get("future")):
+            raise SpecError(
+                "horizon",
+                expected=f"at most the trained one, {forecasts.model.window.horizon}",
+                received=repr(horizon),
+                mend="A longer forecast is written block by block, each from states of its own: look at one block.",
+            )
+        past = {name: values for name, values in prepared.items() if name != "future"}
+        read = forecasts.programs("trace_encoder", past)
+        written = forecasts.programs("trace_decoder", prepared, horizon=horizon)
+        traced = {"encoder": read["layers"], "decoder": written}
+        return {**traced, "valid": read["valid"]} if "valid" in read else traced
+
+    def sensitivity(self, inputs: dict[str, Any], horizon: int) -> dict[str, Array]:
+        """Return how much the forecast moves with what it is made from: derivatives, in scaled units.
+
+        Of a distribution the point is looked at; a decoder that reads its own outputs reads points.
+
+        Args:
+            inputs: As for `predict`, with `past`.
+            horizon: Number of steps.
+
+        Returns:
+            `past`, the derivatives of the forecast by the past, `[N, H, D, T, F]`, and where the network knows
+            something ahead `future`, `[N, H, D, H, F']`.
+        """
+        prepared = self._prepared(inputs)
+        forecasts = self._forecasts
+        targets = forecasts.model.window.targets
+        steps, features = prepared["past"].shape[1:]
+        largest = max(1, MOST_NUMBERS // (horizon * targets * steps * features))
+        found = forecasts.programs("sensitivity", prepared, largest=largest, horizon=horizon)
+        return {
+            name: values.reshape(len(values), horizon, targets, *values.shape[2:]) for name, values in found.items()
+        }
 
     def _prepared(self, inputs: dict[str, Any]) -> dict[str, Any]:
         prepared: dict[str, Any] = {

@@ -193,9 +193,7 @@ class FittedNetworks:
         outlook = Outlook(level=tuple(level) if self.is_probabilistic else ())
         blocks = self._blocks(origins)
         forecast = np.concatenate([self._scaled(self._inputs(contexts, one), horizon, outlook) for one in blocks])
-        source = contexts.frame.source
-        places = source.starts[series][:, None] + stops[:, None] + np.arange(horizon)
-        truth = origins.scaler.transform(contexts.frame.targets[places])
+        truth = _truth(contexts, origins)
         found = []
         for target in range(truth.shape[2]):
             part = forecast[:, :, target]
@@ -245,6 +243,29 @@ class FittedNetworks:
         joined = np.concatenate(made)
         places = np.flatnonzero((joined != 0).any(axis=(0, 1)))
         return stamps, joined.shape[2] - 1 - places, joined[:, :, places]
+
+    def read_ahead(self, member: int, frame: LongFrame, future: Any, horizon: int) -> dict[str, Array]:
+        """Return what a member reads to forecast what follows the last row of each series; arguments of `ahead`."""
+        _, contexts, origins, _ = self._after(frame, future, horizon, horizon)
+        return self._read_by(self.engines[member], self._inputs(contexts, origins))
+
+    def read_rows(
+        self, member: int, frame: LongFrame, series: Array, stops: Array, horizon: int
+    ) -> tuple[dict[str, Array], Array]:
+        """Return what a member reads to forecast a frame's own rows from given ones, and what came then.
+
+        Args:
+            member: Number of the member.
+            frame: The series, as they were read.
+            series: Number of the series of each forecast, `[B]`.
+            stops: Number of its rows that are known, `[B]`; the steps ahead are among its rows.
+            horizon: Steps to forecast, `H`.
+
+        Returns:
+            The inputs, and the truth in scaled units, `[B, H, D]`.
+        """
+        contexts, origins = self._from_rows(frame, series, stops, horizon)
+        return self._read_by(self.engines[member], self._inputs(contexts, origins)), _truth(contexts, origins)
 
     def _after(
         self, frame: LongFrame, future: Any, horizon: int | None, default: int
@@ -303,6 +324,12 @@ class FittedNetworks:
         if own is None or own == self.memory.context_length:
             return inputs
         return {**inputs, "past": inputs["past"][:, -own:]}
+
+
+def _truth(contexts: Contexts, origins: Origins) -> Array:
+    """Return what came after origins whose steps ahead are rows of the frame, `[B, H, D]` in scaled units."""
+    first = contexts.frame.source.starts[origins.series] + origins.stops
+    return origins.scaler.transform(contexts.frame.targets[first[:, None] + np.arange(origins.horizon)])
 
 
 def _forecast(engine: Engine, inputs: dict[str, Array], horizon: int, outlook: Outlook) -> Array:

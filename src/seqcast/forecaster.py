@@ -34,6 +34,7 @@ from seqcast.plan import (
     validation_rows,
     with_validation,
 )
+from seqcast.reading import Reading, Stamped
 from seqcast.training import History
 
 __all__ = ["Forecaster"]
@@ -580,6 +581,64 @@ class Forecaster(BaseEstimator):
             for model, plan, frame in zip(models, plans, frames, strict=True)
         ]
 
+    def reading(
+        self,
+        df: Any = None,
+        *,
+        step_size: int | None = None,
+        horizon: int | None = None,
+        future: Any = None,
+        member: int = 1,
+    ) -> Reading:
+        """Return what a network reads, to look inside with `seqcast.inspect`.
+
+        Args:
+            df: Rows of known or new series; `None` takes those that are remembered, or with `step_size` those of
+                `fit`.
+            step_size: Steps from one window to the next, counted back from the last that has the horizon behind it
+                in the rows, so that the truth is known; `None` is one window a series, that of `predict`.
+            horizon: Number of steps; `None` is the trained one.
+            future: The steps ahead, as for `predict`; without `step_size` only.
+            member: Which network of an ensemble, from 1.
+
+        Returns:
+            The windows, in the network's units, called by their series and cutoff.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the rows of fit are asked for of a loaded forecaster.
+            DataError: Something in a frame is wrong, or no series is long enough.
+            SpecError: There is no such member, or both `step_size` and `future` are given.
+        """
+        memory, networks = self._memory(), self._networks()
+        steps = int(self.horizon) if horizon is None else check_whole("horizon", horizon)
+        if check_whole("member", member) > len(self.engines_):
+            raise SpecError("member", expected=f"1 to {len(self.engines_)}", received=repr(member))
+        truth = None
+        if step_size is None:
+            frame = self._rows_before(df)
+            series, stops = np.arange(len(frame.source)), frame.source.lengths
+            inputs = networks.read_ahead(member - 1, frame, future, steps)
+        elif future is not None:
+            raise SpecError(
+                "future", expected="None with step_size", received="a frame", mend="The rows themselves hold it."
+            )
+        else:
+            frame, step = self._seen_rows(df), check_whole("step_size", step_size)
+            rows = OriginRows(frame, steps, memory.context_length, step)
+            series, stops = rows.series, rows.stops
+            inputs, truth = networks.read_rows(member - 1, frame, series, stops, steps)
+        panel, columns, source = memory.panel, frame.form.columns, frame.source
+        return Reading(
+            self.engines_[member - 1],
+            inputs,
+            steps,
+            Stamped(frame.form, as_ids(source.ids)[series], frame.stamps[source.starts[series] + stops - 1]),
+            features=(*columns.targets, *panel.past.features, *panel.ahead_names),
+            targets=columns.targets,
+            ahead=panel.ahead_names,
+            truth=truth,
+        )
+
     def encode(self, df: Any = None) -> Any:
         """Return what the encoder holds after the last row of each series.
 
@@ -617,14 +676,6 @@ class Forecaster(BaseEstimator):
             SpecError: The network has no attention.
             DataError: Something in a frame is wrong.
         """
-        self._memory()
-        if self.engine_.network.attention == "none":
-            raise SpecError(
-                "attention",
-                expected="a network with attention",
-                received="one without",
-                mend="Fit with preset=NetworkSpec(attention='dot'), 'additive' or 'multi_head'.",
-            )
         frame = self._rows_before(df)
         stamps, steps, weights = self._networks().attention(frame, future, horizon, default=int(self.horizon))
         return frame.attended(stamps, steps, weights)

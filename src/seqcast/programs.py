@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import compile_call, in_threads, keras, threads, to_numpy
+from seqcast._backend import compile_call, derivatives, in_threads, keras, threads, to_numpy
 from seqcast.network.seq2seq import Seq2Seq
+from seqcast.network.trace import trace_decoder, trace_encoder
 
 __all__ = ["BUCKETS", "Programs", "row_count"]
 
@@ -148,6 +149,27 @@ class Functions:
         """Return sample paths, `[B, paths, H, D]`, by `noise`, `[tokens · s, B or 1, paths, D, k]`."""
         given = {"horizon": horizon, "paths": paths, "noise": inputs["noise"], "future": inputs.get("future")}
         return self.model.decoder.paths(self._states(inputs), **given)
+
+    def trace_encoder(self, inputs: dict[str, Any]) -> Any:
+        """Return states and gates of all layers while the past is read."""
+        return trace_encoder(self.model, inputs)
+
+    def trace_decoder(self, inputs: dict[str, Any], *, horizon: int) -> Any:
+        """Return states and gates of all layers while the forecast is written."""
+        return trace_decoder(self.model, self._states(inputs), horizon=horizon, future=inputs.get("future"))
+
+    def sensitivity(self, inputs: dict[str, Any], *, horizon: int) -> Any:
+        """Return the derivatives of the point by `past` and `future`, `[B, H · D, steps, features]` each."""
+        varied: dict[str, Any] = {name: inputs[name] for name in ("past", "future") if name in inputs}
+        size = horizon * self.model.window.targets
+
+        def point(given: dict[str, Any]) -> Any:
+            whole = {**inputs, **given}
+            forecast, _ = self.model.unroll(self.encode(whole), horizon=horizon, future=whole.get("future"))
+            return keras.ops.reshape(self.model.decoder.head.point(forecast), (-1, size))
+
+        by_output = derivatives(point, varied, size)
+        return {name: keras.ops.swapaxes(values, 0, 1) for name, values in by_output.items()}
 
     def _unrolled(self, inputs: dict[str, Any], horizon: int) -> tuple[Any, Any]:
         future = inputs.get("future")

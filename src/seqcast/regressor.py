@@ -40,6 +40,7 @@ from seqcast.errors import DataError, NotFittedError, SeqcastError, SpecError
 from seqcast.network.cells import child_seeds
 from seqcast.network.presets import preset as find_preset
 from seqcast.network.states import States
+from seqcast.reading import Numbered, Reading
 from seqcast.saving import read_archive, write_archive
 from seqcast.training import History
 
@@ -692,15 +693,53 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             SpecError: The network has no attention.
         """
         steps = self._horizon(horizon)
-        if self.engine_.network.attention == "none":
-            raise SpecError(
-                "attention",
-                expected="a network with attention",
-                received="'none'",
-                mend="Fit with attention='additive', 'dot' or 'multi_head'.",
-            )
         inputs = self._new_inputs(X, static_covariates, future_covariates, steps)
         return self.engine_.attention(inputs, steps)
+
+    def reading(
+        self,
+        X: Any,
+        y: Any = None,
+        horizon: int | None = None,
+        *,
+        static_covariates: Any = None,
+        future_covariates: Any = None,
+    ) -> Reading:
+        """Return what the network reads, to look inside with `seqcast.inspect`.
+
+        Args:
+            X: As for `predict`.
+            y: The true future, where it is known, `[N, H, D]`, `[N, H]` or `[N]`.
+            horizon: Number of steps; `None` is that of y, or the trained one.
+            static_covariates: As for `predict`.
+            future_covariates: As for `predict`.
+
+        Returns:
+            The windows, in the network's units, called by their numbers.
+
+        Raises:
+            NotFittedError: The estimator is not fitted.
+            DataError: Something in the data is wrong.
+        """
+        steps, preparation, truth = self._horizon(horizon), self.preparation_, None
+        past = self._past(X, again=True)
+        if y is not None:
+            values, _ = check_targets(y, len(past))
+            steps = values.shape[1] if horizon is None else steps
+            preparation.check_truth(values, steps)
+            truth = preparation.scalers["y"].transform(values)
+        covariates = preparation.covariates(len(past), static_covariates, future_covariates, steps)
+        window = preparation.window
+        return Reading(
+            self.engine_,
+            preparation.scaled({"past": past, **covariates}),
+            steps,
+            Numbered(np.arange(len(past))),
+            features=tuple(f"x{place}" for place in range(window.features)),
+            targets=tuple(f"y{place}" for place in range(window.targets)),
+            ahead=tuple(f"future{place}" for place in range(window.future)),
+            truth=truth,
+        )
 
     def score(
         self,

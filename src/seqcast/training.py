@@ -191,14 +191,25 @@ def learning_rate(spec: TrainingSpec, steps: int) -> Any:
     )
 
 
+@keras.saving.register_keras_serializable(package="seqcast", name="Muon")
+class ShapedMuon(keras.optimizers.Muon):
+    """Muon for TensorFlow, whose loops return gradients without a static shape; Keras 3.15 branches on it."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Keras's hook."""
+        super().update_step(keras.ops.reshape(gradient, variable.shape), variable, learning_rate)
+
+
 def optimizer(spec: TrainingSpec, rate: Any) -> Any:
     """Return a new optimiser; one that was given by name gets the rate and the clipping of the spec."""
     # A copy, because Keras writes into the dicts of optimisers that it reads.
     chosen = keras.optimizers.get(dict(spec.optimizer) if isinstance(spec.optimizer, dict) else spec.optimizer)
     if not isinstance(spec.optimizer, str):
         return fresh(chosen)
-    more = MUON if isinstance(chosen, keras.optimizers.Muon) else {}
-    return type(chosen)(learning_rate=rate, global_clipnorm=spec.clip_norm, **more)
+    kind, more = type(chosen), {}
+    if isinstance(chosen, keras.optimizers.Muon):
+        kind, more = (ShapedMuon if keras.backend.backend() == "tensorflow" else kind), MUON
+    return kind(learning_rate=rate, global_clipnorm=spec.clip_norm, **more)
 
 
 def train(

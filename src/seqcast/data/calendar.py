@@ -141,6 +141,14 @@ class Calendar:
         """Number of features."""
         return sum(1 if name.startswith(_HOLIDAYS) else 2 for name in self.names)
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Name of each feature."""
+        named: list[str] = []
+        for name in self.names:
+            named += [name] if name.startswith(_HOLIDAYS) else [f"{name} (sin)", f"{name} (cos)"]
+        return tuple(named)
+
     def features(self, stamps: Stamps) -> Array:
         """Return the features of each stamp, `[len(stamps), width]`."""
         import pandas as pd

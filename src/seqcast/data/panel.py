@@ -96,6 +96,12 @@ class Panel:
         """Number of features that are known ahead, `F'`."""
         return self.future.width + self.calendar.width + (self.median_gap is not None)
 
+    @property
+    def ahead_names(self) -> tuple[str, ...]:
+        """Name of each feature that is known ahead."""
+        gap = () if self.median_gap is None else ("time since the step before",)
+        return (*self.future.features, *self.calendar.feature_names, *gap)
+
     def window(self, *, horizon: int, context_length: int, observed: bool) -> WindowSpec:
         """Return the sizes of a window."""
         return WindowSpec(

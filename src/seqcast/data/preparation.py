@@ -114,7 +114,11 @@ class Preparation:
 
     def check_y(self, y: Array) -> None:
         """Refuse targets of another horizon or dimension than at first."""
-        wanted = (self.window.horizon, self.window.targets)
+        self.check_truth(y, self.window.horizon)
+
+    def check_truth(self, y: Array, horizon: int) -> None:
+        """Refuse targets of another horizon than this, or of another dimension than at first."""
+        wanted = (horizon, self.window.targets)
         if y.shape[1:] != wanted:
             raise DataError(
                 "y",

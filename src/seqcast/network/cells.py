@@ -34,7 +34,7 @@ def child_seeds(seed: int, count: int) -> list[int]:
 
 
 class Cell(keras.layers.Layer):
-    """A recurrent cell; subclasses say how many gates and states it has and how a step goes.
+    """A recurrent cell; subclasses say which gates and how many states it has and how a step goes.
 
     Args:
         units: Width of the cell, `n`.
@@ -43,7 +43,8 @@ class Cell(keras.layers.Layer):
         seed: Seed of the initial weights.
     """
 
-    gates: ClassVar[int]
+    gate_names: ClassVar[tuple[str, ...]]  # in the order of Keras's weights
+    keeping_gate: ClassVar[str | None] = None  # how much of the state stays at a step
     state_count: ClassVar[int] = 1
 
     def __init__(
@@ -86,6 +87,11 @@ class Cell(keras.layers.Layer):
             name="bias",
         )
         self.built = True
+
+    @property
+    def gates(self) -> int:
+        """Number of gates, the candidate among them."""
+        return len(self.gate_names)
 
     @property
     def bias_shape(self) -> tuple[int, ...]:
@@ -136,6 +142,16 @@ class Cell(keras.layers.Layer):
         Returns:
             The states after.
         """
+        return self.mixed(self.gate_values(projected, states, recurrent), states)
+
+    def gate_values(
+        self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Return what the gates say at a step, `[B, n]` each, in the order of `gate_names`; arguments of `step`."""
+        raise NotImplementedError
+
+    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the states after a step whose gates are known."""
         raise NotImplementedError
 
 
@@ -150,7 +166,8 @@ class GRUCell(Cell):
     Source: Cho et al. 2014, arXiv:1406.1078, section 2.3, with the reset gate where cuDNN has it.
     """
 
-    gates = 3
+    gate_names = ("update", "reset", "candidate")
+    keeping_gate = "update"
 
     @property
     def bias_shape(self) -> tuple[int, ...]:
@@ -166,17 +183,22 @@ class GRUCell(Cell):
         """Return the three recurrent matrices `[n, n]` and the three recurrent biases `[n]`."""
         return (*super().recurrent(), *ops.split(self.biases()[1], 3, axis=-1))
 
-    def step(
+    def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Advance one step."""
+        """Return `z`, `r` and `g`."""
         x_z, x_r, x_g = projected
         u_z, u_r, u_g, c_z, c_r, c_g = recurrent
         h = states[0]
         z = ops.sigmoid(x_z + ops.matmul(h, u_z) + c_z)
         r = ops.sigmoid(x_r + ops.matmul(h, u_r) + c_r)
         g = ops.tanh(x_g + r * (ops.matmul(h, u_g) + c_g))
-        return (g + z * (h - g),)
+        return z, r, g
+
+    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return `h'`."""
+        z, _, g = gates
+        return (g + z * (states[0] - g),)
 
 
 class LSTMCell(Cell):
@@ -189,7 +211,8 @@ class LSTMCell(Cell):
     2000; Jozefowicz et al. 2015 for its bias.
     """
 
-    gates = 4
+    gate_names = ("input", "forget", "candidate", "output")
+    keeping_gate = "forget"
     state_count = 2
 
     def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -198,14 +221,18 @@ class LSTMCell(Cell):
         bias[self.units : 2 * self.units] = 1.0
         return ops.convert_to_tensor(bias, dtype=dtype)
 
-    def step(
+    def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Advance one step."""
-        h, c = states
-        i, f, g, o = (x + ops.matmul(h, u) for x, u in zip(projected, recurrent, strict=True))
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        return ops.sigmoid(o) * ops.tanh(c), c
+        """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`."""
+        i, f, g, o = (x + ops.matmul(states[0], u) for x, u in zip(projected, recurrent, strict=True))
+        return ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+
+    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return `h'` and `c'`."""
+        i, f, g, o = gates
+        c = f * states[1] + i * g
+        return o * ops.tanh(c), c
 
 
 class SimpleRNNCell(Cell):
@@ -214,13 +241,18 @@ class SimpleRNNCell(Cell):
     Source: Elman 1990, Finding structure in time.
     """
 
-    gates = 1
+    gate_names = ("candidate",)
 
-    def step(
+    def gate_values(
         self, projected: tuple[Tensor, ...], states: Sequence[Tensor], recurrent: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Advance one step."""
+        """Return `h'`, which is all that there is."""
         return (ops.tanh(projected[0] + ops.matmul(states[0], recurrent[0])),)
+
+    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return `h'`."""
+        del states
+        return gates
 
 
 CELLS: dict[str, type[Cell]] = {"gru": GRUCell, "lstm": LSTMCell, "simple_rnn": SimpleRNNCell}

@@ -203,7 +203,7 @@ class Decoder(keras.layers.Layer):
             the past, `[B, H, tokens]`, or `None`. A decoder that reads its own outputs reads the head's point here;
             `paths` lets it read draws.
         """
-        task = self._task(states, horizon, future, target, training)
+        task = self.task(states, horizon, future, target, training)
         if self.network.decoding == "parallel":
             forecast, weights = side_by_side(self, task)
         elif not self.network.feeds_back or (task.truth is not None and task.shown is None):
@@ -237,7 +237,7 @@ class Decoder(keras.layers.Layer):
             The paths, `[B, paths, H, D]`, in the data's units.
         """
         if self.network.feeds_back:
-            drawn = path_by_path(self, self._task(states, horizon, future), paths=paths, noise=noise)
+            drawn = path_by_path(self, self.task(states, horizon, future), paths=paths, noise=noise)
             return drawn[:, :, :horizon]
         parameters, _ = self.unroll(states, horizon=horizon, future=future, training=False)
         at_steps = {"noise": noise[:horizon], "parameters": ops.expand_dims(ops.swapaxes(parameters, 0, 1), 2)}
@@ -245,7 +245,7 @@ class Decoder(keras.layers.Layer):
         _, drawn = scan(lambda none, at: (none, self.head.draw(at["parameters"], at["noise"])), ops.zeros(()), at_steps)
         return ops.transpose(drawn, (1, 2, 0, 3))
 
-    def _task(
+    def task(
         self,
         states: dict[str, Any],
         horizon: int,
@@ -253,7 +253,7 @@ class Decoder(keras.layers.Layer):
         target: Tensor | None = None,
         training: bool | None = None,
     ) -> Task:
-        """Return what so many steps are written from."""
+        """Return what so many steps are written from; arguments as for `unroll`."""
         self.check_future(future, horizon)
         tokens = token_count(horizon, self.network.segment)
         carry = self.start(states)

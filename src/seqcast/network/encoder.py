@@ -83,15 +83,35 @@ class Encoder(keras.layers.Layer):
         Returns:
             The parts of `States`, by name.
         """
+        past, parts = self._begun(inputs)
+        return self._read(past, inputs.get("observed"), parts, training=training)
+
+    def tokens(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Return what the stack reads of a past.
+
+        Args:
+            inputs: As for `call`.
+
+        Returns:
+            The tokens, `[B, tokens, f]`, and which of them count, `[B, tokens]`; `None` when all do.
+        """
+        past, parts = self._begun(inputs)
+        observed = inputs.get("observed")
+        valid = None if observed is None else ops.any(_so_far(observed, None), axis=-1)
+        past, observed, valid = self._in_segments(past, observed, valid)
+        return self._tokens(past, observed, parts.get("static")), valid
+
+    def _begun(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
+        """Return the normalised past, and the parts of `States` that are known before it is read."""
         self._check(inputs, static=self.window.static > 0)
-        past, observed, static = inputs["past"], inputs.get("observed"), inputs.get("static")
+        past, static = inputs["past"], inputs.get("static")
         self._check_season(past)
         parts: dict[str, Any] = {} if static is None else {"static": static}
-        statistics = self.normaliser.statistics(past, observed)
+        statistics = self.normaliser.statistics(past, inputs.get("observed"))
         if statistics is not None:
             parts["centre"], parts["spread"] = statistics
             past = self.normaliser.apply(past, *statistics)
-        return self._read(past, observed, parts, training=training)
+        return past, parts
 
     def update(self, states: dict[str, Any], inputs: dict[str, Tensor]) -> dict[str, Any]:
         """Read on: the same as reading old and new steps at once, under the old normaliser statistics.

@@ -11,6 +11,7 @@ import pytest
 FOLDER = Path(__file__).parent.parent / "examples"
 SCRIPTS = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
 PICTURES = {
+    "inside_demand": {"nearest_weeks", "sensitivity", "states"},
     "electricity_demand": {"calibration", "error_by_step", "last_week", "residuals"},
     "page_views": {"backtest", "calibration", "error_by_step", "forecast"},
     "prices": {"backtest", "calibration", "error_by_step", "forecast"},
@@ -81,7 +82,7 @@ def arguments(tmp_path):
             return []
         path = tmp_path / module.FILE
         path.parent.mkdir()
-        {"electricity_demand": demand, "page_views": views, "prices": daily_prices}[name](path)
+        {"electricity_demand": demand, "inside_demand": demand, "page_views": views, "prices": daily_prices}[name](path)
         return ["--data", str(tmp_path)]
 
     return of
@@ -97,7 +98,8 @@ def run(name, arguments, folder):
 def test_it_runs(name, arguments, tmp_path, capsys):
     run(name, arguments(name), tmp_path / "deep" / "pictures")
     printed = capsys.readouterr().out
-    assert re.search(r"^ *model +mae .*coverage_level80", printed, flags=re.MULTILINE)
+    told = r"95 % of the influence" if name == "inside_demand" else r"^ *model +mae .*coverage_level80"
+    assert re.search(told, printed, flags=re.MULTILINE)
     assert "nan" not in printed.lower()  # naive forecasts have no intervals: their cells are empty
 
 
@@ -116,7 +118,7 @@ def test_without_statsmodels(monkeypatch):
         load("several_signals").read(None)
 
 
-@pytest.mark.parametrize("name", ["electricity_demand", "page_views", "prices"])
+@pytest.mark.parametrize("name", ["electricity_demand", "inside_demand", "page_views", "prices"])
 def test_data_that_are_not_there(name, tmp_path, capsys):
     with pytest.raises(SystemExit):
         load(name).main(["--data", str(tmp_path), "--out", str(tmp_path / "pictures")])

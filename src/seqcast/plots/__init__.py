@@ -10,21 +10,41 @@ from seqcast.plots.curves import learning_curve as learning_curve
 from seqcast.plots.fans import forecast_fans as forecast_fans
 from seqcast.plots.figure import save_figure as save_figure
 from seqcast.plots.frames import forecast_frame as forecast_frame
+from seqcast.plots.inside import attention_map as attention_map
+from seqcast.plots.inside import heat_map as heat_map
+from seqcast.plots.inside import probe_scores as probe_scores
+from seqcast.plots.inside import sensitivity_map as sensitivity_map
+from seqcast.plots.inside import similar_windows as similar_windows
+from seqcast.plots.inside import state_map as state_map
+from seqcast.plots.inside import state_paths as state_paths
+from seqcast.plots.inside import unit_chart as unit_chart
 from seqcast.plots.judged import calibration_curve as calibration_curve
 from seqcast.plots.judged import score_by_series as score_by_series
 from seqcast.plots.judged import score_by_step as score_by_step
 from seqcast.plots.residuals import residual_diagnostics as residual_diagnostics
+from seqcast.plots.spread import dot_chart as dot_chart
+from seqcast.plots.spread import repeated_runs as repeated_runs
 from seqcast.plots.windows import forecast_panels as forecast_panels
 
 __all__ = [
+    "attention_map",
     "calibration_curve",
+    "dot_chart",
     "error_by_step",
     "forecast_fans",
     "forecast_frame",
     "forecast_panels",
+    "heat_map",
     "learning_curve",
+    "probe_scores",
+    "repeated_runs",
     "residual_diagnostics",
     "save_figure",
     "score_by_series",
     "score_by_step",
+    "sensitivity_map",
+    "similar_windows",
+    "state_map",
+    "state_paths",
+    "unit_chart",
 ]

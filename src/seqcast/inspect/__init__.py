@@ -1,0 +1,42 @@
+"""Looking inside a fitted network: its states, its gates, what it depends on, what its units are for.
+
+Everything starts from a `Reading`, which `Seq2SeqRegressor.reading` and `Forecaster.reading` return, and gives NumPy
+arrays or data frames; pictures of them are in `seqcast.plots`.
+
+    reading = forecaster.reading(df, step_size=48)
+    nearest(reading, k=3)                      # which windows does the network think are alike?
+    sensitivity(reading).by_step()             # what does each step of the forecast depend on?
+    trajectories(reading).frame("encoder", 1)  # the states while it reads
+"""
+
+from seqcast.inspect.gates import gate_statistics as gate_statistics
+from seqcast.inspect.geometry import Components as Components
+from seqcast.inspect.geometry import nearest as nearest
+from seqcast.inspect.geometry import principal_components as principal_components
+from seqcast.inspect.influence import Sensitivity as Sensitivity
+from seqcast.inspect.influence import attention as attention
+from seqcast.inspect.influence import sensitivity as sensitivity
+from seqcast.inspect.probes import circular as circular
+from seqcast.inspect.probes import probe as probe
+from seqcast.inspect.probes import unit_r2 as unit_r2
+from seqcast.inspect.removal import remove_units as remove_units
+from seqcast.inspect.trajectories import Trajectories as Trajectories
+from seqcast.inspect.trajectories import states as states
+from seqcast.inspect.trajectories import trajectories as trajectories
+
+__all__ = [
+    "Components",
+    "Sensitivity",
+    "Trajectories",
+    "attention",
+    "circular",
+    "gate_statistics",
+    "nearest",
+    "principal_components",
+    "probe",
+    "remove_units",
+    "sensitivity",
+    "states",
+    "trajectories",
+    "unit_r2",
+]

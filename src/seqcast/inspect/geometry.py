@@ -1,0 +1,117 @@
+"""Where windows lie in the space of states: principal components, and which windows are neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import check_whole
+from seqcast.errors import DataError
+from seqcast.inspect.trajectories import states
+from seqcast.reading import Reading
+
+__all__ = ["Components", "nearest", "principal_components"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Directions in which states differ most.
+
+    Args:
+        points: Where each window lies, `[N, count]`.
+        directions: The directions, `[count, width]`, of length 1.
+        explained: Share of the variance that lies in each, `[count]`.
+        centre: The mean state, `[width]`.
+    """
+
+    points: Array
+    directions: Array
+    explained: Array
+    centre: Array
+
+    def project(self, values: Array) -> Array:
+        """Return where other states lie, `[..., count]`, such as those of a trajectory, `[N, tokens, width]`."""
+        return np.asarray((values - self.centre) @ self.directions.T)
+
+
+def principal_components(values: Array, count: int = 2) -> Components:
+    """Find the directions in which states differ most.
+
+    Args:
+        values: States, `[N, width]`, as `states` returns them.
+        count: Number of directions.
+
+    Returns:
+        The components.
+
+    Raises:
+        DataError: There are fewer windows or units than directions.
+
+    Example:
+        >>> line = np.outer(np.arange(5.0), [3.0, 4.0])
+        >>> found = principal_components(line, 1)
+        >>> found.explained.round(3).tolist(), np.diff(found.points[:, 0]).round(3).tolist()
+        ([1.0], [5.0, 5.0, 5.0, 5.0])
+    """
+    from sklearn.decomposition import PCA
+
+    if check_whole("count", count) > min(values.shape):
+        raise DataError(
+            "values",
+            expected=f"at least {count} windows and {count} units",
+            received=f"shape {values.shape}",
+            mend="Ask for fewer directions, or give more windows.",
+        )
+    pca = PCA(count, svd_solver="full").fit(values)
+    # The sign is free; the largest part of a direction is made positive, so that pictures do not flip.
+    largest = np.abs(pca.components_).argmax(axis=1)
+    signs = np.sign(pca.components_[np.arange(count), largest])[:, None]
+    directions = pca.components_ * signs
+    return Components((values - pca.mean_) @ directions.T, directions, pca.explained_variance_ratio_, pca.mean_)
+
+
+def nearest(reading: Reading, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
+    """Find the windows whose states are most alike: what does the network think is similar?
+
+    Each unit counts in its own standard deviations over the reading's windows.
+
+    Args:
+        reading: The windows.
+        k: Neighbours of each.
+        query: Which windows to find neighbours of, a slice, indices or a mask; `None` is all.
+        layer: One layer of the encoder, from 1; `None` is all.
+
+    Returns:
+        A frame with `k` rows a window, nearest first: the window's labels, those of the neighbour, called `near_…`,
+        `rank` from 1, and the `distance`: the root mean square over units, in standard deviations.
+
+    Raises:
+        DataError: There are not more windows than neighbours.
+
+    Example:
+        >>> from seqcast.inspect._example import reading
+        >>> list(nearest(reading, k=2).columns), len(nearest(reading, k=2, query=slice(3)))
+        (['window', 'near_window', 'rank', 'distance'], 6)
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if check_whole("k", k) >= len(reading):
+        raise DataError(
+            "reading", expected=f"more than {k} windows", received=str(len(reading)), mend="Ask for fewer neighbours."
+        )
+    values = states(reading, layer).astype(np.float64)
+    spread = values.std(axis=0)
+    values = values / np.where(spread > 0, spread, 1.0) / np.sqrt(values.shape[1])
+    asked = np.atleast_1d(np.arange(len(reading))[slice(None) if query is None else query])
+    distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[asked])
+    # A window is its own neighbour; of several that are equal it may not be the first.
+    own = places == asked[:, None]
+    own[~own.any(axis=1), -1] = True
+    others, apart = places[~own], distances[~own]
+    columns = {"rank": np.tile(np.arange(1, k + 1), len(asked)), "distance": apart}
+    return reading.labels.frame(np.repeat(asked, k), columns, near=others)

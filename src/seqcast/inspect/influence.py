@@ -1,0 +1,155 @@
+"""What a forecast depends on: derivatives by each step and feature that was read, and attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import check_number
+from seqcast.errors import SpecError
+from seqcast.reading import Reading
+
+__all__ = ["Sensitivity", "attention", "sensitivity"]
+
+Array = npt.NDArray[Any]
+
+
+def sensitivity(reading: Reading, horizon: int | None = None) -> Sensitivity:
+    r"""Return how much each step of the forecast moves when one number that was read does.
+
+    .. math::
+        S_{h,t} = ∂ŷ_h / ∂x_t
+
+    in the network's units: with scaled data, standard deviations a standard deviation. Of a distribution the point is
+    looked at; a decoder that reads its own outputs reads points.
+
+    Args:
+        reading: The windows. A window costs as much memory as its past times the steps forecast.
+        horizon: Steps to forecast; `None` is the reading's.
+
+    Returns:
+        The derivatives.
+
+    Example:
+        >>> from seqcast.inspect._example import reading
+        >>> found = sensitivity(reading)
+        >>> found.past.shape, found.by_step().shape, found.memory_length().shape
+        ((32, 5, 1, 15, 1), (5, 15), (5,))
+
+    Source: Simonyan et al. 2013, arXiv:1312.6034, section 3, for images.
+    """
+    derivatives = reading.engine.sensitivity(reading.inputs, reading.horizon if horizon is None else horizon)
+    return Sensitivity(derivatives["past"], derivatives.get("future"), reading.features, reading.ahead, reading.targets)
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """Derivatives of a forecast by what it was made from.
+
+    Args:
+        past: By the past, `[N, H, D, T, F]`.
+        future: By what is known ahead, `[N, H, D, H, F']`, or `None`.
+        features: Name of each feature of the past.
+        ahead: Name of each feature that is known ahead.
+        targets: Name of each target.
+    """
+
+    past: Array
+    future: Array | None
+    features: tuple[str, ...]
+    ahead: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+    def by_step(self, feature: str | None = None, *, ahead: bool = False) -> Array:
+        """Return the root mean square over windows and targets, for each step of the forecast and of the input.
+
+        Args:
+            feature: The name of one; `None` puts all together, as the root of the sum of squares.
+            ahead: Whether to look at what is known ahead, instead of the past.
+
+        Returns:
+            `[H, T]`, the last column being the last step of the past; or with `ahead` `[H, H]`.
+        """
+        values, names = self._side(ahead)
+        squares = np.square(values).mean(axis=(0, 2))  # [H, steps, features]
+        if feature is None:
+            return np.asarray(np.sqrt(squares.sum(axis=2)))
+        if feature not in names:
+            raise SpecError("feature", expected=f"one of {', '.join(names)}", received=repr(feature))
+        return np.asarray(np.sqrt(squares[:, :, names.index(feature)]))
+
+    def memory_length(self, share: float = 0.95) -> Array:
+        """Return within how many of the last steps of the past so much of the squared influence lies.
+
+        Args:
+            share: The share, between 0 and 1.
+
+        Returns:
+            For each step of the forecast the number of steps, `[H]`: 1 where all depends on the last step.
+
+        Example:
+            >>> one = np.zeros((1, 1, 1, 6, 1))
+            >>> one[..., 2, :] = 1.0  # the fourth step counted back from the end
+            >>> Sensitivity(one, None, ("x",)).memory_length().tolist()
+            [4]
+        """
+        check_number("share", share, low=0.0, high=1.0, open_low=True)
+        squares = np.square(self.by_step())[:, ::-1]
+        within = np.cumsum(squares, axis=1) / np.maximum(squares.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        # Rounding must not ask for a step beyond the last that counts.
+        return np.asarray(np.argmax(within >= min(share, 1.0 - 1e-9), axis=1) + 1)
+
+    def frame(self) -> Any:
+        """Return the root mean squares over windows as a long frame.
+
+        Returns:
+            A pandas frame: the `target`, the `step` of the forecast from 1, the `feature`, the `input_step` (up to 0 in
+            the past, from 1 for what is known ahead) and the `sensitivity`.
+        """
+        import pandas as pd
+
+        parts = []
+        for ahead in (False, True) if self.future is not None else (False,):
+            values, names = self._side(ahead)
+            squares = np.sqrt(np.square(values).mean(axis=0))  # [H, D, steps, features]
+            horizon, _, steps, _ = squares.shape
+            first = 1 if ahead else 1 - steps
+            index = pd.MultiIndex.from_product(
+                [range(1, horizon + 1), self.targets, range(first, first + steps), names],
+                names=["step", "target", "input_step", "feature"],
+            )
+            parts.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
+        return pd.concat(parts, ignore_index=True)[["target", "step", "feature", "input_step", "sensitivity"]]
+
+    def _side(self, ahead: bool) -> tuple[Array, tuple[str, ...]]:
+        if not ahead:
+            return self.past, self.features
+        if self.future is None:
+            raise SpecError(
+                "ahead", expected="False", received="True", mend="The network reads nothing that is known ahead."
+            )
+        return self.future, self.ahead
+
+
+def attention(reading: Reading, horizon: int | None = None) -> Array:
+    """Return how much each step of the forecast looks at each token of the past, `[N, H, tokens]`.
+
+    Args:
+        reading: The windows.
+        horizon: Steps to forecast; `None` is the reading's.
+
+    Returns:
+        The weights; each step's sum to 1.
+
+    Raises:
+        SpecError: The network has no attention.
+
+    Example:
+        >>> from seqcast.inspect._example import reading
+        >>> attention(reading).shape
+        (32, 5, 15)
+    """
+    return reading.engine.attention(reading.inputs, reading.horizon if horizon is None else horizon)

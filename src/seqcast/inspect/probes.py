@@ -1,0 +1,195 @@
+"""Probes: what can be read out of a state? Small models that tell a property of the window from the state alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import check_choice, check_whole
+from seqcast.data.arrays import as_array, check_finite
+from seqcast.errors import DataError
+
+__all__ = ["PROBES", "circular", "probe", "unit_r2"]
+
+Array = npt.NDArray[Any]
+
+PROBES = ("linear", "small network")
+# Strength of the linear probe's ridge, and the width of the other's only layer.
+_ALPHAS = np.logspace(-4, 4, 9)
+_WIDTH = 32
+
+
+def circular(angle: Any) -> Array:
+    """Return an angle as its sine and cosine, `[N, 2]`, so that its end meets its beginning.
+
+    Args:
+        angle: Angles in radians, `[N]`.
+
+    Example:
+        >>> circular([0.0, np.pi / 2]).round(6).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    values = np.asarray(angle, dtype=np.float64)
+    return np.stack([np.sin(values), np.cos(values)], axis=-1)
+
+
+def probe(
+    values: Any,
+    properties: Mapping[str, Any],
+    *,
+    probes: Sequence[str] = PROBES,
+    folds: int = 5,
+    permutations: int = 1,
+    groups: Any = None,
+    seed: int = 0,
+) -> Any:
+    """Measure how well properties of windows can be told from their states.
+
+    A linear probe is ridge regression whose strength is chosen within each training part, the other a network with one
+    layer of 32 units that stops early. The score is the R² of forecasts of windows that the probe was not fitted on.
+    The control fits the same probe to permuted values: what it reaches is chance, so only what is above it says
+    anything of the states.
+
+    Args:
+        values: States, `[N, width]`, as `states` returns them, or anything else that may hold the property.
+        properties: Numbers by name, `[N]`, or several that belong together, `[N, q]`, such as `circular` returns.
+        probes: Some of `linear` and `small network`.
+        folds: Parts of the cross-validation.
+        permutations: How often the control is fitted.
+        groups: For each window what it belongs to, such as its series, `[N]`: windows of a group are never on both
+            sides. `None` divides at random.
+        seed: Seed of everything random.
+
+    Returns:
+        A pandas frame with a row a property and probe: `r2`, its smallest and largest over the parts, `r2_low` and
+        `r2_high`, and that of the control, `r2_permuted`.
+
+    Raises:
+        DataError: Arrays do not fit together, or a value is not finite.
+
+    Example:
+        >>> random = np.random.default_rng(0)
+        >>> hidden = random.normal(size=(200, 3))
+        >>> table = probe(hidden @ random.normal(size=(3, 8)), {"first": hidden[:, 0]}, probes=["linear"])
+        >>> bool(table["r2"].item() > 0.99), bool(table["r2_permuted"].item() < 0.1)
+        (True, True)
+
+    Source: Alain and Bengio 2016, arXiv:1610.01644; Hewitt and Liang 2019, arXiv:1909.03368, for the control.
+    """
+    import pandas as pd
+    from sklearn.model_selection import GroupKFold, KFold
+
+    states = as_array("values", values, (2,)).astype(np.float64)
+    check_finite("values", states)
+    check_whole("folds", folds, at_least=2)
+    check_whole("permutations", permutations)
+    if len(states) < 2 * folds:
+        raise DataError("values", expected=f"at least {2 * folds} windows", received=str(len(states)))
+    if groups is None:
+        divided = list(KFold(folds, shuffle=True, random_state=seed).split(states))
+    else:
+        divided = list(GroupKFold(folds).split(states, groups=np.asarray(groups)))
+    rows = []
+    for name, given in _checked(properties, len(states)).items():
+        random = np.random.default_rng(seed)
+        shuffled = [random.permutation(given) for _ in range(permutations)]
+        for kind in probes:
+            check_choice("probes", kind, PROBES)
+            overall, parts = _score(kind, states, given, divided, seed)
+            control = [_score(kind, states, permuted, divided, seed)[0] for permuted in shuffled]
+            rows.append(
+                {
+                    "property": name,
+                    "probe": kind,
+                    "r2": overall,
+                    "r2_low": min(parts),
+                    "r2_high": max(parts),
+                    "r2_permuted": float(np.mean(control)),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
+    """Return how much of each property a single unit tells: the R² of a straight line through it.
+
+    Args:
+        values: States, `[N, width]`.
+        properties: As for `probe`.
+
+    Returns:
+        A pandas frame, a row a property and a column a unit, from 1.
+
+    Example:
+        >>> x = np.arange(5.0)
+        >>> unit_r2(np.stack([x, x**0], axis=1), {"x": x}).round(3).to_numpy().tolist()
+        [[1.0, 0.0]]
+    """
+    import pandas as pd
+
+    states = as_array("values", values, (2,)).astype(np.float64)
+    check_finite("values", states)
+    table = {}
+    for name, given in _checked(properties, len(states)).items():
+        x, y = _standardised(states), _standardised(given)
+        table[name] = np.square(x.T @ y / len(x)).mean(axis=1)
+    return pd.DataFrame(table, index=pd.RangeIndex(1, states.shape[1] + 1, name="unit")).T
+
+
+def _standardised(values: Array) -> Array:
+    centred = values - values.mean(axis=0)
+    spread = centred.std(axis=0)
+    return np.asarray(centred / np.where(spread > 1e-12 * (1.0 + np.abs(values).max()), spread, np.inf))
+
+
+def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
+    checked = {}
+    for name, given in properties.items():
+        array = as_array(f"properties[{name!r}]", given, (1, 2)).astype(np.float64)
+        check_finite(f"properties[{name!r}]", array)
+        if len(array) != rows:
+            raise DataError(
+                f"properties[{name!r}]",
+                expected=f"a number for each of the {rows} windows",
+                received=str(len(array)),
+                mend="Give one row a window.",
+            )
+        checked[name] = array.reshape(rows, -1)
+    return checked
+
+
+def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[float, list[float]]:
+    """Return the R² over all windows, each told by a probe that had not seen it, and that of each part."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import RidgeCV
+    from sklearn.metrics import r2_score
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    told, parts = np.empty_like(y), []
+    for training, others in divided:
+        model = RidgeCV(_ALPHAS)
+        if kind != "linear":
+            model = MLPRegressor(
+                hidden_layer_sizes=(_WIDTH,),
+                early_stopping=True,
+                n_iter_no_change=20,
+                max_iter=500,
+                tol=1e-5,
+                random_state=seed,
+            )
+        scaled = make_pipeline(StandardScaler(), model)
+        fitted = TransformedTargetRegressor(scaled, transformer=StandardScaler(), check_inverse=False)
+        with warnings.catch_warnings():
+            # So many passes are enough for a probe, whether or not the last still gained.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted.fit(x[training], y[training] if y.shape[1] > 1 else y[training, 0])
+        told[others] = fitted.predict(x[others]).reshape(len(others), -1)
+        parts.append(float(r2_score(y[others], told[others])))
+    return float(r2_score(y, told)), parts

@@ -1,0 +1,137 @@
+"""States token by token: while the encoder reads, and while the decoder writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.config import check_choice
+from seqcast.errors import SpecError
+from seqcast.reading import Labels, Reading
+
+__all__ = ["PARTS", "Trajectories", "states", "trajectories"]
+
+Array = npt.NDArray[Any]
+PARTS = ("encoder", "decoder")
+
+
+def states(reading: Reading, layer: int | None = None) -> Array:
+    """Return what the encoder holds after the past, `[N, width]`.
+
+    Args:
+        reading: The windows.
+        layer: One layer, from 1; `None` puts all side by side. An LSTM's layer has its output and then its cell.
+
+    Example:
+        >>> from seqcast.inspect._example import reading
+        >>> states(reading).shape, states(reading, layer=2).shape
+        ((32, 14), (32, 6))
+    """
+    layers = reading.engine.encode(reading.past).layers
+    chosen = layers if layer is None else [layers[_place(layer, len(layers))]]
+    return np.concatenate([np.asarray(state) for each in chosen for state in each], axis=1)
+
+
+def trajectories(reading: Reading, horizon: int | None = None) -> Trajectories:
+    """Return states and gates of all layers, token by token.
+
+    A decoder that reads its own outputs reads points here.
+
+    Args:
+        reading: The windows; all their tokens are held at once.
+        horizon: Steps to write; `None` is the reading's.
+
+    Returns:
+        The trajectories.
+
+    Raises:
+        SpecError: The horizon is written block by block, or longer than what is known ahead.
+
+    Example:
+        >>> from seqcast.inspect._example import reading
+        >>> traced = trajectories(reading)
+        >>> traced.states("encoder", 1).shape, traced.states("decoder", 2).shape
+        ((32, 15, 8), (32, 5, 6))
+        >>> bool(np.allclose(traced.states("encoder", 2)[:, -1], states(reading, layer=2), atol=1e-6))
+        True
+    """
+    traced = reading.engine.trace(reading.inputs, reading.horizon if horizon is None else horizon)
+    return Trajectories(
+        {part: tuple(traced[part]) for part in PARTS},
+        reading.labels,
+        reading.engine.network.segment,
+        traced.get("valid"),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """What every layer did, token by token.
+
+    Args:
+        layers: For `encoder` and `decoder` what each layer did: its `states`, `[N, tokens, n]` each (an LSTM has its
+            output and its cell), and its `gates` by name.
+        labels: What the windows are called.
+        segment: Steps of a token.
+        valid: Which tokens of the past count, `[N, tokens]`; `None` when all do.
+    """
+
+    layers: dict[str, tuple[dict[str, Any], ...]]
+    labels: Labels
+    segment: int = 1
+    valid: Array | None = None
+
+    def states(self, part: str, layer: int) -> Array:
+        """Return a layer's states after each token, `[N, tokens, n]`; an LSTM's output and its cell side by side.
+
+        Args:
+            part: `encoder` or `decoder`.
+            layer: The layer, from 1.
+        """
+        return np.concatenate(self._layer(part, layer)["states"], axis=-1)
+
+    def gates(self, part: str, layer: int) -> dict[str, Array]:
+        """Return the values of a layer's gates at each token by name, `[N, tokens, n]`; arguments as for `states`.
+
+        A GRU has `update` (how much stays), `reset` and `candidate`; an LSTM `input`, `forget` (how much stays),
+        `candidate` and `output`; a simple recurrent layer its `candidate` alone, which is its state.
+        """
+        return dict(self._layer(part, layer)["gates"])
+
+    def tokens(self, part: str) -> Array:
+        """Return the last step of each token, counted as everywhere: up to 0 in the past, from 1 in the forecast."""
+        count = self.layers[part][0]["states"][0].shape[1]
+        places = np.arange(count) * self.segment
+        return places - places[-1] if part == "encoder" else places + self.segment
+
+    def frame(self, part: str, layer: int) -> Any:
+        """Return a layer's states as a frame.
+
+        Args:
+            part: `encoder` or `decoder`.
+            layer: The layer, from 1.
+
+        Returns:
+            A frame with a row a window and token: the window's labels, `step` (the token's last one, up to 0 in the
+            past and from 1 in the forecast) and `state_1`, `state_2`, …; tokens that do not count are left out.
+        """
+        values, steps = self.states(part, layer), self.tokens(part)
+        kept = np.ones(values.shape[:2], dtype=bool)
+        if part == "encoder" and self.valid is not None:
+            kept = np.asarray(self.valid, dtype=bool)
+        windows, places = np.nonzero(kept)
+        columns = {f"state_{unit + 1}": values[windows, places, unit] for unit in range(values.shape[2])}
+        return self.labels.frame(windows, {"step": steps[places], **columns})
+
+    def _layer(self, part: str, layer: int) -> dict[str, Any]:
+        check_choice("part", part, PARTS)
+        return self.layers[part][_place(layer, len(self.layers[part]))]
+
+
+def _place(layer: int, count: int) -> int:
+    if not 1 <= layer <= count:
+        raise SpecError("layer", expected=f"1 to {count}", received=repr(layer), mend="Layers are counted from 1.")
+    return layer - 1

@@ -1,0 +1,175 @@
+"""What a forecast depends on: derivatives are those of finite differences, and a copy's delay is found."""
+
+import numpy as np
+import pytest
+
+from seqcast import Seq2SeqRegressor
+from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.data.signals import random_sines
+from seqcast.engine import Engine
+from seqcast.errors import SpecError
+from seqcast.inspect import Sensitivity, attention, remove_units, sensitivity, states
+from seqcast.network.states import States
+from seqcast.reading import Numbered, Reading
+
+RANDOM = np.random.default_rng(0)
+NETWORKS = {
+    "zeros": ({}, 4),
+    "lstm, two layers": ({"cell": "lstm", "encoder_units": (4, 3), "decoder_units": (4, 3)}, 4),
+    "autoregressive": ({"decoder_input": "autoregressive"}, 4),
+    "quantiles": ({"head": "quantile", "quantiles": (0.1, 0.5, 0.9)}, 4),
+    "parallel segments": ({"segment": 2, "decoder_input": "position", "decoding": "parallel", "normalise": "last"}, 4),
+    "block by block": ({"decoder_input": "position", "normalise": "instance"}, 6),
+    "bidirectional with attention": ({"bidirectional": True, "attention": "dot", "encoder_units": (2,)}, 4),
+}
+
+
+def engine(options, *, future=0, observed=False, features=2, horizon=4):
+    spec = NetworkSpec(**{"encoder_units": (4,), "decoder_units": (4,), **options})
+    made = Engine(spec, TrainingSpec(), seed=1)
+    window = WindowSpec(
+        horizon=horizon, features=features, targets=1, target_features=(0,), future=future, observed=observed
+    )
+    made.build(window, steps=1)
+    return made
+
+
+def reading_of(made, *, horizon=4, future=0, past=None):
+    inputs = {"past": RANDOM.normal(size=(3, 6, 2)).astype("float32") if past is None else past}
+    if future:
+        inputs["future"] = RANDOM.normal(size=(3, horizon, future)).astype("float32")
+    names = tuple(f"f{k}" for k in range(future))
+    return Reading(made, inputs, horizon, Numbered(np.arange(3)), ("y", "x"), ("y",), names)
+
+
+CASES = [(name, 0) for name in NETWORKS] + [(name, 2) for name in ("zeros", "block by block")]
+
+
+@pytest.mark.parametrize(("name", "future"), CASES)
+def test_derivatives_are_those_of_finite_differences(name, future):
+    options, horizon = NETWORKS[name]
+    made = engine(options, future=future)
+    reading = reading_of(made, horizon=horizon, future=future)
+    found = sensitivity(reading)
+    assert (found.future is None) is (future == 0)
+    for side, derivatives in (("past", found.past), ("future", found.future)):
+        if derivatives is None:
+            continue
+        for _ in range(6):
+            window, step, feature = (int(RANDOM.integers(size)) for size in reading.inputs[side].shape)
+            moved = []
+            for change in (-1e-2, 1e-2):
+                inputs = {key: values.copy() for key, values in reading.inputs.items()}
+                inputs[side][window, step, feature] += change
+                moved.append(made.predict(inputs, horizon))
+            difference = (moved[1] - moved[0])[:, :, 0] / 2e-2
+            np.testing.assert_allclose(derivatives[window, :, 0, step, feature], difference[window], atol=2e-3)
+            assert not np.delete(difference, window, axis=0).any()
+
+
+def test_gaps_are_read_as_they_are_filled():
+    past = RANDOM.normal(size=(3, 6, 2)).astype("float32")
+    past[1, 2, 0] = np.nan
+    found = sensitivity(reading_of(engine({}, observed=True), past=past))
+    assert np.isfinite(found.past).all()
+
+
+def test_a_large_reading_is_taken_in_parts(monkeypatch):
+    reading = reading_of(engine({}))
+    whole = sensitivity(reading).past
+    monkeypatch.setattr("seqcast.engine.MOST_NUMBERS", 4 * 6 * 2)
+    np.testing.assert_allclose(sensitivity(reading).past, whole, atol=1e-6)
+
+
+def planted():
+    past = np.zeros((2, 3, 1, 5, 2))
+    past[:, 0, 0, 4, 0] = [3.0, -3.0]  # the first step depends on the last value
+    past[:, 1, 0, 1, 0] = 1.0
+    past[:, 1, 0, 4, 1] = 2.0
+    past[:, 2, 0, :, 0] = 1.0
+    return Sensitivity(past, np.ones((2, 3, 1, 3, 1)), ("y", "x"), ("f",), ("y",))
+
+
+def test_root_mean_squares_by_step_and_feature():
+    found = planted()
+    np.testing.assert_allclose(found.by_step("y")[0], [0, 0, 0, 0, 3])
+    np.testing.assert_allclose(found.by_step()[1], [0, 1, 0, 0, 2])
+    np.testing.assert_allclose(found.by_step(ahead=True), np.ones((3, 3)))
+    assert found.memory_length().tolist() == [1, 4, 5]
+    assert found.memory_length(0.75).tolist() == [1, 1, 4]
+    assert found.memory_length(1.0).tolist() == [1, 4, 5]
+    with pytest.raises(SpecError, match="one of y, x"):
+        found.by_step("z")
+    with pytest.raises(SpecError, match="known ahead"):
+        Sensitivity(found.past, None, ("y", "x")).by_step(ahead=True)
+    with pytest.raises(SpecError, match="share"):
+        found.memory_length(0.0)
+
+
+def test_the_frame_names_steps_from_now():
+    frame = planted().frame()
+    own = frame[(frame["step"] == 1) & (frame["feature"] == "y")].set_index("input_step")["sensitivity"]
+    assert own.to_dict() == {-4: 0, -3: 0, -2: 0, -1: 0, 0: 3}
+    assert frame.loc[frame["feature"] == "f", "input_step"].unique().tolist() == [1, 2, 3]
+    assert len(frame) == 3 * 5 * 2 + 3 * 3
+
+
+@pytest.mark.parametrize("delay", [3, 7])
+def test_memory_length_is_the_delay_of_a_copy(delay):
+    """The value that was read so many steps ago is to be told: nothing else matters, and nothing before it."""
+    noise = RANDOM.normal(size=(4_096, 10, 1)).astype("float32")
+    model = Seq2SeqRegressor(
+        encoder_units=(24,), decoder_units=(24,), learning_rate=0.02, epochs=25, batch_size=128,
+        validation_fraction=0.0, random_state=0, verbose=0,
+    ).fit(noise, noise[:, -delay])  # fmt: skip
+    reading = model.reading(noise[:64], noise[:64, -delay])
+    error = np.square(model.predict(noise[:64]) - noise[:64, -delay]).mean()
+    assert error < 0.1  # it does copy
+    assert sensitivity(reading).memory_length().tolist() == [delay]
+
+
+# ---------------------------------------------------------------- attention and removal
+
+
+def test_attention_is_that_of_the_engine_or_refused():
+    made = engine({"attention": "dot"})
+    reading = reading_of(made)
+    weights = attention(reading)
+    assert weights.shape == (3, 4, 6)
+    np.testing.assert_allclose(weights.sum(axis=2), 1.0, rtol=1e-5)
+    with pytest.raises(SpecError, match="a network with attention"):
+        attention(reading_of(engine({})))
+
+
+def test_removing_a_unit_is_decoding_from_its_mean():
+    past, future = random_sines(64, past=12, future=4, seed=1)
+    options = {"encoder_units": (5, 3), "decoder_units": (5, 3), "epochs": 1, "random_state": 0, "verbose": 0}
+    reading = Seq2SeqRegressor(cell="lstm", **options).fit(past, future).reading(past[:10], future[:10])
+    table = remove_units(reading)
+    assert table[["layer", "unit"]].to_numpy().tolist() == [[1, k] for k in range(1, 6)] + [[2, k] for k in range(1, 4)]
+    encoded = reading.engine.encode(reading.past)
+    layers = [[np.array(part) for part in layer] for layer in encoded.layers]
+    for part in layers[1]:
+        part[:, 2] = part[:, 2].mean()
+    without = reading.engine.decode(States.from_dict({**encoded.to_dict(), "layers": layers}), 4)
+    whole = reading.engine.predict(reading.inputs, 4)
+    row = table.iloc[-1]
+    assert row["change"] == pytest.approx(np.sqrt(np.square(without - whole).mean()), rel=1e-4)
+    assert row["mse"] == pytest.approx(np.square(whole - reading.truth).mean(), rel=1e-5)
+    assert row["mse_without"] == pytest.approx(np.square(without - reading.truth).mean(), rel=1e-5)
+    by_step = remove_units(reading, by_step=True)
+    assert len(by_step) == 4 * len(table)
+    means = by_step.groupby(["layer", "unit"])["mse_without"].mean()
+    np.testing.assert_allclose(means, table["mse_without"], rtol=1e-5)
+
+
+def test_a_unit_that_nothing_reads_can_be_taken_away():
+    made = engine({"decoder_units": (3,)})  # a bridge reads the state
+    kernel = made.model.decoder.bridge.dense[0].kernel
+    kernel.assign(np.where(np.arange(4)[:, None] == 2, 0.0, kernel.numpy() if hasattr(kernel, "numpy") else kernel))
+    reading = reading_of(made)
+    changes = remove_units(reading)["change"]
+    assert changes[2] == 0.0
+    assert (changes.drop(2) > 1e-4).all()
+    assert "mse" not in remove_units(reading).columns
+    assert states(reading).shape == (3, 4)

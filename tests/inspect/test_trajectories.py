@@ -1,0 +1,150 @@
+"""Trajectories and what is computed from states: components, neighbours, gates."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast.data.signals import random_sines
+from seqcast.errors import DataError, SpecError
+from seqcast.inspect import gate_statistics, nearest, principal_components, states, trajectories
+from seqcast.inspect.trajectories import Trajectories
+from seqcast.reading import Numbered
+
+PAST, FUTURE = random_sines(128, past=12, future=6, seed=1)
+
+
+def fitted(**options):
+    given = {"encoder_units": (6, 5), "decoder_units": (6, 5), "epochs": 1, "random_state": 0, "verbose": 0, **options}
+    return Seq2SeqRegressor(**given).fit(PAST, FUTURE)
+
+
+@pytest.fixture(scope="module")
+def reading():
+    return fitted().reading(PAST[:20], FUTURE[:20])
+
+
+@pytest.fixture(scope="module")
+def lstm():
+    return fitted(cell="lstm", encoder_units=(4,), decoder_units=(4,)).reading(PAST[:9])
+
+
+def test_trajectories_end_where_states_are(reading, lstm):
+    traced = trajectories(reading)
+    for layer in (1, 2):
+        np.testing.assert_allclose(traced.states("encoder", layer)[:, -1], states(reading, layer), atol=1e-6)
+    assert trajectories(lstm).states("encoder", 1).shape == (9, 12, 8)  # output and cell
+    np.testing.assert_allclose(trajectories(lstm).states("encoder", 1)[:, -1], states(lstm), atol=1e-6)
+
+
+def test_a_frame_has_a_row_a_window_and_token(reading):
+    frame = trajectories(reading, horizon=9).frame("decoder", 2)
+    assert list(frame.columns) == ["window", "step", *(f"state_{k}" for k in range(1, 6))]
+    assert frame["step"].tolist() == [*range(1, 10)] * 20
+    assert trajectories(reading).frame("encoder", 1)["step"].tolist() == [*range(-11, 1)] * 20
+
+
+def test_tokens_of_segments_stand_at_their_last_step():
+    model = fitted(segment=3, decoder_input="position", decoding="parallel", normalise="last")
+    traced = trajectories(model.reading(PAST[:4]))
+    assert traced.tokens("encoder").tolist() == [-9, -6, -3, 0]
+    assert traced.tokens("decoder").tolist() == [3, 6]
+    with pytest.raises(SpecError, match="at most the trained one, 6"):
+        trajectories(model.reading(PAST[:4], horizon=7))
+
+
+def test_tokens_that_were_padded_are_left_out():
+    stamps = pd.date_range("2024-01-01", periods=40, freq="D")
+    long = pd.DataFrame({"unique_id": "long", "ds": stamps, "y": np.arange(40.0) % 7})
+    both = pd.concat([long, long.tail(5).assign(unique_id="short")])
+    preset = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
+    options = {"context_length": 10, "preset": preset, "training": {"epochs": 1}, "random_state": 0, "verbose": 0}
+    frame = trajectories(Forecaster(3, **options).fit(both).reading()).frame("encoder", 1)
+    assert frame.groupby("unique_id")["step"].min().to_dict() == {"long": -9, "short": -4}
+
+
+@pytest.mark.parametrize(
+    ("part", "layer", "match"), [("middle", 1, "part"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")]
+)
+def test_there_is_no_such_layer(reading, part, layer, match):
+    with pytest.raises(SpecError, match=match):
+        trajectories(reading).states(part, layer)
+
+
+# ---------------------------------------------------------------- gates
+
+
+def planted(gate, values, valid=None):
+    layer = {"states": (values,), "gates": {gate: values}}
+    return Trajectories({"encoder": (layer,), "decoder": (layer,)}, Numbered(np.arange(len(values))), 1, valid)
+
+
+@pytest.mark.parametrize("gate", ["update", "forget"])
+def test_memory_is_the_time_in_which_a_state_shrinks_to_a_third(gate):
+    table = gate_statistics(planted(gate, np.full((2, 5, 3), np.exp(-1 / 7))))
+    np.testing.assert_allclose(table["memory"], 7.0)
+
+
+def test_gates_open_and_shut_are_counted():
+    values = np.stack([np.zeros((4, 10)), np.ones((4, 10)), np.tile([0.0, 1.0], (4, 5))], axis=2)
+    table = gate_statistics(planted("update", values)).query("part == 'encoder'")
+    assert table["shut"].tolist() == [1.0, 0.0, 0.5]
+    assert table["open"].tolist() == [0.0, 1.0, 0.5]
+    assert table["memory"].iloc[1] > 1e6 or np.isinf(table["memory"].iloc[1])
+
+
+def test_padded_tokens_say_nothing_of_gates():
+    values = np.concatenate([np.zeros((1, 2, 1)), np.full((1, 2, 1), 0.5)], axis=1)
+    table = gate_statistics(planted("update", values, np.array([[False, False, True, True]])))
+    assert table.set_index("part")["mean"].to_dict() == {"encoder": 0.5, "decoder": 0.25}
+
+
+def test_only_keeping_gates_have_a_memory(reading, lstm):
+    gru, other = gate_statistics(trajectories(reading)), gate_statistics(trajectories(lstm))
+    for table, keeping in ((gru, "update"), (other, "forget")):
+        assert set(table.loc[table["memory"].notna(), "gate"]) == {keeping}
+        assert set(table.loc[table["open"].isna(), "gate"]) == {"candidate"}
+    assert len(gru) == 2 * 3 * (6 + 5)
+
+
+# ---------------------------------------------------------------- components and neighbours
+
+
+def test_components_are_those_of_the_singular_value_decomposition():
+    values = np.random.default_rng(0).normal(size=(30, 6)) * np.arange(1, 7)
+    found = principal_components(values, 3)
+    _, singular, rows = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
+    np.testing.assert_allclose(found.explained, np.square(singular[:3]) / np.square(singular).sum())
+    np.testing.assert_allclose(np.abs(found.directions), np.abs(rows[:3]), atol=1e-8)
+    np.testing.assert_allclose(found.project(values), found.points, atol=1e-10)
+    assert (found.directions[np.arange(3), np.abs(found.directions).argmax(axis=1)] > 0).all()
+    with pytest.raises(DataError, match="at least 7 windows and 7 units"):
+        principal_components(values, 7)
+
+
+def test_the_nearest_window_is_the_one_that_was_given_twice():
+    model = fitted()
+    past = np.concatenate([PAST[:10], PAST[3:5] + 1e-4])
+    frame = nearest(model.reading(past), k=2)
+    first = frame[frame["rank"] == 1].set_index("window")["near_window"]
+    assert first[[3, 4, 10, 11]].tolist() == [10, 11, 3, 4]
+    assert (frame["window"] != frame["near_window"]).all()
+    assert frame.groupby("window")["distance"].apply(lambda d: d.is_monotonic_increasing).all()
+
+
+def test_neighbours_of_equal_windows_are_never_themselves():
+    frame = nearest(fitted().reading(np.repeat(PAST[:2], 4, axis=0)), k=3)
+    assert (frame["window"] != frame["near_window"]).all()
+    assert np.allclose(frame["distance"], 0, atol=1e-6)
+
+
+def test_distances_are_those_of_standardised_states(reading):
+    values = states(reading, 2)
+    values = values / values.std(axis=0)
+    frame = nearest(reading, k=1, query=[4], layer=2)
+    distances = np.sqrt(np.square(values - values[4]).mean(axis=1))
+    distances[4] = np.inf
+    assert frame["near_window"].item() == distances.argmin()
+    assert frame["distance"].item() == pytest.approx(distances.min(), rel=1e-4)
+    with pytest.raises(DataError, match="more than 20 windows"):
+        nearest(reading, k=20)

@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
 .PHONY: help demo test test-optimised lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all lock clean
+	bench-coverage bench-frames bench-speed bench-speed-all studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -41,8 +41,8 @@ fuzz: .venv/.installed  ## Twenty thousand random frames, and forty random shape
 	.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,torch]'
 	@touch $@
 
-test-torch: .venv-torch/.installed  ## The tests of network/ on the torch backend, in an environment of their own
-	KERAS_BACKEND=torch .venv-torch/bin/pytest tests/network
+test-torch: .venv-torch/.installed  ## The tests of network/ and of derivatives on the torch backend, in an environment of their own
+	KERAS_BACKEND=torch .venv-torch/bin/pytest tests/network tests/inspect/test_influence.py
 
 # TensorFlow holds protobuf, ml-dtypes and others to ranges of its own, so the lock cannot hold here.
 .venv-tensorflow/.installed: pyproject.toml constraints.in
@@ -51,7 +51,7 @@ test-torch: .venv-torch/.installed  ## The tests of network/ on the torch backen
 	@touch $@
 
 test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow backend (a large download; not part of CI)
-	KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=2 .venv-tensorflow/bin/pytest tests/network
+	KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=2 .venv-tensorflow/bin/pytest tests/network tests/inspect/test_influence.py
 
 # The peers of the speed benchmark, pinned; the libraries' ranges do not agree with those of the bare runtimes.
 .venv-peers/.installed: benchmarks/peers/requirements.txt
@@ -81,6 +81,10 @@ bench-speed: .venv/.installed .venv-peers/.installed  ## Speed against tf_keras,
 
 bench-speed-all: .venv/.installed .venv-peers/.installed .venv-peers-libraries/.installed  ## The same, and forecasting libraries
 	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/speed.py --write --all
+
+studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
+	$(BIN)/seqcast study all
+	$(BIN)/python benchmarks/studies_page.py
 
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock

@@ -29,12 +29,12 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
 import pandas as pd
 
-from kept import kept
 from public_data import before, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
 from seqcast.network.presets import preset
 from seqcast.plan import Sizes, named_network
+from seqcast.studies.kept import kept
 
 LEVELS = (80, 95)
 QUICK = {"epochs": 1, "steps_per_epoch": 2}
@@ -215,7 +215,7 @@ def main() -> None:
             results[label] = [
                 kept(
                     options.results, label, seed, described,
-                    partial(measured, chosen, frame, seed, quick=options.quick),
+                    partial(measured, chosen, frame, seed, quick=options.quick), say=print,
                 )
                 for seed in range(1 if options.quick else options.seeds)
             ]  # fmt: skip

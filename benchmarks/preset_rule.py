@@ -29,10 +29,10 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
 import pandas as pd
 
-from kept import kept
 from public_data import before, read_competition, read_etth1, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster
 from seqcast.evaluation import evaluate
+from seqcast.studies.kept import kept
 
 CUTOFFS = 2
 NETWORKS = ("classic", "segment")
@@ -142,7 +142,7 @@ def main() -> None:
                 network: [
                     kept(
                         options.results, f"{label}, {network}", seed, described,
-                        partial(measured, data, chosen, network, seed, quick=options.quick),
+                        partial(measured, data, chosen, network, seed, quick=options.quick), say=print,
                     )
                     for seed in range(1 if options.quick else options.seeds)
                 ]

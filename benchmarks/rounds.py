@@ -176,9 +176,9 @@ def machine(packages: Sequence[str] = ("keras", "jax", "numpy")) -> str:
     return f"{model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
 
 
-def write_section(name: str, text: str) -> None:
-    """Put text between the marks of a section in docs/benchmarks.md."""
-    path = DOCS / "benchmarks.md"
+def write_section(name: str, text: str, page: str = "benchmarks.md") -> None:
+    """Put text between the marks of a section of a page in docs/."""
+    path = DOCS / page
     opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, mark, rest = path.read_text().partition(opening)
     _, end, after = rest.partition(closing)

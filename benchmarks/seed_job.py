@@ -29,11 +29,11 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 
 import numpy as np
 
-from kept import kept
 from seqcast import Seq2SeqRegressor
 from seqcast._backend import keras
 from seqcast.data.signals import random_sines
 from seqcast.network.cells import GRUCell
+from seqcast.studies.kept import kept
 
 NETWORK = {"encoder_units": (35, 35), "decoder_units": (35, 35)}
 POST = {
@@ -150,7 +150,7 @@ def job(options: dict[str, Any], seed: int, *, windows: int, epochs: int, test: 
 
 def result(folder: Path, setting: str, options: dict[str, Any], seed: int, **sizes: int) -> dict[str, Any]:
     """Return the result of a setting and seed, from its file if it is there."""
-    return kept(folder, setting, seed, {"options": options, **sizes}, lambda: job(options, seed, **sizes))
+    return kept(folder, setting, seed, {"options": options, **sizes}, lambda: job(options, seed, **sizes), print)
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:

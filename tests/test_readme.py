@@ -18,6 +18,11 @@ SMALLER = {
 }
 
 
+# What is looked into is the forecaster of the block before.
+_last = next(place for place, block in enumerate(BLOCKS) if "seqcast.inspect" in block)
+BLOCKS[_last - 1 : _last + 1] = [BLOCKS[_last - 1] + BLOCKS[_last].replace("step_size=13", "step_size=200")]
+
+
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_blocks_run(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -40,6 +45,16 @@ def test_the_page_about_frames_runs(tmp_path, monkeypatch):
     names = {}
     exec(compile(small, "docs/frames.md", "exec"), names)
     assert len(names["forecast"]) == 3 * 14
+
+
+def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "inspection.md").read_text(), flags=re.DOTALL))
+    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
+    small = small.replace("step_size=13)", "step_size=60)").replace("* 13 /", "* 60 /")
+    assert small.count("60") == 2
+    exec(compile(small, "docs/inspection.md", "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} == {"states.png", "probes.png", "sensitivity.png", "memory.png"}
 
 
 def test_links_and_pictures_are_there():

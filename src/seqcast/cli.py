@@ -1,4 +1,4 @@
-"""The command line: demo, fit, predict, backtest, plot.
+"""The command line: demo, fit, predict, backtest, report, plot, study.
 
 Nothing heavy is imported before a command needs it, so that `--help` answers at once.
 """
@@ -457,6 +457,50 @@ def plot(
         )
     with in_file(data, history, columns), in_file(forecast, ahead, columns, argument="forecast_df"):
         _draw(history, ahead, columns, output, max_series=max_series, last=last)
+
+
+@app.command()
+def study(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A study, or `all`; `list` shows what there is.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results, pictures and findings.")] = Path(
+        "runs/studies"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="A small grid, to prove the path in seconds.")] = False,
+    seeds: Annotated[int | None, _count("--seeds", help="Number of seeds; 5 if absent, 1 with --quick.")] = None,
+    workers: Annotated[int | None, _count("--workers", help="Processes side by side; one a core if absent.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Answer one of the post's open questions: train what it takes, draw it, say what was found.
+
+    Each run leaves a file, so that an interrupted study goes on where it stopped and a finished one draws at once.
+
+    For example:
+
+        seqcast study list
+
+        seqcast study horizon --quick
+
+        seqcast study all
+    """
+    from seqcast.studies import NAMES, find_study
+
+    if name == "list":
+        for each in NAMES:
+            _tell(f"{each:<10}{find_study(each).question}")
+        return
+    names = NAMES if name == "all" else (find_study(name).name,)
+    from seqcast.studies.runner import run_study
+
+    say = (lambda _: None) if quiet else _say
+    for each in names:
+        outcome = run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
+        _tell(f"{find_study(each).question}\n\n{outcome.finding}\n")
+        kept = "" if outcome.made else ", all kept from before"
+        _tell(f"Runs of {outcome.seconds / 60:.1f} min in all{kept}. Written:")
+        for path in outcome.files:
+            _tell(f"  {path}")
+    if quick:
+        _tell("The networks were trained for seconds only, to prove the path; the figures above say nothing.")
 
 
 def _draw(history: Any, forecast: Any, columns: Columns, path: Path, **options: Any) -> None:

@@ -1,0 +1,46 @@
+"""Studies: the open questions of the post, each a command that trains what it needs and says what it found.
+
+    seqcast study periods            # one of them
+    seqcast study all --quick        # proves the path of each
+
+A study is a grid of settings, a `run` of one setting and seed, and what is drawn and said of all results
+(`study.Study`). Runs go side by side on the cores; each leaves a file, keyed by its settings and the code that it
+depends on, so that an interrupted study goes on where it stopped and a finished one draws at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from seqcast.errors import unknown_name
+from seqcast.studies.study import Study
+
+__all__ = ["NAMES", "find_study"]
+
+NAMES = (
+    "states",
+    "periods",
+    "sines",
+    "horizon",
+    "teacher",
+    "sizes",
+    "static",
+    "learning",
+    "noise",
+)
+
+
+def find_study(name: str) -> Study:
+    """Return a study by its name.
+
+    Raises:
+        SpecError: There is no such study.
+
+    Example:
+        >>> find_study("horizon").title
+        'Beyond the horizon'
+    """
+    if name not in NAMES:
+        raise unknown_name("study", name, NAMES)
+    study: Study = importlib.import_module(f"seqcast.studies.{name}").STUDY
+    return study

@@ -1,0 +1,153 @@
+"""Running a study: its runs side by side, a file each; then its pictures, its numbers and its finding."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqcast._backend import threads
+from seqcast.config import check_whole
+from seqcast.errors import SaveError
+from seqcast.parallel import side_by_side
+from seqcast.plots.figure import save_figure
+from seqcast.saving import write_beside
+from seqcast.studies import find_study
+from seqcast.studies.kept import kept, kept_path
+from seqcast.studies.study import SEEDS, Results, Setting, Study
+
+__all__ = ["Outcome", "run_study"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a study.
+
+    Args:
+        name: The study.
+        finding: What was found.
+        files: What was written.
+        made: Number of runs that were made; the others were kept from before.
+        seconds: What all of its runs took, added up.
+    """
+
+    name: str
+    finding: str
+    files: tuple[Path, ...]
+    made: int
+    seconds: float
+
+
+def run_study(
+    name: str,
+    folder: Path,
+    *,
+    quick: bool = False,
+    seeds: int | None = None,
+    workers: int | None = None,
+    say: Callable[[str], None] = print,
+) -> Outcome:
+    """Run what is missing of a study, draw it and say what it found.
+
+    Args:
+        name: Its name.
+        folder: Where the files go, in a folder of the study's name; it is made.
+        quick: Whether to run a small grid with one seed, to prove the path.
+        seeds: Number of seeds; `None` is 5, or 1 with `quick`.
+        workers: Processes side by side; `None` is one a core, or with `quick` this one alone.
+        say: Called with a line of progress.
+
+    Returns:
+        What came of it. `NAME.json` holds all results, `NAME.png` and others of such names the pictures, `NAME.md`
+        the question and the finding.
+
+    Raises:
+        SpecError: There is no such study.
+        SaveError: The folder takes no files.
+    """
+    study = find_study(name)
+    count = (1 if quick else SEEDS) if seeds is None else check_whole("seeds", seeds)
+    own = folder / (f"{name}-quick" if quick else name)
+    try:
+        (own / "runs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(
+            str(own), expected="a folder to write to", received=str(error.strerror), mend="Choose another."
+        ) from error
+    jobs = [(setting, seed) for seed in range(count) for setting in study.grid(quick)]
+    described = {"code": study.code()}
+    missing = [
+        (name, str(own / "runs"), setting, seed, described)
+        for setting, seed in jobs
+        if not _path(own / "runs", setting, seed, described).exists()
+    ]
+    say(f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to be made")
+    began, done = time.perf_counter(), 0
+
+    def finished(place: int, _: Any) -> None:
+        nonlocal done
+        done += 1
+        left = (time.perf_counter() - began) / done * (len(missing) - done)
+        setting, seed = missing[place][2], missing[place][3]
+        say(f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about {left / 60:.0f} min to go")
+
+    side_by_side(make_run, missing, workers=1 if quick and workers is None else workers, finished=finished)
+    results = Results([_read(own / "runs", setting, seed, described) for setting, seed in jobs])
+    seconds = float(sum(row["seconds"] for row in results))
+    files = _written(study, results, own, {"quick": quick, "seeds": count, "seconds": seconds, **described})
+    return Outcome(name, study.finding(results), files, len(missing), seconds)
+
+
+def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:
+    """Make one run and keep it; what a worker calls."""
+    study = find_study(name)
+
+    def make() -> dict[str, Any]:
+        began = time.perf_counter()
+        outcome = study.run(setting, seed)
+        return {**outcome, "seconds": round(time.perf_counter() - began, 2)}
+
+    kept(Path(folder), label(setting), seed, {"of": setting, **described}, make)
+
+
+def label(setting: Setting) -> str:
+    """Write a setting in words.
+
+    Example:
+        >>> label({"context": 15, "frequency": [0.1, 10.0]})
+        'context 15, frequency 0.1 10.0'
+    """
+
+    def word(value: Any) -> str:
+        return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+    return ", ".join(f"{name} {word(value)}" for name, value in setting.items())
+
+
+def _path(folder: Path, setting: Setting, seed: int, described: dict[str, Any]) -> Path:
+    return kept_path(folder, label(setting), seed, {"of": setting, **described})
+
+
+def _read(folder: Path, setting: Setting, seed: int, described: dict[str, Any]) -> dict[str, Any]:
+    found = json.loads(_path(folder, setting, seed, described).read_text())
+    return {**found, "setting": found.pop("of")}
+
+
+def _written(study: Study, results: Results, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:
+    files = []
+    for suffix, figure in study.figures(results).items():
+        files.append(folder / f"{study.name}{f'_{suffix}' if suffix else ''}.png")
+        save_figure(figure, files[-1], dpi=110)
+    finding = study.finding(results)
+    table = {"study": study.name, **about, "cores": threads(), "finding": finding, "results": results.rows}
+    texts = {
+        f"{study.name}.json": json.dumps(table, indent=1),
+        f"{study.name}.md": f"# {study.title}\n\n{study.question}\n\n{finding}\n",
+    }
+    for name, text in texts.items():
+        files.append(folder / name)
+        write_beside(files[-1], lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+    return tuple(files)

@@ -1,0 +1,127 @@
+"""Sizes: encoder and decoder, depth and width, attention, at an equal number of weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqcast.baselines import ManyToOneRegressor
+from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.engine import Engine
+from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# What the post's network has without the input kernel that a decoder fed with zeros never uses.
+WEIGHTS = 23_031
+MANY_TO_ONE = "many-to-one"
+# Depth of the encoder and of the decoder, and the decoder's width over the encoder's.
+SHAPES = ((1, 1, 1.0), (1, 2, 1.0), (2, 1, 1.0), (2, 2, 1.0), (3, 3, 1.0), (2, 2, 0.5), (2, 2, 2.0))
+
+
+class Sizes(Study):
+    """Networks of as many weights as the post's."""
+
+    name = "sizes"
+    title = "Sizes"
+    question = (
+        "With as many weights as the post's network has: deep or wide, a larger encoder or a larger decoder, joined as "
+        "they are or by a bridge, with attention or without, and against a many-to-one network?"
+    )
+
+    def grid(self, quick: bool) -> list[Setting]:
+        """Shapes without attention; the post's with attention; the many-to-one network."""
+        size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
+        shapes = [{"shape": list(shape), "attention": "none", **size} for shape in (SHAPES[:1] if quick else SHAPES)]
+        if quick:
+            return [*shapes, {"shape": MANY_TO_ONE, "attention": "none", **size}]
+        attending = [{"shape": [2, 2, 1.0], "attention": each, **size} for each in ("dot", "additive")]
+        return [*shapes, *attending, {"shape": MANY_TO_ONE, "attention": "none", **size}]
+
+    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+        """Find the width, train, score."""
+        past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
+        test, truth, _ = sines(10_000, seed=TEST + seed, offset=(0.0, 0.0))
+        if setting["shape"] == MANY_TO_ONE:
+            training = TrainingSpec(epochs=setting["epochs"], batch_size=128, learning_rate=0.02)
+            width = _fitting(lambda n: 3 * n * (1 + n + 2) + 3 * n * (n + n + 2) + n + 1)
+            one = ManyToOneRegressor((width, width), training=training, random_state=seed, verbose=0)
+            mse = mse_by_step(one.fit(past, future).predict(test, 15), truth)
+            return {"mse": mse, "units": [[width, width], []], "weights": 9 * width * width + 16 * width + 1}
+        units = _units(setting)
+        options = {"encoder_units": units[0], "decoder_units": units[1], "attention": setting["attention"]}
+        model = network(seed, epochs=setting["epochs"], **options).fit(past, future)
+        mse = mse_by_step(model.predict(test), truth)
+        return {"mse": mse, "units": [list(part) for part in units], "weights": model.engine_.weight_count}
+
+    def figures(self, results: Results) -> dict[str, Figure]:
+        """Each network's error, all seeds."""
+        from seqcast.plots import dot_chart
+
+        rows = {
+            _named(row["setting"], row["units"], row["weights"]): _same(results, row).array("mse").mean(axis=1)
+            for row in results.where()
+        }
+        figure = dot_chart(
+            rows, xlabel="mean squared error, 15 steps", title=f"Networks of about {WEIGHTS:,} weights", logx=True
+        )
+        return {"": figure}
+
+    def finding(self, results: Results) -> str:
+        """List the errors."""
+        told: dict[str, str] = {}
+        for row in results:
+            mse = _same(results, row).array("mse")
+            told[_named(row["setting"], row["units"], row["weights"])] = (
+                f"{spread(mse.mean(axis=1))} (step 1 {np.mean(mse[:, 0]):.4f}, step 15 {np.mean(mse[:, -1]):.4f})"
+            )
+        listed = "\n".join(f"| {name} | {errors} |" for name, errors in told.items())
+        return (
+            f"{results.seeds}; mean squared error over 15 steps, in brackets the smallest and the largest seed, "
+            f"and of the first and the last step. Where widths or depths differ, a bridge of dense layers carries the "
+            f"state over.\n\n| network | error |\n|---|---|\n{listed}"
+        )
+
+
+def _fitting(count: Any) -> int:
+    """Return the width with the number of weights nearest to the post's."""
+    return min(range(4, 120), key=lambda width: abs(count(width) - WEIGHTS))
+
+
+def _units(setting: Setting) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return widths of all layers such that there are as many weights as in the post's network."""
+    encoder, decoder, ratio = setting["shape"]
+
+    def units(width: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return (width,) * int(encoder), (max(1, round(ratio * width)),) * int(decoder)
+
+    def weights(width: int) -> int:
+        encoder_units, decoder_units = units(width)
+        spec = NetworkSpec(encoder_units=encoder_units, decoder_units=decoder_units, attention=setting["attention"])
+        engine = Engine(spec, TrainingSpec(), seed=0)
+        engine.build(WindowSpec(horizon=15, features=1, targets=1), steps=1)
+        return engine.weight_count
+
+    low, high = 4, 120
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if weights(middle) <= WEIGHTS else (low, middle)
+    return units(min(low, high, key=lambda width: abs(weights(width) - WEIGHTS)))
+
+
+def _named(setting: Setting, units: list[list[int]], weights: int) -> str:
+    encoder, decoder = (" + ".join(map(str, part)) for part in units)
+    if setting["shape"] == MANY_TO_ONE:
+        return f"many-to-one {encoder} ({weights:,} weights)"
+    attending = "" if setting["attention"] == "none" else f", {setting['attention']} attention"
+    return f"encoder {encoder}, decoder {decoder}{attending} ({weights:,})"
+
+
+def _same(results: Results, row: dict[str, Any]) -> Results:
+    return results.where(**row["setting"])
+
+
+STUDY = Sizes()

@@ -1,0 +1,166 @@
+"""What a study is: a question, a grid of settings, a run of each, and what is drawn and said of the results."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+import seqcast
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["SEEDS", "Results", "Setting", "Study", "number", "spread"]
+
+Array = npt.NDArray[Any]
+Setting = dict[str, Any]
+
+SEEDS = 5
+# What is done with results does not change them.
+_AFTERWARDS = {"figures", "finding"}
+# The code that every result depends on, beside that of its own study.
+_SHARED = (
+    "config.py",
+    "data/preparation.py",
+    "data/signals.py",
+    "data/sine_parameters.py",
+    "data/windows.py",
+    "engine.py",
+    "network/*.py",
+    "regressor.py",
+    "studies/oracle.py",
+    "studies/tasks.py",
+    "training.py",
+)
+
+
+class Study(ABC):
+    """A question, and how it is answered.
+
+    Settings and outcomes are JSON types: they are the key of a result and the result.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    depends: ClassVar[tuple[str, ...]] = ()  # further code that results depend on, as paths within the package
+
+    @abstractmethod
+    def grid(self, quick: bool) -> list[Setting]:
+        """Return the settings; with `quick` a few small ones that prove the path."""
+
+    @abstractmethod
+    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+        """Train and measure one setting with one seed."""
+
+    @abstractmethod
+    def figures(self, results: Results) -> dict[str, Figure]:
+        """Draw the results; the key `""` is the study's main picture, others are added to its file's name."""
+
+    @abstractmethod
+    def finding(self, results: Results) -> str:
+        """Say in a paragraph of Markdown what was found, with mean, spread and number of seeds."""
+
+    def code(self) -> str:
+        """Return a key of the code that results depend on: other code is another result.
+
+        Comments, documentation and what is done with results afterwards do not count.
+        """
+        root = Path(seqcast.__file__).parent
+        patterns = (*_SHARED, *self.depends, f"studies/{self.name}.py")
+        paths = [path for pattern in patterns for path in sorted(root.glob(pattern))]
+        text = "\n".join(_essence(path.read_text("utf-8")) for path in paths)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Results:
+    """The results of a study.
+
+    Args:
+        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and what `run` returned.
+
+    Example:
+        >>> rows = [{"setting": {"width": w}, "seed": s, "mse": w + s} for w in (1, 2) for s in (0, 1)]
+        >>> Results(rows).where(width=2).array("mse").tolist()
+        [2, 3]
+    """
+
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        self.rows = sorted(rows, key=lambda row: row["seed"])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    @property
+    def seeds(self) -> str:
+        """The number of seeds, in words."""
+        count = len({row["seed"] for row in self.rows})
+        return f"{count} seed{'s' * (count != 1)}"
+
+    def where(self, **conditions: Any) -> Results:
+        """Return the results whose settings have these values."""
+        return Results(
+            [row for row in self.rows if all(row["setting"].get(name) == value for name, value in conditions.items())]
+        )
+
+    def settings(self, name: str) -> list[Any]:
+        """Return the values that a setting takes, in order: numbers by size, others as in the grid."""
+        values = [row["setting"].get(name) for row in self.rows]
+        unique = list({repr(value): value for value in values}.values())
+        return sorted(unique) if all(isinstance(value, int | float) for value in unique) else unique
+
+    def array(self, key: str) -> Array:
+        """Return one outcome of all results, `[results, ...]`; NaN where there is none."""
+        values = [row[key] for row in self.rows]
+        return np.asarray(values) if np.asarray(values).dtype.kind in "iu" else np.asarray(values, dtype=np.float64)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number with so many decimals, or with two digits where these would be zero.
+
+    Example:
+        >>> number(0.01234), number(0.000012), number(12.3456, 1)
+        ('0.0123', '1.2e-05', '12.3')
+    """
+    if value and abs(value) < 0.5 * 10.0**-digits:
+        return f"{value:.1e}"
+    return f"{value:.{digits}f}"
+
+
+def spread(values: Any, digits: int = 4, unit: str = "") -> str:
+    """Write the mean and, in brackets, the smallest and the largest of several runs.
+
+    Example:
+        >>> spread([0.1, 0.2, 0.3], 1)
+        '0.2 (0.1-0.3)'
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if len(array) == 1:
+        return f"{number(array[0], digits)}{unit}"
+    return f"{number(array.mean(), digits)} ({number(array.min(), digits)}-{number(array.max(), digits)}){unit}"
+
+
+def _essence(source: str) -> str:
+    """Return the code of a module as a syntax tree in text, without what changes no result."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if not isinstance(body, list):
+            continue
+        first = body[0] if body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            body = body[1:]
+        node.body = [  # type: ignore[attr-defined]
+            part for part in body if not (isinstance(part, ast.FunctionDef) and part.name in _AFTERWARDS)
+        ]
+    return ast.dump(tree)

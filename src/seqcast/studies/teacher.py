@@ -1,0 +1,162 @@
+"""Teacher forcing: is a decoder that is shown the truth lazy?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast._backend import derivatives, keras, to_numpy
+from seqcast.inspect import sensitivity
+from seqcast.reading import Reading
+from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = npt.NDArray[Any]
+INPUTS = ("zeros", "teacher", "scheduled", "autoregressive")
+
+
+class Teacher(Study):
+    """Error, gradient that reaches the encoder, and memory length, by what the decoder reads."""
+
+    name = "teacher"
+    title = "Teacher forcing"
+    question = (
+        "Is the post's guess right that a decoder which is shown the true value before each step gets lazy and asks "
+        "the encoder for little?"
+    )
+    depends = ("inspect/*.py",)
+
+    def grid(self, quick: bool) -> list[Setting]:
+        """What the decoder reads."""
+        size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
+        return [{"decoder_input": each, **size} for each in (("zeros", "teacher") if quick else INPUTS)]
+
+    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+        """Train; look at the errors, and at how the forecast depends on the encoder's state, free and taught."""
+        past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
+        model = network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]).fit(past, future)
+        past, future, _ = sines(5_000, seed=TEST + seed, offset=(0.0, 0.0))
+        reading = model.reading(past[:1_000], future[:1_000])
+        taught = setting["decoder_input"] == "teacher"
+        free, without = written(reading, taught=False), written(reading, taught=False, mean_state=True)
+        truth = reading.truth
+        assert truth is not None
+        outcome = {
+            "mse": mse_by_step(model.predict(past), future),
+            "without_state": mse_by_step(without, truth),
+            "with_state": mse_by_step(free, truth),
+            "reaching": reaching(reading, taught=taught),
+            "reaching_free": reaching(reading, taught=False),
+            "memory": sensitivity(reading[:256]).memory_length().tolist(),
+        }
+        if taught:
+            outcome["taught"] = mse_by_step(written(reading, taught=True), truth)
+            outcome["taught_without_state"] = mse_by_step(written(reading, taught=True, mean_state=True), truth)
+        return outcome
+
+    def figures(self, results: Results) -> dict[str, Figure]:
+        """Error and gradient by step."""
+        from seqcast.plots import repeated_runs
+
+        names = results.settings("decoder_input")
+        errors = {each: _by_step(results.where(decoder_input=each).array("mse")) for each in names}
+        reaching = {each: _by_step(results.where(decoder_input=each).array("reaching")) for each in names}
+        ylabels = {
+            "error of the free forecast": "mean squared error",
+            "as in training: what reaches the encoder": "change of the forecast by the encoder's state",
+        }
+        figure = repeated_runs(
+            dict(zip(ylabels, (errors, reaching), strict=True)),
+            xlabel="step of the forecast",
+            ylabel=dict(ylabels),
+            title="Shown the truth, or not",
+            logy=True,
+        )
+        return {"": figure}
+
+    def finding(self, results: Results) -> str:
+        """Say whether the decoder is lazy."""
+        lines = []
+        for each in results.settings("decoder_input"):
+            rows = results.where(decoder_input=each)
+            mse, reached, memory = rows.array("mse"), rows.array("reaching"), rows.array("memory")
+            steps = [mse.mean(axis=1), mse[:, 0], mse[:, -1]]
+            cells = [*map(spread, steps), spread(reached[:, 0], 2), spread(reached[:, -1], 2)]
+            cells += [spread(memory[:, 0], 1), spread(memory[:, -1], 1)]
+            lines.append(f"| {' | '.join([each, *cells])} |")
+        text = (
+            f"{results.seeds}; means, in brackets the smallest and the largest. Errors are mean squared ones of the "
+            f"free forecast. What reaches the encoder is the root mean square derivative of a step of the forecast by "
+            f"the encoder's state, units in their standard deviations, as in training: with the truth shown to "
+            f"`teacher`. Memory: within how many of the last steps of the past 95 % of the influence on a step of the "
+            f"free forecast lies.\n\n| decoder reads | error | step 1 | step 15 | reaches the encoder from step 1 | "
+            f"from step 15 | memory of step 1 | of step 15 |\n|---|---|---|---|---|---|---|---|\n" + "\n".join(lines)
+        )
+        rows = results.where(decoder_input="teacher")
+        taught, without = rows.array("taught").mean(axis=1), rows.array("taught_without_state").mean(axis=1)
+        free, free_without = rows.array("with_state").mean(axis=1), rows.array("without_state").mean(axis=1)
+        return (
+            f"{text}\n\nShown the truth, the teacher-trained decoder has an error of {spread(taught, 5)} (scaled "
+            f"units); with the mean state of all windows in place of each window's own it has {spread(without, 4)}. "
+            f"Running free it has {spread(free, 3)} and {spread(free_without, 3)}."
+        )
+
+
+def _by_step(values: Array) -> tuple[Array, Array]:
+    return np.arange(1, values.shape[1] + 1), values
+
+
+def _layers(parts: dict[str, Any]) -> dict[str, Any]:
+    return {f"{i} {j}": state for i, layer in enumerate(parts["layers"]) for j, state in enumerate(layer)}
+
+
+def _unrolled(reading: Reading, parts: dict[str, Any], layers: dict[str, Any], *, taught: bool) -> Any:
+    """Write the reading's forecast from layer states, `[N, H, D]`, with the truth shown or running free."""
+    model = reading.engine.model
+    assert model is not None
+    named = [tuple(layers[f"{i} {j}"] for j in range(len(layer))) for i, layer in enumerate(parts["layers"])]
+    target = keras.ops.convert_to_tensor(reading.truth, dtype="float32") if taught else None
+    given: dict[str, Any] = {"horizon": reading.horizon, "target": target, "training": True if taught else None}
+    return model.decoder.unroll({**parts, "layers": named}, **given)[0]
+
+
+def _encoded(reading: Reading) -> dict[str, Any]:
+    parts = reading.engine.encode(reading.past).to_dict()
+    tensors: dict[str, Any] = keras.tree.map_structure(keras.ops.convert_to_tensor, parts)
+    return tensors
+
+
+def written(reading: Reading, *, taught: bool, mean_state: bool = False) -> Array:
+    """Return the forecast in scaled units, perhaps from the mean state of all windows in place of their own."""
+    parts = _encoded(reading)
+    layers = _layers(parts)
+    if mean_state:
+        layers = {
+            name: keras.ops.ones_like(state) * keras.ops.mean(state, axis=0, keepdims=True)
+            for name, state in layers.items()
+        }
+    forecast: Array = to_numpy(_unrolled(reading, parts, layers, taught=taught))
+    return forecast
+
+
+def reaching(reading: Reading, *, taught: bool) -> list[float]:
+    """Return by step how much the forecast changes with the encoder's state, its units in standard deviations."""
+    parts = _encoded(reading)
+    layers = _layers(parts)
+
+    def forecast(given: dict[str, Any]) -> Any:
+        return keras.ops.reshape(_unrolled(reading, parts, given, taught=taught), (-1, reading.horizon))
+
+    found = to_numpy(derivatives(forecast, layers, reading.horizon))
+    squares = 0.0
+    for name, state in to_numpy(layers).items():
+        squares = squares + np.square(found[name] * state.std(axis=0)).sum(axis=2).mean(axis=1)
+    return [float(value) for value in np.sqrt(squares)]
+
+
+STUDY = Teacher()

@@ -1,0 +1,136 @@
+"""What the competitions' programs share: candidates, training through the public forecaster, scores, tables.
+
+Settings are explored on the last horizon of each series' training values, which the networks explored have not seen.
+The chosen ones are then trained on all training values and scored on the test values once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from reporting import machine_line, options, peak_mib, table
+from yardsticks import Competition, weighted_quantile_loss
+
+from seqcast import Forecaster, NetworkSpec
+from seqcast.studies.kept import kept
+
+DECILES = tuple(place / 10 for place in range(1, 10))
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """What a forecaster is told.
+
+    Args:
+        network: Fields of its network; none for the preset that the forecaster chooses.
+        training: Fields of its training.
+        options: Other arguments.
+    """
+
+    network: dict[str, Any] = dataclasses.field(default_factory=dict)
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def changed(self, network: Any = None, training: Any = None, **options: Any) -> Candidate:
+        """Return it with some changes."""
+        return Candidate(
+            {**self.network, **(network or {})}, {**self.training, **(training or {})}, {**self.options, **options}
+        )
+
+
+OUT_OF_THE_BOX = Candidate()
+
+
+def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool) -> dict[str, Any]:
+    """Train on a competition's training values and score the forecasts of what follows."""
+    training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
+    given: dict[str, Any] = {"level": (20, 40, 60, 80), **chosen.options}
+    if chosen.network:
+        given["preset"] = NetworkSpec(**chosen.network)
+        if chosen.network.get("head", "point") == "point":
+            given["level"] = ()
+    began = time.perf_counter()
+    model = Forecaster(competition.horizon, training=training or None, random_state=seed, verbose=0, **given)
+    forecast = model.fit(competition.frame()).predict()
+    outcome: dict[str, Any] = competition.scores(competition.matrix(forecast, "seqcast"))
+    if given["level"]:
+        names = [_column(probability) for probability in DECILES]
+        cube = np.stack([competition.matrix(forecast, name) for name in names], axis=2)
+        outcome["wql"] = weighted_quantile_loss(cube, DECILES, competition.truth())
+    seconds = round(time.perf_counter() - began, 1)
+    return {**outcome, "weights": model.engine_.weight_count, "seconds": seconds, "peak_mib": peak_mib()}
+
+
+def _column(probability: float) -> str:
+    if probability == 0.5:
+        return "seqcast"
+    return f"seqcast-{'lo' if probability < 0.5 else 'hi'}-{round(100 * abs(2 * probability - 1))}"
+
+
+def run(
+    description: str | None,
+    results: str,
+    read: Any,
+    *,
+    candidates: Mapping[str, Candidate],
+    chosen: Mapping[str, Candidate],
+    published: Mapping[str, str],
+    columns: Sequence[str],
+    more: Any = None,
+    proof: Any = None,
+) -> None:
+    """Run a yardstick's program.
+
+    Args:
+        description: Its documentation.
+        results: Where results are kept.
+        read: Reads the competition from a folder.
+        candidates: What is explored.
+        chosen: What is scored on the test values.
+        published: Published scores, for the table.
+        columns: Scores to show.
+        more: Further scores, from the scores.
+        proof: Naive forecasts by name, from the competition.
+    """
+    arguments = options(description, results).parse_args()
+
+    def whole(scores: Mapping[str, Any]) -> dict[str, Any]:
+        return {**scores, **(more(scores) if more else {})}
+
+    competition = read(arguments.data)
+    for name, forecast in (proof(competition) if proof else {"seasonal naive": competition.seasonal_naive()}).items():
+        scores = competition.scores(forecast)
+        print(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in whole(scores).items()))
+    part = competition.held_back() if arguments.explore else competition
+    shown = dict(candidates if arguments.explore else chosen)
+    if arguments.candidates:
+        shown = {label: candidates[label] for label in arguments.candidates.split(",")}
+    headings, rows = ["setting", *columns], []
+    for label, candidate in shown.items():
+        found = [_kept(arguments, results, part, label, candidate, seed) for seed in range(arguments.seeds)]
+        found = [whole(one) for one in found]
+        rows.append([label, *(_cell([one[key] for one in found if key in one]) for key in columns)])
+        print(table(headings, rows[-1:]), flush=True)
+    print(table(headings, rows))
+    for method, told in published.items():
+        print(f"published: {method} {told}")
+    print(machine_line())
+
+
+def _kept(
+    arguments: argparse.Namespace, yardstick: str, part: Competition, label: str, candidate: Candidate, seed: int
+) -> Any:
+    described = {"candidate": dataclasses.asdict(candidate), "explore": arguments.explore, "quick": arguments.quick}
+    described["yardstick"] = yardstick
+    return kept(
+        arguments.results, label, seed, described, lambda: score(part, candidate, seed, quick=arguments.quick), print
+    )
+
+
+def _cell(values: list[float]) -> str:
+    return f"{np.mean(values):.3f} ({min(values):.3f}-{max(values):.3f})" if values else ""

@@ -1,0 +1,199 @@
+"""ETTh1 and ETTh2 from 96 hours: every test window of four horizons, mean squared and mean absolute error.
+
+    python benchmarks/accuracy/etth.py --data FOLDER              # both, three seeds
+    python benchmarks/accuracy/etth.py --data FOLDER --quick      # proves the path
+    python benchmarks/accuracy/etth.py --data FOLDER --explore    # candidates on validation windows, one seed
+
+Each column is a series of its own, told by a static covariate; forecasts go through `Forecaster.backtest` with the
+fitted weights, stride 1. Training rows end where validation rows begin; the best epoch is chosen on these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from reporting import machine_line, options, peak_mib, table
+from yardsticks import (
+    ETT_CONTEXT,
+    ETT_HORIZONS,
+    ETT_TEST,
+    ETT_VALIDATION,
+    ett_proof,
+    ett_truth,
+    mse_mae,
+    read_ett,
+)
+
+from seqcast import Forecaster, NetworkSpec
+from seqcast.studies.kept import kept
+
+SETS = ("ETTh1", "ETTh2")
+# What is known: MSE and MAE, average over the four horizons.
+PUBLISHED = {
+    "ETTh1": {"SegRNN": (0.417, 0.428), "CycleNet-Linear": (0.433, 0.428), "iTransformer": (0.454, 0.448)},
+    "ETTh2": {"SegRNN": (0.373, 0.404), "CycleNet-Linear": (0.409, 0.415), "iTransformer": (0.383, 0.407)},
+}
+WINDOWS_AT_ONCE = 50_000  # rows of a backtest's frame, over a series' horizon
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A network and its training, the same for all horizons of both data sets."""
+
+    network: dict[str, Any]
+    training: dict[str, Any]
+    context: int = ETT_CONTEXT
+    members: int = 1
+    channel: bool = True
+
+
+BASE = Candidate(
+    network={
+        "encoder_units": (256,),
+        "decoder_units": (256,),
+        "normalise": "last",
+        "segment": 24,
+        "decoder_input": "position",
+        "decoding": "parallel",
+        "dropout": 0.5,
+    },
+    training={"optimizer": "adam", "learning_rate": 1e-3, "batch_size": 256, "epochs": 12, "early_stopping": 5},
+)
+CHOSEN = BASE
+
+
+def changed(network: dict[str, Any] | None = None, training: dict[str, Any] | None = None, **rest: Any) -> Candidate:
+    """Return the base with some changes."""
+    return dataclasses.replace(
+        BASE, network={**BASE.network, **(network or {})}, training={**BASE.training, **(training or {})}, **rest
+    )
+
+
+CANDIDATES = {
+    "base": BASE,
+    "instance": changed({"normalise": "instance"}),
+    "no channel": changed(channel=False),
+    "width 128": changed({"encoder_units": (128,), "decoder_units": (128,)}),
+    "dropout .2": changed({"dropout": 0.2}),
+    "segments of 12": changed({"segment": 12}),
+    "MAE": changed(training={"loss": "mae"}),
+    "rate 3e-4": changed(training={"learning_rate": 3e-4}),
+}
+
+
+def score(data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, test: bool, quick: bool) -> Any:
+    """Train on one horizon; return the scores on validation windows, and on test windows if that is wanted."""
+    frame = read_ett(data, name).assign(channel=lambda table: table["unique_id"])
+    known = frame[frame["ds"] < frame["ds"].drop_duplicates().iloc[ETT_VALIDATION]]
+    training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
+    began = time.perf_counter()
+    model = Forecaster(
+        horizon,
+        context_length=chosen.context,
+        level=(),
+        preset=NetworkSpec(**chosen.network),
+        training=training,
+        static_covariates=("channel",) if chosen.channel else (),
+        calendar="none",
+        members=chosen.members,
+        random_state=seed,
+        verbose=0,
+    ).fit(known, validation=ETT_VALIDATION - 8640)
+    fitted = time.perf_counter() - began
+    rows = validation_rows(frame, chosen.context)
+    seen = arranged(model.predict_insample(rows.groupby("unique_id").tail(horizon + 20) if quick else rows), horizon)
+    outcome = {
+        "validation": mse_mae(seen, ett_truth(frame, horizon, first=8640, last=ETT_VALIDATION)[-len(seen) :]),
+        "epochs": len(model.history_.epochs["loss"]),
+        "weights": model.engine_.weight_count,
+        "fit_s": round(fitted, 1),
+    }
+    if test:
+        predicted = forecasts(model, frame, quick=quick)
+        outcome["test"] = mse_mae(predicted, ett_truth(frame, horizon)[-len(predicted) :])
+    return {**outcome, "seconds": round(time.perf_counter() - began, 1), "peak_mib": peak_mib()}
+
+
+def validation_rows(frame: pd.DataFrame, context: int) -> pd.DataFrame:
+    """Return the rows of validation, and before them those that the first window reads."""
+    stamps = frame["ds"].drop_duplicates().to_numpy()
+    return frame[(frame["ds"] >= stamps[8640 - context]) & (frame["ds"] < stamps[ETT_VALIDATION])]
+
+
+def arranged(result: pd.DataFrame, horizon: int) -> np.ndarray:
+    """Return a backtest's forecasts, `[windows, H, 7]`."""
+    values: np.ndarray = result["seqcast"].to_numpy().reshape(result["unique_id"].nunique(), -1, horizon)
+    return values.transpose(1, 2, 0)
+
+
+def forecasts(model: Any, frame: pd.DataFrame, *, quick: bool) -> np.ndarray:
+    """Forecast every test window, `[windows, H, 7]`, some at a time."""
+    horizon = model.horizon
+    stamps = frame["ds"].drop_duplicates().to_numpy()
+    ends = np.arange(ETT_TEST - 20 if quick else ETT_VALIDATION + horizon - 1, ETT_TEST)
+    made = []
+    for block in np.array_split(ends, max(1, len(ends) * horizon // WINDOWS_AT_ONCE)):
+        first = stamps[block[0] + 1 - horizon - model.context_length_]
+        known = frame[(frame["ds"] >= first) & (frame["ds"] <= stamps[block[-1]])]
+        made.append(arranged(model.backtest(known, n_windows=len(block), step_size=1, refit="never"), horizon))
+    return np.concatenate(made)
+
+
+def main() -> None:
+    parser = options(__doc__, "results/accuracy/etth")
+    parser.add_argument("--only", choices=SETS, help="one of the two")
+    parser.add_argument("--horizons", type=lambda text: tuple(map(int, text.split(","))), default=ETT_HORIZONS)
+    arguments = parser.parse_args()
+    sets = (arguments.only,) if arguments.only else SETS
+    for name in sets:
+        print(f"{name}, repeating the last 24 hours:", ett_proof(arguments.data, name))
+    candidates = CANDIDATES if arguments.explore else {"chosen": CHOSEN}
+    if arguments.candidates:
+        candidates = {label: CANDIDATES[label] for label in arguments.candidates.split(",")}
+    rows = []
+    for label, chosen in candidates.items():
+        for name in sets:
+            found = [
+                [run(arguments, label, chosen, name, horizon, seed) for horizon in arguments.horizons]
+                for seed in range(arguments.seeds)
+            ]
+            part = "validation" if arguments.explore else "test"
+            errors = np.array([[one[part] for one in seed] for seed in found])  # [seeds, horizons, 2]
+            rows.append([label, name, *summary(errors), sum(one["seconds"] for one in found[0])])
+            print(table(["setting", "data", "MSE", "MAE", "by horizon", "seconds"], rows[-1:]), flush=True)
+    print(table(["setting", "data", "MSE", "MAE", "by horizon", "seconds"], rows))
+    for name in sets:
+        for method, (mse, mae) in PUBLISHED[name].items():
+            print(f"published, {name}: {method} {mse:.3f} / {mae:.3f}")
+    print(machine_line())
+
+
+def run(arguments: argparse.Namespace, label: str, chosen: Candidate, name: str, horizon: int, seed: int) -> Any:
+    """Return a result from its file, or make it."""
+    test = not arguments.explore
+    described = {"candidate": dataclasses.asdict(chosen), "test": test, "quick": arguments.quick}
+    return kept(
+        arguments.results,
+        f"{label}, {name}, {horizon}",
+        seed,
+        described,
+        lambda: score(arguments.data, name, horizon, chosen, seed, test=test, quick=arguments.quick),
+        print,
+    )
+
+
+def summary(errors: np.ndarray) -> list[str]:
+    """Return MSE and MAE over horizons, mean over seeds and spread, and MSE by horizon."""
+    means = errors.mean(axis=1)
+    cells = [f"{m.mean():.3f} ({m.min():.3f}-{m.max():.3f})" for m in means.T]
+    return [*cells, " ".join(f"{value:.3f}" for value in errors[:, :, 0].mean(axis=0))]
+
+
+if __name__ == "__main__":
+    main()

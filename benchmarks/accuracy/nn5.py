@@ -1,0 +1,61 @@
+"""NN5 daily: 111 cash machines, 56 days ahead; MASE and sMAPE.
+
+python benchmarks/accuracy/nn5.py --data FOLDER              # the chosen settings, three seeds
+python benchmarks/accuracy/nn5.py --data FOLDER --quick      # proves the path
+python benchmarks/accuracy/nn5.py --data FOLDER --explore    # candidates on the last 56 training days
+"""
+
+from __future__ import annotations
+
+from competitions import OUT_OF_THE_BOX, Candidate, run
+from yardsticks import read_nn5, same_weekdays
+
+PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "a published LSTM": ".944 / -"}
+BASE = Candidate(
+    network={
+        "encoder_units": (64,),
+        "decoder_units": (64,),
+        "normalise": "instance",
+        "segment": 7,
+        "decoder_input": "position",
+        "decoding": "parallel",
+        "dropout": 0.2,
+    },
+    training={
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "batch_size": 256,
+        "epochs": 10,
+        "steps_per_epoch": 200,
+        "loss": "mae",
+        "validation_fraction": 0.0,
+    },
+    options={"context_length": 112, "season_length": 7},
+)
+CANDIDATES = {
+    "out of the box": OUT_OF_THE_BOX,
+    "base": BASE,
+    "last": BASE.changed({"normalise": "last"}),
+    "residual": BASE.changed({"residual": "seasonal"}),
+    "224 days": BASE.changed(context_length=224),
+    "56 days": BASE.changed(context_length=56),
+    "dropout .5": BASE.changed({"dropout": 0.5}),
+    "width 128": BASE.changed({"encoder_units": (128,), "decoder_units": (128,)}),
+    "4,000 steps": BASE.changed(training={"epochs": 20}),
+}
+CHOSEN = {"out of the box": OUT_OF_THE_BOX, "one network": BASE}
+
+if __name__ == "__main__":
+    run(
+        __doc__,
+        "results/accuracy/nn5",
+        read_nn5,
+        candidates=CANDIDATES,
+        chosen=CHOSEN,
+        published=PUBLISHED,
+        columns=("mase", "smape", "wql", "seconds"),
+        proof=lambda competition: {
+            "seasonal naive": competition.seasonal_naive(),
+            "mean of the last 8 same weekdays": same_weekdays(competition),
+        },
+    )

@@ -23,7 +23,7 @@ each_cell = pytest.mark.parametrize("name", CELLS)
 
 # Each example compiles three programs, so there are few, and none to find a smaller one that fails too. They are the
 # same in every run, so that the cache of compiled programs holds them. `make fuzz` takes more.
-EXAMPLES = max(5, int(os.environ.get("SEQCAST_FUZZ", "0")) // 500)
+EXAMPLES = max(3, int(os.environ.get("SEQCAST_FUZZ", "0")) // 500)
 few = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 
 

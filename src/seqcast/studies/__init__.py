@@ -41,6 +41,6 @@ def find_study(name: str) -> Study:
         'Beyond the horizon'
     """
     if name not in NAMES:
-        raise unknown_name("study", name, NAMES)
+        raise unknown_name("study NAME", name, NAMES)
     study: Study = importlib.import_module(f"seqcast.studies.{name}").STUDY
     return study

@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help=f"folder that holds {FILE}")
     parser.add_argument("--out", type=Path, default=Path("runs/examples/inside_demand"), help="for the pictures")
     parser.add_argument("--quick", action="store_true", help="two months, hardly any training: proves the path")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random")
     options = parser.parse_args(arguments)
     if not (options.data / FILE).is_file():
         parser.error(f"there is no {options.data / FILE}")
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     frame, training = read(options.data / FILE), None
     if options.quick:
         frame, training = frame.tail(60 * DAY), {"epochs": 1, "steps_per_epoch": 2}
-    given = {"calendar": "none", "training": training, "level": (), "random_state": 0}
+    given = {"calendar": "none", "training": training, "level": (), "random_state": options.seed}
     model = Forecaster(DAY, context_length=WEEK, **given).fit(frame)
 
     # A window a day, of the last year; each ends at midnight.

@@ -129,8 +129,7 @@ class Reading:
 
     def __getitem__(self, rows: Any) -> Reading:
         """Return some of the windows; `rows` is a slice, an index array or a mask."""
-        places = np.arange(len(self))[rows]
-        places = np.atleast_1d(places)
+        places = np.atleast_1d(np.arange(len(self))[rows])
         return replace(
             self,
             inputs={name: values[places] for name, values in self.inputs.items()},

@@ -130,6 +130,9 @@ def test_results_are_chosen_by_settings():
     chosen = results.where(a=2, b="x")
     assert [row["seed"] for row in chosen] == [0, 1]
     np.testing.assert_array_equal(chosen.array("v"), [[2, np.nan]] * 2)
+    values, runs = results.where(b="x").curve("a", "v")
+    assert values == [1, 2]
+    np.testing.assert_array_equal(runs[:, :, 0], [[1, 2]] * 2)
 
 
 # ---------------------------------------------------------------- what they are made of

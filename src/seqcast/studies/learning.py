@@ -48,13 +48,8 @@ class Learning(Study):
         panels = {}
         for steps in results.settings("steps"):
             chosen = results.where(steps=steps)
-            windows = chosen.settings("windows")
             panels[f"{steps:,} gradient steps"] = {
-                f"{name} windows": (
-                    windows,
-                    np.stack([chosen.where(windows=n).array(name) for n in windows], axis=1),
-                )
-                for name in ("training", "test")
+                f"{name} windows": chosen.curve("windows", name) for name in ("training", "test")
             }
         figure = repeated_runs(
             panels,

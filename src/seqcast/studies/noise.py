@@ -61,17 +61,15 @@ class Noise(Study):
         """Errors by the level of noise: mean over windows, and the median window."""
         from seqcast.plots import repeated_runs
 
-        levels = results.settings("noise")
-
-        def curve(key: str) -> tuple[Any, Any]:
-            return levels, np.stack([results.where(noise=level).array(key) for level in levels], axis=1)
-
         names = {"network": "network", "fit": "least-squares fit", "penalised": "fit that knows the level of noise"}
         keys = {
             "mean over windows": {"network": "network_on_fitted", "fit": "fit", "penalised": "penalised"},
             "the median window": {name: f"{name}_median" for name in names},
         }
-        panels = {panel: {names[each]: curve(key) for each, key in own.items()} for panel, own in keys.items()}
+        panels = {
+            panel: {names[each]: results.curve("noise", key) for each, key in own.items()}
+            for panel, own in keys.items()
+        }
         figure = repeated_runs(
             panels,
             xlabel="standard deviation of the noise on the past",

@@ -97,8 +97,10 @@ def run_study(
     side_by_side(make_run, missing, workers=1 if quick and workers is None else workers, finished=finished)
     results = Results([_read(own / "runs", setting, seed, described) for setting, seed in jobs])
     seconds = float(sum(row["seconds"] for row in results))
-    files = _written(study, results, own, {"quick": quick, "seeds": count, "seconds": seconds, **described})
-    return Outcome(name, study.finding(results), files, len(missing), seconds)
+    about = {"quick": quick, "seeds": count, "seconds": seconds, **described}
+    finding = study.finding(results)
+    files = _written(study, results, finding, own, about)
+    return Outcome(name, finding, files, len(missing), seconds)
 
 
 def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:
@@ -136,12 +138,11 @@ def _read(folder: Path, setting: Setting, seed: int, described: dict[str, Any]) 
     return {**found, "setting": found.pop("of")}
 
 
-def _written(study: Study, results: Results, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:
+def _written(study: Study, results: Results, finding: str, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:
     files = []
     for suffix, figure in study.figures(results).items():
         files.append(folder / f"{study.name}{f'_{suffix}' if suffix else ''}.png")
         save_figure(figure, files[-1], dpi=110)
-    finding = study.finding(results)
     table = {"study": study.name, **about, "cores": threads(), "finding": finding, "results": results.rows}
     texts = {
         f"{study.name}.json": json.dumps(table, indent=1),

@@ -59,7 +59,6 @@ class Sines(Study):
             ylabel="mean squared error / variance of the signal",
             title="Trained on some sines, tested on others",
             logy=True,
-            guides=None,
         )
         return {"": figure}
 

@@ -66,13 +66,8 @@ class Static(Study):
         panels = {}
         for windows in results.settings("windows"):
             chosen = results.where(windows=windows)
-            contexts = chosen.settings("context")
             panels[f"{windows:,} training windows"] = {
-                f"told: {each}": (
-                    contexts,
-                    np.stack([chosen.where(static=each, context=c).array("mse") for c in contexts], axis=1),
-                )
-                for each in chosen.settings("static")
+                f"told: {each}": chosen.where(static=each).curve("context", "mse") for each in chosen.settings("static")
             }
         figure = repeated_runs(
             panels,

@@ -119,6 +119,11 @@ class Results:
         unique = list({repr(value): value for value in values}.values())
         return sorted(unique) if all(isinstance(value, int | float) for value in unique) else unique
 
+    def curve(self, name: str, key: str) -> tuple[list[Any], Array]:
+        """Return the values of a setting, `[n]`, and one outcome of each run at each of them, `[runs, n]`."""
+        values = self.settings(name)
+        return values, np.stack([self.where(**{name: value}).array(key) for value in values], axis=1)
+
     def array(self, key: str) -> Array:
         """Return one outcome of all results, `[results, ...]`; NaN where there is none."""
         values = [row[key] for row in self.rows]

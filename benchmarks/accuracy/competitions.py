@@ -44,6 +44,19 @@ class Candidate:
 
 
 OUT_OF_THE_BOX = Candidate()
+# What the yardsticks' explorations start from: segments, written side by side, in windows of their own units.
+SEGMENTS = Candidate(
+    network={"normalise": "instance", "decoder_input": "position", "decoding": "parallel"},
+    training={
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "batch_size": 256,
+        "epochs": 10,
+        "steps_per_epoch": 200,
+        "loss": "mae",
+        "validation_fraction": 0.0,
+    },
+)
 
 
 def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ python benchmarks/accuracy/m4_hourly.py --data FOLDER --explore    # candidates 
 
 from __future__ import annotations
 
-from competitions import OUT_OF_THE_BOX, Candidate, run
+from competitions import OUT_OF_THE_BOX, SEGMENTS, run
 from yardsticks import owa, read_m4_hourly
 
 PUBLISHED = {
@@ -15,26 +15,12 @@ PUBLISHED = {
     "ES-RNN, ensemble": "9.328 / .893 / .440",
     "FFORMA": "11.506 / .819 / .484",
 }
-BASE = Candidate(
-    network={
-        "encoder_units": (128,),
-        "decoder_units": (128,),
-        "normalise": "instance",
-        "segment": 24,
-        "decoder_input": "position",
-        "decoding": "parallel",
-        "residual": "seasonal",
-    },
-    training={
-        "optimizer": "adamw",
-        "learning_rate": 2e-3,
-        "batch_size": 256,
-        "epochs": 15,
-        "steps_per_epoch": 200,
-        "loss": "mae",
-        "validation_fraction": 0.0,
-    },
-    options={"context_length": 168, "season_length": 168, "weighting": "series"},
+BASE = SEGMENTS.changed(
+    {"encoder_units": (128,), "decoder_units": (128,), "segment": 24, "residual": "seasonal"},
+    {"learning_rate": 2e-3, "epochs": 15},
+    context_length=168,
+    season_length=168,
+    weighting="series",
 )
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,

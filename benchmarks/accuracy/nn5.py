@@ -7,30 +7,12 @@ python benchmarks/accuracy/nn5.py --data FOLDER --explore    # candidates on the
 
 from __future__ import annotations
 
-from competitions import OUT_OF_THE_BOX, Candidate, run
+from competitions import OUT_OF_THE_BOX, SEGMENTS, run
 from yardsticks import read_nn5, same_weekdays
 
 PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "a published LSTM": ".944 / -"}
-BASE = Candidate(
-    network={
-        "encoder_units": (64,),
-        "decoder_units": (64,),
-        "normalise": "instance",
-        "segment": 7,
-        "decoder_input": "position",
-        "decoding": "parallel",
-        "dropout": 0.2,
-    },
-    training={
-        "optimizer": "adamw",
-        "learning_rate": 1e-3,
-        "batch_size": 256,
-        "epochs": 10,
-        "steps_per_epoch": 200,
-        "loss": "mae",
-        "validation_fraction": 0.0,
-    },
-    options={"context_length": 112, "season_length": 7},
+BASE = SEGMENTS.changed(
+    {"encoder_units": (64,), "decoder_units": (64,), "segment": 7, "dropout": 0.2}, context_length=112, season_length=7
 )
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,

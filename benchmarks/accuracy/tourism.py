@@ -7,31 +7,16 @@ python benchmarks/accuracy/tourism.py --data FOLDER --explore    # candidates on
 
 from __future__ import annotations
 
-from competitions import OUT_OF_THE_BOX, Candidate, run
+from competitions import OUT_OF_THE_BOX, SEGMENTS, run
 from yardsticks import read_tourism
 
 PUBLISHED = {"(MASE, MAPE) N-BEATS, ensemble": "- / 19.47"}
-BASE = Candidate(
-    network={
-        "encoder_units": (64,),
-        "decoder_units": (64,),
-        "normalise": "instance",
-        "segment": 12,
-        "decoder_input": "position",
-        "decoding": "parallel",
-        "residual": "seasonal",
-        "dropout": 0.1,
-    },
-    training={
-        "optimizer": "adamw",
-        "learning_rate": 1e-3,
-        "batch_size": 256,
-        "epochs": 10,
-        "steps_per_epoch": 200,
-        "loss": "mae",
-        "validation_fraction": 0.0,
-    },
-    options={"context_length": 36, "season_length": 12, "scale": "log1p", "weighting": "series"},
+BASE = SEGMENTS.changed(
+    {"encoder_units": (64,), "decoder_units": (64,), "segment": 12, "residual": "seasonal", "dropout": 0.1},
+    context_length=36,
+    season_length=12,
+    scale="log1p",
+    weighting="series",
 )
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX.changed(season_length=12),

@@ -275,7 +275,7 @@ WRONG = [
         "--cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did you",
     ),
     (FIT.format("good.csv --units 3,x"), "--units: expected whole numbers with commas, as 35,35, received '3,x'."),
-    (FIT.format("good.csv --scale robst"), "--scale: expected one of 'standard', 'robust'"),
+    (FIT.format("good.csv --scale robst"), "--scale: expected one of 'auto', 'standard', 'robust'"),
     (FIT.format("good.csv --missing drop"), "--missing: expected one of 'fill', 'raise', received 'drop'."),
     (FIT.format("good.csv --calendar weekday"), "--calendar: expected one of 'auto', 'none', 'minute_of_hour'"),
     (FIT.format("good.csv --future price"), "good.csv: expected a column 'price', received the columns"),

@@ -52,8 +52,7 @@ def fitted():
             counts = head == "negative_binomial"
             spec = network(head, normalise="scale" if head in ("negative_binomial", "log_normal") else "last")
             df = PANEL.assign(y=PANEL["y"].round()) if counts else PANEL
-            scale = "none" if head in ("negative_binomial", "log_normal") else "standard"
-            made[head] = forecaster(spec=spec, scale=scale).fit(df)
+            made[head] = forecaster(spec=spec).fit(df)
         return made[head]
 
     return get
@@ -124,7 +123,7 @@ def test_the_point_is_the_median_or_the_mean(fitted):
 
 
 WRONG = {
-    "count, standard": lambda: forecaster(spec=network("negative_binomial", normalise="scale")),
+    "count, standard": lambda: forecaster(spec=network("negative_binomial", normalise="scale"), scale="standard"),
     "count, mean": lambda: forecaster(spec=network("negative_binomial", normalise="scale"), scale="mean"),
     "log-normal, log1p": lambda: forecaster(spec=network("log_normal", normalise="none"), scale="log1p"),
 }
@@ -133,7 +132,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_positive_data_are_multiplied_only(name):
     """Refused when the forecaster is made, not when it is fitted."""
-    with pytest.raises(SpecError, match=r"scale: expected 'none'.*normalise='scale'"):
+    with pytest.raises(SpecError, match=r"scale: expected 'auto' or 'none'.*normalise='scale'"):
         WRONG[name]()
 
 

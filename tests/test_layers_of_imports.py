@@ -22,7 +22,7 @@ LADDER = [
     ("engine",),
     ("reading",),
     ("calibration", "conformal", "outlook"),
-    ("members", "plan", "fitted", "forecaster_file", "forecaster_options"),
+    ("naive", "members", "plan", "fitted", "forecaster_file", "forecaster_options"),
     ("evaluation",),
     ("plots",),
     ("report",),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from reporting import machine_line, options, peak_mib, table
+from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import Competition, weighted_quantile_loss
 
 from seqcast import Forecaster, NetworkSpec
@@ -57,6 +57,15 @@ SEGMENTS = Candidate(
         "validation_fraction": 0.0,
     },
 )
+
+
+# More weight decay than the 0.004 of Keras's AdamW.
+DECAY = {"optimizer": {"class_name": "AdamW", "config": {"weight_decay": 0.1}}}
+
+
+def width(units: int) -> dict[str, Any]:
+    """Return fields of a network of one layer so wide in encoder and decoder."""
+    return {"encoder_units": (units,), "decoder_units": (units,)}
 
 
 def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool) -> dict[str, Any]:
@@ -116,13 +125,17 @@ def run(
         return {**scores, **(more(scores) if more else {})}
 
     competition = read(arguments.data)
-    for name, forecast in (proof(competition) if proof else {"seasonal naive": competition.seasonal_naive()}).items():
-        scores = competition.scores(forecast)
-        print(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in whole(scores).items()))
     part = competition.held_back() if arguments.explore else competition
+    for where, looked_at in {"test": competition, "validation": part}.items():
+        naive = proof(looked_at) if proof else {"seasonal naive": looked_at.seasonal_naive()}
+        for name, forecast in naive.items():
+            scores = whole(looked_at.scores(forecast))
+            print(f"{where}, {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
+        if not arguments.explore:
+            break
     shown = dict(candidates if arguments.explore else chosen)
     if arguments.candidates:
-        shown = {label: candidates[label] for label in arguments.candidates.split(",")}
+        shown = {label: candidates[label] for label in arguments.candidates.split(";")}
     headings, rows = ["setting", *columns], []
     for label, candidate in shown.items():
         found = [_kept(arguments, results, part, label, candidate, seed) for seed in range(arguments.seeds)]
@@ -139,6 +152,7 @@ def _kept(
     arguments: argparse.Namespace, yardstick: str, part: Competition, label: str, candidate: Candidate, seed: int
 ) -> Any:
     described = {"candidate": dataclasses.asdict(candidate), "explore": arguments.explore, "quick": arguments.quick}
+    described["code"] = code()
     described["yardstick"] = yardstick
     return kept(
         arguments.results, label, seed, described, lambda: score(part, candidate, seed, quick=arguments.quick), print

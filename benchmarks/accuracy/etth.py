@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from reporting import machine_line, options, peak_mib, table
+from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import (
     ETT_CONTEXT,
     ETT_HORIZONS,
@@ -51,6 +52,7 @@ class Candidate:
     context: int = ETT_CONTEXT
     members: int = 1
     channel: bool = True
+    season: int | None = None
 
 
 BASE = Candidate(
@@ -68,16 +70,39 @@ BASE = Candidate(
 CHOSEN = BASE
 
 
-def changed(network: dict[str, Any] | None = None, training: dict[str, Any] | None = None, **rest: Any) -> Candidate:
+def changed(
+    network: dict[str, Any] | None = None, training: dict[str, Any] | None = None, base: Candidate = BASE, **rest: Any
+) -> Candidate:
     """Return the base with some changes."""
     return dataclasses.replace(
-        BASE, network={**BASE.network, **(network or {})}, training={**BASE.training, **(training or {})}, **rest
+        base, network={**base.network, **(network or {})}, training={**base.training, **(training or {})}, **rest
     )
+
+
+LIGHT = changed({"encoder_units": (128,), "decoder_units": (128,)}, {"loss": "mae"})
+light = partial(changed, base=LIGHT)
 
 
 CANDIDATES = {
     "base": BASE,
     "instance": changed({"normalise": "instance"}),
+    "level": changed({"normalise": "level"}),
+    "recent": changed({"normalise": "recent"}),
+    "128 MAE": LIGHT,
+    "128 MAE level": light({"normalise": "level"}),
+    "128 MAE recent": light({"normalise": "recent"}),
+    "128 MAE dropout .3": light({"dropout": 0.3}),
+    "128 MAE rate 3e-4": light(training={"learning_rate": 3e-4}),
+    "128 MAE decay": light(training={"optimizer": {"class_name": "AdamW", "config": {"weight_decay": 0.1}}}),
+    "128 MAE residual": light({"residual": "seasonal"}, season=24),
+    "128 MAE instance": light({"normalise": "instance"}),
+    "128 MAE instance residual": light({"normalise": "instance", "residual": "gated"}, season=24),
+    "128 MAE recent dropout .3": light({"normalise": "recent", "dropout": 0.3}),
+    "128 MAE recent dropout .3, 4 members": light({"normalise": "recent", "dropout": 0.3}, members=4),
+    "128 MAE dropout .3, 4 members": light({"dropout": 0.3}, members=4),
+    "128 MAE gated": light({"residual": "gated"}, season=24),
+    "128 MAE 4 members": light(members=4),
+    "128 MAE 6 epochs": light(training={"epochs": 6}),
     "no channel": changed(channel=False),
     "width 128": changed({"encoder_units": (128,), "decoder_units": (128,)}),
     "dropout .2": changed({"dropout": 0.2}),
@@ -96,6 +121,7 @@ def score(data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, 
     model = Forecaster(
         horizon,
         context_length=chosen.context,
+        season_length=chosen.season,
         level=(),
         preset=NetworkSpec(**chosen.network),
         training=training,
@@ -155,7 +181,7 @@ def main() -> None:
         print(f"{name}, repeating the last 24 hours:", ett_proof(arguments.data, name))
     candidates = CANDIDATES if arguments.explore else {"chosen": CHOSEN}
     if arguments.candidates:
-        candidates = {label: CANDIDATES[label] for label in arguments.candidates.split(",")}
+        candidates = {label: CANDIDATES[label] for label in arguments.candidates.split(";")}
     rows = []
     for label, chosen in candidates.items():
         for name in sets:
@@ -177,7 +203,7 @@ def main() -> None:
 def run(arguments: argparse.Namespace, label: str, chosen: Candidate, name: str, horizon: int, seed: int) -> Any:
     """Return a result from its file, or make it."""
     test = not arguments.explore
-    described = {"candidate": dataclasses.asdict(chosen), "test": test, "quick": arguments.quick}
+    described = {"candidate": dataclasses.asdict(chosen), "test": test, "quick": arguments.quick, "code": code()}
     return kept(
         arguments.results,
         f"{label}, {name}, {horizon}",

@@ -7,7 +7,7 @@ python benchmarks/accuracy/m4_hourly.py --data FOLDER --explore    # candidates 
 
 from __future__ import annotations
 
-from competitions import OUT_OF_THE_BOX, SEGMENTS, run
+from competitions import DECAY, DECILES, OUT_OF_THE_BOX, SEGMENTS, run, width
 from yardsticks import owa, read_m4_hourly
 
 PUBLISHED = {
@@ -22,16 +22,58 @@ BASE = SEGMENTS.changed(
     season_length=168,
     weighting="series",
 )
+LOGS = BASE.changed(scale="log1p")
+DAY = LOGS.changed(season_length=24)
+GATED = DAY.changed({"residual": "gated"})
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
     "base": BASE,
     "scale": BASE.changed({"normalise": "scale"}),
+    "level": BASE.changed({"normalise": "level"}),
+    "recent": BASE.changed({"normalise": "recent"}),
     "last": BASE.changed({"normalise": "last"}),
     "day residual": BASE.changed(season_length=24),
     "no residual": BASE.changed({"residual": "none"}),
     "336 hours": BASE.changed(context_length=336),
     "rows alike": BASE.changed(weighting="rows"),
     "8,000 steps": BASE.changed(training={"epochs": 40}),
+    "mean": BASE.changed(scale="mean"),
+    "mean, last": BASE.changed({"normalise": "last"}, scale="mean"),
+    "logarithms": BASE.changed(scale="log1p"),
+    "logs, level": LOGS.changed({"normalise": "level"}),
+    "logs, recent": LOGS.changed({"normalise": "recent"}),
+    "logs, day residual": LOGS.changed(season_length=24),
+    "logs, no residual": LOGS.changed({"residual": "none"}),
+    "logs, 336 hours": LOGS.changed(context_length=336),
+    "logs, width 256": LOGS.changed(width(256)),
+    "logs, dropout": LOGS.changed({"dropout": 0.2}),
+    "logs, 8,000 steps": LOGS.changed(training={"epochs": 40}),
+    "logs, 16,000 steps": LOGS.changed(training={"epochs": 80}),
+    "logs, two layers": LOGS.changed({"encoder_units": (128, 128), "decoder_units": (128, 128)}),
+    "logs, quantiles": LOGS.changed({"head": "quantile", "quantiles": DECILES}, {"loss": None}),
+    "day, gated": GATED,
+    "day, 8,000 steps": DAY.changed(training={"epochs": 40}),
+    "day, quantiles": DAY.changed({"head": "quantile", "quantiles": DECILES}, {"loss": None}),
+    "day, width 256": DAY.changed(width(256)),
+    "day, 336 hours": DAY.changed(context_length=336),
+    "day, 96 hours": DAY.changed(context_length=96),
+    "day, 256, 336 hours, 6,000 steps": DAY.changed(width(256), {"epochs": 30}, context_length=336),
+    "day, 336 hours, 8,000 steps": DAY.changed(training={"epochs": 40}, context_length=336),
+    "day, quantiles, 8,000 steps": DAY.changed(
+        {"head": "quantile", "quantiles": DECILES}, {"loss": None, "epochs": 40}, context_length=336
+    ),
+    "day, dropout": DAY.changed({"dropout": 0.2}),
+    "day, recent": DAY.changed({"normalise": "recent"}),
+    "day, level": DAY.changed({"normalise": "level"}),
+    "day, segments of 12": DAY.changed({"segment": 12}),
+    "day, rows alike": DAY.changed(weighting="rows"),
+    "day, 5 members": DAY.changed(members=5),
+    "width 64": BASE.changed(width(64)),
+    "width 256": BASE.changed(width(256)),
+    "decay": BASE.changed(training=DECAY),
+    "rate .001": BASE.changed(training={"learning_rate": 1e-3}),
+    "segments of 12": BASE.changed({"segment": 12}),
+    "LSTM": BASE.changed({"cell": "lstm"}),
     "dropout": BASE.changed({"dropout": 0.2}),
 }
 CHOSEN = {"out of the box": OUT_OF_THE_BOX, "one network": BASE}

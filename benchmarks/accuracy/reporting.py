@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import platform
 import resource
 from pathlib import Path
 from typing import Any
+
+import seqcast
+
+# Doors and pages that no score passes through.
+ASIDE = ("cli", "demo", "regressor", "baselines", "reading", "tensorboard", "_version")
 
 
 def options(description: str | None, results: str) -> argparse.ArgumentParser:
@@ -18,8 +24,17 @@ def options(description: str | None, results: str) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument("--quick", action="store_true", help="hardly any training, few windows: proves the path")
     parser.add_argument("--explore", action="store_true", help="candidates, on validation windows alone")
-    parser.add_argument("--candidates", help="names of candidates to explore, with commas; all of them if absent")
+    parser.add_argument("--candidates", help="candidates to explore, with semicolons between; all if absent")
     return parser
+
+
+def code() -> str:
+    """Return a digest of the code that results depend on, a part of their key."""
+    package = Path(seqcast.__file__).parent
+    names = ("*.py", "data/*.py", "network/*.py")
+    sources = sorted(path for pattern in names for path in package.glob(pattern) if path.stem not in ASIDE)
+    sources += [Path(__file__).with_name(name) for name in ("yardsticks.py", "competitions.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:10]
 
 
 def table(headings: list[str], rows: list[list[Any]]) -> str:

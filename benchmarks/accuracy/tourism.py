@@ -7,7 +7,7 @@ python benchmarks/accuracy/tourism.py --data FOLDER --explore    # candidates on
 
 from __future__ import annotations
 
-from competitions import OUT_OF_THE_BOX, SEGMENTS, run
+from competitions import DECAY, OUT_OF_THE_BOX, SEGMENTS, run, width
 from yardsticks import read_tourism
 
 PUBLISHED = {"(MASE, MAPE) N-BEATS, ensemble": "- / 19.47"}
@@ -18,18 +18,41 @@ BASE = SEGMENTS.changed(
     scale="log1p",
     weighting="series",
 )
+WIDE = BASE.changed(width(128), {"epochs": 20}, context_length=48)
 CANDIDATES = {
-    "out of the box": OUT_OF_THE_BOX.changed(season_length=12),
+    "out of the box": OUT_OF_THE_BOX,
     "base": BASE,
     "no logarithm": BASE.changed(scale="standard"),
+    "level": BASE.changed({"normalise": "level"}),
+    "recent": BASE.changed({"normalise": "recent"}),
     "last": BASE.changed({"normalise": "last"}),
     "no residual": BASE.changed({"residual": "none"}),
     "48 months": BASE.changed(context_length=48),
     "24 months": BASE.changed(context_length=24),
     "rows alike": BASE.changed(weighting="rows"),
+    "48 months, mean": BASE.changed(context_length=48, scale="mean"),
+    "48 months, width 128": BASE.changed(width(128), context_length=48),
+    "48 months, last, mean": BASE.changed({"normalise": "last"}, context_length=48, scale="mean"),
+    "48 months, dropout .3": BASE.changed({"dropout": 0.3}, context_length=48),
+    "60 months": BASE.changed(context_length=60),
+    "48 months, segments of 6": BASE.changed({"segment": 6}, context_length=48),
+    "48 months, 4,000 steps": BASE.changed(training={"epochs": 20}, context_length=48),
+    "48 months, 5 members": BASE.changed(context_length=48, members=5),
+    "48 months, decay": BASE.changed(training=DECAY, context_length=48),
+    "wide": WIDE,
+    "wide, level": WIDE.changed({"normalise": "level"}),
+    "wide, recent": WIDE.changed({"normalise": "recent"}),
+    "wide, no residual": WIDE.changed({"residual": "none"}),
+    "wide, dropout .3": WIDE.changed({"dropout": 0.3}),
+    "wide, 8,000 steps": WIDE.changed(training={"epochs": 40}),
+    "width 256": WIDE.changed(width(256)),
+    "wide, 5 members": WIDE.changed(members=5),
+    "wide, contexts": WIDE.changed(members=5, context_length=(24, 36, 48, 60, 72)),
+    "wide, gated": WIDE.changed({"residual": "gated"}),
+    "wide, 84 months": WIDE.changed(context_length=84),
     "1,000 steps": BASE.changed(training={"epochs": 5}),
 }
-CHOSEN = {"out of the box": OUT_OF_THE_BOX.changed(season_length=12), "one network": BASE}
+CHOSEN = {"out of the box": OUT_OF_THE_BOX, "one network": BASE}
 
 if __name__ == "__main__":
     run(

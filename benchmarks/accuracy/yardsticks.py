@@ -92,11 +92,13 @@ class Competition:
         train: The training values of each series, by name.
         test: The values to forecast, `H` of each.
         season: Steps of a season.
+        freq: Step between values, a pandas alias.
     """
 
     train: dict[str, np.ndarray]
     test: dict[str, np.ndarray]
     season: int
+    freq: str
 
     @property
     def horizon(self) -> int:
@@ -121,12 +123,16 @@ class Competition:
         """Return the series without their last horizon, which is then what is to be forecast: for validation."""
         h = self.horizon
         train = {name: values[:-h] for name, values in self.train.items()}
-        return Competition(train, {name: values[-h:] for name, values in self.train.items()}, self.season)
+        return Competition(train, {name: values[-h:] for name, values in self.train.items()}, self.season, self.freq)
 
     def frame(self) -> pd.DataFrame:
-        """Return the training values as a long frame; all series end at step 1000."""
+        """Return the training values as a long frame.
+
+        The files do not say when a series begins; all end at one stamp, which tells a forecaster the frequency alone.
+        """
+        stamps = pd.date_range(end="2020-01-01", periods=max(map(len, self.train.values())), freq=self.freq)
         parts = [
-            pd.DataFrame({"unique_id": name, "ds": np.arange(1001 - len(values), 1001), "y": values})
+            pd.DataFrame({"unique_id": name, "ds": stamps[len(stamps) - len(values) :], "y": values})
             for name, values in self.train.items()
         ]
         return pd.concat(parts, ignore_index=True)
@@ -154,7 +160,7 @@ def read_m4_hourly(folder: Path) -> Competition:
     """Return M4's hourly series."""
     train, test = (pd.read_csv(checked(folder, f"m4/Hourly-{part}.csv"), index_col=0) for part in ("train", "test"))
     known = {str(name): row.dropna().to_numpy(dtype=float) for name, row in train.iterrows()}
-    return Competition(known, {name: test.loc[name].to_numpy(dtype=float) for name in known}, season=24)
+    return Competition(known, {name: test.loc[name].to_numpy(dtype=float) for name in known}, season=24, freq="h")
 
 
 M4_NAIVE2 = {"smape": 18.383, "mase": 2.395}
@@ -193,7 +199,7 @@ def read_nn5(folder: Path) -> Competition:
         filled.loc[own] = filled.loc[own].fillna(filled.loc[own].median())
     values = {name: filled[name].to_numpy(dtype=float) for name in filled}
     train = {name: series[:-NN5_TEST] for name, series in values.items()}
-    return Competition(train, {name: series[-NN5_TEST:] for name, series in values.items()}, NN5_SEASON)
+    return Competition(train, {name: series[-NN5_TEST:] for name, series in values.items()}, NN5_SEASON, "D")
 
 
 def same_weekdays(competition: Competition, weeks: int = 8) -> np.ndarray:
@@ -204,7 +210,7 @@ def same_weekdays(competition: Competition, weeks: int = 8) -> np.ndarray:
     return np.stack(means)[:, places]
 
 
-TOURISM_SEASONS = {"MONTHLY": 12, "QUARTERLY": 4, "YEARLY": 1}
+TOURISM_SEASONS = {"MONTHLY": (12, "MS"), "QUARTERLY": (4, "QS"), "YEARLY": (1, "YS")}
 
 
 def read_tourism(folder: Path, period: str = "MONTHLY") -> Competition:
@@ -213,4 +219,4 @@ def read_tourism(folder: Path, period: str = "MONTHLY") -> Competition:
     own = {name: series for name, series in found.items() if series["period"][0] == period}
     train = {name: np.array(series["x"], dtype=float) for name, series in own.items()}
     test = {name: np.array(series["xx"], dtype=float) for name, series in own.items()}
-    return Competition(train, test, TOURISM_SEASONS[period])
+    return Competition(train, test, *TOURISM_SEASONS[period])

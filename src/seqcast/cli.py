@@ -98,7 +98,7 @@ Past = Annotated[str, typer.Option("--past", help="Columns that are known up to 
 Future = Annotated[str, typer.Option("--future", help="Columns that are known ahead, with commas.")]
 Missing = Annotated[str, typer.Option("--missing", help="What to do about missing values and steps: fill or raise.")]
 Scale = Annotated[
-    str, typer.Option("--scale", help="Scaling of each series: standard, robust, minmax, mean, log1p or none.")
+    str, typer.Option("--scale", help="Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none.")
 ]
 CalendarNames = Annotated[
     str, typer.Option("--calendar", help="Features of the time: auto, none, or names with commas, as auto,holidays:DE.")
@@ -188,7 +188,7 @@ def fit(
     past: Past = "",
     future: Future = "",
     missing: Missing = "fill",
-    scale: Scale = "standard",
+    scale: Scale = "auto",
     calendar: CalendarNames = "auto",
     preset: Preset = "auto",
     units: Units = None,
@@ -326,7 +326,7 @@ def backtest(
     past: Past = "",
     future: Future = "",
     missing: Missing = "fill",
-    scale: Scale = "standard",
+    scale: Scale = "auto",
     calendar: CalendarNames = "auto",
     preset: Preset = "auto",
     units: Units = None,

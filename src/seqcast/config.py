@@ -42,9 +42,9 @@ __all__ = [
 CELLS = ("gru", "lstm", "simple_rnn")
 DECODER_INPUTS = ("zeros", "position", "teacher", "scheduled", "autoregressive")
 DECODINGS = ("recurrent", "parallel")
-RESIDUALS = ("none", "seasonal")
+RESIDUALS = ("none", "seasonal", "gated")
 ATTENTIONS = ("none", "additive", "dot", "multi_head")
-NORMALISERS = ("none", "last", "instance", "scale")
+NORMALISERS = ("none", "last", "level", "instance", "recent", "scale")
 STATIC_INPUTS = ("state", "steps")
 SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
 HEADS = ("point", "quantile", "normal", "student_t", "negative_binomial", "log_normal")
@@ -379,7 +379,8 @@ class NetworkSpec(_Spec):
             `autoregressive` (its own previous values, in training too).
         decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state, told
             from the others by its position alone, as in SegRNN); `parallel` needs `decoder_input="position"`.
-        residual: What the forecast is added to: `none`, or `seasonal` (the last season's values, repeated).
+        residual: What the forecast is added to: `none`, `seasonal` (the last season's values, repeated) or `gated` (the
+            same, each value as far as a gate lets it through: `σ(h V + c)` of the decoder's output `h`).
         sampling_schedule: How the share of true values falls for `scheduled`: `linear`, `exponential` or
             `inverse_sigmoid`.
         sampling_steps: Training steps until only own values are left, for `scheduled`; `None` is half of all, which
@@ -493,6 +494,11 @@ class NetworkSpec(_Spec):
         return self.head != "point"
 
     @property
+    def reads_season(self) -> bool:
+        """Whether the forecast is added to the last season."""
+        return self.residual != "none"
+
+    @property
     def feeds_back(self) -> bool:
         """Whether the decoder reads target values."""
         return self.decoder_input in ("teacher", "scheduled", "autoregressive")
@@ -545,14 +551,14 @@ class NetworkSpec(_Spec):
                 received=repr(self.segment),
                 mend="A longer token would hold steps that nothing is learnt about.",
             )
-        if self.residual == "seasonal":
+        if self.reads_season:
             self._check_season(window)
 
     def _check_season(self, window: WindowSpec) -> None:
         if window.season_length is None:
             raise SpecError(
                 "season_length",
-                expected="the steps of a season, for residual='seasonal'",
+                expected=f"the steps of a season, for residual={self.residual!r}",
                 received="None",
                 mend="Give it, such as 24 for the hours of a day.",
             )

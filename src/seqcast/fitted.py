@@ -18,7 +18,7 @@ from seqcast.data.frame import LongFrame
 from seqcast.data.frequency import Stamps
 from seqcast.data.memory import SeriesMemory
 from seqcast.data.series_scaling import SeriesScaler
-from seqcast.data.windows import carried
+from seqcast.data.windows import carried, fill_gaps
 from seqcast.engine import Engine
 from seqcast.outlook import Outlook
 
@@ -203,6 +203,33 @@ class FittedNetworks:
             else:
                 found.append(calibrate_points(truth[:, :, target], part[..., 0], level=level))
         return tuple(found)
+
+    def errors(
+        self, frame: LongFrame, series: Array, stops: Array, horizon: int, season_length: int
+    ) -> tuple[float, float]:
+        """Return how far forecasts of a frame's own rows err, and how far repeating the last season does.
+
+        Args:
+            frame: The series, as they were read; each forecast's steps are among its rows.
+            series: Number of the series of each forecast, `[B]`.
+            stops: Number of its rows that are known, `[B]`.
+            horizon: Steps to forecast, `H`.
+            season_length: Steps of a season, `m`; a context that is shorter repeats its last value.
+
+        Returns:
+            The mean absolute errors of both, in the units of the scaled series.
+        """
+        contexts, origins = self._from_rows(frame, series, stops, horizon)
+        truth, ours, naive = _truth(contexts, origins), [], []
+        for block in self._blocks(origins):
+            inputs = self._inputs(contexts, block)
+            ours.append(self._scaled(inputs, horizon, Outlook())[..., 0])
+            past, _ = fill_gaps(inputs["past"][:, :, : truth.shape[2]])
+            season = season_length if season_length <= past.shape[1] else 1
+            places = past.shape[1] - season + np.arange(horizon) % season
+            naive.append(past[:, places])
+        mine, repeated = (float(np.nanmean(np.abs(np.concatenate(made) - truth))) for made in (ours, naive))
+        return mine, repeated
 
     @property
     def is_probabilistic(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -23,6 +24,7 @@ from seqcast.fitted import FittedNetworks
 from seqcast.forecaster_file import read_forecaster, write_forecaster
 from seqcast.forecaster_options import check_head, check_options, context_lengths, interval_levels
 from seqcast.members import Member, member_seeds, train_members
+from seqcast.naive import FallbackWarning, is_naive
 from seqcast.outlook import Outlook, check_trained
 from seqcast.plan import (
     FitOptions,
@@ -45,21 +47,24 @@ Array = npt.NDArray[Any]
 class Forecaster(BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
-    Each series is scaled by its own training rows, so that scaling and shifting a series scales and shifts
-    its forecast. Series need not end at the same time.
+    Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
+    `scale="standard"` shifting it shifts its forecast. Series need not end at the same time.
 
     Args:
         horizon: Steps to forecast in training, and in `predict` unless it is told otherwise.
         context_length: Steps of past that a forecast reads; several lengths are shared out among the members. `None`
-            takes two seasons, two horizons or 24 steps, whichever is most, but at most half of what a series has beside
-            one horizon: the series that the middle row of the frame is in, or with `missing="raise"` the shortest one.
+            takes two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are parts of a day
+            and the network reads segments; but at most half of what a series has beside one horizon: the series that
+            the middle row of the frame is in, or with `missing="raise"` the shortest one. See
+            `seqcast.data.splits.context_rule`.
         level: Levels of the intervals, in per cent. A named network forecasts the quantiles that they lie between; with
             `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
             any level, one with quantiles those between them, and one with a point none unless `calibrate` is given.
         preset: Name of a network, or a `NetworkSpec`, which is taken as it is. `auto` is `segment` where the season can
-            be cut into segments of at least 4 steps, otherwise `classic` (see `seqcast.network.presets`). A named
-            network normalises its windows, because real series leave the range that they had in training: `classic` by
-            their last value, as `segment` does.
+            be cut into segments of at least 4 steps, otherwise `classic` (see `seqcast.network.presets`); and where
+            that is not better than repeating the last season on the validation rows, or there are none to tell by, it
+            repeats the last season, and warns (`FallbackWarning`). A named network normalises its windows, because
+            real series leave the range that they had in training.
         training: How it is trained. `None` is a `TrainingSpec()`, but in batches down to 64 when windows are
             few, and in epochs of 25 to 200 steps; a dict changes some fields of that, and a `TrainingSpec` is
             taken as it is. `validation_fraction` is the share of each series, its end, on which the best
@@ -74,16 +79,18 @@ class Forecaster(BaseEstimator):
             text, of which each value that fit saw has an input of its own, and all others share one.
         past_covariates: Columns that are known up to the cutoff: numbers, booleans or text.
         future_covariates: Columns that are known ahead; `predict` needs them for the whole horizon.
-        calendar: `auto` (sine and cosine of the cycles that the frequency has, that the longest series shows twice and
+        calendar: `auto` (sine and cosine of the cycles that the frequency has, that the longest series shows thrice and
             that are longer than the context), `none`, or names from `seqcast.data.calendar.CALENDAR_FEATURES`, `auto`
             and `holidays:DE` (any country of the package `holidays`, with a region as `holidays:US-CA`).
         missing: `fill` takes missing steps and values: networks see the value before and whether there was one, and
             losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
         irregular: Whether stamps need not keep to a step. The time since the row before is then an input, and
             `predict` forecasts at the stamps of `future`.
-        scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
-            range), `minmax`, `mean` (divided by the mean magnitude), `log1p` (for values >= 0: logarithms, then
-            `standard`) or `none`.
+        scale: How each series is scaled: `auto` (`log` where values are >= 0 and series swing the more the higher
+            they stand, else `standard`; see `seqcast.data.series_scaling.scale_rule`), `standard` (zero mean, unit
+            deviation), `robust` (median and interquartile range), `minmax`, `mean` (divided by the mean magnitude),
+            `log1p` (for values >= 0: logarithms of `1 + x`, then `standard`), `log` (the same with a hundredth of the
+            series' mean in place of the 1, so that its unit does not matter) or `none`.
         weighting: `rows` gives each training window the same weight, `series` each series.
         calibrate: Whether intervals are widened (or narrowed) at each step so that they would have held what they
             promise on the validation rows, by split-conformal calibration; see `seqcast.conformal`.
@@ -134,7 +141,7 @@ class Forecaster(BaseEstimator):
         calendar: str | Sequence[str] = "auto",
         missing: str = "fill",
         irregular: bool = False,
-        scale: str = "standard",
+        scale: str = "auto",
         weighting: str = "rows",
         calibrate: bool = False,
         point: str = "median",
@@ -198,6 +205,10 @@ class Forecaster(BaseEstimator):
             plan = plan.from_weights(self.engines_)
         return self._train(plan, frame)
 
+    def _judges(self) -> bool:
+        """Return whether there are validation rows to judge networks by, as far as options say."""
+        return self._specs(Sizes())[1].validation_fraction > 0
+
     def _divided(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
         """Return all rows, and the position of each series' first validation target, if that was given."""
         if validation is None:
@@ -242,9 +253,11 @@ class Forecaster(BaseEstimator):
             season_length=self.season_length,
             calendar=self.calendar,
             scale=self.scale,
+            point=self.point,
             weighting=self.weighting,
             fill=self.missing == "fill",
             calibrate=interval_levels(self.level) if self.calibrate else (),
+            judge=self.preset == "auto" and self._judges(),
             seeds=member_seeds(fresh if self.random_state is None else int(self.random_state), count),
         )
         return replace(options, **changes)
@@ -288,10 +301,35 @@ class Forecaster(BaseEstimator):
         self.short_series_ = plan.short
         self.calibrations_ = tuple(calibrations)
         self._rows = frame
+        if plan.judgement is not None and frame is not None:
+            plan = self._judged(plan, plan.judgement, frame)
+        if is_naive(self.engine_.network) and plan.members and not calibrations and interval_levels(self.level):
+            self.calibrations_ = plan.naive_calibrations(interval_levels(self.level))
         if plan.calibration is not None and frame is not None and all(engine.model for engine in self.engines_):
             level, windows = interval_levels(self.level), plan.calibration
             self.calibrations_ = self._networks().calibrate(frame, *windows, int(self.horizon), level)
         return self
+
+    def _judged(self, plan: Plan, windows: tuple[Array, Array], frame: LongFrame) -> Plan:
+        """Keep networks that are better than repeating the last season; otherwise repeat it, and say so."""
+        found = f"there are no validation rows to judge a network by: give at least {3 * int(self.horizon)} rows"
+        if len(windows[0]):
+            ours, naive = self._networks().errors(frame, *windows, int(self.horizon), self.season_length_)
+            if ours <= naive:
+                return plan
+            found = f"on the validation rows the network erred by {ours:.3g}, this by {naive:.3g} (scaled)"
+        plan = plan.naive()
+        (member,) = plan.members
+        engine = member.engine()
+        member.train(engine)
+        self.engines_, self.engine_, self.histories_ = (engine,), engine, self.histories_[:1]
+        repeated = f"season of {self.season_length_}" if engine.network.reads_season else "value"
+        warnings.warn(
+            f"forecasts repeat the last {repeated}, because {found}. Name a preset to have its network in any case.",
+            FallbackWarning,
+            stacklevel=2,
+        )
+        return plan
 
     def predict(
         self,
@@ -415,6 +453,7 @@ class Forecaster(BaseEstimator):
             context_lengths=tuple(_context(engine) for engine in self.engines_),
             season_length=self.season_length_,
             calendar=memory.panel.calendar.names or "none",
+            judge=False,
         )
         plan = make_plan(frame, options, lambda sizes: chosen[sizes.context_length], starts)
         if self.verbose:
@@ -733,7 +772,7 @@ class Forecaster(BaseEstimator):
             backtest=backtest,
             model=self.alias,
             metadata=self._facts(),
-            learning=self.history_.epochs,
+            learning=self.history_.epochs or None,
             season_length=self.season_length_,
             trained_horizon=int(self.horizon),
             max_series=max_series,
@@ -766,6 +805,8 @@ class Forecaster(BaseEstimator):
             "weights": f"{self.engine_.weight_count:,}",
             "members": len(self.engines_),
         }
+        if is_naive(network):
+            built = {"kind": "repeats the last season, as no network was found to be better"}
         trained = {
             "epochs": f"{epochs}" + (" (stopped early)" if self.history_.stopped_early else ""),
             "best epoch": self.history_.best_epoch or "none chosen: no validation rows",

@@ -20,7 +20,7 @@ from seqcast.config import (
 )
 from seqcast.data.calendar import check_calendar
 from seqcast.data.frame import MISSING
-from seqcast.data.series_scaling import SERIES_SCALES
+from seqcast.data.series_scaling import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
 from seqcast.errors import SpecError
 from seqcast.fitted import COMBINATIONS
@@ -31,7 +31,12 @@ __all__ = ["check_head", "check_options", "context_lengths", "interval_levels"]
 
 # Columns that frames of forecasts have of their own.
 RESERVED = ("cutoff", "target", "step", "sample", "seasonal_naive", "last_value")
-CHOICES = {"scale": SERIES_SCALES, "missing": MISSING, "weighting": WEIGHTINGS, "combine": tuple(COMBINATIONS)}
+CHOICES = {
+    "scale": ("auto", *SERIES_SCALES),
+    "missing": MISSING,
+    "weighting": WEIGHTINGS,
+    "combine": tuple(COMBINATIONS),
+}
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -113,7 +118,7 @@ def check_head(preset: Any, scale: Any) -> None:
     if not isinstance(preset, NetworkSpec) or preset.head not in MULTIPLICATIVE_HEADS:
         return
     # Counts are scaled inside the network: scaled ones would not be counts.
-    known = ("none",) if preset.head == "negative_binomial" else ("none", "mean")
+    known = ("auto", "none") if preset.head == "negative_binomial" else ("auto", "none", "mean")
     if scale not in known:
         raise SpecError(
             "scale",
@@ -139,10 +144,10 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
     check_loss(network.head, training.loss)
     check_head(options["preset"], options["scale"])
     Outlook(point, level)
-    if point == "mean" and options["scale"] == "log1p":
+    if point == "mean" and options["scale"] in LOGARITHMS:
         raise SpecError(
             "point",
-            expected="'median' with scale='log1p'",
+            expected=f"'median' with scale={options['scale']!r}",
             received="'mean'",
             mend="The mean of logarithms is not the logarithm of the mean; choose another scale for means.",
         )

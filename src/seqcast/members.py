@@ -15,6 +15,7 @@ from seqcast.data.source import SeriesSource
 from seqcast.data.splits import training_windows
 from seqcast.engine import Engine
 from seqcast.errors import SpecError
+from seqcast.naive import build_naive, is_naive
 from seqcast.network.cells import child_seeds
 from seqcast.parallel import side_by_side
 from seqcast.training import History
@@ -103,13 +104,16 @@ class Member:
             verbose: 0 is silent, 1 shows progress.
 
         Returns:
-            What training recorded.
+            What training recorded; nothing of a network that only repeats.
 
         Raises:
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
         assert self.window.context_length is not None
+        if is_naive(self.network):
+            build_naive(engine, self.window)
+            return History()
         windows, validation = training_windows(
             self.source,
             self.starts,

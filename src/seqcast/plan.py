@@ -9,19 +9,21 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import NetworkSpec, TrainingSpec, check_whole
+from seqcast.calibration import Calibration
+from seqcast.config import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_whole
 from seqcast.conformal import windows_needed
 from seqcast.data.arrays import outside_support
 from seqcast.data.frame import LongFrame
 from seqcast.data.memory import FARTHEST, SeriesMemory
 from seqcast.data.origins import counted_back
 from seqcast.data.panel import Panel
-from seqcast.data.series_scaling import SeriesScaler
+from seqcast.data.series_scaling import LOGARITHMS, SeriesScaler, scale_rule
 from seqcast.data.splits import check_lengths, context_rule, middle_length, validation_starts
 from seqcast.data.windows import SeriesWindows
 from seqcast.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.members import Member
+from seqcast.naive import naive_calibrations, naive_network
 from seqcast.network.presets import Preset, segment_rule
 from seqcast.network.presets import preset as find_preset
 from seqcast.outlook import level_quantiles
@@ -48,6 +50,8 @@ SMALLEST_BATCH = 64
 LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 
 
+# Whether networks are better than repeating the last season is plain from so many windows, evenly from among all.
+MOST_JUDGED_WINDOWS = 2_000
 # Calibration takes its windows evenly from among the validation windows when there are more.
 MOST_CALIBRATION_WINDOWS = 20_000
 # A network of segments is chosen where segments have at least so many steps: there it was as good or better and several
@@ -100,7 +104,10 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
     found = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
-        season_length=sizes.season_length, context_length=sizes.context_length, horizon=sizes.horizon
+        season_length=sizes.season_length,
+        context_length=sizes.context_length,
+        horizon=sizes.horizon,
+        windows=sizes.windows,
     )
     network = found.network
     if network.normalise == "none":
@@ -152,11 +159,13 @@ class FitOptions:
         context_lengths: Steps of past that members read in turn; `None` is the rule's.
         season_length: Steps of a season, or `None` for the frequency's.
         calendar: Features of the time stamps.
-        scale: How each series is scaled.
+        scale: How each series is scaled, `auto` for the rule.
+        point: What the point forecast is of its distribution.
         weighting: Whether each window or each series weighs the same.
         fill: Whether missing values and short series are legal.
         seeds: Seeds of each member.
         calibrate: Levels that are calibrated on validation windows; none for no calibration.
+        judge: Whether networks have to be better than repeating the last season on validation windows.
     """
 
     horizon: int
@@ -164,10 +173,12 @@ class FitOptions:
     season_length: int | None
     calendar: Any
     scale: str
+    point: str
     weighting: str
     fill: bool
     seeds: Sequence[tuple[int, int]]
     calibrate: Sequence[float] = ()
+    judge: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +191,8 @@ class Plan:
         members: The trainings.
         short: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on: number of each one's series, and of its rows that are known.
+        judgement: The windows on which networks have to be better than repeating the last season; none for no such
+            test.
         frame: The rows that are trained on, when they are others than were given.
     """
 
@@ -188,6 +201,7 @@ class Plan:
     members: Sequence[Member] = ()
     short: tuple[Any, ...] = ()
     calibration: tuple[Array, Array] | None = None
+    judgement: tuple[Array, Array] | None = None
     frame: LongFrame | None = None
 
     def from_weights(self, engines: Sequence[Engine]) -> Self:
@@ -210,6 +224,25 @@ class Plan:
             member.check_like(engine)
         members = [replace(m, weights=engine.weights) for m, engine in zip(self.members, engines, strict=True)]
         return replace(self, members=members)
+
+    def naive(self) -> Self:
+        """Return the plan with one member in place of all, which repeats the last season."""
+        member = max(self.members, key=lambda each: each.window.context_length or 0)
+        network = naive_network(self.season_length, self.memory.context_length)
+        season = self.season_length if network.reads_season else None
+        window = replace(member.window, season_length=season)
+        return replace(self, members=[replace(member, network=network, window=window)], judgement=None)
+
+    def naive_calibrations(self, level: Sequence[float]) -> tuple[Calibration, ...]:
+        """Return the intervals of that member, in scaled units."""
+        member = self.members[0]
+        return naive_calibrations(
+            member.source.values[:, : member.window.targets],
+            member.source.ends,
+            season_length=member.window.season_length or 1,
+            horizon=member.window.horizon,
+            level=level,
+        )
 
     def describe(self) -> str:
         """Say what was inferred, in a line or two."""
@@ -281,7 +314,11 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     lengths, horizon = frame.source.lengths, options.horizon
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
     rows = middle_length(lengths) if options.fill else int(lengths.min())
-    contexts = [own or context_rule(rows, horizon, season) for own in options.context_lengths]
+    usual = context_rule(rows, horizon, season)
+    days = frame.frequency if frame.frequency is not None and frame.frequency.season_is_a_day else None
+    if days and season == days.season_length and specs(Sizes(1, usual, horizon, season))[0].segment > 1:
+        usual = context_rule(rows, horizon, season, weeks=True)
+    contexts = [own or usual for own in options.context_lengths]
     context = max(contexts)
     if not options.fill:
         check_lengths(frame, context_length=context, horizon=horizon)
@@ -291,14 +328,18 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     # A series of which nothing is known before its validation rows is trained on all of them.
     starts = np.where((frame.seen(starts) > 0).all(axis=1), starts, lengths)
     panel = Panel.learn(frame, starts, calendar=options.calendar, context_length=context)
-    if options.scale == "log1p":
-        panel.check_positive(frame)
+    scale = options.scale
+    if scale == "auto":
+        scale = _auto_scale(specs(Sizes(1, context, horizon, season))[0].head, options.point, frame, starts, season)
+    if scale in LOGARITHMS:
+        panel.check_positive(frame, scale)
     frame = panel.align(frame)
-    scaler = SeriesScaler.fit(frame.targets, frame.source.ends, starts, options.scale)
+    scaler = SeriesScaler.fit(frame.targets, frame.source.ends, starts, scale)
     gaps = bool(np.isnan(frame.source.values).any()) or bool((starts < context + horizon).any())
     window = panel.window(horizon=horizon, context_length=context, observed=options.fill and gaps)
     source, static = panel.source(frame, scaler), panel.static_features(frame)
     calibration = _calibration_windows(frame, starts, horizon, options.calibrate) if options.calibrate else None
+    judgement = _windows_of(frame, starts, horizon, MOST_JUDGED_WINDOWS) if options.judge else None
     sizes = Sizes(1, context, horizon, season)
     member = Member(source, starts, window, *specs(sizes), options.seeds[0], static, options.weighting)
     members = []
@@ -307,7 +348,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         member = replace(member, window=replace(window, context_length=own), seeds=seeds)
         network, training = specs(replace(sizes, windows=_check_windows(frame, member), context_length=own))
         _check_support(frame, network.head)
-        season_read = season if network.residual == "seasonal" else None
+        season_read = season if network.reads_season else None
         looked_at = replace(member.window, season_length=season_read)
         members.append(replace(member, network=network, training=training, window=looked_at))
     short = np.flatnonzero(lengths < context + horizon)
@@ -316,7 +357,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         frame=frame.tail(context),
         scaler=scaler,
         panel=panel,
-        scale=options.scale,
+        scale=scale,
         context_length=context,
         observed=window.observed,
         fill=options.fill,
@@ -327,8 +368,18 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         season,
         members,
         tuple(frame.source.ids[place] for place in short),
-        calibration,
+        calibration=calibration,
+        judgement=judgement,
     )
+
+
+def _auto_scale(head: str, point: str, frame: LongFrame, starts: Array, season: int) -> str:
+    """Choose how series are scaled: what the head can bear, else by how their swings go with their level."""
+    if head in MULTIPLICATIVE_HEADS:
+        return "none" if head == "negative_binomial" else "mean"
+    if point == "mean" or bool((frame.targets < 0).any()):  # a mean of logarithms is no logarithm of a mean
+        return "standard"
+    return scale_rule(frame.targets, frame.source.ends, starts, season)
 
 
 def plan_further(
@@ -402,9 +453,8 @@ def plan_further(
         members.append(member)
     short = np.flatnonzero(lengths < context + horizon)
     grown = memory.grown(frame, scaler)
-    return Plan(
-        grown, options.season_length or 1, members, tuple(frame.source.ids[one] for one in short), calibration, frame
-    )
+    names = tuple(frame.source.ids[one] for one in short)
+    return Plan(grown, options.season_length or 1, members, names, calibration, frame=frame)
 
 
 def _further(spec: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
@@ -465,17 +515,24 @@ def _check_windows(frame: LongFrame, member: Member) -> int:
     )
 
 
+def _windows_of(frame: LongFrame, starts: Array, horizon: int, most: int) -> tuple[Array, Array]:
+    """Return the series and the known rows of windows whose horizon lies within the validation rows.
+
+    There are about so many at most, evenly from among all.
+    """
+    lengths = frame.source.lengths
+    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
+    step = max(1, -(-int(counts.sum()) // most))
+    return counted_back(lengths - horizon, -(-counts // step), step)
+
+
 def _calibration_windows(frame: LongFrame, starts: Array, horizon: int, level: Sequence[float]) -> tuple[Array, Array]:
     """Return the series and the known rows of the windows whose horizon lies within the validation rows.
 
     Raises:
         DataError: A level needs more windows.
     """
-    lengths = frame.source.lengths
-    counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
-    step = max(1, -(-int(counts.sum()) // MOST_CALIBRATION_WINDOWS))
-    counts = -(-counts // step)
-    series, stops = counted_back(lengths - horizon, counts, step)
+    series, stops = _windows_of(frame, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
     places = frame.source.starts[series][:, None] + stops[:, None] + np.arange(horizon)
     known = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(series) else 0

@@ -15,9 +15,11 @@ from seqcast.errors import DataError, MissingPackageError, SpecError
     [
         ("min", 20_000, "minute_of_hour hour_of_day"),
         ("30min", 20_000, "minute_of_hour hour_of_day day_of_week"),
-        ("h", 20_000, "hour_of_day day_of_week day_of_year"),
+        ("h", 27_000, "hour_of_day day_of_week day_of_year"),
+        ("h", 20_000, "hour_of_day day_of_week"),
         ("h", 100, "hour_of_day"),
-        ("D", 800, "day_of_week day_of_year"),
+        ("D", 1_200, "day_of_week day_of_year"),
+        ("D", 800, "day_of_week"),
         ("D", 60, "day_of_week"),
         ("B", 800, "day_of_week day_of_year"),
         ("W-SAT", 300, "day_of_year"),
@@ -46,7 +48,7 @@ def test_auto_takes_the_cycles_that_the_frequency_has(freq, rows, names):
     ],
 )
 def test_auto_leaves_out_what_each_context_shows(freq, context_length, names):
-    stamps = pd.date_range("2000-01-01", periods=20_000 if freq == "h" else 800, freq=freq)
+    stamps = pd.date_range("2000-01-01", periods=27_000 if freq == "h" else 1_200, freq=freq)
     assert " ".join(Calendar.choose("auto", stamps, context_length=context_length).names) == names
 
 
@@ -105,7 +107,7 @@ def fake_holidays(monkeypatch):
 
 
 def test_holidays(fake_holidays):
-    days = pd.date_range("2024-12-24", periods=15)
+    days = pd.date_range("2024-12-24", periods=21)
     auto = Calendar.choose(("auto", "holidays:DE"), days)
     assert auto.names == ("day_of_week", "holidays:DE")
     assert auto.width == 3

@@ -26,7 +26,7 @@ READING = {
 CHOICES = {
     "reading": tuple(READING),
     "segment": (3, 1),
-    "residual": ("seasonal", "none"),
+    "residual": ("seasonal", "none", "gated"),
     "normalise": ("instance", "last", "none"),
     "observed": (True, False),
     "static": ("state", "steps", None),

@@ -11,7 +11,7 @@ from seqcast.network.presets import PRESETS, preset, segment_rule
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_can_be_built(name):
     chosen = preset(name).fitted_to(season_length=12, context_length=24, horizon=6)
-    window = WindowSpec(horizon=6, features=1, targets=1, target_features=(0,), context_length=24)
+    window = WindowSpec(horizon=6, features=1, targets=1, target_features=(0,), context_length=24, season_length=12)
     assert Seq2Seq(window, chosen.network, seed=0).weights
 
 
@@ -29,7 +29,10 @@ def test_only_presets_with_segments_are_fitted_to_the_data():
     assert preset("classic").fitted_to(**data) == preset("classic")
     fitted = preset("segment").fitted_to(**data)
     assert fitted.network.segment == 24
-    assert fitted.network.decoding == "parallel"
+    assert (fitted.network.decoding, fitted.network.residual) == ("parallel", "gated")
+    assert fitted.network.encoder_units == (64,)
+    assert preset("segment").fitted_to(**data, windows=10_000).network.decoder_units == (128,)
+    assert preset("segment").fitted_to(season_length=24, context_length=23, horizon=24).network.residual == "none"
     assert fitted.training == preset("segment").training
     assert isinstance(fitted.network, NetworkSpec)
 

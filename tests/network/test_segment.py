@@ -35,6 +35,7 @@ NETWORKS = {
     "position": (PLAIN, {**SIZES, "decoder_input": "position"}),
     "parallel": (PLAIN, {**SIZES, **PARALLEL}),
     "seasonal": (PLAIN, {**SIZES, "residual": "seasonal"}),
+    "gated": (PLAIN, {**SIZES, "residual": "gated", "decoder_input": "autoregressive"}),
     "segments, parallel": (PLAIN, {**SIZES, **PARALLEL, "segment": 3, "normalise": "last"}),
     "rich, segments, scheduled": (
         RICH,
@@ -51,7 +52,7 @@ NETWORKS = {
             "attention": "additive",
             "normalise": "instance",
             "static_input": "steps",
-            "residual": "seasonal",
+            "residual": "gated",
         },
     ),
     "segments, quantile": (
@@ -168,7 +169,7 @@ def stack(cells, x, states):
     return x, after
 
 
-@pytest.mark.parametrize("residual", ["none", "seasonal"])
+@pytest.mark.parametrize("residual", ["none", "seasonal", "gated"])
 @pytest.mark.parametrize("decoding", ["parallel", "recurrent"])
 def test_segments_and_decoding_are_those_of_segrnn(decoding, residual):
     network = build("segments, parallel", decoding=decoding, residual=residual)
@@ -177,20 +178,26 @@ def test_segments_and_decoding_are_those_of_segrnn(decoding, residual):
     last = past[:, -1:, 1].copy()
     past[:, :, 1] -= last
     padded = [past[:, 0], *[past[:, t] for t in range(8)]]  # 9 steps, three segments
+    if residual == "gated":  # another gate for each unit and step than the first one, which is half open everywhere
+        gate = network.decoder.gate
+        gate.kernel.assign(np.random.default_rng(4).normal(size=gate.kernel.shape))
     states = [np.zeros((6, 5)), np.zeros((6, 4))]
     for k in range(3):
         token = np.concatenate(padded[3 * k : 3 * k + 3], axis=-1)
         token = np.maximum(dense(network.encoder.embedding.dense, token), 0)
         _, states = stack(network.encoder.stack.layers_forward, token, states)
-    written = []
+    written, gates = [], []
     for k in range(2):
         position = np.repeat(numpy(network.decoder.position.value)[k : k + 1], 6, axis=0)
         output, after = stack(network.decoder.stack.layers_forward, position, states)
         states = after if decoding == "recurrent" else states
         written += [dense(network.decoder.head.dense, output)[:, t] for t in range(3)]
+        if residual == "gated":
+            gates += [1 / (1 + np.exp(-dense(network.decoder.gate, output)[:, t])) for t in range(3)]
     expected = np.stack(written[:5], axis=1)
-    if residual == "seasonal":
-        expected += np.stack([past[:, 4 + t % 4, 1] for t in range(5)], axis=1)
+    if residual != "none":
+        season = np.stack([past[:, 4 + t % 4, 1] for t in range(5)], axis=1)
+        expected += season * (np.stack(gates[:5], axis=1) if gates else 1.0)
     np.testing.assert_allclose(forecast(network, inputs)[:, :, 0], expected + last, atol=1e-5)
 
 
@@ -303,10 +310,13 @@ def test_moving_a_window_moves_its_forecast(name, normalise, scale):
 
 
 @pytest.mark.parametrize("normalise", ["none", "last", "instance"])
-@pytest.mark.parametrize("name", ["seasonal", "segments, parallel", "rich, segments, scheduled"])
+@pytest.mark.parametrize("name", ["seasonal", "gated", "segments, parallel", "rich, segments, scheduled"])
 def test_without_weights_the_residual_is_the_seasonal_naive_forecast(name, normalise):
-    network = build(name, residual="seasonal", normalise=normalise)
+    residual = "gated" if name == "gated" else "seasonal"
+    network = build(name, residual=residual, normalise=normalise)
     network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
+    if network.decoder.gate is not None:
+        network.decoder.gate.bias.assign(np.full(network.decoder.gate.bias.shape, 90.0))  # wide open
     window = network.window
     inputs, _ = batch(window, horizon=11)
     past = {key: value for key, value in inputs.items() if key != "future"}

@@ -98,7 +98,7 @@ class Calendar:
         """Choose the features for a series.
 
         `auto` takes each of minute of the hour, hour of the day, day of the week and day of the year (month of the
-        year for steps of a month or longer) of which a step is at most half, the series shows at least two, and a
+        year for steps of a month or longer) of which a step is at most half, the series shows at least three, and a
         context none: a cycle that is in each context can be read from it, and inputs of its own are more to learn.
 
         Args:
@@ -170,7 +170,7 @@ class Calendar:
 def _auto(step: float, *, span: float, context: float) -> list[str]:
     """Choose cycles; all in seconds. A year of 52 weeks or of 365 days counts as a whole one."""
     names = [(name, _CYCLES[name][0]) for name in (_FINE if step < _MONTH else _COARSE)]
-    return [name for name, cycle in names if 2 * step <= cycle and 2 * cycle <= span + step and 1.01 * context < cycle]
+    return [name for name, cycle in names if 2 * step <= cycle and 3 * cycle <= span + step and 1.01 * context < cycle]
 
 
 def _country(name: str, years: Sequence[int]) -> Any:

@@ -79,6 +79,19 @@ class Frequency:
         cycle = 1440 if kind == "Minute" and count >= 5 else _CYCLES.get(kind, 1)
         return cycle // count if cycle % count == 0 else 1
 
+    @property
+    def season_is_a_day(self) -> bool:
+        """Whether the usual season is a day, of steps shorter than that.
+
+        Example:
+            >>> [Frequency(name).season_is_a_day for name in ("h", "30min", "D", "MS", 1)]
+            [True, True, False, False, False]
+        """
+        if isinstance(self.name, int) or type(self.offset).__name__ not in ("Hour", "Minute"):
+            return False
+        step = self.offset.n * (60 if type(self.offset).__name__ == "Hour" else 1)
+        return bool(self.season_length * step == 1440)
+
     def after(self, stamps: Stamps, steps: int) -> Stamps:
         """Return the stamps so many steps later.
 

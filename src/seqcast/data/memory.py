@@ -164,7 +164,7 @@ class SeriesMemory:
                 new.form.columns.ds, expected=f"{old}, as at fit", received=fresh, mend="Convert the column."
             )
         if self.scale == "log1p":
-            self.panel.check_positive(new)
+            self.panel.check_positive(new, self.scale)
         strangers = np.flatnonzero(self.places(new.source.ids) < 0)
         if len(strangers):
             self._check_strangers(new, strangers)
@@ -249,6 +249,7 @@ class SeriesMemory:
             "static": self.frame.static,
             "centre": self.scaler.centre,
             "spread": self.scaler.spread,
+            **({} if self.scaler.unit is None else {"unit": self.scaler.unit}),
             "last_seen": _plain(self.last_seen),
         }
         return header, arrays
@@ -256,6 +257,9 @@ class SeriesMemory:
     @classmethod
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
         """Build it from the result of `to_parts`."""
+        unit = arrays.get("unit")
+        if unit is None and header["scale"] == "log1p":  # files of format 1 leave it out
+            unit = np.ones_like(arrays["centre"])
         form, panel = FrameForm.from_dict(header["form"]), Panel.from_dict(header["panel"])
         frame = LongFrame(
             SeriesSource(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
@@ -270,7 +274,7 @@ class SeriesMemory:
         )
         return cls(
             frame=frame,
-            scaler=SeriesScaler(arrays["centre"], arrays["spread"], header["scale"] == "log1p"),
+            scaler=SeriesScaler(arrays["centre"], arrays["spread"], unit),
             panel=panel,
             scale=header["scale"],
             context_length=header["context_length"],

@@ -180,7 +180,7 @@ class Panel:
     def _scaled_gaps(self, gaps: Array) -> Array:
         return np.clip(gaps / (self.median_gap or 1.0), 0.0, 1e6).astype(np.float32)
 
-    def check_positive(self, frame: LongFrame) -> None:
+    def check_positive(self, frame: LongFrame, scale: str) -> None:
         """Refuse negative values, which have no logarithm.
 
         Raises:
@@ -191,7 +191,7 @@ class Panel:
             place, target = negative[0].tolist()
             raise DataError(
                 frame.where(frame.form.columns.targets[target], place),
-                expected="values >= 0, for scale='log1p'",
+                expected=f"values >= 0, for scale={scale!r}",
                 received=f"{frame.targets[place, target]:g} ({len(negative)} such rows)",
                 mend="Choose another scale.",
             )

@@ -84,7 +84,7 @@ class Preparation:
             season_length=season_length,
         )
         network.check_window(window)
-        if network.residual == "seasonal":
+        if network.reads_season:
             _check_season(inputs["past"].shape[1], window)
         scalers = {name: Scaler.fit(values, scale) for name, values in inputs.items()}
         scalers["y"] = Scaler.fit(y, scale)

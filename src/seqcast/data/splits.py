@@ -29,20 +29,24 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
+# Steps of two weeks that are still read by default; what they are worth is in docs/accuracy.md.
+MOST_STEPS_READ = 700
 # More windows than these tell no more about which epoch is best, and would cost more than the training.
 MOST_VALIDATION_WINDOWS = 20_000
 
 
-def context_rule(rows: int, horizon: int, season_length: int) -> int:
+def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = False) -> int:
     """Choose how many steps of past a forecast reads, when the user does not.
 
-    It is two seasons, two horizons or 24 steps, whichever is most, but at most half of what a series of so many rows
-    has beside one horizon, so that it gives several windows.
+    It is two seasons, two horizons or 24 steps, whichever is most; where a season is a day and a network reads a long
+    past quickly, two weeks if they are at most 700 steps, since weekdays differ. It is at most half of what a series of
+    so many rows has beside one horizon, so that it gives several windows.
 
     Args:
         rows: Rows of the shortest series; where shorter ones are padded, of the series that the middle row is in.
         horizon: Steps to forecast.
         season_length: Steps of a season.
+        weeks: Whether to read two weeks of days.
 
     Returns:
         The context length, at least 1.
@@ -50,8 +54,12 @@ def context_rule(rows: int, horizon: int, season_length: int) -> int:
     Example:
         >>> context_rule(rows=1000, horizon=12, season_length=12), context_rule(30, 6, 12)
         (24, 12)
+        >>> context_rule(1000, 12, 24, weeks=True), context_rule(9000, 12, 96, weeks=True)
+        (336, 700)
     """
     wanted = max(2 * season_length, 2 * horizon, 24)
+    if weeks:
+        wanted = max(wanted, min(14 * season_length, MOST_STEPS_READ))
     return max(1, min(wanted, (rows - horizon) // 2))
 
 

@@ -128,7 +128,7 @@ class SeqcastForecaster(BaseForecaster):
         past_covariates: Sequence[str] = (),
         calendar: str | Sequence[str] = "auto",
         missing: str = "fill",
-        scale: str = "standard",
+        scale: str = "auto",
         weighting: str = "rows",
         calibrate: bool = False,
         point: str = "median",

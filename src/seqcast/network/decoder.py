@@ -92,6 +92,19 @@ class Decoder(keras.layers.Layer):
         if network.quantiles is not None:
             common["quantiles"] = network.quantiles
         self.head = HEADS[network.head](width, written, seed=head_seed, name="head", **common)
+        self.gate: Any = None
+        if network.residual == "gated":
+            # As many numbers as the head's; open at first, since most seasons go on.
+            self.gate = keras.layers.Dense(
+                written,
+                activation="sigmoid",
+                kernel_initializer="zeros",
+                bias_initializer="ones",
+                kernel_regularizer=(network.regularizer or {}).get("kernel"),
+                bias_regularizer=(network.regularizer or {}).get("bias"),
+                name="gate",
+            )
+            self.gate.build((None, width))
         self.mask_seed = keras.random.SeedGenerator(mask_seed) if network.dropout else None
         self._add_sampling(choice_seed)
         self.built = True
@@ -325,6 +338,8 @@ class Decoder(keras.layers.Layer):
         if mask is not None:
             outputs = outputs * mask
         forecast = self.head(outputs)
+        if season is not None and self.gate is not None:
+            season = season * self.gate(outputs)
         return (forecast if season is None else self.head.shifted(forecast, season)), weights
 
     def output_mask(self, carry: dict[str, Any], training: bool | None) -> Tensor | None:

@@ -35,7 +35,9 @@ class Encoder(keras.layers.Layer):
         self.window = window
         self.network = network
         self.seed = seed
-        self.normaliser = NORMALISERS[network.normalise](window.features, window.target_features or ())
+        self.normaliser = NORMALISERS[network.normalise](
+            window.features, window.target_features or (), segment=network.segment
+        )
         self.static_at_steps = network.static_input == "steps" and window.static > 0
         width = network.segment * window.features * (2 if window.observed else 1)
         width += window.static if self.static_at_steps else 0
@@ -175,7 +177,7 @@ class Encoder(keras.layers.Layer):
             seen = _so_far(observed, old.get("seen"))
             valid = ops.any(seen, axis=-1)
             parts["seen"] = ops.cast(seen[:, -1], self.compute_dtype)
-        if self.network.residual == "seasonal":
+        if self.network.reads_season:
             parts["season"] = self._season(past, seen, old)
         if observed is not None or self.network.in_blocks:
             parts["latest"] = past[:, -1]
@@ -236,7 +238,7 @@ class Encoder(keras.layers.Layer):
 
     def _check_season(self, past: Tensor) -> None:
         steps = past.shape[1]
-        if self.network.residual == "seasonal" and steps is not None and steps < self.window.season_length:
+        if self.network.reads_season and steps is not None and steps < self.window.season_length:
             raise DataError(
                 "past",
                 expected=f"at least a season, {self.window.season_length} steps",

@@ -23,9 +23,11 @@ class Normaliser:
     Args:
         features: Number of input features, `F`.
         target_features: Index of each target's own past among them.
+        segment: Steps of a token.
     """
 
-    def __init__(self, features: int, target_features: tuple[int, ...]) -> None:
+    def __init__(self, features: int, target_features: tuple[int, ...], *, segment: int = 1) -> None:
+        self.segment = segment
         self.target_features = list(target_features)
         self.place = np.eye(features, dtype="float32")[self.target_features]  # [D, F]
         self.untouched = 1.0 - self.place.sum(axis=0)  # [F]
@@ -62,6 +64,22 @@ class LastNormaliser(Normaliser):
         return last, ops.ones_like(last)
 
 
+class LevelNormaliser(Normaliser):
+    """Subtract the mean of the window's last token: `x' = x - mean(x_{T-s+1}, …, x_T)`.
+
+    Of a token that holds a season it is the level that the series has now, whatever the time of its last value.
+    """
+
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return the mean of what was observed in the last token, or the last value, and a spread of 1."""
+        values = self.targets(past)
+        seen = None if observed is None else observed[:, -self.segment :]
+        weight, count = self._observed(values[:, -self.segment :], seen)
+        mean = ops.sum(weight * values[:, -self.segment :], axis=1) / count
+        level = ops.where(ops.any(weight > 0, axis=1), mean, values[:, -1])
+        return level, ops.ones_like(level)
+
+
 class InstanceNormaliser(Normaliser):
     """Subtract the window's mean, divide by its deviation: `x' = (x - μ) / (σ + ε)`.
 
@@ -77,6 +95,18 @@ class InstanceNormaliser(Normaliser):
         mean = ops.sum(weight * values, axis=1) / count
         squares = ops.sum(weight * ops.square(values - ops.expand_dims(mean, 1)), axis=1)
         return mean, ops.sqrt(squares / count + 1e-12) + self.epsilon
+
+
+class RecentNormaliser(LevelNormaliser, InstanceNormaliser):
+    """Subtract the mean of the window's last token, divide by the window's deviation."""
+
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return the last token's mean, and the deviation over the values that were observed."""
+        level = LevelNormaliser.statistics(self, past, observed)
+        deviation = InstanceNormaliser.statistics(self, past, observed)
+        assert level is not None
+        assert deviation is not None
+        return level[0], deviation[1]
 
 
 class ScaleNormaliser(Normaliser):
@@ -99,6 +129,8 @@ class ScaleNormaliser(Normaliser):
 NORMALISERS: dict[str, type[Normaliser]] = {
     "none": Normaliser,
     "last": LastNormaliser,
+    "level": LevelNormaliser,
     "instance": InstanceNormaliser,
+    "recent": RecentNormaliser,
     "scale": ScaleNormaliser,
 }

@@ -11,6 +11,8 @@ __all__ = ["PRESETS", "Preset", "preset", "segment_rule"]
 
 # An encoder that reads fewer tokens than these has hardly a sequence before it.
 LEAST_TOKENS = 4
+# From so many windows on a wider network has enough to learn from.
+MANY_WINDOWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -25,22 +27,38 @@ class Preset:
     network: NetworkSpec
     training: TrainingSpec
 
-    def fitted_to(self, *, season_length: int, context_length: int, horizon: int) -> Self:
-        """Return the preset with segments that suit the data, where it has any; other presets as they are.
+    def fitted_to(self, *, season_length: int, context_length: int, horizon: int, windows: int = 1) -> Self:
+        """Return the preset with segments, width and residual that suit the data, if it has segments.
+
+        Segments follow `segment_rule`; a network that learns from ten thousand windows is twice as wide; and where a
+        context shows a season, the forecast is added to the last one, through a gate.
 
         Args:
             season_length: Steps of a season; 1 is none.
             context_length: Steps of past, `T`.
             horizon: Steps of future, `H`.
+            windows: Number of training windows.
+
+        Returns:
+            The preset; others, such as `classic`, as they are.
 
         Example:
-            >>> preset("segment").fitted_to(season_length=24, context_length=168, horizon=48).network.segment
-            24
+            >>> fitted = preset("segment").fitted_to(season_length=24, context_length=168, horizon=48, windows=90_000)
+            >>> fitted.network.segment, fitted.network.encoder_units, fitted.network.residual
+            (24, (128,), 'gated')
         """
-        if self.network.segment == 1:
+        network = self.network
+        if network.segment == 1:
             return self
-        segment = segment_rule(season_length, context_length, horizon)
-        return replace(self, network=replace(self.network, segment=segment))
+        factor = 2 if windows >= MANY_WINDOWS else 1
+        fitted = replace(
+            network,
+            segment=segment_rule(season_length, context_length, horizon),
+            encoder_units=tuple(factor * units for units in network.encoder_units),
+            decoder_units=tuple(factor * units for units in network.decoder_units),
+            residual="gated" if 1 < season_length <= context_length else "none",
+        )
+        return replace(self, network=fitted)
 
 
 def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
@@ -76,13 +94,13 @@ PRESETS: dict[str, Preset] = {
         NetworkSpec(
             encoder_units=(64,),
             decoder_units=(64,),
-            normalise="last",
+            normalise="instance",
             segment=4,
             decoder_input="position",
             decoding="parallel",
             dropout=0.1,
         ),
-        TrainingSpec(learning_rate=0.003),
+        TrainingSpec(optimizer="adamw", learning_rate=0.002, batch_size=256, epochs=20),
     ),
 }
 
@@ -92,8 +110,8 @@ def preset(name: str) -> Preset:
 
     Args:
         name: `classic`: GRU, two layers of 35 in encoder and decoder, the decoder fed with zeros. `segment`: one layer
-            of 64 that reads segments of 4 steps (`Preset.fitted_to` takes the season instead) less the window's last
-            value, and writes all segments side by side; it needs the targets' own past and a horizon of a segment at
+            of 64 that reads segments of 4 steps (`Preset.fitted_to` takes the season instead) in the window's own
+            units, and writes all segments side by side; it needs the targets' own past and a horizon of a segment at
             least.
 
     Returns:

@@ -285,7 +285,7 @@ class Seq2Seq(keras.Model):
         Raises:
             SpecError: The forecast is added to the last season and the context's length is free.
         """
-        if self.network.residual == "seasonal" and self.window.context_length is None:
+        if self.network.reads_season and self.window.context_length is None:
             raise SpecError(
                 "encoder_model",
                 expected="a window of fixed context_length for residual='seasonal'",

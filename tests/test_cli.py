@@ -56,6 +56,19 @@ def fitted(tmp_path_factory):
     return folder
 
 
+@pytest.mark.filterwarnings("default::seqcast.naive.FallbackWarning")
+def test_that_a_forecast_only_repeats_is_a_line_of_ours(run, tmp_path):
+    days = pd.date_range("2024-01-01", periods=40)
+    pd.DataFrame({"ds": days, "y": 10.0 + np.arange(40) % 7}).to_csv(tmp_path / "weeks.csv", index=False)
+    code, _, told = run("fit", "weeks.csv", "-H", "7", "-o", "m.seqcast", "--epochs", "1", "--seed", "0", "--quiet")
+    assert code == 0
+    assert "Note: forecasts repeat the last season of 7, because on the validation rows it erred by" in told
+    assert "Warning" not in told
+    _, forecast, _ = run("predict", "m.seqcast")
+    values = [float(line.split(",")[2]) for line in forecast.split()[1:]]
+    assert values == pytest.approx([15, 16, 10, 11, 12, 13, 14])
+
+
 @pytest.mark.parametrize("command", ["demo", "fit", "predict", "backtest", "plot"])
 def test_help_has_an_example_on_its_own_line(run, command):
     code, out, _ = run(command, "--help")

@@ -37,7 +37,7 @@ def untrained(**options):
 @pytest.fixture(scope="module")
 def fallen():
     with pytest.warns(
-        FallbackWarning, match=r"repeat the last season of 7, because on the validation rows the network"
+        FallbackWarning, match=r"repeat the last season of 7, because on the validation rows it erred"
     ):
         return untrained().fit(seasonal())
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -651,13 +652,30 @@ def main() -> None:
     """Run the command line: exit code 1 for errors of ours, 2 for options that typer refuses, 130 for Ctrl-C."""
     _keep_compilations()
     try:
-        app(standalone_mode=True)
+        with _fallbacks_said():
+            app(standalone_mode=True)
     except SeqcastError as error:
         _fail(error)
     except SystemExit as ending:
         if ending.code == 130:
             _say("Interrupted; nothing half-written is left.")
         raise
+
+
+@contextlib.contextmanager
+def _fallbacks_said() -> Iterator[None]:
+    """Say that forecasts fall back on the seasonal naive one as a line of ours, without a place in the code."""
+    show = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        if category.__name__ == "FallbackWarning":  # its module would import Keras
+            _say(f"Note: {message}")
+        else:
+            show(message, category, *place, **options)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = say
+        yield
 
 
 def _keep_compilations() -> None:

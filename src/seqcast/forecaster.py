@@ -317,7 +317,7 @@ class Forecaster(BaseEstimator):
             ours, naive = self._networks().errors(frame, *windows, int(self.horizon), self.season_length_)
             if ours <= naive:
                 return plan
-            found = f"on the validation rows the network erred by {ours:.3g}, this by {naive:.3g} (scaled)"
+            found = f"on the validation rows it erred by {naive:.3g} and the network by {ours:.3g} (scaled)"
         plan = plan.naive()
         (member,) = plan.members
         engine = member.engine()
@@ -327,7 +327,7 @@ class Forecaster(BaseEstimator):
         warnings.warn(
             f"forecasts repeat the last {repeated}, because {found}. Name a preset to have its network in any case.",
             FallbackWarning,
-            stacklevel=2,
+            stacklevel=5,  # where fit was called
         )
         return plan
 

@@ -32,8 +32,8 @@ import pandas as pd
 from public_data import before, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
-from seqcast.network.presets import preset
-from seqcast.plan import Sizes, named_network
+from seqcast.network.presets import segment_rule
+from seqcast.outlook import level_quantiles
 from seqcast.studies.kept import kept
 
 LEVELS = (80, 95)
@@ -64,17 +64,24 @@ class Setting:
 
 
 def segments(context_length: int, horizon: int, season_length: int, **boxes: Any) -> NetworkSpec:
-    """Return the network of the preset `segment` with other boxes."""
-    sizes = Sizes(context_length=context_length, horizon=horizon, season_length=season_length)
-    return replace(named_network("segment", LEVELS, sizes), **boxes)
+    """Return a network that reads and writes segments of a season; forecaster's defaults have moved on since."""
+    network: dict[str, Any] = {"encoder_units": (64,), "decoder_units": (64,), "normalise": "last", "dropout": 0.1}
+    network |= {"decoder_input": "position", "decoding": "parallel", "head": "quantile"}
+    segment = segment_rule(season_length, context_length, horizon)
+    return NetworkSpec(**{**network, "segment": segment, "quantiles": level_quantiles(LEVELS), **boxes})
 
 
 def learning(validation_fraction: float) -> dict[str, Any]:
-    """Return the training of a network that is given as a spec: that of the preset `segment`."""
-    return {"learning_rate": preset("segment").training.learning_rate, "validation_fraction": validation_fraction}
+    """Return its training."""
+    return {"learning_rate": 0.003, "validation_fraction": validation_fraction}
 
 
-WEEK = {"context_length": 336, "training": {"validation_fraction": 0.4}}
+WEEK = {
+    "context_length": 336,
+    "preset": segments(336, 48, 48),
+    "calendar": ("day_of_year",),
+    "training": learning(0.4),
+}
 AHEAD = {"future_covariates": ("temperature", "holiday")}
 SETTINGS = {
     "vic_elec": Setting(
@@ -84,7 +91,11 @@ SETTINGS = {
         season_length=48,
         options={**WEEK, **AHEAD},
         candidates={
-            "two days": {"context_length": 96},
+            "two days": {
+                "context_length": 96,
+                "preset": segments(96, 48, 48),
+                "calendar": ("day_of_week", "day_of_year"),
+            },
             "instance": {"preset": segments(336, 48, 48, normalise="instance"), "training": learning(0.4)},
         },
         quick_rows=60 * 48,
@@ -103,8 +114,8 @@ SETTINGS = {
             "training": learning(0.2),
         },
         candidates={
-            "preset auto": {"preset": "auto", "training": {"validation_fraction": 0.2}},
-            "preset auto, less validation": {"preset": "auto", "training": {"validation_fraction": 0.1}},
+            "last": {"preset": segments(168, 48, 24)},
+            "last, less validation": {"preset": segments(168, 48, 24), "training": learning(0.1)},
             "instance": {"preset": segments(168, 48, 24, normalise="instance")},
             "last, seasonal": {"preset": segments(168, 48, 24, normalise="last", residual="seasonal")},
             "instance, two weeks": {
@@ -118,9 +129,9 @@ SETTINGS = {
         horizon=56,
         n_windows=2,
         season_length=7,
-        options={"context_length": 112, "training": {"validation_fraction": 0.4}},
+        options={"context_length": 112, "preset": segments(112, 56, 7), "training": learning(0.4)},
         candidates={
-            "less validation": {"training": {"validation_fraction": 0.25}},
+            "less validation": {"training": learning(0.25)},
             "instance": {"preset": segments(112, 56, 7, normalise="instance"), "training": learning(0.4)},
             "instance, seasonal": {
                 "preset": segments(112, 56, 7, normalise="instance", residual="seasonal"),
@@ -137,7 +148,13 @@ def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -
     n_windows = 2 if quick else setting.n_windows
     options = {**setting.options, "training": {**setting.options["training"], **(QUICK if quick else {})}}
     model = Forecaster(
-        setting.horizon, season_length=setting.season_length, level=LEVELS, calibrate=True, random_state=seed, **options
+        setting.horizon,
+        season_length=setting.season_length,
+        level=LEVELS,
+        calibrate=True,
+        scale="standard",
+        random_state=seed,
+        **options,
     )
     model.fit(before(frame, setting.horizon * n_windows))
     seconds = time.perf_counter() - began

@@ -36,9 +36,7 @@ def untrained(**options):
 
 @pytest.fixture(scope="module")
 def fallen():
-    with pytest.warns(
-        FallbackWarning, match=r"repeat the last season of 7, because on the validation rows it erred"
-    ):
+    with pytest.warns(FallbackWarning, match=r"repeat the last season of 7, because on the validation rows it erred"):
         return untrained().fit(seasonal())
 
 

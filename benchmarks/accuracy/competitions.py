@@ -56,6 +56,7 @@ SEGMENTS = Candidate(
         "loss": "mae",
         "validation_fraction": 0.0,
     },
+    options={"scale": "standard"},
 )
 
 
@@ -79,13 +80,32 @@ def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool
     began = time.perf_counter()
     model = Forecaster(competition.horizon, training=training or None, random_state=seed, verbose=0, **given)
     forecast = model.fit(competition.frame()).predict()
-    outcome: dict[str, Any] = competition.scores(competition.matrix(forecast, "seqcast"))
-    if given["level"]:
-        names = [_column(probability) for probability in DECILES]
-        cube = np.stack([competition.matrix(forecast, name) for name in names], axis=2)
-        outcome["wql"] = weighted_quantile_loss(cube, DECILES, competition.truth())
+    names = [_column(probability) for probability in DECILES] if given["level"] else ["seqcast"]
+    cube = np.stack([competition.matrix(forecast, name) for name in names], axis=2)
     seconds = round(time.perf_counter() - began, 1)
-    return {**outcome, "weights": model.engine_.weight_count, "seconds": seconds, "peak_mib": peak_mib()}
+    return {
+        **scores(competition, cube),
+        "weights": sum(engine.weight_count for engine in model.engines_),
+        "seconds": seconds,
+        "peak_mib": peak_mib(),
+        "forecast": np.round(cube, 6).tolist(),
+    }
+
+
+def scores(competition: Competition, cube: np.ndarray) -> dict[str, float]:
+    """Return the scores of deciles, `[series, H, 9]`, or of a point, `[series, H, 1]`."""
+    point = cube[:, :, cube.shape[2] // 2]
+    found = competition.scores(point)
+    if cube.shape[2] > 1:
+        found["wql"] = weighted_quantile_loss(cube, DECILES, competition.truth())
+    return found
+
+
+def joined(competition: Competition, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the scores of the mean of several forecasts, with all of their seconds and weights."""
+    cube = np.mean([member["forecast"] for member in members], axis=0)
+    whole = {key: sum(member[key] for member in members) for key in ("seconds", "weights")}
+    return {**scores(competition, cube), **whole, "peak_mib": max(member["peak_mib"] for member in members)}
 
 
 def _column(probability: float) -> str:
@@ -103,6 +123,7 @@ def run(
     chosen: Mapping[str, Candidate],
     published: Mapping[str, str],
     columns: Sequence[str],
+    ensembles: Mapping[str, Sequence[str]] | None = None,
     more: Any = None,
     proof: Any = None,
 ) -> None:
@@ -116,6 +137,7 @@ def run(
         chosen: What is scored on the test values.
         published: Published scores, for the table.
         columns: Scores to show.
+        ensembles: For the name of an ensemble the chosen settings of which all seeds are its members.
         more: Further scores, from the scores.
         proof: Naive forecasts by name, from the competition.
     """
@@ -135,13 +157,17 @@ def run(
             break
     shown = dict(candidates if arguments.explore else chosen)
     if arguments.candidates:
-        shown = {label: candidates[label] for label in arguments.candidates.split(";")}
-    headings, rows = ["setting", *columns], []
+        shown = {label: shown[label] for label in arguments.candidates.split(";")}
+    headings, rows, made = ["setting", *columns], [], {}
     for label, candidate in shown.items():
-        found = [_kept(arguments, results, part, label, candidate, seed) for seed in range(arguments.seeds)]
-        found = [whole(one) for one in found]
-        rows.append([label, *(_cell([one[key] for one in found if key in one]) for key in columns)])
+        made[label] = [_kept(arguments, results, part, label, candidate, seed) for seed in range(arguments.seeds)]
+        found = [whole(one) for one in made[label]]
+        rows.append([label, *(_cell(key, [one[key] for one in found if key in one]) for key in columns)])
         print(table(headings, rows[-1:]), flush=True)
+    for label, names in (ensembles or {}).items():
+        if not arguments.explore and all(name in made for name in names):
+            one = whole(joined(part, [member for name in names for member in made[name]]))
+            rows.append([label, *(_cell(key, [one[key]] if key in one else []) for key in columns)])
     print(table(headings, rows))
     for method, told in published.items():
         print(f"published: {method} {told}")
@@ -159,5 +185,9 @@ def _kept(
     )
 
 
-def _cell(values: list[float]) -> str:
-    return f"{np.mean(values):.3f} ({min(values):.3f}-{max(values):.3f})" if values else ""
+def _cell(key: str, values: list[float]) -> str:
+    if not values:
+        return ""
+    places = {"seconds": 0, "peak_mib": 0, "weights": 0, "smape": 2, "mape": 2, "wql": 4}.get(key, 3)
+    spread = f" ({min(values):.{places}f}-{max(values):.{places}f})" if len(values) > 1 else ""
+    return f"{np.mean(values):.{places}f}{spread}"

@@ -32,7 +32,7 @@ from yardsticks import (
 )
 
 from seqcast import Forecaster, NetworkSpec
-from seqcast.studies.kept import kept
+from seqcast.studies.kept import kept, kept_path
 
 SETS = ("ETTh1", "ETTh2")
 # What is known: MSE and MAE, average over the four horizons.
@@ -45,10 +45,10 @@ WINDOWS_AT_ONCE = 50_000  # rows of a backtest's frame, over a series' horizon
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A network and its training, the same for all horizons of both data sets."""
+    """A network and its training, the same for all horizons; without either it is what the forecaster chooses."""
 
-    network: dict[str, Any]
-    training: dict[str, Any]
+    network: dict[str, Any] = dataclasses.field(default_factory=dict)
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
     context: int = ETT_CONTEXT
     members: int = 1
     channel: bool = True
@@ -67,7 +67,6 @@ BASE = Candidate(
     },
     training={"optimizer": "adam", "learning_rate": 1e-3, "batch_size": 256, "epochs": 12, "early_stopping": 5},
 )
-CHOSEN = BASE
 
 
 def changed(
@@ -79,6 +78,7 @@ def changed(
     )
 
 
+SLOW = {"learning_rate": 3e-4, "steps_per_epoch": 100, "epochs": 10, "early_stopping": 3}
 LIGHT = changed({"encoder_units": (128,), "decoder_units": (128,)}, {"loss": "mae"})
 light = partial(changed, base=LIGHT)
 
@@ -100,6 +100,10 @@ CANDIDATES = {
     "128 MAE recent dropout .3": light({"normalise": "recent", "dropout": 0.3}),
     "128 MAE recent dropout .3, 4 members": light({"normalise": "recent", "dropout": 0.3}, members=4),
     "128 MAE dropout .3, 4 members": light({"dropout": 0.3}, members=4),
+    "slow": light({"dropout": 0.3}, SLOW),
+    "slow recent": light({"normalise": "recent", "dropout": 0.3}, SLOW),
+    "slow recent .5": light({"normalise": "recent", "dropout": 0.5}, SLOW),
+    "slow instance": light({"normalise": "instance", "dropout": 0.3}, SLOW),
     "128 MAE gated": light({"residual": "gated"}, season=24),
     "128 MAE 4 members": light(members=4),
     "128 MAE 6 epochs": light(training={"epochs": 6}),
@@ -112,24 +116,36 @@ CANDIDATES = {
 }
 
 
-def score(data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, test: bool, quick: bool) -> Any:
-    """Train on one horizon; return the scores on validation windows, and on test windows if that is wanted."""
+CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
+    "out of the box": Candidate(),
+    "one network": {
+        "ETTh1": light({"dropout": 0.3}),
+        "ETTh2": light({"normalise": "recent", "dropout": 0.3}, SLOW),
+    },
+}
+
+
+def score(
+    data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, test: bool, quick: bool
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Train on one horizon; return scores and forecasts of validation windows, or of test windows if that is wanted."""
     frame = read_ett(data, name).assign(channel=lambda table: table["unique_id"])
     known = frame[frame["ds"] < frame["ds"].drop_duplicates().iloc[ETT_VALIDATION]]
     training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
     began = time.perf_counter()
+    given: dict[str, Any] = {}
+    if chosen.network:
+        given = {"preset": NetworkSpec(**chosen.network), "level": (), "calendar": "none"}
+        given["static_covariates"] = ("channel",) if chosen.channel else ()
     model = Forecaster(
         horizon,
         context_length=chosen.context,
         season_length=chosen.season,
-        level=(),
-        preset=NetworkSpec(**chosen.network),
-        training=training,
-        static_covariates=("channel",) if chosen.channel else (),
-        calendar="none",
+        training=training or None,
         members=chosen.members,
         random_state=seed,
         verbose=0,
+        **given,
     ).fit(known, validation=ETT_VALIDATION - 8640)
     fitted = time.perf_counter() - began
     rows = validation_rows(frame, chosen.context)
@@ -137,13 +153,13 @@ def score(data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, 
     outcome = {
         "validation": mse_mae(seen, ett_truth(frame, horizon, first=8640, last=ETT_VALIDATION)[-len(seen) :]),
         "epochs": len(model.history_.epochs["loss"]),
-        "weights": model.engine_.weight_count,
+        "weights": sum(engine.weight_count for engine in model.engines_),
         "fit_s": round(fitted, 1),
     }
     if test:
-        predicted = forecasts(model, frame, quick=quick)
-        outcome["test"] = mse_mae(predicted, ett_truth(frame, horizon)[-len(predicted) :])
-    return {**outcome, "seconds": round(time.perf_counter() - began, 1), "peak_mib": peak_mib()}
+        seen = forecasts(model, frame, quick=quick)
+        outcome["test"] = mse_mae(seen, ett_truth(frame, horizon)[-len(seen) :])
+    return {**outcome, "seconds": round(time.perf_counter() - began, 1), "peak_mib": peak_mib()}, seen
 
 
 def validation_rows(frame: pd.DataFrame, context: int) -> pd.DataFrame:
@@ -179,21 +195,29 @@ def main() -> None:
     sets = (arguments.only,) if arguments.only else SETS
     for name in sets:
         print(f"{name}, repeating the last 24 hours:", ett_proof(arguments.data, name))
-    candidates = CANDIDATES if arguments.explore else {"chosen": CHOSEN}
+    candidates = CANDIDATES if arguments.explore else CHOSEN
     if arguments.candidates:
-        candidates = {label: CANDIDATES[label] for label in arguments.candidates.split(";")}
+        candidates = {label: candidates[label] for label in arguments.candidates.split(";")}
+    headings = ["setting", "data", "MSE", "MAE", "by horizon", "seconds", "peak MiB", "weights"]
     rows = []
+    part = "validation" if arguments.explore else "test"
     for label, chosen in candidates.items():
         for name in sets:
+            own = chosen[name] if isinstance(chosen, dict) else chosen
             found = [
-                [run(arguments, label, chosen, name, horizon, seed) for horizon in arguments.horizons]
+                [run(arguments, label, own, name, horizon, seed) for horizon in arguments.horizons]
                 for seed in range(arguments.seeds)
             ]
-            part = "validation" if arguments.explore else "test"
-            errors = np.array([[one[part] for one in seed] for seed in found])  # [seeds, horizons, 2]
-            rows.append([label, name, *summary(errors), sum(one["seconds"] for one in found[0])])
-            print(table(["setting", "data", "MSE", "MAE", "by horizon", "seconds"], rows[-1:]), flush=True)
-    print(table(["setting", "data", "MSE", "MAE", "by horizon", "seconds"], rows))
+            rows.append([label, name, *summary(np.array([[one[part] for one in seed] for seed in found]))])
+            rows[-1] += [*costs(found)]
+            print(table(headings, rows[-1:]), flush=True)
+            if arguments.seeds > 1 and not arguments.explore:
+                errors = [
+                    ensemble(arguments, name, horizon, [one[k] for one in found])
+                    for k, horizon in enumerate(arguments.horizons)
+                ]
+                rows.append([f"{label}, mean of {arguments.seeds}", name, *summary(np.array([errors])), "", "", ""])
+    print(table(headings, rows))
     for name in sets:
         for method, (mse, mae) in PUBLISHED[name].items():
             print(f"published, {name}: {method} {mse:.3f} / {mae:.3f}")
@@ -201,17 +225,31 @@ def main() -> None:
 
 
 def run(arguments: argparse.Namespace, label: str, chosen: Candidate, name: str, horizon: int, seed: int) -> Any:
-    """Return a result from its file, or make it."""
+    """Return a result from its file, or make it; forecasts are in a file beside it."""
     test = not arguments.explore
     described = {"candidate": dataclasses.asdict(chosen), "test": test, "quick": arguments.quick, "code": code()}
-    return kept(
-        arguments.results,
-        f"{label}, {name}, {horizon}",
-        seed,
-        described,
-        lambda: score(arguments.data, name, horizon, chosen, seed, test=test, quick=arguments.quick),
-        print,
-    )
+    labelled = f"{label}, {name}, {horizon}"
+    beside = kept_path(arguments.results, labelled, seed, described).with_suffix(".npy")
+
+    def make() -> dict[str, Any]:
+        outcome, made = score(arguments.data, name, horizon, chosen, seed, test=test, quick=arguments.quick)
+        if test:
+            np.save(beside, made.astype(np.float32))
+        return {**outcome, "forecasts": beside.name}
+
+    return kept(arguments.results, labelled, seed, described, make, print)
+
+
+def ensemble(arguments: argparse.Namespace, name: str, horizon: int, members: list[Any]) -> tuple[float, float]:
+    """Return the test errors of the mean of several forecasts."""
+    mean = np.mean([np.load(arguments.results / member["forecasts"]) for member in members], axis=0)
+    return mse_mae(mean, ett_truth(read_ett(arguments.data, name), horizon)[-len(mean) :])
+
+
+def costs(found: list[list[Any]]) -> list[str]:
+    """Return the seconds and memory of the longest training and the number of weights."""
+    every = [one for seed in found for one in seed]
+    return [f"{max(one[key] for one in every):,.0f}" for key in ("seconds", "peak_mib", "weights")]
 
 
 def summary(errors: np.ndarray) -> list[str]:

@@ -6,7 +6,7 @@
 
 Each model is trained on the training values of a competition and scored on its test values, a process of its own after
 the other on all cores. Defaults are those of each library, `sensible` settings those of `peers/accuracy_peer.py`.
-What would train for longer than ten minutes, as long as a network of ours may, is stopped there.
+What would train for longer than five minutes is stopped there.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ YARDSTICKS: dict[str, Any] = {"nn5": (read_nn5, nn5.CHOSEN), "tourism": (read_to
 MODELS = (
     "neuralforecast-GRU",
     "neuralforecast-GRU-sensible",
-    "neuralforecast-LSTM",
-    "neuralforecast-LSTM-sensible",
     "darts-RNN",
     "darts-LSTM",
     "darts-GRU-sensible",

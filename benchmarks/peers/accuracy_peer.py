@@ -5,7 +5,7 @@
 
 `sensible` settings are those that a practitioner would take who knows the data as well as we do: series scaled one by
 one, two to three horizons of context, the absolute error, a network as wide as ours and 2,000 gradient steps of Adam.
-All others are the library's own. A model that would train for longer than --minutes is stopped there.
+All others are the library's own. A model that would train for longer than --minutes (5) is stopped there.
 
 The last line of stdout is one JSON object with scores and seconds; all else goes to stderr.
 """
@@ -47,8 +47,8 @@ def neuralforecast(competition: Competition, given: argparse.Namespace, kind: st
 
     options: dict[str, Any] = {"h": competition.horizon, "random_seed": given.seed, "alias": "forecast", **SILENT}
     options |= {"accelerator": "cpu", "max_time": {"minutes": given.minutes}}
-    if kind != "DeepAR":
-        options["input_size"] = -1 if not sensible else CONTEXT[given.yardstick]
+    # Without padding its networks refuse a frame with a series that is shorter than a window.
+    options |= {"input_size": CONTEXT[given.yardstick] if sensible else -1, "start_padding_enabled": True}
     if sensible:
         options |= {"encoder_n_layers": 1, "encoder_hidden_size": WIDTH, "loss": MAE(), "max_steps": STEPS}
         options |= {"windows_batch_size": BATCH, "scaler_type": "standard", "learning_rate": 1e-3}
@@ -61,7 +61,7 @@ def neuralforecast(competition: Competition, given: argparse.Namespace, kind: st
     )
     model.fit(competition.frame())
     forecast = model.predict()
-    return forecast.rename(columns={"forecast-median": "median"}).rename(columns={"forecast": "model"})
+    return forecast.rename(columns={"forecast": "model"})
 
 
 def darts(competition: Competition, given: argparse.Namespace, kind: str, *, sensible: bool) -> pd.DataFrame:
@@ -85,7 +85,10 @@ def darts(competition: Competition, given: argparse.Namespace, kind: str, *, sen
     scaled = scaler.fit_transform(series)
     trainer = {"accelerator": "cpu", "max_time": {"minutes": given.minutes}, **SILENT}
     options: dict[str, Any] = {"model": kind, "random_state": given.seed, "pl_trainer_kwargs": trainer}
-    context, horizon = CONTEXT[given.yardstick], competition.horizon
+    horizon = competition.horizon
+    # A window has to fit into the shortest series.
+    longest = min(len(values) for values in competition.train.values()) - horizon - 1
+    context = min(CONTEXT[given.yardstick], longest)
     if given.quick:
         trainer["max_steps"] = 2
     if sensible:
@@ -103,8 +106,7 @@ def darts(competition: Competition, given: argparse.Namespace, kind: str, *, sen
             **options,
         )
     else:
-        lengths = min(len(values) for values in competition.train.values())
-        chunk = min(2 * horizon, lengths - horizon - 1)
+        chunk = min(2 * horizon, longest)
         model = RNNModel(input_chunk_length=chunk, training_length=chunk + horizon - 1, **options)
     model.fit(scaled, verbose=False)
     made = scaler.inverse_transform(model.predict(horizon, series=scaled, verbose=False, show_warnings=False))
@@ -137,7 +139,7 @@ def main() -> None:
     parser.add_argument("--yardstick", choices=READERS, required=True)
     parser.add_argument("--model", required=True, help="library-model, perhaps with -sensible")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--minutes", type=int, default=5, help="longest training")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")

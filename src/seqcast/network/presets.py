@@ -11,8 +11,8 @@ __all__ = ["PRESETS", "Preset", "preset", "segment_rule"]
 
 # An encoder that reads fewer tokens than these has hardly a sequence before it.
 LEAST_TOKENS = 4
-# From so many windows on a wider network has enough to learn from.
-MANY_WINDOWS = 10_000
+# From so many windows on a network that is so many times as wide has enough to learn from.
+WIDER = {100_000: 4, 10_000: 2}
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class Preset:
     def fitted_to(self, *, season_length: int, context_length: int, horizon: int, windows: int = 1) -> Self:
         """Return the preset with segments, width and residual that suit the data, if it has segments.
 
-        Segments follow `segment_rule`; a network that learns from ten thousand windows is twice as wide; and where a
-        context shows a season, the forecast is added to the last one, through a gate.
+        Segments follow `segment_rule`; a network that learns from ten thousand windows is twice as wide, and from a
+        hundred thousand four times; and where a context shows a season, the forecast is added to the last one, through
+        a gate.
 
         Args:
             season_length: Steps of a season; 1 is none.
@@ -50,7 +51,7 @@ class Preset:
         network = self.network
         if network.segment == 1:
             return self
-        factor = 2 if windows >= MANY_WINDOWS else 1
+        factor = next((times for least, times in WIDER.items() if windows >= least), 1)
         fitted = replace(
             network,
             segment=segment_rule(season_length, context_length, horizon),

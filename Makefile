@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
 .PHONY: help demo test test-optimised lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all studies lock clean
+	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -81,6 +81,14 @@ bench-speed: .venv/.installed .venv-peers/.installed  ## Speed against tf_keras,
 
 bench-speed-all: .venv/.installed .venv-peers/.installed .venv-peers-libraries/.installed  ## The same, and forecasting libraries
 	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/speed.py --write --all
+
+# ARGS=--quick proves the path.
+bench-accuracy: .venv/.installed  ## Accuracy at public yardsticks; DATA=folder of the public data (about two and a half hours)
+	for name in nn5 tourism m4_hourly etth; do \
+		$(BIN)/python benchmarks/accuracy/$$name.py --data '$(DATA)' $(ARGS) || exit 1; done
+
+bench-accuracy-peers: .venv/.installed .venv-peers-libraries/.installed  ## The same on two of them beside other libraries (about an hour)
+	$(BIN)/python benchmarks/accuracy/side_by_side.py --data '$(DATA)' $(ARGS)
 
 studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
 	$(BIN)/seqcast study all

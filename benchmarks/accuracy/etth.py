@@ -86,41 +86,31 @@ light = partial(changed, base=LIGHT)
 CANDIDATES = {
     "base": BASE,
     "instance": changed({"normalise": "instance"}),
-    "level": changed({"normalise": "level"}),
-    "recent": changed({"normalise": "recent"}),
     "128 MAE": LIGHT,
     "128 MAE level": light({"normalise": "level"}),
     "128 MAE recent": light({"normalise": "recent"}),
     "128 MAE dropout .3": light({"dropout": 0.3}),
     "128 MAE rate 3e-4": light(training={"learning_rate": 3e-4}),
-    "128 MAE decay": light(training={"optimizer": {"class_name": "AdamW", "config": {"weight_decay": 0.1}}}),
-    "128 MAE residual": light({"residual": "seasonal"}, season=24),
     "128 MAE instance": light({"normalise": "instance"}),
     "128 MAE instance residual": light({"normalise": "instance", "residual": "gated"}, season=24),
     "128 MAE recent dropout .3": light({"normalise": "recent", "dropout": 0.3}),
-    "128 MAE recent dropout .3, 4 members": light({"normalise": "recent", "dropout": 0.3}, members=4),
-    "128 MAE dropout .3, 4 members": light({"dropout": 0.3}, members=4),
     "slow": light({"dropout": 0.3}, SLOW),
     "slow recent": light({"normalise": "recent", "dropout": 0.3}, SLOW),
-    "slow recent .5": light({"normalise": "recent", "dropout": 0.5}, SLOW),
-    "slow instance": light({"normalise": "instance", "dropout": 0.3}, SLOW),
     "128 MAE gated": light({"residual": "gated"}, season=24),
     "128 MAE 4 members": light(members=4),
-    "128 MAE 6 epochs": light(training={"epochs": 6}),
     "no channel": changed(channel=False),
     "width 128": changed({"encoder_units": (128,), "decoder_units": (128,)}),
     "dropout .2": changed({"dropout": 0.2}),
     "segments of 12": changed({"segment": 12}),
     "MAE": changed(training={"loss": "mae"}),
-    "rate 3e-4": changed(training={"learning_rate": 3e-4}),
 }
 
 
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
     "out of the box": Candidate(),
     "one network": {
-        "ETTh1": light({"dropout": 0.3}),
-        "ETTh2": light({"normalise": "recent", "dropout": 0.3}, SLOW),
+        "ETTh1": light({"dropout": 0.3}, {"early_stopping": 3}),
+        "ETTh2": light({"normalise": "recent", "dropout": 0.3}, {"early_stopping": 3}),
     },
 }
 

@@ -7,7 +7,7 @@ python benchmarks/accuracy/nn5.py --data FOLDER --explore    # candidates on the
 
 from __future__ import annotations
 
-from competitions import DECAY, OUT_OF_THE_BOX, SEGMENTS, run, width
+from competitions import DECAY, OUT_OF_THE_BOX, SEGMENTS, run
 from yardsticks import read_nn5, same_weekdays
 
 PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "a published LSTM": ".944 / -"}
@@ -17,7 +17,6 @@ BASE = SEGMENTS.changed(
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
     "base": BASE,
-    "level": BASE.changed({"normalise": "level"}),
     "recent": BASE.changed({"normalise": "recent"}),
     "last": BASE.changed({"normalise": "last"}),
     "residual": BASE.changed({"residual": "seasonal"}),
@@ -30,8 +29,6 @@ CANDIDATES = {
     "logarithms": BASE.changed(scale="log1p"),
     "decay": BASE.changed(training=DECAY),
     "day of the year": BASE.changed(calendar=("day_of_year",)),
-    "segments of 14": BASE.changed({"segment": 14}),
-    "width 32": BASE.changed(width(32)),
     "dropout .5": BASE.changed({"dropout": 0.5}),
     "width 128": BASE.changed({"encoder_units": (128,), "decoder_units": (128,)}),
     "4,000 steps": BASE.changed(training={"epochs": 20}),

@@ -6,7 +6,7 @@
 
 Each model is trained on the training values of a competition and scored on its test values, a process of its own after
 the other on all cores. Defaults are those of each library, `sensible` settings those of `peers/accuracy_peer.py`.
-What would train for longer than five minutes is stopped there.
+What would train for longer than three minutes is stopped there.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 `sensible` settings are those that a practitioner would take who knows the data as well as we do: series scaled one by
 one, two to three horizons of context, the absolute error, a network as wide as ours and 2,000 gradient steps of Adam.
-All others are the library's own. A model that would train for longer than --minutes (5) is stopped there.
+All others are the library's own. A model that would train for longer than --minutes (3) is stopped there.
 
 The last line of stdout is one JSON object with scores and seconds; all else goes to stderr.
 """
@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--yardstick", choices=READERS, required=True)
     parser.add_argument("--model", required=True, help="library-model, perhaps with -sensible")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=int, default=5, help="longest training")
+    parser.add_argument("--minutes", type=int, default=3, help="longest training")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")

@@ -366,8 +366,8 @@ class NetworkSpec(_Spec):
         decoder_units: Width of each decoder layer, first to last.
         bidirectional: Whether the encoder also reads the past backwards.
         normalise: What each window's target columns are freed of before the network and given back after it: `none`,
-            `last` (its last value), `instance` (its mean and standard deviation) or `scale` (its mean absolute value,
-            as a factor).
+            `last` (its last value), `level` (the mean of its last token), `instance` (its mean and standard deviation),
+            `recent` (the mean of its last token and the deviation) or `scale` (its mean absolute value, as a factor).
         segment: Steps folded into one token. With more than 1 the encoder reads a token a segment, through a linear
             layer and ReLU, and the decoder writes a segment a token. A past that is no multiple of it is lengthened on
             the left: by unobserved steps where the window has an observed-indicator channel, else by its first step.

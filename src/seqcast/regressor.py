@@ -65,7 +65,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         decoder_units: Width of each decoder layer; `None` is as `encoder_units` when those are given.
         cell: `gru`, `lstm` or `simple_rnn`.
         bidirectional: Whether the encoder also reads the past backwards.
-        normalise: Per-window normalisation: `none`, `last`, `instance` or `scale`.
+        normalise: Per-window normalisation: `none`, `last`, `level`, `instance`, `recent` or `scale`.
         segment: Steps folded into one token; 1 reads and writes step by step.
         static_input: Where static covariates enter: `state` or `steps`.
         decoder_input: `zeros`, `position`, `teacher`, `scheduled` or `autoregressive`.

@@ -10,7 +10,14 @@ from seqcast.network.attention import ATTENTIONS
 from seqcast.network.bridge import Bridge
 from seqcast.network.heads import PointHead
 from seqcast.network.losses import ObservedLoss
-from seqcast.network.normalise import InstanceNormaliser, LastNormaliser, Normaliser, ScaleNormaliser
+from seqcast.network.normalise import (
+    InstanceNormaliser,
+    LastNormaliser,
+    LevelNormaliser,
+    Normaliser,
+    RecentNormaliser,
+    ScaleNormaliser,
+)
 from seqcast.network.sampling import SAMPLING_SCHEDULES, teaching_probability
 from seqcast.network.states import States
 
@@ -122,10 +129,12 @@ def test_bridge_is_a_dense_layer_a_decoder_state(encoder, decoder, static):
             np.testing.assert_allclose(numpy(state), np.tanh(value) if k == 0 else value, atol=1e-5)
 
 
-@pytest.mark.parametrize("cls", [LastNormaliser, InstanceNormaliser, ScaleNormaliser])
+@pytest.mark.parametrize(
+    "cls", [LastNormaliser, LevelNormaliser, InstanceNormaliser, RecentNormaliser, ScaleNormaliser]
+)
 def test_normalisation_touches_target_columns_only_and_knows_the_way_back(cls):
     past = RNG.normal(size=(3, 8, 4)) * 5 + 7
-    normaliser = cls(4, (2, 0))
+    normaliser = cls(4, (2, 0), segment=3)
     centre, spread = normaliser.statistics(tensor(past), None)
     normalised = numpy(normaliser.apply(tensor(past), centre, spread))
     targets = past[:, :, [2, 0]]
@@ -135,8 +144,12 @@ def test_normalisation_touches_target_columns_only_and_knows_the_way_back(cls):
     elif cls is ScaleNormaliser:
         np.testing.assert_array_equal(numpy(centre), 0.0)
         np.testing.assert_allclose(numpy(spread), np.abs(targets).mean(1), rtol=1e-5)
+    elif cls is LevelNormaliser:
+        np.testing.assert_allclose(numpy(centre), targets[:, -3:].mean(1), rtol=1e-5)
+        np.testing.assert_allclose(numpy(spread), 1.0)
     else:
-        np.testing.assert_allclose(numpy(centre), targets.mean(1), rtol=1e-5)
+        centred = targets if cls is InstanceNormaliser else targets[:, -3:]
+        np.testing.assert_allclose(numpy(centre), centred.mean(1), rtol=1e-5)
         np.testing.assert_allclose(numpy(spread), targets.std(1), rtol=1e-2)
     np.testing.assert_allclose(normalised[:, :, [1, 3]], past[:, :, [1, 3]], rtol=1e-5)
     back = normalised[:, :, [2, 0]] * numpy(spread)[:, None] + numpy(centre)[:, None]
@@ -151,6 +164,20 @@ def test_instance_statistics_leave_gaps_out():
     centre, _ = InstanceNormaliser(1, (0,)).statistics(tensor(garbage), tensor(seen))
     np.testing.assert_allclose(numpy(centre)[:, 0], past[:, 2:, 0].mean(1), rtol=1e-5)
     assert Normaliser(1, (0,)).statistics(tensor(past), None) is None
+
+
+@pytest.mark.parametrize("cls", [LevelNormaliser, RecentNormaliser])
+def test_the_level_is_that_of_what_was_observed_in_the_last_token(cls):
+    past = RNG.normal(size=(3, 6, 1))
+    seen = np.ones_like(past)
+    seen[0, 4] = 0  # one of the token's steps
+    seen[1, 3:] = 0  # all of them: gaps are filled with the value before
+    past[1, 3:] = past[1, 2]
+    centre, _ = cls(1, (0,), segment=3).statistics(tensor(past), tensor(seen))
+    expected = [past[0, [3, 5], 0].mean(), past[1, 2, 0], past[2, 3:, 0].mean()]
+    np.testing.assert_allclose(numpy(centre)[:, 0], expected, rtol=1e-5)
+    alone, _ = cls(1, (0,)).statistics(tensor(past), None)  # tokens of one step: the last value
+    np.testing.assert_allclose(numpy(alone)[:, 0], past[:, -1, 0], rtol=1e-6)
 
 
 def test_scale_leaves_gaps_out_and_zeros_alone():

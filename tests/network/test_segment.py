@@ -292,7 +292,7 @@ def test_no_step_of_a_past_that_is_no_multiple_is_lost():
         assert np.abs(forecast(network, {"past": changed}) - base).max() > 1e-6
 
 
-@pytest.mark.parametrize(("normalise", "scale"), [("last", 1.0), ("instance", 40.0)])
+@pytest.mark.parametrize(("normalise", "scale"), [("last", 1.0), ("level", 1.0), ("instance", 40.0), ("recent", 40.0)])
 @pytest.mark.parametrize("name", ["segments, parallel", "rich, segments, scheduled"])
 def test_moving_a_window_moves_its_forecast(name, normalise, scale):
     network = build(name, normalise=normalise, residual="seasonal")

@@ -11,7 +11,15 @@ import numpy as np
 
 from seqcast._backend import keras
 
-__all__ = ["NORMALISERS", "InstanceNormaliser", "LastNormaliser", "Normaliser", "ScaleNormaliser"]
+__all__ = [
+    "NORMALISERS",
+    "InstanceNormaliser",
+    "LastNormaliser",
+    "LevelNormaliser",
+    "Normaliser",
+    "RecentNormaliser",
+    "ScaleNormaliser",
+]
 
 Tensor = Any
 ops = keras.ops

@@ -8,9 +8,9 @@ from sklearn.base import clone
 
 from seqcast.config import Columns, NetworkSpec, TrainingSpec
 from seqcast.data.datasets import load
+from seqcast.defaults import Sizes
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SpecError
 from seqcast.forecaster import Forecaster
-from seqcast.plan import Sizes
 
 TINY = NetworkSpec(encoder_units=(8,), decoder_units=(8,), normalise="last")
 SHORT = TrainingSpec(epochs=2, batch_size=64)
@@ -73,6 +73,62 @@ def test_rules_for_what_is_not_given(capsys):
     assert Forecaster(4)._specs(Sizes(100))[1].steps_per_epoch == 25
     assert Forecaster(4)._specs(Sizes(10**7))[1].steps_per_epoch == 200
     assert Forecaster(4, preset=NetworkSpec())._specs(Sizes())[0].normalise == "none"
+
+
+def hourly(growing=True, below=0.0):
+    t = np.arange(1200)
+    level = np.exp(0.002 * t) if growing else 1.0
+    y = 10 * level * (2 + np.sin(t * 2 * np.pi / 24)) - below
+    return pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=1200, freq="h"), "y": y})
+
+
+@pytest.mark.parametrize(
+    ("options", "df", "scale"),
+    [
+        ({}, hourly(), "log"),
+        ({}, hourly(growing=False), "standard"),
+        ({}, hourly(below=25.0), "standard"),  # below zero
+        ({"point": "mean"}, hourly(), "standard"),
+        ({"preset": NetworkSpec(head="log_normal")}, hourly(), "mean"),
+        ({"preset": NetworkSpec(head="negative_binomial")}, hourly().assign(y=lambda df: df["y"].round()), "none"),
+        ({"scale": "robust"}, hourly(), "robust"),
+    ],
+)
+def test_scales_that_suit_the_data(options, df, scale):
+    model = Forecaster(24, verbose=0, **options)
+    assert model._plan(model._read(df)).memory.scale == scale
+
+
+@pytest.mark.parametrize(
+    ("options", "freq", "context"),
+    [
+        ({}, "h", 336),  # two weeks of days
+        ({}, "D", 48),  # two horizons
+        ({"season_length": 12}, "h", 48),  # the season is no day
+        ({"preset": "classic"}, "h", 48),
+        ({"preset": TINY}, "h", 48),
+        ({"context_length": 50}, "h", 50),
+    ],
+)
+def test_two_weeks_of_hours_are_read_in_segments(options, freq, context):
+    model = Forecaster(24, verbose=0, **options)
+    df = hourly().assign(ds=pd.date_range("2020-01-01", periods=1200, freq=freq))
+    assert model._plan(model._read(df)).memory.context_length == context
+
+
+def test_small_data_take_more_steps_of_segments():
+    daily = Sizes(windows=200, context_length=28, horizon=7, season_length=7)
+    assert Forecaster(7)._specs(daily)[1].steps_per_epoch == 60
+    assert Forecaster(7, preset="classic")._specs(daily)[1].steps_per_epoch == 25
+
+
+def test_logarithms_have_positive_forecasts_and_read_what_is_negative():
+    model = tiny(scale="log").fit(panel().assign(y=lambda df: df["y"].abs()))
+    made = model.predict(df=panel().assign(y=lambda df: -df["y"].abs()))["seqcast"]
+    assert np.isfinite(made).all()
+    assert (made >= 0).all()
+    with pytest.raises(DataError, match=r"expected values >= 0, for scale='log', received"):
+        tiny(scale="log").fit(panel().assign(y=lambda df: df["y"] - 5))
 
 
 def test_without_validation():

@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 
 from seqcast import Columns, Forecaster, NetworkSpec, TrainingSpec
+from seqcast.defaults import Sizes, auto_preset, named_network, specs
 from seqcast.engine import Engine
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.evaluation import evaluate
 from seqcast.outlook import Outlook, level_quantiles, quantile_levels
-from seqcast.plan import Sizes, auto_preset, named_network, specs
 
 LEVEL = (80, 95)
 BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast-hi-95"]

@@ -22,7 +22,7 @@ LADDER = [
     ("engine",),
     ("reading",),
     ("calibration", "conformal", "outlook"),
-    ("naive", "members", "plan", "fitted", "forecaster_file", "forecaster_options"),
+    ("naive", "defaults", "members", "plan", "fitted", "forecaster_file", "forecaster_options"),
     ("evaluation",),
     ("plots",),
     ("report",),

@@ -79,6 +79,7 @@ def changed(
 
 
 SLOW = {"learning_rate": 3e-4, "steps_per_epoch": 100, "epochs": 10, "early_stopping": 3}
+SHORT = {"steps_per_epoch": 100, "early_stopping": 3}
 LIGHT = changed({"encoder_units": (128,), "decoder_units": (128,)}, {"loss": "mae"})
 light = partial(changed, base=LIGHT)
 
@@ -109,8 +110,8 @@ CANDIDATES = {
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
     "out of the box": Candidate(),
     "one network": {
-        "ETTh1": light({"dropout": 0.3}, {"early_stopping": 3}),
-        "ETTh2": light({"normalise": "recent", "dropout": 0.3}, {"early_stopping": 3}),
+        "ETTh1": light(training=SHORT),
+        "ETTh2": light({"normalise": "recent"}, SHORT),
     },
 }
 

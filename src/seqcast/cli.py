@@ -586,8 +586,8 @@ def _network_options(preset: str, units: str | None, cell: str | None, level: st
     """Return what was said of the network, as the forecaster's arguments."""
     from dataclasses import replace
 
+    from seqcast.defaults import Sizes, named_network
     from seqcast.forecaster_options import interval_levels
-    from seqcast.plan import Sizes, named_network
 
     levels = interval_levels(_levels(level))
     if units is None and cell is None:

@@ -18,6 +18,7 @@ from seqcast.data.form import as_ids
 from seqcast.data.frame import LongFrame, read_frame
 from seqcast.data.memory import SeriesMemory
 from seqcast.data.origins import OriginRows, RollingOrigins
+from seqcast.defaults import Sizes, specs
 from seqcast.engine import Engine, check_parts
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.fitted import FittedNetworks
@@ -29,10 +30,8 @@ from seqcast.outlook import Outlook, check_trained
 from seqcast.plan import (
     FitOptions,
     Plan,
-    Sizes,
     make_plan,
     plan_further,
-    specs,
     validation_rows,
     with_validation,
 )

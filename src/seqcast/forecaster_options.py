@@ -22,10 +22,10 @@ from seqcast.data.calendar import check_calendar
 from seqcast.data.frame import MISSING
 from seqcast.data.series_scaling import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows import WEIGHTINGS
+from seqcast.defaults import Sizes, specs
 from seqcast.errors import SpecError
 from seqcast.fitted import COMBINATIONS
 from seqcast.outlook import Outlook, check_trained, quantile_levels
-from seqcast.plan import Sizes, specs
 
 __all__ = ["check_head", "check_options", "context_lengths", "interval_levels"]
 

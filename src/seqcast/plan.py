@@ -1,8 +1,8 @@
-"""From a checked frame to the trainings of a forecaster: sizes, scaling, windows, and rules for what is not given."""
+"""From a checked frame to the trainings of a forecaster: sizes, scaling, windows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,147 +10,36 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.calibration import Calibration
-from seqcast.config import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_whole
+from seqcast.config import TrainingSpec, check_whole
 from seqcast.conformal import windows_needed
 from seqcast.data.arrays import outside_support
 from seqcast.data.frame import LongFrame
 from seqcast.data.memory import FARTHEST, SeriesMemory
 from seqcast.data.origins import counted_back
 from seqcast.data.panel import Panel
-from seqcast.data.series_scaling import LOGARITHMS, SeriesScaler, scale_rule
-from seqcast.data.splits import check_lengths, context_rule, middle_length, validation_starts
+from seqcast.data.series_scaling import LOGARITHMS, SeriesScaler
+from seqcast.data.splits import check_lengths, middle_length, validation_starts
 from seqcast.data.windows import SeriesWindows
+from seqcast.defaults import Sizes, Specs, auto_context, auto_scale
 from seqcast.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.members import Member
 from seqcast.naive import naive_calibrations, naive_network
-from seqcast.network.presets import Preset, segment_rule
-from seqcast.network.presets import preset as find_preset
-from seqcast.outlook import level_quantiles
 
 __all__ = [
     "FitOptions",
     "Plan",
-    "Sizes",
-    "auto_preset",
     "make_plan",
-    "named_network",
-    "specs",
     "validation_rows",
     "with_validation",
 ]
 
 Array = npt.NDArray[Any]
-Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
-
-# The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
-# more than once an epoch, or it would end before it has begun; it ends an epoch of very many early, since neighbouring
-# windows tell much the same.
-SMALLEST_BATCH = 64
-LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
-# Networks of segments, whose steps are quick, take more of them: fewer leave the gate of their residual half open.
-LEAST_STEPS_OF_SEGMENTS = 60
-
 
 # Whether networks are better than repeating the last season is plain from so many windows, evenly from among all.
 MOST_JUDGED_WINDOWS = 2_000
 # Calibration takes its windows evenly from among the validation windows when there are more.
 MOST_CALIBRATION_WINDOWS = 20_000
-# A network of segments is chosen where segments have at least so many steps: there it was as good or better and several
-# times faster in 16 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
-SEGMENT_STEPS = 4
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What the choice of a network and its training depends on.
-
-    Args:
-        windows: Number of training windows.
-        context_length: Steps of past, `T`.
-        horizon: Steps of future, `H`.
-        season_length: Steps of a season; 1 is none.
-    """
-
-    windows: int = 1
-    context_length: int = 1
-    horizon: int = 1
-    season_length: int = 1
-
-
-def auto_preset(sizes: Sizes) -> str:
-    """Choose a preset: `segment` where series have a season that can be cut into segments.
-
-    That is, when a segment (see `segment_rule`) has at least 4 steps; otherwise it is `classic`.
-
-    Example:
-        >>> [auto_preset(sizes) for sizes in (Sizes(900, 168, 24, 24), Sizes(900, 168, 3, 24), Sizes(900, 168, 24, 1))]
-        ['segment', 'classic', 'classic']
-    """
-    steps = segment_rule(sizes.season_length, sizes.context_length, sizes.horizon)
-    return "segment" if steps >= SEGMENT_STEPS else "classic"
-
-
-def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpec:
-    """Return the network of a named preset, as a forecaster takes it.
-
-    Its segments are fitted to the data, its windows are normalised, and it forecasts the quantiles of `level`.
-
-    Args:
-        name: `auto`, or one of the presets.
-        level: Levels of the intervals; without any the network forecasts a point.
-        sizes: What its sizes depend on.
-    """
-    return _fitted_preset(name, level, sizes).network
-
-
-def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
-    found = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
-        season_length=sizes.season_length,
-        context_length=sizes.context_length,
-        horizon=sizes.horizon,
-        windows=sizes.windows,
-    )
-    network = found.network
-    if network.normalise == "none":
-        network = replace(network, normalise="last")
-    if level:
-        network = replace(network, head="quantile", quantiles=level_quantiles(level))
-    return replace(found, network=network)
-
-
-def specs(
-    preset: str | NetworkSpec,
-    training: TrainingSpec | Mapping[str, Any] | None,
-    level: Sequence[float],
-    sizes: Sizes,
-) -> tuple[NetworkSpec, TrainingSpec]:
-    """Return the network and its training.
-
-    Args:
-        preset: Name of a network, see `named_network`, or a spec, which is taken as it is.
-        training: A spec, which is taken as it is, or some fields of one, or `None`.
-        level: Levels of the intervals.
-        sizes: What the choice depends on.
-    """
-    usual = TrainingSpec()
-    if isinstance(preset, NetworkSpec):
-        network = preset
-    else:
-        found = _fitted_preset(preset, level, sizes)
-        network = found.network
-        if network.segment > 1:  # the classic network's own recipe is for data without noise
-            usual = found.training
-    if isinstance(training, TrainingSpec):
-        return network, training
-    changes = dict(training or {})
-    chosen = TrainingSpec.from_dict({**usual.to_dict(), **changes})
-    batch_size = chosen.batch_size
-    if "batch_size" not in changes:
-        batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
-    least = LEAST_STEPS if network.segment == 1 else LEAST_STEPS_OF_SEGMENTS
-    steps = max(least, min(MANY_STEPS, -(-sizes.windows // batch_size)))
-    return network, replace(chosen, batch_size=batch_size, steps_per_epoch=chosen.steps_per_epoch or steps)
 
 
 @dataclass(frozen=True)
@@ -317,10 +206,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     lengths, horizon = frame.source.lengths, options.horizon
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
     rows = middle_length(lengths) if options.fill else int(lengths.min())
-    usual = context_rule(rows, horizon, season)
-    days = frame.frequency if frame.frequency is not None and frame.frequency.season_is_a_day else None
-    if days and season == days.season_length and specs(Sizes(1, usual, horizon, season))[0].segment > 1:
-        usual = context_rule(rows, horizon, season, weeks=True)
+    usual = auto_context(frame, rows, horizon, season, specs)
     contexts = [own or usual for own in options.context_lengths]
     context = max(contexts)
     if not options.fill:
@@ -333,7 +219,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     panel = Panel.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
-        scale = _auto_scale(specs(Sizes(1, context, horizon, season))[0].head, options.point, frame, starts, season)
+        scale = auto_scale(specs(Sizes(1, context, horizon, season))[0].head, options.point, frame, starts, season)
     if scale in LOGARITHMS:
         panel.check_positive(frame, scale)
     frame = panel.align(frame)
@@ -374,15 +260,6 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         calibration=calibration,
         judgement=judgement,
     )
-
-
-def _auto_scale(head: str, point: str, frame: LongFrame, starts: Array, season: int) -> str:
-    """Choose how series are scaled: what the head can bear, else by how their swings go with their level."""
-    if head in MULTIPLICATIVE_HEADS:
-        return "none" if head == "negative_binomial" else "mean"
-    if point == "mean" or bool((frame.targets < 0).any()):  # a mean of logarithms is no logarithm of a mean
-        return "standard"
-    return scale_rule(frame.targets, frame.source.ends, starts, season)
 
 
 def plan_further(

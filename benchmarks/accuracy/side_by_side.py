@@ -6,7 +6,7 @@
 
 Each model is trained on the training values of a competition and scored on its test values, a process of its own after
 the other on all cores. Defaults are those of each library, `sensible` settings those of `peers/accuracy_peer.py`.
-What would train for longer than three minutes is stopped there.
+What would train for longer than --minutes is stopped there; ours is not.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ MODELS = (
 )
 OURS = ("out of the box", "one network")
 SEEDLESS = ("statsforecast-AutoETS", "statsforecast-AutoTheta")
-SCORES = ("mase", "smape", "mape", "seconds", "peak_mib")
+SCORES = ("mase", "smape", "mape", "seconds")
 
 
 def peer(arguments: Any, yardstick: str, model: str, seed: int) -> dict[str, Any]:
     """Run a peer in its own environment and return its scores."""
     command = [str(PEERS), str(BENCHMARKS / "peers" / "accuracy_peer.py"), "--data", str(arguments.data)]
-    command += ["--yardstick", yardstick, "--model", model, "--seed", str(seed)]
+    command += ["--yardstick", yardstick, "--model", model, "--seed", str(seed), "--minutes", str(arguments.minutes)]
     done = subprocess.run(
         [*command, *(["--quick"] if arguments.quick else [])], capture_output=True, text=True, check=False
     )
@@ -67,6 +67,7 @@ def main() -> None:
     parser = options(__doc__, "results/accuracy/side_by_side")
     parser.add_argument("--yardsticks", default="nn5;tourism", help="names with semicolons between")
     parser.add_argument("--models", default=";".join((*OURS, *MODELS)), help="names with semicolons between")
+    parser.add_argument("--minutes", type=int, default=3, help="after which a peer's training is stopped")
     arguments = parser.parse_args()
     if not PEERS.exists():
         sys.exit("make .venv-peers-libraries/.installed first")
@@ -76,6 +77,8 @@ def main() -> None:
             found = []
             for seed in range(1 if model in SEEDLESS else arguments.seeds):
                 described = {"yardstick": yardstick, "quick": arguments.quick, "code": code()}
+                if model not in OURS:
+                    described["minutes"] = arguments.minutes
                 own = partial(ours if model in OURS else peer, arguments, yardstick, model, seed)
                 found.append(kept(arguments.results, f"{yardstick} {model}", seed, described, own, print))
             means = [np.mean([one[key] for one in found]) for key in SCORES]

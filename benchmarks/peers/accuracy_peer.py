@@ -5,7 +5,7 @@
 
 `sensible` settings are those that a practitioner would take who knows the data as well as we do: series scaled one by
 one, two to three horizons of context, the absolute error, a network as wide as ours and 2,000 gradient steps of Adam.
-All others are the library's own. A model that would train for longer than --minutes (3) is stopped there.
+All others are the library's own. A model that would train for longer than --minutes is stopped there.
 
 The last line of stdout is one JSON object with scores and seconds; all else goes to stderr.
 """
@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import logging
-import resource
 import sys
 import time
 import warnings
@@ -152,8 +151,7 @@ def main() -> None:
     seconds = time.perf_counter() - began
     forecast = forecast.reset_index() if "unique_id" not in forecast else forecast
     scores = competition.scores(competition.matrix(forecast, "model"))
-    memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({**scores, "seconds": round(seconds, 1), "peak_mib": memory // 1024}))
+    print(json.dumps({**scores, "seconds": round(seconds, 1)}))
 
 
 if __name__ == "__main__":

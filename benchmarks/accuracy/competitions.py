@@ -165,8 +165,9 @@ def run(
         rows.append([label, *(_cell(key, [one[key] for one in found if key in one]) for key in columns)])
         print(table(headings, rows[-1:]), flush=True)
     for label, names in (ensembles or {}).items():
-        if not arguments.explore and all(name in made for name in names):
-            one = whole(joined(part, [member for name in names for member in made[name]]))
+        members = [member for name in names for member in made.get(name, ())]
+        if not arguments.explore and all(name in made for name in names) and len(members) > 1:
+            one = whole(joined(part, members))
             rows.append([label, *(_cell(key, [one[key]] if key in one else []) for key in columns)])
     print(table(headings, rows))
     for method, told in published.items():

@@ -62,7 +62,7 @@ CHOSEN = {
     "one network": DAY.changed(width(256), {"epochs": 30}, context_length=336),
     "out of the box": OUT_OF_THE_BOX,
 }
-ENSEMBLES = {"mean of three networks": ("one network",), "mean of three out of the box": ("out of the box",)}
+ENSEMBLES = {"mean of seeds, one network": ("one network",), "mean of seeds, out of the box": ("out of the box",)}
 
 if __name__ == "__main__":
     run(

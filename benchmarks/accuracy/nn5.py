@@ -34,7 +34,7 @@ CANDIDATES = {
     "4,000 steps": BASE.changed(training={"epochs": 20}),
 }
 CHOSEN = {"one network": BASE.changed(calendar="none"), "out of the box": OUT_OF_THE_BOX}
-ENSEMBLES = {"mean of three networks": ("one network",), "mean of three out of the box": ("out of the box",)}
+ENSEMBLES = {"mean of seeds, one network": ("one network",), "mean of seeds, out of the box": ("out of the box",)}
 
 if __name__ == "__main__":
     run(

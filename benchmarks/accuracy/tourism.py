@@ -49,7 +49,7 @@ CANDIDATES = {
     "1,000 steps": BASE.changed(training={"epochs": 5}),
 }
 CHOSEN = {"one network": WIDE, "out of the box": OUT_OF_THE_BOX}
-ENSEMBLES = {"mean of three networks": ("one network",), "mean of three out of the box": ("out of the box",)}
+ENSEMBLES = {"mean of seeds, one network": ("one network",), "mean of seeds, out of the box": ("out of the box",)}
 
 if __name__ == "__main__":
     run(

@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqcast import Forecaster
+from seqcast import Forecaster, NetworkSpec
 from seqcast.inspect import nearest, principal_components, sensitivity, states
 from seqcast.plots import save_figure, sensitivity_map, similar_windows, state_map
 
 FILE = "vic_elec/vic_elec.csv.gz"
 DAY, WEEK, YEAR = 48, 7 * 48, 365
+SIZES = {"encoder_units": (64,), "decoder_units": (64,), "segment": DAY, "dropout": 0.1}
+NETWORK = NetworkSpec(normalise="last", decoder_input="position", decoding="parallel", **SIZES)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -45,13 +47,11 @@ def main(arguments: list[str] | None = None) -> None:
     if not (options.data / FILE).is_file():
         parser.error(f"there is no {options.data / FILE}")
     options.out.mkdir(parents=True, exist_ok=True)
-
-    frame, training = read(options.data / FILE), None
+    frame, training = read(options.data / FILE), {"learning_rate": 0.003}
     if options.quick:
         frame, training = frame.tail(60 * DAY), {"epochs": 1, "steps_per_epoch": 2}
-    given = {"calendar": "none", "training": training, "level": (), "random_state": options.seed}
-    model = Forecaster(DAY, context_length=WEEK, **given).fit(frame)
-
+    given = {"preset": NETWORK, "scale": "standard", "calendar": "none", "level": (), "random_state": options.seed}
+    model = Forecaster(DAY, context_length=WEEK, training=training, **given).fit(frame)
     # A window a day, of the last year; each ends at midnight.
     days = model.reading(frame.tail(YEAR * DAY + WEEK), step_size=DAY)
     cutoffs = pd.DatetimeIndex(days.labels.frame(np.arange(len(days)), {})["cutoff"])

@@ -109,7 +109,7 @@ def darts(competition: Competition, given: argparse.Namespace, kind: str, *, sen
         model = RNNModel(input_chunk_length=chunk, training_length=chunk + horizon - 1, **options)
     model.fit(scaled, verbose=False)
     made = scaler.inverse_transform(model.predict(horizon, series=scaled, verbose=False, show_warnings=False))
-    names = frame["unique_id"].unique()
+    names = sorted(competition.train)  # the order of the groups
     parts = [
         pd.DataFrame({"unique_id": name, "ds": one.time_index, "model": one.values(copy=False)[:, 0]})
         for name, one in zip(names, made, strict=True)

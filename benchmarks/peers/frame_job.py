@@ -117,6 +117,7 @@ class Job:
             context_length=self.context,
             preset=NetworkSpec(encoder_units=(self.width,), decoder_units=(self.width,)),
             training=training,
+            scale="standard",
             calendar="none",
             random_state=self.seed,
             verbose=0,

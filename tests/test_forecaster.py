@@ -116,6 +116,14 @@ def test_two_weeks_of_hours_are_read_in_segments(options, freq, context):
     assert model._plan(model._read(df)).memory.context_length == context
 
 
+def test_hours_are_refitted_with_the_sizes_of_the_fit():
+    model = tiny(24, context_length=None, preset="segment", training={"epochs": 1, "steps_per_epoch": 1})
+    model.fit(hourly()[:1100])
+    network = model.engine_.network
+    assert model.refit(hourly()).context_length_ == 336
+    assert model.engine_.network == network
+
+
 def test_small_data_take_more_steps_of_segments():
     daily = Sizes(windows=200, context_length=28, horizon=7, season_length=7)
     assert Forecaster(7)._specs(daily)[1].steps_per_epoch == 60

@@ -206,20 +206,22 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     lengths, horizon = frame.source.lengths, options.horizon
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
     rows = middle_length(lengths) if options.fill else int(lengths.min())
-    usual = auto_context(frame, rows, horizon, season, specs)
-    contexts = [own or usual for own in options.context_lengths]
+    # Sizes that are given ask no rule: a refit knows the networks of its own sizes only.
+    contexts = [own or auto_context(frame, rows, horizon, season, specs) for own in options.context_lengths]
     context = max(contexts)
     if not options.fill:
         check_lengths(frame, context_length=context, horizon=horizon)
+    sizes = Sizes(1, context, horizon, season)
+    network, training = specs(sizes)
     if starts is None:
-        fraction = specs(Sizes(1, context, horizon, season))[1].validation_fraction
+        fraction = training.validation_fraction
         starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=fraction)
     # A series of which nothing is known before its validation rows is trained on all of them.
     starts = np.where((frame.seen(starts) > 0).all(axis=1), starts, lengths)
     panel = Panel.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
-        scale = auto_scale(specs(Sizes(1, context, horizon, season))[0].head, options.point, frame, starts, season)
+        scale = auto_scale(network.head, options.point, frame, starts, season)
     if scale in LOGARITHMS:
         panel.check_positive(frame, scale)
     frame = panel.align(frame)
@@ -229,8 +231,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     source, static = panel.source(frame, scaler), panel.static_features(frame)
     calibration = _calibration_windows(frame, starts, horizon, options.calibrate) if options.calibrate else None
     judgement = _windows_of(frame, starts, horizon, MOST_JUDGED_WINDOWS) if options.judge else None
-    sizes = Sizes(1, context, horizon, season)
-    member = Member(source, starts, window, *specs(sizes), options.seeds[0], static, options.weighting)
+    member = Member(source, starts, window, network, training, options.seeds[0], static, options.weighting)
     members = []
     for place, seeds in enumerate(options.seeds):
         own = contexts[place % len(contexts)]

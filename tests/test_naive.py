@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seqcast import Forecaster
 from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.engine import Engine
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
 from seqcast.naive import FallbackWarning, build_naive, is_naive, naive_calibrations, naive_network
 
 ONE_STEP = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
@@ -153,6 +153,12 @@ def test_what_is_named_is_used(options):
         warnings.simplefilter("error")
         model = untrained(**options).fit(seasonal())
     assert not is_naive(model.engine_.network)
+
+
+@pytest.mark.parametrize("network", [naive_network(7, 14), naive_network(1, 14)])
+def test_a_network_that_would_not_be_trained_is_refused(network):
+    with pytest.raises(SpecError, match="preset: expected a network that learns"):
+        untrained(preset=network).fit(seasonal())
 
 
 def test_a_network_that_is_better_is_used():

@@ -148,13 +148,11 @@ def run(
 
     competition = read(arguments.data)
     part = competition.held_back() if arguments.explore else competition
-    for where, looked_at in {"test": competition, "validation": part}.items():
+    for where, looked_at in {"test": competition, **({"validation": part} if arguments.explore else {})}.items():
         naive = proof(looked_at) if proof else {"seasonal naive": looked_at.seasonal_naive()}
         for name, forecast in naive.items():
-            scores = whole(looked_at.scores(forecast))
-            print(f"{where}, {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
-        if not arguments.explore:
-            break
+            told = whole(looked_at.scores(forecast))
+            print(f"{where}, {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in told.items()))
     shown = dict(candidates if arguments.explore else chosen)
     if arguments.candidates:
         shown = {label: shown[label] for label in arguments.candidates.split(";")}

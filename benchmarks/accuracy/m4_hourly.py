@@ -16,7 +16,7 @@ PUBLISHED = {
     "FFORMA": "11.506 / .819 / .484",
 }
 BASE = SEGMENTS.changed(
-    {"encoder_units": (128,), "decoder_units": (128,), "segment": 24, "residual": "seasonal"},
+    {**width(128), "segment": 24, "residual": "seasonal"},
     {"learning_rate": 2e-3, "epochs": 15},
     context_length=168,
     season_length=168,
@@ -24,7 +24,6 @@ BASE = SEGMENTS.changed(
 )
 LOGS = BASE.changed(scale="log1p")
 DAY = LOGS.changed(season_length=24)
-GATED = DAY.changed({"residual": "gated"})
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
     "base": BASE,
@@ -42,7 +41,7 @@ CANDIDATES = {
     "logs, recent": LOGS.changed({"normalise": "recent"}),
     "logs, day residual": LOGS.changed(season_length=24),
     "logs, no residual": LOGS.changed({"residual": "none"}),
-    "day, gated": GATED,
+    "day, gated": DAY.changed({"residual": "gated"}),
     "day, 8,000 steps": DAY.changed(training={"epochs": 40}),
     "day, quantiles": DAY.changed({"head": "quantile", "quantiles": DECILES}, {"loss": None}),
     "day, width 256": DAY.changed(width(256)),
@@ -59,7 +58,7 @@ CANDIDATES = {
     "dropout": BASE.changed({"dropout": 0.2}),
 }
 CHOSEN = {
-    "one network": DAY.changed(width(256), {"epochs": 30}, context_length=336),
+    "one network": CANDIDATES["day, 256, 336 hours, 6,000 steps"],
     "out of the box": OUT_OF_THE_BOX,
 }
 ENSEMBLES = {"mean of seeds, one network": ("one network",), "mean of seeds, out of the box": ("out of the box",)}

@@ -7,13 +7,11 @@ python benchmarks/accuracy/nn5.py --data FOLDER --explore    # candidates on the
 
 from __future__ import annotations
 
-from competitions import DECAY, OUT_OF_THE_BOX, SEGMENTS, run
+from competitions import DECAY, OUT_OF_THE_BOX, SEGMENTS, run, width
 from yardsticks import read_nn5, same_weekdays
 
 PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "a published LSTM": ".944 / -"}
-BASE = SEGMENTS.changed(
-    {"encoder_units": (64,), "decoder_units": (64,), "segment": 7, "dropout": 0.2}, context_length=112, season_length=7
-)
+BASE = SEGMENTS.changed({**width(64), "segment": 7, "dropout": 0.2}, context_length=112, season_length=7)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
     "base": BASE,
@@ -30,7 +28,7 @@ CANDIDATES = {
     "decay": BASE.changed(training=DECAY),
     "day of the year": BASE.changed(calendar=("day_of_year",)),
     "dropout .5": BASE.changed({"dropout": 0.5}),
-    "width 128": BASE.changed({"encoder_units": (128,), "decoder_units": (128,)}),
+    "width 128": BASE.changed(width(128)),
     "4,000 steps": BASE.changed(training={"epochs": 20}),
 }
 CHOSEN = {"one network": BASE.changed(calendar="none"), "out of the box": OUT_OF_THE_BOX}

@@ -12,7 +12,7 @@ from yardsticks import read_tourism
 
 PUBLISHED = {"(MASE, MAPE) N-BEATS, ensemble": "- / 19.47"}
 BASE = SEGMENTS.changed(
-    {"encoder_units": (64,), "decoder_units": (64,), "segment": 12, "residual": "seasonal", "dropout": 0.1},
+    {**width(64), "segment": 12, "residual": "seasonal", "dropout": 0.1},
     context_length=36,
     season_length=12,
     scale="log1p",

@@ -565,7 +565,7 @@ class NetworkSpec(_Spec):
         if window.context_length is not None and window.context_length < window.season_length:
             raise SpecError(
                 "context_length",
-                expected=f"at least a season, {window.season_length} steps, for residual='seasonal'",
+                expected=f"at least a season, {window.season_length} steps, for residual={self.residual!r}",
                 received=repr(window.context_length),
                 mend="Lengthen the context, or leave the residual out.",
             )

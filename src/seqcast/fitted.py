@@ -18,6 +18,7 @@ from seqcast.data.frame import LongFrame
 from seqcast.data.frequency import Stamps
 from seqcast.data.memory import SeriesMemory
 from seqcast.data.series_scaling import SeriesScaler
+from seqcast.data.splits import repeat_season
 from seqcast.data.windows import carried, fill_gaps
 from seqcast.engine import Engine
 from seqcast.outlook import Outlook
@@ -225,9 +226,10 @@ class FittedNetworks:
             inputs = self._inputs(contexts, block)
             ours.append(self._scaled(inputs, horizon, Outlook())[..., 0])
             past, _ = fill_gaps(inputs["past"][:, :, : truth.shape[2]])
-            season = season_length if season_length <= past.shape[1] else 1
-            places = past.shape[1] - season + np.arange(horizon) % season
-            naive.append(past[:, places])
+            rows, steps = past.shape[:2]
+            starts, stops = steps * np.arange(rows), np.full(rows, steps)
+            laid = past.reshape(rows * steps, -1)
+            naive.append(repeat_season(laid, starts, stops, season_length=season_length, horizon=horizon))
         mine, repeated = (float(np.nanmean(np.abs(np.concatenate(made) - truth))) for made in (ours, naive))
         return mine, repeated
 

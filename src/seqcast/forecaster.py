@@ -64,10 +64,10 @@ class Forecaster(BaseEstimator):
             that is not better than repeating the last season on the validation rows, or there are none to tell by, it
             repeats the last season, and warns (`FallbackWarning`). A named network normalises its windows, because
             real series leave the range that they had in training.
-        training: How it is trained. `None` is a `TrainingSpec()`, but in batches down to 64 when windows are
-            few, and in epochs of 25 to 200 steps; a dict changes some fields of that, and a `TrainingSpec` is
-            taken as it is. `validation_fraction` is the share of each series, its end, on which the best
-            epoch is chosen; it is not trained on. 0 trains on everything.
+        training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
+            down to 64 when windows are few, and in epochs of 25 (60 of segments) to 200 steps; a dict changes some
+            fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share
+            of each series, its end, on which the best epoch is chosen; it is not trained on. 0 trains on everything.
         columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`. Several columns of values are forecast
             together; the forecasts then come with a column `target`.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
@@ -302,11 +302,11 @@ class Forecaster(BaseEstimator):
         self._rows = frame
         if plan.judgement is not None and frame is not None:
             plan = self._judged(plan, plan.judgement, frame)
-        if is_naive(self.engine_.network) and plan.members and not calibrations and interval_levels(self.level):
-            self.calibrations_ = plan.naive_calibrations(interval_levels(self.level))
+        level = interval_levels(self.level)
         if plan.calibration is not None and frame is not None and all(engine.model for engine in self.engines_):
-            level, windows = interval_levels(self.level), plan.calibration
-            self.calibrations_ = self._networks().calibrate(frame, *windows, int(self.horizon), level)
+            self.calibrations_ = self._networks().calibrate(frame, *plan.calibration, int(self.horizon), level)
+        elif is_naive(self.engine_.network) and plan.members and level:
+            self.calibrations_ = plan.naive_calibrations(level)
         return self
 
     def _judged(self, plan: Plan, windows: tuple[Array, Array], frame: LongFrame) -> Plan:

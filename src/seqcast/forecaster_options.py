@@ -25,6 +25,7 @@ from seqcast.data.windows import WEIGHTINGS
 from seqcast.defaults import Sizes, specs
 from seqcast.errors import SpecError
 from seqcast.fitted import COMBINATIONS
+from seqcast.naive import is_naive
 from seqcast.outlook import Outlook, check_trained, quantile_levels
 
 __all__ = ["check_head", "check_options", "context_lengths", "interval_levels"]
@@ -70,6 +71,13 @@ def check_options(options: Mapping[str, Any]) -> None:
         received = repr(options["freq"])
         raise SpecError(
             "freq", expected="None, for irregular=True", received=received, mend="Leave out one of the two."
+        )
+    if isinstance(options["preset"], NetworkSpec) and is_naive(options["preset"]):
+        raise SpecError(
+            "preset",
+            expected="a network that learns",
+            received="the one of seqcast.naive, which only repeats",
+            mend="Take more than one unit, or cell='gru'; for repeating the season there is seqcast.SeasonalNaive.",
         )
     check_calendar(options["calendar"])
     _check_names(options)

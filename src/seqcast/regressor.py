@@ -70,7 +70,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         static_input: Where static covariates enter: `state` or `steps`.
         decoder_input: `zeros`, `position`, `teacher`, `scheduled` or `autoregressive`.
         decoding: `recurrent`, or `parallel` (all tokens side by side, with `decoder_input="position"`).
-        residual: What the forecast is added to: `none`, or `seasonal` (the last season's values).
+        residual: What the forecast is added to: `none`, `seasonal` (the last season's values) or `gated` (the same
+            through a gate).
         sampling_schedule: For `scheduled`: `linear`, `exponential` or `inverse_sigmoid`.
         sampling_steps: For `scheduled`: training steps until the decoder reads only its own values; half of all by
             default.
@@ -86,7 +87,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             model) or `none`.
         target_features: For each column of y, the column of X that is its own past; by default all in order when X
             has as many features as y has targets, else `"none"`.
-        season_length: Steps of a season, for `residual="seasonal"`.
+        season_length: Steps of a season, for `residual` `seasonal` or `gated`.
         loss: Keras loss of a point, taken in scaled units; the squared error by default. Other heads have their own.
         optimizer: Keras optimiser; an object keeps its own learning rate and clipping.
         learning_rate: Largest learning rate.

@@ -258,7 +258,7 @@ class SeriesMemory:
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
         """Build it from the result of `to_parts`."""
         unit = arrays.get("unit")
-        if unit is None and header["scale"] == "log1p":  # files of format 1 leave it out
+        if unit is None and header["scale"] == "log1p":  # files leave it out that were written before `log`
             unit = np.ones_like(arrays["centre"])
         form, panel = FrameForm.from_dict(header["form"]), Panel.from_dict(header["panel"])
         frame = LongFrame(

@@ -85,7 +85,7 @@ class Preparation:
         )
         network.check_window(window)
         if network.reads_season:
-            _check_season(inputs["past"].shape[1], window)
+            _check_season(inputs["past"].shape[1], window, network.residual)
         scalers = {name: Scaler.fit(values, scale) for name, values in inputs.items()}
         scalers["y"] = Scaler.fit(y, scale)
         if network.needs_target_past and window.target_features is not None:
@@ -185,12 +185,12 @@ def _target_features(chosen: Any, features: int, targets: int, network: NetworkS
     return None if chosen is None else tuple(chosen)
 
 
-def _check_season(steps: int, window: WindowSpec) -> None:
+def _check_season(steps: int, window: WindowSpec, residual: str) -> None:
     assert window.season_length is not None  # the network has checked it
     if steps < window.season_length:
         raise DataError(
             "X",
-            expected=f"at least a season, {window.season_length} steps, for residual='seasonal'",
+            expected=f"at least a season, {window.season_length} steps, for residual={residual!r}",
             received=f"{steps} steps",
             mend="Give longer windows, or leave the residual out.",
         )

@@ -56,6 +56,12 @@ class Normaliser:
         """Return the target columns, `[B, T, D]`."""
         return ops.take(past, ops.convert_to_tensor(self.target_features, dtype="int32"), axis=-1)
 
+    def _level(self, past: Tensor, observed: Tensor | None) -> Tensor:
+        """Return the mean of what was observed in the last token, or else the last value, `[B, D]`."""
+        token = self.targets(past)[:, -self.segment :]
+        weight, count = self._observed(token, None if observed is None else observed[:, -self.segment :])
+        return ops.where(ops.any(weight > 0, axis=1), ops.sum(weight * token, axis=1) / count, token[:, -1])
+
     def _observed(self, values: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return 1 for each target value that was observed, `[B, T, D]`, and their number, at least 1, `[B, D]`."""
         weight = ops.ones_like(values) if observed is None else self.targets(observed)
@@ -78,13 +84,9 @@ class LevelNormaliser(Normaliser):
     Of a token that holds a season it is the level that the series has now, whatever the time of its last value.
     """
 
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return the mean of what was observed in the last token, or the last value, and a spread of 1."""
-        values = self.targets(past)
-        seen = None if observed is None else observed[:, -self.segment :]
-        weight, count = self._observed(values[:, -self.segment :], seen)
-        mean = ops.sum(weight * values[:, -self.segment :], axis=1) / count
-        level = ops.where(ops.any(weight > 0, axis=1), mean, values[:, -1])
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the level of the last token and a spread of 1."""
+        level = self._level(past, observed)
         return level, ops.ones_like(level)
 
 
@@ -96,7 +98,7 @@ class InstanceNormaliser(Normaliser):
 
     epsilon = 1e-3
 
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return mean and deviation over the values that were observed."""
         values = self.targets(past)
         weight, count = self._observed(values, observed)
@@ -105,16 +107,13 @@ class InstanceNormaliser(Normaliser):
         return mean, ops.sqrt(squares / count + 1e-12) + self.epsilon
 
 
-class RecentNormaliser(LevelNormaliser, InstanceNormaliser):
+class RecentNormaliser(InstanceNormaliser):
     """Subtract the mean of the window's last token, divide by the window's deviation."""
 
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return the last token's mean, and the deviation over the values that were observed."""
-        level = LevelNormaliser.statistics(self, past, observed)
-        deviation = InstanceNormaliser.statistics(self, past, observed)
-        assert level is not None
-        assert deviation is not None
-        return level[0], deviation[1]
+    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the level of the last token, and the deviation over the values that were observed."""
+        _, deviation = super().statistics(past, observed)
+        return self._level(past, observed), deviation
 
 
 class ScaleNormaliser(Normaliser):

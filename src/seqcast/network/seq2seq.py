@@ -288,7 +288,7 @@ class Seq2Seq(keras.Model):
         if self.network.reads_season and self.window.context_length is None:
             raise SpecError(
                 "encoder_model",
-                expected="a window of fixed context_length for residual='seasonal'",
+                expected=f"a window of fixed context_length for residual={self.network.residual!r}",
                 received="context_length=None",
                 mend="A season can only be cut from a past of known length; `encode` takes any.",
             )

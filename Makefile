@@ -42,7 +42,7 @@ fuzz: .venv/.installed  ## Twenty thousand random frames, and forty random shape
 	@touch $@
 
 test-torch: .venv-torch/.installed  ## The tests of network/ and of derivatives on the torch backend, in an environment of their own
-	KERAS_BACKEND=torch .venv-torch/bin/pytest tests/network tests/inspect/test_influence.py
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 .venv-torch/bin/pytest -n 2 --dist worksteal tests/network tests/inspect/test_influence.py
 
 # TensorFlow holds protobuf, ml-dtypes and others to ranges of its own, so the lock cannot hold here.
 .venv-tensorflow/.installed: pyproject.toml constraints.in

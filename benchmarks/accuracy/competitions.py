@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import Competition, weighted_quantile_loss
 
@@ -30,16 +31,22 @@ class Candidate:
         network: Fields of its network; none for the preset that the forecaster chooses.
         training: Fields of its training.
         options: Other arguments.
+        mixtures: Series that are mixed of others and trained on beside them, as a share of their number.
+        bags: Forecasters, each of which learns from a stretch of each series' time; 0 is one that learns from all.
     """
 
     network: dict[str, Any] = dataclasses.field(default_factory=dict)
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    mixtures: float = 0.0
+    bags: int = 0
 
     def changed(self, network: Any = None, training: Any = None, **options: Any) -> Candidate:
-        """Return it with some changes."""
+        """Return it with some changes; `mixtures` and `bags` may be among the options."""
+        given = {**self.options, **options}
+        mixtures, bags = given.pop("mixtures", self.mixtures), given.pop("bags", self.bags)
         return Candidate(
-            {**self.network, **(network or {})}, {**self.training, **(training or {})}, {**self.options, **options}
+            {**self.network, **(network or {})}, {**self.training, **(training or {})}, given, mixtures, bags
         )
 
 
@@ -62,6 +69,9 @@ SEGMENTS = Candidate(
 
 # More weight decay than the 0.004 of Keras's AdamW.
 DECAY = {"optimizer": {"class_name": "AdamW", "config": {"weight_decay": 0.1}}}
+AVERAGED = {"optimizer": {"class_name": "AdamW", "config": {"use_ema": True, "ema_momentum": 0.99}}}
+# Share of a series' time that a forecaster of several learns from.
+STRETCH = 0.7
 
 
 def width(units: int) -> dict[str, Any]:
@@ -78,18 +88,51 @@ def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool
         if chosen.network.get("head", "point") == "point":
             given["level"] = ()
     began = time.perf_counter()
-    model = Forecaster(competition.horizon, training=training or None, random_state=seed, verbose=0, **given)
-    forecast = model.fit(competition.frame()).predict()
-    names = [_column(probability) for probability in DECILES] if given["level"] else ["seqcast"]
-    cube = np.stack([competition.matrix(forecast, name) for name in names], axis=2)
+    frames = training_frames(competition, chosen, seed)
+    told, models, parts = competition.frame(), [], []
+    for bag, frame in enumerate(frames):
+        own = seed if len(frames) == 1 else 1_000 * (seed + 1) + bag
+        model = Forecaster(competition.horizon, training=training or None, random_state=own, verbose=0, **given)
+        forecast = model.fit(frame).predict(df=told)
+        names = [_column(probability) for probability in DECILES] if given["level"] else ["seqcast"]
+        parts.append(np.stack([competition.matrix(forecast, name) for name in names], axis=2))
+        models.append(model)
+    cube = np.mean(parts, axis=0)
     seconds = round(time.perf_counter() - began, 1)
     return {
         **scores(competition, cube),
-        "weights": sum(engine.weight_count for engine in model.engines_),
+        "weights": sum(engine.weight_count for model in models for engine in model.engines_),
         "seconds": seconds,
         "peak_mib": peak_mib(),
         "forecast": np.round(cube, 6).tolist(),
     }
+
+
+def training_frames(competition: Competition, chosen: Candidate, seed: int) -> list[pd.DataFrame]:
+    """Return what each forecaster of a candidate learns from."""
+    random = np.random.default_rng([seed, 6])
+    if not chosen.bags:
+        return [competition.frame(mixtures(competition, round(chosen.mixtures * len(competition.train)), random))]
+    whole, lengths = competition.frame(), np.array([len(values) for values in competition.train.values()])
+    place = whole.groupby("unique_id", sort=False).cumcount().to_numpy()
+    kept = np.maximum(np.round(STRETCH * lengths), np.minimum(lengths, 3 * competition.horizon)).astype(int)
+    frames = []
+    for _ in range(chosen.bags):
+        first = random.integers(0, lengths - kept + 1)
+        inside = (place >= np.repeat(first, lengths)) & (place < np.repeat(first + kept, lengths))
+        frames.append(whole[inside])
+    return frames
+
+
+def mixtures(competition: Competition, count: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Mix series of two others each, in units of their means (Ansari et al. 2024, arXiv:2403.07815, section 4.1)."""
+    names, mixed = list(competition.train), {}
+    for place in range(count):
+        pair = [competition.train[names[chosen]] for chosen in random.choice(len(names), 2, replace=False)]
+        length, share = min(map(len, pair)), random.beta(1.5, 1.5)
+        one, other = (values[-length:] / np.abs(values[-length:]).mean() for values in pair)
+        mixed[f"mixture {place}"] = np.abs(pair[0]).mean() * (share * one + (1 - share) * other)
+    return mixed
 
 
 def scores(competition: Competition, cube: np.ndarray) -> dict[str, float]:
@@ -102,8 +145,14 @@ def scores(competition: Competition, cube: np.ndarray) -> dict[str, float]:
 
 
 def joined(competition: Competition, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the scores of the mean of several forecasts, with all of their seconds and weights."""
-    cube = np.mean([member["forecast"] for member in members], axis=0)
+    """Return the scores of the mean of several forecasts, with all of their seconds and weights.
+
+    Where some of them have quantiles and others have none, it is the mean of their points.
+    """
+    cubes = [np.asarray(member["forecast"]) for member in members]
+    if len({cube.shape for cube in cubes}) > 1:
+        cubes = [cube[:, :, [cube.shape[2] // 2]] for cube in cubes]
+    cube = np.mean(cubes, axis=0)
     whole = {key: sum(member[key] for member in members) for key in ("seconds", "weights")}
     return {**scores(competition, cube), **whole, "peak_mib": max(member["peak_mib"] for member in members)}
 
@@ -137,7 +186,7 @@ def run(
         chosen: What is scored on the test values.
         published: Published scores, for the table.
         columns: Scores to show.
-        ensembles: For the name of an ensemble the chosen settings of which all seeds are its members.
+        ensembles: For the name of an ensemble the settings of which all seeds are its members.
         more: Further scores, from the scores.
         proof: Naive forecasts by name, from the competition.
     """
@@ -164,9 +213,9 @@ def run(
         print(table(headings, rows[-1:]), flush=True)
     for label, names in (ensembles or {}).items():
         members = [member for name in names for member in made.get(name, ())]
-        if not arguments.explore and all(name in made for name in names) and len(members) > 1:
-            one = whole(joined(part, members))
-            rows.append([label, *(_cell(key, [one[key]] if key in one else []) for key in columns)])
+        if all(name in made for name in names) and len(members) > 1:
+            mean = whole(joined(part, members))
+            rows.append([label, *(_cell(key, [mean[key]] if key in mean else []) for key in columns)])
     print(table(headings, rows))
     for method, told in published.items():
         print(f"published: {method} {told}")

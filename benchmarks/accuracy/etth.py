@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from competitions import OUT_OF_THE_BOX, Candidate, width
 from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import (
     ETT_CONTEXT,
@@ -31,7 +31,7 @@ from yardsticks import (
     read_ett,
 )
 
-from seqcast import Forecaster, NetworkSpec
+from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.studies.kept import kept, kept_path
 
 SETS = ("ETTh1", "ETTh2")
@@ -42,23 +42,16 @@ PUBLISHED = {
 }
 WINDOWS_AT_ONCE = 50_000  # rows of a backtest's frame, over a series' horizon
 
-
-@dataclasses.dataclass(frozen=True)
-class Candidate:
-    """A network and its training, the same for all horizons; without either it is what the forecaster chooses."""
-
-    network: dict[str, Any] = dataclasses.field(default_factory=dict)
-    training: dict[str, Any] = dataclasses.field(default_factory=dict)
-    context: int = ETT_CONTEXT
-    members: int = 1
-    channel: bool = True
-    season: int | None = None
-
+# For the name of an ensemble the settings of which all seeds are its members.
+ENSEMBLES = {
+    "mean of seeds, one network": ("one network",),
+    "mean of seeds, out of the box": ("out of the box",),
+    "128, MAE and MSE, their mean": ("128 MAE", "width 128"),
+}
 
 BASE = Candidate(
     network={
-        "encoder_units": (256,),
-        "decoder_units": (256,),
+        **width(256),
         "normalise": "last",
         "segment": 24,
         "decoder_input": "position",
@@ -66,52 +59,45 @@ BASE = Candidate(
         "dropout": 0.5,
     },
     training={"optimizer": "adam", "learning_rate": 1e-3, "batch_size": 256, "epochs": 12, "early_stopping": 5},
+    options={"static_covariates": ("channel",)},
 )
-
-
-def changed(
-    network: dict[str, Any] | None = None, training: dict[str, Any] | None = None, base: Candidate = BASE, **rest: Any
-) -> Candidate:
-    """Return the base with some changes."""
-    return dataclasses.replace(
-        base, network={**base.network, **(network or {})}, training={**base.training, **(training or {})}, **rest
-    )
-
-
 SLOW = {"learning_rate": 3e-4, "steps_per_epoch": 100, "epochs": 10, "early_stopping": 3}
 SHORT = {"steps_per_epoch": 100, "early_stopping": 3}
-LIGHT = changed({"encoder_units": (128,), "decoder_units": (128,)}, {"loss": "mae"})
-light = partial(changed, base=LIGHT)
-
-
+LIGHT = BASE.changed(width(128), {"loss": "mae"})
 CANDIDATES = {
     "base": BASE,
-    "instance": changed({"normalise": "instance"}),
+    "instance": BASE.changed({"normalise": "instance"}),
     "128 MAE": LIGHT,
-    "128 MAE level": light({"normalise": "level"}),
-    "128 MAE recent": light({"normalise": "recent"}),
-    "128 MAE dropout .3": light({"dropout": 0.3}),
-    "128 MAE rate 3e-4": light(training={"learning_rate": 3e-4}),
-    "128 MAE instance": light({"normalise": "instance"}),
-    "128 MAE instance residual": light({"normalise": "instance", "residual": "gated"}, season=24),
-    "128 MAE recent dropout .3": light({"normalise": "recent", "dropout": 0.3}),
-    "slow": light({"dropout": 0.3}, SLOW),
-    "slow recent": light({"normalise": "recent", "dropout": 0.3}, SLOW),
-    "128 MAE gated": light({"residual": "gated"}, season=24),
-    "128 MAE 4 members": light(members=4),
-    "no channel": changed(channel=False),
-    "width 128": changed({"encoder_units": (128,), "decoder_units": (128,)}),
-    "dropout .2": changed({"dropout": 0.2}),
-    "segments of 12": changed({"segment": 12}),
-    "MAE": changed(training={"loss": "mae"}),
+    "128 MAE level": LIGHT.changed({"normalise": "level"}),
+    "128 MAE recent": LIGHT.changed({"normalise": "recent"}),
+    "128 MAE dropout .3": LIGHT.changed({"dropout": 0.3}),
+    "128 MAE rate 3e-4": LIGHT.changed(training={"learning_rate": 3e-4}),
+    "128 MAE instance": LIGHT.changed({"normalise": "instance"}),
+    "128 MAE instance residual": LIGHT.changed({"normalise": "instance", "residual": "gated"}, season_length=24),
+    "128 MAE recent dropout .3": LIGHT.changed({"normalise": "recent", "dropout": 0.3}),
+    "slow": LIGHT.changed({"dropout": 0.3}, SLOW),
+    "slow recent": LIGHT.changed({"normalise": "recent", "dropout": 0.3}, SLOW),
+    "128 MAE gated": LIGHT.changed({"residual": "gated"}, season_length=24),
+    "128 MAE 4 members": LIGHT.changed(members=4),
+    "no channel": BASE.changed(static_covariates=()),
+    "width 128": BASE.changed(width(128)),
+    "dropout .2": BASE.changed({"dropout": 0.2}),
+    "segments of 12": BASE.changed({"segment": 12}),
+    "MAE": BASE.changed(training={"loss": "mae"}),
+    "128 MAE mixed": LIGHT.changed(static_covariates=(), mixed=True),
+    "128 MAE recurrent": LIGHT.changed({"decoding": "recurrent"}),
+    "128 MAE zeros": LIGHT.changed({"decoding": "recurrent", "decoder_input": "zeros"}),
+    "128 MAE two layers": LIGHT.changed({"encoder_units": (128, 128), "decoder_units": (128, 128)}),
+    "128 MAE two layers, zeros": LIGHT.changed(
+        {"encoder_units": (128, 128), "decoder_units": (128, 128), "decoding": "recurrent", "decoder_input": "zeros"}
+    ),
+    "128 Huber": LIGHT.changed(training={"loss": "huber"}),
 }
-
-
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
-    "out of the box": Candidate(),
+    "out of the box": OUT_OF_THE_BOX,
     "one network": {
-        "ETTh1": light(training=SHORT),
-        "ETTh2": light({"normalise": "recent"}, SHORT),
+        "ETTh1": LIGHT.changed(training=SHORT),
+        "ETTh2": LIGHT.changed({"normalise": "recent"}, SHORT),
     },
 }
 
@@ -120,48 +106,51 @@ def score(
     data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, test: bool, quick: bool
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Train on one horizon; return scores and forecasts of validation windows, or of test windows if that is wanted."""
-    frame = read_ett(data, name).assign(channel=lambda table: table["unique_id"])
+    truth = read_ett(data, name)
+    given = {"context_length": ETT_CONTEXT, **chosen.options}
+    mixed = given.pop("mixed", False)
+    frame = as_targets(truth) if mixed else truth.assign(channel=truth["unique_id"])
     known = frame[frame["ds"] < frame["ds"].drop_duplicates().iloc[ETT_VALIDATION]]
     training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
     began = time.perf_counter()
-    given: dict[str, Any] = {}
     if chosen.network:
-        given = {"preset": NetworkSpec(**chosen.network), "level": (), "calendar": "none"}
-        given["static_covariates"] = ("channel",) if chosen.channel else ()
-    model = Forecaster(
-        horizon,
-        context_length=chosen.context,
-        season_length=chosen.season,
-        training=training or None,
-        members=chosen.members,
-        random_state=seed,
-        verbose=0,
-        **given,
-    ).fit(known, validation=ETT_VALIDATION - 8640)
+        given |= {"preset": NetworkSpec(**chosen.network), "level": (), "calendar": "none"}
+    if mixed:
+        given["columns"] = Columns(y=tuple(frame.columns[2:]))
+    model = Forecaster(horizon, training=training or None, random_state=seed, verbose=0, **given)
+    model.fit(known, validation=ETT_VALIDATION - 8640)
     fitted = time.perf_counter() - began
-    rows = validation_rows(frame, chosen.context)
+    rows = validation_rows(frame)
     seen = arranged(model.predict_insample(rows.groupby("unique_id").tail(horizon + 20) if quick else rows), horizon)
     outcome = {
-        "validation": mse_mae(seen, ett_truth(frame, horizon, first=8640, last=ETT_VALIDATION)[-len(seen) :]),
+        "validation": mse_mae(seen, ett_truth(truth, horizon, first=8640, last=ETT_VALIDATION)[-len(seen) :]),
         "epochs": len(model.history_.epochs["loss"]),
         "weights": sum(engine.weight_count for engine in model.engines_),
         "fit_s": round(fitted, 1),
     }
     if test:
         seen = forecasts(model, frame, quick=quick)
-        outcome["test"] = mse_mae(seen, ett_truth(frame, horizon)[-len(seen) :])
+        outcome["test"] = mse_mae(seen, ett_truth(truth, horizon)[-len(seen) :])
     return {**outcome, "seconds": round(time.perf_counter() - began, 1), "peak_mib": peak_mib()}, seen
 
 
-def validation_rows(frame: pd.DataFrame, context: int) -> pd.DataFrame:
+def as_targets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns as targets of one series."""
+    wide = frame.pivot(index="ds", columns="unique_id", values="y").reset_index()
+    return wide.rename_axis(columns=None).assign(unique_id="ETT")[["unique_id", *wide.columns]]
+
+
+def validation_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of validation, and before them those that the first window reads."""
     stamps = frame["ds"].drop_duplicates().to_numpy()
-    return frame[(frame["ds"] >= stamps[8640 - context]) & (frame["ds"] < stamps[ETT_VALIDATION])]
+    return frame[(frame["ds"] >= stamps[8640 - ETT_CONTEXT]) & (frame["ds"] < stamps[ETT_VALIDATION])]
 
 
 def arranged(result: pd.DataFrame, horizon: int) -> np.ndarray:
     """Return a backtest's forecasts, `[windows, H, 7]`."""
-    values: np.ndarray = result["seqcast"].to_numpy().reshape(result["unique_id"].nunique(), -1, horizon)
+    column = "target" if "target" in result else "unique_id"
+    ordered = result.sort_values([column, "cutoff", "ds"], kind="stable")
+    values: np.ndarray = ordered["seqcast"].to_numpy().reshape(ordered[column].nunique(), -1, horizon)
     return values.transpose(1, 2, 0)
 
 
@@ -190,24 +179,27 @@ def main() -> None:
     if arguments.candidates:
         candidates = {label: candidates[label] for label in arguments.candidates.split(";")}
     headings = ["setting", "data", "MSE", "MAE", "by horizon", "seconds", "peak MiB", "weights"]
-    rows = []
+    rows, made = [], {}
     part = "validation" if arguments.explore else "test"
     for label, chosen in candidates.items():
         for name in sets:
             own = chosen[name] if isinstance(chosen, dict) else chosen
-            found = [
+            found = made[label, name] = [
                 [run(arguments, label, own, name, horizon, seed) for horizon in arguments.horizons]
                 for seed in range(arguments.seeds)
             ]
             rows.append([label, name, *summary(np.array([[one[part] for one in seed] for seed in found]))])
             rows[-1] += [*costs(found)]
             print(table(headings, rows[-1:]), flush=True)
-            if arguments.seeds > 1 and not arguments.explore:
+    for label, names in ENSEMBLES.items():
+        for name in sets:
+            members = [seed for each in names for seed in made.get((each, name), ())]
+            if all((each, name) in made for each in names) and len(members) > 1:
                 errors = [
-                    ensemble(arguments, name, horizon, [one[k] for one in found])
+                    ensemble(arguments, name, horizon, [one[k] for one in members])
                     for k, horizon in enumerate(arguments.horizons)
                 ]
-                rows.append([f"{label}, mean of {arguments.seeds}", name, *summary(np.array([errors])), "", "", ""])
+                rows.append([label, name, *summary(np.array([errors])), "", "", ""])
     print(table(headings, rows))
     for name in sets:
         for method, (mse, mae) in PUBLISHED[name].items():
@@ -224,17 +216,17 @@ def run(arguments: argparse.Namespace, label: str, chosen: Candidate, name: str,
 
     def make() -> dict[str, Any]:
         outcome, made = score(arguments.data, name, horizon, chosen, seed, test=test, quick=arguments.quick)
-        if test:
-            np.save(beside, made.astype(np.float32))
+        np.save(beside, made.astype(np.float32))
         return {**outcome, "forecasts": beside.name}
 
     return kept(arguments.results, labelled, seed, described, make, print)
 
 
 def ensemble(arguments: argparse.Namespace, name: str, horizon: int, members: list[Any]) -> tuple[float, float]:
-    """Return the test errors of the mean of several forecasts."""
+    """Return the errors of the mean of several forecasts, of validation windows or of test windows."""
     mean = np.mean([np.load(arguments.results / member["forecasts"]) for member in members], axis=0)
-    return mse_mae(mean, ett_truth(read_ett(arguments.data, name), horizon)[-len(mean) :])
+    rows = {"first": 8640, "last": ETT_VALIDATION} if arguments.explore else {}
+    return mse_mae(mean, ett_truth(read_ett(arguments.data, name), horizon, **rows)[-len(mean) :])
 
 
 def costs(found: list[list[Any]]) -> list[str]:

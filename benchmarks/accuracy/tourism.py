@@ -7,7 +7,7 @@ python benchmarks/accuracy/tourism.py --data FOLDER --explore    # candidates on
 
 from __future__ import annotations
 
-from competitions import DECAY, OUT_OF_THE_BOX, SEGMENTS, run, width
+from competitions import AVERAGED, DECAY, DECILES, OUT_OF_THE_BOX, SEGMENTS, run, width
 from yardsticks import read_tourism
 
 PUBLISHED = {"(MASE, MAPE) N-BEATS, ensemble": "- / 19.47"}
@@ -18,6 +18,8 @@ BASE = SEGMENTS.changed(
     scale="log1p",
     weighting="series",
 )
+LONG = BASE.changed(context_length=48)
+QUANTILES = {"head": "quantile", "quantiles": DECILES}
 WIDE = BASE.changed(width(128), {"epochs": 20}, context_length=48)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
@@ -47,9 +49,38 @@ CANDIDATES = {
     "wide, gated": WIDE.changed({"residual": "gated"}),
     "wide, 84 months": WIDE.changed(context_length=84),
     "1,000 steps": BASE.changed(training={"epochs": 5}),
+    "48 months, recurrent": LONG.changed({"decoding": "recurrent"}),
+    "48 months, zeros": LONG.changed({"decoding": "recurrent", "decoder_input": "zeros"}),
+    "48 months, autoregressive": LONG.changed({"decoding": "recurrent", "decoder_input": "autoregressive"}),
+    "48 months, single months": LONG.changed({"segment": 1}),
+    "48 months, segments of 24": LONG.changed({"segment": 24}),
+    "48 months, no calendar": LONG.changed(calendar="none"),
+    "48 months, squared error": LONG.changed(training={"loss": "mse"}),
+    "48 months, quantiles": LONG.changed(QUANTILES, {"loss": None}),
+    "48 months, two layers": LONG.changed({"encoder_units": (64, 64), "decoder_units": (64, 64)}),
+    "48 months, two layers, zeros": LONG.changed(
+        {"encoder_units": (64, 64), "decoder_units": (64, 64), "decoding": "recurrent", "decoder_input": "zeros"}
+    ),
+    "wide, two layers, zeros": WIDE.changed(
+        {"encoder_units": (128, 128), "decoder_units": (128, 128), "decoding": "recurrent", "decoder_input": "zeros"}
+    ),
+    "48 months, constant rate": LONG.changed(training={"learning_rate_schedule": "constant"}),
+    "48 months, averaged weights": LONG.changed(training={**AVERAGED, "learning_rate_schedule": "constant"}),
+    "48 months, 5 bags": LONG.changed(bags=5),
+    "48 months, mixtures": LONG.changed(mixtures=1.0),
 }
 CHOSEN = {"one network": WIDE, "out of the box": OUT_OF_THE_BOX}
-ENSEMBLES = {"mean of seeds, one network": ("one network",), "mean of seeds, out of the box": ("out of the box",)}
+ENSEMBLES = {
+    "mean of seeds, one network": ("one network",),
+    "mean of seeds, out of the box": ("out of the box",),
+    "48 months, segments of 6, 12 and 24, their mean": (
+        "48 months, segments of 6",
+        "48 months",
+        "48 months, segments of 24",
+    ),
+    "48 months, losses, their mean": ("48 months", "48 months, squared error", "48 months, quantiles"),
+    "36, 48 and 60 months, their mean": ("base", "48 months", "60 months"),
+}
 
 if __name__ == "__main__":
     run(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ SHA256 = {
     "ETT-small/ETTh2.csv": "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b",
     "m4/Hourly-train.csv": "ea59b7783573c49077a835ab6465c7d66f1474783360f310988a9a737fbca62f",
     "m4/Hourly-test.csv": "71a57fccb15e534d973626ada4fb87febf789e9317715b7cc6dd3b5f90db6f42",
+    "nn5/nn5.csv.gz": "796b25cbb7d2a668af473b813897026aa0078299ba466d6c2e2cfe4a7b564de0",
     "tourism_m3/tcomp_data.json": "5f1404d70c5e3b6c1d4bc34c72c938f2a304204f76673f7c0f122934d4c919a2",
 }
 
@@ -33,7 +35,7 @@ def checked(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.is_file():
         raise SystemExit(f"there is no {path}")
-    if name in SHA256 and hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[name]:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[name]:
         raise SystemExit(f"{path} is not the file that published results were made on: its sha256 differs")
     return path
 
@@ -125,15 +127,19 @@ class Competition:
         train = {name: values[:-h] for name, values in self.train.items()}
         return Competition(train, {name: values[-h:] for name, values in self.train.items()}, self.season, self.freq)
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, more: Mapping[str, np.ndarray] | None = None) -> pd.DataFrame:
         """Return the training values as a long frame.
 
         The files do not say when a series begins; all end at one stamp, which tells a forecaster the frequency alone.
+
+        Args:
+            more: Further series.
         """
-        stamps = pd.date_range(end="2020-01-01", periods=max(map(len, self.train.values())), freq=self.freq)
+        series = {**self.train, **(more or {})}
+        stamps = pd.date_range(end="2020-01-01", periods=max(map(len, series.values())), freq=self.freq)
         parts = [
             pd.DataFrame({"unique_id": name, "ds": stamps[len(stamps) - len(values) :], "y": values})
-            for name, values in self.train.items()
+            for name, values in series.items()
         ]
         return pd.concat(parts, ignore_index=True)
 

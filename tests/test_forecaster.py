@@ -128,6 +128,8 @@ def test_small_data_take_more_steps_of_segments():
     daily = Sizes(windows=200, context_length=28, horizon=7, season_length=7)
     assert Forecaster(7)._specs(daily)[1].steps_per_epoch == 60
     assert Forecaster(7, preset="classic")._specs(daily)[1].steps_per_epoch == 25
+    for windows, steps in ((99_999, 200), (100_000, 300)):
+        assert Forecaster(7)._specs(replace(daily, windows=windows))[1].steps_per_epoch == steps
 
 
 def test_logarithms_have_positive_forecasts_and_read_what_is_negative():

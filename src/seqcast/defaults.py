@@ -29,8 +29,10 @@ Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
 # windows tell much the same.
 SMALLEST_BATCH = 64
 LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
-# Networks of segments, whose steps are quick, take more of them: fewer leave the gate of their residual half open.
+# Networks of segments, whose steps are quick, take more of them: fewer leave the gate of their residual half open; and
+# from a hundred thousand windows on, where they are largest, they learn from more than the 20 epochs' 4,000.
 LEAST_STEPS_OF_SEGMENTS = 60
+MORE_WINDOWS, MORE_STEPS = 100_000, 300
 
 
 # A network of segments is chosen where segments have at least so many steps: there it was as good or better and several
@@ -125,8 +127,10 @@ def specs(
     batch_size = chosen.batch_size
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
-    least = LEAST_STEPS if network.segment == 1 else LEAST_STEPS_OF_SEGMENTS
-    steps = max(least, min(MANY_STEPS, -(-sizes.windows // batch_size)))
+    least, most = LEAST_STEPS, MANY_STEPS
+    if network.segment > 1:
+        least, most = LEAST_STEPS_OF_SEGMENTS, MORE_STEPS if sizes.windows >= MORE_WINDOWS else MANY_STEPS
+    steps = max(least, min(most, -(-sizes.windows // batch_size)))
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=chosen.steps_per_epoch or steps)
 
 

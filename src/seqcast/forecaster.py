@@ -65,9 +65,9 @@ class Forecaster(BaseEstimator):
             repeats the last season, and warns (`FallbackWarning`). A named network normalises its windows, because
             real series leave the range that they had in training.
         training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
-            down to 64 when windows are few, and in epochs of 25 (60 of segments) to 200 steps; a dict changes some
-            fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share
-            of each series, its end, on which the best epoch is chosen; it is not trained on. 0 trains on everything.
+            down to 64 when windows are few, and in epochs of 25 to 200 steps (60 to 300 of segments); a dict changes
+            some fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each
+            series, its end, on which the best epoch is chosen; it is not trained on. 0 trains on everything.
         columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`. Several columns of values are forecast
             together; the forecasts then come with a column `target`.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`

@@ -31,8 +31,9 @@ def test_only_presets_with_segments_are_fitted_to_the_data():
     assert fitted.network.segment == 24
     assert (fitted.network.decoding, fitted.network.residual) == ("parallel", "gated")
     assert fitted.network.encoder_units == (64,)
-    for windows, width in ((9_999, 64), (10_000, 128), (99_999, 128), (100_000, 256)):
-        assert preset("segment").fitted_to(**data, windows=windows).network.decoder_units == (width,)
+    for windows, units in ((9_999, (64,)), (10_000, (64, 64)), (99_999, (64, 64)), (100_000, (128, 128))):
+        network = preset("segment").fitted_to(**data, windows=windows).network
+        assert network.encoder_units == network.decoder_units == units
     assert preset("segment").fitted_to(season_length=24, context_length=23, horizon=24).network.residual == "none"
     assert fitted.training == preset("segment").training
     assert isinstance(fitted.network, NetworkSpec)

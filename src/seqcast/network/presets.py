@@ -11,8 +11,9 @@ __all__ = ["PRESETS", "Preset", "preset", "segment_rule"]
 
 # An encoder that reads fewer tokens than these has hardly a sequence before it.
 LEAST_TOKENS = 4
-# From so many windows on a network that is so many times as wide has enough to learn from.
-WIDER = {100_000: 4, 10_000: 2}
+# Layers of encoder and decoder from so many training windows on. Two layers are as accurate as one that is twice as
+# wide, in half the time (`docs/accuracy.md`).
+LARGER = {100_000: (128, 128), 10_000: (64, 64)}
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Preset:
     training: TrainingSpec
 
     def fitted_to(self, *, season_length: int, context_length: int, horizon: int, windows: int = 1) -> Self:
-        """Return the preset with segments, width and residual that suit the data, if it has segments.
+        """Return the preset with segments, layers and residual that suit the data, if it has segments.
 
-        Segments follow `segment_rule`; a network that learns from ten thousand windows is twice as wide, and from a
-        hundred thousand four times; and where a context shows a season, the forecast is added to the last one, through
-        a gate.
+        Segments follow `segment_rule`; a network that learns from ten thousand windows has two layers, and from a
+        hundred thousand two that are twice as wide; and where a context shows a season, the forecast is added to the
+        last one, through a gate.
 
         Args:
             season_length: Steps of a season; 1 is none.
@@ -46,17 +47,18 @@ class Preset:
         Example:
             >>> fitted = preset("segment").fitted_to(season_length=24, context_length=168, horizon=48, windows=90_000)
             >>> fitted.network.segment, fitted.network.encoder_units, fitted.network.residual
-            (24, (128,), 'gated')
+            (24, (64, 64), 'gated')
         """
         network = self.network
         if network.segment == 1:
             return self
-        factor = next((times for least, times in WIDER.items() if windows >= least), 1)
+        larger = (units for least, units in LARGER.items() if windows >= least)
+        units = next(larger, network.encoder_units)
         fitted = replace(
             network,
             segment=segment_rule(season_length, context_length, horizon),
-            encoder_units=tuple(factor * units for units in network.encoder_units),
-            decoder_units=tuple(factor * units for units in network.decoder_units),
+            encoder_units=units,
+            decoder_units=units,
             residual="gated" if 1 < season_length <= context_length else "none",
         )
         return replace(self, network=fitted)
@@ -101,7 +103,7 @@ PRESETS: dict[str, Preset] = {
             decoding="parallel",
             dropout=0.1,
         ),
-        TrainingSpec(optimizer="adamw", learning_rate=0.002, batch_size=256, epochs=20),
+        TrainingSpec(optimizer="adamw", learning_rate=0.002, batch_size=256, epochs=20, early_stopping=5),
     ),
 }
 

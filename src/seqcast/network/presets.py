@@ -113,9 +113,9 @@ def preset(name: str) -> Preset:
 
     Args:
         name: `classic`: GRU, two layers of 35 in encoder and decoder, the decoder fed with zeros. `segment`: one layer
-            of 64 that reads segments of 4 steps (`Preset.fitted_to` takes the season instead) in the window's own
-            units, and writes all segments side by side; it needs the targets' own past and a horizon of a segment at
-            least.
+            of 64 that reads segments of 4 steps in the window's own units, and writes all segments side by side; it
+            needs the targets' own past and a horizon of a segment at least. `Preset.fitted_to` takes segments of a
+            season, and layers for the number of windows.
 
     Returns:
         The preset.

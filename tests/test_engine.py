@@ -209,7 +209,7 @@ def test_whatever_the_head_and_decoder_the_same_is_asked(head, decoder_input):
     if head == "negative_binomial":
         np.testing.assert_array_equal(paths, np.floor(paths))
     states = engine.encode(inputs)
-    np.testing.assert_allclose(engine.decode(states, 5), engine.predict(inputs, 5), rtol=1e-5)
+    np.testing.assert_allclose(engine.decode(states, 5), engine.predict(inputs, 5), rtol=1e-5, atol=1e-6)
     rebuilt = Engine.from_parts(*json.loads(json.dumps([engine.to_parts()[0]])), engine.to_parts()[1])
     np.testing.assert_array_equal(rebuilt.quantiles(inputs, 5, PROBABILITIES), quantiles)
 

@@ -30,23 +30,18 @@ class Candidate:
     Args:
         network: Fields of its network; none for the preset that the forecaster chooses.
         training: Fields of its training.
-        options: Other arguments.
-        mixtures: Series that are mixed of others and trained on beside them, as a share of their number.
-        bags: Forecasters, each of which learns from a stretch of each series' time; 0 is one that learns from all.
+        options: Other arguments; and what a program does with the data, such as `bags` and `mixtures` of
+            `training_frames`.
     """
 
     network: dict[str, Any] = dataclasses.field(default_factory=dict)
     training: dict[str, Any] = dataclasses.field(default_factory=dict)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
-    mixtures: float = 0.0
-    bags: int = 0
 
     def changed(self, network: Any = None, training: Any = None, **options: Any) -> Candidate:
-        """Return it with some changes; `mixtures` and `bags` may be among the options."""
-        given = {**self.options, **options}
-        mixtures, bags = given.pop("mixtures", self.mixtures), given.pop("bags", self.bags)
+        """Return it with some changes."""
         return Candidate(
-            {**self.network, **(network or {})}, {**self.training, **(training or {})}, given, mixtures, bags
+            {**self.network, **(network or {})}, {**self.training, **(training or {})}, {**self.options, **options}
         )
 
 
@@ -74,9 +69,20 @@ AVERAGED = {"optimizer": {"class_name": "AdamW", "config": {"use_ema": True, "em
 STRETCH = 0.7
 
 
-def width(units: int) -> dict[str, Any]:
-    """Return fields of a network of one layer so wide in encoder and decoder."""
-    return {"encoder_units": (units,), "decoder_units": (units,)}
+# Decoders that write one token after another: one that reads nothing, and one that reads its last token.
+ZEROS = {"decoding": "recurrent", "decoder_input": "zeros"}
+AUTOREGRESSIVE = {"decoding": "recurrent", "decoder_input": "autoregressive"}
+QUANTILES = {"head": "quantile", "quantiles": DECILES}
+# For the name of an ensemble the settings of which all seeds are its members.
+MEANS_OF_SEEDS = {
+    "mean of seeds, one network": ("one network",),
+    "mean of seeds, out of the box": ("out of the box",),
+}
+
+
+def width(*units: int) -> dict[str, Any]:
+    """Return fields of a network of layers so wide in encoder and decoder."""
+    return {"encoder_units": units, "decoder_units": units}
 
 
 def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool
         if chosen.network.get("head", "point") == "point":
             given["level"] = ()
     began = time.perf_counter()
-    frames = training_frames(competition, chosen, seed)
+    frames = training_frames(competition, seed, bags=given.pop("bags", 0), mixed=given.pop("mixtures", 0.0))
     told, models, parts = competition.frame(), [], []
     for bag, frame in enumerate(frames):
         own = seed if len(frames) == 1 else 1_000 * (seed + 1) + bag
@@ -108,16 +114,23 @@ def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool
     }
 
 
-def training_frames(competition: Competition, chosen: Candidate, seed: int) -> list[pd.DataFrame]:
-    """Return what each forecaster of a candidate learns from."""
+def training_frames(competition: Competition, seed: int, *, bags: int, mixed: float) -> list[pd.DataFrame]:
+    """Return what each forecaster of a candidate learns from.
+
+    Args:
+        competition: The series.
+        seed: Seed of what is drawn.
+        bags: Forecasters, each of which learns from a stretch of each series' time; 0 is one that learns from all.
+        mixed: Series that are mixed of others and learnt from beside them, as a share of their number.
+    """
     random = np.random.default_rng([seed, 6])
-    if not chosen.bags:
-        return [competition.frame(mixtures(competition, round(chosen.mixtures * len(competition.train)), random))]
+    if not bags:
+        return [competition.frame(mixtures(competition, round(mixed * len(competition.train)), random))]
     whole, lengths = competition.frame(), np.array([len(values) for values in competition.train.values()])
     place = whole.groupby("unique_id", sort=False).cumcount().to_numpy()
     kept = np.maximum(np.round(STRETCH * lengths), np.minimum(lengths, 3 * competition.horizon)).astype(int)
     frames = []
-    for _ in range(chosen.bags):
+    for _ in range(bags):
         first = random.integers(0, lengths - kept + 1)
         inside = (place >= np.repeat(first, lengths)) & (place < np.repeat(first + kept, lengths))
         frames.append(whole[inside])

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from competitions import OUT_OF_THE_BOX, Candidate, width
+from competitions import MEANS_OF_SEEDS, OUT_OF_THE_BOX, ZEROS, Candidate, width
 from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import (
     ETT_CONTEXT,
@@ -42,10 +42,8 @@ PUBLISHED = {
 }
 WINDOWS_AT_ONCE = 50_000  # rows of a backtest's frame, over a series' horizon
 
-# For the name of an ensemble the settings of which all seeds are its members.
 ENSEMBLES = {
-    "mean of seeds, one network": ("one network",),
-    "mean of seeds, out of the box": ("out of the box",),
+    **MEANS_OF_SEEDS,
     "128, MAE and MSE, their mean": ("128 MAE", "width 128"),
 }
 
@@ -86,11 +84,9 @@ CANDIDATES = {
     "MAE": BASE.changed(training={"loss": "mae"}),
     "128 MAE mixed": LIGHT.changed(static_covariates=(), mixed=True),
     "128 MAE recurrent": LIGHT.changed({"decoding": "recurrent"}),
-    "128 MAE zeros": LIGHT.changed({"decoding": "recurrent", "decoder_input": "zeros"}),
-    "128 MAE two layers": LIGHT.changed({"encoder_units": (128, 128), "decoder_units": (128, 128)}),
-    "128 MAE two layers, zeros": LIGHT.changed(
-        {"encoder_units": (128, 128), "decoder_units": (128, 128), "decoding": "recurrent", "decoder_input": "zeros"}
-    ),
+    "128 MAE zeros": LIGHT.changed(ZEROS),
+    "128 MAE two layers": LIGHT.changed(width(128, 128)),
+    "128 MAE two layers, zeros": LIGHT.changed({**width(128, 128), **ZEROS}),
     "128 Huber": LIGHT.changed(training={"loss": "huber"}),
 }
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {

@@ -7,7 +7,18 @@ python benchmarks/accuracy/m4_hourly.py --data FOLDER --explore    # candidates 
 
 from __future__ import annotations
 
-from competitions import AVERAGED, DECAY, DECILES, OUT_OF_THE_BOX, SEGMENTS, run, width
+from competitions import (
+    AUTOREGRESSIVE,
+    AVERAGED,
+    DECAY,
+    MEANS_OF_SEEDS,
+    OUT_OF_THE_BOX,
+    QUANTILES,
+    SEGMENTS,
+    ZEROS,
+    run,
+    width,
+)
 from yardsticks import owa, read_m4_hourly
 
 PUBLISHED = {
@@ -43,38 +54,32 @@ CANDIDATES = {
     "logs, no residual": LOGS.changed({"residual": "none"}),
     "day, gated": DAY.changed({"residual": "gated"}),
     "day, 8,000 steps": DAY.changed(training={"epochs": 40}),
-    "day, quantiles": DAY.changed({"head": "quantile", "quantiles": DECILES}, {"loss": None}),
+    "day, quantiles": DAY.changed(QUANTILES, {"loss": None}),
     "day, width 256": DAY.changed(width(256)),
     "day, 336 hours": DAY.changed(context_length=336),
     "day, 96 hours": DAY.changed(context_length=96),
     "day, 256, 336 hours, 6,000 steps": DAY.changed(width(256), {"epochs": 30}, context_length=336),
-    "day, two layers, 336 hours, 6,000 steps": DAY.changed(
-        {"encoder_units": (128, 128), "decoder_units": (128, 128)}, {"epochs": 30}, context_length=336
-    ),
-    "day, quantiles, 8,000 steps": DAY.changed(
-        {"head": "quantile", "quantiles": DECILES}, {"loss": None, "epochs": 40}, context_length=336
-    ),
+    "day, two layers, 336 hours, 6,000 steps": DAY.changed(width(128, 128), {"epochs": 30}, context_length=336),
+    "day, quantiles, 8,000 steps": DAY.changed(QUANTILES, {"loss": None, "epochs": 40}, context_length=336),
     "day, dropout": DAY.changed({"dropout": 0.2}),
     "day, recent": DAY.changed({"normalise": "recent"}),
     "day, rows alike": DAY.changed(weighting="rows"),
     "decay": BASE.changed(training=DECAY),
     "dropout": BASE.changed({"dropout": 0.2}),
     "day, recurrent": DAY.changed({"decoding": "recurrent"}),
-    "day, zeros": DAY.changed({"decoding": "recurrent", "decoder_input": "zeros"}),
-    "day, autoregressive": DAY.changed({"decoding": "recurrent", "decoder_input": "autoregressive"}),
+    "day, zeros": DAY.changed(ZEROS),
+    "day, autoregressive": DAY.changed(AUTOREGRESSIVE),
     "day, segments of 12": DAY.changed({"segment": 12}),
     "day, segments of 48": DAY.changed({"segment": 48}),
     "day, squared error": DAY.changed(training={"loss": "mse"}),
-    "day, two layers": DAY.changed({"encoder_units": (128, 128), "decoder_units": (128, 128)}),
+    "day, two layers": DAY.changed(width(128, 128)),
     "day, constant rate": DAY.changed(training={"learning_rate_schedule": "constant"}),
     "day, averaged weights": DAY.changed(training={**AVERAGED, "learning_rate_schedule": "constant"}),
     "day, 5 bags": DAY.changed(bags=5),
     "day, 5 members": DAY.changed(members=5),
     "day, rate .001": DAY.changed(training={"learning_rate": 1e-3}),
     "day, rate .001, dropout .3": DAY.changed({"dropout": 0.3}, {"learning_rate": 1e-3}),
-    "day, two layers, zeros": DAY.changed(
-        {"encoder_units": (128, 128), "decoder_units": (128, 128), "decoding": "recurrent", "decoder_input": "zeros"}
-    ),
+    "day, two layers, zeros": DAY.changed({**width(128, 128), **ZEROS}),
     "day, mixtures": DAY.changed(mixtures=1.0),
 }
 CHOSEN = {
@@ -82,8 +87,7 @@ CHOSEN = {
     "out of the box": OUT_OF_THE_BOX,
 }
 ENSEMBLES = {
-    "mean of seeds, one network": ("one network",),
-    "mean of seeds, out of the box": ("out of the box",),
+    **MEANS_OF_SEEDS,
     "day, segments of 12, 24 and 48, their mean": ("day, segments of 12", "logs, day residual", "day, segments of 48"),
     "day, losses, their mean": ("logs, day residual", "day, squared error", "day, quantiles"),
 }

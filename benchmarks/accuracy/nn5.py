@@ -7,7 +7,18 @@ python benchmarks/accuracy/nn5.py --data FOLDER --explore    # candidates on the
 
 from __future__ import annotations
 
-from competitions import AVERAGED, DECAY, DECILES, OUT_OF_THE_BOX, SEGMENTS, run, width
+from competitions import (
+    AUTOREGRESSIVE,
+    AVERAGED,
+    DECAY,
+    MEANS_OF_SEEDS,
+    OUT_OF_THE_BOX,
+    QUANTILES,
+    SEGMENTS,
+    ZEROS,
+    run,
+    width,
+)
 from yardsticks import read_nn5, same_weekdays
 
 PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "a published LSTM": ".944 / -"}
@@ -32,18 +43,16 @@ CANDIDATES = {
     "width 128": BASE.changed(width(128)),
     "4,000 steps": BASE.changed(training={"epochs": 20}),
     "recurrent": BASE.changed({"decoding": "recurrent"}),
-    "zeros": BASE.changed({"decoding": "recurrent", "decoder_input": "zeros"}),
-    "autoregressive": BASE.changed({"decoding": "recurrent", "decoder_input": "autoregressive"}),
+    "zeros": BASE.changed(ZEROS),
+    "autoregressive": BASE.changed(AUTOREGRESSIVE),
     "single days": BASE.changed({"segment": 1}),
     "segments of 14": BASE.changed({"segment": 14}),
     "segments of 28": BASE.changed({"segment": 28}),
     "no calendar": BASE.changed(calendar="none"),
     "squared error": BASE.changed(training={"loss": "mse"}),
-    "quantiles": BASE.changed({"head": "quantile", "quantiles": DECILES}, {"loss": None}),
-    "two layers": BASE.changed({"encoder_units": (64, 64), "decoder_units": (64, 64)}),
-    "two layers, zeros": BASE.changed(
-        {"encoder_units": (64, 64), "decoder_units": (64, 64), "decoding": "recurrent", "decoder_input": "zeros"}
-    ),
+    "quantiles": BASE.changed(QUANTILES, {"loss": None}),
+    "two layers": BASE.changed(width(64, 64)),
+    "two layers, zeros": BASE.changed({**width(64, 64), **ZEROS}),
     "constant rate": BASE.changed(training={"learning_rate_schedule": "constant"}),
     "averaged weights": BASE.changed(training={**AVERAGED, "learning_rate_schedule": "constant"}),
     "5 bags": BASE.changed(bags=5),
@@ -51,8 +60,7 @@ CANDIDATES = {
 }
 CHOSEN = {"one network": BASE.changed(calendar="none"), "out of the box": OUT_OF_THE_BOX}
 ENSEMBLES = {
-    "mean of seeds, one network": ("one network",),
-    "mean of seeds, out of the box": ("out of the box",),
+    **MEANS_OF_SEEDS,
     "segments of 7, 14 and 28, their mean": ("base", "segments of 14", "segments of 28"),
     "losses, their mean": ("base", "squared error", "quantiles"),
 }

@@ -7,7 +7,18 @@ python benchmarks/accuracy/tourism.py --data FOLDER --explore    # candidates on
 
 from __future__ import annotations
 
-from competitions import AVERAGED, DECAY, DECILES, OUT_OF_THE_BOX, SEGMENTS, run, width
+from competitions import (
+    AUTOREGRESSIVE,
+    AVERAGED,
+    DECAY,
+    MEANS_OF_SEEDS,
+    OUT_OF_THE_BOX,
+    QUANTILES,
+    SEGMENTS,
+    ZEROS,
+    run,
+    width,
+)
 from yardsticks import read_tourism
 
 PUBLISHED = {"(MASE, MAPE) N-BEATS, ensemble": "- / 19.47"}
@@ -19,7 +30,6 @@ BASE = SEGMENTS.changed(
     weighting="series",
 )
 LONG = BASE.changed(context_length=48)
-QUANTILES = {"head": "quantile", "quantiles": DECILES}
 WIDE = BASE.changed(width(128), {"epochs": 20}, context_length=48)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
@@ -51,20 +61,16 @@ CANDIDATES = {
     "wide, 84 months": WIDE.changed(context_length=84),
     "1,000 steps": BASE.changed(training={"epochs": 5}),
     "48 months, recurrent": LONG.changed({"decoding": "recurrent"}),
-    "48 months, zeros": LONG.changed({"decoding": "recurrent", "decoder_input": "zeros"}),
-    "48 months, autoregressive": LONG.changed({"decoding": "recurrent", "decoder_input": "autoregressive"}),
+    "48 months, zeros": LONG.changed(ZEROS),
+    "48 months, autoregressive": LONG.changed(AUTOREGRESSIVE),
     "48 months, single months": LONG.changed({"segment": 1}),
     "48 months, segments of 24": LONG.changed({"segment": 24}),
     "48 months, no calendar": LONG.changed(calendar="none"),
     "48 months, squared error": LONG.changed(training={"loss": "mse"}),
     "48 months, quantiles": LONG.changed(QUANTILES, {"loss": None}),
-    "48 months, two layers": LONG.changed({"encoder_units": (64, 64), "decoder_units": (64, 64)}),
-    "48 months, two layers, zeros": LONG.changed(
-        {"encoder_units": (64, 64), "decoder_units": (64, 64), "decoding": "recurrent", "decoder_input": "zeros"}
-    ),
-    "wide, two layers, zeros": WIDE.changed(
-        {"encoder_units": (128, 128), "decoder_units": (128, 128), "decoding": "recurrent", "decoder_input": "zeros"}
-    ),
+    "48 months, two layers": LONG.changed(width(64, 64)),
+    "48 months, two layers, zeros": LONG.changed({**width(64, 64), **ZEROS}),
+    "wide, two layers, zeros": WIDE.changed({**width(128, 128), **ZEROS}),
     "48 months, constant rate": LONG.changed(training={"learning_rate_schedule": "constant"}),
     "48 months, averaged weights": LONG.changed(training={**AVERAGED, "learning_rate_schedule": "constant"}),
     "48 months, 5 bags": LONG.changed(bags=5),
@@ -72,8 +78,7 @@ CANDIDATES = {
 }
 CHOSEN = {"one network": WIDE, "out of the box": OUT_OF_THE_BOX}
 ENSEMBLES = {
-    "mean of seeds, one network": ("one network",),
-    "mean of seeds, out of the box": ("out of the box",),
+    **MEANS_OF_SEEDS,
     "48 months, segments of 6, 12 and 24, their mean": (
         "48 months, segments of 6",
         "48 months",

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from competitions import MEANS_OF_SEEDS, OUT_OF_THE_BOX, ZEROS, Candidate, width
+from competitions import AVERAGED, DECAY, MEANS_OF_SEEDS, OUT_OF_THE_BOX, ZEROS, Candidate, width
 from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import (
     ETT_CONTEXT,
     ETT_HORIZONS,
     ETT_TEST,
+    ETT_TRAIN,
     ETT_VALIDATION,
     ett_proof,
     ett_truth,
@@ -40,6 +41,9 @@ PUBLISHED = {
     "ETTh1": {"SegRNN": (0.417, 0.428), "CycleNet-Linear": (0.433, 0.428), "iTransformer": (0.454, 0.448)},
     "ETTh2": {"SegRNN": (0.373, 0.404), "CycleNet-Linear": (0.409, 0.415), "iTransformer": (0.383, 0.407)},
 }
+# Validation rows; explorations may hold out earlier blocks of as many rows too (--blocks 1,2,3).
+BLOCK = ETT_VALIDATION - ETT_TRAIN
+LAST_BLOCK = ETT_TRAIN // BLOCK
 WINDOWS_AT_ONCE = 50_000  # rows of a backtest's frame, over a series' horizon
 
 ENSEMBLES = {
@@ -57,11 +61,12 @@ BASE = Candidate(
         "dropout": 0.5,
     },
     training={"optimizer": "adam", "learning_rate": 1e-3, "batch_size": 256, "epochs": 12, "early_stopping": 5},
-    options={"static_covariates": ("channel",)},
+    options={"static_covariates": ("channel",), "scale": "none"},
 )
 SLOW = {"learning_rate": 3e-4, "steps_per_epoch": 100, "epochs": 10, "early_stopping": 3}
 SHORT = {"steps_per_epoch": 100, "early_stopping": 3}
 LIGHT = BASE.changed(width(128), {"loss": "mae"})
+BRIEF = LIGHT.changed(training=SHORT)
 CANDIDATES = {
     "base": BASE,
     "instance": BASE.changed({"normalise": "instance"}),
@@ -88,25 +93,43 @@ CANDIDATES = {
     "128 MAE two layers": LIGHT.changed(width(128, 128)),
     "128 MAE two layers, zeros": LIGHT.changed({**width(128, 128), **ZEROS}),
     "128 Huber": LIGHT.changed(training={"loss": "huber"}),
+    "brief": BRIEF,
+    "brief recent": BRIEF.changed({"normalise": "recent"}),
+    "brief instance": BRIEF.changed({"normalise": "instance"}),
+    "brief level": BRIEF.changed({"normalise": "level"}),
+    "brief 256": BRIEF.changed(width(256)),
+    "brief two layers": BRIEF.changed(width(128, 128)),
+    "brief zeros": BRIEF.changed(ZEROS),
+    "brief gated": BRIEF.changed({"residual": "gated"}, season_length=24),
+    "brief dropout .3": BRIEF.changed({"dropout": 0.3}),
+    "brief squared error": BRIEF.changed(training={"loss": "mse"}),
+    "brief large batches": BRIEF.changed(training={"batch_size": 1024, "steps_per_epoch": 40}),
+    "brief rate 3e-4": BRIEF.changed(training={"learning_rate": 3e-4}),
+    "brief no channel": BRIEF.changed(static_covariates=()),
+    "brief decay": BRIEF.changed(training=DECAY),
+    "brief averaged": BRIEF.changed(training={**AVERAGED, "learning_rate_schedule": "constant"}),
 }
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
     "out of the box": OUT_OF_THE_BOX,
     "one network": {
-        "ETTh1": LIGHT.changed(training=SHORT),
-        "ETTh2": LIGHT.changed({"normalise": "recent"}, SHORT),
+        "ETTh1": BRIEF,
+        "ETTh2": BRIEF.changed({"normalise": "recent"}),
     },
 }
 
 
 def score(
-    data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, test: bool, quick: bool
+    data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, block: int, test: bool, quick: bool
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Train on one horizon; return scores and forecasts of validation windows, or of test windows if that is wanted."""
+    """Train on one horizon; return scores and forecasts of validation windows, or of test windows if that is wanted.
+
+    Validation windows are those of a block of rows; what is trained on are the other rows before the test part.
+    """
     truth = read_ett(data, name)
     given = {"context_length": ETT_CONTEXT, **chosen.options}
     mixed = given.pop("mixed", False)
     frame = as_targets(truth) if mixed else truth.assign(channel=truth["unique_id"])
-    known = frame[frame["ds"] < frame["ds"].drop_duplicates().iloc[ETT_VALIDATION]]
+    known, held = divided(frame, block)
     training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
     began = time.perf_counter()
     if chosen.network:
@@ -114,12 +137,13 @@ def score(
     if mixed:
         given["columns"] = Columns(y=tuple(frame.columns[2:]))
     model = Forecaster(horizon, training=training or None, random_state=seed, verbose=0, **given)
-    model.fit(known, validation=ETT_VALIDATION - 8640)
+    model.fit(known, validation=held)
     fitted = time.perf_counter() - began
-    rows = validation_rows(frame)
+    first = block * BLOCK
+    rows = between(frame, first - ETT_CONTEXT, first + BLOCK)
     seen = arranged(model.predict_insample(rows.groupby("unique_id").tail(horizon + 20) if quick else rows), horizon)
     outcome = {
-        "validation": mse_mae(seen, ett_truth(truth, horizon, first=8640, last=ETT_VALIDATION)[-len(seen) :]),
+        "validation": mse_mae(seen, ett_truth(truth, horizon, first=first, last=first + BLOCK)[-len(seen) :]),
         "epochs": len(model.history_.epochs["loss"]),
         "weights": sum(engine.weight_count for engine in model.engines_),
         "fit_s": round(fitted, 1),
@@ -136,10 +160,21 @@ def as_targets(frame: pd.DataFrame) -> pd.DataFrame:
     return wide.rename_axis(columns=None).assign(unique_id="ETT")[["unique_id", *wide.columns]]
 
 
-def validation_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of validation, and before them those that the first window reads."""
+def between(frame: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
+    """Return the rows of each series from one number to another."""
     stamps = frame["ds"].drop_duplicates().to_numpy()
-    return frame[(frame["ds"] >= stamps[8640 - ETT_CONTEXT]) & (frame["ds"] < stamps[ETT_VALIDATION])]
+    return frame[(frame["ds"] >= stamps[first]) & (frame["ds"] < stamps[last])]
+
+
+def divided(frame: pd.DataFrame, block: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that are trained on, and the block that is held out of them.
+
+    Rows after the block are series of their own, so that no window spans it.
+    """
+    first = block * BLOCK
+    later = between(frame, first + BLOCK, ETT_VALIDATION)
+    later = later.assign(unique_id=later["unique_id"] + ", later")
+    return pd.concat([between(frame, 0, first), later]), between(frame, first, first + BLOCK)
 
 
 def arranged(result: pd.DataFrame, horizon: int) -> np.ndarray:
@@ -166,7 +201,8 @@ def forecasts(model: Any, frame: pd.DataFrame, *, quick: bool) -> np.ndarray:
 def main() -> None:
     parser = options(__doc__, "results/accuracy/etth")
     parser.add_argument("--only", choices=SETS, help="one of the two")
-    parser.add_argument("--horizons", type=lambda text: tuple(map(int, text.split(","))), default=ETT_HORIZONS)
+    parser.add_argument("--horizons", type=numbers, default=ETT_HORIZONS)
+    parser.add_argument("--blocks", type=numbers, default=(LAST_BLOCK,), help="held out in turn by --explore: 1,2,3")
     arguments = parser.parse_args()
     sets = (arguments.only,) if arguments.only else SETS
     for name in sets:
@@ -177,25 +213,26 @@ def main() -> None:
     headings = ["setting", "data", "MSE", "MAE", "by horizon", "seconds", "peak MiB", "weights"]
     rows, made = [], {}
     part = "validation" if arguments.explore else "test"
+    cases = [(name, block) for name in sets for block in (arguments.blocks if arguments.explore else (LAST_BLOCK,))]
     for label, chosen in candidates.items():
-        for name in sets:
+        for name, block in cases:
             own = chosen[name] if isinstance(chosen, dict) else chosen
-            found = made[label, name] = [
-                [run(arguments, label, own, name, horizon, seed) for horizon in arguments.horizons]
+            found = made[label, name, block] = [
+                [run(arguments, label, own, name, horizon, seed, block) for horizon in arguments.horizons]
                 for seed in range(arguments.seeds)
             ]
-            rows.append([label, name, *summary(np.array([[one[part] for one in seed] for seed in found]))])
-            rows[-1] += [*costs(found)]
+            errors = np.array([[one[part] for one in seed] for seed in found])
+            rows.append([label, told(name, block), *summary(errors), *costs(found)])
             print(table(headings, rows[-1:]), flush=True)
     for label, names in ENSEMBLES.items():
-        for name in sets:
-            members = [seed for each in names for seed in made.get((each, name), ())]
-            if all((each, name) in made for each in names) and len(members) > 1:
+        for name, block in cases:
+            members = [seed for each in names for seed in made.get((each, name, block), ())]
+            if all((each, name, block) in made for each in names) and len(members) > 1:
                 errors = [
-                    ensemble(arguments, name, horizon, [one[k] for one in members])
+                    ensemble(arguments, name, horizon, block, [one[k] for one in members])
                     for k, horizon in enumerate(arguments.horizons)
                 ]
-                rows.append([label, name, *summary(np.array([errors])), "", "", ""])
+                rows.append([label, told(name, block), *summary(np.array([errors])), "", "", ""])
     print(table(headings, rows))
     for name in sets:
         for method, (mse, mae) in PUBLISHED[name].items():
@@ -203,25 +240,41 @@ def main() -> None:
     print(machine_line())
 
 
-def run(arguments: argparse.Namespace, label: str, chosen: Candidate, name: str, horizon: int, seed: int) -> Any:
+def numbers(text: str) -> tuple[int, ...]:
+    """Return whole numbers that are written with commas between."""
+    return tuple(map(int, text.split(",")))
+
+
+def told(name: str, block: int) -> str:
+    """Return the name of a set and of the rows held out, if these are not the usual ones."""
+    return name if block == LAST_BLOCK else f"{name}, block {block}"
+
+
+def run(
+    arguments: argparse.Namespace, label: str, chosen: Candidate, name: str, horizon: int, seed: int, block: int
+) -> Any:
     """Return a result from its file, or make it; forecasts are in a file beside it."""
     test = not arguments.explore
     described = {"candidate": dataclasses.asdict(chosen), "test": test, "quick": arguments.quick, "code": code()}
-    labelled = f"{label}, {name}, {horizon}"
+    labelled = f"{label}, {told(name, block)}, {horizon}"
     beside = kept_path(arguments.results, labelled, seed, described).with_suffix(".npy")
 
     def make() -> dict[str, Any]:
-        outcome, made = score(arguments.data, name, horizon, chosen, seed, test=test, quick=arguments.quick)
+        outcome, made = score(
+            arguments.data, name, horizon, chosen, seed, block=block, test=test, quick=arguments.quick
+        )
         np.save(beside, made.astype(np.float32))
         return {**outcome, "forecasts": beside.name}
 
     return kept(arguments.results, labelled, seed, described, make, print)
 
 
-def ensemble(arguments: argparse.Namespace, name: str, horizon: int, members: list[Any]) -> tuple[float, float]:
+def ensemble(
+    arguments: argparse.Namespace, name: str, horizon: int, block: int, members: list[Any]
+) -> tuple[float, float]:
     """Return the errors of the mean of several forecasts, of validation windows or of test windows."""
     mean = np.mean([np.load(arguments.results / member["forecasts"]) for member in members], axis=0)
-    rows = {"first": 8640, "last": ETT_VALIDATION} if arguments.explore else {}
+    rows = {"first": block * BLOCK, "last": (block + 1) * BLOCK} if arguments.explore else {}
     return mse_mae(mean, ett_truth(read_ett(arguments.data, name), horizon, **rows)[-len(mean) :])
 
 

@@ -67,6 +67,7 @@ SLOW = {"learning_rate": 3e-4, "steps_per_epoch": 100, "epochs": 10, "early_stop
 SHORT = {"steps_per_epoch": 100, "early_stopping": 3}
 LIGHT = BASE.changed(width(128), {"loss": "mae"})
 BRIEF = LIGHT.changed(training=SHORT)
+RECENT = BRIEF.changed({"normalise": "recent"})
 CANDIDATES = {
     "base": BASE,
     "instance": BASE.changed({"normalise": "instance"}),
@@ -94,7 +95,17 @@ CANDIDATES = {
     "128 MAE two layers, zeros": LIGHT.changed({**width(128, 128), **ZEROS}),
     "128 Huber": LIGHT.changed(training={"loss": "huber"}),
     "brief": BRIEF,
-    "brief recent": BRIEF.changed({"normalise": "recent"}),
+    "brief recent": RECENT,
+    "brief recent squared error": RECENT.changed(training={"loss": "mse"}),
+    "brief recent Huber": RECENT.changed(training={"loss": "huber"}),
+    "brief recent Huber, gated": RECENT.changed({"residual": "gated"}, {"loss": "huber"}, season_length=24),
+    "brief recent Huber, two layers": RECENT.changed(width(128, 128), {"loss": "huber"}),
+    "brief recent Huber, 256": RECENT.changed(width(256), {"loss": "huber"}),
+    "brief recent Huber, dropout .3": RECENT.changed({"dropout": 0.3}, {"loss": "huber"}),
+    "brief recent gated": RECENT.changed({"residual": "gated"}, season_length=24),
+    "brief recent squared error, gated": RECENT.changed({"residual": "gated"}, {"loss": "mse"}, season_length=24),
+    "brief recent squared error, 24 epochs": RECENT.changed(training={"loss": "mse", "epochs": 24}),
+    "brief recent, 24 epochs": RECENT.changed(training={"epochs": 24}),
     "brief instance": BRIEF.changed({"normalise": "instance"}),
     "brief level": BRIEF.changed({"normalise": "level"}),
     "brief 256": BRIEF.changed(width(256)),

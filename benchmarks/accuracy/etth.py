@@ -49,12 +49,8 @@ WINDOWS_AT_ONCE = 50_000  # rows of a backtest's frame, over a series' horizon
 ENSEMBLES = {
     **MEANS_OF_SEEDS,
     "128, MAE and MSE, their mean": ("128 MAE", "width 128"),
-    "three of the brief, their mean": (
-        "brief recent Huber, two layers",
-        "brief recent Huber, gated",
-        "brief squared error",
-    ),
-    "three networks, their mean": ("one network", "gated", "squared error"),
+    "three of the brief, their mean": ("brief", "brief squared error", "brief level"),
+    "three networks, their mean": ("one network", "level", "squared error"),
 }
 
 BASE = Candidate(
@@ -77,6 +73,7 @@ RECENT = BRIEF.changed({"normalise": "recent"})
 HUBER = RECENT.changed(training={"loss": "huber"})
 DEEP = HUBER.changed(width(128, 128))
 GATED = HUBER.changed({"residual": "gated"}, season_length=24)
+LEVEL = BRIEF.changed({"normalise": "level"})
 SQUARED = BRIEF.changed(training={"loss": "mse"})
 CANDIDATES = {
     "base": BASE,
@@ -112,6 +109,12 @@ CANDIDATES = {
     "brief recent Huber, two layers": DEEP,
     "brief recent squared error, gated": RECENT.changed({"residual": "gated"}, {"loss": "mse"}, season_length=24),
     "brief recent squared error, 24 epochs": RECENT.changed(training={"loss": "mse", "epochs": 24}),
+    "brief Huber": BRIEF.changed(training={"loss": "huber"}),
+    "brief two layers": BRIEF.changed(width(128, 128)),
+    "brief Huber, two layers": BRIEF.changed(width(128, 128), {"loss": "huber"}),
+    "brief 256": BRIEF.changed(width(256)),
+    "brief level": LEVEL,
+    "brief dropout .3": BRIEF.changed({"dropout": 0.3}),
     "brief zeros": BRIEF.changed(ZEROS),
     "brief gated": BRIEF.changed({"residual": "gated"}, season_length=24),
     "brief squared error": SQUARED,
@@ -120,27 +123,36 @@ CANDIDATES = {
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
     "out of the box": OUT_OF_THE_BOX,
     "one network": {
-        "ETTh1": DEEP,
+        "ETTh1": BRIEF,
         "ETTh2": RECENT,
     },
     # What one network of ETTh1 is averaged with.
-    "gated": {"ETTh1": GATED},
+    "level": {"ETTh1": LEVEL},
     "squared error": {"ETTh1": SQUARED},
 }
 
 
 def score(
-    data: Path, name: str, horizon: int, chosen: Candidate, seed: int, *, block: int, test: bool, quick: bool
+    data: Path,
+    name: str,
+    horizon: int,
+    chosen: Candidate,
+    seed: int,
+    *,
+    block: int = LAST_BLOCK,
+    later: bool = False,
+    test: bool,
+    quick: bool,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Train on one horizon; return scores and forecasts of validation windows, or of test windows if that is wanted.
 
-    Validation windows are those of a block of rows; what is trained on are the other rows before the test part.
+    Validation windows are those of a block of rows, see `divided`.
     """
     truth = read_ett(data, name)
     given = {"context_length": ETT_CONTEXT, **chosen.options}
     mixed = given.pop("mixed", False)
     frame = as_targets(truth) if mixed else truth.assign(channel=truth["unique_id"])
-    known, held = divided(frame, block)
+    known, held = divided(frame, block, later=later)
     training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
     began = time.perf_counter()
     if chosen.network:
@@ -177,15 +189,18 @@ def between(frame: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
     return frame[(frame["ds"] >= stamps[first]) & (frame["ds"] < stamps[last])]
 
 
-def divided(frame: pd.DataFrame, block: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows that are trained on, and the block that is held out of them.
+def divided(frame: pd.DataFrame, block: int, *, later: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows that are trained on, and the block that is held out.
 
-    Rows after the block are series of their own, so that no window spans it.
+    They are those before it, or if that is wanted all others before the test part: those after the block are then
+    series of their own, so that no window spans it.
     """
     first = block * BLOCK
-    later = between(frame, first + BLOCK, ETT_VALIDATION)
-    later = later.assign(unique_id=later["unique_id"] + ", later")
-    return pd.concat([between(frame, 0, first), later]), between(frame, first, first + BLOCK)
+    known = between(frame, 0, first)
+    if later:
+        after = between(frame, first + BLOCK, ETT_VALIDATION)
+        known = pd.concat([known, after.assign(unique_id=after["unique_id"] + ", later")])
+    return known, between(frame, first, first + BLOCK)
 
 
 def arranged(result: pd.DataFrame, horizon: int) -> np.ndarray:
@@ -214,13 +229,15 @@ def main() -> None:
     parser.add_argument("--only", choices=SETS, help="one of the two")
     parser.add_argument("--horizons", type=numbers, default=ETT_HORIZONS)
     parser.add_argument("--blocks", type=numbers, default=(LAST_BLOCK,), help="held out in turn by --explore: 1,2,3")
+    parser.add_argument("--later", action="store_true", help="train on the rows behind such a block too")
     arguments = parser.parse_args()
     sets = (arguments.only,) if arguments.only else SETS
     for name in sets:
         print(f"{name}, repeating the last 24 hours:", ett_proof(arguments.data, name))
     candidates = CANDIDATES if arguments.explore else CHOSEN
     if arguments.candidates:
-        candidates = {label: candidates[label] for label in arguments.candidates.split(";")}
+        known = {**CANDIDATES, **CHOSEN}  # so that what was scored, and not kept, can be scored again
+        candidates = {label: known[label] for label in arguments.candidates.split(";")}
     headings = ["setting", "data", "MSE", "MAE", "by horizon", "seconds", "peak MiB", "weights"]
     rows, made = [], {}
     part = "validation" if arguments.explore else "test"
@@ -269,12 +286,21 @@ def run(
     """Return a result from its file, or make it; forecasts are in a file beside it."""
     test = not arguments.explore
     described = {"candidate": dataclasses.asdict(chosen), "test": test, "quick": arguments.quick, "code": code()}
+    described |= {"later": True} if arguments.later else {}
     labelled = f"{label}, {told(name, block)}, {horizon}"
     beside = kept_path(arguments.results, labelled, seed, described).with_suffix(".npy")
 
     def make() -> dict[str, Any]:
         outcome, made = score(
-            arguments.data, name, horizon, chosen, seed, block=block, test=test, quick=arguments.quick
+            arguments.data,
+            name,
+            horizon,
+            chosen,
+            seed,
+            block=block,
+            later=arguments.later,
+            test=test,
+            quick=arguments.quick,
         )
         np.save(beside, made.astype(np.float32))
         return {**outcome, "forecasts": beside.name}

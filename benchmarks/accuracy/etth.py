@@ -50,7 +50,6 @@ ENSEMBLES = {
     **MEANS_OF_SEEDS,
     "128, MAE and MSE, their mean": ("128 MAE", "width 128"),
     "three of the brief, their mean": ("brief", "brief squared error", "brief level"),
-    "three networks, their mean": ("one network", "level", "squared error"),
 }
 
 BASE = Candidate(
@@ -123,12 +122,9 @@ CANDIDATES = {
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
     "out of the box": OUT_OF_THE_BOX,
     "one network": {
-        "ETTh1": BRIEF,
+        "ETTh1": LEVEL,
         "ETTh2": RECENT,
     },
-    # What one network of ETTh1 is averaged with.
-    "level": {"ETTh1": LEVEL},
-    "squared error": {"ETTh1": SQUARED},
 }
 
 
@@ -244,9 +240,7 @@ def main() -> None:
     cases = [(name, block) for name in sets for block in (arguments.blocks if arguments.explore else (LAST_BLOCK,))]
     for label, chosen in candidates.items():
         for name, block in cases:
-            own = chosen.get(name) if isinstance(chosen, dict) else chosen
-            if own is None:
-                continue
+            own = chosen[name] if isinstance(chosen, dict) else chosen
             found = made[label, name, block] = [
                 [run(arguments, label, own, name, horizon, seed, block) for horizon in arguments.horizons]
                 for seed in range(arguments.seeds)

@@ -5,7 +5,8 @@
     python benchmarks/accuracy/etth.py --data FOLDER --explore    # candidates on validation windows, one seed
 
 Each column is a series of its own, told by a static covariate; forecasts go through `Forecaster.backtest` with the
-fitted weights, stride 1. Training rows end where validation rows begin; the best epoch is chosen on these.
+fitted weights, stride 1. Training rows end where validation rows begin; the best epoch is chosen on these. Explorations
+can hold out earlier rows (--blocks), and train on those behind them as well (--later).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ PUBLISHED = {
     "ETTh1": {"SegRNN": (0.417, 0.428), "CycleNet-Linear": (0.433, 0.428), "iTransformer": (0.454, 0.448)},
     "ETTh2": {"SegRNN": (0.373, 0.404), "CycleNet-Linear": (0.409, 0.415), "iTransformer": (0.383, 0.407)},
 }
-# Validation rows; explorations may hold out earlier blocks of as many rows too (--blocks 1,2,3).
+# Rows of validation, and which of the blocks of as many rows they are: the first is block 0.
 BLOCK = ETT_VALIDATION - ETT_TRAIN
 LAST_BLOCK = ETT_TRAIN // BLOCK
 WINDOWS_AT_ONCE = 50_000  # rows of a backtest's frame, over a series' horizon
@@ -70,10 +71,7 @@ LIGHT = BASE.changed(width(128), {"loss": "mae"})
 BRIEF = LIGHT.changed(training=SHORT)
 RECENT = BRIEF.changed({"normalise": "recent"})
 HUBER = RECENT.changed(training={"loss": "huber"})
-DEEP = HUBER.changed(width(128, 128))
-GATED = HUBER.changed({"residual": "gated"}, season_length=24)
 LEVEL = BRIEF.changed({"normalise": "level"})
-SQUARED = BRIEF.changed(training={"loss": "mse"})
 CANDIDATES = {
     "base": BASE,
     "instance": BASE.changed({"normalise": "instance"}),
@@ -104,19 +102,15 @@ CANDIDATES = {
     "brief recent": RECENT,
     "brief recent squared error": RECENT.changed(training={"loss": "mse"}),
     "brief recent Huber": HUBER,
-    "brief recent Huber, gated": GATED,
-    "brief recent Huber, two layers": DEEP,
+    "brief recent Huber, gated": HUBER.changed({"residual": "gated"}, season_length=24),
+    "brief recent Huber, two layers": HUBER.changed(width(128, 128)),
     "brief recent squared error, gated": RECENT.changed({"residual": "gated"}, {"loss": "mse"}, season_length=24),
     "brief recent squared error, 24 epochs": RECENT.changed(training={"loss": "mse", "epochs": 24}),
-    "brief Huber": BRIEF.changed(training={"loss": "huber"}),
     "brief two layers": BRIEF.changed(width(128, 128)),
-    "brief Huber, two layers": BRIEF.changed(width(128, 128), {"loss": "huber"}),
-    "brief 256": BRIEF.changed(width(256)),
     "brief level": LEVEL,
-    "brief dropout .3": BRIEF.changed({"dropout": 0.3}),
     "brief zeros": BRIEF.changed(ZEROS),
     "brief gated": BRIEF.changed({"residual": "gated"}, season_length=24),
-    "brief squared error": SQUARED,
+    "brief squared error": BRIEF.changed(training={"loss": "mse"}),
     "brief large batches": BRIEF.changed(training={"batch_size": 1024, "steps_per_epoch": 40}),
 }
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
@@ -135,8 +129,8 @@ def score(
     chosen: Candidate,
     seed: int,
     *,
-    block: int = LAST_BLOCK,
-    later: bool = False,
+    block: int,
+    later: bool,
     test: bool,
     quick: bool,
 ) -> tuple[dict[str, Any], np.ndarray]:
@@ -162,7 +156,7 @@ def score(
     rows = between(frame, first - ETT_CONTEXT, first + BLOCK)
     seen = arranged(model.predict_insample(rows.groupby("unique_id").tail(horizon + 20) if quick else rows), horizon)
     outcome = {
-        "validation": mse_mae(seen, ett_truth(truth, horizon, first=first, last=first + BLOCK)[-len(seen) :]),
+        "validation": mse_mae(seen, held_truth(truth, horizon, block)[-len(seen) :]),
         "epochs": len(model.history_.epochs["loss"]),
         "weights": sum(engine.weight_count for engine in model.engines_),
         "fit_s": round(fitted, 1),
@@ -181,8 +175,12 @@ def as_targets(frame: pd.DataFrame) -> pd.DataFrame:
 
 def between(frame: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
     """Return the rows of each series from one number to another."""
-    stamps = frame["ds"].drop_duplicates().to_numpy()
-    return frame[(frame["ds"] >= stamps[first]) & (frame["ds"] < stamps[last])]
+    return frame[frame["ds"].isin(frame["ds"].drop_duplicates().iloc[first:last])]
+
+
+def held_truth(frame: pd.DataFrame, horizon: int, block: int) -> np.ndarray:
+    """Return the truth of every window of a block that was held out, `[windows, H, 7]`."""
+    return ett_truth(frame, horizon, first=block * BLOCK, last=(block + 1) * BLOCK)
 
 
 def divided(frame: pd.DataFrame, block: int, *, later: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -210,13 +208,11 @@ def arranged(result: pd.DataFrame, horizon: int) -> np.ndarray:
 def forecasts(model: Any, frame: pd.DataFrame, *, quick: bool) -> np.ndarray:
     """Forecast every test window, `[windows, H, 7]`, some at a time."""
     horizon = model.horizon
-    stamps = frame["ds"].drop_duplicates().to_numpy()
     ends = np.arange(ETT_TEST - 20 if quick else ETT_VALIDATION + horizon - 1, ETT_TEST)
     made = []
-    for block in np.array_split(ends, max(1, len(ends) * horizon // WINDOWS_AT_ONCE)):
-        first = stamps[block[0] + 1 - horizon - model.context_length_]
-        known = frame[(frame["ds"] >= first) & (frame["ds"] <= stamps[block[-1]])]
-        made.append(arranged(model.backtest(known, n_windows=len(block), step_size=1, refit="never"), horizon))
+    for some in np.array_split(ends, max(1, len(ends) * horizon // WINDOWS_AT_ONCE)):
+        known = between(frame, some[0] + 1 - horizon - model.context_length_, some[-1] + 1)
+        made.append(arranged(model.backtest(known, n_windows=len(some), step_size=1, refit="never"), horizon))
     return np.concatenate(made)
 
 
@@ -307,8 +303,9 @@ def ensemble(
 ) -> tuple[float, float]:
     """Return the errors of the mean of several forecasts, of validation windows or of test windows."""
     mean = np.mean([np.load(arguments.results / member["forecasts"]) for member in members], axis=0)
-    rows = {"first": block * BLOCK, "last": (block + 1) * BLOCK} if arguments.explore else {}
-    return mse_mae(mean, ett_truth(read_ett(arguments.data, name), horizon, **rows)[-len(mean) :])
+    frame = read_ett(arguments.data, name)
+    truth = held_truth(frame, horizon, block) if arguments.explore else ett_truth(frame, horizon)
+    return mse_mae(mean, truth[-len(mean) :])
 
 
 def costs(found: list[list[Any]]) -> list[str]:

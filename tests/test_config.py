@@ -67,6 +67,7 @@ SPECS = {
     "training": st.builds(
         TrainingSpec,
         loss=st.sampled_from([None, "mse", "mae", "huber"]),
+        horizon_decay=st.floats(0, 10),
         optimizer=st.sampled_from(["adam", "sgd"]),
         learning_rate=st.floats(1e-9, 10),
         learning_rate_schedule=st.sampled_from(["cosine", "constant"]),
@@ -363,6 +364,7 @@ WRONG = {
             ("learning_rate_schedule", value, "learning_rate_schedule", "a Keras learning_rate_schedule")
             for value in (None, 0.5, keras.optimizers.SGD, {"class_name": "nonsense"})
         ],
+        *number("horizon_decay", "[0, inf]", -0.1),
         *number("warmup", "[0, 1]", -0.1, 1.1),
         *without_none(number("clip_norm", "(0, inf]", 0, -1)),
         *whole("batch_size"),

@@ -486,3 +486,16 @@ def test_a_fit_leaves_no_trace_in_the_users_objects():
     second, again = fitted(training)
     assert again.epochs == history.epochs
     assert equal(weights_of(second.model), weights_of(first.model))
+
+
+def test_a_network_errs_less_at_steps_that_count_more():
+    # Both steps see the same past and want opposite values of one bias: what is learnt is what counts.
+    past = np.random.default_rng(0).normal(size=(64, 5, 1))
+    future = np.stack([np.ones((64, 1)), -np.ones((64, 1))], axis=1)
+    errors = {}
+    for decay in (0.0, 4.0):
+        training = dataclasses.replace(PLAIN, horizon_decay=decay, epochs=3)
+        engine, _ = fitted(training, ArrayWindows({"past": past}, future, batch_size=16, seed=0))
+        errors[decay] = np.abs(engine.predict({"past": past}, 2) - future).mean(axis=(0, 2))
+    assert errors[4.0][0] < errors[0.0][0]
+    assert errors[4.0][1] > errors[0.0][1]

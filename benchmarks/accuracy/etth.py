@@ -72,6 +72,9 @@ BRIEF = LIGHT.changed(training=SHORT)
 RECENT = BRIEF.changed({"normalise": "recent"})
 HUBER = RECENT.changed(training={"loss": "huber"})
 LEVEL = BRIEF.changed({"normalise": "level"})
+NEAR = LEVEL.changed(training={"horizon_decay": 0.5})
+WIDE = NEAR.changed(width(256))
+CALM = WIDE.changed(training={"learning_rate": 5e-4})
 CANDIDATES = {
     "base": BASE,
     "instance": BASE.changed({"normalise": "instance"}),
@@ -108,6 +111,21 @@ CANDIDATES = {
     "brief recent squared error, 24 epochs": RECENT.changed(training={"loss": "mse", "epochs": 24}),
     "brief two layers": BRIEF.changed(width(128, 128)),
     "brief level": LEVEL,
+    "brief level, hour": LEVEL.changed(calendar=("hour_of_day",)),
+    "near": NEAR,
+    "near, decay of 1": NEAR.changed(training={"horizon_decay": 1.0}),
+    "near, 64": NEAR.changed(width(64)),
+    "near, two layers": NEAR.changed(width(128, 128)),
+    "near, Huber": NEAR.changed(training={"loss": "huber"}),
+    "near, segments of 48": NEAR.changed({"segment": 48}),
+    "near, recent": NEAR.changed({"normalise": "recent"}),
+    "near, 256": WIDE,
+    "near, 512": NEAR.changed(width(512)),
+    "near, two layers of 256": NEAR.changed(width(256, 256)),
+    "near, 256, batches of 128": WIDE.changed(training={"batch_size": 128}),
+    "near, 256, short epochs": WIDE.changed(training={"steps_per_epoch": 50, "epochs": 24, "early_stopping": 5}),
+    "near, 256, half the rate": CALM,
+    "near, 256, half the rate, recent": CALM.changed({"normalise": "recent"}),
     "brief zeros": BRIEF.changed(ZEROS),
     "brief gated": BRIEF.changed({"residual": "gated"}, season_length=24),
     "brief squared error": BRIEF.changed(training={"loss": "mse"}),
@@ -116,8 +134,8 @@ CANDIDATES = {
 CHOSEN: dict[str, Candidate | dict[str, Candidate]] = {
     "out of the box": OUT_OF_THE_BOX,
     "one network": {
-        "ETTh1": LEVEL,
-        "ETTh2": RECENT,
+        "ETTh1": CALM,
+        "ETTh2": NEAR.changed({"normalise": "recent"}),
     },
 }
 
@@ -146,7 +164,7 @@ def score(
     training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
     began = time.perf_counter()
     if chosen.network:
-        given |= {"preset": NetworkSpec(**chosen.network), "level": (), "calendar": "none"}
+        given = {"calendar": "none", **given, "preset": NetworkSpec(**chosen.network), "level": ()}
     if mixed:
         given["columns"] = Columns(y=tuple(frame.columns[2:]))
     model = Forecaster(horizon, training=training or None, random_state=seed, verbose=0, **given)

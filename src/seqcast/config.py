@@ -662,6 +662,8 @@ class TrainingSpec(_Spec):
     Args:
         loss: A Keras loss: name, config, object or function of `(y_true, y_pred)`, for a point head. `None` is the
             head's own: the squared error of a point, the pinball loss of quantiles, the likelihood of a distribution.
+        horizon_decay: How fast the weight of a step in the loss falls with its distance: step `h` of the horizon
+            counts `h^-horizon_decay`, and all together what they counted before; 0 counts all alike.
         optimizer: A Keras optimiser: name, config or object. An object keeps its own learning rate and clipping.
         learning_rate: The largest learning rate, reached after the warm-up.
         learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to nothing over all steps),
@@ -685,6 +687,7 @@ class TrainingSpec(_Spec):
     """
 
     loss: Any = None
+    horizon_decay: float = 0.0
     optimizer: Any = "adam"
     learning_rate: float = 0.01
     learning_rate_schedule: Any = "cosine"
@@ -701,6 +704,7 @@ class TrainingSpec(_Spec):
         _set(
             self,
             learning_rate=check_number("learning_rate", self.learning_rate, low=0.0, open_low=True),
+            horizon_decay=check_number("horizon_decay", self.horizon_decay, low=0.0),
             warmup=check_number("warmup", self.warmup, low=0.0, high=1.0),
             validation_fraction=check_number("validation_fraction", self.validation_fraction, low=0.0, high=0.9),
             batch_size=check_whole("batch_size", self.batch_size),

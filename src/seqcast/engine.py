@@ -168,7 +168,7 @@ class Engine:
         assert self.model is not None
         self.model.compile(
             optimizer=optimizer(self.training, rate),
-            loss=self.model.decoder.head.loss(fresh(self.training.loss)),
+            loss=self.model.decoder.head.loss(fresh(self.training.loss), horizon_decay=self.training.horizon_decay),
             weighted_metrics=[fresh(metric) for metric in self.training.metrics] or None,
         )
 

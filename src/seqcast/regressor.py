@@ -89,6 +89,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             has as many features as y has targets, else `"none"`.
         season_length: Steps of a season, for `residual` `seasonal` or `gated`.
         loss: Keras loss of a point, taken in scaled units; the squared error by default. Other heads have their own.
+        horizon_decay: How fast the weight of a step in the loss falls with its distance, `h^-horizon_decay`; 0: not.
         optimizer: Keras optimiser; an object keeps its own learning rate and clipping.
         learning_rate: Largest learning rate.
         learning_rate_schedule: `cosine`, `constant`, or a Keras schedule.
@@ -152,6 +153,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         target_features: Sequence[int] | int | str | None = None,
         season_length: int | None = None,
         loss: Any = None,
+        horizon_decay: float | None = None,
         optimizer: Any = None,
         learning_rate: float | None = None,
         learning_rate_schedule: Any = None,
@@ -190,6 +192,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         self.target_features = target_features
         self.season_length = season_length
         self.loss = loss
+        self.horizon_decay = horizon_decay
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule

@@ -218,23 +218,43 @@ def reference_values(name, y, parameters):
     return -LIKELIHOODS[name][2](y, *np.moveaxis(parameters.astype(float), -1, 0))
 
 
+each_decay = pytest.mark.parametrize("decay", [0.0, 0.5, 2.0])
+
+
 @each_head
-def test_the_loss_is_the_weighted_mean_over_what_is_there(name):
+@each_decay
+def test_the_loss_is_the_weighted_mean_over_what_is_there(name, decay):
     y, parameters, head = batch(name)
-    weight = np.array([1.0, 2.0, 0.0, 0.5, 1.0, 1.0])
+    rows = np.array([1.0, 2.0, 0.0, 0.5, 1.0, 1.0])
+    weight = rows[:, None, None] * (np.arange(1, y.shape[1] + 1) ** -decay)[:, None]
     missing = np.random.default_rng(1).random(y.shape) < 0.3
     values = np.where(missing, 0.0, reference_values(name, y, parameters))
-    expected = (weight[:, None, None] * values).sum() / (weight[:, None, None] * ~missing).sum()
-    loss = head.loss()(tensor(np.where(missing, np.nan, y)), tensor(parameters), tensor(weight))
+    expected = (weight * values).sum() / (weight * ~missing).sum()
+    loss = head.loss(horizon_decay=decay)(tensor(np.where(missing, np.nan, y)), tensor(parameters), tensor(rows))
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
 @each_head
-def test_losses_of_parts_add_up_to_that_of_the_whole(name):
+def test_a_loss_in_which_steps_decay_is_as_large_as_without_where_all_err_alike(name):
+    _, parameters, head = batch(name)
+    y, alike = np.full(parameters.shape[:3], 2.0), np.broadcast_to(parameters[:1, :1], parameters.shape)
+    losses = [float(head.loss(horizon_decay=decay)(tensor(y), tensor(alike))) for decay in (0.0, 1.0)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_steps_cannot_decay_in_a_loss_that_has_none():
+    loss = ObservedLoss(lambda y_true, y_pred: keras.ops.mean((y_true - y_pred) ** 2, axis=(1, 2)), horizon_decay=0.5)
+    with pytest.raises(SpecError, match="horizon_decay: expected 0 with a loss that returns one value an example"):
+        loss(tensor(np.ones((3, 2, 1))), tensor(np.ones((3, 2, 1))))
+
+
+@each_head
+@each_decay
+def test_losses_of_parts_add_up_to_that_of_the_whole(name, decay):
     y, parameters, head = batch(name)
     y[np.random.default_rng(2).random(y.shape) < 0.4] = np.nan
     y[1] = np.nan
-    loss, weight = head.loss(), np.linspace(0.0, 2.0, len(y))
+    loss, weight = head.loss(horizon_decay=decay), np.linspace(0.0, 2.0, len(y))
     parts = [slice(0, 2), slice(2, 5), slice(5, 6)]
     losses = [float(loss(tensor(y[rows]), tensor(parameters[rows]), tensor(weight[rows]))) for rows in parts]
     shares = [float(loss.share(tensor(y[rows]), tensor(weight[rows]))) for rows in parts]
@@ -258,7 +278,9 @@ def test_gradients_are_finite(name, big):
     assert np.abs(found[2:]).max() > 0
 
 
-@pytest.mark.parametrize("loss", [PinballLoss((0.2, 0.5)), NegativeLogLikelihood("student_t"), ObservedLoss("mae")])
+@pytest.mark.parametrize(
+    "loss", [PinballLoss((0.2, 0.5), horizon_decay=0.5), NegativeLogLikelihood("student_t"), ObservedLoss("mae")]
+)
 def test_losses_are_written_as_json_and_read(loss):
     written = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
     read = keras.saving.deserialize_keras_object(written)

@@ -103,11 +103,12 @@ class Head(keras.layers.Layer):
         """Return the parameters of `x + by`, when those of `x` are given; `by` is `[..., D]`."""
         return self.in_units(parameters, by, ops.ones_like(by))
 
-    def loss(self, loss: Any = None) -> HeadLoss:
+    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the loss to train with.
 
         Args:
             loss: A Keras loss for a point; nothing for the others, which have their own.
+            horizon_decay: How fast the weights of steps fall with their distance, see `HeadLoss`.
 
         Raises:
             SpecError: A loss for a head that has its own.
@@ -142,9 +143,9 @@ class PointHead(Head):
         """Return the forecast in the data's units."""
         return parameters * spread + centre
 
-    def loss(self, loss: Any = None) -> HeadLoss:
+    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the given Keras loss, or the squared error, taken over observed targets only."""
-        return ObservedLoss("mse" if loss is None else loss)
+        return ObservedLoss("mse" if loss is None else loss, horizon_decay=horizon_decay)
 
     def point(self, parameters: Tensor) -> Tensor:
         """Return the forecast itself."""
@@ -215,10 +216,10 @@ class QuantileHead(ProbabilisticHead):
         """Return each quantile times the spread plus the centre."""
         return parameters * ops.expand_dims(spread, -1) + ops.expand_dims(centre, -1)
 
-    def loss(self, loss: Any = None) -> HeadLoss:
+    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the pinball loss."""
         check_loss(self.name_in_specs, loss)
-        return PinballLoss(self.quantiles)
+        return PinballLoss(self.quantiles, horizon_decay=horizon_decay)
 
     def point(self, parameters: Tensor) -> Tensor:
         """Return the median."""
@@ -247,10 +248,10 @@ class DistributionHead(ProbabilisticHead):
     def __init__(self, width: int, targets: int, **options: Any) -> None:
         super().__init__(width, targets, size=self.parameter_count, **options)
 
-    def loss(self, loss: Any = None) -> HeadLoss:
+    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the negative logarithm of the likelihood."""
         check_loss(self.name_in_specs, loss)
-        return NegativeLogLikelihood(self.name_in_specs)
+        return NegativeLogLikelihood(self.name_in_specs, horizon_decay=horizon_decay)
 
 
 class NormalHead(DistributionHead):

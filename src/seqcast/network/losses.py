@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from seqcast._backend import keras
+from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 
 __all__ = ["HeadLoss", "NegativeLogLikelihood", "ObservedLoss", "PinballLoss"]
@@ -17,14 +20,23 @@ ops = keras.ops
 class HeadLoss(keras.losses.Loss):
     r"""The loss of a head: the weighted mean of its values over the targets that are there.
 
-    .. math:: \frac{\sum_b w_b \, ℓ_b}{\sum_b w_b \, o_b}
+    .. math:: \frac{\sum_b w_b \, ℓ_b}{\sum_b w_b \, o_b}, \qquad
+        ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad v_h = \frac{h^{-γ}}{\sum_k k^{-γ}}
 
-    with each example's loss `ℓ_b`, in which a missing target counts nothing, and the share `o_b` of its targets that
-    are observed. A batch may be divided: the losses of its parts, weighted with their `share`, give that of the whole.
+    with the loss `ℓ_bh` of an example's step, in which a missing target counts nothing, and the share `o_bh` of its
+    targets that are observed. A batch may be divided: the losses of its parts, weighted with their `share`, give that
+    of the whole.
+
+    Args:
+        horizon_decay: The exponent `γ`; 0 counts all steps alike.
+
+    Source: weights of steps as in the signal decay-based loss of CARD, Wang et al. 2024, arXiv:2305.12095, where the
+    exponent is 1/2.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, horizon_decay: float = 0.0) -> None:
         super().__init__(name="loss", reduction="sum")
+        self.horizon_decay = horizon_decay
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
         """Return the loss of every target, or of every example and step; 0 where the target is missing.
@@ -47,7 +59,7 @@ class HeadLoss(keras.losses.Loss):
             A scalar.
         """
         y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
-        losses = _per_example(self.values(y_true, y_pred))
+        losses = self._per_example(self.values(y_true, y_pred))
         weight = ops.ones_like(losses) if sample_weight is None else ops.cast(sample_weight, losses.dtype)
         return ops.sum(ops.reshape(weight, (-1,)) * losses) / self.share(y_true, sample_weight)
 
@@ -58,9 +70,29 @@ class HeadLoss(keras.losses.Loss):
             y_true: Targets, `[B, H, D]`.
             sample_weight: Weights, `[B]`.
         """
-        observed = _per_example(1.0 - ops.cast(ops.isnan(y_true), y_true.dtype))
+        observed = self._per_example(1.0 - ops.cast(ops.isnan(y_true), y_true.dtype))
         weight = ops.ones_like(observed) if sample_weight is None else ops.cast(sample_weight, observed.dtype)
         return ops.maximum(ops.sum(ops.reshape(weight, (-1,)) * observed), 1e-7)
+
+    def _per_example(self, values: Tensor) -> Tensor:
+        """Return the mean over all axes but the first, `[B]`, in which steps, the second one, have their weights."""
+        if self.horizon_decay:
+            if len(values.shape) < 2:
+                raise SpecError(
+                    "horizon_decay",
+                    expected="0 with a loss that returns one value an example",
+                    received=repr(self.horizon_decay),
+                    mend="Let the loss return one value an example and step, `[B, H]`.",
+                )
+            decayed = np.arange(1.0, values.shape[1] + 1.0) ** -self.horizon_decay
+            share = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)
+            values = values * ops.reshape(share, (-1, *[1] * (len(values.shape) - 2)))
+        axes = tuple(range(1, len(values.shape)))
+        return ops.mean(values, axis=axes) if axes else values
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"horizon_decay": self.horizon_decay}
 
 
 @keras.saving.register_keras_serializable(package="seqcast")
@@ -72,6 +104,7 @@ class ObservedLoss(HeadLoss):
 
     Args:
         loss: A Keras loss (name, config, object or function of `(y_true, y_pred)`) that is zero where both agree.
+        horizon_decay: As for `HeadLoss`.
 
     Example:
         >>> y = keras.ops.convert_to_tensor([[[1.0], [float("nan")]]])
@@ -79,8 +112,8 @@ class ObservedLoss(HeadLoss):
         4.0
     """
 
-    def __init__(self, loss: Any = "mse") -> None:
-        super().__init__()
+    def __init__(self, loss: Any = "mse", *, horizon_decay: float = 0.0) -> None:
+        super().__init__(horizon_decay=horizon_decay)
         self.inner = keras.losses.get(loss)
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
@@ -90,7 +123,7 @@ class ObservedLoss(HeadLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {"loss": keras.losses.serialize(self.inner)}
+        return {**super().get_config(), "loss": keras.losses.serialize(self.inner)}
 
 
 @keras.saving.register_keras_serializable(package="seqcast")
@@ -101,6 +134,7 @@ class PinballLoss(HeadLoss):
 
     Args:
         quantiles: The probabilities `p`.
+        horizon_decay: As for `HeadLoss`.
 
     Example:
         >>> y, output = keras.ops.ones((1, 1, 1)), keras.ops.zeros((1, 1, 1, 2))
@@ -110,8 +144,8 @@ class PinballLoss(HeadLoss):
     Source: Koenker and Bassett 1978, Regression Quantiles.
     """
 
-    def __init__(self, quantiles: Sequence[float]) -> None:
-        super().__init__()
+    def __init__(self, quantiles: Sequence[float], *, horizon_decay: float = 0.0) -> None:
+        super().__init__(horizon_decay=horizon_decay)
         self.quantiles = tuple(quantiles)
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
@@ -126,7 +160,7 @@ class PinballLoss(HeadLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {"quantiles": list(self.quantiles)}
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
 
 
 @keras.saving.register_keras_serializable(package="seqcast")
@@ -135,6 +169,7 @@ class NegativeLogLikelihood(HeadLoss):
 
     Args:
         distribution: Its name in `seqcast.network.likelihoods.LOG_LIKELIHOODS`.
+        horizon_decay: As for `HeadLoss`.
 
     Example:
         >>> y, output = keras.ops.ones((1, 1, 1)), keras.ops.ones((1, 1, 1, 2))
@@ -142,8 +177,8 @@ class NegativeLogLikelihood(HeadLoss):
         0.9189
     """
 
-    def __init__(self, distribution: str) -> None:
-        super().__init__()
+    def __init__(self, distribution: str, *, horizon_decay: float = 0.0) -> None:
+        super().__init__(horizon_decay=horizon_decay)
         self.distribution = distribution
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
@@ -153,16 +188,10 @@ class NegativeLogLikelihood(HeadLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {"distribution": self.distribution}
+        return {**super().get_config(), "distribution": self.distribution}
 
 
 def _where_observed(loss: Callable[[Tensor], Tensor], y_true: Tensor) -> Tensor:
     """Return a loss of targets, 0 where they are missing; it is taken at 1 there, which every distribution has."""
     missing = ops.isnan(y_true)
     return ops.where(missing, 0.0, loss(ops.where(missing, 1.0, y_true)))
-
-
-def _per_example(values: Tensor) -> Tensor:
-    """Mean over all axes but the first."""
-    axes = tuple(range(1, len(values.shape)))
-    return ops.mean(values, axis=axes) if axes else values

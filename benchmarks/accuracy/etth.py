@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from competitions import MEANS_OF_SEEDS, OUT_OF_THE_BOX, ZEROS, Candidate, width
+from competitions import DECAYING, MEANS_OF_SEEDS, OUT_OF_THE_BOX, OUT_OF_THE_BOX_NEAR, ZEROS, Candidate, width
 from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import (
     ETT_CONTEXT,
@@ -72,11 +72,12 @@ BRIEF = LIGHT.changed(training=SHORT)
 RECENT = BRIEF.changed({"normalise": "recent"})
 HUBER = RECENT.changed(training={"loss": "huber"})
 LEVEL = BRIEF.changed({"normalise": "level"})
-NEAR = LEVEL.changed(training={"horizon_decay": 0.5})
+NEAR = LEVEL.changed(training=DECAYING)
 WIDE = NEAR.changed(width(256))
 CALM = WIDE.changed(training={"learning_rate": 5e-4})
 CANDIDATES = {
     "base": BASE,
+    "out of the box, near": OUT_OF_THE_BOX_NEAR,
     "instance": BASE.changed({"normalise": "instance"}),
     "128 MAE": LIGHT,
     "128 MAE level": LIGHT.changed({"normalise": "level"}),

@@ -11,8 +11,10 @@ from competitions import (
     AUTOREGRESSIVE,
     AVERAGED,
     DECAY,
+    DECAYING,
     MEANS_OF_SEEDS,
     OUT_OF_THE_BOX,
+    OUT_OF_THE_BOX_NEAR,
     QUANTILES,
     SEGMENTS,
     ZEROS,
@@ -25,6 +27,7 @@ PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "
 BASE = SEGMENTS.changed({**width(64), "segment": 7, "dropout": 0.2}, context_length=112, season_length=7)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
+    "out of the box, near": OUT_OF_THE_BOX_NEAR,
     "base": BASE,
     "recent": BASE.changed({"normalise": "recent"}),
     "last": BASE.changed({"normalise": "last"}),
@@ -57,6 +60,7 @@ CANDIDATES = {
     "averaged weights": BASE.changed(training={**AVERAGED, "learning_rate_schedule": "constant"}),
     "5 bags": BASE.changed(bags=5),
     "mixtures": BASE.changed(mixtures=1.0),
+    "near": BASE.changed(training=DECAYING),
 }
 CHOSEN = {"one network": BASE.changed(calendar="none"), "out of the box": OUT_OF_THE_BOX}
 ENSEMBLES = {

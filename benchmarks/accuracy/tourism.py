@@ -11,8 +11,10 @@ from competitions import (
     AUTOREGRESSIVE,
     AVERAGED,
     DECAY,
+    DECAYING,
     MEANS_OF_SEEDS,
     OUT_OF_THE_BOX,
+    OUT_OF_THE_BOX_NEAR,
     QUANTILES,
     SEGMENTS,
     ZEROS,
@@ -33,6 +35,7 @@ LONG = BASE.changed(context_length=48)
 WIDE = BASE.changed(width(128), {"epochs": 20}, context_length=48)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
+    "out of the box, near": OUT_OF_THE_BOX_NEAR,
     "base": BASE,
     "no logarithm": BASE.changed(scale="standard"),
     "last": BASE.changed({"normalise": "last"}),
@@ -75,6 +78,7 @@ CANDIDATES = {
     "48 months, averaged weights": LONG.changed(training={**AVERAGED, "learning_rate_schedule": "constant"}),
     "48 months, 5 bags": LONG.changed(bags=5),
     "48 months, mixtures": LONG.changed(mixtures=1.0),
+    "wide, near": WIDE.changed(training=DECAYING),
 }
 CHOSEN = {"one network": WIDE, "out of the box": OUT_OF_THE_BOX}
 ENSEMBLES = {

@@ -664,7 +664,8 @@ class TrainingSpec(_Spec):
             head's own: the squared error of a point, the pinball loss of quantiles, the likelihood of a distribution.
         horizon_decay: How fast the weight of a step in the loss falls with its distance: step `h` of the horizon
             counts `h^-horizon_decay`, and all together what they counted before; 0 counts all alike.
-        optimizer: A Keras optimiser: name, config or object. An object keeps its own learning rate and clipping.
+        optimizer: A Keras optimiser: name, config or object. An object keeps its own learning rate and clipping. Its
+            averaged weights (`use_ema`) are used where there is no validation, whose best epoch's weights come first.
         learning_rate: The largest learning rate, reached after the warm-up.
         learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to nothing over all steps),
             `constant`, or a Keras `LearningRateSchedule`.

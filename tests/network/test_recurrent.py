@@ -157,3 +157,25 @@ def test_the_seed_alone_decides_the_weights():
         np.testing.assert_array_equal(a, b)
     assert any(np.abs(a - b).max() > 0 for a, b in zip(first, other, strict=True))
     assert len(set(child_seeds(0, 10))) == 10
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "simple_rnn"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_fan_is_a_step_for_each_input_from_the_same_states(cell, shared):
+    rows, inputs, rng = 5, 4, np.random.default_rng(0)
+    stack = RecurrentStack((6, 3), features=7, cell=cell, seed=1)
+    for weight in stack.weights:
+        weight.assign(rng.normal(size=weight.shape))
+    positions = rng.normal(size=(1, inputs, 2))
+    others = rng.normal(size=(1 if shared else rows, inputs, 5))
+    states = [tuple(rng.normal(size=(rows, n)) for n in widths) for widths in stack.state_widths]
+    masks = [None, rng.random((rows, 6)) < 0.5]
+    parts = [keras.ops.convert_to_tensor(part, dtype="float32") for part in (positions, others)]
+    given = [tuple(keras.ops.convert_to_tensor(state, dtype="float32") for state in layer) for layer in states]
+    given_masks = [None, keras.ops.convert_to_tensor(masks[1], dtype="float32")]
+    found = keras.ops.convert_to_numpy(stack.fan(parts, given, given_masks))
+    assert found.shape == (rows, inputs, 3)
+    for place in range(inputs):
+        x = np.concatenate([np.broadcast_to(part[:, place], (rows, part.shape[2])) for part in (positions, others)], 1)
+        expected, _ = stack.step(keras.ops.convert_to_tensor(x, dtype="float32"), given, given_masks)
+        np.testing.assert_allclose(found[:, place], keras.ops.convert_to_numpy(expected), atol=1e-5)

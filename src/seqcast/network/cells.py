@@ -119,11 +119,26 @@ class Cell(keras.layers.Layer):
         Returns:
             One `[..., n]` a gate; only the bias, `[n]`, without input.
         """
-        biases = ops.split(self.biases()[0], self.gates, axis=-1)
-        if x is None:
-            return tuple(biases)
-        kernels = ops.split(self.computed(self.kernel), self.gates, axis=-1)
-        return tuple(ops.matmul(x, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True))
+        return self.project_parts([] if x is None else [x])
+
+    def project_parts(self, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return each gate's share of an input that comes in parts, without putting them together.
+
+        Args:
+            parts: Inputs, `[..., f_k]`, whose features would lie side by side; their other axes may be spread over each
+                other's.
+
+        Returns:
+            As for `project`.
+        """
+        gates = ops.split(self.biases()[0], self.gates, axis=-1)
+        first = 0
+        for part in parts:
+            rows = self.computed(self.kernel)[first : first + part.shape[-1]]
+            shares = (ops.matmul(part, kernel) for kernel in ops.split(rows, self.gates, axis=-1))
+            gates = [share + gate for share, gate in zip(shares, gates, strict=True)]
+            first += part.shape[-1]
+        return tuple(gates)
 
     def recurrent(self) -> tuple[Tensor, ...]:
         """Return what a step needs of the recurrent weights, cut gate by gate."""

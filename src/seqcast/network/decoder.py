@@ -268,28 +268,26 @@ class Decoder(keras.layers.Layer):
     ) -> Task:
         """Return what so many steps are written from; arguments as for `unroll`."""
         self.check_future(future, horizon)
-        tokens = token_count(horizon, self.network.segment)
+        segment = self.network.segment
+        tokens = token_count(horizon, segment)
         carry = self.start(states)
         taught = bool(training) and self.network.is_taught
         return Task(
             carry,
             tokens,
-            known=self._known(carry, tokens, future),
+            positions=self._positions(tokens),
+            future=None if future is None else fold(whole_on_right(future, segment), segment),
             season=self._season(carry, tokens),
             truth=self._shifted(target, carry, horizon) if taught else None,
             shown=self._shown(carry, tokens) if taught and self.network.decoder_input == "scheduled" else None,
             training=training,
         )
 
-    def _known(self, carry: dict[str, Any], tokens: int, future: Tensor | None) -> Tensor | None:
-        """Return what tokens read that does not depend on outputs, `[B, tokens, f]`: positions and the known future."""
-        parts = []
-        if self.position is not None:
-            rows = ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens]
-            parts.append(ops.broadcast_to(rows, (row_count(carry), *rows.shape)))
-        if future is not None:
-            parts.append(fold(whole_on_right(future, self.network.segment), self.network.segment))
-        return joined(parts)
+    def _positions(self, tokens: int) -> Tensor | None:
+        """Return the learned vectors of the first tokens, `[1, tokens, p]`, or `None`."""
+        if self.position is None:
+            return None
+        return ops.expand_dims(ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens], 0)
 
     def _season(self, carry: dict[str, Any], tokens: int) -> Tensor | None:
         """Return what the outputs are added to, `[B, tokens, s · D]`, or `None`."""

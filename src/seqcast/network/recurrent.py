@@ -119,6 +119,29 @@ class RecurrentStack(keras.layers.Layer):
         output, after = stepper.step(x, stepper.turn(states))
         return output, stepper.turn(after)
 
+    def fan(self, parts: Sequence[Tensor], states: LayerStates, masks: Sequence[Tensor | None] | None = None) -> Tensor:
+        """Advance all layers by one step, once for each of several inputs and always from the same states.
+
+        It equals `step` of states that are repeated for each input. But what each state has to say is computed once,
+        and what is said to all sequences alike as well: of the products only those between the layers are as large.
+
+        Args:
+            parts: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` where they are the same for all sequences, whose features lie
+                side by side.
+            states: States of all layers, as `initial_state` returns them.
+            masks: What `dropout_masks` returned.
+
+        Returns:
+            The last layer's outputs, `[B, m, n]`.
+        """
+        outputs: Tensor | None = None
+        for cell, mask, before in zip(self.layers_forward, masks or [None] * len(states), states, strict=True):
+            if mask is not None and outputs is not None:
+                outputs = outputs * ops.expand_dims(mask, 1)
+            gates = cell.project_parts(parts if outputs is None else [outputs])
+            outputs = cell.step(gates, [ops.expand_dims(state, 1) for state in before], cell.recurrent())[0]
+        return outputs
+
     def stepper(self, masks: Sequence[Tensor | None] | None = None) -> Stepper:
         """Return what advances all layers step by step inside a loop.
 

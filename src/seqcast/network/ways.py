@@ -29,7 +29,8 @@ class Task:
     Args:
         carry: The parts of `States`, with the decoder's own initial states.
         tokens: Number of tokens.
-        known: What tokens read that does not depend on outputs, `[B, tokens, f]`: positions and the known future.
+        positions: What tells the tokens apart, the same for all rows, `[1, tokens, p]`.
+        future: The known future of each token, `[B, tokens, f]`.
         season: What outputs are added to, normalised, `[B, tokens, s · D]`.
         truth: The true token before each, normalised, `[B, tokens, s · D]`, for a decoder that is taught.
         shown: Which tokens of which examples are shown it, `[tokens, B, 1]`, where not all are.
@@ -38,11 +39,20 @@ class Task:
 
     carry: dict[str, Any]
     tokens: int
-    known: Tensor | None = None
+    positions: Tensor | None = None
+    future: Tensor | None = None
     season: Tensor | None = None
     truth: Tensor | None = None
     shown: Tensor | None = None
     training: bool | None = None
+
+    @property
+    def known(self) -> Tensor | None:
+        """What tokens read that does not depend on outputs, `[B, tokens, p + f]`."""
+        positions = self.positions
+        if positions is not None:
+            positions = ops.broadcast_to(positions, (row_count(self.carry), *positions.shape[1:]))
+        return joined([positions, self.future])
 
     def by_token(self) -> dict[str, Tensor]:
         """Return what there is of known inputs, season and truth, first axis the tokens, for a loop to read."""
@@ -52,11 +62,11 @@ class Task:
 
 
 def side_by_side(decoder: Decoder, task: Task) -> Written:
-    """Write each token by a single step from the same states: one step of `B · tokens` rows.
+    """Write each token by a single step from the same states.
 
     Args:
         decoder: The decoder.
-        task: What it writes from; `known` is there.
+        task: What it writes from; `positions` are there.
 
     Returns:
         The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's weights,
@@ -65,16 +75,9 @@ def side_by_side(decoder: Decoder, task: Task) -> Written:
     Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.3.
     """
 
-    def each(values: Tensor) -> Tensor:
-        return ops.repeat(values, task.tokens, axis=0)
-
-    carry, known, stack = task.carry, task.known, decoder.stack
-    assert known is not None  # positions tell the tokens apart
-    masks = stack.dropout_masks(row_count(carry), task.training)
-    states = [tuple(each(state) for state in layer) for layer in carry["layers"]]
-    x = ops.reshape(known, (-1, known.shape[2]))
-    outputs, _ = stack.step(x, states, [None if mask is None else each(mask) for mask in masks])
-    outputs = ops.reshape(outputs, (-1, task.tokens, stack.output_width))
+    carry, stack = task.carry, decoder.stack
+    parts = [part for part in (task.positions, task.future) if part is not None]
+    outputs = stack.fan(parts, carry["layers"], stack.dropout_masks(row_count(carry), task.training))
     return decoder.write(
         outputs, carry, decoder.prepared(carry), decoder.output_mask(carry, task.training), task.season
     )

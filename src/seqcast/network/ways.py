@@ -74,7 +74,6 @@ def side_by_side(decoder: Decoder, task: Task) -> Written:
 
     Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.3.
     """
-
     carry, stack = task.carry, decoder.stack
     parts = [part for part in (task.positions, task.future) if part is not None]
     outputs = stack.fan(parts, carry["layers"], stack.dropout_masks(row_count(carry), task.training))

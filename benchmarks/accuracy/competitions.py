@@ -48,7 +48,6 @@ class Candidate:
 # Steps count the less in the loss the farther they are.
 DECAYING = {"horizon_decay": 0.5}
 OUT_OF_THE_BOX = Candidate()
-OUT_OF_THE_BOX_NEAR = OUT_OF_THE_BOX.changed(training=DECAYING)
 # What the yardsticks' explorations start from: segments, written side by side, in windows of their own units.
 SEGMENTS = Candidate(
     network={"normalise": "instance", "decoder_input": "position", "decoding": "parallel"},

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from competitions import DECAYING, MEANS_OF_SEEDS, OUT_OF_THE_BOX, OUT_OF_THE_BOX_NEAR, ZEROS, Candidate, width
+from competitions import DECAYING, MEANS_OF_SEEDS, OUT_OF_THE_BOX, ZEROS, Candidate, width
 from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import (
     ETT_CONTEXT,
@@ -77,7 +77,6 @@ WIDE = NEAR.changed(width(256))
 CALM = WIDE.changed(training={"learning_rate": 5e-4})
 CANDIDATES = {
     "base": BASE,
-    "out of the box, near": OUT_OF_THE_BOX_NEAR,
     "instance": BASE.changed({"normalise": "instance"}),
     "128 MAE": LIGHT,
     "128 MAE level": LIGHT.changed({"normalise": "level"}),

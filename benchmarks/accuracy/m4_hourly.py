@@ -11,10 +11,8 @@ from competitions import (
     AUTOREGRESSIVE,
     AVERAGED,
     DECAY,
-    DECAYING,
     MEANS_OF_SEEDS,
     OUT_OF_THE_BOX,
-    OUT_OF_THE_BOX_NEAR,
     QUANTILES,
     SEGMENTS,
     ZEROS,
@@ -39,7 +37,6 @@ LOGS = BASE.changed(scale="log1p")
 DAY = LOGS.changed(season_length=24)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
-    "out of the box, near": OUT_OF_THE_BOX_NEAR,
     "base": BASE,
     "scale": BASE.changed({"normalise": "scale"}),
     "last": BASE.changed({"normalise": "last"}),
@@ -84,7 +81,6 @@ CANDIDATES = {
     "day, rate .001, dropout .3": DAY.changed({"dropout": 0.3}, {"learning_rate": 1e-3}),
     "day, two layers, zeros": DAY.changed({**width(128, 128), **ZEROS}),
     "day, mixtures": DAY.changed(mixtures=1.0),
-    "day, near": DAY.changed(training=DECAYING),
 }
 CHOSEN = {
     "one network": CANDIDATES["day, 256, 336 hours, 6,000 steps"],

@@ -14,7 +14,6 @@ from competitions import (
     DECAYING,
     MEANS_OF_SEEDS,
     OUT_OF_THE_BOX,
-    OUT_OF_THE_BOX_NEAR,
     QUANTILES,
     SEGMENTS,
     ZEROS,
@@ -27,7 +26,6 @@ PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "
 BASE = SEGMENTS.changed({**width(64), "segment": 7, "dropout": 0.2}, context_length=112, season_length=7)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
-    "out of the box, near": OUT_OF_THE_BOX_NEAR,
     "base": BASE,
     "recent": BASE.changed({"normalise": "recent"}),
     "last": BASE.changed({"normalise": "last"}),

@@ -14,7 +14,6 @@ from competitions import (
     DECAYING,
     MEANS_OF_SEEDS,
     OUT_OF_THE_BOX,
-    OUT_OF_THE_BOX_NEAR,
     QUANTILES,
     SEGMENTS,
     ZEROS,
@@ -35,7 +34,6 @@ LONG = BASE.changed(context_length=48)
 WIDE = BASE.changed(width(128), {"epochs": 20}, context_length=48)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
-    "out of the box, near": OUT_OF_THE_BOX_NEAR,
     "base": BASE,
     "no logarithm": BASE.changed(scale="standard"),
     "last": BASE.changed({"normalise": "last"}),

@@ -74,22 +74,24 @@ def side_by_side(decoder: Decoder, task: Task) -> Written:
 
     Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.3.
     """
-    carry, stack = task.carry, decoder.stack
+    layers, stack = task.carry["layers"], decoder.stack
     parts = [part for part in (task.positions, task.future) if part is not None]
-    outputs = stack.fan(parts, carry["layers"], stack.dropout_masks(row_count(carry), task.training))
-    return decoder.write(
-        outputs, carry, decoder.prepared(carry), decoder.output_mask(carry, task.training), task.season
-    )
+    outputs = stack.fan(parts, layers, stack.dropout_masks(row_count(task.carry), task.training))
+    return _written(decoder, task, outputs)
 
 
 def at_once(decoder: Decoder, task: Task) -> Written:
     """Write all tokens when no input depends on an output; arguments and result as for `side_by_side`."""
+    x, layers = joined([task.truth, task.known]), task.carry["layers"]
+    outputs, _ = decoder.stack.sequence(x, initial_state=layers, length=task.tokens, training=task.training)
+    return _written(decoder, task, outputs)
+
+
+def _written(decoder: Decoder, task: Task, outputs: Tensor) -> Written:
+    """Write all tokens out of the stack's outputs, `[B, tokens, n]`."""
     carry = task.carry
-    x = joined([task.truth, task.known])
-    outputs, _ = decoder.stack.sequence(x, initial_state=carry["layers"], length=task.tokens, training=task.training)
-    return decoder.write(
-        outputs, carry, decoder.prepared(carry), decoder.output_mask(carry, task.training), task.season
-    )
+    mask = decoder.output_mask(carry, task.training)
+    return decoder.write(outputs, carry, decoder.prepared(carry), mask, task.season)
 
 
 def one_by_one(decoder: Decoder, task: Task) -> Written:

@@ -19,10 +19,11 @@ help:  ## Show this list
 demo: .venv/.installed  ## Train on the post's two sines and on a real series; tables and pictures go to runs/demo
 	$(BIN)/seqcast demo
 
-lint: .venv/.installed  ## Format check, lint, types
+lint: .venv/.installed  ## Format check, lint, types, imports that run downwards
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 test: lint  ## Lint, type-check and test
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
@@ -31,10 +32,10 @@ test-optimised: .venv/.installed  ## The same tests on programs that are compile
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
 
 check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (a few minutes)
-	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/test_sktime_checks.py
+	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/sktime/test_sktime_checks.py
 
 fuzz: .venv/.installed  ## Twenty thousand random frames, and forty random shapes a kernel (about a quarter of an hour)
-	SEQCAST_FUZZ=20000 KERAS_BACKEND=jax $(BIN)/pytest tests/test_forecaster_fuzz.py tests/network/test_kernels_jax.py
+	SEQCAST_FUZZ=20000 KERAS_BACKEND=jax $(BIN)/pytest tests/forecaster/test_forecaster_fuzz.py tests/network/test_jax_loops.py
 
 .venv-torch/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv-torch

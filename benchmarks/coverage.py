@@ -32,9 +32,9 @@ import pandas as pd
 from public_data import before, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
-from seqcast.network.presets import segment_rule
-from seqcast.outlook import level_quantiles
-from seqcast.studies.kept import kept
+from seqcast.intervals.levels import level_quantiles
+from seqcast.specs.presets import segment_rule
+from seqcast.studies.cache import kept
 
 LEVELS = (80, 95)
 QUICK = {"epochs": 1, "steps_per_epoch": 2}
@@ -178,7 +178,7 @@ def few(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
     return kept.groupby("unique_id").tail(rows)
 
 
-def spread(runs: list[dict[str, Any]], of: Callable[[dict[str, Any]], float], form: str) -> str:
+def scale(runs: list[dict[str, Any]], of: Callable[[dict[str, Any]], float], form: str) -> str:
     """Write the mean over seeds, and the least and largest."""
     values = [of(run) for run in runs]
     mean = format(statistics.fmean(values), form)
@@ -195,10 +195,10 @@ def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
         for level in LEVELS:
             for kind in ("calibrated", "raw"):
                 key = f"coverage_level{level}"
-                cells.append(spread(runs, lambda run, kind=kind, key=key: 100 * run[kind][key], ".1f"))
-        cells.append(spread(runs, lambda run: run["calibrated"]["scaled_crps"], ".4f"))
-        cells.append(spread(runs, lambda run: run["calibrated"]["mae"], ".4g"))
-        cells += [f"{runs[0]['naive']['mae']:.4g}", spread(runs, lambda run: run["seconds"], ".0f")]
+                cells.append(scale(runs, lambda run, kind=kind, key=key: 100 * run[kind][key], ".1f"))
+        cells.append(scale(runs, lambda run: run["calibrated"]["scaled_crps"], ".4f"))
+        cells.append(scale(runs, lambda run: run["calibrated"]["mae"], ".4g"))
+        cells += [f"{runs[0]['naive']['mae']:.4g}", scale(runs, lambda run: run["seconds"], ".0f")]
         print("| " + " | ".join(cells) + " |", flush=True)
 
 

@@ -34,7 +34,7 @@ class FirstBatch:
 
     def fit(self, windows: Any, **_: Any) -> Any:
         """Take the first batch."""
-        from seqcast.training import History
+        from seqcast.training.history import History
 
         self.batch = windows[0]
         self.taken = time.perf_counter()
@@ -43,10 +43,10 @@ class FirstBatch:
 
 def seconds_to_batch(job: Job, df: Any) -> float:
     """Return the seconds that `Forecaster.fit` takes from a frame to its first batch."""
-    from seqcast.members import Member
+    from seqcast.forecaster.jobs import TrainingJob
 
     engine = FirstBatch()
-    with mock.patch.object(Member, "engine", return_value=engine):
+    with mock.patch.object(TrainingJob, "engine", return_value=engine):
         began = time.perf_counter()
         job.forecaster().fit(df)
     return engine.taken - began

@@ -197,7 +197,7 @@ def draw_growth(curves: Mapping[str, Any], sizes: Sizes, path: Path) -> None:
     """Draw both costs against each size, with straight lines through the largest sizes."""
     import matplotlib
 
-    from seqcast.plots.figure import PAST, STYLE, finish, line, model_style, new_figure, save_figure
+    from seqcast.plots.style import PAST, STYLE, finish, line, model_style, new_figure, save_figure
 
     names = {"series": f"series of {sizes.rows} rows", "rows": f"rows of each of {sizes.fixed_series:,} series"}
     with matplotlib.rc_context(STYLE):

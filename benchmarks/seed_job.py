@@ -30,10 +30,10 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 import numpy as np
 
 from seqcast import Seq2SeqRegressor
-from seqcast._backend import keras
 from seqcast.data.signals import random_sines
 from seqcast.network.cells import GRUCell
-from seqcast.studies.kept import kept
+from seqcast.runtime.backend import keras
+from seqcast.studies.cache import kept
 
 NETWORK = {"encoder_units": (35, 35), "decoder_units": (35, 35)}
 POST = {

@@ -23,7 +23,7 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 from seqcast import Forecaster, TrainingSpec
 from seqcast.data.datasets import load
 from seqcast.evaluation import evaluate
-from seqcast.studies.kept import kept
+from seqcast.studies.cache import kept
 
 # Steps ahead and number of cutoffs, a horizon apart.
 JOBS = {"co2": (52, 4), "elnino": (12, 8), "sunspots": (10, 8), "lynx": (8, 3)}

@@ -291,7 +291,7 @@ def draw_growth(curves: dict[str, Any], path: Path) -> None:
     import matplotlib
     import numpy as np
 
-    from seqcast.plots.figure import MODELS, STYLE, TRUTH, finish, line, new_figure, save_figure
+    from seqcast.plots.style import MODELS, STYLE, TRUTH, finish, line, new_figure, save_figure
 
     names = {
         "batch": "windows a batch",

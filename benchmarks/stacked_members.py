@@ -19,9 +19,10 @@ os.environ["SEQCAST_THREADS"] = "1"
 
 import numpy as np
 
-from seqcast._backend import jax_jit, keras
 from seqcast.network.cells import GRUCell
-from seqcast.network.kernels_jax import FeaturesMajor
+from seqcast.network.jax_loops import FeaturesMajor
+from seqcast.runtime.backend import keras
+from seqcast.runtime.jit import jax_jit
 
 import jax  # isort: skip  (after the backend was chosen)
 

@@ -20,9 +20,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqcast import Seq2SeqRegressor
-from seqcast._backend import jax_jit, threads
 from seqcast.data.signals import random_sines
-from seqcast.network import steps_jax
+from seqcast.network import jax_steps as steps_jax
+from seqcast.runtime.jit import jax_jit
+from seqcast.runtime.threads import threads
 
 import jax  # isort: skip  (after the backend was chosen)
 

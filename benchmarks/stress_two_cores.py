@@ -25,8 +25,8 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 import numpy as np
 
 from seqcast import Seq2SeqRegressor
-from seqcast._backend import threads
-from seqcast.network import steps_jax
+from seqcast.network import jax_steps as steps_jax
+from seqcast.runtime.threads import threads
 
 FORECASTING_THREADS = 2
 # Updates of a fit. The gradient of a batch and the mean of its parts' gradients differ by rounding, 1e-7, and that may

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = {"preset": NETWORK, "scale": "standard", "calendar": "none", "level": (), "random_state": options.seed}
     model = Forecaster(DAY, context_length=WEEK, training=training, **given).fit(frame)
     # A window a day, of the last year; each ends at midnight.
-    days = model.reading(frame.tail(YEAR * DAY + WEEK), step_size=DAY)
+    days = model.model_inputs(frame.tail(YEAR * DAY + WEEK), step_size=DAY)
     cutoffs = pd.DatetimeIndex(days.labels.frame(np.arange(len(days)), {})["cutoff"])
     found = nearest(days, k=3)
     same_day = found["cutoff"].dt.dayofweek == found["near_cutoff"].dt.dayofweek

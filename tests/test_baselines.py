@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from seqcast.baselines import LastValue, ManyToOneRegressor, SeasonalNaive
-from seqcast.config import TrainingSpec
 from seqcast.data.signals import random_sines
 from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.specs.training import TrainingSpec
 
 PAST = np.random.default_rng(0).normal(size=(4, 9, 2))
 

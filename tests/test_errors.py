@@ -12,10 +12,11 @@ import sklearn.exceptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast import _optional, errors
-from seqcast.config import ATTENTIONS, CELLS, DECODER_INPUTS, SAMPLING_SCHEDULES
+from seqcast import errors
+from seqcast.runtime import optional as _optional
+from seqcast.specs.network import ATTENTIONS, CELLS, DECODER_INPUTS, SAMPLING_SCHEDULES
 
-PARTS = {"expected": "a whole number >= 1", "received": "0", "mend": "Choose a larger one."}
+PARTS = {"expected": "a whole number >= 1", "received": "0", "hint": "Choose a larger one."}
 CLASSES = [name for name in errors.__all__ if name != "unknown_name"]
 each_class = pytest.mark.parametrize("name", CLASSES)
 
@@ -55,7 +56,7 @@ def test_tree_is_as_drawn(name, parent, base):
         ({"expected": "one"}, "horizon: expected one."),
         ({"received": "two"}, "horizon: received two."),
         ({"expected": "one", "received": "two"}, "horizon: expected one, received two."),
-        ({"mend": "Give it."}, "horizon. Give it."),
+        ({"hint": "Give it."}, "horizon. Give it."),
         (PARTS, "horizon: expected a whole number >= 1, received 0. Choose a larger one."),
     ],
 )
@@ -63,7 +64,7 @@ def test_tree_is_as_drawn(name, parent, base):
 def test_message(name, parts, text):
     error = getattr(errors, name)("horizon", **parts)
     assert str(error) == text
-    for part in ("expected", "received", "mend"):
+    for part in ("expected", "received", "hint"):
         assert getattr(error, part) == parts.get(part, "")
 
 
@@ -87,7 +88,7 @@ def test_not_fitted_error_is_one_class_and_arrives_in_a_new_process(run_python):
     first, second = errors.NotFittedError, errors.NotFittedError
     assert first is second
     with pytest.raises(sklearn.exceptions.NotFittedError, match="Call fit first"):
-        raise errors.NotFittedError("the network", mend="Call fit first.")
+        raise errors.NotFittedError("the network", hint="Call fit first.")
     sent = pickle.dumps(errors.NotFittedError("the network", **PARTS))
     code = f"import pickle; error = pickle.loads({sent!r}); print(type(error).__name__, error.received)"
     assert run_python(code) == "NotFittedError 0"
@@ -113,7 +114,7 @@ def test_one_wrong_letter_is_mended(choice, data):
     assert isinstance(error, errors.SpecError)
     assert error.received == repr(written)
     assert all(repr(name) in error.expected for name in names)
-    assert error.mend == f"Did you mean {meant!r}?"
+    assert error.hint == f"Did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize("written", ["transformer", "", 7, None, ("gru",) * 9])

@@ -94,7 +94,7 @@ def run(name, arguments, folder):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
 
 
-@pytest.mark.filterwarnings("ignore::seqcast.naive.FallbackWarning")  # of networks that hardly learnt
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")  # of networks that hardly learnt
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_runs(name, arguments, tmp_path, capsys):
     run(name, arguments(name), tmp_path / "deep" / "pictures")

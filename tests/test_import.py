@@ -23,18 +23,18 @@ OPTIONAL = (
 )
 PUBLIC = {
     "__version__": "seqcast",
-    "Columns": "seqcast.config",
+    "Columns": "seqcast.specs.columns",
     "Engine": "seqcast.engine",
     "Forecaster": "seqcast.forecaster",
     "LastValue": "seqcast.baselines",
     "ManyToOneRegressor": "seqcast.baselines",
-    "NetworkSpec": "seqcast.config",
+    "NetworkSpec": "seqcast.specs.network",
     "SeasonalNaive": "seqcast.baselines",
     "Seq2Seq": "seqcast.network",
     "Seq2SeqRegressor": "seqcast.regressor",
     "States": "seqcast.network",
-    "TrainingSpec": "seqcast.config",
-    "WindowSpec": "seqcast.config",
+    "TrainingSpec": "seqcast.specs.training",
+    "WindowSpec": "seqcast.specs.window",
     "load_network": "seqcast.network",
 }
 
@@ -90,7 +90,7 @@ def test_unknown_name():
 
 # ---------------------------------------------------------------- the backend
 
-WHICH = "from seqcast._backend import keras; print(keras.backend.backend())"
+WHICH = "from seqcast.runtime.backend import keras; print(keras.backend.backend())"
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ import os, sys, types
 keras = types.ModuleType("keras")
 keras.backend = types.SimpleNamespace(backend=lambda: "another")
 sys.modules["keras"] = keras
-import seqcast._backend
-print(seqcast._backend.keras is keras, os.environ.get("KERAS_BACKEND"))
+import seqcast.runtime.backend
+print(seqcast.runtime.backend.keras is keras, os.environ.get("KERAS_BACKEND"))
 """
     assert run_python(code, KERAS_BACKEND=None) == "True None"
 
@@ -138,10 +138,10 @@ class Blocked:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-import seqcast, seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli, seqcast.interop
+import seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli.main, seqcast.interop.sktime
 print("imported")
 try:
-    import seqcast.interop.sktime
+    from seqcast.interop.sktime import SeqcastForecaster
 except ImportError as error:
     print(type(error).__name__, error)
 """

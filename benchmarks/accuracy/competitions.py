@@ -18,7 +18,7 @@ from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import Competition, weighted_quantile_loss
 
 from seqcast import Forecaster, NetworkSpec
-from seqcast.studies.kept import kept
+from seqcast.studies.cache import kept
 
 DECILES = tuple(place / 10 for place in range(1, 10))
 

@@ -34,7 +34,7 @@ from yardsticks import (
 )
 
 from seqcast import Columns, Forecaster, NetworkSpec
-from seqcast.studies.kept import kept, kept_path
+from seqcast.studies.cache import kept, kept_path
 
 SETS = ("ETTh1", "ETTh2")
 # What is known: MSE and MAE, average over the four horizons.

@@ -25,7 +25,7 @@ from competitions import score
 from reporting import code, machine_line, options, table
 from yardsticks import read_nn5, read_tourism
 
-from seqcast.studies.kept import kept
+from seqcast.studies.cache import kept
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 PEERS = BENCHMARKS.parent / ".venv-peers-libraries" / "bin" / "python"

@@ -15,30 +15,30 @@ if TYPE_CHECKING:
     from seqcast.baselines import LastValue as LastValue
     from seqcast.baselines import ManyToOneRegressor as ManyToOneRegressor
     from seqcast.baselines import SeasonalNaive as SeasonalNaive
-    from seqcast.config import Columns as Columns
-    from seqcast.config import NetworkSpec as NetworkSpec
-    from seqcast.config import TrainingSpec as TrainingSpec
-    from seqcast.config import WindowSpec as WindowSpec
     from seqcast.engine import Engine as Engine
     from seqcast.forecaster import Forecaster as Forecaster
     from seqcast.network import Seq2Seq as Seq2Seq
     from seqcast.network import States as States
     from seqcast.network import load_network as load_network
     from seqcast.regressor import Seq2SeqRegressor as Seq2SeqRegressor
+    from seqcast.specs.columns import Columns as Columns
+    from seqcast.specs.network import NetworkSpec as NetworkSpec
+    from seqcast.specs.training import TrainingSpec as TrainingSpec
+    from seqcast.specs.window import WindowSpec as WindowSpec
 
 _PLACES = {
-    "Columns": "seqcast.config",
+    "Columns": "seqcast.specs.columns",
     "Engine": "seqcast.engine",
     "Forecaster": "seqcast.forecaster",
     "LastValue": "seqcast.baselines",
     "ManyToOneRegressor": "seqcast.baselines",
-    "NetworkSpec": "seqcast.config",
+    "NetworkSpec": "seqcast.specs.network",
     "SeasonalNaive": "seqcast.baselines",
     "Seq2Seq": "seqcast.network",
     "Seq2SeqRegressor": "seqcast.regressor",
     "States": "seqcast.network",
-    "TrainingSpec": "seqcast.config",
-    "WindowSpec": "seqcast.config",
+    "TrainingSpec": "seqcast.specs.training",
+    "WindowSpec": "seqcast.specs.window",
     "load_network": "seqcast.network",
 }
 

@@ -8,17 +8,22 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import compile_call, keras, to_numpy
-from seqcast.config import TrainingSpec, check_choice, check_whole
-from seqcast.data.arrays import as_array, check_finite, check_targets
-from seqcast.data.windows import ArrayWindows
+from seqcast.data.arrays.checks import as_array, check_finite, check_targets
+from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import DataError, NotFittedError
-from seqcast.network.cells import CELLS, child_seeds
+from seqcast.network.cells import CELLS
 from seqcast.network.heads import PointHead
+from seqcast.network.init import child_seeds
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.scan import scan
-from seqcast.progress import progress
-from seqcast.training import History, learning_rate, optimizer, train
+from seqcast.runtime.backend import keras, to_numpy
+from seqcast.runtime.jit import compile_call
+from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+from seqcast.training.loop import train
+from seqcast.training.optimizers import learning_rate, optimizer
+from seqcast.training.progress import progress
 
 __all__ = ["LastValue", "ManyToOneRegressor", "SeasonalNaive"]
 
@@ -54,7 +59,7 @@ class SeasonalNaive:
         Returns:
             The fitted baseline.
         """
-        check_whole("season_length", self.season_length)
+        check_int("season_length", self.season_length)
         past = self._past(X)
         self.horizon_ = check_targets(y, len(past))[0].shape[1]
         return self
@@ -73,8 +78,8 @@ class SeasonalNaive:
             DataError: The past is shorter than a season.
         """
         if horizon is None and not hasattr(self, "horizon_"):
-            raise NotFittedError("horizon", expected="a number", received="None before fit", mend="Give it, or fit.")
-        steps = self.horizon_ if horizon is None else check_whole("horizon", horizon)
+            raise NotFittedError("horizon", expected="a number", received="None before fit", hint="Give it, or fit.")
+        steps = self.horizon_ if horizon is None else check_int("horizon", horizon)
         past = self._past(X)
         season = past[:, past.shape[1] - self.season_length :]
         forecast = np.take(season, np.arange(steps) % self.season_length, axis=1)
@@ -88,7 +93,7 @@ class SeasonalNaive:
                 "X",
                 expected=f"at least {self.season_length} steps, a season",
                 received=str(array.shape[1]),
-                mend="Give a longer past.",
+                hint="Give a longer past.",
             )
         array = array.reshape((*array.shape, 1)[:3])
         return array if self.target_features is None else array[:, :, list(self.target_features)]
@@ -194,7 +199,7 @@ class ManyToOneRegressor:
         """
         if not hasattr(self, "model_"):
             raise NotFittedError("this ManyToOneRegressor", expected="a fitted one", received="none")
-        steps = self.horizon_ if horizon is None else check_whole("horizon", horizon)
+        steps = self.horizon_ if horizon is None else check_int("horizon", horizon)
         past = as_array("X", X, ranks=(3,)).astype(np.float32)
         check_finite("X", past)
         return to_numpy(self._predict(past, horizon=steps))  # type: ignore[no-any-return]

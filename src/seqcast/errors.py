@@ -44,26 +44,26 @@ class SeqcastError(Exception):
         where: The argument, or the column and row, that is at fault.
         expected: What was expected there.
         received: What came instead.
-        mend: What to do about it.
+        hint: What to do about it.
 
     Example:
-        >>> print(DataError("X, row 3", expected="finite numbers", received="nan", mend="Drop the row."))
+        >>> print(DataError("X, row 3", expected="finite numbers", received="nan", hint="Drop the row."))
         X, row 3: expected finite numbers, received nan. Drop the row.
     """
 
-    def __init__(self, where: str, *, expected: str = "", received: str = "", mend: str = "") -> None:
+    def __init__(self, where: str, *, expected: str = "", received: str = "", hint: str = "") -> None:
         self.where = where
         self.expected = expected
         self.received = received
-        self.mend = mend
+        self.hint = hint
         middle = ", ".join(f"{verb} {text}" for verb, text in (("expected", expected), ("received", received)) if text)
         message = f"{where}: {middle}" if middle else where
-        super().__init__(f"{message}. {mend}".rstrip() if middle or mend else message)
+        super().__init__(f"{message}. {hint}".rstrip() if middle or hint else message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Workers hand their exceptions back pickled, and keyword arguments are lost on that way.
         # What was attached since (a history, notes) travels as the state.
-        return _rebuild, (type(self), self.where, self.expected, self.received, self.mend), self.__dict__
+        return _rebuild, (type(self), self.where, self.expected, self.received, self.hint), self.__dict__
 
 
 class SpecError(SeqcastError, ValueError):
@@ -106,8 +106,8 @@ class MissingPackageError(SeqcastError, ImportError):
     """An optional package is needed for this and is not installed."""
 
 
-def _rebuild(cls: type[SeqcastError], where: str, expected: str, received: str, mend: str) -> SeqcastError:
-    return cls(where, expected=expected, received=received, mend=mend)
+def _rebuild(cls: type[SeqcastError], where: str, expected: str, received: str, hint: str) -> SeqcastError:
+    return cls(where, expected=expected, received=received, hint=hint)
 
 
 def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
@@ -131,7 +131,7 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
         where,
         expected="one of " + ", ".join(repr(item) for item in names),
         received=repr(name),
-        mend=f"Did you mean {close[0]!r}?" if close else "Choose one of them.",
+        hint=f"Did you mean {close[0]!r}?" if close else "Choose one of them.",
     )
 
 

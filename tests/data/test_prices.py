@@ -55,7 +55,7 @@ def test_the_future_does_not_enter_the_normalisation():
     changed[6:9] *= 3
     one, other = (price_windows(rows, past=6, future=3, test_fraction=0)[0] for rows in (WALK, changed))
     np.testing.assert_array_equal(one.past[0], other.past[0])
-    np.testing.assert_array_equal(one.centre[0], other.centre[0])
+    np.testing.assert_array_equal(one.loc[0], other.loc[0])
 
 
 def test_a_flat_past_stays_finite():

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from seqcast._backend import keras
 from seqcast.data.sine_batches import SineBatches
 from seqcast.errors import SpecError
+from seqcast.runtime.backend import keras
 
 
 def values(batch):

@@ -5,10 +5,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.config import Columns
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import count_steps, evaluate, join_forecasts
 from seqcast.evaluation.backtest import Backtest
+from seqcast.specs.columns import Columns
 
 
 def cross_validation(backtest, seed=0):

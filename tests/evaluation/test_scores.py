@@ -8,10 +8,10 @@ from utilsforecast import losses
 from utilsforecast.evaluation import evaluate as utils_evaluate
 from utilsforecast.losses import mae
 
-from seqcast.config import Columns
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import METRICS, count_steps, evaluate
 from seqcast.evaluation.scores import Scorer
+from seqcast.specs.columns import Columns
 
 MODELS = ["good", "seasonal_naive"]
 POINT = [name for name, metric in METRICS.items() if metric.of == "point"]

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
-from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.signals import random_sines
-from seqcast.engine import Engine
+from seqcast.engine.engine import Engine
+from seqcast.engine.inputs import ArrayLabels, ModelInputs
 from seqcast.errors import SpecError
 from seqcast.inspect import Sensitivity, attention, remove_units, sensitivity, states
 from seqcast.network.states import States
-from seqcast.reading import Numbered, Reading
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
 
 RANDOM = np.random.default_rng(0)
 NETWORKS = {
@@ -39,7 +41,7 @@ def reading_of(made, *, horizon=4, future=0, past=None):
     if future:
         inputs["future"] = RANDOM.normal(size=(3, horizon, future)).astype("float32")
     names = tuple(f"f{k}" for k in range(future))
-    return Reading(made, inputs, horizon, Numbered(np.arange(3)), ("y", "x"), ("y",), names)
+    return ModelInputs(made, inputs, horizon, ArrayLabels(np.arange(3)), ("y", "x"), ("y",), names)
 
 
 CASES = [(name, 0) for name in NETWORKS] + [(name, 2) for name in ("zeros", "block by block")]
@@ -49,17 +51,17 @@ CASES = [(name, 0) for name in NETWORKS] + [(name, 2) for name in ("zeros", "blo
 def test_derivatives_are_those_of_finite_differences(name, future):
     options, horizon = NETWORKS[name]
     made = engine(options, future=future)
-    reading = reading_of(made, horizon=horizon, future=future)
-    found = sensitivity(reading)
+    model_inputs = reading_of(made, horizon=horizon, future=future)
+    found = sensitivity(model_inputs)
     assert (found.future is None) is (future == 0)
     for side, derivatives in (("past", found.past), ("future", found.future)):
         if derivatives is None:
             continue
         for _ in range(6):
-            window, step, feature = (int(RANDOM.integers(size)) for size in reading.inputs[side].shape)
+            window, step, feature = (int(RANDOM.integers(size)) for size in model_inputs.inputs[side].shape)
             moved = []
             for change in (-1e-2, 1e-2):
-                inputs = {key: values.copy() for key, values in reading.inputs.items()}
+                inputs = {key: values.copy() for key, values in model_inputs.inputs.items()}
                 inputs[side][window, step, feature] += change
                 moved.append(made.predict(inputs, horizon))
             difference = (moved[1] - moved[0])[:, :, 0] / 2e-2
@@ -75,10 +77,10 @@ def test_gaps_are_read_as_they_are_filled():
 
 
 def test_a_large_reading_is_taken_in_parts(monkeypatch):
-    reading = reading_of(engine({}))
-    whole = sensitivity(reading).past
-    monkeypatch.setattr("seqcast.engine.MOST_NUMBERS", 4 * 6 * 2)
-    np.testing.assert_allclose(sensitivity(reading).past, whole, atol=1e-6)
+    model_inputs = reading_of(engine({}))
+    whole = sensitivity(model_inputs).past
+    monkeypatch.setattr("seqcast.engine.engine.MOST_NUMBERS", 4 * 6 * 2)
+    np.testing.assert_allclose(sensitivity(model_inputs).past, whole, atol=1e-6)
 
 
 def planted():
@@ -122,10 +124,10 @@ def test_memory_length_is_the_delay_of_a_copy(delay):
         encoder_units=(24,), decoder_units=(24,), learning_rate=0.02, epochs=25, batch_size=128,
         validation_fraction=0.0, random_state=0, verbose=0,
     ).fit(noise, noise[:, -delay])  # fmt: skip
-    reading = model.reading(noise[:64], noise[:64, -delay])
+    model_inputs = model.model_inputs(noise[:64], noise[:64, -delay])
     error = np.square(model.predict(noise[:64]) - noise[:64, -delay]).mean()
     assert error < 0.1  # it does copy
-    assert sensitivity(reading).memory_length().tolist() == [delay]
+    assert sensitivity(model_inputs).memory_length().tolist() == [delay]
 
 
 # ---------------------------------------------------------------- attention and removal
@@ -133,8 +135,8 @@ def test_memory_length_is_the_delay_of_a_copy(delay):
 
 def test_attention_is_that_of_the_engine_or_refused():
     made = engine({"attention": "dot"})
-    reading = reading_of(made)
-    weights = attention(reading)
+    model_inputs = reading_of(made)
+    weights = attention(model_inputs)
     assert weights.shape == (3, 4, 6)
     np.testing.assert_allclose(weights.sum(axis=2), 1.0, rtol=1e-5)
     with pytest.raises(SpecError, match="a network with attention"):
@@ -144,20 +146,20 @@ def test_attention_is_that_of_the_engine_or_refused():
 def test_removing_a_unit_is_decoding_from_its_mean():
     past, future = random_sines(64, past=12, future=4, seed=1)
     options = {"encoder_units": (5, 3), "decoder_units": (5, 3), "epochs": 1, "random_state": 0, "verbose": 0}
-    reading = Seq2SeqRegressor(cell="lstm", **options).fit(past, future).reading(past[:10], future[:10])
-    table = remove_units(reading)
+    model_inputs = Seq2SeqRegressor(cell="lstm", **options).fit(past, future).model_inputs(past[:10], future[:10])
+    table = remove_units(model_inputs)
     assert table[["layer", "unit"]].to_numpy().tolist() == [[1, k] for k in range(1, 6)] + [[2, k] for k in range(1, 4)]
-    encoded = reading.engine.encode(reading.past)
+    encoded = model_inputs.engine.encode(model_inputs.past)
     layers = [[np.array(part) for part in layer] for layer in encoded.layers]
     for part in layers[1]:
         part[:, 2] = part[:, 2].mean()
-    without = reading.engine.decode(States.from_dict({**encoded.to_dict(), "layers": layers}), 4)
-    whole = reading.engine.predict(reading.inputs, 4)
+    without = model_inputs.engine.decode(States.from_dict({**encoded.to_dict(), "layers": layers}), 4)
+    whole = model_inputs.engine.predict(model_inputs.inputs, 4)
     row = table.iloc[-1]
     assert row["change"] == pytest.approx(np.sqrt(np.square(without - whole).mean()), rel=1e-4)
-    assert row["mse"] == pytest.approx(np.square(whole - reading.truth).mean(), rel=1e-5)
-    assert row["mse_without"] == pytest.approx(np.square(without - reading.truth).mean(), rel=1e-5)
-    by_step = remove_units(reading, by_step=True)
+    assert row["mse"] == pytest.approx(np.square(whole - model_inputs.truth).mean(), rel=1e-5)
+    assert row["mse_without"] == pytest.approx(np.square(without - model_inputs.truth).mean(), rel=1e-5)
+    by_step = remove_units(model_inputs, by_step=True)
     assert len(by_step) == 4 * len(table)
     means = by_step.groupby(["layer", "unit"])["mse_without"].mean()
     np.testing.assert_allclose(means, table["mse_without"], rtol=1e-5)
@@ -167,9 +169,9 @@ def test_a_unit_that_nothing_reads_can_be_taken_away():
     made = engine({"decoder_units": (3,)})  # a bridge reads the state
     kernel = made.model.decoder.bridge.dense[0].kernel
     kernel.assign(np.where(np.arange(4)[:, None] == 2, 0.0, kernel.numpy() if hasattr(kernel, "numpy") else kernel))
-    reading = reading_of(made)
-    changes = remove_units(reading)["change"]
+    model_inputs = reading_of(made)
+    changes = remove_units(model_inputs)["change"]
     assert changes[2] == 0.0
     assert (changes.drop(2) > 1e-4).all()
-    assert "mse" not in remove_units(reading).columns
-    assert states(reading).shape == (3, 4)
+    assert "mse" not in remove_units(model_inputs).columns
+    assert states(model_inputs).shape == (3, 4)

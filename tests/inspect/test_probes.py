@@ -23,7 +23,7 @@ def one_sine():
 
 def test_a_planted_frequency_is_found_in_the_state(one_sine):
     past, _, parameters = sines(600, num_signals=1, offset=(0.0, 0.0), amplitude=(1.0, 1.0), seed=2)
-    table = probe(states(one_sine.reading(past)), {"frequency": parameters.frequency[:, 0]}).set_index("probe")
+    table = probe(states(one_sine.model_inputs(past)), {"frequency": parameters.frequency[:, 0]}).set_index("probe")
     assert (table["r2"] > 0.8).all()
     assert (table["r2_permuted"] < 0.1).all()
     assert (table["r2_low"] <= table["r2"] + 0.05).all()
@@ -31,7 +31,7 @@ def test_a_planted_frequency_is_found_in_the_state(one_sine):
 
 def test_white_noise_has_no_frequency(one_sine):
     noise = RANDOM.normal(size=(600, 15, 1)).astype("float32")
-    table = probe(states(one_sine.reading(noise)), {"frequency": RANDOM.uniform(0.1, 10, size=600)})
+    table = probe(states(one_sine.model_inputs(noise)), {"frequency": RANDOM.uniform(0.1, 10, size=600)})
     assert (table["r2"] < 0.1).all()
     assert (np.abs(table["r2"] - table["r2_permuted"]) < 0.3).all()
 

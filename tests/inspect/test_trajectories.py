@@ -6,10 +6,10 @@ import pytest
 
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.data.signals import random_sines
+from seqcast.engine.inputs import ArrayLabels
 from seqcast.errors import DataError, SpecError
 from seqcast.inspect import gate_statistics, nearest, principal_components, states, trajectories
 from seqcast.inspect.trajectories import Trajectories
-from seqcast.reading import Numbered
 
 PAST, FUTURE = random_sines(128, past=12, future=6, seed=1)
 
@@ -20,37 +20,37 @@ def fitted(**options):
 
 
 @pytest.fixture(scope="module")
-def reading():
-    return fitted().reading(PAST[:20], FUTURE[:20])
+def model_inputs():
+    return fitted().model_inputs(PAST[:20], FUTURE[:20])
 
 
 @pytest.fixture(scope="module")
 def lstm():
-    return fitted(cell="lstm", encoder_units=(4,), decoder_units=(4,)).reading(PAST[:9])
+    return fitted(cell="lstm", encoder_units=(4,), decoder_units=(4,)).model_inputs(PAST[:9])
 
 
-def test_trajectories_end_where_states_are(reading, lstm):
-    traced = trajectories(reading)
+def test_trajectories_end_where_states_are(model_inputs, lstm):
+    traced = trajectories(model_inputs)
     for layer in (1, 2):
-        np.testing.assert_allclose(traced.states("encoder", layer)[:, -1], states(reading, layer), atol=1e-6)
+        np.testing.assert_allclose(traced.states("encoder", layer)[:, -1], states(model_inputs, layer), atol=1e-6)
     assert trajectories(lstm).states("encoder", 1).shape == (9, 12, 8)  # output and cell
     np.testing.assert_allclose(trajectories(lstm).states("encoder", 1)[:, -1], states(lstm), atol=1e-6)
 
 
-def test_a_frame_has_a_row_a_window_and_token(reading):
-    frame = trajectories(reading, horizon=9).frame("decoder", 2)
+def test_a_frame_has_a_row_a_window_and_token(model_inputs):
+    frame = trajectories(model_inputs, horizon=9).frame("decoder", 2)
     assert list(frame.columns) == ["window", "step", *(f"state_{k}" for k in range(1, 6))]
     assert frame["step"].tolist() == [*range(1, 10)] * 20
-    assert trajectories(reading).frame("encoder", 1)["step"].tolist() == [*range(-11, 1)] * 20
+    assert trajectories(model_inputs).frame("encoder", 1)["step"].tolist() == [*range(-11, 1)] * 20
 
 
 def test_tokens_of_segments_stand_at_their_last_step():
     model = fitted(segment=3, decoder_input="position", decoding="parallel", normalise="last")
-    traced = trajectories(model.reading(PAST[:4]))
+    traced = trajectories(model.model_inputs(PAST[:4]))
     assert traced.tokens("encoder").tolist() == [-9, -6, -3, 0]
     assert traced.tokens("decoder").tolist() == [3, 6]
     with pytest.raises(SpecError, match="at most the trained one, 6"):
-        trajectories(model.reading(PAST[:4], horizon=7))
+        trajectories(model.model_inputs(PAST[:4], horizon=7))
 
 
 def test_tokens_that_were_padded_are_left_out():
@@ -59,16 +59,16 @@ def test_tokens_that_were_padded_are_left_out():
     both = pd.concat([long, long.tail(5).assign(unique_id="short")])
     preset = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
     options = {"context_length": 10, "preset": preset, "training": {"epochs": 1}, "random_state": 0, "verbose": 0}
-    frame = trajectories(Forecaster(3, **options).fit(both).reading()).frame("encoder", 1)
+    frame = trajectories(Forecaster(3, **options).fit(both).model_inputs()).frame("encoder", 1)
     assert frame.groupby("unique_id")["step"].min().to_dict() == {"long": -9, "short": -4}
 
 
 @pytest.mark.parametrize(
     ("part", "layer", "match"), [("middle", 1, "part"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")]
 )
-def test_there_is_no_such_layer(reading, part, layer, match):
+def test_there_is_no_such_layer(model_inputs, part, layer, match):
     with pytest.raises(SpecError, match=match):
-        trajectories(reading).states(part, layer)
+        trajectories(model_inputs).states(part, layer)
 
 
 # ---------------------------------------------------------------- gates
@@ -76,7 +76,7 @@ def test_there_is_no_such_layer(reading, part, layer, match):
 
 def planted(gate, values, valid=None):
     layer = {"states": (values,), "gates": {gate: values}}
-    return Trajectories({"encoder": (layer,), "decoder": (layer,)}, Numbered(np.arange(len(values))), 1, valid)
+    return Trajectories({"encoder": (layer,), "decoder": (layer,)}, ArrayLabels(np.arange(len(values))), 1, valid)
 
 
 @pytest.mark.parametrize("gate", ["update", "forget"])
@@ -99,8 +99,8 @@ def test_padded_tokens_say_nothing_of_gates():
     assert table.set_index("part")["mean"].to_dict() == {"encoder": 0.5, "decoder": 0.25}
 
 
-def test_only_keeping_gates_have_a_memory(reading, lstm):
-    gru, other = gate_statistics(trajectories(reading)), gate_statistics(trajectories(lstm))
+def test_only_keeping_gates_have_a_memory(model_inputs, lstm):
+    gru, other = gate_statistics(trajectories(model_inputs)), gate_statistics(trajectories(lstm))
     for table, keeping in ((gru, "update"), (other, "forget")):
         assert set(table.loc[table["memory"].notna(), "gate"]) == {keeping}
         assert set(table.loc[table["open"].isna(), "gate"]) == {"candidate"}
@@ -125,7 +125,7 @@ def test_components_are_those_of_the_singular_value_decomposition():
 def test_the_nearest_window_is_the_one_that_was_given_twice():
     model = fitted()
     past = np.concatenate([PAST[:10], PAST[3:5] + 1e-4])
-    frame = nearest(model.reading(past), k=2)
+    frame = nearest(model.model_inputs(past), k=2)
     first = frame[frame["rank"] == 1].set_index("window")["near_window"]
     assert first[[3, 4, 10, 11]].tolist() == [10, 11, 3, 4]
     assert (frame["window"] != frame["near_window"]).all()
@@ -133,18 +133,18 @@ def test_the_nearest_window_is_the_one_that_was_given_twice():
 
 
 def test_neighbours_of_equal_windows_are_never_themselves():
-    frame = nearest(fitted().reading(np.repeat(PAST[:2], 4, axis=0)), k=3)
+    frame = nearest(fitted().model_inputs(np.repeat(PAST[:2], 4, axis=0)), k=3)
     assert (frame["window"] != frame["near_window"]).all()
     assert np.allclose(frame["distance"], 0, atol=1e-6)
 
 
-def test_distances_are_those_of_standardised_states(reading):
-    values = states(reading, 2)
+def test_distances_are_those_of_standardised_states(model_inputs):
+    values = states(model_inputs, 2)
     values = values / values.std(axis=0)
-    frame = nearest(reading, k=1, query=[4], layer=2)
+    frame = nearest(model_inputs, k=1, query=[4], layer=2)
     distances = np.sqrt(np.square(values - values[4]).mean(axis=1))
     distances[4] = np.inf
     assert frame["near_window"].item() == distances.argmin()
     assert frame["distance"].item() == pytest.approx(distances.min(), rel=1e-4)
     with pytest.raises(DataError, match="more than 20 windows"):
-        nearest(reading, k=20)
+        nearest(model_inputs, k=20)

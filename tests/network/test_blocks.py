@@ -6,12 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast._backend import compile_call, to_numpy
-from seqcast.config import NetworkSpec, WindowSpec
-from seqcast.data.windows import fill_gaps
+from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import DataError, SpecError
 from seqcast.network import Seq2Seq
 from seqcast.network.blocks import write_in_blocks
+from seqcast.runtime.backend import to_numpy
+from seqcast.runtime.jit import compile_call
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
 
 HORIZON, SEASON = 5, 4
 OLD, NEW = 5, 6  # steps; neither the first nor the trained horizon is a multiple of the segment
@@ -158,11 +160,11 @@ def test_an_update_equals_encoding_the_whole_under_the_kept_statistics(chosen):
     new = {key: value for key, value in ready(window, inputs, OLD).items() if key != "static"}
     old, updated = to_numpy(compile_call(network, run)({"old": ready(window, inputs, end=OLD), "new": new}))
     whole = ready(window, inputs)
-    if "centre" in old:
+    if "loc" in old:
         targets = list(window.target_features)
-        whole["past"][:, :, targets] -= old["centre"][:, None]
-        whole["past"][:, :, targets] /= old["spread"][:, None]
-        for name in ("centre", "spread"):
+        whole["past"][:, :, targets] -= old["loc"][:, None]
+        whole["past"][:, :, targets] /= old["scale"][:, None]
+        for name in ("loc", "scale"):
             np.testing.assert_array_equal(updated.pop(name), old[name])
     expected = to_numpy(compile_call(raw, lambda given: raw.encode(given).to_dict())(whole))
     assert set(updated) == set(expected)

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from seqcast.config import HEADS, NetworkSpec
 from seqcast.network.distributions import (
     DISTRIBUTIONS,
     LogNormal,
@@ -18,6 +17,7 @@ from seqcast.network.distributions import (
     quantile_weights,
 )
 from seqcast.network.predictive import Parametric, Sampled
+from seqcast.specs.network import HEADS, NetworkSpec
 
 # A distribution, a grid of its parameters [..., P], and the same as frozen distributions of SciPy.
 REFERENCES = {

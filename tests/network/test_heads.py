@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.config import HEADS as NAMES
-from seqcast.data.windows import ArrayWindows
+from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.network import Seq2Seq, load_network
 from seqcast.network.heads import HEADS
 from seqcast.network.likelihoods import LOG_LIKELIHOODS, stirling_remainder
 from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
+from seqcast.specs.network import HEADS as NAMES
 
 PROBABILISTIC = tuple(NAMES[1:])
 MULTIPLICATIVE = ("negative_binomial", "log_normal")
@@ -95,37 +95,37 @@ def test_parameters_are_possible_whatever_the_weights(name, seed, size):
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), spread=st.sampled_from([1e-6, 0.3, 1.0, 1e6]))
-def test_quantiles_do_not_cross_in_the_datas_units(seed, spread):
+@given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-6, 0.3, 1.0, 1e6]))
+def test_quantiles_do_not_cross_in_the_datas_units(seed, scale):
     probabilities = (0.01, 0.1, 0.2, 0.5, 0.9, 0.95)
     rng = np.random.default_rng(seed)
     head = head_of("quantile", targets=1, seed=seed, quantiles=probabilities)
-    centre, spread = rng.normal(size=(4, 1, 1)) * 100, np.full((4, 1, 1), spread)
+    loc, scale = rng.normal(size=(4, 1, 1)) * 100, np.full((4, 1, 1), scale)
     parameters = head(tensor(rng.normal(size=(4, 5, 3)) * 20))
-    in_units = numpy(head.in_units(parameters, tensor(centre), tensor(spread)))
+    in_units = numpy(head.in_units(parameters, tensor(loc), tensor(scale)))
     assert (np.diff(in_units, axis=-1) >= 0).all()
 
 
 @each_head
 def test_what_the_normaliser_took_comes_back(name):
-    """The distribution of `spread x + centre` has the quantiles of `x`, moved and stretched."""
+    """The distribution of `scale x + loc` has the quantiles of `x`, moved and stretched."""
     from seqcast.network.distributions import distribution_of
 
     head, rng = head_of(name), np.random.default_rng(0)
     parameters = head(tensor(rng.normal(size=(4, 5, 3))))
-    spread = rng.uniform(0.1, 20.0, size=(4, 1, 2))
-    centre = np.zeros((4, 1, 2)) if name in MULTIPLICATIVE else rng.normal(size=(4, 1, 2)) * 9
-    moved = numpy(head.in_units(parameters, tensor(centre), tensor(spread)))
+    scale = rng.uniform(0.1, 20.0, size=(4, 1, 2))
+    loc = np.zeros((4, 1, 2)) if name in MULTIPLICATIVE else rng.normal(size=(4, 1, 2)) * 9
+    moved = numpy(head.in_units(parameters, tensor(loc), tensor(scale)))
     parameters = numpy(parameters)
     if name == "point":
-        np.testing.assert_allclose(moved, parameters * spread + centre, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(moved, parameters * scale + loc, rtol=1e-4, atol=1e-4)
         return
     distribution = distribution_of(NetworkSpec(head=name))
-    mean = distribution.mean(parameters) * spread + centre
+    mean = distribution.mean(parameters) * scale + loc
     np.testing.assert_allclose(distribution.mean(moved), mean, rtol=1e-4, atol=1e-4)
     if name != "negative_binomial":  # counts have no other unit
         asked = (0.05, 0.5, 0.8)
-        expected = distribution.quantile(parameters, asked) * spread[..., None] + centre[..., None]
+        expected = distribution.quantile(parameters, asked) * scale[..., None] + loc[..., None]
         np.testing.assert_allclose(distribution.quantile(moved, asked), expected, rtol=1e-4, atol=1e-4)
 
 

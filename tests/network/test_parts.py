@@ -18,7 +18,7 @@ from seqcast.network.normalise import (
     RecentNormaliser,
     ScaleNormaliser,
 )
-from seqcast.network.sampling import SAMPLING_SCHEDULES, teaching_probability
+from seqcast.network.scheduled_sampling import SAMPLING_SCHEDULES, teacher_probability
 from seqcast.network.states import States
 
 
@@ -135,24 +135,24 @@ def test_bridge_is_a_dense_layer_a_decoder_state(encoder, decoder, static):
 def test_normalisation_touches_target_columns_only_and_knows_the_way_back(cls):
     past = RNG.normal(size=(3, 8, 4)) * 5 + 7
     normaliser = cls(4, (2, 0), segment=3)
-    centre, spread = normaliser.statistics(tensor(past), None)
-    normalised = numpy(normaliser.apply(tensor(past), centre, spread))
+    loc, scale = normaliser.statistics(tensor(past), None)
+    normalised = numpy(normaliser.apply(tensor(past), loc, scale))
     targets = past[:, :, [2, 0]]
     if cls is LastNormaliser:
-        np.testing.assert_allclose(numpy(centre), targets[:, -1], rtol=1e-5)
-        np.testing.assert_allclose(numpy(spread), 1.0)
+        np.testing.assert_allclose(numpy(loc), targets[:, -1], rtol=1e-5)
+        np.testing.assert_allclose(numpy(scale), 1.0)
     elif cls is ScaleNormaliser:
-        np.testing.assert_array_equal(numpy(centre), 0.0)
-        np.testing.assert_allclose(numpy(spread), np.abs(targets).mean(1), rtol=1e-5)
+        np.testing.assert_array_equal(numpy(loc), 0.0)
+        np.testing.assert_allclose(numpy(scale), np.abs(targets).mean(1), rtol=1e-5)
     elif cls is LevelNormaliser:
-        np.testing.assert_allclose(numpy(centre), targets[:, -3:].mean(1), rtol=1e-5)
-        np.testing.assert_allclose(numpy(spread), 1.0)
+        np.testing.assert_allclose(numpy(loc), targets[:, -3:].mean(1), rtol=1e-5)
+        np.testing.assert_allclose(numpy(scale), 1.0)
     else:
         centred = targets if cls is InstanceNormaliser else targets[:, -3:]
-        np.testing.assert_allclose(numpy(centre), centred.mean(1), rtol=1e-5)
-        np.testing.assert_allclose(numpy(spread), targets.std(1), rtol=1e-2)
+        np.testing.assert_allclose(numpy(loc), centred.mean(1), rtol=1e-5)
+        np.testing.assert_allclose(numpy(scale), targets.std(1), rtol=1e-2)
     np.testing.assert_allclose(normalised[:, :, [1, 3]], past[:, :, [1, 3]], rtol=1e-5)
-    back = normalised[:, :, [2, 0]] * numpy(spread)[:, None] + numpy(centre)[:, None]
+    back = normalised[:, :, [2, 0]] * numpy(scale)[:, None] + numpy(loc)[:, None]
     np.testing.assert_allclose(back, targets, rtol=1e-4)
 
 
@@ -161,8 +161,8 @@ def test_instance_statistics_leave_gaps_out():
     seen = np.ones((2, 6, 1))
     seen[:, :2] = 0
     garbage = np.where(seen > 0, past, 99.0)
-    centre, _ = InstanceNormaliser(1, (0,)).statistics(tensor(garbage), tensor(seen))
-    np.testing.assert_allclose(numpy(centre)[:, 0], past[:, 2:, 0].mean(1), rtol=1e-5)
+    loc, _ = InstanceNormaliser(1, (0,)).statistics(tensor(garbage), tensor(seen))
+    np.testing.assert_allclose(numpy(loc)[:, 0], past[:, 2:, 0].mean(1), rtol=1e-5)
     assert Normaliser(1, (0,)).statistics(tensor(past), None) is None
 
 
@@ -173,9 +173,9 @@ def test_the_level_is_that_of_what_was_observed_in_the_last_token(cls):
     seen[0, 4] = 0  # one of the token's steps
     seen[1, 3:] = 0  # all of them: gaps are filled with the value before
     past[1, 3:] = past[1, 2]
-    centre, _ = cls(1, (0,), segment=3).statistics(tensor(past), tensor(seen))
+    loc, _ = cls(1, (0,), segment=3).statistics(tensor(past), tensor(seen))
     expected = [past[0, [3, 5], 0].mean(), past[1, 2, 0], past[2, 3:, 0].mean()]
-    np.testing.assert_allclose(numpy(centre)[:, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(numpy(loc)[:, 0], expected, rtol=1e-5)
     alone, _ = cls(1, (0,)).statistics(tensor(past), None)  # tokens of one step: the last value
     np.testing.assert_allclose(numpy(alone)[:, 0], past[:, -1, 0], rtol=1e-6)
 
@@ -186,10 +186,10 @@ def test_scale_leaves_gaps_out_and_zeros_alone():
     seen[:, :2] = 0
     garbage = np.where(seen > 0, past, 99.0)
     normaliser = ScaleNormaliser(1, (0,))
-    centre, spread = normaliser.statistics(tensor(garbage), tensor(seen))
+    loc, scale = normaliser.statistics(tensor(garbage), tensor(seen))
     expected = np.abs(past[:, 2:]).mean(1)
-    np.testing.assert_allclose(numpy(spread), np.where(expected > 0, expected, 1.0), rtol=1e-5)
-    small = numpy(normaliser.apply(tensor(past), centre, spread))[2]  # tiny data are as good as large ones
+    np.testing.assert_allclose(numpy(scale), np.where(expected > 0, expected, 1.0), rtol=1e-5)
+    small = numpy(normaliser.apply(tensor(past), loc, scale))[2]  # tiny data are as good as large ones
     assert np.abs(small[2:]).mean() == pytest.approx(1.0, rel=1e-5)
 
 
@@ -228,7 +228,7 @@ def test_observed_loss_takes_functions_and_survives_having_nothing():
 
 @pytest.mark.parametrize("schedule", SAMPLING_SCHEDULES)
 def test_teaching_falls_from_nearly_always_to_never(schedule):
-    shares = [float(teaching_probability(schedule, float(step), 100)) for step in range(0, 121, 10)]
+    shares = [float(teacher_probability(schedule, float(step), 100)) for step in range(0, 121, 10)]
     assert shares[0] > 0.99
     assert all(a > b for a, b in itertools.pairwise(shares[:11]))
     assert shares[10:] == [0.0, 0.0, 0.0]

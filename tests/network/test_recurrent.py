@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast.network.cells import CELLS, child_seeds
+from seqcast.network.cells import CELLS
+from seqcast.network.init import child_seeds
 from seqcast.network.recurrent import RecurrentStack
 
 KERAS_LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
@@ -173,7 +174,7 @@ def test_a_fan_is_a_step_for_each_input_from_the_same_states(cell, shared):
     parts = [keras.ops.convert_to_tensor(part, dtype="float32") for part in (positions, others)]
     given = [tuple(keras.ops.convert_to_tensor(state, dtype="float32") for state in layer) for layer in states]
     given_masks = [None, keras.ops.convert_to_tensor(masks[1], dtype="float32")]
-    found = keras.ops.convert_to_numpy(stack.fan(parts, given, given_masks))
+    found = keras.ops.convert_to_numpy(stack.step_broadcast(parts, given, given_masks))
     assert found.shape == (rows, inputs, 3)
     for place in range(inputs):
         x = np.concatenate([np.broadcast_to(part[:, place], (rows, part.shape[2])) for part in (positions, others)], 1)

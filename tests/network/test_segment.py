@@ -7,13 +7,15 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast._backend import compile_call, to_numpy
-from seqcast.config import NetworkSpec, WindowSpec
-from seqcast.data.windows import fill_gaps
+from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import DataError, SpecError
 from seqcast.network import Seq2Seq, load_network
 from seqcast.network.residual import season_ahead
 from seqcast.network.segment import fold, token_count, unfold, whole_on_left, whole_on_right
+from seqcast.runtime.backend import to_numpy
+from seqcast.runtime.jit import compile_call
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
 
 PLAIN = WindowSpec(horizon=5, features=2, targets=1, target_features=(1,), context_length=8, season_length=4)
 RICH = WindowSpec(

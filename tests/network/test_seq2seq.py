@@ -10,10 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast._backend import compile_call, to_numpy
-from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.errors import DataError, SpecError
 from seqcast.network import Seq2Seq, load_network
+from seqcast.runtime.backend import to_numpy
+from seqcast.runtime.jit import compile_call
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
 
 PLAIN = WindowSpec(horizon=4, features=2, targets=1, target_features=(1,))
 RICH = WindowSpec(horizon=4, features=3, targets=2, static=2, future=1, target_features=(2, 0), observed=True)
@@ -241,8 +243,8 @@ def test_teacher_and_free_running_agree_when_the_truth_is_the_own_forecast():
     network = build("teacher")
     inputs, _ = batch(network.window)
     own = numpy(network(inputs))
-    taught = network({**inputs, "target": own}, training=True)
-    np.testing.assert_allclose(numpy(taught), own, atol=1e-5)
+    teacher_forcing = network({**inputs, "target": own}, training=True)
+    np.testing.assert_allclose(numpy(teacher_forcing), own, atol=1e-5)
 
 
 def test_scheduled_sampling_moves_from_taught_to_free():
@@ -256,7 +258,7 @@ def test_scheduled_sampling_moves_from_taught_to_free():
     np.testing.assert_allclose(first, forced, atol=1e-6)  # probability 1 at step 0
     for _ in range(3):
         network(inputs, training=True)
-    assert float(network.decoder.steps_taught) == 4.0
+    assert float(network.decoder.teacher_steps) == 4.0
     np.testing.assert_allclose(numpy(network(inputs, training=True)), free, atol=1e-6)
     assert np.abs(forced - free).max() > 1e-3
 
@@ -294,7 +296,7 @@ def test_any_keras_optimiser_loss_metric_and_callback():
 
 
 def test_tensorboard_writes_its_log(tmp_path):
-    # Keras's callback writes through TensorFlow whatever the backend; seqcast.tensorboard does without.
+    # Keras's callback writes through TensorFlow whatever the backend; seqcast.training.tensorboard does without.
     pytest.importorskip("tensorflow")
     network = build("seed")
     inputs, y = batch(network.window)

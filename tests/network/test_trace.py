@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from seqcast._backend import keras, to_numpy
-from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.network.cells import CELLS
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.segment import unfold
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.trace import trace_decoder, trace_encoder, trace_stack
+from seqcast.runtime.backend import keras, to_numpy
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
 
 RANDOM = np.random.default_rng(0)
 ops = keras.ops
@@ -129,9 +130,11 @@ def test_the_encoder_ends_and_the_decoder_writes_as_they_are_traced(name, extra)
     assert ("valid" in read) is bool(extra)
     written = trace_decoder(model, states, horizon=5, future=inputs.get("future"))
     forecast, _ = model.decoder.unroll(states, horizon=5, future=inputs.get("future"))
-    task = model.decoder.task(states, 5, inputs.get("future"))
-    again, _ = model.decoder.write(written[-1]["states"][0], task.carry, model.decoder.prepared(task.carry))
-    again = model.decoder.in_units(unfold(again, model.network.segment)[:, :5], task.carry)
+    decode_inputs = model.decoder.decode_inputs(states, 5, inputs.get("future"))
+    again, _ = model.decoder.write(
+        written[-1]["states"][0], decode_inputs.carry, model.decoder.prepared(decode_inputs.carry)
+    )
+    again = model.decoder.in_units(unfold(again, model.network.segment)[:, :5], decode_inputs.carry)
     same(again, forecast)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from seqcast.cli import app
+from seqcast.cli.main import app
 from seqcast.errors import SaveError, SpecError
 from seqcast.studies import NAMES, find_study
-from seqcast.studies.kept import kept, kept_path
+from seqcast.studies.cache import kept, kept_path
 from seqcast.studies.oracle import SineFit
 from seqcast.studies.runner import make_run, run_study
 from seqcast.studies.sizes import SHAPES, WEIGHTS, _units

@@ -1,6 +1,6 @@
 """A few small real series that come with the package, for examples, tests and first steps.
 
-Where each comes from, and what was done to it, is in `series/SOURCES.md`.
+Where each comes from, and what was done to it, is in `samples/SOURCES.md`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from seqcast._optional import require
-from seqcast.config import check_choice
+from seqcast.runtime.optional import require
+from seqcast.specs.checks import check_choice
 
 __all__ = ["Dataset", "describe", "load", "names"]
 
@@ -164,7 +164,7 @@ def load(name: str, *, backend: str = "pandas") -> Any:
     """
     dataset = describe(name)
     check_choice("backend", backend, BACKENDS)
-    text = (resources.files("seqcast.data") / "series" / f"{dataset.name}.csv").read_text(encoding="utf-8")
+    text = (resources.files("seqcast.data") / "samples" / f"{dataset.name}.csv").read_text(encoding="utf-8")
     rows = list(csv.reader(text.splitlines()))[1:]
     # Nanoseconds for both: what pandas and the packages around it have long expected.
     stamps = np.array([row[0] for row in rows], dtype="datetime64[ns]")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import check_choice, check_number, check_whole
 from seqcast.errors import DataError, SpecError, unknown_name
+from seqcast.specs.checks import check_choice, check_int, check_number
 
 __all__ = ["PriceWindows", "price_windows"]
 
@@ -27,24 +27,24 @@ class PriceWindows:
     """Normalised windows over prices, and what they were freed of.
 
     Args:
-        past: `(price - centre) / spread` of the past, `[N, T, F]`, single precision.
+        past: `(price - loc) / scale` of the past, `[N, T, F]`, single precision.
         future: The same of the future, `[N, H, F]`.
-        centre: What was subtracted, `[N, 1, F]`, in the price's unit; known from the past alone.
-        spread: What was divided by, `[N, 1, F]`, in the price's unit.
+        loc: What was subtracted, `[N, 1, F]`, in the price's unit; known from the past alone.
+        scale: What was divided by, `[N, 1, F]`, in the price's unit.
         start: Row of each window's first value, counted from 0 in time order, `[N]`.
     """
 
     past: Array
     future: Array
-    centre: Array
-    spread: Array
+    loc: Array
+    scale: Array
     start: Array
 
     def __len__(self) -> int:
         return len(self.start)
 
     def prices(self, values: npt.ArrayLike) -> Array:
-        """Give forecasts, or the windows themselves, their unit back: `values · spread + centre`.
+        """Give forecasts, or the windows themselves, their unit back: `values · scale + loc`.
 
         Args:
             values: Normalised values, `[N, steps, F]`, any number of steps.
@@ -57,7 +57,7 @@ class PriceWindows:
             >>> train.prices(train.future)[0, :, 0].round(6)
             array([5., 6.])
         """
-        return np.asarray(values) * self.spread + self.centre
+        return np.asarray(values) * self.scale + self.loc
 
 
 def price_windows(
@@ -107,7 +107,7 @@ def price_windows(
 
     Source: G. Chevalier, seq2seq-signal-prediction (2017), exercise 4.
     """
-    past, future = check_whole("past", past), check_whole("future", future)
+    past, future = check_int("past", past), check_int("future", future)
     check_choice("normalise", normalise, NORMALISATIONS)
     fraction = check_number("test_fraction", test_fraction, low=0.0, high=0.9)
     rows = _rows_in_order(prices, columns, date)
@@ -121,7 +121,7 @@ def price_windows(
             expected=f"at least {enough + past + future - 1} rows"
             f" with past={past}, future={future} and test_fraction={fraction:g}",
             received=f"{len(rows)}",
-            mend="Give more rows, shorter windows or a smaller test_fraction.",
+            hint="Give more rows, shorter windows or a smaller test_fraction.",
         )
     start = np.arange(len(windows))
     parts = (start[:trained], start[len(windows) - tested :])
@@ -146,15 +146,15 @@ def _cut(rows: Array, past: int, future: int) -> Array:
 def _normalised(windows: Array, start: Array, past: int, normalise: str) -> PriceWindows:
     known = windows[:, :past]
     if normalise == "instance":
-        centre, spread = known.mean(axis=1, keepdims=True), 2.5 * known.std(axis=1, keepdims=True)
+        loc, scale = known.mean(axis=1, keepdims=True), 2.5 * known.std(axis=1, keepdims=True)
         # A past without movement has nothing to be scaled by; up to rounding, lest noise be blown up.
-        spread = np.where(spread <= 1e-12 * np.abs(centre), 1.0, spread)
+        scale = np.where(scale <= 1e-12 * np.abs(loc), 1.0, scale)
     elif normalise == "last":
-        centre = spread = known[:, -1:]
+        loc = scale = known[:, -1:]
     else:
-        centre, spread = np.zeros_like(known[:, :1]), np.ones_like(known[:, :1])
-    scaled = ((windows - centre) / spread).astype(np.float32)
-    return PriceWindows(scaled[:, :past], scaled[:, past:], centre, spread, start)
+        loc, scale = np.zeros_like(known[:, :1]), np.ones_like(known[:, :1])
+    scaled = ((windows - loc) / scale).astype(np.float32)
+    return PriceWindows(scaled[:, :past], scaled[:, past:], loc, scale, start)
 
 
 def _rows_in_order(prices: Any, columns: str | Sequence[str] | None, date: str) -> Array:
@@ -172,7 +172,7 @@ def _rows_in_order(prices: Any, columns: str | Sequence[str] | None, date: str) 
             "columns",
             expected="None with an array, whose columns have no names",
             received=repr(columns),
-            mend="Choose the columns yourself: prices[:, [0, 3]].",
+            hint="Choose the columns yourself: prices[:, [0, 3]].",
         )
     rows = _numbers("prices", prices)
     if rows.ndim not in (1, 2):
@@ -180,7 +180,7 @@ def _rows_in_order(prices: Any, columns: str | Sequence[str] | None, date: str) 
             "prices",
             expected="an array [R] or [R, F]",
             received=f"the shape {rows.shape}",
-            mend="Reshape it.",
+            hint="Reshape it.",
         )
     return rows.reshape(len(rows), -1)
 
@@ -188,7 +188,7 @@ def _rows_in_order(prices: Any, columns: str | Sequence[str] | None, date: str) 
 def _from_frame(frame: Any, columns: str | Sequence[str] | None, date: str) -> Array:
     names = ("Close",) if columns is None else (columns,) if isinstance(columns, str) else tuple(columns)
     if not names:
-        raise SpecError("columns", expected="at least one column's name", received=repr(columns), mend="Name one.")
+        raise SpecError("columns", expected="at least one column's name", received=repr(columns), hint="Name one.")
     for where, name in (("date", date), *(("columns", name) for name in names)):
         if name not in frame.columns:
             raise unknown_name(where, name, frame.columns)
@@ -199,18 +199,18 @@ def _from_frame(frame: Any, columns: str | Sequence[str] | None, date: str) -> A
 def _order(where: str, dates: list[Any]) -> Array:
     import pandas
 
-    mend = f"Read the file yourself, convert {where.split()[-1]} and give the frame."
+    hint = f"Read the file yourself, convert {where.split()[-1]} and give the frame."
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # pandas guesses aloud before it gives up
             stamps = pandas.to_datetime(pandas.Series(dates))
     except (ValueError, TypeError) as error:
-        raise DataError(where, expected="dates in one format", received=str(error).split("\n")[0], mend=mend) from error
+        raise DataError(where, expected="dates in one format", received=str(error).split("\n")[0], hint=hint) from error
     if stamps.isna().any():
-        raise DataError(where, expected="a date in each row", received="empty ones", mend="Drop those rows.")
+        raise DataError(where, expected="a date in each row", received="empty ones", hint="Drop those rows.")
     if stamps.duplicated().any():
         twice = stamps[stamps.duplicated()].iloc[0]
-        raise DataError(where, expected="each date once", received=f"{twice} twice", mend="Drop the copies.")
+        raise DataError(where, expected="each date once", received=f"{twice} twice", hint="Drop the copies.")
     return stamps.argsort(kind="stable").to_numpy()
 
 
@@ -219,7 +219,7 @@ def _numbers(where: str, values: Any) -> Array:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
-            where, expected="numbers", received=str(error), mend="Choose another column, or clean this one."
+            where, expected="numbers", received=str(error), hint="Choose another column, or clean this one."
         ) from error
 
 
@@ -232,5 +232,5 @@ def _check_rows(rows: Array, normalise: str) -> None:
             f"prices, row {row} in time order, column {column}",
             expected=name,
             received=f"{rows[row, column]:g}",
-            mend="Fill or drop the row.",
+            hint="Fill or drop the row.",
         )

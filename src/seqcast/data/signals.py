@@ -14,17 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import check_number, check_whole
-from seqcast.data.sine_parameters import (
-    NOISE,
-    Range,
-    Seed,
-    SineParameters,
-    checked_range,
-    generator,
-    sine_parameters,
-)
+from seqcast.data.sine_parameters import NOISE, Range, Seed, SineParameters, checked_range, generator, sine_parameters
 from seqcast.errors import SpecError
+from seqcast.specs.checks import check_int, check_number
 
 __all__ = [
     "SineParameters",
@@ -251,13 +243,13 @@ def noisy_past(
 
 
 def _windows(features: Sequence[SineParameters], past: int, future: int, dtype: npt.DTypeLike) -> tuple[Array, Array]:
-    past, future = check_whole("past", past), check_whole("future", future)
+    past, future = check_int("past", past), check_int("future", future)
     try:
         kind = np.dtype(dtype)
     except TypeError:
         kind = np.dtype(object)
     if kind.kind != "f":
-        raise SpecError("dtype", expected="a floating type", received=repr(dtype), mend="Give 'float32'.")
+        raise SpecError("dtype", expected="a floating type", received=repr(dtype), hint="Give 'float32'.")
     steps = np.arange(past + future)
     signals = np.stack([feature.values(steps) for feature in features], axis=2).astype(kind)
     return signals[:, :past], signals[:, past:]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import keras
-from seqcast.config import check_whole
 from seqcast.data.signals import random_sines
 from seqcast.data.sine_parameters import Range
 from seqcast.errors import SpecError
+from seqcast.runtime.backend import keras
+from seqcast.specs.checks import check_int
 
 __all__ = ["SineBatches"]
 
@@ -84,8 +84,8 @@ class SineBatches(keras.utils.PyDataset):
         max_queue_size: int = 10,
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=use_multiprocessing, max_queue_size=max_queue_size)
-        self.steps_per_epoch = check_whole("steps_per_epoch", steps_per_epoch)
-        self.batch_size = check_whole("batch_size", batch_size)
+        self.steps_per_epoch = check_int("steps_per_epoch", steps_per_epoch)
+        self.batch_size = check_int("batch_size", batch_size)
         self.past = past
         self.future = future
         self.num_signals = num_signals
@@ -98,7 +98,7 @@ class SineBatches(keras.utils.PyDataset):
             raise SpecError("repeat", expected="True or False", received=repr(repeat))
         self.repeat = repeat
         # Drawn here and not at the first batch: copies in other processes must agree.
-        self.entropy = np.random.SeedSequence().entropy if seed is None else check_whole("seed", seed, at_least=0)
+        self.entropy = np.random.SeedSequence().entropy if seed is None else check_int("seed", seed, at_least=0)
         self.dtype = dtype
         self.epoch = 0
         self._draw(1, np.random.SeedSequence(0))  # wrong options fail here, not in a worker

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import check_whole
 from seqcast.errors import SpecError
+from seqcast.specs.checks import check_int
 
 __all__ = [
     "NOISE",
@@ -117,7 +117,7 @@ def sine_parameters(
         >>> bool(drawn.frequency[:, 0].max() < 1.0 < 5.0 < drawn.frequency[:, 1].min())
         True
     """
-    n, num_signals = check_whole("n", n), check_whole("num_signals", num_signals)
+    n, num_signals = check_int("n", n), check_int("num_signals", num_signals)
     ranges = [
         checked_range(where, value, num_signals)
         for where, value in (
@@ -146,7 +146,7 @@ def checked_range(where: str, value: Any, num_signals: int) -> Array:
             where,
             expected=f"(low, high) with low <= high{pairs}",
             received=repr(value),
-            mend="Give two finite numbers; equal ones hold the value fixed.",
+            hint="Give two finite numbers; equal ones hold the value fixed.",
         )
     return np.broadcast_to(ranges, (num_signals, 2))
 
@@ -154,6 +154,6 @@ def checked_range(where: str, value: Any, num_signals: int) -> Array:
 def generator(seed: Seed, *key: int) -> np.random.Generator:
     """Return the generator of one of a seed's streams; the same seed and key always give the same one."""
     if not isinstance(seed, np.random.SeedSequence):
-        seed = np.random.SeedSequence(None if seed is None else check_whole("seed", seed, at_least=0))
+        seed = np.random.SeedSequence(None if seed is None else check_int("seed", seed, at_least=0))
     # Not `spawn`: that counts in the caller's object, and a second call would give other signals.
     return np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key)))

@@ -10,9 +10,10 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import Columns, check_choice
 from seqcast.errors import DataError, SpecError
-from seqcast.evaluation.rows import CUTOFF, STEP, TARGET, FrameRows
+from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows
+from seqcast.specs.checks import check_choice
+from seqcast.specs.columns import Columns
 
 __all__ = ["Backtest", "count_steps", "join_forecasts"]
 
@@ -56,11 +57,11 @@ class Backtest:
         truth = rows.numbers(rows.columns.value)
         if np.isinf(truth).any():
             where = f"df, {rows.columns.value}, row {int(np.flatnonzero(np.isinf(truth))[0])}"
-            raise DataError(where, expected="a finite number, or none", received="inf", mend="Drop or fill it.")
+            raise DataError(where, expected="a finite number, or none", received="inf", hint="Drop or fill it.")
         known = np.flatnonzero(~np.isnan(truth))
         if not len(known):
-            mend = "Join the truth to it, or wait for it."
-            raise DataError("df", expected="rows whose truth is known", received="none", mend=mend)
+            hint = "Join the truth to it, or wait for it."
+            raise DataError("df", expected="rows whose truth is known", received="none", hint=hint)
         self._places = known
         self.rows = rows.take(known)
         self.rows.steps = rows.steps[known]  # counted while the rows without truth were there
@@ -76,7 +77,7 @@ class Backtest:
                 f"df, {name}, row {self._places[missing[0]]}",
                 expected="a forecast wherever the truth is known",
                 received=f"none ({len(missing)} such rows)",
-                mend="Leave the model out with models=[...], or drop such rows for all models.",
+                hint="Leave the model out with models=[...], or drop such rows for all models.",
             )
         return values
 
@@ -96,7 +97,7 @@ class Backtest:
                     "level",
                     expected=f"one of {', '.join(f'{each:g}' for each in known) or 'the levels, but there are none'}",
                     received=f"{level:g}",
-                    mend=f"Such a level needs columns like {self.models[0]}-lo-{level:g}.",
+                    hint=f"Such a level needs columns like {self.models[0]}-lo-{level:g}.",
                 )
         return tuple(sorted(levels))
 
@@ -132,7 +133,7 @@ def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
     """
     import pandas as pd
 
-    from seqcast.data.frequency import resolve
+    from seqcast.data.frames.frequency import resolve
 
     rows = FrameRows("df", df, columns)
     rows.need(CUTOFF)
@@ -156,7 +157,7 @@ def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
             f"df, {rows.columns.ds}, row {off[0]}",
             expected=f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[off[0]]}",
             received=str(times[off[0]]),
-            mend="Give the frequency of the series.",
+            hint="Give the frequency of the series.",
         )
     column = nw.new_series(STEP, steps, backend=rows.frame.implementation)
     return rows.frame.with_columns(column).to_native()
@@ -211,7 +212,7 @@ def join_forecasts(
                 "models",
                 expected="models that the backtest does not have",
                 received=repr(name),
-                mend="Rename it in one of the frames, or leave it out.",
+                hint="Rename it in one of the frames, or leave it out.",
             )
     places = _matched(rows, others)
     found = np.flatnonzero(places >= 0)
@@ -238,7 +239,7 @@ def _check_once(rows: FrameRows) -> None:
             f"{rows.where}, row {place}",
             expected=f"one row a {', '.join((*rows.window, rows.columns.ds))}",
             received=f"the same as in row {first}",
-            mend="Drop one of the two, or add the column that tells them apart.",
+            hint="Drop one of the two, or add the column that tells them apart.",
         )
 
 
@@ -257,7 +258,7 @@ def _unmatched(rows: FrameRows, place: int, count: int) -> DataError:
         "other",
         expected=f"a row for each row of df, such as row {place} ({key})",
         received=f"none for {count} of {len(rows)} rows",
-        mend="Forecast from the same cutoffs (the last known stamp) as far ahead, with ids and stamps of the same "
+        hint="Forecast from the same cutoffs (the last known stamp) as far ahead, with ids and stamps of the same "
         "types; or leave such rows out with missing='drop'.",
     )
 
@@ -276,5 +277,5 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
             f"other, {name}, row {places[differ[0]]}",
             expected=f"the same truth as in df, {ours[differ[0]]:g}",
             received=f"{theirs[differ[0]]:g} ({len(differ)} such rows)",
-            mend="Forecast the same data, or drop the column from one of the frames.",
+            hint="Forecast the same data, or drop the column from one of the frames.",
         )

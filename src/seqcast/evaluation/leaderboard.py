@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import Columns
 from seqcast.errors import SpecError, unknown_name
 from seqcast.evaluation.metrics import Metric
 from seqcast.evaluation.scores import Metrics, Scorer
+from seqcast.specs.columns import Columns
 
 __all__ = ["leaderboard"]
 
@@ -98,7 +98,7 @@ def _ranking(scores: dict[str, Metric], sort_by: str | None) -> str:
             "sort_by",
             expected="a score of which less is better",
             received=repr(chosen),
-            mend="Bias is best at 0 and coverage at its level: choose another, such as 'mae'.",
+            hint="Bias is best at 0 and coverage at its level: choose another, such as 'mae'.",
         )
     return chosen
 

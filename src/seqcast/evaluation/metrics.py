@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.calibration import bound_probability, level_text
 from seqcast.errors import unknown_name
+from seqcast.intervals.levels import bound_probability, level_text
 
 __all__ = ["METRICS", "Metric", "find_metric", "loss_functions", "spoken_metric"]
 

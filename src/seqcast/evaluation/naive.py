@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from seqcast.errors import DataError
 from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.rows import CUTOFF, TARGET, FrameRows
+from seqcast.evaluation.frame_view import CUTOFF, TARGET, FrameRows
 
 __all__ = ["naive_error", "usual_season"]
 
@@ -24,7 +24,7 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
     """
     from pandas import Index
 
-    from seqcast.data.frequency import infer
+    from seqcast.data.frames.frequency import infer
 
     rows = FrameRows("train_df", train_df, backtest.rows.given)
     codes = rows.groups(*rows.series).codes
@@ -36,7 +36,7 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
             "train_df",
             expected="stamps from which the frequency, and so the season, can be read",
             received=error.received,
-            mend="Give season_length.",
+            hint="Give season_length.",
         ) from error
 
 
@@ -82,7 +82,7 @@ def naive_error(backtest: Backtest, train_df: Any, season_length: int, power: in
         place = places.get(rows.names[row])
         if place is None:
             name = repr(rows.names[row])
-            raise DataError("train_df", expected=f"rows of each series, such as {name}", received="none", mend=_WHICH)
+            raise DataError("train_df", expected=f"rows of each series, such as {name}", received="none", hint=_WHICH)
         start, stop = edges[place], edges[place + 1]
         if cutoffs is not None:
             stop = start + np.searchsorted(times[start:stop], cutoffs[row], side="right")

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.calibration import level_text
-from seqcast.config import Columns, check_whole
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
+from seqcast.evaluation.frame_view import CUTOFF, STEP, Groups
 from seqcast.evaluation.metrics import Metric, find_metric, loss_functions
 from seqcast.evaluation.naive import naive_error, usual_season
-from seqcast.evaluation.rows import CUTOFF, STEP, Groups
+from seqcast.intervals.levels import level_text
+from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns
 
 __all__ = ["Scorer", "evaluate"]
 
@@ -125,7 +126,7 @@ class Scorer:
             chosen = [find_metric(name) for name in self._usual_metrics(train_df, season_length)]
         self.metrics: dict[str, Metric] = dict(chosen)
         if not self.metrics:
-            raise SpecError("metrics", expected="at least one metric", received="none", mend="None takes the usual.")
+            raise SpecError("metrics", expected="at least one metric", received="none", hint="None takes the usual.")
         self._check_intervals()
         self._units = self._naive_errors(train_df, season_length)
 
@@ -144,13 +145,13 @@ class Scorer:
                 "df",
                 expected=f"intervals, which {wanted[0]!r} looks at",
                 received=f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}",
-                mend=f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80.",
+                hint=f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80.",
             )
 
     def _naive_errors(self, train_df: Any, season_length: int | None) -> dict[int, Array | float]:
         """Return what truth and forecasts are divided by, by the power of the metric's unit."""
         if season_length is not None:
-            check_whole("season_length", season_length)
+            check_int("season_length", season_length)
         scaled = {metric.power: name for name, metric in self.metrics.items() if metric.power}
         units: dict[int, Array | float] = {0: 1.0}
         for power, name in scaled.items():
@@ -159,7 +160,7 @@ class Scorer:
                     "train_df",
                     expected=f"the training rows, which {name!r} takes its unit from",
                     received="None",
-                    mend="Give the whole frame when df has a cutoff column, otherwise the rows before the forecast.",
+                    hint="Give the whole frame when df has a cutoff column, otherwise the rows before the forecast.",
                 )
             season_length = season_length or usual_season(self.backtest, train_df)
             units[power] = naive_error(self.backtest, train_df, season_length, power)
@@ -168,7 +169,7 @@ class Scorer:
                     "train_df",
                     expected=f"rows before the cutoff that change over season_length={season_length} steps",
                     received="only constant series, or ones shorter than that",
-                    mend="Choose metrics that are not scaled, or another season_length.",
+                    hint="Choose metrics that are not scaled, or another season_length.",
                 )
         return units
 

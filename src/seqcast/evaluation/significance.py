@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import Columns, check_choice, check_whole
-from seqcast.data.arrays import as_array
+from seqcast.data.arrays.checks import as_array
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.rows import CUTOFF, Groups
+from seqcast.evaluation.frame_view import CUTOFF, Groups
+from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs.columns import Columns
 
 __all__ = ["ALTERNATIVES", "LOSSES", "diebold_mariano", "dm_test"]
 
@@ -60,13 +61,13 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
     Journal of Forecasting 13 (1997), equations 3 to 9; Diebold and Mariano, Comparing predictive accuracy, Journal of
     Business & Economic Statistics 13 (1995).
     """
-    check_whole("horizon", horizon)
+    check_int("horizon", horizon)
     check_choice("alternative", alternative, ALTERNATIVES)
     values = as_array("differences", differences, (1,)).astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         received = str(values[bad[0]])
-        raise DataError(f"differences, {bad[0]}", expected="finite numbers", received=received, mend="Drop it.")
+        raise DataError(f"differences, {bad[0]}", expected="finite numbers", received=received, hint="Drop it.")
     count = len(values)
     if count <= horizon:
         return math.nan, math.nan
@@ -174,7 +175,7 @@ def diebold_mariano(
             "df",
             expected=f"more {over}: at least 2, and more than there are cutoffs within one forecast",
             received=str(max(found["n"])),
-            mend="Backtest from more cutoffs, or compare over='series' if there are several.",
+            hint="Backtest from more cutoffs, or compare over='series' if there are several.",
         )
     return backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), found)
 
@@ -184,7 +185,7 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
         raise unknown_name("baseline", baseline, models)
     if len(models) < 2:
         raise SpecError(
-            "models", expected="at least two models", received=f"{list(models)}", mend="Join another's forecasts."
+            "models", expected="at least two models", received=f"{list(models)}", hint="Join another's forecasts."
         )
     if baseline is None:
         return list(itertools.combinations(models, 2))
@@ -198,7 +199,7 @@ def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
             f"loss of {backtest.models[place]!r}",
             expected=f"a finite number a row, {len(backtest.truth)}",
             received=f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite",
-            mend="Return one loss a row; leave out a model with infinite forecasts.",
+            hint="Return one loss a row; leave out a model with infinite forecasts.",
         )
     return values
 

@@ -1,7 +1,7 @@
 """Looking inside a fitted network: its states, its gates, what it depends on, what its units are for.
 
-Everything starts from a `Reading`, which `Seq2SeqRegressor.reading` and `Forecaster.reading` return, and gives NumPy
-arrays or data frames; pictures of them are in `seqcast.plots`.
+Everything starts from a `ModelInputs`, which `Seq2SeqRegressor.model_inputs` and `Forecaster.model_inputs` return, and
+gives NumPy arrays or data frames; pictures of them are in `seqcast.plots`.
 
     reading = forecaster.reading(df, step_size=48)
     nearest(reading, k=3)                      # which windows does the network think are alike?
@@ -9,6 +9,7 @@ arrays or data frames; pictures of them are in `seqcast.plots`.
     trajectories(reading).frame("encoder", 1)  # the states while it reads
 """
 
+from seqcast.inspect.ablation import remove_units as remove_units
 from seqcast.inspect.gates import gate_statistics as gate_statistics
 from seqcast.inspect.geometry import Components as Components
 from seqcast.inspect.geometry import nearest as nearest
@@ -19,7 +20,6 @@ from seqcast.inspect.influence import sensitivity as sensitivity
 from seqcast.inspect.probes import circular as circular
 from seqcast.inspect.probes import probe as probe
 from seqcast.inspect.probes import unit_r2 as unit_r2
-from seqcast.inspect.removal import remove_units as remove_units
 from seqcast.inspect.trajectories import Trajectories as Trajectories
 from seqcast.inspect.trajectories import states as states
 from seqcast.inspect.trajectories import trajectories as trajectories

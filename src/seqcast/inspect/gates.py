@@ -37,9 +37,8 @@ def gate_statistics(trajectories: Trajectories) -> Any:
         but what the unit would become, has its mean only.
 
     Example:
-        >>> from seqcast.inspect._example import reading
         >>> from seqcast.inspect import trajectories
-        >>> table = gate_statistics(trajectories(reading))
+        >>> table = gate_statistics(trajectories(model_inputs))
         >>> list(table.columns)
         ['part', 'layer', 'gate', 'unit', 'mean', 'shut', 'open', 'memory']
         >>> bool((table.loc[table["gate"] == "update", "memory"] > 0).all())

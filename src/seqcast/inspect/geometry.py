@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import check_whole
+from seqcast.engine.inputs import ModelInputs
 from seqcast.errors import DataError
 from seqcast.inspect.trajectories import states
-from seqcast.reading import Reading
+from seqcast.specs.checks import check_int
 
 __all__ = ["Components", "nearest", "principal_components"]
 
@@ -60,12 +60,12 @@ def principal_components(values: Array, count: int = 2) -> Components:
     """
     from sklearn.decomposition import PCA
 
-    if check_whole("count", count) > min(values.shape):
+    if check_int("count", count) > min(values.shape):
         raise DataError(
             "values",
             expected=f"at least {count} windows and {count} units",
             received=f"shape {values.shape}",
-            mend="Ask for fewer directions, or give more windows.",
+            hint="Ask for fewer directions, or give more windows.",
         )
     pca = PCA(count, svd_solver="full").fit(values)
     # The sign is free; the largest part of a direction is made positive, so that pictures do not flip.
@@ -75,13 +75,13 @@ def principal_components(values: Array, count: int = 2) -> Components:
     return Components((values - pca.mean_) @ directions.T, directions, pca.explained_variance_ratio_, pca.mean_)
 
 
-def nearest(reading: Reading, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
+def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
     """Find the windows whose states are most alike: what does the network think is similar?
 
     Each unit counts in its own standard deviations over the reading's windows.
 
     Args:
-        reading: The windows.
+        model_inputs: The windows.
         k: Neighbours of each.
         query: Which windows to find neighbours of, a slice, indices or a mask; `None` is all.
         layer: One layer of the encoder, from 1; `None` is all.
@@ -94,24 +94,26 @@ def nearest(reading: Reading, k: int = 5, *, query: Any = None, layer: int | Non
         DataError: There are not more windows than neighbours.
 
     Example:
-        >>> from seqcast.inspect._example import reading
-        >>> list(nearest(reading, k=2).columns), len(nearest(reading, k=2, query=slice(3)))
+        >>> list(nearest(model_inputs, k=2).columns), len(nearest(model_inputs, k=2, query=slice(3)))
         (['window', 'near_window', 'rank', 'distance'], 6)
     """
     from sklearn.neighbors import NearestNeighbors
 
-    if check_whole("k", k) >= len(reading):
+    if check_int("k", k) >= len(model_inputs):
         raise DataError(
-            "reading", expected=f"more than {k} windows", received=str(len(reading)), mend="Ask for fewer neighbours."
+            "reading",
+            expected=f"more than {k} windows",
+            received=str(len(model_inputs)),
+            hint="Ask for fewer neighbours.",
         )
-    values = states(reading, layer).astype(np.float64)
+    values = states(model_inputs, layer).astype(np.float64)
     spread = values.std(axis=0)
     values = values / np.where(spread > 0, spread, 1.0) / np.sqrt(values.shape[1])
-    asked = np.atleast_1d(np.arange(len(reading))[slice(None) if query is None else query])
+    asked = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
     distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[asked])
     # A window is its own neighbour; of several that are equal it may not be the first.
     own = places == asked[:, None]
     own[~own.any(axis=1), -1] = True
     others, apart = places[~own], distances[~own]
     columns = {"rank": np.tile(np.arange(1, k + 1), len(asked)), "distance": apart}
-    return reading.labels.frame(np.repeat(asked, k), columns, near=others)
+    return model_inputs.labels.frame(np.repeat(asked, k), columns, near=others)

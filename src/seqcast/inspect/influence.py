@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import check_number
+from seqcast.engine.inputs import ModelInputs
 from seqcast.errors import SpecError
-from seqcast.reading import Reading
+from seqcast.specs.checks import check_number
 
 __all__ = ["Sensitivity", "attention", "sensitivity"]
 
 Array = npt.NDArray[Any]
 
 
-def sensitivity(reading: Reading, horizon: int | None = None) -> Sensitivity:
+def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensitivity:
     r"""Return how much each step of the forecast moves when one number that was read does.
 
     .. math::
@@ -27,22 +27,25 @@ def sensitivity(reading: Reading, horizon: int | None = None) -> Sensitivity:
     looked at; a decoder that reads its own outputs reads points.
 
     Args:
-        reading: The windows. A window costs as much memory as its past times the steps forecast.
+        model_inputs: The windows. A window costs as much memory as its past times the steps forecast.
         horizon: Steps to forecast; `None` is the reading's.
 
     Returns:
         The derivatives.
 
     Example:
-        >>> from seqcast.inspect._example import reading
-        >>> found = sensitivity(reading)
+        >>> found = sensitivity(model_inputs)
         >>> found.past.shape, found.by_step().shape, found.memory_length().shape
         ((32, 5, 1, 15, 1), (5, 15), (5,))
 
     Source: Simonyan et al. 2013, arXiv:1312.6034, section 3, for images.
     """
-    derivatives = reading.engine.sensitivity(reading.inputs, reading.horizon if horizon is None else horizon)
-    return Sensitivity(derivatives["past"], derivatives.get("future"), reading.features, reading.ahead, reading.targets)
+    derivatives = model_inputs.engine.sensitivity(
+        model_inputs.inputs, model_inputs.horizon if horizon is None else horizon
+    )
+    return Sensitivity(
+        derivatives["past"], derivatives.get("future"), model_inputs.features, model_inputs.ahead, model_inputs.targets
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,16 +132,16 @@ class Sensitivity:
             return self.past, self.features
         if self.future is None:
             raise SpecError(
-                "ahead", expected="False", received="True", mend="The network reads nothing that is known ahead."
+                "ahead", expected="False", received="True", hint="The network reads nothing that is known ahead."
             )
         return self.future, self.ahead
 
 
-def attention(reading: Reading, horizon: int | None = None) -> Array:
+def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
     """Return how much each step of the forecast looks at each token of the past, `[N, H, tokens]`.
 
     Args:
-        reading: The windows.
+        model_inputs: The windows.
         horizon: Steps to forecast; `None` is the reading's.
 
     Returns:
@@ -148,8 +151,7 @@ def attention(reading: Reading, horizon: int | None = None) -> Array:
         SpecError: The network has no attention.
 
     Example:
-        >>> from seqcast.inspect._example import reading
-        >>> attention(reading).shape
+        >>> attention(model_inputs).shape
         (32, 5, 15)
     """
-    return reading.engine.attention(reading.inputs, reading.horizon if horizon is None else horizon)
+    return model_inputs.engine.attention(model_inputs.inputs, model_inputs.horizon if horizon is None else horizon)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import check_choice, check_whole
-from seqcast.data.arrays import as_array, check_finite
+from seqcast.data.arrays.checks import as_array, check_finite
 from seqcast.errors import DataError
+from seqcast.specs.checks import check_choice, check_int
 
 __all__ = ["PROBES", "circular", "probe", "unit_r2"]
 
@@ -85,8 +85,8 @@ def probe(
 
     states = as_array("values", values, (2,)).astype(np.float64)
     check_finite("values", states)
-    check_whole("folds", folds, at_least=2)
-    check_whole("permutations", permutations)
+    check_int("folds", folds, at_least=2)
+    check_int("permutations", permutations)
     if len(states) < 2 * folds:
         raise DataError("values", expected=f"at least {2 * folds} windows", received=str(len(states)))
     if groups is None:
@@ -156,7 +156,7 @@ def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
                 f"properties[{name!r}]",
                 expected=f"a number for each of the {rows} windows",
                 received=str(len(array)),
-                mend="Give one row a window.",
+                hint="Give one row a window.",
             )
         checked[name] = array.reshape(rows, -1)
     return checked

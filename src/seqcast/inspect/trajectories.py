@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.config import check_choice
+from seqcast.engine.inputs import Labels, ModelInputs
 from seqcast.errors import SpecError
-from seqcast.reading import Labels, Reading
+from seqcast.specs.checks import check_choice
 
 __all__ = ["PARTS", "Trajectories", "states", "trajectories"]
 
@@ -18,30 +18,29 @@ Array = npt.NDArray[Any]
 PARTS = ("encoder", "decoder")
 
 
-def states(reading: Reading, layer: int | None = None) -> Array:
+def states(model_inputs: ModelInputs, layer: int | None = None) -> Array:
     """Return what the encoder holds after the past, `[N, width]`.
 
     Args:
-        reading: The windows.
+        model_inputs: The windows.
         layer: One layer, from 1; `None` puts all side by side. An LSTM's layer has its output and then its cell.
 
     Example:
-        >>> from seqcast.inspect._example import reading
-        >>> states(reading).shape, states(reading, layer=2).shape
+        >>> states(model_inputs).shape, states(model_inputs, layer=2).shape
         ((32, 14), (32, 6))
     """
-    layers = reading.engine.encode(reading.past).layers
+    layers = model_inputs.engine.encode(model_inputs.past).layers
     chosen = layers if layer is None else [layers[_place(layer, len(layers))]]
     return np.concatenate([np.asarray(state) for each in chosen for state in each], axis=1)
 
 
-def trajectories(reading: Reading, horizon: int | None = None) -> Trajectories:
+def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Trajectories:
     """Return states and gates of all layers, token by token.
 
     A decoder that reads its own outputs reads points here.
 
     Args:
-        reading: The windows; all their tokens are held at once.
+        model_inputs: The windows; all their tokens are held at once.
         horizon: Steps to write; `None` is the reading's.
 
     Returns:
@@ -51,18 +50,17 @@ def trajectories(reading: Reading, horizon: int | None = None) -> Trajectories:
         SpecError: The horizon is written block by block, or longer than what is known ahead.
 
     Example:
-        >>> from seqcast.inspect._example import reading
-        >>> traced = trajectories(reading)
+        >>> traced = trajectories(model_inputs)
         >>> traced.states("encoder", 1).shape, traced.states("decoder", 2).shape
         ((32, 15, 8), (32, 5, 6))
-        >>> bool(np.allclose(traced.states("encoder", 2)[:, -1], states(reading, layer=2), atol=1e-6))
+        >>> bool(np.allclose(traced.states("encoder", 2)[:, -1], states(model_inputs, layer=2), atol=1e-6))
         True
     """
-    traced = reading.engine.trace(reading.inputs, reading.horizon if horizon is None else horizon)
+    traced = model_inputs.engine.trace(model_inputs.inputs, model_inputs.horizon if horizon is None else horizon)
     return Trajectories(
         {part: tuple(traced[part]) for part in PARTS},
-        reading.labels,
-        reading.engine.network.segment,
+        model_inputs.labels,
+        model_inputs.engine.network.segment,
         traced.get("valid"),
     )
 
@@ -133,5 +131,5 @@ class Trajectories:
 
 def _place(layer: int, count: int) -> int:
     if not 1 <= layer <= count:
-        raise SpecError("layer", expected=f"1 to {count}", received=repr(layer), mend="Layers are counted from 1.")
+        raise SpecError("layer", expected=f"1 to {count}", received=repr(layer), hint="Layers are counted from 1.")
     return layer - 1

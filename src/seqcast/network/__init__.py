@@ -12,11 +12,11 @@ from seqcast.network.encoder import Encoder
 from seqcast.network.heads import HEADS, PointHead
 from seqcast.network.losses import NegativeLogLikelihood, ObservedLoss, PinballLoss
 from seqcast.network.predictive import Parametric, Sampled
-from seqcast.network.presets import PRESETS, Preset, preset, segment_rule
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.segment import SegmentEmbedding
 from seqcast.network.seq2seq import Seq2Seq, load_network
 from seqcast.network.states import States
+from seqcast.specs.presets import PRESETS, Preset, preset, segment_rule
 
 __all__ = [
     "DISTRIBUTIONS",

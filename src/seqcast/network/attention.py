@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqcast._backend import keras
-from seqcast.network.cells import child_seeds
-from seqcast.network.initial import GlorotUniform
+from seqcast.network.init import GlorotUniform, child_seeds
+from seqcast.runtime.backend import keras
 
 __all__ = ["ATTENTIONS", "AdditiveAttention", "Attention", "DotAttention", "MultiHeadAttention"]
 
@@ -105,9 +104,9 @@ class Attention(keras.layers.Layer):
         keys, values = prepared
         scores = self.scores(query, keys)
         if valid is not None:
-            shown = ops.expand_dims(valid, 1)
-            shown = ops.expand_dims(shown, 1) if len(scores.shape) == 4 else shown
-            scores = ops.where(shown, scores, ops.cast(-1e9, scores.dtype))
+            teacher_mask = ops.expand_dims(valid, 1)
+            teacher_mask = ops.expand_dims(teacher_mask, 1) if len(scores.shape) == 4 else teacher_mask
+            scores = ops.where(teacher_mask, scores, ops.cast(-1e9, scores.dtype))
         weights = ops.softmax(scores, axis=-1)
         context = self.contexts(weights, values)
         if len(weights.shape) == 4:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast._backend import keras
+from seqcast.runtime.backend import keras
 
 __all__ = ["write_in_blocks"]
 

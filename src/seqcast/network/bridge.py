@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqcast._backend import keras
-from seqcast.network.cells import child_seeds
-from seqcast.network.initial import GlorotUniform
+from seqcast.network.init import GlorotUniform, child_seeds
+from seqcast.runtime.backend import keras
 
 __all__ = ["Bridge"]
 

@@ -13,24 +13,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqcast._backend import keras
-from seqcast.network.initial import GlorotUniform, Orthogonal
+from seqcast.network.init import GlorotUniform, Orthogonal, child_seeds
+from seqcast.runtime.backend import keras
 
-__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell", "child_seeds"]
+__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
 
 Tensor = Any
 ops = keras.ops
-
-
-def child_seeds(seed: int, count: int) -> list[int]:
-    """Derive independent seeds from one, so that no initialiser or mask shares its stream with another.
-
-    Example:
-        >>> child_seeds(0, 2) == child_seeds(0, 3)[:2]
-        True
-    """
-    # 31 bits: torch takes seeds as signed numbers.
-    return [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(count)]
 
 
 class Cell(keras.layers.Layer):

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqcast._backend import keras
-from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.errors import DataError, SpecError
 from seqcast.network.attention import ATTENTIONS
 from seqcast.network.bridge import Bridge
-from seqcast.network.cells import child_seeds
+from seqcast.network.decode_loops import (
+    DecodeInputs,
+    decode_parallel,
+    decode_paths,
+    decode_sequence,
+    decode_stepwise,
+    joined,
+    row_count,
+)
 from seqcast.network.heads import HEADS
-from seqcast.network.initial import StandardNormal
+from seqcast.network.init import StandardNormal, child_seeds
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.residual import season_ahead
-from seqcast.network.rows import draw_rows, dropped_rows
-from seqcast.network.sampling import teaching_probability
+from seqcast.network.row_random import draw_rows, dropped_rows
 from seqcast.network.scan import scan
+from seqcast.network.scheduled_sampling import teacher_probability
 from seqcast.network.segment import fold, token_count, unfold, whole_on_right
-from seqcast.network.ways import Task, at_once, joined, one_by_one, path_by_path, row_count, side_by_side
+from seqcast.runtime.backend import keras
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
 
 __all__ = ["Decoder"]
 
@@ -110,7 +118,7 @@ class Decoder(keras.layers.Layer):
         self.built = True
 
     def _add_sampling(self, seed: int) -> None:
-        self.steps_taught: Any = None
+        self.teacher_steps: Any = None
         if self.network.decoder_input != "scheduled":
             return
         if self.network.sampling_steps is None:
@@ -118,10 +126,10 @@ class Decoder(keras.layers.Layer):
                 "sampling_steps",
                 expected="a whole number of training steps for decoder_input='scheduled'",
                 received="None",
-                mend="Give about half of all training steps.",
+                hint="Give about half of all training steps.",
             )
         self.choice_seed = keras.random.SeedGenerator(seed)
-        self.steps_taught = self.add_weight(
+        self.teacher_steps = self.add_weight(
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="steps_taught"
         )
 
@@ -172,12 +180,12 @@ class Decoder(keras.layers.Layer):
         self.check_endless()
         segment = self.network.segment
         future = future if future is None or segment == 1 else fold(future, segment)[:, 0]
-        output, layers = self.stack.step(joined([carry.get("last"), future]), carry["layers"])
+        output, layers = self.stack.step(joined([carry.get("last_targets"), future]), carry["layers"])
         prepared, season = self.prepared(carry), self._season(carry, 1)
         forecast, _ = self.write(ops.expand_dims(output, 1), carry, prepared, season=season)
         after = {**carry, "layers": layers}
         if self.network.feeds_back:
-            after["last"] = self.fed_back(forecast[:, 0])
+            after["last_targets"] = self.fed_back(forecast[:, 0])
         if "season" in carry:
             after["season"] = ops.roll(carry["season"], -segment, axis=1)
         return self.in_units(forecast[:, 0] if segment == 1 else unfold(forecast, segment), carry), after
@@ -189,7 +197,7 @@ class Decoder(keras.layers.Layer):
                 "decoder_model",
                 expected="a decoder that goes on without end",
                 received=f"decoder_input={self.network.decoder_input!r}",
-                mend="There are as many positions as tokens of the trained horizon; `predict` and `decode` go on block "
+                hint="There are as many positions as tokens of the trained horizon; `predict` and `decode` go on block "
                 "by block.",
             )
 
@@ -216,18 +224,18 @@ class Decoder(keras.layers.Layer):
             the past, `[B, H, tokens]`, or `None`. A decoder that reads its own outputs reads the head's point here;
             `paths` lets it read draws.
         """
-        task = self.task(states, horizon, future, target, training)
+        decode_inputs = self.decode_inputs(states, horizon, future, target, training)
         if self.network.decoding == "parallel":
-            forecast, weights = side_by_side(self, task)
-        elif not self.network.feeds_back or (task.truth is not None and task.shown is None):
-            forecast, weights = at_once(self, task)
+            forecast, weights = decode_parallel(self, decode_inputs)
+        elif not self.network.feeds_back or (decode_inputs.truth is not None and decode_inputs.teacher_mask is None):
+            forecast, weights = decode_sequence(self, decode_inputs)
         else:
-            forecast, weights = one_by_one(self, task)
+            forecast, weights = decode_stepwise(self, decode_inputs)
         segment = self.network.segment
         forecast = unfold(forecast, segment)[:, :horizon]
         if weights is not None:
             weights = ops.repeat(weights, segment, axis=1)[:, :horizon]
-        return self.in_units(forecast, task.carry), weights
+        return self.in_units(forecast, decode_inputs.carry), weights
 
     def paths(
         self, states: dict[str, Any], *, horizon: int, paths: int, noise: Tensor, future: Tensor | None = None
@@ -250,7 +258,7 @@ class Decoder(keras.layers.Layer):
             The paths, `[B, paths, H, D]`, in the data's units.
         """
         if self.network.feeds_back:
-            drawn = path_by_path(self, self.task(states, horizon, future), paths=paths, noise=noise)
+            drawn = decode_paths(self, self.decode_inputs(states, horizon, future), paths=paths, noise=noise)
             return drawn[:, :, :horizon]
         parameters, _ = self.unroll(states, horizon=horizon, future=future, training=False)
         at_steps = {"noise": noise[:horizon], "parameters": ops.expand_dims(ops.swapaxes(parameters, 0, 1), 2)}
@@ -258,28 +266,30 @@ class Decoder(keras.layers.Layer):
         _, drawn = scan(lambda none, at: (none, self.head.draw(at["parameters"], at["noise"])), ops.zeros(()), at_steps)
         return ops.transpose(drawn, (1, 2, 0, 3))
 
-    def task(
+    def decode_inputs(
         self,
         states: dict[str, Any],
         horizon: int,
         future: Tensor | None,
         target: Tensor | None = None,
         training: bool | None = None,
-    ) -> Task:
+    ) -> DecodeInputs:
         """Return what so many steps are written from; arguments as for `unroll`."""
         self.check_future(future, horizon)
         segment = self.network.segment
         tokens = token_count(horizon, segment)
         carry = self.start(states)
-        taught = bool(training) and self.network.is_taught
-        return Task(
+        teacher_forcing = bool(training) and self.network.uses_teacher_forcing
+        return DecodeInputs(
             carry,
             tokens,
             positions=self._positions(tokens),
             future=None if future is None else fold(whole_on_right(future, segment), segment),
             season=self._season(carry, tokens),
-            truth=self._shifted(target, carry, horizon) if taught else None,
-            shown=self._shown(carry, tokens) if taught and self.network.decoder_input == "scheduled" else None,
+            truth=self._shifted(target, carry, horizon) if teacher_forcing else None,
+            teacher_mask=self._teacher_mask(carry, tokens)
+            if teacher_forcing and self.network.decoder_input == "scheduled"
+            else None,
             training=training,
         )
 
@@ -296,12 +306,12 @@ class Decoder(keras.layers.Layer):
         segment = self.network.segment
         return fold(season_ahead(carry["season"], tokens * segment), segment)
 
-    def _shown(self, carry: dict[str, Any], tokens: int) -> Tensor:
+    def _teacher_mask(self, carry: dict[str, Any], tokens: int) -> Tensor:
         """Draw which tokens of which examples are shown the truth, `[tokens, B, 1]`, and count the training step."""
-        probability = teaching_probability(
-            self.network.sampling_schedule, self.steps_taught, self.network.sampling_steps or 1
+        probability = teacher_probability(
+            self.network.sampling_schedule, self.teacher_steps, self.network.sampling_steps or 1
         )
-        self.steps_taught.assign(self.steps_taught + 1.0)
+        self.teacher_steps.assign(self.teacher_steps + 1.0)
         rows = row_count(carry)
         draws = draw_rows(lambda count: keras.random.uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1)
         return draws < probability
@@ -354,12 +364,12 @@ class Decoder(keras.layers.Layer):
                 "inputs['target']",
                 expected=f"the true future, [B, {horizon}, {self.window.targets}], in training",
                 received="nothing",
-                mend=f"decoder_input={self.network.decoder_input!r} reads it; give y in the inputs too.",
+                hint=f"decoder_input={self.network.decoder_input!r} reads it; give y in the inputs too.",
             )
         segment = self.network.segment
         before = target[:, : (token_count(horizon, segment) - 1) * segment]
         return ops.concatenate(
-            [ops.expand_dims(carry["last"], 1), fold(self.normalised(before, carry), segment)], axis=1
+            [ops.expand_dims(carry["last_targets"], 1), fold(self.normalised(before, carry), segment)], axis=1
         )
 
     def in_units(self, forecast: Tensor, carry: dict[str, Any]) -> Tensor:
@@ -369,21 +379,21 @@ class Decoder(keras.layers.Layer):
             forecast: A point, `[B, D]` or `[B, n, D]`, or parameters, with an axis more; `D` may be that of a token.
             carry: What holds the normaliser's statistics.
         """
-        if "centre" not in carry:
+        if "loc" not in carry:
             return forecast
         axis = len(forecast.shape) - self.head.axes - 1
         return self.head.in_units(forecast, *self._statistics(carry, forecast.shape[axis], steps=axis == 2))
 
     def normalised(self, values: Tensor, carry: dict[str, Any]) -> Tensor:
         """Take from values of the targets, `[B, n, D]`, what the normaliser takes; `D` may be that of a token."""
-        if "centre" not in carry:
+        if "loc" not in carry:
             return values
-        centre, spread = self._statistics(carry, values.shape[2], steps=True)
-        return (values - centre) / spread
+        loc, scale = self._statistics(carry, values.shape[2], steps=True)
+        return (values - loc) / scale
 
     def _statistics(self, carry: dict[str, Any], width: int, *, steps: bool) -> list[Tensor]:
         """Return centre and spread for so many numbers, `[B, width]`, or `[B, 1, width]` for steps."""
-        statistics = [carry["centre"], carry["spread"]]
+        statistics = [carry["loc"], carry["scale"]]
         if width > self.window.targets:  # a token lists its steps one after the other
             statistics = [ops.tile(values, (1, width // self.window.targets)) for values in statistics]
         return [ops.expand_dims(values, 1) for values in statistics] if steps else statistics
@@ -403,5 +413,5 @@ class Decoder(keras.layers.Layer):
                 "future_covariates",
                 expected=f"[B, {horizon}, {wanted}]" if wanted else "nothing, as at fit",
                 received="nothing" if shape is None else f"[B, {', '.join(map(str, shape))}]",
-                mend="Known-future inputs have to cover every step of the horizon.",
+                hint="Known-future inputs have to cover every step of the horizon.",
             )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from seqcast.config import DEFAULT_QUANTILES, NetworkSpec
+from seqcast.specs.network import DEFAULT_QUANTILES, NetworkSpec
 
 __all__ = [
     "DISTRIBUTIONS",

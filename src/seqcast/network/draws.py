@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from seqcast._backend import keras
 from seqcast.network.likelihoods import SHIFT, stirling_remainder
+from seqcast.runtime.backend import keras
 
 __all__ = ["COUNT_UNIFORMS", "count_noise", "draw_count", "uniforms"]
 

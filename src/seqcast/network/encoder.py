@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqcast._backend import keras
-from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.errors import DataError, SpecError
-from seqcast.network.cells import child_seeds
+from seqcast.network.init import child_seeds
 from seqcast.network.normalise import NORMALISERS
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.segment import SegmentEmbedding, fold, whole_on_left
+from seqcast.runtime.backend import keras
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
 
 __all__ = ["Encoder"]
 
@@ -111,7 +112,7 @@ class Encoder(keras.layers.Layer):
         parts: dict[str, Any] = {} if static is None else {"static": static}
         statistics = self.normaliser.statistics(past, inputs.get("observed"))
         if statistics is not None:
-            parts["centre"], parts["spread"] = statistics
+            parts["loc"], parts["scale"] = statistics
             past = self.normaliser.apply(past, *statistics)
         return past, parts
 
@@ -132,13 +133,13 @@ class Encoder(keras.layers.Layer):
         self._check(inputs, static=False)
         self._check_update(inputs["past"])
         past, observed = ops.cast(inputs["past"], self.compute_dtype), inputs.get("observed")
-        kept: dict[str, Any] = {name: states[name] for name in ("static", "centre", "spread") if name in states}
-        if "centre" in kept:
-            past = self.normaliser.apply(past, kept["centre"], kept["spread"])
+        kept: dict[str, Any] = {name: states[name] for name in ("static", "loc", "scale") if name in states}
+        if "loc" in kept:
+            past = self.normaliser.apply(past, kept["loc"], kept["scale"])
         if observed is not None:
             observed = ops.cast(observed, self.compute_dtype)
             gap = ops.cumsum(observed, axis=1) < 0.5
-            past = ops.where(gap, ops.expand_dims(states["latest"], 1), past)
+            past = ops.where(gap, ops.expand_dims(states["last_features"], 1), past)
         return self._read(past, observed, kept, before=states, training=False)
 
     def as_past(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Tensor]:
@@ -155,7 +156,7 @@ class Encoder(keras.layers.Layer):
         past = ops.matmul(forecast, ops.convert_to_tensor(place, dtype=forecast.dtype))
         ours = ops.convert_to_tensor(place.sum(axis=0), dtype=forecast.dtype)
         if self.window.features > self.window.targets:
-            past = past + ops.expand_dims(states["latest"], 1) * (1.0 - ours)
+            past = past + ops.expand_dims(states["last_features"], 1) * (1.0 - ours)
         if not self.window.observed:
             return {"past": past}
         return {"past": past, "observed": ops.ones_like(past) * ours}
@@ -174,17 +175,17 @@ class Encoder(keras.layers.Layer):
         parts = dict(kept)
         seen = valid = None
         if observed is not None:
-            seen = _so_far(observed, old.get("seen"))
+            seen = _so_far(observed, old.get("observed_any"))
             valid = ops.any(seen, axis=-1)
-            parts["seen"] = ops.cast(seen[:, -1], self.compute_dtype)
+            parts["observed_any"] = ops.cast(seen[:, -1], self.compute_dtype)
         if self.network.reads_season:
             parts["season"] = self._season(past, seen, old)
         if observed is not None or self.network.in_blocks:
-            parts["latest"] = past[:, -1]
+            parts["last_features"] = past[:, -1]
         past, observed, valid = self._in_segments(past, observed, valid)
         if self.network.feeds_back:
             segment = self.network.segment
-            parts["last"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[:, 0]
+            parts["last_targets"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[:, 0]
         tokens = self._tokens(past, observed, kept.get("static"))
         outputs, parts["layers"] = self.stack.sequence(
             tokens, initial_state=old.get("layers"), valid=valid, training=training
@@ -233,7 +234,7 @@ class Encoder(keras.layers.Layer):
                     f"inputs[{name!r}]",
                     expected="an array",
                     received="nothing",
-                    mend="The network was built for it.",
+                    hint="The network was built for it.",
                 )
 
     def _check_season(self, past: Tensor) -> None:
@@ -243,7 +244,7 @@ class Encoder(keras.layers.Layer):
                 "past",
                 expected=f"at least a season, {self.window.season_length} steps",
                 received=f"{steps} steps",
-                mend="The forecast is added to the last season's values; give a longer past.",
+                hint="The forecast is added to the last season's values; give a longer past.",
             )
 
     def _check_update(self, past: Tensor) -> None:
@@ -252,7 +253,7 @@ class Encoder(keras.layers.Layer):
                 "update",
                 expected="an encoder that reads forwards only",
                 received="bidirectional=True",
-                mend="A backward layer starts at the last step, so a new one changes all it has read: encode the whole "
+                hint="A backward layer starts at the last step, so a new one changes all it has read: encode the whole "
                 "past instead.",
             )
         steps, segment = past.shape[1], self.network.segment
@@ -261,7 +262,7 @@ class Encoder(keras.layers.Layer):
                 "update, past",
                 expected=f"new steps in whole segments of {segment}",
                 received=f"{steps} steps",
-                mend="The state takes a segment as a whole: keep the steps of an incomplete one until it is complete, "
+                hint="The state takes a segment as a whole: keep the steps of an incomplete one until it is complete, "
                 "or encode the whole past.",
             )
 

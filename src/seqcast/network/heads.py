@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from seqcast._backend import keras
-from seqcast.config import DEFAULT_QUANTILES, check_loss
 from seqcast.network.distributions import quantile_weights
 from seqcast.network.draws import COUNT_UNIFORMS, count_noise, draw_count
-from seqcast.network.initial import GlorotUniform
+from seqcast.network.init import GlorotUniform
 from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
+from seqcast.runtime.backend import keras
+from seqcast.specs.network import DEFAULT_QUANTILES
+from seqcast.specs.training import check_loss
 
 __all__ = [
     "HEADS",
@@ -89,13 +90,13 @@ class Head(keras.layers.Layer):
         """Return the parameters, `[B, H, D, P]`, of decoder outputs `[B, H, n]`, in normalised units."""
         raise NotImplementedError
 
-    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
-        """Return the parameters of `spread x + centre`, when those of `x` are given.
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+        """Return the parameters of `scale x + loc`, when those of `x` are given.
 
         Args:
             parameters: `[..., D, P]`.
-            centre: What the normaliser subtracted, `[..., D]`.
-            spread: What it divided by.
+            loc: What the normaliser subtracted, `[..., D]`.
+            scale: What it divided by.
         """
         raise NotImplementedError
 
@@ -139,9 +140,9 @@ class PointHead(Head):
         """Return the forecast, `[B, H, D]`, of decoder outputs `[B, H, n]`."""
         return self.dense(outputs)
 
-    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return the forecast in the data's units."""
-        return parameters * spread + centre
+        return parameters * scale + loc
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the given Keras loss, or the squared error, taken over observed targets only."""
@@ -212,9 +213,9 @@ class QuantileHead(ProbabilisticHead):
             quantiles.insert(0, quantiles[0] - ops.softplus(number))
         return ops.stack(quantiles, axis=-1)
 
-    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return each quantile times the spread plus the centre."""
-        return parameters * ops.expand_dims(spread, -1) + ops.expand_dims(centre, -1)
+        return parameters * ops.expand_dims(scale, -1) + ops.expand_dims(loc, -1)
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the pinball loss."""
@@ -264,9 +265,9 @@ class NormalHead(DistributionHead):
         location, scale = self._numbers(outputs)
         return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
 
-    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `μ` times the spread plus the centre, and `σ` times the spread."""
-        return ops.stack([parameters[..., 0] * spread + centre, parameters[..., 1] * spread], axis=-1)
+        return ops.stack([parameters[..., 0] * scale + loc, parameters[..., 1] * scale], axis=-1)
 
     def point(self, parameters: Tensor) -> Tensor:
         """Return `μ`."""
@@ -293,10 +294,10 @@ class StudentTHead(DistributionHead):
         freedom, location, scale = self._numbers(outputs)
         return ops.stack([2.0 + ops.softplus(freedom), location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
 
-    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `ν` as it is, `μ` times the spread plus the centre, and `σ` times the spread."""
-        freedom, location, scale = parameters[..., 0], parameters[..., 1], parameters[..., 2]
-        return ops.stack([freedom, location * spread + centre, scale * spread], axis=-1)
+        freedom, location, width = parameters[..., 0], parameters[..., 1], parameters[..., 2]
+        return ops.stack([freedom, location * scale + loc, width * scale], axis=-1)
 
     def point(self, parameters: Tensor) -> Tensor:
         """Return `μ`."""
@@ -327,10 +328,10 @@ class NegativeBinomialHead(DistributionHead):
         mean, dispersion = self._numbers(outputs)
         return ops.stack([ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION], axis=-1)
 
-    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `μ` times the spread, and `α`; there is no centre."""
-        del centre
-        return ops.stack([parameters[..., 0] * spread, parameters[..., 1]], axis=-1)
+        del loc
+        return ops.stack([parameters[..., 0] * scale, parameters[..., 1]], axis=-1)
 
     def point(self, parameters: Tensor) -> Tensor:
         """Return `μ`; a median of counts would jump."""
@@ -355,10 +356,10 @@ class LogNormalHead(DistributionHead):
         location, scale = self._numbers(outputs)
         return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
 
-    def in_units(self, parameters: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `μ` plus the logarithm of the spread, and `σ`; there is no centre."""
-        del centre
-        return ops.stack([parameters[..., 0] + ops.log(spread), parameters[..., 1]], axis=-1)
+        del loc
+        return ops.stack([parameters[..., 0] + ops.log(scale), parameters[..., 1]], axis=-1)
 
     def point(self, parameters: Tensor) -> Tensor:
         """Return the median, `exp μ`."""

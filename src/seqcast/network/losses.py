@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from seqcast._backend import keras
 from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
+from seqcast.runtime.backend import keras
 
 __all__ = ["HeadLoss", "NegativeLogLikelihood", "ObservedLoss", "PinballLoss"]
 
@@ -82,7 +82,7 @@ class HeadLoss(keras.losses.Loss):
                     "horizon_decay",
                     expected="0 with a loss that returns one value an example",
                     received=repr(self.horizon_decay),
-                    mend="Let the loss return one value an example and step, `[B, H]`.",
+                    hint="Let the loss return one value an example and step, `[B, H]`.",
                 )
             decayed = np.arange(1.0, values.shape[1] + 1.0) ** -self.horizon_decay
             share = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast._backend import keras
+from seqcast.runtime.backend import keras
 
 __all__ = [
     "NORMALISERS",
@@ -45,11 +45,11 @@ class Normaliser:
         del past, observed
         return None
 
-    def apply(self, past: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+    def apply(self, past: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Normalise the target columns of the past, `[B, T, F]`."""
         place = ops.convert_to_tensor(self.place, dtype=past.dtype)
-        centres = ops.matmul(centre, place)
-        spreads = ops.matmul(spread, place) + ops.convert_to_tensor(self.untouched, dtype=past.dtype)
+        centres = ops.matmul(loc, place)
+        spreads = ops.matmul(scale, place) + ops.convert_to_tensor(self.untouched, dtype=past.dtype)
         return (past - ops.expand_dims(centres, 1)) / ops.expand_dims(spreads, 1)
 
     def targets(self, past: Tensor) -> Tensor:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqcast._backend import keras
-from seqcast.network.cells import CELLS, Cell, child_seeds
-from seqcast.network.rows import dropped_rows
+from seqcast.network.cells import CELLS, Cell
+from seqcast.network.init import child_seeds
+from seqcast.network.row_random import dropped_rows
 from seqcast.network.scan import scan
+from seqcast.runtime.backend import keras
 
 __all__ = ["RecurrentStack", "Scanned"]
 
@@ -68,7 +69,7 @@ class RecurrentStack(keras.layers.Layer):
                 self.layers_backward.append(backward)
             width = n * directions
         self.output_width = width
-        self.way = _fastest_way()
+        self.loop_backend = _fastest_loops()
         self.build()
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
@@ -119,7 +120,9 @@ class RecurrentStack(keras.layers.Layer):
         output, after = stepper.step(x, stepper.turn(states))
         return output, stepper.turn(after)
 
-    def fan(self, parts: Sequence[Tensor], states: LayerStates, masks: Sequence[Tensor | None] | None = None) -> Tensor:
+    def step_broadcast(
+        self, parts: Sequence[Tensor], states: LayerStates, masks: Sequence[Tensor | None] | None = None
+    ) -> Tensor:
         """Advance all layers by one step, once for each of several inputs and always from the same states.
 
         It equals `step` of states that are repeated for each input. But what each state has to say is computed once,
@@ -148,7 +151,7 @@ class RecurrentStack(keras.layers.Layer):
         Args:
             masks: What `dropout_masks` returned.
         """
-        return Stepper(self.way, self.layers_forward, masks)
+        return Stepper(self.loop_backend, self.layers_forward, masks)
 
     def sequence(
         self,
@@ -173,53 +176,53 @@ class RecurrentStack(keras.layers.Layer):
         """
         states = self.initial_state(ops.shape(x)[0]) if initial_state is None else initial_state
         masks = self.dropout_masks(ops.shape(states[0][0])[0], training)
-        way = self.way
-        x = None if x is None else way.enter(x)
+        loop_backend = self.loop_backend
+        x = None if x is None else loop_backend.enter(x)
         # Turned as a sequence of one feature, a mask over steps gets the axis that it is spread over.
-        valid = None if valid is None else way.enter(ops.expand_dims(valid, -1))
+        valid = None if valid is None else loop_backend.enter(ops.expand_dims(valid, -1))
         after: LayerStates = []
         for depth, cell in enumerate(self.layers_forward):
             mask = masks[depth]
             if mask is not None and x is not None:
-                x = x * way.turn(mask)
-            before = tuple(way.turn(state) for state in states[depth])
+                x = x * loop_backend.turn(mask)
+            before = tuple(loop_backend.turn(state) for state in states[depth])
             if not self.bidirectional:
-                x, last = way.run(cell, x, before, valid=valid, length=length)
+                x, last = loop_backend.run(cell, x, before, valid=valid, length=length)
             else:
                 x, last = self._both_ways(depth, x, before, valid)
-            after.append(tuple(way.turn(state) for state in last))
-        return way.leave(x), after
+            after.append(tuple(loop_backend.turn(state) for state in last))
+        return loop_backend.leave(x), after
 
     def _both_ways(
         self, depth: int, x: Tensor, states: tuple[Tensor, ...], valid: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        halves = [self.way.split(state) for state in states]
-        forward, last = self.way.run(self.layers_forward[depth], x, tuple(h[0] for h in halves), valid=valid)
-        backward, first = self.way.run(
+        halves = [self.loop_backend.split(state) for state in states]
+        forward, last = self.loop_backend.run(self.layers_forward[depth], x, tuple(h[0] for h in halves), valid=valid)
+        backward, first = self.loop_backend.run(
             self.layers_backward[depth], x, tuple(h[1] for h in halves), valid=valid, reverse=True
         )
-        joined = tuple(self.way.join(pair) for pair in zip(last, first, strict=True))
-        return self.way.join((forward, backward)), joined
+        joined = tuple(self.loop_backend.join(pair) for pair in zip(last, first, strict=True))
+        return self.loop_backend.join((forward, backward)), joined
 
 
 class Stepper:
     """Advances the layers of a stack by single steps; all that does not change from step to step is prepared once.
 
     Args:
-        way: The stack's way through time.
+        loop_backend: The stack's way through time.
         cells: Its layers.
         masks: Dropout masks, `[B, n]` or `None` a layer; `None` for none.
     """
 
-    def __init__(self, way: Any, cells: Sequence[Cell], masks: Sequence[Tensor | None] | None) -> None:
-        self.way = way
+    def __init__(self, loop_backend: Any, cells: Sequence[Cell], masks: Sequence[Tensor | None] | None) -> None:
+        self.loop_backend = loop_backend
         self.cells = cells
-        self.weights = [way.weights(cell) for cell in cells]
-        self.masks = [None if mask is None else way.turn(mask) for mask in masks or [None] * len(cells)]
+        self.weights = [loop_backend.weights(cell) for cell in cells]
+        self.masks = [None if mask is None else loop_backend.turn(mask) for mask in masks or [None] * len(cells)]
 
     def turn(self, states: LayerStates) -> LayerStates:
         """Turn the states of all layers, `[B, n]`, as the way has them, or back."""
-        return [tuple(self.way.turn(state) for state in layer) for layer in states]
+        return [tuple(self.loop_backend.turn(state) for state in layer) for layer in states]
 
     def step(self, x: Tensor | None, states: LayerStates) -> tuple[Tensor, LayerStates]:
         """Advance all layers.
@@ -231,14 +234,14 @@ class Stepper:
         Returns:
             The last layer's output, `[B, n]`, and the states after, turned.
         """
-        value = None if x is None else self.way.turn(x)
+        value = None if x is None else self.loop_backend.turn(x)
         after: LayerStates = []
         for cell, weights, mask, before in zip(self.cells, self.weights, self.masks, states, strict=True):
             if mask is not None and value is not None:
                 value = value * mask
-            after.append(self.way.step(cell, weights, value, before))
+            after.append(self.loop_backend.step(cell, weights, value, before))
             value = after[-1][0]
-        return self.way.turn(value), after
+        return self.loop_backend.turn(value), after
 
 
 class Scanned:
@@ -318,9 +321,9 @@ class Scanned:
         return outputs, tuple(last)
 
 
-def _fastest_way() -> Any:
+def _fastest_loops() -> Any:
     if keras.backend.backend() == "jax":
-        from seqcast.network.kernels_jax import FeaturesMajor
+        from seqcast.network.jax_loops import FeaturesMajor
 
         return FeaturesMajor()
     return Scanned()

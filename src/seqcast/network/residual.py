@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqcast._backend import keras
+from seqcast.runtime.backend import keras
 
 __all__ = ["season_ahead"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqcast._backend import keras
+from seqcast.runtime.backend import keras
 
 __all__ = ["scan"]
 
@@ -43,8 +43,8 @@ def scan(
     _, y = f(init, first)  # only to learn what a y looks like
     start = (init, tree.map_structure(tensorflow.zeros_like, y))
 
-    def step(carried: Any, x: Any) -> Any:
-        return f(carried[0], None if xs is None else x)
+    def step(forward_fill: Any, x: Any) -> Any:
+        return f(forward_fill[0], None if xs is None else x)
 
     steps = tensorflow.range(length) if xs is None else xs
     carries, ys = tensorflow.scan(step, steps, initializer=start, reverse=reverse)

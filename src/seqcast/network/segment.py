@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqcast._backend import keras
-from seqcast.network.initial import GlorotUniform
+from seqcast.network.init import GlorotUniform
+from seqcast.runtime.backend import keras
 
 __all__ = ["SegmentEmbedding", "fold", "token_count", "unfold", "whole_on_left", "whole_on_right"]
 

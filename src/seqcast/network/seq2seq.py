@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from seqcast._backend import keras
-from seqcast.config import NetworkSpec, WindowSpec
 from seqcast.errors import SpecError
 from seqcast.network.blocks import write_in_blocks
-from seqcast.network.cells import child_seeds
 from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder
+from seqcast.network.init import child_seeds
 from seqcast.network.states import States
+from seqcast.runtime.backend import keras
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
 
 __all__ = ["PARTS", "Seq2Seq", "load_network"]
 
@@ -29,8 +30,8 @@ ops = keras.ops
 class Seq2Seq(keras.Model):
     """A recurrent encoder-decoder; trains with plain `compile` and `fit`.
 
-    Inputs are a dict (see `seqcast.data.windows`) or, when there is only the past, its array `[B, T, F]`; the output
-    is the forecast `[B, H, D]`, or with a probabilistic head its parameters `[B, H, D, P]`, for which
+    Inputs are a dict (see `seqcast.data.windows.order`) or, when there is only the past, its array `[B, T, F]`; the
+    output is the forecast `[B, H, D]`, or with a probabilistic head its parameters `[B, H, D, P]`, for which
     `decoder.head.loss()` is the loss to compile with.
 
     Args:
@@ -137,7 +138,7 @@ class Seq2Seq(keras.Model):
         if not self._compiles_for_jax:
             super().make_train_function(force)
         elif self.train_function is None or force:
-            from seqcast.network.steps_jax import make_train_function
+            from seqcast.network.jax_steps import make_train_function
 
             self.train_function = make_train_function(self)
 
@@ -146,7 +147,7 @@ class Seq2Seq(keras.Model):
         if not self._compiles_for_jax:
             super().make_test_function(force)
         elif self.test_function is None or force:
-            from seqcast.network.steps_jax import make_test_function
+            from seqcast.network.jax_steps import make_test_function
 
             self.test_function = make_test_function(self)
 
@@ -204,7 +205,7 @@ class Seq2Seq(keras.Model):
                 "horizon",
                 expected=f"at most the trained one, {self.window.horizon}, of a bidirectional encoder",
                 received=repr(horizon),
-                mend=f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast to go on, but "
+                hint=f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast to go on, but "
                 "a backward layer starts at the last step. Train a longer horizon.",
             )
         self.decoder.check_future(future, horizon)
@@ -290,7 +291,7 @@ class Seq2Seq(keras.Model):
                 "encoder_model",
                 expected=f"a window of fixed context_length for residual={self.network.residual!r}",
                 received="context_length=None",
-                mend="A season can only be cut from a past of known length; `encode` takes any.",
+                hint="A season can only be cut from a past of known length; `encode` takes any.",
             )
         inputs = {"past": keras.Input((self.window.context_length, self.window.features), name="past")}
         if self.window.observed:

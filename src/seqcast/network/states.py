@@ -20,15 +20,16 @@ class States:
         layers: The encoder's states, layer by layer, `[B, n]` each; an LSTM's layer has two.
         memory: The encoder's outputs for attention, one a token, `[B, T, n]`; `None` without attention.
         memory_valid: Which of them count, `[B, T]`; `None` when all do.
-        centre: What the normaliser has subtracted from each target, `[B, D]`; `None` without one.
-        spread: What the normaliser has divided by, `[B, D]`.
+        loc: What the normaliser has subtracted from each target, `[B, D]`; `None` without one.
+        scale: What the normaliser has divided by, `[B, D]`.
         static: The static vector, `[B, S]`; `None` without one.
-        last: The targets' values in the last token, normalised, `[B, s · D]`; `None` when the decoder reads no targets.
+        last_targets: The targets' values in the last token, normalised, `[B, s · D]`; `None` when the decoder reads
+            no targets.
         season: The targets' values in the last season, normalised, `[B, m, D]`; `None` when the forecast is not added
             to them.
-        latest: The last value of each feature, target columns normalised, `[B, F]`; what gaps in new steps are filled
-            with. `None` when the encoder needs it for nothing.
-        seen: 1 for features of which a value was seen, else 0, `[B, F]`; `None` when the window knows no gaps.
+        last_features: The last value of each feature, target columns normalised, `[B, F]`; what gaps in new steps are
+            filled with. `None` when the encoder needs it for nothing.
+        observed_any: 1 for features of which a value was seen, else 0, `[B, F]`; `None` when the window knows no gaps.
 
     Example:
         >>> states = States(layers=((np.ones((2, 3)),), (np.zeros((2, 4)),)))
@@ -39,13 +40,13 @@ class States:
     layers: tuple[tuple[Array, ...], ...]
     memory: Array | None = None
     memory_valid: Array | None = None
-    centre: Array | None = None
-    spread: Array | None = None
+    loc: Array | None = None
+    scale: Array | None = None
     static: Array | None = None
-    last: Array | None = None
+    last_targets: Array | None = None
     season: Array | None = None
-    latest: Array | None = None
-    seen: Array | None = None
+    last_features: Array | None = None
+    observed_any: Array | None = None
 
     def __len__(self) -> int:
         return int(self.layers[0][0].shape[0])

@@ -7,16 +7,14 @@ more over the same tokens, step by step, and keep everything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from seqcast._backend import keras
 from seqcast.network.cells import Cell
+from seqcast.network.decode_loops import decode_stepwise, joined
 from seqcast.network.recurrent import LayerStates, RecurrentStack
 from seqcast.network.scan import scan
-from seqcast.network.ways import joined, one_by_one
-
-if TYPE_CHECKING:
-    from seqcast.network.seq2seq import Seq2Seq
+from seqcast.network.seq2seq import Seq2Seq
+from seqcast.runtime.backend import keras
 
 __all__ = ["trace_decoder", "trace_encoder", "trace_stack"]
 
@@ -53,23 +51,25 @@ def trace_decoder(model: Seq2Seq, states: dict[str, Any], *, horizon: int, futur
         future: Known-future inputs, `[B, H, F']`.
     """
     decoder = model.decoder
-    task = decoder.task(states, horizon, future)
-    layers = task.carry["layers"]
+    decode_inputs = decoder.decode_inputs(states, horizon, future)
+    layers = decode_inputs.carry["layers"]
     if model.network.decoding == "parallel":
         # Each token is a single step from the same states: as many sequences of one step.
-        rows = [tuple(ops.repeat(state, task.tokens, axis=0) for state in layer) for layer in layers]
-        assert task.known is not None  # positions tell the tokens apart
-        tokens = ops.reshape(task.known, (-1, 1, task.known.shape[2]))
+        rows = [tuple(ops.repeat(state, decode_inputs.tokens, axis=0) for state in layer) for layer in layers]
+        assert decode_inputs.known is not None  # positions tell the tokens apart
+        tokens = ops.reshape(decode_inputs.known, (-1, 1, decode_inputs.known.shape[2]))
         traced = trace_stack(decoder.stack, tokens, initial_state=rows)
         return keras.tree.map_structure(  # type: ignore[no-any-return]
-            lambda values: ops.reshape(values, (-1, task.tokens, values.shape[2])), traced
+            lambda values: ops.reshape(values, (-1, decode_inputs.tokens, values.shape[2])), traced
         )
     own = None
     if model.network.feeds_back:
-        forecast, _ = one_by_one(decoder, task)
-        first = ops.expand_dims(task.carry["last"], 1)
+        forecast, _ = decode_stepwise(decoder, decode_inputs)
+        first = ops.expand_dims(decode_inputs.carry["last_targets"], 1)
         own = ops.concatenate([first, decoder.fed_back(forecast)[:, :-1]], axis=1)
-    return trace_stack(decoder.stack, joined([own, task.known]), initial_state=layers, length=task.tokens)
+    return trace_stack(
+        decoder.stack, joined([own, decode_inputs.known]), initial_state=layers, length=decode_inputs.tokens
+    )
 
 
 def trace_stack(

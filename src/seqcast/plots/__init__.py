@@ -8,22 +8,22 @@ differ too, for print without colour.
 from seqcast.plots.curves import error_by_step as error_by_step
 from seqcast.plots.curves import learning_curve as learning_curve
 from seqcast.plots.fans import forecast_fans as forecast_fans
-from seqcast.plots.figure import save_figure as save_figure
-from seqcast.plots.frames import forecast_frame as forecast_frame
-from seqcast.plots.inside import attention_map as attention_map
-from seqcast.plots.inside import heat_map as heat_map
-from seqcast.plots.inside import probe_scores as probe_scores
-from seqcast.plots.inside import sensitivity_map as sensitivity_map
-from seqcast.plots.inside import similar_windows as similar_windows
-from seqcast.plots.inside import state_map as state_map
-from seqcast.plots.inside import state_paths as state_paths
-from seqcast.plots.inside import unit_chart as unit_chart
-from seqcast.plots.judged import calibration_curve as calibration_curve
-from seqcast.plots.judged import score_by_series as score_by_series
-from seqcast.plots.judged import score_by_step as score_by_step
+from seqcast.plots.maps import attention_map as attention_map
+from seqcast.plots.maps import heat_map as heat_map
+from seqcast.plots.maps import probe_scores as probe_scores
+from seqcast.plots.maps import sensitivity_map as sensitivity_map
+from seqcast.plots.maps import unit_chart as unit_chart
 from seqcast.plots.residuals import residual_diagnostics as residual_diagnostics
-from seqcast.plots.spread import dot_chart as dot_chart
-from seqcast.plots.spread import repeated_runs as repeated_runs
+from seqcast.plots.runs import dot_chart as dot_chart
+from seqcast.plots.runs import repeated_runs as repeated_runs
+from seqcast.plots.scores import calibration_curve as calibration_curve
+from seqcast.plots.scores import score_by_series as score_by_series
+from seqcast.plots.scores import score_by_step as score_by_step
+from seqcast.plots.series import forecast_frame as forecast_frame
+from seqcast.plots.states import similar_windows as similar_windows
+from seqcast.plots.states import state_map as state_map
+from seqcast.plots.states import state_paths as state_paths
+from seqcast.plots.style import save_figure as save_figure
 from seqcast.plots.windows import forecast_panels as forecast_panels
 
 __all__ = [

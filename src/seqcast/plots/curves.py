@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqcast.config import check_whole
-from seqcast.data.arrays import as_array
+from seqcast.data.arrays.checks import as_array
 from seqcast.errors import DataError, SpecError
-from seqcast.plots.figure import MARKERS, MODELS, PAST, STYLE, finish, guide, line, model_style, new_figure, plain
+from seqcast.plots.style import MARKERS, MODELS, PAST, STYLE, finish, guide, line, model_style, new_figure, plain
+from seqcast.specs.checks import check_int
 
 __all__ = ["error_by_step", "learning_curve"]
 
@@ -50,11 +50,11 @@ def learning_curve(
     curves = {name: as_array(name, history[name], (1,)) for name in ("loss", "val_loss") if name in history}
     if not len(curves.get("loss", ())):
         raise DataError(
-            "history", expected="'loss', one number an epoch", received=f"{list(history)}", mend="Train first."
+            "history", expected="'loss', one number an epoch", received=f"{list(history)}", hint="Train first."
         )
-    if best_epoch is not None and check_whole("best_epoch", best_epoch) > len(curves["loss"]):
+    if best_epoch is not None and check_int("best_epoch", best_epoch) > len(curves["loss"]):
         raise SpecError(
-            "best_epoch", expected=f"at most {len(curves['loss'])}", received=str(best_epoch), mend="Count from 1."
+            "best_epoch", expected=f"at most {len(curves['loss'])}", received=str(best_epoch), hint="Count from 1."
         )
     figure = new_figure(6.4, 4.0)
     ax = figure.subplots()
@@ -101,14 +101,14 @@ def error_by_step(
         ['seqcast', 'last value']
     """
     if not errors:
-        raise DataError("errors", expected="at least one model", received="none", mend="Give a dict of arrays.")
+        raise DataError("errors", expected="at least one model", received="none", hint="Give a dict of arrays.")
     figure = new_figure(6.4, 4.0)
     ax = figure.subplots()
     for number, (name, values) in enumerate(errors.items()):
         array = as_array(f"errors[{name!r}]", values, (1,))
         line(ax, np.arange(1, len(array) + 1), array, name, *model_style(number))
     if trained_horizon is not None:
-        guide(ax, check_whole("trained_horizon", trained_horizon), "trained horizon")
+        guide(ax, check_int("trained_horizon", trained_horizon), "trained horizon")
     if all(np.nanmin(drawn.get_ydata()) >= 0 for drawn in ax.lines):
         ax.set_ylim(bottom=0)
     _label(ax, "step of the forecast", ylabel)

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqcast.calibration import level_text
-from seqcast.config import Columns, check_whole
 from seqcast.errors import SpecError
-from seqcast.evaluation.rows import CUTOFF, FrameRows
-from seqcast.plots.figure import (
+from seqcast.evaluation.frame_view import CUTOFF, FrameRows
+from seqcast.intervals.levels import level_text
+from seqcast.plots.series import label_axes, read_pair, series_columns
+from seqcast.plots.style import (
     DASHES,
     MARKERS,
     MODELS,
@@ -33,7 +33,8 @@ from seqcast.plots.figure import (
     time_axis,
     tint,
 )
-from seqcast.plots.frames import label_axes, read_pair, series_columns
+from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns
 
 __all__ = ["forecast_fans"]
 
@@ -86,9 +87,9 @@ def forecast_fans(
         ['past', 'seqcast', '80 % interval', 'cutoff']
     """
     history, ahead = read_pair(df, forecast_df, columns)
-    check_whole("max_series", max_series)
+    check_int("max_series", max_series)
     if last is not None:
-        check_whole("last", last)
+        check_int("last", last)
     model = _model(ahead, model)
     bounds = _levels(ahead, model, level)
     names = list(dict.fromkeys(ahead.names))
@@ -125,7 +126,7 @@ def _levels(ahead: FrameRows, model: str, level: Sequence[float] | None) -> dict
                 "level",
                 expected=f"one of {known}" if known else f"no level, since {model!r} has no intervals",
                 received=repr(each),
-                mend=f"Such a level needs columns like {model}-lo-{level_text(each)}.",
+                hint=f"Such a level needs columns like {model}-lo-{level_text(each)}.",
             )
     return {each: bounds[each] for each in sorted(level)}
 

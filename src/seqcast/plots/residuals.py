@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqcast.config import Columns
 from seqcast.errors import DataError
 from seqcast.evaluation.backtest import Backtest
-from seqcast.plots.figure import GUIDE, MODELS, STYLE, TRUTH, finish, new_figure, plain, spoken, time_axis, tint
+from seqcast.plots.style import GUIDE, MODELS, STYLE, TRUTH, finish, new_figure, plain, spoken, time_axis, tint
+from seqcast.specs.columns import Columns
 
 __all__ = ["autocorrelation", "residual_diagnostics"]
 
@@ -63,7 +63,7 @@ def residual_diagnostics(
     residuals = backtest.truth - backtest.forecasts[:, 0]
     finite = np.flatnonzero(np.isfinite(residuals))
     if not len(finite):
-        raise DataError("df", expected="a finite forecast", received="none", mend="Look at another model.")
+        raise DataError("df", expected="a finite forecast", received="none", hint="Look at another model.")
     steps, rows, residuals = backtest.rows.steps[finite], backtest.rows.take(finite), residuals[finite]
     series = rows.groups(*rows.series)
     what = "truth − forecast" + (f" [{unit}]" if unit else "")

@@ -12,10 +12,9 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqcast.config import check_whole
-from seqcast.data.arrays import as_array
+from seqcast.data.arrays.checks import as_array
 from seqcast.errors import DataError, SpecError
-from seqcast.plots.figure import (
+from seqcast.plots.style import (
     DASHES,
     GUIDE,
     MARKERS,
@@ -30,6 +29,7 @@ from seqcast.plots.figure import (
     plain,
     short,
 )
+from seqcast.specs.checks import check_int
 
 __all__ = ["forecast_panels"]
 
@@ -80,14 +80,14 @@ def forecast_panels(
         2
     """
     checked = _checked_groups(past, truth, forecast, groups)
-    columns = min(check_whole("columns", columns), max(len(group[1]) for group in checked))
+    columns = min(check_int("columns", columns), max(len(group[1]) for group in checked))
     panels = sum(len(group[1]) for group in checked)
     if titles is not None and len(titles) != panels:
         raise SpecError(
-            "titles", expected=f"one a panel, {panels}", received=str(len(titles)), mend="Give that many, or None."
+            "titles", expected=f"one a panel, {panels}", received=str(len(titles)), hint="Give that many, or None."
         )
     if trained_horizon is not None:
-        check_whole("trained_horizon", trained_horizon)
+        check_int("trained_horizon", trained_horizon)
     names = [""] * panels if titles is None else [str(title) for title in titles]
 
     heights = [math.ceil(len(group[1]) / columns) for group in checked]
@@ -111,7 +111,7 @@ def _checked_groups(past: Any, truth: Any, forecast: Any, groups: Any) -> list[t
             "groups",
             expected="either past and forecast, or groups",
             received="both" if groups else "neither",
-            mend="Give one of the two.",
+            hint="Give one of the two.",
         )
     checked = []
     for number, (name, *arrays) in enumerate(groups or [("", past, truth, forecast)]):
@@ -128,7 +128,7 @@ def _checked_groups(past: Any, truth: Any, forecast: Any, groups: Any) -> list[t
                     f"{where}{which}",
                     expected=f"as many windows as past, {len(before)}",
                     received=str(len(other)),
-                    mend="Give one row a window.",
+                    hint="Give one row a window.",
                 )
         checked.append((name, before, actual, ahead))
     return checked
@@ -141,7 +141,7 @@ def _windows(where: str, values: Any) -> Array:
             where,
             expected="at least one window, [N, steps] or [N, steps, 1]",
             received=f"shape {array.shape}",
-            mend="Choose windows, and one target: values[:10, :, 0].",
+            hint="Choose windows, and one target: values[:10, :, 0].",
         )
     return array.reshape(array.shape[:2])
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.calibration import level_text
-from seqcast.config import Columns, check_whole
 from seqcast.errors import SpecError
-from seqcast.evaluation.rows import FrameRows
+from seqcast.evaluation.frame_view import FrameRows
+from seqcast.intervals.levels import level_text
 from seqcast.plots import forecast_fans, learning_curve
-from seqcast.plots.figure import spoken
-from seqcast.plots.frames import read_pair
-from seqcast.report.judged import Judged
+from seqcast.plots.series import read_pair
+from seqcast.plots.style import spoken
+from seqcast.report.backtest_section import Judged
 from seqcast.report.page import Markup, facts, page, picture, section
-from seqcast.saving import write_beside
+from seqcast.runtime.files import write_beside
+from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns
 
 __all__ = ["report"]
 
@@ -73,8 +74,8 @@ def report(
         True
     """
     if forecast is None and backtest is None:
-        raise SpecError("forecast", expected="a forecast or a backtest", received="neither", mend="Give one.")
-    check_whole("max_series", max_series)
+        raise SpecError("forecast", expected="a forecast or a backtest", received="neither", hint="Give one.")
+    check_int("max_series", max_series)
     rows = FrameRows("history", history, columns)
     rows.need(rows.columns.value)
     sections: dict[str, Markup] = {"The data": section("The data", facts(_data(rows)))}

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast._backend import threads
-from seqcast.config import check_whole
 from seqcast.errors import SaveError
-from seqcast.parallel import side_by_side
-from seqcast.plots.figure import save_figure
-from seqcast.saving import write_beside
+from seqcast.plots.style import save_figure
+from seqcast.runtime.executors import side_by_side
+from seqcast.runtime.files import write_beside
+from seqcast.runtime.threads import threads
+from seqcast.specs.checks import check_int
 from seqcast.studies import find_study
-from seqcast.studies.kept import kept, kept_path
+from seqcast.studies.cache import kept, kept_path
 from seqcast.studies.study import SEEDS, Results, Setting, Study
 
 __all__ = ["Outcome", "run_study"]
@@ -69,13 +69,13 @@ def run_study(
         SaveError: The folder takes no files.
     """
     study = find_study(name)
-    count = (1 if quick else SEEDS) if seeds is None else check_whole("seeds", seeds)
+    count = (1 if quick else SEEDS) if seeds is None else check_int("seeds", seeds)
     own = folder / (f"{name}-quick" if quick else name)
     try:
         (own / "runs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SaveError(
-            str(own), expected="a folder to write to", received=str(error.strerror), mend="Choose another."
+            str(own), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
         ) from error
     jobs = [(setting, seed) for seed in range(count) for setting in study.grid(quick)]
     described = {"code": study.code()}

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcast.baselines import ManyToOneRegressor
-from seqcast.config import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.engine import Engine
+from seqcast.engine.engine import Engine
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
 from seqcast.studies.study import Results, Setting, Study, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.signals import SineParameters
+from seqcast.engine.inputs import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
-from seqcast.reading import Reading
 from seqcast.studies.study import Results, Setting, Study, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 
@@ -45,13 +45,13 @@ class States(Study):
         model = network(seed, epochs=setting["epochs"]).fit(past, future)
         untrained = network(seed, epochs=1, learning_rate=1e-9).fit(past[:128], future[:128])
         past, future, parameters = sines(setting["probed"], seed=TEST + seed)
-        reading = model.reading(past, future)
+        model_inputs = model.model_inputs(past, future)
         sources = {
             "the 15 values": past[:, :, 0],
-            "untrained network": states(untrained.reading(past)),
-            "layer 1": states(reading, 1),
-            "layer 2": states(reading, 2),
-            "both layers": states(reading),
+            "untrained network": states(untrained.model_inputs(past)),
+            "layer 1": states(model_inputs, 1),
+            "layer 2": states(model_inputs, 2),
+            "both layers": states(model_inputs),
         }
         properties = properties_of(parameters)
         probes = []
@@ -62,7 +62,7 @@ class States(Study):
             "mse": float(np.mean(mse_by_step(model.predict(past), future))),
             "probes": probes,
             "units": unit_r2(sources["both layers"], properties).to_numpy().tolist(),
-            "overlap": overlap(reading, parameters),
+            "overlap": overlap(model_inputs, parameters),
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -138,7 +138,7 @@ def properties_of(parameters: SineParameters) -> dict[str, Array]:
     }
 
 
-def overlap(reading: Reading, parameters: SineParameters) -> dict[str, float]:
+def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, float]:
     """Return how far the two sines share dimensions.
 
     `shared` is the mean squared cosine of the angles between two subspaces, each spanned by the directions in which a
@@ -146,7 +146,7 @@ def overlap(reading: Reading, parameters: SineParameters) -> dict[str, float]:
     """
     from sklearn.linear_model import RidgeCV
 
-    values = states(reading)
+    values = states(model_inputs)
     spread_of_units = values.std(axis=0)
     standard = (values - values.mean(axis=0)) / np.where(spread_of_units > 0, spread_of_units, 1.0)
     order = np.argsort(parameters.frequency, axis=1)

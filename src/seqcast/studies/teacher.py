@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._backend import derivatives, keras, to_numpy
+from seqcast.engine.inputs import ModelInputs
 from seqcast.inspect import sensitivity
-from seqcast.reading import Reading
+from seqcast.runtime.backend import keras, to_numpy
+from seqcast.runtime.jit import derivatives
 from seqcast.studies.study import Results, Setting, Study, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 
@@ -41,22 +42,22 @@ class Teacher(Study):
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
         model = network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]).fit(past, future)
         past, future, _ = sines(5_000, seed=TEST + seed, offset=(0.0, 0.0))
-        reading = model.reading(past[:1_000], future[:1_000])
+        model_inputs = model.model_inputs(past[:1_000], future[:1_000])
         taught = setting["decoder_input"] == "teacher"
-        free, without = written(reading, taught=False), written(reading, taught=False, mean_state=True)
-        truth = reading.truth
+        free, without = written(model_inputs, taught=False), written(model_inputs, taught=False, mean_state=True)
+        truth = model_inputs.truth
         assert truth is not None
         outcome = {
             "mse": mse_by_step(model.predict(past), future),
             "without_state": mse_by_step(without, truth),
             "with_state": mse_by_step(free, truth),
-            "reaching": reaching(reading, taught=taught),
-            "reaching_free": reaching(reading, taught=False),
-            "memory": sensitivity(reading[:256]).memory_length().tolist(),
+            "reaching": reaching(model_inputs, taught=taught),
+            "reaching_free": reaching(model_inputs, taught=False),
+            "memory": sensitivity(model_inputs[:256]).memory_length().tolist(),
         }
         if taught:
-            outcome["taught"] = mse_by_step(written(reading, taught=True), truth)
-            outcome["taught_without_state"] = mse_by_step(written(reading, taught=True, mean_state=True), truth)
+            outcome["taught"] = mse_by_step(written(model_inputs, taught=True), truth)
+            outcome["taught_without_state"] = mse_by_step(written(model_inputs, taught=True, mean_state=True), truth)
         return outcome
 
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -115,44 +116,44 @@ def _layers(parts: dict[str, Any]) -> dict[str, Any]:
     return {f"{i} {j}": state for i, layer in enumerate(parts["layers"]) for j, state in enumerate(layer)}
 
 
-def _unrolled(reading: Reading, parts: dict[str, Any], layers: dict[str, Any], *, taught: bool) -> Any:
+def _unrolled(model_inputs: ModelInputs, parts: dict[str, Any], layers: dict[str, Any], *, taught: bool) -> Any:
     """Write the reading's forecast from layer states, `[N, H, D]`, with the truth shown or running free."""
-    model = reading.engine.model
+    model = model_inputs.engine.model
     assert model is not None
     named = [tuple(layers[f"{i} {j}"] for j in range(len(layer))) for i, layer in enumerate(parts["layers"])]
-    target = keras.ops.convert_to_tensor(reading.truth, dtype="float32") if taught else None
-    given: dict[str, Any] = {"horizon": reading.horizon, "target": target, "training": True if taught else None}
+    target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if taught else None
+    given: dict[str, Any] = {"horizon": model_inputs.horizon, "target": target, "training": True if taught else None}
     return model.decoder.unroll({**parts, "layers": named}, **given)[0]
 
 
-def _encoded(reading: Reading) -> dict[str, Any]:
-    parts = reading.engine.encode(reading.past).to_dict()
+def _encoded(model_inputs: ModelInputs) -> dict[str, Any]:
+    parts = model_inputs.engine.encode(model_inputs.past).to_dict()
     tensors: dict[str, Any] = keras.tree.map_structure(keras.ops.convert_to_tensor, parts)
     return tensors
 
 
-def written(reading: Reading, *, taught: bool, mean_state: bool = False) -> Array:
+def written(model_inputs: ModelInputs, *, taught: bool, mean_state: bool = False) -> Array:
     """Return the forecast in scaled units, perhaps from the mean state of all windows in place of their own."""
-    parts = _encoded(reading)
+    parts = _encoded(model_inputs)
     layers = _layers(parts)
     if mean_state:
         layers = {
             name: keras.ops.ones_like(state) * keras.ops.mean(state, axis=0, keepdims=True)
             for name, state in layers.items()
         }
-    forecast: Array = to_numpy(_unrolled(reading, parts, layers, taught=taught))
+    forecast: Array = to_numpy(_unrolled(model_inputs, parts, layers, taught=taught))
     return forecast
 
 
-def reaching(reading: Reading, *, taught: bool) -> list[float]:
+def reaching(model_inputs: ModelInputs, *, taught: bool) -> list[float]:
     """Return by step how much the forecast changes with the encoder's state, its units in standard deviations."""
-    parts = _encoded(reading)
+    parts = _encoded(model_inputs)
     layers = _layers(parts)
 
     def forecast(given: dict[str, Any]) -> Any:
-        return keras.ops.reshape(_unrolled(reading, parts, given, taught=taught), (-1, reading.horizon))
+        return keras.ops.reshape(_unrolled(model_inputs, parts, given, taught=taught), (-1, model_inputs.horizon))
 
-    found = to_numpy(derivatives(forecast, layers, reading.horizon))
+    found = to_numpy(derivatives(forecast, layers, model_inputs.horizon))
     squares = 0.0
     for name, state in to_numpy(layers).items():
         squares = squares + np.square(found[name] * state.std(axis=0)).sum(axis=2).mean(axis=1)

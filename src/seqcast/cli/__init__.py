@@ -1,0 +1,1 @@
+"""The command line: `seqcast fit`, `predict`, `backtest`, `plot`, `report`, `study`, `demo`."""

@@ -1,0 +1,1 @@
+"""Arrays of windows at the regressor's door: `checks`, `preparation`, `streams`."""

@@ -1,0 +1,240 @@
+"""Checks of arrays at the estimator's door: shapes, lengths, finite numbers, with the place of what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.errors import DataError, DataTypeError
+
+__all__ = [
+    "as_array",
+    "check_covariates",
+    "check_finite",
+    "check_rows",
+    "check_support",
+    "check_targets",
+    "check_weight",
+    "outside_support",
+    "rank",
+]
+
+Array = npt.NDArray[Any]
+
+# What an axis is called in messages, by the number of axes.
+_AXES = {1: ("window",), 2: ("window", "step"), 3: ("window", "step", "feature")}
+
+
+def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:
+    """Turn lists, frames and arrays into an array of floats of one of the ranks.
+
+    Args:
+        where: The argument's name.
+        values: What the user gave.
+        ranks: Numbers of axes that are possible.
+
+    Returns:
+        The array; single precision stays single, everything else becomes double.
+
+    Raises:
+        DataError: The values are not real numbers, are ragged, or have another rank.
+
+    Example:
+        >>> as_array("y", [1, 2], ranks=(1, 2)).dtype
+        dtype('float64')
+    """
+    if hasattr(values, "toarray"):
+        raise DataError(where, expected="a dense array", received="a sparse one", hint="Call .toarray() first.")
+    try:
+        array = np.asarray(values)
+        if np.iscomplexobj(array):
+            raise DataError(f"Complex data not supported: {where}", hint="Give real numbers.")
+        if array.dtype != np.float32:
+            array = array.astype(np.float64)
+    except DataError:
+        raise
+    except (ValueError, TypeError) as error:
+        kind = DataTypeError if isinstance(error, TypeError) else DataError
+        raise kind(
+            where,
+            expected="numbers in a regular array",
+            received=str(error),
+            hint="Every argument must be a string of digits or a real number, every row of the same length.",
+        ) from error
+    if array.ndim not in ranks:
+        raise DataError(
+            where,
+            expected=" or ".join(f"{rank} axes" for rank in ranks),
+            received=f"{array.ndim} axes, shape {array.shape}",
+            hint="Reshape your data: windows first, then steps, then features.",
+        )
+    return array
+
+
+def rank(values: Any) -> int:
+    """Return the number of axes of an array, a frame or nested lists; -1 for ragged ones."""
+    if hasattr(values, "ndim"):
+        return int(values.ndim)
+    try:
+        return np.asarray(values).ndim
+    except ValueError:
+        return -1
+
+
+def check_finite(where: str, array: Array) -> None:
+    """Refuse NaN and infinite values, naming the first one.
+
+    Example:
+        >>> check_finite("X", np.array([[1.0, np.nan]]))
+        Traceback (most recent call last):
+        seqcast.errors.DataError: X, window 0, step 1: expected finite numbers, received NaN. Drop or fill it.
+    """
+    with np.errstate(all="ignore"):
+        # One sum tells in one pass and without another array; it can only err on the side of a closer look.
+        if np.isfinite(array.sum(dtype=np.float64)) or np.isfinite(array).all():
+            return
+    place = np.argwhere(~np.isfinite(array))[0]
+    value = array[tuple(place)]
+    axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
+    received = "NaN" if np.isnan(value) else ("inf" if value > 0 else "-inf")
+    raise DataError(f"{where}, {axes}", expected="finite numbers", received=received, hint="Drop or fill it.")
+
+
+def check_support(where: str, array: Array, head: str) -> None:
+    """Refuse targets that a head's distribution does not have, naming the first one; NaN is missing.
+
+    Args:
+        where: The argument's name.
+        array: Targets, `[N, H, D]`.
+        head: Name of the head.
+
+    Example:
+        >>> check_support("y", np.array([[[1.0], [-2.0]]]), "negative_binomial")
+        Traceback (most recent call last):
+        seqcast.errors.DataError: y, window 0, step 1, feature 0: expected whole numbers >= 0, received -2.0. ...
+    """
+    wrong, expected = outside_support(array, head)
+    if not wrong.any():
+        return
+    place = np.argwhere(wrong)[0]
+    axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
+    raise DataError(
+        f"{where}, {axes}",
+        expected=expected,
+        received=str(array[tuple(place)]),
+        hint=f"head={head!r} is for such data only; head='quantile' is for any.",
+    )
+
+
+def outside_support(array: Array, head: str) -> tuple[Array, str]:
+    """Return which values a head's distribution does not have, and what it has; NaN is missing.
+
+    Example:
+        >>> outside_support(np.array([1.0, 0.5, np.nan]), "negative_binomial")
+        (array([False,  True, False]), 'whole numbers >= 0')
+    """
+    if head == "negative_binomial":
+        return ~np.isnan(array) & ((array < 0) | (array != np.floor(array))), "whole numbers >= 0"
+    if head == "log_normal":
+        return array <= 0, "numbers > 0"
+    return np.zeros(array.shape, dtype=bool), "numbers"
+
+
+def check_rows(where: str, array: Array, rows: int) -> None:
+    """Refuse an array of another number of windows than X."""
+    if len(array) != rows:
+        raise DataError(
+            where,
+            expected=f"as many windows as X, {rows}",
+            received=str(len(array)),
+            hint="Give one entry a window.",
+        )
+
+
+def check_targets(y: Any, rows: int) -> tuple[Array, int]:
+    """Check targets and give them three axes.
+
+    Args:
+        y: `[N, H, D]`, `[N, H]` or `[N]`.
+        rows: Number of windows in X.
+
+    Returns:
+        `[N, H, D]`, and the number of axes that the user gave.
+
+    Raises:
+        DataError: Shape, length or a value is wrong.
+    """
+    if y is None:
+        raise DataError(
+            "Seq2SeqRegressor requires y to be passed, but the target y is None",
+            hint="Give the future of each window.",
+        )
+    array = as_array("y", y, ranks=(1, 2, 3))
+    check_rows("y", array, rows)
+    if 0 in array.shape:
+        raise DataError("y", expected="at least one step", received=f"shape {array.shape}", hint="Give a future.")
+    check_finite("y", array)
+    return array.reshape((*array.shape, 1, 1)[:3]), array.ndim
+
+
+def check_covariates(
+    where: str, values: Any, rows: int, *, wanted: int | None, horizon: int | None = None
+) -> Array | None:
+    """Check static covariates, `[N, S]`, or with a horizon known-future ones, `[N, H, F']`.
+
+    Args:
+        where: The argument's name.
+        values: What the user gave; `None` is none.
+        rows: Number of windows in X.
+        wanted: Number of features at fit; `None` while fitting.
+        horizon: Steps to cover; more are cut off.
+
+    Returns:
+        The array, or `None`.
+
+    Raises:
+        DataError: Something was wanted and not given or the other way round, or shape, length or a value is wrong.
+    """
+    if values is None:
+        if wanted:
+            raise DataError(where, expected=f"{wanted} features, as at fit", received="nothing", hint="Give them.")
+        return None
+    if wanted == 0:
+        raise DataError(where, expected="nothing, as at fit", received="an array", hint="Fit with it, or leave it out.")
+    array = as_array(where, values, ranks=(2,) if horizon is None else (3,))
+    check_rows(where, array, rows)
+    if wanted is not None and array.shape[-1] != wanted:
+        raise DataError(
+            where,
+            expected=f"{wanted} features, as at fit",
+            received=str(array.shape[-1]),
+            hint="Give the same ones.",
+        )
+    if horizon is not None and array.shape[1] < horizon:
+        raise DataError(
+            where,
+            expected=f"at least {horizon} steps, the horizon",
+            received=str(array.shape[1]),
+            hint="Known-future covariates have to cover every step of the horizon.",
+        )
+    check_finite(where, array)
+    return array if horizon is None else array[:, :horizon]
+
+
+def check_weight(sample_weight: Any, rows: int) -> Array | None:
+    """Check sample weights, `[N]`, and scale them to mean 1; a single number stands for equal weights."""
+    if sample_weight is None or rank(sample_weight) == 0:
+        return None
+    weight = as_array("sample_weight", sample_weight, ranks=(1,))
+    check_rows("sample_weight", weight, rows)
+    check_finite("sample_weight", weight)
+    if (weight < 0).any() or not weight.any():
+        raise DataError(
+            "sample_weight",
+            expected="a weight >= 0 for each window, not zero for all",
+            received=f"weights from {weight.min():g} to {weight.max():g}",
+            hint="Drop the windows that should not count.",
+        )
+    return np.asarray(weight / weight.mean())

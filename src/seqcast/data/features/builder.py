@@ -1,0 +1,216 @@
+"""What a fit learns of a frame beside its scaling, and the features that a network reads of any such frame.
+
+A step's features are, in this order: the targets, past covariates, future covariates, the calendar, and for irregular
+stamps the time since the step before. The last three are known ahead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.features.calendar import Calendar
+from seqcast.data.features.encoders import ColumnEncoder
+from seqcast.data.frames.frequency import Stamps, seconds
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.store import InMemoryStore
+from seqcast.errors import DataError
+from seqcast.specs.window import WindowSpec
+
+__all__ = ["FeatureBuilder"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FeatureBuilder:
+    """How the rows of a frame become features.
+
+    Args:
+        targets: Number of targets, `D`.
+        past: Past covariates.
+        future: Future covariates.
+        static: Static covariates.
+        calendar: Features of the time stamps.
+        median_gap: Seconds (or whole numbers) between stamps, the median; for irregular stamps only.
+
+    Example:
+        >>> import pandas as pd
+        >>> from seqcast.data.frames.table import read_frame
+        >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(4), "y": [1.0, 2.0, 3.0, 9.0]}))
+        >>> builder = FeatureBuilder.learn(frame, np.array([3]), calendar="auto")
+        >>> scaler = SeriesScaler.fit(frame.targets, frame.source.ends, np.array([3]), "standard")
+        >>> builder.source(frame, scaler).values.ravel().round(2).tolist()
+        [-1.2200000286102295, 0.0, 1.2200000286102295, 8.569999694824219]
+    """
+
+    targets: int
+    past: ColumnEncoder
+    future: ColumnEncoder
+    static: ColumnEncoder
+    calendar: Calendar
+    median_gap: float | None = None
+
+    @classmethod
+    def learn(cls, frame: LongFrame, stops: Array, *, calendar: Any, context_length: int = 0) -> Self:
+        """Learn categories and scaling from training rows, of all series together.
+
+        Args:
+            frame: The series.
+            stops: Number of training rows of each.
+            calendar: The option, as for `Calendar.choose`.
+            context_length: Steps of past that a forecast reads.
+
+        Raises:
+            DataError: A column has too many categories, or the stamps have no such calendar.
+        """
+        source, columns, covariates = frame.source, frame.schema.columns, frame.covariates
+        trained = np.arange(len(frame.stamps)) - np.repeat(source.starts, source.lengths) < np.repeat(
+            stops, source.lengths
+        )
+        values = source.values[trained] if source.values.shape[1] > len(columns.targets) else source.values[:0]
+        middle = len(columns.targets) + len(covariates.past)
+        split = len(covariates.past)
+        longest = int(np.argmax(source.lengths))
+        stretch = frame.stamps[int(source.starts[longest]) : int(source.ends[longest])]
+        return cls(
+            len(columns.targets),
+            ColumnEncoder.learn(covariates.past, frame.kinds[:split], values[:, len(columns.targets) : middle]),
+            ColumnEncoder.learn(covariates.future, frame.kinds[split:], values[:, middle:]),
+            ColumnEncoder.learn(covariates.static, frame.static_kinds, frame.static),
+            Calendar.choose(calendar, stretch, columns.ds, context_length=context_length),
+            None if frame.frequency is not None else _median_gap(frame, trained),
+        )
+
+    @property
+    def features(self) -> int:
+        """Number of features of a step, `F`."""
+        return self.targets + self.past.width + self.ahead
+
+    @property
+    def ahead(self) -> int:
+        """Number of features that are known ahead, `F'`."""
+        return self.future.width + self.calendar.width + (self.median_gap is not None)
+
+    @property
+    def future_names(self) -> tuple[str, ...]:
+        """Name of each feature that is known ahead."""
+        gap = () if self.median_gap is None else ("time since the step before",)
+        return (*self.future.features, *self.calendar.feature_names, *gap)
+
+    def window(self, *, horizon: int, context_length: int, observed: bool) -> WindowSpec:
+        """Return the sizes of a window."""
+        return WindowSpec(
+            horizon=horizon,
+            features=self.features,
+            targets=self.targets,
+            static=self.static.width,
+            future=self.ahead,
+            target_features=tuple(range(self.targets)),
+            context_length=context_length,
+            observed=observed,
+        )
+
+    def align(self, frame: LongFrame) -> LongFrame:
+        """Return another frame with its categories numbered as they were at fit, and missing static ones filled."""
+        split, start = len(self.past.names), self.targets
+        values = frame.source.values
+        if frame.kinds:
+            past = self.past.align(values[:, start : start + split], frame.kinds[:split])
+            future = self.future.align(values[:, start + split :], frame.kinds[split:])
+            values = np.concatenate([values[:, :start], past, future], axis=1)
+        return replace(
+            frame,
+            source=replace(frame.source, values=values),
+            kinds=(*self.past.kinds, *self.future.kinds),
+            static=self.static.align(frame.static, frame.static_kinds),
+            static_kinds=self.static.kinds,
+        )
+
+    def covariates(self, frame: LongFrame) -> Array:
+        """Return the features beside the targets of each row of an aligned frame, `[rows, F - D]`."""
+        split, start = len(self.past.names), self.targets
+        values = frame.source.values
+        parts = [
+            self.past.encode(values[:, start : start + split]),
+            self.future.encode(values[:, start + split :]),
+            self.calendar.features(frame.stamps),
+        ]
+        if self.median_gap is not None:
+            moments = seconds(frame.stamps)
+            gaps = np.diff(moments, prepend=moments[:1])
+            gaps[frame.source.starts] = self.median_gap  # nothing is known of what was before
+            parts.append(self._scaled_gaps(gaps)[:, None])
+        return np.concatenate(parts, axis=1)
+
+    def source(self, frame: LongFrame, scaler: SeriesScaler) -> InMemoryStore:
+        """Return the features of an aligned frame, with scaled targets, in single precision."""
+        rows = np.repeat(np.arange(len(frame.source)), frame.source.lengths)
+        targets = scaler.take(rows).transform(frame.targets).astype(np.float32)
+        return replace(frame.source, values=np.concatenate([targets, self.covariates(frame)], axis=1))
+
+    def static_features(self, frame: LongFrame) -> Array | None:
+        """Return the static features of each series of an aligned frame, `[series, S]`; `None` when there are none."""
+        if not self.static.names:
+            return None
+        return self.static.encode(self.static.filled(frame.static))
+
+    def future_features(self, future: Array, stamps: Stamps, last_stamps: Stamps) -> Array:
+        """Return what is known of steps ahead.
+
+        Args:
+            future: Aligned future covariates, `[N, H, columns]`.
+            stamps: Stamps of the steps, series after series.
+            last_stamps: The stamp before the first step of each series.
+
+        Returns:
+            The features, `[N, H, F']`; NaN is missing.
+        """
+        count, horizon = future.shape[:2]
+        parts = [self.future.encode(future), self.calendar.features(stamps).reshape(count, horizon, -1)]
+        if self.median_gap is not None:
+            known = np.concatenate([seconds(last_stamps)[:, None], seconds(stamps).reshape(count, horizon)], axis=1)
+            parts.append(self._scaled_gaps(np.diff(known, axis=1))[:, :, None])
+        return np.concatenate(parts, axis=2)
+
+    def _scaled_gaps(self, gaps: Array) -> Array:
+        return np.clip(gaps / (self.median_gap or 1.0), 0.0, 1e6).astype(np.float32)
+
+    def check_positive(self, frame: LongFrame, scale: str) -> None:
+        """Refuse negative values, which have no logarithm.
+
+        Raises:
+            DataError: A target is negative.
+        """
+        negative = np.argwhere(frame.targets < 0)
+        if len(negative):
+            place, target = negative[0].tolist()
+            raise DataError(
+                frame.where(frame.schema.columns.targets[target], place),
+                expected=f"values >= 0, for scale={scale!r}",
+                received=f"{frame.targets[place, target]:g} ({len(negative)} such rows)",
+                hint="Choose another scale.",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        encodings = {name: getattr(self, name).to_dict() for name in ("past", "future", "static")}
+        calendar = list(self.calendar.names)
+        return {"targets": self.targets, **encodings, "calendar": calendar, "median_gap": self.median_gap}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build it from the result of `to_dict`."""
+        past, future, static = (ColumnEncoder.from_dict(values[name]) for name in ("past", "future", "static"))
+        return cls(values["targets"], past, future, static, Calendar(tuple(values["calendar"])), values["median_gap"])
+
+
+def _median_gap(frame: LongFrame, trained: Array) -> float:
+    later = trained.copy()
+    later[frame.source.starts] = False
+    places, moments = np.flatnonzero(later), seconds(frame.stamps)
+    return float(np.median(moments[places] - moments[places - 1])) if len(places) else 1.0

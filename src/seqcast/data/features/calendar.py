@@ -1,0 +1,197 @@
+"""Where a time stamp stands in the day, the week, the year, and whether it is a holiday: what the calendar tells ahead.
+
+A cycle becomes two features, the sine and cosine of its phase, so that its end meets its beginning. Zoned stamps are
+looked at on their own wall clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.frequency import Stamps, seconds
+from seqcast.errors import DataError, SpecError, unknown_name
+from seqcast.runtime.optional import require
+
+__all__ = ["CALENDAR_FEATURES", "Calendar", "check_calendar"]
+
+Array = npt.NDArray[Any]
+_DAY = 86_400.0  # seconds
+
+
+def _day_part(stamps: Stamps) -> Array:
+    return np.asarray((3600.0 * stamps.hour + 60.0 * stamps.minute + stamps.second) / _DAY)
+
+
+# Length of each cycle in seconds, and the phase in it, from 0 up to 1.
+_CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
+    "minute_of_hour": (3600.0, lambda stamps: (60.0 * stamps.minute + stamps.second) / 3600.0),
+    "hour_of_day": (_DAY, _day_part),
+    "day_of_week": (7 * _DAY, lambda stamps: stamps.dayofweek / 7.0),
+    "day_of_month": (30.4 * _DAY, lambda stamps: (stamps.day - 1) / stamps.days_in_month),
+    "day_of_year": (365.25 * _DAY, lambda stamps: (stamps.dayofyear - 1) / np.where(stamps.is_leap_year, 366, 365)),
+    "month_of_year": (365.25 * _DAY, lambda stamps: (stamps.month - 1) / 12.0),
+}
+CALENDAR_FEATURES = tuple(_CYCLES)
+# What `auto` looks at; months are for steps that the days of a year say nothing more about.
+_FINE = ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_year")
+_COARSE = ("month_of_year",)
+_MONTH = 27 * _DAY
+_HOLIDAYS = "holidays:"
+
+
+def check_calendar(calendar: Any) -> tuple[str, ...]:
+    """Check the option and return it as names.
+
+    Args:
+        calendar: `auto`, `none`, the name of a feature, `holidays:` and a country's code, or several of them.
+
+    Raises:
+        SpecError: There is no such feature or country.
+        MissingPackageError: Holidays are asked for and the package is not installed.
+
+    Example:
+        >>> check_calendar("auto"), check_calendar(("day_of_week", "hour_of_day"))
+        (('auto',), ('day_of_week', 'hour_of_day'))
+    """
+    if isinstance(calendar, str):
+        calendar = () if calendar == "none" else (calendar,)
+    if not isinstance(calendar, Sequence) or not all(isinstance(name, str) for name in calendar):
+        raise SpecError(
+            "calendar",
+            expected="'auto', 'none', or names of features",
+            received=repr(calendar),
+            hint=f"There are {', '.join(CALENDAR_FEATURES)} and holidays:DE.",
+        )
+    for name in calendar:
+        if name.startswith(_HOLIDAYS):
+            _country(name, ())
+        elif name not in ("auto", *CALENDAR_FEATURES):
+            raise unknown_name("calendar", name, ("auto", "none", *CALENDAR_FEATURES, "holidays:DE"))
+    if len(set(calendar)) < len(calendar):
+        raise SpecError("calendar", expected="each feature once", received=repr(calendar), hint="Drop one.")
+    return tuple(calendar)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Features that follow from the time stamp.
+
+    Args:
+        names: Names of cycles, and `holidays:` with a country's code.
+
+    Example:
+        >>> import pandas as pd
+        >>> calendar = Calendar(("day_of_week",))
+        >>> calendar.features(pd.DatetimeIndex(["2024-01-01"])).tolist()  # a Monday
+        [[0.0, 1.0]]
+    """
+
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def choose(cls, calendar: Any, stamps: Stamps, where: str = "calendar", *, context_length: int = 0) -> Self:
+        """Choose the features for a series.
+
+        `auto` takes each of minute of the hour, hour of the day, day of the week and day of the year (month of the
+        year for steps of a month or longer) of which a step is at most half, the series shows at least three, and a
+        context none: a cycle that is in each context can be read from it, and inputs of its own are more to learn.
+
+        Args:
+            calendar: The option, as for `check_calendar`.
+            stamps: Stamps of the longest series.
+            where: The column of the stamps, for errors.
+            context_length: Steps of past that a forecast reads.
+
+        Raises:
+            DataError: Features are asked for that such stamps do not have.
+        """
+        given = check_calendar(calendar)
+        if stamps.dtype.kind in "iu":
+            if set(given) - {"auto"}:
+                raise DataError(
+                    where,
+                    expected=f"dates or times, for calendar={calendar!r}",
+                    received="whole numbers",
+                    hint="Turn them into dates, or take calendar='none'.",
+                )
+            return cls()
+        moments = seconds(stamps)
+        step = float(np.median(np.diff(moments))) if len(moments) > 1 else np.inf
+        names: list[str] = []
+        for name in given:
+            if name == "auto" and len(moments) > 1:
+                names += _auto(step, span=float(moments[-1] - moments[0]), context=context_length * step)
+            names += [name] if name != "auto" else []
+            if name.startswith(_HOLIDAYS) and step > 1.5 * _DAY and np.isfinite(step):
+                raise DataError(
+                    where,
+                    expected=f"steps of a day or shorter, for {name!r}",
+                    received=f"steps of about {step / _DAY:.3g} days",
+                    hint="Give the number of holidays in each step as a future covariate.",
+                )
+        return cls(tuple(dict.fromkeys(names)))
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return sum(1 if name.startswith(_HOLIDAYS) else 2 for name in self.names)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Name of each feature."""
+        named: list[str] = []
+        for name in self.names:
+            named += [name] if name.startswith(_HOLIDAYS) else [f"{name} (sin)", f"{name} (cos)"]
+        return tuple(named)
+
+    def features(self, stamps: Stamps) -> Array:
+        """Return the features of each stamp, `[len(stamps), width]`."""
+        import pandas as pd
+
+        if not self.names:
+            return np.zeros((len(stamps), 0), dtype=np.float32)
+        # Panels share their stamps, so the calendar is asked once for each that differs.
+        codes, unique = pd.factorize(stamps)
+        columns: list[Array] = []
+        for name in self.names:
+            if name.startswith(_HOLIDAYS):
+                columns.append(_is_holiday(name, unique))
+                continue
+            phase = 2 * np.pi * np.asarray(_CYCLES[name][1](unique), dtype=np.float64)
+            columns += [np.sin(phase), np.cos(phase)]
+        return np.column_stack(columns).astype(np.float32)[codes]
+
+
+def _auto(step: float, *, span: float, context: float) -> list[str]:
+    """Choose cycles; all in seconds. A year of 52 weeks or of 365 days counts as a whole one."""
+    names = [(name, _CYCLES[name][0]) for name in (_FINE if step < _MONTH else _COARSE)]
+    return [name for name, cycle in names if 2 * step <= cycle and 3 * cycle <= span + step and 1.01 * context < cycle]
+
+
+def _country(name: str, years: Sequence[int]) -> Any:
+    """Return the holidays of some years, of what a name such as `holidays:US-CA` stands for."""
+    package = require("holidays", extra="holidays")
+    country, _, part = name.removeprefix(_HOLIDAYS).partition("-")
+    try:
+        return package.country_holidays(country, subdiv=part or None, years=list(years))
+    except (NotImplementedError, KeyError, ValueError, TypeError) as error:
+        raise SpecError(
+            "calendar",
+            expected="'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA",
+            received=f"{name!r} ({error})",
+            hint="The package `holidays` lists its countries.",
+        ) from error
+
+
+def _is_holiday(name: str, stamps: Stamps) -> Array:
+    import pandas as pd
+
+    local = stamps if stamps.tz is None else stamps.tz_localize(None)
+    codes, days = pd.factorize(local.normalize())
+    known = _country(name, sorted({*days.year}))
+    return np.array([day in known for day in days.date], dtype=np.float64)[codes]

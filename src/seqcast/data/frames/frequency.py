@@ -1,0 +1,297 @@
+"""The step between time stamps: named, inferred, and taken.
+
+A frequency is a pandas offset alias (`h`, `B`, `W-SAT`, `MS`), one of Polars' duration strings (`1h`,
+`1mo`), or a whole number for series that are stamped with whole numbers. The calendar itself is pandas's and
+utilsforecast's.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.errors import DataError, SpecError
+from seqcast.specs.checks import check_int
+
+__all__ = ["CLOCK", "Frequency", "infer", "resolve", "seconds"]
+
+Array = npt.NDArray[Any]
+Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported only when a frame comes
+
+# Steps that are a number of seconds; all others (days too) are steps of the wall clock.
+CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
+_POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
+_POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
+# Steps of the cycle that is looked for first, by kind of step.
+_CYCLES = {
+    "Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52,
+    "SemiMonthBegin": 24, "SemiMonthEnd": 24, "MonthBegin": 12, "MonthEnd": 12,
+    "BusinessMonthBegin": 12, "BusinessMonthEnd": 12, "QuarterBegin": 4, "QuarterEnd": 4,
+    "BQuarterBegin": 4, "BQuarterEnd": 4,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """The step of a series.
+
+    Args:
+        name: A pandas offset alias, or a whole number for integer stamps.
+        inferred: Whether it was read from the stamps rather than given.
+
+    Example:
+        >>> import pandas as pd
+        >>> monthly = Frequency("MS")
+        >>> monthly.after(pd.DatetimeIndex(["2020-01-01"]), 2)[0]
+        Timestamp('2020-03-01 00:00:00')
+        >>> monthly.season_length
+        12
+    """
+
+    name: str | int
+    inferred: bool = False
+
+    @property
+    def offset(self) -> Any:
+        """The step as a pandas offset, or as an int."""
+        from pandas.tseries.frequencies import to_offset
+
+        return self.name if isinstance(self.name, int) else to_offset(self.name)
+
+    @property
+    def season_length(self) -> int:
+        """Steps of the usual season, 1 where there is none or the step does not divide it.
+
+        It is a minute of seconds, an hour of minutes (a day when the step is five or more), a day of hours, a
+        week of days, a year of weeks, months and quarters.
+        """
+        if isinstance(self.name, int):
+            return 1
+        kind, count = type(self.offset).__name__, self.offset.n
+        if kind == "Day" and count % 7 == 0:
+            kind, count = "Week", count // 7
+        cycle = 1440 if kind == "Minute" and count >= 5 else _CYCLES.get(kind, 1)
+        return cycle // count if cycle % count == 0 else 1
+
+    @property
+    def season_is_a_day(self) -> bool:
+        """Whether the usual season is a day, of steps shorter than that.
+
+        Example:
+            >>> [Frequency(name).season_is_a_day for name in ("h", "30min", "D", "MS", 1)]
+            [True, True, False, False, False]
+        """
+        if isinstance(self.name, int) or type(self.offset).__name__ not in ("Hour", "Minute"):
+            return False
+        step = self.offset.n * (60 if type(self.offset).__name__ == "Hour" else 1)
+        return bool(self.season_length * step == 1440)
+
+    def after(self, stamps: Stamps, steps: int) -> Stamps:
+        """Return the stamps so many steps later.
+
+        Args:
+            stamps: pandas Index of integers or time stamps. Days and longer steps keep the wall clock's time,
+                shorter ones pass through changes of the clock.
+            steps: Number of steps.
+
+        Returns:
+            An index of the same length and time zone.
+        """
+        from utilsforecast.processing import offset_times
+
+        offset, zone = self.offset, getattr(stamps, "tz", None)
+        later: Any
+        if isinstance(offset, int) or zone is None:
+            return offset_times(stamps, offset, steps)
+        if type(offset).__name__ in CLOCK:
+            later = offset_times(stamps.tz_convert("UTC"), offset, steps)
+            return later.tz_convert(zone)
+        later = offset_times(stamps.tz_localize(None), offset, steps)
+        # An hour that the clock skips is taken an hour later, one that it repeats the first time.
+        first = np.ones(len(later), dtype=bool)
+        return later.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+
+    def off_grid(self, stamps: Stamps) -> Array:
+        """Tell which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`."""
+        offset = self.offset
+        if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
+            return np.zeros(len(stamps), dtype=bool)
+        local = stamps.tz_localize(None) if stamps.tz is not None else stamps
+        return np.array([not offset.is_on_offset(stamp) for stamp in local], dtype=bool)
+
+
+def resolve(freq: Any, stamps: Stamps) -> Frequency:
+    """Check a frequency that the user gave against the kind of stamps.
+
+    Args:
+        freq: A pandas alias or offset, one of Polars' duration strings, or a whole number.
+        stamps: Some of the stamps that it is for.
+
+    Returns:
+        The frequency. Polars' months, quarters and years become month starts or ends, as the stamps are.
+
+    Raises:
+        SpecError: It is no frequency, or not one for such stamps.
+
+    Example:
+        >>> import pandas as pd
+        >>> resolve("1mo", pd.DatetimeIndex(["2020-01-31"])).name
+        'ME'
+        >>> resolve("D", pd.Index([1, 2]))
+        Traceback (most recent call last):
+        seqcast.errors.SpecError: freq: expected a whole number, since the time stamps are whole numbers,
+        received 'D'. Give 1, or turn the time stamps into dates.
+    """
+    whole = stamps.dtype.kind in "iu"
+    if whole:
+        if isinstance(freq, str) or hasattr(freq, "freqstr"):
+            raise SpecError(
+                "freq",
+                expected="a whole number, since the time stamps are whole numbers",
+                received=repr(freq),
+                hint="Give 1, or turn the time stamps into dates.",
+            )
+        return Frequency(check_int("freq", freq))
+    text = getattr(freq, "freqstr", freq)
+    if not isinstance(text, str):
+        raise _no_alias(freq)
+    return Frequency(_alias(text, stamps))
+
+
+def _no_alias(freq: Any, reason: str = "") -> SpecError:
+    return SpecError(
+        "freq",
+        expected="a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'",
+        received=f"{freq!r}{reason}",
+        hint="Name the step between the time stamps, or leave freq out to have it inferred.",
+    )
+
+
+def _alias(text: str, stamps: Stamps) -> str:
+    from pandas.tseries.frequencies import to_offset
+
+    polars = re.fullmatch(r"(\d+)(ns|us|ms|s|mo|m|h|d|w|q|y)", text)
+    if polars is not None:
+        count, unit = int(polars[1]), polars[2]
+        text = _months(text, count * _POLARS_MONTHS[unit], stamps) if unit in _POLARS_MONTHS else (
+            f"{7 * count}D" if unit == "w" else f"{count}{_POLARS[unit]}"
+        )  # fmt: skip
+    try:
+        offset = to_offset(text)
+    except ValueError as error:
+        hint = re.search(r"(Did you mean \w+|use '\w+' instead)", str(error))
+        raise _no_alias(text, f" ({hint[1]})" if hint else "") from error
+    if offset.n < 1:
+        raise _no_alias(text, ", which does not go forward")
+    return str(offset.freqstr)
+
+
+def _months(text: str, count: int, stamps: Stamps) -> str:
+    if bool(stamps.is_month_end.all()):
+        return f"{count}ME"
+    if bool((stamps.day == 1).all()):
+        return f"{count}MS"
+    raise SpecError(
+        "freq",
+        expected=f"time stamps on the first or on the last day of a month, for {text!r}",
+        received=str(stamps[~(stamps.is_month_end | (stamps.day == 1))][:1].tolist() or "both"),
+        hint="Move them to the first, e.g. pandas: df['ds'].dt.to_period('M').dt.to_timestamp().",
+    )
+
+
+def seconds(stamps: Stamps) -> Array:
+    """Return stamps as seconds since 1970, whole numbers as they are, in double precision.
+
+    Differences of pandas's own would not reach over three centuries in nanoseconds.
+    """
+    if stamps.dtype.kind in "iu":
+        return np.asarray(stamps, dtype=np.float64)
+    return np.asarray(stamps.as_unit("us").asi8, dtype=np.float64) / 1e6
+
+
+def infer(stamps: Stamps, where: str, *, gaps: bool = False) -> Frequency:
+    """Read the frequency from the increasing stamps of one series.
+
+    A stretch without gaps is enough; that all rows keep to the result is for the caller to check.
+
+    Args:
+        stamps: pandas Index of integers or time stamps.
+        where: The column and series, for the error.
+        gaps: Whether, where there is no such stretch, the commonest step is taken if at least half of the steps are
+            it and all are multiples of it.
+
+    Returns:
+        The frequency.
+
+    Raises:
+        DataError: There is none to be seen.
+
+    Example:
+        >>> import pandas as pd
+        >>> infer(pd.date_range("2020-01-04", periods=9, freq="7D"), "ds").name
+        'W-SAT'
+    """
+    if stamps.dtype.kind in "iu" and len(stamps) > 1:
+        steps, counts = np.unique(np.diff(stamps.to_numpy()), return_counts=True)
+        return Frequency(int(steps[np.argmax(counts)]), inferred=True)
+    if len(stamps) > 2:
+        from pandas import infer_freq
+
+        for stretch in _stretches(len(stamps)):
+            with warnings.catch_warnings():
+                # pandas 3.1: "a future version will return a BaseOffset object instead of a string".
+                warnings.filterwarnings("ignore", message=".*BaseOffset object instead of a string")
+                found = infer_freq(stamps[stretch])
+            found = getattr(found, "freqstr", found)
+            if found is not None:
+                return Frequency(found, inferred=True)
+    commonest = _commonest_step(stamps) if gaps and len(stamps) > 2 and stamps.dtype.kind == "M" else None
+    if commonest is not None:
+        return Frequency(_alias(commonest, stamps), inferred=True)
+    raise DataError(
+        where,
+        expected="time stamps from which the frequency can be read",
+        received=", ".join(str(stamp) for stamp in stamps[:4]) + (", ..." if len(stamps) > 4 else ""),
+        hint="Name it, e.g. freq='D' or freq='MS', or freq=1 for whole numbers.",
+    )
+
+
+def _stretches(length: int) -> Iterator[slice]:
+    """Cut a series into ever smaller stretches; below ten stamps business days would pass for days."""
+    yield slice(None)
+    for parts in (2, 4, 8, 16):
+        size = length // parts
+        if size >= 10:
+            yield from (slice(start, start + size) for start in range(0, length - size + 1, size))
+
+
+def _commonest_step(stamps: Stamps) -> str | None:
+    """Return the alias of the commonest step between stamps with gaps, if there is one."""
+    local = stamps if stamps.tz is None else stamps.tz_localize(None)
+    months = np.asarray(12 * local.year + local.month)
+    same_time = len(np.unique(local - local.normalize())) == 1
+    for suffix, fits in (("MS", local.day == 1), ("ME", local.is_month_end)):
+        if same_time and bool(np.all(fits)):
+            count = _commonest(np.diff(months))
+            return None if count is None else f"{count}{suffix}"
+    step = _commonest(np.diff(seconds(local)))
+    if step is None or step != int(step):
+        return None
+    for alias, size in (("D", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if int(step) % size == 0:
+            weekdays = alias == "D" and step == size and len(local) > 9 and bool((local.weekday < 5).all())
+            return "B" if weekdays else f"{int(step) // size}{alias}"
+    return None
+
+
+def _commonest(steps: Array) -> Any:
+    sizes, counts = np.unique(steps, return_counts=True)
+    size = sizes[np.argmax(counts)]
+    fits = 2 * counts.max() >= len(steps) and not np.any(steps % size)
+    return size.item() if fits else None

@@ -1,0 +1,188 @@
+"""The user's frame of the steps ahead, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.columns import ColumnType, first, read_covariate, read_ids, read_stamps
+from seqcast.data.frames.frequency import Stamps
+from seqcast.data.frames.table import check_columns, open_frame
+from seqcast.errors import DataError
+from seqcast.specs.columns import Columns
+
+__all__ = ["FutureRows", "read_future"]
+
+Array = npt.NDArray[Any]
+
+
+SHOWN = 3  # stamps that a message lists
+
+
+_UNITS = ("s", "ms", "us", "ns")
+
+
+@dataclass(frozen=True)
+class FutureRows:
+    """Rows of a frame of steps ahead, sorted by series and stamp; rows of other series are left out.
+
+    Args:
+        ids: Names of the series that are forecast.
+        owner: Number of each row's series.
+        stamps: Stamp of each row.
+        values: Future covariates, `[rows, columns]`; NaN is missing.
+        kinds: What stands in each.
+        columns: Names of the columns.
+    """
+
+    ids: tuple[Any, ...]
+    owner: Array
+    stamps: Stamps
+    values: Array
+    kinds: tuple[ColumnType, ...]
+    columns: Columns
+
+    def at(self, stamps: Stamps) -> Array:
+        """Return the covariates at given stamps, `[series, H, columns]`.
+
+        Args:
+            stamps: `H` stamps of each series, series after series.
+
+        Raises:
+            DataError: Some are not in the frame.
+        """
+        count = len(self.ids)
+        horizon = len(stamps) // count
+        known, wanted = _ticks(self.stamps, stamps)
+        moments = np.unique(np.concatenate([known, wanted]))
+        size = len(moments)
+        keys = self.owner * size + np.searchsorted(moments, known)
+        asked = np.repeat(np.arange(count), horizon) * size + np.searchsorted(moments, wanted)
+        places = np.searchsorted(keys, asked)
+        found = keys[np.minimum(places, len(keys) - 1)] == asked if len(keys) else np.zeros(len(asked), dtype=bool)
+        if not found.all():
+            self._refuse(stamps, ~found, horizon)
+        return self.values[places].reshape(count, horizon, -1)
+
+    def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
+        """Return the stamps of irregular steps that follow.
+
+        Args:
+            last_stamps: The last known stamp of each series.
+            horizon: Number of steps; `None` takes all that there are.
+
+        Returns:
+            The stamps, `H` of each series (a shorter one's last repeated), the covariates, `[series, H, columns]`, and
+            which of them are steps, `[series, H]`.
+
+        Raises:
+            DataError: A series has no such rows, or too few.
+        """
+        later = np.asarray(self.stamps > last_stamps[self.owner])
+        owner = self.owner[later]
+        counts = np.bincount(owner, minlength=len(self.ids))
+        least = 1 if horizon is None else horizon
+        if (counts < least).any():
+            series = first(counts < least)
+            raise DataError(
+                f"future (series {self.ids[series]!r})",
+                expected=f"at least {least} rows after {last_stamps[series]}",
+                received=str(counts[series]),
+                hint="Name the stamps to forecast, one row each.",
+            )
+        steps = int(counts.max()) if horizon is None else horizon
+        starts = np.cumsum(counts) - counts
+        within = np.minimum(np.arange(steps), counts[:, None] - 1)
+        places = np.flatnonzero(later)[starts[:, None] + within]
+        return self.stamps[places.ravel()], self.values[places], np.arange(steps) < counts[:, None]
+
+    def _refuse(self, stamps: Stamps, missing: Array, horizon: int) -> None:
+        by_series = missing.reshape(-1, horizon)
+        series = first(np.asarray(by_series.any(axis=1)))
+        lacking = np.flatnonzero(by_series[series]) + series * horizon
+        shown = ", ".join(str(stamp) for stamp in stamps[lacking[:SHOWN]])
+        more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        others = int(by_series.any(axis=1).sum()) - 1
+        rest = f"; {others} other series lack{'s' * (others == 1)} some too" if others else ""
+        raise DataError(
+            f"future (series {self.ids[series]!r})",
+            expected=f"a row for each of the {horizon} steps ahead",
+            received=f"none for {shown}{more}{rest}",
+            hint=f"Add the rows, with {self.columns.unique_id}, {self.columns.ds} and the future covariates.",
+        )
+
+
+def read_future(
+    future: Any, columns: Columns, names: tuple[str, ...], ids: tuple[Any, ...], like: Stamps, *, gaps: bool
+) -> FutureRows:
+    """Check a frame of steps ahead.
+
+    Args:
+        future: A frame with ids, stamps and future covariates, in any order; rows of other series are not looked at.
+        columns: Names of its columns.
+        names: Names of the future covariates.
+        ids: Names of the series that are forecast, sorted.
+        like: Stamps of the kind that is expected.
+        gaps: Whether covariates may be missing.
+
+    Raises:
+        DataError: Something in the frame is wrong.
+    """
+    import pandas as pd
+
+    table = open_frame(future, "future")
+    named = [("unique_id", columns.unique_id), ("ds", columns.ds), *(("future_covariates", name) for name in names)]
+    check_columns(table, named, "future")
+    own, _ = read_ids(table[columns.unique_id], columns.unique_id)
+    stamps, _ = read_stamps(table[columns.ds], columns.ds)
+    _check_alike(own, ids, stamps, like, columns)
+    if getattr(like, "tz", None) is not None:
+        stamps = stamps.tz_convert(like.tz)
+
+    def where(column: str, row: int) -> str:
+        return f"future, {column}, row {row} (series {own[row : row + 1].tolist()[0]!r})"
+
+    read = [read_covariate(table[name], name, where, gaps=gaps) for name in names]
+    values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(own), 0))
+    owner = pd.Index(ids).get_indexer(pd.Index(own))
+    (ticks,) = _ticks(stamps)
+    order = np.lexsort((ticks, owner))
+    order = order[owner[order] >= 0]
+    twice = (np.diff(owner[order]) == 0) & (np.diff(ticks[order]) == 0)
+    if twice.any():
+        row = int(order[1:][first(twice)])
+        raise DataError(
+            where(columns.ds, row),
+            expected="each stamp of a series once",
+            received=f"the duplicate {stamps[row]}",
+            hint="Drop one of the rows.",
+        )
+    return FutureRows(ids, owner[order], stamps[order], values[order], tuple(kind for _, kind in read), columns)
+
+
+def _check_alike(own: Array, ids: tuple[Any, ...], stamps: Stamps, like: Stamps, columns: Columns) -> None:
+    whole = own.dtype.kind in "iu"
+    if whole != isinstance(ids[0], int):
+        expected, received = ("text", "whole numbers") if whole else ("whole numbers", "text")
+        raise DataError(
+            f"future, {columns.unique_id}", expected=f"{expected}, as at fit", received=received, hint="Convert it."
+        )
+    kinds = [(part.dtype.kind in "iu", getattr(part, "tz", None) is None) for part in (stamps, like)]
+    if kinds[0] != kinds[1]:
+        raise DataError(
+            f"future, {columns.ds}",
+            expected=f"stamps such as {like[0]}",
+            received=f"stamps such as {stamps[0]}",
+            hint="Convert the column.",
+        )
+
+
+def _ticks(*stamps: Stamps) -> list[Array]:
+    """Return each index of stamps as whole numbers, in the finest of their units."""
+    if stamps[0].dtype.kind in "iu":
+        return [index.to_numpy().astype(np.int64) for index in stamps]
+    unit = max((index.unit for index in stamps), key=_UNITS.index)
+    return [np.asarray(index.as_unit(unit).asi8) for index in stamps]

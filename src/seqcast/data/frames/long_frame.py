@@ -1,0 +1,193 @@
+"""Long frames, checked once, here, and turned into series.
+
+pandas and Polars come in by way of Narwhals and their own kind goes out; other eager frames that Narwhals
+knows, such as PyArrow tables, come out as pandas. All that can be wrong with a frame is found before anything
+is trained, and the message names column, row and series. Rows are counted from 0, in the frame's own order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.columns import ColumnType
+from seqcast.data.frames.frequency import Frequency, Stamps
+from seqcast.data.frames.regular import SortedRows
+from seqcast.data.frames.schema import FrameSchema, as_ids
+from seqcast.data.series.store import InMemoryStore
+from seqcast.errors import DataError
+from seqcast.specs.columns import Covariates
+
+__all__ = ["MISSING", "LongFrame", "complete"]
+
+Array = npt.NDArray[Any]
+
+
+MISSING = ("fill", "raise")
+
+
+@dataclass(frozen=True)
+class LongFrame:
+    """A checked frame: series at one frequency, sorted by id, with a row for every step; NaN is missing.
+
+    Args:
+        source: Targets, past covariates and future covariates, in double precision, `[rows, columns]`.
+        stamps: Time stamp of each row: a pandas Index.
+        frequency: The step between them; `None` for irregular ones.
+        schema: How the frame looked, to make others like it.
+        covariates: Names of the covariates.
+        kinds: What stands in each past and future covariate.
+        static: Static covariates, `[series, S]`.
+        static_kinds: What stands in each of them.
+        rows: Where each row was in the frame; -1 for those of missing steps.
+        static_given: Whether the static covariates were in the frame.
+    """
+
+    source: InMemoryStore
+    stamps: Stamps
+    frequency: Frequency | None
+    schema: FrameSchema
+    covariates: Covariates
+    kinds: tuple[ColumnType, ...]
+    static: Array
+    static_kinds: tuple[ColumnType, ...]
+    rows: Array
+    static_given: bool = True
+
+    @property
+    def first_stamps(self) -> Stamps:
+        """First time stamp of each series."""
+        return self.stamps[self.source.starts]
+
+    @property
+    def last_stamps(self) -> Stamps:
+        """Last time stamp of each series."""
+        return self.stamps[self.source.ends - 1]
+
+    @property
+    def targets(self) -> Array:
+        """Values of the targets, `[rows, D]`."""
+        return self.source.values[:, : len(self.schema.columns.targets)]
+
+    def seen(self, stops: Array) -> Array:
+        """Count the observed values among the first `stops` rows of each series, target by target.
+
+        Args:
+            stops: Number of rows, `[..., series]`.
+
+        Returns:
+            The counts, `[..., series, D]`.
+        """
+        counts = np.zeros((len(self.stamps) + 1, self.targets.shape[1]), dtype=np.int64)
+        np.cumsum(~np.isnan(self.targets), axis=0, out=counts[1:])
+        starts = self.source.starts
+        seen: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
+        return seen
+
+    def where(self, column: str, place: int) -> str:
+        """Say where a row was."""
+        return self._sorted().where(column, place)
+
+    def _sorted(self) -> SortedRows:
+        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns)
+
+    def until(self, stops: Array) -> Self:
+        """Return the frame with each series cut off after `stops` rows; those without values are left out."""
+        kept = (np.minimum(stops, self.source.lengths) > 0) & (self.seen(stops) > 0).all(axis=-1)
+        return self.between(np.zeros_like(stops), np.where(kept, stops, 0))
+
+    def between(self, starts: Array, stops: Array) -> Self:
+        """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out."""
+        places = np.arange(len(self.stamps)) - np.repeat(self.source.starts, self.source.lengths)
+        kept = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
+        counts = np.minimum(stops, self.source.lengths) - starts
+        series = np.flatnonzero(counts > 0)
+        source = InMemoryStore(
+            tuple(self.source.ids[place] for place in series), self.source.values[kept], np.cumsum(counts[series])
+        )
+        return replace(self, source=source, stamps=self.stamps[kept], rows=self.rows[kept], static=self.static[series])
+
+    def tail(self, steps: int) -> Self:
+        """Return the frame with the last `steps` rows of each series."""
+        lengths = self.source.lengths
+        return self.between(np.maximum(lengths - steps, 0), lengths)
+
+    def table(self) -> Any:
+        """Return ids, stamps and values as a frame of the kind that came in, without missing values.
+
+        Several targets stand below each other, in a column of values and one of their names, `target`.
+        """
+        columns = self.schema.columns
+        series = np.repeat(np.arange(len(self.source)), self.source.lengths)
+        rows, targets = np.nonzero(~np.isnan(self.targets))
+        order = np.lexsort((rows, targets, series[rows]))
+        rows, targets = rows[order], targets[order]
+        ids = as_ids(self.source.ids)
+        named = np.asarray(columns.targets, dtype=object)[targets] if len(columns.targets) > 1 else None
+        values = {columns.value: self.targets[rows, targets]}
+        return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, named)
+
+    def attended(self, stamps: Stamps, back: Array, weights: Array) -> Any:
+        """Return weights of the last steps of each series as a frame of the kind that came in.
+
+        Args:
+            stamps: Stamps of the steps ahead, `H` a series.
+            back: Steps of the past, counted back from each series' last one, `[A]`.
+            weights: Weights, `[N, H, A]`.
+
+        Returns:
+            A frame with `unique_id`, `ds`, `past_ds` and `weight`; steps before a series' first row are left out.
+        """
+        count, horizon, _ = weights.shape
+        places = np.broadcast_to((self.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
+        kept = places >= self.source.starts[:, None, None]
+        ahead = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
+        ids = as_ids(self.source.ids)
+        series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
+        times = {self.schema.columns.ds: stamps[ahead[kept]], "past_ds": self.stamps[places[kept]]}
+        return self.schema.build(ids[series[kept]], times, {"weight": weights[kept]})
+
+    def check_seen(self) -> None:
+        """Refuse series of which nothing is known.
+
+        Raises:
+            DataError: All values of a target are missing in a series.
+        """
+        unseen = np.argwhere(self.seen(self.source.lengths) == 0)
+        if len(unseen):
+            series, target = unseen[0].tolist()
+            raise DataError(
+                f"{self.schema.columns.targets[target]} (series {self.source.ids[series]!r})",
+                expected="at least one number",
+                received=f"none in {self.source.lengths[series]} rows",
+                hint="Drop the series, or fill it in.",
+            )
+
+
+def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
+    """Check that stamps keep to the frequency, and add rows for steps that are missing.
+
+    Args:
+        frame: Series whose stamps increase.
+        fill: Whether steps may be missing.
+
+    Returns:
+        The frame with a row for every step, as it is when irregular.
+
+    Raises:
+        DataError: A stamp is not on the grid, or a step is missing and may not be.
+    """
+    if frame.frequency is None:
+        return frame
+    found = frame._sorted().completed(frame.frequency, fill=fill)
+    if found is None:
+        return frame
+    values = np.full((len(found.stamps), frame.source.values.shape[1]), np.nan)
+    values[found.places] = frame.source.values
+    rows = np.full(len(found.stamps), -1)
+    rows[found.places] = frame.rows
+    source = InMemoryStore(frame.source.ids, values, found.ends)
+    return replace(frame, source=source, stamps=found.stamps, rows=rows)

@@ -1,0 +1,313 @@
+"""Regular series: stamps on a frequency's grid, checked row by row, and rows added for steps that are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.columns import first
+from seqcast.data.frames.frequency import CLOCK, Frequency, Stamps, infer
+from seqcast.data.series.store import starts_of
+from seqcast.errors import DataError
+from seqcast.specs.columns import Columns
+
+__all__ = ["Completed", "Grid", "SortedRows"]
+
+Array = npt.NDArray[Any]
+
+
+_UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}  # nanoseconds
+
+
+class Grid:
+    """The stamps of a frequency between the first and the last of some stamps, numbered.
+
+    Steps of a clock are counted in UTC, days and longer steps on the wall clock. A series is on the grid when its
+    numbers differ by multiples of `step` and the rest (the time of day, say) is the same in all of its rows.
+
+    Args:
+        frequency: The step.
+        stamps: An index that holds the stamps to be numbered.
+
+    Example:
+        >>> import pandas as pd
+        >>> stamps = pd.DatetimeIndex(["2024-01-31", "2024-02-29", "2024-05-31"])
+        >>> grid = Grid(Frequency("ME"), stamps)
+        >>> numbers, rests = grid.numbers(stamps)
+        >>> numbers.tolist(), grid.step
+        ([0, 1, 4], 1)
+        >>> grid.stamps(np.array([2]), rests[:1])[0].date()
+        datetime.date(2024, 3, 31)
+    """
+
+    def __init__(self, frequency: Frequency, stamps: Stamps) -> None:
+        offset = frequency.offset
+        self.zone = getattr(stamps, "tz", None)
+        self.whole = isinstance(offset, int)
+        kind = "" if self.whole else type(offset).__name__
+        self.clock = kind in CLOCK
+        self.marks: Stamps = None  # the days of a calendar's steps
+        if self.whole:
+            self.step, self.tick = offset, 1
+            return
+        self.unit = stamps.unit
+        if self.clock:
+            if offset.nanos % _UNITS[self.unit]:
+                self.unit = "ns"
+            self.step, self.tick = offset.nanos // _UNITS[self.unit], 1
+            return
+        self.step = offset.n
+        self.tick = 86_400_000_000_000 // _UNITS[self.unit]
+        if kind == "Day":
+            return
+        local = self._local(stamps)
+        if kind.endswith("BusinessHour"):  # the only calendar with several steps a day
+            self.tick = 1
+            self.marks = self._marks(local.min(), local.max(), offset)
+        else:
+            self.marks = self._marks(local.min().normalize(), local.max().normalize(), offset)
+
+    def _marks(self, start: Any, end: Any, offset: Any) -> Array:
+        import pandas as pd
+
+        marks = pd.date_range(start, end, freq=offset.base).as_unit(self.unit)
+        return np.asarray(marks.asi8 // self.tick)
+
+    def _local(self, stamps: Stamps) -> Stamps:
+        return stamps if self.zone is None else stamps.tz_localize(None)
+
+    def numbers(self, stamps: Stamps) -> tuple[Array, Array]:
+        """Return the number of each stamp, and what it has beyond a whole number of steps.
+
+        Args:
+            stamps: An index of the same kind, between the grid's first and last stamp, all of them possible for the
+                frequency (see `Frequency.off_grid`).
+        """
+        if self.whole:
+            return stamps.to_numpy().astype(np.int64), np.zeros(len(stamps), dtype=np.int64)
+        if self.clock:
+            return stamps.as_unit(self.unit).asi8, np.zeros(len(stamps), dtype=np.int64)
+        ticks = self._local(stamps).as_unit(self.unit).asi8
+        numbers, rests = np.divmod(ticks, self.tick)
+        if self.marks is not None:
+            numbers = np.searchsorted(self.marks, numbers)
+        return numbers, rests
+
+    def stamps(self, numbers: Array, rests: Array) -> Stamps:
+        """Return the stamps of some numbers, with the rests given: the inverse of `numbers`."""
+        import pandas as pd
+
+        if self.whole:
+            return pd.Index(numbers)
+        if self.clock:
+            index = pd.DatetimeIndex(numbers.view(f"M8[{self.unit}]"))
+            return index if self.zone is None else index.tz_localize("UTC").tz_convert(self.zone)
+        places = numbers if self.marks is None else self.marks[numbers]
+        index = pd.DatetimeIndex((places * self.tick + rests).astype(np.int64).view(f"M8[{self.unit}]"))
+        if self.zone is None:
+            return index
+        # An hour that the clock skips is taken an hour later, one that it repeats the first time.
+        once = np.ones(len(index), dtype=bool)
+        return index.tz_localize(self.zone, ambiguous=once, nonexistent="shift_forward")
+
+
+# A series that would grow by more than this factor has another frequency, or a stamp of another century in it. Very
+# short ones may grow to so many times FEW_ROWS.
+MOST_GROWTH, FEW_ROWS = 200, 50
+
+
+# Series whose stamps are looked at for the frequency, longest first.
+LOOKED_AT = 5
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Series with a row for every step.
+
+    Args:
+        places: New place of each row.
+        ends: New end of each series.
+        stamps: Stamp of every row, new ones too.
+    """
+
+    places: Array
+    ends: Array
+    stamps: Stamps
+
+
+@dataclass(frozen=True)
+class SortedRows:
+    """Stamps of rows that are sorted by series and, within one, in their given order.
+
+    Args:
+        ids: Names of the series.
+        ends: End of each series, `[number of series]`.
+        stamps: Stamp of each row.
+        order: Place of each row in the frame; -1 for rows that were not in it.
+        columns: Names of the frame's columns.
+    """
+
+    ids: tuple[Any, ...]
+    ends: Array
+    stamps: Stamps
+    order: Array
+    columns: Columns
+
+    @property
+    def series(self) -> Array:
+        """Number of each row's series."""
+        return np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
+
+    def where(self, column: str, place: int) -> str:
+        """Say where a row is."""
+        name = self.ids[int(np.searchsorted(self.ends, place, side="right"))]
+        return f"{column}, row {self.order[place]} (series {name!r})"
+
+    def _later(self) -> Array:
+        """Return the places of rows that have a row of the same series before them."""
+        later = np.ones(len(self.stamps), dtype=bool)
+        later[starts_of(self.ends)] = False
+        return np.flatnonzero(later)
+
+    def check_increasing(self) -> None:
+        """Refuse duplicates and stamps that go back.
+
+        Raises:
+            DataError: A row's stamp does not come after the one before it.
+        """
+        ticks = self.stamps.to_numpy() if self.stamps.dtype.kind in "iu" else self.stamps.asi8
+        places = self._later()
+        back = ticks[places] <= ticks[places - 1]
+        if not back.any():
+            return
+        place = int(places[first(back)])
+        before = f"{self.stamps[place - 1]} (row {self.order[place - 1]})"
+        key = f'["{self.columns.unique_id}", "{self.columns.ds}"]'
+        if ticks[place] == ticks[place - 1]:
+            raise DataError(
+                self.where(self.columns.ds, place),
+                expected=f"a stamp after {before}",
+                received=f"the duplicate {self.stamps[place]}",
+                hint=f"Drop it or add the two up: df.drop_duplicates({key}) or df.groupby({key}) in pandas, "
+                f"df.unique({key}) or df.group_by({key}) in Polars.",
+            )
+        raise DataError(
+            self.where(self.columns.ds, place),
+            expected=f"stamps that increase, after {before}",
+            received=str(self.stamps[place]),
+            hint=f"Sort the rows: df.sort_values({key}) in pandas, df.sort({key}) in Polars.",
+        )
+
+    def infer(self, *, gaps: bool) -> Frequency:
+        """Read the frequency from the longest series.
+
+        Raises:
+            DataError: There is none to be seen.
+        """
+        starts = starts_of(self.ends)
+        longest = np.argsort(starts - self.ends, kind="stable")[: LOOKED_AT if gaps else 1]
+        error = None
+        for series in longest.tolist():
+            stretch = slice(int(starts[series]), int(self.ends[series]))
+            try:
+                return infer(self.stamps[stretch], f"{self.columns.ds} (series {self.ids[series]!r})", gaps=gaps)
+            except DataError as refused:
+                error = error or refused
+        assert error is not None
+        raise error
+
+    def completed(self, frequency: Frequency, *, fill: bool) -> Completed | None:
+        """Check each row against the row before it, and find the rows that are missing.
+
+        Args:
+            frequency: The step.
+            fill: Whether rows may be missing.
+
+        Returns:
+            The series with a row for every step; `None` when none is missing.
+
+        Raises:
+            DataError: A stamp is not on the frequency's grid, or a step is missing and may not be.
+        """
+        import pandas as pd
+
+        # Panels share their stamps, so the calendar is asked once for each that differs.
+        codes, unique = pd.factorize(self.stamps)
+        self._check_possible(frequency, frequency.off_grid(unique)[codes])
+        grid = Grid(frequency, unique)
+        numbers, rests = (part[codes] for part in grid.numbers(unique))
+        starts, places = starts_of(self.ends), self._later()
+        steps = numbers[places] - numbers[places - 1]
+        wrong = (steps % grid.step != 0) | self._of_another_time(grid, numbers, rests)[places]
+        gap = steps > grid.step
+        self._check_steps(frequency, places, wrong | gap & (not fill), fill)
+        if not gap.any():
+            return None
+        series = self.series
+        since = (numbers - numbers[starts][series]) // grid.step
+        counts = since[self.ends - 1] + 1
+        self._check_growth(counts, frequency)
+        ends = np.cumsum(counts)
+        owner = np.repeat(np.arange(len(ends)), counts)
+        steps = np.arange(ends[-1]) - starts_of(ends)[owner]
+        stamps = grid.stamps(numbers[starts][owner] + grid.step * steps, rests[starts][owner])
+        return Completed(starts_of(ends)[series] + since, ends, stamps)
+
+    def _of_another_time(self, grid: Grid, numbers: Array, rests: Array) -> Array:
+        """Tell which rows are off the time of day of their series, but for clocks that are put forward."""
+        usual = rests[starts_of(self.ends)][self.series]
+        wrong = np.asarray(rests != usual)
+        odd = np.flatnonzero(wrong)
+        if len(odd):
+            wrong[odd] = np.asarray(grid.stamps(numbers[odd], usual[odd]) != self.stamps[odd])
+        return wrong
+
+    def _check_possible(self, frequency: Frequency, off: Array) -> None:
+        if off.any():
+            place = first(off)
+            raise DataError(
+                self.where(self.columns.ds, place),
+                expected=f"a stamp of {_named(frequency)}",
+                received=str(self.stamps[place]),
+                hint="Give the series' own freq, or move the stamps.",
+            )
+
+    def _check_steps(self, frequency: Frequency, places: Array, wrong: Array, fill: bool) -> None:
+        if not wrong.any():
+            return
+        place = int(places[first(wrong)])
+        expected = frequency.after(self.stamps[place - 1 : place], 1)[0]
+        hint = (
+            "Move the stamp or give freq, if the step is another; for series without a step there is irregular=True."
+            if fill
+            else "Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate "
+            f"{', '.join(self.columns.targets)}), drop the row, or take missing='fill'; or give freq, if the step is "
+            "another."
+        )
+        raise DataError(
+            self.where(self.columns.ds, place),
+            expected=f"{expected}, a step after {self.stamps[place - 1]} at {_named(frequency)}"
+            + (", or whole steps later" if fill else ""),
+            received=str(self.stamps[place]),
+            hint=hint,
+        )
+
+    def _check_growth(self, counts: Array, frequency: Frequency) -> None:
+        rows = np.diff(self.ends, prepend=0)
+        most = MOST_GROWTH * np.maximum(rows, FEW_ROWS)
+        if (counts <= most).all():
+            return
+        series = int(np.argmax(counts / most))
+        raise DataError(
+            f"{self.columns.ds} (series {self.ids[series]!r})",
+            expected=f"at most {most[series]} steps from its first row to its last",
+            received=f"{rows[series]} rows over {counts[series]} steps at {_named(frequency)}",
+            hint="Give the series' own freq, or check the stamps; for series without a step there is irregular=True.",
+        )
+
+
+def _named(frequency: Frequency) -> str:
+    return f"freq {frequency.name!r}" + (", which was inferred" if frequency.inferred else "")

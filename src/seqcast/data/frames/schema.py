@@ -1,0 +1,208 @@
+"""How a long frame looks, and making others like it.
+
+Only names of types are kept, so that a model that was loaded from a file gives the same frames as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.frequency import Frequency, Stamps
+from seqcast.runtime.optional import require
+from seqcast.specs.columns import Columns
+
+__all__ = ["FrameSchema", "as_ids"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FrameSchema:
+    """How a frame looks, so that one like it can be made: plain data, to and from JSON.
+
+    Args:
+        kind: `pandas` or `polars`.
+        columns: Names of its columns.
+        id_dtype: Type of the ids, as the frame's kind writes it.
+        ds_dtype: Type of the time stamps, as the frame's kind writes it.
+        zone: Time zone of the stamps.
+
+    Example:
+        >>> schema = FrameSchema("pandas", Columns(), id_dtype="str", ds_dtype="int64")
+        >>> last = schema.stamps(np.array([7]))
+        >>> print(schema.forecast(Frequency(1), ["a"], last, {"model": np.array([[0.5, 1.5]])}))
+          unique_id  ds  model
+        0         a   8    0.5
+        1         a   9    1.5
+    """
+
+    kind: str
+    columns: Columns
+    id_dtype: str
+    ds_dtype: str
+    zone: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build the form from the result of `to_dict`."""
+        return cls(**{**values, "columns": Columns.from_dict(values["columns"])})
+
+    def stamps(self, values: Array) -> Stamps:
+        """Make an index of whole numbers, or of UTC times moved into the form's time zone."""
+        import pandas as pd
+
+        if values.dtype.kind in "iu":
+            return pd.Index(values)
+        index = pd.DatetimeIndex(values)
+        return index if self.zone is None else index.tz_localize("UTC").tz_convert(self.zone)
+
+    def ahead(self, frequency: Frequency, last_stamps: Stamps, horizon: int) -> Stamps:
+        """Return the stamps that follow, series after series.
+
+        Args:
+            frequency: The step between stamps.
+            last_stamps: The last stamp of each series.
+            horizon: Number of steps, `H`.
+
+        Returns:
+            An index of `series · H` stamps.
+        """
+        steps = [frequency.after(last_stamps, step + 1) for step in range(horizon)]
+        series_first = np.arange(len(last_stamps) * horizon).reshape(horizon, len(last_stamps)).T.ravel()
+        return steps[0].append(steps[1:])[series_first]
+
+    def forecast(self, frequency: Frequency, ids: Any, last_stamps: Stamps, forecasts: dict[str, Array]) -> Any:
+        """Lay forecasts out as a frame, series after series.
+
+        Args:
+            frequency: The step between stamps.
+            ids: Name of each series.
+            last_stamps: The last stamp before the forecast, for each series.
+            forecasts: Forecasts by column name, `[series, H]` or `[series, H, D]` each.
+
+        Returns:
+            A frame with one row a series, target and step: ids, stamps, and the forecasts.
+        """
+        cubes = {name: values.reshape(*values.shape[:2], -1) for name, values in forecasts.items()}
+        horizon = next(iter(cubes.values())).shape[1]
+        return self.to_long(ids, {self.columns.ds: self.ahead(frequency, last_stamps, horizon)}, cubes)
+
+    def to_long(self, ids: Any, times: dict[str, Stamps], values: dict[str, Array], kept: Array | None = None) -> Any:
+        """Make a long frame of arrays whose first axis is the series and whose last is the targets.
+
+        Args:
+            ids: Name of each series.
+            times: Columns of time stamps by name, `[series, ...]` in one row.
+            values: Columns of numbers by name, `[series, ..., D]`.
+            kept: Which of them become rows; `None` keeps all.
+
+        Returns:
+            A frame of the form's kind: the ids, the target's name where there are several, the stamps, the numbers;
+            sorted by series, target, and the axes between them.
+        """
+        cubes = {name: np.moveaxis(cube, -1, 1) for name, cube in values.items()}
+        shape = next(iter(cubes.values())).shape
+        chosen = np.ones(shape, dtype=bool) if kept is None else np.moveaxis(kept, -1, 1)
+        inner = (1,) * (len(shape) - 2)
+
+        def rows(part: Array) -> Array:
+            return np.broadcast_to(part, shape)[chosen]
+
+        places = rows(np.arange(np.prod(shape) // shape[1]).reshape(shape[0], 1, *shape[2:]))
+        series = rows(np.arange(shape[0]).reshape(-1, 1, *inner))
+        targets = None
+        if len(self.columns.targets) > 1:
+            names = np.asarray(self.columns.targets, dtype=object)
+            targets = names[rows(np.arange(shape[1]).reshape(1, -1, *inner))]
+        stamps = {name: index[places] for name, index in times.items()}
+        numbers = {name: cube[chosen] for name, cube in cubes.items()}
+        return self.build(as_ids(ids)[series], stamps, numbers, targets)
+
+    def paths_to_long(self, ids: Any, stamps: Stamps, name: str, paths: Array, kept: Array) -> Any:
+        """Make a long frame of sample paths.
+
+        Args:
+            ids: Name of each series.
+            stamps: Stamps of the steps, series after series.
+            name: Column of the values.
+            paths: The paths, `[series, paths, H, D]`.
+            kept: Which steps become rows, `[series, H, D]`.
+
+        Returns:
+            A frame of the form's kind, sorted by series, target, path and step: as `to_long` gives it, and the
+            number of the path, `sample`, from 1.
+        """
+        count, samples, horizon, _ = paths.shape
+        places = np.broadcast_to(np.arange(count * horizon).reshape(count, 1, horizon), (count, samples, horizon))
+        numbers = np.broadcast_to(np.arange(1, samples + 1).reshape(1, -1, 1, 1), paths.shape)
+        values = {"sample": numbers, name: paths}
+        times = {self.columns.ds: stamps[places.ravel()]}
+        return self.to_long(ids, times, values, np.broadcast_to(kept[:, None], paths.shape))
+
+    def build(
+        self, ids: Array, times: dict[str, Stamps], values: dict[str, Array], targets: Array | None = None
+    ) -> Any:
+        """Make a frame of this form.
+
+        Args:
+            ids: Name of each row's series.
+            times: Columns of time stamps, by name.
+            values: Columns of numbers, by name.
+            targets: Name of each row's target, for a column `target`.
+
+        Returns:
+            A frame of the form's kind: the ids, the targets, the stamps, the numbers.
+        """
+        named = {} if targets is None else {"target": targets.tolist()}
+        names = [self.columns.unique_id, *named, *times, *values]
+        library: Any
+        if self.kind == "polars":
+            library = require("polars", extra="polars")
+            columns = [self._polars_ids(ids), *named.values(), *map(self._polars_stamps, times.values())]
+        else:
+            import pandas as library
+
+            columns = [library.Series(ids.tolist()).astype(self.id_dtype), *named.values()]
+            columns += map(self._pandas_stamps, times.values())
+        return library.DataFrame(dict(zip(names, [*columns, *values.values()], strict=True)))
+
+    def _pandas_stamps(self, index: Stamps) -> Any:
+        import pandas as pd
+
+        if self.ds_dtype == "object":  # datetime.date
+            return pd.Series(index.date, dtype=object)
+        dtype: Any = self.ds_dtype
+        return pd.Series(index).astype(dtype)
+
+    def _polars_ids(self, ids: Array) -> Any:
+        polars = require("polars", extra="polars")
+        # An Enum's categories are not kept; its values come out as text.
+        name = "String" if self.id_dtype.startswith("Enum") else self.id_dtype.split("(")[0]
+        return polars.Series(ids.tolist()).cast(getattr(polars, name))
+
+    def _polars_stamps(self, index: Stamps) -> Any:
+        polars = require("polars", extra="polars")
+        if index.dtype.kind in "iu":
+            return polars.Series(index.to_numpy()).cast(getattr(polars, self.ds_dtype))
+        unit = next((unit for unit in ("ns", "us", "ms") if f"'{unit}'" in self.ds_dtype), "ms")
+        utc = index if index.tz is None else index.tz_convert(None)
+        series = polars.Series(utc.to_numpy().astype(f"datetime64[{unit}]"))
+        if self.ds_dtype == "Date":
+            return series.cast(polars.Date)
+        if self.zone is None:
+            return series
+        return series.dt.replace_time_zone("UTC").dt.convert_time_zone(self.zone)
+
+
+def as_ids(ids: Any) -> Array:
+    """Return ids as an array; text stays Python's, whatever its length."""
+    array = np.asarray(ids)
+    return array if array.dtype.kind in "iu" else np.asarray(ids, dtype=object)

@@ -1,0 +1,1 @@
+"""Windows of series and arrays, batch by batch: `order`, `gaps`, `reader`, `arrays`, `splits`, `origins`."""

@@ -1,0 +1,233 @@
+"""Points, distributions and sample paths of any horizon, out of a past or out of states.
+
+A decoder that reads none of its own outputs says by parameters what each step is like. One that reads them draws
+sample paths, each reading its own draws; so does one that goes beyond the trained horizon from states that have read
+what it wrote.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.engine.compiled import Programs, row_count
+from seqcast.errors import SpecError
+from seqcast.network.blocks import write_in_blocks
+from seqcast.network.distributions import distribution_of
+from seqcast.network.draws import uniforms
+from seqcast.network.predictive import Parametric, Sampled
+from seqcast.network.segment import token_count
+from seqcast.network.seq2seq import Seq2Seq
+from seqcast.runtime.backend import keras, to_numpy
+
+__all__ = ["PATHS", "Forecasts"]
+
+Array = npt.NDArray[Any]
+Given = dict[str, Any]
+
+# Paths that are drawn when nothing else is said, and most of them at once, over all rows of a block.
+PATHS = 100
+MOST_PATHS = 8192
+
+
+class Forecasts:
+    """What a network forecasts.
+
+    Each method takes `given`: `past` `[N, T, F]` and what comes with it, without gaps, or the parts of `States` as
+    `states`; and `future` `[N, H, F']` where the network knows it.
+
+    Args:
+        model: A built network.
+        seed: Seed of sample paths where no other is given.
+
+    Example:
+        >>> from seqcast.specs.network import NetworkSpec
+        >>> from seqcast.specs.window import WindowSpec
+        >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="normal")
+        >>> forecasts = Forecasts(Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), network, seed=0), seed=0)
+        >>> past = np.zeros((6, 5, 1), np.float32)
+        >>> forecasts.point({"past": past}, 8).shape, forecasts.paths({"past": past}, 8, 20, None).shape
+        ((6, 8, 1), (6, 20, 8, 1))
+    """
+
+    def __init__(self, model: Seq2Seq, *, seed: int) -> None:
+        self.model = model
+        self.seed = seed
+        self.programs = Programs(model)
+        self._kept: tuple[tuple[int, ...], Array] | None = None
+
+    def states(self, given: Given) -> dict[str, Any]:
+        """Return the parts of the states that are given, or of those after the past."""
+        if "states" in given:
+            return given["states"]  # type: ignore[no-any-return]
+        past = {name: values for name, values in given.items() if name != "future"}
+        return self.programs("encode", past)  # type: ignore[no-any-return]
+
+    def point(self, given: Given, horizon: int) -> Array:
+        """Return the forecast of a point head, or the median of a distribution, `[N, H, D]`."""
+        if self.model.network.is_probabilistic:
+            return self.distribution(given, horizon, PATHS, None).median().astype(np.float32)
+        return self._parameters(given, horizon)
+
+    def distribution(self, given: Given, horizon: int, paths: int, seed: Any) -> Parametric | Sampled:
+        """Return a distribution, of so many paths if it takes paths; arguments as for `paths`."""
+        self._check_probabilistic()
+        distribution = distribution_of(self.model.network)
+        if self.model.network.feeds_back or self._is_long(given, horizon):
+            return Sampled(self.paths(given, horizon, paths, seed), whole=distribution.whole)
+        return Parametric(distribution, self._parameters(given, horizon))
+
+    def attention(self, given: Given, horizon: int) -> Array:
+        """Return the attention's weights, `[N, H, tokens]`, of the forecast whose decoder reads points."""
+        if self._is_long(given, horizon):
+            return np.asarray(self._block_by_block(given, horizon)[1])
+        return self.programs("attention", given, horizon=horizon)  # type: ignore[no-any-return]
+
+    def paths(self, given: Given, horizon: int, paths: int, seed: Any) -> Array:
+        """Draw sample paths, `[N, paths, H, D]`.
+
+        Args:
+            given: What is known.
+            horizon: Number of steps.
+            paths: Number of paths.
+            seed: One seed for all rows, one a row, or `None`.
+
+        Raises:
+            SpecError: The head is a point, or a seed is none.
+        """
+        self._check_probabilistic()
+        rows = row_count(given)
+        one = seed is None or isinstance(seed, numbers.Integral)
+        seeds = _seeds(self.seed if seed is None else seed, 1 if one else rows)
+        long = self._is_long(given, horizon)
+        if not rows:
+            return np.zeros((0, paths, horizon, self.model.window.targets), np.float32)
+        if long:
+            return self._paths_in_blocks(given, horizon, paths, seeds)
+        steps = token_count(horizon, self.model.network.segment) * self.model.network.segment
+        same = self._same_noise(int(seeds[0]), steps, paths) if one else None
+
+        def ready(block: Given) -> Given:
+            noise = self._noise(block["seeds"], steps, paths) if same is None else same
+            return {**{name: values for name, values in block.items() if name != "seeds"}, "noise": noise}
+
+        return self.programs(  # type: ignore[no-any-return]
+            "paths",
+            given if one else {**given, "seeds": seeds},
+            largest=MOST_PATHS // paths,
+            ready=ready,
+            horizon=horizon,
+            paths=paths,
+        )
+
+    def _parameters(self, given: Given, horizon: int) -> Array:
+        if self._is_long(given, horizon):
+            return self._block_by_block(given, horizon)[0]
+        return self.programs("predict", given, horizon=horizon)  # type: ignore[no-any-return]
+
+    def _is_long(self, given: Given, horizon: int) -> bool:
+        return self.model.writes_in_blocks(horizon, given.get("future"))
+
+    def _block_by_block(self, given: Given, horizon: int) -> tuple[Array, Any]:
+        """Return the forecast, whose later blocks have read the points of earlier ones, and the attention's weights."""
+
+        def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
+            block, length = self._block(states, given.get("future"), start, steps)
+            written = self.programs("block", block, horizon=length)
+            weights = written.get("weights")
+            return written["forecast"][:, :steps], None if weights is None else weights[:, :steps]
+
+        def append(states: Any, forecast: Any) -> Any:
+            values = to_numpy(self.model.decoder.head.point(forecast))
+            return self.programs("append", {"states": states, "values": values})
+
+        return self._written(decode, append, self.states(given), horizon)
+
+    def _paths_in_blocks(self, given: Given, horizon: int, paths: int, seeds: Array) -> Array:
+        """Draw paths of which each goes on from a state of its own, a few rows at a time."""
+        states, future, rows = self.states(given), given.get("future"), row_count(given)
+        at_once = max(1, MOST_PATHS // paths)
+        parts = []
+        for first in range(0, rows, at_once):
+            part = slice(first, first + at_once)
+
+            def each_path(values: Array, part: slice = part) -> Array:
+                return np.repeat(values[part], paths, axis=0)
+
+            noise = self._noise(seeds if len(seeds) == 1 else seeds[part], horizon + self.model.window.horizon, paths)
+            known = None if future is None else each_path(future)
+            part_states = keras.tree.map_structure(each_path, states)
+            parts.append(self._continued(part_states, known, horizon, noise))
+        drawn = np.concatenate(parts)
+        return drawn.reshape(rows, paths, horizon, self.model.window.targets)
+
+    def _continued(self, states: Any, future: Any, horizon: int, noise: Array) -> Array:
+        """Draw one path a row of states, `[B, H, D]`, with noise `[steps, R, paths, D, k]`, `R` 1 or `B / paths`."""
+        rows = row_count(states) // noise.shape[2]
+
+        def of_rows(noise: Array) -> Array:
+            spread = np.broadcast_to(noise, (len(noise), rows, *noise.shape[2:]))
+            return np.moveaxis(spread.reshape(len(noise), -1, *noise.shape[3:]), 0, 1)
+
+        def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
+            block, length = self._block(states, future, start, steps)
+            block["noise"] = of_rows(noise[start : start + length])
+            return self.programs("drawn", block, horizon=length)[:, :steps], None
+
+        def append(states: Any, values: Any) -> Any:
+            return self.programs("append", {"states": states, "values": values})
+
+        return self._written(decode, append, states, horizon)[0]
+
+    def _block(self, states: Any, future: Any, start: int, steps: int) -> tuple[Given, int]:
+        """Return what a block is written from, and its length.
+
+        The last block is written as long as the others where nothing is known ahead, so that any horizon takes the same
+        programs.
+        """
+        if future is None:
+            return {"states": states}, self.model.window.horizon
+        return {"states": states, "future": future[:, start : start + steps]}, steps
+
+    def _written(self, decode: Any, append: Any, states: Any, horizon: int) -> tuple[Array, Any]:
+        sizes = {"horizon": horizon, "trained": self.model.window.horizon, "segment": self.model.network.segment}
+        return write_in_blocks(decode, append, states, **sizes)
+
+    def _noise(self, seeds: Array, steps: int, paths: int) -> Array:
+        """Return the numbers that draws of so many steps are made of, `[steps, len(seeds), paths, D, k]`."""
+        head = self.model.decoder.head
+        drawn = uniforms(seeds, horizon=steps, paths=paths, targets=self.model.window.targets, count=head.uniforms)
+        return np.asarray(head.noise(drawn), dtype=np.float32)
+
+    def _same_noise(self, seed: int, steps: int, paths: int) -> Array:
+        """Return the noise of all rows; the last is kept, since one forecast after the other asks for the same."""
+        asked = (seed, steps, paths)
+        kept = self._kept
+        if kept is None or kept[0] != asked:
+            self._kept = kept = (asked, self._noise(np.array([seed]), steps, paths))
+        return kept[1]
+
+    def _check_probabilistic(self) -> None:
+        if not self.model.network.is_probabilistic:
+            raise SpecError(
+                "head",
+                expected="one that forecasts a distribution",
+                received=repr(self.model.network.head),
+                hint="Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'.",
+            )
+
+
+def _seeds(seeds: Any, rows: int) -> Array:
+    """Return seeds as an array, `[rows]`, or refuse them."""
+    given = np.atleast_1d(np.asarray(seeds))
+    if given.shape != (rows,) or (rows and (given.dtype.kind not in "iu" or given.min() < 0)):
+        raise SpecError(
+            "seed",
+            expected=f"a whole number >= 0, or one for each of the {rows} rows",
+            received=repr(seeds),
+            hint="Give one seed for all rows.",
+        )
+    return given

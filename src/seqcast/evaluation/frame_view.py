@@ -1,0 +1,299 @@
+"""Long frames of truth and forecasts, read a column at a time: what scores and pictures have in common.
+
+Names are the ecosystem's: a forecast stands in the column of its model, its intervals in `<model>-lo-80` and
+`<model>-hi-80`. Beside `unique_id`, `ds` and `y` three columns are keys and no forecasts: `cutoff` (the last stamp
+that was known), `step` (of the forecast, from 1) and `target` (of several, which one).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.errors import DataError, unknown_name
+from seqcast.specs.columns import Columns
+
+__all__ = ["CUTOFF", "STEP", "TARGET", "FrameRows", "Groups"]
+
+Array = npt.NDArray[Any]
+
+CUTOFF, STEP, TARGET = "cutoff", "step", "target"
+_BOUND = re.compile(r"^(.*)-(lo|hi)-(\d+(?:\.\d+)?)$")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows that belong together.
+
+    Args:
+        codes: Number of each row's group, in the order of the groups' keys, `[rows]`.
+        first: First row of each group, `[groups]`.
+    """
+
+    codes: Array
+    first: Array
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def mean(self, values: Array) -> Array:
+        """Return each group's mean of values `[rows, ...]`, NaN left out, `[groups, ...]`."""
+        flat = values.reshape(len(values), -1)
+        known = ~np.isnan(flat)
+        means = np.full((len(self), flat.shape[1]), np.nan)
+        for column, (part, there) in enumerate(zip(flat.T, known.T, strict=True)):
+            counts = np.bincount(self.codes[there], minlength=len(self))
+            sums = np.bincount(self.codes[there], part[there], minlength=len(self))
+            np.divide(sums, counts, out=means[:, column], where=counts > 0)
+        return means.reshape(len(self), *values.shape[1:])
+
+
+class FrameRows:
+    """A long frame whose columns are read when they are asked for.
+
+    Args:
+        where: The argument's name, for errors.
+        df: A pandas or Polars frame with one row a series and time, in any order.
+        columns: Names of its columns.
+
+    Raises:
+        DataError: It is no frame, is empty, or lacks the ids or stamps.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = FrameRows("df", pd.DataFrame({"unique_id": ["b", "a"], "ds": [1, 1], "m": 0.5, "m-lo-80": 0.1}))
+        >>> rows.groups("unique_id").codes, rows.models(None)
+        (array([1, 0]), ['m'])
+    """
+
+    def __init__(self, where: str, df: Any, columns: Columns | None = None) -> None:
+        self.where, self.given = where, columns or Columns()
+        self.columns = self.given  # with one column of values
+        try:
+            self.frame: Any = nw.from_native(df, eager_only=True)
+        except TypeError as error:
+            raise DataError(
+                where,
+                expected="a pandas or Polars data frame",
+                received=type(df).__name__,
+                hint="Convert it, or call df.collect() first.",
+            ) from error
+        self.need(self.columns.unique_id, self.columns.ds)
+        if len(self.columns.targets) > 1:
+            self._unpivot()
+        if not len(self.frame):
+            raise DataError(where, expected="at least one row", received="none", hint="Give some.")
+
+    def _unpivot(self) -> None:
+        """Lay several targets that stand side by side below each other, with a column of their names."""
+        columns = self.columns
+        self.columns = Columns(columns.unique_id, columns.ds, columns.value)
+        if self.has(TARGET):
+            return
+        self.need(*columns.targets)
+        keys = (columns.unique_id, columns.ds)
+        parts = [
+            self.frame.select(*keys, nw.lit(name).alias(TARGET), nw.col(name).alias(columns.value))
+            for name in columns.targets
+        ]
+        self.frame = nw.maybe_reset_index(nw.concat(parts))
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a column."""
+        return name in self.frame.columns
+
+    def need(self, *names: str) -> None:
+        """Refuse the frame if one of the columns is missing."""
+        for name in names:
+            if name not in self.frame.columns:
+                raise DataError(
+                    self.where,
+                    expected=f"a column {name!r}",
+                    received=f"the columns {', '.join(map(repr, self.frame.columns))}",
+                    hint="Name yours with columns=Columns(...).",
+                )
+
+    def take(self, places: Array) -> FrameRows:
+        """Return some of the rows, at least one."""
+        return FrameRows(self.where, nw.to_native(self.frame[places]), self.given)
+
+    def wrong_type(self, name: str, expected: str) -> DataError:
+        """Build the error for a column's type."""
+        dtype = self.frame[name].to_native().dtype
+        return DataError(f"{self.where}, {name}", expected=expected, received=f"type {dtype}", hint="Convert it.")
+
+    # ---------------------------------------------------------------- columns
+
+    def times(self, name: str, *, local: bool = False) -> Array:
+        """Return a column of stamps as whole numbers or as `datetime64[us]`.
+
+        Args:
+            name: The column.
+            local: Whether zoned stamps show their own clock, as readers want it, or UTC, in which none repeats.
+        """
+        series = self.frame[name]
+        native = series.to_native()
+        if series.dtype.is_numeric():
+            times = np.asarray(series.to_numpy())
+        elif hasattr(getattr(native, "dt", None), "tz_localize") and hasattr(native.dtype, "tz"):
+            # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
+            times = native.dt.tz_convert(None if not local else native.dtype.tz).dt.tz_localize(None)
+            times = times.to_numpy().astype("datetime64[us]")
+        else:
+            if series.dtype == nw.Datetime and getattr(series.dtype, "time_zone", None):
+                zone = series.dtype.time_zone if local else "UTC"
+                series = series.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+            times = self._plain_times(series, name)
+        missing = np.isnat(times) if times.dtype.kind == "M" else np.isnan(times)
+        if missing.any():
+            where = f"{self.where}, {name}, row {int(np.flatnonzero(missing)[0])}"
+            raise DataError(where, expected="a time stamp", received="none", hint="Drop the row.")
+        return times
+
+    def _plain_times(self, series: Any, name: str) -> Array:
+        if series.dtype in (nw.Datetime, nw.Date):
+            return np.asarray(series.to_numpy()).astype("datetime64[us]")
+        try:
+            if series.dtype == nw.String:
+                raise ValueError("text")
+            return np.asarray(series.to_list(), dtype="datetime64[us]")
+        except (ValueError, TypeError) as error:
+            raise self.wrong_type(name, "time stamps, dates or whole numbers") from error
+
+    def zone(self, name: str) -> str | None:
+        """Return the time zone of a column of stamps."""
+        dtype = self.frame[name].to_native().dtype
+        zone = getattr(dtype, "tz", None) or getattr(dtype, "time_zone", None)
+        return None if zone is None else str(zone)
+
+    def numbers(self, name: str) -> Array:
+        """Return a column of numbers in double precision, NaN where one is missing."""
+        series = self.frame[name]
+        if not series.dtype.is_numeric():
+            raise self.wrong_type(name, "numbers")
+        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+    # ---------------------------------------------------------------- keys
+
+    @cached_property
+    def series(self) -> tuple[str, ...]:
+        """Columns that name a series: the id and, of several targets, the target."""
+        return (self.columns.unique_id, TARGET) if self.has(TARGET) else (self.columns.unique_id,)
+
+    @cached_property
+    def window(self) -> tuple[str, ...]:
+        """Columns that name a forecast window: the series and the cutoff, if there is one."""
+        return (*self.series, CUTOFF) if self.has(CUTOFF) else self.series
+
+    @cached_property
+    def names(self) -> Array:
+        """Each row's series in a reader's words: `a`, or `a, price` of several targets; `[rows]`, objects."""
+        first, *rest = (self.frame[name].to_list() for name in self.series)
+        labels = [f"{name}, {target}" for name, target in zip(first, rest[0], strict=True)] if rest else first
+        made = np.empty(len(labels), dtype=object)
+        made[:] = labels
+        return made
+
+    def labels(self, name: str) -> Array:
+        """Return a key column's values, `[rows]`."""
+        if name in (self.columns.ds, CUTOFF):
+            return self.times(name)
+        if name == STEP:
+            return self.steps
+        values = np.empty(len(self), dtype=object)
+        values[:] = self.frame[name].to_list()
+        return values
+
+    def groups(self, *names: str) -> Groups:
+        """Group the rows by key columns; `step` need not be a column. No name makes one group."""
+        import pandas as pd
+
+        codes = np.zeros(len(self), dtype=np.int64)
+        for name in names:
+            own, unique = pd.factorize(self.labels(name), sort=True)
+            if (own < 0).any():
+                where = f"{self.where}, {name}, row {int(np.flatnonzero(own < 0)[0])}"
+                raise DataError(where, expected="a name", received="none", hint="Fill it in or drop the row.")
+            _, codes = np.unique(codes * len(unique) + own, return_inverse=True)
+        _, first = np.unique(codes, return_index=True)
+        return Groups(codes, first)
+
+    @cached_property
+    def steps(self) -> Array:
+        """Step of each row's forecast, from 1: the column `step`, or the place among its window's rows."""
+        if self.has(STEP):
+            steps = self.numbers(STEP)
+            wrong = ~((steps >= 1) & (steps == np.round(steps)))
+            if wrong.any():
+                place = int(np.flatnonzero(wrong)[0])
+                raise DataError(
+                    f"{self.where}, {STEP}, row {place}",
+                    expected="the step of the forecast, a whole number from 1",
+                    received=f"{steps[place]:g}",
+                    hint="Rename the column if it is something else.",
+                )
+            return steps.astype(np.int64)
+        codes = self.groups(*self.window).codes
+        order = np.lexsort((self.times(self.columns.ds), codes))
+        places = np.arange(len(self))
+        starts = np.diff(codes[order], prepend=-1) != 0
+        steps = np.empty(len(self), dtype=np.int64)
+        steps[order] = places - np.maximum.accumulate(np.where(starts, places, 0)) + 1
+        return steps
+
+    # ---------------------------------------------------------------- forecasts
+
+    def models(self, wanted: Sequence[str] | None) -> list[str]:
+        """Return the columns of forecasts; all that are neither keys nor bounds of intervals, or the wanted ones."""
+        keys = (*self.columns.to_dict().values(), CUTOFF, STEP, TARGET)
+        values = [name for name in self.frame.columns if name not in keys and self.frame[name].dtype.is_numeric()]
+        known = [name for name in values if not _BOUND.match(name)]
+        for name in wanted or ():
+            if name not in values:
+                raise unknown_name("models", name, known)
+        if not known and not wanted:
+            raise DataError(
+                self.where,
+                expected="a column of forecasts",
+                received=f"the columns {', '.join(map(repr, self.frame.columns))}",
+                hint="Add one a model.",
+            )
+        return list(wanted or known)
+
+    def bounds(self, model: str) -> dict[float, tuple[str, str]]:
+        """Return the columns of a model's intervals by level in per cent, the narrowest first."""
+        found: dict[float, dict[str, str]] = {}
+        for name in self.frame.columns:
+            match = _BOUND.match(name)
+            if match and match[1] == model:
+                found.setdefault(float(match[3]), {})[match[2]] = name
+        return {level: (pair["lo"], pair["hi"]) for level, pair in sorted(found.items()) if len(pair) == 2}
+
+    # ---------------------------------------------------------------- results
+
+    def lay_out(self, keys: Sequence[str], places: Array, values: dict[str, Any]) -> Any:
+        """Make a frame of the kind that came in.
+
+        Args:
+            keys: Columns whose values are taken from the rows at `places`, as they are.
+            places: A row for each row of the result.
+            values: Further columns by name.
+        """
+        backend = self.frame.implementation
+        own = [name for name in keys if self.has(name)]
+        made = {name: self.labels(name)[places] for name in keys if name not in own}
+        if not own:
+            return nw.from_dict({**made, **values}, backend=backend).to_native()
+        frame = nw.maybe_reset_index(self.frame.select(*own)[places])
+        further = [nw.new_series(name, column, backend=backend) for name, column in {**made, **values}.items()]
+        return frame.with_columns(*further).select(*keys, *values).to_native()

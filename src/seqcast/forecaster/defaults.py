@@ -1,0 +1,285 @@
+"""Rules for what a forecaster is not told: which network, how it is trained, how series are scaled, how much is read.
+
+They rest on `docs/accuracy.md` and `docs/benchmarks.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.series.store import starts_of
+from seqcast.intervals.levels import level_quantiles
+from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
+from seqcast.specs.presets import Preset, segment_rule
+from seqcast.specs.presets import preset as find_preset
+from seqcast.specs.training import TrainingSpec
+
+__all__ = [
+    "Sizes",
+    "Specs",
+    "auto_context",
+    "auto_preset",
+    "auto_scale",
+    "context_rule",
+    "middle_length",
+    "named_network",
+    "scale_rule",
+    "specs",
+]
+
+Array = npt.NDArray[Any]
+
+
+Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
+
+
+# The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
+# more than once an epoch, or it would end before it has begun; it ends an epoch of very many early, since neighbouring
+# windows tell much the same.
+SMALLEST_BATCH = 64
+
+
+LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
+
+
+# Networks of segments, whose steps are quick, take more of them: fewer leave the gate of their residual half open; and
+# from a hundred thousand windows on, where they are largest, they learn from more than the 20 epochs' 4,000.
+LEAST_STEPS_OF_SEGMENTS = 60
+
+
+MORE_WINDOWS, MORE_STEPS = 100_000, 300
+
+
+# A network of segments is chosen where segments have at least so many steps: there it was better, and mostly several
+# times faster, in 17 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
+SEGMENT_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the choice of a network and its training depends on.
+
+    Args:
+        windows: Number of training windows.
+        context_length: Steps of past, `T`.
+        horizon: Steps of future, `H`.
+        season_length: Steps of a season; 1 is none.
+    """
+
+    windows: int = 1
+    context_length: int = 1
+    horizon: int = 1
+    season_length: int = 1
+
+
+def auto_preset(sizes: Sizes) -> str:
+    """Choose a preset: `segment` where series have a season that can be cut into segments.
+
+    That is, when a segment (see `segment_rule`) has at least 4 steps; otherwise it is `classic`.
+
+    Example:
+        >>> [auto_preset(sizes) for sizes in (Sizes(900, 168, 24, 24), Sizes(900, 168, 3, 24), Sizes(900, 168, 24, 1))]
+        ['segment', 'classic', 'classic']
+    """
+    steps = segment_rule(sizes.season_length, sizes.context_length, sizes.horizon)
+    return "segment" if steps >= SEGMENT_STEPS else "classic"
+
+
+def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpec:
+    """Return the network of a named preset, as a forecaster takes it.
+
+    Its segments are fitted to the data, its windows are normalised, and it forecasts the quantiles of `level`.
+
+    Args:
+        name: `auto`, or one of the presets.
+        level: Levels of the intervals; without any the network forecasts a point.
+        sizes: What its sizes depend on.
+    """
+    return _fitted_preset(name, level, sizes).network
+
+
+def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
+    found = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
+        season_length=sizes.season_length,
+        context_length=sizes.context_length,
+        horizon=sizes.horizon,
+        windows=sizes.windows,
+    )
+    network = found.network
+    if network.normalise == "none":
+        network = replace(network, normalise="last")
+    if level:
+        network = replace(network, head="quantile", quantiles=level_quantiles(level))
+    return replace(found, network=network)
+
+
+def specs(
+    preset: str | NetworkSpec,
+    training: TrainingSpec | Mapping[str, Any] | None,
+    level: Sequence[float],
+    sizes: Sizes,
+) -> tuple[NetworkSpec, TrainingSpec]:
+    """Return the network and its training.
+
+    Args:
+        preset: Name of a network, see `named_network`, or a spec, which is taken as it is.
+        training: A spec, which is taken as it is, or some fields of one, or `None`.
+        level: Levels of the intervals.
+        sizes: What the choice depends on.
+    """
+    usual = TrainingSpec()
+    if isinstance(preset, NetworkSpec):
+        network = preset
+    else:
+        found = _fitted_preset(preset, level, sizes)
+        network = found.network
+        if network.segment > 1:  # the classic network's own recipe is for data without noise
+            usual = found.training
+    if isinstance(training, TrainingSpec):
+        return network, training
+    changes = dict(training or {})
+    chosen = TrainingSpec.from_dict({**usual.to_dict(), **changes})
+    batch_size = chosen.batch_size
+    if "batch_size" not in changes:
+        batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
+    least, most = LEAST_STEPS, MANY_STEPS
+    if network.segment > 1:
+        least, most = LEAST_STEPS_OF_SEGMENTS, MORE_STEPS if sizes.windows >= MORE_WINDOWS else MANY_STEPS
+    steps = max(least, min(most, -(-sizes.windows // batch_size)))
+    return network, replace(chosen, batch_size=batch_size, steps_per_epoch=chosen.steps_per_epoch or steps)
+
+
+def auto_context(frame: LongFrame, rows: int, horizon: int, season: int, specs: Specs) -> int:
+    """Choose how many steps of past a forecast reads: `context_rule`, with weeks where it has segments of days.
+
+    Args:
+        frame: The series.
+        rows: Rows of the series that it has to suit.
+        horizon: Steps to forecast.
+        season: Steps of a season.
+        specs: The network and the training for given sizes.
+    """
+    usual = context_rule(rows, horizon, season)
+    days = frame.frequency if frame.frequency is not None and frame.frequency.season_is_a_day else None
+    if days and season == days.season_length and specs(Sizes(1, usual, horizon, season))[0].segment > 1:
+        return context_rule(rows, horizon, season, weeks=True)
+    return usual
+
+
+def auto_scale(head: str, point: str, frame: LongFrame, starts: Array, season: int) -> str:
+    """Choose how series are scaled: what the head can bear, else by how their swings go with their level.
+
+    Args:
+        head: What is forecast.
+        point: What the point forecast is of its distribution.
+        frame: The series.
+        starts: Number of training rows of each.
+        season: Steps of a season.
+    """
+    if head in MULTIPLICATIVE_HEADS:
+        return "none" if head == "negative_binomial" else "mean"
+    if point == "mean" or bool((frame.targets < 0).any()):  # a mean of logarithms is no logarithm of a mean
+        return "standard"
+    return scale_rule(frame.targets, frame.source.ends, starts, season)
+
+
+# A deviation below this share of the magnitude is rounding, not signal.
+ROUNDING = 1e-9
+
+
+# A series tells how its swings go with its level from so many seasons on.
+LEAST_SEASONS = 3
+
+
+def scale_rule(values: Array, ends: Array, stops: Array, season_length: int) -> str:
+    """Choose between `standard` and `log`: logarithms where series swing the more the higher they stand.
+
+    Each series is cut into seasons (of ten steps where there is none). Within series, over all of them, the logarithm
+    of a season's deviation is regressed on that of its mean. At a slope of 0 deviations are the same at every level,
+    at 1 they are a share of it, which logarithms make the same; between them the nearer one is chosen.
+
+    Args:
+        values: Series of values >= 0 laid end to end, `[rows, D]`; NaN where one is missing.
+        ends: End of each series, `[N]`.
+        stops: Number of rows of each series to look at, `[N]`.
+        season_length: Steps of a season.
+
+    Returns:
+        `log` at a slope of a half or more; otherwise, and where no series has three seasons, `standard`.
+
+    Example:
+        >>> wave = 2.0 + np.sin(np.arange(48.0))[:, None]
+        >>> growing = wave * np.linspace(1.0, 5.0, 48)[:, None]
+        >>> [scale_rule(each, np.array([48]), np.array([48]), 12) for each in (wave, growing)]
+        ['standard', 'log']
+
+    Source: Box and Cox 1964, with their power `1 - slope` rounded to 1 or 0; the slope as in Guerrero 1993.
+    """
+    steps = season_length if season_length > 1 else 10
+    lengths = np.diff(ends, prepend=0)
+    seasons = stops // steps
+    position = np.arange(len(values)) - np.repeat(starts_of(ends), lengths)
+    first, last = np.repeat(stops - seasons * steps, lengths), np.repeat(stops, lengths)
+    blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
+    known = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
+    mean = np.nansum(blocks, axis=1) / known
+    deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / known)
+    owner = np.repeat(np.arange(len(ends)), seasons)
+    products = squares = 0.0
+    for level, swing in zip(mean.T, deviation.T, strict=True):
+        told = (level > 0) & (swing > ROUNDING * level)
+        x, y, whose = np.log(level[told]), np.log(swing[told]), owner[told]
+        count = np.bincount(whose, minlength=len(ends))
+        several = count[whose] >= LEAST_SEASONS
+        x, y = (each - (np.bincount(whose, each, len(ends)) / np.maximum(count, 1))[whose] for each in (x, y))
+        products, squares = products + float((x * y)[several].sum()), squares + float((x * x)[several].sum())
+    return "log" if squares > ROUNDING and products >= 0.5 * squares else "standard"
+
+
+# Steps of two weeks that are still read by default; what they are worth is in docs/accuracy.md.
+MOST_STEPS_READ = 700
+
+
+def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = False) -> int:
+    """Choose how many steps of past a forecast reads, when the user does not.
+
+    It is two seasons, two horizons or 24 steps, whichever is most; where a season is a day and a network reads a long
+    past quickly, two weeks if they are at most 700 steps, since weekdays differ. It is at most half of what a series of
+    so many rows has beside one horizon, so that it gives several windows.
+
+    Args:
+        rows: Rows of the shortest series; where shorter ones are padded, of the series that the middle row is in.
+        horizon: Steps to forecast.
+        season_length: Steps of a season.
+        weeks: Whether to read two weeks of days.
+
+    Returns:
+        The context length, at least 1.
+
+    Example:
+        >>> context_rule(rows=1000, horizon=12, season_length=12), context_rule(30, 6, 12)
+        (24, 12)
+        >>> context_rule(1000, 12, 24, weeks=True), context_rule(9000, 12, 96, weeks=True)
+        (336, 700)
+    """
+    wanted = max(2 * season_length, 2 * horizon, 24)
+    if weeks:
+        wanted = max(wanted, min(14 * season_length, MOST_STEPS_READ))
+    return max(1, min(wanted, (rows - horizon) // 2))
+
+
+def middle_length(lengths: Array) -> int:
+    """Return the length that half of all rows are in series of, or of longer ones.
+
+    Example:
+        >>> middle_length(np.array([2, 2, 2, 50]))
+        50
+    """
+    ranked = np.sort(lengths)
+    return int(ranked[np.searchsorted(np.cumsum(ranked), lengths.sum() / 2)])

@@ -1,0 +1,203 @@
+"""Trainings of a forecaster that do not wait for each other: members of an ensemble, cutoffs of a backtest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.splits import training_windows
+from seqcast.engine.engine import Engine
+from seqcast.errors import SpecError
+from seqcast.forecaster.fallback import build_naive, is_naive
+from seqcast.network.init import child_seeds
+from seqcast.runtime.executors import side_by_side
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
+from seqcast.training.history import History
+
+__all__ = ["TrainingJob", "member_seeds", "run_jobs"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All that the training of one network needs.
+
+    Args:
+        source: The features of the series, scaled; targets first, what is known ahead last.
+        starts: Position of each series' first validation target, its length where it has none.
+        window: Sizes of a window, with a context length.
+        network: The network's boxes.
+        training: How it is trained.
+        seeds: Seeds of the network and of the order of windows.
+        static: Static features of each series, `[N, S]`.
+        weighting: `rows` or `series`, as for `SeriesWindows`.
+        weights: The network's first weights; `None` draws them.
+        freeze: Parts of the network that are not trained, see `Engine.fit`.
+
+    Example:
+        >>> source = InMemoryStore.of({"a": np.sin(np.arange(40.0))})
+        >>> window = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,), context_length=4)
+        >>> tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,))
+        >>> member = TrainingJob(source, np.array([36]), window, tiny, TrainingSpec(epochs=1), seeds=(0, 1))
+        >>> history = member.train(member.engine())
+        >>> sorted(history.epochs)
+        ['loss', 'val_loss']
+    """
+
+    source: InMemoryStore
+    starts: Array
+    window: WindowSpec
+    network: NetworkSpec
+    training: TrainingSpec
+    seeds: tuple[int, int]
+    static: Array | None = None
+    weighting: str = "rows"
+    weights: Sequence[Array] | None = None
+    freeze: tuple[str, ...] = ()
+
+    def check_like(self, engine: Engine) -> None:
+        """Refuse a trained engine whose weights would not fit this network.
+
+        Raises:
+            SpecError: Inputs, targets or the network differ.
+        """
+        for name, ours, theirs in (
+            ("preset", self.network, engine.network),
+            ("inputs", _read(self.window), None if engine.window is None else _read(engine.window)),
+        ):
+            if ours != theirs:
+                raise SpecError(
+                    "warm_start",
+                    expected=f"the same {name} as before, {theirs}",
+                    received=str(ours),
+                    hint="Name preset, context_length, calendar and covariates as they were, or fit without "
+                    "warm_start.",
+                )
+
+    def engine(self) -> Engine:
+        """Return a new engine, not yet trained."""
+        return Engine(self.network, self.training, seed=self.seeds[0])
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """What the columns of the series are, for `SeriesWindows`."""
+        return {
+            "targets": self.window.targets,
+            "future": self.window.future,
+            "static": self.static,
+            "observed": self.window.observed,
+            "weighting": self.weighting,
+        }
+
+    def train(self, engine: Engine, *, verbose: int = 0) -> History:
+        """Train an engine.
+
+        Args:
+            engine: The result of `engine()`.
+            verbose: 0 is silent, 1 shows progress.
+
+        Returns:
+            What training recorded; nothing of a network that only repeats.
+
+        Raises:
+            TrainingError: The loss is not finite.
+            KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
+        """
+        assert self.window.context_length is not None
+        if is_naive(self.network):
+            build_naive(engine, self.window)
+            return History()
+        windows, validation = training_windows(
+            self.source,
+            self.starts,
+            context_length=self.window.context_length,
+            horizon=self.window.horizon,
+            batch_size=self.training.batch_size,
+            layout=self.layout,
+            seed=self.seeds[1],
+            steps=self.training.steps_per_epoch,
+            teacher_forcing=self.network.uses_teacher_forcing,
+        )
+        return engine.fit(
+            windows,
+            window=self.window,
+            validation=validation,
+            verbose=verbose,
+            weights=self.weights,
+            freeze=self.freeze,
+        )
+
+
+def _read(window: WindowSpec) -> dict[str, Any]:
+    """Return what decides on the shapes of weights; horizon and context do not."""
+    return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
+
+
+def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
+    """Return the seeds of each member; those of the first do not depend on how many there are.
+
+    Example:
+        >>> member_seeds(0, 1) == member_seeds(0, 3)[:1]
+        True
+    """
+    seeds = child_seeds(seed, 2 * members)
+    return list(zip(seeds[::2], seeds[1::2], strict=True))
+
+
+def run_jobs(members: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0) -> list[tuple[Engine, History]]:
+    """Train members side by side, a core each.
+
+    Progress bars of several trainings would write over each other, so each is silent and gets a line when it is done.
+
+    Args:
+        members: The members.
+        names: What each is called in its line.
+        verbose: 0 is silent, 1 prints the lines, to standard error.
+
+    Returns:
+        The trained engine of each and what was recorded, the same as from one training after another on one core.
+
+    Raises:
+        TrainingError: A loss is not finite; the other trainings are stopped.
+        KeyboardInterrupt: The user interrupted; nothing is kept.
+    """
+
+    def finished(place: int, result: tuple[Any, History]) -> None:
+        if verbose:
+            print(f"seqcast: {names[place]} trained, {_told(result[1])}", file=sys.stderr, flush=True)
+
+    trained = side_by_side(_train_apart, [(member,) for member in members], finished=finished)
+    return [(_arrived(member, state), history) for member, (state, history) in zip(members, trained, strict=True)]
+
+
+def _train_apart(member: TrainingJob) -> tuple[dict[str, Any], History]:
+    engine = member.engine()
+    history = member.train(engine)
+    return engine.__getstate__(), history
+
+
+def _arrived(member: TrainingJob, state: dict[str, Any]) -> Engine:
+    """Build the engine of a member from what came out of its training.
+
+    It takes the member's own specs: a function in them (a loss, say) would come back from another process as a copy,
+    which Keras does not know as the registered one.
+    """
+    engine = member.engine()
+    engine.__setstate__({**state, "network": member.network, "training": member.training})
+    return engine
+
+
+def _told(history: History) -> str:
+    epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
+    if "val_loss" in history:
+        return f"{epochs}, best validation loss {np.min(history['val_loss']):.4g}"
+    return f"{epochs}, last loss {history['loss'][-1]:.4g}"

@@ -1,0 +1,162 @@
+"""Checks of a forecaster's options, before any frame is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqcast.data.features.calendar import check_calendar
+from seqcast.data.frames.long_frame import MISSING
+from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
+from seqcast.data.windows.reader import WEIGHTINGS
+from seqcast.errors import SpecError
+from seqcast.forecaster.defaults import Sizes, specs
+from seqcast.forecaster.fallback import is_naive
+from seqcast.forecaster.predictor import COMBINATIONS
+from seqcast.intervals.levels import check_levels, check_trained, quantile_levels
+from seqcast.intervals.request import ForecastRequest
+from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs.columns import Columns, Covariates
+from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
+from seqcast.specs.training import TrainingSpec, check_loss
+
+__all__ = ["check_head", "check_options", "context_lengths", "interval_levels"]
+
+# Columns that frames of forecasts have of their own.
+RESERVED = ("cutoff", "target", "step", "sample", "seasonal_naive", "last_value")
+CHOICES = {
+    "scale": ("auto", *SERIES_SCALES),
+    "missing": MISSING,
+    "weighting": WEIGHTINGS,
+    "combine": tuple(COMBINATIONS),
+}
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that are impossible or do not go together.
+
+    Args:
+        options: The arguments of a `Forecaster`, by name.
+
+    Raises:
+        SpecError: One is.
+    """
+    for name in ("horizon", "members"):
+        check_int(name, options[name])
+    for name, least in (("season_length", 1), ("random_state", 0)):
+        if options[name] is not None:
+            check_int(name, options[name], at_least=least)
+    context_lengths(options["context_length"], options["members"])
+    for name, kind, expected in (
+        ("training", TrainingSpec | Mapping, "a TrainingSpec, a dict of some of its fields, or None"),
+        ("columns", Columns, "a Columns or None"),
+    ):
+        if options[name] is not None and not isinstance(options[name], kind):
+            hint = "from seqcast import TrainingSpec, Columns"
+            raise SpecError(name, expected=expected, received=repr(options[name]), hint=hint)
+    for name, known in CHOICES.items():
+        check_choice(name, options[name], known)
+    for name in ("irregular", "calibrate"):
+        if not isinstance(options[name], bool):
+            raise SpecError(name, expected="True or False", received=repr(options[name]), hint="Give one of the two.")
+    if options["irregular"] and options["freq"] is not None:
+        received = repr(options["freq"])
+        raise SpecError(
+            "freq", expected="None, for irregular=True", received=received, hint="Leave out one of the two."
+        )
+    if isinstance(options["preset"], NetworkSpec) and is_naive(options["preset"]):
+        raise SpecError(
+            "preset",
+            expected="a network that learns",
+            received="the one of seqcast.forecaster.fallback, which only repeats",
+            hint="Take more than one unit, or cell='gru'; for repeating the season there is seqcast.SeasonalNaive.",
+        )
+    check_calendar(options["calendar"])
+    _check_names(options)
+    _check_intervals(options)
+
+
+def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:
+    """Return the levels of intervals as a tuple, empty when there are none.
+
+    Example:
+        >>> interval_levels((80, 95)), interval_levels(()), interval_levels(None)
+        ((80.0, 95.0), (), ())
+    """
+    none = isinstance(level, Sequence | np.ndarray) and not isinstance(level, str) and not len(level)
+    return () if level is None or none else check_levels(level)
+
+
+def context_lengths(given: Any, members: int) -> tuple[int | None, ...]:
+    """Return the context lengths that members read in turn; `None` is the one of the rule.
+
+    Example:
+        >>> context_lengths(None, 1), context_lengths((24, 48), 5)
+        ((None,), (24, 48))
+    """
+    several = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
+    lengths = tuple(given) if several else (given,)
+    for length in lengths:
+        if length is not None or several:
+            check_int("context_length", length)
+    if not lengths or len(lengths) > int(members):
+        raise SpecError(
+            "context_length",
+            expected=f"one length, or at most one a member (members={members})",
+            received=repr(given),
+            hint=f"Give members={max(1, len(lengths))} or more.",
+        )
+    return tuple(None if length is None else int(length) for length in lengths)
+
+
+def check_head(preset: Any, scale: Any) -> None:
+    """Refuse a scaling under which a distribution of positive data cannot be.
+
+    Example:
+        >>> check_head(NetworkSpec(head="log_normal"), "mean")
+    """
+    if not isinstance(preset, NetworkSpec) or preset.head not in MULTIPLICATIVE_HEADS:
+        return
+    # Counts are scaled inside the network: scaled ones would not be counts.
+    known = ("auto", "none") if preset.head == "negative_binomial" else ("auto", "none", "mean")
+    if scale not in known:
+        raise SpecError(
+            "scale",
+            expected=f"{' or '.join(map(repr, known))} with head={preset.head!r}",
+            received=repr(scale),
+            hint="Such data may be multiplied, but not shifted; NetworkSpec(normalise='scale') scales each window.",
+        )
+
+
+def _check_names(options: Mapping[str, Any]) -> None:
+    columns, alias = options["columns"] or Columns(), options["alias"]
+    roles = (options[f"{role}_covariates"] for role in ("static", "past", "future"))
+    Covariates(*roles).check_beside(columns)
+    taken = [*columns.names, columns.value, *RESERVED]
+    if not isinstance(alias, str) or not alias or alias in taken:
+        raise SpecError("alias", expected=f"a name other than {taken}", received=repr(alias), hint="Choose one.")
+
+
+def _check_intervals(options: Mapping[str, Any]) -> None:
+    """Refuse point, levels, head, scaling and calibration that do not go together."""
+    level, point = interval_levels(options["level"]), options["point"]
+    network, training = specs(options["preset"], options["training"], level, Sizes())
+    check_loss(network.head, training.loss)
+    check_head(options["preset"], options["scale"])
+    ForecastRequest(point, level)
+    if point == "mean" and options["scale"] in LOGARITHMS:
+        raise SpecError(
+            "point",
+            expected=f"'median' with scale={options['scale']!r}",
+            received="'mean'",
+            hint="The mean of logarithms is not the logarithm of the mean; choose another scale for means.",
+        )
+    if options["calibrate"] and not level:
+        received = repr(options["level"])
+        raise SpecError("level", expected="a level to calibrate", received=received, hint="Give level=(80, 95).")
+    if network.head == "quantile":
+        known = quantile_levels(network.quantiles or ())
+        listed = ", ".join(f"{each:g}" for each in known)
+        check_trained(level, known, hint=f"Give level=({listed},), or quantiles for the others.")

@@ -1,0 +1,288 @@
+"""The forecaster as sktime's: `fit(y, X, fh)`, `predict(fh, X)` and its kin on series, panels and hierarchies.
+
+All series of a panel or hierarchy are forecast by one network, as in `Forecaster`; several columns of `y` are several
+targets of it. This module needs sktime (`pip install 'seqcast[sktime]'`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.frequency import Frequency
+from seqcast.errors import DataError
+from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.options import interval_levels
+from seqcast.interop.sktime.index import StepsAhead, interpolated_quantiles, last_stamps
+from seqcast.interop.sktime.translation import ALIAS, Translation
+from seqcast.intervals.request import ForecastRequest
+from seqcast.runtime.optional import require
+from seqcast.specs.columns import Columns
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+
+if TYPE_CHECKING:
+    from sktime.forecasting.base import BaseForecaster
+else:
+    require("sktime", extra="sktime")
+    BaseForecaster = require("sktime.forecasting.base", extra="sktime").BaseForecaster
+
+__all__ = ["SeqcastForecaster"]
+
+Array = npt.NDArray[Any]
+
+FRAMES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
+# The horizon to train on when `fit` is not told what will be asked for.
+USUAL_HORIZON = 12
+# Options that go to the forecaster as they are.
+OPTIONS = (
+    "context_length", "level", "preset", "training", "season_length", "calendar", "missing", "scale", "weighting",
+    "calibrate", "point", "members", "combine", "random_state", "verbose",
+)  # fmt: skip
+
+
+class SeqcastForecaster(BaseForecaster):
+    """A recurrent encoder-decoder for sktime: one network for all series of a panel, any horizon, intervals.
+
+    The columns of `X` are known ahead, unless they are named as past or static covariates. `predict` needs those that
+    are known ahead at each step of `fh`; at steps before these that `X` leaves out, the last known value is taken.
+
+    `update` remembers the new rows; with `update_params=True`, where there are rows enough, it trains the network
+    further on them, at a tenth of the learning rate (`Forecaster.finetune`). After rows that end before those that were
+    seen, forecasts go on from these older ones, until newer ones come.
+
+    Args:
+        horizon: Steps to forecast in training; `None` takes the farthest step of the `fh` that `fit` is given, and
+            without one 12 steps, at most a quarter of the longest series. Any other may be asked for.
+        context_length: As of `Forecaster`, like all that follow and are not explained here.
+        level: Levels of the intervals that a named network is trained for, in per cent. Other coverages and quantiles
+            are interpolated between these; a distribution has them all. With `()` there are none.
+        preset: Name of a network, or a `NetworkSpec`.
+        training: How it is trained: a `TrainingSpec`, or a dict of what differs from the usual.
+        freq: Step between dates: a pandas alias; `None` reads it from the index. Periods tell theirs, and whole
+            numbers are counted by one.
+        season_length: Steps of a season.
+        static_covariates: Columns of `X` that are constant within a series; `predict` does not need them.
+        past_covariates: Columns of `X` that are not known ahead; `predict` does not need them.
+        calendar: Calendar features.
+        missing: `fill` takes missing steps and values, `raise` refuses them.
+        scale: How each series is scaled.
+        weighting: What counts the same in training: `rows` or `series`.
+        calibrate: Whether intervals are calibrated on validation rows.
+        point: `median` or `mean`.
+        members: Networks, trained side by side.
+        combine: How their forecasts become one.
+        random_state: Seed of everything random.
+        verbose: 0 is silent, 1 shows what was inferred and progress.
+
+    Attributes:
+        forecaster_: The fitted `Forecaster`.
+
+    Example:
+        >>> from seqcast import NetworkSpec
+        >>> from seqcast.data.datasets import load
+        >>> from seqcast.interop.sktime import SeqcastForecaster
+        >>> y = load("elnino").set_index("ds")["y"].to_period("M")
+        >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+        >>> forecaster = SeqcastForecaster(preset=tiny, training={"epochs": 1}, random_state=0)
+        >>> list(map(str, forecaster.fit(y, fh=[1, 2, 3]).predict().index))
+        ['2011-01', '2011-02', '2011-03']
+    """
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "authors": "The seqcast developers",
+        "maintainers": "The seqcast developers",
+        "python_dependencies": ["seqcast"],
+        "y_inner_mtype": FRAMES,
+        "X_inner_mtype": FRAMES,
+        "capability:multivariate": True,
+        "capability:exogenous": True,
+        "capability:non_contiguous_X": True,
+        "capability:categorical_in_X": True,
+        "capability:missing_values": True,
+        "capability:unequal_length": True,
+        "capability:insample": False,
+        "capability:pred_int": True,
+        "capability:pred_int:insample": False,
+        "capability:update": True,
+        "capability:random_state": True,
+        "property:randomness": "derandomized",
+        "requires-fh-in-fit": False,
+    }
+    # The forecaster remembers what it needs itself.
+    _config: ClassVar[dict[str, Any]] = {"remember_data": False}
+
+    def __init__(
+        self,
+        *,
+        horizon: int | None = None,
+        context_length: int | Sequence[int] | None = None,
+        level: Sequence[float] | float = (80, 90, 95),
+        preset: str | NetworkSpec = "auto",
+        training: TrainingSpec | Mapping[str, Any] | None = None,
+        freq: Any = None,
+        season_length: int | None = None,
+        static_covariates: Sequence[str] = (),
+        past_covariates: Sequence[str] = (),
+        calendar: str | Sequence[str] = "auto",
+        missing: str = "fill",
+        scale: str = "auto",
+        weighting: str = "rows",
+        calibrate: bool = False,
+        point: str = "median",
+        members: int = 1,
+        combine: str = "median",
+        random_state: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.horizon = horizon
+        self.context_length = context_length
+        self.level = level
+        self.preset = preset
+        self.training = training
+        self.freq = freq
+        self.season_length = season_length
+        self.static_covariates = static_covariates
+        self.past_covariates = past_covariates
+        self.calendar = calendar
+        self.missing = missing
+        self.scale = scale
+        self.weighting = weighting
+        self.calibrate = calibrate
+        self.point = point
+        self.members = members
+        self.combine = combine
+        self.random_state = random_state
+        self.verbose = verbose
+        # Not set by the base when nothing is to be remembered, and looked at nevertheless.
+        self._y = None
+        self._X = None
+        super().__init__()
+
+    def __dynamic_tags__(self) -> None:
+        """Say what the options leave of the capabilities."""
+        spec, able = self.preset, self.level is not None and np.size(self.level) > 0
+        if isinstance(spec, NetworkSpec) and spec.head != "quantile":
+            able = spec.head != "point" or self.calibrate
+        if not able:
+            self.set_tags(**{"capability:pred_int": False})
+        if self.missing == "raise":
+            self.set_tags(**{"capability:missing_values": False, "capability:non_contiguous_X": False})
+
+    def _fit(self, y: Any, X: Any, fh: Any) -> Self:
+        self._frames = Translation.of(y, X, self.static_covariates, self.past_covariates)
+        rows, roles = self._frames.rows(y, X), self._frames.covariates
+        self.forecaster_ = Forecaster(
+            self._horizon(fh, rows),
+            columns=Columns(y=self._frames.targets),
+            freq=self._frames.schema.step(y.index) if self.freq is None else self.freq,
+            static_covariates=roles.static,
+            past_covariates=roles.past,
+            future_covariates=roles.future,
+            alias=ALIAS,
+            **{name: getattr(self, name) for name in OPTIONS},
+        ).fit(rows)
+        self._frames.take_in(rows)
+        self._earlier = None
+        return self
+
+    def _horizon(self, fh: Any, rows: Any) -> int:
+        """Return the number of steps to train on."""
+        if self.horizon is not None:
+            return self.horizon
+        if fh is None:
+            return max(1, min(USUAL_HORIZON, int(rows["unique_id"].value_counts().max()) // 4))
+        steps = fh if _is_counted(fh) else fh.to_absolute(self.cutoff).to_relative(self.cutoff)
+        return int(steps.to_numpy().max())
+
+    def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Self:
+        rows = self._frames.rows(y, X)
+        later = self._frames.later(rows)
+        if len(later):
+            self._go_on(later, update_params)
+            self._frames.take_in(later)
+        behind = any(stamp < self._frames.ends[name] for name, stamp in last_stamps(rows).items())
+        self._earlier = rows if behind else None
+        return self
+
+    def _go_on(self, rows: Any, train: bool) -> None:
+        """Take in rows that follow, and train on them if there are enough."""
+        if train:
+            try:
+                self.forecaster_.finetune(rows)
+                return
+            except DataError:
+                pass  # too few rows to train on; what else may be wrong with them, `update` says again
+        self.forecaster_.update(rows)
+
+    def _update_predict_single(self, y: Any, fh: Any, X: Any = None, update_params: bool = True) -> Any:
+        self._update(y, X, update_params)
+        return self._predict(fh, X)
+
+    def _predict(self, fh: Any, X: Any) -> Any:
+        ids, steps, table = self._forecast(self.forecaster_, fh, X)
+        return self._frames.indexed(self._picked(steps, table, ALIAS), self._get_columns(), steps, ids)
+
+    def _predict_quantiles(self, fh: Any, X: Any, alpha: list[float]) -> Any:
+        request = ForecastRequest(level=self._levels(alpha))
+        forecaster = copy.copy(self.forecaster_).set_params(point="median")
+        ids, steps, table = self._forecast(forecaster, fh, X, request.level)
+        known, names = np.array([0.5, *request.probabilities]), request.columns(ALIAS)
+        order = np.argsort(known)
+        values = np.stack([self._picked(steps, table, names[place]) for place in order], axis=-1)
+        made = interpolated_quantiles(known[order], values, np.asarray(alpha, dtype=np.float64))
+        columns = self._get_columns("predict_quantiles", alpha=alpha)
+        return self._frames.indexed(made.reshape(len(made), -1), columns, steps, ids)
+
+    def _levels(self, alpha: Sequence[float]) -> tuple[float, ...]:
+        """Return the levels of the intervals that quantiles are read from."""
+        forecaster = self.forecaster_
+        if forecaster.calibrations_ or forecaster.engine_.network.head in ("point", "quantile"):
+            return interval_levels(self.level)
+        return tuple(sorted({80.0, *(round(abs(200 * each - 100), 9) for each in alpha)} - {0.0}))
+
+    def _forecast(
+        self, forecaster: Forecaster, fh: Any, X: Any, level: Sequence[float] | None = None
+    ) -> tuple[list[Any], StepsAhead, Any]:
+        """Return the ids, the steps that are asked for, and a forecast of all steps up to the last of them."""
+        import pandas as pd
+
+        ends = self._frames.ends if self._earlier is None else last_stamps(self._earlier)
+        assert forecaster.freq_ is not None
+        ids, frequency = sorted(ends), Frequency(forecaster.freq_)
+        last = pd.Index([ends[name] for name in ids])
+        if _is_counted(fh):
+            steps = StepsAhead.counted(frequency, last, fh.to_numpy())
+        else:
+            steps = StepsAhead.at(frequency, last, self._frames.schema.stamps(fh.to_absolute_index(self.cutoff)))
+        future = self._frames.future(X, steps, ids)
+        return ids, steps, forecaster.predict(steps.horizon, self._earlier, future, level)
+
+    def _picked(self, steps: StepsAhead, table: Any, column: str) -> Array:
+        return steps.pick(table[column], len(self._frames.targets))
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+        """Return options with which sktime's checks take seconds.
+
+        Args:
+            parameter_set: There is only one set.
+
+        Returns:
+            Arguments of the class, one dict for each forecaster that is to be checked.
+        """
+        del parameter_set
+        size: dict[str, Any] = {"cell": "simple_rnn", "encoder_units": (2,), "decoder_units": (2,), "normalise": "last"}
+        training = {"epochs": 1, "steps_per_epoch": 1, "validation_fraction": 0.0}
+        shared = {"context_length": 4, "training": training, "calendar": "none", "random_state": 0}
+        normal, quantiles = NetworkSpec(**size, head="normal"), NetworkSpec(**size, head="quantile")
+        return [{**shared, "preset": normal}, {**shared, "preset": quantiles, "level": (80,), "missing": "raise"}]
+
+
+def _is_counted(fh: Any) -> bool:
+    """Tell whether a forecasting horizon is numbers of steps, not stamps or spans of time."""
+    return bool(fh.is_relative) and fh.to_pandas().dtype.kind in "iu"

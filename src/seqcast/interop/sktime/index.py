@@ -1,0 +1,270 @@
+"""Frames whose rows are named by an index of times, as sktime has them, and the long frames that they become.
+
+The last level of such an index is the time: periods, dates or whole numbers. The levels above it, if there are any,
+name the series. `Forecaster` knows one column of ids and no periods, so both are translated, and translated back.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.frequency import Frequency, Stamps, infer
+from seqcast.errors import DataError
+
+__all__ = ["IndexForm", "StepsAhead", "column_names", "interpolated_quantiles", "last_stamps", "series_name"]
+
+Array = npt.NDArray[Any]
+
+# The name of the series of a frame without any.
+ONLY = "series"
+# Periods from which the step between their starts can be read.
+ENOUGH = 24
+
+
+def series_name(key: Any) -> str | int:
+    """Return the id that stands for a series in a long frame.
+
+    Example:
+        >>> series_name("north"), series_name(7), series_name(("north", 7))
+        ('north', 7, 'north/7')
+    """
+    if isinstance(key, numbers.Integral):
+        return int(key)
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def column_names(columns: Iterable[Any], letter: str, taken: Collection[str]) -> tuple[str, ...]:
+    """Return the names that columns have in a long frame: their own, or where these cannot be, a letter and a number.
+
+    Args:
+        columns: The columns' own names.
+        letter: What made-up names begin with.
+        taken: Names that stand for something else.
+
+    Example:
+        >>> column_names(["sales", "ds", 0], "y", {"ds"})
+        ('sales', 'y1', 'y2')
+    """
+    own = list(columns)
+    made = [f"{letter}{place}" for place in range(len(own))]
+    fits = [isinstance(name, str) and bool(name) and name not in taken for name in own]
+    names = tuple(name if fit else other for name, fit, other in zip(own, fits, made, strict=True))
+    if len(set(names)) == len(names) and not set(names) & set(taken):
+        return names
+    return tuple(f"{letter}_{place}" for place in range(len(own)))
+
+
+@dataclass(frozen=True)
+class IndexForm:
+    """How the index of a frame looks.
+
+    Args:
+        names: Names of its levels.
+        period: The frequency of its periods; `None` when it has dates or numbers.
+
+    Example:
+        >>> import pandas as pd
+        >>> months = pd.period_range("2024-01", periods=2, freq="M")
+        >>> schema = IndexForm.of(months)
+        >>> schema.step(months), schema.stamps(months)[1]
+        ('MS', Timestamp('2024-02-01 00:00:00'))
+        >>> schema.index([()], schema.stamps(months))
+        PeriodIndex(['2024-01', '2024-02'], dtype='period[M]')
+    """
+
+    names: tuple[Any, ...]
+    period: str | None
+
+    @classmethod
+    def of(cls, index: Any) -> Self:
+        """Return the form of an index."""
+        import pandas as pd
+
+        times = index.get_level_values(-1)
+        return cls(tuple(index.names), times.freqstr if isinstance(times, pd.PeriodIndex) else None)
+
+    def step(self, index: Any) -> str | int | None:
+        """Return the step between times, as `Forecaster` names it; `None` where dates do not tell.
+
+        Whole numbers are counted by one, as forecasting horizons count them.
+        """
+        import pandas as pd
+
+        times = index.get_level_values(-1)
+        if self.period is not None:
+            run = pd.period_range(times.min(), periods=ENOUGH, freq=self.period)
+            return infer(run.to_timestamp(), "y").name
+        return 1 if times.dtype.kind in "iu" else getattr(index, "freqstr", None)
+
+    def stamps(self, index: Any) -> Stamps:
+        """Return the times of an index as time stamps or whole numbers: of a period, its start."""
+        times = index.get_level_values(-1)
+        return times if self.period is None else times.to_timestamp()
+
+    def series(self, index: Any) -> tuple[Array, dict[str | int, Any]]:
+        """Return the id of each row's series, and for each id what names the series in the index.
+
+        Raises:
+            DataError: Two series would have the same id.
+        """
+        import pandas as pd
+
+        if index.nlevels == 1:
+            return np.full(len(index), ONLY), {ONLY: ()}
+        codes, keys = pd.factorize(index.droplevel(-1))
+        named = [series_name(key) for key in keys]
+        ids: list[Any] = named if all(isinstance(name, int) for name in named) else [str(name) for name in named]
+        if len(set(ids)) < len(ids):
+            twice = next(name for place, name in enumerate(ids) if name in ids[:place])
+            raise DataError(
+                "y, index",
+                expected="series whose names differ as text",
+                received=f"two that are {twice!r}",
+                hint="Rename one.",
+            )
+        return np.asarray(ids)[codes], dict(zip(ids, keys, strict=True))
+
+    def index(self, keys: Iterable[Any], stamps: Stamps) -> Any:
+        """Make an index of this form.
+
+        Args:
+            keys: What names each series.
+            stamps: As many stamps for each series, series after series.
+        """
+        import pandas as pd
+
+        times = stamps if self.period is None else stamps.to_period(self.period)
+        if len(self.names) == 1:
+            return times.rename(self.names[0])
+        parts = [key if isinstance(key, tuple) else (key,) for key in keys]
+        levels = [np.repeat(np.asarray(level), len(times) // len(parts)) for level in zip(*parts, strict=True)]
+        return pd.MultiIndex.from_arrays([*levels, times], names=self.names)
+
+
+def last_stamps(rows: Any) -> dict[Any, Any]:
+    """Return the last stamp of each series of a long frame, by its id."""
+    return dict(rows.groupby("unique_id")["ds"].max().to_dict())
+
+
+@dataclass(frozen=True)
+class StepsAhead:
+    """The steps that follow some series, and which of them are asked for.
+
+    Args:
+        stamps: The stamps, `H` of each series, series after series.
+        asked: The place among the `H` of each that is asked for, `[series, K]`.
+        horizon: Number of steps, `H`.
+
+    Example:
+        >>> import pandas as pd
+        >>> ends = pd.Index([3, 5])
+        >>> StepsAhead.counted(Frequency(1), ends, [1, 3]).stamps_asked
+        Index([4, 6, 6, 8], dtype='int64')
+        >>> StepsAhead.at(Frequency(1), ends, pd.Index([6, 7])).asked
+        array([[2, 3],
+               [0, 1]])
+    """
+
+    stamps: Stamps
+    asked: Array
+    horizon: int
+
+    @classmethod
+    def counted(cls, frequency: Frequency, ends: Stamps, steps: Any) -> Self:
+        """Ask for steps counted from each series' own end.
+
+        Args:
+            frequency: The step.
+            ends: The last stamp of each series.
+            steps: Numbers of the steps, from 1.
+        """
+        asked = np.asarray(steps, dtype=np.int64) - 1
+        ahead = [frequency.after(ends, step + 1) for step in range(int(asked.max()) + 1)]
+        return cls(_by_series(ahead), np.broadcast_to(asked, (len(ends), len(asked))), len(ahead))
+
+    @classmethod
+    def at(cls, frequency: Frequency, ends: Stamps, stamps: Stamps) -> Self:
+        """Ask for the same stamps of all series.
+
+        Raises:
+            DataError: A stamp is no step of a series.
+        """
+        ahead, last = [frequency.after(ends, 1)], stamps.max()
+        while bool((ahead[-1] < last).any()):
+            ahead.append(frequency.after(ends, len(ahead) + 1))
+        matches = np.stack([[np.asarray(step == stamp) for stamp in stamps] for step in ahead])  # [H, K, series]
+        missing = ~matches.any(axis=0)
+        if missing.any():
+            step, series = np.argwhere(missing)[0]
+            raise DataError(
+                "fh",
+                expected=f"steps of {frequency.name} after {ends[series]}, the end of a series",
+                received=str(stamps[step]),
+                hint="Ask for other stamps, or for steps, such as fh=[1, 2].",
+            )
+        return cls(_by_series(ahead), matches.argmax(axis=0).T, len(ahead))
+
+    @property
+    def stamps_asked(self) -> Stamps:
+        """The stamps that are asked for, series after series."""
+        series = np.arange(len(self.asked))[:, None]
+        return self.stamps[(series * self.horizon + self.asked).ravel()]
+
+    @property
+    def passed_over(self) -> Array:
+        """Which of the stamps are not asked for."""
+        passed = np.ones((len(self.asked), self.horizon), dtype=bool)
+        np.put_along_axis(passed, self.asked, False, axis=1)
+        return passed.ravel()
+
+    def pick(self, values: Any, targets: int) -> Array:
+        """Return the values that are asked for.
+
+        Args:
+            values: A column of a forecast, sorted by series, target and step.
+            targets: Number of targets, `D`.
+
+        Returns:
+            They, `[series · K, D]`.
+        """
+        cube = np.asarray(values, dtype=np.float64).reshape(len(self.asked), targets, self.horizon)
+        picked = np.take_along_axis(cube, self.asked[:, None, :], axis=2)
+        return np.moveaxis(picked, 1, 2).reshape(-1, targets)
+
+
+def _by_series(ahead: list[Stamps]) -> Stamps:
+    """Lay stamps of step after step out series after series."""
+    joined = ahead[0].append(ahead[1:])
+    return joined[np.arange(len(joined)).reshape(len(ahead), -1).T.ravel()]
+
+
+def interpolated_quantiles(known: Array, values: Array, asked: Array) -> Array:
+    """Return quantiles between and beyond those that are known, as if the distribution were normal in between.
+
+    Quantiles are laid on a line against those of the standard normal, `Φ⁻¹(p)`; the outer pieces go on. A quantile that
+    is known is itself, and where the known ones rise, so do the others.
+
+    Args:
+        known: Probabilities, ascending, at least two, `[Q]`.
+        values: Their quantiles, `[..., Q]`.
+        asked: Probabilities, `[A]`.
+
+    Returns:
+        The quantiles, `[..., A]`.
+
+    Example:
+        >>> interpolated_quantiles(np.array([0.1, 0.9]), np.array([-1.0, 1.0]), np.array([0.1, 0.5, 0.975])).round(4)
+        array([-1.    ,  0.    ,  1.5294])
+    """
+    from scipy.special import ndtri
+
+    line, wanted = ndtri(known), ndtri(asked)
+    left = np.clip(np.searchsorted(line, wanted) - 1, 0, len(line) - 2)
+    share = (wanted - line[left]) / (line[left + 1] - line[left])
+    return np.asarray(values[..., left] * (1 - share) + values[..., left + 1] * share)

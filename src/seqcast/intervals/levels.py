@@ -1,0 +1,101 @@
+"""Levels of intervals, in per cent, the quantiles they lie between, and the names of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from seqcast.errors import SpecError
+from seqcast.specs.checks import check_number
+
+__all__ = [
+    "bound_probability",
+    "check_levels",
+    "check_trained",
+    "interval_columns",
+    "level_quantiles",
+    "level_text",
+    "quantile_levels",
+]
+
+
+def level_text(level: float) -> str:
+    """Write a level as columns have it.
+
+    Example:
+        >>> level_text(80.0), level_text(99.5)
+        ('80', '99.5')
+    """
+    return str(int(level)) if level == int(level) else str(float(level))
+
+
+def bound_probability(level: float, sign: int) -> float:
+    """Return the probability of the lower (`sign` -1) or upper (1) bound of a level's interval.
+
+    Example:
+        >>> bound_probability(80, -1), bound_probability(95, 1)
+        (0.1, 0.975)
+    """
+    return round((100 + sign * level) / 200, 12)
+
+
+def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
+    """Return levels of intervals, in per cent, and refuse impossible ones.
+
+    Example:
+        >>> check_levels(80), check_levels([80, 95])
+        ((80.0,), (80.0, 95.0))
+    """
+    given = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
+    levels = [check_number("level", each, low=0.0, high=100.0, open_low=True) for each in given]
+    if not levels or 100.0 in levels or levels != sorted(set(levels)):
+        raise SpecError(
+            "level",
+            expected="levels above 0 and below 100 per cent, ascending",
+            received=repr(level),
+            hint="Give, for example, level=(80, 95).",
+        )
+    return tuple(levels)
+
+
+_ROUNDING = 1e-9
+
+
+def interval_columns(alias: str, level: Sequence[float]) -> Iterator[str]:
+    """Yield the columns of intervals, the lower bound of a level before the upper one.
+
+    Example:
+        >>> list(interval_columns("m", (80, 99.5)))
+        ['m-lo-80', 'm-hi-80', 'm-lo-99.5', 'm-hi-99.5']
+    """
+    return (f"{alias}-{side}-{level_text(each)}" for each in level for side in ("lo", "hi"))
+
+
+def level_quantiles(level: Sequence[float]) -> tuple[float, ...]:
+    """Return the median and the quantiles between which intervals lie, rising.
+
+    Example:
+        >>> level_quantiles((80, 95))
+        (0.025, 0.1, 0.5, 0.9, 0.975)
+    """
+    return tuple(sorted({0.5, *(bound_probability(each, sign) for each in level for sign in (-1, 1))}))
+
+
+def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
+    """Return the levels of the intervals that lie between quantiles, ascending.
+
+    Example:
+        >>> quantile_levels((0.1, 0.5, 0.9, 0.975))
+        (80.0,)
+    """
+    upper = [each for each in quantiles if each > 0.5 and any(abs(1 - each - low) < _ROUNDING for low in quantiles)]
+    return tuple(round(200 * each - 100, 9) for each in sorted(upper))
+
+
+def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) -> None:
+    """Refuse levels that a forecaster has no intervals for."""
+    for each in level:
+        if not any(abs(each - other) < _ROUNDING for other in known):
+            listed = ", ".join(f"{other:g}" for other in known) or "none: it forecasts a point"
+            raise SpecError("level", expected=f"levels that it has: {listed}", received=f"{each:g}", hint=hint)

@@ -1,0 +1,363 @@
+r"""Recurrent layers over time for JAX on a CPU, with gradients written by hand.
+
+The same weights and the same maths as Keras's `GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, computed in another
+order. What makes it fast, each found by measurement (`benchmarks/speed.py`, docs/benchmarks.md):
+
+- **Features-major**: states are `[n, B]`, sequences `[T, n, B]`. A product `U h` then reads both operands as they lie,
+  and every gate is a contiguous block. A stack of layers is turned once on the way in and once on the way out.
+- **The input's share is computed inside the loop.** It costs the same products there, and no array of gates is written
+  to memory and read again.
+- **The gradient is written by hand.** The forward loop keeps what the backward loop needs and nothing else; automatic
+  differentiation of a loop keeps every intermediate.
+- **Weight gradients are summed in the backward loop**, one product for all gates a step. Taken after the loop as
+  batched products they are as fast for narrow layers and several times slower for wide ones, and the gates' gradients
+  of all steps have to be kept for them.
+
+With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the gradients of the
+gates before their activation: `D`, those that meet the input (`dW += D x^T`, `dx = W^T D`), and `E`, those that meet
+the state (`dU += E h^T`, `dh += U^T E`); they differ only for a GRU, whose reset gate scales `h U_g`.
+
+Sources: Cho et al. 2014, arXiv:1406.1078; Hochreiter and Schmidhuber 1997; Werbos 1990, Backpropagation through time,
+section II, for the gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from seqcast.network.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
+
+__all__ = ["FeaturesMajor"]
+
+Array = Any
+Arrays = tuple[Array, ...]
+
+
+class _Recurrence(Protocol):
+    """One kind of recurrent layer.
+
+    `gates` blocks of rows lie in its weights; the gates' gradients come in groups of as many gates as `groups` says.
+    XLA computes a group as one array, and one of four gates much more slowly than two of two.
+    """
+
+    gates: int
+    groups: tuple[int, ...]
+
+    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
+        """Return the states after a step and what the backward step needs.
+
+        Args:
+            x: Each gate's share of the input with its bias, `[n, B]`.
+            u: Each gate's share of the state, with its bias where there are two, `[n, B]`.
+            states: The states before.
+        """
+
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        """Return the gradients of the states before, without those through the gates, and the groups of `D` and `E`."""
+
+
+def _sigmoid(x: Array) -> Array:
+    # The same function; XLA computes a tanh faster than an exponential and a division.
+    return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+class _GRU:
+    gates = 3
+    groups: tuple[int, ...] = (3,)
+
+    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
+        (h,) = states
+        z, r = _sigmoid(x[0] + u[0]), _sigmoid(x[1] + u[1])
+        g = jnp.tanh(x[2] + r * u[2])
+        return (g + z * (h - g),), (z, r, g, u[2])
+
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        (dh,), (h,), (z, r, g, q) = gradients, before, kept
+        d_z = dh * (h - g) * z * (1 - z)
+        d_g = dh * (1 - z) * (1 - g * g)
+        d_r = d_g * q * r * (1 - r)
+        return (dh * z,), (jnp.concatenate([d_z, d_r, d_g]),), (jnp.concatenate([d_z, d_r, d_g * r]),)
+
+
+class _LSTM:
+    gates = 4
+    groups: tuple[int, ...] = (2, 2)
+
+    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
+        i, f, g, o = (x_k + u_k for x_k, u_k in zip(x, u, strict=True))
+        i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
+        cell = f * states[1] + i * g
+        t = jnp.tanh(cell)
+        return (o * t, cell), (i, f, g, o, t)
+
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        (dh, dc), (h, c), (i, f, g, o, t) = gradients, before, kept
+        dc = dc + dh * o * (1 - t * t)
+        d_i = dc * g * i * (1 - i)
+        d_f = dc * c * f * (1 - f)
+        d_g = dc * i * (1 - g * g)
+        d_o = dh * t * o * (1 - o)
+        d = jnp.concatenate([d_i, d_f]), jnp.concatenate([d_g, d_o])
+        return (jnp.zeros_like(h), dc * f), d, d
+
+
+class _SimpleRNN:
+    gates = 1
+    groups: tuple[int, ...] = (1,)
+
+    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
+        del states
+        h = jnp.tanh(x[0] + u[0])
+        return (h,), (h,)
+
+    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        (dh,), (h,) = gradients, kept
+        d = dh * (1 - h * h)
+        return (jnp.zeros_like(before[0]),), (d,), (d,)
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """How a layer runs; hashable, so that it can be a static argument.
+
+    Args:
+        recurrence: The kind of layer.
+        length: Number of steps, for a layer without input.
+        reverse: Whether to run from the last step to the first.
+    """
+
+    recurrence: _Recurrence
+    length: int | None
+    reverse: bool
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """A layer's weights, features-major; a pytree.
+
+    Args:
+        kernel: `[gates * n, f]`; `None` for a layer without input.
+        recurrent: `[gates * n, n]`.
+        bias: `[gates * n, 1]`.
+        second_bias: The same on the state's side, or `None`.
+    """
+
+    kernel: Array | None
+    recurrent: Array
+    bias: Array
+    second_bias: Array | None
+
+
+jax.tree_util.register_dataclass(_Weights, data_fields=["kernel", "recurrent", "bias", "second_bias"], meta_fields=[])
+
+
+def _step(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> tuple[Arrays, Arrays]:
+    """Return the states after a step and what the backward step needs."""
+    from_input = weights.bias if x is None else weights.kernel @ x + weights.bias
+    from_state = weights.recurrent @ before[0]
+    if weights.second_bias is not None:
+        from_state = from_state + weights.second_bias
+    gates = recurrence.gates
+    return recurrence.forward(jnp.split(from_input, gates), jnp.split(from_state, gates), before)
+
+
+class _Backward:
+    """The backward step: gradients of the states before, of the input, and of the weights."""
+
+    def __init__(self, recurrence: _Recurrence, weights: _Weights) -> None:
+        self.recurrence = recurrence
+        width = weights.recurrent.shape[1]
+        cuts = [width * gates for gates in accumulate(recurrence.groups[:-1])]
+        self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, cuts, axis=1)
+        self.recurrent_t = jnp.split(weights.recurrent.T, cuts, axis=1)
+        self.has_second_bias = weights.second_bias is not None
+        # Sums over thousands of products: never in less than single precision.
+        self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
+
+    def step(
+        self, d_states: Arrays, x: Array | None, valid: Array | None, before: Arrays, kept: Arrays
+    ) -> tuple[Arrays, Array | None, _Weights]:
+        """Return `d` of the states before, of `x`, and of the weights, from `d` of the states after."""
+        through = d_states
+        if valid is not None:
+            through = tuple(jnp.where(valid, d, 0) for d in d_states)
+        direct, d, e = self.recurrence.backward(through, before, kept)
+        if valid is not None:
+            direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
+        d_weights = _Weights(
+            None if x is None else self._outer(d, x),
+            self._outer(e, before[0]),
+            self._row_sums(d),
+            self._row_sums(e) if self.has_second_bias else None,
+        )
+        d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
+        return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, d_weights
+
+    def _outer(self, groups: Arrays, h: Array) -> Array:
+        along = (((1,), (1,)), ((), ()))
+        products = [jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in groups]
+        return jnp.concatenate(products)
+
+    def _row_sums(self, groups: Arrays) -> Array:
+        return jnp.concatenate([d.sum(1, keepdims=True, dtype=self.exact) for d in groups])
+
+
+def _products(weights: Sequence[Array], groups: Arrays) -> Array:
+    return sum(w @ d for w, d in zip(weights, groups, strict=True))
+
+
+def _as(weights: _Weights, sums: _Weights) -> _Weights:
+    """Return gradients in the types of the weights."""
+    return jax.tree.map(lambda w, s: s.astype(w.dtype), weights, sums)  # type: ignore[no-any-return]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _single(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Arrays:
+    """A single step with a gradient by hand, for loops that are somebody else's."""
+    return _step(recurrence, weights, x, before)[0]
+
+
+def _single_forward(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Any:
+    after, kept = _step(recurrence, weights, x, before)
+    return after, (weights, x, before, kept)
+
+
+def _single_backward(recurrence: _Recurrence, residuals: Any, d_states: Arrays) -> Any:
+    weights, x, before, kept = residuals
+    d_before, d_x, d_weights = _Backward(recurrence, weights).step(d_states, x, None, before, kept)
+    return _as(weights, d_weights), d_x, d_before
+
+
+_single.defvjp(_single_forward, _single_backward)
+
+
+def _forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None, keep: bool) -> Any:
+    """Run the loop; with `keep` also return what the backward loop needs of each step."""
+
+    def step(before: Arrays, at: Any) -> Any:
+        x_t, valid_t = at
+        after, kept = _step(loop.recurrence, weights, x_t, before)
+        if valid_t is not None:
+            after = tuple(jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True))
+        # The first state before a step is the output of the step before it: not kept twice.
+        return after, (after[0], (before[1:], kept) if keep else None)
+
+    last, (outputs, kept) = jax.lax.scan(step, states, (x, valid), length=loop.length, reverse=loop.reverse)
+    return (outputs, last), kept
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _layer(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None) -> Any:
+    return _forward(loop, x, states, weights, valid, keep=False)[0]
+
+
+def _layer_forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None) -> Any:
+    results, kept = _forward(loop, x, states, weights, valid, keep=True)
+    return results, (x, states[0], weights, valid, results[0], kept)
+
+
+def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
+    x, first, weights, valid, outputs, (others, kept) = residuals
+    d_outputs, d_last = gradients
+    around = [outputs[1:], first[None]] if loop.reverse else [first[None], outputs[:-1]]
+    before = (jnp.concatenate(around), *others)
+    backward = _Backward(loop.recurrence, weights)
+
+    def step(carry: Any, at: Any) -> Any:
+        d_states, sums = carry
+        d_output, *of_step = at
+        d_before, d_x, d_weights = backward.step((d_states[0] + d_output, *d_states[1:]), *of_step)
+        return (d_before, jax.tree.map(jnp.add, sums, d_weights)), d_x
+
+    sums = jax.tree.map(lambda weight: jnp.zeros(weight.shape, backward.exact), weights)
+    steps = (d_outputs, x, valid, before, kept)
+    (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
+    return d_x, d_states, _as(weights, sums), None
+
+
+_layer.defvjp(_layer_forward, _layer_backward)
+
+
+# One object a kind: `_Loop` compares recurrences by identity.
+_RECURRENCES: dict[type[Cell], _Recurrence] = {GRUCell: _GRU(), LSTMCell: _LSTM(), SimpleRNNCell: _SimpleRNN()}
+
+
+class FeaturesMajor:
+    """The way of `RecurrentStack` through time on JAX: sequences `[T, n, B]`, states `[n, B]`.
+
+    Example:
+        >>> from seqcast.network.cells import GRUCell
+        >>> cell = GRUCell(2, 1)
+        >>> cell.build()
+        >>> loop_backend = FeaturesMajor()
+        >>> outputs, states = loop_backend.run(cell, loop_backend.enter(jnp.ones((5, 3, 1))), (jnp.zeros((2, 5)),))
+        >>> outputs.shape, loop_backend.leave(outputs).shape, states[0].shape
+        ((3, 2, 5), (5, 3, 2), (2, 5))
+    """
+
+    def enter(self, x: Array) -> Array:
+        """Turn a sequence, `[B, T, f]`, on its way in."""
+        return jnp.transpose(x, (1, 2, 0))
+
+    def leave(self, outputs: Array) -> Array:
+        """Turn a sequence back, `[B, T, n]`."""
+        return jnp.transpose(outputs, (2, 0, 1))
+
+    def turn(self, state: Array) -> Array:
+        """Turn a state or a mask, `[B, n]`, on its way in, and back on its way out."""
+        return state.T
+
+    def split(self, state: Array) -> list[Array]:
+        """Cut the state of two directions."""
+        return jnp.split(state, 2, axis=-2)
+
+    def join(self, pair: Sequence[Array]) -> Array:
+        """Put the outputs, or the states, of two directions side by side."""
+        return jnp.concatenate(pair, axis=-2)
+
+    def weights(self, cell: Cell) -> _Weights:
+        """Return the weights of a cell, features-major."""
+        biases = [bias[:, None] for bias in cell.biases()]
+        return _Weights(
+            kernel=None if cell.kernel is None else cell.computed(cell.kernel).T,
+            recurrent=cell.computed(cell.recurrent_kernel).T,
+            bias=biases[0],
+            second_bias=biases[1] if len(biases) == 2 else None,
+        )
+
+    def step(self, cell: Cell, weights: _Weights, x: Array | None, states: Arrays) -> Arrays:
+        """Advance one layer by one step and return its states after it; `x` `[f, B]`, states `[n, B]`."""
+        return _single(_RECURRENCES[type(cell)], weights, x, states)
+
+    def run(
+        self,
+        cell: Cell,
+        x: Array | None,
+        states: Arrays,
+        *,
+        valid: Array | None = None,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Array, Arrays]:
+        """Run one layer.
+
+        Args:
+            cell: The cell whose weights and kind are used.
+            x: Input, `[T, f, B]`, or `None`.
+            states: States before the first step, `[n, B]`.
+            valid: Which steps count, `[T, 1, B]`.
+            length: Number of steps when there is no input.
+            reverse: Whether to run from the last step to the first; outputs keep their places.
+
+        Returns:
+            Outputs, `[T, n, B]`, and the states after the step that was run last.
+        """
+        loop = _Loop(_RECURRENCES[type(cell)], length if x is None else None, reverse)
+        return _layer(loop, x, states, self.weights(cell), valid)  # type: ignore[no-any-return]

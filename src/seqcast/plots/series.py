@@ -1,0 +1,173 @@
+"""Pictures of long frames: series with their forecasts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqcast.evaluation.frame_view import CUTOFF, TARGET, FrameRows
+from seqcast.intervals.levels import level_text
+from seqcast.plots.style import (
+    MODELS,
+    PAST,
+    STYLE,
+    TRUTH,
+    finish,
+    guide,
+    line,
+    model_style,
+    new_figure,
+    plain,
+    short,
+    spoken,
+    time_axis,
+)
+from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns
+
+__all__ = ["forecast_frame", "label_axes", "read_pair", "series_columns"]
+
+Array = npt.NDArray[Any]
+
+
+@matplotlib.rc_context(STYLE)
+def forecast_frame(
+    df: Any,
+    forecast_df: Any,
+    *,
+    columns: Columns | None = None,
+    models: Sequence[str] | None = None,
+    max_series: int = 8,
+    last: int | None = None,
+    ylabel: str | None = None,
+) -> Figure:
+    """Draw series of a long frame with their forecasts, one panel a series.
+
+    A forecast frame with a `cutoff` column is a backtest: each cutoff is marked. Its `y`, if there, is drawn as
+    the truth, and columns such as `seqcast-lo-80` and `seqcast-hi-80` as a band around `seqcast`.
+
+    Args:
+        df: The history, pandas or Polars; one row a series and time, in any order.
+        forecast_df: Forecasts of the same kind; `unique_id`, `ds` and one column a model.
+        columns: Names of the columns.
+        models: Columns to draw; `None` draws all that are no interval bounds.
+        max_series: Most panels: the first series of `forecast_df`.
+        last: Values of history before the first forecast; `None` draws twice the forecasts' length, and at least 30.
+        ylabel: What the values are, with their unit; `None` writes the name of the column, unless it is `y`.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: A column is missing or of the wrong type, or there are no rows.
+        SpecError: A model is not in `forecast_df`.
+
+    Example:
+        >>> import pandas as pd
+        >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]})
+        >>> figure = forecast_frame(past, pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]}))
+        >>> [line.get_label() for line in figure.axes[0].lines]
+        ['past', 'seqcast', 'cutoff']
+    """
+    history, ahead = read_pair(df, forecast_df, columns)
+    models = ahead.models(models)
+    check_int("max_series", max_series)
+    if last is not None:
+        check_int("last", last)
+
+    names = list(dict.fromkeys(ahead.names))
+    shown = names[:max_series]
+    across = min(len(shown), 2)
+    down = math.ceil(len(shown) / across)
+    figure = new_figure(5.6 * across + 0.5, 2.3 * down + 0.6)
+    part: Any = figure.subfigures()  # its labels keep clear of the figure's legend
+    axes = part.subplots(down, across, squeeze=False)
+    for i, ax in enumerate(axes.flat):
+        if i >= len(shown):
+            ax.remove()
+            continue
+        _series(ax, series_columns(history, shown[i]), series_columns(ahead, shown[i]), ahead, models, last)
+        ax.set_title(plain(short(str(shown[i]), 60)))
+    label_axes(part, ahead.columns, ylabel)
+    finish(figure, f"{len(shown)} of {len(names)} series" if len(shown) < len(names) else None)
+    return figure
+
+
+def read_pair(df: Any, forecast_df: Any, columns: Columns | None) -> tuple[FrameRows, FrameRows]:
+    """Check a history and the forecasts that belong to it."""
+    history, ahead = FrameRows("df", df, columns), FrameRows("forecast_df", forecast_df, columns)
+    history.need(history.columns.value, *((TARGET,) if ahead.has(TARGET) else ()))
+    history.numbers(history.columns.value)
+    stamps = [rows.times(rows.columns.ds) for rows in (history, ahead)]
+    if (stamps[0].dtype.kind == "M") != (stamps[1].dtype.kind == "M"):
+        raise ahead.wrong_type(ahead.columns.ds, f"stamps like those of df, {stamps[0].dtype}")
+    return history, ahead
+
+
+def series_columns(rows: FrameRows, name: Any) -> dict[str, Array]:
+    """Return the columns of one series as arrays in the order of time, the time stamps as `""`."""
+    own = np.flatnonzero(rows.names == name)
+    if not len(own):
+        return {"": rows.times(rows.columns.ds, local=True)[:0], rows.columns.value: np.zeros(0)}
+    part = rows.take(own)
+    stamps = part.times(part.columns.ds, local=True)
+    order = np.argsort(part.times(part.columns.ds), kind="stable")
+    found = {"": stamps[order]}
+    for column in part.frame.columns:
+        if column == CUTOFF:
+            found[column] = part.times(column, local=True)[order]
+        elif part.frame[column].dtype.is_numeric():
+            found[column] = part.numbers(column)[order]
+    return found
+
+
+def label_axes(part: Any, columns: Columns, ylabel: str | None) -> None:
+    """Say once for all panels what their axes are."""
+    default = Columns()
+    part.supylabel(plain(ylabel or ("value" if columns.value == default.y else columns.value)), fontsize=10)
+    part.supxlabel(plain("time" if columns.ds == default.ds else columns.ds), fontsize=10)
+
+
+def _series(
+    ax: Axes,
+    history: dict[str, Array],
+    ahead: dict[str, Array],
+    rows: FrameRows,
+    models: list[str],
+    last: int | None,
+) -> None:
+    y, stamps, ahead_stamps = rows.columns.value, history[""], ahead[""]
+    steps, places = np.unique(ahead_stamps, return_index=True)
+    first = int(np.searchsorted(stamps, steps[0]))
+    shown = slice(max(0, first - (last or max(30, 2 * len(steps)))), None)
+    crowd = len(stamps[shown]) + len(steps)
+    line(ax, stamps[shown], history[y][shown], "past", PAST, ".", "-", crowd=crowd)
+    if y in ahead:
+        line(ax, steps, ahead[y][places], "truth", TRUTH, "o", "-", crowd=crowd)
+    # Without cutoffs everything was forecast at once, from the last row before it.
+    cutoffs = ahead.get(CUTOFF, np.full(len(ahead_stamps), stamps[first - 1] if first else steps[0]))
+    for cutoff in np.unique(cutoffs):
+        part = {name: column[cutoffs == cutoff] for name, column in ahead.items()}
+        for number, model in enumerate(models):
+            line(ax, part[""], part[model], spoken(model), *model_style(number), crowd=crowd)
+            _bands(ax, part, model, rows.bounds(model), MODELS[number % len(MODELS)])
+        guide(ax, cutoff, "cutoff")
+    time_axis(ax, ahead_stamps)
+
+
+def _bands(ax: Axes, part: dict[str, Array], model: str, bounds: dict[float, tuple[str, str]], colour: str) -> None:
+    """Draw a model's intervals over each other, the widest first; it alone is in the legend, for all."""
+    levels = [level_text(level) for level in bounds]
+    label = plain(f"{spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}")
+    for below, above in reversed(list(bounds.values())):
+        ax.fill_between(
+            part[""], part[below], part[above], color=colour, alpha=0.18, linewidth=0, zorder=1, label=label
+        )
+        label = "_nolegend_"

@@ -1,0 +1,181 @@
+"""What all pictures share: colours, lines, legends, and how they are made and written."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from seqcast.errors import unknown_name
+from seqcast.runtime.files import write_beside
+from seqcast.specs.checks import check_number
+
+__all__ = [
+    "MODELS",
+    "PAST",
+    "STYLE",
+    "TRUTH",
+    "finish",
+    "guide",
+    "line",
+    "model_style",
+    "new_figure",
+    "plain",
+    "save_figure",
+    "short",
+    "spoken",
+    "time_axis",
+    "tint",
+]
+
+Array = npt.NDArray[Any]
+
+PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
+# One a model: vermillion, green, purple, orange, sky blue, black.
+MODELS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("^", "s", "D", "v", "P", "X")
+DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the truth are solid
+SUFFIXES = ("pdf", "png", "svg")
+
+_MOST_MARKERS = 60  # points of a line; more than that would be one smear
+# Ticks are made when they are drawn, when the user's style is back.
+_TICKS: Any = {"labelsize": 9, "color": GUIDE, "labelcolor": "black", "grid_color": "#DDDDDD", "grid_linewidth": 0.6}
+STYLE: Any = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    # A dark style of the user's would swallow the dark past.
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "text.color": "black",
+    "axes.labelcolor": "black",
+    "axes.edgecolor": GUIDE,
+    "xtick.color": GUIDE,
+    "ytick.color": GUIDE,
+}
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> None:
+    """Write a figure to a file, whose suffix chooses the format; no half of a file is ever there.
+
+    Args:
+        figure: The figure.
+        path: Where to: `.png`, `.svg` or `.pdf`.
+        dpi: Pixels an inch, for PNG.
+
+    Raises:
+        SpecError: The suffix is another one.
+        SaveError: The file could not be written.
+    """
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    if suffix not in SUFFIXES:
+        raise unknown_name("path's suffix", suffix, SUFFIXES)
+    check_number("dpi", dpi, low=0.0, open_low=True)
+    write_beside(path, lambda file: figure.savefig(file, format=suffix, dpi=dpi))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def line(
+    ax: Axes, x: Array, y: Array, label: str, colour: str, marker: str, dash: Any, *, crowd: int | None = None
+) -> None:
+    """Draw a line, with markers unless its points, or the `crowd` of points of its panel, are too many."""
+    shown = marker if (crowd or len(x)) <= _MOST_MARKERS else "none"
+    ax.plot(
+        x, y, label=plain(label), color=colour, linestyle=dash, linewidth=1.4, marker=shown, markersize=4
+    )  # fmt: skip
+
+
+def guide(ax: Axes, x: float, label: str) -> None:
+    """Mark a place on the x axis."""
+    ax.axvline(x, color=GUIDE, linewidth=1.0, linestyle=":", label=label, zorder=1)
+
+
+def model_style(number: int) -> tuple[str, str, Any]:
+    """Return colour, marker and line style of the models, by their place; none of the first 24 are the same."""
+    turn = number // len(MODELS)
+    return MODELS[number % len(MODELS)], MARKERS[(number + turn) % len(MARKERS)], DASHES[(number + turn) % len(DASHES)]
+
+
+def finish(figure: Figure, title: str | None) -> None:
+    """Add the title and one legend for all panels, below them."""
+    if title:
+        figure.suptitle(plain(title), fontsize=12)
+    shown: dict[str, Any] = {}
+    for ax in figure.axes:
+        ax.tick_params(which="both", **_TICKS)
+        shown.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
+    if not shown:
+        return
+    width = float(figure.get_size_inches()[0])
+    longest = max(map(len, shown))
+    across = max(1, min(len(shown), int(width / (0.075 * longest + 0.7))))
+    figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(shown) / across))
+    figure.legend([*shown.values()], [*shown], loc="outside lower center", ncols=across)
+
+
+def plain(text: str) -> str:
+    """Return a text that matplotlib shows as it is: no mathematics, not hidden from legends."""
+    escaped = text.replace("$", r"\$")
+    return f" {escaped}" if escaped.startswith("_") else escaped
+
+
+def short(text: str, most: int = 30) -> str:
+    """Cut the middle out of a long title.
+
+    Example:
+        >>> short("a very long name of a series", 15)
+        'a very … series'
+    """
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
+
+
+def spoken(model: str) -> str:
+    """Write a column's name as words.
+
+    Example:
+        >>> spoken("seasonal_naive")
+        'seasonal naive'
+    """
+    return model.strip("_").replace("_", " ") or model
+
+
+def tint(colour: str, share: float) -> str:
+    """Mix a share of a colour with white, so that overlapping areas keep the shade of the legend.
+
+    Example:
+        >>> tint("#000000", 0.5)
+        '#808080'
+    """
+    red, green, blue = (share * part + (1 - share) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def time_axis(ax: Axes, stamps: Array, most: int = 8) -> None:
+    """Put dates or whole numbers on the x axis."""
+    if stamps.dtype.kind == "M":
+        locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(max(3, most - 2), integer=True))

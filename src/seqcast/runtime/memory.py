@@ -1,0 +1,60 @@
+"""Memory of a process: scratch memory that stays mapped, and compiled programs that are kept on disk.
+
+Both change the whole process, so they are asked for by what needs them: a training, and the first compilation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["cache_compilations", "keep_scratch_memory"]
+
+
+def keep_scratch_memory() -> None:
+    """Ask glibc to keep freed memory mapped.
+
+    Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap threshold that memory
+    is mapped, faulted in page by page and unmapped again at every training step, which costs more than the
+    arithmetic. The price is that a process keeps its largest scratch memory until it ends. Elsewhere than on glibc
+    this does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
+    """
+    if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
+        return
+    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # musl and others have no mallopt
+        return
+    mallopt(m_mmap_threshold, 1 << 30)
+    mallopt(m_trim_threshold, (1 << 31) - 1)
+    mallopt(m_top_pad, 64 << 20)
+
+
+@functools.cache
+def cache_compilations() -> None:
+    """Keep JAX's compiled programs in the folder `SEQCAST_CACHE_DIR`, when that is set and can be written to.
+
+    The command line sets it to the user's cache folder, so that a second `seqcast fit` of the same shape does not
+    compile again. What has not been used for longest goes when the folder is full.
+    """
+    folder = os.environ.get("SEQCAST_CACHE_DIR")
+    if not folder:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if not os.access(folder, os.W_OK):
+        return
+    import jax
+
+    update: Callable[[str, Any], None] = jax.config.update
+    update("jax_compilation_cache_dir", str(Path(folder) / "programs"))
+    update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    update("jax_compilation_cache_max_size", 512 << 20)

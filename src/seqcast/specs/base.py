@@ -1,0 +1,57 @@
+"""What all specs share: JSON, and fields that are set while a frozen spec is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, Self
+
+from seqcast.errors import SpecError, unknown_name
+
+__all__ = []
+
+
+class Spec:
+    """JSON for the specs: a dict of their fields, unknown ones refused."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build the spec from the result of `to_dict`, or from any part of it.
+
+        Raises:
+            SpecError: A field does not exist or has an impossible value.
+        """
+        known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+        for name in values:
+            if name not in known:
+                raise unknown_name(f"{cls.__name__} field", name, known)
+        for item in fields(cls):  # type: ignore[arg-type]
+            if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
+                raise SpecError(
+                    f"{cls.__name__} field {item.name!r}",
+                    expected="a value",
+                    received="nothing",
+                    hint="Give one.",
+                )
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, (str, int, float, bool, list)):
+        return value
+    from seqcast.runtime.backend import keras
+
+    return _plain(keras.saving.serialize_keras_object(value))
+
+
+def set_fields(spec: Any, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(spec, name, value)

@@ -1,0 +1,118 @@
+"""Checks of single options: a name, a whole number, a number, probabilities, a flag, a Keras object."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqcast.errors import SpecError, unknown_name
+
+__all__ = ["check_choice", "check_int", "check_number", "check_probabilities"]
+
+
+def check_choice(where: str, value: object, known: Sequence[str]) -> None:
+    """Refuse a name that is not in a list."""
+    if not isinstance(value, str) or value not in known:
+        raise unknown_name(where, value, known)
+
+
+def check_int(where: str, value: object, *, at_least: int = 1) -> int:
+    """Return a whole number as an int, and refuse everything else.
+
+    Example:
+        >>> check_int("horizon", 15)
+        15
+        >>> check_int("horizon", 1.5)
+        Traceback (most recent call last):
+        seqcast.errors.SpecError: horizon: expected a whole number >= 1, received 1.5. Give it as an int.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise SpecError(
+            where, expected=f"a whole number >= {at_least}", received=repr(value), hint="Give it as an int."
+        )
+    if int(value) < at_least:
+        raise SpecError(
+            where, expected=f"a whole number >= {at_least}", received=repr(value), hint="Choose a larger one."
+        )
+    return int(value)
+
+
+def check_number(
+    where: str, value: object, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
+) -> float:
+    """Return a finite number of an interval as a float, and refuse everything else."""
+    bounds = f"a number in {'(' if open_low else '['}{low:g}, {high:g}]"
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an int beyond the floats
+        number = math.nan
+    if not math.isfinite(number):
+        raise SpecError(where, expected=bounds, received=repr(value), hint="Give it as a float.")
+    if number > high or number < low or (open_low and number == low):
+        raise SpecError(where, expected=bounds, received=repr(value), hint="Choose one inside.")
+    return number
+
+
+def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
+    """Return probabilities as floats, and refuse everything but numbers strictly between 0 and 1.
+
+    Example:
+        >>> check_probabilities("probabilities", [0.1, 0.9])
+        (0.1, 0.9)
+    """
+    plain = values.tolist() if hasattr(values, "tolist") else values
+    plain = (plain,) if isinstance(plain, numbers.Real) else plain
+    given = list(plain) if isinstance(plain, Sequence) else []
+    probabilities = tuple(
+        float(value)
+        for value in given
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 < float(value) < 1.0
+    )
+    if not given or len(probabilities) < len(given):
+        raise SpecError(
+            where,
+            expected="numbers between 0 and 1, both excluded",
+            received=repr(values),
+            hint="Give them in a tuple, such as (0.1, 0.5, 0.9).",
+        )
+    return probabilities
+
+
+def check_flag(where: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise SpecError(where, expected="True or False", received=repr(value), hint="Give one of the two.")
+
+
+def check_keras_object(where: str, value: Any) -> None:
+    from seqcast.runtime.backend import keras
+
+    getter = {
+        "regularizer": keras.regularizers.get,
+        "optimizer": keras.optimizers.get,
+        "loss": keras.losses.get,
+        "metrics": keras.metrics.get,
+        "learning_rate_schedule": _schedule,
+    }
+    try:
+        # A copy, because Keras writes into the dicts of optimisers that it reads.
+        if getter[where](dict(value) if isinstance(value, Mapping) else value) is None:
+            raise ValueError("None")
+    except (ValueError, TypeError) as error:
+        raise SpecError(
+            where,
+            expected=f"a Keras {where}: name, config or object",
+            received=repr(value),
+            hint="See keras.io/api.",
+        ) from error
+
+
+def _schedule(value: Any) -> Any:
+    from seqcast.runtime.backend import keras
+
+    schedules = keras.optimizers.schedules
+    value = schedules.deserialize(value) if isinstance(value, Mapping) else value
+    if not isinstance(value, schedules.LearningRateSchedule):
+        raise TypeError("not a schedule")
+    return value

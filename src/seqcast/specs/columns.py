@@ -1,0 +1,137 @@
+"""Names of the columns of a long frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from seqcast.errors import SpecError
+from seqcast.specs.base import Spec, set_fields
+
+__all__ = ["Columns", "Covariates"]
+
+
+@dataclass(frozen=True)
+class Columns(Spec):
+    """Names of the columns of a long frame.
+
+    Args:
+        unique_id: The column that names the series.
+        ds: The column with the time stamp.
+        y: The column with the value; several of them are forecast together.
+
+    Example:
+        >>> Columns(unique_id="shop", ds="day", y="sales").ds
+        'day'
+        >>> Columns(y=["open", "close"]).targets
+        ('open', 'close')
+    """
+
+    unique_id: str = "unique_id"
+    ds: str = "ds"
+    y: str | tuple[str, ...] = "y"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.y, Sequence) and not isinstance(self.y, str):
+            if not len(self.y):
+                raise SpecError(
+                    "columns.y", expected="a column's name", received=repr(self.y), hint="Name one or more."
+                )
+            set_fields(self, y=self.y[0] if len(self.y) == 1 else tuple(self.y))
+        for where, name in self.named():
+            if not isinstance(name, str) or not name:
+                raise SpecError(
+                    f"columns.{where}",
+                    expected="a column's name",
+                    received=repr(name),
+                    hint="Give a string.",
+                )
+        names = [name for _, name in self.named()]
+        if len(set(names)) < len(names):
+            count = "three" if len(names) == 3 else len(names)
+            raise SpecError("columns", expected=f"{count} different names", received=repr(names), hint="Rename one.")
+        taken = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
+        if len(self.targets) > 1 and taken:
+            raise SpecError(
+                "columns",
+                expected=f"other names than 'target' and {self.value!r}, which the forecasts of several targets have",
+                received=repr(taken[0]),
+                hint="Rename the column.",
+            )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are forecast."""
+        return self.y if isinstance(self.y, tuple) else (self.y,)
+
+    @property
+    def value(self) -> str:
+        """What the column of true values is called beside forecasts: `y` where there are several targets."""
+        return "y" if isinstance(self.y, tuple) else self.y
+
+    def named(self) -> list[tuple[str, str]]:
+        """Return each field with a name that it holds, target after target."""
+        return [("unique_id", self.unique_id), ("ds", self.ds), *(("y", name) for name in self.targets)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All the names."""
+        return tuple(name for _, name in self.named())
+
+
+@dataclass(frozen=True)
+class Covariates(Spec):
+    """Names of the columns of a long frame that are read beside the values.
+
+    Args:
+        static: Columns that are constant within a series.
+        past: Columns that are known up to the cutoff.
+        future: Columns that are known ahead, for the horizon too.
+
+    Raises:
+        SpecError: A name is no text, or stands twice.
+
+    Example:
+        >>> Covariates(static=["region"], future="price").future
+        ('price',)
+    """
+
+    static: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        found: dict[str, str] = {}
+        for item in fields(self):
+            given = getattr(self, item.name)
+            given = (given,) if isinstance(given, str) else given
+            where = f"{item.name}_covariates"
+            if not isinstance(given, Sequence) or not all(isinstance(name, str) and name for name in given):
+                raise SpecError(where, expected="names of columns", received=repr(given), hint="Give a tuple of names.")
+            for name in given:
+                if name in found:
+                    raise SpecError(
+                        where,
+                        expected="each column once",
+                        received=f"{name!r}, which is in {found[name]} already",
+                        hint="A column that is known ahead is a future covariate; its past is read too.",
+                    )
+                found[name] = where
+            set_fields(self, **{item.name: tuple(given)})
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The columns that change within a series: past ones, then future ones."""
+        return (*self.past, *self.future)
+
+    def check_beside(self, columns: Columns) -> None:
+        """Refuse a covariate that is the id, the stamp or a target."""
+        for item in fields(self):
+            for name in getattr(self, item.name):
+                if name in columns.names:
+                    raise SpecError(
+                        f"{item.name}_covariates",
+                        expected=f"other columns than {', '.join(map(repr, columns.names))}",
+                        received=repr(name),
+                        hint="A target's own past is read without being named, and ids tell nothing about new series.",
+                    )

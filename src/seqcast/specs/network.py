@@ -1,0 +1,322 @@
+"""The network's boxes, chosen by name."""
+
+from __future__ import annotations
+
+import itertools
+import numbers
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from seqcast.errors import SpecError
+from seqcast.specs.base import Spec, set_fields
+from seqcast.specs.checks import (
+    check_choice,
+    check_flag,
+    check_int,
+    check_keras_object,
+    check_number,
+    check_probabilities,
+)
+from seqcast.specs.window import WindowSpec
+
+__all__ = [
+    "ATTENTIONS",
+    "CELLS",
+    "DECODER_INPUTS",
+    "DECODINGS",
+    "DEFAULT_QUANTILES",
+    "HEADS",
+    "MULTIPLICATIVE_HEADS",
+    "NORMALISERS",
+    "RESIDUALS",
+    "SAMPLING_SCHEDULES",
+    "STATIC_INPUTS",
+    "NetworkSpec",
+]
+
+CELLS = ("gru", "lstm", "simple_rnn")
+
+
+DECODER_INPUTS = ("zeros", "position", "teacher", "scheduled", "autoregressive")
+
+
+DECODINGS = ("recurrent", "parallel")
+
+
+RESIDUALS = ("none", "seasonal", "gated")
+
+
+ATTENTIONS = ("none", "additive", "dot", "multi_head")
+
+
+NORMALISERS = ("none", "last", "level", "instance", "recent", "scale")
+
+
+STATIC_INPUTS = ("state", "steps")
+
+
+SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
+
+
+HEADS = ("point", "quantile", "normal", "student_t", "negative_binomial", "log_normal")
+
+
+# Heads for positive data: such data may be multiplied, but not shifted.
+MULTIPLICATIVE_HEADS = ("negative_binomial", "log_normal")
+
+
+DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class NetworkSpec(Spec):
+    """The boxes of the network, by name.
+
+    Args:
+        cell: `gru`, `lstm` or `simple_rnn`.
+        encoder_units: Width of each encoder layer, first to last.
+        decoder_units: Width of each decoder layer, first to last.
+        bidirectional: Whether the encoder also reads the past backwards.
+        normalise: What each window's target columns are freed of before the network and given back after it: `none`,
+            `last` (its last value), `level` (the mean of its last token), `instance` (its mean and standard deviation),
+            `recent` (the mean of its last token and the deviation) or `scale` (its mean absolute value, as a factor).
+        segment: Steps folded into one token. With more than 1 the encoder reads a token a segment, through a linear
+            layer and ReLU, and the decoder writes a segment a token. A past that is no multiple of it is lengthened on
+            the left: by unobserved steps where the window has an observed-indicator channel, else by its first step.
+        static_input: Where a static vector enters: `state` extends the encoder's state before the bridge, `steps`
+            repeats it at each input token.
+        decoder_input: What the decoder reads: `zeros` (nothing), `position` (a learned vector for each token of the
+            trained horizon; longer ones are written block by block), `teacher` (the true previous values in training,
+            its own afterwards), `scheduled` (a mixture that moves from the true to its own in training), or
+            `autoregressive` (its own previous values, in training too).
+        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state, told
+            from the others by its position alone, as in SegRNN); `parallel` needs `decoder_input="position"`.
+        residual: What the forecast is added to: `none`, `seasonal` (the last season's values, repeated) or `gated` (the
+            same, each value as far as a gate lets it through: `σ(h V + c)` of the decoder's output `h`).
+        sampling_schedule: How the share of true values falls for `scheduled`: `linear`, `exponential` or
+            `inverse_sigmoid`.
+        sampling_steps: Training steps until only own values are left, for `scheduled`; `None` is half of all, which
+            the engine fills in.
+        attention: Attention over encoder outputs: `none`, `additive`, `dot` or `multi_head`.
+        attention_heads: Number of heads of `multi_head`; divides the last decoder layer's width.
+        dropout: Fraction of units dropped between layers and before the head, one mask a sequence.
+        regularizer: `None`, or for any of `kernel`, `recurrent`, `bias` a Keras regulariser's name, config or object.
+        head: What is forecast: `point` (one number), `quantile` (quantiles that cannot cross), or the parameters of a
+            distribution: `normal`, `student_t`, `negative_binomial` (counts) or `log_normal` (positive data). The last
+            two go with `normalise` `none` or `scale` only, and without a residual.
+        quantiles: The quantiles of `quantile`, rising, with 0.5 among them; `None` is 0.1, 0.5 and 0.9.
+
+    Raises:
+        SpecError: A name is unknown, a value impossible, or two options do not go together.
+
+    Example:
+        >>> NetworkSpec(encoder_units=(35, 35), decoder_units=(20,)).decoder_units
+        (20,)
+    """
+
+    cell: str = "gru"
+    encoder_units: tuple[int, ...] = (35, 35)
+    decoder_units: tuple[int, ...] = (35, 35)
+    bidirectional: bool = False
+    normalise: str = "none"
+    segment: int = 1
+    static_input: str = "state"
+    decoder_input: str = "zeros"
+    decoding: str = "recurrent"
+    residual: str = "none"
+    sampling_schedule: str = "linear"
+    sampling_steps: int | None = None
+    attention: str = "none"
+    attention_heads: int = 1
+    dropout: float = 0.0
+    regularizer: Mapping[str, Any] | None = None
+    head: str = "point"
+    quantiles: tuple[float, ...] | None = None
+
+    _names: ClassVar[dict[str, tuple[str, ...]]] = {
+        "cell": CELLS,
+        "normalise": NORMALISERS,
+        "static_input": STATIC_INPUTS,
+        "decoder_input": DECODER_INPUTS,
+        "decoding": DECODINGS,
+        "residual": RESIDUALS,
+        "sampling_schedule": SAMPLING_SCHEDULES,
+        "attention": ATTENTIONS,
+        "head": HEADS,
+    }
+
+    def __post_init__(self) -> None:
+        for name, known in self._names.items():
+            check_choice(name, getattr(self, name), known)
+        for name in ("encoder_units", "decoder_units"):
+            set_fields(self, **{name: _checked_units(name, getattr(self, name))})
+        check_flag("bidirectional", self.bidirectional)
+        set_fields(self, dropout=check_number("dropout", self.dropout, low=0.0, high=0.95))
+        if self.sampling_steps is not None:
+            set_fields(self, sampling_steps=check_int("sampling_steps", self.sampling_steps))
+        set_fields(self, segment=check_int("segment", self.segment))
+        if self.decoding == "parallel" and self.decoder_input != "position":
+            raise SpecError(
+                "decoding",
+                expected="decoder_input='position' beside 'parallel'",
+                received=f"decoder_input={self.decoder_input!r}",
+                hint="Tokens written side by side are told apart by their positions alone.",
+            )
+        set_fields(self, attention_heads=check_int("attention_heads", self.attention_heads))
+        if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
+            raise SpecError(
+                "attention_heads",
+                expected=f"a divisor of the last decoder width, {self.decoder_units[-1]}",
+                received=repr(self.attention_heads),
+                hint="Change one of the two.",
+            )
+        if self.regularizer is not None:
+            set_fields(self, regularizer=_checked_regularizer(self.regularizer))
+        self._check_head()
+
+    def _check_head(self) -> None:
+        if self.head == "quantile":
+            given = DEFAULT_QUANTILES if self.quantiles is None else self.quantiles
+            set_fields(self, quantiles=_checked_quantiles(given))
+        elif self.quantiles is not None:
+            raise SpecError(
+                "quantiles",
+                expected=f"nothing with head={self.head!r}",
+                received=repr(self.quantiles),
+                hint="They go with head='quantile'; a distribution has all of them.",
+            )
+        if self.head in MULTIPLICATIVE_HEADS and self.normalise not in ("none", "scale"):
+            raise SpecError(
+                "normalise",
+                expected=f"'none' or 'scale' with head={self.head!r}",
+                received=repr(self.normalise),
+                hint="Positive data may be multiplied, but not shifted.",
+            )
+        if self.head in MULTIPLICATIVE_HEADS and self.residual != "none":
+            raise SpecError(
+                "residual",
+                expected=f"'none' with head={self.head!r}",
+                received=repr(self.residual),
+                hint="Positive data may be multiplied, but nothing may be added to them.",
+            )
+
+    @property
+    def is_probabilistic(self) -> bool:
+        """Whether a distribution is forecast, not only a point."""
+        return self.head != "point"
+
+    @property
+    def reads_season(self) -> bool:
+        """Whether the forecast is added to the last season."""
+        return self.residual != "none"
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether the decoder reads target values."""
+        return self.decoder_input in ("teacher", "scheduled", "autoregressive")
+
+    @property
+    def uses_teacher_forcing(self) -> bool:
+        """Whether the decoder reads the true future in training."""
+        return self.decoder_input in ("teacher", "scheduled")
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether horizons longer than the trained one are written block by block, each read as past by the next."""
+        return self.decoder_input == "position"
+
+    @property
+    def readers_of_target_past(self) -> list[str]:
+        """The options that need the targets' own past among the inputs."""
+        readers = {
+            "decoder_input": self.feeds_back or self.in_blocks,
+            "normalise": self.normalise != "none",
+            "residual": self.residual != "none",
+        }
+        return [f"{name}={getattr(self, name)!r}" for name, reads in readers.items() if reads]
+
+    @property
+    def needs_target_past(self) -> bool:
+        """Whether the targets' own past has to be among the inputs."""
+        return bool(self.readers_of_target_past)
+
+    def check_window(self, window: WindowSpec) -> None:
+        """Refuse windows that this network cannot be built for.
+
+        Args:
+            window: Sizes of a window.
+
+        Raises:
+            SpecError: A box needs what the window does not have.
+        """
+        if self.needs_target_past and window.target_features is None:
+            raise SpecError(
+                "target_features",
+                expected="the index of each target's own past among the input features",
+                received="none",
+                hint=f"It is needed by {' and '.join(self.readers_of_target_past)}.",
+            )
+        if self.segment > window.horizon:
+            raise SpecError(
+                "segment",
+                expected=f"at most the horizon, {window.horizon}",
+                received=repr(self.segment),
+                hint="A longer token would hold steps that nothing is learnt about.",
+            )
+        if self.reads_season:
+            self._check_season(window)
+
+    def _check_season(self, window: WindowSpec) -> None:
+        if window.season_length is None:
+            raise SpecError(
+                "season_length",
+                expected=f"the steps of a season, for residual={self.residual!r}",
+                received="None",
+                hint="Give it, such as 24 for the hours of a day.",
+            )
+        if window.context_length is not None and window.context_length < window.season_length:
+            raise SpecError(
+                "context_length",
+                expected=f"at least a season, {window.season_length} steps, for residual={self.residual!r}",
+                received=repr(window.context_length),
+                hint="Lengthen the context, or leave the residual out.",
+            )
+
+
+def _checked_units(where: str, units: Any) -> tuple[int, ...]:
+    if isinstance(units, numbers.Integral) and not isinstance(units, bool):
+        units = (units,)
+    if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
+        raise SpecError(
+            where,
+            expected="one width a layer, such as (35, 35)",
+            received=repr(units),
+            hint="Give a tuple of ints.",
+        )
+    return tuple(check_int(where, width) for width in units)
+
+
+def _checked_quantiles(values: Any) -> tuple[float, ...]:
+    quantiles = check_probabilities("quantiles", values)
+    rising = all(low < high for low, high in itertools.pairwise(quantiles))
+    if not rising or 0.5 not in quantiles or len(quantiles) < 2:
+        raise SpecError(
+            "quantiles",
+            expected="rising numbers, 0.5 and at least one other among them",
+            received=repr(values),
+            hint="Give (0.1, 0.5, 0.9); the median is the point forecast.",
+        )
+    return quantiles
+
+
+def _checked_regularizer(regularizer: Any) -> dict[str, Any]:
+    kinds = ("kernel", "recurrent", "bias")
+    if not isinstance(regularizer, Mapping):
+        # One regulariser alone means the weights of all products, as weight decay does; biases are left free.
+        regularizer = {"kernel": regularizer, "recurrent": regularizer}
+    for kind, value in regularizer.items():
+        check_choice("regularizer", kind, kinds)
+        if value is not None:
+            check_keras_object("regularizer", value)
+    return {kind: value for kind, value in regularizer.items() if value is not None}

@@ -1,0 +1,206 @@
+"""The post's job, and then a real series: what `seqcast demo` runs.
+
+Two sines are summed; the network reads 15 steps and writes the next 15, and later 20. The real series is the weekly
+carbon dioxide of Mauna Loa, a year ahead, against the same weeks of the year before.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.baselines import LastValue, ManyToOneRegressor
+from seqcast.data.datasets import describe, load
+from seqcast.data.frames.io import check_target
+from seqcast.data.signals import random_sines
+from seqcast.errors import SaveError
+from seqcast.evaluation import evaluate
+from seqcast.forecaster.estimator import Forecaster
+from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
+from seqcast.regressor.estimator import Seq2SeqRegressor
+from seqcast.runtime.files import write_beside
+from seqcast.specs.training import TrainingSpec
+
+__all__ = ["DemoSize", "run_demo"]
+
+Array = npt.NDArray[Any]
+
+PAST, FUTURE, LONGER = 15, 15, 20
+SERIES = "co2"
+FILES = ("error_by_step.png", "forecasts.png", "learning_curve.png", "metrics.json", "series.png", "sines.seqcast")
+
+
+@dataclass(frozen=True)
+class DemoSize:
+    """How much the demo computes.
+
+    Args:
+        windows: Training windows.
+        batch_size: Windows a training step.
+        epochs: Passes over the training windows.
+        baseline_epochs: Passes of the many-to-one network.
+        test: Test windows.
+        series_epochs: Passes over the real series.
+        series_horizon: Weeks ahead, of the real series.
+        n_windows: Cutoffs of the backtest.
+    """
+
+    windows: int = 102_400
+    batch_size: int = 512
+    epochs: int = 15
+    baseline_epochs: int = 5
+    test: int = 10_000
+    series_epochs: int = 30
+    series_horizon: int = 52
+    n_windows: int = 4
+
+
+QUICK = DemoSize(
+    windows=6_400,
+    batch_size=128,
+    epochs=6,
+    baseline_epochs=2,
+    test=1_000,
+    series_epochs=8,
+    series_horizon=26,
+    n_windows=2,
+)
+
+
+def run_demo(
+    folder: Path, size: DemoSize, *, seed: int = 0, verbose: int = 1, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Run both jobs and write what came of them.
+
+    Args:
+        folder: Where the files go; it is made.
+        size: How much is computed.
+        seed: Seed of everything random.
+        verbose: 0 hides the progress of training.
+        say: Called with a line before each part.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        SaveError: The folder cannot be made, or takes no files.
+    """
+    _make(folder)
+    began = time.perf_counter()
+    say(f"Sums of two sines: {PAST} steps in, {FUTURE} out, {size.windows:,} training windows, {size.epochs} epochs")
+    metrics: dict[str, Any] = {"seed": seed, "sines": _sines(folder, size, seed, verbose, say)}
+    say(f"A real series: {describe(SERIES).title}; {size.series_horizon} weeks ahead")
+    metrics["series"] = _series(folder, size, seed, verbose)
+    metrics["files"] = list(FILES)
+    metrics["seconds"] = time.perf_counter() - began
+    text = json.dumps(metrics, indent=1)
+    write_beside(folder / "metrics.json", lambda file: file.write(text.encode()))
+    return metrics
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        received = "a file" if folder.exists() else str(error.strerror)
+        raise SaveError(
+            str(folder), expected="a folder to write to", received=received, hint="Choose another."
+        ) from error
+    check_target(folder / FILES[0])
+
+
+def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Train on sums of two sines, as the post's published code draws them, and forecast past the trained horizon."""
+    past, future = random_sines(size.windows, past=PAST, future=LONGER, offset=(0, 0), seed=1969 + seed)
+    test_past, test_future = random_sines(size.test, past=PAST, future=LONGER, offset=(0, 0), seed=2000 + seed)
+    model = Seq2SeqRegressor(
+        encoder_units=(35, 35),
+        decoder_units=(35, 35),
+        learning_rate=0.01,
+        batch_size=size.batch_size,
+        epochs=size.epochs,
+        validation_fraction=0.0,
+        random_state=seed,
+        verbose=verbose,
+    ).fit(past, future[:, :FUTURE])
+    say("The many-to-one network, fed with its own forecasts, for comparison")
+    training = TrainingSpec(epochs=size.baseline_epochs, batch_size=size.batch_size)
+    many_to_one = ManyToOneRegressor((35, 35), training=training, random_state=seed, verbose=verbose)
+    many_to_one.fit(past, future[:, :FUTURE])
+    forecasts = {
+        "seqcast": model.predict(test_past, LONGER),
+        "many-to-one network": many_to_one.predict(test_past, LONGER),
+        "last value": LastValue().fit(past, future).predict(test_past, LONGER),
+        "zero": np.zeros_like(test_future),
+    }
+    by_step = {name: _mse_by_step(forecast, test_future) for name, forecast in forecasts.items()}
+    scores = {
+        name: {
+            "mse_15": float(np.mean(steps[:FUTURE])),
+            "mse_20": float(np.mean(steps)),
+            "mse_by_step": [float(step) for step in steps],
+        }
+        for name, steps in by_step.items()
+    }
+    shown = {
+        "test windows": (test_past[:5], test_future[:5], forecasts["seqcast"][:5]),
+        "training windows": (past[:5], future[:5], model.predict(past[:5], LONGER)),
+    }
+    figure = forecast_panels(
+        groups=[(name, *arrays) for name, arrays in shown.items()],
+        trained_horizon=FUTURE,
+        suptitle=f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}",
+    )
+    save_figure(figure, folder / "forecasts.png")
+    save_figure(
+        learning_curve(model.history_.epochs, ylabel="mean squared error (scaled units)"),
+        folder / "learning_curve.png",
+    )
+    save_figure(
+        error_by_step(by_step, trained_horizon=FUTURE, ylabel="mean squared error"), folder / "error_by_step.png"
+    )
+    model.save(folder / "sines.seqcast")
+    return {
+        "training_loss": model.history_["loss"],
+        "training_seconds": model.history_.seconds,
+        "weights": model.engine_.weight_count,
+        "scores": scores,
+    }
+
+
+def _series(folder: Path, size: DemoSize, seed: int, verbose: int) -> dict[str, Any]:
+    """Backtest on the real series: trained up to the first cutoff, forecast from each."""
+    frame = load(SERIES)
+    training = None if size.series_epochs == DemoSize().series_epochs else TrainingSpec(epochs=size.series_epochs)
+    forecaster = Forecaster(size.series_horizon, training=training, random_state=seed, verbose=verbose)
+    result = forecaster.backtest(frame, n_windows=size.n_windows)
+    table = evaluate(result, ["mae", "rmse"])
+    title = describe(SERIES).title.split(",")[0]
+    figure = forecast_frame(
+        frame,
+        result,
+        models=["seqcast", "seasonal_naive"],
+        last=size.series_horizon * 2,
+        ylabel=describe(SERIES).units,
+    )
+    figure.suptitle(f"{title}: {size.series_horizon} weeks ahead from {size.n_windows} cutoffs")
+    save_figure(figure, folder / "series.png")
+    scores = {name: dict(zip(table["metric"], map(float, table[name]), strict=True)) for name in table.columns[1:]}
+    return {
+        "name": SERIES,
+        "title": title,
+        "horizon": size.series_horizon,
+        "n_windows": size.n_windows,
+        "scores": scores,
+    }
+
+
+def _mse_by_step(forecast: Array, truth: Array) -> Array:
+    return np.asarray(np.mean((forecast - truth) ** 2, axis=(0, 2)))

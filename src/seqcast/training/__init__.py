@@ -1,0 +1,1 @@
+"""Compile, fit, keep the best: `optimizers`, `history`, `callbacks`, `loop`, `progress`, `tensorboard`."""

@@ -1,0 +1,45 @@
+"""What a training recorded, epoch by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["History"]
+
+
+@dataclass
+class History:
+    """What training recorded.
+
+    Args:
+        epochs: One list a quantity (`loss`, `val_loss`, metrics), one number an epoch.
+        best_epoch: The epoch, from 1, whose weights were kept; `None` when the last ones were.
+        seconds: Wall time of the training, compilation included.
+        stopped_early: Whether training ended before its last epoch because nothing improved.
+        interrupted: Whether it was interrupted by the user.
+
+    Example:
+        >>> history = History({"loss": [2.0, 1.0]})
+        >>> history["loss"][-1], len(history)
+        (1.0, 2)
+    """
+
+    epochs: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    stopped_early: bool = False
+    interrupted: bool = False
+
+    def __getitem__(self, name: str) -> list[float]:
+        return self.epochs[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.epochs
+
+    def __len__(self) -> int:
+        return len(self.epochs.get("loss", []))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return asdict(self)

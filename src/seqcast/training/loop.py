@@ -1,0 +1,72 @@
+"""Compile, fit, stop early, keep the best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from seqcast.data.windows.order import Windows
+from seqcast.errors import TrainingError
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
+from seqcast.training.history import History
+
+__all__ = ["train"]
+
+
+def train(
+    model: Any,
+    windows: Any,
+    spec: TrainingSpec,
+    *,
+    validation: Any = None,
+    epochs: int | None = None,
+    callbacks: Sequence[Any] = (),
+) -> History:
+    """Train a compiled model.
+
+    Args:
+        model: A compiled `keras.Model`.
+        windows: Batches: a `keras.utils.PyDataset` or a generator.
+        spec: How it is trained.
+        validation: Batches to validate on.
+        epochs: Epochs, if not the spec's.
+        callbacks: Keras callbacks.
+
+    Returns:
+        What was recorded. The model holds the best weights when there was validation, the last ones otherwise.
+
+    Raises:
+        TrainingError: The loss is not finite.
+        KeyboardInterrupt: The user interrupted; the model holds the best weights so far and the error's `history`
+            what was recorded.
+    """
+    keeper = KeepBest(spec.early_stopping)
+    counter = [EpochCounter(windows)] if isinstance(windows, Windows) else []
+    began = time.perf_counter()
+    try:
+        with CtrlC() as ctrl_c:
+            model.fit(
+                windows,
+                epochs=epochs or spec.epochs,
+                steps_per_epoch=None if hasattr(windows, "__len__") else spec.steps_per_epoch,
+                validation_data=validation,
+                callbacks=[*counter, keeper, *callbacks, ctrl_c],
+                verbose=0,
+                shuffle=False,
+            )
+    except (KeyboardInterrupt, TrainingError) as error:
+        # On JAX the weights of the step under way live in the trainer's state until they are written back.
+        if hasattr(model, "jax_state_sync"):
+            model.jax_state_sync()
+        keeper.history.interrupted = isinstance(error, KeyboardInterrupt)
+        error.history = keeper.history  # type: ignore[union-attr]
+        raise
+    finally:
+        keeper.restore()
+        keeper.history.seconds = time.perf_counter() - began
+        for callback in callbacks:
+            if hasattr(callback, "close"):
+                callback.close()
+    return keeper.history

@@ -1,0 +1,416 @@
+"""The command line, as a stranger uses it: results, messages, exit codes, and what is left on the disk."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.cli import main as cli
+from seqcast.data.datasets import load
+from seqcast.forecaster.estimator import Forecaster
+
+SMALL = ("--units", "4", "--epochs", "1", "--seed", "0", "--quiet")
+MODEL = ("seqcast", "seqcast-lo-80", "seqcast-hi-80", "seqcast-lo-95", "seqcast-hi-95")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command in a new folder; return exit code, standard output and standard error, each on one line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["seqcast", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ending:
+            code = ending.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
+
+    return run
+
+
+def months(count=60, start="2020-01", **columns):
+    stamps = pd.date_range(start, periods=count, freq="MS")
+    return pd.DataFrame({"ds": stamps, "y": 10 + np.sin(np.arange(count)), **columns})
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A small model of one series, `sales`, as `seqcast fit` writes it."""
+    folder = tmp_path_factory.mktemp("fitted")
+    months().to_csv(folder / "sales.csv", index=False)
+    arguments = ["seqcast", "fit", str(folder / "sales.csv"), "-H", "3", "-o", str(folder / "sales.seqcast"), *SMALL]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as ending:
+            cli.main()
+    assert not ending.value.code
+    return folder
+
+
+@pytest.mark.filterwarnings("default::seqcast.forecaster.fallback.FallbackWarning")
+def test_that_a_forecast_only_repeats_is_a_line_of_ours(run, tmp_path):
+    days = pd.date_range("2024-01-01", periods=40)
+    pd.DataFrame({"ds": days, "y": 10.0 + np.arange(40) % 7}).to_csv(tmp_path / "weeks.csv", index=False)
+    code, _, told = run("fit", "weeks.csv", "-H", "7", "-o", "m.seqcast", "--epochs", "1", "--seed", "0", "--quiet")
+    assert code == 0
+    assert "Note: forecasts repeat the last season of 7, because on the validation rows it erred by" in told
+    assert "Warning" not in told
+    _, forecast, _ = run("predict", "m.seqcast")
+    values = [float(line.split(",")[2]) for line in forecast.split()[1:]]
+    assert values == pytest.approx([15, 16, 10, 11, 12, 13, 14])
+
+
+@pytest.mark.parametrize("command", ["demo", "fit", "predict", "backtest", "plot"])
+def test_help_has_an_example_on_its_own_line(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert re.search(rf"^ +seqcast {command} [^│]*$", out, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_version_and_no_arguments(run):
+    assert re.fullmatch(r"seqcast \d+\.\d+\.\S+\n", run("--version")[1])
+    code, out, err = run()
+    assert code == 2
+    assert "backtest" in out + err
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_fit_and_predict(run, tmp_path, suffix):
+    panel = pd.concat([months(shop="b"), months(shop="a")]).rename(columns={"ds": "day", "y": "sold"})
+    panel.to_csv("sales.csv", index=False) if suffix == "csv" else panel.to_parquet("sales.parquet")
+    names = ("--id", "shop", "--time", "day", "--value", "sold")
+    code, out, err = run("fit", f"sales.{suffix}", "-H", 3, *names, "-o", "m.seqcast", *SMALL)
+    assert (code, out, err) == (0, "Wrote m.seqcast\n", "")
+    code, out, err = run("predict", "m.seqcast", "-H", 2, "-o", f"forecast.{suffix}")
+    assert (code, out, err) == (0, f"Wrote forecast.{suffix}\n", "")
+    forecast = (
+        pd.read_csv("forecast.csv", float_precision="round_trip")
+        if suffix == "csv"
+        else pd.read_parquet("forecast.parquet")
+    )
+    assert list(forecast.columns) == ["shop", "day", *MODEL]
+    assert forecast["shop"].tolist() == ["a", "a", "b", "b"]
+    assert [str(day)[:10] for day in forecast["day"]] == ["2025-01-01", "2025-02-01"] * 2
+    np.testing.assert_array_equal(forecast["seqcast"], Forecaster.load("m.seqcast").predict(2)["seqcast"])
+    assert run("plot", f"sales.{suffix}", f"forecast.{suffix}", *names, "-o", "p.png")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {f"sales.{suffix}", "m.seqcast", f"forecast.{suffix}", "p.png"}
+
+
+def test_standard_output_is_the_forecast_and_nothing_else(fitted):
+    done = subprocess.run(_command("predict", fitted / "sales.seqcast"), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    header, *rows = done.stdout.splitlines()
+    assert header == ",".join(["unique_id", "ds", *MODEL])
+    assert [row.split(",")[:2] for row in rows] == [["sales", f"2025-0{month}-01"] for month in (1, 2, 3)]
+
+
+def test_newer_rows_of_the_only_series_go_on_with_it(run, fitted):
+    months(2, "2025-01").to_csv("newer.csv", index=False)
+    code, out, _ = run("predict", fitted / "sales.seqcast", "newer.csv", "-H", 1)
+    assert code == 0
+    assert out.splitlines()[1].startswith("sales,2025-03-01,")
+
+
+def test_progress_does_not_go_to_standard_output(run, fitted):
+    _, out, err = run("fit", fitted / "sales.csv", "-H", 3, "-o", "m.seqcast", "--units", 4, "--epochs", 1)
+    assert "epoch 1/1 loss" in err
+    assert re.fullmatch(r"seqcast: 1 series, freq 'MS' \(inferred\), .*\nWrote m.seqcast\n", out)
+
+
+def test_backtest(run, tmp_path):
+    months()[::-1].to_csv("sales.csv", index=False)
+    arguments = ("--n-windows", 2, "--sort", "-o", "b.csv", "--figure", "b.png", *SMALL)
+    code, out, err = run("backtest", "sales.csv", "-H", 3, *arguments)
+    assert (code, err) == (0, "")
+    assert "Backtest from 2 cutoffs, 3 steps each" in out
+    assert re.search(r"MASE *│ +[\d.]+ │ +[\d.]+ │ +[\d.]+ │", out)
+    assert max(map(len, out.splitlines())) <= 80
+    table = pd.read_csv("b.csv")
+    assert list(table.columns) == ["unique_id", "ds", "cutoff", "y", *MODEL, "seasonal_naive", "last_value"]
+    assert len(table) == 6
+    np.testing.assert_allclose(table["y"], months()["y"][-6:])
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
+    assert run("plot", "sales.csv", "b.csv", "-o", "again.svg")[:2] == (0, "Wrote again.svg\n")
+
+
+def test_covariates_and_a_file_of_the_steps_ahead(run):
+    panel = pd.concat([months(unique_id=name, price=np.arange(60) % 5, region=name * 2) for name in "ab"])
+    panel.to_csv("sales.csv", index=False)
+    options = ("--static", "region", "--future", "price", "--scale", "robust", "--calendar", "month_of_year")
+    code, out, err = run("fit", "sales.csv", "-H", 3, "-o", "m.seqcast", *options, *SMALL)
+    assert (code, out, err) == (0, "Wrote m.seqcast\n", "")
+    ahead = pd.concat([months(3, "2025-01", unique_id=name, price=1).drop(columns="y") for name in "ab"])
+    ahead.to_csv("ahead.csv", index=False)
+    code, out, _ = run("predict", "m.seqcast", "--future", "ahead.csv")
+    assert (code, len(out.splitlines())) == (0, 7)
+    ahead.iloc[:4].to_csv("ahead.csv", index=False)
+    code, out, err = run("predict", "m.seqcast", "--future", "ahead.csv")
+    assert (code, out) == (1, "")
+    assert "ahead.csv (series 'b'): expected a row for each of the 3 steps ahead, received none for 2025-02-01" in err
+
+
+def test_several_targets(run):
+    months(high=np.arange(60.0)).to_csv("sales.csv", index=False)
+    backtest = ("backtest", "sales.csv", "-H", 3, "--value", "y,high", "-o", "b.csv", *SMALL)
+    code, out, err = run(*backtest)
+    assert (code, err) == (0, "")
+    for name in ("MAE y", "MAE high"):
+        assert re.search(rf"{name} *│ +[\d.]+ │", out)
+    assert pd.read_csv("b.csv")["target"].tolist() == ["y"] * 3 + ["high"] * 3
+
+
+def test_levels_and_samples(run, fitted):
+    assert run("predict", fitted / "sales.seqcast", "--level", 95)[1].startswith("unique_id,ds,seqcast,seqcast-lo-95,")
+    code, out, _ = run("predict", fitted / "sales.seqcast", "--samples", 5)
+    assert (code, out.splitlines()[0], len(out.splitlines())) == (0, "unique_id,ds,sample,seqcast", 16)
+    code, _, err = run("predict", fitted / "sales.seqcast", "--level", 90)
+    assert (code, "level: expected levels that it has: 80, 95, received 90" in err) == (1, True)
+    options = ("--level", "50", "--preset", "segment", "--epochs", 1, "--quiet", "--calibrate")
+    assert run("fit", fitted / "sales.csv", "-H", 6, "-o", "s.seqcast", *options)[0] == 0
+    model = Forecaster.load("s.seqcast")
+    assert (model.level, model.engine_.network.segment, len(model.calibrations_)) == ((50.0,), 6, 1)
+    assert run("fit", fitted / "sales.csv", "-H", 3, "-o", "p.seqcast", *SMALL, "--level", "")[0] == 0
+    assert run("predict", "p.seqcast")[1].startswith("unique_id,ds,seqcast\n")
+
+
+def test_report(run, fitted, tmp_path):
+    code, out, _ = run("report", fitted / "sales.seqcast", fitted / "sales.csv", "-o", "r.html", "--n-windows", 1)
+    assert (code, out) == (0, "Wrote r.html\n")
+    assert "Accuracy in the backtest" in (tmp_path / "r.html").read_text("utf-8")
+    code, _, err = run("report", fitted / "sales.seqcast", fitted / "sales.csv", "-o", "r.pdf")
+    assert (code, "'html'" in err) == (1, True)
+
+
+def test_members_and_refits(run, monkeypatch):
+    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+    months().to_csv("sales.csv", index=False)
+    code, out, _ = run("fit", "sales.csv", "-H", 3, "--members", 2, "-o", "m.seqcast", *SMALL)
+    assert (code, out) == (0, "Wrote m.seqcast\n")
+    assert len(Forecaster.load("m.seqcast").engines_) == 2
+    backtest = ("backtest", "sales.csv", "-H", 3, "--n-windows", 2, *SMALL)
+    assert run(*backtest, "-o", "once.csv")[0] == run(*backtest, "--refit", 1, "-o", "anew.csv")[0] == 0
+    once, anew = (pd.read_csv(name)["seqcast"] for name in ("once.csv", "anew.csv"))
+    np.testing.assert_allclose(once[:3], anew[:3], rtol=1e-6)  # in batches of other sizes
+    assert np.abs(once[3:] - anew[3:]).max() > 0
+    assert run("backtest", "sales.csv", "-H", 3, "--refit", 0)[0] == 2
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, True), ("", False), ("elsewhere", True)])
+def test_a_second_fit_finds_the_programs_of_the_first(tmp_path, given, kept):
+    """The command line keeps compiled programs in the user's cache folder, unless it is told where, or not to."""
+    months().to_csv(tmp_path / "sales.csv", index=False)
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "home")}
+    environment.pop("SEQCAST_CACHE_DIR", None)
+    if given is not None:
+        environment["SEQCAST_CACHE_DIR"] = str(tmp_path / given) if given else ""
+    fit = _command("fit", tmp_path / "sales.csv", "-H", 3, "-o", tmp_path / "m.seqcast", *SMALL)
+
+    def programs():
+        return {path.name for path in tmp_path.rglob("programs/*-cache")}
+
+    def functions(names):
+        return {name.removesuffix("-cache").rsplit("-", 1)[0] for name in names}
+
+    subprocess.run(fit, env=environment, check=True, capture_output=True)
+    first = programs()
+    assert ("jit_train_step" in functions(first)) == kept
+    if not kept:
+        assert first == set()
+        return
+    subprocess.run(fit, env=environment, check=True, capture_output=True)
+    # What compiles within a fifth of a second is not kept, so a program near that may be kept by the second fit only;
+    # none that was kept may be compiled once more.
+    assert programs() >= first
+    assert not functions(programs() - first) & functions(first)
+
+
+FILES = {
+    "good.csv": "ds,y\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 21)),
+    "empty.csv": "",
+    "header.csv": "ds,y\n",
+    "binary.csv": b"\x93\x00\xff",
+    "binary.parquet": b"\x93\x00\xff",
+    "binary.seqcast": b"\x93\x00\xff",
+    "semicolons.csv": "ds;y\n2020-01-01;1\n",
+    "ragged.csv": "ds,y\n1,1\n2,2,2\n",
+    "long.csv": "ds,y\n1,1,9\n2,2,9\n",
+    "text.csv": "ds,y\n2020-01-01,1\n2020-01-02,n/k\n",
+    "gap.csv": "ds,y\n2020-01-01,1\n2020-01-02,\n2020-01-03,1\n",
+    "stamp.csv": "ds,y\n2020-01-01,1\n2020-13-02,2\n",
+    "two ways.csv": "ds,y\n01/02/2020,1\n01/03/2020,2\n",
+    "twice.csv": "ds,y\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n2020-01-03,4\n",
+    "backwards.csv": "ds,y\n03-Jan-20,1\n02-Jan-20,2\n01-Jan-20,2\n",
+    "short.csv": "ds,y\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3\n",
+    "irregular.csv": "ds,y\n1,1\n2,2\n4,3\n5,3\n",
+    "notes.txt": "ds,y\n",
+}
+FIT = "fit {} -H 2 -o m.seqcast"
+WRONG = [
+    (FIT.format("none.csv"), "none.csv: expected a CSV or Parquet file, received nothing."),
+    (FIT.format("."), ".: expected a CSV or Parquet file, received a folder."),
+    (FIT.format("notes.txt"), "notes.txt, suffix: expected one of 'csv', 'parquet', received 'txt'."),
+    (FIT.format("empty.csv"), "empty.csv: expected a table, received an empty file."),
+    (FIT.format("header.csv"), "header.csv: expected at least one row, received none."),
+    (FIT.format("binary.csv"), "binary.csv: expected a CSV table, received something else ('utf-8' codec"),
+    (FIT.format("binary.parquet"), "binary.parquet: expected a Parquet table, received something else"),
+    (FIT.format("semicolons.csv"), "semicolons.csv: expected commas between the columns, received 'ds;y'."),
+    (FIT.format("ragged.csv"), "ragged.csv: expected a CSV table, received something else (Error tokenizing data."),
+    (FIT.format("long.csv"), "rows with more values than the first row has names"),
+    (FIT.format("text.csv"), "text.csv, column 'y', row 3: expected a number, such as 1234.5, received 'n/k'."),
+    (
+        FIT.format("gap.csv --missing raise"),
+        "gap.csv, column 'y', row 3 (series 'gap'): expected a finite number, received",
+    ),
+    (FIT.format("stamp.csv"), "stamp.csv, column 'ds', row 3: expected a date or time, such as 2026-01-31"),
+    (FIT.format("twice.csv"), "twice.csv, column 'ds', row 4 (series 'twice'): expected a stamp after 2020-01-02"),
+    (FIT.format("backwards.csv"), "row 3 (series 'backwards'): expected stamps that increase, after 2020-01-03"),
+    (FIT.format("backwards.csv"), "(row 2), received 2020-01-02 00:00:00. Sort them with --sort."),
+    (
+        FIT.format("irregular.csv --missing raise"),
+        "irregular.csv, column 'ds', row 4 (series 'irregular'): expected 3, a step after 2",
+    ),
+    ("fit short.csv -H 3 -o m.seqcast", "short.csv (series 'short'): expected at least 1 + 3 rows, one to read and"),
+    (FIT.format("good.csv --value z"), "good.csv: expected a column 'z', received the columns 'ds', 'y'. Name yours"),
+    (FIT.format("good.csv --time dds"), "Did you mean 'ds'? Name yours with --time"),
+    (FIT.format("good.csv --id shop"), "good.csv: expected a column 'shop', received the columns 'ds', 'y'."),
+    (
+        FIT.format("good.csv --cell grru"),
+        "--cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did you",
+    ),
+    (FIT.format("good.csv --units 3,x"), "--units: expected whole numbers with commas, as 35,35, received '3,x'."),
+    (FIT.format("good.csv --scale robst"), "--scale: expected one of 'auto', 'standard', 'robust'"),
+    (FIT.format("good.csv --missing drop"), "--missing: expected one of 'fill', 'raise', received 'drop'."),
+    (FIT.format("good.csv --calendar weekday"), "--calendar: expected one of 'auto', 'none', 'minute_of_hour'"),
+    (FIT.format("good.csv --future price"), "good.csv: expected a column 'price', received the columns"),
+    (FIT.format("good.csv --past y"), "--past: expected other columns than 'unique_id', 'ds', 'y', received 'y'."),
+    (FIT.format("good.csv --units 0"), "--units: expected a whole number >= 1, received 0."),
+    (FIT.format("good.csv --freq Q7"), "--freq: expected a pandas offset alias"),
+    (FIT.format("good.csv --learning-rate=-1"), "--learning-rate: expected a number in (0, inf], received -1.0."),
+    (FIT.format("good.csv --learning-rate x"), "'--learning-rate': expected a number, received 'x'."),
+    ("fit good.csv -H 0 -o m.seqcast", "'--horizon' / '-H': expected a whole number, at least 1, received '0'."),
+    ("fit good.csv -H 1.5 -o m.seqcast", "expected a whole number, at least 1, received '1.5'."),
+    ("fit good.csv -H 1 -o none/m.seqcast", "none/m.seqcast: expected a file in a folder to write to, received no fol"),
+    ("fit good.csv -H 1 -o /proc/m.seqcast", "received the folder /proc, which takes no file"),
+    ("fit good.csv -H 1 -o .", ".: expected a file in a folder to write to, received a folder."),
+    ("predict none.seqcast", "none.seqcast: expected a file, received nothing."),
+    ("predict binary.seqcast", "binary.seqcast: expected a model saved by seqcast"),
+    ("predict binary.seqcast -o x.xls", "x.xls, suffix: expected one of 'csv', 'parquet', received 'xls'."),
+    ("backtest good.csv -H 1 --n-windows 30", "--n-windows: expected cutoffs inside the longest series"),
+    ("backtest good.csv -H 1 --figure p.jpeg", "p.jpeg, suffix: expected one of 'pdf', 'png', 'svg', received 'jpeg'."),
+    ("plot good.csv good.csv", "good.csv: expected a column of forecasts"),
+    ("plot good.csv none.csv", "none.csv: expected a CSV or Parquet file"),
+    ("demo -o good.csv", "good.csv: expected a folder to write to, received a file."),
+    ("predct m.seqcast", "No such command 'predct'. Did you mean 'predict'?"),
+    ("fit good.csv --horizn 2", "No such option: --horizn (Possible options: --horizon)"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), WRONG, ids=[f"{line}-{n}" for n, (line, _) in enumerate(WRONG)])
+def test_wrong_input(run, tmp_path, line, message):
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, out, err = run(*line.split())
+    assert message in err
+    assert code in (1, 2)
+    assert out == ""
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES}
+
+
+def test_dates_that_can_be_read_in_two_ways(run, tmp_path):
+    (tmp_path / "two ways.csv").write_text(FILES["two ways.csv"])
+    code, _, err = run("fit", "two ways.csv", "-H", 1, "-o", "m.seqcast")
+    assert code == 1
+    assert "row 2: expected dates that can be read in one way only, received '01/02/2020'" in err
+
+
+def test_a_forecast_of_other_series_is_not_drawn(run):
+    months(unique_id="a").to_csv("a.csv", index=False)
+    months(3, unique_id="b").rename(columns={"y": "seqcast"}).to_csv("forecast.csv", index=False)
+    code, _, err = run("plot", "a.csv", "forecast.csv")
+    assert code == 1
+    assert "forecast.csv, column 'unique_id': expected series of a.csv, such as 'a', received 'b'." in err
+
+
+def test_rows_of_other_columns_are_refused_by_predict(run, fitted):
+    months().rename(columns={"y": "sold"}).to_csv("newer.csv", index=False)
+    code, out, err = run("predict", fitted / "sales.seqcast", "newer.csv")
+    assert (code, out) == (1, "")
+    assert "newer.csv: expected a column 'y', received the columns 'ds', 'sold'." in err
+
+
+def _command(*arguments, first=""):
+    """Return a command line in a new interpreter that runs something else first."""
+    code = f"{first}\nimport sys\nfrom seqcast.cli.main import main\nsys.argv[0] = 'seqcast'\nmain()"
+    return [sys.executable, "-u", "-c", code, *map(str, arguments)]
+
+
+SMALL_DISK = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+"""
+# A job in the background would not hear Ctrl-C.
+INTERACTIVE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
+def test_a_full_disk_leaves_the_old_file(fitted, tmp_path):
+    target = tmp_path / "m.seqcast"
+    target.write_bytes(b"old")
+    command = _command("fit", fitted / "sales.csv", "-H", 3, "-o", target, *SMALL, first=SMALL_DISK)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "m.seqcast: expected a folder to write to, with room, received File too large." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_full_standard_output(fitted):
+    with open("/dev/full", "w") as full:
+        command = _command("predict", fitted / "sales.seqcast")
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: standard output: expected room for the forecast, received No space left")
+    assert done.stderr.count("\n") == 1
+
+
+def _interrupt(*arguments, at):
+    """Run a command and press Ctrl-C when it has written a line that begins so."""
+    lines = []
+    command = _command(*arguments, first=INTERACTIVE)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith(at):
+                process.send_signal(signal.SIGINT)
+                at = "\0"
+    return process.returncode, lines
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path):
+    load("co2").to_csv(tmp_path / "co2.csv", index=False)
+    target = tmp_path / "m.seqcast"
+    options = ("--units", "8", "--epochs", "9999", "--learning-rate", "1e-9", "--seed", "0")
+    code, lines = _interrupt("fit", tmp_path / "co2.csv", "-H", 26, "-o", target, *options, at="epoch    1/9999")
+    assert (code, lines[-1]) == (0, f"Wrote {target}\n"), lines
+    assert re.fullmatch(r"Interrupted; kept the best weights so far, those of epoch \d+\.\n", lines[-2])
+    loaded = Forecaster.load(target)
+    assert loaded.history_.interrupted
+    assert len(loaded.history_) < 9
+    assert np.isfinite(loaded.predict(1)["seqcast"]).all()
+
+
+def test_ctrl_c_in_a_backtest_writes_nothing(fitted, tmp_path):
+    target = tmp_path / "b.csv"
+    code, lines = _interrupt("backtest", fitted / "sales.csv", "-H", 3, "-o", target, at="seqcast: 1 series")
+    assert (code, lines[-1]) == (130, "Interrupted; nothing half-written is left.\n"), lines
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,265 @@
+"""What is no array of finite numbers of the right shape is refused, and the message says where it is wrong."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from seqcast.data.arrays.checks import (
+    as_array,
+    check_covariates,
+    check_finite,
+    check_rows,
+    check_support,
+    check_targets,
+    check_weight,
+    rank,
+)
+from seqcast.errors import DataError, DataTypeError
+
+NUMBERS = "numbers in a regular array"
+
+
+def with_value(shape, place, value):
+    array = np.zeros(shape)
+    array[place] = value
+    return array
+
+
+# ---------------------------------------------------------------- what is taken
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1, 2], [3, 4]],
+        ((1.0, 2.0), (3.0, 4.0)),
+        [["1", "2"], ["3.0", "4e0"]],
+        np.array([[1, 2], [3, 4]], dtype=np.int8),
+        np.array([[1, 2], [3, 4]], dtype=np.float16),
+        np.array([[1, 2], [3, 4]], dtype=object),
+        np.array([[1, 2], [3, 4]], dtype=">f8"),
+        np.matrix([[1, 2], [3, 4]]),
+        pd.DataFrame({"a": [1, 3], "b": [2, 4]}),
+    ],
+)
+def test_everything_that_holds_numbers(values):
+    array = as_array("X", values, ranks=(2,))
+    assert type(array) in (np.ndarray, np.matrix)
+    assert array.dtype == np.float64
+    np.testing.assert_array_equal(array, [[1, 2], [3, 4]])
+    assert rank(values) == 2
+
+
+def test_single_precision_stays_and_is_not_copied():
+    values = np.zeros((2, 3), dtype=np.float32)
+    assert as_array("X", values, ranks=(2,)) is values
+
+
+@pytest.mark.parametrize(
+    ("values", "axes"),
+    [(3, 0), ([1], 1), ([[1]], 2), (np.zeros((1, 1, 1, 1)), 4), ([[1], [2, 3]], -1), (pd.Series([1]), 1), ([], 1)],
+)
+def test_rank(values, axes):
+    assert rank(values) == axes
+
+
+@pytest.mark.parametrize(("shape", "wanted"), [((4,), (4, 1, 1)), ((4, 3), (4, 3, 1)), ((4, 3, 2), (4, 3, 2))])
+def test_targets_get_three_axes(shape, wanted):
+    y = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    array, axes = check_targets(y, 4)
+    assert array.shape == wanted
+    assert axes == len(shape)
+    np.testing.assert_array_equal(array.ravel(), y.ravel())
+
+
+def test_covariates_are_returned_and_longer_ones_cut_off():
+    static, future = np.ones((4, 2)), np.arange(40.0).reshape(4, 5, 2)
+    np.testing.assert_array_equal(check_covariates("static", static, 4, wanted=2), static)
+    np.testing.assert_array_equal(check_covariates("static", static, 4, wanted=None), static)
+    np.testing.assert_array_equal(check_covariates("future", future, 4, wanted=2, horizon=3), future[:, :3])
+    for wanted in (None, 0):
+        assert check_covariates("static", None, 4, wanted=wanted) is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(hnp.arrays(np.float64, st.integers(1, 9), elements=st.floats(0, 1e6)))
+def test_weights_get_mean_one_and_keep_their_proportions(weight):
+    if not weight.any():
+        return
+    scaled = check_weight(weight, len(weight))
+    np.testing.assert_allclose(scaled.mean(), 1)
+    np.testing.assert_allclose(scaled * weight.mean(), weight, rtol=1e-9, atol=1e-300)
+
+
+@pytest.mark.parametrize("weight", [None, 1, 3.5, np.float32(2)])
+def test_one_weight_for_all_is_none(weight):
+    assert check_weight(weight, 5) is None
+
+
+# ---------------------------------------------------------------- what is refused
+
+ARRAYS = {
+    "text": ([["1", "two"]], "X", NUMBERS, "two", DataError),
+    "ragged": ([[1, 2], [3]], "X", NUMBERS, "inhomogeneous", DataError),
+    "dict": ([[{"a": 1}]], "X", NUMBERS, "dict", DataTypeError),
+    "none": (None, "X", "2 axes or 3 axes", "0 axes, shape ()", DataError),
+    "object": (object(), "X", NUMBERS, "object", DataTypeError),
+    "sparse": (scipy.sparse.csr_array(np.eye(2)), "X", "a dense array", "a sparse one", DataError),
+    "no axes": (3.0, "X", "2 axes or 3 axes", "0 axes, shape ()", DataError),
+    "one axis": ([1.0, 2.0], "X", "2 axes or 3 axes", "1 axes, shape (2,)", DataError),
+    "four axes": (np.zeros((1, 2, 3, 4)), "X", "2 axes or 3 axes", "4 axes, shape (1, 2, 3, 4)", DataError),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_wrong_array(name):
+    values, where, expected, received, kind = ARRAYS[name]
+    with pytest.raises(DataError) as caught:
+        as_array("X", values, ranks=(2, 3))
+    assert type(caught.value) is kind
+    assert caught.value.where == where
+    assert caught.value.expected == expected
+    assert received in caught.value.received
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("values", [[[1 + 2j]], np.zeros((2, 2), dtype=complex)])
+def test_complex_numbers(values):
+    with pytest.raises(DataError, match=re.escape("Complex data not supported: X. Give real numbers.")):
+        as_array("X", values, ranks=(2,))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (with_value((5,), 3, np.nan), "X, window 3: expected finite numbers, received NaN. Drop or fill it."),
+        (with_value((5, 4), (0, 2), np.inf), "X, window 0, step 2: expected finite numbers, received inf."),
+        (with_value((5, 4), (4, 3), -np.inf), "X, window 4, step 3: expected finite numbers, received -inf."),
+        (with_value((5, 4, 2), (1, 0, 1), np.nan), "X, window 1, step 0, feature 1: expected finite numbers"),
+    ],
+)
+def test_not_finite(array, message):
+    with pytest.raises(DataError, match=re.escape(message)):
+        check_finite("X", array)
+    check_finite("X", np.zeros_like(array))
+
+
+def test_none_is_missing():
+    with pytest.raises(DataError, match="X, window 0, step 1: expected finite numbers, received NaN"):
+        check_finite("X", as_array("X", [[1, None]], ranks=(2,)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4)), st.data())
+def test_the_first_wrong_place_is_named(shape, data):
+    places = data.draw(st.lists(st.tuples(*(st.integers(0, size - 1) for size in shape)), min_size=1, max_size=3))
+    array = np.zeros(shape)
+    for place in places:
+        array[place] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
+    with pytest.raises(DataError) as caught:
+        check_finite("X", array)
+    window, step, feature = min(places)
+    assert caught.value.where == f"X, window {window}, step {step}, feature {feature}"
+
+
+@pytest.mark.parametrize("rows", [0, 4, 6])
+def test_wrong_number_of_windows(rows):
+    with pytest.raises(DataError) as caught:
+        check_rows("y", np.zeros((5, 2)), rows)
+    assert str(caught.value) == f"y: expected as many windows as X, {rows}, received 5. Give one entry a window."
+
+
+TARGETS = {
+    "none": (
+        None,
+        "Seq2SeqRegressor requires y to be passed, but the target y is None. Give the future of each window",
+    ),
+    "length": (np.zeros((3, 2)), "y: expected as many windows as X, 4, received 3."),
+    "no steps": (np.zeros((4, 0)), "y: expected at least one step, received shape (4, 0). Give a future."),
+    "no targets": (np.zeros((4, 2, 0)), "y: expected at least one step, received shape (4, 2, 0)."),
+    "axes": (np.zeros((4, 1, 1, 1)), "y: expected 1 axes or 2 axes or 3 axes, received 4 axes, shape (4, 1, 1, 1)."),
+    "scalar": (1.0, "y: expected 1 axes or 2 axes or 3 axes, received 0 axes"),
+    "NaN": (with_value((4, 2), (2, 1), np.nan), "y, window 2, step 1: expected finite numbers, received NaN."),
+    "text": ([["a"]] * 4, f"y: expected {NUMBERS}, received could not convert string to float"),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_wrong_targets(name):
+    y, message = TARGETS[name]
+    with pytest.raises(DataError, match=re.escape(message)):
+        check_targets(y, 4)
+
+
+COVARIATES = {
+    "static missing": (None, {"wanted": 2}, "c: expected 2 features, as at fit, received nothing. Give them."),
+    "static not wanted": (np.zeros((4, 1)), {"wanted": 0}, "c: expected nothing, as at fit, received an array."),
+    "static axes": (np.zeros((4, 1, 1)), {"wanted": 1}, "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
+    "static length": (np.zeros((3, 1)), {"wanted": 1}, "c: expected as many windows as X, 4, received 3."),
+    "static features": (np.zeros((4, 1)), {"wanted": 2}, "c: expected 2 features, as at fit, received 1."),
+    "static NaN": (with_value((4, 2), (1, 1), np.nan), {"wanted": None}, "c, window 1, step 1: expected finite"),
+    "future missing": (None, {"wanted": 1, "horizon": 3}, "c: expected 1 features, as at fit, received nothing."),
+    "future axes": (np.zeros((4, 3)), {"wanted": None, "horizon": 3}, "c: expected 3 axes, received 2 axes"),
+    "future steps": (
+        np.zeros((4, 2, 1)),
+        {"wanted": 1, "horizon": 3},
+        "c: expected at least 3 steps, the horizon, received 2. Known-future covariates have to cover every step",
+    ),
+    "future NaN": (
+        with_value((4, 3, 1), (3, 2, 0), np.nan),
+        {"wanted": 1, "horizon": 3},
+        "c, window 3, step 2, feature 0: expected finite numbers, received NaN.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COVARIATES)
+def test_wrong_covariates(name):
+    values, options, message = COVARIATES[name]
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        check_covariates("c", values, 4, **options)
+    assert caught.value.hint
+
+
+WEIGHTS = {
+    "length": ([1, 1, 1], "sample_weight: expected as many windows as X, 4, received 3."),
+    "axes": (np.ones((4, 1)), "sample_weight: expected 1 axes, received 2 axes, shape (4, 1)."),
+    "negative": ([1, 1, 1, -1], "not zero for all, received weights from -1 to 1. Drop the windows"),
+    "zeros": ([0, 0, 0, 0], "sample_weight: expected a weight >= 0 for each window, not zero for all"),
+    "NaN": ([1, np.nan, 1, 1], "sample_weight, window 1: expected finite numbers, received NaN."),
+    "text": (["a"] * 4, f"sample_weight: expected {NUMBERS}, received could not convert"),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_wrong_weights(name):
+    weight, message = WEIGHTS[name]
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        check_weight(weight, 4)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("head", "wrong", "expected"),
+    [
+        ("negative_binomial", -1.0, "whole numbers >= 0"),
+        ("negative_binomial", 1.5, "whole numbers >= 0"),
+        ("log_normal", 0.0, "numbers > 0"),
+        ("log_normal", -2.0, "numbers > 0"),
+    ],
+)
+def test_targets_that_a_distribution_does_not_have(head, wrong, expected):
+    y = np.ones((3, 4, 2))
+    y[0] = np.nan
+    check_support("y", y, head)
+    y[2, 1, 0] = wrong
+    with pytest.raises(DataError, match=f"y, window 2, step 1, feature 0: expected {expected}, received {wrong}"):
+        check_support("y", y, head)
+    for other in ("point", "quantile", "normal", "student_t"):
+        check_support("y", y, other)

@@ -1,0 +1,174 @@
+import json
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from seqcast.data.features.encoders import MOST_CATEGORIES, ColumnEncoder
+from seqcast.data.frames.columns import ColumnType
+from seqcast.data.frames.table import read_frame
+from seqcast.errors import DataError, SpecError
+from seqcast.specs.columns import Covariates
+
+COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("promo", "kind"))
+
+
+def long(rows=6):
+    days = pd.date_range("2024-01-01", periods=rows)
+    parts = [
+        pd.DataFrame({
+            "unique_id": name,
+            "ds": days,
+            "y": np.arange(rows) + 1.0,
+            "region": region,
+            "size": size,
+            "rain": np.arange(rows) * 2,
+            "promo": np.arange(rows) % 2 == 0,
+            "kind": ["x", "y", "z"][: rows % 3 or 3] * (rows // 3),
+        })
+        for name, region, size in (("a", "north", 1.5), ("b", "south", 3.0))
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def read(df, **options):
+    return read_frame(df, covariates=COVARIATES, **{"missing": "fill", **options})
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "categories", "enum", "object"])
+def test_columns_of_all_kinds(kind):
+    df = long()
+    if kind == "polars":
+        df = pl.from_pandas(df)
+    if kind == "enum":
+        df = pl.from_pandas(df).with_columns(pl.col("kind").cast(pl.Enum(["z", "y", "x"])))
+    if kind == "categories":
+        df = df.astype({"region": "category", "kind": "category"})
+    if kind == "object":
+        df = df.astype({"promo": object, "kind": object})
+    frame = read(df)
+    assert frame.source.values.shape == (12, 4)
+    assert [kind.name for kind in frame.kinds] == ["number", "flag", "category"]
+    assert frame.kinds[2].labels == ("x", "y", "z")
+    assert frame.source.values[:3, 1:].tolist() == [[0, 1, 0], [2, 0, 1], [4, 1, 2]]
+    assert frame.static.tolist() == [[0, 1.5], [1, 3.0]]
+    assert frame.static_kinds[0].labels == ("north", "south")
+
+
+def changed(row, column, value):
+    df = long().astype({column: object}) if not isinstance(value, float) else long().astype({column: float})
+    df.loc[row, column] = value
+    return df
+
+
+WRONG = {
+    "static differs": (
+        changed(8, "region", "east"),
+        r"region, row 8 \(series 'b'\): expected 'south', as in row 6: a static.*received 'east'.*past_covariates",
+    ),
+    "static number": (changed(2, "size", 9.0), r"size, row 2 \(series 'a'\): expected 1.5, as in row 0.*received 9"),
+    "infinite": (changed(3, "rain", np.inf), r"rain, row 3 \(series 'a'\): expected a finite number, received inf"),
+    "mixed": (changed(3, "kind", 7), "kind: expected numbers, booleans or text"),
+    "dates": (long().assign(kind=long()["ds"]), "kind: expected numbers, booleans or text"),
+    "no column": (long().drop(columns="promo"), "expected a column 'promo'.*future_covariates"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_columns(name):
+    df, message = WRONG[name]
+    with pytest.raises(DataError, match=message):
+        read(df)
+
+
+def test_missing_values():
+    df = long().astype({"promo": object, "region": object, "kind": object, "rain": float})
+    df.loc[1, ["promo", "kind", "region"]] = None
+    df.loc[2, "rain"] = None
+    frame = read(df)
+    assert np.isnan(frame.source.values[1, 2:]).all()
+    assert np.isnan(frame.source.values[2, 1])
+    assert frame.static[0].tolist() == [0, 1.5]
+    with pytest.raises(DataError, match=r"rain, row 2 \(series 'a'\).*missing='fill'"):
+        read(df, missing="raise")
+    with pytest.raises(DataError, match=r"promo, row 1 \(series 'a'\): expected a value, received none"):
+        read(df.assign(rain=1.0), missing="raise")
+
+
+@pytest.mark.parametrize("dtype", [object, "boolean", "polars"])
+def test_booleans_that_are_missing(dtype):
+    df = long().assign(promo=pd.Series([True, None, False] * 4, dtype=object if dtype == "polars" else dtype))
+    frame = read(pl.from_pandas(df) if dtype == "polars" else df)
+    assert frame.kinds[1] == ColumnType("flag")
+    np.testing.assert_array_equal(frame.source.values[:3, 2], [1, np.nan, 0])
+
+
+@pytest.mark.parametrize("kind", ["Int8", "UInt32", "Float32", "decimal", "pyarrow"])
+def test_numbers_of_all_types(kind):
+    df = long()
+    if kind == "decimal":
+        df = pl.from_pandas(df).with_columns(pl.col("size", "y").cast(pl.Decimal(10, 2)))
+    elif kind == "pyarrow":
+        df = df.astype({"size": "double[pyarrow]", "y": "int64[pyarrow]", "region": "string[pyarrow]"})
+    else:
+        df = df.astype({"rain": kind, "y": kind})
+    frame, expected = read(df), read(long())
+    np.testing.assert_array_equal(frame.source.values, expected.source.values)
+    np.testing.assert_array_equal(frame.static, expected.static)
+
+
+def learnt():
+    kinds = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("x", "y", "z")))
+    values = np.array([[1.0, 1.0, 0.0], [5.0, 0.0, 2.0], [np.nan, np.nan, np.nan]])
+    return ColumnEncoder.learn(("n", "f", "c"), kinds, values), kinds, values
+
+
+def test_encoding_against_hand():
+    encoding, kinds, values = learnt()
+    assert encoding.features == ("n", "f", "c=x", "c=z", "c=other")
+    made = encoding.encode(encoding.align(values, kinds))
+    np.testing.assert_allclose(made[:2], [[-1, 1, 1, 0, 0], [1, 0, 0, 1, 0]])
+    assert np.isnan(made[2]).all()
+    filled = encoding.encode(encoding.filled(encoding.align(values, kinds)))
+    np.testing.assert_allclose(filled[2], [0, 0, 0, 0, 1])
+
+
+def test_categories_are_matched_by_label():
+    encoding, _, _ = learnt()
+    other = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("q", "z")))
+    aligned = encoding.align(np.array([[3.0, 1.0, 0.0], [3.0, 1.0, 1.0]]), other)
+    np.testing.assert_allclose(encoding.encode(aligned)[:, 2:], [[0, 0, 1], [0, 1, 0]])
+    again = encoding.align(aligned, encoding.kinds)
+    np.testing.assert_array_equal(again, aligned)
+    with pytest.raises(DataError, match="c: expected text or categories, as at fit, received numbers"):
+        encoding.align(np.ones((1, 3)), (ColumnType("number"), ColumnType("flag"), ColumnType("number")))
+
+
+def test_round_trip():
+    encoding, kinds, values = learnt()
+    back = ColumnEncoder.from_dict(json.loads(json.dumps(encoding.to_dict())))
+    np.testing.assert_array_equal(
+        back.encode(back.align(values, kinds)), encoding.encode(encoding.align(values, kinds))
+    )
+
+
+def test_too_many_categories():
+    count = MOST_CATEGORIES + 1
+    kinds = (ColumnType("category", tuple(f"c{i:04d}" for i in range(count))),)
+    with pytest.raises(DataError, match="shop: expected at most 100 categories, received 101, a category for every"):
+        ColumnEncoder.learn(("shop",), kinds, np.arange(count, dtype=float)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"static": ("a", "a")}, "static_covariates: expected each column once"),
+        ({"past": ("a",), "future": ("a",)}, "future_covariates: expected each column once, received 'a', which is in"),
+        ({"past": (3,)}, "past_covariates: expected names of columns"),
+        ({"future": 3}, "future_covariates: expected names"),
+    ],
+)
+def test_wrong_names(options, message):
+    with pytest.raises(SpecError, match=message):
+        Covariates(**options)

@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.data.frames.frequency import Frequency, infer, resolve
+from seqcast.errors import DataError, SpecError
+
+FREQUENCIES = ["h", "15min", "D", "B", "W-SAT", "MS", "ME", "QS-OCT", "QE-DEC", "YS-JAN", "2W-SUN", "s"]
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_infer_and_step_agree_with_pandas(freq, zone):
+    stamps = pd.date_range("2023-03-01", periods=60, freq=freq, tz=zone)._with_freq(None)
+    found = infer(stamps, "ds")
+    assert (found.name, found.inferred) == (freq, True)
+    for steps in (1, 7):
+        assert (found.after(stamps[:-steps], steps) == stamps[steps:]).all()
+    assert not found.off_grid(stamps).any()
+
+
+def test_days_keep_the_clock_and_hours_pass_through_its_change():
+    before = pd.DatetimeIndex(["2023-03-25 02:30"]).tz_localize("Europe/Berlin")
+    assert str(Frequency("D").after(before, 1)[0]) == "2023-03-26 03:00:00+02:00"  # 02:30 does not exist
+    assert str(Frequency("D").after(before, 2)[0]) == "2023-03-27 02:30:00+02:00"
+    assert str(Frequency("24h").after(before, 1)[0]) == "2023-03-26 03:30:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("freq", "season"),
+    [("h", 24), ("6h", 4), ("5h", 1), ("min", 60), ("15min", 96), ("D", 7), ("7D", 52), ("B", 5), ("W-SAT", 52),
+     ("MS", 12), ("3ME", 4), ("QS", 4), ("YS", 1), ("s", 60), (1, 1)],
+)  # fmt: skip
+def test_season_length(freq, season):
+    assert Frequency(freq).season_length == season
+
+
+@pytest.mark.parametrize(
+    ("freq", "stamp", "name"),
+    [("1h", "2020-01-31", "h"), ("15m", "2020-01-31", "15min"), ("1d", "2020-01-31", "D"),
+     ("1w", "2020-01-31", "7D"), ("1mo", "2020-01-31", "ME"), ("1mo", "2020-02-01", "MS"),
+     ("1q", "2020-02-01", "3MS"), ("1y", "2020-12-31", "12ME"), (pd.offsets.MonthBegin(), "2020-02-01", "MS")],
+)  # fmt: skip
+def test_polars_durations_and_offsets(freq, stamp, name):
+    assert resolve(freq, pd.DatetimeIndex([stamp])).name == name
+
+
+@pytest.mark.parametrize(
+    ("freq", "stamps", "message"),
+    [
+        ("M", pd.DatetimeIndex(["2020-01-31"]), "freq: expected a pandas offset alias.*ME"),
+        ("nonsense", pd.DatetimeIndex(["2020-01-31"]), "received 'nonsense'"),
+        ("-1D", pd.DatetimeIndex(["2020-01-31"]), "does not go forward"),
+        (1, pd.DatetimeIndex(["2020-01-31"]), "expected a pandas offset alias"),
+        ("1mo", pd.DatetimeIndex(["2020-01-15"]), "first or on the last day"),
+        ("D", pd.Index([1, 2]), "expected a whole number"),
+        (0, pd.Index([1, 2]), "whole number >= 1"),
+    ],
+)
+def test_wrong_frequencies(freq, stamps, message):
+    with pytest.raises(SpecError, match=message):
+        resolve(freq, stamps)
+
+
+def test_integers_take_the_most_frequent_step_and_gaps_do_not_hide_it():
+    assert infer(pd.Index([0, 5, 10, 20]), "ds").name == 5
+    days = pd.date_range("2020-01-01", periods=60, freq="D")
+    assert infer(days.delete([40]), "ds").name == "D"
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        pd.Index([3]),
+        pd.DatetimeIndex(["2020-01-01", "2020-01-02"]),
+        pd.DatetimeIndex(["2020-01-01", "2020-01-02", "2020-01-09", "2020-03-01"]),
+    ],
+)
+def test_nothing_is_guessed(stamps):
+    with pytest.raises(DataError, match="Name it"):
+        infer(stamps, "ds")
+
+
+def test_off_grid():
+    days = pd.DatetimeIndex(["2024-01-06", "2024-01-07"])
+    assert np.array_equal(Frequency("W-SAT").off_grid(days), [False, True])

@@ -1,0 +1,109 @@
+"""CSV and Parquet files of long frames: what is read and written, and in whose words errors speak."""
+
+import pandas as pd
+import pytest
+
+from seqcast.data.frames.io import check_target, in_file, read_table, write_table
+from seqcast.data.frames.table import read_frame
+from seqcast.errors import DataError, SaveError, SpecError
+from seqcast.specs.columns import Columns
+
+COLUMNS = Columns()
+
+
+def table(path, text):
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "CSV"])
+def test_round_trip(tmp_path, suffix):
+    frame = pd.DataFrame(
+        {"unique_id": [3, 3, 12], "ds": pd.date_range("2024-01-31", periods=3, freq="ME"), "y": [0.1, -2e-300, 1e9]}
+    )
+    write_table(frame, tmp_path / f"table.{suffix}")
+    pd.testing.assert_frame_equal(read_table(tmp_path / f"table.{suffix}", COLUMNS), frame, check_dtype=False)
+    assert [path.name for path in tmp_path.iterdir()] == [f"table.{suffix}"]
+
+
+def test_without_a_path_it_is_printed(capsys):
+    write_table(pd.DataFrame({"a": [1]}), None)
+    assert capsys.readouterr().out == "a\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (("2024-01", "2024-02"), ("2024-01-01", "2024-02-01")),
+        (("2024-01-31 12:30", "2024-02-01"), ("2024-01-31 12:30", "2024-02-01")),
+        (("2024/01/31", "2024/02/01"), ("2024-01-31", "2024-02-01")),
+        (("01/31/2024", "02/01/2024"), ("2024-01-31", "2024-02-01")),
+        (("01/02/2024", "31/01/2024"), ("2024-02-01", "2024-01-31")),
+        (("20-Feb-18", "19-Feb-18"), ("2018-02-20", "2018-02-19")),
+        (("Feb 20 2018", "Feb 19 2018"), ("2018-02-20", "2018-02-19")),
+        (("2024-10-26T12:00+02:00", "2024-10-28T12:00+01:00"), ("2024-10-26 10:00Z", "2024-10-28 11:00Z")),
+    ],
+)
+def test_times(tmp_path, written, read):
+    path = table(tmp_path / "a.csv", "ds,y\n" + "".join(f"{time},1\n" for time in written))
+    assert read_table(path, COLUMNS)["ds"].tolist() == [pd.Timestamp(time) for time in read]
+
+
+def test_whole_numbers_stay(tmp_path):
+    assert read_table(table(tmp_path / "a.csv", "ds,y\n1956,1\n1957,2\n"), COLUMNS)["ds"].tolist() == [1956, 1957]
+
+
+def test_a_file_without_ids_is_one_series(tmp_path):
+    path = table(tmp_path / "sales.csv", "ds,y\n1,1\n")
+    assert read_table(path, COLUMNS)["unique_id"].tolist() == ["sales"]
+    assert read_table(path, COLUMNS, series=7)["unique_id"].tolist() == [7]
+    with pytest.raises(DataError, match="expected a column 'shop', received the columns 'ds', 'y'"):
+        read_table(path, Columns(unique_id="shop"))
+
+
+def test_commas_at_the_ends_of_rows_are_no_column(tmp_path):
+    frame = read_table(table(tmp_path / "a.csv", "ds,y\n1,5,\n2,6,\n"), COLUMNS)
+    assert frame[["ds", "y"]].to_numpy().tolist() == [[1, 5], [2, 6]]
+
+
+def test_a_forecast_needs_no_values(tmp_path):
+    path = table(tmp_path / "a.csv", "unique_id,ds,cutoff,model\na,2024-01-02,2024-01-01,1\n")
+    frame = read_table(path, COLUMNS, value=False)
+    assert frame["cutoff"].tolist() == [pd.Timestamp("2024-01-01")]
+    with pytest.raises(DataError, match="a column 'y'"):
+        read_table(path, COLUMNS)
+
+
+def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
+    path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n2024-01-01,4\n")
+    frame = read_table(path, COLUMNS, sort=True)
+    assert frame["y"].tolist() == [2, 4, 3, 1]
+    with pytest.raises(DataError) as caught, in_file(path, frame, COLUMNS):
+        read_frame(frame, COLUMNS)
+    assert str(caught.value).startswith(f"{path}, column 'ds', row 5 (series 'a'): expected a stamp after 2024-01-01")
+    assert caught.value.expected.endswith("(row 3)")
+
+
+def test_other_errors_are_left_as_they_are(tmp_path):
+    error = DataError("n_windows", expected="fewer", hint="Sort the rows.")
+    with pytest.raises(DataError) as caught, in_file(tmp_path / "a.csv", pd.DataFrame(), COLUMNS):
+        raise error
+    assert caught.value is error
+
+
+def test_rows_of_parquet_are_counted_from_one(tmp_path):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"ds": [1, 2], "y": ["1", "x"]}).to_parquet(path)
+    with pytest.raises(DataError, match="column 'y', row 2: expected a number"):
+        read_table(path, COLUMNS)
+
+
+def test_targets(tmp_path):
+    check_target(tmp_path / "anything")
+    check_target(tmp_path / "a.PNG", ("png",))
+    with pytest.raises(SpecError, match=r"suffix: expected one of 'png', received 'pgn'\. Did you mean 'png'"):
+        check_target(tmp_path / "a.pgn", ("png",))
+    for path in (tmp_path, tmp_path / "none" / "a.csv"):
+        with pytest.raises(SaveError, match="expected a file in a folder to write to"):
+            check_target(path)
+    assert list(tmp_path.iterdir()) == []

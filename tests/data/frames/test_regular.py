@@ -1,0 +1,97 @@
+"""Stamps numbered on a grid are the stamps that pandas counts, with gaps and without."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.data.frames.frequency import Frequency, infer
+from seqcast.data.frames.regular import Grid
+from seqcast.data.frames.table import read_frame
+from seqcast.errors import DataError
+
+FREQS = ["min", "15min", "h", "6h", "D", "2D", "7D", "B", "W-SAT", "MS", "ME", "2MS", "QS-OCT", "YS-JAN", "SME"]
+
+
+@pytest.mark.parametrize("freq", FREQS)
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_numbers_and_back(freq, zone, unit):
+    stamps = pd.date_range("2024-01-01 00:00", periods=120, freq=freq, tz=zone).as_unit(unit)
+    grid = Grid(Frequency(freq), stamps)
+    numbers, rests = grid.numbers(stamps)
+    assert (np.diff(numbers) == grid.step).all()
+    back = grid.stamps(numbers, rests)
+    assert (back == stamps).all()
+    assert back.tz == stamps.tz
+
+
+def test_whole_numbers():
+    grid = Grid(Frequency(3), pd.Index([5, 8, 14]))
+    assert grid.numbers(pd.Index([5, 8]))[0].tolist() == [5, 8]
+    assert grid.step == 3
+
+
+@pytest.mark.parametrize("freq", FREQS)
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_missing_rows_come_back(freq, zone):
+    stamps = pd.date_range("2024-01-01 06:00", periods=40, freq=freq, tz=zone)
+    df = pd.DataFrame({"unique_id": "a", "ds": stamps, "y": np.arange(40.0)})
+    holes = [3, 4, 17, 38]
+    frame = read_frame(df.drop(index=holes), freq=freq, missing="fill")
+    assert (frame.stamps == stamps).all()
+    assert np.flatnonzero(np.isnan(frame.targets[:, 0])).tolist() == holes
+    assert np.flatnonzero(frame.rows < 0).tolist() == holes
+
+
+def test_series_may_have_phases_of_their_own():
+    days = pd.date_range("2024-01-01", periods=9, freq="2D")
+    parts = [
+        pd.DataFrame({"unique_id": "a", "ds": days, "y": 1.0}),
+        pd.DataFrame({"unique_id": "b", "ds": days + pd.Timedelta("1D"), "y": 1.0}),
+        pd.DataFrame({"unique_id": "c", "ds": days + pd.Timedelta("30h"), "y": 1.0}),
+    ]
+    frame = read_frame(pd.concat(parts).drop(index=[4]), freq="2D", missing="fill")
+    assert frame.source.lengths.tolist() == [9, 9, 9]
+    moved = pd.concat(parts)
+    moved.iloc[5, 1] += pd.Timedelta("1D")
+    with pytest.raises(DataError, match=r"ds, row 5 \(series 'a'\): expected 2024-01-11.*or whole steps later"):
+        read_frame(moved, freq="2D", missing="fill")
+    late = pd.concat(parts)
+    late.iloc[5, 1] += pd.Timedelta("1h")
+    with pytest.raises(DataError, match=r"ds, row 5 \(series 'a'\)"):
+        read_frame(late, freq="2D", missing="fill")
+
+
+def test_absurd_growth_is_refused():
+    df = pd.DataFrame({"unique_id": "a", "ds": [0, 1, 10**9], "y": 1.0})
+    with pytest.raises(DataError, match=r"ds \(series 'a'\): expected at most 10000 steps from its first"):
+        read_frame(df, missing="fill")
+    long = pd.DataFrame({"unique_id": "b", "ds": range(10**5), "y": 1.0})
+    with pytest.raises(DataError, match=r"ds \(series 'a'\).*received 3 rows over 1000000001 steps at freq 1"):
+        read_frame(pd.concat([df, long]), missing="fill")
+
+
+@pytest.mark.parametrize(
+    ("freq", "kept", "expected"),
+    [
+        ("D", [0, 1, 2, 4, 5, 7], "D"),
+        ("B", [0, 1, 3, 4, 5, 6, 8, 9, 10, 11, 13], "B"),
+        ("h", [0, 1, 3, 4, 5], "h"),
+        ("30min", [0, 1, 3, 4, 5], "30min"),
+        ("MS", [0, 1, 2, 4, 5], "MS"),
+        ("ME", [0, 2, 3, 4, 6], "ME"),
+        ("7D", [0, 1, 3, 4], "7D"),
+    ],
+)
+def test_frequency_of_short_series_with_gaps(freq, kept, expected):
+    stamps = pd.date_range("2024-01-03", periods=20, freq=freq)[kept]
+    assert infer(stamps, "ds", gaps=True).name == expected
+    with pytest.raises(DataError, match="Name it"):
+        infer(stamps, "ds")
+
+
+@pytest.mark.parametrize("days", [[1, 2, 4, 8], [1, 6]])
+def test_no_frequency_is_made_up(days):
+    stamps = pd.DatetimeIndex([f"2024-01-{day:02}" for day in days])
+    with pytest.raises(DataError, match="Name it"):
+        infer(stamps, "ds", gaps=True)

@@ -1,0 +1,156 @@
+"""Statistics of each series by itself, against plain NumPy on one series at a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
+from seqcast.errors import SpecError
+from seqcast.forecaster.defaults import scale_rule
+
+each_scale = pytest.mark.parametrize("scale", SERIES_SCALES)
+rng = np.random.default_rng(0)
+
+
+def plain(values, scale):
+    seen = values[~np.isnan(values)]
+    if scale in ("log1p", "log"):
+        seen = np.log1p(seen / (1.0 if scale == "log1p" else np.abs(seen).mean() / 100))
+    if scale in ("standard", "log1p", "log"):
+        return seen.mean(), seen.std()
+    if scale == "robust":
+        low, middle, high = np.quantile(seen, [0.25, 0.5, 0.75])
+        return middle, high - low
+    if scale == "minmax":
+        return seen.min(), np.ptp(seen)
+    if scale == "mean":
+        return 0.0, np.abs(seen).mean()
+    return 0.0, 1.0
+
+
+@each_scale
+def test_one_series_at_a_time(scale):
+    lengths = np.array([9, 1, 30, 4])
+    stops = np.array([9, 1, 20, 3])
+    values = rng.gamma(2, 5, size=(lengths.sum(), 2))
+    values[[3, 15, 16], 0] = np.nan
+    ends = np.cumsum(lengths)
+    scaler = SeriesScaler.fit(values, ends, stops, scale)
+    for series, (end, length, stop) in enumerate(zip(ends, lengths, stops, strict=True)):
+        for column in range(2):
+            own = values[end - length : end - length + stop, column]
+            level, width = plain(own, scale)
+            assert scaler.loc[series, column] == pytest.approx(level, abs=1e-9)
+            if width > 1e-9:
+                assert scaler.scale[series, column] == pytest.approx(width)
+
+
+@each_scale
+@pytest.mark.parametrize("magnitude", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("kind", ["noise", "constant", "zero", "far"])
+def test_there_and_back_at_any_magnitude(scale, magnitude, kind):
+    values = {
+        "noise": rng.gamma(2, 1, size=(20, 1)),
+        "constant": np.full((20, 1), 3.0),
+        "zero": np.zeros((20, 1)),
+        "far": 1e3 + rng.normal(size=(20, 1)),
+    }[kind] * magnitude
+    scaler = SeriesScaler.fit(values, np.array([20]), np.array([15]), scale)
+    assert (scaler.scale > 0).all()
+    scaled = scaler.transform(values[None])
+    assert np.isfinite(scaled).all()
+    if scale != "none":
+        assert np.abs(scaled[0, :15]).max() < 1e3 + 1e-6 or scale == "mean"
+    if np.abs(values).max() < 1e15 or scale != "none":  # unscaled values beyond are cut off
+        np.testing.assert_allclose(scaler.inverse(scaled)[0], values, rtol=1e-9, atol=1e-9 * magnitude)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-50, 50), min_size=3, max_size=20), st.sampled_from(["standard", "robust", "minmax"]))
+def test_units_do_not_matter(numbers, scale):
+    values = np.array(numbers, dtype=float)[:, None]
+    if np.ptp(values) == 0:
+        return
+    ends, stops = np.array([len(values)]), np.array([len(values)])
+    moved = 4.0 * values - 7.0
+    one, two = (SeriesScaler.fit(part, ends, stops, scale) for part in (values, moved))
+    np.testing.assert_allclose(one.transform(values[None]), two.transform(moved[None]), atol=1e-9)
+
+
+def test_nothing_seen_and_wild_values():
+    scaler = SeriesScaler.fit(np.full((4, 1), np.nan), np.array([4]), np.array([4]), "robust")
+    assert (scaler.loc, scaler.scale) == (0, 1)
+    wild = SeriesScaler.fit(np.array([[1.0], [1.0 + 1e-6]]), np.array([2]), np.array([2]), "standard")
+    assert np.isfinite(wild.transform(np.array([[[1e300]]])).astype(np.float32)).all()
+    logs = SeriesScaler.fit(np.array([[1.0], [9.0]]), np.array([2]), np.array([2]), "log1p")
+    assert np.isfinite(logs.inverse(np.array([[[1e9]]]))).all()
+    assert logs.inverse(np.array([[[-1e9]]])) == 0
+
+
+def test_logarithms_of_shares_know_no_unit():
+    values = rng.gamma(1.0, 5.0, size=(30, 2)) - 0.01
+    ends, stops = np.array([12, 30]), np.array([12, 15])
+    one, two = (SeriesScaler.fit(part, ends, stops, "log") for part in (np.abs(values), 1e-6 * np.abs(values)))
+    cube = rng.normal(size=(2, 7, 2))
+    np.testing.assert_allclose(one.transform(cube), two.transform(1e-6 * cube), atol=1e-9)
+    np.testing.assert_allclose(1e-6 * one.inverse(cube), two.inverse(1.0 * cube), rtol=1e-9, atol=1e-15)
+    rising = one.transform(np.linspace(-9, 9, 2 * 40 * 2).reshape(2, 40, 2))
+    assert (np.diff(rising, axis=1) > 0).all()  # below zero too, where the fit saw nothing
+    places = np.array([1, 0, 1])
+    np.testing.assert_array_equal(one.take(places).transform(cube[places]), one.transform(cube)[places])
+    joined = SeriesScaler.concat([one, two])
+    np.testing.assert_array_equal(joined.transform(np.concatenate([cube, cube]))[:2], one.transform(cube))
+    mixed = one.where(np.array([True, False]), two)
+    np.testing.assert_array_equal(mixed.transform(cube)[1], two.transform(cube)[1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(power=st.sampled_from([0.0, 1.0]), unit=st.sampled_from([1e-6, 1.0, 1e9]), seed=st.integers(0, 999))
+def test_the_rule_finds_how_swings_go_with_the_level(power, unit, seed):
+    """Seasons whose deviation is a power of their mean, over series of several levels and lengths."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for seasons in (8, 12, 3):
+        level = np.repeat(np.exp(random.normal(0.0, 0.7, size=seasons)) * 50.0, 7)
+        swing = 4.0 * (level / 50.0) ** power
+        parts.append(unit * (level + swing * np.tile(random.normal(size=7), seasons)))
+    parts = [np.abs(part) for part in parts]
+    lengths = np.array([len(part) + extra for part, extra in zip(parts, (0, 3, 5), strict=True)])
+    values = np.concatenate(
+        [np.append(part, np.full(extra, np.nan)) for part, extra in zip(parts, (0, 3, 5), strict=True)]
+    )
+    stops = lengths - np.array([0, 3, 5])
+    expected = "log" if power else "standard"
+    assert scale_rule(values[:, None], np.cumsum(lengths), stops, 7) == expected
+
+
+def test_the_rule_against_plain_loops():
+    lengths, stops, season = np.array([25, 7, 40, 3]), np.array([20, 7, 40, 3]), 4
+    values = rng.gamma(2.0, 3.0, size=(lengths.sum(), 2)) * rng.gamma(3.0, 1.0, size=(lengths.sum(), 1))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    top = bottom = 0.0
+    for end, length, stop in zip(np.cumsum(lengths), lengths, stops, strict=True):
+        for column in range(2):
+            own = values[end - length : end - length + stop, column]
+            own = own[len(own) - len(own) // season * season :]
+            seasons = own.reshape(-1, season)
+            pairs = [(np.log(np.nanmean(s)), np.log(np.nanstd(s))) for s in seasons if (~np.isnan(s)).sum() > 1]
+            if len(pairs) >= 3:
+                x, y = np.array(pairs).T
+                top += ((x - x.mean()) * (y - y.mean())).sum()
+                bottom += ((x - x.mean()) ** 2).sum()
+    expected = "log" if top / bottom >= 0.5 else "standard"
+    assert scale_rule(values, np.cumsum(lengths), stops, season) == expected
+
+
+def test_the_rule_takes_no_logarithms_of_what_tells_nothing():
+    ends, stops = np.array([30]), np.array([30])
+    for values in (np.ones((30, 1)), np.zeros((30, 1)), np.full((30, 1), np.nan)):
+        assert scale_rule(values, ends, stops, 7) == "standard"
+    assert scale_rule(np.ones((5, 1)), np.array([5]), np.array([5]), 7) == "standard"
+
+
+def test_unknown_scale():
+    with pytest.raises(SpecError, match="scale: expected one of 'standard', 'robust'"):
+        SeriesScaler.fit(np.zeros((1, 1)), np.array([1]), np.array([1]), "max")

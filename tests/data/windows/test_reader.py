@@ -1,0 +1,397 @@
+"""Each window once a pass, in an order that depends on seed and epoch alone, in batches of one shape."""
+
+import itertools
+import pickle
+import random
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.data.arrays.streams import StreamWindows
+from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.gaps import fill_gaps
+from seqcast.data.windows.reader import SeriesWindows
+
+few = settings(max_examples=60, deadline=None)
+counts, sizes, seeds = st.integers(1, 40), st.integers(1, 12), st.none() | st.integers(0, 2**32)
+
+
+def numbered(count, **options):
+    """Windows whose only value is their own number, which their weight tells as well."""
+    number = np.arange(count, dtype=float)
+    return ArrayWindows({"past": number[:, None, None]}, number[:, None, None], number + 1, **options)
+
+
+def chosen(batch):
+    """Return the numbers of the windows that count in a batch."""
+    inputs, y, weight = batch
+    number = inputs["past"][:, 0, 0]
+    np.testing.assert_array_equal(y[:, 0, 0], number)
+    real = weight > 0
+    np.testing.assert_array_equal(weight[real], number[real] + 1)
+    return number[real].astype(int).tolist()
+
+
+def read(windows, epochs):
+    """Read epoch after epoch, as Keras does."""
+    batches = []
+    for _ in range(epochs):
+        batches += [chosen(windows[i]) for i in range(len(windows))]
+        windows.on_epoch_end()
+    return batches
+
+
+def flat(batches):
+    return list(itertools.chain.from_iterable(batches))
+
+
+def same(first, second):
+    (inputs, y, weight), (inputs2, y2, weight2) = first, second
+    assert inputs.keys() == inputs2.keys()
+    for name in inputs:
+        np.testing.assert_array_equal(inputs[name], inputs2[name])
+    np.testing.assert_array_equal(y, y2)
+    np.testing.assert_array_equal(weight, weight2)
+
+
+# ---------------------------------------------------------------- batches and passes
+
+
+@few
+@given(counts, sizes, seeds)
+def test_every_window_exactly_once_a_pass(count, batch_size, seed):
+    windows = numbered(count, batch_size=batch_size, seed=seed)
+    for _ in range(3):
+        assert sorted(flat(read(windows, 1))) == list(range(count))
+
+
+@few
+@given(counts, sizes, seeds, st.integers(1, 9))
+def test_passes_follow_one_another_whatever_the_steps(count, batch_size, seed, steps):
+    windows = numbered(count, batch_size=batch_size, seed=seed, steps=steps)
+    assert len(windows) == steps
+    per_pass = windows.batches_per_pass
+    batches = read(windows, 2 * per_pass)
+    for start in range(0, len(batches), per_pass):
+        assert sorted(flat(batches[start : start + per_pass])) == list(range(count))
+    assert batches[:per_pass] == read(numbered(count, batch_size=batch_size, seed=seed), 1)
+
+
+@few
+@given(counts, sizes, seeds)
+def test_batches_have_one_shape_and_nearly_one_size(count, batch_size, seed):
+    windows = numbered(count, batch_size=batch_size, seed=seed)
+    assert windows.batch_size <= batch_size
+    assert len(windows) == -(-count // batch_size)
+    counting = []
+    for i in range(len(windows)):
+        inputs, y, weight = windows[i]
+        assert inputs["past"].shape == y.shape == (windows.batch_size, 1, 1)
+        assert weight.shape == (windows.batch_size,)
+        assert inputs["past"].dtype == y.dtype == weight.dtype == np.float32
+        counting.append(int((weight > 0).sum()))
+        assert (weight > 0).argmin() in (0, counting[-1])  # what does not count comes last
+    assert max(counting) == windows.batch_size
+    assert max(counting) - min(counting) <= 1
+
+
+def test_without_a_seed_windows_keep_their_order():
+    assert flat(read(numbered(11, batch_size=4), 2)) == [*range(11), *range(11)]
+
+
+def test_order_depends_on_seed_and_epoch():
+    first = read(numbered(50, batch_size=8, seed=1), 3)
+    epochs = [flat(first[i : i + 7]) for i in (0, 7, 14)]
+    assert len({tuple(order) for order in epochs}) == 3
+    assert read(numbered(50, batch_size=8, seed=2), 3) != first
+    assert read(numbered(50, batch_size=8, seed=1), 3) == first
+
+
+def test_order_depends_on_nothing_else():
+    first = read(numbered(50, batch_size=8, seed=1), 2)
+    windows = numbered(50, batch_size=8, seed=1)
+    np.random.seed(7)
+    random.seed(7)
+    keras.utils.set_random_seed(7)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    backwards = [chosen(windows[i]) for i in (6, 2, 2, 0, 5, 1, 4, 3)]
+    assert [backwards[place] for place in (3, 5, 1, 7, 6, 4, 0)] == first[:7]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+@few
+@given(counts, sizes, st.integers(0, 99), st.integers(1, 9), st.integers(0, 5))
+def test_position_is_kept_and_restored(count, batch_size, seed, steps, epochs):
+    windows = numbered(count, batch_size=batch_size, seed=seed, steps=steps)
+    read(windows, epochs)
+    position = windows.position
+    resumed = numbered(count, batch_size=batch_size, seed=seed, steps=steps)
+    resumed.position = position
+    assert read(resumed, 3) == read(windows, 3)
+    assert position == {"epoch": epochs}
+
+
+# ---------------------------------------------------------------- windows given as arrays
+
+
+def some_arrays(count=7):
+    rng = np.random.default_rng(3)
+    inputs = {
+        "past": rng.normal(size=(count, 5, 2)),
+        "static": rng.normal(size=(count, 3)),
+        "future": rng.normal(size=(count, 4, 1)),
+    }
+    return inputs, rng.normal(size=(count, 4, 2))
+
+
+def test_rows_of_all_arrays_stay_together():
+    inputs, y = some_arrays()
+    windows = ArrayWindows(inputs, y, np.arange(1, 8), batch_size=3, seed=5)
+    for i in range(len(windows)):
+        got, got_y, weight = windows[i]
+        assert got.keys() == inputs.keys()
+        for row in np.flatnonzero(weight):
+            number = int(weight[row]) - 1
+            np.testing.assert_array_equal(got_y[row], y[number].astype(np.float32))
+            for name, values in inputs.items():
+                np.testing.assert_array_equal(got[name][row], values[number].astype(np.float32))
+
+
+def test_teaching_shows_the_target_and_no_gap():
+    inputs, y = some_arrays()
+    y[2, 1, 0] = np.nan
+    teacher_forcing, y_batch, _ = ArrayWindows(inputs, y, batch_size=9, teacher_forcing=True)[0]
+    np.testing.assert_array_equal(teacher_forcing["target"], np.nan_to_num(y_batch))
+    assert np.isnan(y_batch[2, 1, 0])
+    assert teacher_forcing["target"][2, 1, 0] == 0
+    assert "target" not in ArrayWindows(inputs, y, batch_size=9)[0][0]
+
+
+def test_observed_channel():
+    inputs, y = some_arrays()
+    inputs["past"][3, 2:4, 1] = np.nan
+    batch, _, _ = ArrayWindows(inputs, y, batch_size=9, observed=True)[0]
+    filled, seen = fill_gaps(inputs["past"].astype(np.float32))
+    np.testing.assert_array_equal(batch["past"], filled)
+    np.testing.assert_array_equal(batch["observed"], seen)
+    assert seen.sum() == seen.size - 2
+    plain, _, _ = ArrayWindows(inputs, y, batch_size=9)[0]
+    assert "observed" not in plain
+    assert np.isnan(plain["past"]).sum() == 2
+
+
+def test_weights_are_one_unless_given():
+    inputs, y = some_arrays()
+    np.testing.assert_array_equal(ArrayWindows(inputs, y, batch_size=9)[0][2], np.ones(7))
+
+
+def test_users_arrays_are_left_alone():
+    inputs, y = some_arrays()
+    inputs["past"][0, 0, 0] = y[0, 0, 0] = np.nan
+    before = {name: values.copy() for name, values in inputs.items()}, y.copy()
+    windows = ArrayWindows(inputs, y, batch_size=3, seed=1, teacher_forcing=True, observed=True)
+    for i in range(len(windows)):
+        batch, batch_y, weight = windows[i]
+        for values in (*batch.values(), batch_y, weight):
+            values[:] = 99
+    same((inputs, y, y), (*before, before[1]))
+
+
+# ---------------------------------------------------------------- windows that slide along series
+
+lengths_of = st.lists(st.integers(0, 14), min_size=1, max_size=5)
+
+
+def source_of(lengths):
+    """Series whose values tell series and position: 100 times the one plus the other."""
+    return InMemoryStore.of({f"s{i}": 100.0 * i + np.arange(length) for i, length in enumerate(lengths)})
+
+
+def windows_by_loop(source, context_length, horizon, first_target):
+    found = []
+    for i, length in enumerate(source.lengths):
+        values = source.read(i, 0, int(length))
+        for cut in range(context_length, length - horizon + 1):  # targets start at `cut`
+            if first_target is None or cut >= first_target[i]:
+                found.append((values[cut - context_length : cut].tolist(), values[cut : cut + horizon].tolist()))
+    return found
+
+
+def windows_of(windows):
+    found = []
+    for i in range(len(windows)):
+        inputs, y, weight = windows[i]
+        assert list(inputs) == ["past"]
+        assert set(weight.tolist()) <= {0.0, 1.0}
+        for row in np.flatnonzero(weight):
+            found.append((inputs["past"][row, :, 0].tolist(), y[row, :, 0].tolist()))
+    return found
+
+
+@few
+@given(lengths_of, st.integers(1, 4), st.integers(1, 4), st.booleans(), st.data())
+def test_series_windows_equal_a_plain_loop(lengths, context_length, horizon, limited, data):
+    source = source_of(lengths)
+    first_target = None
+    if limited:
+        first_target = np.array([data.draw(st.integers(0, 16)) for _ in lengths])
+    options = {"context_length": context_length, "horizon": horizon, "first_target": first_target}
+    expected = windows_by_loop(source, **options)
+    windows = SeriesWindows(source, batch_size=4, **options)
+    assert windows.count == len(expected)
+    assert windows_of(windows) == expected
+    assert sorted(windows_of(SeriesWindows(source, batch_size=4, seed=2, **options))) == sorted(expected)
+
+
+def test_no_target_lies_before_the_first_allowed_one():
+    windows = SeriesWindows(source_of([12, 12]), context_length=3, horizon=2, first_target=[8, 11], batch_size=50)
+    starts = [future[0] for _, future in windows_of(windows)]
+    assert starts == [8.0, 9.0, 10.0]  # the second series would need 11 and 12
+
+
+@pytest.mark.parametrize(("lengths", "count"), [([4], 0), ([5], 1), ([0, 4, 6, 3], 2), ([0], 0)])
+def test_short_series_give_no_windows(lengths, count):
+    windows = SeriesWindows(source_of(lengths), context_length=3, horizon=2, batch_size=4)
+    assert windows.count == count
+    assert len(windows_of(windows)) == count
+
+
+def test_series_windows_are_picklable():
+    windows = SeriesWindows(
+        source_of([9, 8]), context_length=3, horizon=2, batch_size=4, seed=1, steps=2, teacher_forcing=True
+    )
+    windows.on_epoch_end()
+    arrived = pickle.loads(pickle.dumps(windows))
+    assert arrived.position == windows.position == {"epoch": 1}
+    for i in range(len(windows)):
+        same(arrived[i], windows[i])
+
+
+def test_series_windows_carry_gaps():
+    source = InMemoryStore.of({"a": np.array([1.0, np.nan, 3.0, np.nan])})
+    inputs, y, _ = SeriesWindows(source, context_length=2, horizon=2, batch_size=1, teacher_forcing=True)[0]
+    np.testing.assert_array_equal(inputs["past"][0, :, 0], [1, np.nan])
+    np.testing.assert_array_equal(y[0, :, 0], [3, np.nan])
+    np.testing.assert_array_equal(inputs["target"][0, :, 0], [3, 3])
+
+
+# ---------------------------------------------------------------- a user's own batches
+
+
+def test_streams_pass_through():
+    events = []
+
+    class Mine(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return index
+
+        def on_epoch_begin(self):
+            events.append("begin")
+
+        def on_epoch_end(self):
+            events.append("end")
+
+    stream = Mine(workers=1, max_queue_size=4)
+    windows = StreamWindows(stream, lambda batch: ({"past": batch}, batch + 1, 1))
+    assert [windows[i] for i in range(len(windows))] == [({"past": i}, i + 1, 1) for i in range(3)]
+    assert (windows.workers, windows.max_queue_size, windows.use_multiprocessing) == (1, 4, False)
+    windows.on_epoch_begin()
+    windows.on_epoch_end()
+    assert events == ["begin", "end"]
+
+
+# ---------------------------------------------------------------- gaps
+
+
+def fill_by_loop(past):
+    filled, seen = np.zeros_like(past), np.zeros_like(past)
+    for b in range(past.shape[0]):
+        for f in range(past.shape[2]):
+            last = 0.0
+            for t in range(past.shape[1]):
+                if not np.isnan(past[b, t, f]):
+                    last, seen[b, t, f] = past[b, t, f], 1.0
+                filled[b, t, f] = last
+    return filled, seen
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (4, 9, 3), (0, 5, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fill_gaps_equals_a_plain_loop(share, shape, dtype):
+    rng = np.random.default_rng(1)
+    past = np.where(rng.random(shape) < share, np.nan, rng.normal(size=shape)).astype(dtype)
+    before = past.copy()
+    filled, seen = fill_gaps(past)
+    expected_filled, expected_seen = fill_by_loop(past)
+    np.testing.assert_array_equal(filled, expected_filled)
+    np.testing.assert_array_equal(seen, expected_seen)
+    assert filled.dtype == seen.dtype == dtype
+    np.testing.assert_array_equal(past, before)
+
+
+def test_gaps_are_filled_from_the_past_only():
+    rng = np.random.default_rng(1)
+    past = np.where(rng.random((3, 12, 2)) < 0.4, np.nan, rng.normal(size=(3, 12, 2)))
+    changed = past.copy()
+    changed[:, 7:] = 99
+    for before, after in zip(fill_gaps(past), fill_gaps(changed), strict=True):
+        np.testing.assert_array_equal(before[:, :7], after[:, :7])
+
+
+def test_contexts_of_short_series_begin_before_their_first_row():
+    source = InMemoryStore.of({"a": np.array([1.0, 2.0, 3.0]), "b": np.arange(10.0, 20.0)})
+    windows = SeriesWindows(source, context_length=3, horizon=1, batch_size=50, observed=True)
+    inputs, y, _ = windows[0]
+    assert windows.count == 2 + 7
+    np.testing.assert_array_equal(inputs["past"][:2, :, 0], [[0, 0, 1], [0, 1, 2]])
+    np.testing.assert_array_equal(inputs["observed"][:2, :, 0], [[0, 0, 1], [0, 1, 1]])
+    np.testing.assert_array_equal(y[:3].ravel(), [2, 3, 13])
+
+
+def test_windows_without_a_known_target_are_left_out():
+    y = np.arange(12.0)
+    y[5:8] = np.nan
+    windows = SeriesWindows(InMemoryStore.of({"a": y}), context_length=2, horizon=2, batch_size=50, observed=True)
+    _, targets, _ = windows[0]
+    assert not np.isnan(targets).all(axis=1).any()
+    assert windows.count == 9 - 2
+
+
+def test_columns_of_windows():
+    values = np.arange(40.0).reshape(10, 4)
+    values[6, 3] = np.nan
+    source = InMemoryStore(("a",), values, np.array([10]))
+    static = np.array([[5.0]])
+    options = {"targets": 2, "future": 1, "static": static, "observed": True}
+    inputs, y, _ = SeriesWindows(source, context_length=3, horizon=4, batch_size=1, **options)[0]
+    np.testing.assert_array_equal(inputs["past"][0], values[:3])
+    np.testing.assert_array_equal(y[0], values[3:7, :2])
+    np.testing.assert_array_equal(inputs["future"][0, :, 0], [15, 19, 23, 23])
+    np.testing.assert_array_equal(inputs["static"], static)
+
+
+def test_what_decoders_are_taught_has_the_value_before_in_gaps():
+    y = np.arange(1.0, 9.0)
+    y[[3, 4, 6]] = np.nan
+    source = InMemoryStore.of({"a": y})
+    options = {"context_length": 3, "horizon": 4, "batch_size": 1, "observed": True}
+    inputs, y, _ = SeriesWindows(source, teacher_forcing=True, **options)[0]
+    np.testing.assert_array_equal(y.ravel(), [np.nan, np.nan, 6, np.nan])
+    np.testing.assert_array_equal(inputs["target"].ravel(), [3, 3, 6, 6])
+
+
+def test_series_of_equal_weight():
+    source = source_of([20, 8, 2])
+    windows = SeriesWindows(source, context_length=3, horizon=2, batch_size=50, weighting="series")
+    inputs, _, weight = windows[0]
+    first = inputs["past"][:, 0, 0] < 100
+    assert weight.mean() == pytest.approx(1)
+    assert weight[first].sum() == pytest.approx(weight[~first].sum())

@@ -1,0 +1,181 @@
+"""The network that repeats the last season, its intervals, and when a forecaster falls back on it."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast import Forecaster
+from seqcast.engine.engine import Engine
+from seqcast.errors import DataError, SpecError
+from seqcast.forecaster.fallback import FallbackWarning, build_naive, is_naive, naive_calibrations, naive_network
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
+
+ONE_STEP = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
+BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast-hi-95"]
+
+
+def seasonal(rows=140, series=2, horizon=0):
+    """Return series of which the next week is the last one, nearly."""
+    rng = np.random.default_rng(5)
+    parts = []
+    for place in range(series):
+        y = (place + 1) * 10.0 + np.tile(rng.normal(size=7) * 3, rows)[: rows + horizon]
+        y = y + 0.01 * rng.normal(size=len(y))
+        days = pd.date_range("2024-01-01", periods=len(y))
+        parts.append(pd.DataFrame({"unique_id": f"s{place}", "ds": days, "y": y}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def untrained(**options):
+    return Forecaster(7, **{"training": ONE_STEP, "random_state": 0, "verbose": 0, **options})
+
+
+@pytest.fixture(scope="module")
+def fallen():
+    with pytest.warns(FallbackWarning, match=r"repeat the last season of 7, because on the validation rows it erred"):
+        return untrained().fit(seasonal())
+
+
+@pytest.mark.parametrize(("season", "context"), [(4, 9), (1, 9), (4, 3)])
+@pytest.mark.parametrize("horizon", [3, 11])
+def test_it_repeats_the_last_season_or_the_last_value(season, context, horizon):
+    network = naive_network(season, context)
+    window = WindowSpec(
+        horizon=3,
+        features=3,
+        targets=2,
+        target_features=(0, 1),
+        context_length=context,
+        season_length=season if network.reads_season else None,
+    )
+    engine = Engine(network, TrainingSpec(), seed=3)
+    build_naive(engine, window)
+    past = np.random.default_rng(0).normal(size=(5, context, 3))
+    m = season if season <= context else 1
+    expected = np.stack([past[:, context - m + t % m, :2] for t in range(horizon)], axis=1)
+    np.testing.assert_allclose(engine.predict({"past": past}, horizon), expected, atol=1e-5)
+    assert is_naive(engine.network)
+
+
+def test_other_networks_are_not_naive():
+    assert not is_naive(NetworkSpec(residual="seasonal"))
+    assert not is_naive(NetworkSpec(cell="simple_rnn", encoder_units=(1,), decoder_units=(1,)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    season=st.integers(1, 4),
+    horizon=st.integers(1, 9),
+    seed=st.integers(0, 99),
+)
+def test_intervals_are_those_of_plain_loops(lengths, season, horizon, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(sum(lengths), 1))
+    values[rng.random(len(values)) < 0.1] = np.nan
+    differences, start = [], 0
+    for length in lengths:
+        own = values[start : start + length, 0]
+        differences += [abs(own[t] - own[t - season]) for t in range(season, length)]
+        start += length
+    known = [each for each in differences if not np.isnan(each)]
+    options = {"season_length": season, "horizon": horizon, "level": (50, 90)}
+    if not known:
+        with pytest.raises(DataError, match=f"a value and another one {season} steps before it"):
+            naive_calibrations(values, np.cumsum(lengths), **options)
+        return
+    (made,) = naive_calibrations(values, np.cumsum(lengths), **options)
+    for step in range(horizon):
+        expected = np.quantile(known, [0.5, 0.9]) * np.sqrt(step // season + 1)
+        np.testing.assert_allclose(made.widths[step], expected)
+
+
+def test_a_network_that_is_worse_is_not_used(fallen):
+    forecast = fallen.predict(16)
+    for name, own in seasonal().groupby("unique_id"):
+        week = own["y"].to_numpy()[-7:]
+        mine = forecast[forecast["unique_id"] == name]
+        np.testing.assert_allclose(mine["seqcast"], np.tile(week, 3)[:16], rtol=1e-5)
+    bounds = forecast[BOUNDS].to_numpy()
+    assert (np.diff(bounds, axis=1) > 0).all()
+    width = (forecast["seqcast-hi-80"] - forecast["seqcast-lo-80"]).to_numpy()[:16]
+    assert width[0] == pytest.approx(width[6], rel=1e-3)
+    assert width[13] == pytest.approx(width[0] * np.sqrt(2), rel=1e-3)  # past the horizon as a random walk's
+    assert "val_loss" in fallen.history_  # of the network that was tried
+
+
+def test_it_is_kept_saved_and_updated_like_any_other(fallen, tmp_path):
+    fallen.save(tmp_path / "file.seqcast")
+    loaded = Forecaster.load(tmp_path / "file.seqcast")
+    pd.testing.assert_frame_equal(loaded.predict(), fallen.predict())
+    later = seasonal(horizon=7).groupby("unique_id").tail(7)
+    loaded.update(later)
+    np.testing.assert_allclose(loaded.predict()["seqcast"], later["y"], rtol=1e-5)
+    refitted = loaded.refit(seasonal(rows=120))  # the choice stays: nothing is judged, nothing is said
+    assert is_naive(refitted.engine_.network)
+    further = Forecaster.load(tmp_path / "file.seqcast").finetune(later)
+    assert is_naive(further.engine_.network)
+
+
+def test_backtests_fall_back_too():
+    with pytest.warns(FallbackWarning):
+        table = untrained().backtest(seasonal(), n_windows=2)
+    np.testing.assert_allclose(table["seqcast"], table["seasonal_naive"], rtol=1e-5)
+
+
+def test_a_report_of_it_can_be_written(fallen, tmp_path):
+    with pytest.warns(FallbackWarning):
+        fallen.report(tmp_path / "page.html", n_windows=1)
+    assert "repeats the last season" in (tmp_path / "page.html").read_text()
+
+
+def test_too_few_rows_to_judge_a_network_by():
+    df = seasonal(rows=12, series=1)
+    with pytest.warns(FallbackWarning, match="there are no validation rows to judge a network by: give at least 21"):
+        forecast = untrained(season_length=2).fit(df).predict()
+    np.testing.assert_allclose(forecast["seqcast"], np.tile(df["y"].to_numpy()[-2:], 4)[:7], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"preset": "segment"},
+        {"preset": NetworkSpec(normalise="last")},
+        {"training": {**ONE_STEP, "validation_fraction": 0}},
+    ],
+)
+def test_what_is_named_is_used(options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = untrained(**options).fit(seasonal())
+    assert not is_naive(model.engine_.network)
+
+
+@pytest.mark.parametrize("network", [naive_network(7, 14), naive_network(1, 14)])
+def test_a_network_that_would_not_be_trained_is_refused(network):
+    with pytest.raises(SpecError, match="preset: expected a network that learns"):
+        untrained(preset=network).fit(seasonal())
+
+
+def test_a_network_that_is_better_is_used():
+    rng = np.random.default_rng(0)
+    y = 5 + np.sin(np.arange(280) * 2 * np.pi / 7) + rng.normal(size=280)  # naive doubles the noise
+    df = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=280), "y": y})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = Forecaster(7, training={"epochs": 8}, random_state=0, verbose=0).fit(df)
+    assert not is_naive(model.engine_.network)
+
+
+def test_of_an_ensemble_one_network_is_left(monkeypatch):
+    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+    with pytest.warns(FallbackWarning):
+        model = untrained(members=2, level=()).fit(seasonal())
+    assert len(model.engines_) == len(model.histories_) == 1
+    assert list(model.predict().columns) == ["unique_id", "ds", "seqcast"]

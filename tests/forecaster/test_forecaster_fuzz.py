@@ -1,0 +1,146 @@
+"""Random frames: a finite forecast with the right stamps, or an error of ours that names the fault."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seqcast.errors import SeqcastError
+from seqcast.forecaster.estimator import Forecaster
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+
+HORIZON = 3
+PREDICTED = int(os.environ.get("SEQCAST_FUZZ", "2000"))
+FITTED = max(5, PREDICTED // 50)
+QUIETLY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-9, 9).map(float)
+# Frames with these are refused; those that are only odd may be forecast.
+FAULTS = ("duplicate", "unsorted", "infinite", "text", "null id", "null ds")
+ODDITIES = ("none", "all missing", "constant", "tiny", "huge")
+QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
+SIZES = {"encoder_units": (3,), "decoder_units": (3,)}
+NETWORK = NetworkSpec(**SIZES, normalise="last", head="quantile", quantiles=QUANTILES)
+BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast-hi-95"]
+
+
+def tiny(**options):
+    training = TrainingSpec(epochs=1, batch_size=16, steps_per_epoch=1)
+    return Forecaster(
+        HORIZON, context_length=5, preset=NETWORK, training=training, random_state=0, verbose=0, **options
+    )
+
+
+def fit(*, gaps=False, **options):
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", periods=40)
+    df = pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "y": rng.normal(size=40)}) for name in "ab"])
+    return tiny(**options).fit(df.drop(index=[7, 20]) if gaps else df)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return [fit(), fit(gaps=True, scale="robust"), fit(calendar="none", scale="minmax")]
+
+
+@st.composite
+def frames(draw, longest=500):
+    """Series of days with gaps, of names known and new, with what is wrong or odd about them."""
+    parts = []
+    for name in draw(st.lists(st.sampled_from("abxyz"), min_size=1, max_size=3, unique=True)):
+        length = draw(st.integers(1, 40) | st.integers(1, longest))
+        start = pd.Timestamp("2024-01-01") + pd.Timedelta(days=draw(st.integers(0, 80)))
+        y = np.resize(draw(st.lists(NUMBERS, min_size=1, max_size=9)), length).astype(float)
+        y[draw(st.lists(st.integers(0, length - 1), max_size=3))] = np.nan
+        kept = np.ones(length, dtype=bool)
+        kept[draw(st.lists(st.integers(0, length - 1), max_size=5))] = False
+        kept[0] = True
+        days = pd.date_range(start, periods=length)
+        parts.append(pd.DataFrame({"unique_id": name, "ds": days, "y": y})[kept])
+    df = pd.concat(parts, ignore_index=True)
+    what, row = draw(st.sampled_from(FAULTS) | st.sampled_from(ODDITIES)), draw(st.integers(0, len(df) - 1))
+    return spoilt(df, what, row), what
+
+
+def spoilt(df, what, row):
+    if what == "duplicate":
+        return pd.concat([df, df.iloc[[row]]])
+    if what == "unsorted":
+        return df[::-1]
+    if what == "text":
+        return df.astype({"y": str})
+    if what == "infinite":
+        df.loc[row, "y"] = np.inf
+    if what.startswith("null"):
+        df.loc[row, {"null id": "unique_id", "null ds": "ds"}[what]] = None
+    if what in ("all missing", "constant"):
+        df["y"] = {"all missing": np.nan, "constant": 7.0}[what]
+    if what in ("tiny", "huge"):
+        df["y"] *= {"tiny": 1e-30, "huge": 1e30}[what]
+    return df
+
+
+def outcome(call, *arguments):
+    """Return the result or the error of ours."""
+    try:
+        return call(*arguments), None
+    except SeqcastError as error:
+        return None, error
+
+
+def check(forecast, error, df, what, horizon):
+    """See that the error is due, or that the forecast is whole."""
+    if error is not None:
+        assert error.expected
+        assert error.received
+        assert error.hint
+        assert what in FAULTS or any(
+            text in str(error) for text in ("at least one number", "at least 1 + 3 rows", "frequency can be read")
+        )
+        return
+    single = df.groupby("unique_id").size().max() == 1
+    assert what not in FAULTS or (what == "unsorted" and single)
+    last = df.groupby("unique_id")["ds"].max()
+    assert forecast["unique_id"].tolist() == np.repeat(last.index, horizon).tolist()
+    expected = [last[name] + pd.Timedelta(days=step + 1) for name in last.index for step in range(horizon)]
+    assert forecast["ds"].tolist() == expected
+    assert np.isfinite(forecast[BOUNDS]).all(axis=None)
+    assert (np.diff(forecast[BOUNDS].to_numpy(), axis=1) >= 0).all()
+
+
+@settings(max_examples=PREDICTED, **QUIETLY)
+@given(made=frames(), polars=st.booleans(), which=st.integers(0, 2), horizon=st.integers(1, 5))
+def test_forecasts_from_rows_or_errors_of_ours(models, made, polars, which, horizon):
+    df, what = made
+    forecast, error = outcome(models[which].predict, horizon, pl.from_pandas(df) if polars else df)
+    if error is None:
+        assert isinstance(forecast, pl.DataFrame if polars else pd.DataFrame)
+        forecast = forecast.to_pandas() if polars else forecast
+    check(forecast, error, df, what, horizon)
+
+
+@settings(max_examples=FITTED, **QUIETLY)
+@given(made=frames(longest=100), scale=st.sampled_from(["standard", "robust", "minmax", "mean"]))
+def test_fits_or_errors_of_ours(made, scale):
+    df, what = made
+    model, error = outcome(tiny(scale=scale, freq="D").fit, df)
+    check(None if error else model.predict(), error, df, what, HORIZON)
+
+
+def test_order_of_series_does_not_matter(models):
+    rng = np.random.default_rng(1)
+    days = pd.date_range("2024-01-01", periods=30)
+    df = pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "y": rng.normal(size=30)}) for name in "zxa"])
+    df = df[rng.random(len(df)) < 0.8]
+    for model in models:
+        whole = model.predict(df=df)
+        mixed = df.sample(frac=1, random_state=0).sort_values("ds", kind="stable")
+        pd.testing.assert_frame_equal(model.predict(df=mixed), whole, atol=1e-6)
+        alone = model.predict(df=df[df["unique_id"] == "x"])
+        kept = whole[whole["unique_id"] == "x"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone, kept, atol=1e-6)

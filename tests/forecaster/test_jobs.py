@@ -1,0 +1,67 @@
+"""Trainings side by side give what one after another gives."""
+
+import numpy as np
+import pytest
+
+from seqcast.data.series.store import InMemoryStore
+from seqcast.engine.engine import Engine
+from seqcast.errors import TrainingError
+from seqcast.forecaster.jobs import TrainingJob, member_seeds, run_jobs
+from seqcast.runtime import executors as parallel
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
+
+WINDOW = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,), context_length=4)
+TINY = NetworkSpec(encoder_units=(3,), decoder_units=(3,))
+
+
+def member(seeds=(0, 1), **training):
+    source = InMemoryStore.of({"a": np.sin(np.arange(60.0))})
+    spec = TrainingSpec(**{"epochs": 2, "batch_size": 16, **training})
+    return TrainingJob(source, np.array([50]), WINDOW, TINY, spec, seeds=seeds)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_worker_is_left():
+    yield
+    parallel._stop()
+
+
+def test_seeds_of_the_first_members_stay_when_more_join():
+    assert member_seeds(7, 5)[:2] == member_seeds(7, 2)
+    assert len({seed for pair in member_seeds(7, 5) for seed in pair}) == 10
+
+
+def test_side_by_side_is_one_after_another(capsys, monkeypatch):
+    monkeypatch.setattr(parallel, "threads", lambda: 2)
+    members = [member((0, 1)), member((2, 3))]
+    past = {"past": np.sin(np.arange(8.0)).reshape(2, 4, 1)}
+    together = run_jobs(members, ["one", "two"], verbose=1)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert sorted(line.split(",")[0] for line in shown.err.splitlines()) == [
+        "seqcast: one trained",
+        "seqcast: two trained",
+    ]
+    assert "2 epochs, best validation loss" in shown.err
+    for one, (engine, history) in zip(members, together, strict=True):
+        alone = one.engine()
+        expected = one.train(alone)
+        assert isinstance(engine, Engine)
+        np.testing.assert_allclose(history["val_loss"], expected["val_loss"], rtol=1e-5)
+        np.testing.assert_allclose(engine.predict(past, horizon=3), alone.predict(past, horizon=3), atol=1e-5)
+    first, second = (engine.predict(past, horizon=3) for engine, _ in together)
+    assert np.abs(first - second).max() > 1e-3
+
+
+def test_a_training_that_diverges_is_an_error(monkeypatch):
+    monkeypatch.setattr(parallel, "threads", lambda: 2)
+    wild = member(optimizer="sgd", learning_rate=1e30, clip_norm=None, learning_rate_schedule="constant")
+    with pytest.raises(TrainingError):
+        run_jobs([member(), wild], ["one", "two"])
+
+
+def test_histories_without_validation_tell_the_last_loss(capsys):
+    run_jobs([member(validation_fraction=0.0, epochs=1)], ["one"], verbose=1)
+    assert "seqcast: one trained, 1 epoch, " in capsys.readouterr().err

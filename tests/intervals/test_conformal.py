@@ -1,0 +1,171 @@
+"""Calibrated intervals hold the truth as often as they say, and say when they cannot know."""
+
+import math
+
+import numpy as np
+import pytest
+
+from seqcast.errors import DataError, SpecError
+from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, calibrate_quantiles, windows_needed
+
+LEVEL = (50, 80, 95)
+
+
+def simulate(random, count, horizon=3):
+    """Draw exchangeable windows: a known signal, noise that grows with the step, and far too narrow intervals."""
+    signal = random.normal(size=(count, horizon)) * 10
+    noise = random.standard_t(4, size=(count, horizon)) * np.arange(1, horizon + 1)
+    half = np.array([0.1, 0.2, 0.3]) * np.abs(signal)[:, :, None] / 10
+    return signal + noise, signal, signal[:, :, None] - half, signal[:, :, None] + half
+
+
+def inside(truth, lower, upper):
+    return ((truth[:, :, None] >= lower) & (truth[:, :, None] <= upper)).mean(axis=0)
+
+
+def plain_width(scores, level):
+    """Return the width by the definition: the smallest score that `⌈(n + 1) level⌉` of the scores do not pass."""
+    needed = math.ceil(round((len(scores) + 1) * level / 100, 9))
+    return next(score for score in sorted(scores) if sum(other <= score for other in scores) >= needed)
+
+
+@pytest.mark.parametrize("count", [19, 20, 57, 99])
+def test_widths_are_the_definitions(count):
+    truth, point, lo, hi = simulate(np.random.default_rng(count), count)
+    intervals = calibrate_intervals(truth, lo, hi, level=LEVEL)
+    points = calibrate_points(truth, point, level=LEVEL)
+    for step in range(3):
+        for place, level in enumerate(LEVEL):
+            scores = [
+                max(lo[i, step, place] - truth[i, step], truth[i, step] - hi[i, step, place]) for i in range(count)
+            ]
+            assert intervals.widths[step, place] == plain_width(scores, level)
+            errors = [abs(truth[i, step] - point[i, step]) for i in range(count)]
+            assert points.widths[step, place] == plain_width(errors, level)
+    assert intervals.windows.tolist() == [count] * 3
+    assert (intervals.kind, points.kind) == ("intervals", "point")
+
+
+@pytest.mark.parametrize("way", ["intervals", "point", "quantiles"])
+def test_coverage_is_what_was_promised(way):
+    """Over many calibrations and new windows: at least the level, and at most `1 / (n + 1)` more."""
+    random = np.random.default_rng(3)
+    count, fresh, trials = 49, 50, 300
+    covered = np.zeros((3, 3))
+    for _ in range(trials):
+        truth, point, lo, hi = simulate(random, count + fresh)
+        old, new = slice(None, count), slice(count, None)
+        if way == "intervals":
+            bounds = calibrate_intervals(truth[old], lo[old], hi[old], level=LEVEL).apply(lo[new], hi[new])
+        elif way == "point":
+            bounds = calibrate_points(truth[old], point[old], level=LEVEL).around(point[new])
+        else:
+            quantiles = np.concatenate([lo[:, :, ::-1], point[:, :, None], hi], axis=2)
+            probabilities = [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975]
+            calibration = calibrate_quantiles(truth[old], quantiles[old], probabilities, level=LEVEL)
+            bounds = calibration.apply(lo[new], hi[new], point=point[new])
+        covered += inside(truth[new], *bounds) / trials
+    promised = np.array(LEVEL) / 100
+    # Windows of one calibration share its luck: the deviation of its coverage is about √(p (1 − p) / (n + 2)).
+    margin = 4 * np.sqrt(promised * (1 - promised) * (1 / (count + 2) + 1 / fresh) / trials)
+    assert (covered >= promised - margin).all()
+    assert (covered <= promised + 1 / (count + 1) + margin).all()
+
+
+def test_intervals_that_are_too_wide_are_narrowed():
+    random = np.random.default_rng(0)
+    truth = random.normal(size=(200, 1))
+    calibration = calibrate_intervals(truth, np.full((200, 1, 1), -9.0), np.full((200, 1, 1), 9.0), level=80)
+    assert -8 < calibration.widths.item() < -7
+    assert inside(truth, *calibration.apply(np.full((200, 1, 1), -9.0), np.full((200, 1, 1), 9.0))).item() > 0.8
+
+
+def test_missing_truth_is_left_out():
+    truth, _, lo, hi = simulate(np.random.default_rng(1), 60)
+    holes = truth.copy()
+    holes[5:30, 1] = np.nan
+    calibration = calibrate_intervals(holes, lo, hi, level=LEVEL)
+    assert calibration.windows.tolist() == [60, 35, 60]
+    rest = np.r_[:5, 30:60]
+    expected = calibrate_intervals(truth[rest], lo[rest], hi[rest], level=LEVEL)
+    np.testing.assert_array_equal(calibration.widths[1], expected.widths[1])
+    np.testing.assert_array_equal(calibration.widths[0], calibrate_intervals(truth, lo, hi, level=LEVEL).widths[0])
+
+
+def test_scale_measures_scores_in_units_of_the_window():
+    truth, point, _, _ = simulate(np.random.default_rng(2), 60)
+    scale = np.exp(np.random.default_rng(0).normal(size=60) * 5)
+    expected = calibrate_points(truth, point, level=LEVEL)
+    made = calibrate_points(truth * scale[:, None], point * scale[:, None], level=LEVEL, scale=scale)
+    np.testing.assert_allclose(made.widths, expected.widths, rtol=1e-9)
+
+
+def test_order_of_windows_does_not_matter():
+    truth, _, lo, hi = simulate(np.random.default_rng(4), 30)
+    mixed = np.random.default_rng(0).permutation(30)
+    one = calibrate_intervals(truth, lo, hi, level=LEVEL)
+    np.testing.assert_array_equal(
+        calibrate_intervals(truth[mixed], lo[mixed], hi[mixed], level=LEVEL).widths, one.widths
+    )
+
+
+@pytest.mark.parametrize("level", [10, 50, 80, 90, 95, 99, 99.5])
+def test_as_many_windows_as_a_level_needs(level):
+    needed = windows_needed(level)
+    assert needed >= level / (100 - level) - 1e-9 > needed - 1
+    errors = np.arange(1.0, needed + 1)[:, None]
+    # Just enough: the largest error that was seen.
+    assert calibrate_points(errors, 0 * errors, level=level).widths.item() == needed
+    if needed > 1:
+        message = (
+            rf"level {level:g}: expected at least {needed} calibration windows .*, received {needed - 1} at step 1"
+        )
+        with pytest.raises(DataError, match=message):
+            calibrate_points(errors[1:], 0 * errors[1:], level=level)
+
+
+def test_refusal_says_what_would_do():
+    truth, point, _, _ = simulate(np.random.default_rng(0), 30)
+    truth[:20, 2] = np.nan
+    with pytest.raises(
+        DataError, match=r"level 95: expected at least 19 .*received 10 at step 3.*keep to level=\[50.*80"
+    ):
+        calibrate_points(truth, point, level=LEVEL)
+    truth[:, 2] = np.nan
+    with pytest.raises(DataError, match=r"level 50: expected at least 1 .*received 0 at step 3.*choose lower levels"):
+        calibrate_points(truth, point, level=LEVEL)
+
+
+TRUTH, ONE, LO, HI = simulate(np.random.default_rng(0), 30)
+QUANTILES = np.concatenate([LO, HI], axis=2)
+P = [0.25, 0.1, 0.025, 0.75, 0.9, 0.975]
+WRONG = {
+    "levels": (
+        lambda: calibrate_intervals(TRUTH, LO, HI, level=(80, 95)),
+        DataError,
+        r"lo: expected shape \(30, 3, 2\)",
+    ),
+    "windows": (lambda: calibrate_points(TRUTH, ONE[:5], level=80), DataError, "point: expected shape"),
+    "axes": (lambda: calibrate_points(TRUTH[0], ONE[0], level=80), DataError, "truth: expected 2 axes"),
+    "inf": (lambda: calibrate_points(TRUTH + np.inf, ONE, level=80), DataError, "truth: expected finite numbers"),
+    "empty": (lambda: calibrate_points(TRUTH[:0], ONE[:0], level=80), DataError, r"truth: .*shape \(0, 3\)"),
+    "nan": (
+        lambda: calibrate_points(TRUTH, np.where(ONE[2, 1] == ONE, np.nan, ONE), level=80),
+        DataError,
+        "point, window 2, step 2: expected a finite forecast, received nan",
+    ),
+    "scale": (
+        lambda: calibrate_points(TRUTH, ONE, level=80, scale=-np.ones(30)),
+        DataError,
+        "scale: expected a positive",
+    ),
+    "quantile": (lambda: calibrate_quantiles(TRUTH, QUANTILES, P, level=90), SpecError, "90, which needs 0.05"),
+    "probabilities": (lambda: calibrate_quantiles(TRUTH, QUANTILES, P[1:], level=80), DataError, "probabilities"),
+    "level": (lambda: calibrate_points(TRUTH, ONE, level=(95, 80)), SpecError, "level: .*ascending"),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_inputs(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

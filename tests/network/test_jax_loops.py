@@ -1,0 +1,233 @@
+"""Kernels of JAX against Keras's layers, against automatic differentiation and against finite differences."""
+
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from jax.test_util import check_grads
+
+from seqcast.network.cells import CELLS
+from seqcast.network.jax_loops import _RECURRENCES, FeaturesMajor
+from seqcast.network.recurrent import RecurrentStack, Scanned
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="kernels of JAX")
+
+KERAS_LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
+each_cell = pytest.mark.parametrize("name", CELLS)
+
+# Each example compiles three programs, so there are few, and none to find a smaller one that fails too. They are the
+# same in every run, so that the cache of compiled programs holds them. `make fuzz` takes more.
+EXAMPLES = max(3, int(os.environ.get("SEQCAST_FUZZ", "0")) // 500)
+few = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+
+
+def drawn_stack(name, units, features, *, bidirectional=False, seed=0):
+    """Return a stack with all weights drawn, the biases too."""
+    stack = RecurrentStack(units, features, cell=name, bidirectional=bidirectional)
+    rng = np.random.default_rng(seed)
+    for weight in stack.weights:
+        weight.assign(rng.normal(size=weight.shape) * 0.5)
+    return stack
+
+
+def drawn_mask(rng, padding, batch, steps):
+    """Return which steps count: all, those after a padding on the left, or any."""
+    if padding == "none":
+        return None
+    if padding == "left":
+        return np.arange(steps) >= rng.integers(0, steps + 1, size=(batch, 1))
+    return rng.random(size=(batch, steps)) < 0.6
+
+
+def cells_of(stack):
+    return [*stack.layers_forward, *stack.layers_backward]
+
+
+def by_way(stack, loop_backend, length=None):
+    """Return the stack as a function that goes through time in a given way, and its weights."""
+
+    def run(x, start, valid):
+        stack.loop_backend = loop_backend
+        return stack.sequence(x, initial_state=start, valid=valid, length=length)
+
+    return run, [weight for cell in cells_of(stack) for weight in cell.weights]
+
+
+def keras_layer(cell, name, **options):
+    """Return Keras's layer with a cell's weights; one without input is to be fed with zeros, through a zero kernel."""
+    # Keras's own tanh on JAX returns single precision whatever it is given; JAX's is the same in single precision.
+    options |= {"activation": jnp.tanh, "return_sequences": True, "return_state": True}
+    layer = getattr(keras.layers, KERAS_LAYERS[name])(cell.units, **options)
+    layer.build((None, None, cell.features or 1))
+    if cell.kernel is None:
+        layer.weights[0].assign(np.zeros(layer.weights[0].shape))
+    for weight, ours in zip(layer.weights[-2:] if cell.kernel is None else layer.weights, cell.weights, strict=True):
+        weight.assign(ours)
+    return layer
+
+
+def by_keras(stack, name, length=None):
+    """Return Keras's layers with a stack's weights, in the same form as `by_way`."""
+    forward = [keras_layer(cell, name) for cell in stack.layers_forward]
+    backward = [keras_layer(cell, name, go_backwards=True) for cell in stack.layers_backward]
+
+    def run(x, start, valid):
+        if x is None:
+            x = jnp.zeros((start[0][0].shape[0], length, 1), start[0][0].dtype)
+        after = []
+        for depth, layer in enumerate(forward):
+            states = None if start is None else start[depth]
+            if not backward:
+                x, *last = layer(x, mask=valid, initial_state=states)
+                after.append(tuple(last))
+                continue
+            halves = [None, None] if start is None else list(zip(*(jnp.split(s, 2, -1) for s in states), strict=True))
+            ahead, *last = layer(x, mask=valid, initial_state=halves[0])
+            back, *first = backward[depth](x, mask=valid, initial_state=halves[1])
+            x = jnp.concatenate([ahead, jnp.flip(back, 1)], axis=-1)
+            after.append(tuple(jnp.concatenate(pair, axis=-1) for pair in zip(last, first, strict=True)))
+        return x, after
+
+    layers = zip([*forward, *backward], cells_of(stack), strict=True)
+    return run, [weight for layer, cell in layers for weight in layer.weights[-len(cell.weights) :]]
+
+
+def values_and_gradients(function, x, start, valid, pulls):
+    """Return results, and the gradients of their sum, each weighted with a pull, by weights, input and start."""
+    run, variables = function
+
+    def total(values, x, start):
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            outputs, after = run(x, start, valid)
+        if valid is not None:
+            # What stands at a step that does not count is nobody's concern.
+            outputs = jnp.where(jnp.asarray(valid)[..., None], outputs, 0)
+        results = (outputs, after)
+        return sum(
+            jnp.sum(pull * result) for pull, result in zip(pulls, jax.tree.leaves(results), strict=True)
+        ), results
+
+    values = [variable.value for variable in variables]
+    (_, results), gradients = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2), has_aux=True))(values, x, start)
+    return jax.tree.map(np.asarray, (results, gradients))
+
+
+def assert_same(ours, theirs, tolerance):
+    """Compare two trees, each array within a tolerance relative to the largest number in it."""
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-2, np.abs(b).max()))
+
+
+def compare(name, units, features, batch, steps, *, started, bidirectional, padding, seed, tolerance):
+    """Compare the kernels with Keras's layers and with the way of all backends; 0 features are none."""
+    rng = np.random.default_rng(seed)
+    dtype = keras.config.floatx()
+    stack = drawn_stack(name, units, features, bidirectional=bidirectional, seed=seed)
+    x = rng.normal(size=(batch, steps, features)).astype(dtype) if features else None
+    start = None
+    if started or not features:
+        start = [tuple(rng.normal(size=(batch, n)).astype(dtype) for n in widths) for widths in stack.state_widths]
+    valid = drawn_mask(rng, padding, batch, steps)
+    shapes = [(batch, steps, stack.output_width), *((batch, n) for widths in stack.state_widths for n in widths)]
+    pulls = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    length = None if features else steps
+    ours = values_and_gradients(by_way(stack, FeaturesMajor(), length), x, start, valid, pulls)
+    others = [by_keras(stack, name, length)]
+    if dtype == "float32":  # our cells for all backends use Keras's tanh
+        others.append(by_way(stack, Scanned(), length))
+    for other in others:
+        assert_same(ours, values_and_gradients(other, x, start, valid, pulls), tolerance)
+    if valid is not None and x is not None:
+        assert np.abs(ours[1][1][~valid]).sum() == 0.0
+
+
+def widths(most):
+    return st.lists(st.integers(1, most), min_size=1, max_size=3).map(tuple)
+
+
+@each_cell
+@few
+@given(
+    units=widths(9),
+    features=st.integers(1, 5),
+    batch=st.integers(1, 9),
+    steps=st.integers(1, 9),
+    started=st.booleans(),
+    bidirectional=st.booleans(),
+    padding=st.sampled_from(["none", "left", "any"]),
+    seed=st.integers(0, 9),
+)
+def test_values_and_gradients_are_those_of_keras_and_of_automatic_differentiation(name, **case):
+    compare(name, **case, tolerance=1e-5)
+
+
+@each_cell
+@settings(few, max_examples=max(2, EXAMPLES // 2))
+@given(units=widths(9), batch=st.integers(1, 9), steps=st.integers(1, 9), seed=st.integers(0, 9))
+def test_without_input_they_are_those_of_keras_fed_with_zeros(name, **case):
+    compare(name, features=0, started=True, bidirectional=False, padding="none", **case, tolerance=1e-5)
+
+
+@each_cell
+@pytest.mark.parametrize("features", [0, 3])
+def test_backwards_is_forwards_through_the_mirror(name, features):
+    rng = np.random.default_rng(1)
+    (cell,) = drawn_stack(name, (4,), features, seed=2).layers_forward
+    x = rng.normal(size=(6, 3, 5)).astype("float32") if features else None  # [T, f, B]
+    start = tuple(rng.normal(size=(4, 5)).astype("float32") for _ in range(cell.state_count))
+    pulls = [rng.normal(size=(6, 4, 5)), *(rng.normal(size=(4, 5)) for _ in start)]
+
+    def total(x, start, reverse):
+        mirrored = x if x is None or reverse else jnp.flip(x, 0)
+        outputs, last = FeaturesMajor().run(cell, mirrored, start, length=6, reverse=reverse)
+        results = [outputs if reverse else jnp.flip(outputs, 0), *last]
+        return sum(jnp.sum(pull * result) for pull, result in zip(pulls, results, strict=True)), results
+
+    both = [jax.value_and_grad(total, argnums=(0, 1), has_aux=True)(x, start, reverse) for reverse in (True, False)]
+    assert_same(*jax.tree.map(np.asarray, both), tolerance=1e-6)
+
+
+def test_there_is_a_kernel_for_every_cell():
+    assert set(_RECURRENCES) == set(CELLS.values())
+
+
+def check_finite_differences(name):
+    """Compare gradients, and gradients of gradients, with finite differences, in double precision."""
+    (cell,) = drawn_stack(name, (3,), 2, seed=3).layers_forward
+    rng = np.random.default_rng(4)
+    x, valid = rng.normal(size=(4, 2, 3)), jnp.asarray(rng.random(size=(4, 1, 3)) < 0.7)
+    start = tuple(rng.normal(size=(3, 3)) for _ in range(cell.state_count))
+    weights = [weight.value for weight in cell.weights]
+
+    def run(weights, x, start):
+        with keras.StatelessScope(state_mapping=list(zip(cell.weights, weights, strict=True))):
+            return FeaturesMajor().run(cell, x, start, valid=valid)
+
+    check_grads(run, (weights, x, start), order=2, modes=["rev"], eps=1e-5, atol=1e-6, rtol=1e-6)
+
+
+DOUBLE = """
+import jax, keras
+jax.config.update("jax_enable_x64", True)
+keras.config.set_floatx("float64")
+import test_jax_loops as kernels
+case = {"batch": 4, "steps": 6, "seed": 5, "tolerance": 1e-10}
+for name in kernels.CELLS:
+    kernels.check_finite_differences(name)
+    kernels.compare(name, (5, 3), 2, started=True, bidirectional=True, padding="left", **case)
+    kernels.compare(name, (5,), 0, started=True, bidirectional=False, padding="none", **case)
+print("done")
+"""
+
+
+def test_double_precision(run_python):
+    here = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})"
+    assert run_python(here + DOUBLE) == "done"

@@ -1,0 +1,458 @@
+"""Specs are plain data: they go to JSON and back, never change, and hold nothing impossible."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.errors import SeqcastError, SpecError
+from seqcast.specs import network as config
+from seqcast.specs.columns import Columns, Covariates
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
+
+SIZES = {"horizon": 3, "features": 2, "targets": 1}
+
+widths = st.lists(st.integers(1, 500), min_size=1, max_size=4)
+names = st.text(min_size=1, max_size=5)
+SPECS = {
+    "columns": st.lists(names, min_size=3, max_size=5, unique=True)
+    .filter(lambda some: "y" not in some[:2])
+    .map(lambda some: Columns(*some[:2], some[2:])),
+    "covariates": st.lists(names, min_size=3, max_size=5, unique=True).map(
+        lambda some: Covariates(some[:1], some[1], some[2:])
+    ),
+    "window": st.builds(
+        WindowSpec,
+        horizon=st.integers(1, 50),
+        features=st.integers(3, 9),
+        targets=st.just(2),
+        static=st.integers(0, 5),
+        future=st.integers(0, 5),
+        target_features=st.none() | st.permutations(range(3)).map(lambda order: order[:2]),
+        context_length=st.none() | st.integers(1, 500),
+        observed=st.booleans(),
+        season_length=st.none() | st.integers(1, 500),
+    ),
+    "network": st.builds(
+        NetworkSpec,
+        cell=st.sampled_from(config.CELLS),
+        encoder_units=widths,
+        decoder_units=widths | st.integers(1, 9),
+        bidirectional=st.booleans(),
+        normalise=st.sampled_from(config.NORMALISERS),
+        static_input=st.sampled_from(config.STATIC_INPUTS),
+        segment=st.integers(1, 50),
+        decoder_input=st.sampled_from(config.DECODER_INPUTS),
+        residual=st.sampled_from(config.RESIDUALS),
+        sampling_schedule=st.sampled_from(config.SAMPLING_SCHEDULES),
+        sampling_steps=st.none() | st.integers(1, 10**6),
+        attention=st.sampled_from(config.ATTENTIONS),
+        dropout=st.floats(0, 0.95),
+        regularizer=st.sampled_from([None, "l2", {"bias": "l1"}, {"kernel": None, "recurrent": "l1"}]),
+        head=st.sampled_from(("point", "normal", "student_t")),
+    )
+    | st.builds(
+        NetworkSpec,
+        head=st.just("quantile"),
+        quantiles=st.none() | st.sets(st.floats(0.01, 0.49), min_size=1).map(lambda low: [*sorted(low), 0.5]),
+    )
+    | st.builds(
+        NetworkSpec,
+        head=st.sampled_from(config.MULTIPLICATIVE_HEADS),
+        normalise=st.sampled_from(("none", "scale")),
+    ),
+    "training": st.builds(
+        TrainingSpec,
+        loss=st.sampled_from([None, "mse", "mae", "huber"]),
+        horizon_decay=st.floats(0, 10),
+        optimizer=st.sampled_from(["adam", "sgd"]),
+        learning_rate=st.floats(1e-9, 10),
+        learning_rate_schedule=st.sampled_from(["cosine", "constant"]),
+        warmup=st.floats(0, 1),
+        clip_norm=st.none() | st.floats(1e-3, 10),
+        batch_size=st.integers(1, 10**5),
+        epochs=st.integers(1, 10**4),
+        steps_per_epoch=st.none() | st.integers(1, 10**4),
+        validation_fraction=st.floats(0, 0.9),
+        early_stopping=st.none() | st.integers(1, 100),
+        metrics=st.sampled_from([(), ["mae"], ("mae", "mse")]),
+    ),
+}
+CLASSES = {
+    "columns": Columns,
+    "covariates": Covariates,
+    "window": WindowSpec,
+    "network": NetworkSpec,
+    "training": TrainingSpec,
+}
+REQUIRED = {"columns": {}, "covariates": {}, "window": SIZES, "network": {}, "training": {}}
+each_spec = pytest.mark.parametrize("name", SPECS)
+
+
+@each_spec
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_round_trip_through_json(name, data):
+    spec = data.draw(SPECS[name])
+    text = json.dumps(spec.to_dict(), allow_nan=False)
+    assert type(spec).from_dict(json.loads(text)) == spec
+
+
+@each_spec
+def test_any_part_of_a_dict_is_enough(name):
+    cls = CLASSES[name]
+    whole = cls(**REQUIRED[name])
+    for item in dataclasses.fields(cls):
+        part = {**REQUIRED[name], item.name: whole.to_dict()[item.name]}
+        assert cls.from_dict(part) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("window", {"horizon": np.int64(4), "target_features": np.int32(1)}),
+        (
+            "network",
+            {"encoder_units": [np.int64(4)], "decoder_units": np.int32(4), "dropout": np.float32(0.5)},
+        ),
+        ("training", {"epochs": np.int64(4), "learning_rate": np.float32(0.5), "clip_norm": np.int64(1)}),
+    ],
+)
+def test_numpy_numbers_become_plain_ones(name, changes):
+    spec = CLASSES[name](**{**REQUIRED[name], **changes})
+    assert CLASSES[name].from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    for field in changes:
+        value = getattr(spec, field)
+        assert all(type(one) in (int, float) for one in (value if isinstance(value, tuple) else (value,)))
+
+
+KERAS_OBJECTS = {
+    "loss": ("training", lambda: keras.losses.Huber(delta=2.5)),
+    "optimizer": ("training", lambda: keras.optimizers.SGD(0.125, momentum=0.75)),
+    "learning_rate_schedule": (
+        "training",
+        lambda: keras.optimizers.schedules.ExponentialDecay(0.5, decay_steps=7, decay_rate=0.25),
+    ),
+    "metrics": ("training", lambda: (keras.metrics.MeanAbsoluteError(name="deviation"), "mse")),
+    "regularizer": ("network", lambda: {"kernel": keras.regularizers.L1(0.5), "bias": "l2"}),
+}
+
+
+@pytest.mark.parametrize("field", KERAS_OBJECTS)
+def test_keras_objects_are_written_as_their_configuration(field):
+    name, make = KERAS_OBJECTS[field]
+    made = make()
+    spec = CLASSES[name](**{field: made})
+    written = json.loads(json.dumps(spec.to_dict()))
+    read = CLASSES[name].from_dict(written)
+    assert read.to_dict() == spec.to_dict() == written
+
+    def config(value):
+        if isinstance(value, dict) and "class_name" not in value:
+            return {kind: config(one) for kind, one in value.items()}
+        if isinstance(value, (tuple, list)):
+            return [config(one) for one in value]
+        if isinstance(value, str):
+            return value
+        value = keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+        return type(value), value.get_config()
+
+    assert config(getattr(read, field)) == config(made)
+
+
+def test_one_regularizer_stands_for_the_products_weights():
+    assert NetworkSpec(regularizer="l2").regularizer == {"kernel": "l2", "recurrent": "l2"}
+    assert NetworkSpec(regularizer={"bias": None}).regularizer == {}
+
+
+def test_what_the_spec_asks_of_the_data():
+    assert not NetworkSpec().needs_target_past
+    assert not NetworkSpec().feeds_back
+    assert NetworkSpec(normalise="last").needs_target_past
+    for decoder_input in ("teacher", "scheduled", "autoregressive"):
+        spec = NetworkSpec(decoder_input=decoder_input)
+        assert spec.feeds_back
+        assert spec.needs_target_past
+        assert not spec.in_blocks
+    position = NetworkSpec(decoder_input="position", decoding="parallel", residual="seasonal")
+    assert position.in_blocks
+    assert not position.feeds_back
+    assert position.readers_of_target_past == ["decoder_input='position'", "residual='seasonal'"]
+
+
+@pytest.mark.parametrize("decoder_input", config.DECODER_INPUTS)
+def test_parallel_decoding_goes_with_positions_only(decoder_input):
+    if decoder_input == "position":
+        spec = NetworkSpec(decoder_input=decoder_input, decoding="parallel")
+        assert NetworkSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+        return
+    with pytest.raises(SpecError, match=f"decoding: expected .*position.*, received decoder_input='{decoder_input}'"):
+        NetworkSpec(decoder_input=decoder_input, decoding="parallel")
+
+
+@pytest.mark.parametrize(
+    ("network", "window", "where"),
+    [
+        ({"residual": "seasonal"}, {}, "season_length"),
+        ({"residual": "seasonal"}, {"season_length": 5, "context_length": 4}, "context_length"),
+        ({"residual": "seasonal"}, {"season_length": 5, "context_length": 5}, None),
+        ({"segment": 4}, {}, "segment"),
+        ({"segment": 3}, {}, None),
+        ({"normalise": "last"}, {"target_features": None}, "target_features"),
+        ({}, {"target_features": None}, None),
+    ],
+)
+def test_windows_that_a_network_cannot_be_built_for(network, window, where):
+    spec, sizes = NetworkSpec(**network), WindowSpec(**{**SIZES, "target_features": (0,), **window})
+    if where is None:
+        spec.check_window(sizes)
+        return
+    with pytest.raises(SpecError) as caught:
+        spec.check_window(sizes)
+    assert caught.value.where == where
+
+
+@each_spec
+def test_frozen(name):
+    spec = CLASSES[name](**REQUIRED[name])
+    for item in dataclasses.fields(spec):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(spec, item.name, getattr(spec, item.name))
+    assert spec == CLASSES[name](**REQUIRED[name])
+
+
+def test_a_spec_does_not_share_the_users_containers():
+    units, regularizer = [4, 4], {"kernel": "l2"}
+    spec = NetworkSpec(encoder_units=units, regularizer=regularizer)
+    units.append(5)
+    regularizer["bias"] = "l1"
+    assert spec.encoder_units == (4, 4)
+    assert spec.regularizer == {"kernel": "l2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "meant"),
+    [
+        ("columns", "unique_ids", "unique_id"),
+        ("window", "context_len", "context_length"),
+        ("network", "encoder_unit", "encoder_units"),
+        ("network", "atention", "attention"),
+        ("training", "learning_rates", "learning_rate"),
+        ("training", "early_stoping", "early_stopping"),
+    ],
+)
+def test_unknown_field_is_refused_with_the_nearest_one(name, written, meant):
+    cls = CLASSES[name]
+    with pytest.raises(SpecError) as caught:
+        cls.from_dict({**REQUIRED[name], written: 1})
+    error = caught.value
+    assert error.where == f"{cls.__name__} field"
+    assert error.received == repr(written)
+    assert all(repr(item.name) in error.expected for item in dataclasses.fields(cls))
+    assert error.hint == f"Did you mean {meant!r}?"
+
+
+@pytest.mark.parametrize("missing", SIZES)
+def test_missing_field_is_named(missing):
+    with pytest.raises(SpecError, match=f"WindowSpec field '{missing}': expected a value, received nothing"):
+        WindowSpec.from_dict({name: size for name, size in SIZES.items() if name != missing})
+
+
+def whole(where, at_least=1):
+    """Wrong whole numbers: the field, the value, and what the message expects."""
+    values = [at_least - 1, -3, 1.0, 2.5, "2", None, True, float("nan"), [1]]
+    return [(where, value, where, f"a whole number >= {at_least}") for value in values]
+
+
+def without_none(rows):
+    return [row for row in rows if row[1] is not None]
+
+
+def number(where, bounds, *outside):
+    values = [*outside, float("nan"), float("inf"), "0.1", None, True, 10**400, 1j]
+    return [(where, value, where, f"a number in {bounds}") for value in values]
+
+
+def choice(where, known):
+    wrong = ["", known[0].upper(), "grru", None, 1, [known[0]], (known[0],)]
+    return [(where, value, where, "one of " + ", ".join(map(repr, known))) for value in wrong]
+
+
+WRONG = {
+    "columns": [
+        *[
+            (field, value, f"columns.{field}", "a column's name")
+            for field in ("unique_id", "ds", "y")
+            for value in ("", None, 3, [3])
+        ],
+        ("y", (), "columns.y", "a column's name"),
+        ("y", ("a", ""), "columns.y", "a column's name"),
+        ("y", ("a", "a"), "columns", "4 different names"),
+        ("y", ("a", "ds"), "columns", "4 different names"),
+        ("ds", "y", "columns", "three different names"),
+        ("y", "unique_id", "columns", "three different names"),
+    ],
+    "window": [
+        *whole("horizon"),
+        *whole("features"),
+        *whole("targets"),
+        *whole("static", at_least=0),
+        *whole("future", at_least=0),
+        *without_none(whole("context_length")),
+        *without_none(whole("season_length")),
+        *[
+            (
+                "target_features",
+                value,
+                "target_features",
+                "1 different column(s) of X below 2, one for each target",
+            )
+            for value in ((), (2,), (0, 1), 2, 1.0, {0}, np.array([0]))
+        ],
+        *[("target_features", value, "target_features", "a whole number >= 0") for value in ((-1,), ("0",), "0", -1)],
+        *[("observed", value, "observed", "True or False") for value in (None, 1, "yes")],
+    ],
+    "network": [
+        *choice("cell", config.CELLS),
+        *choice("normalise", config.NORMALISERS),
+        *choice("static_input", config.STATIC_INPUTS),
+        *whole("segment"),
+        *choice("decoder_input", config.DECODER_INPUTS),
+        *choice("decoding", config.DECODINGS),
+        ("decoding", "parallel", "decoding", "decoder_input='position' beside 'parallel'"),
+        *choice("residual", config.RESIDUALS),
+        *choice("sampling_schedule", config.SAMPLING_SCHEDULES),
+        *choice("attention", config.ATTENTIONS),
+        *[
+            (field, value, field, "one width a layer, such as (35, 35)")
+            for field in ("encoder_units", "decoder_units")
+            for value in ((), [], "35", None, 3.5, True, {35}, {"a": 1}, np.array([3, 4]))
+        ],
+        *[
+            (field, value, field, "a whole number >= 1")
+            for field in ("encoder_units", "decoder_units")
+            for value in (0, -1, (35, 0), (35, 2.0), (35, "35"), (35, None), [[35]])
+        ],
+        *[("bidirectional", value, "bidirectional", "True or False") for value in (None, 1, "True", np.True_)],
+        *number("dropout", "[0, 0.95]", -0.1, 0.96, 1),
+        *without_none(whole("sampling_steps")),
+        *whole("attention_heads"),
+        ("regularizer", {"kernal": "l2"}, "regularizer", "one of 'kernel', 'recurrent', 'bias'"),
+        *[
+            ("regularizer", value, "regularizer", "a Keras regularizer: name, config or object")
+            for value in ("l3", 3, {"bias": "l3"}, {"kernel": {"class_name": "L3"}})
+        ],
+        *choice("head", config.HEADS),
+        ("quantiles", (0.1, 0.5), "quantiles", "nothing with head='point'"),
+    ],
+    "training": [
+        *[
+            (field, value, field, f"a Keras {field}: name, config or object")
+            for field in ("loss", "optimizer")
+            for value in ("nonsense", None, 3, {"class_name": "nonsense", "config": {}})
+            if (field, value) != ("loss", None)
+        ],
+        *number("learning_rate", "(0, inf]", 0, -1e-9),
+        *[
+            ("learning_rate_schedule", value, "learning_rate_schedule", "one of 'cosine', 'constant'")
+            for value in ("", "Cosine", "linear")
+        ],
+        *[
+            ("learning_rate_schedule", value, "learning_rate_schedule", "a Keras learning_rate_schedule")
+            for value in (None, 0.5, keras.optimizers.SGD, {"class_name": "nonsense"})
+        ],
+        *number("horizon_decay", "[0, inf]", -0.1),
+        *number("warmup", "[0, 1]", -0.1, 1.1),
+        *without_none(number("clip_norm", "(0, inf]", 0, -1)),
+        *whole("batch_size"),
+        *whole("epochs"),
+        *without_none(whole("steps_per_epoch")),
+        *without_none(whole("early_stopping")),
+        *number("validation_fraction", "[0, 0.9]", -0.1, 0.91, 1),
+        *[("metrics", value, "metrics", "a sequence of Keras metrics") for value in ("mae", None, 3, {"mae"})],
+        *[("metrics", value, "metrics", "a Keras metrics") for value in (("mae", "nonsense"), [None], [3])],
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "where", "expected"),
+    [
+        pytest.param(name, *row, id=f"{name}-{row[0]}-{str(row[1])[:20]}")
+        for name, rows in WRONG.items()
+        for row in rows
+    ],
+)
+def test_wrong_option(name, field, value, where, expected):
+    with pytest.raises(SpecError) as caught:
+        CLASSES[name](**{**REQUIRED[name], field: value})
+    error = caught.value
+    assert isinstance(error, (SeqcastError, ValueError))
+    assert error.where == where
+    assert expected in error.expected
+    assert error.received
+    assert error.hint
+    assert str(error) == f"{where}: expected {error.expected}, received {error.received}. {error.hint}"
+
+
+def test_no_field_is_left_unchecked():
+    for name, rows in WRONG.items():
+        assert {row[0] for row in rows} == {item.name for item in dataclasses.fields(CLASSES[name])}
+
+
+@pytest.mark.parametrize("heads", [2, 4, 10])
+def test_heads_divide_the_last_decoder_width(heads):
+    with pytest.raises(SpecError, match=rf"attention_heads: expected a divisor .* width, 35, received {heads}\."):
+        NetworkSpec(attention="multi_head", attention_heads=heads)
+    assert NetworkSpec(attention="multi_head", attention_heads=heads, decoder_units=(3, 20)).attention_heads == heads
+    assert NetworkSpec(attention="dot", attention_heads=heads).attention_heads == heads
+
+
+@pytest.mark.parametrize("indices", [(0, 0), (0,), (0, 1, 2), (0, 3)])
+def test_each_target_has_a_column_of_its_own(indices):
+    with pytest.raises(SpecError, match=r"expected 2 different column\(s\) of X below 3, one for each target"):
+        WindowSpec(horizon=1, features=3, targets=2, target_features=indices)
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "expected"),
+    [
+        *[
+            (value, "numbers between 0 and 1, both excluded")
+            for value in ((), (0.0, 0.5), (0.5, 1.0), ("0.1", 0.5), 5, (None, 0.5), (0.5, np.nan), {0.5, 0.9}, "0.5")
+        ],
+        *[
+            (value, "rising numbers, 0.5 and at least one other among them")
+            for value in ((0.5,), 0.5, (0.1, 0.9), (0.9, 0.5), (0.1, 0.5, 0.5), np.array([0.1, 0.3]))
+        ],
+    ],
+)
+def test_quantiles_rise_around_the_median(quantiles, expected):
+    with pytest.raises(SpecError) as caught:
+        NetworkSpec(head="quantile", quantiles=quantiles)
+    assert caught.value.where == "quantiles"
+    assert caught.value.expected == expected
+
+
+def test_quantiles_by_default_and_as_arrays():
+    assert NetworkSpec(head="quantile").quantiles == config.DEFAULT_QUANTILES
+    assert NetworkSpec(head="quantile", quantiles=np.array([0.25, 0.5])).quantiles == (0.25, 0.5)
+    assert NetworkSpec(head="normal").quantiles is None
+    assert NetworkSpec(head="normal").is_probabilistic
+    assert not NetworkSpec().is_probabilistic
+
+
+@pytest.mark.parametrize("head", config.MULTIPLICATIVE_HEADS)
+def test_positive_data_are_not_shifted(head):
+    for normalise in ("last", "instance"):
+        with pytest.raises(SpecError, match=f"normalise: expected 'none' or 'scale' with head='{head}'"):
+            NetworkSpec(head=head, normalise=normalise)
+    with pytest.raises(SpecError, match=f"residual: expected 'none' with head='{head}', received 'seasonal'"):
+        NetworkSpec(head=head, residual="seasonal")
+    assert NetworkSpec(head=head, normalise="scale").needs_target_past

@@ -1,0 +1,62 @@
+"""What import-linter cannot see: that Keras, JAX and optional packages are imported late, and in one place."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import seqcast
+
+ROOT = Path(seqcast.__file__).parent
+OPTIONAL = {"holidays", "optuna", "polars", "pyarrow", "sktime", "statsmodels", "tensorboard", "tensorflow", "torch"}
+MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
+
+
+def imported(source, *, inside_functions=True):
+    """Return the first names of the packages that a module's source imports, those for type checkers left out."""
+
+    def statements(node):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                yield child
+            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                yield from statements(ast.Module(child.orelse, []))
+            elif inside_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                yield from statements(child)
+
+    found = set()
+    for node in statements(ast.parse(source)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+        found |= {name.partition(".")[0] for name in names}
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_optional_packages_are_not_imported_at_module_level(module):
+    assert imported((ROOT / module).read_text("utf-8"), inside_functions=False) & OPTIONAL == set()
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "runtime/backend.py"])
+def test_keras_and_jax_are_imported_in_one_place(module):
+    """But for modules that are JAX's own: those that compile, keep programs, or say so in their name."""
+    jax = Path(module).stem.startswith("jax_") or module in ("runtime/jit.py", "runtime/memory.py")
+    assert imported((ROOT / module).read_text("utf-8")) & {"keras", "jax"} <= ({"jax"} if jax else set())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_imports_names_from_the_package_root(module):
+    tree = ast.parse((ROOT / module).read_text("utf-8"))
+    roots = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "seqcast"]
+    assert [alias.name for node in roots for alias in node.names if alias.name in seqcast.__all__] == []
+
+
+def test_the_root_holds_what_the_house_rules_say():
+    modules = {path.name for path in ROOT.iterdir() if path.is_file()}
+    assert modules == {"__init__.py", "_version.py", "baselines.py", "errors.py", "py.typed"}
+
+
+def test_the_reader_tells_module_level_from_function_level():
+    source = "import polars\ndef f():\n    import torch\nclass A:\n    import optuna.trial"
+    assert imported(source, inside_functions=False) == {"polars", "optuna"}
+    assert imported(source) == {"polars", "torch", "optuna"}
+    assert imported("if TYPE_CHECKING:\n    import torch\nelse:\n    import polars") == {"polars"}

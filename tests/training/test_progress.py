@@ -1,0 +1,207 @@
+"""What a training run shows, and where."""
+
+import io
+import re
+import sys
+import types
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from seqcast.runtime.backend import keras
+from seqcast.training import progress as module
+from seqcast.training.progress import Progress, progress
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def run(callback, losses, validation=None, *, epochs=None, steps=4, end=True):
+    callback.set_params({"epochs": epochs or len(losses), "steps": steps})
+    callback.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        for step in range(steps):
+            callback.on_train_batch_end(step, {"loss": loss})
+        callback.on_epoch_end(epoch, {"loss": loss} | ({"val_loss": validation[epoch]} if validation else {}))
+    if end:
+        callback.on_train_end()
+
+
+def plain(losses, validation=None, **options):
+    file = io.StringIO()
+    (callback,) = progress(1, file=file)
+    run(callback, losses, validation, **options)
+    callback.close()
+    return file.getvalue()
+
+
+@pytest.fixture
+def terminal():
+    return Console(force_terminal=True, file=io.StringIO(), width=80)
+
+
+@pytest.fixture
+def every_update(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_UPDATES", 0.0)
+
+
+def test_silent_is_no_callback(capfd):
+    assert progress(0) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_goes_to_standard_error(capfd):
+    run(*progress(1), [1.0])
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("epoch 1/1  loss 1  ")
+
+
+@pytest.mark.parametrize("color", ["", "1"])
+def test_a_file_gets_plain_lines(monkeypatch, color):
+    monkeypatch.setenv("FORCE_COLOR", color)
+    text = plain([2.0, 1.0, 1.5], [3.0, 2.0, 2.5])
+    assert re.sub(r"\d+\.\d s", "t", text).splitlines() == [
+        "epoch 1/3  loss 2  validation loss 3  t",
+        "epoch 2/3  loss 1  validation loss 2  t",
+        "epoch 3/3  loss 1.5  validation loss 2.5  t",
+        "trained 3 epochs in t, best epoch 2 with validation loss 2",
+    ]
+
+
+@pytest.mark.parametrize("epochs", [1, 16, 17, 100, 1000])
+def test_a_file_gets_few_lines(epochs):
+    lines = plain([1.0] * epochs).splitlines()
+    assert len(lines) <= 20
+    width = len(str(epochs))
+    assert lines[0].startswith(f"epoch {1:>{width}}/{epochs} ")
+    assert lines[-2].startswith(f"epoch {epochs}/{epochs} ")
+    assert re.fullmatch(rf"trained {epochs} epochs? in .* s, loss 1", lines[-1])
+
+
+def test_the_last_epoch_is_shown_after_an_early_stop():
+    lines = plain([1.0] * 8, [1.0] * 8, epochs=100).splitlines()
+    assert lines[-2].startswith("epoch   8/100 ")
+    assert lines[-1].startswith("trained 8 of 100 epochs in ")
+
+
+def test_a_closed_file_does_not_stop_training():
+    file = io.StringIO()
+    (callback,) = progress(1, file=file)
+    file.close()
+    run(callback, [1.0])
+
+
+def test_a_terminal_gets_a_bar_and_a_line_that_stays(terminal, every_update):
+    run(Progress(terminal), [2.0, 1.0], [3.0, 2.5])
+    text = terminal.file.getvalue()
+    shown = CONTROL.sub("", text)
+    assert "epoch 1/2" in shown
+    assert "starting" in shown
+    assert "loss 1  validation 2.5" in shown
+    assert re.search(r"\d steps/s  \d+ s left", shown)
+    # The cursor is hidden and comes back; the bar's line is erased before the one that stays.
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+    last = text.splitlines()[-1]
+    assert re.search(r"\x1b\[2K.*trained 2 epochs in \d\.\d s, best epoch 2 with validation loss 2.5$", last)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+def test_a_bar_is_one_line_in_any_terminal(width, every_update):
+    terminal = Console(force_terminal=True, file=io.StringIO(), width=width)
+    run(Progress(terminal), [0.00012345] * 3, [0.00012345] * 3, epochs=1000, end=False)
+    shown = CONTROL.sub("", terminal.file.getvalue())
+    assert "\n" not in shown
+    assert max(len(line) for line in shown.split("\r")) <= width
+
+
+def test_updates_are_rare(terminal):
+    callback = Progress(terminal)
+    run(callback, [1.0], steps=5000)
+    assert terminal.file.getvalue().count("\r") < 20
+
+
+@pytest.mark.parametrize("kind", ["terminal", "plain"])
+def test_interrupted(kind, terminal):
+    console = terminal if kind == "terminal" else Console(file=io.StringIO(), force_terminal=False)
+    callback = Progress(console)
+    run(callback, [2.0, 1.0], [2.0, 3.0], epochs=5, end=False)
+    callback.close()
+    text = console.file.getvalue()
+    assert re.search(r"stopped after 2 of 5 epochs in .* s, best epoch 1 with validation loss 2\n$", text)
+    assert text.count("\x1b[?25h") == (kind == "terminal")
+    # Steps that other threads report late, and closing again, change nothing.
+    callback.on_train_batch_end(3, {"loss": 1.0})
+    callback.on_epoch_end(2, {"loss": 1.0})
+    callback.on_train_end()
+    callback.close()
+    assert console.file.getvalue() == text
+
+
+def test_interrupted_before_the_first_epoch_ends():
+    assert plain([], epochs=3, end=False).startswith("stopped after 0 of 3 epochs in 0.0 s")
+
+
+def test_steps_reported_out_of_order_are_counted_once(terminal, every_update):
+    callback = Progress(terminal)
+    callback.set_params({"epochs": 1, "steps": 4})
+    callback.on_train_begin()
+    for step in (1, 0, 3, 2):
+        callback.on_train_batch_end(step, {"loss": float(step)})
+    callback.on_train_end()
+    assert callback._step == 4
+    assert callback._logs == {"loss": 3.0}
+
+
+def test_a_stream_of_unknown_length(terminal, every_update):
+    callback = Progress(terminal)
+    callback.set_params({"epochs": 2, "steps": None})
+    callback.on_train_begin()
+    callback.on_train_batch_end(0, {"loss": 1.0})
+    assert callback._steps is None
+    callback.on_train_batch_end(6, {"loss": 1.0})
+    callback.on_epoch_end(0, {"loss": 1.0})
+    assert callback._steps == 7
+    callback.close()
+
+
+def test_a_notebook_gets_one_line_that_updates(monkeypatch, every_update):
+    shown = []
+    handle = types.SimpleNamespace(update=lambda data, raw: shown.append(data["text/plain"]))
+    display = types.SimpleNamespace(display=lambda data, raw, display_id: handle)
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    run(Progress(Console(force_jupyter=True)), [2.0, 1.0])
+    assert "epoch 1/2  [....................]  starting" in shown
+    assert any(line.startswith("epoch 2/2  [##########..........]  loss") for line in shown)
+    assert shown[-1].startswith("trained 2 epochs in ")
+
+
+def test_training_with_keras(terminal):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    X, y = np.ones((8, 2)), np.ones((8, 1))
+    callback = Progress(terminal)
+    model.fit(X, y, epochs=2, batch_size=4, validation_data=(X, y), callbacks=[callback], verbose=0)
+    assert "trained 2 epochs" in terminal.file.getvalue()
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y, epochs=2, batch_size=4, callbacks=[callback, Interrupt()], verbose=0)
+    finally:
+        callback.close()
+    assert "stopped after 1 of 2 epochs" in terminal.file.getvalue()
+
+
+def test_what_callbacks_print_stays_on_standard_output(capsys, terminal):
+    callback = Progress(terminal)
+    callback.set_params({"epochs": 1, "steps": 1})
+    callback.on_train_begin()
+    print("mine")
+    callback.close()
+    assert capsys.readouterr().out == "mine\n"
+    assert "mine" not in terminal.file.getvalue()

@@ -16,7 +16,7 @@ from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
 from seqcast.forecaster.fallback import build_naive, is_naive
 from seqcast.network.init import child_seeds
-from seqcast.runtime.executors import side_by_side
+from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -153,8 +153,10 @@ def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
     return list(zip(seeds[::2], seeds[1::2], strict=True))
 
 
-def run_jobs(members: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0) -> list[tuple[Engine, History]]:
-    """Train members side by side, a core each.
+def run_jobs(
+    members: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0, executor: Executor | None = None
+) -> list[tuple[Engine, History]]:
+    """Train members in parallel, a core each.
 
     Progress bars of several trainings would write over each other, so each is silent and gets a line when it is done.
 
@@ -162,6 +164,7 @@ def run_jobs(members: Sequence[TrainingJob], names: Sequence[str], *, verbose: i
         members: The members.
         names: What each is called in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
+        executor: What trains them; `None` takes worker processes of this machine where that helps.
 
     Returns:
         The trained engine of each and what was recorded, the same as from one training after another on one core.
@@ -175,7 +178,8 @@ def run_jobs(members: Sequence[TrainingJob], names: Sequence[str], *, verbose: i
         if verbose:
             print(f"seqcast: {names[place]} trained, {_told(result[1])}", file=sys.stderr, flush=True)
 
-    trained = side_by_side(_train_apart, [(member,) for member in members], finished=finished)
+    executor = choose_executor(len(members)) if executor is None else executor
+    trained = executor.map(_train_apart, [(member,) for member in members], finished=finished)
     return [(_arrived(member, state), history) for member, (state, history) in zip(members, trained, strict=True)]
 
 

@@ -31,7 +31,7 @@ from seqcast.engine.inputs import ArrayLabels, ModelInputs
 from seqcast.errors import DataError, NotFittedError, SeqcastError, SpecError
 from seqcast.network.init import child_seeds
 from seqcast.network.states import States
-from seqcast.runtime.archive import read_archive, write_archive
+from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.backend import keras
 from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
@@ -835,16 +835,19 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             MissingFileError: There is no such file.
             FileFormatError: The file is damaged, foreign or newer.
         """
-        header, arrays = read_archive(path, cls.__name__)
-        params: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in header["params"].items()}
-        model = cls(**params)
-        model.engine_ = Engine.from_parts(header["engine"], arrays)
-        model.preparation_ = Preparation.from_parts(header["preparation"], arrays)
-        model.history_ = History(**header["history"])
-        model._flat = header["flat"]
-        model.n_features_in_ = header["n_features_in"]
-        if header["feature_names_in"]:
-            model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
+        with open_archive(path, cls.__name__) as archive:
+            header = archive.header
+            params: dict[str, Any] = {
+                name: tuple(v) if isinstance(v, list) else v for name, v in header["params"].items()
+            }
+            model = cls(**params)
+            model.engine_ = Engine.from_parts(header["engine"], archive.arrays)
+            model.preparation_ = Preparation.from_parts(header["preparation"], archive.arrays)
+            model.history_ = History(**header["history"])
+            model._flat = header["flat"]
+            model.n_features_in_ = header["n_features_in"]
+            if header["feature_names_in"]:
+                model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
         return model
 
     def __sklearn_tags__(self) -> Any:

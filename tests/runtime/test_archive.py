@@ -4,10 +4,8 @@ import errno
 import io
 import json
 import os
-import tracemalloc
 import zipfile
 import zlib
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -333,17 +331,6 @@ def test_other_errors_of_the_block_pass(file, error):
 MIB = 1 << 20
 
 
-@contextmanager
-def memory_at_most(limit):
-    """Fail if what is allocated in between is ever more than so many bytes."""
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < limit
-    finally:
-        tracemalloc.stop()
-
-
 def put_zeros(path, members, name, start, size, *, claimed=None):
     """Write a zip with an entry that unpacks to `start` and so many zeros, whose size and sum are those `claimed`."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
@@ -366,7 +353,7 @@ def npy_header(shape, kind="<f8"):
 
 
 @pytest.mark.parametrize("kind", ["<f8", "<U16"])
-def test_zeros_that_unpack_to_too_much_are_refused_before_they_are_unpacked(file, kind):
+def test_zeros_that_unpack_to_too_much_are_refused_before_they_are_unpacked(memory_at_most, file, kind):
     size = 128 * MIB
     start = npy_header((size // np.dtype(kind).itemsize,), kind)
     put_zeros(file, contents(file), "arrays/0.npy", start, size)
@@ -374,7 +361,7 @@ def test_zeros_that_unpack_to_too_much_are_refused_before_they_are_unpacked(file
         refused(file, received="that unpack to more than 100 times as many")
 
 
-def test_an_array_is_not_unpacked_beyond_its_claimed_size(file):
+def test_an_array_is_not_unpacked_beyond_its_claimed_size(memory_at_most, file):
     start = npy_header((4,))
     put_zeros(file, contents(file), "arrays/0.npy", start, 64 * MIB, claimed=start + bytes(32))
     with memory_at_most(MIB):
@@ -382,13 +369,13 @@ def test_an_array_is_not_unpacked_beyond_its_claimed_size(file):
     np.testing.assert_array_equal(arrays["float64"], np.zeros(4))
 
 
-def test_an_index_is_not_unpacked_beyond_its_claimed_size(file):
+def test_an_index_is_not_unpacked_beyond_its_claimed_size(memory_at_most, file):
     put_zeros(file, contents(file), "seqcast.json", b"{}", 64 * MIB, claimed=b"{}" + bytes(8))
     with memory_at_most(MIB):
         refused(file, received="damaged")
 
 
-def test_an_index_that_is_too_long_is_refused(file):
+def test_an_index_that_is_too_long_is_refused(memory_at_most, file):
     put_zeros(file, contents(file), "seqcast.json", b"{}", 40 * MIB)
     with memory_at_most(MIB):
         refused(file, received="a header of more than 32 MiB")

@@ -29,7 +29,7 @@ def test_series_come_out_sorted_whatever_the_order_of_rows():
     frame = read_frame(df)
     assert frame.source.ids == ("a", "b")
     assert frame.source.lengths.tolist() == [21, 20]
-    assert frame.source.read(0, 0, 2)[:, 0].tolist() == [100.0, 101.0]
+    assert frame.source.series(0)[:2, 0].tolist() == [100.0, 101.0]
     assert str(frame.last_stamps[0].date()) == "2024-01-21"
     mixed = df.sample(frac=1, random_state=3).sort_values("ds", kind="stable")
     again = read_frame(mixed)

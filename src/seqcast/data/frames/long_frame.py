@@ -72,6 +72,11 @@ class LongFrame:
         """Values of the targets, `[rows, D]`."""
         return self.source.values[:, : len(self.schema.columns.targets)]
 
+    @property
+    def target_store(self) -> InMemoryStore:
+        """The targets of each series, in whole arrays: of a view of some columns each reading would make a copy."""
+        return replace(self.source, values=np.ascontiguousarray(self.targets))
+
     def seen(self, stops: Array) -> Array:
         """Count the observed values among the first `stops` rows of each series, target by target.
 

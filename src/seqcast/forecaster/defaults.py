@@ -203,6 +203,7 @@ def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
         series has three seasons, `standard`.
 
     Example:
+        >>> from seqcast.data.series.store import InMemoryStore
         >>> wave = 2.0 + np.sin(np.arange(48.0))[:, None]
         >>> stores = [InMemoryStore.of({"a": wave * growth}) for growth in (1.0, np.linspace(1.0, 5.0, 48)[:, None])]
         >>> [scale_rule(store, np.array([48]), 12) for store in stores]

@@ -144,6 +144,8 @@ def naive_calibrations(
         DataError: No value has another one a season before it.
 
     Example:
+        >>> from seqcast.data.series.scalers import SeriesScaler
+        >>> from seqcast.data.series.store import InMemoryStore
         >>> store = InMemoryStore.of({"a": np.array([[0.0], [1.0], [3.0], [6.0]])})
         >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=2)
         >>> (calibration,) = naive_calibrations(reader, season_length=1, horizon=4, level=(50,))

@@ -42,6 +42,8 @@ class TrainingJob:
         freeze: Parts of the network that are not trained, see `Engine.fit`.
 
     Example:
+        >>> from seqcast.data.series.scalers import SeriesScaler
+        >>> from seqcast.data.series.store import InMemoryStore
         >>> store = InMemoryStore.of({"a": np.sin(np.arange(40.0))[:, None]})
         >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=4)
         >>> window = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,), context_length=4)

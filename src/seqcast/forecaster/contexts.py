@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.windows.gaps import cut, fill_gaps, forward_fill
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
 
 __all__ = ["Contexts"]
@@ -131,10 +131,15 @@ class Contexts:
             following = self.memory.frequency.after(self.memory.frame.last_stamps[place : place + 1], 1)[0]
             expected += f", or rows that follow its last known one from {following} on"
         raise DataError(
-            f"df (series {name!r})",
+            option="df",
+            series=name,
             expected=expected,
             received=f"{stops[short[0]]} rows from {self.frame.first_stamps[number]} on",
-            hint="Give more of its past, drop it, or fit with a smaller context_length or missing='fill'.",
+            hint=Phrase(
+                "Give more of its past, drop it, or fit with a smaller context_length or ",
+                Option("missing", "fill"),
+                ".",
+            ),
         )
 
 

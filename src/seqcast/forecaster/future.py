@@ -10,7 +10,7 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import Stamps
 from seqcast.data.frames.future import read_future
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs.columns import Columns
 
@@ -62,7 +62,7 @@ def _unexpected(wanted: bool, columns: Columns, names: tuple[str, ...]) -> DataE
             "future",
             expected="None: there are no future covariates",
             received="a frame",
-            hint="Leave it out, or fit with future_covariates.",
+            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
     wanted_columns = ", ".join(map(repr, (columns.unique_id, columns.ds, *names)))
     return DataError(

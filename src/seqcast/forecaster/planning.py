@@ -262,8 +262,9 @@ def plan_further(
     starts = np.where((frame.seen(starts) > 0).all(axis=1), starts, lengths)
     if not memory.observed and options.fill and bool(np.isnan(frame.source.values).any()):
         place = int(np.argmax(np.isnan(frame.source.values).any(axis=1)))
-        raise DataError(
-            frame.where(frame.schema.columns.targets[0], place),
+        raise frame.error(
+            frame.schema.columns.targets[0],
+            place,
             expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
             received="a missing one",
             hint="Fill it in, or fit anew on rows that have some.",
@@ -313,7 +314,8 @@ def _check_newest(frame: LongFrame, memory: SeriesState) -> None:
     if early.any():
         series = int(np.flatnonzero(early)[0])
         raise DataError(
-            f"df (series {frame.source.ids[series]!r})",
+            option="df",
+            series=frame.source.ids[series],
             expected=f"rows up to its last known one, {memory.frame.last_stamps[places[series]]}, or later ones",
             received=f"rows up to {frame.last_stamps[series]}",
             hint="Give its newest rows too.",
@@ -325,8 +327,9 @@ def _check_support(frame: LongFrame, head: str) -> None:
     wrong, expected = outside_support(frame.targets, head)
     if wrong.any():
         place, target = np.argwhere(wrong)[0].tolist()
-        raise DataError(
-            frame.where(frame.schema.columns.targets[target], place),
+        raise frame.error(
+            frame.schema.columns.targets[target],
+            place,
             expected=f"{expected}, for head={head!r}",
             received=f"{frame.targets[place, target]:g} ({int(wrong.sum())} such rows)",
             hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
@@ -349,7 +352,8 @@ def _check_windows(frame: LongFrame, member: TrainingJob) -> int:
         return count
     longest = int(np.argmax(member.starts))
     raise DataError(
-        f"df (series {frame.source.ids[longest]!r})",
+        option="df",
+        series=frame.source.ids[longest],
         expected=f"at least 1 + {window.horizon} rows, one to read and the horizon, with a known value among the last",
         received=f"{member.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
         hint="Give longer series, or choose a smaller horizon.",

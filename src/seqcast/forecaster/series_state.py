@@ -137,8 +137,9 @@ class SeriesState:
         wrong &= known >= 0
         if wrong.any():
             series = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                new.where(self.schema.columns.ds, int(new.source.starts[series])),
+            raise new.error(
+                self.schema.columns.ds,
+                int(new.source.starts[series]),
                 expected=f"rows that follow {last[series]}, the last one that is known",
                 received=str(new.first_stamps[series]),
                 hint="Give new rows only.",
@@ -153,7 +154,7 @@ class SeriesState:
         ours, theirs = type(self.ids[0]), type(new.source.ids[0])
         if ours is not theirs:
             raise DataError(
-                new.schema.columns.unique_id,
+                column=new.schema.columns.unique_id,
                 expected=f"ids of type {ours.__name__}, as at fit",
                 received=f"type {theirs.__name__}",
                 hint="Convert the column.",
@@ -161,7 +162,7 @@ class SeriesState:
         old, fresh = _kind(self.frame.stamps), _kind(new.stamps)
         if old != fresh:
             raise DataError(
-                new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
+                column=new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
             )
         if self.scale == "log1p":
             self.builder.check_positive(new, self.scale)

@@ -18,7 +18,6 @@ from seqcast.data.frames.frequency import Stamps, seconds
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
-from seqcast.errors import DataError
 from seqcast.specs.window import WindowSpec
 
 __all__ = ["FeatureBuilder"]
@@ -189,8 +188,9 @@ class FeatureBuilder:
         negative = np.argwhere(frame.targets < 0)
         if len(negative):
             place, target = negative[0].tolist()
-            raise DataError(
-                frame.where(frame.schema.columns.targets[target], place),
+            raise frame.error(
+                frame.schema.columns.targets[target],
+                place,
                 expected=f"values >= 0, for scale={scale!r}",
                 received=f"{frame.targets[place, target]:g} ({len(negative)} such rows)",
                 hint="Choose another scale.",

@@ -1,8 +1,7 @@
-"""Long frames, checked once, here, and turned into series.
+"""Series of a long frame that has been checked, at one frequency, with a row for every step.
 
-pandas and Polars come in by way of Narwhals and their own kind goes out; other eager frames that Narwhals
-knows, such as PyArrow tables, come out as pandas. All that can be wrong with a frame is found before anything
-is trained, and the message names column, row and series. Rows are counted from 0, in the frame's own order.
+The rows know where they were in the user's frame, so that errors can name them. Frames that are made of them are of the
+kind that came in: pandas or Polars.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ __all__ = ["MISSING", "LongFrame", "complete"]
 
 Array = npt.NDArray[Any]
 
-
 MISSING = ("fill", "raise")
 
 
@@ -39,9 +37,9 @@ class LongFrame:
         frequency: The step between them; `None` for irregular ones.
         schema: How the frame looked, to make others like it.
         covariates: Names of the covariates.
-        kinds: What stands in each past and future covariate.
+        kinds: What each past and future covariate holds.
         static: Static covariates, `[series, S]`.
-        static_kinds: What stands in each of them.
+        static_kinds: What each of them holds.
         rows: Where each row was in the frame; -1 for those of missing steps.
         static_given: Whether the static covariates were in the frame.
     """
@@ -87,12 +85,25 @@ class LongFrame:
         seen: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
         return seen
 
-    def where(self, column: str, place: int) -> str:
-        """Say where a row was."""
-        return self._sorted().where(column, place)
+    def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
+        """Build the error for a row, which names its number in the user's frame and its series.
 
-    def _sorted(self) -> SortedRows:
-        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns)
+        Args:
+            column: The column that is at fault.
+            place: Position of the row.
+            expected: What was expected there.
+            received: What came instead.
+            hint: What to do about it.
+        """
+        return self.sorted_rows().error(column, place, expected=expected, received=received, hint=hint)
+
+    def sorted_rows(self, option: str | None = None) -> SortedRows:
+        """Return the stamps with the rows that they had in the user's frame.
+
+        Args:
+            option: The argument that the frame came in by, if errors about columns name it.
+        """
+        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns, option)
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows; those without values are left out."""
@@ -160,19 +171,21 @@ class LongFrame:
         if len(unseen):
             series, target = unseen[0].tolist()
             raise DataError(
-                f"{self.schema.columns.targets[target]} (series {self.source.ids[series]!r})",
+                column=self.schema.columns.targets[target],
+                series=self.source.ids[series],
                 expected="at least one number",
                 received=f"none in {self.source.lengths[series]} rows",
                 hint="Drop the series, or fill it in.",
             )
 
 
-def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
+def complete(frame: LongFrame, *, fill: bool, option: str | None = None) -> LongFrame:
     """Check that stamps keep to the frequency, and add rows for steps that are missing.
 
     Args:
         frame: Series whose stamps increase.
         fill: Whether steps may be missing.
+        option: The argument that the frame came in by, if errors about columns name it.
 
     Returns:
         The frame with a row for every step, as it is when irregular.
@@ -182,12 +195,12 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     """
     if frame.frequency is None:
         return frame
-    found = frame._sorted().completed(frame.frequency, fill=fill)
-    if found is None:
+    completed = frame.sorted_rows(option).completed(frame.frequency, fill=fill)
+    if completed is None:
         return frame
-    values = np.full((len(found.stamps), frame.source.values.shape[1]), np.nan)
-    values[found.places] = frame.source.values
-    rows = np.full(len(found.stamps), -1)
-    rows[found.places] = frame.rows
-    source = InMemoryStore(frame.source.ids, values, found.ends)
-    return replace(frame, source=source, stamps=found.stamps, rows=rows)
+    values = np.full((len(completed.stamps), frame.source.values.shape[1]), np.nan)
+    values[completed.places] = frame.source.values
+    rows = np.full(len(completed.stamps), -1)
+    rows[completed.places] = frame.rows
+    source = InMemoryStore(frame.source.ids, values, completed.ends)
+    return replace(frame, source=source, stamps=completed.stamps, rows=rows)

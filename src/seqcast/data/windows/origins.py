@@ -76,7 +76,8 @@ class RollingOrigins:
         late = np.flatnonzero(self.known[0] < 1)
         if len(late) and (complete or len(late) == len(lengths)):
             raise DataError(
-                f"df (series {frame.source.ids[late[0]]!r})",
+                option="df",
+                series=frame.source.ids[late[0]],
                 expected="rows up to the first cutoff",
                 received=f"a first row at {frame.first_stamps[late[0]]}",
                 hint="Leave the series out, or choose fewer windows or a smaller step_size.",
@@ -116,7 +117,8 @@ class RollingOrigins:
         if early.any():
             window, series = np.argwhere(early)[0].tolist()
             raise DataError(
-                f"n_windows (series {source.ids[series]!r})",
+                option="n_windows",
+                series=source.ids[series],
                 expected=f"cutoffs at or after {stamp[0]}, the last stamp that fit saw",
                 received=f"one before {after[window * len(source) + series]}",
                 hint="Choose fewer windows, give newer rows, or take refit=False.",

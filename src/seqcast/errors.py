@@ -40,6 +40,8 @@ __all__ = [
     "SpecError",
     "TrainingError",
     "compose_message",
+    "compose_place",
+    "suggest_name",
     "unknown_name",
 ]
 
@@ -188,10 +190,7 @@ class DataError(SeqcastError, ValueError):
         row: int | None = None,
         series: object = None,
     ) -> None:
-        if not where:
-            names = (option, column, None if row is None else str(Row(row)))
-            where = ", ".join(name for name in names if name is not None)
-            where += "" if series is None else f" (series {series!r})"
+        where = where or compose_place(option=option, column=column, row=row, series=series)
         super().__init__(where, expected=expected, received=received, hint=hint)
         self.option = option
         self.column = column
@@ -239,6 +238,22 @@ def _rebuild_phrase(parts: tuple[str | Option | Row, ...], remedy: str) -> Phras
     return Phrase(*parts, remedy=remedy)
 
 
+def compose_place(
+    *, option: str | None = None, column: str | None = None, row: int | None = None, series: object = None
+) -> str:
+    """Put the fields of a `DataError` together to the place that its message names.
+
+    Example:
+        >>> compose_place(option="future", column="price", row=3, series="a")
+        "future, price, row 3 (series 'a')"
+        >>> compose_place(option="df", series=7)
+        'df (series 7)'
+    """
+    names = (option, column, None if row is None else str(Row(row)))
+    place = ", ".join(name for name in names if name is not None)
+    return place if series is None else f"{place} (series {series!r})"
+
+
 def compose_message(where: str, *, expected: str = "", received: str = "", hint: str = "") -> str:
     """Put the parts of an error together to its message.
 
@@ -267,13 +282,23 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
         cell: expected one of 'gru', 'lstm', received 'grru'. Did you mean 'gru'?
     """
     names = [str(item) for item in known]
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     return SpecError(
         where,
         expected="one of " + ", ".join(repr(item) for item in names),
         received=repr(name),
-        hint=f"Did you mean {close[0]!r}?" if close else "Choose one of them.",
+        hint=suggest_name(name, names) or "Choose one of them.",
     )
+
+
+def suggest_name(name: object, known: Iterable[str]) -> str:
+    """Ask whether the nearest of the known names was meant; return nothing when none is near.
+
+    Example:
+        >>> suggest_name("grru", ["gru", "lstm"]), suggest_name("transformer", ["gru", "lstm"])
+        ("Did you mean 'gru'?", '')
+    """
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else ""
 
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from seqcast.data.frames.columns import ColumnType, first, read_covariate
 from seqcast.data.frames.frequency import Stamps
 from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Phrase
 from seqcast.specs.columns import Columns
 
 __all__ = ["FutureRows", "read_future"]
@@ -162,7 +162,7 @@ def _check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, col
     if whole != isinstance(ids[0], int):
         expected, received = ("text", "whole numbers") if whole else ("whole numbers", "text")
         raise table.column(columns.unique_id).error(
-            expected=f"{expected}, as at fit", received=received, hint="Convert it."
+            expected=f"{expected}, as at fit", received=received, hint=Phrase("Convert it.", remedy="convert")
         )
     stamps = table.stamps
     kinds = [(part.dtype.kind in "iu", getattr(part, "tz", None) is None) for part in (stamps, like)]

@@ -6,7 +6,6 @@ wrong with a frame is found before anything is trained.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +28,7 @@ from seqcast.data.frames.long_frame import MISSING, LongFrame, complete
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.series.store import InMemoryStore, starts_of
-from seqcast.errors import DataError, Option, Phrase, Row
+from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
 from seqcast.specs.checks import check_choice
 from seqcast.specs.columns import Columns, Covariates
 
@@ -87,8 +86,7 @@ def check_columns(frame: Any, wanted: Iterable[tuple[str | None, str]], argument
     for option, name in wanted:
         if name in names:
             continue
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        guess = f"Did you mean {close[0]!r}? " if close else ""
+        suggestion = suggest_name(name, names)
         rename: tuple[str | Option, ...] = ("Add it",)
         if option is not None:
             field = f"columns.{option}" if option in ("unique_id", "ds", "y") else option
@@ -97,7 +95,7 @@ def check_columns(frame: Any, wanted: Iterable[tuple[str | None, str]], argument
             option=argument,
             expected=f"a column {name!r}",
             received=f"the columns {', '.join(map(repr, names))}",
-            hint=Phrase(guess, *rename, " (an index is no column)."),
+            hint=Phrase(f"{suggestion} " if suggestion else "", *rename, " (an index is no column)."),
         )
 
 

@@ -82,3 +82,15 @@ def test_whole_numbers_for_freq():
 def test_levels_that_are_no_numbers():
     with pytest.raises(SpecError, match="level: expected numbers with commas, as 80,95, received '80;95'"):
         parse_levels("80;95")
+
+
+def test_help_imports_nothing_heavy(run_python):
+    code = """
+import sys
+from seqcast.cli.main import app
+for command in ([], ["fit"], ["predict"], ["backtest"], ["report"], ["plot"], ["study"], ["demo"]):
+    app([*command, "--help"], standalone_mode=False)
+heavy = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals", "numpy")
+print([name for name in heavy if name in sys.modules])
+"""
+    assert run_python(code).splitlines()[-1] == "[]"

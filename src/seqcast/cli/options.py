@@ -216,8 +216,8 @@ def takes_forecaster_options(command: Callable[..., None]) -> Callable[..., None
     ]
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-        parameters += shared if parameter.name == "options" else own
+        unchanged = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        parameters += shared if parameter.name == "options" else unchanged
 
     @functools.wraps(command)
     def run(**values: Any) -> None:

@@ -49,7 +49,7 @@ def future_steps(
         assert rows is not None
         stamps, values, kept = rows.after(frame.last_stamps, horizon)
     else:
-        stamps = frame.schema.ahead(memory.frequency, frame.last_stamps, steps)
+        stamps = frame.schema.future_stamps(memory.frequency, frame.last_stamps, steps)
         values = np.zeros((len(ids), steps, 0)) if rows is None else rows.at(stamps)
         kept = np.ones((len(ids), steps), dtype=bool)
     values = values if rows is None else builder.future.align(values, rows.kinds, "future")

@@ -107,19 +107,21 @@ class LongFrame:
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows; those without values are left out."""
-        kept = (np.minimum(stops, self.source.lengths) > 0) & (self.seen(stops) > 0).all(axis=-1)
-        return self.between(np.zeros_like(stops), np.where(kept, stops, 0))
+        known = (np.minimum(stops, self.source.lengths) > 0) & (self.seen(stops) > 0).all(axis=-1)
+        return self.between(np.zeros_like(stops), np.where(known, stops, 0))
 
     def between(self, starts: Array, stops: Array) -> Self:
         """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out."""
         places = np.arange(len(self.stamps)) - np.repeat(self.source.starts, self.source.lengths)
-        kept = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
+        inside = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
         counts = np.minimum(stops, self.source.lengths) - starts
         series = np.flatnonzero(counts > 0)
         source = InMemoryStore(
-            tuple(self.source.ids[place] for place in series), self.source.values[kept], np.cumsum(counts[series])
+            tuple(self.source.ids[place] for place in series), self.source.values[inside], np.cumsum(counts[series])
         )
-        return replace(self, source=source, stamps=self.stamps[kept], rows=self.rows[kept], static=self.static[series])
+        return replace(
+            self, source=source, stamps=self.stamps[inside], rows=self.rows[inside], static=self.static[series]
+        )
 
     def tail(self, steps: int) -> Self:
         """Return the frame with the last `steps` rows of each series."""
@@ -142,10 +144,10 @@ class LongFrame:
         return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, named)
 
     def attended(self, stamps: Stamps, back: Array, weights: Array) -> Any:
-        """Return weights of the last steps of each series as a frame of the kind that came in.
+        """Return attention weights as a frame of the kind that came in.
 
         Args:
-            stamps: Stamps of the steps ahead, `H` a series.
+            stamps: Stamps of the forecast steps, `H` a series.
             back: Steps of the past, counted back from each series' last one, `[A]`.
             weights: Weights, `[N, H, A]`.
 
@@ -154,12 +156,12 @@ class LongFrame:
         """
         count, horizon, _ = weights.shape
         places = np.broadcast_to((self.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
-        kept = places >= self.source.starts[:, None, None]
-        ahead = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
+        inside = places >= self.source.starts[:, None, None]
+        steps = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
         ids = as_ids(self.source.ids)
         series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
-        times = {self.schema.columns.ds: stamps[ahead[kept]], "past_ds": self.stamps[places[kept]]}
-        return self.schema.build(ids[series[kept]], times, {"weight": weights[kept]})
+        times = {self.schema.columns.ds: stamps[steps[inside]], "past_ds": self.stamps[places[inside]]}
+        return self.schema.build(ids[series[inside]], times, {"weight": weights[inside]})
 
     def check_seen(self) -> None:
         """Refuse series of which nothing is known.

@@ -14,7 +14,7 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.windows.gaps import forward_fill
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs.columns import Columns
 
@@ -68,7 +68,7 @@ def future_steps(
         assert rows is not None
         stamps, values, exist = rows.after(frame.last_stamps, horizon)
     else:
-        stamps = frame.schema.ahead(series.frequency, frame.last_stamps, steps)
+        stamps = frame.schema.future_stamps(series.frequency, frame.last_stamps, steps)
         values = np.zeros((len(ids), steps, 0)) if rows is None else rows.at(stamps)
         exist = np.ones((len(ids), steps), dtype=bool)
     values = values if rows is None else builder.future.align(values, rows.kinds, "future")
@@ -92,7 +92,7 @@ def _unexpected(wanted: bool, columns: Columns, names: tuple[str, ...]) -> DataE
             "future",
             expected="None: there are no future covariates",
             received="a frame",
-            hint="Leave it out, or fit with future_covariates.",
+            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
     wanted_columns = ", ".join(map(repr, (columns.unique_id, columns.ds, *names)))
     return DataError(

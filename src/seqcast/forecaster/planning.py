@@ -267,8 +267,9 @@ def _check_no_gaps(frame: LongFrame) -> None:
     """Refuse gaps for networks that have no input which marks them."""
     missing = np.isnan(frame.source.values).any(axis=1)
     if missing.any():
-        raise DataError(
-            frame.where(frame.schema.columns.targets[0], int(np.argmax(missing))),
+        raise frame.error(
+            frame.schema.columns.targets[0],
+            int(np.argmax(missing)),
             expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
             received="a missing one",
             hint="Fill it in, or fit anew on rows that have some.",
@@ -282,7 +283,8 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
     if early.any():
         place = int(np.flatnonzero(early)[0])
         raise DataError(
-            f"df (series {frame.source.ids[place]!r})",
+            option="df",
+            series=frame.source.ids[place],
             expected=f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones",
             received=f"rows up to {frame.last_stamps[place]}",
             hint="Give its newest rows too.",
@@ -294,8 +296,9 @@ def _check_support(frame: LongFrame, head: str) -> None:
     wrong, expected = outside_support(frame.targets, head)
     if wrong.any():
         place, target = np.argwhere(wrong)[0].tolist()
-        raise DataError(
-            frame.where(frame.schema.columns.targets[target], place),
+        raise frame.error(
+            frame.schema.columns.targets[target],
+            place,
             expected=f"{expected}, for head={head!r}",
             received=f"{frame.targets[place, target]:g} ({int(wrong.sum())} such rows)",
             hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
@@ -309,7 +312,8 @@ def _checked_count(frame: LongFrame, job: TrainingJob) -> int:
         return count
     longest = int(np.argmax(job.starts))
     raise DataError(
-        f"df (series {frame.source.ids[longest]!r})",
+        option="df",
+        series=frame.source.ids[longest],
         expected=f"at least 1 + {job.window.horizon} rows, one to read and the horizon, "
         "with a known value among the last",
         received=f"{job.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",

@@ -18,7 +18,7 @@ from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs.columns import Covariates
 
 __all__ = ["FARTHEST", "SeriesState"]
@@ -182,10 +182,15 @@ class SeriesState:
             following = self.frequency.after(self.frame.last_stamps[place : place + 1], 1)[0]
             expected += f", or rows that follow its last known one from {following} on"
         raise DataError(
-            f"df (series {name!r})",
+            option="df",
+            series=name,
             expected=expected,
             received=f"{origins.stops[short[0]]} rows from {frame.first_stamps[series]} on",
-            hint="Give more of its past, drop it, or fit with a smaller context_length or missing='fill'.",
+            hint=Phrase(
+                "Give more of its past, drop it, or fit with a smaller context_length or ",
+                Option("missing", "fill"),
+                ".",
+            ),
         )
 
     def check_follows(self, new: LongFrame) -> None:
@@ -202,8 +207,9 @@ class SeriesState:
         wrong &= known >= 0
         if wrong.any():
             series = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                new.where(self.schema.columns.ds, int(new.source.starts[series])),
+            raise new.error(
+                self.schema.columns.ds,
+                int(new.source.starts[series]),
                 expected=f"rows that follow {last[series]}, the last one that is known",
                 received=str(new.first_stamps[series]),
                 hint="Give new rows only.",
@@ -218,7 +224,7 @@ class SeriesState:
         ours, theirs = type(self.ids[0]), type(new.source.ids[0])
         if ours is not theirs:
             raise DataError(
-                new.schema.columns.unique_id,
+                column=new.schema.columns.unique_id,
                 expected=f"ids of type {ours.__name__}, as at fit",
                 received=f"type {theirs.__name__}",
                 hint="Convert the column.",
@@ -226,7 +232,7 @@ class SeriesState:
         old, fresh = _kind(self.frame.stamps), _kind(new.stamps)
         if old != fresh:
             raise DataError(
-                new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
+                column=new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
             )
         if self.scale == "log1p":
             self.builder.check_positive(new, self.scale)

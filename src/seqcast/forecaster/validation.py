@@ -189,7 +189,8 @@ def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[
     strangers = np.flatnonzero(series.places(later.source.ids) < 0)
     if len(strangers):
         raise DataError(
-            f"validation (series {later.source.ids[strangers[0]]!r})",
+            option="validation",
+            series=later.source.ids[strangers[0]],
             expected="series of df",
             received="one that is not",
             hint="Leave it out, or add its earlier rows to df.",
@@ -201,7 +202,8 @@ def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[
     if len(lost):
         place = int(np.searchsorted(series.places(later.source.ids), lost[0]))
         raise DataError(
-            f"validation (series {frame.source.ids[lost[0]]!r})",
+            option="validation",
+            series=frame.source.ids[lost[0]],
             expected=f"rows that begin within {FARTHEST} steps of {frame.last_stamps[lost[0]]}, the last one of df",
             received=str(later.first_stamps[place]),
             hint="Give rows that follow, or the number of rows to validate on.",

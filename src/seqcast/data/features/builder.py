@@ -16,7 +16,6 @@ from seqcast.data.features.calendar import Calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames.frequency import Stamps, seconds
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 from seqcast.specs.window import WindowSpec
 
@@ -258,8 +257,9 @@ class FeatureBuilder:
         negative = np.argwhere(frame.targets < 0)
         if len(negative):
             place, target = negative[0].tolist()
-            raise DataError(
-                frame.where(frame.schema.columns.targets[target], place),
+            raise frame.error(
+                frame.schema.columns.targets[target],
+                place,
                 expected=f"values >= 0, for scale={scale!r}",
                 received=f"{frame.targets[place, target]:g} ({len(negative)} such rows)",
                 hint="Choose another scale.",

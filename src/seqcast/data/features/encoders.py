@@ -178,7 +178,8 @@ class ColumnEncoder:
                 continue
             if (ours.name == "category") != (theirs.name == "category"):
                 raise DataError(
-                    f"{frame}, {name}" if frame else name,
+                    option=frame or None,
+                    column=name,
                     expected=f"{_PLURALS[ours.name]}, as at fit",
                     received=_PLURALS[theirs.name],
                     hint="Convert the column.",
@@ -234,7 +235,7 @@ def _check_count(name: str, count: int, rows: int) -> None:
         return
     each = ", a category for every series or row: such names tell nothing about new ones" if count == rows else ""
     raise DataError(
-        name,
+        column=name,
         expected=f"at most {MOST_CATEGORIES} categories",
         received=f"{count}{each}",
         hint="Leave the column out, or put rare categories together.",

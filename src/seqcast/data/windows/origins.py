@@ -144,7 +144,8 @@ class Origins:
         early = np.flatnonzero(np.asarray(after <= stamp[0]))
         if len(early):
             raise DataError(
-                f"n_windows (series {frame.source.ids[int(self.series[early[0]])]!r})",
+                option="n_windows",
+                series=frame.source.ids[int(self.series[early[0]])],
                 expected=f"cutoffs at or after {stamp[0]}, the last stamp that fit saw",
                 received=f"one before {after[early[0]]}",
                 hint="Choose fewer windows, give newer rows, or take refit=False.",
@@ -216,7 +217,8 @@ def known_at_cutoffs(
     late = np.flatnonzero(known[0] < 1)
     if len(late) and (complete or len(late) == len(lengths)):
         raise DataError(
-            f"df (series {frame.source.ids[late[0]]!r})",
+            option="df",
+            series=frame.source.ids[late[0]],
             expected="rows up to the first cutoff",
             received=f"a first row at {frame.first_stamps[late[0]]}",
             hint="Leave the series out, or choose fewer windows or a smaller step_size.",

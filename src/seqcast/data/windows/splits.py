@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase
 
 __all__ = ["check_lengths", "training_windows", "validation_starts"]
 
@@ -58,10 +58,15 @@ def check_lengths(frame: LongFrame, *, context_length: int, horizon: int) -> Non
     if len(short):
         more = f" ({len(short)} such series)" if len(short) > 1 else ""
         raise DataError(
-            f"df (series {frame.source.ids[short[0]]!r})",
+            option="df",
+            series=frame.source.ids[short[0]],
             expected=f"at least {context_length} + {horizon} rows, context_length and horizon",
             received=f"{frame.source.lengths[short[0]]} rows up to {frame.last_stamps[short[0]]}{more}",
-            hint="Drop short series, choose a smaller context_length or horizon, or take missing='fill'.",
+            hint=Phrase(
+                "Drop short series, choose a smaller context_length or horizon, or take ",
+                Option("missing", "fill"),
+                ".",
+            ),
         )
 
 

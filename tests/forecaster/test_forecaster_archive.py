@@ -52,16 +52,16 @@ def refused(path, received):
 @pytest.mark.parametrize(
     ("zeros", "received"),
     [
-        ({"member 0/weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
-        ({"member 0/weight/1": ((4, 12), "<U100000")}, "weight 1 of shape (4, 12) and type <U100000"),
-        ({"memory/static": ((2, 2 * MIB), "<f8")}, "'static' of shape (2, 2097152), where 2 series have (2, 0)"),
-        ({"memory/loc": ((4 * MIB, 1), "<f8")}, "'loc' of shape (4194304, 1), where 2 series have (2, 1)"),
-        ({"memory/values": ((12, MIB // 3), "<f8")}, "'values' of shape (12, 349525), where 2 series have (12, 1)"),
+        ({"engine 0/weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
+        ({"engine 0/weight/1": ((4, 12), "<U100000")}, "weight 1 of shape (4, 12) and type <U100000"),
+        ({"series/static": ((2, 2 * MIB), "<f8")}, "'static' of shape (2, 2097152), where 2 series have (2, 0)"),
+        ({"series/loc": ((4 * MIB, 1), "<f8")}, "'loc' of shape (4194304, 1), where 2 series have (2, 1)"),
+        ({"series/values": ((12, MIB // 3), "<f8")}, "'values' of shape (12, 349525), where 2 series have (12, 1)"),
         (
-            {"memory/values": ((2 * MIB, 1), "<f8"), "memory/stamps": ((2 * MIB,), "<M8[ns]")},
+            {"series/values": ((2 * MIB, 1), "<f8"), "series/stamps": ((2 * MIB,), "<M8[ns]")},
             "2097152 rows of 2 series, of which a context has 6",
         ),
-        ({"memory/last_seen": ((4 * MIB,), "<M8[ns]")}, "'last_seen' of shape (4194304,)"),
+        ({"series/last_seen": ((4 * MIB,), "<M8[ns]")}, "'last_seen' of shape (4194304,)"),
     ],
 )
 def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_archive, memory_at_most, zeros, received):
@@ -71,7 +71,7 @@ def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_arch
 
 
 def test_gigabytes_of_zeros_are_not_unpacked(file, rewrite_archive, memory_at_most):
-    rewrite_archive(file, zeros={"member 0/weight/1": ((4096, 24576), "<f4")})  # 384 MiB
+    rewrite_archive(file, zeros={"engine 0/weight/1": ((4096, 24576), "<f4")})  # 384 MiB
     with memory_at_most(3 * MIB):
         refused(file, "bytes that unpack to more than 100 times as many")
 
@@ -86,6 +86,6 @@ def test_gigabytes_of_zeros_are_not_unpacked(file, rewrite_archive, memory_at_mo
     ],
 )
 def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, memory_at_most, part, changes, received):
-    rewrite_archive(file, change_index=lambda index: index["header"]["members"][0]["engine"][part].update(changes))
+    rewrite_archive(file, change_index=lambda index: index["header"]["engines"][0][part].update(changes))
     with memory_at_most(64 * MIB):
         refused(file, received)

@@ -1,5 +1,7 @@
 """Trainings side by side give what one after another gives."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,33 @@ def test_in_workers_is_one_after_another(capsys, monkeypatch):
         np.testing.assert_allclose(engine.predict(past, horizon=3), alone.predict(past, horizon=3), atol=1e-5)
     first, second = (engine.predict(past, horizon=3) for engine, _ in together)
     assert np.abs(first - second).max() > 1e-3
+
+
+class Recorder:
+    """An executor of somebody else's, which sends copies as another machine would."""
+
+    def __init__(self):
+        self.sent = []
+
+    def map(self, function, jobs, *, finished=None):
+        self.sent = [pickle.dumps((function, tuple(job))) for job in jobs]
+        results = []
+        for place, (call, job) in enumerate(map(pickle.loads, self.sent)):
+            results.append(call(*job))
+            if finished is not None:
+                finished(place, results[-1])
+        return results
+
+
+def test_trainings_run_on_any_executor(capsys):
+    recorder, past = Recorder(), {"past": np.sin(np.arange(4.0)).reshape(1, 4, 1)}
+    (engine, history), (other, _) = run_jobs([member((0, 1)), member((2, 3))], ["a", "b"], verbose=1, executor=recorder)
+    assert len(recorder.sent) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    alone = member((0, 1)).engine()
+    assert member((0, 1)).train(alone).epochs == history.epochs
+    np.testing.assert_array_equal(engine.predict(past, horizon=2), alone.predict(past, horizon=2))
+    assert (other.predict(past, horizon=2) != engine.predict(past, horizon=2)).any()
 
 
 def test_a_training_that_diverges_is_an_error(monkeypatch):

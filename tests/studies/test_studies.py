@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from seqcast.cli.main import app
 from seqcast.errors import SaveError, SpecError
+from seqcast.runtime.executors import SerialExecutor
 from seqcast.studies import NAMES, find_study
 from seqcast.studies.cache import kept, kept_path
 from seqcast.studies.oracle import SineFit
@@ -36,6 +37,20 @@ def test_a_study_runs_draws_and_says_what_it_found(name, tmp_path):
     assert again.made == 0
     assert again.finding == table["finding"]
     assert "0 of them to be made" in said[0]
+
+
+def test_runs_go_to_the_executor_that_is_given(tmp_path, monkeypatch):
+    study = type(find_study("horizon"))
+    monkeypatch.setattr(study, "run", lambda self, setting, seed: {"mse": [0.1] * 150, "variance": 0.4})
+
+    class Counting(SerialExecutor):
+        def map(self, function, jobs, **options):
+            self.count = len(jobs)
+            return super().map(function, jobs, **options)
+
+    executor = Counting()
+    outcome = run_study("horizon", tmp_path, quick=True, executor=executor, say=lambda line: None)
+    assert executor.count == outcome.made == 2
 
 
 def test_the_command_lists_studies_and_refuses_others():

@@ -21,7 +21,7 @@ from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
 from seqcast.data.sine_batches import SineBatches
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SaveError, SpecError
-from seqcast.regressor.estimator import NETWORK_OPTIONS, TRAINING_OPTIONS
+from seqcast.regressor.options import NETWORK_OPTIONS, TRAINING_OPTIONS, resolve_options
 from seqcast.specs.presets import PRESETS
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
@@ -70,11 +70,14 @@ def test_scikit_learns_own_checks(run_python):
 def test_options_are_those_of_the_specs():
     others = {"preset", "scale", "target_features", "season_length", "callbacks", "random_state", "verbose"}
     assert set(Seq2SeqRegressor().get_params()) == {*NETWORK_OPTIONS, *TRAINING_OPTIONS} | others
-    assert Seq2SeqRegressor()._specs() == (PRESETS["classic"].network, PRESETS["classic"].training)
+    options = resolve_options(Seq2SeqRegressor().get_params())
+    assert (options.network, options.training) == (PRESETS["classic"].network, PRESETS["classic"].training)
 
 
 def test_none_is_the_presets_and_the_word_none_is_nothing():
-    network, training = Seq2SeqRegressor(encoder_units=(7,), clip_norm="none", early_stopping="none")._specs()
+    model = Seq2SeqRegressor(encoder_units=(7,), clip_norm="none", early_stopping="none")
+    options = resolve_options(model.get_params())
+    network, training = options.network, options.training
     assert network.encoder_units == network.decoder_units == (7,)
     assert training.clip_norm is None
     assert training.early_stopping is None

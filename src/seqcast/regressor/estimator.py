@@ -19,7 +19,7 @@ from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
 from seqcast.regressor.inputs import check_new_steps, check_past, check_states
 from seqcast.regressor.options import draw_seed, resolve_options
-from seqcast.regressor.state import FittedState, Publisher, continued_history, copy_engine
+from seqcast.regressor.state import FittedState, StatefulEstimator, continued_history, copy_engine
 from seqcast.regressor.windows import TrainingData, prepare_windows
 from seqcast.training.history import History
 
@@ -28,7 +28,7 @@ __all__ = ["Seq2SeqRegressor"]
 Array = npt.NDArray[Any]
 
 
-class Seq2SeqRegressor(Publisher[FittedState], RegressorMixin, BaseEstimator):
+class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstimator):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
     `None` means "as `preset` says"; where nothing is a value of its own it is written `"none"`.

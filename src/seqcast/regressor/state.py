@@ -19,7 +19,7 @@ from seqcast.runtime.backend import keras
 from seqcast.specs.checks import check_int
 from seqcast.training.history import History
 
-__all__ = ["FittedState", "Publisher", "continued_history", "copy_engine"]
+__all__ = ["FittedState", "StatefulEstimator", "continued_history", "copy_engine"]
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 State = TypeVar("State")
 
 
-class Publisher(Generic[State]):
+class StatefulEstimator(Generic[State]):
     """A base of estimators that keep all that a fit learns in one value.
 
     A fit makes the value completely and publishes it by a single assignment, `self._state = state`; a method takes it

@@ -44,7 +44,7 @@ def with_value(shape, place, value):
         np.array([[1, 2], [3, 4]], dtype=np.float16),
         np.array([[1, 2], [3, 4]], dtype=object),
         np.array([[1, 2], [3, 4]], dtype=">f8"),
-        np.matrix([[1, 2], [3, 4]]),
+        np.array([[1, 2], [3, 4]]).view(np.matrix),  # its constructor would warn
         pd.DataFrame({"a": [1, 3], "b": [2, 4]}),
     ],
 )

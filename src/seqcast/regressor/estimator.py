@@ -10,14 +10,14 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 
-from seqcast.data.arrays.checks import check_covariates, check_targets
+from seqcast.data.arrays.checks import check_targets
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ModelInputs
 from seqcast.network.init import child_seeds
 from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
-from seqcast.regressor.inputs import check_new_steps, check_past, check_states
+from seqcast.regressor.inputs import check_new_steps, check_states
 from seqcast.regressor.options import draw_seed, resolve_options
 from seqcast.regressor.state import FittedState, StatefulEstimator, continued_history, copy_engine
 from seqcast.regressor.windows import TrainingData, prepare_windows
@@ -204,7 +204,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
                 `inputs` is a dict of `past`, `static`, `future`.
             y: The future: `[N, H, D]`, `[N, H]` or `[N]`; `None` for batches.
             static_covariates: `[N, S]`.
-            future_covariates: Known ahead: `[N, H, F']`.
+            future_covariates: Known for the future: `[N, H, F']`.
             sample_weight: `[N]`.
             validation_data: `(X, y)`, or `(X, y, covariates)` with a dict of the two covariates, to validate on
                 instead of the last windows; or a `PyDataset` of batches that has an end.
@@ -427,12 +427,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
             The states, in scaled units. They belong to this fit: another one reads other units out of them.
         """
         state = self._fitted
-        preparation = state.preparation
-        past = check_past(X, type(self).__name__, preparation).values
-        features = preparation.window.static
-        static = check_covariates("static_covariates", static_covariates, len(past), features=features)
-        inputs = {"past": past} if static is None else {"past": past, "static": static}
-        return state.engine.encode(preparation.scaled(inputs))
+        return state.engine.encode(state.past(X, static_covariates, type(self).__name__))
 
     def update(self, states: States, X_new: Any) -> States:
         """Read on from states, so that a long past need not be read again when new steps come in.
@@ -471,11 +466,8 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         state = self._fitted
         steps = state.horizon(horizon)
         check_states(states, state.engine)
-        preparation = state.preparation
-        features = preparation.window.future
-        future = check_covariates("future_covariates", future_covariates, len(states), features=features, horizon=steps)
-        scaled = None if future is None else preparation.scalers["future"].transform(future)
-        return preparation.in_units(state.engine.decode(states, steps, scaled))
+        future = state.future(future_covariates, len(states), steps)
+        return state.preparation.in_units(state.engine.decode(states, steps, future))
 
     def attention_weights(
         self,

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import check_targets
+from seqcast.data.arrays.checks import check_covariates, check_targets
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ArrayLabels, ModelInputs
@@ -100,6 +100,19 @@ class FittedState:
         past = check_past(X, owner, self.preparation).values
         covariates = self.preparation.covariates(len(past), static, future, horizon)
         return self.preparation.scaled({"past": past, **covariates})
+
+    def past(self, X: Any, static: Any, owner: str) -> dict[str, Array]:
+        """Check what the encoder reads and return it in the network's units; arguments as for `inputs`."""
+        past = check_past(X, owner, self.preparation).values
+        features = self.preparation.window.static
+        covariates = check_covariates("static_covariates", static, len(past), features=features)
+        return self.preparation.scaled({"past": past} if covariates is None else {"past": past, "static": covariates})
+
+    def future(self, future: Any, rows: int, horizon: int) -> Array | None:
+        """Check known-future covariates of so many windows and return them in the network's units."""
+        features = self.preparation.window.future
+        covariates = check_covariates("future_covariates", future, rows, features=features, horizon=horizon)
+        return None if covariates is None else self.preparation.scalers["future"].transform(covariates)
 
     def model_inputs(self, X: Any, y: Any, static: Any, future: Any, horizon: int | None, owner: str) -> ModelInputs:
         """Check new windows and return them as the network reads them, with their names.

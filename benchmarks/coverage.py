@@ -159,7 +159,7 @@ def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -
     model.fit(before(frame, setting.horizon * n_windows))
     seconds = time.perf_counter() - began
     calibrated = model.backtest(frame, n_windows=n_windows, refit="never")
-    model.calibrations_ = ()  # the same networks' own intervals
+    model._state = replace(model._state, calibrations=())  # the same networks' own intervals
     raw = model.backtest(frame, n_windows=n_windows, refit="never")
     metrics = ["mae", "scaled_crps", "coverage"]
     found = {name: scores(made, metrics) for name, made in (("calibrated", calibrated), ("raw", raw))}
@@ -178,7 +178,7 @@ def few(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
     return kept.groupby("unique_id").tail(rows)
 
 
-def scale(runs: list[dict[str, Any]], of: Callable[[dict[str, Any]], float], form: str) -> str:
+def spread(runs: list[dict[str, Any]], of: Callable[[dict[str, Any]], float], form: str) -> str:
     """Write the mean over seeds, and the least and largest."""
     values = [of(run) for run in runs]
     mean = format(statistics.fmean(values), form)
@@ -195,10 +195,10 @@ def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
         for level in LEVELS:
             for kind in ("calibrated", "raw"):
                 key = f"coverage_level{level}"
-                cells.append(scale(runs, lambda run, kind=kind, key=key: 100 * run[kind][key], ".1f"))
-        cells.append(scale(runs, lambda run: run["calibrated"]["scaled_crps"], ".4f"))
-        cells.append(scale(runs, lambda run: run["calibrated"]["mae"], ".4g"))
-        cells += [f"{runs[0]['naive']['mae']:.4g}", scale(runs, lambda run: run["seconds"], ".0f")]
+                cells.append(spread(runs, lambda run, kind=kind, key=key: 100 * run[kind][key], ".1f"))
+        cells.append(spread(runs, lambda run: run["calibrated"]["scaled_crps"], ".4f"))
+        cells.append(spread(runs, lambda run: run["calibrated"]["mae"], ".4g"))
+        cells += [f"{runs[0]['naive']['mae']:.4g}", spread(runs, lambda run: run["seconds"], ".0f")]
         print("| " + " | ".join(cells) + " |", flush=True)
 
 

@@ -99,7 +99,7 @@ class Runner:
         return results
 
 
-def scale(values: Iterable[float], digits: int = 2) -> str:
+def spread(values: Iterable[float], digits: int = 2) -> str:
     """Return the median and, in brackets, smallest and largest."""
     values = list(values)
     shown = [f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values))]
@@ -127,14 +127,14 @@ class Report:
 
     def figure(self, name: str, values: Iterable[float], *, want: str, digits: int = 2) -> None:
         """Add a figure with what it was to reach."""
-        self.rows.append(f"| {name} | {scale(values, digits)} | {want} |")
+        self.rows.append(f"| {name} | {spread(values, digits)} | {want} |")
 
     def detail(self, title: str, results: dict[str, list[Any]], columns: dict[str, Callable[[Any], float]]) -> None:
         """Add a table of all contestants' medians and keep everything as JSON."""
         self.data[title] = results
         self.details += ["", f"| {title} | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
         for name, outcomes in results.items():
-            cells = (scale(map(value, outcomes), 2) for value in columns.values())
+            cells = (spread(map(value, outcomes), 2) for value in columns.values())
             self.details.append(f"| {name} | {' | '.join(cells)} |")
 
     def lines(self, heading: str) -> list[str]:

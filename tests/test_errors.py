@@ -17,7 +17,7 @@ from seqcast.runtime import optional as _optional
 from seqcast.specs.network import ATTENTIONS, CELLS, DECODER_INPUTS, SAMPLING_SCHEDULES
 
 PARTS = {"expected": "a whole number >= 1", "received": "0", "hint": "Choose a larger one."}
-CLASSES = [name for name in errors.__all__ if name != "unknown_name"]
+CLASSES = [name for name in errors.__all__ if name.endswith("Error")]
 each_class = pytest.mark.parametrize("name", CLASSES)
 
 
@@ -82,6 +82,59 @@ def test_travels_unchanged(name, way):
     assert arrived.where == "column 'y', row 3"
     assert arrived.history == {"loss": [1.0]}
     assert arrived.__notes__ == ["while fitting store 7"]
+
+
+FIELDS = {"option": "future", "column": "row 3", "row": 7, "series": ("a", 1)}
+SUBSETS = [dict(list(FIELDS.items())[i:j]) for i in range(4) for j in range(i + 1, 5)]
+DATA_ERRORS = ("DataError", "DataTypeError")
+
+
+@pytest.mark.parametrize("fields", SUBSETS, ids=lambda fields: "-".join(fields))
+@pytest.mark.parametrize("name", DATA_ERRORS)
+def test_a_data_error_keeps_its_place_as_fields_and_words_it(name, fields):
+    error = getattr(errors, name)(**fields, **PARTS)
+    for field in FIELDS:
+        assert getattr(error, field) == fields.get(field)
+    names = [fields[field] for field in ("option", "column") if field in fields]
+    names += [f"row {fields['row']}"] if "row" in fields else []
+    series = f" (series {fields['series']!r})" if "series" in fields else ""
+    assert error.where == ", ".join(names) + series
+    assert str(error) == f"{error.where}: expected a whole number >= 1, received 0. Choose a larger one."
+
+
+@pytest.mark.parametrize("name", DATA_ERRORS)
+def test_words_for_the_place_go_before_the_fields(name):
+    error = getattr(errors, name)("sales.csv, row 9", column="y", row=7)
+    assert (str(error), error.where, error.column, error.row) == ("sales.csv, row 9", "sales.csv, row 9", "y", 7)
+
+
+PHRASE = errors.Phrase("as in ", errors.Row(3), ", or ", errors.Option("missing", "fill"), remedy="fill")
+
+
+@pytest.mark.parametrize("way", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("name", DATA_ERRORS)
+def test_fields_and_phrases_travel(name, way):
+    error = getattr(errors, name)(**FIELDS, expected=PHRASE, hint=PHRASE)
+    arrived = way(error)
+    assert vars(arrived) == vars(error)
+    assert str(arrived) == str(error)
+    for text in (arrived.expected, arrived.hint):
+        assert (text.parts, text.remedy) == (PHRASE.parts, "fill")
+
+
+def test_fields_arrive_from_a_worker_process(run_python):
+    sent = pickle.dumps(errors.DataError(**FIELDS, hint=PHRASE))
+    code = (
+        f"import pickle; e = pickle.loads({sent!r}); print(e.option, e.column, e.row, e.series, e.hint.parts[1].number)"
+    )
+    assert run_python(code) == "future row 3 7 ('a', 1) 3"
+
+
+def test_a_phrase_is_a_string_with_other_words_for_its_parts():
+    assert PHRASE == "as in row 3, or missing='fill'"
+    assert PHRASE.worded(lambda part: type(part).__name__) == "as in Row, or Option"
+    # Text that only looks like a row is text.
+    assert errors.Phrase("row 3 of ", errors.Row(5)).worded(lambda _: "x") == "row 3 of x"
 
 
 def test_not_fitted_error_is_one_class_and_arrives_in_a_new_process(run_python):

@@ -40,7 +40,7 @@ CANDIDATES = {
     "no residual": BASE.changed({"residual": "none"}),
     "48 months": BASE.changed(context_length=48),
     "24 months": BASE.changed(context_length=24),
-    "rows alike": BASE.changed(weighting="rows"),
+    "rows alike": BASE.changed(weighting="windows"),
     "48 months, mean": BASE.changed(context_length=48, scale="mean"),
     "48 months, width 128": BASE.changed(width(128), context_length=48),
     "48 months, last, mean": BASE.changed({"normalise": "last"}, context_length=48, scale="mean"),

@@ -13,14 +13,17 @@ SeqcastError
 └── MissingPackageError       (ImportError)       an optional package is not installed
 ```
 
-Every message says where (argument, or column and row), what was expected, what came, and how to mend it.
+Every message says where (argument, or column and row), what was expected, what came, and how to mend it. It is worded
+once, for those who call from Python. A `DataError` also keeps the place as fields, and a `Phrase` keeps the options and
+rows that it mentions, so that another speaker, such as the command line, need not take a message apart.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 __all__ = [
     "DataError",
@@ -29,12 +32,97 @@ __all__ = [
     "MissingFileError",
     "MissingPackageError",
     "NotFittedError",
+    "Option",
+    "Phrase",
+    "Row",
     "SaveError",
     "SeqcastError",
     "SpecError",
     "TrainingError",
+    "compose_message",
+    "compose_place",
+    "suggest_name",
     "unknown_name",
 ]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option that a phrase mentions.
+
+    Args:
+        name: The argument's name; `columns.y` is the field `y` of the argument `columns`.
+        value: The value to give it; `None` only names the option, and `...` leaves the value to the reader.
+
+    Example:
+        >>> print(Option("missing", "fill"), Option("freq"), Option("columns.y", ...))
+        missing='fill' freq columns=Columns(y=...)
+    """
+
+    name: str
+    value: object = None
+
+    def __str__(self) -> str:
+        owner, _, field = self.name.rpartition(".")
+        value = "..." if self.value is ... else repr(self.value)
+        text = field if self.value is None else f"{field}={value}"
+        return f"{owner}={owner.capitalize()}({text})" if owner else text
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row that a phrase mentions.
+
+    Args:
+        number: The row's number, from 0, in the frame's own order.
+
+    Example:
+        >>> print(Row(3))
+        row 3
+    """
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"row {self.number}"
+
+
+class Phrase(str):
+    """A piece of a message that remembers which options and rows it mentions; as a string it speaks of Python.
+
+    Args:
+        parts: Text, options and rows, one after the other.
+        remedy: What the reader should do, as one word, where another speaker has a sentence of its own for it.
+
+    Example:
+        >>> phrase = Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
+        >>> phrase
+        "Fill it in, or take missing='fill'."
+        >>> phrase.worded(lambda part: f"--{part.name} {part.value}")
+        'Fill it in, or take --missing fill.'
+    """
+
+    __slots__ = ("parts", "remedy")
+
+    parts: tuple[str | Option | Row, ...]
+    remedy: str
+
+    def __new__(cls, *parts: str | Option | Row, remedy: str = "") -> Self:
+        """Join the parts, in Python's words."""
+        phrase = super().__new__(cls, "".join(map(str, parts)))
+        phrase.parts, phrase.remedy = parts, remedy
+        return phrase
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_phrase, (self.parts, self.remedy)
+
+    def worded(self, word: Callable[[Option | Row], str]) -> str:
+        """Return the phrase with its options and rows in other words.
+
+        Args:
+            word: Returns the words for an option or a row.
+        """
+        return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
 
 
 class SeqcastError(Exception):
@@ -56,9 +144,7 @@ class SeqcastError(Exception):
         self.expected = expected
         self.received = received
         self.hint = hint
-        middle = ", ".join(f"{verb} {text}" for verb, text in (("expected", expected), ("received", received)) if text)
-        message = f"{where}: {middle}" if middle else where
-        super().__init__(f"{message}. {hint}".rstrip() if middle or hint else message)
+        super().__init__(compose_message(where, expected=expected, received=received, hint=hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Workers hand their exceptions back pickled, and keyword arguments are lost on that way.
@@ -71,7 +157,45 @@ class SpecError(SeqcastError, ValueError):
 
 
 class DataError(SeqcastError, ValueError):
-    """Arrays or frames cannot be used as they are."""
+    """Arrays or frames cannot be used as they are.
+
+    Args:
+        where: What is at fault, in words; put together from the fields below when it is empty.
+        expected: What was expected there.
+        received: What came instead.
+        hint: What to do about it.
+        option: The argument that is at fault, or that the data came in by. A column without it is one of the frame that
+            a call is about, which is `df` as a rule.
+        column: Name of the column.
+        row: Number of the row, from 0, in the frame's own order.
+        series: Name of the series.
+
+    Example:
+        >>> error = DataError(column="y", row=3, series="a", expected="a finite number", received="nan")
+        >>> print(error)
+        y, row 3 (series 'a'): expected a finite number, received nan.
+        >>> error.column, error.row, error.series, error.option
+        ('y', 3, 'a', None)
+    """
+
+    def __init__(
+        self,
+        where: str = "",
+        *,
+        expected: str = "",
+        received: str = "",
+        hint: str = "",
+        option: str | None = None,
+        column: str | None = None,
+        row: int | None = None,
+        series: object = None,
+    ) -> None:
+        where = where or compose_place(option=option, column=column, row=row, series=series)
+        super().__init__(where, expected=expected, received=received, hint=hint)
+        self.option = option
+        self.column = column
+        self.row = row
+        self.series = series
 
 
 class DataTypeError(DataError, TypeError):
@@ -110,6 +234,38 @@ def _rebuild(cls: type[SeqcastError], where: str, expected: str, received: str, 
     return cls(where, expected=expected, received=received, hint=hint)
 
 
+def _rebuild_phrase(parts: tuple[str | Option | Row, ...], remedy: str) -> Phrase:
+    return Phrase(*parts, remedy=remedy)
+
+
+def compose_place(
+    *, option: str | None = None, column: str | None = None, row: int | None = None, series: object = None
+) -> str:
+    """Put the fields of a `DataError` together to the place that its message names.
+
+    Example:
+        >>> compose_place(option="future", column="price", row=3, series="a")
+        "future, price, row 3 (series 'a')"
+        >>> compose_place(option="df", series=7)
+        'df (series 7)'
+    """
+    names = (option, column, None if row is None else str(Row(row)))
+    place = ", ".join(name for name in names if name is not None)
+    return place if series is None else f"{place} (series {series!r})"
+
+
+def compose_message(where: str, *, expected: str = "", received: str = "", hint: str = "") -> str:
+    """Put the parts of an error together to its message.
+
+    Example:
+        >>> compose_message("horizon", expected="a whole number >= 1", received="0", hint="Choose a larger one.")
+        'horizon: expected a whole number >= 1, received 0. Choose a larger one.'
+    """
+    middle = ", ".join(f"{verb} {text}" for verb, text in (("expected", expected), ("received", received)) if text)
+    message = f"{where}: {middle}" if middle else where
+    return f"{message}. {hint}".rstrip() if middle or hint else message
+
+
 def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
     """Build the error for a name that is not in a list, with the nearest one as a suggestion.
 
@@ -126,13 +282,23 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
         cell: expected one of 'gru', 'lstm', received 'grru'. Did you mean 'gru'?
     """
     names = [str(item) for item in known]
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     return SpecError(
         where,
         expected="one of " + ", ".join(repr(item) for item in names),
         received=repr(name),
-        hint=f"Did you mean {close[0]!r}?" if close else "Choose one of them.",
+        hint=suggest_name(name, names) or "Choose one of them.",
     )
+
+
+def suggest_name(name: object, known: Iterable[str]) -> str:
+    """Ask whether the nearest of the known names was meant; return nothing when none is near.
+
+    Example:
+        >>> suggest_name("grru", ["gru", "lstm"]), suggest_name("transformer", ["gru", "lstm"])
+        ("Did you mean 'gru'?", '')
+    """
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else ""
 
 
 if TYPE_CHECKING:

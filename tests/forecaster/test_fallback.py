@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast import Forecaster
-from seqcast.engine.engine import Engine
+from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.fallback import FallbackWarning, build_naive, is_naive, naive_calibrations, naive_network
+from seqcast.forecaster.fallback import FallbackWarning, SeasonalNaivePredictor, naive_calibrations
+from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
 
 ONE_STEP = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
 BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast-hi-95"]
@@ -42,30 +44,24 @@ def fallen():
         return untrained().fit(seasonal())
 
 
+def reader_of(values, **options):
+    """Return the unscaled reader of series that are lists of rows, `[rows, D]` each."""
+    store = InMemoryStore.of({place: np.asarray(rows, dtype=float) for place, rows in enumerate(values)})
+    unscaled = SeriesScaler(np.zeros((len(values), store.width)), np.ones((len(values), store.width)))
+    return WindowReader(store, None, unscaled, **options)
+
+
 @pytest.mark.parametrize(("season", "context"), [(4, 9), (1, 9), (4, 3)])
 @pytest.mark.parametrize("horizon", [3, 11])
 def test_it_repeats_the_last_season_or_the_last_value(season, context, horizon):
-    network = naive_network(season, context)
-    window = WindowSpec(
-        horizon=3,
-        features=3,
-        targets=2,
-        target_features=(0, 1),
-        context_length=context,
-        season_length=season if network.reads_season else None,
+    rows = np.random.default_rng(0).normal(size=(5, context, 2))
+    origins = Origins.at_rows(np.arange(5), np.full(5, context), horizon)
+    forecast = SeasonalNaivePredictor(season).forecast(
+        reader_of(rows, context_length=context), origins, ForecastRequest()
     )
-    engine = Engine(network, TrainingSpec(), seed=3)
-    build_naive(engine, window)
-    past = np.random.default_rng(0).normal(size=(5, context, 3))
     m = season if season <= context else 1
-    expected = np.stack([past[:, context - m + t % m, :2] for t in range(horizon)], axis=1)
-    np.testing.assert_allclose(engine.predict({"past": past}, horizon), expected, atol=1e-5)
-    assert is_naive(engine.network)
-
-
-def test_other_networks_are_not_naive():
-    assert not is_naive(NetworkSpec(residual="seasonal"))
-    assert not is_naive(NetworkSpec(cell="simple_rnn", encoder_units=(1,), decoder_units=(1,)))
+    expected = np.stack([rows[:, context - m + t % m] for t in range(horizon)], axis=1)
+    np.testing.assert_allclose(forecast[..., 0], expected, atol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -85,12 +81,13 @@ def test_intervals_are_those_of_plain_loops(lengths, season, horizon, seed):
         differences += [abs(own[t] - own[t - season]) for t in range(season, length)]
         start += length
     known = [each for each in differences if not np.isnan(each)]
+    reader = reader_of(np.split(values, np.cumsum(lengths)[:-1]), context_length=1)
     options = {"season_length": season, "horizon": horizon, "level": (50, 90)}
     if not known:
         with pytest.raises(DataError, match=f"a value and another one {season} steps before it"):
-            naive_calibrations(values, np.cumsum(lengths), **options)
+            naive_calibrations(reader, **options)
         return
-    (made,) = naive_calibrations(values, np.cumsum(lengths), **options)
+    (made,) = naive_calibrations(reader, **options)
     for step in range(horizon):
         expected = np.quantile(known, [0.5, 0.9]) * np.sqrt(step // season + 1)
         np.testing.assert_allclose(made.widths[step], expected)
@@ -118,9 +115,35 @@ def test_it_is_kept_saved_and_updated_like_any_other(fallen, tmp_path):
     loaded.update(later)
     np.testing.assert_allclose(loaded.predict()["seqcast"], later["y"], rtol=1e-5)
     refitted = loaded.refit(seasonal(rows=120))  # the choice stays: nothing is judged, nothing is said
-    assert is_naive(refitted.engine_.network)
-    further = Forecaster.load(tmp_path / "file.seqcast").finetune(later)
-    assert is_naive(further.engine_.network)
+    assert refitted.engines_ == ()
+    np.testing.assert_allclose(refitted.predict()["seqcast"][:7], seasonal(rows=120)["y"][113:120], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model: model.finetune(seasonal()),
+        lambda model: model.encode(),
+        lambda model: model.attention(),
+        lambda model: model.model_inputs(),
+        lambda model: model.predict(samples=3),
+    ],
+)
+def test_what_needs_a_network_is_refused(fallen, call):
+    with pytest.raises(SpecError, match="received one that repeats the last season, as no network was found"):
+        call(fallen)
+
+
+def test_it_has_no_network(fallen):
+    assert fallen.engines_ == ()
+    with pytest.raises(AttributeError, match="it has no network"):
+        _ = fallen.engine_
+
+
+def test_a_later_fit_from_its_weights_starts_anew(fallen):
+    model = untrained(preset="classic")
+    model._state = fallen._state
+    assert len(model.fit(seasonal(), warm_start=True).engines_) == 1
 
 
 def test_backtests_fall_back_too():
@@ -154,13 +177,7 @@ def test_what_is_named_is_used(options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = untrained(**options).fit(seasonal())
-    assert not is_naive(model.engine_.network)
-
-
-@pytest.mark.parametrize("network", [naive_network(7, 14), naive_network(1, 14)])
-def test_a_network_that_would_not_be_trained_is_refused(network):
-    with pytest.raises(SpecError, match="preset: expected a network that learns"):
-        untrained(preset=network).fit(seasonal())
+    assert len(model.engines_) == 1
 
 
 def test_a_network_that_is_better_is_used():
@@ -170,12 +187,12 @@ def test_a_network_that_is_better_is_used():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = Forecaster(7, training={"epochs": 8}, random_state=0, verbose=0).fit(df)
-    assert not is_naive(model.engine_.network)
+    assert len(model.engines_) == 1
 
 
-def test_of_an_ensemble_one_network_is_left(monkeypatch):
+def test_of_an_ensemble_no_network_is_left(monkeypatch):
     monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
     with pytest.warns(FallbackWarning):
         model = untrained(members=2, level=()).fit(seasonal())
-    assert len(model.engines_) == len(model.histories_) == 1
+    assert (len(model.engines_), len(model.histories_)) == (0, 1)
     assert list(model.predict().columns) == ["unique_id", "ds", "seqcast"]

@@ -7,9 +7,15 @@ import pytest
 from sklearn.base import clone
 
 from seqcast.data.datasets import load
+from seqcast.data.frames.table import read_frame
+from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SpecError
-from seqcast.forecaster.defaults import Sizes
+from seqcast.forecaster.defaults import Sizes, specs
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.planning import make_plan
+from seqcast.forecaster.predictor import EnsemblePredictor
+from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -66,15 +72,36 @@ def test_forecasts_learn_something():
     assert error < 0.5 * df["y"].std()
 
 
+def rule(sizes, preset="auto"):
+    return specs(preset, None, (80.0, 95.0), sizes)
+
+
+def planned(model, df):
+    """Return what a fit of this forecaster would learn of a frame, before anything is trained."""
+    options = model.get_params(deep=False)
+
+    def choose(sizes):
+        return specs(model.preset, model.training, (80.0, 95.0), sizes)
+
+    return make_plan(read_frame(df, missing="fill"), FitOptions.resolve(options, 0, 1), choose).series
+
+
+def alone(model, engine, request):
+    """Return the forecasts of one network of a fitted forecaster, after the last rows."""
+    series = model.series_state_
+    origins = Origins.at_ends(series.frame, model.horizon)
+    return EnsemblePredictor([engine]).forecast(series.reader(series.frame, origins), origins, request)
+
+
 def test_rules_for_what_is_not_given(capsys):
     model = tiny(context_length=None, verbose=1).fit(panel(rows=100, freq="MS"))
     assert (model.context_length_, model.season_length_, model.freq_) == (24, 12, "MS")
     assert "freq 'MS' (inferred), season_length 12, context_length 24" in capsys.readouterr().out
-    network, training = Forecaster(4)._specs(Sizes(2500))
+    network, training = rule(Sizes(2500))
     assert (network.normalise, training.batch_size, training.steps_per_epoch) == ("last", 64, 40)
-    assert Forecaster(4)._specs(Sizes(100))[1].steps_per_epoch == 25
-    assert Forecaster(4)._specs(Sizes(10**7))[1].steps_per_epoch == 200
-    assert Forecaster(4, preset=NetworkSpec())._specs(Sizes())[0].normalise == "none"
+    assert rule(Sizes(100))[1].steps_per_epoch == 25
+    assert rule(Sizes(10**7))[1].steps_per_epoch == 200
+    assert rule(Sizes(), NetworkSpec())[0].normalise == "none"
 
 
 def hourly(growing=True, below=0.0):
@@ -98,7 +125,7 @@ def hourly(growing=True, below=0.0):
 )
 def test_scales_that_suit_the_data(options, df, scale):
     model = Forecaster(24, verbose=0, **options)
-    assert model._plan(model._read(df)).memory.scale == scale
+    assert planned(model, df).scale == scale
 
 
 @pytest.mark.parametrize(
@@ -115,7 +142,7 @@ def test_scales_that_suit_the_data(options, df, scale):
 def test_two_weeks_of_hours_are_read_in_segments(options, freq, context):
     model = Forecaster(24, verbose=0, **options)
     df = hourly().assign(ds=pd.date_range("2020-01-01", periods=1200, freq=freq))
-    assert model._plan(model._read(df)).memory.context_length == context
+    assert planned(model, df).context_length == context
 
 
 def test_hours_are_refitted_with_the_sizes_of_the_fit():
@@ -128,10 +155,10 @@ def test_hours_are_refitted_with_the_sizes_of_the_fit():
 
 def test_small_data_take_more_steps_of_segments():
     daily = Sizes(windows=200, context_length=28, horizon=7, season_length=7)
-    assert Forecaster(7)._specs(daily)[1].steps_per_epoch == 60
-    assert Forecaster(7, preset="classic")._specs(daily)[1].steps_per_epoch == 25
+    assert rule(daily)[1].steps_per_epoch == 60
+    assert rule(daily, "classic")[1].steps_per_epoch == 25
     for windows, steps in ((99_999, 200), (100_000, 300)):
-        assert Forecaster(7)._specs(replace(daily, windows=windows))[1].steps_per_epoch == steps
+        assert rule(replace(daily, windows=windows))[1].steps_per_epoch == steps
 
 
 def test_logarithms_have_positive_forecasts_and_read_what_is_negative():
@@ -398,14 +425,10 @@ def test_an_ensemble_forecasts_the_median_of_its_members(tmp_path, monkeypatch):
     assert len(model.engines_) == len(model.histories_) == 3
     assert model.engine_ is model.engines_[0]
     assert model.history_ is model.histories_[0]
-    alone = tiny().fit(df)
-    for ours, theirs in zip(model.engine_.model.weights, alone.engine_.model.weights, strict=True):
+    first = tiny().fit(df)
+    for ours, theirs in zip(model.engine_.model.weights, first.engine_.model.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    single = []
-    for engine in model.engines_:
-        one = tiny().fit(df)
-        one.engines_ = (engine,)
-        single.append(one.predict()["seqcast"])
+    single = [alone(model, engine, ForecastRequest())[:, :, 0, 0].ravel() for engine in model.engines_]
     np.testing.assert_allclose(model.predict()["seqcast"], np.median(single, axis=0), rtol=1e-6)
     assert np.abs(single[0] - single[1]).max() > 0
     model.save(tmp_path / "m.seqcast")

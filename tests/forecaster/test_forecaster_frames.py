@@ -185,7 +185,7 @@ def test_scaling_comes_from_training_rows_of_all_series(rich):
         ({"calendar": "moon"}, "calendar: expected one of"),
         ({"missing": "drop"}, "missing: expected one of 'fill', 'raise'"),
         ({"alias": "last_value"}, "alias: expected a name other than"),
-        ({"weighting": "none"}, "weighting: expected one of 'rows', 'series'"),
+        ({"weighting": "none"}, "weighting: expected one of 'windows', 'series'"),
         ({"irregular": 1}, "irregular: expected True or False"),
         ({"irregular": True, "freq": "D"}, "freq: expected None, for irregular=True"),
     ],
@@ -568,10 +568,10 @@ def test_all_that_is_remembered_comes_back(tmp_path, kind):
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("memory/ids", lambda ids: ids[:-1]),
-        ("memory/values", lambda values: values[:-1]),
-        ("memory/ends", lambda ends: ends[::-1]),
-        ("member 0/weight/0", lambda weight: weight[:, :-1]),
+        ("series/ids", lambda ids: ids[:-1]),
+        ("series/values", lambda values: values[:-1]),
+        ("series/ends", lambda ends: ends[::-1]),
+        ("engine 0/weight/0", lambda weight: weight[:, :-1]),
     ],
 )
 def test_files_whose_parts_do_not_fit_are_refused(tmp_path, plain, name, change):

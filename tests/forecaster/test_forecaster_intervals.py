@@ -6,10 +6,12 @@ import polars as pl
 import pytest
 
 from seqcast import Columns, Forecaster, NetworkSpec, TrainingSpec
+from seqcast.data.windows.origins import Origins
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.evaluation import evaluate
 from seqcast.forecaster.defaults import Sizes, auto_preset, named_network, specs
+from seqcast.forecaster.predictor import EnsemblePredictor
 from seqcast.intervals.levels import level_quantiles, quantile_levels
 from seqcast.intervals.request import ForecastRequest
 
@@ -285,12 +287,13 @@ def test_members_over_seeds_and_context_lengths(monkeypatch, combine):
     assert model.context_length_ == 14
     forecast = model.predict()
     assert (np.diff(forecast[BOUNDS].to_numpy(), axis=1) >= 0).all()
-    alone = []
-    for engine in model.engines_:
-        one = forecaster(context_length=14, epochs=1)
-        one.__dict__.update({**model.__dict__, "engines_": (engine,), "engine_": engine})
-        alone.append(one.predict()[BOUNDS].to_numpy())
-    np.testing.assert_allclose(forecast[BOUNDS], getattr(np, combine)(alone, axis=0), rtol=1e-6)
+    series, request = model.series_state_, ForecastRequest(level=LEVEL)
+    origins = Origins.at_ends(series.frame, model.horizon)
+    reader = series.reader(series.frame, origins)
+    alone = [EnsemblePredictor([engine]).forecast(reader, origins, request) for engine in model.engines_]
+    columns = request.columns("seqcast")
+    expected = getattr(np, combine)(alone, axis=0).reshape(-1, len(columns))
+    np.testing.assert_allclose(forecast[columns], expected, rtol=1e-6)
     assert len(model.predict(samples=4)) == 4 * 12
 
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.reader import WindowReader
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
 from seqcast.forecaster.jobs import TrainingJob, member_seeds, run_jobs
@@ -17,9 +19,18 @@ TINY = NetworkSpec(encoder_units=(3,), decoder_units=(3,))
 
 
 def member(seeds=(0, 1), **training):
-    source = InMemoryStore.of({"a": np.sin(np.arange(60.0))})
-    spec = TrainingSpec(**{"epochs": 2, "batch_size": 16, **training})
-    return TrainingJob(source, np.array([50]), WINDOW, TINY, spec, seeds=seeds)
+    return TrainingJob(reader({"a": 60}), np.array([50]), WINDOW, TINY, spec(**training), seeds=seeds)
+
+
+def reader(lengths):
+    """Unscaled waves of so many rows."""
+    store = InMemoryStore.of({name: np.sin(np.arange(float(rows)))[:, None] for name, rows in lengths.items()})
+    unscaled = SeriesScaler(np.zeros((len(lengths), 1)), np.ones((len(lengths), 1)))
+    return WindowReader(store, None, unscaled, context_length=4)
+
+
+def spec(**training):
+    return TrainingSpec(**{"epochs": 2, "batch_size": 16, **training})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,3 +76,15 @@ def test_a_training_that_diverges_is_an_error(monkeypatch):
 def test_histories_without_validation_tell_the_last_loss(capsys):
     run_jobs([member(validation_fraction=0.0, epochs=1)], ["one"], verbose=1)
     assert "seqcast: one trained, 1 epoch, " in capsys.readouterr().err
+
+
+def test_a_job_carries_its_own_series_only():
+    starts = np.array([50, 5, 30])
+    job = TrainingJob(reader({"a": 60, "b": 5, "c": 40}), starts, WINDOW, TINY, spec(), seeds=(0, 1))
+    sent = job.with_own_series()
+    assert sent.reader.targets.ids == ("a", "c")  # b has no window
+    assert sent.starts.tolist() == [50, 30]
+    whole, own = job.engine(), sent.engine()
+    assert job.train(whole).epochs == sent.train(own).epochs
+    for ours, theirs in zip(whole.weights, own.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

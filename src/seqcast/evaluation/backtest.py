@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, Phrase, Row, SpecError
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows
 from seqcast.specs.checks import check_choice
 from seqcast.specs.columns import Columns
@@ -56,8 +56,14 @@ class Backtest:
         _check_once(rows)
         truth = rows.numbers(rows.columns.value)
         if np.isinf(truth).any():
-            where = f"df, {rows.columns.value}, row {int(np.flatnonzero(np.isinf(truth))[0])}"
-            raise DataError(where, expected="a finite number, or none", received="inf", hint="Drop or fill it.")
+            raise DataError(
+                option="df",
+                column=rows.columns.value,
+                row=int(np.flatnonzero(np.isinf(truth))[0]),
+                expected="a finite number, or none",
+                received="inf",
+                hint="Drop or fill it.",
+            )
         known = np.flatnonzero(~np.isnan(truth))
         if not len(known):
             hint = "Join the truth to it, or wait for it."
@@ -74,7 +80,9 @@ class Backtest:
         missing = np.flatnonzero(np.isnan(values))
         if len(missing):
             raise DataError(
-                f"df, {name}, row {self._places[missing[0]]}",
+                option="df",
+                column=name,
+                row=int(self._places[missing[0]]),
                 expected="a forecast wherever the truth is known",
                 received=f"none ({len(missing)} such rows)",
                 hint="Leave the model out with models=[...], or drop such rows for all models.",
@@ -154,7 +162,9 @@ def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
     off = np.flatnonzero(steps == 0)
     if len(off):
         raise DataError(
-            f"df, {rows.columns.ds}, row {off[0]}",
+            option="df",
+            column=rows.columns.ds,
+            row=int(off[0]),
             expected=f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[off[0]]}",
             received=str(times[off[0]]),
             hint="Give the frequency of the series.",
@@ -236,9 +246,10 @@ def _check_once(rows: FrameRows) -> None:
         place = int(np.flatnonzero(repeated)[0])
         first = int(groups.first[groups.codes[place]])
         raise DataError(
-            f"{rows.where}, row {place}",
+            option=rows.where,
+            row=place,
             expected=f"one row a {', '.join((*rows.window, rows.columns.ds))}",
-            received=f"the same as in row {first}",
+            received=Phrase("the same as in ", Row(first)),
             hint="Drop one of the two, or add the column that tells them apart.",
         )
 
@@ -274,7 +285,9 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
     differ = np.flatnonzero(known & ~np.isclose(ours, theirs, rtol=1e-5, atol=1e-7 * size))
     if len(differ):
         raise DataError(
-            f"other, {name}, row {places[differ[0]]}",
+            option="other",
+            column=name,
+            row=int(places[differ[0]]),
             expected=f"the same truth as in df, {ours[differ[0]]:g}",
             received=f"{theirs[differ[0]]:g} ({len(differ)} such rows)",
             hint="Forecast the same data, or drop the column from one of the frames.",

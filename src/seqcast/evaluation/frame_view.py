@@ -17,7 +17,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.errors import DataError, unknown_name
+from seqcast.data.frames.columns import FrameColumn, as_numbers, first, read_stamps
+from seqcast.data.frames.table import check_columns, open_frame
+from seqcast.errors import DataError, Phrase, unknown_name
 from seqcast.specs.columns import Columns
 
 __all__ = ["CUTOFF", "STEP", "TARGET", "FrameRows", "Groups"]
@@ -76,20 +78,10 @@ class FrameRows:
     def __init__(self, where: str, df: Any, columns: Columns | None = None) -> None:
         self.where, self.given = where, columns or Columns()
         self.columns = self.given  # with one column of values
-        try:
-            self.frame: Any = nw.from_native(df, eager_only=True)
-        except TypeError as error:
-            raise DataError(
-                where,
-                expected="a pandas or Polars data frame",
-                received=type(df).__name__,
-                hint="Convert it, or call df.collect() first.",
-            ) from error
+        self.frame: Any = open_frame(df, where, hint="Convert it.")
         self.need(self.columns.unique_id, self.columns.ds)
         if len(self.columns.targets) > 1:
             self._unpivot()
-        if not len(self.frame):
-            raise DataError(where, expected="at least one row", received="none", hint="Give some.")
 
     def _unpivot(self) -> None:
         """Lay several targets that stand side by side below each other, with a column of their names."""
@@ -114,14 +106,8 @@ class FrameRows:
 
     def need(self, *names: str) -> None:
         """Refuse the frame if one of the columns is missing."""
-        for name in names:
-            if name not in self.frame.columns:
-                raise DataError(
-                    self.where,
-                    expected=f"a column {name!r}",
-                    received=f"the columns {', '.join(map(repr, self.frame.columns))}",
-                    hint="Name yours with columns=Columns(...).",
-                )
+        fields = {name: field for field, name in self.given.named()}
+        check_columns(self.frame, [(fields.get(name), name) for name in names], self.where)
 
     def take(self, places: Array) -> FrameRows:
         """Return some of the rows, at least one."""
@@ -130,7 +116,12 @@ class FrameRows:
     def wrong_type(self, name: str, expected: str) -> DataError:
         """Build the error for a column's type."""
         dtype = self.frame[name].to_native().dtype
-        return DataError(f"{self.where}, {name}", expected=expected, received=f"type {dtype}", hint="Convert it.")
+        hint = Phrase("Convert it.", remedy="convert")
+        return DataError(option=self.where, column=name, expected=expected, received=f"type {dtype}", hint=hint)
+
+    def column(self, name: str) -> FrameColumn:
+        """Return a column that is still to be read."""
+        return FrameColumn(self.frame[name], name, self.where)
 
     # ---------------------------------------------------------------- columns
 
@@ -141,34 +132,11 @@ class FrameRows:
             name: The column.
             local: Whether zoned stamps show their own clock, as readers want it, or UTC, in which none repeats.
         """
-        series = self.frame[name]
-        native = series.to_native()
-        if series.dtype.is_numeric():
-            times = np.asarray(series.to_numpy())
-        elif hasattr(getattr(native, "dt", None), "tz_localize") and hasattr(native.dtype, "tz"):
-            # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
-            times = native.dt.tz_convert(None if not local else native.dtype.tz).dt.tz_localize(None)
-            times = times.to_numpy().astype("datetime64[us]")
-        else:
-            if series.dtype == nw.Datetime and getattr(series.dtype, "time_zone", None):
-                zone = series.dtype.time_zone if local else "UTC"
-                series = series.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-            times = self._plain_times(series, name)
-        missing = np.isnat(times) if times.dtype.kind == "M" else np.isnan(times)
-        if missing.any():
-            where = f"{self.where}, {name}, row {int(np.flatnonzero(missing)[0])}"
-            raise DataError(where, expected="a time stamp", received="none", hint="Drop the row.")
-        return times
-
-    def _plain_times(self, series: Any, name: str) -> Array:
-        if series.dtype in (nw.Datetime, nw.Date):
-            return np.asarray(series.to_numpy()).astype("datetime64[us]")
-        try:
-            if series.dtype == nw.String:
-                raise ValueError("text")
-            return np.asarray(series.to_list(), dtype="datetime64[us]")
-        except (ValueError, TypeError) as error:
-            raise self.wrong_type(name, "time stamps, dates or whole numbers") from error
+        stamps, _ = read_stamps(self.column(name), objects=("date", "datetime", "datetime64"))
+        if stamps.dtype.kind in "iu":
+            return np.asarray(stamps)
+        plain = stamps.tz_localize(None) if local else stamps.tz_convert(None) if stamps.tz is not None else stamps
+        return np.asarray(plain, dtype="datetime64[us]")
 
     def zone(self, name: str) -> str | None:
         """Return the time zone of a column of stamps."""
@@ -178,10 +146,7 @@ class FrameRows:
 
     def numbers(self, name: str) -> Array:
         """Return a column of numbers in double precision, NaN where one is missing."""
-        series = self.frame[name]
-        if not series.dtype.is_numeric():
-            raise self.wrong_type(name, "numbers")
-        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+        return as_numbers(self.column(name))
 
     # ---------------------------------------------------------------- keys
 
@@ -222,11 +187,11 @@ class FrameRows:
         for name in names:
             own, unique = pd.factorize(self.labels(name), sort=True)
             if (own < 0).any():
-                where = f"{self.where}, {name}, row {int(np.flatnonzero(own < 0)[0])}"
-                raise DataError(where, expected="a name", received="none", hint="Fill it in or drop the row.")
+                hint = "Fill it in or drop the row."
+                raise self.column(name).error(row=first(own < 0), expected="a name", received="none", hint=hint)
             _, codes = np.unique(codes * len(unique) + own, return_inverse=True)
-        _, first = np.unique(codes, return_index=True)
-        return Groups(codes, first)
+        _, leaders = np.unique(codes, return_index=True)
+        return Groups(codes, leaders)
 
     @cached_property
     def steps(self) -> Array:
@@ -236,8 +201,8 @@ class FrameRows:
             wrong = ~((steps >= 1) & (steps == np.round(steps)))
             if wrong.any():
                 place = int(np.flatnonzero(wrong)[0])
-                raise DataError(
-                    f"{self.where}, {STEP}, row {place}",
+                raise self.column(STEP).error(
+                    row=place,
                     expected="the step of the forecast, a whole number from 1",
                     received=f"{steps[place]:g}",
                     hint="Rename the column if it is something else.",

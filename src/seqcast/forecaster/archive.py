@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import numpy.typing as npt
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError, SeqcastError, SpecError
-from seqcast.forecaster.planning import Plan
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
 from seqcast.runtime.archive import read_archive, write_archive
 from seqcast.specs.columns import Columns
@@ -24,63 +23,54 @@ from seqcast.training.history import History
 __all__ = ["read_forecaster", "write_forecaster"]
 
 Array = npt.NDArray[Any]
-Parts = tuple[dict[str, Any], dict[str, Array]]
 
 KIND = "Forecaster"
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 
 
-def write_forecaster(
-    path: str | os.PathLike[str],
-    options: dict[str, Any],
-    plan: Plan,
-    trained: Sequence[tuple[Engine, History]],
-    calibrations: Sequence[Calibration] = (),
-) -> None:
+def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], state: FittedState) -> None:
     """Write a file.
 
     Args:
         path: Where it goes; it appears whole or not at all.
-        options: Arguments of the forecaster.
-        plan: What it remembers.
-        trained: The engine of each member, and what its training recorded.
-        calibrations: The calibration of each target, if there is any.
+        options: Arguments of the forecaster, by name.
+        state: What its fit has learnt; the rows of the fit are not written.
 
     Raises:
         SpecError: The training holds a function that a file cannot.
         SaveError: The file could not be written.
     """
-    _check_comes_back(trained[0][0])
-    remembered, arrays = plan.memory.to_parts()
-    parts = {f"memory/{name}": value for name, value in arrays.items()}
-    members = []
-    for place, (engine, history) in enumerate(trained):
+    _check_comes_back(state)
+    series, arrays = state.series.to_parts()
+    parts = {f"series/{name}": value for name, value in arrays.items()}
+    engines, calibrations = [], []
+    for place, engine in enumerate(state.engines):
         described, weights = engine.to_parts()
-        members.append({"engine": described, "history": history.to_dict()})
-        parts.update({f"member {place}/{name}": value for name, value in weights.items()})
-    widened = []
-    for place, calibration in enumerate(calibrations):
+        engines.append(described)
+        parts.update({f"engine {place}/{name}": value for name, value in weights.items()})
+    for place, calibration in enumerate(state.calibrations):
         described, widths = calibration.to_parts()
-        widened.append(described)
+        calibrations.append(described)
         parts.update({f"calibration {place}/{name}": value for name, value in widths.items()})
     header = {
         "options": {name: _plain(value) for name, value in options.items()},
-        "memory": remembered,
-        "season_length": plan.season_length,
-        "short": list(plan.short),
-        "members": members,
-        "calibrations": widened,
+        "series": series,
+        "season_length": state.season_length,
+        "seed": state.seed,
+        "training": [spec.to_dict() for spec in state.training],
+        "engines": engines,
+        "histories": [history.to_dict() for history in state.histories],
+        "calibrations": calibrations,
+        "short_series": list(state.short_series),
     }
     write_archive(path, KIND, header, parts)
 
 
-def read_forecaster(
-    path: str | os.PathLike[str],
-) -> tuple[dict[str, Any], Plan, list[tuple[Engine, History]], list[Calibration]]:
+def read_forecaster(path: str | os.PathLike[str]) -> tuple[dict[str, Any], FittedState]:
     """Read a file.
 
     Returns:
-        Options, plan, members and calibrations, as they were given to `write_forecaster`.
+        Options and state, as they were given to `write_forecaster`.
 
     Raises:
         MissingFileError: There is no such file.
@@ -100,9 +90,7 @@ def read_forecaster(
         ) from error
 
 
-def _built(
-    header: dict[str, Any], arrays: dict[str, Array]
-) -> tuple[dict[str, Any], Plan, list[tuple[Engine, History]], list[Calibration]]:
+def _built(header: dict[str, Any], arrays: dict[str, Array]) -> tuple[dict[str, Any], FittedState]:
     options = dict(header["options"])
     for name, kind in _SPECS.items():
         if isinstance(options[name], dict):
@@ -116,35 +104,44 @@ def _built(
     for name, value in arrays.items():
         owner, _, rest = name.partition("/")
         parts.setdefault(owner, {})[rest] = value
-    members = [
-        (Engine.from_parts(member["engine"], parts[f"member {place}"]), History(**member["history"]))
-        for place, member in enumerate(header["members"])
-    ]
-    _check_sizes(parts["memory"])
-    memory = SeriesState.from_parts(header["memory"], parts["memory"])
-    calibrations = [
-        Calibration.from_parts(described, parts[f"calibration {place}"])
-        for place, described in enumerate(header["calibrations"])
-    ]
-    return options, Plan(memory, header["season_length"], short=tuple(header["short"])), members, calibrations
+    _check_sizes(parts["series"])
+    state = FittedState(
+        series=SeriesState.from_parts(header["series"], parts["series"]),
+        season_length=header["season_length"],
+        seed=header["seed"],
+        training=tuple(TrainingSpec.from_dict(spec) for spec in header["training"]),
+        engines=tuple(
+            Engine.from_parts(described, parts[f"engine {place}"]) for place, described in enumerate(header["engines"])
+        ),
+        histories=tuple(History(**history) for history in header["histories"]),
+        calibrations=tuple(
+            Calibration.from_parts(described, parts[f"calibration {place}"])
+            for place, described in enumerate(header["calibrations"])
+        ),
+        short_series=tuple(header["short_series"]),
+    )
+    return options, state
 
 
-def _check_sizes(remembered: dict[str, Array]) -> None:
+def _check_sizes(arrays: dict[str, Array]) -> None:
     """Refuse arrays of series and of rows that are not as many as they should be."""
-    ends = remembered["ends"]
-    sizes = {name: len(remembered[name]) for name in ("ids", "static", "loc", "scale", "values", "stamps")}
+    ends = arrays["ends"]
+    sizes = {name: len(arrays[name]) for name in ("ids", "static", "loc", "scale", "values", "stamps")}
     rows = (sizes.pop("values"), sizes.pop("stamps"))
     if {*sizes.values()} != {len(ends)} or {*rows} != {int(ends[-1])} or (np.diff(ends, prepend=0) < 1).any():
         raise ValueError(f"{len(ends)} series, {sizes}, {rows} rows")
 
 
-def _check_comes_back(engine: Engine) -> None:
+def _check_comes_back(state: FittedState) -> None:
     """Refuse specs with functions that could not be read again, before anything is written."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of lambdas; the error says more
-            TrainingSpec.from_dict(engine.training.to_dict())
-            NetworkSpec.from_dict(engine.network.to_dict())
+            for spec in state.training:
+                TrainingSpec.from_dict(spec.to_dict())
+            for engine in state.engines:
+                TrainingSpec.from_dict(engine.training.to_dict())
+                NetworkSpec.from_dict(engine.network.to_dict())
     except Exception as error:  # whatever Keras raises for them
         raise SpecError(
             "training or preset",

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.series.store import starts_of
+from seqcast.data.series.statistics import LevelSwings
+from seqcast.data.series.store import SeriesStore
 from seqcast.intervals.levels import level_quantiles
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.presets import Preset, segment_rule
@@ -186,60 +187,33 @@ def auto_scale(head: str, point: str, frame: LongFrame, starts: Array, season: i
         return "none" if head == "negative_binomial" else "mean"
     if point == "mean" or bool((frame.targets < 0).any()):  # a mean of logarithms is no logarithm of a mean
         return "standard"
-    return scale_rule(frame.targets, frame.source.ends, starts, season)
+    return scale_rule(frame.target_store, starts, season)
 
 
-# A deviation below this share of the magnitude is rounding, not signal.
-ROUNDING = 1e-9
-
-
-# A series tells how its swings go with its level from so many seasons on.
-LEAST_SEASONS = 3
-
-
-def scale_rule(values: Array, ends: Array, stops: Array, season_length: int) -> str:
+def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
     """Choose between `standard` and `log`: logarithms where series swing the more the higher they stand.
 
-    Each series is cut into seasons (of ten steps where there is none). Within series, over all of them, the logarithm
-    of a season's deviation is regressed on that of its mean. At a slope of 0 deviations are the same at every level,
-    at 1 they are a share of it, which logarithms make the same; between them the nearer one is chosen.
-
     Args:
-        values: Series of values >= 0 laid end to end, `[rows, D]`; NaN where one is missing.
-        ends: End of each series, `[N]`.
+        store: Targets >= 0 of each series, NaN where one is missing.
         stops: Number of rows of each series to look at, `[N]`.
         season_length: Steps of a season.
 
     Returns:
-        `log` at a slope of a half or more; otherwise, and where no series has three seasons, `standard`.
+        `log` where swings grow with the level at a slope of a half or more (see `LevelSwings`); otherwise, and where no
+        series has three seasons, `standard`.
 
     Example:
+        >>> from seqcast.data.series.store import InMemoryStore
         >>> wave = 2.0 + np.sin(np.arange(48.0))[:, None]
-        >>> growing = wave * np.linspace(1.0, 5.0, 48)[:, None]
-        >>> [scale_rule(each, np.array([48]), np.array([48]), 12) for each in (wave, growing)]
+        >>> stores = [InMemoryStore.of({"a": wave * growth}) for growth in (1.0, np.linspace(1.0, 5.0, 48)[:, None])]
+        >>> [scale_rule(store, np.array([48]), 12) for store in stores]
         ['standard', 'log']
-
-    Source: Box and Cox 1964, with their power `1 - slope` rounded to 1 or 0; the slope as in Guerrero 1993.
     """
-    steps = season_length if season_length > 1 else 10
-    lengths = np.diff(ends, prepend=0)
-    seasons = stops // steps
-    position = np.arange(len(values)) - np.repeat(starts_of(ends), lengths)
-    first, last = np.repeat(stops - seasons * steps, lengths), np.repeat(stops, lengths)
-    blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
-    known = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
-    mean = np.nansum(blocks, axis=1) / known
-    deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / known)
-    owner = np.repeat(np.arange(len(ends)), seasons)
-    products = squares = 0.0
-    for level, swing in zip(mean.T, deviation.T, strict=True):
-        told = (level > 0) & (swing > ROUNDING * level)
-        x, y, whose = np.log(level[told]), np.log(swing[told]), owner[told]
-        count = np.bincount(whose, minlength=len(ends))
-        several = count[whose] >= LEAST_SEASONS
-        x, y = (each - (np.bincount(whose, each, len(ends)) / np.maximum(count, 1))[whose] for each in (x, y))
-        products, squares = products + float((x * y)[several].sum()), squares + float((x * x)[several].sum())
-    return "log" if squares > ROUNDING and products >= 0.5 * squares else "standard"
+    swings = LevelSwings()
+    for series, values in store.batches():
+        ends = np.cumsum(store.lengths[series])
+        swings = swings.merge(LevelSwings.of(values, ends, stops[series], season_length))
+    return "log" if swings.grow_with_level else "standard"
 
 
 # Steps of two weeks that are still read by default; what they are worth is in docs/accuracy.md.

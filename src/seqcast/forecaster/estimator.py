@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.schema import as_ids
 from seqcast.data.frames.table import read_frame
-from seqcast.data.windows.origins import OriginRows, RollingOrigins
+from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.engine.engine import Engine, check_parts
-from seqcast.engine.inputs import ModelInputs, SeriesLabels
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
+from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.defaults import Sizes, specs
-from seqcast.forecaster.fallback import FallbackWarning, is_naive
-from seqcast.forecaster.jobs import TrainingJob, member_seeds, run_jobs
-from seqcast.forecaster.options import check_head, check_options, context_lengths, interval_levels
-from seqcast.forecaster.planning import FitOptions, Plan, make_plan, plan_further
-from seqcast.forecaster.predictor import EnsemblePredictor
+from seqcast.forecaster.explain import ExplainMixin
+from seqcast.forecaster.fallback import refuse_without_network
+from seqcast.forecaster.fitting import InterruptedFit, fit_plan, fit_plans, naive_state
+from seqcast.forecaster.future import filled_future, future_steps
+from seqcast.forecaster.options import FitOptions, check_head, check_options, interval_levels, refit_every
+from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import validation_rows, with_validation
 from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.levels import check_levels, check_trained
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns, Covariates
@@ -42,7 +41,7 @@ __all__ = ["Forecaster"]
 Array = npt.NDArray[Any]
 
 
-class Forecaster(BaseEstimator):
+class Forecaster(ExplainMixin, BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
@@ -90,7 +89,7 @@ class Forecaster(BaseEstimator):
             deviation), `robust` (median and interquartile range), `minmax`, `mean` (divided by the mean magnitude),
             `log1p` (for values >= 0: logarithms of `1 + x`, then `standard`), `log` (the same with a hundredth of the
             series' mean in place of the 1, so that its unit does not matter) or `none`.
-        weighting: `rows` gives each training window the same weight, `series` each series.
+        weighting: `windows` gives each training window the same weight, `series` each series.
         calibrate: Whether intervals are widened (or narrowed) at each step so that they would have held what they
             promise on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
         point: `median` or `mean`: what the point forecast is of the distribution that is forecast.
@@ -98,7 +97,7 @@ class Forecaster(BaseEstimator):
         combine: How their forecasts become one: `median` (of an even number, the mean of the two in the middle) or
             `mean`, for the point and for each bound.
         alias: Name of the forecast's column.
-        random_state: Seed of everything random, a whole number; `None` takes a fresh one.
+        random_state: Seed of everything random, a whole number; `None` draws one, which `seed_` shows.
         verbose: 0 is silent, 1 shows what was inferred and progress.
 
     Attributes:
@@ -124,6 +123,8 @@ class Forecaster(BaseEstimator):
         (['unique_id', 'ds', 'seqcast'], ['2011-01-01', '2011-02-01'])
     """
 
+    _state: FittedState | None = None
+
     def __init__(
         self,
         horizon: int,
@@ -142,7 +143,7 @@ class Forecaster(BaseEstimator):
         missing: str = "fill",
         irregular: bool = False,
         scale: str = "auto",
-        weighting: str = "rows",
+        weighting: str = "windows",
         calibrate: bool = False,
         point: str = "median",
         members: int = 1,
@@ -198,16 +199,30 @@ class Forecaster(BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted.
         """
-        check_options(self.get_params(deep=False))
+        self._check_options()
         frame, starts = self._divided(self._read(df), validation)
-        plan = self._plan(frame, starts, verbose=self.verbose)
-        if warm_start and hasattr(self, "engines_"):
-            plan = plan.from_weights(self.engines_)
-        return self._train(plan, frame)
+        options = self._resolved(self._new_seed(), int(self.members))
+        plan = make_plan(frame, options, self._specs, starts)
+        before = self._state
+        if warm_start and before is not None and before.engines:
+            plan = plan.with_weights(before.engines)
+        return self._publish(plan)
 
-    def _judges(self) -> bool:
-        """Return whether there are validation rows to judge networks by, as far as options say."""
-        return self._specs(Sizes())[1].validation_fraction > 0
+    def _check_options(self) -> None:
+        check_options(self.get_params(deep=False))
+
+    def _new_seed(self) -> int:
+        """Return the seed of a new fit: the user's, or a drawn one, which the fitted state keeps."""
+        drawn = int(np.random.SeedSequence().generate_state(1)[0])
+        return drawn if self.random_state is None else int(self.random_state)
+
+    def _resolved(self, seed: int, members: int, **changes: Any) -> FitOptions:
+        """Return the options resolved for a fit of so many networks."""
+        return replace(FitOptions.resolve(self.get_params(deep=False), seed, members), **changes)
+
+    def _specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
+        """Return the network and the training for training windows of these sizes."""
+        return specs(self.preset, self.training, interval_levels(self.level), sizes)
 
     def _divided(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
         """Return all rows, and the position of each series' first validation target, if that was given."""
@@ -216,10 +231,6 @@ class Forecaster(BaseEstimator):
         if isinstance(validation, int | np.integer):
             return frame, validation_rows(frame, validation, int(self.horizon))
         return with_validation(frame, self._read(validation, frame, argument="validation"), fill=self.missing == "fill")
-
-    def _specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return the network and the training for training windows of these sizes."""
-        return specs(self.preset, self.training, interval_levels(self.level), sizes)
 
     def _read(
         self,
@@ -243,93 +254,86 @@ class Forecaster(BaseEstimator):
             argument=argument,
         )
 
-    def _options(self, members: int | None = None, **changes: Any) -> FitOptions:
-        """Return what shapes a fit of so many members; `None` takes as many as the options say."""
-        count = int(self.members) if members is None else members
-        fresh = int(np.random.SeedSequence().generate_state(1)[0])
-        options = FitOptions(
-            horizon=int(self.horizon),
-            context_lengths=context_lengths(self.context_length, count),
-            season_length=self.season_length,
-            calendar=self.calendar,
-            scale=self.scale,
-            point=self.point,
-            weighting=self.weighting,
-            fill=self.missing == "fill",
-            calibrate=interval_levels(self.level) if self.calibrate else (),
-            judge=self.preset == "auto" and self._judges(),
-            seeds=member_seeds(fresh if self.random_state is None else int(self.random_state), count),
-        )
-        return replace(options, **changes)
-
-    def _plan(self, frame: LongFrame, starts: Array | None = None, *, verbose: int = 0) -> Plan:
-        """Scale the series and say how each member is to be trained."""
-        plan = make_plan(frame, self._options(), self._specs, starts)
-        if verbose:
+    def _publish(self, plan: FitPlan, training: Sequence[TrainingSpec] | None = None) -> Self:
+        """Train what is planned, and let this forecaster know it all at once."""
+        if self.verbose:
             print(plan.describe())
-        return plan
-
-    def _train(self, plan: Plan, frame: LongFrame) -> Self:
-        """Train what is planned and keep it."""
-        count = len(plan.members)
-        if count > 1:
-            names = [f"member {place + 1} of {count}" for place in range(count)]
-            return self._keep(plan, run_jobs(plan.members, names, verbose=self.verbose), frame)
-        (member,) = plan.members
-        engine = member.engine()
         try:
-            history = member.train(engine, verbose=self.verbose)
-        except KeyboardInterrupt as interruption:
-            self._keep(plan, [(engine, getattr(interruption, "history", History(interrupted=True)))], frame)
+            self._state = fit_plan(plan, training=training, verbose=self.verbose)
+        except InterruptedFit as interruption:
+            self._state = interruption.state
             raise
-        return self._keep(plan, [(engine, history)], frame)
-
-    def _keep(
-        self,
-        plan: Plan,
-        trained: Sequence[tuple[Engine, History]],
-        frame: LongFrame | None = None,
-        calibrations: Sequence[Calibration] = (),
-    ) -> Self:
-        self.engines_ = tuple(engine for engine, _ in trained)
-        self.histories_ = tuple(history for _, history in trained)
-        self.engine_, self.history_ = trained[0]
-        self.series_state_ = plan.memory
-        self.season_length_ = plan.season_length
-        self.freq_ = None if plan.memory.frequency is None else plan.memory.frequency.name
-        self.context_length_ = plan.memory.context_length
-        self.short_series_ = plan.short
-        self.calibrations_ = tuple(calibrations)
-        self._rows = frame
-        if plan.judgement is not None and frame is not None:
-            plan = self._judged(plan, plan.judgement, frame)
-        level = interval_levels(self.level)
-        if plan.calibration is not None and frame is not None and all(engine.model for engine in self.engines_):
-            self.calibrations_ = self._networks().calibrate(frame, *plan.calibration, int(self.horizon), level)
-        elif is_naive(self.engine_.network) and plan.members and level:
-            self.calibrations_ = plan.naive_calibrations(level)
         return self
 
-    def _judged(self, plan: Plan, windows: tuple[Array, Array], frame: LongFrame) -> Plan:
-        """Keep networks that are better than repeating the last season; otherwise repeat it, and say so."""
-        found = f"there are no validation rows to judge a network by: give at least {3 * int(self.horizon)} rows"
-        if len(windows[0]):
-            ours, naive = self._networks().errors(frame, *windows, int(self.horizon), self.season_length_)
-            if ours <= naive:
-                return plan
-            found = f"on the validation rows it erred by {naive:.3g} and the network by {ours:.3g} (scaled)"
-        plan = plan.naive()
-        (member,) = plan.members
-        engine = member.engine()
-        member.train(engine)
-        self.engines_, self.engine_, self.histories_ = (engine,), engine, self.histories_[:1]
-        repeated = f"season of {self.season_length_}" if engine.network.reads_season else "value"
-        warnings.warn(
-            f"forecasts repeat the last {repeated}, because {found}. Name a preset to have its network in any case.",
-            FallbackWarning,
-            stacklevel=5,  # where fit was called
-        )
-        return plan
+    # What fit has learnt, read-only
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._state is not None
+
+    def _fitted(self) -> FittedState:
+        """Return what fit has learnt, once: what follows reads this one value, whatever other threads publish."""
+        state = self._state
+        if state is None:
+            raise NotFittedError("Forecaster", expected="a fitted one", received="none", hint="Call fit first.")
+        return state
+
+    @property
+    def engines_(self) -> tuple[Engine, ...]:
+        """The trained engine of each network; none where forecasts repeat the last season."""
+        return self._fitted().engines
+
+    @property
+    def engine_(self) -> Engine:
+        """The first of them."""
+        engines = self._fitted().engines
+        if not engines:
+            raise AttributeError("this forecaster repeats the last season: it has no network, and engines_ is ()")
+        return engines[0]
+
+    @property
+    def histories_(self) -> tuple[History, ...]:
+        """What the training of each network recorded."""
+        return self._fitted().histories
+
+    @property
+    def history_(self) -> History:
+        """The first of them."""
+        return self._fitted().histories[0]
+
+    @property
+    def series_state_(self) -> SeriesState:
+        """Scaling and last rows of each series."""
+        return self._fitted().series
+
+    @property
+    def freq_(self) -> str | int | None:
+        """The frequency; `None` for irregular stamps."""
+        return self._fitted().frequency
+
+    @property
+    def season_length_(self) -> int:
+        """Steps of a season."""
+        return self._fitted().season_length
+
+    @property
+    def context_length_(self) -> int:
+        """Steps of past that a forecast reads."""
+        return self._fitted().series.context_length
+
+    @property
+    def calibrations_(self) -> tuple[Calibration, ...]:
+        """What widens the intervals of each target, when `calibrate` is true."""
+        return self._fitted().calibrations
+
+    @property
+    def short_series_(self) -> tuple[Any, ...]:
+        """Names of the series with fewer rows than a whole window, whose contexts were padded."""
+        return self._fitted().short_series
+
+    @property
+    def seed_(self) -> int:
+        """Seed of everything random: `random_state`, or the one that was drawn."""
+        return self._fitted().seed
 
     def predict(
         self,
@@ -363,49 +367,30 @@ class Forecaster(BaseEstimator):
             DataError: Something in a frame is wrong, or `future` does not cover the horizon.
             SpecError: There are no intervals of a level, or no paths of a network that forecasts a point.
         """
-        self._memory()
+        state = self._fitted()
         if horizon is not None:
             horizon = check_int("horizon", horizon)
         if samples is not None and level is not None:
             raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
-        request = self._outlook(level)
-        frame = self._rows_before(df)
-        networks, ids, default = self._networks(), frame.source.ids, int(self.horizon)
-        if samples is None:
-            stamps, forecast, kept = networks.ahead(frame, future, horizon, request, default=default)
-            times = {frame.schema.columns.ds: stamps}
-            return frame.schema.to_long(ids, times, request.parts(forecast, self.alias), kept)
-        count = check_int("samples", samples)
-        stamps, paths, kept = networks.paths_ahead(frame, future, horizon, count, default=default)
-        return frame.schema.paths_to_long(ids, stamps, self.alias, paths, kept)
+        request = self._request(state, level)
+        frame = self._rows_before(state, df)
+        steps = future_steps(state.series, frame, future, horizon, default=int(self.horizon))
+        reader = state.series.reader(frame, steps.origins)
+        origins, predictor = filled_future(reader, steps), state.predictor(self.combine)
+        ids, exist = frame.source.ids, steps.of_targets(reader)
+        if samples is not None:
+            paths = predictor.paths(reader, origins, check_int("samples", samples))
+            return frame.schema.paths_to_long(ids, steps.stamps, self.alias, paths, exist)
+        parts = request.parts(predictor.forecast(reader, origins, request), self.alias)
+        return frame.schema.to_long(ids, {frame.schema.columns.ds: steps.stamps}, parts, exist)
 
-    def _rows_before(self, df: Any) -> LongFrame:
-        """Return the rows to go on from: those that are remembered, behind them rows that are given."""
-        memory = self._memory()
-        return memory.frame if df is None else memory.with_history(self._read(df, memory))
+    def _rows_before(self, state: FittedState, df: Any) -> LongFrame:
+        """Return the rows to go on from: the last ones of the fit, behind them rows that are given."""
+        return state.series.frame if df is None else state.series.with_history(self._read(df, state.series))
 
-    def _outlook(self, level: Sequence[float] | float | None = None) -> ForecastRequest:
-        """Return what is asked of a forecast, and refuse levels that there are no intervals for."""
-        network, known = self.engine_.network, interval_levels(self.level)
-        if not network.is_probabilistic and not self.calibrations_:
-            known = ()
-        if level is None:
-            return ForecastRequest(self.point, known)
-        asked = check_levels(level)
-        if self.calibrations_ or network.head in ("point", "quantile"):
-            how = "Fit with such a level."
-            if not network.is_probabilistic and not self.calibrations_:
-                how = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
-            check_trained(asked, known, hint=how)
-        return ForecastRequest(self.point, asked)
-
-    def _networks(self) -> EnsemblePredictor:
-        return EnsemblePredictor(self.engines_, self._memory(), self.combine, self.calibrations_)
-
-    def _memory(self) -> SeriesState:
-        if not hasattr(self, "series_state_"):
-            raise NotFittedError("Forecaster", expected="a fitted one", received="none", hint="Call fit first.")
-        return self.series_state_
+    def _request(self, state: FittedState, level: Sequence[float] | float | None = None) -> ForecastRequest:
+        """Return a forecast request, and refuse levels that there are no intervals for."""
+        return state.request(self.point, interval_levels(self.level), level)
 
     def update(self, df: Any) -> Self:
         """Append rows to the series that are remembered; nothing is trained, and known series keep their scaling.
@@ -420,8 +405,8 @@ class Forecaster(BaseEstimator):
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong, or rows do not follow.
         """
-        memory = self._memory()
-        self.series_state_ = memory.updated(self._read(df, memory))
+        state = self._fitted()
+        self._state = replace(state, series=state.series.updated(self._read(df, state.series)))
         return self
 
     def refit(self, df: Any, validation: Any = None) -> Self:
@@ -443,22 +428,27 @@ class Forecaster(BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted.
         """
-        memory = self._memory()
-        check_options(self.get_params(deep=False))
-        frame = self._read(df, memory, static_optional=False)
+        state = self._fitted()
+        self._check_options()
+        frame = self._read(df, state.series, static_optional=False)
         frame, starts = self._divided(frame, validation)
-        chosen = {_context(engine): (engine.network, engine.training) for engine in self.engines_}
-        options = self._options(
-            len(self.engines_),
-            context_lengths=tuple(_context(engine) for engine in self.engines_),
-            season_length=self.season_length_,
-            calendar=memory.builder.calendar.names or "none",
+        options = self._resolved(
+            self._seed_of(state),
+            max(1, len(state.engines)),
+            context_lengths=state.context_lengths,
+            season_length=state.season_length,
+            calendar=state.series.builder.calendar.names or "none",
             judge=False,
         )
-        plan = make_plan(frame, options, lambda sizes: chosen[sizes.context_length], starts)
-        if self.verbose:
-            print(plan.describe())
-        return self._train(plan, frame)
+        plan = make_plan(frame, options, state.specs_of, starts)
+        if not state.engines:
+            self._state = naive_state(plan)
+            return self
+        return self._publish(plan)
+
+    def _seed_of(self, state: FittedState) -> int:
+        """Return the seed of later trainings: the user's, or the one that the fit drew."""
+        return state.seed if self.random_state is None else int(self.random_state)
 
     def finetune(
         self,
@@ -491,47 +481,14 @@ class Forecaster(BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted.
         """
-        memory = self._memory()
+        state = self._fitted()
         check_parts(freeze)
-        frame, starts = self._divided(self._read(df, memory), validation)
-        options = self._options(len(self.engines_), season_length=self.season_length_)
-        plan = plan_further(frame, starts, memory, options, self.engines_, training, tuple(freeze))
-        if self.verbose:
-            print(plan.describe())
-        return self._train(plan, plan.frame or frame)
-
-    def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
-        """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
-
-        These forecasts tell how well the networks fit, not how well they forecast: for that there is `backtest`.
-
-        Args:
-            df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster does not have.
-            step_size: Steps from one cutoff to the next, counted from each series' end.
-
-        Returns:
-            A frame as that of `backtest`, without naive forecasts; a row for each step whose truth is known.
-
-        Raises:
-            NotFittedError: `fit` was not called, or the forecaster was loaded.
-            DataError: Something in the frame is wrong, or no series is long enough.
-        """
-        memory, step = self._memory(), check_int("step_size", step_size)
-        frame = self._seen_rows(df)
-        rows, request = OriginRows(frame, int(self.horizon), memory.context_length, step), self._outlook()
-        forecast = self._networks().from_rows(frame, rows.series, rows.stops, int(self.horizon), request)
-        return rows.table(request.parts(forecast, self.alias))
-
-    def _seen_rows(self, df: Any) -> LongFrame:
-        """Return rows that were given, or those of fit."""
-        memory = self._memory()
-        if df is not None:
-            return self._read(df, memory)
-        if self._rows is None:
-            raise NotFittedError(
-                "df", expected="the rows of fit", received="a loaded forecaster", hint="Files hold no rows; give them."
-            )
-        return self._rows
+        if not state.engines:
+            refuse_without_network("finetune")
+        frame, starts = self._divided(self._read(df, state.series), validation)
+        options = self._resolved(self._seed_of(state), len(state.engines), season_length=state.season_length)
+        plan = plan_further(frame, starts, state, options, training, tuple(freeze))
+        return self._publish(plan, state.training)
 
     def backtest(
         self,
@@ -571,10 +528,10 @@ class Forecaster(BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing is kept.
         """
-        check_options(self.get_params(deep=False))
-        every = _refit_every(refit)
-        frame = self._read(df, self._memory() if every is None else None)
-        return self._backtest(frame, n_windows, step_size, align, every)
+        self._check_options()
+        every = refit_every(refit)
+        frame = self._read(df, self._fitted().series if every is None else None)
+        return self._backtest(frame, n_windows, step_size, align, every, verbose=self.verbose)
 
     def _backtest(
         self,
@@ -583,237 +540,37 @@ class Forecaster(BaseEstimator):
         step_size: int | None = None,
         align: str = "time",
         every: int | None = 0,
+        *,
+        verbose: int = 0,
     ) -> Any:
         frame.check_seen()
         complete = self.missing == "raise"
-        origins = RollingOrigins(frame, int(self.horizon), n_windows, step_size, align, complete=complete)
+        known = known_at_cutoffs(frame, int(self.horizon), n_windows, step_size, align, complete=complete)
+        origins = Origins.at_cutoffs(frame, known, int(self.horizon))
         if every is None:
-            origins.check_after(self.series_state_.last_seen)
-            models = [self]
+            states = [self._fitted()]
+            origins.check_after(frame, states[0].series.last_seen)
         else:
-            models = self._fitted_clones([frame.until(stops) for stops in origins.known[:: every or n_windows]])
-        made, request = [], models[0]._outlook()
-        for place, model in enumerate(models):
-            windows = slice(place * (every or n_windows), (place + 1) * (every or n_windows))
-            known, valid = origins.known[windows], origins.valid[windows]
-            made.append(model._networks().from_cutoffs(frame, known, valid, int(self.horizon), request))
-        forecasts = request.parts(np.concatenate(made), self.alias)
-        for name, season in (("seasonal_naive", models[0].season_length_), ("last_value", 1)):
-            forecasts[name] = origins.naive(season)
-        return origins.table(forecasts)
-
-    def _fitted_clones(self, frames: Sequence[LongFrame]) -> list[Self]:
-        """Return a clone fitted on each frame; all members of all clones are trained side by side."""
-        models = [clone(self) for _ in frames]
-        if len(frames) == 1:
-            return [models[0]._train(self._plan(frames[0], verbose=self.verbose), frames[0])]
-        plans = [self._plan(frame, verbose=self.verbose and not place) for place, frame in enumerate(frames)]
-        jobs: list[TrainingJob] = []
-        names: list[str] = []
-        for place, plan in enumerate(plans):
-            jobs += plan.members
-            name, count = f"training {place + 1} of {len(plans)}", len(plan.members)
-            names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
-        trained = iter(run_jobs(jobs, names, verbose=self.verbose))
-        return [
-            model._keep(plan, [next(trained) for _ in plan.members], frame)
-            for model, plan, frame in zip(models, plans, frames, strict=True)
-        ]
-
-    def model_inputs(
-        self,
-        df: Any = None,
-        *,
-        step_size: int | None = None,
-        horizon: int | None = None,
-        future: Any = None,
-        member: int = 1,
-    ) -> ModelInputs:
-        """Return what a network reads, to look inside with `seqcast.inspect`.
-
-        Args:
-            df: Rows of known or new series; `None` takes those that are remembered, or with `step_size` those of
-                `fit`.
-            step_size: Steps from one window to the next, counted back from the last that has the horizon behind it
-                in the rows, so that the truth is known; `None` is one window a series, that of `predict`.
-            horizon: Number of steps; `None` is the trained one.
-            future: The steps ahead, as for `predict`; without `step_size` only.
-            member: Which network of an ensemble, from 1.
-
-        Returns:
-            The windows, in the network's units, called by their series and cutoff.
-
-        Raises:
-            NotFittedError: `fit` was not called, or the rows of fit are asked for of a loaded forecaster.
-            DataError: Something in a frame is wrong, or no series is long enough.
-            SpecError: There is no such member, or both `step_size` and `future` are given.
-        """
-        memory, networks = self._memory(), self._networks()
-        steps = int(self.horizon) if horizon is None else check_int("horizon", horizon)
-        if check_int("member", member) > len(self.engines_):
-            raise SpecError("member", expected=f"1 to {len(self.engines_)}", received=repr(member))
-        truth = None
-        if step_size is None:
-            frame = self._rows_before(df)
-            series, stops = np.arange(len(frame.source)), frame.source.lengths
-            inputs = networks.read_ahead(member - 1, frame, future, steps)
-        elif future is not None:
-            raise SpecError(
-                "future", expected="None with step_size", received="a frame", hint="The rows themselves hold it."
-            )
-        else:
-            frame, step = self._seen_rows(df), check_int("step_size", step_size)
-            rows = OriginRows(frame, steps, memory.context_length, step)
-            series, stops = rows.series, rows.stops
-            inputs, truth = networks.read_rows(member - 1, frame, series, stops, steps)
-        builder, columns, source = memory.builder, frame.schema.columns, frame.source
-        return ModelInputs(
-            self.engines_[member - 1],
-            inputs,
-            steps,
-            SeriesLabels(frame.schema, as_ids(source.ids)[series], frame.stamps[source.starts[series] + stops - 1]),
-            features=(*columns.targets, *builder.past.features, *builder.future_names),
-            targets=columns.targets,
-            ahead=builder.future_names,
-            truth=truth,
+            states = self._fitted_at([frame.until(stops) for stops in known[:: every or n_windows]], verbose)
+        return backtest_table(
+            frame,
+            known,
+            origins,
+            states,
+            every=every or n_windows,
+            request=self._request(states[0]),
+            combine=self.combine,
+            alias=self.alias,
         )
 
-    def encode(self, df: Any = None) -> Any:
-        """Return what the encoder holds after the last row of each series.
-
-        Args:
-            df: Rows to read, as for `predict`; `None` takes those that are remembered.
-
-        Returns:
-            A frame of the kind that came in, a row a series: `unique_id`, `ds` (the last stamp that was read) and the
-            numbers `state_1`, `state_2`, …, layer after layer, member after member.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-            DataError: Something in the frame is wrong.
-        """
-        frame = self._rows_before(df)
-        states = self._networks().states(frame)
-        values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
-        return frame.schema.build(as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values)
-
-    def attention(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
-        """Return how much each step of a forecast looks at each step of the past.
-
-        Args:
-            df: As for `predict`.
-            future: As for `predict`.
-            horizon: As for `predict`.
-
-        Returns:
-            A frame of the kind that came in, sorted by series, step and past step: `unique_id`, `ds` (of the
-            forecast), `past_ds` and `weight`, which sum to one over the past steps; with several members their mean.
-            A network that reads segments has one weight a segment, at its last step.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-            SpecError: The network has no attention.
-            DataError: Something in a frame is wrong.
-        """
-        frame = self._rows_before(df)
-        stamps, steps, weights = self._networks().attention(frame, future, horizon, default=int(self.horizon))
-        return frame.attended(stamps, steps, weights)
-
-    def report(
-        self,
-        path: str | os.PathLike[str],
-        df: Any = None,
-        *,
-        future: Any = None,
-        backtest: Any = None,
-        n_windows: int = 3,
-        title: str = "",
-        unit: str = "",
-        max_series: int = 12,
-    ) -> None:
-        """Write what the forecaster has to say as one HTML page that needs no other file.
-
-        It shows the series with their forecasts, how good forecasts from earlier cutoffs were beside naive ones,
-        where they erred, how the training went, and all settings.
-
-        Args:
-            path: Where to; the page appears whole or not at all.
-            df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
-            future: As for `predict`; without it a forecaster that needs it, for future covariates or irregular stamps,
-                shows no forecast.
-            backtest: A frame that `backtest` gave, perhaps with other models' forecasts.
-            n_windows: Cutoffs of the backtest that is made when none is given, which trains once more; 0 for none.
-            title: Title of the page.
-            unit: Unit of the values.
-            max_series: Most series that are drawn.
-
-        Raises:
-            NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
-            DataError: Something in a frame is wrong; nothing was written.
-            SaveError: The file could not be written.
-        """
-        from seqcast.report import report
-
-        memory = self._memory()
-        frame = self._seen_rows(df)
-        check_int("n_windows", n_windows, at_least=0)
-        history, columns = frame.table(), frame.schema.columns
-        forecast = None
-        if future is not None or not (memory.frame.covariates.future or self.irregular):
-            forecast = self.predict(df=df, future=future)
-        if backtest is None and n_windows:
-            silent = clone(self).set_params(verbose=0)
-            backtest = silent._backtest(frame, n_windows)
-        report(
-            path,
-            title=title or "Forecast report",
-            history=history,
-            forecast=forecast,
-            backtest=backtest,
-            model=self.alias,
-            metadata=self._facts(),
-            learning=self.history_.epochs or None,
-            season_length=self.season_length_,
-            trained_horizon=int(self.horizon),
-            max_series=max_series,
-            unit=unit,
-            columns=Columns(columns.unique_id, columns.ds, columns.value),
-        )
-
-    def _facts(self) -> dict[str, Any]:
-        """Return what a reader of a report wants to know of the fit."""
-        network, training = self.engine_.network, self.engine_.training
-        covariates = self.series_state_.frame.covariates
-        inputs = (*covariates.static, *covariates.varying, *self.series_state_.builder.calendar.names)
-        epochs = len(self.history_)
-        settings = {
-            "horizon": int(self.horizon),
-            "context_length": self.context_length_,
-            "frequency": self.freq_ or "irregular",
-            "season_length": self.season_length_,
-            "inputs beside the values": ", ".join(map(str, inputs)) or "none",
-            "scale": self.scale,
-            "levels": ", ".join(f"{level:g} %" for level in self._outlook().level) or "none",
-            "calibration windows": int(self.calibrations_[0].windows.min()) if self.calibrations_ else "not calibrated",
-            "random_state": "fresh" if self.random_state is None else int(self.random_state),
-        }
-        built = {
-            "cell": network.cell,
-            "encoder units": ", ".join(map(str, network.encoder_units)),
-            "decoder units": ", ".join(map(str, network.decoder_units)),
-            "head": network.head,
-            "weights": f"{self.engine_.weight_count:,}",
-            "members": len(self.engines_),
-        }
-        if is_naive(network):
-            built = {"kind": "repeats the last season, as no network was found to be better"}
-        trained = {
-            "epochs": f"{epochs}" + (" (stopped early)" if self.history_.stopped_early else ""),
-            "best epoch": self.history_.best_epoch or "none chosen: no validation rows",
-            "batch size": training.batch_size,
-            "seconds": f"{self.history_.seconds:.1f}",
-        }
-        return {"Training": trained, "Network": built, "Settings": settings}
+    def _fitted_at(self, frames: Sequence[LongFrame], verbose: int) -> list[FittedState]:
+        """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
+        seed = self._new_seed() if self._state is None else self._seed_of(self._state)
+        options = self._resolved(seed, int(self.members))
+        plans = [make_plan(frame, options, self._specs) for frame in frames]
+        if verbose:
+            print(plans[0].describe())
+        return fit_plans(plans, verbose=verbose)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted forecaster to a file.
@@ -826,11 +583,8 @@ class Forecaster(BaseEstimator):
             SpecError: The training holds a function that a file cannot.
             SaveError: The file could not be written.
         """
-        memory = self._memory()
         options = {**self.get_params(deep=False), "freq": None if self.freq is None else self.freq_}
-        trained = list(zip(self.engines_, self.histories_, strict=True))
-        plan = Plan(memory, self.season_length_, short=self.short_series_)
-        write_forecaster(path, options, plan, trained, self.calibrations_)
+        write_forecaster(path, options, self._fitted())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -846,28 +600,7 @@ class Forecaster(BaseEstimator):
             MissingFileError: There is no such file.
             FileFormatError: It is no forecaster's file.
         """
-        options, plan, trained, calibrations = read_forecaster(path)
-        return cls(**options)._keep(plan, trained, calibrations=calibrations)
-
-
-def _context(engine: Engine) -> int:
-    """Return the steps of past that a trained network reads."""
-    assert engine.window is not None
-    assert engine.window.context_length is not None
-    return engine.window.context_length
-
-
-def _refit_every(refit: bool | int | str) -> int | None:
-    """Return after how many cutoffs a new clone is trained; 0 is only once, `None` not at all."""
-    if isinstance(refit, str) and refit == "never":
-        return None
-    if isinstance(refit, bool | np.bool_):
-        return int(refit)
-    if isinstance(refit, int | np.integer) and refit >= 1:
-        return int(refit)
-    raise SpecError(
-        "refit",
-        expected="False, True or a whole number >= 1, or 'never'",
-        received=repr(refit),
-        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
-    )
+        options, state = read_forecaster(path)
+        forecaster = cls(**options)
+        forecaster._state = state
+        return forecaster

@@ -1,69 +1,130 @@
-"""The network that has nothing to learn: it repeats the last season. What `preset="auto"` falls back on.
-
-A forecast is what a network writes, added to the last season or the last value. A network whose head writes zeros is
-the seasonal naive forecast, for any horizon, with everything else that forecasts have.
-"""
+"""Repeating the last season: what `preset="auto"` falls back on where no network is found to be better."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.engine import Engine
-from seqcast.errors import DataError
+from seqcast.data.windows.gaps import fill_gaps
+from seqcast.data.windows.origins import Origins, repeat_season
+from seqcast.data.windows.reader import WindowReader
+from seqcast.errors import DataError, SpecError
+from seqcast.forecaster.predictor import blocks, in_data_units, read
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import check_levels
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.intervals.request import ForecastRequest
 
-__all__ = ["FallbackWarning", "build_naive", "is_naive", "naive_calibrations", "naive_network"]
+__all__ = [
+    "FallbackWarning",
+    "SeasonalNaivePredictor",
+    "naive_calibrations",
+    "refuse_without_network",
+    "warn_of_fallback",
+]
 
 Array = npt.NDArray[Any]
 
-_SMALL: dict[str, Any] = {"cell": "simple_rnn", "encoder_units": (1,), "decoder_units": (1,)}
-REPEAT_SEASON = NetworkSpec(**_SMALL, residual="seasonal")
-REPEAT_LAST = NetworkSpec(**_SMALL, normalise="last")
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 class FallbackWarning(UserWarning):
     """Forecasts repeat the last season, because no network was found to be better."""
 
 
-def naive_network(season_length: int, context_length: int) -> NetworkSpec:
-    """Return the network that repeats the last season, or the last value where there is none in a context.
+@dataclass(frozen=True)
+class SeasonalNaivePredictor:
+    """Forecast by repeating the last season of each window's past, or its last value where it has no whole season.
 
-    Example:
-        >>> naive_network(12, 24).residual, naive_network(1, 24).residual, naive_network(12, 8).residual
-        ('seasonal', 'none', 'none')
+    Args:
+        season_length: Steps of a season, `m`; 1 repeats the last value.
+        calibrations: What lays intervals around the forecast of each target, if anything does.
     """
-    return REPEAT_SEASON if 1 < season_length <= context_length else REPEAT_LAST
+
+    season_length: int
+    calibrations: Sequence[Calibration] = ()
+
+    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return forecasts in the data's units, `[B, H, D, parts]`."""
+        made = []
+        for block in blocks(reader, origins):
+            scaled = self._scaled(reader, block)
+            if self.calibrations:
+                scaled = request.calibrated(scaled, self.calibrations)
+            made.append(in_data_units(reader, block, scaled))
+        return np.concatenate(made)
+
+    def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return the point forecast in scaled units, `[B, H, D, 1]`."""
+        del request
+        return np.concatenate([self._scaled(reader, block) for block in blocks(reader, origins)])
+
+    def _scaled(self, reader: WindowReader, origins: Origins) -> Array:
+        targets = reader.scaler.loc.shape[1]
+        past, _ = fill_gaps(read(reader, origins)["past"][:, :, :targets])
+        count, steps = past.shape[:2]
+        repeated = repeat_season(
+            past.reshape(count * steps, -1),
+            steps * np.arange(count),
+            np.full(count, steps),
+            season_length=self.season_length,
+            horizon=origins.horizon,
+        )
+        return repeated[..., None]
+
+    def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
+        """Refuse: there is no distribution to draw from."""
+        del reader, origins, samples
+        refuse_without_network("samples")
+
+    def states(self, reader: WindowReader, origins: Origins) -> Array:
+        """Refuse: there is no encoder."""
+        del reader, origins
+        refuse_without_network("encode")
+
+    def attention(self, reader: WindowReader, origins: Origins) -> Array:
+        """Refuse: there is no attention."""
+        del reader, origins
+        refuse_without_network("attention")
 
 
-def is_naive(network: NetworkSpec) -> bool:
-    """Tell whether a network is one that only repeats.
+def refuse_without_network(what: str) -> NoReturn:
+    """Refuse what needs a network of a forecaster that has none.
 
-    Example:
-        >>> is_naive(naive_network(12, 24)), is_naive(NetworkSpec())
-        (True, False)
+    Raises:
+        SpecError: Always.
     """
-    return network in (REPEAT_SEASON, REPEAT_LAST)
+    raise SpecError(
+        what,
+        expected="a forecaster with a network",
+        received="one that repeats the last season, as no network was found to be better",
+        hint="Name a preset, such as preset='classic', to have its network in any case.",
+    )
 
 
-def build_naive(engine: Engine, window: WindowSpec) -> None:
-    """Build the engine of such a network, so that what it writes is zero."""
-    engine.build(window, steps=1)
-    assert engine.model is not None
-    for weight in engine.model.decoder.head.weights:
-        weight.assign(np.zeros(weight.shape))
+def warn_of_fallback(season_length: int, context_length: int, reason: str) -> None:
+    """Warn, where the user's own code called, that forecasts repeat the last season."""
+    repeated = f"season of {season_length}" if 1 < season_length <= context_length else "value"
+    depth, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(
+        f"forecasts repeat the last {repeated}, because {reason}. Name a preset to have its network in any case.",
+        FallbackWarning,
+        stacklevel=depth,
+    )
 
 
 def naive_calibrations(
-    values: Array, ends: Array, *, season_length: int, horizon: int, level: Sequence[float]
+    reader: WindowReader, *, season_length: int, horizon: int, level: Sequence[float]
 ) -> tuple[Calibration, ...]:
-    r"""Return the intervals of the seasonal naive forecast, in the units of the values.
+    r"""Return the intervals of the seasonal naive forecast, in the units of the scaled series.
 
     .. math:: w_h = Q_{level}\big(|y_t - y_{t-m}|\big) \sqrt{k + 1}, \quad k = \lfloor (h - 1) / m \rfloor
 
@@ -71,8 +132,7 @@ def naive_calibrations(
     step is ahead.
 
     Args:
-        values: Series laid end to end, `[rows, D]`; NaN where a value is missing.
-        ends: End of each series, `[N]`.
+        reader: The series and their scaling.
         season_length: Steps of a season, `m`.
         horizon: Steps to forecast, `H`.
         level: Levels of the intervals, in per cent.
@@ -84,21 +144,22 @@ def naive_calibrations(
         DataError: No value has another one a season before it.
 
     Example:
-        >>> steps = np.array([[0.0], [1.0], [3.0], [6.0]])
-        >>> (found,) = naive_calibrations(steps, np.array([4]), season_length=1, horizon=4, level=(50,))
-        >>> found.widths.ravel()
+        >>> from seqcast.data.series.scalers import SeriesScaler
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore.of({"a": np.array([[0.0], [1.0], [3.0], [6.0]])})
+        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=2)
+        >>> (calibration,) = naive_calibrations(reader, season_length=1, horizon=4, level=(50,))
+        >>> calibration.widths.ravel()
         array([2.        , 2.82842712, 3.46410162, 4.        ])
 
     Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.5, with quantiles in place
     of a normal distribution's.
     """
     levels = check_levels(level)
-    lengths = np.diff(ends, prepend=0)
-    within = np.arange(len(values)) - np.repeat(ends - lengths, lengths) >= season_length
-    later = np.flatnonzero(within)
-    differences = np.abs(values[later] - values[later - season_length])
+    by_batch = [_seasonal_differences(reader, *batch, season_length) for batch in reader.targets.batches()]
+    differences = np.concatenate(by_batch)
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
-    found = []
+    calibrations = []
     for column in differences.T:
         known = column[~np.isnan(column)]
         if not len(known):
@@ -109,5 +170,13 @@ def naive_calibrations(
                 hint="Give longer series, or level=() for a forecast without intervals.",
             )
         widths = growth * np.quantile(known, np.array(levels) / 100.0)
-        found.append(Calibration(levels, widths, np.full(horizon, len(known)), "point"))
-    return tuple(found)
+        calibrations.append(Calibration(levels, widths, np.full(horizon, len(known)), "point"))
+    return tuple(calibrations)
+
+
+def _seasonal_differences(reader: WindowReader, series: Array, values: Array, season_length: int) -> Array:
+    """Return how far scaled values are from those a season before, over some whole series, `[rows, D]`."""
+    lengths = reader.lengths[series]
+    scaled = reader.scaler.take(np.repeat(series, lengths)).transform(values)
+    later = np.flatnonzero(np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths) >= season_length)
+    return np.asarray(np.abs(scaled[later] - scaled[later - season_length]))

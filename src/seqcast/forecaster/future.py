@@ -1,7 +1,8 @@
-"""Which steps are forecast, and what is known of them."""
+"""Which future steps are forecast, and what is known of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,50 +11,79 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import Stamps
 from seqcast.data.frames.future import read_future
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.errors import DataError
+from seqcast.data.windows.gaps import forward_fill
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs.columns import Columns
 
-__all__ = ["future_steps"]
+__all__ = ["FutureSteps", "filled_future", "future_steps"]
 
 Array = npt.NDArray[Any]
 
 
-def future_steps(
-    memory: SeriesState, frame: LongFrame, future: Any, horizon: int | None, *, default: int
-) -> tuple[Stamps, Array, Array]:
-    """Say which steps are to be forecast, and what is known of them.
+@dataclass(frozen=True)
+class FutureSteps:
+    """The steps that are forecast.
 
     Args:
-        memory: What the forecaster remembers.
+        stamps: Their stamps, `H` of each series, series after series.
+        origins: Where the forecasts begin, with the features of the known future.
+        exist: Which of them are steps, `[N, H]`; irregular series may have fewer than others.
+    """
+
+    stamps: Stamps
+    origins: Origins
+    exist: Array
+
+    def of_targets(self, reader: WindowReader) -> Array:
+        """Return which of them are steps of each target, `[N, H, D]`."""
+        return np.broadcast_to(self.exist[:, :, None], (*self.exist.shape, reader.scaler.loc.shape[1]))
+
+
+def future_steps(
+    series: SeriesState, frame: LongFrame, future: Any, horizon: int | None, *, default: int
+) -> FutureSteps:
+    """Say which steps are forecast after the last row of each series, and what is known of them.
+
+    Args:
+        series: The fitted series.
         frame: The series to forecast, categories numbered as at fit.
-        future: The user's frame of steps ahead, or `None`.
+        future: The user's frame of future steps, or `None`.
         horizon: Number of steps; `None` takes the default, with irregular stamps all that the frame has.
         default: The trained horizon.
-
-    Returns:
-        The stamps, `H` of each series, series after series; the features known ahead, `[N, H, F']`, NaN where they are
-        missing; and which of them are steps, `[N, H]`.
 
     Raises:
         DataError: The frame is missing, is not wanted, does not cover the horizon, or is wrong in itself.
     """
-    builder, columns, ids = memory.builder, frame.schema.columns, frame.source.ids
+    builder, columns, ids = series.builder, frame.schema.columns, frame.source.ids
     names = builder.future.names
-    wanted = bool(names) or memory.frequency is None
+    wanted = bool(names) or series.frequency is None
     if (future is not None) != wanted:
         raise _unexpected(wanted, columns, names)
-    rows = read_future(future, columns, names, ids, frame.stamps, gaps=memory.fill) if wanted else None
+    rows = read_future(future, columns, names, ids, frame.stamps, gaps=series.fill) if wanted else None
     steps = default if horizon is None else horizon
-    if memory.frequency is None:
+    if series.frequency is None:
         assert rows is not None
-        stamps, values, kept = rows.after(frame.last_stamps, horizon)
+        stamps, values, exist = rows.after(frame.last_stamps, horizon)
     else:
-        stamps = frame.schema.ahead(memory.frequency, frame.last_stamps, steps)
+        stamps = frame.schema.future_stamps(series.frequency, frame.last_stamps, steps)
         values = np.zeros((len(ids), steps, 0)) if rows is None else rows.at(stamps)
-        kept = np.ones((len(ids), steps), dtype=bool)
+        exist = np.ones((len(ids), steps), dtype=bool)
     values = values if rows is None else builder.future.align(values, rows.kinds, "future")
-    return stamps, builder.future_features(values, stamps, frame.last_stamps), kept
+    features = builder.future_features(values, stamps, frame.last_stamps)
+    return FutureSteps(stamps, Origins.at_ends(frame, exist.shape[1], features), exist)
+
+
+def filled_future(reader: WindowReader, steps: FutureSteps) -> Origins:
+    """Return the origins with the value before in gaps of the known future, be it one of the past."""
+    origins = steps.origins
+    if not reader.future:
+        return replace(origins, future=None)
+    assert origins.future is not None
+    before = reader.last_future(origins.series, origins.stops)[:, None]
+    return replace(origins, future=forward_fill(np.concatenate([before, origins.future], axis=1))[:, 1:])
 
 
 def _unexpected(wanted: bool, columns: Columns, names: tuple[str, ...]) -> DataError:
@@ -62,7 +92,7 @@ def _unexpected(wanted: bool, columns: Columns, names: tuple[str, ...]) -> DataE
             "future",
             expected="None: there are no future covariates",
             received="a frame",
-            hint="Leave it out, or fit with future_covariates.",
+            hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
     wanted_columns = ", ".join(map(repr, (columns.unique_id, columns.ds, *names)))
     return DataError(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
-from seqcast.forecaster.fallback import build_naive, is_naive
 from seqcast.network.init import child_seeds
 from seqcast.runtime.executors import side_by_side
 from seqcast.specs.network import NetworkSpec
@@ -29,50 +28,51 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """All that the training of one network needs.
+    """All that the training of one network needs; it goes to whatever process trains.
 
     Args:
-        source: The features of the series, scaled; targets first, what is known ahead last.
+        reader: What reads the windows of the series.
         starts: Position of each series' first validation target, its length where it has none.
         window: Sizes of a window, with a context length.
         network: The network's boxes.
         training: How it is trained.
         seeds: Seeds of the network and of the order of windows.
-        static: Static features of each series, `[N, S]`.
-        weighting: `rows` or `series`, as for `SeriesWindows`.
+        weighting: `windows` or `series`, as for `SeriesWindows`.
         weights: The network's first weights; `None` draws them.
         freeze: Parts of the network that are not trained, see `Engine.fit`.
 
     Example:
-        >>> source = InMemoryStore.of({"a": np.sin(np.arange(40.0))})
+        >>> from seqcast.data.series.scalers import SeriesScaler
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore.of({"a": np.sin(np.arange(40.0))[:, None]})
+        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=4)
         >>> window = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,), context_length=4)
         >>> tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,))
-        >>> member = TrainingJob(source, np.array([36]), window, tiny, TrainingSpec(epochs=1), seeds=(0, 1))
-        >>> history = member.train(member.engine())
+        >>> job = TrainingJob(reader, np.array([36]), window, tiny, TrainingSpec(epochs=1), seeds=(0, 1))
+        >>> history = job.train(job.engine())
         >>> sorted(history.epochs)
         ['loss', 'val_loss']
     """
 
-    source: InMemoryStore
+    reader: WindowReader
     starts: Array
     window: WindowSpec
     network: NetworkSpec
     training: TrainingSpec
     seeds: tuple[int, int]
-    static: Array | None = None
-    weighting: str = "rows"
+    weighting: str = "windows"
     weights: Sequence[Array] | None = None
     freeze: tuple[str, ...] = ()
 
-    def check_like(self, engine: Engine) -> None:
-        """Refuse a trained engine whose weights would not fit this network.
+    def with_weights(self, engine: Engine) -> Self:
+        """Return the job that begins with the weights of a trained engine.
 
         Raises:
-            SpecError: Inputs, targets or the network differ.
+            SpecError: Inputs, targets or the network differ, so that these weights would not fit.
         """
         for name, ours, theirs in (
             ("preset", self.network, engine.network),
-            ("inputs", _read(self.window), None if engine.window is None else _read(engine.window)),
+            ("inputs", _shaping(self.window), None if engine.window is None else _shaping(engine.window)),
         ):
             if ours != theirs:
                 raise SpecError(
@@ -82,21 +82,27 @@ class TrainingJob:
                     hint="Name preset, context_length, calendar and covariates as they were, or fit without "
                     "warm_start.",
                 )
+        return replace(self, weights=engine.weights)
+
+    def with_own_series(self) -> Self:
+        """Return the same job without the series that give it no window, neither to train nor to validate on."""
+        counts = self._reader.index(self.window.horizon).per_series
+        if counts.all():
+            return self
+        series = np.flatnonzero(counts)
+        return replace(self, reader=self.reader.take(series), starts=self.starts[series])
+
+    def count_windows(self) -> int:
+        """Return the number of training windows."""
+        return self._reader.index(self.window.horizon, stops=self.starts).count
+
+    @property
+    def _reader(self) -> WindowReader:
+        return self.reader.with_context(self.window.context_length)
 
     def engine(self) -> Engine:
         """Return a new engine, not yet trained."""
         return Engine(self.network, self.training, seed=self.seeds[0])
-
-    @property
-    def layout(self) -> dict[str, Any]:
-        """What the columns of the series are, for `SeriesWindows`."""
-        return {
-            "targets": self.window.targets,
-            "future": self.window.future,
-            "static": self.static,
-            "observed": self.window.observed,
-            "weighting": self.weighting,
-        }
 
     def train(self, engine: Engine, *, verbose: int = 0) -> History:
         """Train an engine.
@@ -106,23 +112,18 @@ class TrainingJob:
             verbose: 0 is silent, 1 shows progress.
 
         Returns:
-            What training recorded; nothing of a network that only repeats.
+            What training recorded.
 
         Raises:
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
-        assert self.window.context_length is not None
-        if is_naive(self.network):
-            build_naive(engine, self.window)
-            return History()
         windows, validation = training_windows(
-            self.source,
+            self._reader,
             self.starts,
-            context_length=self.window.context_length,
-            horizon=self.window.horizon,
+            self.window.horizon,
             batch_size=self.training.batch_size,
-            layout=self.layout,
+            weighting=self.weighting,
             seed=self.seeds[1],
             steps=self.training.steps_per_epoch,
             teacher_forcing=self.network.uses_teacher_forcing,
@@ -137,7 +138,7 @@ class TrainingJob:
         )
 
 
-def _read(window: WindowSpec) -> dict[str, Any]:
+def _shaping(window: WindowSpec) -> dict[str, Any]:
     """Return what decides on the shapes of weights; horizon and context do not."""
     return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
 
@@ -153,13 +154,13 @@ def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
     return list(zip(seeds[::2], seeds[1::2], strict=True))
 
 
-def run_jobs(members: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0) -> list[tuple[Engine, History]]:
-    """Train members side by side, a core each.
+def run_jobs(jobs: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0) -> list[tuple[Engine, History]]:
+    """Run trainings in parallel, a core each.
 
     Progress bars of several trainings would write over each other, so each is silent and gets a line when it is done.
 
     Args:
-        members: The members.
+        jobs: The trainings.
         names: What each is called in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
 
@@ -175,24 +176,24 @@ def run_jobs(members: Sequence[TrainingJob], names: Sequence[str], *, verbose: i
         if verbose:
             print(f"seqcast: {names[place]} trained, {_told(result[1])}", file=sys.stderr, flush=True)
 
-    trained = side_by_side(_train_apart, [(member,) for member in members], finished=finished)
-    return [(_arrived(member, state), history) for member, (state, history) in zip(members, trained, strict=True)]
+    trained = side_by_side(_train_apart, [(job.with_own_series(),) for job in jobs], finished=finished)
+    return [(_arrived(job, state), history) for job, (state, history) in zip(jobs, trained, strict=True)]
 
 
-def _train_apart(member: TrainingJob) -> tuple[dict[str, Any], History]:
-    engine = member.engine()
-    history = member.train(engine)
+def _train_apart(job: TrainingJob) -> tuple[dict[str, Any], History]:
+    engine = job.engine()
+    history = job.train(engine)
     return engine.__getstate__(), history
 
 
-def _arrived(member: TrainingJob, state: dict[str, Any]) -> Engine:
+def _arrived(job: TrainingJob, state: dict[str, Any]) -> Engine:
     """Build the engine of a member from what came out of its training.
 
     It takes the member's own specs: a function in them (a loss, say) would come back from another process as a copy,
     which Keras does not know as the registered one.
     """
-    engine = member.engine()
-    engine.__setstate__({**state, "network": member.network, "training": member.training})
+    engine = job.engine()
+    engine.__setstate__({**state, "network": job.network, "training": job.training})
     return engine
 
 

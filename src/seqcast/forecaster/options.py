@@ -1,9 +1,10 @@
-"""Checks of a forecaster's options, before any frame is looked at."""
+"""A forecaster's options: checked before any frame is read, and resolved once for a fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows.reader import WEIGHTINGS
 from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import Sizes, specs
-from seqcast.forecaster.fallback import is_naive
+from seqcast.forecaster.jobs import member_seeds
 from seqcast.forecaster.predictor import COMBINATIONS
 from seqcast.intervals.levels import check_levels, check_trained, quantile_levels
 from seqcast.intervals.request import ForecastRequest
@@ -22,7 +23,74 @@ from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
 
-__all__ = ["check_head", "check_options", "context_lengths", "interval_levels"]
+__all__ = ["FitOptions", "check_head", "check_options", "context_lengths", "interval_levels", "refit_every"]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a forecaster was told that shapes a fit.
+
+    Args:
+        horizon: Steps to forecast in training.
+        context_lengths: Steps of past that members read in turn; `None` is the rule's.
+        season_length: Steps of a season, or `None` for the frequency's.
+        calendar: Features of the time stamps.
+        scale: How each series is scaled, `auto` for the rule.
+        point: What the point forecast is of its distribution.
+        weighting: `windows` or `series`: what weighs the same in training.
+        fill: Whether missing values and short series are legal.
+        seeds: Seeds of each member.
+        seed: The seed that they come from.
+        level: Levels of the intervals.
+        combine: How forecasts of several networks become one.
+        calibrate: Levels that are calibrated on validation windows; none for no calibration.
+        judge: Whether networks have to be better than repeating the last season on validation windows.
+    """
+
+    horizon: int
+    context_lengths: Sequence[int | None]
+    season_length: int | None
+    calendar: Any
+    scale: str
+    point: str
+    weighting: str
+    fill: bool
+    seeds: Sequence[tuple[int, int]]
+    seed: int = 0
+    level: Sequence[float] = ()
+    combine: str = "median"
+    calibrate: Sequence[float] = ()
+    judge: bool = False
+
+    @classmethod
+    def resolve(cls, options: Mapping[str, Any], seed: int, members: int) -> Self:
+        """Resolve the options of a forecaster for a fit of so many networks.
+
+        Args:
+            options: The arguments of a `Forecaster`, by name, checked.
+            seed: Seed of everything random.
+            members: Number of networks.
+        """
+        level = interval_levels(options["level"])
+        _, training = specs(options["preset"], options["training"], level, Sizes())
+        return cls(
+            horizon=int(options["horizon"]),
+            context_lengths=context_lengths(options["context_length"], members),
+            season_length=options["season_length"],
+            calendar=options["calendar"],
+            scale=options["scale"],
+            point=options["point"],
+            weighting=options["weighting"],
+            fill=options["missing"] == "fill",
+            seeds=member_seeds(seed, members),
+            seed=seed,
+            level=level,
+            combine=options["combine"],
+            calibrate=level if options["calibrate"] else (),
+            # Without validation rows, as far as options say, there is nothing to judge networks by.
+            judge=options["preset"] == "auto" and training.validation_fraction > 0,
+        )
+
 
 # Columns that frames of forecasts have of their own.
 RESERVED = ("cutoff", "target", "step", "sample", "seasonal_naive", "last_value")
@@ -65,13 +133,6 @@ def check_options(options: Mapping[str, Any]) -> None:
         received = repr(options["freq"])
         raise SpecError(
             "freq", expected="None, for irregular=True", received=received, hint="Leave out one of the two."
-        )
-    if isinstance(options["preset"], NetworkSpec) and is_naive(options["preset"]):
-        raise SpecError(
-            "preset",
-            expected="a network that learns",
-            received="the one of seqcast.forecaster.fallback, which only repeats",
-            hint="Take more than one unit, or cell='gru'; for repeating the season there is seqcast.SeasonalNaive.",
         )
     check_calendar(options["calendar"])
     _check_names(options)
@@ -160,3 +221,24 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
         known = quantile_levels(network.quantiles or ())
         listed = ", ".join(f"{each:g}" for each in known)
         check_trained(level, known, hint=f"Give level=({listed},), or quantiles for the others.")
+
+
+def refit_every(refit: bool | int | str) -> int | None:
+    """Return after how many cutoffs of a backtest networks are trained anew; 0 is only once, `None` not at all.
+
+    Example:
+        >>> refit_every(False), refit_every(True), refit_every(3), refit_every("never")
+        (0, 1, 3, None)
+    """
+    if isinstance(refit, str) and refit == "never":
+        return None
+    if isinstance(refit, bool | np.bool_):
+        return int(refit)
+    if isinstance(refit, int | np.integer) and refit >= 1:
+        return int(refit)
+    raise SpecError(
+        "refit",
+        expected="False, True or a whole number >= 1, or 'never'",
+        received=repr(refit),
+        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
+    )

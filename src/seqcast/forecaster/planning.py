@@ -13,141 +13,94 @@ from seqcast.data.arrays.checks import outside_support
 from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.scalers import LOGARITHMS, SeriesScaler
-from seqcast.data.windows.reader import SeriesWindows
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import Sizes, Specs, auto_context, auto_scale, middle_length
-from seqcast.forecaster.fallback import naive_calibrations, naive_network
 from seqcast.forecaster.jobs import TrainingJob
+from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.validation import MOST_JUDGED_WINDOWS, calibration_windows, horizon_windows
-from seqcast.intervals.calibration import Calibration
+from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.validation import calibration_origins, judgement_origins
+from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["FitOptions", "Plan", "make_plan"]
+__all__ = ["FitPlan", "make_plan", "plan_further"]
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class FitOptions:
-    """What a forecaster was told that shapes a fit.
+class FitPlan:
+    """The trainings of a fit, and what it will know of its series.
 
     Args:
-        horizon: Steps to forecast in training.
-        context_lengths: Steps of past that members read in turn; `None` is the rule's.
-        season_length: Steps of a season, or `None` for the frequency's.
-        calendar: Features of the time stamps.
-        scale: How each series is scaled, `auto` for the rule.
-        point: What the point forecast is of its distribution.
-        weighting: Whether each window or each series weighs the same.
-        fill: Whether missing values and short series are legal.
-        seeds: Seeds of each member.
-        calibrate: Levels that are calibrated on validation windows; none for no calibration.
-        judge: Whether networks have to be better than repeating the last season on validation windows.
-    """
-
-    horizon: int
-    context_lengths: Sequence[int | None]
-    season_length: int | None
-    calendar: Any
-    scale: str
-    point: str
-    weighting: str
-    fill: bool
-    seeds: Sequence[tuple[int, int]]
-    calibrate: Sequence[float] = ()
-    judge: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a fit will remember of a frame, and the members to train.
-
-    Args:
-        memory: What is remembered.
+        options: What the forecaster was told.
+        series: Scaling and last rows of the series, and how rows become features.
         season_length: Steps of a season.
-        members: The trainings.
-        short: Names of the series whose contexts have to be padded in training.
-        calibration: The windows to calibrate on: number of each one's series, and of its rows that are known.
-        judgement: The windows on which networks have to be better than repeating the last season; none for no such
+        jobs: The trainings.
+        frame: The rows that are trained on.
+        short_series: Names of the series whose contexts have to be padded in training.
+        calibration: The windows to calibrate on; `None` for no calibration.
+        judgement: The windows on which networks have to be better than repeating the last season; `None` for no such
             test.
-        frame: The rows that are trained on, when they are others than were given.
     """
 
-    memory: SeriesState
+    options: FitOptions
+    series: SeriesState
     season_length: int
-    members: Sequence[TrainingJob] = ()
-    short: tuple[Any, ...] = ()
-    calibration: tuple[Array, Array] | None = None
-    judgement: tuple[Array, Array] | None = None
-    frame: LongFrame | None = None
+    jobs: Sequence[TrainingJob]
+    frame: LongFrame
+    short_series: tuple[Any, ...] = ()
+    calibration: Origins | None = None
+    judgement: Origins | None = None
 
-    def from_weights(self, engines: Sequence[Engine]) -> Self:
+    def with_weights(self, engines: Sequence[Engine]) -> Self:
         """Return the plan with trainings that begin with the weights of trained networks.
 
         Args:
-            engines: The engine of each member.
+            engines: The engine of each network.
 
         Raises:
             SpecError: The networks are of other sizes.
         """
-        if len(engines) != len(self.members):
+        if len(engines) != len(self.jobs):
             raise SpecError(
                 "warm_start",
                 expected=f"as many members as before, {len(engines)}",
-                received=str(len(self.members)),
+                received=str(len(self.jobs)),
                 hint="Fit without warm_start.",
             )
-        for member, engine in zip(self.members, engines, strict=True):
-            member.check_like(engine)
-        members = [replace(m, weights=engine.weights) for m, engine in zip(self.members, engines, strict=True)]
-        return replace(self, members=members)
-
-    def naive(self) -> Self:
-        """Return the plan with one member in place of all, which repeats the last season."""
-        member = max(self.members, key=lambda each: each.window.context_length or 0)
-        network = naive_network(self.season_length, self.memory.context_length)
-        season = self.season_length if network.reads_season else None
-        window = replace(member.window, season_length=season)
-        return replace(self, members=[replace(member, network=network, window=window)], judgement=None)
-
-    def naive_calibrations(self, level: Sequence[float]) -> tuple[Calibration, ...]:
-        """Return the intervals of that member, in scaled units."""
-        member = self.members[0]
-        return naive_calibrations(
-            member.source.values[:, : member.window.targets],
-            member.source.ends,
-            season_length=member.window.season_length or 1,
-            horizon=member.window.horizon,
-            level=level,
-        )
+        jobs = [job.with_weights(engine) for job, engine in zip(self.jobs, engines, strict=True)]
+        return replace(self, jobs=jobs)
 
     def describe(self) -> str:
         """Say what was inferred, in a line or two."""
-        memory, member = self.memory, self.members[0]
-        frequency = memory.frequency
+        series, job = self.series, self.jobs[0]
+        frequency, count = series.frequency, len(job.starts)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
         named = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
-        calendar = f", calendar {' '.join(memory.builder.calendar.names)}" if memory.builder.calendar.names else ""
+        calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
         lines = [
-            f"seqcast: {len(member.source)} series, {named}, season_length {self.season_length}, "
-            f"context_length {memory.context_length}, horizon {member.window.horizon}{calendar}"
+            f"seqcast: {count} series, {named}, season_length {self.season_length}, "
+            f"context_length {series.context_length}, horizon {job.window.horizon}{calendar}"
         ]
         if self.calibration is not None:
-            lines.append(f"seqcast: intervals are calibrated on {len(self.calibration[0])} validation windows")
-        if self.short:
-            shown = ", ".join(map(repr, self.short[:3])) + (", ..." if len(self.short) > 3 else "")
+            lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
+        if self.short_series:
+            short = len(self.short_series)
+            shown = ", ".join(map(repr, self.short_series[:3])) + (", ..." if short > 3 else "")
             lines.append(
-                f"seqcast: {len(self.short)} of {len(member.source)} series have fewer than context_length + horizon "
+                f"seqcast: {short} of {count} series have fewer than context_length + horizon "
                 f"rows and are padded: {shown}"
             )
         return "\n".join(lines)
 
 
-def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None = None) -> Plan:
-    """Scale the series and say how each member is to be trained.
+def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None = None) -> FitPlan:
+    """Scale the series and say how each network is to be trained.
 
     Args:
         frame: The series.
@@ -176,8 +129,47 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     if starts is None:
         fraction = training.validation_fraction
         starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=fraction)
-    # A series of which nothing is known before its validation rows is trained on all of them.
-    starts = np.where((frame.seen(starts) > 0).all(axis=1), starts, lengths)
+    starts = _trainable(frame, starts)
+    series = _learn_series(frame, options, network, starts, context, season)
+    aligned = series.builder.align(frame)
+    reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
+    window = series.builder.window(horizon=horizon, context_length=context, observed=series.observed)
+    jobs = []
+    for place, seeds in enumerate(options.seeds):
+        own = contexts[place % len(contexts)]
+        job = TrainingJob(
+            reader, starts, replace(window, context_length=own), network, training, seeds, options.weighting
+        )
+        network, training = specs(replace(sizes, windows=_checked_count(aligned, job), context_length=own))
+        _check_support(aligned, network.head)
+        season_read = season if network.reads_season else None
+        seasoned = replace(job.window, season_length=season_read)
+        jobs.append(replace(job, network=network, training=training, window=seasoned))
+    return FitPlan(
+        options,
+        series,
+        season,
+        jobs,
+        frame,
+        _short_names(frame, context + horizon),
+        calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
+        judgement_origins(frame, starts, horizon) if options.judge else None,
+    )
+
+
+def _trainable(frame: LongFrame, starts: Array) -> Array:
+    """Return where validation starts: a series of which nothing is known before that is trained on as a whole."""
+    return np.where((frame.seen(starts) > 0).all(axis=1), starts, frame.source.lengths)
+
+
+def _short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:
+    return tuple(frame.source.ids[place] for place in np.flatnonzero(frame.source.lengths < rows))
+
+
+def _learn_series(
+    frame: LongFrame, options: FitOptions, network: NetworkSpec, starts: Array, context: int, season: int
+) -> SeriesState:
+    """Learn features and scaling from training rows."""
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
@@ -185,61 +177,35 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     if scale in LOGARITHMS:
         builder.check_positive(frame, scale)
     frame = builder.align(frame)
-    scaler = SeriesScaler.fit(frame.targets, frame.source.ends, starts, scale)
-    gaps = bool(np.isnan(frame.source.values).any()) or bool((starts < context + horizon).any())
-    window = builder.window(horizon=horizon, context_length=context, observed=options.fill and gaps)
-    source, static = builder.source(frame, scaler), builder.static_features(frame)
-    calibration = calibration_windows(frame, starts, horizon, options.calibrate) if options.calibrate else None
-    judgement = horizon_windows(frame, starts, horizon, MOST_JUDGED_WINDOWS) if options.judge else None
-    member = TrainingJob(source, starts, window, network, training, options.seeds[0], static, options.weighting)
-    members = []
-    for place, seeds in enumerate(options.seeds):
-        own = contexts[place % len(contexts)]
-        member = replace(member, window=replace(window, context_length=own), seeds=seeds)
-        network, training = specs(replace(sizes, windows=_check_windows(frame, member), context_length=own))
-        _check_support(frame, network.head)
-        season_read = season if network.reads_season else None
-        looked_at = replace(member.window, season_length=season_read)
-        members.append(replace(member, network=network, training=training, window=looked_at))
-    short = np.flatnonzero(lengths < context + horizon)
+    gaps = bool(np.isnan(frame.source.values).any()) or bool((starts < context + options.horizon).any())
     last = int(frame.last_stamps.argmax())
-    memory = SeriesState(
+    return SeriesState(
         frame=frame.tail(context),
-        scaler=scaler,
+        scaler=SeriesScaler.learn(frame.target_store, starts, scale),
         builder=builder,
         scale=scale,
         context_length=context,
-        observed=window.observed,
+        observed=options.fill and gaps,
         fill=options.fill,
         last_seen=frame.last_stamps[last : last + 1],
-    )
-    return Plan(
-        memory,
-        season,
-        members,
-        tuple(frame.source.ids[place] for place in short),
-        calibration=calibration,
-        judgement=judgement,
     )
 
 
 def plan_further(
     new: LongFrame,
     starts: Array | None,
-    memory: SeriesState,
+    state: FittedState,
     options: FitOptions,
-    engines: Sequence[Engine],
     training: TrainingSpec | Mapping[str, Any] | None,
     freeze: tuple[str, ...],
-) -> Plan:
+) -> FitPlan:
     """Say how trained networks are to be trained further, on rows of known or new series.
 
     Args:
         new: The rows.
         starts: Position of each series' first validation target among them; `None` takes the training's fraction.
-        memory: What is remembered of the fit: known series keep their scaling.
+        state: What the fit has learnt: known series keep their scaling.
         options: What the forecaster was told.
-        engines: The engine of each member.
         training: A spec, or what differs from the training of the fit; `None` takes a tenth of its learning rate.
         freeze: Parts of the network that stay as they are.
 
@@ -247,75 +213,80 @@ def plan_further(
         The plan, with the rows that it is for.
 
     Raises:
-        DataError: The rows give nothing to train on, or end before what is remembered.
+        DataError: The rows give nothing to train on, or end before what is known.
         SpecError: An option is impossible.
     """
-    frame = memory.with_history(new)
+    series = state.series
+    frame = series.with_history(new)
     added = frame.source.lengths - new.source.lengths
-    _check_newest(frame, memory)
-    lengths, horizon, context = frame.source.lengths, options.horizon, memory.context_length
-    spec = _further(engines[0].training, training)
+    _check_newest(frame, series)
+    lengths, horizon, context = frame.source.lengths, options.horizon, series.context_length
+    trainings = [_further(base, training) for base in state.training]
     if starts is None:
-        starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=spec.validation_fraction)
+        fraction = trainings[0].validation_fraction
+        starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=fraction)
     else:
         starts = starts + added
-    starts = np.where((frame.seen(starts) > 0).all(axis=1), starts, lengths)
-    if not memory.observed and options.fill and bool(np.isnan(frame.source.values).any()):
-        place = int(np.argmax(np.isnan(frame.source.values).any(axis=1)))
-        raise DataError(
-            frame.where(frame.schema.columns.targets[0], place),
+    starts = _trainable(frame, starts)
+    if not series.observed and options.fill:
+        _check_no_gaps(frame)
+    _check_support(frame, state.engines[0].network.head)
+    places = series.places(frame.source.ids)
+    own = SeriesScaler.learn(frame.target_store, starts, series.scale)
+    scaler = series.scaler.take(places).where(places >= 0, own)
+    reader = WindowReader.of_frame(frame, series.builder, scaler, context_length=context, observed=series.observed)
+    jobs = []
+    for engine, spec, seeds in zip(state.engines, trainings, options.seeds, strict=True):
+        assert engine.window is not None
+        window = replace(engine.window, horizon=horizon)
+        job = TrainingJob(
+            reader, starts, window, engine.network, spec, seeds, options.weighting, engine.weights, freeze
+        )
+        _checked_count(frame, job)
+        jobs.append(job)
+    return FitPlan(
+        options,
+        series.add_series(frame, scaler),
+        state.season_length,
+        jobs,
+        frame,
+        _short_names(frame, context + horizon),
+        calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
+    )
+
+
+def _further(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
+    """Return how a network is trained further, derived from the training of its fit."""
+    if isinstance(training, TrainingSpec):
+        return training
+    usual = {"learning_rate": base.learning_rate / 10} if training is None else {}
+    return TrainingSpec.from_dict({**base.to_dict(), **usual, **(training or {})})
+
+
+def _check_no_gaps(frame: LongFrame) -> None:
+    """Refuse gaps for networks that have no input which marks them."""
+    missing = np.isnan(frame.source.values).any(axis=1)
+    if missing.any():
+        raise frame.error(
+            frame.schema.columns.targets[0],
+            int(np.argmax(missing)),
             expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
             received="a missing one",
             hint="Fill it in, or fit anew on rows that have some.",
         )
-    _check_support(frame, engines[0].network.head)
-    places = memory.places(frame.source.ids)
-    own = SeriesScaler.fit(frame.targets, frame.source.ends, starts, memory.scale)
-    scaler = memory.scaler.take(places).where(places >= 0, own)
-    source, static = memory.builder.source(frame, scaler), memory.builder.static_features(frame)
-    calibration = calibration_windows(frame, starts, horizon, options.calibrate) if options.calibrate else None
-    members = []
-    for engine, seeds in zip(engines, options.seeds, strict=True):
-        assert engine.window is not None
-        window = replace(engine.window, horizon=horizon)
-        member = TrainingJob(
-            source,
-            starts,
-            window,
-            engine.network,
-            spec,
-            seeds,
-            static,
-            options.weighting,
-            weights=engine.weights,
-            freeze=freeze,
-        )
-        _check_windows(frame, member)
-        members.append(member)
-    short = np.flatnonzero(lengths < context + horizon)
-    grown = memory.add_series(frame, scaler)
-    names = tuple(frame.source.ids[one] for one in short)
-    return Plan(grown, options.season_length or 1, members, names, calibration, frame=frame)
 
 
-def _further(spec: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
-    """Return the training of a trained network's further training."""
-    if isinstance(training, TrainingSpec):
-        return training
-    usual = {"learning_rate": spec.learning_rate / 10} if training is None else {}
-    return TrainingSpec.from_dict({**spec.to_dict(), **usual, **(training or {})})
-
-
-def _check_newest(frame: LongFrame, memory: SeriesState) -> None:
-    """Refuse rows of known series that end before what is remembered of them."""
-    places = memory.places(frame.source.ids)
-    early = (places >= 0) & np.asarray(memory.frame.last_stamps[places] > frame.last_stamps)
+def _check_newest(frame: LongFrame, series: SeriesState) -> None:
+    """Refuse rows of known series that end before their last known one."""
+    places = series.places(frame.source.ids)
+    early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
     if early.any():
-        series = int(np.flatnonzero(early)[0])
+        place = int(np.flatnonzero(early)[0])
         raise DataError(
-            f"df (series {frame.source.ids[series]!r})",
-            expected=f"rows up to its last known one, {memory.frame.last_stamps[places[series]]}, or later ones",
-            received=f"rows up to {frame.last_stamps[series]}",
+            option="df",
+            series=frame.source.ids[place],
+            expected=f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones",
+            received=f"rows up to {frame.last_stamps[place]}",
             hint="Give its newest rows too.",
         )
 
@@ -325,32 +296,26 @@ def _check_support(frame: LongFrame, head: str) -> None:
     wrong, expected = outside_support(frame.targets, head)
     if wrong.any():
         place, target = np.argwhere(wrong)[0].tolist()
-        raise DataError(
-            frame.where(frame.schema.columns.targets[target], place),
+        raise frame.error(
+            frame.schema.columns.targets[target],
+            place,
             expected=f"{expected}, for head={head!r}",
             received=f"{frame.targets[place, target]:g} ({int(wrong.sum())} such rows)",
             hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
         )
 
 
-def _check_windows(frame: LongFrame, member: TrainingJob) -> int:
+def _checked_count(frame: LongFrame, job: TrainingJob) -> int:
     """Return the number of training windows, and refuse none."""
-    window = member.window
-    assert window.context_length is not None
-    count = SeriesWindows(
-        member.source,
-        context_length=window.context_length,
-        horizon=window.horizon,
-        stops=member.starts,
-        batch_size=1,
-        **member.layout,
-    ).count
+    count = job.count_windows()
     if count:
         return count
-    longest = int(np.argmax(member.starts))
+    longest = int(np.argmax(job.starts))
     raise DataError(
-        f"df (series {frame.source.ids[longest]!r})",
-        expected=f"at least 1 + {window.horizon} rows, one to read and the horizon, with a known value among the last",
-        received=f"{member.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
+        option="df",
+        series=frame.source.ids[longest],
+        expected=f"at least 1 + {job.window.horizon} rows, one to read and the horizon, "
+        "with a known value among the last",
+        received=f"{job.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
         hint="Give longer series, or choose a smaller horizon.",
     )

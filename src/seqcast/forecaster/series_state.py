@@ -1,4 +1,4 @@
-"""What a forecaster remembers of the series that it was fitted on: their scaling, last rows and last stamps."""
+"""What a fitted forecaster knows of its series: their scaling, last rows and last stamps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from seqcast.data.frames.long_frame import LongFrame, complete
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
-from seqcast.errors import DataError
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs.columns import Covariates
 
 __all__ = ["FARTHEST", "SeriesState"]
@@ -88,7 +90,7 @@ class SeriesState:
         return self.concat(new, new.source.ids)
 
     def updated(self, new: LongFrame) -> Self:
-        """Return a memory that goes on to the new rows.
+        """Return the state that goes on to the new rows.
 
         Args:
             new: Rows that follow those of known series, and rows of new series, which are scaled by these.
@@ -107,7 +109,7 @@ class SeriesState:
         return replace(self, frame=frame, scaler=scaler)
 
     def add_series(self, frame: LongFrame, scaler: SeriesScaler) -> Self:
-        """Return a memory that has taken in the series of a frame, and goes on from their ends.
+        """Return the state with the series of a frame added, which goes on from their ends.
 
         Args:
             frame: Known and new series, checked, as `with_history` returns them.
@@ -123,6 +125,74 @@ class SeriesState:
         later = seen if bool(np.asarray(seen > self.last_seen)[0]) else self.last_seen
         return replace(self, frame=whole, scaler=joined, last_seen=later)
 
+    def scaler_of(self, frame: LongFrame, stops: Array) -> SeriesScaler:
+        """Return the scaling of each series: a known one's is that of its training, a new one's of its first rows.
+
+        Args:
+            frame: The series.
+            stops: Number of known rows of each, `[N]`.
+        """
+        places = self.places(frame.source.ids)
+        scaler = self.scaler.take(places)
+        if (places >= 0).all():
+            return scaler
+        return scaler.where(places >= 0, SeriesScaler.learn(frame.target_store, stops, self.scale))
+
+    def reader(self, frame: LongFrame, origins: Origins) -> WindowReader:
+        """Return the reader of windows of a frame, whose new series are scaled by all of their rows.
+
+        Args:
+            frame: The series, checked.
+            origins: Where windows end.
+
+        Raises:
+            DataError: A context is too short, and may not be.
+        """
+        if not self.fill:
+            self._check_contexts(frame, origins)
+        scaler = self.scaler_of(frame, frame.source.lengths)
+        return WindowReader.of_frame(
+            frame, self.builder, scaler, context_length=self.context_length, observed=self.observed
+        )
+
+    def scaled_at_cutoffs(self, frame: LongFrame, known: Array, origins: Origins) -> Origins:
+        """Return origins whose new series are scaled by what was known at each cutoff.
+
+        Args:
+            frame: The series, checked.
+            known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
+            origins: The origins at these cutoffs, cutoff after cutoff.
+        """
+        parts = [
+            self.scaler_of(frame, stops).take(origins.series[origins.cutoff == cutoff])
+            for cutoff, stops in enumerate(known)
+        ]
+        return replace(origins, scaler=SeriesScaler.concat(parts))
+
+    def _check_contexts(self, frame: LongFrame, origins: Origins) -> None:
+        """Refuse origins with fewer known rows than a context has."""
+        short = np.flatnonzero(origins.stops < self.context_length)
+        if not len(short):
+            return
+        series = int(origins.series[short[0]])
+        name = frame.source.ids[series]
+        expected = f"at least {self.context_length} rows, the context_length"
+        place = int(self.places((name,))[0])
+        if place >= 0 and self.frequency is not None:
+            following = self.frequency.after(self.frame.last_stamps[place : place + 1], 1)[0]
+            expected += f", or rows that follow its last known one from {following} on"
+        raise DataError(
+            option="df",
+            series=name,
+            expected=expected,
+            received=f"{origins.stops[short[0]]} rows from {frame.first_stamps[series]} on",
+            hint=Phrase(
+                "Give more of its past, drop it, or fit with a smaller context_length or ",
+                Option("missing", "fill"),
+                ".",
+            ),
+        )
+
     def check_follows(self, new: LongFrame) -> None:
         """Refuse rows that are not after the remembered ones of their series, or without gaps do not join them.
 
@@ -137,8 +207,9 @@ class SeriesState:
         wrong &= known >= 0
         if wrong.any():
             series = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                new.where(self.schema.columns.ds, int(new.source.starts[series])),
+            raise new.error(
+                self.schema.columns.ds,
+                int(new.source.starts[series]),
                 expected=f"rows that follow {last[series]}, the last one that is known",
                 received=str(new.first_stamps[series]),
                 hint="Give new rows only.",
@@ -153,7 +224,7 @@ class SeriesState:
         ours, theirs = type(self.ids[0]), type(new.source.ids[0])
         if ours is not theirs:
             raise DataError(
-                new.schema.columns.unique_id,
+                column=new.schema.columns.unique_id,
                 expected=f"ids of type {ours.__name__}, as at fit",
                 received=f"type {theirs.__name__}",
                 hint="Convert the column.",
@@ -161,7 +232,7 @@ class SeriesState:
         old, fresh = _kind(self.frame.stamps), _kind(new.stamps)
         if old != fresh:
             raise DataError(
-                new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
+                column=new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
             )
         if self.scale == "log1p":
             self.builder.check_positive(new, self.scale)

@@ -1,4 +1,4 @@
-"""Which rows are validated, judged and calibrated on."""
+"""Validation rows: which they are, and how networks are judged and calibrated on them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ import numpy.typing as npt
 from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.windows.origins import counted_back
+from seqcast.data.windows.origins import Origins, counted_back
+from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError
+from seqcast.forecaster.predictor import Predictor
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
-from seqcast.intervals.conformal import windows_needed
+from seqcast.intervals.calibration import Calibration
+from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, windows_needed
+from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.checks import check_int
 
-__all__ = ["validation_rows", "with_validation"]
+__all__ = ["calibrate", "calibration_origins", "judgement_origins", "mean_errors", "validation_rows", "with_validation"]
 
 Array = npt.NDArray[Any]
 
@@ -59,27 +63,41 @@ def validation_rows(frame: LongFrame, validation: int | np.integer[Any], horizon
     return starts
 
 
-def horizon_windows(frame: LongFrame, starts: Array, horizon: int, most: int) -> tuple[Array, Array]:
-    """Return the series and the known rows of windows whose horizon lies within the validation rows.
-
-    There are about so many at most, evenly from among all.
-    """
+def _origins_within(frame: LongFrame, starts: Array, horizon: int, most: int) -> Origins:
+    """Return origins whose horizon lies within the validation rows: about so many at most, evenly from among all."""
     lengths = frame.source.lengths
     counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
     step = max(1, -(-int(counts.sum()) // most))
-    return counted_back(lengths - horizon, -(-counts // step), step)
+    return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
 
 
-def calibration_windows(frame: LongFrame, starts: Array, horizon: int, level: Sequence[float]) -> tuple[Array, Array]:
-    """Return the series and the known rows of the windows whose horizon lies within the validation rows.
+def judgement_origins(frame: LongFrame, starts: Array, horizon: int) -> Origins:
+    """Return where networks have to be better than repeating the last season.
+
+    Args:
+        frame: The series.
+        starts: Position of each series' first validation target.
+        horizon: Steps to forecast.
+    """
+    return _origins_within(frame, starts, horizon, MOST_JUDGED_WINDOWS)
+
+
+def calibration_origins(frame: LongFrame, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
+    """Return where intervals are calibrated.
+
+    Args:
+        frame: The series.
+        starts: Position of each series' first validation target.
+        horizon: Steps to forecast.
+        level: Levels of the intervals.
 
     Raises:
         DataError: A level needs more windows.
     """
-    series, stops = horizon_windows(frame, starts, horizon, MOST_CALIBRATION_WINDOWS)
+    origins = _origins_within(frame, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
-    places = frame.source.starts[series][:, None] + stops[:, None] + np.arange(horizon)
-    known = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(series) else 0
+    places = frame.source.starts[origins.series][:, None] + origins.stops[:, None] + np.arange(horizon)
+    known = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(origins) else 0
     if known < needed:
         raise DataError(
             "calibrate",
@@ -88,7 +106,58 @@ def calibration_windows(frame: LongFrame, starts: Array, horizon: int, level: Se
             hint="Give more validation rows (training={'validation_fraction': ...} or fit's validation), lower levels, "
             "or calibrate=False.",
         )
-    return series, stops
+    return origins
+
+
+def mean_errors(networks: Predictor, naive: Predictor, reader: WindowReader, origins: Origins) -> tuple[float, float]:
+    """Return the mean absolute errors of networks and of repeating the last season, in scaled units.
+
+    Args:
+        networks: The networks.
+        naive: What repeats the last season.
+        reader: What reads the windows.
+        origins: Where forecasts begin; their steps are among the rows.
+    """
+    truth = _truth(reader, origins)
+    forecasts = (predictor.scaled(reader, origins, ForecastRequest())[..., 0] for predictor in (networks, naive))
+    ours, repeated = (float(np.nanmean(np.abs(forecast - truth))) for forecast in forecasts)
+    return ours, repeated
+
+
+def calibrate(
+    predictor: Predictor, reader: WindowReader, origins: Origins, level: Sequence[float], *, intervals: bool
+) -> tuple[Calibration, ...]:
+    """Learn by how much intervals have to be widened, from forecasts of rows that are known.
+
+    Widths are learnt in the units of the scaled series, in which all series are alike.
+
+    Args:
+        predictor: What forecasts.
+        reader: What reads the windows.
+        origins: Where forecasts begin; their steps are among the rows.
+        level: Levels of the intervals.
+        intervals: Whether the forecast has intervals, which are widened; otherwise they are laid around the point.
+
+    Returns:
+        The calibration of each target.
+
+    Raises:
+        DataError: A step has too few known values for a level.
+    """
+    request = ForecastRequest(level=tuple(level) if intervals else ())
+    forecast, truth = predictor.scaled(reader, origins, request), _truth(reader, origins)
+    calibrations = []
+    for target in range(truth.shape[2]):
+        parts, values = forecast[:, :, target], truth[:, :, target]
+        if intervals:
+            calibrations.append(calibrate_intervals(values, parts[..., 1::2], parts[..., 2::2], level=level))
+        else:
+            calibrations.append(calibrate_points(values, parts[..., 0], level=level))
+    return tuple(calibrations)
+
+
+def _truth(reader: WindowReader, origins: Origins) -> Array:
+    return reader.truth(origins.series, origins.stops, origins.horizon, scaler=origins.scaler)
 
 
 def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFrame, Array]:
@@ -107,7 +176,7 @@ def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[
     """
     lengths = frame.source.lengths
     builder = FeatureBuilder.learn(frame, lengths, calendar="none")
-    memory = SeriesState(
+    series = SeriesState(
         frame=builder.align(frame),
         scaler=SeriesScaler.fit(frame.targets, frame.source.ends, lengths, "none"),
         builder=builder,
@@ -117,22 +186,24 @@ def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[
         fill=fill,
         last_seen=frame.last_stamps[:1],
     )
-    strangers = np.flatnonzero(memory.places(later.source.ids) < 0)
+    strangers = np.flatnonzero(series.places(later.source.ids) < 0)
     if len(strangers):
         raise DataError(
-            f"validation (series {later.source.ids[strangers[0]]!r})",
+            option="validation",
+            series=later.source.ids[strangers[0]],
             expected="series of df",
             received="one that is not",
             hint="Leave it out, or add its earlier rows to df.",
         )
-    later = memory.checked(later)
-    memory.check_follows(later)
-    whole = memory.concat(later, memory.ids)
+    later = series.checked(later)
+    series.check_follows(later)
+    whole = series.concat(later, series.ids)
     lost = np.flatnonzero(np.asarray(whole.first_stamps != frame.first_stamps))
     if len(lost):
-        place = int(np.searchsorted(memory.places(later.source.ids), lost[0]))
+        place = int(np.searchsorted(series.places(later.source.ids), lost[0]))
         raise DataError(
-            f"validation (series {frame.source.ids[lost[0]]!r})",
+            option="validation",
+            series=frame.source.ids[lost[0]],
             expected=f"rows that begin within {FARTHEST} steps of {frame.last_stamps[lost[0]]}, the last one of df",
             received=str(later.first_stamps[place]),
             hint="Give rows that follow, or the number of rows to validate on.",

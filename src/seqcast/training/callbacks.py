@@ -64,11 +64,11 @@ class EpochCounter(keras.callbacks.Callback):
     def __init__(self, windows: Any) -> None:
         super().__init__()
         self.windows = windows
-        self.first = windows.epoch
+        self.first = windows.position
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Set the epoch, counted on from where the windows stood."""
-        self.windows.epoch = self.first + epoch
+        """Set the position, counted on from where the windows stood."""
+        self.windows.position = self.first + epoch * len(self.windows)
 
 
 class CtrlC(keras.callbacks.Callback):

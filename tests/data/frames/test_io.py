@@ -1,10 +1,9 @@
-"""CSV and Parquet files of long frames: what is read and written, and in whose words errors speak."""
+"""CSV and Parquet files of long frames: what is read and written, and how a file that cannot be read is refused."""
 
 import pandas as pd
 import pytest
 
-from seqcast.data.frames.io import check_target, in_file, read_table, write_table
-from seqcast.data.frames.table import read_frame
+from seqcast.data.frames.io import check_target, place_in_file, read_table, row_in_file, write_table
 from seqcast.errors import DataError, SaveError, SpecError
 from seqcast.specs.columns import Columns
 
@@ -74,21 +73,35 @@ def test_a_forecast_needs_no_values(tmp_path):
         read_table(path, COLUMNS)
 
 
-def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
-    path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n2024-01-01,4\n")
+def test_rows_are_counted_as_the_file_shows_them(tmp_path):
+    path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n")
     frame = read_table(path, COLUMNS, sort=True)
-    assert frame["y"].tolist() == [2, 4, 3, 1]
-    with pytest.raises(DataError) as caught, in_file(path, frame, COLUMNS):
-        read_frame(frame, COLUMNS)
-    assert str(caught.value).startswith(f"{path}, column 'ds', row 5 (series 'a'): expected a stamp after 2024-01-01")
-    assert caught.value.expected.endswith("(row 3)")
+    assert [row_in_file(path, frame, row) for row in range(3)] == [3, 4, 2]
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame = read_table(tmp_path / "a.parquet", COLUMNS, sort=True)
+    assert [row_in_file(tmp_path / "a.parquet", frame, row) for row in range(3)] == [1, 2, 3]
 
 
-def test_other_errors_are_left_as_they_are(tmp_path):
-    error = DataError("n_windows", expected="fewer", hint="Sort the rows.")
-    with pytest.raises(DataError) as caught, in_file(tmp_path / "a.csv", pd.DataFrame(), COLUMNS):
-        raise error
-    assert caught.value is error
+def test_a_place_has_the_parts_that_are_known(tmp_path):
+    path = tmp_path / "a.csv"
+    assert place_in_file(path) == str(path)
+    assert place_in_file(path, row=2) == f"{path}, row 2"
+    assert place_in_file(path, column="row 3", series=0) == f"{path}, column 'row 3' (series 0)"
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("ds,y\n1,1\n2,n/k\n", ("y", 1)),
+        ("ds,y\n2020-01-01,1\n2020-01-02,1\n2020-13-01,1\n", ("ds", 2)),
+        ("ds,y\n01/02/2020,1\n01/03/2020,2\n", ("ds", 0)),
+        ("ds,z\n1,1\n", (None, None)),
+    ],
+)
+def test_errors_have_column_and_row_of_the_frame_as_fields(tmp_path, text, fields):
+    with pytest.raises(DataError) as caught:
+        read_table(table(tmp_path / "a.csv", text), COLUMNS)
+    assert (caught.value.column, caught.value.row) == fields
 
 
 def test_rows_of_parquet_are_counted_from_one(tmp_path):

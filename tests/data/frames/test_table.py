@@ -7,7 +7,7 @@ import pytest
 
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, SpecError
-from seqcast.specs.columns import Columns
+from seqcast.specs.columns import Columns, Covariates
 
 
 def long(freq="D", names=("b", "a"), rows=20, zone=None):
@@ -29,7 +29,7 @@ def test_series_come_out_sorted_whatever_the_order_of_rows():
     frame = read_frame(df)
     assert frame.source.ids == ("a", "b")
     assert frame.source.lengths.tolist() == [21, 20]
-    assert frame.source.read(0, 0, 2)[:, 0].tolist() == [100.0, 101.0]
+    assert frame.source.series(0)[:2, 0].tolist() == [100.0, 101.0]
     assert str(frame.last_stamps[0].date()) == "2024-01-21"
     mixed = df.sample(frac=1, random_state=3).sort_values("ds", kind="stable")
     again = read_frame(mixed)
@@ -205,3 +205,66 @@ def test_ten_thousand_series_take_a_moment():
     began = time.perf_counter()
     read_frame(df)
     assert time.perf_counter() - began < 5  # a second or less on a free machine
+
+
+# ---------------------------------------------------------------- errors as fields
+
+
+def fields(error):
+    return error.option, error.column, error.row, error.series
+
+
+FIELDS = {
+    "column": (None, None, {}, ("df", None, None, None)),
+    "null id": ("unique_id", [None, "b"], {}, (None, "unique_id", 0, None)),
+    "float id": ("unique_id", [1.5, 2.5], {}, (None, "unique_id", None, None)),
+    "text ds": ("ds", ["1", "2"], {}, (None, "ds", None, None)),
+    "text y": ("y", ["1", "2"], {}, (None, "y", None, None)),
+    "nan": ("y", [1.0, np.nan], {"missing": "raise"}, (None, "y", 1, "a")),
+    "nothing": ("y", [np.nan, np.nan], {"missing": "fill"}, (None, "y", None, "a")),
+    "duplicate": ("ds", [1, 1], {}, (None, "ds", 1, "a")),
+    "unsorted": ("ds", [2, 1], {}, (None, "ds", 1, "a")),
+    "static": ("region", ["x", "z"], {"covariates": Covariates(static="region")}, (None, "region", 1, "a")),
+    "freq": ("ds", [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-03")], {}, (None, "ds", None, "a")),
+    "gap": ("ds", pd.to_datetime(["2024-01-01", "2024-01-03"]), {"freq": "D"}, (None, "ds", 1, "a")),
+    "off the grid": ("ds", pd.to_datetime(["2024-01-01", "2024-02-02"]), {"freq": "MS"}, (None, "ds", 1, "a")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+@pytest.mark.parametrize("name", FIELDS)
+def test_errors_have_their_place_as_fields(name, kind):
+    column, values, options, expected = FIELDS[name]
+    df = pd.DataFrame({"unique_id": ["a", "a"], "ds": [1, 2], "y": [1.0, 2.0], "region": "x"})
+    df = df.drop(columns="y") if column is None else df.assign(**{column: values})
+    with pytest.raises(DataError) as caught:
+        read_frame(df if kind == "pandas" else pl.from_pandas(df), **options).check_seen()
+    assert fields(caught.value) == expected
+
+
+def test_growth_beyond_reason_names_the_series():
+    with pytest.raises(DataError) as caught:
+        read_frame(pd.DataFrame({"unique_id": 7, "ds": [0, 1, 10**9], "y": 1.0}), missing="fill")
+    assert fields(caught.value) == (None, "ds", None, 7)
+
+
+def test_errors_about_another_frame_than_df_name_it():
+    df = long()
+    with pytest.raises(DataError, match=r"^validation, y, row 5 \(series 'b'\): expected a finite number") as caught:
+        read_frame(with_value(5, "y", np.nan), argument="validation")
+    assert fields(caught.value) == ("validation", "y", 5, "b")
+    with pytest.raises(DataError, match=r"^validation, ds, row 35 \(series 'a'\): expected 2024-01-16"):
+        read_frame(df.drop(index=35), argument="validation")
+    with pytest.raises(DataError, match=r"^validation, ds, row 1 \(series 'b'\): expected stamps that increase"):
+        read_frame(SHUFFLED, argument="validation")
+    with pytest.raises(DataError, match=r"^validation, ds \(series 'b'\): expected time stamps from which"):
+        read_frame(df.iloc[[0, 1, 3, 7]], argument="validation")
+    with pytest.raises(DataError, match=r"^validation: expected a column 'y'"):
+        read_frame(df.drop(columns="y"), argument="validation")
+
+
+def test_rows_that_were_added_for_missing_steps_have_no_number():
+    frame = read_frame(long(names=("a",)).drop(index=3), freq="D", missing="fill")
+    place = int(np.flatnonzero(frame.rows < 0)[0])
+    assert fields(frame.error("y", place, expected="", received="", hint="")) == (None, "y", None, "a")
+    assert fields(frame.error("y", place + 1, expected="", received="", hint="")) == (None, "y", 3, "a")

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
+from seqcast.data.series.store import InMemoryStore
 from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import scale_rule
 
@@ -27,6 +28,10 @@ def plain(values, scale):
     if scale == "mean":
         return 0.0, np.abs(seen).mean()
     return 0.0, 1.0
+
+
+def rule(values, ends, stops, season_length):
+    return scale_rule(InMemoryStore(tuple(range(len(ends))), values, ends), stops, season_length)
 
 
 @each_scale
@@ -122,7 +127,7 @@ def test_the_rule_finds_how_swings_go_with_the_level(power, unit, seed):
     )
     stops = lengths - np.array([0, 3, 5])
     expected = "log" if power else "standard"
-    assert scale_rule(values[:, None], np.cumsum(lengths), stops, 7) == expected
+    assert rule(values[:, None], np.cumsum(lengths), stops, 7) == expected
 
 
 def test_the_rule_against_plain_loops():
@@ -141,14 +146,14 @@ def test_the_rule_against_plain_loops():
                 top += ((x - x.mean()) * (y - y.mean())).sum()
                 bottom += ((x - x.mean()) ** 2).sum()
     expected = "log" if top / bottom >= 0.5 else "standard"
-    assert scale_rule(values, np.cumsum(lengths), stops, season) == expected
+    assert rule(values, np.cumsum(lengths), stops, season) == expected
 
 
 def test_the_rule_takes_no_logarithms_of_what_tells_nothing():
     ends, stops = np.array([30]), np.array([30])
     for values in (np.ones((30, 1)), np.zeros((30, 1)), np.full((30, 1), np.nan)):
-        assert scale_rule(values, ends, stops, 7) == "standard"
-    assert scale_rule(np.ones((5, 1)), np.array([5]), np.array([5]), 7) == "standard"
+        assert rule(values, ends, stops, 7) == "standard"
+    assert rule(np.ones((5, 1)), np.array([5]), np.array([5]), 7) == "standard"
 
 
 def test_unknown_scale():

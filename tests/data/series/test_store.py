@@ -26,7 +26,7 @@ def test_series_in_the_order_of_their_ids(series):
     assert len(source) == len(series)
     for i, name in enumerate(source.ids):
         assert source.lengths[i] == len(series[name])
-        np.testing.assert_array_equal(source.read(i, 0, len(series[name])), series[name])
+        np.testing.assert_array_equal(source.series(i), series[name])
         first = source.starts[i]
         np.testing.assert_array_equal(source.values[first : source.ends[i]], series[name])
 
@@ -42,12 +42,32 @@ def test_the_order_of_the_dict_does_not_matter(series):
 
 @few
 @given(series_of, st.data())
-def test_read_is_a_slice(series, data):
-    source = InMemoryStore.of(series)
-    i = data.draw(st.integers(0, len(source) - 1))
-    start = data.draw(st.integers(0, int(source.lengths[i])))
-    stop = data.draw(st.integers(start, int(source.lengths[i])))
-    np.testing.assert_array_equal(source.read(i, start, stop), series[source.ids[i]][start:stop])
+def test_rows_are_read_by_their_numbers(series, data):
+    store = InMemoryStore.of(series)
+    rows = np.array(data.draw(st.lists(st.integers(0, max(0, len(store.values) - 1)), max_size=9)), dtype=int)
+    if len(store.values):
+        np.testing.assert_array_equal(store.read(rows), store.values[rows])
+        np.testing.assert_array_equal(store.read(rows[:, None]), store.values[rows][:, None])
+
+
+@few
+@given(series_of, st.data())
+def test_some_of_the_series(series, data):
+    store = InMemoryStore.of(series)
+    chosen = np.array(data.draw(st.lists(st.integers(0, len(store) - 1), min_size=1, max_size=6)))
+    some = store.take(chosen)
+    assert some.ids == tuple(store.ids[number] for number in chosen)
+    for place, number in enumerate(chosen):
+        np.testing.assert_array_equal(some.series(place), store.series(number))
+
+
+@few
+@given(series_of)
+def test_batches_are_all_series_whole(series):
+    store = InMemoryStore.of(series)
+    numbers, rows = zip(*store.batches(), strict=True)
+    np.testing.assert_array_equal(np.concatenate(numbers), np.arange(len(store)))
+    np.testing.assert_array_equal(np.concatenate(rows), store.values)
 
 
 @few
@@ -59,7 +79,7 @@ def test_until_cuts_each_series(series, data):
     assert cut.ids == source.ids
     np.testing.assert_array_equal(cut.lengths, stops)
     for i, name in enumerate(cut.ids):
-        np.testing.assert_array_equal(cut.read(i, 0, int(stops[i])), series[name][: stops[i]])
+        np.testing.assert_array_equal(cut.series(i), series[name][: stops[i]])
 
 
 def test_ids_may_be_numbers():

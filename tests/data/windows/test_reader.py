@@ -11,10 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast.data.arrays.streams import StreamWindows
+from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.data.windows.gaps import fill_gaps
-from seqcast.data.windows.reader import SeriesWindows
+from seqcast.data.windows.reader import SeriesWindows, WindowReader
+
+
+def series_windows(store, *, context_length, horizon, targets=1, future=0, static=None, observed=False, **options):
+    """Windows of unscaled series, whose first columns are targets and whose last ones are known for the future."""
+    values = np.atleast_2d(store.values.T).T
+    unscaled = SeriesScaler(np.zeros((len(store), targets)), np.ones((len(store), targets)))
+    features = None
+    if values.shape[1] > targets:
+        features = InMemoryStore(store.ids, values[:, targets:].astype(np.float32), store.ends)
+    kinds = {"context_length": context_length, "future": future, "static": static, "observed": observed}
+    reader = WindowReader(InMemoryStore(store.ids, values[:, :targets], store.ends), features, unscaled, **kinds)
+    return SeriesWindows(reader, horizon, **options)
+
 
 few = settings(max_examples=60, deadline=None)
 counts, sizes, seeds = st.integers(1, 40), st.integers(1, 12), st.none() | st.integers(0, 2**32)
@@ -74,7 +88,7 @@ def test_every_window_exactly_once_a_pass(count, batch_size, seed):
 def test_passes_follow_one_another_whatever_the_steps(count, batch_size, seed, steps):
     windows = numbered(count, batch_size=batch_size, seed=seed, steps=steps)
     assert len(windows) == steps
-    per_pass = windows.batches_per_pass
+    per_pass = windows.order.batches_per_pass
     batches = read(windows, 2 * per_pass)
     for start in range(0, len(batches), per_pass):
         assert sorted(flat(batches[start : start + per_pass])) == list(range(count))
@@ -85,17 +99,17 @@ def test_passes_follow_one_another_whatever_the_steps(count, batch_size, seed, s
 @given(counts, sizes, seeds)
 def test_batches_have_one_shape_and_nearly_one_size(count, batch_size, seed):
     windows = numbered(count, batch_size=batch_size, seed=seed)
-    assert windows.batch_size <= batch_size
+    assert windows.order.batch_size <= batch_size
     assert len(windows) == -(-count // batch_size)
     counting = []
     for i in range(len(windows)):
         inputs, y, weight = windows[i]
-        assert inputs["past"].shape == y.shape == (windows.batch_size, 1, 1)
-        assert weight.shape == (windows.batch_size,)
+        assert inputs["past"].shape == y.shape == (windows.order.batch_size, 1, 1)
+        assert weight.shape == (windows.order.batch_size,)
         assert inputs["past"].dtype == y.dtype == weight.dtype == np.float32
         counting.append(int((weight > 0).sum()))
         assert (weight > 0).argmin() in (0, counting[-1])  # what does not count comes last
-    assert max(counting) == windows.batch_size
+    assert max(counting) == windows.order.batch_size
     assert max(counting) - min(counting) <= 1
 
 
@@ -132,7 +146,7 @@ def test_position_is_kept_and_restored(count, batch_size, seed, steps, epochs):
     resumed = numbered(count, batch_size=batch_size, seed=seed, steps=steps)
     resumed.position = position
     assert read(resumed, 3) == read(windows, 3)
-    assert position == {"epoch": epochs}
+    assert position == epochs * steps
 
 
 # ---------------------------------------------------------------- windows given as arrays
@@ -214,7 +228,7 @@ def source_of(lengths):
 def windows_by_loop(source, context_length, horizon, first_target):
     found = []
     for i, length in enumerate(source.lengths):
-        values = source.read(i, 0, int(length))
+        values = source.series(i)
         for cut in range(context_length, length - horizon + 1):  # targets start at `cut`
             if first_target is None or cut >= first_target[i]:
                 found.append((values[cut - context_length : cut].tolist(), values[cut : cut + horizon].tolist()))
@@ -241,40 +255,40 @@ def test_series_windows_equal_a_plain_loop(lengths, context_length, horizon, lim
         first_target = np.array([data.draw(st.integers(0, 16)) for _ in lengths])
     options = {"context_length": context_length, "horizon": horizon, "first_target": first_target}
     expected = windows_by_loop(source, **options)
-    windows = SeriesWindows(source, batch_size=4, **options)
+    windows = series_windows(source, batch_size=4, **options)
     assert windows.count == len(expected)
     assert windows_of(windows) == expected
-    assert sorted(windows_of(SeriesWindows(source, batch_size=4, seed=2, **options))) == sorted(expected)
+    assert sorted(windows_of(series_windows(source, batch_size=4, seed=2, **options))) == sorted(expected)
 
 
 def test_no_target_lies_before_the_first_allowed_one():
-    windows = SeriesWindows(source_of([12, 12]), context_length=3, horizon=2, first_target=[8, 11], batch_size=50)
+    windows = series_windows(source_of([12, 12]), context_length=3, horizon=2, first_target=[8, 11], batch_size=50)
     starts = [future[0] for _, future in windows_of(windows)]
     assert starts == [8.0, 9.0, 10.0]  # the second series would need 11 and 12
 
 
 @pytest.mark.parametrize(("lengths", "count"), [([4], 0), ([5], 1), ([0, 4, 6, 3], 2), ([0], 0)])
 def test_short_series_give_no_windows(lengths, count):
-    windows = SeriesWindows(source_of(lengths), context_length=3, horizon=2, batch_size=4)
+    windows = series_windows(source_of(lengths), context_length=3, horizon=2, batch_size=4)
     assert windows.count == count
     assert len(windows_of(windows)) == count
 
 
 def test_series_windows_are_picklable():
-    windows = SeriesWindows(
+    windows = series_windows(
         source_of([9, 8]), context_length=3, horizon=2, batch_size=4, seed=1, steps=2, teacher_forcing=True
     )
     windows.on_epoch_end()
     arrived = pickle.loads(pickle.dumps(windows))
-    assert arrived.position == windows.position == {"epoch": 1}
+    assert arrived.position == windows.position == 2
     for i in range(len(windows)):
         same(arrived[i], windows[i])
 
 
 def test_series_windows_carry_gaps():
     source = InMemoryStore.of({"a": np.array([1.0, np.nan, 3.0, np.nan])})
-    inputs, y, _ = SeriesWindows(source, context_length=2, horizon=2, batch_size=1, teacher_forcing=True)[0]
-    np.testing.assert_array_equal(inputs["past"][0, :, 0], [1, np.nan])
+    inputs, y, _ = series_windows(source, context_length=2, horizon=2, batch_size=1, teacher_forcing=True)[0]
+    np.testing.assert_array_equal(inputs["past"][0, :, 0], [1, 1])  # a network without an observed channel
     np.testing.assert_array_equal(y[0, :, 0], [3, np.nan])
     np.testing.assert_array_equal(inputs["target"][0, :, 0], [3, 3])
 
@@ -348,7 +362,7 @@ def test_gaps_are_filled_from_the_past_only():
 
 def test_contexts_of_short_series_begin_before_their_first_row():
     source = InMemoryStore.of({"a": np.array([1.0, 2.0, 3.0]), "b": np.arange(10.0, 20.0)})
-    windows = SeriesWindows(source, context_length=3, horizon=1, batch_size=50, observed=True)
+    windows = series_windows(source, context_length=3, horizon=1, batch_size=50, observed=True)
     inputs, y, _ = windows[0]
     assert windows.count == 2 + 7
     np.testing.assert_array_equal(inputs["past"][:2, :, 0], [[0, 0, 1], [0, 1, 2]])
@@ -359,7 +373,7 @@ def test_contexts_of_short_series_begin_before_their_first_row():
 def test_windows_without_a_known_target_are_left_out():
     y = np.arange(12.0)
     y[5:8] = np.nan
-    windows = SeriesWindows(InMemoryStore.of({"a": y}), context_length=2, horizon=2, batch_size=50, observed=True)
+    windows = series_windows(InMemoryStore.of({"a": y}), context_length=2, horizon=2, batch_size=50, observed=True)
     _, targets, _ = windows[0]
     assert not np.isnan(targets).all(axis=1).any()
     assert windows.count == 9 - 2
@@ -371,7 +385,7 @@ def test_columns_of_windows():
     source = InMemoryStore(("a",), values, np.array([10]))
     static = np.array([[5.0]])
     options = {"targets": 2, "future": 1, "static": static, "observed": True}
-    inputs, y, _ = SeriesWindows(source, context_length=3, horizon=4, batch_size=1, **options)[0]
+    inputs, y, _ = series_windows(source, context_length=3, horizon=4, batch_size=1, **options)[0]
     np.testing.assert_array_equal(inputs["past"][0], values[:3])
     np.testing.assert_array_equal(y[0], values[3:7, :2])
     np.testing.assert_array_equal(inputs["future"][0, :, 0], [15, 19, 23, 23])
@@ -383,14 +397,14 @@ def test_what_decoders_are_taught_has_the_value_before_in_gaps():
     y[[3, 4, 6]] = np.nan
     source = InMemoryStore.of({"a": y})
     options = {"context_length": 3, "horizon": 4, "batch_size": 1, "observed": True}
-    inputs, y, _ = SeriesWindows(source, teacher_forcing=True, **options)[0]
+    inputs, y, _ = series_windows(source, teacher_forcing=True, **options)[0]
     np.testing.assert_array_equal(y.ravel(), [np.nan, np.nan, 6, np.nan])
     np.testing.assert_array_equal(inputs["target"].ravel(), [3, 3, 6, 6])
 
 
 def test_series_of_equal_weight():
     source = source_of([20, 8, 2])
-    windows = SeriesWindows(source, context_length=3, horizon=2, batch_size=50, weighting="series")
+    windows = series_windows(source, context_length=3, horizon=2, batch_size=50, weighting="series")
     inputs, _, weight = windows[0]
     first = inputs["past"][:, 0, 0] < 100
     assert weight.mean() == pytest.approx(1)

@@ -1,12 +1,19 @@
 import numpy as np
 import pytest
 
+from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.origins import cutoffs, repeat_season
-from seqcast.data.windows.reader import SeriesWindows
+from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.data.windows.splits import training_windows, validation_starts
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import context_rule
+
+
+def reader_of(series, context_length):
+    store = InMemoryStore.of({name: values[:, None] for name, values in series.items()})
+    unscaled = SeriesScaler(np.zeros((len(series), 1)), np.ones((len(series), 1)))
+    return WindowReader(store, None, unscaled, context_length)
 
 
 @pytest.mark.parametrize("shortest", [2, 7, 30, 48, 500])
@@ -26,9 +33,9 @@ def test_validation_targets_start_after_training_targets(fraction):
     lengths = np.array([100, 60, 16, 15])
     sizes = {"context_length": 10, "horizon": 5}
     starts = validation_starts(lengths, fraction=fraction, **sizes)
-    source = InMemoryStore.of({name: np.arange(n) + 1000.0 * name for name, n in enumerate(lengths)})
-    train = SeriesWindows(source.until(starts), batch_size=500, **sizes)
-    valid = SeriesWindows(source, first_target=starts, batch_size=500, **sizes)
+    reader = reader_of({name: np.arange(n) + 1000.0 * name for name, n in enumerate(lengths)}, 10)
+    train = SeriesWindows(reader, 5, stops=starts, batch_size=500)
+    valid = SeriesWindows(reader, 5, first_target=starts, batch_size=500)
     trained = set(train[0][1].ravel())
     assert len({value // 1000 for value in trained}) == 4  # every series trains
     if fraction == 0:
@@ -41,9 +48,9 @@ def test_validation_targets_start_after_training_targets(fraction):
 
 def test_very_many_validation_windows_are_cut_down(monkeypatch):
     monkeypatch.setattr("seqcast.data.windows.splits.MOST_VALIDATION_WINDOWS", 10)
-    source = InMemoryStore.of({name: np.arange(100.0) for name in range(5)})
+    reader = reader_of({name: np.arange(100.0) for name in range(5)}, 4)
     starts = np.full(5, 60)
-    _, valid = training_windows(source, starts, context_length=4, horizon=2, batch_size=8)
+    _, valid = training_windows(reader, starts, 2, batch_size=8)
     assert valid.count == 10
     assert set(valid[0][1].ravel()) == {97.0, 98.0, 99.0}
 

@@ -1,7 +1,7 @@
 """What a fit learns of a frame beside its scaling, and the features that a network reads of any such frame.
 
 A step's features are, in this order: the targets, past covariates, future covariates, the calendar, and for irregular
-stamps the time since the step before. The last three are known ahead.
+stamps the time since the step before. The last three are known for the future.
 """
 
 from __future__ import annotations
@@ -13,17 +13,95 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.features.calendar import Calendar
-from seqcast.data.features.encoders import ColumnEncoder
+from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames.frequency import Stamps, seconds
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.series.store import InMemoryStore
-from seqcast.errors import DataError
+from seqcast.specs.columns import Columns
 from seqcast.specs.window import WindowSpec
 
-__all__ = ["FeatureBuilder"]
+__all__ = ["FeatureBuilder", "FeatureStatistics"]
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """What features are learnt from; statistics of some series merge with those of others.
+
+    Args:
+        columns: Names of the frame's columns.
+        past: Past covariates.
+        future: Future covariates.
+        static: Static covariates.
+        longest: Stamps of the longest series.
+        gaps: How often each time between two stamps occurs, by its length; `None` for regular ones.
+    """
+
+    columns: Columns
+    past: ColumnStatistics
+    future: ColumnStatistics
+    static: ColumnStatistics
+    longest: Stamps
+    gaps: dict[float, int] | None = None
+
+    @classmethod
+    def of(cls, frame: LongFrame, stops: Array) -> Self:
+        """Return the statistics of the first rows of each series.
+
+        Args:
+            frame: The series.
+            stops: Number of rows of each.
+        """
+        source, columns, covariates = frame.source, frame.schema.columns, frame.covariates
+        first, middle, split = len(columns.targets), len(columns.targets) + len(covariates.past), len(covariates.past)
+        inside = np.arange(len(frame.stamps)) - np.repeat(source.starts, source.lengths) < np.repeat(
+            stops, source.lengths
+        )
+        values = source.values[inside] if source.values.shape[1] > first else source.values[:0]
+        longest = int(np.argmax(source.lengths))
+        return cls(
+            columns,
+            ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, first:middle]),
+            ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, middle:]),
+            ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
+            frame.stamps[int(source.starts[longest]) : int(source.ends[longest])],
+            None if frame.frequency is not None else _gap_counts(frame, inside),
+        )
+
+    def merge(self, other: Self) -> Self:
+        """Return the statistics of both parts together."""
+        gaps = None
+        if self.gaps is not None and other.gaps is not None:
+            gaps = {gap: self.gaps.get(gap, 0) + other.gaps.get(gap, 0) for gap in {**self.gaps, **other.gaps}}
+        return type(self)(
+            self.columns,
+            self.past.merge(other.past),
+            self.future.merge(other.future),
+            self.static.merge(other.static),
+            other.longest if len(other.longest) > len(self.longest) else self.longest,
+            gaps,
+        )
+
+    @property
+    def median_gap(self) -> float | None:
+        """The median time between two stamps, 1 where there are none; `None` for regular ones."""
+        if self.gaps is None:
+            return None
+        lengths = sorted(self.gaps)
+        counts = np.cumsum([self.gaps[length] for length in lengths])
+        if not len(counts):
+            return 1.0
+        middle = np.searchsorted(counts, [(counts[-1] - 1) // 2, counts[-1] // 2], side="right")
+        return float(np.mean([lengths[place] for place in middle]))
+
+
+def _gap_counts(frame: LongFrame, inside: Array) -> dict[float, int]:
+    """Count the times between neighbouring rows of a series, of those that are `inside`."""
+    later = inside.copy()
+    later[frame.source.starts] = False
+    places, moments = np.flatnonzero(later), seconds(frame.stamps)
+    lengths, counts = np.unique(moments[places] - moments[places - 1], return_counts=True)
+    return dict(zip(lengths.tolist(), counts.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -43,9 +121,8 @@ class FeatureBuilder:
         >>> from seqcast.data.frames.table import read_frame
         >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(4), "y": [1.0, 2.0, 3.0, 9.0]}))
         >>> builder = FeatureBuilder.learn(frame, np.array([3]), calendar="auto")
-        >>> scaler = SeriesScaler.fit(frame.targets, frame.source.ends, np.array([3]), "standard")
-        >>> builder.source(frame, scaler).values.ravel().round(2).tolist()
-        [-1.2200000286102295, 0.0, 1.2200000286102295, 8.569999694824219]
+        >>> builder.features, builder.row_features(frame).shape
+        (1, (4, 0))
     """
 
     targets: int
@@ -68,37 +145,34 @@ class FeatureBuilder:
         Raises:
             DataError: A column has too many categories, or the stamps have no such calendar.
         """
-        source, columns, covariates = frame.source, frame.schema.columns, frame.covariates
-        trained = np.arange(len(frame.stamps)) - np.repeat(source.starts, source.lengths) < np.repeat(
-            stops, source.lengths
-        )
-        values = source.values[trained] if source.values.shape[1] > len(columns.targets) else source.values[:0]
-        middle = len(columns.targets) + len(covariates.past)
-        split = len(covariates.past)
-        longest = int(np.argmax(source.lengths))
-        stretch = frame.stamps[int(source.starts[longest]) : int(source.ends[longest])]
+        return cls.of(FeatureStatistics.of(frame, stops), calendar=calendar, context_length=context_length)
+
+    @classmethod
+    def of(cls, statistics: FeatureStatistics, *, calendar: Any, context_length: int = 0) -> Self:
+        """Return the builder for frames with these statistics; arguments and errors as for `learn`."""
+        where = statistics.columns.ds
         return cls(
-            len(columns.targets),
-            ColumnEncoder.learn(covariates.past, frame.kinds[:split], values[:, len(columns.targets) : middle]),
-            ColumnEncoder.learn(covariates.future, frame.kinds[split:], values[:, middle:]),
-            ColumnEncoder.learn(covariates.static, frame.static_kinds, frame.static),
-            Calendar.choose(calendar, stretch, columns.ds, context_length=context_length),
-            None if frame.frequency is not None else _median_gap(frame, trained),
+            len(statistics.columns.targets),
+            ColumnEncoder.of(statistics.past),
+            ColumnEncoder.of(statistics.future),
+            ColumnEncoder.of(statistics.static),
+            Calendar.choose(calendar, statistics.longest, where, context_length=context_length),
+            statistics.median_gap,
         )
 
     @property
     def features(self) -> int:
         """Number of features of a step, `F`."""
-        return self.targets + self.past.width + self.ahead
+        return self.targets + self.past.width + self.future_size
 
     @property
-    def ahead(self) -> int:
-        """Number of features that are known ahead, `F'`."""
+    def future_size(self) -> int:
+        """Number of features of the known future, `F'`."""
         return self.future.width + self.calendar.width + (self.median_gap is not None)
 
     @property
     def future_names(self) -> tuple[str, ...]:
-        """Name of each feature that is known ahead."""
+        """Name of each feature of the known future."""
         gap = () if self.median_gap is None else ("time since the step before",)
         return (*self.future.features, *self.calendar.feature_names, *gap)
 
@@ -109,7 +183,7 @@ class FeatureBuilder:
             features=self.features,
             targets=self.targets,
             static=self.static.width,
-            future=self.ahead,
+            future=self.future_size,
             target_features=tuple(range(self.targets)),
             context_length=context_length,
             observed=observed,
@@ -131,8 +205,8 @@ class FeatureBuilder:
             static_kinds=self.static.kinds,
         )
 
-    def covariates(self, frame: LongFrame) -> Array:
-        """Return the features beside the targets of each row of an aligned frame, `[rows, F - D]`."""
+    def row_features(self, frame: LongFrame) -> Array:
+        """Return the features beside the targets of each row of an aligned frame, `[rows, F - D]`, single precision."""
         split, start = len(self.past.names), self.targets
         values = frame.source.values
         parts = [
@@ -145,13 +219,7 @@ class FeatureBuilder:
             gaps = np.diff(moments, prepend=moments[:1])
             gaps[frame.source.starts] = self.median_gap  # nothing is known of what was before
             parts.append(self._scaled_gaps(gaps)[:, None])
-        return np.concatenate(parts, axis=1)
-
-    def source(self, frame: LongFrame, scaler: SeriesScaler) -> InMemoryStore:
-        """Return the features of an aligned frame, with scaled targets, in single precision."""
-        rows = np.repeat(np.arange(len(frame.source)), frame.source.lengths)
-        targets = scaler.take(rows).transform(frame.targets).astype(np.float32)
-        return replace(frame.source, values=np.concatenate([targets, self.covariates(frame)], axis=1))
+        return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
 
     def static_features(self, frame: LongFrame) -> Array | None:
         """Return the static features of each series of an aligned frame, `[series, S]`; `None` when there are none."""
@@ -160,7 +228,7 @@ class FeatureBuilder:
         return self.static.encode(self.static.filled(frame.static))
 
     def future_features(self, future: Array, stamps: Stamps, last_stamps: Stamps) -> Array:
-        """Return what is known of steps ahead.
+        """Return the features of the known future.
 
         Args:
             future: Aligned future covariates, `[N, H, columns]`.
@@ -189,8 +257,9 @@ class FeatureBuilder:
         negative = np.argwhere(frame.targets < 0)
         if len(negative):
             place, target = negative[0].tolist()
-            raise DataError(
-                frame.where(frame.schema.columns.targets[target], place),
+            raise frame.error(
+                frame.schema.columns.targets[target],
+                place,
                 expected=f"values >= 0, for scale={scale!r}",
                 received=f"{frame.targets[place, target]:g} ({len(negative)} such rows)",
                 hint="Choose another scale.",
@@ -207,10 +276,3 @@ class FeatureBuilder:
         """Build it from the result of `to_dict`."""
         past, future, static = (ColumnEncoder.from_dict(values[name]) for name in ("past", "future", "static"))
         return cls(values["targets"], past, future, static, Calendar(tuple(values["calendar"])), values["median_gap"])
-
-
-def _median_gap(frame: LongFrame, trained: Array) -> float:
-    later = trained.copy()
-    later[frame.source.starts] = False
-    places, moments = np.flatnonzero(later), seconds(frame.stamps)
-    return float(np.median(moments[places] - moments[places - 1])) if len(places) else 1.0

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.frequency import Stamps, seconds
-from seqcast.errors import DataError, SpecError, unknown_name
+from seqcast.errors import DataError, Option, Phrase, SpecError, unknown_name
 from seqcast.runtime.optional import require
 
 __all__ = ["CALENDAR_FEATURES", "Calendar", "check_calendar"]
@@ -114,10 +114,10 @@ class Calendar:
         if stamps.dtype.kind in "iu":
             if set(given) - {"auto"}:
                 raise DataError(
-                    where,
+                    column=where,
                     expected=f"dates or times, for calendar={calendar!r}",
                     received="whole numbers",
-                    hint="Turn them into dates, or take calendar='none'.",
+                    hint=Phrase("Turn them into dates, or take ", Option("calendar", "none"), "."),
                 )
             return cls()
         moments = seconds(stamps)
@@ -129,7 +129,7 @@ class Calendar:
             names += [name] if name != "auto" else []
             if name.startswith(_HOLIDAYS) and step > 1.5 * _DAY and np.isfinite(step):
                 raise DataError(
-                    where,
+                    column=where,
                     expected=f"steps of a day or shorter, for {name!r}",
                     received=f"steps of about {step / _DAY:.3g} days",
                     hint="Give the number of holidays in each step as a future covariate.",

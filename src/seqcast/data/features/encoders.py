@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from seqcast.data.frames.columns import ColumnType
 from seqcast.data.series.scalers import Scaler
+from seqcast.data.series.statistics import Moments
 from seqcast.errors import DataError
 
-__all__ = ["MOST_CATEGORIES", "ColumnEncoder"]
+__all__ = ["MOST_CATEGORIES", "ColumnEncoder", "ColumnStatistics"]
 
 Array = npt.NDArray[Any]
 
@@ -20,6 +21,77 @@ Array = npt.NDArray[Any]
 MOST_CATEGORIES = 100
 # Scaled numbers beyond this say no more than that they are far off.
 LARGEST = 1e6
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    """What stands in columns of training rows; those of some series merge with those of others.
+
+    Args:
+        names: Names of the columns.
+        kinds: What stands in each, with the categories that were seen.
+        moments: Moments of the numbers in each.
+        rows: Number of rows.
+
+    Example:
+        >>> north, south = (ColumnType("category", (name,)) for name in ("north", "south"))
+        >>> parts = [ColumnStatistics.of(("region",), (kind,), np.array([[0.0]])) for kind in (south, north)]
+        >>> parts[0].merge(parts[1]).kinds[0].labels
+        ('north', 'south')
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[ColumnType, ...]
+    moments: Moments
+    rows: int
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], kinds: tuple[ColumnType, ...], values: Array) -> Self:
+        """Return the statistics of rows.
+
+        Args:
+            names: Names of the columns.
+            kinds: What stands in each.
+            values: Training rows, `[rows, columns]`; NaN is missing.
+        """
+        seen = tuple(_seen(kind, values[:, place]) for place, kind in enumerate(kinds))
+        return cls(names, seen, Moments.of(values), len(values))
+
+    def merge(self, other: Self) -> Self:
+        """Return the statistics of both parts together.
+
+        Raises:
+            DataError: A column holds numbers in one part and categories in the other.
+        """
+        kinds = tuple(
+            self._merged(place, other) if mine != theirs else mine
+            for place, (mine, theirs) in enumerate(zip(self.kinds, other.kinds, strict=True))
+        )
+        return type(self)(self.names, kinds, self.moments.merge(other.moments), self.rows + other.rows)
+
+    def _merged(self, place: int, other: Self) -> ColumnType:
+        mine, theirs = self.kinds[place], other.kinds[place]
+        if mine.name == theirs.name:
+            return ColumnType(mine.name, tuple(sorted({*mine.labels, *theirs.labels})))
+        # A part without any value has no type of its own.
+        if not self.moments.count[place]:
+            return theirs
+        if not other.moments.count[place]:
+            return mine
+        raise DataError(
+            self.names[place],
+            expected=f"{_PLURALS[mine.name]}, as in other series",
+            received=_PLURALS[theirs.name],
+            hint="Convert the column.",
+        )
+
+
+def _seen(kind: ColumnType, column: Array) -> ColumnType:
+    """Return the type of a column with the categories that it has."""
+    if kind.name != "category":
+        return kind
+    codes = np.unique(column[~np.isnan(column)]).astype(np.int64)
+    return ColumnType("category", tuple(kind.labels[code] for code in codes if code < len(kind.labels)))
 
 
 @dataclass(frozen=True)
@@ -51,29 +123,22 @@ class ColumnEncoder:
 
     @classmethod
     def learn(cls, names: tuple[str, ...], kinds: tuple[ColumnType, ...], values: Array) -> Self:
-        """Learn categories and scaling.
+        """Learn categories and scaling from rows; arguments and errors as for `ColumnStatistics.of`."""
+        return cls.of(ColumnStatistics.of(names, kinds, values))
 
-        Args:
-            names: Names of the columns.
-            kinds: What stands in each.
-            values: Training rows, `[rows, columns]`; NaN is missing.
+    @classmethod
+    def of(cls, statistics: ColumnStatistics) -> Self:
+        """Return the encoder of columns with these statistics.
 
         Raises:
             DataError: A column has too many categories.
         """
-        scaler = Scaler.fit(values) if len(names) else Scaler(np.zeros(0), np.ones(0))
-        loc, scale = scaler.loc.copy(), scaler.scale.copy()
-        learnt = []
-        for place, (name, kind) in enumerate(zip(names, kinds, strict=True)):
-            if kind.name != "number":
-                loc[place], scale[place] = 0.0, 1.0
-            if kind.name == "category":
-                column = values[:, place]
-                codes = np.unique(column[~np.isnan(column)]).astype(np.int64)
-                kind = ColumnType("category", tuple(kind.labels[code] for code in codes if code < len(kind.labels)))
-                _check_count(name, len(codes), len(values))
-            learnt.append(kind)
-        return cls(names, tuple(learnt), loc, scale)
+        scaler = Scaler.of(statistics.moments)
+        numbers = np.array([kind.name == "number" for kind in statistics.kinds], dtype=bool)
+        for name, kind in zip(statistics.names, statistics.kinds, strict=True):
+            _check_count(name, len(kind.labels), statistics.rows)
+        loc, scale = np.where(numbers, scaler.loc, 0.0), np.where(numbers, scaler.scale, 1.0)
+        return cls(statistics.names, statistics.kinds, loc, scale)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -113,7 +178,8 @@ class ColumnEncoder:
                 continue
             if (ours.name == "category") != (theirs.name == "category"):
                 raise DataError(
-                    f"{frame}, {name}" if frame else name,
+                    option=frame or None,
+                    column=name,
                     expected=f"{_PLURALS[ours.name]}, as at fit",
                     received=_PLURALS[theirs.name],
                     hint="Convert the column.",
@@ -169,7 +235,7 @@ def _check_count(name: str, count: int, rows: int) -> None:
         return
     each = ", a category for every series or row: such names tell nothing about new ones" if count == rows else ""
     raise DataError(
-        name,
+        column=name,
         expected=f"at most {MOST_CATEGORIES} categories",
         received=f"{count}{each}",
         hint="Leave the column out, or put rare categories together.",

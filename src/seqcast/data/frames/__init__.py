@@ -1,4 +1,4 @@
-"""Long data frames, checked once and turned into series, and made again out of forecasts.
+"""Long data frames: read and checked once, turned into series, and made again out of forecasts.
 
 In reading order: `frequency`, `columns`, `schema`, `regular`, `long_frame`, `table`, `future`, `io`.
 """

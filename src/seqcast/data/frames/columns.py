@@ -1,11 +1,11 @@
-"""Columns of a frame as arrays: ids, time stamps, numbers, flags and categories, each checked by itself.
+"""Columns of a user's frame as arrays: ids, time stamps, numbers, flags and categories, each checked by itself.
 
 pandas and Polars come in by way of Narwhals. Rows are counted from 0, in the frame's own order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.frequency import Stamps
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase
 
-__all__ = ["ColumnType", "first", "read_covariate", "read_ids", "read_numbers", "read_stamps"]
+__all__ = [
+    "ColumnType",
+    "FrameColumn",
+    "as_numbers",
+    "first",
+    "read_covariate",
+    "read_ids",
+    "read_numbers",
+    "read_stamps",
+]
 
 Array = npt.NDArray[Any]
 
 
-Where = Callable[[str, int], str]  # column and row, in words
-
-
 @dataclass(frozen=True)
 class ColumnType:
-    """What stands in a column: numbers, flags (0 and 1) or categories, as numbers of their labels.
+    """What a column holds: numbers, flags (0 and 1) or categories, as numbers of their labels.
 
     Args:
         name: `number`, `flag` or `category`.
@@ -37,16 +43,82 @@ class ColumnType:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class FrameColumn:
+    """A column of a user's frame that is still to be read, with what errors call it.
+
+    Args:
+        values: The column as Narwhals sees it.
+        name: Its name.
+        option: The argument that the frame came in by, if errors name it.
+        ids: Id of each row's series, `[rows]`, if they are known.
+    """
+
+    values: Any
+    name: str
+    option: str | None = None
+    ids: Array | None = None
+
+    def error(self, *, expected: str, received: str, hint: str, row: int | None = None) -> DataError:
+        """Build the error for the column, or for one of its rows.
+
+        Args:
+            expected: What was expected.
+            received: What came instead.
+            hint: What to do about it.
+            row: Number of the row.
+        """
+        series = None if self.ids is None or row is None else self.ids[row : row + 1].tolist()[0]
+        return DataError(
+            option=self.option,
+            column=self.name,
+            row=row,
+            series=series,
+            expected=expected,
+            received=received,
+            hint=hint,
+        )
+
+    def wrong_type(self, expected: str, *, polars: str, pandas: str) -> DataError:
+        """Build the error for a column of the wrong type; its hint is in the language of the frame.
+
+        Args:
+            expected: What the column should hold.
+            polars: The method of a Polars column that converts it.
+            pandas: The expression that converts it in pandas.
+        """
+        code = f'df["{self.name}"] = {pandas}'
+        if self.values.implementation.is_polars():
+            code = f'df = df.with_columns(pl.col("{self.name}").{polars})'
+        received = f"type {self.values.to_native().dtype}, such as {self.values.head(1).to_list()[0]!r}"
+        return self.error(expected=expected, received=received, hint=Phrase(f"Convert it: {code}.", remedy="convert"))
+
+    def check_no_null(self, expected: str) -> None:
+        """Refuse a column in which a value is missing.
+
+        Raises:
+            DataError: One is.
+        """
+        null = self.values.is_null().to_numpy()
+        if null.any():
+            raise self.error(row=first(null), expected=expected, received="none", hint="Fill it in or drop the row.")
+
+
 def first(bad: Array) -> int:
-    """Return the place of the first true value."""
+    """Return the position of the first true value."""
     return int(np.flatnonzero(bad)[0])
 
 
-def read_ids(series: Any, name: str) -> tuple[Array, str]:
-    """Return each row's id, and the name of their type."""
+def read_ids(column: FrameColumn) -> tuple[Array, str]:
+    """Return each row's id, `[rows]`, and the name of their type.
+
+    Raises:
+        DataError: They are neither text nor whole numbers, or one is missing.
+    """
+    series = column.values
     native = series.to_native()
     dtype = str(native.dtype)
-    _check_no_null(series, name, "a series' name")
+    column.check_no_null("a series' name")
     if series.dtype in (nw.Categorical, nw.Enum):
         categories = getattr(getattr(native, "cat", None), "categories", None)
         # pandas has categories of whole numbers too.
@@ -57,127 +129,127 @@ def read_ids(series: Any, name: str) -> tuple[Array, str]:
         return np.asarray(series.to_numpy(), dtype=object), dtype
     if series.dtype.is_integer():
         return np.asarray(series.to_numpy(), dtype=np.int64), dtype
-    expected, pandas = "text or whole numbers", f'df["{name}"].astype(str)'
-    raise _wrong_type(series, name, expected, polars="cast(pl.String)", pandas=pandas)
+    raise column.wrong_type(
+        "text or whole numbers", polars="cast(pl.String)", pandas=f'df["{column.name}"].astype(str)'
+    )
 
 
-def read_stamps(series: Any, name: str) -> tuple[Stamps, str]:
-    """Return each row's time stamp, and the name of their type."""
+def read_stamps(column: FrameColumn, *, objects: Collection[str] = ("date",)) -> tuple[Stamps, str]:
+    """Return each row's time stamp as a pandas Index, and the name of their type.
+
+    Args:
+        column: The column.
+        objects: Which Python objects are stamps too, by the names that pandas infers for them.
+
+    Raises:
+        DataError: They are no time stamps, dates or whole numbers, or one is missing.
+    """
     import pandas as pd
 
+    series = column.values
     native = series.to_native()
     dtype = str(native.dtype)
-    _check_no_null(series, name, "a time stamp")
+    column.check_no_null("a time stamp")
     # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
     if isinstance(native.dtype, pd.DatetimeTZDtype):
         return pd.DatetimeIndex(native), dtype
     if series.dtype.is_integer():
         return pd.Index(np.asarray(series.to_numpy(), dtype=np.int64)), dtype
-    dates = series.dtype == nw.Object and pd.api.types.infer_dtype(native) == "date"
-    if dates or isinstance(series.dtype, nw.Date | nw.Datetime):
+    as_objects = series.dtype == nw.Object and pd.api.types.infer_dtype(native) in objects
+    if as_objects or isinstance(series.dtype, nw.Date | nw.Datetime):
         index = pd.DatetimeIndex(pd.to_datetime(series.to_numpy()))
         # Narwhals hands zoned stamps out in UTC, naive ones as they are.
         zone = getattr(series.dtype, "time_zone", None)
         return (index if zone is None else index.tz_localize("UTC").tz_convert(zone)), dtype
     period = "period" in dtype
+    name = column.name
     pandas = f'df["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(df["{name}"])'
-    expected = "time stamps, dates or whole numbers"
-    raise _wrong_type(series, name, expected, polars="str.to_datetime()", pandas=pandas)
+    raise column.wrong_type("time stamps, dates or whole numbers", polars="str.to_datetime()", pandas=pandas)
 
 
-def read_numbers(series: Any, name: str, where: Where, *, gaps: bool) -> Array:
-    """Return each row's number in double precision.
+def as_numbers(column: FrameColumn) -> Array:
+    """Return each row's number in double precision, `[rows]`, NaN where it is missing.
+
+    Raises:
+        DataError: They are no numbers.
+    """
+    if not column.values.dtype.is_numeric():
+        raise column.wrong_type("numbers", polars="cast(pl.Float64)", pandas=f'df["{column.name}"].astype(float)')
+    return np.asarray(column.values.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+
+def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
+    """Return each row's finite number in double precision, `[rows]`.
 
     Args:
-        series: The column.
-        name: Its name.
-        where: Says where a row is.
+        column: The column.
         gaps: Whether missing values, NaN, are legal.
 
     Raises:
         DataError: They are no numbers, are infinite, or are missing and may not be.
     """
-    if not series.dtype.is_numeric():
-        pandas = f'df["{name}"].astype(float)'
-        raise _wrong_type(series, name, "numbers", polars="cast(pl.Float64)", pandas=pandas)
-    values = np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    values = as_numbers(column)
     bad = np.isinf(values) if gaps else ~np.isfinite(values)
     if bad.any():
         row = first(bad)
-        how = "Fill such values series by series, e.g. by interpolation"
-        raise DataError(
-            where(name, row),
+        how = "Fill such values series by series, e.g. by interpolation, or take "
+        raise column.error(
+            row=row,
             expected="a finite number",
             received=f"{values[row]} ({int(bad.sum())} such rows)",
-            hint="Write NaN or null where a value is missing." if gaps else f"{how}, or take missing='fill'.",
+            hint="Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), "."),
         )
     return values
 
 
-def read_covariate(series: Any, name: str, where: Where, *, gaps: bool) -> tuple[Array, ColumnType]:
-    """Return a covariate as numbers, and what they stand for.
+def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnType]:
+    """Return a covariate as numbers, `[rows]`, and what they stand for.
 
     Args:
-        series: The column: numbers, booleans, or text and categories.
-        name: Its name.
-        where: Says where a row is.
+        column: The column: numbers, booleans, or text and categories.
         gaps: Whether missing values are legal; they become NaN.
 
     Raises:
         DataError: It holds something else, or something is missing and may not be.
     """
-    if series.dtype.is_numeric():
-        return read_numbers(series, name, where, gaps=gaps), ColumnType("number")
-    missing = series.is_null().to_numpy()
+    if column.values.dtype.is_numeric():
+        return read_numbers(column, gaps=gaps), ColumnType("number")
+    missing = column.values.is_null().to_numpy()
     if missing.any() and not gaps:
-        raise DataError(
-            where(name, first(missing)),
+        raise column.error(
+            row=first(missing),
             expected="a value",
             received="none",
-            hint="Fill it in, or take missing='fill'.",
+            hint=Phrase("Fill it in, or take ", Option("missing", "fill"), "."),
         )
-    return _flags_or_labels(series, name, missing)
+    return _flags_or_labels(column, missing)
 
 
-def _flags_or_labels(series: Any, name: str, missing: Array) -> tuple[Array, ColumnType]:
+def _flags_or_labels(column: FrameColumn, missing: Array) -> tuple[Array, ColumnType]:
     import pandas as pd
 
+    series = column.values
     if series.dtype == nw.Boolean and not missing.any():
         return series.to_numpy().astype(np.float64), ColumnType("flag")
     if series.dtype in (nw.Categorical, nw.Enum, nw.String):
-        given = series.to_numpy() if series.dtype == nw.String else np.asarray(series.to_list(), dtype=object)
-        given = np.asarray(given, dtype=object)
+        values = series.to_numpy() if series.dtype == nw.String else np.asarray(series.to_list(), dtype=object)
+        values = np.asarray(values, dtype=object)
     elif missing.all():
         return np.full(len(series), np.nan), ColumnType("number")
     else:
-        given = np.asarray(series.to_list(), dtype=object)
-        seen = given[~missing]
-        if all(isinstance(value, bool | np.bool_) for value in seen):
-            flags = np.full(len(given), np.nan)
-            flags[~missing] = seen.astype(np.float64)
+        values = np.asarray(series.to_list(), dtype=object)
+        known = values[~missing]
+        if all(isinstance(value, bool | np.bool_) for value in known):
+            flags = np.full(len(values), np.nan)
+            flags[~missing] = known.astype(np.float64)
             return flags, ColumnType("flag")
-        if not all(isinstance(value, str) for value in seen):
-            expected, pandas = "numbers, booleans or text", f'df["{name}"].astype(str)'
-            raise _wrong_type(series, name, expected, polars="cast(pl.String)", pandas=pandas)
-    codes, labels = pd.factorize(given, sort=False)
+        if not all(isinstance(value, str) for value in known):
+            raise column.wrong_type(
+                "numbers, booleans or text", polars="cast(pl.String)", pandas=f'df["{column.name}"].astype(str)'
+            )
+    codes, labels = pd.factorize(values, sort=False)
     names = np.array([str(label) for label in labels], dtype=object)
     order = np.argsort(names)
-    places = np.empty(len(names) + 1)
-    places[order], places[-1] = np.arange(len(names)), np.nan
-    return places[codes], ColumnType("category", tuple(names[order].tolist()))
-
-
-def _check_no_null(series: Any, name: str, expected: str) -> None:
-    null = series.is_null().to_numpy()
-    if null.any():
-        where = f"{name}, row {first(null)}"
-        raise DataError(where, expected=expected, received="none", hint="Fill it in or drop the row.")
-
-
-def _wrong_type(series: Any, name: str, expected: str, *, polars: str, pandas: str) -> DataError:
-    """Build the error for a column's type; its mend is in the frame's own language."""
-    hint = f'df["{name}"] = {pandas}'
-    if series.implementation.is_polars():
-        hint = f'df = df.with_columns(pl.col("{name}").{polars})'
-    received = f"type {series.to_native().dtype}, such as {series.head(1).to_list()[0]!r}"
-    return DataError(name, expected=expected, received=received, hint=f"Convert it: {hint}.")
+    numbers = np.empty(len(names) + 1)
+    numbers[order], numbers[-1] = np.arange(len(names)), np.nan
+    return numbers[codes], ColumnType("category", tuple(names[order].tolist()))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.specs.checks import check_int
 
 __all__ = ["CLOCK", "Frequency", "infer", "resolve", "seconds"]
@@ -215,16 +215,20 @@ def seconds(stamps: Stamps) -> Array:
     return np.asarray(stamps.as_unit("us").asi8, dtype=np.float64) / 1e6
 
 
-def infer(stamps: Stamps, where: str, *, gaps: bool = False) -> Frequency:
+def infer(
+    stamps: Stamps, column: str, *, gaps: bool = False, series: object = None, option: str | None = None
+) -> Frequency:
     """Read the frequency from the increasing stamps of one series.
 
     A stretch without gaps is enough; that all rows keep to the result is for the caller to check.
 
     Args:
         stamps: pandas Index of integers or time stamps.
-        where: The column and series, for the error.
+        column: Name of their column, for the error.
         gaps: Whether, where there is no such stretch, the commonest step is taken if at least half of the steps are
             it and all are multiples of it.
+        series: Name of the series, for the error.
+        option: The argument that their frame came in by, if the error names it.
 
     Returns:
         The frequency.
@@ -247,18 +251,28 @@ def infer(stamps: Stamps, where: str, *, gaps: bool = False) -> Frequency:
             with warnings.catch_warnings():
                 # pandas 3.1: "a future version will return a BaseOffset object instead of a string".
                 warnings.filterwarnings("ignore", message=".*BaseOffset object instead of a string")
-                found = infer_freq(stamps[stretch])
-            found = getattr(found, "freqstr", found)
-            if found is not None:
-                return Frequency(found, inferred=True)
+                alias = infer_freq(stamps[stretch])
+            alias = getattr(alias, "freqstr", alias)
+            if alias is not None:
+                return Frequency(alias, inferred=True)
     commonest = _commonest_step(stamps) if gaps and len(stamps) > 2 and stamps.dtype.kind == "M" else None
     if commonest is not None:
         return Frequency(_alias(commonest, stamps), inferred=True)
     raise DataError(
-        where,
+        option=option,
+        column=column,
+        series=series,
         expected="time stamps from which the frequency can be read",
         received=", ".join(str(stamp) for stamp in stamps[:4]) + (", ..." if len(stamps) > 4 else ""),
-        hint="Name it, e.g. freq='D' or freq='MS', or freq=1 for whole numbers.",
+        hint=Phrase(
+            "Name it, e.g. ",
+            Option("freq", "D"),
+            " or ",
+            Option("freq", "MS"),
+            ", or ",
+            Option("freq", 1),
+            " for whole numbers.",
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""The user's frame of the steps ahead, checked."""
+"""The user's frame of the future: the steps that are forecast, and the covariates that are known of them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import ColumnType, first, read_covariate, read_ids, read_stamps
+from seqcast.data.frames.columns import ColumnType, first, read_covariate
 from seqcast.data.frames.frequency import Stamps
-from seqcast.data.frames.table import check_columns, open_frame
-from seqcast.errors import DataError
+from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
+from seqcast.errors import DataError, Phrase
 from seqcast.specs.columns import Columns
 
 __all__ = ["FutureRows", "read_future"]
 
 Array = npt.NDArray[Any]
 
-
 SHOWN = 3  # stamps that a message lists
-
-
 _UNITS = ("s", "ms", "us", "ns")
 
 
 @dataclass(frozen=True)
 class FutureRows:
-    """Rows of a frame of steps ahead, sorted by series and stamp; rows of other series are left out.
+    """Rows of a future frame, sorted by series and stamp; rows of other series are left out.
 
     Args:
         ids: Names of the series that are forecast.
         owner: Number of each row's series.
         stamps: Stamp of each row.
         values: Future covariates, `[rows, columns]`; NaN is missing.
-        kinds: What stands in each.
+        kinds: What each of them holds.
         columns: Names of the columns.
     """
 
@@ -62,9 +59,9 @@ class FutureRows:
         keys = self.owner * size + np.searchsorted(moments, known)
         asked = np.repeat(np.arange(count), horizon) * size + np.searchsorted(moments, wanted)
         places = np.searchsorted(keys, asked)
-        found = keys[np.minimum(places, len(keys) - 1)] == asked if len(keys) else np.zeros(len(asked), dtype=bool)
-        if not found.all():
-            self._refuse(stamps, ~found, horizon)
+        present = keys[np.minimum(places, len(keys) - 1)] == asked if len(keys) else np.zeros(len(asked), dtype=bool)
+        if not present.all():
+            raise self._missing_steps(stamps, ~present, horizon)
         return self.values[places].reshape(count, horizon, -1)
 
     def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
@@ -88,7 +85,8 @@ class FutureRows:
         if (counts < least).any():
             series = first(counts < least)
             raise DataError(
-                f"future (series {self.ids[series]!r})",
+                option="future",
+                series=self.ids[series],
                 expected=f"at least {least} rows after {last_stamps[series]}",
                 received=str(counts[series]),
                 hint="Name the stamps to forecast, one row each.",
@@ -99,7 +97,8 @@ class FutureRows:
         places = np.flatnonzero(later)[starts[:, None] + within]
         return self.stamps[places.ravel()], self.values[places], np.arange(steps) < counts[:, None]
 
-    def _refuse(self, stamps: Stamps, missing: Array, horizon: int) -> None:
+    def _missing_steps(self, stamps: Stamps, missing: Array, horizon: int) -> DataError:
+        """Build the error for steps of a horizon that are not in the frame."""
         by_series = missing.reshape(-1, horizon)
         series = first(np.asarray(by_series.any(axis=1)))
         lacking = np.flatnonzero(by_series[series]) + series * horizon
@@ -107,8 +106,9 @@ class FutureRows:
         more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         others = int(by_series.any(axis=1).sum()) - 1
         rest = f"; {others} other series lack{'s' * (others == 1)} some too" if others else ""
-        raise DataError(
-            f"future (series {self.ids[series]!r})",
+        return DataError(
+            option="future",
+            series=self.ids[series],
             expected=f"a row for each of the {horizon} steps ahead",
             received=f"none for {shown}{more}{rest}",
             hint=f"Add the rows, with {self.columns.unique_id}, {self.columns.ds} and the future covariates.",
@@ -118,7 +118,7 @@ class FutureRows:
 def read_future(
     future: Any, columns: Columns, names: tuple[str, ...], ids: tuple[Any, ...], like: Stamps, *, gaps: bool
 ) -> FutureRows:
-    """Check a frame of steps ahead.
+    """Read a future frame.
 
     Args:
         future: A frame with ids, stamps and future covariates, in any order; rows of other series are not looked at.
@@ -133,29 +133,22 @@ def read_future(
     """
     import pandas as pd
 
-    table = open_frame(future, "future")
-    named = [("unique_id", columns.unique_id), ("ds", columns.ds), *(("future_covariates", name) for name in names)]
-    check_columns(table, named, "future")
-    own, _ = read_ids(table[columns.unique_id], columns.unique_id)
-    stamps, _ = read_stamps(table[columns.ds], columns.ds)
-    _check_alike(own, ids, stamps, like, columns)
-    if getattr(like, "tz", None) is not None:
-        stamps = stamps.tz_convert(like.tz)
-
-    def where(column: str, row: int) -> str:
-        return f"future, {column}, row {row} (series {own[row : row + 1].tolist()[0]!r})"
-
-    read = [read_covariate(table[name], name, where, gaps=gaps) for name in names]
-    values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(own), 0))
-    owner = pd.Index(ids).get_indexer(pd.Index(own))
+    covariates = [("future_covariates", name) for name in names]
+    table = read_keys(open_frame(future, "future"), columns, covariates, "future")
+    _check_same_types(table, ids, like, columns)
+    zone = getattr(like, "tz", None)
+    stamps = table.stamps if zone is None else table.stamps.tz_convert(zone)
+    read = [read_covariate(table.column(name), gaps=gaps) for name in names]
+    values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
+    owner = pd.Index(ids).get_indexer(pd.Index(table.ids))
     (ticks,) = _ticks(stamps)
     order = np.lexsort((ticks, owner))
     order = order[owner[order] >= 0]
     twice = (np.diff(owner[order]) == 0) & (np.diff(ticks[order]) == 0)
     if twice.any():
         row = int(order[1:][first(twice)])
-        raise DataError(
-            where(columns.ds, row),
+        raise table.column(columns.ds).error(
+            row=row,
             expected="each stamp of a series once",
             received=f"the duplicate {stamps[row]}",
             hint="Drop one of the rows.",
@@ -163,17 +156,18 @@ def read_future(
     return FutureRows(ids, owner[order], stamps[order], values[order], tuple(kind for _, kind in read), columns)
 
 
-def _check_alike(own: Array, ids: tuple[Any, ...], stamps: Stamps, like: Stamps, columns: Columns) -> None:
-    whole = own.dtype.kind in "iu"
+def _check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, columns: Columns) -> None:
+    """Refuse ids and stamps of other types than at fit."""
+    whole = table.ids.dtype.kind in "iu"
     if whole != isinstance(ids[0], int):
         expected, received = ("text", "whole numbers") if whole else ("whole numbers", "text")
-        raise DataError(
-            f"future, {columns.unique_id}", expected=f"{expected}, as at fit", received=received, hint="Convert it."
+        raise table.column(columns.unique_id).error(
+            expected=f"{expected}, as at fit", received=received, hint=Phrase("Convert it.", remedy="convert")
         )
+    stamps = table.stamps
     kinds = [(part.dtype.kind in "iu", getattr(part, "tz", None) is None) for part in (stamps, like)]
     if kinds[0] != kinds[1]:
-        raise DataError(
-            f"future, {columns.ds}",
+        raise table.column(columns.ds).error(
             expected=f"stamps such as {like[0]}",
             received=f"stamps such as {stamps[0]}",
             hint="Convert the column.",

@@ -1,4 +1,4 @@
-"""CSV and Parquet files of long frames, and errors that speak of the file: its name, its rows, the command's options.
+"""CSV and Parquet files of long frames: reading, writing, and naming a place in a file.
 
 Rows of a CSV file are counted as a spreadsheet shows them, the header being row 1; those of a Parquet file from 1.
 """
@@ -12,38 +12,20 @@ import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqcast.errors import DataError, MissingFileError, SaveError, unknown_name
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, SaveError, suggest_name, unknown_name
 from seqcast.runtime.files import write_beside
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
-__all__ = ["TABLES", "check_target", "in_file", "read_table", "write_table"]
+__all__ = ["TABLES", "check_target", "place_in_file", "read_table", "row_in_file", "write_table"]
 
 TABLES = ("csv", "parquet")
 
 _FIRST_ROW = {"csv": 2, "parquet": 1}
-_OPTIONS = {"unique_id": "--id", "ds": "--time", "y": "--value"}
-# How options of the forecaster are called at the command line, as whole words of a message.
-_NAMED = {
-    "static_covariates": "--static",
-    "past_covariates": "--past",
-    "future_covariates": "--future",
-    "missing='fill'": "--missing fill",
-    "irregular=True": "Forecaster(irregular=True) in Python",
-}
-# What is said to those who hold a frame, and what it is for those who hold a file.
-_HINTS = {
-    "Sort the rows": "Sort them with --sort.",
-    "Drop it or add": "Keep one of the two rows, or add them up.",
-    "Fill the gap": "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
-    "Name it, e.g.": "Name it, e.g. --freq D or --freq MS, or --freq 1 for whole numbers.",
-    "Give the series' own freq": "Name the series' own step with --freq, or move the stamps.",
-    "Convert it": "Convert the column.",
-}
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
@@ -144,17 +126,48 @@ def _read(path: Path, kind: str) -> Any:
 
 
 def _unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataError:
-    hint = re.search(r"Did you mean .*\?", str(unknown_name("column", name, known)))
+    suggestion = suggest_name(name, known)
     return DataError(
         str(path),
         expected=f"a column {name!r}",
         received=f"the columns {', '.join(map(repr, known))}",
-        hint=f"{f'{hint[0]} ' if hint else ''}Name yours with {_OPTIONS[field]} (fit, backtest, plot).",
+        hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
     )
 
 
-def _where(path: Path, column: Any, row: int) -> str:
-    return f"{path}, column {column.name!r}, row {column.index[row] + _FIRST_ROW[_suffix(path, TABLES)]}"
+def place_in_file(path: Path, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
+    """Name a place in a file, as the one who wrote the file sees it.
+
+    Args:
+        path: The file.
+        column: Name of the column.
+        row: The row as the file counts, see `row_in_file`.
+        series: Name of the series.
+
+    Example:
+        >>> place_in_file(Path("sales.csv"), column="y", row=3, series="a")
+        "sales.csv, column 'y', row 3 (series 'a')"
+    """
+    place = str(path)
+    place += "" if column is None else f", column {column!r}"
+    place += "" if row is None else f", row {row}"
+    return place if series is None else f"{place} (series {series!r})"
+
+
+def row_in_file(path: Path, frame: Any, row: int) -> int:
+    """Return the number that a row has in its file.
+
+    Args:
+        path: The file.
+        frame: What `read_table` made of it, or a column of that.
+        row: Number of the row in the frame, from 0.
+    """
+    return int(frame.index[row]) + _FIRST_ROW[_suffix(path, TABLES)]
+
+
+def _row_error(path: Path, column: Any, row: int, *, expected: str, received: str, hint: str) -> DataError:
+    place = place_in_file(path, column=column.name, row=row_in_file(path, column, row))
+    return DataError(place, column=column.name, row=row, expected=expected, received=received, hint=hint)
 
 
 def _refuse_text(column: Any, path: Path) -> None:
@@ -164,11 +177,13 @@ def _refuse_text(column: Any, path: Path) -> None:
     bad = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(
-            _where(path, column, row),
+        raise _row_error(
+            path,
+            column,
+            row,
             expected="a number, such as 1234.5",
             received=repr(column.iloc[row]),
-            hint=f"Write numbers, or name another column with {_OPTIONS['y']}.",
+            hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
         )
 
 
@@ -182,15 +197,19 @@ def _times(column: Any, path: Path) -> Any:
     bad = parsed.isna().to_numpy()
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(
-            _where(path, column, row),
+        raise _row_error(
+            path,
+            column,
+            row,
             expected="a date or time, such as 2026-01-31 or 2026-01-31 12:00",
             received=repr(column.iloc[row]),
             hint="Write times in ISO 8601.",
         )
     if not all(times.equals(parsed) for times in tried if not times.isna().any()):
-        raise DataError(
-            _where(path, column, 0),
+        raise _row_error(
+            path,
+            column,
+            0,
             expected="dates that can be read in one way only",
             received=f"{column.iloc[0]!r}, and no row tells the day from the month",
             hint="Write times in ISO 8601, such as 2026-01-31.",
@@ -217,47 +236,6 @@ def _parsed(column: Any, style: str) -> Any:
         return pd.to_datetime(column, errors="coerce", format=style)
     except ValueError:  # the offset from UTC changes, as with summer time
         return pd.to_datetime(column, errors="coerce", format=style, utc=True)
-
-
-@contextlib.contextmanager
-def in_file(path: Path, frame: Any, columns: Columns, *, argument: str = "df") -> Iterator[None]:
-    """Let errors about a frame speak of the file that it was read from.
-
-    Args:
-        path: The file.
-        frame: What `read_table` made of it.
-        columns: Names of its columns.
-        argument: What errors call the frame.
-
-    Raises:
-        DataError: The same error, in a reader's words.
-    """
-    try:
-        yield
-    except DataError as error:
-        names = "|".join(
-            re.escape(str(name)) for name in sorted({*columns.names, *frame.columns}, key=str, reverse=True)
-        )
-        # Errors about the steps ahead always name the frame, and a column of theirs may be one of df too.
-        known = argument if argument == "future" else f"{argument}|{names}"
-        found = re.match(rf"({known})(?=$|, | \(series )", error.where)
-        if found is None:
-            raise
-
-        def row(match: re.Match[str]) -> str:
-            place = int(match[1])
-            known = place < len(frame)
-            return f"row {frame.index[place] + _FIRST_ROW[_suffix(path, TABLES)]}" if known else match[0]
-
-        column = "" if found[0] == argument else f", column {found[0]!r}"
-        hint = next((hint for start, hint in _HINTS.items() if error.hint.startswith(start)), error.hint)
-        hint = re.sub("|".join(_NAMED), lambda match: _NAMED[match[0]], hint)
-        raise type(error)(
-            str(path) + column + re.sub(r"\brow (\d+)", row, error.where[found.end() :], count=1),
-            expected=re.sub(r"\brow (\d+)(?=\)$)", row, error.expected),
-            received=error.received,
-            hint=hint,
-        ) from error
 
 
 def write_table(frame: Any, path: Path | None) -> None:

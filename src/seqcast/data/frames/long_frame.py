@@ -1,8 +1,7 @@
-"""Long frames, checked once, here, and turned into series.
+"""Series of a long frame that has been checked, at one frequency, with a row for every step.
 
-pandas and Polars come in by way of Narwhals and their own kind goes out; other eager frames that Narwhals
-knows, such as PyArrow tables, come out as pandas. All that can be wrong with a frame is found before anything
-is trained, and the message names column, row and series. Rows are counted from 0, in the frame's own order.
+The rows know where they were in the user's frame, so that errors can name them. Frames that are made of them are of the
+kind that came in: pandas or Polars.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ __all__ = ["MISSING", "LongFrame", "complete"]
 
 Array = npt.NDArray[Any]
 
-
 MISSING = ("fill", "raise")
 
 
@@ -39,9 +37,9 @@ class LongFrame:
         frequency: The step between them; `None` for irregular ones.
         schema: How the frame looked, to make others like it.
         covariates: Names of the covariates.
-        kinds: What stands in each past and future covariate.
+        kinds: What each past and future covariate holds.
         static: Static covariates, `[series, S]`.
-        static_kinds: What stands in each of them.
+        static_kinds: What each of them holds.
         rows: Where each row was in the frame; -1 for those of missing steps.
         static_given: Whether the static covariates were in the frame.
     """
@@ -72,6 +70,11 @@ class LongFrame:
         """Values of the targets, `[rows, D]`."""
         return self.source.values[:, : len(self.schema.columns.targets)]
 
+    @property
+    def target_store(self) -> InMemoryStore:
+        """The targets of each series, in whole arrays: of a view of some columns each reading would make a copy."""
+        return replace(self.source, values=np.ascontiguousarray(self.targets))
+
     def seen(self, stops: Array) -> Array:
         """Count the observed values among the first `stops` rows of each series, target by target.
 
@@ -87,28 +90,43 @@ class LongFrame:
         seen: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
         return seen
 
-    def where(self, column: str, place: int) -> str:
-        """Say where a row was."""
-        return self._sorted().where(column, place)
+    def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
+        """Build the error for a row, which names its number in the user's frame and its series.
 
-    def _sorted(self) -> SortedRows:
-        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns)
+        Args:
+            column: The column that is at fault.
+            place: Position of the row.
+            expected: What was expected there.
+            received: What came instead.
+            hint: What to do about it.
+        """
+        return self.sorted_rows().error(column, place, expected=expected, received=received, hint=hint)
+
+    def sorted_rows(self, option: str | None = None) -> SortedRows:
+        """Return the stamps with the rows that they had in the user's frame.
+
+        Args:
+            option: The argument that the frame came in by, if errors about columns name it.
+        """
+        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns, option)
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows; those without values are left out."""
-        kept = (np.minimum(stops, self.source.lengths) > 0) & (self.seen(stops) > 0).all(axis=-1)
-        return self.between(np.zeros_like(stops), np.where(kept, stops, 0))
+        known = (np.minimum(stops, self.source.lengths) > 0) & (self.seen(stops) > 0).all(axis=-1)
+        return self.between(np.zeros_like(stops), np.where(known, stops, 0))
 
     def between(self, starts: Array, stops: Array) -> Self:
         """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out."""
         places = np.arange(len(self.stamps)) - np.repeat(self.source.starts, self.source.lengths)
-        kept = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
+        inside = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
         counts = np.minimum(stops, self.source.lengths) - starts
         series = np.flatnonzero(counts > 0)
         source = InMemoryStore(
-            tuple(self.source.ids[place] for place in series), self.source.values[kept], np.cumsum(counts[series])
+            tuple(self.source.ids[place] for place in series), self.source.values[inside], np.cumsum(counts[series])
         )
-        return replace(self, source=source, stamps=self.stamps[kept], rows=self.rows[kept], static=self.static[series])
+        return replace(
+            self, source=source, stamps=self.stamps[inside], rows=self.rows[inside], static=self.static[series]
+        )
 
     def tail(self, steps: int) -> Self:
         """Return the frame with the last `steps` rows of each series."""
@@ -131,10 +149,10 @@ class LongFrame:
         return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, named)
 
     def attended(self, stamps: Stamps, back: Array, weights: Array) -> Any:
-        """Return weights of the last steps of each series as a frame of the kind that came in.
+        """Return attention weights as a frame of the kind that came in.
 
         Args:
-            stamps: Stamps of the steps ahead, `H` a series.
+            stamps: Stamps of the forecast steps, `H` a series.
             back: Steps of the past, counted back from each series' last one, `[A]`.
             weights: Weights, `[N, H, A]`.
 
@@ -143,12 +161,12 @@ class LongFrame:
         """
         count, horizon, _ = weights.shape
         places = np.broadcast_to((self.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
-        kept = places >= self.source.starts[:, None, None]
-        ahead = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
+        inside = places >= self.source.starts[:, None, None]
+        steps = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
         ids = as_ids(self.source.ids)
         series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
-        times = {self.schema.columns.ds: stamps[ahead[kept]], "past_ds": self.stamps[places[kept]]}
-        return self.schema.build(ids[series[kept]], times, {"weight": weights[kept]})
+        times = {self.schema.columns.ds: stamps[steps[inside]], "past_ds": self.stamps[places[inside]]}
+        return self.schema.build(ids[series[inside]], times, {"weight": weights[inside]})
 
     def check_seen(self) -> None:
         """Refuse series of which nothing is known.
@@ -160,19 +178,21 @@ class LongFrame:
         if len(unseen):
             series, target = unseen[0].tolist()
             raise DataError(
-                f"{self.schema.columns.targets[target]} (series {self.source.ids[series]!r})",
+                column=self.schema.columns.targets[target],
+                series=self.source.ids[series],
                 expected="at least one number",
                 received=f"none in {self.source.lengths[series]} rows",
                 hint="Drop the series, or fill it in.",
             )
 
 
-def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
+def complete(frame: LongFrame, *, fill: bool, option: str | None = None) -> LongFrame:
     """Check that stamps keep to the frequency, and add rows for steps that are missing.
 
     Args:
         frame: Series whose stamps increase.
         fill: Whether steps may be missing.
+        option: The argument that the frame came in by, if errors about columns name it.
 
     Returns:
         The frame with a row for every step, as it is when irregular.
@@ -182,12 +202,12 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     """
     if frame.frequency is None:
         return frame
-    found = frame._sorted().completed(frame.frequency, fill=fill)
-    if found is None:
+    completed = frame.sorted_rows(option).completed(frame.frequency, fill=fill)
+    if completed is None:
         return frame
-    values = np.full((len(found.stamps), frame.source.values.shape[1]), np.nan)
-    values[found.places] = frame.source.values
-    rows = np.full(len(found.stamps), -1)
-    rows[found.places] = frame.rows
-    source = InMemoryStore(frame.source.ids, values, found.ends)
-    return replace(frame, source=source, stamps=found.stamps, rows=rows)
+    values = np.full((len(completed.stamps), frame.source.values.shape[1]), np.nan)
+    values[completed.places] = frame.source.values
+    rows = np.full(len(completed.stamps), -1)
+    rows[completed.places] = frame.rows
+    source = InMemoryStore(frame.source.ids, values, completed.ends)
+    return replace(frame, source=source, stamps=completed.stamps, rows=rows)

@@ -11,13 +11,12 @@ import numpy.typing as npt
 from seqcast.data.frames.columns import first
 from seqcast.data.frames.frequency import CLOCK, Frequency, Stamps, infer
 from seqcast.data.series.store import starts_of
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase, Row
 from seqcast.specs.columns import Columns
 
 __all__ = ["Completed", "Grid", "SortedRows"]
 
 Array = npt.NDArray[Any]
-
 
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}  # nanoseconds
 
@@ -114,13 +113,14 @@ class Grid:
         return index.tz_localize(self.zone, ambiguous=once, nonexistent="shift_forward")
 
 
+_OR_IRREGULAR = ("; for series without a step there is ", Option("irregular", True), ".")
+
 # A series that would grow by more than this factor has another frequency, or a stamp of another century in it. Very
 # short ones may grow to so many times FEW_ROWS.
 MOST_GROWTH, FEW_ROWS = 200, 50
 
-
-# Series whose stamps are looked at for the frequency, longest first.
-LOOKED_AT = 5
+# Number of series that are tried for the frequency, longest first.
+SERIES_TRIED = 5
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ class SortedRows:
         stamps: Stamp of each row.
         order: Place of each row in the frame; -1 for rows that were not in it.
         columns: Names of the frame's columns.
+        option: The argument that the frame came in by, if errors about columns name it.
     """
 
     ids: tuple[Any, ...]
@@ -155,16 +156,33 @@ class SortedRows:
     stamps: Stamps
     order: Array
     columns: Columns
+    option: str | None = None
 
     @property
     def series(self) -> Array:
         """Number of each row's series."""
         return np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
 
-    def where(self, column: str, place: int) -> str:
-        """Say where a row is."""
-        name = self.ids[int(np.searchsorted(self.ends, place, side="right"))]
-        return f"{column}, row {self.order[place]} (series {name!r})"
+    def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
+        """Build the error for a row.
+
+        Args:
+            column: The column that is at fault.
+            place: Position of the row.
+            expected: What was expected there.
+            received: What came instead.
+            hint: What to do about it.
+        """
+        row = int(self.order[place])
+        return DataError(
+            option=self.option,
+            column=column,
+            row=row if row >= 0 else None,
+            series=self.ids[int(np.searchsorted(self.ends, place, side="right"))],
+            expected=expected,
+            received=received,
+            hint=hint,
+        )
 
     def _later(self) -> Array:
         """Return the places of rows that have a row of the same series before them."""
@@ -184,21 +202,27 @@ class SortedRows:
         if not back.any():
             return
         place = int(places[first(back)])
-        before = f"{self.stamps[place - 1]} (row {self.order[place - 1]})"
+        before = (f"{self.stamps[place - 1]} (", Row(int(self.order[place - 1])), ")")
         key = f'["{self.columns.unique_id}", "{self.columns.ds}"]'
         if ticks[place] == ticks[place - 1]:
-            raise DataError(
-                self.where(self.columns.ds, place),
-                expected=f"a stamp after {before}",
+            raise self.error(
+                self.columns.ds,
+                place,
+                expected=Phrase("a stamp after ", *before),
                 received=f"the duplicate {self.stamps[place]}",
-                hint=f"Drop it or add the two up: df.drop_duplicates({key}) or df.groupby({key}) in pandas, "
-                f"df.unique({key}) or df.group_by({key}) in Polars.",
+                hint=Phrase(
+                    f"Drop it or add the two up: df.drop_duplicates({key}) or df.groupby({key}) in pandas, "
+                    f"df.unique({key}) or df.group_by({key}) in Polars.",
+                    remedy="deduplicate",
+                ),
             )
-        raise DataError(
-            self.where(self.columns.ds, place),
-            expected=f"stamps that increase, after {before}",
+        sort = f"Sort the rows: df.sort_values({key}) in pandas, df.sort({key}) in Polars."
+        raise self.error(
+            self.columns.ds,
+            place,
+            expected=Phrase("stamps that increase, after ", *before),
             received=str(self.stamps[place]),
-            hint=f"Sort the rows: df.sort_values({key}) in pandas, df.sort({key}) in Polars.",
+            hint=Phrase(sort, remedy="sort"),
         )
 
     def infer(self, *, gaps: bool) -> Frequency:
@@ -208,16 +232,18 @@ class SortedRows:
             DataError: There is none to be seen.
         """
         starts = starts_of(self.ends)
-        longest = np.argsort(starts - self.ends, kind="stable")[: LOOKED_AT if gaps else 1]
-        error = None
+        longest = np.argsort(starts - self.ends, kind="stable")[: SERIES_TRIED if gaps else 1]
+        first_error = None
         for series in longest.tolist():
             stretch = slice(int(starts[series]), int(self.ends[series]))
             try:
-                return infer(self.stamps[stretch], f"{self.columns.ds} (series {self.ids[series]!r})", gaps=gaps)
-            except DataError as refused:
-                error = error or refused
-        assert error is not None
-        raise error
+                return infer(
+                    self.stamps[stretch], self.columns.ds, gaps=gaps, series=self.ids[series], option=self.option
+                )
+            except DataError as error:
+                first_error = first_error or error
+        assert first_error is not None
+        raise first_error
 
     def completed(self, frequency: Frequency, *, fill: bool) -> Completed | None:
         """Check each row against the row before it, and find the rows that are missing.
@@ -268,11 +294,12 @@ class SortedRows:
     def _check_possible(self, frequency: Frequency, off: Array) -> None:
         if off.any():
             place = first(off)
-            raise DataError(
-                self.where(self.columns.ds, place),
+            raise self.error(
+                self.columns.ds,
+                place,
                 expected=f"a stamp of {_named(frequency)}",
                 received=str(self.stamps[place]),
-                hint="Give the series' own freq, or move the stamps.",
+                hint=Phrase("Give the series' own ", Option("freq"), ", or move the stamps."),
             )
 
     def _check_steps(self, frequency: Frequency, places: Array, wrong: Array, fill: bool) -> None:
@@ -280,19 +307,26 @@ class SortedRows:
             return
         place = int(places[first(wrong)])
         expected = frequency.after(self.stamps[place - 1 : place], 1)[0]
-        hint = (
-            "Move the stamp or give freq, if the step is another; for series without a step there is irregular=True."
-            if fill
-            else "Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate "
-            f"{', '.join(self.columns.targets)}), drop the row, or take missing='fill'; or give freq, if the step is "
-            "another."
-        )
-        raise DataError(
-            self.where(self.columns.ds, place),
+        raise self.error(
+            self.columns.ds,
+            place,
             expected=f"{expected}, a step after {self.stamps[place - 1]} at {_named(frequency)}"
             + (", or whole steps later" if fill else ""),
             received=str(self.stamps[place]),
-            hint=hint,
+            hint=self._step_hint(fill),
+        )
+
+    def _step_hint(self, fill: bool) -> Phrase:
+        if fill:
+            return Phrase("Move the stamp or give ", Option("freq"), ", if the step is another", *_OR_IRREGULAR)
+        return Phrase(
+            "Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate "
+            f"{', '.join(self.columns.targets)}), drop the row, or take ",
+            Option("missing", "fill"),
+            "; or give ",
+            Option("freq"),
+            ", if the step is another.",
+            remedy="fill",
         )
 
     def _check_growth(self, counts: Array, frequency: Frequency) -> None:
@@ -302,10 +336,12 @@ class SortedRows:
             return
         series = int(np.argmax(counts / most))
         raise DataError(
-            f"{self.columns.ds} (series {self.ids[series]!r})",
+            option=self.option,
+            column=self.columns.ds,
+            series=self.ids[series],
             expected=f"at most {most[series]} steps from its first row to its last",
             received=f"{rows[series]} rows over {counts[series]} steps at {_named(frequency)}",
-            hint="Give the series' own freq, or check the stamps; for series without a step there is irregular=True.",
+            hint=Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR),
         )
 
 

@@ -52,11 +52,11 @@ class FrameSchema:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the form from the result of `to_dict`."""
+        """Build the schema from the result of `to_dict`."""
         return cls(**{**values, "columns": Columns.from_dict(values["columns"])})
 
     def stamps(self, values: Array) -> Stamps:
-        """Make an index of whole numbers, or of UTC times moved into the form's time zone."""
+        """Make an index of whole numbers, or of UTC times moved into the schema's time zone."""
         import pandas as pd
 
         if values.dtype.kind in "iu":
@@ -64,8 +64,8 @@ class FrameSchema:
         index = pd.DatetimeIndex(values)
         return index if self.zone is None else index.tz_localize("UTC").tz_convert(self.zone)
 
-    def ahead(self, frequency: Frequency, last_stamps: Stamps, horizon: int) -> Stamps:
-        """Return the stamps that follow, series after series.
+    def future_stamps(self, frequency: Frequency, last_stamps: Stamps, horizon: int) -> Stamps:
+        """Return the stamps of the steps after the last ones, series after series.
 
         Args:
             frequency: The step between stamps.
@@ -93,24 +93,24 @@ class FrameSchema:
         """
         cubes = {name: values.reshape(*values.shape[:2], -1) for name, values in forecasts.items()}
         horizon = next(iter(cubes.values())).shape[1]
-        return self.to_long(ids, {self.columns.ds: self.ahead(frequency, last_stamps, horizon)}, cubes)
+        return self.to_long(ids, {self.columns.ds: self.future_stamps(frequency, last_stamps, horizon)}, cubes)
 
-    def to_long(self, ids: Any, times: dict[str, Stamps], values: dict[str, Array], kept: Array | None = None) -> Any:
+    def to_long(self, ids: Any, times: dict[str, Stamps], values: dict[str, Array], mask: Array | None = None) -> Any:
         """Make a long frame of arrays whose first axis is the series and whose last is the targets.
 
         Args:
             ids: Name of each series.
             times: Columns of time stamps by name, `[series, ...]` in one row.
             values: Columns of numbers by name, `[series, ..., D]`.
-            kept: Which of them become rows; `None` keeps all.
+            mask: Which of them become rows; `None` takes all.
 
         Returns:
-            A frame of the form's kind: the ids, the target's name where there are several, the stamps, the numbers;
+            A frame of the schema's kind: the ids, the target's name where there are several, the stamps, the numbers;
             sorted by series, target, and the axes between them.
         """
         cubes = {name: np.moveaxis(cube, -1, 1) for name, cube in values.items()}
         shape = next(iter(cubes.values())).shape
-        chosen = np.ones(shape, dtype=bool) if kept is None else np.moveaxis(kept, -1, 1)
+        chosen = np.ones(shape, dtype=bool) if mask is None else np.moveaxis(mask, -1, 1)
         inner = (1,) * (len(shape) - 2)
 
         def rows(part: Array) -> Array:
@@ -126,7 +126,7 @@ class FrameSchema:
         numbers = {name: cube[chosen] for name, cube in cubes.items()}
         return self.build(as_ids(ids)[series], stamps, numbers, targets)
 
-    def paths_to_long(self, ids: Any, stamps: Stamps, name: str, paths: Array, kept: Array) -> Any:
+    def paths_to_long(self, ids: Any, stamps: Stamps, name: str, paths: Array, mask: Array) -> Any:
         """Make a long frame of sample paths.
 
         Args:
@@ -134,10 +134,10 @@ class FrameSchema:
             stamps: Stamps of the steps, series after series.
             name: Column of the values.
             paths: The paths, `[series, paths, H, D]`.
-            kept: Which steps become rows, `[series, H, D]`.
+            mask: Which steps become rows, `[series, H, D]`.
 
         Returns:
-            A frame of the form's kind, sorted by series, target, path and step: as `to_long` gives it, and the
+            A frame of the schema's kind, sorted by series, target, path and step: as `to_long` gives it, and the
             number of the path, `sample`, from 1.
         """
         count, samples, horizon, _ = paths.shape
@@ -145,12 +145,12 @@ class FrameSchema:
         numbers = np.broadcast_to(np.arange(1, samples + 1).reshape(1, -1, 1, 1), paths.shape)
         values = {"sample": numbers, name: paths}
         times = {self.columns.ds: stamps[places.ravel()]}
-        return self.to_long(ids, times, values, np.broadcast_to(kept[:, None], paths.shape))
+        return self.to_long(ids, times, values, np.broadcast_to(mask[:, None], paths.shape))
 
     def build(
         self, ids: Array, times: dict[str, Stamps], values: dict[str, Array], targets: Array | None = None
     ) -> Any:
-        """Make a frame of this form.
+        """Make a frame that looks like this.
 
         Args:
             ids: Name of each row's series.
@@ -159,7 +159,7 @@ class FrameSchema:
             targets: Name of each row's target, for a column `target`.
 
         Returns:
-            A frame of the form's kind: the ids, the targets, the stamps, the numbers.
+            A frame of the schema's kind: the ids, the targets, the stamps, the numbers.
         """
         named = {} if targets is None else {"target": targets.tolist()}
         names = [self.columns.unique_id, *named, *times, *values]

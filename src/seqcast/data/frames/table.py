@@ -1,40 +1,52 @@
-"""Columns of a frame as arrays: ids, time stamps, numbers, flags and categories, each checked by itself.
+"""The only reader of a user's frame, for `fit`, for the future of a forecast, and for evaluation.
 
-pandas and Polars come in by way of Narwhals. Rows are counted from 0, in the frame's own order.
+A frame is opened here, its columns are looked for here, and `read_frame` takes its series out of it. All that can be
+wrong with a frame is found before anything is trained.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import ColumnType, first, read_covariate, read_ids, read_numbers, read_stamps
-from seqcast.data.frames.frequency import resolve
+from seqcast.data.frames.columns import (
+    ColumnType,
+    FrameColumn,
+    first,
+    read_covariate,
+    read_ids,
+    read_numbers,
+    read_stamps,
+)
+from seqcast.data.frames.frequency import Stamps, resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame, complete
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.series.store import InMemoryStore, starts_of
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
 from seqcast.specs.checks import check_choice
 from seqcast.specs.columns import Columns, Covariates
 
-__all__ = ["check_columns", "open_frame", "read_frame"]
+__all__ = ["KeyedFrame", "check_columns", "open_frame", "read_frame", "read_keys"]
+
+Array = npt.NDArray[Any]
 
 
-def open_frame(df: Any, where: str = "df") -> Any:
-    """Return a frame as Narwhals sees it, one of pandas or Polars.
+def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are arrays go to Seq2SeqRegressor.") -> Any:
+    """Return a user's frame as Narwhals sees it, one of pandas or Polars.
 
     Args:
         df: An eager frame that Narwhals knows; others than pandas and Polars become pandas.
-        where: What the user calls it.
+        argument: The argument that it came in by.
+        hint: What to do with something that is no frame.
 
     Raises:
-        DataError: It is no such frame, or has no rows.
+        DataError: It is no such frame, has two columns of one name, or has no rows.
     """
     try:
         frame = nw.from_native(df, eager_only=True)
@@ -42,28 +54,30 @@ def open_frame(df: Any, where: str = "df") -> Any:
             frame = nw.from_native(frame.to_pandas(), eager_only=True)
         names = frame.columns
     except nw.exceptions.DuplicateError as error:
-        raise DataError(where, expected="column names that differ", received=str(error), hint="Rename one.") from error
+        raise DataError(
+            option=argument, expected="column names that differ", received=str(error), hint="Rename one."
+        ) from error
     except TypeError as error:
         raise DataError(
-            where,
+            option=argument,
             expected="a pandas or Polars data frame",
             received=f"{type(df).__module__.split('.')[0]}.{type(df).__name__}",
-            hint=f"Call {where}.collect() first."
-            if hasattr(df, "collect")
-            else "Windows that are arrays go to Seq2SeqRegressor.",
+            hint=f"Call {argument}.collect() first." if hasattr(df, "collect") else hint,
         ) from error
     if not len(frame):
-        raise DataError(where, expected="at least one row", received=f"none (columns {names})", hint="Give some.")
+        received = f"none (columns {names})"
+        raise DataError(option=argument, expected="at least one row", received=received, hint="Give some.")
     return frame
 
 
-def check_columns(frame: Any, wanted: Iterable[tuple[str, str]], where: str = "df") -> None:
+def check_columns(frame: Any, wanted: Iterable[tuple[str | None, str]], argument: str = "df") -> None:
     """Refuse a frame that lacks a column.
 
     Args:
-        frame: The frame.
-        wanted: Each option that names a column, with the name.
-        where: What the user calls the frame.
+        frame: The frame, open.
+        wanted: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
+            if the column always has this name.
+        argument: The argument that the frame came in by.
 
     Raises:
         DataError: There is no such column.
@@ -72,18 +86,61 @@ def check_columns(frame: Any, wanted: Iterable[tuple[str, str]], where: str = "d
     for option, name in wanted:
         if name in names:
             continue
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        guess = f"Did you mean {close[0]!r}? " if close else ""
-        how = f"columns=Columns({option}=...)" if option in ("unique_id", "ds", "y") else f"{option}=..."
+        suggestion = suggest_name(name, names)
+        rename: tuple[str | Option, ...] = ("Add it",)
+        if option is not None:
+            field = f"columns.{option}" if option in ("unique_id", "ds", "y") else option
+            rename = ("Name yours with ", Option(field, ...), ", or add it")
         raise DataError(
-            where,
+            option=argument,
             expected=f"a column {name!r}",
             received=f"the columns {', '.join(map(repr, names))}",
-            hint=f"{guess}Name yours with {how}, or add it (an index is no column).",
+            hint=Phrase(f"{suggestion} " if suggestion else "", *rename, " (an index is no column)."),
         )
 
 
-Array = npt.NDArray[Any]
+@dataclass(frozen=True)
+class KeyedFrame:
+    """A user's frame whose ids and stamps have been read; its other columns are read when they are asked for.
+
+    Args:
+        frame: The frame as Narwhals sees it.
+        option: The argument that it came in by, if errors about columns name it.
+        ids: Id of each row's series, `[rows]`.
+        stamps: Stamp of each row, a pandas Index.
+        id_dtype: Name of the ids' type.
+        ds_dtype: Name of the stamps' type.
+    """
+
+    frame: Any
+    option: str | None
+    ids: Array
+    stamps: Stamps
+    id_dtype: str
+    ds_dtype: str
+
+    def column(self, name: str) -> FrameColumn:
+        """Return a column that is still to be read."""
+        return FrameColumn(self.frame[name], name, self.option, self.ids)
+
+
+def read_keys(frame: Any, columns: Columns, wanted: Iterable[tuple[str, str]], argument: str = "df") -> KeyedFrame:
+    """Look for the columns of an open frame, and read its ids and stamps.
+
+    Args:
+        frame: What `open_frame` returns.
+        columns: Names of its columns.
+        wanted: Names of the columns that it has to have beside the ids and stamps, each after the option that names it.
+        argument: The argument that the frame came in by.
+
+    Raises:
+        DataError: A column is missing, or an id or stamp is missing or of the wrong type.
+    """
+    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *wanted], argument)
+    option = None if argument == "df" else argument
+    ids, id_dtype = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option))
+    stamps, ds_dtype = read_stamps(FrameColumn(frame[columns.ds], columns.ds, option))
+    return KeyedFrame(frame, option, ids, stamps, id_dtype, ds_dtype)
 
 
 def read_frame(
@@ -113,7 +170,7 @@ def read_frame(
         irregular: Whether stamps need not keep to a step.
         static_optional: Whether static covariates may be left out; they are NaN then.
         zone: Time zone on whose clock zoned stamps are counted, if not their own; frames made like it have their own.
-        argument: What the user calls the frame.
+        argument: The argument that the frame came in by.
 
     Returns:
         The series.
@@ -129,76 +186,90 @@ def read_frame(
         >>> frame.source.ids, frame.frequency.name, frame.source.values[:, 0]
         (('a',), 'D', array([ 0.,  1., nan,  2.]))
     """
-    import pandas as pd
-
     check_choice("missing", missing, MISSING)
     columns, covariates = columns or Columns(), covariates or Covariates()
-    table = open_frame(df, argument)
-    optional = static_optional and not set(covariates.static) <= set(table.columns)
-    static = () if optional else covariates.static
-    named = [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
-    check_columns(table, [*columns.named(), *(("static_covariates", name) for name in static), *named], argument)
-    ids, id_dtype = read_ids(table[columns.unique_id], columns.unique_id)
-    stamps, ds_dtype = read_stamps(table[columns.ds], columns.ds)
-    own_zone = getattr(stamps, "tz", None)
-    if zone is not None and own_zone is not None:
-        stamps = stamps.tz_convert(zone)
-
-    def where(column: str, row: int) -> str:
-        return f"{column}, row {row} (series {ids[row : row + 1].tolist()[0]!r})"
-
+    opened = open_frame(df, argument)
+    absent = static_optional and not set(covariates.static) <= set(opened.columns)
+    static = () if absent else covariates.static
+    wanted = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
+    wanted += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
+    table = read_keys(opened, columns, wanted, argument)
     gaps = missing == "fill"
-    parts = [read_numbers(table[name], name, where, gaps=gaps) for name in columns.targets]
-    read = [read_covariate(table[name], name, where, gaps=gaps) for name in covariates.varying]
-    parts += [values for values, _ in read]
-    fixed = [read_covariate(table[name], name, where, gaps=gaps) for name in static]
+    targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
+    varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
+    fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
 
-    codes, names = pd.factorize(ids, sort=True)
-    order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
-    rows = SortedRows(tuple(names.tolist()), np.cumsum(np.bincount(codes)), stamps[order], order, columns)
+    own_zone = getattr(table.stamps, "tz", None)
+    stamps = table.stamps.tz_convert(zone) if zone is not None and own_zone is not None else table.stamps
+    rows = _sort_rows(table, stamps, columns)
     rows.check_increasing()
     frequency = None
     if not irregular:
         frequency = rows.infer(gaps=gaps) if freq is None else resolve(freq, rows.stamps)
 
+    order = rows.order
     constants = [_constant(values[order], kind, rows, name) for (values, kind), name in zip(fixed, static, strict=True)]
-    kind = "polars" if table.implementation.is_polars() else "pandas"
+    values = np.column_stack([*targets, *(covariate for covariate, _ in varying)])[order]
+    kind = "polars" if table.frame.implementation.is_polars() else "pandas"
+    zone_name = None if own_zone is None else str(own_zone)
     frame = LongFrame(
-        InMemoryStore(rows.ids, np.column_stack(parts)[order], rows.ends),
-        rows.stamps,
-        frequency,
-        FrameSchema(kind, columns, id_dtype, ds_dtype, None if own_zone is None else str(own_zone)),
-        covariates,
-        tuple(kind for _, kind in read),
-        np.column_stack(constants) if constants else np.full((len(names), len(covariates.static)), np.nan),
-        tuple(kind for _, kind in fixed) if static else (ColumnType("number"),) * len(covariates.static),
-        order,
-        not optional,
+        source=InMemoryStore(rows.ids, values, rows.ends),
+        stamps=rows.stamps,
+        frequency=frequency,
+        schema=FrameSchema(kind, columns, table.id_dtype, table.ds_dtype, zone_name),
+        covariates=covariates,
+        kinds=tuple(kind for _, kind in varying),
+        static=np.column_stack(constants) if constants else np.full((len(rows.ids), len(covariates.static)), np.nan),
+        static_kinds=tuple(kind for _, kind in fixed)
+        if not absent
+        else (ColumnType("number"),) * len(covariates.static),
+        rows=order,
+        static_given=not absent,
     )
-    return complete(frame, fill=gaps)
+    return complete(frame, fill=gaps, option=table.option)
+
+
+def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> SortedRows:
+    """Sort rows by series, and within one as they came."""
+    import pandas as pd
+
+    codes, names = pd.factorize(table.ids, sort=True)
+    order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes))
+    return SortedRows(tuple(names.tolist()), ends, stamps[order], order, columns, table.option)
 
 
 def _constant(values: Array, kind: ColumnType, rows: SortedRows, name: str) -> Array:
     """Return the value of a static covariate in each series, NaN where it is missing in all of its rows."""
     starts, last = starts_of(rows.ends), len(values) - 1
-    given = ~np.isnan(values)
-    seen = np.minimum.reduceat(np.where(given, np.arange(len(values)), last + 1), starts)
-    found = seen < rows.ends
-    constant = np.where(found, values[np.minimum(seen, last)], np.nan)
-    differs = given & (values != constant[rows.series])
+    known = ~np.isnan(values)
+    first_known = np.minimum.reduceat(np.where(known, np.arange(len(values)), last + 1), starts)
+    constant = np.where(first_known < rows.ends, values[np.minimum(first_known, last)], np.nan)
+    differs = known & (values != constant[rows.series])
     if differs.any():
         place = first(differs)
-        known = int(seen[rows.series[place]])
-        raise DataError(
-            rows.where(name, place),
-            expected=f"{_told(values[known], kind)}, as in row {rows.order[known]}: a static covariate is constant "
-            "within a series",
-            received=_told(values[place], kind),
-            hint="Name the column among past_covariates or future_covariates, or correct the row.",
+        before = int(first_known[rows.series[place]])
+        raise rows.error(
+            name,
+            place,
+            expected=Phrase(
+                f"{_value_text(values[before], kind)}, as in ",
+                Row(int(rows.order[before])),
+                ": a static covariate is constant within a series",
+            ),
+            received=_value_text(values[place], kind),
+            hint=Phrase(
+                "Name the column among ",
+                Option("past_covariates"),
+                " or ",
+                Option("future_covariates"),
+                ", or correct the row.",
+            ),
         )
     return constant
 
 
-def _told(value: float, kind: ColumnType) -> str:
+def _value_text(value: float, kind: ColumnType) -> str:
+    """Write a value as it stands in the user's frame."""
     labels: Sequence[Any] = kind.labels if kind.name == "category" else (False, True)
     return f"{value:g}" if kind.name == "number" else repr(labels[int(value)])

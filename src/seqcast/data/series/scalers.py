@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import starts_of
+from seqcast.data.series.statistics import Moments
+from seqcast.data.series.store import SeriesStore, starts_of
 from seqcast.specs.checks import check_choice
 
 __all__ = ["LOGARITHMS", "SCALES", "SERIES_SCALES", "Scaler", "SeriesScaler"]
@@ -49,7 +50,7 @@ class Scaler:
 
         Returns:
             The scaler, with `loc` and `scale` of shape `[F]`. A feature that is constant up to rounding keeps
-            spread 1 (only its level is taken away), so that no noise is blown up.
+            scale 1 (only its level is taken away), so that no noise is blown up.
 
         Raises:
             SpecError: The scale's name is unknown.
@@ -58,16 +59,15 @@ class Scaler:
         features = values.shape[-1]
         if method == "none":
             return cls(np.zeros(features), np.ones(features))
-        flat = np.asarray(values).reshape(-1, features)
-        count = np.maximum(_sum(lambda block: ~np.isnan(block), flat), 1.0)
-        # Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values.
-        magnitude = np.max([np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)], axis=0)
-        magnitude = np.where(magnitude > 0, magnitude, 1.0)
-        loc = _sum(lambda block: block / magnitude, flat) / count
-        scale = np.sqrt(_sum(lambda block: (block / magnitude - loc) ** 2, flat) / count)
-        rounding = 1e-7 * np.maximum(np.abs(loc), np.finfo(np.float64).tiny)
-        constant = scale <= rounding
-        return cls(loc * magnitude, np.where(constant, 1.0, scale * magnitude))
+        return cls.of(Moments.of(values))
+
+    @classmethod
+    def of(cls, moments: Moments) -> Self:
+        """Return the scaler to zero mean and unit deviation of values with these moments."""
+        rounding = 1e-7 * np.maximum(np.abs(moments.mean), np.finfo(np.float64).tiny)
+        constant = moments.deviation <= rounding
+        scale = np.where(constant, 1.0, moments.deviation * moments.magnitude)
+        return cls(moments.mean * moments.magnitude, scale)
 
     def transform(self, values: Array) -> Array:
         """Return the values in scaled units, in the values' own precision."""
@@ -80,18 +80,6 @@ class Scaler:
     def columns(self, indices: tuple[int, ...]) -> Self:
         """Return the scaler of some of the features."""
         return type(self)(self.loc[list(indices)], self.scale[list(indices)])
-
-
-def _blocks(flat: Array) -> Iterator[Array]:
-    """Give rows in blocks, in double precision, so that statistics need no memory of the data's size."""
-    size = max(1, 2**20 // flat.shape[1])
-    for start in range(0, max(len(flat), 1), size):
-        yield flat[start : start + size].astype(np.float64)
-
-
-def _sum(f: Callable[[Array], Array], flat: Array) -> Array:
-    """Sum a function of all values, feature by feature; NaN is left out."""
-    return np.asarray(np.sum([np.nansum(f(block), axis=0, dtype=np.float64) for block in _blocks(flat)], axis=0))
 
 
 def _floating(values: Array) -> Any:
@@ -174,6 +162,14 @@ class SeriesScaler:
             kept = _logarithm(kept, np.repeat(unit, lengths, axis=0))
         return cls(*_STATISTICS[method](_Segments(kept, ends)), unit)
 
+    @classmethod
+    def learn(cls, store: SeriesStore, stops: Array, method: str) -> Self:
+        """Learn from the first rows of each series of a store, some series at a time; arguments as for `fit`."""
+        parts = []
+        for series, values in store.batches():
+            parts.append(cls.fit(values, np.cumsum(store.lengths[series]), stops[series], method))
+        return cls.concat(parts)
+
     def take(self, places: Array) -> Self:
         """Return the scaler of some of the series, in this order."""
         return type(self)(*(None if each is None else each[places] for each in self._parts))  # type: ignore[arg-type]
@@ -219,7 +215,7 @@ def _logarithm(values: Array, unit: Array) -> Array:
 
 
 def _as_cube(statistic: Array, values: Array) -> Array:
-    return statistic.reshape(len(statistic), *(1,) * (values.ndim - 2), -1)
+    return statistic.reshape(len(statistic), *(1,) * (values.ndim - 2), statistic.shape[1])
 
 
 class _Segments:

@@ -1,33 +1,64 @@
-"""Where series come from: ids, lengths and values, behind one small interface."""
+"""Where the rows of series come from: one small interface, and series that fit into memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import cached_property
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["InMemoryStore"]
+__all__ = ["InMemoryStore", "SeriesStore", "starts_of"]
 
 Array = npt.NDArray[Any]
 
 
+class SeriesStore(Protocol):
+    """Rows of many series, numbered from the first row of the first series to the last row of the last one.
+
+    Windows are cut by `read`, which is asked for any rows; what is learnt from the data is learnt from whole series,
+    which `batches` hands over some at a time, so that a store need not hold all of them at once.
+    """
+
+    @property
+    def ids(self) -> tuple[Any, ...]:
+        """One name a series, sorted."""
+
+    @property
+    def lengths(self) -> Array:
+        """Number of rows of each series."""
+
+    @property
+    def width(self) -> int:
+        """Number of columns, `C`."""
+
+    def read(self, rows: Array) -> Array:
+        """Return the rows with these numbers, `[..., C]` for numbers of any shape `[...]`."""
+
+    def batches(self) -> Iterator[tuple[Array, Array]]:
+        """Yield whole series: their numbers, and their rows one after another, `[rows, C]`."""
+
+    def take(self, series: Array) -> Self:
+        """Return a store of some of the series, in this order."""
+
+
 @dataclass(frozen=True)
 class InMemoryStore:
-    """Many series in memory, laid end to end.
+    """Many series in memory, laid end to end: a `SeriesStore`.
 
     Args:
         ids: One name a series, sorted.
-        values: All values, series after series, `[sum of lengths]`, or with several columns `[sum of lengths, C]`.
-        ends: Position after each series' last value in `values`, `[number of series]`.
+        values: All rows, series after series, `[rows, C]`, or `[rows]` for one column.
+        ends: Position after each series' last row in `values`, `[number of series]`.
 
     Example:
-        >>> source = InMemoryStore.of({"a": np.arange(3.0), "b": np.arange(2.0)})
-        >>> source.lengths
+        >>> store = InMemoryStore.of({"a": np.arange(3.0), "b": np.arange(2.0)})
+        >>> store.lengths
         array([3, 2])
-        >>> source.read(1, 0, 2)
-        array([0., 1.])
+        >>> store.read(np.array([0, 4])), store.series(1)
+        (array([0., 1.]), array([0., 1.]))
     """
 
     ids: tuple[Any, ...]
@@ -44,28 +75,52 @@ class InMemoryStore:
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
+    @cached_property
     def starts(self) -> Array:
-        """Position of each series' first value in `values`."""
-        return np.concatenate([[0], self.ends[:-1]]).astype(np.int64)
+        """Position of each series' first row in `values`."""
+        return starts_of(self.ends)
 
-    @property
+    @cached_property
     def lengths(self) -> Array:
-        """Number of values of each series."""
+        """Number of rows of each series."""
         return self.ends - self.starts
 
-    def read(self, series: int, start: int, stop: int) -> Array:
-        """Return the values of one series from `start` up to `stop`."""
-        first = int(self.starts[series])
-        return self.values[first + start : min(first + stop, int(self.ends[series]))]
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return 1 if self.values.ndim == 1 else int(self.values.shape[1])
+
+    def read(self, rows: Array) -> Array:
+        """Return the rows with these numbers."""
+        return np.take(self.values, rows, axis=0)
+
+    def batches(self) -> Iterator[tuple[Array, Array]]:
+        """Yield all series at once, as they are in memory already."""
+        yield np.arange(len(self.ids)), self.values
+
+    def series(self, number: int) -> Array:
+        """Return the rows of one series."""
+        return self.values[int(self.starts[number]) : int(self.ends[number])]
+
+    def take(self, series: Array) -> Self:
+        """Return a store of some of the series, in this order."""
+        lengths = self.lengths[series]
+        ends = np.cumsum(lengths)
+        rows = np.arange(int(lengths.sum())) + np.repeat(self.starts[series] - starts_of(ends), lengths)
+        return type(self)(tuple(self.ids[place] for place in series), self.values[rows], ends)
 
     def until(self, stops: Array) -> Self:
-        """Return the source with each series cut off after `stops` values."""
+        """Return a store with each series cut off after `stops` rows."""
         lengths = self.lengths
-        kept = np.arange(len(self.values)) - np.repeat(self.starts, lengths) < np.repeat(stops, lengths)
-        return type(self)(self.ids, self.values[kept], np.cumsum(np.minimum(stops, lengths)))
+        inside = np.arange(len(self.values)) - np.repeat(self.starts, lengths) < np.repeat(stops, lengths)
+        return type(self)(self.ids, self.values[inside], np.cumsum(np.minimum(stops, lengths)))
 
 
 def starts_of(ends: Array) -> Array:
-    """Return where each series begins, from where it ends."""
+    """Return where each series begins, from where it ends.
+
+    Example:
+        >>> starts_of(np.array([3, 5]))
+        array([0, 3])
+    """
     return np.concatenate([[0], ends[:-1]]).astype(np.int64)

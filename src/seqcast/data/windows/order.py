@@ -1,8 +1,7 @@
-"""From arrays or series to batches of windows, in a seeded order of their own, never all windows in memory.
+"""From windows to batches, in a seeded order of their own.
 
 A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there are any,
-`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for decoders that are taught, `target`
-`[B, H, D]`.
+`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for teacher forcing, `target` `[B, H, D]`.
 """
 
 from __future__ import annotations
@@ -13,28 +12,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.errors import SpecError
 from seqcast.runtime.backend import keras
 
-__all__ = ["Windows"]
+__all__ = ["BatchOrder", "Windows"]
 
 Array = npt.NDArray[Any]
-
-
 Batch = tuple[dict[str, Array], Array, Array]
 
 
-class Windows(keras.utils.PyDataset):
-    """Windows divided into batches of equal size; an epoch's order depends only on the seed and the epoch.
+class BatchOrder:
+    """Which windows make batch `k` of a training, counted from its first batch on.
 
-    Keras's own shuffling draws from global generators, so it is not used. Batches differ by at most one window in
-    size and are padded to the larger size with copies of weight zero: one shape, hence one compilation.
+    One pass goes over all windows in an order that depends only on the seed and the number of the pass; passes follow
+    one another, however many batches an epoch has. So where a training stands is one number, `k`. Batches of a pass
+    differ by at most one window and are padded to the larger size with copies that do not count: one shape, hence one
+    compilation.
 
     Args:
         count: Number of windows.
         batch_size: Largest number of windows in a batch.
         seed: Seed of the order; `None` keeps the windows in order.
-        steps: Batches an epoch; `None` is one pass. With fewer or more, passes simply follow one another.
-        teacher_forcing: Whether the inputs hold `target`.
+        steps: Batches an epoch; `None` is one pass.
+        rank: Number of this process among those that share each batch, from 0.
+        world_size: How many processes share each batch; each one gets as many windows.
+
+    Example:
+        >>> order = BatchOrder(5, batch_size=2)
+        >>> [windows[counts].tolist() for windows, counts in map(order.batch, range(4))]
+        [[0], [1, 2], [3, 4], [0]]
+        >>> halves = [BatchOrder(4, batch_size=4, rank=rank, world_size=2) for rank in range(2)]
+        >>> [half.batch(0)[0].tolist() for half in halves]
+        [[0, 1], [2, 3]]
     """
 
     def __init__(
@@ -44,59 +53,92 @@ class Windows(keras.utils.PyDataset):
         batch_size: int,
         seed: int | None = None,
         steps: int | None = None,
-        teacher_forcing: bool = False,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
-        self.count = count
+        if not 0 <= rank < world_size:
+            raise SpecError(
+                "rank", expected=f"0 to {world_size - 1}", received=repr(rank), hint="Ranks are counted from 0."
+            )
+        self.count, self.seed, self.rank, self.world_size = count, seed, rank, world_size
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
-        self.batch_size = math.ceil(count / self.batches_per_pass)
         self.steps = steps or self.batches_per_pass
-        self.seed = seed
+        # All of a batch, and this process's share of it.
+        self.global_batch_size = math.ceil(count / self.batches_per_pass)
+        self.batch_size = math.ceil(self.global_batch_size / world_size)
+        self._last_pass: tuple[int, Array] | None = None
+
+    def batch(self, number: int) -> tuple[Array, Array]:
+        """Return the windows of a batch.
+
+        Args:
+            number: `k`, from 0.
+
+        Returns:
+            Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
+        """
+        pass_number, place = divmod(number, self.batches_per_pass)
+        low = place * self.count // self.batches_per_pass
+        high = (place + 1) * self.count // self.batches_per_pass
+        windows, size = self._pass_order(pass_number)[low:high], self.batch_size * self.world_size
+        counts = np.arange(size) < len(windows)
+        if len(windows) < size:
+            windows = np.resize(windows, size)
+        share = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
+        return windows[share], counts[share]
+
+    def _pass_order(self, number: int) -> Array:
+        if self._last_pass is None or self._last_pass[0] != number:
+            order = np.arange(self.count)
+            if self.seed is not None:
+                order = np.random.default_rng([self.seed, number]).permutation(self.count)
+            self._last_pass = (number, order)
+        return self._last_pass[1]
+
+
+class Windows(keras.utils.PyDataset):
+    """Batches of windows for Keras, in a `BatchOrder`.
+
+    Keras's own shuffling draws from global generators, so it is not used.
+
+    Args:
+        count: Number of windows.
+        teacher_forcing: Whether the inputs hold `target`.
+        **order: As for `BatchOrder`.
+    """
+
+    def __init__(self, count: int, *, teacher_forcing: bool = False, **order: Any) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.order = BatchOrder(count, **order)
         self.teacher_forcing = teacher_forcing
-        self.epoch = 0
-        self._order: tuple[int, Array] | None = None
+        # Where the training stands: number of the first batch of this epoch.
+        self.position = 0
 
     def __len__(self) -> int:
-        return self.steps
+        return self.order.steps
 
     @property
-    def position(self) -> dict[str, int]:
-        """Where the reading stands, to be kept and set again."""
-        return {"epoch": self.epoch}
-
-    @position.setter
-    def position(self, value: dict[str, int]) -> None:
-        self.epoch = int(value["epoch"])
+    def count(self) -> int:
+        """Number of windows."""
+        return self.order.count
 
     def on_epoch_end(self) -> None:
-        """Move on to the next epoch's order."""
-        self.epoch += 1
+        """Move on to the batches of the next epoch."""
+        self.position += len(self)
 
     def __getitem__(self, index: int) -> Batch:
-        number, batch = divmod(self.epoch * self.steps + index, self.batches_per_pass)
-        low = batch * self.count // self.batches_per_pass
-        high = (batch + 1) * self.count // self.batches_per_pass
-        chosen = self._pass_order(number)[low:high]
-        padded = chosen if len(chosen) == self.batch_size else np.resize(chosen, self.batch_size)
-        inputs, y, weight = self.gather(padded)
-        weight = np.where(np.arange(self.batch_size) < len(chosen), weight, 0.0).astype(np.float32)
+        windows, counts = self.order.batch(self.position + index)
+        inputs, y, weight = self.gather(windows)
+        weight = np.where(counts, weight, 0.0).astype(np.float32)
         if self.teacher_forcing:
             inputs["target"] = self.teacher_targets(inputs, y)
         return inputs, y, weight
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
-        """Return what a decoder that is taught reads of the targets, without gaps."""
+        """Return what a decoder reads of the targets under teacher forcing, without gaps."""
         del inputs
         return np.nan_to_num(y)
 
-    def _pass_order(self, number: int) -> Array:
-        if self._order is None or self._order[0] != number:
-            order = np.arange(self.count)
-            if self.seed is not None:
-                order = np.random.default_rng([self.seed, number]).permutation(self.count)
-            self._order = (number, order)
-        return self._order[1]
-
-    def gather(self, indices: Array) -> Batch:
+    def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch."""
         raise NotImplementedError

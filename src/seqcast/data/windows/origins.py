@@ -1,8 +1,10 @@
-"""Rolling origins of a long frame: what is known at each cutoff, and the truth after it."""
+"""Where forecasts begin: at the ends of series, at rolling cutoffs, at every few rows; and the truth after them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,156 +12,236 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import Stamps
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
+from seqcast.data.series.scalers import SeriesScaler
 from seqcast.errors import DataError
 from seqcast.specs.checks import check_choice, check_int
 
-__all__ = ["ALIGNMENTS", "OriginRows", "RollingOrigins", "counted_back", "cutoffs", "repeat_season"]
+__all__ = ["ALIGNMENTS", "Origins", "counted_back", "cutoffs", "known_at_cutoffs", "repeat_season"]
 
 Array = npt.NDArray[Any]
-
 
 ALIGNMENTS = ("time", "series")
 
 
-class RollingOrigins:
-    """Cutoffs of all series of a frame.
+@dataclass(frozen=True)
+class Origins:
+    """Where forecasts of a frame's series begin.
 
     Args:
-        frame: The series.
+        series: Number of the series of each forecast, `[B]`.
+        stops: Number of its known rows, `[B]`.
         horizon: Steps of each forecast, `H`.
-        n_windows: Number of cutoffs.
-        step_size: Steps from one cutoff to the next; `None` is the horizon.
-        align: `time` cuts all series at the same stamps, counted from the latest one, so that no series tells
-            another's future; `series` counts from each series' own end.
-        complete: Whether each series has to have rows before the first cutoff; otherwise it has no forecast there.
-
-    Attributes:
-        known: Number of rows of each series that are known at each cutoff, `[n_windows, series]`.
-        valid: Whether a forecast can be made there: something is known, and the truth has rows.
-
-    Raises:
-        DataError: A cutoff comes before a series' first row, and may not; or before all of them.
+        cutoff: Number of the cutoff of each forecast, by which those of a series are sorted, `[B]`.
+        scaler: Scaling of each forecast; `None` is that of its series.
+        future: Features of the known future, `[B, H, F']`; `None` takes them from the frame's own rows.
 
     Example:
         >>> import pandas as pd
         >>> from seqcast.data.frames.table import read_frame
         >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(9), "y": range(9)}))
-        >>> origins = RollingOrigins(frame, horizon=2, n_windows=2)
-        >>> origins.known.tolist()
-        [[5], [7]]
-        >>> origins.table({"zero": np.zeros((2, 1, 2, 1))}).head(2)
+        >>> origins = Origins.at_cutoffs(frame, known_at_cutoffs(frame, 2, n_windows=2), 2)
+        >>> origins.stops.tolist()
+        [5, 7]
+        >>> origins.table(frame, {"zero": np.zeros((2, 2, 1))}).head(2)
           unique_id  ds  cutoff    y  zero
         0         a   5       4  5.0   0.0
         1         a   6       4  6.0   0.0
     """
 
-    def __init__(
-        self,
-        frame: LongFrame,
-        horizon: int,
-        n_windows: int = 1,
-        step_size: int | None = None,
-        align: str = "time",
-        *,
-        complete: bool = True,
-    ) -> None:
-        check_choice("align", align, ALIGNMENTS)
-        self.frame = frame
-        self.horizon = horizon
+    series: Array
+    stops: Array
+    horizon: int
+    cutoff: Array
+    scaler: SeriesScaler | None = None
+    future: Array | None = None
+
+    @classmethod
+    def at_ends(cls, frame: LongFrame, horizon: int, future: Array | None = None) -> Self:
+        """Return one origin a series, after its last row."""
         lengths = frame.source.lengths
-        if align == "series":
-            marks = cutoffs(int(lengths.max()), horizon, n_windows, step_size)
-            self.known = np.maximum(marks[:, None] + lengths - lengths.max(), 0)
-        else:
-            self.known = self._known_in_time(n_windows, step_size)
-        self.valid = (frame.seen(self.known) > 0).all(axis=-1) & (self.known < lengths)
-        late = np.flatnonzero(self.known[0] < 1)
-        if len(late) and (complete or len(late) == len(lengths)):
+        return cls(np.arange(len(lengths)), lengths, horizon, np.zeros_like(lengths), future=future)
+
+    @classmethod
+    def at_rows(cls, series: Array, stops: Array, horizon: int) -> Self:
+        """Return origins after given rows."""
+        return cls(series, stops, horizon, stops)
+
+    @classmethod
+    def every(cls, frame: LongFrame, horizon: int, context_length: int, step_size: int = 1) -> Self:
+        """Return origins at every few rows of each series that have a whole horizon after them.
+
+        Args:
+            frame: The series.
+            horizon: Steps of each forecast, `H`.
+            context_length: Rows before the first origin of a series; one in series without a whole window.
+            step_size: Rows from one origin to the next, counted from the last.
+
+        Raises:
+            DataError: No series is long enough.
+        """
+        lengths = frame.source.lengths
+        least = np.where(lengths < context_length + horizon, 1, context_length)
+        counts = np.maximum((lengths - horizon - least) // step_size + 1, 0)
+        if not counts.any():
             raise DataError(
-                f"df (series {frame.source.ids[late[0]]!r})",
-                expected="rows up to the first cutoff",
-                received=f"a first row at {frame.first_stamps[late[0]]}",
-                hint="Leave the series out, or choose fewer windows or a smaller step_size.",
+                "df",
+                expected=f"a series with at least 1 + {horizon} rows, one to read and the horizon",
+                received=f"at most {lengths.max()}",
+                hint="Give more rows.",
             )
-        if not self.valid[0].any():
-            check_int("n_windows", n_windows)
+        return cls.at_rows(*counted_back(lengths - horizon, counts, step_size), horizon)
+
+    @classmethod
+    def at_cutoffs(cls, frame: LongFrame, known: Array, horizon: int) -> Self:
+        """Return the origins at cutoffs where something is known and the truth has rows, cutoff after cutoff.
+
+        Args:
+            frame: The series.
+            known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
+            horizon: Steps of each forecast, `H`.
+
+        Raises:
+            DataError: There are none at the first cutoff.
+        """
+        valid = (frame.seen(known) > 0).all(axis=-1) & (known < frame.source.lengths)
+        if not valid[0].any():
             raise DataError(
                 "df",
                 expected="a known value before the first cutoff and rows after it",
                 received="none in any series",
                 hint="Choose fewer windows or a smaller step_size.",
             )
+        cutoff, series = np.nonzero(valid)
+        return cls(series, known[valid], horizon, cutoff)
 
-    def _known_in_time(self, n_windows: int, step_size: int | None) -> Array:
-        source, stamps = self.frame.source, self.frame.last_stamps
-        # Of the series that end last, the longest is the clock.
-        last = np.flatnonzero(stamps == stamps.max())
-        clock = int(last[np.argmax(source.lengths[last])])
-        marks = cutoffs(int(source.lengths[clock]), self.horizon, n_windows, step_size)
-        series = np.repeat(np.arange(len(source)), source.lengths)
-        known = []
-        for mark in self.frame.stamps[source.starts[clock] + marks - 1]:
-            before = np.asarray(self.frame.stamps <= mark)
-            known.append(np.bincount(series[before], minlength=len(source)))
-        return np.stack(known)
+    def __len__(self) -> int:
+        return len(self.series)
 
-    def check_after(self, stamp: Stamps) -> None:
-        """Refuse cutoffs after which a forecast would begin at or before a stamp, an index of one.
+    def take(self, rows: Any) -> Self:
+        """Return some of the origins; `rows` is an index array, a mask or a slice."""
+        places = np.arange(len(self))[rows]
+        return replace(
+            self,
+            series=self.series[places],
+            stops=self.stops[places],
+            cutoff=self.cutoff[places],
+            scaler=None if self.scaler is None else self.scaler.take(places),
+            future=None if self.future is None else self.future[places],
+        )
+
+    def blocks(self, size: int) -> Iterator[Self]:
+        """Yield so many origins at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(slice(start, start + size))
+
+    def check_after(self, frame: LongFrame, stamp: Stamps) -> None:
+        """Refuse forecasts that would begin at or before a stamp, an index of one.
 
         Raises:
             DataError: What was known then was part of what would have to be forecast.
         """
-        source = self.frame.source
-        # Without a row after the cutoff, which is not valid, any row will do.
-        after = self.frame.stamps[(source.starts + np.minimum(self.known, source.lengths - 1)).ravel()]
-        early = np.asarray(after <= stamp[0]).reshape(self.valid.shape) & self.valid
-        if early.any():
-            window, series = np.argwhere(early)[0].tolist()
+        after = frame.stamps[frame.source.starts[self.series] + self.stops]
+        early = np.flatnonzero(np.asarray(after <= stamp[0]))
+        if len(early):
             raise DataError(
-                f"n_windows (series {source.ids[series]!r})",
+                option="n_windows",
+                series=frame.source.ids[int(self.series[early[0]])],
                 expected=f"cutoffs at or after {stamp[0]}, the last stamp that fit saw",
-                received=f"one before {after[window * len(source) + series]}",
+                received=f"one before {after[early[0]]}",
                 hint="Choose fewer windows, give newer rows, or take refit=False.",
             )
 
-    def naive(self, season_length: int) -> Array:
-        """Repeat the last season that is known, `[n_windows, series, H, D]`; length 1 repeats the last value."""
-        source = self.frame.source
-        values = _carried(self.frame)
-        made = []
-        for stops in np.maximum(self.known, 1):
-            options: dict[str, Any] = {"horizon": self.horizon}
-            last = repeat_season(values, source.starts, stops, season_length=1, **options)
-            season = repeat_season(values, source.starts, stops, season_length=season_length, **options)
-            made.append(np.where(np.isnan(season), last, season))
-        return np.stack(made)
+    def naive(self, frame: LongFrame, season_length: int) -> Array:
+        """Repeat the last season that is known, `[B, H, D]`; length 1 repeats the last value."""
+        values, starts = _filled_targets(frame), frame.source.starts[self.series]
+        options: dict[str, Any] = {"horizon": self.horizon}
+        last = repeat_season(values, starts, self.stops, season_length=1, **options)
+        season = repeat_season(values, starts, self.stops, season_length=season_length, **options)
+        return np.asarray(np.where(np.isnan(season), last, season))
 
-    def table(self, forecasts: dict[str, Array]) -> Any:
+    def table(self, frame: LongFrame, forecasts: dict[str, Array]) -> Any:
         """Lay forecasts beside the truth.
 
         Args:
-            forecasts: Forecasts by column name, `[n_windows, series, H, D]` each.
+            frame: The series.
+            forecasts: Forecasts by column name, `[B, H, D]` each.
 
         Returns:
             A frame of the kind that came in, sorted by id, target, cutoff and stamp: `unique_id`, `ds`, `cutoff` (the
-            last stamp that was known), `y` and the forecasts; a row for each step whose truth is known.
+            last known stamp), `y` and the forecasts; a row for each step whose truth is known.
         """
-        source, columns = self.frame.source, self.frame.schema.columns
-        known = self.known.T[:, :, None]  # [series, n_windows, 1]
-        starts = source.starts[:, None, None]
-        places = starts + known + np.arange(self.horizon)
-        inside = (places < source.ends[:, None, None]) & self.valid.T[:, :, None]
-        places = np.where(inside, places, starts)
-        truth = self.frame.targets[places]
-        cut = np.broadcast_to(starts + np.maximum(known - 1, 0), places.shape)
-        times = {columns.ds: self.frame.stamps[places.ravel()], "cutoff": self.frame.stamps[cut.ravel()]}
-        values = {name: np.moveaxis(forecast, 0, 1) for name, forecast in forecasts.items()}
-        kept = inside[..., None] & ~np.isnan(truth)
-        return self.frame.schema.to_long(source.ids, times, {columns.value: truth, **values}, kept)
+        source, columns = frame.source, frame.schema.columns
+        first = source.starts[self.series] + self.stops
+        places = first[:, None] + np.arange(self.horizon)
+        inside = places < source.ends[self.series][:, None]
+        truth = frame.targets[np.where(inside, places, 0)]
+        origin, step, target = np.nonzero(inside[:, :, None] & ~np.isnan(truth))
+        order = np.lexsort((step, self.cutoff[origin], target, self.series[origin]))
+        rows = origin, step, target = origin[order], step[order], target[order]
+        times = {columns.ds: frame.stamps[places[origin, step]], "cutoff": frame.stamps[first[origin] - 1]}
+        values = {columns.value: truth[rows], **{name: forecast[rows] for name, forecast in forecasts.items()}}
+        names = np.asarray(columns.targets, dtype=object)[target] if len(columns.targets) > 1 else None
+        return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, names)
 
 
-def _carried(frame: LongFrame) -> Array:
-    """Carry each series' last known value into its gaps; NaN is left before the first one."""
+def known_at_cutoffs(
+    frame: LongFrame,
+    horizon: int,
+    n_windows: int = 1,
+    step_size: int | None = None,
+    align: str = "time",
+    *,
+    complete: bool = True,
+) -> Array:
+    """Return how many rows of each series are known at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
+
+    Args:
+        frame: The series.
+        horizon: Steps of each forecast, `H`.
+        n_windows: Number of cutoffs.
+        step_size: Steps from one cutoff to the next; `None` is the horizon.
+        align: `time` cuts all series at the same stamps, counted from the latest one, so that no series tells another's
+            future; `series` counts from each series' own end.
+        complete: Whether each series has to have rows before the first cutoff; otherwise it has no forecast there.
+
+    Raises:
+        DataError: A cutoff comes before a series' first row, and may not; or before all of them.
+    """
+    check_choice("align", align, ALIGNMENTS)
+    lengths = frame.source.lengths
+    if align == "series":
+        marks = cutoffs(int(lengths.max()), horizon, n_windows, step_size)
+        known = np.maximum(marks[:, None] + lengths - lengths.max(), 0)
+    else:
+        known = _known_in_time(frame, horizon, n_windows, step_size)
+    late = np.flatnonzero(known[0] < 1)
+    if len(late) and (complete or len(late) == len(lengths)):
+        raise DataError(
+            option="df",
+            series=frame.source.ids[late[0]],
+            expected="rows up to the first cutoff",
+            received=f"a first row at {frame.first_stamps[late[0]]}",
+            hint="Leave the series out, or choose fewer windows or a smaller step_size.",
+        )
+    return np.asarray(known)
+
+
+def _known_in_time(frame: LongFrame, horizon: int, n_windows: int, step_size: int | None) -> Array:
+    source, stamps = frame.source, frame.last_stamps
+    # Of the series that end last, the longest is the clock.
+    last = np.flatnonzero(stamps == stamps.max())
+    clock = int(last[np.argmax(source.lengths[last])])
+    marks = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size)
+    series = np.repeat(np.arange(len(source)), source.lengths)
+    known = []
+    for mark in frame.stamps[source.starts[clock] + marks - 1]:
+        before = np.asarray(frame.stamps <= mark)
+        known.append(np.bincount(series[before], minlength=len(source)))
+    return np.stack(known)
+
+
+def _filled_targets(frame: LongFrame) -> Array:
+    """Put each series' last known value into its gaps; NaN is left before the first one."""
     targets, source = frame.targets, frame.source
     seen = ~np.isnan(targets)
     if seen.all():
@@ -167,7 +249,7 @@ def _carried(frame: LongFrame) -> Array:
     rows = np.arange(len(targets))[:, None]
     last = np.maximum.accumulate(np.where(seen, rows, -1), axis=0)
     inside = last >= np.repeat(source.starts, source.lengths)[:, None]
-    return np.where(inside, np.take_along_axis(targets, np.maximum(last, 0), axis=0), np.nan)
+    return np.asarray(np.where(inside, np.take_along_axis(targets, np.maximum(last, 0), axis=0), np.nan))
 
 
 def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Array]:
@@ -188,49 +270,6 @@ def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Arr
     series = np.repeat(np.arange(len(counts)), counts)
     back = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(counts.sum())
     return series, last[series] - step_size * back
-
-
-class OriginRows:
-    """Origins at every row of each series that has a whole horizon after it, or at every few rows.
-
-    Args:
-        frame: The series.
-        horizon: Steps of each forecast, `H`.
-        context_length: Rows before the first origin of a series; one in series without a whole window.
-        step_size: Rows from one origin to the next, counted from the last.
-
-    Attributes:
-        series: Number of each origin's series, `[B]`.
-        stops: Number of its rows that are known, `[B]`.
-
-    Raises:
-        DataError: No series is long enough.
-    """
-
-    def __init__(self, frame: LongFrame, horizon: int, context_length: int, step_size: int = 1) -> None:
-        self.frame, self.horizon = frame, horizon
-        lengths = frame.source.lengths
-        least = np.where(lengths < context_length + horizon, 1, context_length)
-        counts = np.maximum((lengths - horizon - least) // step_size + 1, 0)
-        if not counts.any():
-            raise DataError(
-                "df",
-                expected=f"a series with at least 1 + {horizon} rows, one to read and the horizon",
-                received=f"at most {lengths.max()}",
-                hint="Give more rows.",
-            )
-        self.series, self.stops = counted_back(lengths - horizon, counts, step_size)
-
-    def table(self, forecasts: dict[str, Array]) -> Any:
-        """Lay forecasts, `[B, H, D]` each, beside the truth, as `RollingOrigins.table` does."""
-        source, columns = self.frame.source, self.frame.schema.columns
-        first = source.starts[self.series] + self.stops
-        places = first[:, None] + np.arange(self.horizon)
-        truth = self.frame.targets[places]
-        cut = np.broadcast_to(first[:, None] - 1, places.shape)
-        times = {columns.ds: self.frame.stamps[places.ravel()], "cutoff": self.frame.stamps[cut.ravel()]}
-        ids = as_ids(source.ids)[self.series]
-        return self.frame.schema.to_long(ids, times, {columns.value: truth, **forecasts}, ~np.isnan(truth))
 
 
 def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None = None) -> Array:

@@ -1,51 +1,210 @@
-"""Windows that slide along many series, cut out as they are needed."""
+"""The one way from rows of series to windows, for training, validation, calibration, backtests and prediction."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import InMemoryStore
-from seqcast.data.windows.gaps import cut, fill_gaps, forward_fill
+from seqcast.data.features.builder import FeatureBuilder
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.store import SeriesStore, starts_of
+from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
+from seqcast.data.windows.index import WindowIndex
 from seqcast.data.windows.order import Windows
 
-__all__ = ["WEIGHTINGS", "SeriesWindows"]
+__all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader"]
 
 Array = npt.NDArray[Any]
-
-
 Batch = tuple[dict[str, Array], Array, Array]
 
+WEIGHTINGS = ("windows", "series")
 
-WEIGHTINGS = ("rows", "series")
+
+@dataclass(frozen=True)
+class WindowReader:
+    """Cut windows out of series, scale their targets and lay their features beside them.
+
+    It knows arrays and scalers, not where they come from. A window is told by its series and by how many rows of that
+    are known; its past are the `T` rows before, NaN where the series has none.
+
+    Args:
+        targets: Targets in the data's units, `D` columns; NaN is missing.
+        features: What is read beside them, `F - D` columns in single precision, those of the known future last; `None`
+            where there is nothing.
+        scaler: Scaling of each series.
+        context_length: Steps of past, `T`.
+        future: Number of trailing features that are known for the future too, `F'`.
+        static: Static features of each series, `[N, S]`.
+        observed: Whether the network has an observed channel, so that gaps stay NaN in what it reads.
+
+    Example:
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore(("a",), np.array([[1.0], [3.0], [1.0], [5.0]]), np.array([4]))
+        >>> scaler = SeriesScaler.fit(store.values, store.ends, np.array([2]), "standard")
+        >>> reader = WindowReader(store, None, scaler, context_length=2)
+        >>> inputs, y = reader.windows(np.array([0]), np.array([3]), horizon=1)
+        >>> inputs["past"].ravel().tolist(), y.ravel().tolist()
+        ([1.0, -1.0], [3.0])
+    """
+
+    targets: SeriesStore
+    features: SeriesStore | None
+    scaler: SeriesScaler
+    context_length: int
+    future: int = 0
+    static: Array | None = None
+    observed: bool = False
+
+    @classmethod
+    def of_frame(
+        cls, frame: LongFrame, builder: FeatureBuilder, scaler: SeriesScaler, *, context_length: int, observed: bool
+    ) -> Self:
+        """Return the reader of a frame whose categories are numbered as the builder's."""
+        features = None
+        if builder.features > builder.targets:
+            features = replace(frame.source, values=builder.row_features(frame))
+        static = builder.static_features(frame)
+        return cls(frame.target_store, features, scaler, context_length, builder.future_size, static, observed)
+
+    def with_context(self, context_length: int | None) -> Self:
+        """Return a reader of the same series with another context length; `None` keeps it."""
+        if context_length is None or context_length == self.context_length:
+            return self
+        return replace(self, context_length=context_length)
+
+    def take(self, series: Array) -> Self:
+        """Return a reader of some of the series, in this order."""
+        features = None if self.features is None else self.features.take(series)
+        static = None if self.static is None else self.static[series]
+        scaler = self.scaler.take(series)
+        return replace(self, targets=self.targets.take(series), features=features, scaler=scaler, static=static)
+
+    @property
+    def width(self) -> int:
+        """Number of features of a step, `F`."""
+        return self.targets.width + (0 if self.features is None else self.features.width)
+
+    @property
+    def lengths(self) -> Array:
+        """Number of rows of each series."""
+        return self.targets.lengths
+
+    def index(self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None) -> WindowIndex:
+        """Number the windows of these series that have a known target; arguments as for `WindowIndex.of`."""
+        has_target = [~np.isnan(rows).all(axis=1) for _, rows in self.targets.batches()]
+        return WindowIndex.of(
+            self.lengths,
+            context_length=self.context_length,
+            horizon=horizon,
+            first_target=first_target,
+            stops=stops,
+            pad_short=self.observed,
+            has_target=np.concatenate(has_target),
+        )
+
+    def inputs(
+        self,
+        series: Array,
+        stops: Array,
+        horizon: int,
+        *,
+        scaler: SeriesScaler | None = None,
+        future: Array | None = None,
+    ) -> dict[str, Array]:
+        """Return what a network reads to forecast.
+
+        Args:
+            series: The series of each window, `[B]`.
+            stops: Number of its known rows, `[B]`.
+            horizon: Number of steps, `H`.
+            scaler: Scaling of each window; `None` is that of its series.
+            future: Features of the known future, `[B, H, F']`; `None` reads them from the series' own rows.
+
+        Returns:
+            `past` `[B, T, F]`, NaN in gaps where the network has an observed channel; `static` `[B, S]` and `future`
+            `[B, H, F']` where there are any.
+        """
+        return self._read(series, stops, horizon, 0, self._scaler(series, scaler), future)[0]
+
+    def windows(
+        self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
+    ) -> tuple[dict[str, Array], Array]:
+        """Return what a network reads, as `inputs` does, and the scaled targets of the horizon, `[B, H, D]`."""
+        return self._read(series, stops, horizon, horizon, self._scaler(series, scaler), None)
+
+    def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
+        """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`."""
+        return self._scaler(series, scaler).transform(self._cut(self.targets, series, stops, stops + horizon))
+
+    def last_future(self, series: Array, stops: Array) -> Array:
+        """Return the last known future features that each window has observed, `[B, F']`; zero where there are none."""
+        return forward_fill(self._future_columns(series, stops - self.context_length, stops))[:, -1]
+
+    def _scaler(self, series: Array, scaler: SeriesScaler | None) -> SeriesScaler:
+        return self.scaler.take(series) if scaler is None else scaler
+
+    def _read(
+        self, series: Array, stops: Array, horizon: int, seen: int, scaler: SeriesScaler, future: Array | None
+    ) -> tuple[dict[str, Array], Array]:
+        """Read windows, and the scaled targets of `seen` steps after them."""
+        steps, starts = self.context_length, stops - self.context_length
+        targets = scaler.transform(self._cut(self.targets, series, starts, stops + seen))
+        past = targets[:, :steps].astype(np.float32)
+        ahead = horizon if self.future and future is None else 0
+        if self.features is not None:
+            features = self._cut(self.features, series, starts, stops + ahead)
+            past = np.concatenate([past, features[:, :steps]], axis=2)
+            if ahead:
+                future = forward_fill(features[:, :, -self.future :])[:, steps:]
+        inputs = {"past": past if self.observed else fill_both_ways(past)}
+        if self.static is not None:
+            inputs["static"] = self.static[series]
+        if self.future:
+            assert future is not None
+            inputs["future"] = future
+        return inputs, targets[:, steps:]
+
+    def _future_columns(self, series: Array, starts: Array, stops: Array) -> Array:
+        assert self.features is not None
+        return self._cut(self.features, series, starts, stops)[:, :, -self.future :]
+
+    @cached_property
+    def _first_rows(self) -> Array:
+        return starts_of(np.cumsum(self.lengths))
+
+    def _cut(self, store: SeriesStore, series: Array, starts: Array, stops: Array) -> Array:
+        """Cut stretches of equal length out of series, `[B, steps, C]`; NaN stands for rows that a series lacks."""
+        low, last = self._first_rows[series][:, None], self.lengths[series][:, None] - 1
+        within = starts[:, None] + np.arange(int(stops[0] - starts[0]) if len(starts) else 0)
+        outside = (within < 0) | (within > last)
+        if not outside.any():
+            return store.read(low + within)
+        stretches = store.read(low + np.clip(within, 0, last))
+        stretches[outside] = np.nan
+        return stretches
 
 
 class SeriesWindows(Windows):
-    """Windows that slide along many series, cut out as they are needed.
-
-    The columns of the series are the targets, then past covariates, then what is known ahead. Windows with no known
-    target are left out.
+    """Windows that slide along many series, read as they are needed.
 
     Args:
-        source: The series, already scaled.
-        context_length: Steps of past, `T`.
+        reader: What reads them.
         horizon: Steps of future, `H`.
-        first_target: For each series, the earliest position that a target may have; windows whose targets start
-            before it are left out. `None` leaves none out.
-        stops: For each series, how many rows may be used; `None` is all.
-        targets: Number of leading columns that are targets, `D`.
-        future: Number of trailing columns that are known ahead, `F'`.
-        static: Static features of each series, `[number of series, S]`.
-        observed: Whether the inputs get an observed-indicator channel and have their gaps filled. The context of a
-            series that is shorter than `T + H` then begins before its first row, with gaps.
-        weighting: `rows` gives each window the same weight, `series` each series.
+        first_target: As for `WindowIndex.of`.
+        stops: As for `WindowIndex.of`.
+        weighting: `windows` gives each window the same weight, `series` each series.
         **options: As for `Windows`.
 
     Example:
-        >>> source = InMemoryStore.of({"a": np.arange(6.0), "b": np.arange(4.0)})
-        >>> windows = SeriesWindows(source, context_length=2, horizon=1, batch_size=8)
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore.of({"a": np.arange(6.0)[:, None], "b": np.arange(4.0)[:, None]})
+        >>> unscaled = SeriesScaler(np.zeros((2, 1)), np.ones((2, 1)))
+        >>> windows = SeriesWindows(WindowReader(store, None, unscaled, context_length=2), 1, batch_size=8)
         >>> inputs, y, _ = windows[0]
         >>> inputs["past"][:, :, 0].tolist()
         [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [0.0, 1.0], [1.0, 2.0]]
@@ -53,87 +212,36 @@ class SeriesWindows(Windows):
 
     def __init__(
         self,
-        source: InMemoryStore,
-        *,
-        context_length: int,
+        reader: WindowReader,
         horizon: int,
+        *,
         first_target: Array | None = None,
         stops: Array | None = None,
-        targets: int = 1,
-        future: int = 0,
-        static: Array | None = None,
-        observed: bool = False,
-        weighting: str = "rows",
+        weighting: str = "windows",
         **options: Any,
     ) -> None:
-        self.source = source
-        self.context_length = context_length
-        self.horizon = horizon
-        self.targets, self.future, self.static, self.observed = targets, future, static, observed
-        lengths = source.lengths if stops is None else np.minimum(stops, source.lengths)
-        least = np.full(len(source), context_length)
-        if observed:
-            least = np.where(lengths < context_length + horizon, 1, least)
-        first = least if first_target is None else np.maximum(first_target, least)
-        self._per_series = np.maximum(lengths - horizon - first + 1, 0)
-        self._first = source.starts + first - context_length
-        self._ends = np.cumsum(self._per_series)
-        self._kept = self._with_a_target()
-        self._weight = self._weights(weighting)
-        count = int(self._ends[-1]) if len(source) else 0
-        super().__init__(count if self._kept is None else len(self._kept), **options)
+        self.reader, self.horizon = reader, horizon
+        self.index = reader.index(horizon, first_target=first_target, stops=stops)
+        self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
+        super().__init__(self.index.count, **options)
 
-    def _with_a_target(self) -> Array | None:
-        """Return the windows that have a known target; `None` for all."""
-        missing = np.isnan(self._columns[:, : self.targets]).all(axis=1)
-        if not missing.any():
-            return None
-        series = np.repeat(np.arange(len(self._ends)), self._per_series)
-        target = self._start(series, np.arange(len(series))) + self.context_length
-        known = np.concatenate([[0], np.cumsum(~missing)])
-        return np.flatnonzero(known[target + self.horizon] > known[target])
-
-    def _weights(self, weighting: str) -> Array | None:
-        """Return the weight of each series' windows; `None` for ones."""
-        if weighting == "rows":
-            return None
-        counts = self._per_series
-        if self._kept is not None:
-            counts = np.bincount(np.searchsorted(self._ends, self._kept, side="right"), minlength=len(counts))
-        return np.asarray(counts.sum() / np.maximum(counts, 1) / max(1, np.count_nonzero(counts)))
-
-    @property
-    def _columns(self) -> Array:
-        columns: Array = np.atleast_2d(self.source.values.T).T
-        return columns
-
-    def _start(self, series: Array, numbers: Array) -> Array:
-        """Return the row at which windows' contexts begin."""
-        rows: Array = self._first[series] + numbers - (self._ends - self._per_series)[series]
-        return rows
-
-    def gather(self, indices: Array) -> Batch:
+    def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch."""
-        numbers = indices if self._kept is None else self._kept[indices]
-        series = np.searchsorted(self._ends, numbers, side="right")
-        steps = self.context_length + self.horizon
-        start = self._start(series, numbers)
-        values = cut(self._columns, start, start + steps, self.source.starts[series], self.source.ends[series])
-        values = values.astype(np.float32, copy=False)
-        inputs = {"past": values[:, : self.context_length]}
-        if self.future:
-            inputs["future"] = forward_fill(values[:, :, -self.future :])[:, self.context_length :]
-        if self.static is not None:
-            inputs["static"] = self.static[series]
-        if self.observed:
+        series, stops = self.index.locate(windows)
+        inputs, y = self.reader.windows(series, stops, self.horizon)
+        if self.reader.observed:
             inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
-        weight = np.ones(len(indices)) if self._weight is None else self._weight[series]
-        return inputs, values[:, self.context_length :, : self.targets], weight
+        weight = np.ones(len(windows)) if self._weight is None else self._weight[series]
+        return inputs, y.astype(np.float32), weight
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
         """Return the targets with the value before in gaps, be it one of the past."""
         if not np.isnan(y).any():
             return y
-        whole = np.concatenate([inputs["past"][:, :, : self.targets], y], axis=1)
-        filled: Array = forward_fill(whole)[:, self.context_length :]
-        return filled
+        whole = np.concatenate([inputs["past"][:, :, : y.shape[2]], y], axis=1)
+        return forward_fill(whole)[:, self.reader.context_length :]
+
+
+def _series_weights(counts: Array) -> Array:
+    """Return the weight of each series' windows: all series together weigh the same, and windows 1 in the mean."""
+    return np.asarray(counts.sum() / np.maximum(counts, 1) / max(1, np.count_nonzero(counts)))

@@ -5,16 +5,14 @@ All positions are numbers of rows from a series' start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.series.store import InMemoryStore
-from seqcast.data.windows.reader import SeriesWindows
-from seqcast.errors import DataError
+from seqcast.data.windows.reader import SeriesWindows, WindowReader
+from seqcast.errors import DataError, Option, Phrase
 
 __all__ = ["check_lengths", "training_windows", "validation_starts"]
 
@@ -60,50 +58,45 @@ def check_lengths(frame: LongFrame, *, context_length: int, horizon: int) -> Non
     if len(short):
         more = f" ({len(short)} such series)" if len(short) > 1 else ""
         raise DataError(
-            f"df (series {frame.source.ids[short[0]]!r})",
+            option="df",
+            series=frame.source.ids[short[0]],
             expected=f"at least {context_length} + {horizon} rows, context_length and horizon",
             received=f"{frame.source.lengths[short[0]]} rows up to {frame.last_stamps[short[0]]}{more}",
-            hint="Drop short series, choose a smaller context_length or horizon, or take missing='fill'.",
+            hint=Phrase(
+                "Drop short series, choose a smaller context_length or horizon, or take ",
+                Option("missing", "fill"),
+                ".",
+            ),
         )
 
 
 def training_windows(
-    source: InMemoryStore,
+    reader: WindowReader,
     starts: Array,
-    *,
-    context_length: int,
     horizon: int,
+    *,
     batch_size: int,
-    layout: Mapping[str, Any] | None = None,
+    weighting: str = "windows",
     **options: Any,
 ) -> tuple[SeriesWindows, SeriesWindows | None]:
-    """Cut the windows to train and to validate on.
+    """Return the windows to train and to validate on.
 
     Args:
-        source: The series, scaled.
+        reader: What reads them.
         starts: Position of each series' first validation target, its length where it has none.
-        context_length: Steps of past, `T`.
         horizon: Steps of future, `H`.
         batch_size: Largest number of windows a training step.
-        layout: What the columns of the series are, and what goes with them: options of all windows.
+        weighting: As for `SeriesWindows`.
         **options: Further options of the training windows.
 
     Returns:
         Both; no validation windows where no series has any. The last windows of each series' tail are taken when
         there are more than 20,000.
-
-    Example:
-        >>> source = InMemoryStore.of({"a": np.arange(20.0)})
-        >>> train, valid = training_windows(
-        ...     source, np.array([15]), context_length=3, horizon=2, batch_size=8, seed=0
-        ... )
-        >>> train.count, valid.count
-        (11, 4)
     """
-    sizes: dict[str, Any] = {"context_length": context_length, "horizon": horizon, **(layout or {})}
-    train = SeriesWindows(source, stops=starts, **sizes, batch_size=batch_size, **options)
-    divided = starts < source.lengths
+    train = SeriesWindows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **options)
+    divided = starts < reader.lengths
     each = max(1, MOST_VALIDATION_WINDOWS // max(1, int(divided.sum())))
-    first = np.where(divided, np.maximum(starts, source.lengths - horizon - each + 1), starts)
-    validation = SeriesWindows(source, **sizes, first_target=first, batch_size=max(batch_size, 1024))
+    first = np.where(divided, np.maximum(starts, reader.lengths - horizon - each + 1), starts)
+    sizes: dict[str, Any] = {"first_target": first, "batch_size": max(batch_size, 1024)}
+    validation = SeriesWindows(reader, horizon, weighting=weighting, **sizes)
     return train, validation if validation.count else None

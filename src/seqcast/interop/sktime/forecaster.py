@@ -71,7 +71,7 @@ class SeqcastForecaster(BaseForecaster):
         calendar: Calendar features.
         missing: `fill` takes missing steps and values, `raise` refuses them.
         scale: How each series is scaled.
-        weighting: What counts the same in training: `rows` or `series`.
+        weighting: What counts the same in training: `windows` or `series`.
         calibrate: Whether intervals are calibrated on validation rows.
         point: `median` or `mean`.
         members: Networks, trained side by side.
@@ -131,7 +131,7 @@ class SeqcastForecaster(BaseForecaster):
         calendar: str | Sequence[str] = "auto",
         missing: str = "fill",
         scale: str = "auto",
-        weighting: str = "rows",
+        weighting: str = "windows",
         calibrate: bool = False,
         point: str = "median",
         members: int = 1,

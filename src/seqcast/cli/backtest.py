@@ -1,0 +1,84 @@
+"""`seqcast backtest`: forecast from past cutoffs and score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seqcast.cli.console import print_line, print_table
+from seqcast.cli.messages import in_files
+from seqcast.cli.options import Data, ForecasterOptions, Horizon, count_option, takes_forecaster_options
+from seqcast.cli.plot import save_forecast_figure
+
+__all__ = ["backtest"]
+
+
+@takes_forecaster_options
+def backtest(
+    data: Data,
+    horizon: Horizon,
+    n_windows: Annotated[int, count_option("--n-windows", help="Number of cutoffs.")] = 1,
+    step_size: Annotated[
+        int | None, count_option("--step-size", help="Steps between cutoffs; the horizon if absent.")
+    ] = None,
+    refit: Annotated[
+        int | None, count_option("--refit", help="Train anew at every N-th cutoff; only at the first if absent.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
+    ] = None,
+    figure: Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")] = None,
+    *,
+    options: ForecasterOptions,
+) -> None:
+    """Train up to a cutoff, forecast from there and score against what came, beside naive forecasts.
+
+    For example:
+
+        seqcast backtest sales.csv --horizon 28 --n-windows 4 --figure backtest.png
+
+        seqcast backtest sales.csv -H 28 --n-windows 4 --refit 1 --members 3
+    """
+    from seqcast.data.frames.io import TABLES, check_target, write_table
+    from seqcast.evaluation import evaluate
+    from seqcast.plots.style import SUFFIXES
+
+    for target, suffixes in ((output, TABLES), (figure, SUFFIXES)):
+        if target is not None:
+            check_target(target, suffixes)
+    columns, frame = options.columns, options.read(data)
+    model = options.forecaster(horizon)
+    with in_files(df=(data, frame)):
+        result = model.backtest(frame, n_windows=n_windows, step_size=step_size, refit=refit or False)
+    with in_files(train_df=(data, frame), df=(data, None)):
+        by = ("target",) if "target" in result.columns else ()
+        scores = evaluate(result, train_df=frame, season_length=options.season_length, by=by, columns=columns)
+    cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
+    print_table(
+        f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series",
+        [name.replace("_", " ") for name in scores.columns if name != "target"],
+        _score_rows(scores),
+    )
+    if output is not None:
+        write_table(result, output)
+        print_line(f"Wrote {output}")
+    if figure is not None:
+        save_forecast_figure(frame, result, columns, figure)
+
+
+def _score_rows(scores: Any) -> dict[str, list[str]]:
+    """Return a row of text for each metric, and for each target where there are several."""
+    from seqcast.evaluation.metrics import spoken_metric
+
+    rows = {}
+    for row in scores.to_dict("records"):
+        name, target = spoken_metric(row.pop("metric")), row.pop("target", "")
+        # A model without intervals has no score of them.
+        rows[f"{name} {target}".rstrip()] = [f"{number:.4g}" if number == number else "" for number in row.values()]
+    return rows
+
+
+def _count_text(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

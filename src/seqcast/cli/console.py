@@ -1,0 +1,46 @@
+"""What a command prints: results to standard output, lines about the work to standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["note", "print_error", "print_line", "print_table"]
+
+_OUTPUT = Console()
+_ERRORS = Console(stderr=True)
+
+
+def print_line(text: str) -> None:
+    """Print a line of the result."""
+    _OUTPUT.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_table(title: str, headings: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
+    """Print a table of the result.
+
+    Args:
+        title: The line above the table.
+        headings: The columns, that of the rows' names first.
+        rows: The cells of each row, by the row's name.
+    """
+    table = Table()
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for name, cells in rows.items():
+        table.add_row(name.replace("_", " "), *cells)
+    print_line(title)
+    _OUTPUT.print(table)
+
+
+def note(text: str) -> None:
+    """Print a line about the work."""
+    _ERRORS.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_error(text: str) -> None:
+    """Print what went wrong."""
+    _ERRORS.print("[bold red]Error:[/] ", end="")
+    note(text)

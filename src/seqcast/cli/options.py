@@ -1,0 +1,269 @@
+"""Options of the commands: the types that several of them share, and those that make a `Forecaster`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from seqcast.errors import SpecError
+
+if TYPE_CHECKING:
+    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.specs.columns import Columns
+
+__all__ = [
+    "Data",
+    "ForecasterOptions",
+    "Horizon",
+    "IdColumn",
+    "ModelFile",
+    "Quiet",
+    "Sort",
+    "TimeColumn",
+    "ValueColumn",
+    "count_option",
+    "named_columns",
+    "parse_levels",
+    "takes_forecaster_options",
+]
+
+
+# ---------------------------------------------------------------- types
+
+
+def count_option(*names: str, least: int = 1, **settings: Any) -> Any:
+    """Return the typer option for a whole number.
+
+    Args:
+        names: How the option is typed.
+        least: The smallest number that it takes.
+        settings: Further settings of `typer.Option`.
+    """
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise typer.BadParameter(f"expected a whole number, at least {least}, received {text!r}.")
+        return number
+
+    return typer.Option(*names, parser=parse, metavar="N", **settings)
+
+
+def _parse_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a number, received {text!r}.") from None
+
+
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", help="CSV or Parquet file in long form: one row a series and time.")
+]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="File that `seqcast fit` wrote.")]
+Horizon = Annotated[int, count_option("--horizon", "-H", help="Steps to forecast.")]
+IdColumn = Annotated[
+    str, typer.Option("--id", help="Column that names the series; a file without one holds one series.")
+]
+TimeColumn = Annotated[str, typer.Option("--time", help="Column with the time stamp, or a whole number.")]
+ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value; several with commas.")]
+Sort = Annotated[bool, typer.Option("--sort", help="Sort rows by series and time first.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+# ---------------------------------------------------------------- what makes a forecaster
+
+
+@dataclass(frozen=True)
+class ForecasterOptions:
+    """What the commands that train are told of the file, the network and the training; as typed."""
+
+    id_column: IdColumn = "unique_id"
+    time_column: TimeColumn = "ds"
+    value_column: ValueColumn = "y"
+    freq: Annotated[
+        str | None, typer.Option(help="Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.")
+    ] = None
+    sort: Sort = False
+    context_length: Annotated[
+        int | None, count_option("--context-length", help="Steps of past to read; chosen from the data if absent.")
+    ] = None
+    season_length: Annotated[
+        int | None, count_option("--season-length", help="Steps of a season; by the frequency if absent.")
+    ] = None
+    static: Annotated[str, typer.Option("--static", help="Columns that are constant within a series, with commas.")] = (
+        ""
+    )
+    past: Annotated[str, typer.Option("--past", help="Columns that are known up to the cutoff, with commas.")] = ""
+    future: Annotated[str, typer.Option("--future", help="Columns that are known ahead, with commas.")] = ""
+    missing: Annotated[
+        str, typer.Option("--missing", help="What to do about missing values and steps: fill or raise.")
+    ] = "fill"
+    scale: Annotated[
+        str,
+        typer.Option("--scale", help="Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none."),
+    ] = "auto"
+    calendar: Annotated[
+        str,
+        typer.Option("--calendar", help="Features of the time: auto, none, or names with commas, as auto,holidays:DE."),
+    ] = "auto"
+    preset: Annotated[str, typer.Option("--preset", help="Network: auto, classic or segment.")] = "auto"
+    units: Annotated[
+        str | None,
+        typer.Option("--units", help="Width of each layer of encoder and decoder, instead of the preset's."),
+    ] = None
+    cell: Annotated[str | None, typer.Option("--cell", help="Recurrent cell, instead of gru: lstm or simple_rnn.")] = (
+        None
+    )
+    level: Annotated[
+        str, typer.Option("--level", help="Levels of the intervals in per cent, with commas; '' for none.")
+    ] = "80,95"
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Widen intervals to what they promise on validation rows.")
+    ] = False
+    epochs: Annotated[int | None, count_option("--epochs", help="Passes over the windows; 30 if absent.")] = None
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate", parser=_parse_number, metavar="RATE", help="Largest learning rate; 0.01 if absent."
+        ),
+    ] = None
+    members: Annotated[
+        int,
+        count_option("--members", help="Networks to train, from seeds of their own; forecasts are their median."),
+    ] = 1
+    seed: Annotated[int | None, count_option("--seed", least=0, help="Seed of everything random; fresh if absent.")] = (
+        None
+    )
+    quiet: Quiet = False
+
+    @property
+    def columns(self) -> Columns:
+        """The names of the file's columns."""
+        return named_columns(self.id_column, self.time_column, self.value_column)
+
+    def read(self, path: Path) -> Any:
+        """Read the file as a frame."""
+        from seqcast.data.frames.io import read_table
+
+        return read_table(path, self.columns, sort=self.sort)
+
+    def forecaster(self, horizon: int) -> Forecaster:
+        """Return the forecaster that is asked for, not fitted."""
+        from seqcast.forecaster.estimator import Forecaster
+        from seqcast.forecaster.options import interval_levels
+
+        level = interval_levels(parse_levels(self.level))
+        training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        return Forecaster(
+            horizon,
+            columns=self.columns,
+            freq=int(self.freq) if self.freq is not None and self.freq.isdigit() else self.freq,
+            context_length=self.context_length,
+            season_length=self.season_length,
+            static_covariates=_split_names(self.static),
+            past_covariates=_split_names(self.past),
+            future_covariates=_split_names(self.future),
+            missing=self.missing,
+            scale=self.scale,
+            calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
+            preset=self._network(level),
+            level=level,
+            calibrate=self.calibrate,
+            # The forecaster's own rules hold for the rest.
+            training={name: value for name, value in training.items() if value is not None} or None,
+            members=self.members,
+            random_state=self.seed,
+            verbose=int(not self.quiet),
+        )
+
+    def _network(self, level: tuple[float, ...]) -> Any:
+        """Return the name of a preset, or the preset with a cell and units of the user's choice."""
+        from seqcast.forecaster.defaults import Sizes, named_network
+
+        if self.units is None and self.cell is None:
+            return self.preset
+        network = named_network("classic" if self.preset == "auto" else self.preset, level, Sizes())
+        changes: dict[str, Any] = {} if self.cell is None else {"cell": self.cell}
+        if self.units is not None:
+            widths = _parse_widths(self.units)
+            changes |= {"encoder_units": widths, "decoder_units": widths}
+        return replace(network, **changes)
+
+
+def takes_forecaster_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let typer see each field of `ForecasterOptions` as an option of a command.
+
+    Args:
+        command: A function with a parameter `options`, in whose place the fields come.
+
+    Returns:
+        The function as typer should see it.
+    """
+    hints = get_type_hints(ForecasterOptions, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(ForecasterOptions)
+    ]
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        unchanged = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        parameters += shared if parameter.name == "options" else unchanged
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        options = ForecasterOptions(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        command(**values, options=options)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+# ---------------------------------------------------------------- text to values
+
+
+def named_columns(id_column: str, time_column: str, value_column: str) -> Columns:
+    """Return the names of a file's columns; those of several values are parted by commas."""
+    from seqcast.specs.columns import Columns
+
+    return Columns(unique_id=id_column, ds=time_column, y=_split_names(value_column) or value_column)
+
+
+def parse_levels(text: str) -> tuple[float, ...]:
+    """Return levels in per cent.
+
+    Raises:
+        SpecError: They are no numbers.
+
+    Example:
+        >>> parse_levels("80,95"), parse_levels("")
+        ((80.0, 95.0), ())
+    """
+    try:
+        return tuple(float(level) for level in _split_names(text))
+    except ValueError:
+        raise SpecError(
+            "level", expected="numbers with commas, as 80,95", received=repr(text), hint="In per cent."
+        ) from None
+
+
+def _parse_widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        raise SpecError(
+            "units", expected="whole numbers with commas, as 35,35", received=repr(text), hint="One a layer."
+        ) from None
+
+
+def _split_names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",")) if text.strip() else ()

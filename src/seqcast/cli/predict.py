@@ -1,0 +1,67 @@
+"""`seqcast predict`: forecast with a fitted model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqcast.cli.console import print_line
+from seqcast.cli.messages import in_files
+from seqcast.cli.options import ModelFile, Sort, count_option, parse_levels
+from seqcast.cli.tables import read_model_tables
+
+__all__ = ["predict"]
+
+
+def predict(
+    model: ModelFile,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA", help="CSV or Parquet file with newer rows or new series; the rows of fit if absent."
+        ),
+    ] = None,
+    horizon: Annotated[
+        int | None, count_option("--horizon", "-H", help="Steps to forecast; as many as at fit if absent.")
+    ] = None,
+    future: Annotated[
+        Path | None,
+        typer.Option(
+            "--future", metavar="FILE", help="CSV or Parquet file of the steps ahead and what is known of them."
+        ),
+    ] = None,
+    level: Annotated[
+        str, typer.Option("--level", help="Levels of the intervals in per cent, with commas; the fit's if absent.")
+    ] = "",
+    samples: Annotated[
+        int | None, count_option("--samples", help="Sample paths to draw, instead of a point and intervals.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent.")
+    ] = None,
+    sort: Sort = False,
+) -> None:
+    """Forecast with a fitted model; columns are named as they were at fit.
+
+    For example:
+
+        seqcast predict sales.seqcast -o forecast.csv
+
+        seqcast predict sales.seqcast newer.csv --horizon 60 > forecast.csv
+
+        seqcast predict sales.seqcast --future prices.csv -o forecast.csv
+    """
+    from seqcast.data.frames.io import TABLES, check_target, write_table
+    from seqcast.forecaster.estimator import Forecaster
+
+    if output is not None:
+        check_target(output, TABLES)
+    fitted = Forecaster.load(model)
+    frame, known_future = read_model_tables(fitted, data, future, sort=sort)
+    with in_files(df=(data, frame), future=(future, known_future)):
+        forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)
+    write_table(forecast, output)
+    if output is not None:
+        print_line(f"Wrote {output}")

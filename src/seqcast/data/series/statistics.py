@@ -1,0 +1,146 @@
+"""Statistics that are learnt from some series at a time and merged: the same as from all series at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.series.store import starts_of
+
+__all__ = ["LevelSwings", "Moments"]
+
+Array = npt.NDArray[Any]
+
+# A swing below this share of the level is rounding, not signal.
+ROUNDING = 1e-9
+# A series tells how its swings go with its level from so many seasons on.
+LEAST_SEASONS = 3
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean and squared deviations of each feature, in units of its largest magnitude.
+
+    Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values.
+
+    Args:
+        count: Number of observed values, `[F]`.
+        magnitude: Largest magnitude, `[F]`; 1 where all values are zero.
+        mean: Mean, `[F]`.
+        squares: Sum of squared deviations from the mean, `[F]`.
+
+    Example:
+        >>> whole = Moments.of(np.array([[1.0], [3.0], [5.0]]))
+        >>> parts = Moments.of(np.array([[1.0]])).merge(Moments.of(np.array([[3.0], [5.0]])))
+        >>> round((whole.mean * whole.magnitude).item(), 9), round((parts.mean * parts.magnitude).item(), 9)
+        (3.0, 3.0)
+    """
+
+    count: Array
+    magnitude: Array
+    mean: Array
+    squares: Array
+
+    @classmethod
+    def of(cls, values: Array) -> Self:
+        """Return the moments over all axes but the last; NaN is left out."""
+        flat = np.asarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
+        count = _sum(lambda block: ~np.isnan(block), flat)
+        magnitude = np.max([np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)], axis=0)
+        magnitude = np.where(magnitude > 0, magnitude, 1.0)
+        mean = _sum(lambda block: block / magnitude, flat) / np.maximum(count, 1.0)
+        return cls(count, magnitude, mean, _sum(lambda block: (block / magnitude - mean) ** 2, flat))
+
+    def merge(self, other: Self) -> Self:
+        """Return the moments of both parts together.
+
+        Source: Chan, Golub and LeVeque 1979, Updating formulae and a pairwise algorithm for computing sample variances.
+        """
+        magnitude = np.maximum(self.magnitude, other.magnitude)
+        mine, theirs = self.magnitude / magnitude, other.magnitude / magnitude
+        count = self.count + other.count
+        least = np.maximum(count, 1.0)
+        difference = other.mean * theirs - self.mean * mine
+        mean = self.mean * mine + difference * other.count / least
+        squares = self.squares * mine**2 + other.squares * theirs**2
+        return type(self)(count, magnitude, mean, squares + difference**2 * self.count * other.count / least)
+
+    @property
+    def deviation(self) -> Array:
+        """Population standard deviation of each feature, in units of its magnitude."""
+        return np.asarray(np.sqrt(self.squares / np.maximum(self.count, 1.0)))
+
+
+@dataclass(frozen=True)
+class LevelSwings:
+    """How the swings of series go with their level: a regression within series, over all of them.
+
+    Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's deviation is
+    regressed on that of its mean, both less their mean over the series. At a slope of 0 deviations are the same at
+    every level, at 1 they are a share of it, which logarithms make the same.
+
+    Args:
+        products: Sum of the products of both.
+        squares: Sum of the squares of the second.
+
+    Source: Box and Cox 1964, with their power `1 - slope`; the slope as in Guerrero 1993.
+    """
+
+    products: float = 0.0
+    squares: float = 0.0
+
+    @classmethod
+    def of(cls, values: Array, ends: Array, stops: Array, season_length: int) -> Self:
+        """Return the sums over some series.
+
+        Args:
+            values: Series of values >= 0 laid end to end, `[rows, D]`; NaN where one is missing.
+            ends: End of each series, `[N]`.
+            stops: Number of rows of each series to look at, `[N]`.
+            season_length: Steps of a season.
+        """
+        steps = season_length if season_length > 1 else 10
+        lengths = np.diff(ends, prepend=0)
+        seasons = stops // steps
+        position = np.arange(len(values)) - np.repeat(starts_of(ends), lengths)
+        first, last = np.repeat(stops - seasons * steps, lengths), np.repeat(stops, lengths)
+        blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
+        known = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
+        mean = np.nansum(blocks, axis=1) / known
+        deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / known)
+        owner = np.repeat(np.arange(len(ends)), seasons)
+        products = squares = 0.0
+        for level, swing in zip(mean.T, deviation.T, strict=True):
+            usable = (level > 0) & (swing > ROUNDING * level)
+            x, y, series = np.log(level[usable]), np.log(swing[usable]), owner[usable]
+            count = np.bincount(series, minlength=len(ends))
+            several = count[series] >= LEAST_SEASONS
+            x, y = (each - (np.bincount(series, each, len(ends)) / np.maximum(count, 1))[series] for each in (x, y))
+            products, squares = products + float((x * y)[several].sum()), squares + float((x * x)[several].sum())
+        return cls(products, squares)
+
+    def merge(self, other: Self) -> Self:
+        """Return the sums over both parts."""
+        return type(self)(self.products + other.products, self.squares + other.squares)
+
+    @property
+    def grow_with_level(self) -> bool:
+        """Whether swings grow with the level, at a slope of a half or more."""
+        return self.squares > ROUNDING and self.products >= 0.5 * self.squares
+
+
+def _blocks(flat: Array) -> Iterator[Array]:
+    """Give rows in blocks, in double precision, so that statistics need no memory of the data's size."""
+    size = max(1, 2**20 // max(1, flat.shape[1]))
+    for start in range(0, max(len(flat), 1), size):
+        yield flat[start : start + size].astype(np.float64)
+
+
+def _sum(f: Callable[[Array], Array], flat: Array) -> Array:
+    """Sum a function of all values, feature by feature; NaN is left out."""
+    return np.asarray(np.sum([np.nansum(f(block), axis=0, dtype=np.float64) for block in _blocks(flat)], axis=0))

@@ -1,0 +1,261 @@
+"""What a fitted forecaster tells of itself: its fit, what its networks read and hold, and a report."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+import numpy as np
+
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.schema import as_ids
+from seqcast.data.windows.origins import Origins
+from seqcast.engine.inputs import ModelInputs, SeriesLabels
+from seqcast.errors import NotFittedError, SpecError
+from seqcast.forecaster.fallback import refuse_without_network
+from seqcast.forecaster.future import filled_future, future_steps
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.summary import facts
+from seqcast.intervals.request import ForecastRequest
+from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns
+
+__all__ = ["ExplainMixin"]
+
+
+class FittedForecaster(Protocol):
+    """What these methods need of the forecaster that they are part of."""
+
+    horizon: int
+    combine: str
+    alias: str
+    irregular: bool
+
+    def _fitted(self) -> FittedState: ...
+
+    def _read(self, df: Any, before: SeriesState | None = None) -> LongFrame: ...
+
+    def _rows_before(self, state: FittedState, df: Any) -> LongFrame: ...
+
+    def _rows_of_fit(self, state: FittedState, df: Any) -> LongFrame: ...
+
+    def _request(self, state: FittedState) -> ForecastRequest: ...
+
+    def _backtest(self, frame: LongFrame, n_windows: int) -> Any: ...
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the options by name."""
+
+    def predict(self, *, df: Any = None, future: Any = None) -> Any:
+        """Forecast."""
+
+
+class ExplainMixin:
+    """The methods of `Forecaster` that tell of a fit; they change nothing."""
+
+    def _rows_of_fit(self: FittedForecaster, state: FittedState, df: Any) -> LongFrame:
+        """Return rows that were given, or those of fit."""
+        if df is not None:
+            return self._read(df, state.series)
+        if state.rows is None:
+            raise NotFittedError(
+                "df", expected="the rows of fit", received="a loaded forecaster", hint="Files hold no rows; give them."
+            )
+        return state.rows
+
+    def predict_insample(self: FittedForecaster, df: Any = None, *, step_size: int = 1) -> Any:
+        """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
+
+        These forecasts tell how well the networks fit, not how well they forecast: for that there is `backtest`.
+
+        Args:
+            df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster does not have.
+            step_size: Steps from one cutoff to the next, counted from each series' end.
+
+        Returns:
+            A frame as that of `backtest`, without naive forecasts; a row for each step whose truth is known.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded.
+            DataError: Something in the frame is wrong, or no series is long enough.
+        """
+        state, step = self._fitted(), check_int("step_size", step_size)
+        frame = self._rows_of_fit(state, df)
+        origins = Origins.every(frame, int(self.horizon), state.series.context_length, step)
+        checked, request = state.series.checked(frame), self._request(state)
+        reader = state.series.reader(checked, origins)
+        forecast = state.predictor(self.combine).forecast(reader, origins, request)
+        return origins.table(frame, request.parts(forecast, self.alias))
+
+    def model_inputs(
+        self: FittedForecaster,
+        df: Any = None,
+        *,
+        step_size: int | None = None,
+        horizon: int | None = None,
+        future: Any = None,
+        member: int = 1,
+    ) -> ModelInputs:
+        """Return what a network reads, to look inside with `seqcast.inspect`.
+
+        Args:
+            df: Rows of known or new series; `None` takes those that are remembered, or with `step_size` those of
+                `fit`.
+            step_size: Steps from one window to the next, counted back from the last that has the horizon behind it
+                in the rows, so that the truth is known; `None` is one window a series, that of `predict`.
+            horizon: Number of steps; `None` is the trained one.
+            future: The steps ahead, as for `predict`; without `step_size` only.
+            member: Which network of an ensemble, from 1.
+
+        Returns:
+            The windows, in the network's units, called by their series and cutoff.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the rows of fit are asked for of a loaded forecaster.
+            DataError: Something in a frame is wrong, or no series is long enough.
+            SpecError: There is no such member, or both `step_size` and `future` are given.
+        """
+        state = self._fitted()
+        if not state.engines:
+            refuse_without_network("model_inputs")
+        steps = int(self.horizon) if horizon is None else check_int("horizon", horizon)
+        if check_int("member", member) > len(state.engines):
+            raise SpecError("member", expected=f"1 to {len(state.engines)}", received=repr(member))
+        engine, truth = state.engines[member - 1], None
+        if step_size is None:
+            frame = self._rows_before(state, df)
+            forecast_steps = future_steps(state.series, frame, future, steps, default=steps)
+            reader = state.series.reader(frame, forecast_steps.origins)
+            origins = filled_future(reader, forecast_steps)
+        elif future is not None:
+            raise SpecError(
+                "future", expected="None with step_size", received="a frame", hint="The rows themselves hold it."
+            )
+        else:
+            frame = self._rows_of_fit(state, df)
+            origins = Origins.every(frame, steps, state.series.context_length, check_int("step_size", step_size))
+            reader = state.series.reader(state.series.checked(frame), origins)
+            truth = reader.truth(origins.series, origins.stops, steps)
+        assert engine.window is not None
+        own, builder = reader.with_context(engine.window.context_length), state.series.builder
+        inputs = own.inputs(origins.series, origins.stops, origins.horizon, future=origins.future)
+        columns, source = frame.schema.columns, frame.source
+        cutoffs = frame.stamps[source.starts[origins.series] + origins.stops - 1]
+        return ModelInputs(
+            engine,
+            inputs,
+            steps,
+            SeriesLabels(frame.schema, as_ids(source.ids)[origins.series], cutoffs),
+            features=(*columns.targets, *builder.past.features, *builder.future_names),
+            targets=columns.targets,
+            ahead=builder.future_names,
+            truth=truth,
+        )
+
+    def encode(self: FittedForecaster, df: Any = None) -> Any:
+        """Return what the encoder holds after the last row of each series.
+
+        Args:
+            df: Rows to read, as for `predict`; `None` takes those that are remembered.
+
+        Returns:
+            A frame of the kind that came in, a row a series: `unique_id`, `ds` (the last stamp that was read) and the
+            numbers `state_1`, `state_2`, …, layer after layer, member after member.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong.
+        """
+        state = self._fitted()
+        frame = self._rows_before(state, df)
+        origins = Origins.at_ends(frame, 1)
+        states = state.predictor(self.combine).states(state.series.reader(frame, origins), origins)
+        values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
+        return frame.schema.build(as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values)
+
+    def attention(self: FittedForecaster, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
+        """Return how much each step of a forecast looks at each step of the past.
+
+        Args:
+            df: As for `predict`.
+            future: As for `predict`.
+            horizon: As for `predict`.
+
+        Returns:
+            A frame of the kind that came in, sorted by series, step and past step: `unique_id`, `ds` (of the
+            forecast), `past_ds` and `weight`, which sum to one over the past steps; with several members their mean.
+            A network that reads segments has one weight a segment, at its last step.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SpecError: The network has no attention.
+            DataError: Something in a frame is wrong.
+        """
+        state = self._fitted()
+        frame = self._rows_before(state, df)
+        steps = future_steps(state.series, frame, future, horizon, default=int(self.horizon))
+        reader = state.series.reader(frame, steps.origins)
+        weights = state.predictor(self.combine).attention(reader, filled_future(reader, steps))
+        places = np.flatnonzero((weights != 0).any(axis=(0, 1)))
+        return frame.attended(steps.stamps, weights.shape[2] - 1 - places, weights[:, :, places])
+
+    def report(
+        self: FittedForecaster,
+        path: str | os.PathLike[str],
+        df: Any = None,
+        *,
+        future: Any = None,
+        backtest: Any = None,
+        n_windows: int = 3,
+        title: str = "",
+        unit: str = "",
+        max_series: int = 12,
+    ) -> None:
+        """Write what the forecaster has to say as one HTML page that needs no other file.
+
+        It shows the series with their forecasts, how good forecasts from earlier cutoffs were beside naive ones,
+        where they erred, how the training went, and all settings.
+
+        Args:
+            path: Where to; the page appears whole or not at all.
+            df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
+            future: As for `predict`; without it a forecaster that needs it, for future covariates or irregular stamps,
+                shows no forecast.
+            backtest: A frame that `backtest` gave, perhaps with other models' forecasts.
+            n_windows: Cutoffs of the backtest that is made when none is given, which trains once more; 0 for none.
+            title: Title of the page.
+            unit: Unit of the values.
+            max_series: Most series that are drawn.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
+            DataError: Something in a frame is wrong; nothing was written.
+            SaveError: The file could not be written.
+        """
+        from seqcast.report import report
+
+        state = self._fitted()
+        frame = self._rows_of_fit(state, df)
+        check_int("n_windows", n_windows, at_least=0)
+        history, columns = frame.table(), frame.schema.columns
+        forecast = None
+        if future is not None or not (state.series.frame.covariates.future or self.irregular):
+            forecast = self.predict(df=df, future=future)
+        if backtest is None and n_windows:
+            backtest = self._backtest(frame, n_windows)
+        report(
+            path,
+            title=title or "Forecast report",
+            history=history,
+            forecast=forecast,
+            backtest=backtest,
+            model=self.alias,
+            metadata=facts(state, self.get_params(deep=False), self._request(state)),
+            learning=state.histories[0].epochs or None,
+            season_length=state.season_length,
+            trained_horizon=int(self.horizon),
+            max_series=max_series,
+            unit=unit,
+            columns=Columns(columns.unique_id, columns.ds, columns.value),
+        )

@@ -1,0 +1,135 @@
+"""From plans to fitted states: train, judge, calibrate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from seqcast.engine.engine import Engine
+from seqcast.forecaster.fallback import SeasonalNaivePredictor, naive_calibrations, warn_of_fallback
+from seqcast.forecaster.jobs import TrainingJob, run_jobs
+from seqcast.forecaster.planning import FitPlan
+from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.validation import calibrate, mean_errors
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["InterruptedFit", "fit_plan", "fit_plans", "naive_state"]
+
+
+class InterruptedFit(KeyboardInterrupt):
+    """The user interrupted a training whose best weights so far make a whole state.
+
+    Args:
+        state: That state.
+    """
+
+    def __init__(self, state: FittedState) -> None:
+        super().__init__()
+        self.state = state
+
+
+def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, verbose: int = 0) -> FittedState:
+    """Train what is planned.
+
+    Args:
+        plan: The plan.
+        training: How networks were trained at the fit, if this is a further training.
+        verbose: 0 is silent, 1 shows progress.
+
+    Returns:
+        The fitted state.
+
+    Raises:
+        TrainingError: Training diverged.
+        InterruptedFit: The user interrupted the training of a single network that has weights.
+        KeyboardInterrupt: The user interrupted before, or the training of an ensemble.
+    """
+    if len(plan.jobs) > 1:
+        names = [f"member {place + 1} of {len(plan.jobs)}" for place in range(len(plan.jobs))]
+        return _finished(plan, run_jobs(plan.jobs, names, verbose=verbose), training)
+    (job,) = plan.jobs
+    engine = job.engine()
+    try:
+        history = job.train(engine, verbose=verbose)
+    except KeyboardInterrupt as interruption:
+        if engine.model is None:
+            raise
+        history = getattr(interruption, "history", History(interrupted=True))
+        raise InterruptedFit(_finished(plan, [(engine, history)], training)) from interruption
+    return _finished(plan, [(engine, history)], training)
+
+
+def fit_plans(plans: Sequence[FitPlan], *, verbose: int = 0) -> list[FittedState]:
+    """Train what several plans say, all networks in parallel; arguments as for `fit_plan`."""
+    if len(plans) == 1:
+        return [fit_plan(plans[0], verbose=verbose)]
+    jobs: list[TrainingJob] = []
+    names: list[str] = []
+    for place, plan in enumerate(plans):
+        name, count = f"training {place + 1} of {len(plans)}", len(plan.jobs)
+        jobs += plan.jobs
+        names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
+    trained = iter(run_jobs(jobs, names, verbose=verbose))
+    return [_finished(plan, [next(trained) for _ in plan.jobs], None) for plan in plans]
+
+
+def naive_state(plan: FitPlan) -> FittedState:
+    """Return the state that repeats the last season of the rows of a plan; nothing is trained."""
+    return _calibrated(replace(_state(plan, []), histories=(History(),)), plan)
+
+
+def _finished(
+    plan: FitPlan, trained: Sequence[tuple[Engine, History]], training: Sequence[TrainingSpec] | None
+) -> FittedState:
+    """Make the state of trained networks, judge them and calibrate their intervals."""
+    state = _state(plan, trained)
+    if training is not None:
+        state = replace(state, training=tuple(training))
+    return _calibrated(_judged(state, plan), plan)
+
+
+def _state(plan: FitPlan, trained: Sequence[tuple[Engine, History]]) -> FittedState:
+    return FittedState(
+        series=plan.series,
+        season_length=plan.season_length,
+        seed=plan.options.seed,
+        training=tuple(job.training for job in plan.jobs),
+        engines=tuple(engine for engine, _ in trained),
+        histories=tuple(history for _, history in trained),
+        short_series=plan.short_series,
+        rows=plan.frame,
+    )
+
+
+def _judged(state: FittedState, plan: FitPlan) -> FittedState:
+    """Keep networks that are better than repeating the last season; otherwise repeat it, and say so."""
+    origins = plan.judgement
+    if origins is None:
+        return state
+    reason = f"there are no validation rows to judge a network by: give at least {3 * origins.horizon} rows"
+    if len(origins):
+        reader = state.series.reader(state.series.checked(plan.frame), origins)
+        naive = SeasonalNaivePredictor(state.season_length)
+        ours, repeated = mean_errors(state.predictor(plan.options.combine), naive, reader, origins)
+        if ours <= repeated:
+            return state
+        reason = f"on the validation rows it erred by {repeated:.3g} and the network by {ours:.3g} (scaled)"
+    warn_of_fallback(state.season_length, state.series.context_length, reason)
+    return replace(state, engines=(), histories=state.histories[:1])
+
+
+def _calibrated(state: FittedState, plan: FitPlan) -> FittedState:
+    """Calibrate intervals on validation rows, or lay those of the naive forecast around it."""
+    origins, level = plan.calibration, plan.options.level
+    if origins is not None:
+        reader = state.series.reader(state.series.checked(plan.frame), origins)
+        predictor = state.predictor(plan.options.combine)
+        calibrations = calibrate(predictor, reader, origins, level, intervals=state.is_probabilistic)
+    elif not state.engines and level:
+        reader, horizon = plan.jobs[0].reader, plan.jobs[0].window.horizon
+        season = state.season_length if 1 < state.season_length <= reader.context_length else 1
+        calibrations = naive_calibrations(reader, season_length=season, horizon=horizon, level=level)
+    else:
+        return state
+    return replace(state, calibrations=calibrations)

@@ -1,0 +1,110 @@
+"""What a fit has learnt, as one frozen value: made completely, then published by one assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.engine.engine import Engine
+from seqcast.forecaster.defaults import Sizes
+from seqcast.forecaster.fallback import SeasonalNaivePredictor
+from seqcast.forecaster.predictor import EnsemblePredictor, Predictor
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.calibration import Calibration
+from seqcast.intervals.levels import check_levels, check_trained
+from seqcast.intervals.request import ForecastRequest
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["FittedState"]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedState:
+    """Everything that a fitted forecaster knows.
+
+    It is never changed: `fit`, `update`, `refit` and `finetune` make another one. Threads that predict therefore see
+    the old state or the new one, never a mixture.
+
+    Args:
+        series: Scaling and last rows of each series, and how rows become features.
+        season_length: Steps of a season.
+        seed: Seed of everything random, the one that was drawn where none was given.
+        training: How each network of the fit was trained, from which later trainings derive theirs.
+        engines: The trained engine of each network; none where forecasts repeat the last season.
+        histories: What the training of each network recorded.
+        calibrations: What widens the intervals of each target, if anything does.
+        short_series: Names of the series whose contexts were padded in training.
+        rows: The rows of the fit; `None` in a loaded forecaster.
+    """
+
+    series: SeriesState
+    season_length: int
+    seed: int
+    training: tuple[TrainingSpec, ...]
+    engines: tuple[Engine, ...]
+    histories: tuple[History, ...]
+    calibrations: tuple[Calibration, ...] = ()
+    short_series: tuple[Any, ...] = ()
+    rows: LongFrame | None = None
+
+    @property
+    def frequency(self) -> str | int | None:
+        """Name of the step between stamps; `None` for irregular ones."""
+        return None if self.series.frequency is None else self.series.frequency.name
+
+    @property
+    def is_probabilistic(self) -> bool:
+        """Whether the networks forecast a distribution, not only a point."""
+        return bool(self.engines) and self.engines[0].network.is_probabilistic
+
+    @property
+    def context_lengths(self) -> tuple[int, ...]:
+        """Steps of past that each network reads, or that there are where there is no network."""
+        lengths = [engine.window.context_length for engine in self.engines if engine.window is not None]
+        return tuple(length for length in lengths if length is not None) or (self.series.context_length,)
+
+    def specs_of(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
+        """Return the network and the training of the fit that have a context length."""
+        for engine, training in zip(self.engines, self.training, strict=False):
+            if engine.window is not None and engine.window.context_length == sizes.context_length:
+                return engine.network, training
+        return NetworkSpec(), self.training[0]
+
+    def predictor(self, combine: str) -> Predictor:
+        """Return what forecasts.
+
+        Args:
+            combine: How forecasts of several networks become one: `median` or `mean`.
+        """
+        if not self.engines:
+            return SeasonalNaivePredictor(self.season_length, self.calibrations)
+        return EnsemblePredictor(self.engines, combine, self.calibrations)
+
+    def request(
+        self, point: str, trained: Sequence[float], asked: Sequence[float] | float | None = None
+    ) -> ForecastRequest:
+        """Return a forecast request, and refuse levels that there are no intervals for.
+
+        Args:
+            point: What the point forecast is of its distribution: `median` or `mean`.
+            trained: Levels that the forecaster was fitted for.
+            asked: Levels of this forecast; `None` is all of those.
+
+        Raises:
+            SpecError: There are no intervals of a level.
+        """
+        without = not self.is_probabilistic and not self.calibrations
+        known = () if without else tuple(trained)
+        if asked is None:
+            return ForecastRequest(point, known)
+        level = check_levels(asked)
+        if self.calibrations or not self.engines or self.engines[0].network.head in ("point", "quantile"):
+            hint = "Fit with such a level."
+            if without:
+                hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
+            check_trained(level, known, hint=hint)
+        return ForecastRequest(point, level)

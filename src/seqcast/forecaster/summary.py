@@ -1,0 +1,62 @@
+"""What a reader of a report wants to know of a fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqcast.forecaster.state import FittedState
+from seqcast.intervals.request import ForecastRequest
+
+__all__ = ["facts"]
+
+
+def facts(state: FittedState, options: dict[str, Any], request: ForecastRequest) -> dict[str, dict[str, Any]]:
+    """Return facts by heading.
+
+    Args:
+        state: What the fit has learnt.
+        options: The arguments of the forecaster, by name.
+        request: What is asked of its forecasts.
+    """
+    return {"Training": _training(state), "Network": _network(state), "Settings": _settings(state, options, request)}
+
+
+def _training(state: FittedState) -> dict[str, Any]:
+    history = state.histories[0]
+    return {
+        "epochs": f"{len(history)}" + (" (stopped early)" if history.stopped_early else ""),
+        "best epoch": history.best_epoch or "none chosen: no validation rows",
+        "batch size": state.training[0].batch_size,
+        "seconds": f"{history.seconds:.1f}",
+    }
+
+
+def _network(state: FittedState) -> dict[str, Any]:
+    if not state.engines:
+        return {"kind": "repeats the last season, as no network was found to be better"}
+    network = state.engines[0].network
+    return {
+        "cell": network.cell,
+        "encoder units": ", ".join(map(str, network.encoder_units)),
+        "decoder units": ", ".join(map(str, network.decoder_units)),
+        "head": network.head,
+        "weights": f"{state.engines[0].weight_count:,}",
+        "members": len(state.engines),
+    }
+
+
+def _settings(state: FittedState, options: dict[str, Any], request: ForecastRequest) -> dict[str, Any]:
+    covariates, calendar = state.series.frame.covariates, state.series.builder.calendar
+    inputs = (*covariates.static, *covariates.varying, *calendar.names)
+    windows = int(state.calibrations[0].windows.min()) if state.calibrations else "not calibrated"
+    return {
+        "horizon": int(options["horizon"]),
+        "context_length": state.series.context_length,
+        "frequency": state.frequency or "irregular",
+        "season_length": state.season_length,
+        "inputs beside the values": ", ".join(map(str, inputs)) or "none",
+        "scale": options["scale"],
+        "levels": ", ".join(f"{level:g} %" for level in request.level) or "none",
+        "calibration windows": windows,
+        "random_state": f"{state.seed}" + (" (drawn)" if options["random_state"] is None else ""),
+    }

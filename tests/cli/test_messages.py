@@ -1,0 +1,166 @@
+"""Errors in the words of a person at a terminal come from fields, whatever columns and series are called."""
+
+import pandas as pd
+import pytest
+import typer.main
+
+from seqcast.cli.main import app
+from seqcast.cli.messages import FLAGS, in_files, word_error
+from seqcast.data.frames.future import read_future
+from seqcast.data.frames.io import read_table
+from seqcast.data.frames.table import read_frame
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, SpecError
+from seqcast.specs.columns import Columns, Covariates
+
+COLUMNS = Columns()
+
+
+def table(path, text):
+    path.write_text(text)
+    return path
+
+
+def refused(call, **tables):
+    """Return what the error of a call says of the files."""
+    with pytest.raises(DataError) as caught, in_files(**tables):
+        call()
+    return word_error(caught.value)
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
+    path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n2024-01-01,4\n")
+    frame = read_table(path, COLUMNS, sort=True)
+    assert frame["y"].tolist() == [2, 4, 3, 1]
+    message = refused(lambda: read_frame(frame, COLUMNS), df=(path, frame))
+    assert message == (
+        f"{path}, column 'ds', row 5 (series 'a'): expected a stamp after 2024-01-01 00:00:00 (row 3), received the "
+        "duplicate 2024-01-01 00:00:00. Keep one of the two rows, or add them up."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["row 3", "columns", "df", "future", "missing='fill'", "y, row 0 (series 'a')", "(row 1)"]
+)
+@pytest.mark.parametrize("role", ["ds", "y"])
+def test_a_column_may_have_any_name(tmp_path, name, role):
+    columns = Columns(**{role: name})
+    stamps = [1, 2, 2, 4] if role == "ds" else [1, 2, 3, 4]
+    rows = pd.DataFrame({"unique_id": "a", columns.ds: stamps, columns.value: [1.0, 2.0, None, 4.0]})
+    path = tmp_path / "a.csv"
+    rows.to_csv(path, index=False)
+    frame = read_table(path, columns)
+    missing = "fill" if role == "ds" else "raise"
+    # Another file in play is not taken for this one.
+    both = {"df": (path, frame), "future": (tmp_path / "b.csv", frame)}
+    message = refused(lambda: read_frame(frame, columns, missing=missing), **both)
+    assert message.startswith(f"{path}, column {name!r}, row 4 (series 'a'): expected ")
+    expected = "a stamp after 2 (row 3), received the duplicate 2. Keep" if role == "ds" else "--missing fill."
+    assert expected in message
+
+
+def test_labels_and_series_may_look_like_rows(tmp_path):
+    path = table(tmp_path / "a.csv", "unique_id,ds,y,kind\nrow 1,1,1,row 1\nrow 1,2,1,row 2\n")
+    frame = read_table(path, COLUMNS)
+    covariates = Covariates(static="kind")
+    assert refused(lambda: read_frame(frame, COLUMNS, covariates=covariates), df=(path, frame)) == (
+        f"{path}, column 'kind', row 3 (series 'row 1'): expected 'row 1', as in row 2: a static covariate is constant "
+        "within a series, received 'row 2'. Name the column among --past or --future, or correct the row."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("unique_id,ds,price\na,3,1\na,3,1\n", ", column 'ds', row 3 (series 'a'): expected each stamp"),
+        ("unique_id,ds,price\na,3,1\n,4,1\n", ", column 'unique_id', row 3: expected a series' name"),
+        ("unique_id,ds,price\na,3.5,1\n", ", column 'ds': expected time stamps, dates or whole numbers"),
+        ("unique_id,ds,price\na,3,\n", ", column 'price', row 2 (series 'a'): expected a finite number"),
+        ("unique_id,ds,prices\na,3,1\n", ": expected a column 'price', received the columns"),
+    ],
+)
+def test_the_future_has_a_file_of_its_own(tmp_path, text, place):
+    path = table(tmp_path / "future.csv", text)
+    frame = read_table(path, COLUMNS, value=False)
+    both = {"df": (tmp_path / "sales.csv", frame), "future": (path, frame)}
+    like = pd.Index([1, 2])
+    message = refused(lambda: read_future(frame, COLUMNS, ("price",), ("a",), like, gaps=False), **both)
+    assert message.startswith(f"{path}{place}")
+
+
+def test_rows_of_a_frame_that_was_made_from_the_file_are_not_named(tmp_path):
+    def fail():
+        raise DataError(option="df", column="y", row=0, series="a", expected="a number")
+
+    assert (
+        refused(fail, df=(tmp_path / "a.csv", None)) == f"{tmp_path}/a.csv, column 'y' (series 'a'): expected a number."
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError("n_windows", expected="fewer", hint="Sort the rows."),
+        DataError(option="other", column="y", row=0),
+        DataError(option="future", expected="a frame"),
+        SpecError("df", expected="something"),
+    ],
+)
+def test_other_errors_are_left_as_they_are(tmp_path, error):
+    with pytest.raises(type(error)) as caught, in_files(df=(tmp_path / "a.csv", pd.DataFrame()), future=(None, None)):
+        raise error
+    assert caught.value is error
+
+
+# ---------------------------------------------------------------- options
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (SpecError("n_windows", expected="one"), "--n-windows: expected one."),
+        (SpecError("random_state", expected="one"), "--seed: expected one."),
+        (SpecError("columns.y", expected="a name"), "--value: expected a name."),
+        (SpecError("columns", expected="three names"), "--id, --time, --value: expected three names."),
+        (SpecError("preset.head", expected="one"), "preset.head: expected one."),
+        (DataError("calibrate", expected="more"), "--calibrate: expected more."),
+        (DataError(option="n_windows", series="a", expected="one"), "--n-windows (series 'a'): expected one."),
+        # A column or a file may be called like an option.
+        (DataError(column="level", expected="one"), "level: expected one."),
+        (MissingFileError("level", expected="a file"), "level: expected a file."),
+    ],
+)
+def test_options_are_named_as_they_are_typed(error, message):
+    assert word_error(error) == message
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (Option("freq"), "--freq"),
+        (Option("freq", 1), "--freq 1"),
+        (Option("static_covariates", ...), "--static"),
+        (Option("columns.ds", ...), "--time (fit, backtest, plot)"),
+        (Option("irregular", True), "Forecaster(irregular=True) in Python"),
+    ],
+)
+def test_options_in_a_hint(option, words):
+    assert word_error(DataError("df", hint=Phrase("Take ", option, "."))) == f"df. Take {words}."
+    plain = DataError("df", hint=str(Phrase("Take ", option, ".")))
+    assert word_error(plain) == str(plain)
+
+
+def test_rows_without_a_file_stay():
+    assert word_error(DataError("df", expected=Phrase("as in ", Row(3)))) == "df: expected as in row 3."
+
+
+def test_every_flag_is_an_option_of_a_command():
+    commands = typer.main.get_command(app).commands.values()
+    known = {name for command in commands for parameter in command.params for name in parameter.opts}
+    flags = {flag for words in FLAGS.values() for flag in words.split(", ")}
+    assert flags <= known
+    # Options of the command line's own, which no argument in Python has, are files and switches.
+    others = {name for name in known - flags if name.startswith("--")}
+    assert others == {"--figure", "--output", "--quick", "--quiet", "--sort"}

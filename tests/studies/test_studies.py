@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 
 from seqcast.cli.main import app
 from seqcast.errors import SaveError, SpecError
-from seqcast.studies import NAMES, find_study
-from seqcast.studies.cache import kept, kept_path
+from seqcast.studies import NAMES, find_study, runner
+from seqcast.studies.cache import cached_path
 from seqcast.studies.oracle import SineFit
 from seqcast.studies.runner import make_run, run_study
 from seqcast.studies.sizes import SHAPES, WEIGHTS, _units
 from seqcast.studies.static import GROUPS, grouped
-from seqcast.studies.study import Results, _essence
+from seqcast.studies.study import Results
 from seqcast.studies.tasks import TEST, TRAIN, sines
 
 
@@ -74,20 +74,18 @@ def test_only_missing_runs_are_made(tmp_path, monkeypatch):
     assert "2 seeds" in outcome.finding
 
 
-def test_other_code_makes_runs_anew(tmp_path, monkeypatch):
+def test_other_code_and_other_libraries_make_runs_anew(tmp_path, monkeypatch):
     study = find_study("horizon")
     monkeypatch.setattr(type(study), "run", lambda self, setting, seed: {"mse": [0.1] * 150, "variance": 0.4})
     options = {"quick": True, "say": lambda line: None}
     assert run_study("horizon", tmp_path, **options).made == 2
+    assert run_study("horizon", tmp_path, **options).made == 0
     monkeypatch.setattr(type(study), "code", lambda self: "another")
     assert run_study("horizon", tmp_path, **options).made == 2
-
-
-def test_code_is_what_results_depend_on():
-    source = 'def run():\n    """Words."""\n    return 1\n'
-    assert _essence(source) == _essence("# A comment\ndef run():\n    return (1)\n\ndef finding():\n    return 'x'\n")
-    assert _essence(source) != _essence("def run():\n    return 2\n")
-    assert find_study("states").code() != find_study("horizon").code()
+    monkeypatch.setattr(runner, "library_versions", lambda: {"keras": "another"})
+    assert run_study("horizon", tmp_path, **options).made == 2
+    table = json.loads((tmp_path / "horizon-quick" / "horizon.json").read_text())
+    assert (table["code"], table["libraries"]) == ("another", {"keras": "another"})
 
 
 def test_a_folder_that_takes_no_files_is_refused(tmp_path):
@@ -101,24 +99,10 @@ def test_a_run_leaves_its_file(tmp_path, monkeypatch):
     monkeypatch.setattr(type(study), "run", lambda self, setting, seed: {"mse": seed})
     make_run("horizon", str(tmp_path), {"x": 1}, 4, {"code": "c"})
     [path] = tmp_path.iterdir()
-    found = json.loads(path.read_text())
-    assert path == kept_path(tmp_path, "x 1", 4, {"of": {"x": 1}, "code": "c"})
-    assert (found["of"], found["seed"], found["mse"], found["code"]) == ({"x": 1}, 4, 4, "c")
-    assert found["seconds"] >= 0
-
-
-def test_results_are_made_once(tmp_path):
-    calls = []
-
-    def make():
-        calls.append(1)
-        return {"value": 7}
-
-    first = kept(tmp_path, "Some thing", 1, {"width": 3}, make)
-    assert kept(tmp_path, "Some thing", 1, {"width": 3}, make) == first
-    kept(tmp_path, "Some thing", 1, {"width": 4}, make)
-    kept(tmp_path, "Some thing", 2, {"width": 3}, make)
-    assert len(calls) == 3
+    result = json.loads(path.read_text())
+    assert path == cached_path(tmp_path, "x 1", 4, {"of": {"x": 1}, "code": "c"})
+    assert (result["of"], result["seed"], result["mse"], result["code"]) == ({"x": 1}, 4, 4, "c")
+    assert result["seconds"] >= 0
 
 
 def test_results_are_chosen_by_settings():

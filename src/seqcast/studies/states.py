@@ -31,7 +31,6 @@ class States(Study):
         "How are offset, frequency, amplitude and phase of each sine represented in the encoder's state, "
         "and are the two sines in separate dimensions?"
     )
-    depends = ("inspect/*.py",)
 
     def grid(self, quick: bool) -> list[Setting]:
         """One network; its probes are what takes the time."""

@@ -30,7 +30,6 @@ class Teacher(Study):
         "Is the post's guess right that a decoder which is shown the true value before each step gets lazy and asks "
         "the encoder for little?"
     )
-    depends = ("inspect/*.py",)
 
     def grid(self, quick: bool) -> list[Setting]:
         """What the decoder reads."""

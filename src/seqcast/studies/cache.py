@@ -128,9 +128,9 @@ def source_files(module: str, package: Path = _PACKAGE) -> dict[str, Path]:
         (True, False)
     """
     files: dict[str, Path] = {}
-    ahead = [(module, "the study")]
-    while ahead:
-        name, importer = ahead.pop()
+    to_read = [(module, "the study")]
+    while to_read:
+        name, importer = to_read.pop()
         if name in files:
             continue
         path = _file(name, package)
@@ -143,7 +143,7 @@ def source_files(module: str, package: Path = _PACKAGE) -> dict[str, Path]:
             )
         files[name] = path
         parent = name.rpartition(".")[0]
-        ahead += [(each, name) for each in (*_imported(name, path, package), *([parent] if parent else []))]
+        to_read += [(each, name) for each in (*_imported(name, path, package), *([parent] if parent else []))]
     return files
 
 

@@ -71,13 +71,7 @@ def run_study(
     study = find_study(name)
     count = (1 if quick else SEEDS) if seeds is None else check_int("seeds", seeds)
     target = folder / (f"{name}-quick" if quick else name)
-    runs = target / "runs"
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SaveError(
-            str(target), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
-        ) from error
+    runs = _make_folder(target / "runs")
     jobs = [(setting, seed) for seed in range(count) for setting in study.grid(quick)]
     described = {"code": study.code(), "libraries": library_versions()}
     missing = [
@@ -102,6 +96,16 @@ def run_study(
     finding = study.finding(results)
     files = _write(study, results, finding, target, about)
     return Outcome(name, finding, files, len(missing), seconds)
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(
+            str(folder), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
+        ) from error
+    return folder
 
 
 def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from seqcast.intervals.levels import level_text
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 
-__all__ = ["Scorer", "evaluate"]
+__all__ = ["Scorer", "evaluate", "naive_scale", "usual_season"]
 
 Array = npt.NDArray[Any]
 Metrics = Sequence[str | Callable[..., Any]] | str | None

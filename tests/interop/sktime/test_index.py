@@ -204,13 +204,13 @@ Y, X = frames()
             lambda made: made.rows(Y, None),
             DataError,
             "X: expected the columns 'price', 'region', as at fit, received None. "
-            "Give them; what is not known ahead may be named in past_covariates.",
+            "Give them; columns whose future is not known may be named in past_covariates.",
         ),
         (
             lambda made: made.rows(Y, X[["price"]]),
             DataError,
             "X: expected the columns 'price', 'region', as at fit, received a frame without 'region'. "
-            "Give them; what is not known ahead may be named in past_covariates.",
+            "Give them; columns whose future is not known may be named in past_covariates.",
         ),
         (
             lambda made: made.rows(Y, X.iloc[:11]),

@@ -49,6 +49,63 @@ def _forget_programs():
 
 
 @pytest.fixture(scope="session")
+def rewrite_archive():
+    """Return a function that changes a model's file, as somebody might who wants to fill a memory.
+
+    `change_index` changes the index in place; `zeros` gives arrays another shape and type, filled with zeros, which
+    take next to nothing in the file.
+    """
+    import io
+    import json
+    import math
+    import zipfile
+
+    import numpy as np
+
+    def rewrite(path, *, change_index=lambda index: None, zeros=()):
+        with zipfile.ZipFile(path) as old:
+            members = {item.filename: old.read(item) for item in old.infolist()}
+        index = json.loads(members["seqcast.json"])
+        shapes = {f"arrays/{index['arrays'].index(name)}.npy": value for name, value in dict(zeros).items()}
+        change_index(index)
+        members["seqcast.json"] = json.dumps(index)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+            for name, content in members.items():
+                if name not in shapes:
+                    new.writestr(name, content)
+                    continue
+                shape, kind = shapes[name]
+                start = io.BytesIO()
+                np.lib.format.write_array_header_1_0(start, {"descr": kind, "fortran_order": False, "shape": shape})
+                with new.open(name, "w") as entry:
+                    entry.write(start.getvalue())
+                    left = math.prod(shape) * np.dtype(kind).itemsize
+                    while left:
+                        left -= entry.write(bytes(min(left, 1 << 20)))
+
+    return rewrite
+
+
+@pytest.fixture(scope="session")
+def memory_at_most():
+    """Return a context manager that fails if Python and NumPy ever hold more than so many bytes anew."""
+    import tracemalloc
+    from contextlib import contextmanager
+
+    @contextmanager
+    def at_most(limit):
+        tracemalloc.start()
+        try:
+            yield
+            peak = tracemalloc.get_traced_memory()[1]
+            assert peak < limit, f"{peak:,} bytes"
+        finally:
+            tracemalloc.stop()
+
+    return at_most
+
+
+@pytest.fixture(scope="session")
 def make_backtest():
     """Return a maker of a daily history and a backtest on it, of `good` (with intervals) and `seasonal_naive`.
 

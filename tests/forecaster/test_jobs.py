@@ -9,7 +9,7 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
 from seqcast.forecaster.jobs import TrainingJob, member_seeds, run_jobs
-from seqcast.runtime import executors as parallel
+from seqcast.runtime import executors
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -36,7 +36,7 @@ def spec(**training):
 @pytest.fixture(scope="module", autouse=True)
 def _no_worker_is_left():
     yield
-    parallel._stop()
+    executors.stop_workers()
 
 
 def test_seeds_of_the_first_members_stay_when_more_join():
@@ -44,8 +44,8 @@ def test_seeds_of_the_first_members_stay_when_more_join():
     assert len({seed for pair in member_seeds(7, 5) for seed in pair}) == 10
 
 
-def test_side_by_side_is_one_after_another(capsys, monkeypatch):
-    monkeypatch.setattr(parallel, "threads", lambda: 2)
+def test_in_workers_is_one_after_another(capsys, monkeypatch):
+    monkeypatch.setattr(executors, "threads", lambda: 2)
     members = [member((0, 1)), member((2, 3))]
     past = {"past": np.sin(np.arange(8.0)).reshape(2, 4, 1)}
     together = run_jobs(members, ["one", "two"], verbose=1)
@@ -67,7 +67,7 @@ def test_side_by_side_is_one_after_another(capsys, monkeypatch):
 
 
 def test_a_training_that_diverges_is_an_error(monkeypatch):
-    monkeypatch.setattr(parallel, "threads", lambda: 2)
+    monkeypatch.setattr(executors, "threads", lambda: 2)
     wild = member(optimizer="sgd", learning_rate=1e30, clip_norm=None, learning_rate_schedule="constant")
     with pytest.raises(TrainingError):
         run_jobs([member(), wild], ["one", "two"])

@@ -4,17 +4,16 @@ import errno
 import io
 import json
 import os
-import stat
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 
 import seqcast
-from seqcast.errors import FileFormatError, MissingFileError, SaveError
+from seqcast.errors import FileFormatError, MissingFileError, SaveError, SpecError
 from seqcast.runtime import archive, files
-from seqcast.runtime.archive import FORMAT_VERSION, read_archive, write_archive
-from seqcast.runtime.files import write_beside
+from seqcast.runtime.archive import FORMAT_VERSION, open_archive, write_archive
 
 HEADER = {"name": "Zürich 🙂", "sizes": [1, 2, None], "nested": {"dropout": 0.1, "on": True}, "empty": {}}
 ARRAYS = {
@@ -68,6 +67,12 @@ def change_index(path, **changes):
     put(path, {**members, "seqcast.json": json.dumps({k: v for k, v in index.items() if v is not ...})})
 
 
+def read_archive(path, kind):
+    """Return the header and all arrays."""
+    with open_archive(path, kind) as opened:
+        return opened.header, {name: np.asarray(values) for name, values in opened.arrays.items()}
+
+
 def npy(values, **options):
     buffer = io.BytesIO()
     np.save(buffer, values, **options)
@@ -112,16 +117,6 @@ def test_what_is_in_the_file(file):
         "arrays": ["float64", "unicode"],
         "header": HEADER,
     }
-
-
-def test_permissions_are_those_of_any_new_file(tmp_path):
-    before = os.umask(0o027)
-    try:
-        write_archive(tmp_path / "model", "Model", {}, {})
-        assert os.umask(0o027) == 0o027
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o640
 
 
 # ---------------------------------------------------------------- files that are not ours
@@ -259,12 +254,159 @@ def test_names_that_lead_outside_are_ignored(file):
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_zip_that_unpacks_to_too_much(file, monkeypatch):
-    size = sum(len(content) for content in contents(file).values())
-    monkeypatch.setattr(archive, "_LARGEST", size)
-    read_archive(file, "Model")
-    monkeypatch.setattr(archive, "_LARGEST", size - 1)
-    refused(file, received="when unpacked")
+@pytest.mark.parametrize(
+    ("entry", "received"),
+    [
+        (npy(np.zeros(2, dtype="f8,i4")), "an array of shape (2,) and type"),
+        (npy(np.zeros(2, dtype="V3")), "an array of shape (2,) and type"),
+        (npy(np.zeros(2)).replace(b"(2,)", b"(-2,)"), "damaged"),
+        (npy(np.zeros(2)) + b"more", "another size than its header says"),
+        (npy(np.zeros(2))[:-1], "another size than its header says"),
+        (b"\x93NUMPY\x02" + npy(np.zeros(2))[7:], "no array of numbers"),
+        (b"", "damaged"),
+    ],
+)
+def test_entry_that_is_no_array_of_numbers(file, entry, received):
+    put(file, {**contents(file), "arrays/1.npy": entry})
+    refused(file, received=received)
+
+
+# ---------------------------------------------------------------- opening without reading
+
+
+def test_shapes_are_known_before_arrays_are_read(tmp_path):
+    write_archive(tmp_path / "model", "Model", {}, ARRAYS)
+    with open_archive(tmp_path / "model", "Model") as opened:
+        assert list(opened.arrays) == list(ARRAYS)
+        for name, values in ARRAYS.items():
+            stored = opened.arrays[name]
+            assert (stored.shape, stored.dtype, stored.nbytes) == (values.shape, values.dtype, values.nbytes)
+            if values.ndim:
+                assert len(stored) == len(values)
+
+
+def test_an_array_is_read_when_it_is_asked_for(file):
+    noise = np.random.default_rng(0).normal(size=5000)
+    write_archive(file, "Model", {}, {"good": noise, "bad": noise})
+    members = contents(file)
+    with zipfile.ZipFile(file, "w") as changed:
+        for name, content in members.items():
+            changed.writestr(name, content)
+        changed.getinfo("arrays/1.npy").CRC ^= 1
+    with open_archive(file, "Model") as opened:
+        np.testing.assert_array_equal(np.asarray(opened.arrays["good"]), noise)
+        assert opened.arrays["bad"].shape == (5000,)
+        with pytest.raises(FileFormatError, match="damaged"):
+            np.asarray(opened.arrays["bad"])
+
+
+def test_arrays_are_converted_and_owned(file):
+    with open_archive(file, "Model") as opened:
+        stored = opened.arrays["float64"]
+        assert np.asarray(stored, dtype=np.float32).dtype == np.float32
+        first, second = np.asarray(stored), np.asarray(stored)
+        first[0, 0] = 7.0
+        assert second[0, 0] == np.pi
+        with pytest.raises(ValueError, match="without a copy"):
+            np.asarray(stored, copy=False)
+
+
+@pytest.mark.parametrize("error", [KeyError("weight"), ValueError("sizes"), TypeError("None"), IndexError("4")])
+def test_a_block_that_fails_blames_the_file(file, error):
+    with pytest.raises(FileFormatError) as caught, open_archive(file, "Model"):
+        raise error
+    assert caught.value.where == str(file)
+    assert caught.value.received == f"a file whose parts do not fit together ({type(error).__name__}: {error})"
+
+
+@pytest.mark.parametrize("error", [SpecError("loss"), KeyboardInterrupt(), MemoryError(), RuntimeError("of Keras")])
+def test_other_errors_of_the_block_pass(file, error):
+    with pytest.raises(type(error)) as caught, open_archive(file, "Model"):
+        raise error
+    assert caught.value is error
+
+
+# ---------------------------------------------------------------- files that unpack to too much
+
+MIB = 1 << 20
+
+
+def put_zeros(path, members, name, start, size, *, claimed=None):
+    """Write a zip with an entry that unpacks to `start` and so many zeros, whose size and sum are those `claimed`."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for other, content in members.items():
+            if other != name:
+                file.writestr(other, content)
+        with file.open(name, "w") as entry:
+            entry.write(start)
+            for _ in range(size // MIB):
+                entry.write(bytes(MIB))
+        if claimed is not None:
+            file.getinfo(name).file_size = len(claimed)
+            file.getinfo(name).CRC = zlib.crc32(claimed)
+
+
+def npy_header(shape, kind="<f8"):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": kind, "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["<f8", "<U16"])
+def test_zeros_that_unpack_to_too_much_are_refused_before_they_are_unpacked(memory_at_most, file, kind):
+    size = 128 * MIB
+    start = npy_header((size // np.dtype(kind).itemsize,), kind)
+    put_zeros(file, contents(file), "arrays/0.npy", start, size)
+    with memory_at_most(MIB):
+        refused(file, received="that unpack to more than 100 times as many")
+
+
+def test_an_array_is_not_unpacked_beyond_its_claimed_size(memory_at_most, file):
+    start = npy_header((4,))
+    put_zeros(file, contents(file), "arrays/0.npy", start, 64 * MIB, claimed=start + bytes(32))
+    with memory_at_most(MIB):
+        _, arrays = read_archive(file, "Model")
+    np.testing.assert_array_equal(arrays["float64"], np.zeros(4))
+
+
+def test_an_index_is_not_unpacked_beyond_its_claimed_size(memory_at_most, file):
+    put_zeros(file, contents(file), "seqcast.json", b"{}", 64 * MIB, claimed=b"{}" + bytes(8))
+    with memory_at_most(MIB):
+        refused(file, received="damaged")
+
+
+def test_an_index_that_is_too_long_is_refused(memory_at_most, file):
+    put_zeros(file, contents(file), "seqcast.json", b"{}", 40 * MIB)
+    with memory_at_most(MIB):
+        refused(file, received="a header of more than 32 MiB")
+
+
+def test_an_index_that_could_not_be_read_is_not_written(file, monkeypatch):
+    before = file.read_bytes()
+    monkeypatch.setattr(archive, "_INDEX_BYTES", 2 * MIB)
+    with pytest.raises(SaveError, match="expected a header of at most 2 MiB, beside the arrays, received 3 MiB"):
+        write_archive(file, "Model", {"categories": ["x" * MIB] * 3}, {})
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressions_that_unpack_all_at_once_are_refused(file, method):
+    members = contents(file)
+    with zipfile.ZipFile(file, "w", method) as changed:
+        for name, content in members.items():
+            changed.writestr(name, content)
+    refused(file, received="a zip file of another compression")
+
+
+def test_what_packs_too_well_is_stored_as_it_is(file, monkeypatch):
+    monkeypatch.setattr(archive, "_SMALL_BYTES", 1000)
+    arrays = {"zeros": np.zeros(40_000), "noise": np.random.default_rng(0).normal(size=100)}
+    write_archive(file, "Model", {}, arrays)
+    same(read_archive(file, "Model")[1], arrays)
+    assert file.stat().st_size > arrays["zeros"].nbytes
+    monkeypatch.undo()
+    write_archive(file, "Model", {}, arrays)
+    assert file.stat().st_size < arrays["zeros"].nbytes // 100
 
 
 @pytest.mark.parametrize(
@@ -296,7 +438,7 @@ def full_disk():
 FAILURES = {
     "disk is full at the end": lambda patch: patch.setattr(files.os, "fsync", raiser(full_disk())),
     "disk is full on the way": lambda patch: patch.setattr(zipfile.ZipFile, "writestr", raiser(full_disk())),
-    "no temporary file": lambda patch: patch.setattr(files.tempfile, "mkstemp", raiser(PermissionError(13, "denied"))),
+    "no temporary file": lambda patch: patch.setattr(files.os, "open", raiser(PermissionError(13, "denied"))),
     "no renaming": lambda patch: patch.setattr(files.os, "replace", raiser(PermissionError(13, "denied"))),
 }
 
@@ -323,40 +465,12 @@ def test_failed_writing_leaves_no_trace(tmp_path, monkeypatch, failure, older):
     )
 
 
-@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), MemoryError()])
-def test_other_failures_pass_and_leave_no_trace(file, error):
-    before = file.read_bytes()
-
-    def write(stream):
-        stream.write(b"half")
-        raise error
-
-    with pytest.raises(type(error)):
-        write_beside(file, write)
-    assert os.listdir(file.parent) == [file.name]
-    assert file.read_bytes() == before
-
-
 def test_objects_are_not_written(file):
     before = file.read_bytes()
     with pytest.raises(ValueError, match="Object arrays cannot be saved"):
         write_archive(file, "Model", {}, {"objects": np.array([{}], dtype=object)})
     assert os.listdir(file.parent) == [file.name]
     assert file.read_bytes() == before
-
-
-def test_older_file_is_whole_until_the_newer_one_is(file):
-    before = file.read_bytes()
-
-    def write(stream):
-        stream.write(b"half")
-        stream.flush()
-        assert file.read_bytes() == before
-        stream.write(b" and half")
-
-    write_beside(file, write)
-    assert file.read_bytes() == b"half and half"
-    assert os.listdir(file.parent) == [file.name]
 
 
 def test_limit_of_the_system_on_file_sizes(file, run_python):

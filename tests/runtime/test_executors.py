@@ -1,69 +1,274 @@
-"""Calls side by side: order, errors, threads of a worker, and scripts without a guard."""
+"""Executors: order, errors, number types and threads of a worker, Ctrl-C, and scripts without a guard."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import keras
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
-from seqcast.runtime import executors as parallel
-from seqcast.runtime.executors import side_by_side
+from seqcast.errors import SpecError
+from seqcast.runtime import executors
+from seqcast.runtime.executors import LokyExecutor, SerialExecutor, choose_executor, stop_workers
+
+EXECUTORS = {"serial": SerialExecutor, "loky": lambda: LokyExecutor(2)}
+
+each_executor = pytest.mark.parametrize("make", EXECUTORS.values(), ids=EXECUTORS)
+needs_processes = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and forks of POSIX")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_worker_is_left():
     yield
-    parallel._stop()
+    stop_workers()
 
 
-def test_results_come_in_the_order_of_the_jobs():
+def runs(process):
+    """Tell whether a process exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# ---------------------------------------------------------------- what every executor promises
+
+
+@each_executor
+def test_results_come_in_the_order_of_the_jobs(make):
     told = []
-    results = side_by_side(
-        lambda number: (number, os.getpid()),
-        [(0,), (1,), (2,), (3,)],
-        workers=2,
-        finished=lambda place, result: told.append((place, result[0])),
+    results = make().map(
+        lambda base, exponent: base**exponent,
+        [(2, 3), (3, 2), (5, 0), (1, 1)],
+        finished=lambda place, result: told.append((place, result)),
     )
-    assert [number for number, _ in results] == [0, 1, 2, 3]
-    assert os.getpid() not in {process for _, process in results}
-    assert sorted(told) == [(place, place) for place in range(4)]
+    assert results == [8, 9, 1, 1]
+    assert sorted(told) == list(enumerate(results))
 
 
-@pytest.mark.parametrize(("jobs", "workers"), [([(1,)], 2), ([(1,), (2,)], 1), ([], 2)])
-def test_one_job_or_one_worker_needs_no_process(jobs, workers):
-    assert side_by_side(lambda _: os.getpid(), jobs, workers=workers) == [os.getpid()] * len(jobs)
+@each_executor
+def test_jobs_may_come_from_a_generator_and_be_none(make):
+    assert make().map(abs, ((number,) for number in (-1, -2))) == [1, 2]
+    assert make().map(abs, []) == []
 
 
-def test_a_worker_has_one_thread_and_our_types():
-    def told():
+@each_executor
+def test_arrays_come_back_whole(make):
+    doubled = make().map(lambda values: 2 * values, [(np.arange(3),), (np.ones(2),)])
+    np.testing.assert_array_equal(doubled[0], [0, 2, 4])
+    np.testing.assert_array_equal(doubled[1], [2, 2])
+
+
+# ---------------------------------------------------------------- which one is chosen
+
+
+@pytest.mark.parametrize(
+    ("jobs", "workers", "cores", "kind"),
+    [
+        (0, None, 4, SerialExecutor),
+        (1, None, 4, SerialExecutor),
+        (2, 1, 4, SerialExecutor),
+        (2, None, 1, SerialExecutor),
+        (2, None, 4, LokyExecutor),
+        (9, 3, 1, LokyExecutor),
+    ],
+)
+def test_which_executor_is_chosen(monkeypatch, jobs, workers, cores, kind):
+    monkeypatch.setattr(executors, "threads", lambda: cores)
+    assert type(choose_executor(jobs, workers)) is kind
+
+
+def test_a_daemonic_process_has_no_workers(monkeypatch):
+    class Daemon:
+        daemon = True
+
+    monkeypatch.setattr(executors, "current_process", Daemon)
+    assert type(choose_executor(8, workers=4)) is SerialExecutor
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_there_is_at_least_one_worker(workers):
+    with pytest.raises(SpecError, match=f"workers: expected a whole number >= 1, received {workers}"):
+        LokyExecutor(workers)
+
+
+# ---------------------------------------------------------------- workers
+
+
+def test_a_worker_is_another_process_with_one_thread_and_our_backend():
+    def look():
         import keras
 
         from seqcast.runtime.threads import threads
 
-        return threads(), os.environ["OMP_NUM_THREADS"], keras.backend.backend(), keras.config.floatx()
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+        return os.getpid(), threads(), {os.environ[name] for name in names}, keras.backend.backend()
 
-    (first, _) = side_by_side(told, [(), ()], workers=2)
-    assert first == (1, "1", keras.backend.backend(), "float32")
+    for process, *rest in LokyExecutor(2).map(look, [(), ()]):
+        assert process != os.getpid()
+        assert rest == [1, {"1"}, keras.backend.backend()]
 
 
 def test_workers_are_kept():
-    first, second = (set(side_by_side(os.getpid, [()] * 4, workers=2)) for _ in range(2))
+    first, second = (set(LokyExecutor(2).map(os.getpid, [()] * 4)) for _ in range(2))
     assert first & second
 
 
-def test_the_first_error_comes_out_as_itself_and_stops_the_others():
-    def fail(number):
-        if number:
-            raise ValueError(f"job {number}")
+@needs_processes
+def test_workers_do_not_hear_ctrl_c():
+    """It goes to all processes of a terminal; the one that waits for the workers ends them."""
+
+    def interrupt(number):
+        os.kill(os.getpid(), signal.SIGINT)
         return number
 
-    with pytest.raises(ValueError, match="job 1"):
-        side_by_side(fail, [(0,), (1,)], workers=2)
-    assert parallel._kept is None
-    assert side_by_side(pow, [(2, 3), (3, 2)], workers=2) == [8, 9]
+    assert LokyExecutor(2).map(interrupt, [(0,), (1,)]) == [0, 1]
+
+
+@needs_processes
+def test_workers_do_not_wait_for_those_of_joblib():
+    """Each call of joblib.Parallel with other settings waits for the one before, and this one never ends by itself."""
+
+    def too_late(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(60)
+    try:
+        outer = Parallel(n_jobs=2, return_as="generator", pre_dispatch=2)(delayed(abs)(-number) for number in range(6))
+        inner = [LokyExecutor(2).map(abs, [(-number,), (number,)]) for number in outer]
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+        get_reusable_executor().shutdown()
+    assert inner == [[number, number] for number in range(6)]
+
+
+def test_workers_are_stopped_when_they_are_no_longer_needed():
+    processes = LokyExecutor(2).map(os.getpid, [()] * 4)
+    assert all(map(runs, processes))
+    stop_workers()
+    assert not any(map(runs, processes))
+    stop_workers()  # none is left to stop
+
+
+def test_the_first_error_comes_out_as_itself_and_leaves_no_worker():
+    executor = LokyExecutor(2)
+    processes = executor.map(os.getpid, [()] * 4)
+
+    def fail(number):
+        if not number:
+            raise SpecError("number", expected="1 or more", received=str(number), hint="Give 1.")
+        time.sleep(60)
+
+    began = time.perf_counter()
+    with pytest.raises(SpecError, match="number: expected 1 or more, received 0") as caught:
+        executor.map(fail, [(1,), (0,)])
+    assert caught.value.received == "0"
+    assert time.perf_counter() - began < 30
+    assert not any(map(runs, processes))
+
+
+def test_one_after_another_an_error_comes_out_as_itself():
+    done = []
+    with pytest.raises(ZeroDivisionError):
+        SerialExecutor().map(lambda number: done.append(1 / number), [(1,), (0,), (2,)])
+    assert done == [1]
+
+
+@each_executor
+def test_an_error_of_the_callback_comes_out_too(make):
+    def finished(place, result):
+        raise LookupError(f"place {place}")
+
+    with pytest.raises(LookupError, match="place"):
+        make().map(abs, [(1,), (2,)], finished=finished)
+
+
+SCRIPT_OF_WORKERS = """
+    import os, signal, warnings
+    import jax, keras
+    from seqcast.runtime import executors
+
+    def look(number):
+        result = keras.ops.exp(keras.ops.convert_to_tensor(number, dtype=keras.config.floatx()))
+        layer = keras.layers.Dense(1)
+        types = keras.config.floatx(), layer.compute_dtype, layer.variable_dtype, result.dtype.name
+        return jax.config.jax_enable_x64, *types
+
+    executor = executors.LokyExecutor(2)
+    jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx("float64")
+    print(*set(executor.map(look, [(1.0,), (2.0,)])))
+
+    jax.config.update("jax_enable_x64", False)
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    print(*set(executor.map(look, [(1.0,), (2.0,)])))
+
+    warnings.simplefilter("ignore")  # JAX and Python warn of forks
+    processes = executor.map(os.getpid, [()] * 4)
+    with executors._pool.turn:  # as if another thread were in the middle of a map
+        child = os.fork()
+        if not child:
+            signal.alarm(30)
+            executors.stop_workers()
+            os._exit(0)
+    print(os.waitpid(child, 0)[1], bool(set(executor.map(os.getpid, [()] * 4)) & set(processes)))
+"""
+
+
+@needs_processes
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
+def test_workers_compute_with_our_number_types_and_outlive_a_fork(run_python):
+    """The same workers take each change of the types; a fork neither waits for nor ends its parent's workers."""
+    assert run_python(textwrap.dedent(SCRIPT_OF_WORKERS)).splitlines() == [
+        "(True, 'float64', 'float64', 'float64', 'float64')",
+        "(False, 'float32', 'bfloat16', 'float32', 'float32')",
+        "0 True",
+    ]
+
+
+INTERRUPTED = """
+    import os, sys, time
+    from pathlib import Path
+    from seqcast.runtime.executors import LokyExecutor
+
+    def wait(number):
+        Path(sys.argv[1], str(os.getpid())).touch()
+        time.sleep(120)
+
+    try:
+        LokyExecutor(2).map(wait, [(0,), (1,), (2,)])
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@needs_processes
+def test_ctrl_c_ends_all_processes(tmp_path):
+    """A terminal sends it to the whole group of processes."""
+    code = textwrap.dedent(INTERRUPTED).replace("sys.argv[1]", repr(str(tmp_path)))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    script = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, **pipes)
+    try:
+        deadline = time.monotonic() + 60
+        while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(script.pid, signal.SIGINT)
+        out, err = script.communicate(timeout=30)
+    finally:
+        script.kill()
+    assert (out, err, script.returncode) == ("interrupted\n", "", 0)
+    assert len(os.listdir(tmp_path)) == 2
+    assert not any(runs(int(name)) for name in os.listdir(tmp_path))
 
 
 SCRIPT = """
@@ -98,9 +303,3 @@ def test_trials_members_and_refits_from_a_script_without_a_guard(tmp_path):
     done = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["trials True", "members 2", "refits 6"]
-
-
-def test_arrays_come_back_whole():
-    doubled = side_by_side(lambda values: 2 * values, [(np.arange(3),), (np.ones(2),)], workers=2)
-    np.testing.assert_array_equal(doubled[0], [0, 2, 4])
-    np.testing.assert_array_equal(doubled[1], [2, 2])

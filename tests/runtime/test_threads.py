@@ -1,9 +1,13 @@
 """How many cores a process may use, and calls that share them."""
 
 import os
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from seqcast.errors import SpecError
 from seqcast.runtime.threads import in_threads, threads
 
 
@@ -37,6 +41,17 @@ def test_threads_are_at_least_one(monkeypatch):
     assert 1 <= threads() <= (os.cpu_count() or 1)
 
 
+@pytest.mark.parametrize("value", ["four", "1.5", "2 threads", "-"])
+def test_a_number_of_threads_that_is_none(monkeypatch, value):
+    monkeypatch.setenv("SEQCAST_THREADS", value)
+    with pytest.raises(SpecError) as caught:
+        threads()
+    assert str(caught.value) == (
+        "the environment variable SEQCAST_THREADS: expected a whole number of threads, such as 4, "
+        f"received {value!r}. Set it to a number, or unset it to use all cores."
+    )
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_results_come_in_the_order_of_the_items(count):
     assert in_threads(lambda item: item * item, range(7), count) == [0, 1, 4, 9, 16, 25, 36]
@@ -45,3 +60,77 @@ def test_results_come_in_the_order_of_the_items(count):
 def test_an_error_comes_out_as_itself():
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda item: 1 / item, [1, 0, 2], 2)
+
+
+def test_eight_threads_that_call_at_once_get_their_own_results():
+    together = threading.Barrier(8)
+
+    def call(caller):
+        together.wait(timeout=30)
+        return [in_threads(lambda item: (caller, item), range(9), 4) for _ in range(50)]
+
+    with ThreadPoolExecutor(8) as callers:
+        futures = [callers.submit(call, caller) for caller in range(8)]
+        for caller, future in enumerate(futures):
+            assert future.result(timeout=60) == [[(caller, item) for item in range(9)]] * 50
+
+
+NESTED = """
+    import os, signal
+    from seqcast.runtime.threads import in_threads
+
+    signal.alarm(30)
+    count = 2 * (os.cpu_count() or 1)
+    results = in_threads(lambda number: sum(in_threads(lambda item: number * item, range(4), 4)), range(99), count)
+    print(results == [6 * number for number in range(99)])
+"""
+
+
+def test_no_call_waits_for_busy_threads(run_python):
+    """Each of many calls calls again: threads that all wait for a free one would never end."""
+    assert run_python(textwrap.dedent(NESTED)) == "True"
+
+
+def test_after_an_error_what_was_not_begun_is_left():
+    cores, done = os.cpu_count() or 1, []
+    all_busy, free = threading.Barrier(cores + 2), threading.Event()
+
+    def block(item):
+        all_busy.wait(timeout=30)
+        free.wait(timeout=30)
+
+    def fail(item):
+        if not item:
+            raise ZeroDivisionError
+        done.append(item)
+
+    with ThreadPoolExecutor(1) as caller:
+        blocked = caller.submit(in_threads, block, range(cores + 1), cores + 1)
+        all_busy.wait(timeout=30)
+        with pytest.raises(ZeroDivisionError):
+            in_threads(fail, range(4), 4)
+        free.set()
+        blocked.result(timeout=30)
+    in_threads(abs, range(cores + 1), cores + 1)
+    assert not done
+
+
+FORKED = """
+    import os, signal, threading, warnings
+    from seqcast.runtime import threads
+    from seqcast.runtime.threads import in_threads
+
+    warnings.simplefilter("ignore")  # Python warns of forks beside threads
+    assert in_threads(abs, range(-8, 0), 4) == list(range(8, 0, -1))
+    with threads._lock:  # as if another thread were about to take the pool
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            os._exit(in_threads(abs, range(-8, 0), 4) != list(range(8, 0, -1)))
+    print(os.waitpid(child, 0)[1], in_threads(abs, [-1, -2], 2))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks of POSIX")
+def test_a_forked_process_has_its_own_threads(run_python):
+    assert run_python(textwrap.dedent(FORKED)) == "0 [1, 2]"

@@ -6,8 +6,9 @@ It knows neither scikit-learn nor data frames; the two doors, `Seq2SeqRegressor`
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from seqcast.network.init import child_seeds
 from seqcast.network.predictive import Parametric, Sampled
 from seqcast.network.seq2seq import PARTS, Seq2Seq
 from seqcast.network.states import States
+from seqcast.network.weight_shapes import weight_shapes
 from seqcast.runtime.backend import keras, weights_of
 from seqcast.runtime.memory import keep_scratch_memory
 from seqcast.specs.checks import check_choice, check_int, check_probabilities
@@ -401,8 +403,16 @@ class Engine:
         return header, weights
 
     @classmethod
-    def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
-        """Build the engine from the result of `to_parts`."""
+    def from_parts(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Build the engine from the result of `to_parts`.
+
+        Args:
+            header: The JSON types.
+            arrays: The arrays, in memory or in an open file; other names than `weight/…` are not looked at.
+
+        Raises:
+            ValueError: The weights are not those of the network. It is said before anything is built or read.
+        """
         engine = cls(
             NetworkSpec.from_dict(header["network"]),
             TrainingSpec.from_dict(header["training"]),
@@ -411,10 +421,11 @@ class Engine:
         if "window" in header:
             engine.window = WindowSpec.from_dict(header["window"])
             network = NetworkSpec.from_dict(header["built_network"])
+            weights = [values for name, values in arrays.items() if name.startswith("weight/")]
+            check_weights(weights, engine.window, network)
             engine._use(Seq2Seq(engine.window, network, seed=child_seeds(engine.seed, 1)[0]))
             assert engine.model is not None
-            count = len(engine.model.weights)
-            engine.model.set_weights([arrays[f"weight/{i}"] for i in range(count)])
+            engine.model.set_weights([np.asarray(values) for values in weights])
         return engine
 
     def __getstate__(self) -> dict[str, Any]:
@@ -441,6 +452,23 @@ def _check_precision() -> None:
             received=repr(policy.name),
             hint="Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32.",
         )
+
+
+def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSpec) -> None:
+    """Refuse arrays, of which only shape and type are looked at, that are not the weights of a network.
+
+    Example:
+        >>> window, tiny = WindowSpec(horizon=3, features=2, targets=1), NetworkSpec(encoder_units=(4,))
+        >>> check_weights([np.zeros((5, 12))], window, tiny)
+        Traceback (most recent call last):
+        ValueError: weight 0 of shape (5, 12) and type float64, where the network has (2, 12)
+    """
+    network.check_window(window)
+    expected = weight_shapes(window, network)
+    for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
+        if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
+            told = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
+            raise ValueError(f"weight {place} of {told}, where the network has {'none' if shape is None else shape}")
 
 
 def check_parts(freeze: Sequence[str]) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.features.builder import FeatureBuilder
+from seqcast.data.frames.schema import FrameSchema
 from seqcast.engine.engine import Engine
-from seqcast.errors import FileFormatError, SeqcastError, SpecError
+from seqcast.errors import SpecError
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
-from seqcast.runtime.archive import read_archive, write_archive
+from seqcast.runtime.archive import StoredArray, open_archive, write_archive
 from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -76,21 +78,11 @@ def read_forecaster(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Fitte
         MissingFileError: There is no such file.
         FileFormatError: It is no forecaster's file.
     """
-    header, arrays = read_archive(path, KIND)
-    try:
-        return _built(header, arrays)
-    except SeqcastError:
-        raise
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(
-            str(path),
-            expected="a Forecaster saved by seqcast",
-            received=f"a file whose parts do not fit together ({type(error).__name__}: {error})",
-            hint="Save the model again.",
-        ) from error
+    with open_archive(path, KIND) as archive:
+        return _built(archive.header, archive.arrays)
 
 
-def _built(header: dict[str, Any], arrays: dict[str, Array]) -> tuple[dict[str, Any], FittedState]:
+def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict[str, Any], FittedState]:
     options = dict(header["options"])
     for name, kind in _SPECS.items():
         if isinstance(options[name], dict):
@@ -100,13 +92,12 @@ def _built(header: dict[str, Any], arrays: dict[str, Array]) -> tuple[dict[str, 
     for name in ("static_covariates", "past_covariates", "future_covariates", "calendar", "level", "context_length"):
         if isinstance(options[name], list):
             options[name] = tuple(options[name])
-    parts: dict[str, dict[str, Array]] = {}
+    parts: dict[str, dict[str, StoredArray]] = {}
     for name, value in arrays.items():
         owner, _, rest = name.partition("/")
         parts.setdefault(owner, {})[rest] = value
-    _check_sizes(parts["series"])
     state = FittedState(
-        series=SeriesState.from_parts(header["series"], parts["series"]),
+        series=SeriesState.from_parts(header["series"], _series_arrays(header["series"], parts["series"])),
         season_length=header["season_length"],
         seed=header["seed"],
         training=tuple(TrainingSpec.from_dict(spec) for spec in header["training"]),
@@ -115,7 +106,7 @@ def _built(header: dict[str, Any], arrays: dict[str, Array]) -> tuple[dict[str, 
         ),
         histories=tuple(History(**history) for history in header["histories"]),
         calibrations=tuple(
-            Calibration.from_parts(described, parts[f"calibration {place}"])
+            Calibration.from_parts(described, _widths(described, parts[f"calibration {place}"], options["horizon"]))
             for place, described in enumerate(header["calibrations"])
         ),
         short_series=tuple(header["short_series"]),
@@ -123,13 +114,40 @@ def _built(header: dict[str, Any], arrays: dict[str, Array]) -> tuple[dict[str, 
     return options, state
 
 
-def _check_sizes(arrays: dict[str, Array]) -> None:
-    """Refuse arrays of series and of rows that are not as many as they should be."""
-    ends = arrays["ends"]
-    sizes = {name: len(arrays[name]) for name in ("ids", "static", "loc", "scale", "values", "stamps")}
-    rows = (sizes.pop("values"), sizes.pop("stamps"))
-    if {*sizes.values()} != {len(ends)} or {*rows} != {int(ends[-1])} or (np.diff(ends, prepend=0) < 1).any():
-        raise ValueError(f"{len(ends)} series, {sizes}, {rows} rows")
+def _series_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> dict[str, Array]:
+    """Read what is remembered of the series, if its shapes are those of so many series and rows."""
+    schema, builder = FrameSchema.from_dict(header["form"]), FeatureBuilder.from_dict(header["panel"])
+    targets, series, rows = len(schema.columns.targets), len(stored["ends"]), len(stored["stamps"])
+    columns = targets + len(builder.past.kinds) + len(builder.future.kinds)
+    shapes = {
+        "ids": (series,),
+        "ends": (series,),
+        "values": (rows, columns),
+        "stamps": (rows,),
+        "static": (series, len(builder.static.kinds)),
+        "loc": (series, targets),
+        "scale": (series, targets),
+        "unit": (series, targets),
+        "last_seen": (1,),
+    }
+    for name, values in stored.items():
+        if values.shape != shapes[name]:
+            raise ValueError(f"{name!r} of shape {values.shape}, where {series} series have {shapes[name]}")
+    if not series <= rows <= series * header["context_length"]:
+        raise ValueError(f"{rows} rows of {series} series, of which a context has {header['context_length']}")
+    ends = np.asarray(stored["ends"])
+    if int(ends[-1]) != rows or (np.diff(ends, prepend=0) < 1).any():
+        raise ValueError(f"series that do not end where {rows} rows do")
+    return {name: ends if name == "ends" else np.asarray(values) for name, values in stored.items()}
+
+
+def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int) -> dict[str, Array]:
+    """Read a calibration, if its shapes are those of so many steps and levels."""
+    shapes = {"widths": (horizon, len(header["level"])), "windows": (horizon,)}
+    for name, values in stored.items():
+        if values.shape != shapes[name]:
+            raise ValueError(f"{name!r} of a calibration of shape {values.shape}, where it has {shapes[name]}")
+    return {name: np.asarray(values) for name, values in stored.items()}
 
 
 def _check_comes_back(state: FittedState) -> None:

@@ -15,7 +15,7 @@ from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
 from seqcast.network.init import child_seeds
-from seqcast.runtime.executors import side_by_side
+from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -154,7 +154,9 @@ def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
     return list(zip(seeds[::2], seeds[1::2], strict=True))
 
 
-def run_jobs(jobs: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0) -> list[tuple[Engine, History]]:
+def run_jobs(
+    jobs: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0, executor: Executor | None = None
+) -> list[tuple[Engine, History]]:
     """Run trainings in parallel, a core each.
 
     Progress bars of several trainings would write over each other, so each is silent and gets a line when it is done.
@@ -163,6 +165,7 @@ def run_jobs(jobs: Sequence[TrainingJob], names: Sequence[str], *, verbose: int 
         jobs: The trainings.
         names: What each is called in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
+        executor: What runs them; `None` takes worker processes of this machine where that helps.
 
     Returns:
         The trained engine of each and what was recorded, the same as from one training after another on one core.
@@ -176,7 +179,8 @@ def run_jobs(jobs: Sequence[TrainingJob], names: Sequence[str], *, verbose: int 
         if verbose:
             print(f"seqcast: {names[place]} trained, {_told(result[1])}", file=sys.stderr, flush=True)
 
-    trained = side_by_side(_train_apart, [(job.with_own_series(),) for job in jobs], finished=finished)
+    executor = choose_executor(len(jobs)) if executor is None else executor
+    trained = executor.map(_train_apart, [(job.with_own_series(),) for job in jobs], finished=finished)
     return [(_arrived(job, state), history) for job, (state, history) in zip(jobs, trained, strict=True)]
 
 

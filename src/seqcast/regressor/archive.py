@@ -11,10 +11,10 @@ import numpy as np
 
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
-from seqcast.errors import FileFormatError, SeqcastError, SpecError
+from seqcast.errors import SpecError
 from seqcast.regressor.options import TRAINING_OPTIONS
 from seqcast.regressor.state import FittedState
-from seqcast.runtime.archive import read_archive, write_archive
+from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.backend import keras
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -73,27 +73,15 @@ def read_regressor(
         MissingFileError: There is no such file.
         FileFormatError: The file is damaged, foreign, of another kind or of another format.
     """
-    header, arrays = read_archive(path, kind)
-    try:
+    with open_archive(path, kind) as archive:
+        header = archive.header
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in header["params"].items()}
         if set(params) != set(options):
             raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")
-        state = FittedState(
-            Engine.from_parts(header["engine"], arrays),
-            History(**header["history"]),
-            Preparation.from_parts(header["preparation"], arrays),
-            int(header["seed"]),
-        )
-    except SeqcastError:
-        raise
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(
-            str(path),
-            expected=f"a {kind} saved by seqcast",
-            received=f"a file whose parts do not fit together ({type(error).__name__}: {error})",
-            hint="Save the model again.",
-        ) from error
-    return params, state
+        history = History(**header["history"])
+        preparation = Preparation.from_parts(header["preparation"], archive.arrays)
+        engine = Engine.from_parts(header["engine"], archive.arrays)
+        return params, FittedState(engine, history, preparation, int(header["seed"]))
 
 
 def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> list[str]:

@@ -4,14 +4,22 @@
 seqcast.json      format, its version, kind of model, seqcast's version, header, the list of arrays
 arrays/0.npy …    plain NumPy arrays, no objects
 ```
+
+A file may come from anywhere, and a few megabytes can unpack to gigabytes. So it is opened in two steps: `open_archive`
+reads the header and what each array says of its own shape, and an array is unpacked when `numpy.asarray` is called on
+it. In between its reader compares the shapes with what the header can need.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,27 +27,93 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._version import __version__
-from seqcast.errors import FileFormatError, MissingFileError
+from seqcast.errors import FileFormatError, MissingFileError, SaveError, SeqcastError
 from seqcast.runtime.files import write_beside
 
-__all__ = ["FORMAT_VERSION", "read_archive", "write_archive"]
+__all__ = ["FORMAT_VERSION", "Archive", "StoredArray", "open_archive", "write_archive"]
 
 Array = npt.NDArray[Any]
 
-
-Parts = tuple[dict[str, Any], dict[str, Array]]
-
-
 FORMAT = "seqcast"
-
-
 FORMAT_VERSION = 3
 
-
 _INDEX = "seqcast.json"
+_INDEX_BYTES = 32 << 20  # most of an index; JSON takes some twenty times as much once it is read
+_SMALL_BYTES = 64 << 20  # what any file may unpack to
+_RATIO = 100  # beyond that, how many times its own size; weights reach 1.1, series that are nearly all zeros 80
+_HEADER_BYTES = 1 << 14  # more than the header of an array of numbers ever has
+_CHUNK_BYTES = 1 << 20  # what is unpacked at a time
+_KINDS = "biufUMm"  # of NumPy's types: booleans, numbers, text, times
 
 
-_LARGEST = 8 << 30  # bytes that a file may unpack to; a zip bomb claims more
+class StoredArray:
+    """An array in an open archive: its shape and type are known, `numpy.asarray` reads it.
+
+    Args:
+        path: The archive's path, for messages.
+        archive: The open archive.
+        entry: Its entry there.
+    """
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+        self._path, self._archive, self._entry = path, archive, entry
+        with archive.open(entry) as file:
+            start = io.BytesIO(file.read(_HEADER_BYTES))
+        if np.lib.format.read_magic(start) != (1, 0):
+            raise ValueError(f"{entry.filename} is no array of numbers")
+        self.shape, self._columns_first, self.dtype = np.lib.format.read_array_header_1_0(start)
+        if self.dtype.hasobject:
+            raise ValueError("Object arrays cannot be loaded")
+        if self.dtype.kind not in _KINDS or not self.dtype.itemsize or min(self.shape, default=0) < 0:
+            raise ValueError(f"{entry.filename} is an array of shape {self.shape} and type {self.dtype}")
+        self._start = start.tell()
+        if self._start + self.nbytes != entry.file_size:
+            raise ValueError(f"{entry.filename} has another size than its header says")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes in memory."""
+        return math.prod(self.shape) * int(self.dtype.itemsize)
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """Read it; a copy is always new.
+
+        Raises:
+            FileFormatError: The file is damaged.
+        """
+        if copy is False:
+            raise ValueError("an array in a file cannot be used without a copy")
+        with _damage_is_told(self._path):
+            values = self._read()
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def _read(self) -> Array:
+        buffer = np.empty(self.nbytes, dtype=np.uint8)
+        with self._archive.open(self._entry) as file:
+            file.read(self._start)
+            # In chunks: what an entry unpacks to beyond the size that it claims is never unpacked.
+            for place in range(0, self.nbytes, _CHUNK_BYTES):
+                chunk = buffer[place : place + _CHUNK_BYTES]
+                part = file.read(len(chunk))
+                chunk[:] = np.frombuffer(part, dtype=np.uint8, count=len(chunk))
+        flat = buffer.view(self.dtype)
+        return flat.reshape(self.shape, order="F" if self._columns_first else "C")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A model's file that is open.
+
+    Args:
+        header: JSON types, as they were written.
+        arrays: The arrays by name, in the order in which they were written.
+    """
+
+    header: dict[str, Any]
+    arrays: dict[str, StoredArray]
 
 
 def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -52,7 +126,7 @@ def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any
         arrays: Arrays of numbers, booleans, text or times, by name.
 
     Raises:
-        SaveError: The file could not be written.
+        SaveError: The file could not be written, or the header is too long to be read again.
     """
     index = {
         "format": FORMAT,
@@ -63,31 +137,49 @@ def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any
         "header": header,
     }
     text = json.dumps(index, indent=1, allow_nan=True)
+    if len(text) > _INDEX_BYTES:
+        raise SaveError(
+            str(path),
+            expected=f"a header of at most {_INDEX_BYTES >> 20} MiB, beside the arrays",
+            received=f"{len(text) >> 20} MiB",
+            hint="Fewer categories, or members with fewer epochs, need less.",
+        )
 
     def write(file: IO[bytes]) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(_INDEX, text)
-            for number, values in enumerate(arrays.values()):
-                buffer = io.BytesIO()
-                np.save(buffer, np.asarray(values, order="C"), allow_pickle=False)
-                archive.writestr(f"arrays/{number}.npy", buffer.getvalue())
+        for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+            file.seek(0)
+            file.truncate()
+            with zipfile.ZipFile(file, "w", compression) as archive:
+                archive.writestr(_INDEX, text)
+                for number, values in enumerate(arrays.values()):
+                    buffer = io.BytesIO()
+                    np.save(buffer, np.asarray(values, order="C"), allow_pickle=False)
+                    archive.writestr(f"arrays/{number}.npy", buffer.getvalue())
+            # Large arrays of zeros pack so well that the file would be refused: they are stored as they are.
+            if _is_plausible(archive, packed=file.tell()):
+                return
 
     write_beside(path, write)
 
 
-def read_archive(path: str | os.PathLike[str], kind: str) -> Parts:
-    """Read a model's file.
+@contextmanager
+def open_archive(path: str | os.PathLike[str], kind: str) -> Iterator[Archive]:
+    """Open a model's file for a `with` block, which builds the model.
+
+    Arrays cost no memory before they are read. Together they take at most 64 MiB or a hundred times the file's size,
+    whichever is more; the block should compare their shapes with the header before it reads them.
 
     Args:
         path: The file.
         kind: Name of the class that it has to hold.
 
-    Returns:
-        The header and the arrays, as they were written.
+    Yields:
+        Header and arrays.
 
     Raises:
         MissingFileError: There is no such file.
-        FileFormatError: The file is damaged, foreign, of another kind or of another format.
+        FileFormatError: The file is damaged, foreign, of another kind or of another format; or the block failed,
+            because its parts do not fit together.
     """
     target = Path(path)
     if not target.is_file():
@@ -97,23 +189,29 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> Parts:
             received="nothing" if not target.exists() else "a folder",
             hint="Check the path.",
         )
+    with _damage_is_told(target):
+        archive = zipfile.ZipFile(target)
+    with archive:
+        with _damage_is_told(target):
+            opened = _opened(archive, target, kind)
+        try:
+            yield opened
+        except SeqcastError:
+            raise
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+            text = f"a file whose parts do not fit together ({type(error).__name__}: {error})"
+            raise _unusable(target, text) from error
+
+
+@contextmanager
+def _damage_is_told(path: Path) -> Iterator[None]:
+    """Blame the file for whatever a hostile one provokes in zipfile, zlib, json or NumPy."""
     try:
-        with zipfile.ZipFile(target) as archive:
-            return _read(archive, target, kind)
-    except FileFormatError:
+        yield
+    except (FileFormatError, MemoryError):
         raise
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        TypeError,
-        EOFError,
-        OSError,
-        NotImplementedError,
-    ) as error:
-        raise _unusable(target, f"a file that is damaged or not one ({error})") from error
-    except Exception as error:  # zlib.error and the like: whatever a hostile file provokes is the file's fault
-        raise _unusable(target, f"a file that is damaged ({type(error).__name__}: {error})") from error
+    except Exception as error:
+        raise _unusable(path, f"a file that is damaged or not one ({type(error).__name__}: {error})") from error
 
 
 def _unusable(path: Path, received: str) -> FileFormatError:
@@ -122,12 +220,32 @@ def _unusable(path: Path, received: str) -> FileFormatError:
     )
 
 
-def _read(archive: zipfile.ZipFile, path: Path, kind: str) -> Parts:
-    if sum(item.file_size for item in archive.infolist()) > _LARGEST:
-        raise _unusable(path, f"more than {_LARGEST >> 30} GiB when unpacked")
-    if _INDEX not in archive.namelist():
+def _is_plausible(archive: zipfile.ZipFile, *, packed: int) -> bool:
+    return sum(entry.file_size for entry in archive.infolist()) <= max(_SMALL_BYTES, _RATIO * packed)
+
+
+def _opened(archive: zipfile.ZipFile, path: Path, kind: str) -> Archive:
+    entries = {entry.filename: entry for entry in archive.infolist()}
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries.values()):
+        raise _unusable(path, "a zip file of another compression")  # zipfile unpacks those all at once
+    if not _is_plausible(archive, packed=path.stat().st_size):
+        raise _unusable(path, f"{path.stat().st_size:,} bytes that unpack to more than {_RATIO} times as many")
+    if _INDEX not in entries:
         raise _unusable(path, "a zip file of something else")
-    index = json.loads(archive.read(_INDEX))
+    if entries[_INDEX].file_size > _INDEX_BYTES:
+        raise _unusable(path, f"a header of more than {_INDEX_BYTES >> 20} MiB")
+    with archive.open(_INDEX) as file:
+        index = json.loads(file.read(entries[_INDEX].file_size))
+    _check_index(index, path, kind)
+    arrays = {
+        str(name): StoredArray(path, archive, entries[f"arrays/{number}.npy"])
+        for number, name in enumerate(index["arrays"])
+    }
+    return Archive(index["header"], arrays)
+
+
+def _check_index(index: Any, path: Path, kind: str) -> None:
+    """Refuse the index of another program, another format or another kind of model."""
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise _unusable(path, "a zip file of something else")
     version = int(index["format_version"])
@@ -145,8 +263,3 @@ def _read(archive: zipfile.ZipFile, path: Path, kind: str) -> Parts:
         )
     if not isinstance(index["header"], dict):
         raise _unusable(path, "a file without a header")
-    arrays = {}
-    for number, name in enumerate(index["arrays"]):
-        buffer = io.BytesIO(archive.read(f"arrays/{number}.npy"))
-        arrays[str(name)] = np.lib.format.read_array(buffer, allow_pickle=False)
-    return index["header"], arrays

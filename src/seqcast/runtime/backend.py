@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
-__all__ = ["keras", "to_numpy", "weights_of"]
+__all__ = ["NumberTypes", "keras", "to_numpy", "weights_of"]
 
 
 def _choose_backend() -> None:
@@ -27,7 +28,12 @@ import keras  # noqa: E402  (the choice above comes first)
 
 
 def to_numpy(tree: Any) -> Any:
-    """Turn every tensor in a nested structure into a NumPy array."""
+    """Turn every tensor in a nested structure into a NumPy array.
+
+    Example:
+        >>> to_numpy({"y": [keras.ops.ones(2)]})
+        {'y': [array([1., 1.], dtype=float32)]}
+    """
     return keras.tree.map_structure(keras.ops.convert_to_numpy, tree)
 
 
@@ -35,3 +41,43 @@ def weights_of(model: Any) -> list[Any]:
     """Return a copy of all weights as NumPy arrays, in the order of `set_weights`."""
     # Model.get_weights goes through Variable.__array__, which warns under NumPy 2.
     return [keras.ops.convert_to_numpy(weight.value).copy() for weight in model.weights]
+
+
+@dataclass(frozen=True)
+class NumberTypes:
+    """The number types that a process computes with; another process gets them by `apply`.
+
+    Args:
+        floatx: Keras's default type of floats.
+        dtype_policy: Keras's policy for layers.
+        jax_x64: Whether JAX has 64 bits; `None` on another backend.
+
+    Example:
+        >>> NumberTypes.current().floatx
+        'float32'
+    """
+
+    floatx: str
+    dtype_policy: Any
+    jax_x64: bool | None
+
+    @classmethod
+    def current(cls) -> Self:
+        """Return those of this process."""
+        jax_x64 = None
+        if keras.backend.backend() == "jax":
+            import jax
+
+            config: Any = jax.config
+            jax_x64 = bool(config.jax_enable_x64)
+        return cls(keras.config.floatx(), keras.config.dtype_policy(), jax_x64)
+
+    def apply(self) -> None:
+        """Make them those of this process."""
+        if self.jax_x64 is not None:
+            import jax
+
+            config: Any = jax.config
+            config.update("jax_enable_x64", self.jax_x64)
+        keras.config.set_floatx(self.floatx)
+        keras.config.set_dtype_policy(self.dtype_policy)

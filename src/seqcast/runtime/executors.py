@@ -1,8 +1,7 @@
-"""Calls of a function side by side: one process a core, one thread a process.
+"""Executors: where independent jobs run, in this process one after another or in worker processes.
 
-The processes are those of loky, which joblib brings along: they neither fork (JAX's threads would not survive it) nor
-import the user's script again, so that a script needs no `if __name__ == "__main__"` and functions may come from a
-notebook. They stay for a minute, because starting one and importing Keras there takes seconds.
+Whoever has jobs takes an `Executor` and calls its `map`. `SerialExecutor` and `LokyExecutor` are here; any object with
+that method will do, for example one that sends the jobs to other machines.
 """
 
 from __future__ import annotations
@@ -15,108 +14,238 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import contextmanager
-from multiprocessing import current_process
-from typing import Any
+from multiprocessing import current_process, resource_tracker
+from typing import Any, Protocol
 
-from seqcast.runtime.backend import keras
+from seqcast.errors import SpecError
+from seqcast.runtime.backend import NumberTypes, keras
 from seqcast.runtime.threads import threads
 
-__all__ = ["side_by_side"]
+__all__ = ["Executor", "LokyExecutor", "SerialExecutor", "choose_executor", "stop_workers"]
 
-# Seconds after which an idle worker ends.
-IDLE = 60.0
-# Libraries that bring threads of their own, and what tells each to use one.
-_ONE_THREAD = (
-    "SEQCAST_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
+# Seconds after which an idle worker ends: starting one and importing Keras there takes seconds.
+IDLE_SECONDS = 60.0
 # What a worker reads from its environment when it starts: a pool that began under other values is not used again.
 _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
 
-_turn = threading.Lock()  # the workers serve one call at a time
-_kept: tuple[Any, Any] | None = None  # what the workers were started for, and their pool
+
+class Executor(Protocol):
+    """Runs independent jobs.
+
+    An implementation keeps these promises, and may run the jobs anywhere:
+
+    - Function, jobs and results can be pickled by cloudpickle; a job may get copies of its arguments.
+    - A job sees the number types of the caller, `seqcast.runtime.backend.NumberTypes`.
+    - The first error comes out as itself, and the other jobs are stopped. `KeyboardInterrupt` stops them too. Nothing
+      goes on running after `map` has ended with an exception.
+    """
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        jobs: Iterable[Sequence[Any]],
+        *,
+        finished: Callable[[int, Any], None] | None = None,
+    ) -> list[Any]:
+        """Call `function(*job)` for each job.
+
+        Args:
+            function: The function.
+            jobs: The arguments of each call.
+            finished: Called in this process as `finished(place, result)` whenever a job ends, in any order.
+
+        Returns:
+            The results, in the order of the jobs.
+        """
+        ...
 
 
-def side_by_side(
-    function: Callable[..., Any],
-    jobs: Iterable[Sequence[Any]],
-    *,
-    workers: int | None = None,
-    finished: Callable[[int, Any], None] | None = None,
-) -> list[Any]:
-    """Call `function(*job)` for each job, in worker processes when there is more than one of both.
-
-    One job, or one worker, runs in this process; so does everything in a daemonic process, which may have no children.
-    Functions and jobs are pickled by cloudpickle, which takes lambdas and what a script or a notebook defines.
-
-    Args:
-        function: The function; a worker calls it with copies of its arguments.
-        jobs: The arguments of each call.
-        workers: Most processes; `None` is one a core, `threads()`.
-        finished: Called in this process as `finished(place, result)` when a job is done, in whatever order they are.
-
-    Returns:
-        The results, in the order of the jobs.
-
-    Raises:
-        BaseException: What `function` raises, as itself, from the first job that fails; the others are stopped. A
-            `KeyboardInterrupt` stops them too. No process is left then.
+class SerialExecutor:
+    """Run jobs in this process, one after another.
 
     Example:
-        >>> side_by_side(pow, [(2, 3), (3, 2)], workers=1)
+        >>> SerialExecutor().map(pow, [(2, 3), (3, 2)])
         [8, 9]
     """
-    jobs = list(jobs)
-    count = min(threads() if workers is None else workers, len(jobs))
-    if count > 1 and not current_process().daemon:
-        with _turn:
-            return _in_workers(function, jobs, count, finished)
-    results = []
-    for place, job in enumerate(jobs):
-        results.append(function(*job))
-        if finished is not None:
-            finished(place, results[-1])
-    return results
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        jobs: Iterable[Sequence[Any]],
+        *,
+        finished: Callable[[int, Any], None] | None = None,
+    ) -> list[Any]:
+        """Call `function(*job)` for each job; see `Executor.map`."""
+        results = []
+        for place, job in enumerate(jobs):
+            results.append(function(*job))
+            if finished is not None:
+                finished(place, results[-1])
+        return results
 
 
-def _in_workers(
-    function: Callable[..., Any],
-    jobs: list[Sequence[Any]],
-    count: int,
-    finished: Callable[[int, Any], None] | None,
-) -> list[Any]:
-    types = keras.config.floatx(), keras.config.dtype_policy()
-    with warnings.catch_warnings():
-        # loky tells of workers that it replaces or cannot kill with their children; it mends both by itself.
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
-        try:
-            with _deaf_to_ctrl_c():
-                pool = _pool(count)
-                futures = [pool.submit(_call, types, function, job) for job in jobs]
-            places = {future: place for place, future in enumerate(futures)}
-            for future in as_completed(futures):
-                result = future.result()
-                if finished is not None:
-                    finished(places[future], result)
-            return [future.result() for future in futures]
-        except BaseException:
-            _stop()
-            raise
+class LokyExecutor:
+    """Run jobs in worker processes on this machine, one thread each.
+
+    The processes are those of loky, which joblib brings along. They neither fork (JAX's threads would not survive it)
+    nor import the user's script again: a script needs no `if __name__ == "__main__"`, and functions may come from a
+    notebook. They stay for a minute after their last job and serve all executors of this process; `stop_workers` ends
+    them at once.
+
+    `joblib.Parallel` runs on loky too, but all its calls share one pool: a call with other settings than the one before
+    waits until that one has ended. A fit inside a loop over `Parallel(return_as="generator")` would wait for ever.
+
+    Args:
+        workers: Most processes; `None` is one a core, `threads()`.
+
+    Raises:
+        SpecError: There is not at least one worker.
+
+    Example:
+        >>> LokyExecutor(workers=2).workers
+        2
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise SpecError("workers", expected="a whole number >= 1", received=repr(workers), hint="Give 1 or more.")
+        self.workers = workers
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        jobs: Iterable[Sequence[Any]],
+        *,
+        finished: Callable[[int, Any], None] | None = None,
+    ) -> list[Any]:
+        """Call `function(*job)` for each job; see `Executor.map`."""
+        jobs = list(jobs)
+        if not jobs:
+            return []
+        count = min(threads() if self.workers is None else self.workers, len(jobs))
+        with _pool.turn:
+            return _pool.map(count, function, jobs, finished)
 
 
-def _call(types: tuple[str, Any], function: Callable[..., Any], job: Sequence[Any]) -> Any:
-    """Call the function in a worker, with the number types of the process that asked."""
-    floatx, policy = types
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(policy)
+def choose_executor(jobs: int, workers: int | None = None) -> Executor:
+    """Return the executor for so many jobs on this machine.
+
+    One job, or one worker, needs no other process; a daemonic process may have none.
+
+    Args:
+        jobs: Number of jobs.
+        workers: Most processes; `None` is one a core, `threads()`.
+
+    Example:
+        >>> type(choose_executor(jobs=1, workers=4)).__name__, type(choose_executor(jobs=8, workers=4)).__name__
+        ('SerialExecutor', 'LokyExecutor')
+    """
+    count = min(threads() if workers is None else workers, jobs)
+    return LokyExecutor(count) if count > 1 and not current_process().daemon else SerialExecutor()
+
+
+def stop_workers() -> None:
+    """End the idle workers of this process and give their memory back."""
+    with _pool.turn:
+        _pool.stop()
+
+
+def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequence[Any]) -> Any:
+    """Call a function in a worker, with the number types of the process that asked."""
+    number_types.apply()
     return function(*job)
+
+
+class _WorkerPool:
+    """The workers of this process, started when they are first needed."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()  # the workers serve one call at a time
+        self._executor: Any = None
+        self._started_for: Any = None
+
+    def map(
+        self,
+        count: int,
+        function: Callable[..., Any],
+        jobs: list[Sequence[Any]],
+        finished: Callable[[int, Any], None] | None,
+    ) -> list[Any]:
+        """Run jobs in so many workers; see `Executor.map`."""
+        number_types = NumberTypes.current()
+        with warnings.catch_warnings():
+            # loky tells of workers that it replaces or cannot kill with their children; it mends both by itself.
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
+            try:
+                executor = self._start(count)
+                with _deaf_to_ctrl_c():
+                    futures = [executor.submit(run_job, number_types, function, job) for job in jobs]
+                places = {future: place for place, future in enumerate(futures)}
+                for future in as_completed(futures):
+                    result = future.result()
+                    if finished is not None:
+                        finished(places[future], result)
+                return [future.result() for future in futures]
+            except BaseException:
+                self.stop()
+                raise
+
+    def _start(self, count: int) -> Any:
+        """Return so many workers: those that were used before, or new ones."""
+        inherited = {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_START)}
+        environment = _environment()
+        needed = (count, os.getcwd(), list(sys.path), inherited, environment)
+        if self._executor is None or self._started_for != needed:
+            self.stop()
+            from joblib.externals.loky import ProcessPoolExecutor
+
+            self._started_for = needed
+            self._executor = ProcessPoolExecutor(count, timeout=IDLE_SECONDS, env=environment)
+        return self._executor
+
+    def stop(self) -> None:
+        """End the workers at once."""
+        if self._executor is None:
+            return
+        with _deaf_to_ctrl_c():
+            executor, self._executor = self._executor, None
+            executor.shutdown(wait=True, kill_workers=True)
+
+
+_pool = _WorkerPool()
+_inherited: list[_WorkerPool] = []
+
+
+def _forget_after_fork() -> None:
+    """Give a forked child a pool of its own; the workers, and a lock that may be held, are its parent's.
+
+    The parent's pool is not dropped: loky would take that as the end of the workers.
+    """
+    global _pool
+    _inherited.append(_pool)
+    _pool = _WorkerPool()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def _environment() -> dict[str, str]:
+    """Return what a worker's environment has beside ours, set before it imports anything."""
+    from joblib.parallel import ParallelBackendBase
+
+    # joblib knows the variables of BLAS and OpenMP. TensorFlow has its own, and `threads` reads the last one.
+    names = (
+        *ParallelBackendBase.MAX_NUM_THREADS_VARS,
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+        "SEQCAST_THREADS",
+    )
+    changes = dict.fromkeys(names, "1") | {"KERAS_BACKEND": keras.backend.backend()}
+    if keras.backend.backend() == "jax":
+        flags = os.environ.get("XLA_FLAGS", "")
+        changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    return changes
 
 
 @contextmanager
@@ -128,42 +257,10 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    # The process that tracks shared memory and semaphores; as it starts, Python lets its parent hear Ctrl-C again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _pool(count: int) -> Any:
-    """Return the pool of so many workers: the one that was used before, or a new one."""
-    global _kept
-    inherited = {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_START)}
-    environment = _environment()
-    key = (os.getpid(), count, os.getcwd(), list(sys.path), inherited, environment)
-    if _kept is None or _kept[0] != key:
-        if _kept is not None and _kept[0][0] == os.getpid():  # a fork must not end its parent's workers
-            _stop()
-        from joblib.externals.loky import ProcessPoolExecutor
-
-        _kept = key, ProcessPoolExecutor(count, timeout=IDLE, env=environment)
-    return _kept[1]
-
-
-def _environment() -> dict[str, str]:
-    """Return what a worker's environment has beside ours, set before it imports anything."""
-    changes = dict.fromkeys(_ONE_THREAD, "1") | {"KERAS_BACKEND": keras.backend.backend()}
-    if keras.backend.backend() == "jax":
-        flags = os.environ.get("XLA_FLAGS", "")
-        changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-    return changes
-
-
-def _stop() -> None:
-    """End the workers at once."""
-    global _kept
-    with _deaf_to_ctrl_c():
-        if _kept is not None:
-            _, pool = _kept
-            _kept = None
-            pool.shutdown(wait=True, kill_workers=True)

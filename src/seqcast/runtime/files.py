@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -13,9 +13,14 @@ from seqcast.errors import SaveError
 
 __all__ = ["write_beside"]
 
+# O_BINARY exists on Windows alone, where a file would else change line ends.
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
 
 def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
     """Write a file under another name beside its place and rename it, so that no reader meets half of it.
+
+    The file has the permissions that `open` would give a new one.
 
     Args:
         path: Where the file goes.
@@ -25,19 +30,21 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
         SaveError: The folder is missing or read-only, or the disk is full; an older file is left as it was.
     """
     target = Path(path)
-    temporary = None
+    # Its length does not depend on the target's, whose name may be as long as the system allows.
+    temporary = target.parent / f".{secrets.token_hex(8)}.part"
+    created = False
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        # The system takes the umask from these permissions. Python could only read the umask by changing it, for all
+        # threads.
+        descriptor = os.open(temporary, _NEW_FILE, 0o666)
+        created = True
         with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
     except BaseException as error:
-        if temporary is not None:
+        if created:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if not isinstance(error, OSError):

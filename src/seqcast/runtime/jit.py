@@ -64,16 +64,18 @@ def derivatives(function: Callable[[dict[str, Any]], Any], inputs: dict[str, Any
             tape.watch(inputs)
             outputs = function(inputs)
             columns = [outputs[:, place] for place in range(size)]
-        found = [tape.gradient(column, inputs, unconnected_gradients="zero") for column in columns]
-        return {name: tensorflow.stack([one[name] for one in found]) for name in names}
+        gradients = [tape.gradient(column, inputs, unconnected_gradients="zero") for column in columns]
+        return {name: tensorflow.stack([each[name] for each in gradients]) for name in names}
     import torch
 
     with torch.enable_grad():
         leaves = {name: values.detach().requires_grad_() for name, values in inputs.items()}
         outputs = function(leaves)
         options: dict[str, Any] = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
-        found = [torch.autograd.grad(outputs[:, place].sum(), [*leaves.values()], **options) for place in range(size)]
-    return {name: torch.stack([one[place] for one in found]) for place, name in enumerate(names)}
+        gradients = [
+            torch.autograd.grad(outputs[:, place].sum(), [*leaves.values()], **options) for place in range(size)
+        ]
+    return {name: torch.stack([each[place] for each in gradients]) for place, name in enumerate(names)}
 
 
 def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:

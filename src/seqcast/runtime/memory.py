@@ -21,8 +21,8 @@ def keep_scratch_memory() -> None:
 
     Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap threshold that memory
     is mapped, faulted in page by page and unmapped again at every training step, which costs more than the
-    arithmetic. The price is that a process keeps its largest scratch memory until it ends. Elsewhere than on glibc
-    this does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
+    arithmetic. The price is that a process keeps its largest scratch memory until it ends. With another C library than
+    glibc this does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
     """
     if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
         return
@@ -41,7 +41,7 @@ def cache_compilations() -> None:
     """Keep JAX's compiled programs in the folder `SEQCAST_CACHE_DIR`, when that is set and can be written to.
 
     The command line sets it to the user's cache folder, so that a second `seqcast fit` of the same shape does not
-    compile again. What has not been used for longest goes when the folder is full.
+    compile again. The folder holds 512 MiB; the programs that have not been used for longest make room for new ones.
     """
     folder = os.environ.get("SEQCAST_CACHE_DIR")
     if not folder:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import functools
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from seqcast.errors import SpecError
 
 __all__ = ["in_threads", "threads"]
 
 
 def threads() -> int:
-    """Return how many cores a fit may use: `SEQCAST_THREADS`, or `OMP_NUM_THREADS`, or all that the process has."""
-    asked = os.environ.get("SEQCAST_THREADS")
-    if asked:
-        return max(1, int(asked))
+    """Return how many cores a fit may use: `SEQCAST_THREADS`, or `OMP_NUM_THREADS`, or all that the process has.
+
+    Raises:
+        SpecError: `SEQCAST_THREADS` is no whole number.
+    """
+    wanted = os.environ.get("SEQCAST_THREADS")
+    if wanted:
+        try:
+            return max(1, int(wanted))
+        except ValueError:
+            raise SpecError(
+                "the environment variable SEQCAST_THREADS",
+                expected="a whole number of threads, such as 4",
+                received=repr(wanted),
+                hint="Set it to a number, or unset it to use all cores.",
+            ) from None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two threads in each
     # worker. OpenMP also takes a list, the outermost level first.
@@ -23,25 +37,23 @@ def threads() -> int:
     return min(cores, max(1, int(level))) if level.isdecimal() else cores
 
 
-@functools.cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """Return the one pool of this process; a forked child, whose threads are gone, gets its own."""
-    del process
-    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1)), thread_name_prefix="seqcast")
-
-
 def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int) -> list[Any]:
     """Call a function of each item in `count` threads, the caller's own and others of the pool; return all results.
 
-    JAX runs programs that are started from different threads side by side, those from one thread one after another.
+    JAX runs programs that are started from different threads in parallel, those from one thread one after another.
+    Any number of threads may call this at once, and the function may call it again: no call waits for a thread of the
+    pool to become free.
 
     Args:
-        function: The function. It must not call `in_threads` itself: the pool is bounded.
+        function: The function.
         items: What it is called with.
         count: Number of threads.
 
     Returns:
         The results, in the order of the items.
+
+    Raises:
+        BaseException: What `function` raises, as itself; items that no thread has begun with are left.
 
     Example:
         >>> in_threads(abs, [-1, 2, -3], 2)
@@ -51,7 +63,36 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int)
     def share(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]
 
-    pool = _pool(os.getpid())
-    others = [pool.submit(share, thread) for thread in range(1, count)]
-    shares = [share(0), *(other.result() for other in others)]
+    others = [_shared_pool().submit(share, thread) for thread in range(1, count)]
+    try:
+        shares = [share(0)]
+        for thread, other in enumerate(others, 1):
+            # `cancel` succeeds where all threads of the pool are busy and none has begun with this share.
+            shares.append(share(thread) if other.cancel() else other.result())
+    finally:
+        for other in others:
+            other.cancel()
     return [shares[place % count][place // count] for place in range(len(items))]
+
+
+_pool: ThreadPoolExecutor | None = None
+_lock = threading.Lock()
+
+
+def _shared_pool() -> ThreadPoolExecutor:
+    """Return the one pool of this process."""
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="seqcast")
+        return _pool
+
+
+def _forget_after_fork() -> None:
+    """Give a forked child a pool of its own: the threads, and whoever holds the lock, are left in its parent."""
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

@@ -11,7 +11,7 @@ from typing import Any
 
 from seqcast.errors import SaveError
 from seqcast.plots.style import save_figure
-from seqcast.runtime.executors import side_by_side
+from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.runtime.files import write_beside
 from seqcast.runtime.threads import threads
 from seqcast.specs.checks import check_int
@@ -48,6 +48,7 @@ def run_study(
     quick: bool = False,
     seeds: int | None = None,
     workers: int | None = None,
+    executor: Executor | None = None,
     say: Callable[[str], None] = print,
 ) -> Outcome:
     """Run what is missing of a study, draw it and say what it found.
@@ -57,7 +58,8 @@ def run_study(
         folder: Where the files go, in a folder of the study's name; it is made.
         quick: Whether to run a small grid with one seed, to prove the path.
         seeds: Number of seeds; `None` is 5, or 1 with `quick`.
-        workers: Processes side by side; `None` is one a core, or with `quick` this one alone.
+        workers: Number of processes; `None` is one a core, or with `quick` this one alone.
+        executor: What makes the runs, in place of processes of this machine.
         say: Called with a line of progress.
 
     Returns:
@@ -89,7 +91,9 @@ def run_study(
         setting, seed = missing[place][2], missing[place][3]
         say(f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about {left / 60:.0f} min to go")
 
-    side_by_side(make_run, missing, workers=1 if quick and workers is None else workers, finished=finished)
+    if executor is None:
+        executor = choose_executor(len(missing), workers=1 if quick and workers is None else workers)
+    executor.map(make_run, missing, finished=finished)
     results = Results([_read(runs, setting, seed, described) for setting, seed in jobs])
     seconds = float(sum(row["seconds"] for row in results))
     about = {"quick": quick, "seeds": count, "seconds": seconds, **described}

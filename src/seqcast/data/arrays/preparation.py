@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -207,14 +207,29 @@ class Preparation:
         return header, arrays
 
     @classmethod
-    def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
-        """Build the preparation from the result of `to_parts`."""
-        scalers = {
-            name: Scaler(arrays[f"scaler/{name}/loc"], arrays[f"scaler/{name}/scale"]) for name in header["scalers"]
-        }
+    def from_parts(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Build the preparation from the result of `to_parts`.
+
+        Args:
+            header: The JSON types.
+            arrays: The arrays, in memory or in an open file; other names than `scaler/…` are not looked at.
+
+        Raises:
+            ValueError: There are more or fewer numbers than features. It is said before arrays are read.
+        """
+        window = WindowSpec.from_dict(header["window"])
+        widths = {"past": window.features, "y": window.targets, "static": window.static, "future": window.future}
+        scalers = {}
+        for name in header["scalers"]:
+            statistics = [arrays[f"scaler/{name}/{statistic}"] for statistic in ("loc", "scale")]
+            for values in statistics:
+                if values.shape != (widths[name],):
+                    raise ValueError(
+                        f"scaling of {name!r} of shape {values.shape}, where it has {widths[name]} columns"
+                    )
+            scalers[name] = Scaler(*map(np.asarray, statistics))
         names = header["feature_names"]
-        feature_names = None if names is None else tuple(names)
-        return cls(WindowSpec.from_dict(header["window"]), scalers, header["y_axes"], feature_names)
+        return cls(window, scalers, header["y_axes"], None if names is None else tuple(names))
 
 
 def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:

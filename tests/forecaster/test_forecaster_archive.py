@@ -1,0 +1,91 @@
+"""A forecaster's file is checked against its own specs before arrays are unpacked or a network is built."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast import Forecaster, NetworkSpec, TrainingSpec
+from seqcast.errors import FileFormatError
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    days = pd.date_range("2024-01-01", periods=40)
+    frame = pd.concat(
+        pd.DataFrame({"unique_id": name, "ds": days, "y": np.sin(np.arange(40.0) + place)})
+        for place, name in enumerate("ab")
+    )
+    model = Forecaster(
+        3,
+        context_length=6,
+        preset=NetworkSpec(encoder_units=(4,), decoder_units=(4,)),
+        training=TrainingSpec(epochs=1, steps_per_epoch=1),
+        random_state=0,
+        verbose=0,
+    )
+    path = tmp_path_factory.mktemp("saved") / "model"
+    model.fit(frame).save(path)
+    return path
+
+
+@pytest.fixture
+def file(saved, tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(saved.read_bytes())
+    Forecaster.load(path)  # imports and compiles what a load needs
+    return path
+
+
+def refused(path, received):
+    began = time.perf_counter()
+    with pytest.raises(FileFormatError) as caught:
+        Forecaster.load(path)
+    assert time.perf_counter() - began < 2
+    assert caught.value.where == str(path)
+    assert received in caught.value.received
+
+
+@pytest.mark.parametrize(
+    ("zeros", "received"),
+    [
+        ({"engine 0/weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
+        ({"engine 0/weight/1": ((4, 12), "<U100000")}, "weight 1 of shape (4, 12) and type <U100000"),
+        ({"series/static": ((2, 2 * MIB), "<f8")}, "'static' of shape (2, 2097152), where 2 series have (2, 0)"),
+        ({"series/loc": ((4 * MIB, 1), "<f8")}, "'loc' of shape (4194304, 1), where 2 series have (2, 1)"),
+        ({"series/values": ((12, MIB // 3), "<f8")}, "'values' of shape (12, 349525), where 2 series have (12, 1)"),
+        (
+            {"series/values": ((2 * MIB, 1), "<f8"), "series/stamps": ((2 * MIB,), "<M8[ns]")},
+            "2097152 rows of 2 series, of which a context has 6",
+        ),
+        ({"series/last_seen": ((4 * MIB,), "<M8[ns]")}, "'last_seen' of shape (4194304,)"),
+    ],
+)
+def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_archive, memory_at_most, zeros, received):
+    rewrite_archive(file, zeros=zeros)
+    with memory_at_most(3 * MIB):
+        refused(file, received)
+
+
+def test_gigabytes_of_zeros_are_not_unpacked(file, rewrite_archive, memory_at_most):
+    rewrite_archive(file, zeros={"engine 0/weight/1": ((4096, 24576), "<f4")})  # 384 MiB
+    with memory_at_most(3 * MIB):
+        refused(file, "bytes that unpack to more than 100 times as many")
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "received"),
+    [
+        ("built_network", {"encoder_units": [30_000]}, "where the network has (3, 90000)"),
+        ("built_network", {"encoder_units": [4] * 200_000}, "where the network has (4, 12)"),
+        ("built_network", {"segment": 2}, "where the network has (6, 4)"),
+        ("window", {"features": 10**9}, "where the network has (1000000000, 12)"),
+    ],
+)
+def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, memory_at_most, part, changes, received):
+    rewrite_archive(file, change_index=lambda index: index["header"]["engines"][0][part].update(changes))
+    with memory_at_most(64 * MIB):
+        refused(file, received)

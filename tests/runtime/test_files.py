@@ -1,0 +1,87 @@
+"""Files appear whole or not at all, with the permissions of any new file."""
+
+import os
+import textwrap
+
+import pytest
+
+from seqcast.runtime.files import write_beside
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"older")
+    return path
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), MemoryError()])
+def test_other_failures_pass_and_leave_no_trace(file, error):
+    before = file.read_bytes()
+
+    def write(stream):
+        stream.write(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        write_beside(file, write)
+    assert os.listdir(file.parent) == [file.name]
+    assert file.read_bytes() == before
+
+
+def test_older_file_is_whole_until_the_newer_one_is(file):
+    before = file.read_bytes()
+
+    def write(stream):
+        stream.write(b"half")
+        stream.flush()
+        assert file.read_bytes() == before
+        stream.write(b" and half")
+
+    write_beside(file, write)
+    assert file.read_bytes() == b"half and half"
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    path = tmp_path / ("n" * 255)
+    write_beside(path, lambda stream: stream.write(b"whole"))
+    assert path.read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == [path.name]
+
+
+PERMISSIONS = """
+    import os, threading
+    from pathlib import Path
+    from seqcast.runtime.files import write_beside
+
+    set_umask = os.umask
+
+    def touched(mask):
+        raise AssertionError("the umask is that of all threads")
+
+    def save(thread):
+        for number in range(10):
+            write_beside(f"saved-{thread}-{number}", lambda stream: stream.write(b"."))
+            Path(f"plain-{thread}-{number}").touch()
+
+    for mask in (0o022, 0o027, 0o077, 0o002, 0):
+        set_umask(mask)
+        os.umask = touched
+        workers = [threading.Thread(target=save, args=(thread,)) for thread in range(8)]
+        [worker.start() for worker in workers]
+        [worker.join() for worker in workers]
+        modes = {name: Path(name).stat().st_mode & 0o777 for name in os.listdir()}
+        print(len(modes), *{oct(mode) for mode in modes.values()}, oct(0o666 & ~mask), oct(set_umask(0o022)))
+        [os.unlink(name) for name in modes]
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_permissions_are_those_of_any_new_file(run_python, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for line, mask in zip(
+        run_python(textwrap.dedent(PERMISSIONS)).splitlines(), (0o022, 0o027, 0o077, 2, 0), strict=True
+    ):
+        plain = oct(0o666 & ~mask)
+        assert line.split() == ["160", plain, plain, oct(mask)]

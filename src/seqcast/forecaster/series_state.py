@@ -219,8 +219,7 @@ class SeriesState:
         Raises:
             DataError: As for `with_history`.
         """
-        ours, theirs = type(self.ids[0]), type(new.source.ids[0])
-        if ours is not theirs:
+        if (ours := type(self.ids[0])) is not (theirs := type(new.source.ids[0])):
             raise DataError(
                 column=new.schema.columns.unique_id,
                 expected=f"ids of type {ours.__name__}, as at fit",

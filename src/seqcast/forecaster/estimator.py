@@ -16,7 +16,8 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import OriginRows, RollingOrigins
-from seqcast.engine.engine import Engine, check_parts
+from seqcast.engine.checks import check_parts
+from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster

@@ -67,6 +67,9 @@ class Seq2Seq(keras.Model):
         super().__init__(**options)
         self.train_function: Any
         self.test_function: Any
+        # How many parts a training step divides a batch into: as told, or as in the training that is resumed.
+        self.parts: int | None = None
+        self.resumed_parts: int | None = None
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
@@ -138,11 +141,18 @@ class Seq2Seq(keras.Model):
     def make_train_function(self, force: bool = False) -> None:
         """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores."""
         if not self._compiles_for_jax:
+            if self.parts is not None and self.parts > 1:
+                raise SpecError(
+                    "parts",
+                    expected=f"None or 1 on {keras.backend.backend()!r}, or with steps that Keras compiles",
+                    received=repr(self.parts),
+                    hint="Only single steps that are compiled for JAX are divided.",
+                )
             super().make_train_function(force)
         elif self.train_function is None or force:
-            from seqcast.network.jax_steps import make_train_function
+            from seqcast.network.jax_steps import TrainFunction
 
-            self.train_function = make_train_function(self)
+            self.train_function = TrainFunction(self)
 
     def make_test_function(self, force: bool = False) -> None:
         """Keras's hook: the same for validation, on one core."""
@@ -152,6 +162,11 @@ class Seq2Seq(keras.Model):
             from seqcast.network.jax_steps import make_test_function
 
             self.test_function = make_test_function(self)
+
+    @property
+    def used_parts(self) -> int:
+        """How many parts batches were divided into since `compile`; 1 leaves them whole."""
+        return getattr(self.train_function, "parts", 1)
 
     @property
     def _compiles_for_jax(self) -> bool:

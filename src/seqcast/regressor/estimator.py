@@ -96,6 +96,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         validation_fraction: Share of the windows, the last ones, kept for validation; 0 keeps none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
+        parts: Parts of equal size that each batch is divided into, shared by the cores; chosen by default.
         callbacks: Keras callbacks; they are not saved with the model.
         random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
         verbose: 0 is silent, 1 shows progress.
@@ -160,6 +161,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         validation_fraction: float | None = None,
         early_stopping: int | str | None = None,
         metrics: Sequence[Any] | None = None,
+        parts: int | None = None,
         callbacks: Sequence[Any] | None = None,
         random_state: Any = None,
         verbose: int = 1,
@@ -199,6 +201,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.metrics = metrics
+        self.parts = parts
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose

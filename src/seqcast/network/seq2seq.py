@@ -135,8 +135,18 @@ class Seq2Seq(keras.Model):
         return forecast
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Keras's hook: metrics measure a point, also where a distribution is forecast."""
-        return super().compute_metrics(x, y, self.decoder.head.point(y_pred), sample_weight)
+        """Keras's hook: metrics measure a point, also where a distribution is forecast, and leave missing targets out.
+
+        Each target is a value of its own with the weight of its window, or of nothing where it is missing; `compile`
+        takes metrics that heed it as `weighted_metrics`.
+        """
+        point = self.decoder.head.point(y_pred)
+        y = ops.reshape(ops.cast(y, point.dtype), ops.shape(point))
+        missing = ops.isnan(y)
+        weight = 1.0 if sample_weight is None else ops.reshape(ops.cast(sample_weight, point.dtype), (-1, 1, 1))
+        weight = ops.where(missing, 0.0, weight * ops.ones_like(point))
+        y = ops.where(missing, point, y)
+        return super().compute_metrics(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
 
     def make_train_function(self, force: bool = False) -> None:
         """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores."""

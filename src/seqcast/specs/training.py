@@ -48,7 +48,8 @@ class TrainingSpec(Spec):
         validation_fraction: Share of the windows, the last ones, that is kept for validation; 0 keeps none.
         early_stopping: Epochs without a better validation loss after which training ends; `None` trains all epochs.
             The best epoch's weights are restored either way, when there is validation.
-        metrics: Further Keras metrics to record.
+        metrics: Further Keras metrics to record, of the point: means over the targets that are there, weighted as the
+            windows are. A function of one's own takes `(y_true, y_pred)` as `[B, H, D, 1]` and returns `[B, H, D]`.
         parts: How many parts of equal size each batch is divided into; the cores share them. `None` chooses: one a core
             where a batch is large enough, more where a part would need much memory. The same number gives the same
             weights, bit for bit, on the same machine, however many cores there are. Parts are filled up with rows

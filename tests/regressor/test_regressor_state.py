@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, NotFittedError, TrainingError
-from seqcast.regressor.state import copy_engine
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 LEARNT = ("engine_", "history_", "preparation_", "seed_", "n_features_in_", "feature_names_in_")
@@ -121,7 +120,7 @@ def test_a_clone_fits_the_same(fitted, sines):
 
 def test_a_copied_engine_has_the_weights_and_the_random_generators(sines):
     model = Seq2SeqRegressor(**SMALL, dropout=0.2, decoder_input="scheduled").fit(*sines)
-    original, other = model.engine_, copy_engine(model.engine_)
+    original, other = model.engine_, model.engine_.copy()
     new = Seq2SeqRegressor(**SMALL, dropout=0.2, decoder_input="scheduled").partial_fit(*sines).engine_
 
     def values(engine):

@@ -14,7 +14,8 @@ from sklearn.base import BaseEstimator
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
-from seqcast.engine.engine import Engine, check_parts
+from seqcast.engine.checks import check_parts
+from seqcast.engine.engine import Engine
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table

@@ -19,7 +19,7 @@ from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
 from seqcast.regressor.inputs import check_new_steps, check_states
 from seqcast.regressor.options import draw_seed, resolve_options
-from seqcast.regressor.state import FittedState, StatefulEstimator, continued_history, copy_engine
+from seqcast.regressor.state import FittedState, StatefulEstimator, continued_history
 from seqcast.regressor.windows import TrainingData, prepare_windows
 from seqcast.training.history import History
 
@@ -77,6 +77,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         validation_fraction: Share of the windows, the last ones, kept for validation; 0 keeps none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
+        parts: Parts of equal size that each batch is divided into, shared by the cores; chosen by default.
         callbacks: Keras callbacks; they are not saved with the model.
         random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
         verbose: 0 is silent, 1 shows progress.
@@ -143,6 +144,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         validation_fraction: float | None = None,
         early_stopping: int | str | None = None,
         metrics: Sequence[Any] | None = None,
+        parts: int | None = None,
         callbacks: Sequence[Any] | None = None,
         random_state: Any = None,
         verbose: int = 1,
@@ -182,6 +184,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.metrics = metrics
+        self.parts = parts
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -290,14 +293,14 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         window = windows.preparation.window
         recorded = engine.continue_fit(windows.train, window=window, callbacks=options.callbacks)
         history = continued_history(history, recorded)
-        self._publish(FittedState(copy_engine(engine), history, windows.preparation, seed), trained=engine)
+        self._publish(FittedState(engine.copy(), history, windows.preparation, seed), trained=engine)
         return self
 
     def _engine_to_train(self, state: FittedState) -> Engine:
         """Return the engine that `partial_fit` has trained up to this state, or a copy of the published one."""
         # It is taken away at once: an engine whose training fails has weights that belong to no state.
         training, self._training = self._training, None
-        return training[1] if training is not None and training[0] is state else copy_engine(state.engine)
+        return training[1] if training is not None and training[0] is state else state.engine.copy()
 
     def _publish(self, state: FittedState, trained: Engine | None = None) -> None:
         self._training = None if trained is None else (state, trained)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -15,11 +14,10 @@ from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ArrayLabels, ModelInputs
 from seqcast.errors import NotFittedError
 from seqcast.regressor.inputs import check_past
-from seqcast.runtime.backend import keras
 from seqcast.specs.checks import check_int
 from seqcast.training.history import History
 
-__all__ = ["FittedState", "StatefulEstimator", "continued_history", "copy_engine"]
+__all__ = ["FittedState", "StatefulEstimator", "continued_history"]
 
 Array = npt.NDArray[Any]
 
@@ -150,25 +148,6 @@ class FittedState:
             ahead=tuple(f"future{place}" for place in range(window.future)),
             truth=truth,
         )
-
-
-def copy_engine(engine: Engine) -> Engine:
-    """Return an engine with a network of its own that has the same weights and random generators.
-
-    Args:
-        engine: A trained engine.
-
-    Returns:
-        The copy. Training it leaves the other one as it is; its optimiser begins anew.
-    """
-    other = copy.copy(engine)
-    assert engine.model is not None
-    assert other.model is not None
-    # Copies have the weights already; variables that are not trained are also the states of random generators.
-    pairs = zip(other.model.non_trainable_variables, engine.model.non_trainable_variables, strict=True)
-    for variable, original in pairs:
-        variable.assign(keras.ops.convert_to_numpy(original.value).copy())
-    return other
 
 
 def continued_history(history: History, recorded: History) -> History:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import Frequency, Stamps, infer
 from seqcast.errors import DataError
 
-__all__ = ["IndexForm", "StepsAhead", "column_names", "interpolated_quantiles", "last_stamps", "series_name"]
+__all__ = ["IndexForm", "StepsAhead", "column_names", "last_stamps", "series_name"]
 
 Array = npt.NDArray[Any]
 
@@ -242,29 +242,3 @@ def _by_series(future: list[Stamps]) -> Stamps:
     """Return stamps of step after step, `H` of `[series]`, series after series, `[series · H]`."""
     joined = future[0].append(future[1:])
     return joined[np.arange(len(joined)).reshape(len(future), -1).T.ravel()]
-
-
-def interpolated_quantiles(known: Array, values: Array, asked: Array) -> Array:
-    """Return quantiles between and beyond those that are known, as if the distribution were normal in between.
-
-    Quantiles are laid on a line against those of the standard normal, `Φ⁻¹(p)`; the outer pieces go on. A quantile that
-    is known is itself, and where the known ones rise, so do the others.
-
-    Args:
-        known: Probabilities, ascending, at least two, `[Q]`.
-        values: Their quantiles, `[..., Q]`.
-        asked: Probabilities, `[A]`.
-
-    Returns:
-        The quantiles, `[..., A]`.
-
-    Example:
-        >>> interpolated_quantiles(np.array([0.1, 0.9]), np.array([-1.0, 1.0]), np.array([0.1, 0.5, 0.975])).round(4)
-        array([-1.    ,  0.    ,  1.5294])
-    """
-    from scipy.special import ndtri
-
-    line, wanted = ndtri(known), ndtri(asked)
-    left = np.clip(np.searchsorted(line, wanted) - 1, 0, len(line) - 2)
-    share = (wanted - line[left]) / (line[left + 1] - line[left])
-    return np.asarray(values[..., left] * (1 - share) + values[..., left + 1] * share)

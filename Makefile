@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series \
+.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
 
 help:  ## Show this list
@@ -30,6 +30,25 @@ test: lint  ## Lint, type-check and test
 
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+
+# The ends of the ranges in pyproject.toml. The newest Python is the system's own: PYTHON_NEWEST=python3.14 takes another.
+PYTHON_NEWEST ?= /usr/bin/python3
+.venv-oldest/.installed: pyproject.toml constraints.in
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-oldest/bin/uv pip install --quiet --resolution lowest-direct --constraint constraints.in --editable '.[dev]'
+	@touch $@
+
+.venv-newest/.installed: pyproject.toml requirements.lock
+	$(PYTHON_NEWEST) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+test-oldest: .venv-oldest/.installed  ## The tests with the lowest versions that pyproject.toml allows
+	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/oldest KERAS_BACKEND=jax .venv-oldest/bin/pytest -n 2 --dist worksteal
+
+test-newest: .venv-newest/.installed  ## The tests on the newest Python, with the lock's versions for it
+	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/newest KERAS_BACKEND=jax .venv-newest/bin/pytest -n 2 --dist worksteal
 
 check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (a few minutes)
 	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/sktime/test_sktime_checks.py
@@ -103,4 +122,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results
+	rm -rf .venv .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results

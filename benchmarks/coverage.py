@@ -34,7 +34,7 @@ from seqcast import Forecaster, NetworkSpec
 from seqcast.evaluation import evaluate
 from seqcast.intervals.levels import level_quantiles
 from seqcast.specs.presets import segment_rule
-from seqcast.studies.cache import kept
+from seqcast.studies.cache import cached
 
 LEVELS = (80, 95)
 QUICK = {"epochs": 1, "steps_per_epoch": 2}
@@ -230,7 +230,7 @@ def main() -> None:
             label = f"{name}, {candidate}" if candidate else name
             described = {"options": chosen.options, "explore": options.explore, "quick": options.quick}
             results[label] = [
-                kept(
+                cached(
                     options.results, label, seed, described,
                     partial(measured, chosen, frame, seed, quick=options.quick), say=print,
                 )

@@ -32,7 +32,7 @@ import pandas as pd
 from public_data import before, read_competition, read_etth1, read_m4_hourly, read_nn5, read_vic_elec
 from seqcast import Forecaster
 from seqcast.evaluation import evaluate
-from seqcast.studies.cache import kept
+from seqcast.studies.cache import cached
 
 CUTOFFS = 2
 NETWORKS = ("classic", "segment")
@@ -140,7 +140,7 @@ def main() -> None:
             }
             results[label] = {
                 network: [
-                    kept(
+                    cached(
                         options.results, f"{label}, {network}", seed, described,
                         partial(measured, data, chosen, network, seed, quick=options.quick), say=print,
                     )

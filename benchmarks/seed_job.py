@@ -33,7 +33,7 @@ from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
 from seqcast.network.cells import GRUCell
 from seqcast.runtime.backend import keras
-from seqcast.studies.cache import kept
+from seqcast.studies.cache import cached
 
 NETWORK = {"encoder_units": (35, 35), "decoder_units": (35, 35)}
 POST = {
@@ -150,7 +150,7 @@ def job(options: dict[str, Any], seed: int, *, windows: int, epochs: int, test: 
 
 def result(folder: Path, setting: str, options: dict[str, Any], seed: int, **sizes: int) -> dict[str, Any]:
     """Return the result of a setting and seed, from its file if it is there."""
-    return kept(folder, setting, seed, {"options": options, **sizes}, lambda: job(options, seed, **sizes), print)
+    return cached(folder, setting, seed, {"options": options, **sizes}, lambda: job(options, seed, **sizes), print)
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:

@@ -23,7 +23,7 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 from seqcast import Forecaster, TrainingSpec
 from seqcast.data.datasets import load
 from seqcast.evaluation import evaluate
-from seqcast.studies.cache import kept
+from seqcast.studies.cache import cached
 
 # Steps ahead and number of cutoffs, a horizon apart.
 JOBS = {"co2": (52, 4), "elnino": (12, 8), "sunspots": (10, 8), "lynx": (8, 3)}
@@ -42,7 +42,7 @@ def result(folder: Path, name: str, seed: int, *, quick: bool) -> dict[str, Any]
         table = {model: dict(zip(scores["metric"], map(float, scores[model]), strict=True)) for model in MODELS}
         return {"scores": table, "seconds": time.perf_counter() - began}
 
-    return kept(folder, name, seed, {"horizon": horizon, "n_windows": n_windows, "quick": quick}, measured, print)
+    return cached(folder, name, seed, {"horizon": horizon, "n_windows": n_windows, "quick": quick}, measured, print)
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 os.environ.setdefault("SEQCAST_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".cache"))
@@ -144,3 +146,39 @@ def make_backtest():
         return tuple(map(pl.from_pandas, frames)) if kind == "polars" else frames
 
     return make
+
+
+@pytest.fixture(scope="session")
+def read_beside():
+    """Return a function that reads in eight threads for as long as something is written in this one.
+
+    It takes the writer and readers by name, and returns each reader's answers. An error of a reader is raised.
+    """
+
+    def run(write, readers, *, threads=8):
+        answers, errors = {name: [] for name in readers}, []
+        written = threading.Event()
+
+        def read(name):
+            try:
+                while not written.is_set():
+                    answers[name].append(readers[name]())
+                    time.sleep(0.002)  # readers that never pause leave the writer no time
+            except BaseException as error:
+                errors.append(error)
+
+        names = list(readers)
+        workers = [threading.Thread(target=read, args=(names[place % len(names)],)) for place in range(threads)]
+        for worker in workers:
+            worker.start()
+        try:
+            write()
+        finally:
+            written.set()
+            for worker in workers:
+                worker.join()
+        if errors:
+            raise errors[0]
+        return answers
+
+    return run

@@ -1,11 +1,17 @@
 """Baselines: the naive ones against NumPy, the many-to-one network against a loop and against the naive ones."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
+import sklearn.exceptions
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from seqcast.baselines import LastValue, ManyToOneRegressor, SeasonalNaive
 from seqcast.data.signals import random_sines
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.specs.training import TrainingSpec
 
 PAST = np.random.default_rng(0).normal(size=(4, 9, 2))
@@ -84,10 +90,96 @@ def test_many_to_one_with_a_seed_is_the_same_again():
     assert (first != other).any()
 
 
+# ---------------------------------------------------------------- what is learnt
+
+
+FITTED = {
+    "SeasonalNaive": (SeasonalNaive(2), ["horizon_"]),
+    "LastValue": (LastValue(target_features=[0, 1]), ["horizon_"]),
+    "ManyToOneRegressor": (
+        ManyToOneRegressor((3,), cell="lstm", training=TrainingSpec(epochs=1), verbose=0),
+        ["model_", "history_", "horizon_", "seed_"],
+    ),
+}
+
+
+@pytest.fixture(params=FITTED)
+def fitted(request):
+    """A fitted baseline, and the names of what it has learnt."""
+    model, names = FITTED[request.param]
+    return clone(model).fit(PAST, PAST[:, :6]), names
+
+
+def test_what_is_learnt_is_there_after_fit_and_cannot_be_set(fitted):
+    model, names = fitted
+    check_is_fitted(model)
+    new = clone(model)
+    for name in names:
+        assert hasattr(model, name)
+        with pytest.raises(AttributeError):
+            setattr(model, name, 1)
+        with pytest.raises(NotFittedError, match="is not fitted yet"):
+            getattr(new, name)
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        check_is_fitted(new)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_predict_the_same(fitted, copied):
+    model, _ = fitted
+    other = copied(model)
+    np.testing.assert_array_equal(other.predict(PAST), model.predict(PAST))
+    assert other.get_params().keys() == model.get_params().keys()
+    assert (other.horizon_, repr(other)) == (6, repr(model))
+
+
+def test_a_fit_that_fails_leaves_the_baseline_as_it_was(fitted):
+    model, names = fitted
+    before, learnt = model.predict(PAST), [getattr(model, name) for name in names]
+    with pytest.raises(DataError):
+        model.fit(PAST, NAN)
+    if "model_" in names:
+        model.set_params(training=TrainingSpec(epochs=2, learning_rate=1e30, optimizer="sgd", clip_norm=None))
+        with pytest.raises(TrainingError):
+            model.fit(PAST, PAST[:, :4])
+    np.testing.assert_array_equal(model.predict(PAST), before)
+    assert all(getattr(model, name) is value for name, value in zip(names, learnt, strict=True))
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(3)])
+def test_the_seed_of_a_fit_repeats_it(random_state):
+    options = {"training": TrainingSpec(epochs=1), "verbose": 0}
+    model = ManyToOneRegressor((3,), random_state=random_state, **options).fit(PAST, PAST)
+    again = ManyToOneRegressor((3,), random_state=model.seed_, **options).fit(PAST, PAST)
+    np.testing.assert_array_equal(again.predict(PAST), model.predict(PAST))
+    assert model.fit(PAST, PAST).seed_ != again.seed_
+
+
+def test_forecasts_beside_fits_are_each_of_one_fit(read_beside):
+    """Horizons differ, so that one fit's network with another's horizon shows."""
+    model = ManyToOneRegressor((3,), training=TrainingSpec(epochs=1), verbose=0)
+    whole = []
+
+    def publish(horizon):
+        model.set_params(random_state=horizon).fit(PAST, PAST[:, :horizon])
+        whole.append(model.predict(PAST))
+
+    publish(1)
+    answers = read_beside(
+        lambda: [publish(horizon) for horizon in (8, 2, 7, 3)], {"predict": lambda: model.predict(PAST)}
+    )
+    assert all(any(np.array_equal(answer, one) for one in whole) for answer in answers["predict"])
+    assert len({answer.shape for answer in answers["predict"]}) > 2
+
+
+# ---------------------------------------------------------------- wrong inputs
+
+
 NAN = np.where(np.arange(9)[None, :, None] == 3, np.nan, PAST)
 WRONG = {
     "short": (lambda: SeasonalNaive(10).predict(PAST, 2), DataError, "X: expected at least 10 steps, a season"),
     "season": (lambda: SeasonalNaive(0).fit(PAST, PAST), SpecError, "season_length"),
+    "season, not fitted": (lambda: SeasonalNaive(0).predict(PAST, 2), SpecError, "season_length"),
     "horizon": (lambda: LastValue().predict(PAST, 0), SpecError, "horizon"),
     "half": (lambda: LastValue().predict(PAST, 1.5), SpecError, "horizon"),
     "not fitted": (lambda: LastValue().predict(PAST), NotFittedError, "horizon: expected a number, received None"),
@@ -102,6 +194,11 @@ WRONG = {
         "y: expected the 2 features of X, since forecasts are read as inputs, received 1",
     ),
     "network nan": (lambda: ManyToOneRegressor().fit(NAN, PAST), DataError, "X.*finite"),
+    "network seed": (
+        lambda: ManyToOneRegressor(random_state=-1).fit(PAST, PAST),
+        SpecError,
+        "random_state: expected a",
+    ),
     "network cell": (lambda: ManyToOneRegressor(cell="grru").fit(PAST, PAST), SpecError, "Did you mean 'gru'"),
 }
 

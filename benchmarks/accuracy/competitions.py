@@ -18,7 +18,7 @@ from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import Competition, weighted_quantile_loss
 
 from seqcast import Forecaster, NetworkSpec
-from seqcast.studies.cache import kept
+from seqcast.studies.cache import cached
 
 DECILES = tuple(place / 10 for place in range(1, 10))
 
@@ -247,7 +247,7 @@ def _kept(
     described = {"candidate": dataclasses.asdict(candidate), "explore": arguments.explore, "quick": arguments.quick}
     described["code"] = code()
     described["yardstick"] = yardstick
-    return kept(
+    return cached(
         arguments.results, label, seed, described, lambda: score(part, candidate, seed, quick=arguments.quick), print
     )
 

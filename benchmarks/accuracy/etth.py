@@ -34,7 +34,7 @@ from yardsticks import (
 )
 
 from seqcast import Columns, Forecaster, NetworkSpec
-from seqcast.studies.cache import kept, kept_path
+from seqcast.studies.cache import cached, cached_path
 
 SETS = ("ETTh1", "ETTh2")
 # What is known: MSE and MAE, average over the four horizons.
@@ -296,7 +296,7 @@ def run(
     described = {"candidate": dataclasses.asdict(chosen), "test": test, "quick": arguments.quick, "code": code()}
     described |= {"later": True} if arguments.later else {}
     labelled = f"{label}, {told(name, block)}, {horizon}"
-    beside = kept_path(arguments.results, labelled, seed, described).with_suffix(".npy")
+    beside = cached_path(arguments.results, labelled, seed, described).with_suffix(".npy")
 
     def make() -> dict[str, Any]:
         outcome, made = score(
@@ -313,7 +313,7 @@ def run(
         np.save(beside, made.astype(np.float32))
         return {**outcome, "forecasts": beside.name}
 
-    return kept(arguments.results, labelled, seed, described, make, print)
+    return cached(arguments.results, labelled, seed, described, make, print)
 
 
 def ensemble(

@@ -25,7 +25,7 @@ from competitions import score
 from reporting import code, machine_line, options, table
 from yardsticks import read_nn5, read_tourism
 
-from seqcast.studies.cache import kept
+from seqcast.studies.cache import cached
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 PEERS = BENCHMARKS.parent / ".venv-peers-libraries" / "bin" / "python"
@@ -80,7 +80,7 @@ def main() -> None:
                 if model not in OURS:
                     described["minutes"] = arguments.minutes
                 own = partial(ours if model in OURS else peer, arguments, yardstick, model, seed)
-                found.append(kept(arguments.results, f"{yardstick} {model}", seed, described, own, print))
+                found.append(cached(arguments.results, f"{yardstick} {model}", seed, described, own, print))
             means = [np.mean([one[key] for one in found]) for key in SCORES]
             rows.append([model, *(f"{mean:.3f}" for mean in means[:1]), *(f"{mean:.2f}" for mean in means[1:3])])
             rows[-1] += [f"{mean:.0f}" for mean in means[3:]]

@@ -1,12 +1,17 @@
-"""What a forecast has to beat, with the same fit and predict: last value, seasonal naive, the many-to-one network."""
+"""Baselines that a forecast has to beat: last value, seasonal naive, the many-to-one network.
+
+They are scikit-learn estimators on windows, as `Seq2SeqRegressor` is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 
 from seqcast.data.arrays.checks import as_array, check_finite, check_targets
 from seqcast.data.windows.arrays import ArrayWindows
@@ -16,7 +21,9 @@ from seqcast.network.heads import PointHead
 from seqcast.network.init import child_seeds
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.scan import scan
-from seqcast.runtime.backend import keras, to_numpy
+from seqcast.regressor.options import draw_seed
+from seqcast.regressor.state import StatefulEstimator
+from seqcast.runtime.backend import keras, to_numpy, weights_of
 from seqcast.runtime.jit import compile_call
 from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.training import TrainingSpec
@@ -30,12 +37,15 @@ __all__ = ["LastValue", "ManyToOneRegressor", "SeasonalNaive"]
 Array = npt.NDArray[Any]
 
 
-class SeasonalNaive:
+class SeasonalNaive(StatefulEstimator[int], BaseEstimator):
     """Repeat the last season: `ŷ_{T+h} = x_{T+h-m⌈h/m⌉}`.
 
     Args:
         season_length: Steps a season, `m`.
         target_features: Columns of X that are the targets' own past; by default all.
+
+    Attributes:
+        horizon_: Number of steps that y had in fit.
 
     Example:
         >>> model = SeasonalNaive(season_length=2).fit(np.zeros((1, 4)), np.zeros((1, 3)))
@@ -59,10 +69,14 @@ class SeasonalNaive:
         Returns:
             The fitted baseline.
         """
-        check_int("season_length", self.season_length)
         past = self._past(X)
-        self.horizon_ = check_targets(y, len(past))[0].shape[1]
+        self._state = check_targets(y, len(past))[0].shape[1]
         return self
+
+    @property
+    def horizon_(self) -> int:
+        """Number of steps that y had in fit."""
+        return self._fitted
 
     def predict(self, X: Any, horizon: int | None = None) -> Array:
         """Forecast.
@@ -75,17 +89,19 @@ class SeasonalNaive:
             `[N, H, D]`, or `[N, H]` for a 2-D X.
 
         Raises:
+            NotFittedError: There is neither a horizon nor a fit.
             DataError: The past is shorter than a season.
         """
-        if horizon is None and not hasattr(self, "horizon_"):
+        steps = self._state if horizon is None else check_int("horizon", horizon)
+        if steps is None:
             raise NotFittedError("horizon", expected="a number", received="None before fit", hint="Give it, or fit.")
-        steps = self.horizon_ if horizon is None else check_int("horizon", horizon)
         past = self._past(X)
         season = past[:, past.shape[1] - self.season_length :]
         forecast = np.take(season, np.arange(steps) % self.season_length, axis=1)
         return forecast[:, :, 0] if np.ndim(X) == 2 else forecast
 
     def _past(self, X: Any) -> Array:
+        check_int("season_length", self.season_length)
         array = as_array("X", X, ranks=(2, 3))
         check_finite("X", array)
         if array.shape[1] < self.season_length:
@@ -114,15 +130,21 @@ class LastValue(SeasonalNaive):
         super().__init__(1, target_features=target_features)
 
 
-class ManyToOneRegressor:
+class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
     """The many-to-one network: reads a window, writes one value, and goes on by reading what it wrote.
 
     Args:
         units: Width of each recurrent layer.
         cell: `gru`, `lstm` or `simple_rnn`.
         training: How it is trained.
-        random_state: Seed of everything random.
+        random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
         verbose: 0 is silent, 1 shows progress.
+
+    Attributes:
+        model_: The trained network, a Keras model that forecasts one step.
+        history_: What training recorded.
+        horizon_: Number of steps that y had in fit.
+        seed_: Seed of the fit; with it as `random_state` the same fit gives the same model.
 
     Example:
         >>> from seqcast.data.signals import random_sines
@@ -140,7 +162,7 @@ class ManyToOneRegressor:
         *,
         cell: str = "gru",
         training: TrainingSpec | None = None,
-        random_state: int | None = None,
+        random_state: Any = None,
         verbose: int = 1,
     ) -> None:
         self.units = units
@@ -150,7 +172,7 @@ class ManyToOneRegressor:
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train to forecast one step.
+        """Train to forecast one step. A fit that fails or is interrupted leaves the baseline as it was.
 
         Args:
             X: The past, `[N, T, F]`.
@@ -169,23 +191,43 @@ class ManyToOneRegressor:
                 expected=f"the {past.shape[2]} features of X, since forecasts are read as inputs",
                 received=str(future.shape[2]),
             )
-        self.horizon_ = future.shape[1]
         spec = self.training or TrainingSpec()
-        entropy = np.random.SeedSequence(self.random_state)
-        seeds = [int(word) for word in entropy.generate_state(2)]
-        self.model_ = ManyToOne(tuple(self.units), features=past.shape[2], cell=self.cell, seed=seeds[0])
+        seed = draw_seed(self.random_state)
+        network_seed, order_seed = (int(word) for word in np.random.SeedSequence(seed).generate_state(2))
+        sizes = {"units": tuple(self.units), "features": past.shape[2], "cell": self.cell}
+        model = ManyToOne(**sizes, seed=network_seed)
         windows = ArrayWindows(
             {"past": past},
             future[:, :1],
             batch_size=spec.batch_size,
-            seed=seeds[1],
+            seed=order_seed,
             steps=spec.steps_per_epoch,
         )
         rate = learning_rate(spec, spec.epochs * len(windows))
-        self.model_.compile(optimizer=optimizer(spec, rate), loss=self.model_.head.loss(spec.loss))
-        self.history_: History = train(self.model_, windows, spec, callbacks=progress(self.verbose))
-        self._predict = compile_call(self.model_, self.model_.roll)
+        model.compile(optimizer=optimizer(spec, rate), loss=model.head.loss(spec.loss))
+        history = train(model, windows, spec, callbacks=progress(self.verbose))
+        self._state = _FittedNetwork(model, sizes, history, future.shape[1], seed, compile_call(model, model.roll))
         return self
+
+    @property
+    def model_(self) -> ManyToOne:
+        """The trained network."""
+        return self._fitted.model
+
+    @property
+    def history_(self) -> History:
+        """What training recorded."""
+        return self._fitted.history
+
+    @property
+    def horizon_(self) -> int:
+        """Number of steps that y had in fit."""
+        return self._fitted.horizon
+
+    @property
+    def seed_(self) -> int:
+        """Seed of everything that was random in the fit."""
+        return self._fitted.seed
 
     def predict(self, X: Any, horizon: int | None = None) -> Array:
         """Forecast step by step, each step a whole reading of the window moved on by one.
@@ -196,13 +238,48 @@ class ManyToOneRegressor:
 
         Returns:
             The forecast, `[N, H, F]`.
+
+        Raises:
+            NotFittedError: The baseline is not fitted.
         """
-        if not hasattr(self, "model_"):
-            raise NotFittedError("this ManyToOneRegressor", expected="a fitted one", received="none")
-        steps = self.horizon_ if horizon is None else check_int("horizon", horizon)
+        state = self._fitted
+        steps = state.horizon if horizon is None else check_int("horizon", horizon)
         past = as_array("X", X, ranks=(3,)).astype(np.float32)
         check_finite("X", past)
-        return to_numpy(self._predict(past, horizon=steps))  # type: ignore[no-any-return]
+        return to_numpy(state.roll(past, horizon=steps))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class _FittedNetwork:
+    """Everything that a fit of the many-to-one network learns.
+
+    Args:
+        model: The trained network.
+        sizes: Its arguments but for the seed.
+        history: What training recorded.
+        horizon: Number of steps that y had.
+        seed: Seed of everything that was random.
+        roll: `model.roll`, compiled.
+    """
+
+    model: ManyToOne
+    sizes: dict[str, Any]
+    history: History
+    horizon: int
+    seed: int
+    roll: Callable[..., Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Neither a compiled program nor an optimiser can be pickled; weights travel as arrays.
+        return _fitted_network, (weights_of(self.model), self.sizes, self.history, self.horizon, self.seed)
+
+
+def _fitted_network(
+    weights: list[Array], sizes: dict[str, Any], history: History, horizon: int, seed: int
+) -> _FittedNetwork:
+    model = ManyToOne(**sizes)
+    model.set_weights(weights)
+    return _FittedNetwork(model, sizes, history, horizon, seed, compile_call(model, model.roll))
 
 
 class ManyToOne(keras.Model):

@@ -3,7 +3,10 @@
 import dataclasses
 import functools
 import json
+import pickle
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import keras
 import numpy as np
@@ -12,7 +15,9 @@ from scipy import special
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows.arrays import ArrayWindows
-from seqcast.engine.compiled import BUCKETS, Functions
+from seqcast.data.windows.gaps import fill_gaps
+from seqcast.engine import compiled
+from seqcast.engine.compiled import BUCKETS
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.network import Parametric, Sampled
 
@@ -38,6 +43,10 @@ def fitted(window=PLAIN, network=NETWORK, past=None, future=None, training=TRAIN
     )
     engine.fit(windows, window=window, verbose=0)
     return engine
+
+
+def numpy(tensor):
+    return keras.ops.convert_to_numpy(tensor)
 
 
 @functools.cache
@@ -94,15 +103,109 @@ def test_decoding_states_is_predicting():
     np.testing.assert_allclose(some, engine.predict({"past": past[10:15]}, horizon=7), atol=1e-6)
 
 
-def test_threads_may_predict_at_once():
+def questions(engine):
+    """Return calls of all kinds by name; programs are shared by some of them only."""
+    past = counts()[0]
+    calls = {("predict", horizon): functools.partial(engine.predict, {"past": past}, horizon) for horizon in (2, 3, 5)}
+    calls |= {("quantiles", horizon): functools.partial(engine.quantiles, {"past": past}, horizon, (0.1, 0.9))
+              for horizon in (2, 4)}  # fmt: skip
+    calls["paths", 3] = functools.partial(engine.paths, {"past": past[:9]}, 3, paths=20)
+    calls["encode", 0] = lambda: engine.encode({"past": past}).layers[0][0]
+    return calls
+
+
+@pytest.fixture
+def count_programs(monkeypatch):
+    """Return the names of functions in the order in which JAX traces them: once a program."""
+    names = []
+    for name, function in compiled.FUNCTIONS.items():
+
+        def counted(model, inputs, *, _name=name, _function=function, **static):
+            names.append((_name, *static.values(), keras.tree.flatten(inputs)[0].shape))
+            time.sleep(0.02)  # time for another thread to come in between
+            return _function(model, inputs, **static)
+
+        monkeypatch.setitem(compiled.FUNCTIONS, name, counted)
+    return names
+
+
+def test_threads_may_call_a_fresh_engine_at_once(count_programs):
+    """Eight threads, fifty calls each, on an engine that has compiled nothing: as one after another, compiled once."""
+    serial = {name: call() for name, call in questions(probabilistic("normal", "autoregressive")).items()}
+    count_programs.clear()
+    engine = Engine.from_parts(*probabilistic("normal", "autoregressive").to_parts())
+    calls, barrier = questions(engine), Barrier(8)
+
+    def ask(thread):
+        barrier.wait()
+        order = np.random.default_rng(thread).integers(len(calls), size=50)
+        return [(name, calls[name]()) for name in (list(calls)[place] for place in order)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [answer for answers in pool.map(ask, range(8)) for answer in answers]
+    assert len(answers) == 400
+    for name, answer in answers:
+        np.testing.assert_array_equal(answer, serial[name])
+    if keras.backend.backend() == "jax":
+        assert len(count_programs) == len(set(count_programs)) > 0
+
+
+def test_a_copy_has_weights_of_its_own_and_compiles_nothing_again(count_programs):
+    past, future = series()
     engine = fitted()
-    past, _ = series()
-    horizons = [3, 4, 5, 3, 4, 5, 6, 3]
-    expected = {horizon: trained().predict({"past": past}, horizon=horizon) for horizon in set(horizons)}
-    with ThreadPoolExecutor(4) as pool:
-        forecasts = list(pool.map(lambda horizon: engine.predict({"past": past}, horizon=horizon), horizons))
-    for horizon, forecast in zip(horizons, forecasts, strict=True):
-        np.testing.assert_array_equal(forecast, expected[horizon])
+    before = engine.predict({"past": past}, 5)
+    count_programs.clear()
+    copy = engine.copy()
+    np.testing.assert_array_equal(copy.predict({"past": past}, 5), before)
+    assert count_programs == [] or keras.backend.backend() != "jax"
+    assert (copy.network, copy.training, copy.seed, copy.window) == (NETWORK, TRAINING, 3, engine.window)
+    engine.continue_fit(ArrayWindows({"past": past}, future, batch_size=16, seed=1), window=PLAIN)
+    assert np.abs(engine.predict({"past": past}, 5) - before).max() > 0
+    np.testing.assert_array_equal(copy.predict({"past": past}, 5), before)
+    # Nor does what the copy learns come back, and a copy of a copy is one too.
+    learnt = engine.predict({"past": past}, 5)
+    copy.continue_fit(ArrayWindows({"past": past}, -future, batch_size=16, seed=1), window=PLAIN)
+    again = copy.copy()
+    np.testing.assert_array_equal(engine.predict({"past": past}, 5), learnt)
+    np.testing.assert_array_equal(again.predict({"past": past}, 5), copy.predict({"past": past}, 5))
+    assert count_programs == [] or keras.backend.backend() != "jax"
+
+
+def test_a_copy_of_nothing_is_not_fitted():
+    copy = Engine(NETWORK, TRAINING, seed=1).copy()
+    assert copy.model is None
+    with pytest.raises(NotFittedError):
+        copy.encode({"past": series()[0]})
+
+
+def test_a_fit_leaves_the_published_network_alone_until_it_is_over():
+    """Forecasts from within a second fit are those of the first, also where it begins with weights of its own."""
+    past, future = series()
+    engine, seen = fitted(), []
+    before, model, weights = engine.predict({"past": past}, 3), engine.model, engine.weights
+
+    class Ask(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(engine.predict({"past": past}, 3))
+
+    for first in (None, weights):
+        windows = ArrayWindows({"past": past}, future, batch_size=16, seed=1)
+        engine.fit(windows, window=PLAIN, weights=first, callbacks=[Ask()], verbose=0)
+        assert engine.model is not model
+        np.testing.assert_array_equal(seen, np.broadcast_to(before, (6, *before.shape)))
+        for ours, theirs in zip(model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        seen.clear()
+        before, model, weights = engine.predict({"past": past}, 3), engine.model, engine.weights
+
+
+def test_parts_are_kept_and_shown():
+    engine = fitted(training=dataclasses.replace(TRAINING, parts=1))
+    assert engine.parts == 1
+    assert Engine.from_parts(*json.loads(json.dumps([engine.to_parts()[0]])), engine.to_parts()[1]).parts == 1
+    assert pickle.loads(pickle.dumps(engine)).parts == engine.copy().parts == 1
+    assert repr(engine).endswith("seed=3, parts=1)")
+    assert Engine(NETWORK, TRAINING, seed=0).parts is None
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="compiled for JAX")
@@ -110,13 +213,13 @@ def test_threads_may_predict_at_once():
 def test_a_program_serves_all_sizes_of_a_bucket(monkeypatch, decoder_input):
     """A function of JAX runs its Python once a program: so the programs are counted."""
     programs = []
-    predict = Functions.predict
+    predict = compiled.FUNCTIONS["predict"]
 
-    def counted(self, inputs, *, horizon):
+    def counted(model, inputs, *, horizon):
         programs.append((inputs["past"].shape[0], horizon))
-        return predict(self, inputs, horizon=horizon)
+        return predict(model, inputs, horizon=horizon)
 
-    monkeypatch.setattr(Functions, "predict", counted)
+    monkeypatch.setitem(compiled.FUNCTIONS, "predict", counted)
     engine = fitted(network=dataclasses.replace(NETWORK, decoder_input=decoder_input))
     past = np.tile(series()[0], (20, 1, 1))
     for rows in (1, 2, 8, 1, 5, 9, 64, 40, 600, 300, 800):
@@ -186,7 +289,6 @@ def counts(rows=40, seed=0):
 
 
 @functools.cache
-@functools.cache
 def probabilistic(head, decoder_input="zeros", window=PLAIN):
     network = dataclasses.replace(NETWORK, head=head, decoder_input=decoder_input, normalise="scale")
     past, future = counts()
@@ -254,13 +356,13 @@ def test_seeds_of_rows_make_rows_independent(head):
 def test_many_paths_go_in_small_blocks(monkeypatch):
     engine = probabilistic("normal", "autoregressive")
     seen = []
-    paths = Functions.paths
+    paths = compiled.FUNCTIONS["paths"]
 
-    def counted(self, inputs, **sizes):
+    def counted(model, inputs, **sizes):
         seen.append(inputs["past"].shape[0] * sizes["paths"])
-        return paths(self, inputs, **sizes)
+        return paths(model, inputs, **sizes)
 
-    monkeypatch.setattr(Functions, "paths", counted)
+    monkeypatch.setitem(compiled.FUNCTIONS, "paths", counted)
     engine = Engine.from_parts(*engine.to_parts())
     past = np.tile(counts()[0], (8, 1, 1))
     for number in (100, 1000, 9000):
@@ -317,7 +419,9 @@ def test_paths_with_everything_around_them(attention):
     past[0, :2] = np.nan
     inputs = {"past": past, "static": rng.normal(size=(9, 1)), "future": rng.normal(size=(9, 5, 1))}
     paths = engine.paths(inputs, 5, paths=20)
-    alone = engine._forecasts.programs("predict", engine._prepared(inputs), horizon=5)[..., 0]
+    filled, observed = fill_gaps(past)
+    states = engine.model.encode({"past": filled, "observed": observed, "static": inputs["static"]})
+    alone = numpy(engine.model.decode(states, 5, inputs["future"]))[..., 0]
     assert paths.shape == (9, 20, 5, 2)
     np.testing.assert_allclose(paths, np.broadcast_to(alone[:, None], paths.shape), atol=2e-3)
 
@@ -395,13 +499,13 @@ def test_any_number_of_blocks_takes_the_same_programs(monkeypatch):
     """So does a last block that is shorter than the others."""
     programs = []
     for name in ("block", "append"):
-        function = getattr(Functions, name)
+        function = compiled.FUNCTIONS[name]
 
-        def counted(self, inputs, *, _function=function, _name=name, **static):
+        def counted(model, inputs, *, _function=function, _name=name, **static):
             programs.append((_name, *static.values()))
-            return _function(self, inputs, **static)
+            return _function(model, inputs, **static)
 
-        monkeypatch.setattr(Functions, name, counted)
+        monkeypatch.setitem(compiled.FUNCTIONS, name, counted)
     engine = fitted(network=SEGMENTS)
     past, _ = series()
     for horizon in (21, 40, 31):
@@ -480,9 +584,9 @@ def test_paths_without_spread_are_the_forecast_in_blocks():
     kernel, bias = (weight.copy() for weight in head.dense.get_weights())
     kernel[:, 2:], bias[2:] = 0.0, -50.0  # scales as small as they get
     head.dense.set_weights([kernel, bias])
-    inputs = engine._prepared({"past": series()[0]})
-    alone = engine._forecasts._parameters(inputs, 9)[..., 0]
-    paths = engine.paths(inputs, 9, paths=30)
+    past = series()[0]
+    alone = numpy(engine.model.decode(engine.model.encode(past), 9))[..., 0]
+    paths = engine.paths({"past": past}, 9, paths=30)
     np.testing.assert_allclose(paths, np.broadcast_to(alone[:, None], paths.shape), atol=0.02)
 
 

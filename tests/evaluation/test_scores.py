@@ -10,7 +10,9 @@ from utilsforecast.losses import mae
 
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import METRICS, count_steps, evaluate
-from seqcast.evaluation.scores import Scorer
+from seqcast.evaluation import scores as scores_module
+from seqcast.evaluation.backtest import Backtest
+from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
 
 MODELS = ["good", "seasonal_naive"]
@@ -74,6 +76,37 @@ def test_scaled_interval_metrics(make_backtest):
     known = history["y"].to_numpy()[:56]
     unit = np.abs(known[7:] - known[:-7]).mean()
     np.testing.assert_allclose(scaled["good"], plain["good"] / unit)
+
+
+def plain_scale(history, row, season_length, scale):
+    """The definition in a plain loop: over the rows up to the cutoff whose value and last season's are both known."""
+    known = history[(history["unique_id"] == row["unique_id"]) & (history["ds"] <= row["cutoff"])].sort_values("ds")[
+        "y"
+    ]
+    pairs = zip(known[season_length:], known[:-season_length], strict=True)
+    errors = [abs(later - earlier) for later, earlier in pairs if not np.isnan(later - earlier)]
+    if not errors or max(errors) == 0:
+        return np.nan
+    return np.mean(errors) if scale == "mase" else np.sqrt(np.mean(np.square(errors)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scale", ["mase", "rmsse"])
+@pytest.mark.parametrize("rows_at_once", [1, 100, 2**21])
+def test_scales_of_gaps_flat_and_short_series(make_backtest, monkeypatch, rows_at_once, scale, kind):
+    monkeypatch.setattr(scores_module, "_ROWS_AT_ONCE", rows_at_once)
+    history, backtest = make_backtest(series=5, cutoffs=4)
+    history.loc[::7, "y"] = np.nan
+    history.loc[history["unique_id"] == "s01", "y"] = 3.0
+    history = history[(history["unique_id"] != "s02") | (history["ds"] >= "2024-02-25")]  # five rows: no season
+    history = history[(history["unique_id"] != "s03") | (history["ds"] >= "2024-02-20")]  # no row up to two cutoffs
+    history = history.sample(frac=1, random_state=0)
+    expected = [plain_scale(history, row, 7, scale) for _, row in backtest.iterrows()]
+    if kind == "polars":
+        history, backtest = pl.from_pandas(history), pl.from_pandas(backtest)
+    made = naive_scale(Backtest(backtest), history, 7, scale)
+    assert 0 < np.isnan(made).sum() < len(made)
+    np.testing.assert_allclose(made, expected, rtol=1e-12)
 
 
 def test_average_is_over_steps_then_cutoffs_then_series():

@@ -93,19 +93,19 @@ def planted():
 
 
 def test_root_mean_squares_by_step_and_feature():
-    found = planted()
-    np.testing.assert_allclose(found.by_step("y")[0], [0, 0, 0, 0, 3])
-    np.testing.assert_allclose(found.by_step()[1], [0, 1, 0, 0, 2])
-    np.testing.assert_allclose(found.by_step(ahead=True), np.ones((3, 3)))
-    assert found.memory_length().tolist() == [1, 4, 5]
-    assert found.memory_length(0.75).tolist() == [1, 1, 4]
-    assert found.memory_length(1.0).tolist() == [1, 4, 5]
+    depends = planted()
+    np.testing.assert_allclose(depends.by_step("y")[0], [0, 0, 0, 0, 3])
+    np.testing.assert_allclose(depends.by_step()[1], [0, 1, 0, 0, 2])
+    np.testing.assert_allclose(depends.by_step(future=True), np.ones((3, 3)))
+    assert depends.memory_length().tolist() == [1, 4, 5]
+    assert depends.memory_length(0.75).tolist() == [1, 1, 4]
+    assert depends.memory_length(1.0).tolist() == [1, 4, 5]
     with pytest.raises(SpecError, match="one of y, x"):
-        found.by_step("z")
-    with pytest.raises(SpecError, match="known ahead"):
-        Sensitivity(found.past, None, ("y", "x")).by_step(ahead=True)
+        depends.by_step("z")
+    with pytest.raises(SpecError, match="known future"):
+        Sensitivity(depends.past, None, ("y", "x")).by_step(future=True)
     with pytest.raises(SpecError, match="share"):
-        found.memory_length(0.0)
+        depends.memory_length(0.0)
 
 
 def test_the_frame_names_steps_from_now():

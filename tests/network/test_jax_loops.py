@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from seqcast.network.cells import CELLS
-from seqcast.network.jax_loops import _RECURRENCES, FeaturesMajor
+from seqcast.network.jax_loops import FeaturesMajor
+from seqcast.network.jax_recurrences import RECURRENCES
 from seqcast.network.recurrent import RecurrentStack, Scanned
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="kernels of JAX")
@@ -196,7 +197,7 @@ def test_backwards_is_forwards_through_the_mirror(name, features):
 
 
 def test_there_is_a_kernel_for_every_cell():
-    assert set(_RECURRENCES) == set(CELLS.values())
+    assert set(RECURRENCES) == set(CELLS.values())
 
 
 def check_finite_differences(name):

@@ -6,12 +6,16 @@ import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.errors import SpecError
+from seqcast.runtime.threads import in_threads
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps of JAX")
 
 if keras.backend.backend() == "jax":
-    from seqcast.network import jax_steps as steps_jax
+    from seqcast.network import jax_steps
+    from seqcast.network.jax_train_step import StepState, TrainStep, is_divisible, part_rows
 
+PLAIN = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
 OBSERVED = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,), observed=True, season_length=4)
 # 37 rows in batches of 16 at most make three of 13, which neither two nor three cores divide evenly.
 ROWS, BATCH = 37, 16
@@ -33,22 +37,20 @@ def on(monkeypatch):
     """Train on so many cores, however small the batches are; return the engine, its history and the parts' sizes."""
 
     def train(cores, network, training, *, observed=False, callbacks=()):
-        monkeypatch.setattr(steps_jax, "threads", lambda: cores)
-        monkeypatch.setattr(steps_jax, "SMALLEST_PART", 1)
+        monkeypatch.setattr(jax_steps, "threads", lambda: cores)
+        monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
         parts = []
-        whole = steps_jax._Divided.__call__
 
-        def counted(self, state, batch):
-            result = whole(self, state, batch)
-            parts.append([len(rows) for rows in self.plans[steps_jax._kind(batch)].parts])
-            return result
+        def counted(function, rows, count):
+            parts.append([len(part) for part in rows])
+            return in_threads(function, rows, count)
 
         with monkeypatch.context() as patch:
-            patch.setattr(steps_jax._Divided, "__call__", counted)
+            patch.setattr(jax_steps, "in_threads", counted)
             engine = Engine(network, training, seed=3)
-            window = OBSERVED if observed else WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
-            fed = windows(teach=network.uses_teacher_forcing, observed=observed)
-            history = engine.fit(fed, window=window, callbacks=callbacks, verbose=0)
+            window = OBSERVED if observed else PLAIN
+            batches = windows(teach=network.uses_teacher_forcing, observed=observed)
+            history = engine.fit(batches, window=window, callbacks=callbacks, verbose=0)
         return engine, history, parts
 
     return train
@@ -87,13 +89,77 @@ def test_any_number_of_cores_gives_the_same_weights(on, name):
     training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"])
     alone, alone_history, none = on(1, NETWORKS[name], training, observed=True)
     assert none == []
+    assert np.isfinite([alone_history["loss"], alone_history["mae"]]).all()
+    assert alone_history.parts == 1
     for cores, sizes in ((2, [7, 7]), (3, [5, 5, 5])):
         together, history, parts = on(cores, NETWORKS[name], training, observed=True)
         assert parts == [sizes] * 6
+        assert history.parts == together.parts == cores
         for metric in ("loss", "mae"):
             np.testing.assert_allclose(history[metric], alone_history[metric], rtol=1e-5)
         for ours, theirs in zip(together.model.weights, alone.model.weights, strict=True):
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["dropout", "quantile, scheduled"])
+@pytest.mark.parametrize(("parts", "sizes"), [(1, []), (2, [7, 7]), (3, [5, 5, 5]), (5, [3] * 5), (99, [1] * 13)])
+def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, parts, sizes):
+    training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"], parts=parts)
+    alone, alone_history, seen = on(1, NETWORKS[name], training, observed=True)
+    assert seen == [sizes] * (6 if sizes else 0)
+    assert alone_history.parts == max(1, len(sizes))
+    for cores in (2, 3):
+        together, history, _ = on(cores, NETWORKS[name], training, observed=True)
+        assert history.epochs == alone_history.epochs
+        for ours, theirs in zip(together.weights, alone.weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+PARTS = """
+import numpy as np
+from seqcast import Seq2SeqRegressor
+waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 600)[:, None])[:, :, None]
+options = dict(encoder_units=(48,), cell="lstm", dropout=0.1, optimizer="muon", epochs=2, batch_size=256, parts=3)
+model = Seq2SeqRegressor(random_state=0, verbose=0, **options).fit(waves[:, :12], waves[:, 12:])
+print(model.engine_.parts, model.history_.epochs, hash(model.predict(waves[:9, :12]).tobytes()))
+"""
+
+
+def test_threads_of_the_process_do_not_change_bits(run_python):
+    one, two = (run_python(PARTS, SEQCAST_THREADS=threads, PYTHONHASHSEED="0") for threads in "12")
+    assert one.startswith("3 ")
+    assert one == two
+
+
+def test_a_step_is_its_parts_combined():
+    """Whoever computes the parts, and in whatever order: gradients and loss are those of the whole batch."""
+    training = TrainingSpec(epochs=1, batch_size=BATCH, metrics=["mae"], learning_rate_schedule="constant")
+    engine = Engine(NETWORKS["dropout"], training, seed=3)
+    batches = windows(teach=False, observed=True)
+    engine.fit(batches, window=OBSERVED, verbose=0)
+    model, batch = engine.model, batches[0]
+    groups = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
+    state = StepState(*([variable.value for variable in group] for group in (*groups, model.metrics_variables)))
+    step = TrainStep(model)
+    (whole,) = (step.grad_part(state.without_optimizer, batch, rows) for rows in part_rows(13, 1))
+    for count in (2, 5):
+        parts = {k: step.grad_part(state.without_optimizer, batch, rows) for k, rows in enumerate(part_rows(13, count))}
+        combined = step.combine([parts[k] for k in range(count)])
+        np.testing.assert_allclose(combined["loss"], whole["loss"], rtol=1e-5)
+        np.testing.assert_allclose(combined["share"], whole["share"], rtol=1e-6)
+        for ours, theirs in zip(combined["gradients"], whole["gradients"], strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    logs, after = step.apply(state, batch, combined)
+    assert sorted(logs) == ["loss", "mae"]
+    for before, now in zip(state, after, strict=True):
+        assert [value.shape for value in now] == [value.shape for value in before]
+    assert np.abs(after.trainable[0] - state.trainable[0]).max() > 0
+
+
+def test_parts_that_do_not_add_up_are_refused(on):
+    parts = TrainingSpec(epochs=1, batch_size=BATCH, parts=2, optimizer=keras.optimizers.Adam(loss_scale_factor=2.0))
+    with pytest.raises(SpecError, match="parts: expected None or 1 with a loss that is scaled"):
+        on(2, ZEROS, parts)
 
 
 def test_callbacks_of_keras_are_called_and_heeded(on):
@@ -111,23 +177,23 @@ def test_callbacks_of_keras_are_called_and_heeded(on):
     assert len(history) == 2
 
 
-def test_small_batches_are_left_whole():
+def test_small_batches_are_left_whole(monkeypatch):
     engine = Engine(ZEROS, TrainingSpec(epochs=1, batch_size=BATCH), seed=0)
-    window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
-    engine.fit(windows(teach=False, observed=False), window=window, verbose=0)
-    divided = steps_jax._Divided(engine.model, 2)
-    assert divided.fewest_rows * engine.weight_count >= steps_jax.SMALLEST_PART
-    rows = np.zeros((2 * divided.fewest_rows, 8, 1), "float32")
-    assert divided.pays(({"past": rows}, rows, None))
-    assert not divided.pays(({"past": rows[1:]}, rows[1:], None))
+    engine.fit(windows(teach=False, observed=False), window=PLAIN, verbose=0)
+    monkeypatch.setattr(jax_steps, "threads", lambda: 2)
+    step = jax_steps.TrainFunction(engine.model)
+    assert step.fewest_rows * engine.weight_count >= jax_steps.SMALLEST_PART
+    rows = np.zeros((2 * step.fewest_rows, 8, 1), "float32")
+    assert step.divides(({"past": rows}, rows, None))
+    assert not step.divides(({"past": rows[1:]}, rows[1:], None))
 
 
 def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
     training = TrainingSpec(epochs=2, batch_size=BATCH)
     alone, _, _ = on(1, ZEROS, training)
-    monkeypatch.setattr(steps_jax, "FEWEST_ROWS", 2)
-    for limit, parts in ((1 << 30, [7, 7]), (1, [2] * 8)):  # parts of four rows are halved, of two not
-        monkeypatch.setattr(steps_jax, "LARGEST_SCRATCH", limit)
+    monkeypatch.setattr(jax_steps, "FEWEST_ROWS", 2)
+    for limit, parts in ((1 << 30, [7, 7]), (1, [2] * 7)):  # parts of four rows are halved, of two not
+        monkeypatch.setattr(jax_steps, "LARGEST_SCRATCH", limit)
         together, _, seen = on(2, ZEROS, training)
         assert seen == [parts] * 6
         for ours, theirs in zip(together.model.weights, alone.model.weights, strict=True):
@@ -137,13 +203,13 @@ def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
 def test_a_step_that_is_not_keras_s_is_not_divided(on):
     """A loss that is scaled, a step or a loss of a subclass: parts would not add up to the whole."""
     engine, _, _ = on(2, ZEROS, TrainingSpec(epochs=1, batch_size=BATCH))
-    assert steps_jax._can_be_divided(engine.model)
+    assert is_divisible(engine.model)
     engine.model.compile(optimizer=keras.optimizers.Adam(loss_scale_factor=2.0), loss=engine.model.loss)
-    assert not steps_jax._can_be_divided(engine.model)
+    assert not is_divisible(engine.model)
     engine.model.compile(optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()), loss=engine.model.loss)
-    assert not steps_jax._can_be_divided(engine.model)
+    assert not is_divisible(engine.model)
     engine.model.compile(optimizer="adam", loss="mse")
-    assert not steps_jax._can_be_divided(engine.model)
+    assert not is_divisible(engine.model)
 
 
 PRECISION = """

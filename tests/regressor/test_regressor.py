@@ -1,11 +1,6 @@
-"""The door for arrays: scikit-learn's own checks, shapes, streams, files, wrong inputs."""
+"""The regressor for arrays: scikit-learn's own checks, invariants, shapes, horizons, distributions."""
 
-import json
-import os
-import pickle
 import random
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -19,22 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
-from seqcast.data.sine_batches import SineBatches
-from seqcast.errors import DataError, FileFormatError, NotFittedError, SaveError, SpecError
-from seqcast.regressor.estimator import NETWORK_OPTIONS, TRAINING_OPTIONS
-from seqcast.specs.presets import PRESETS
+from seqcast.errors import DataError, NotFittedError, SpecError
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
-
-
-@pytest.fixture(scope="module")
-def sines():
-    return random_sines(96, past=12, future=5, seed=1)
-
-
-@pytest.fixture(scope="module")
-def fitted(sines):
-    return Seq2SeqRegressor(**SMALL).fit(*sines)
 
 
 # ---------------------------------------------------------------- scikit-learn
@@ -67,19 +49,6 @@ def test_scikit_learns_own_checks(run_python):
     assert printed.split() == [*EXPECTED_TO_FAIL, "True"]
 
 
-def test_options_are_those_of_the_specs():
-    others = {"preset", "scale", "target_features", "season_length", "callbacks", "random_state", "verbose"}
-    assert set(Seq2SeqRegressor().get_params()) == {*NETWORK_OPTIONS, *TRAINING_OPTIONS} | others
-    assert Seq2SeqRegressor()._specs() == (PRESETS["classic"].network, PRESETS["classic"].training)
-
-
-def test_none_is_the_presets_and_the_word_none_is_nothing():
-    network, training = Seq2SeqRegressor(encoder_units=(7,), clip_norm="none", early_stopping="none")._specs()
-    assert network.encoder_units == network.decoder_units == (7,)
-    assert training.clip_norm is None
-    assert training.early_stopping is None
-
-
 def test_pipeline_and_grid_search(sines):
     past, future = sines[0][:, :, 0], sines[1][:, :, 0]
     pipeline = make_pipeline(StandardScaler(), Seq2SeqRegressor(**SMALL))
@@ -102,13 +71,6 @@ def test_covariates_are_routed_through_a_grid_search(sines):
         assert search.best_estimator_.preparation_.window.static == 1
         assert search.best_estimator_.preparation_.window.future == 1
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-
-
-def test_clone_and_copies_predict_the_same(fitted, sines):
-    again = clone(fitted).fit(*sines)
-    np.testing.assert_array_equal(again.predict(sines[0]), fitted.predict(sines[0]))
-    copy = pickle.loads(pickle.dumps(fitted))
-    np.testing.assert_array_equal(copy.predict(sines[0]), fitted.predict(sines[0]))
 
 
 # ---------------------------------------------------------------- invariants
@@ -149,30 +111,6 @@ def test_forecasts_depend_on_nothing_but_the_past(sines):
         model = Seq2SeqRegressor(**{**options, "epochs": 1}).fit(past, y)
         forecasts.append(model.predict(past))
     np.testing.assert_array_equal(*forecasts)
-
-
-def test_a_file_brings_the_identical_numbers_back_in_another_process_too(sines, tmp_path):
-    past, future = sines
-    static = np.random.default_rng(0).normal(size=(96, 2))
-    model = Seq2SeqRegressor(**SMALL, loss=keras.losses.Huber(0.5), regularizer="l2", normalise="last", cell="lstm")
-    model.fit(past, future, static_covariates=static)
-    expected = model.predict(past, 9, static_covariates=static)
-    path = tmp_path / "model.seqcast"
-    model.save(path)
-    loaded = Seq2SeqRegressor.load(path)
-    np.testing.assert_array_equal(loaded.predict(past, 9, static_covariates=static), expected)
-    assert loaded.history_ == model.history_
-    assert loaded.get_params()["cell"] == "lstm"
-    clone(loaded).fit(past, future, static_covariates=static)  # its options are complete
-    np.savez(tmp_path / "inputs.npz", past=past, static=static)
-    code = (
-        "import sys, numpy, seqcast\n"
-        "inputs = numpy.load(sys.argv[1] + '/inputs.npz')\n"
-        "model = seqcast.Seq2SeqRegressor.load(sys.argv[1] + '/model.seqcast')\n"
-        "numpy.save(sys.argv[1] + '/out.npy', model.predict(inputs['past'], 9, static_covariates=inputs['static']))\n"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=os.environ.copy())
-    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
 
 
 # ---------------------------------------------------------------- shapes and horizons
@@ -286,219 +224,7 @@ def test_the_users_own_keras_objects_are_copied(sines):
     np.testing.assert_array_equal(model.fit(*sines).predict(sines[0]), first)
 
 
-# ---------------------------------------------------------------- partial fits, streams, validation, weights
-
-
-def test_partial_fit_goes_on(sines):
-    model = Seq2SeqRegressor(**SMALL)
-    losses = [model.partial_fit(*sines).history_["loss"][-1] for _ in range(6)]
-    assert len(model.history_) == 6
-    assert losses[-1] < losses[0]
-    fitted = Seq2SeqRegressor(**SMALL).fit(*sines)
-    before = fitted.predict(sines[0])
-    assert np.abs(fitted.partial_fit(*sines).predict(sines[0]) - before).max() > 0
-    with pytest.raises(DataError, match=r"y: expected shape .N, 5, 1., as before"):
-        fitted.partial_fit(sines[0], sines[1][:, :3])
-
-
-def test_batches_from_a_dataset_and_from_a_generator(sines):
-    stream = SineBatches(3, 16, past=12, future=5, seed=1)
-    model = Seq2SeqRegressor(**SMALL).fit(stream, validation_data=SineBatches(1, 32, past=12, future=5, seed=2))
-    assert "val_loss" in model.history_
-    assert model.predict(sines[0]).shape == (96, 5, 1)
-
-    def generator():
-        rng = np.random.default_rng(0)
-        while True:
-            index = rng.integers(0, 96, 16)
-            yield sines[0][index], sines[1][index]
-
-    options = {**SMALL, "decoder_input": "teacher"}
-    taught = Seq2SeqRegressor(**options, steps_per_epoch=4).fit(generator())
-    assert np.isfinite(taught.predict(sines[0])).all()
-    with pytest.raises(SpecError, match="steps_per_epoch"):
-        Seq2SeqRegressor(**SMALL).fit(generator())
-
-
-def test_given_validation_data_are_used_and_not_trained_on(sines):
-    past, future = sines
-    held = random_sines(20, past=12, future=5, seed=9)
-    model = Seq2SeqRegressor(**SMALL).fit(past, future, validation_data=held)
-    error = np.mean(((model.predict(held[0]) - held[1]) / model.preparation_.scalers["y"].scale) ** 2)
-    assert min(model.history_["val_loss"]) == pytest.approx(error, rel=1e-4)
-    with pytest.raises(DataError, match="validation_data"):
-        Seq2SeqRegressor(**SMALL).fit(past, future, validation_data=(held[0], held[1][:, :2]))
-    with pytest.raises(DataError, match="validation_data"):
-        Seq2SeqRegressor(**SMALL).fit(past, future, validation_data=held[0])
-
-
-def test_validation_data_of_another_form_are_refused_with_their_name(sines):
-    flat, univariate, target = sines[0][:, :, 0], sines[0][:, :, :1], sines[1]
-    model = Seq2SeqRegressor(**SMALL)
-    with pytest.raises(DataError, match=r"validation_data: X: X has 3 features, but .* is expecting 12"):
-        model.fit(flat, target, validation_data=(flat[:, :3], target))
-    with pytest.raises(DataError, match=r"validation_data: X: expected .N, T, 1., as at fit, received 2 axes"):
-        model.fit(univariate, target, validation_data=(flat, target))
-    with pytest.raises(DataError, match=r"validation_data, covariates: .*received static"):
-        model.fit(univariate, target, validation_data=(univariate, target, {"static": target[:, 0]}))
-    with pytest.raises(DataError, match=r"validation_data, covariates: expected a dict"):
-        model.fit(univariate, target, validation_data=(univariate, target, target[:, 0]))
-
-
-def test_batches_are_validated_on_arrays_but_not_on_a_generator(sines):
-    stream = SineBatches(2, 16, past=12, future=5, seed=1)
-    held = random_sines(20, past=12, future=5, seed=9)
-    assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(stream, validation_data=held).history_
-    # Keras would read an endless one for ever, and one that ends in the first epoch only.
-    with pytest.raises(DataError, match=r"validation_data: .*received generator"):
-        Seq2SeqRegressor(**SMALL).fit(stream, validation_data=(batch for batch in [held]))
-
-
-@pytest.mark.parametrize("name", ["static_covariates", "future_covariates", "sample_weight"])
-def test_arrays_beside_batches_are_refused(name):
-    stream = SineBatches(2, 16, past=12, future=5, seed=1)
-    for method in (Seq2SeqRegressor(**SMALL).fit, Seq2SeqRegressor(**SMALL).partial_fit):
-        with pytest.raises(DataError, match=f"{name}: expected nothing beside batches"):
-            method(stream, **{name: np.ones(32)})
-
-
-@pytest.mark.parametrize(
-    ("weight", "message"), [(np.ones(3), "as many windows"), (-np.ones(96), "weights >= 0"), ([np.nan] * 96, "finite")]
-)
-def test_weights_of_a_batch_are_checked(sines, weight, message):
-    with pytest.raises(DataError, match=f"batch, weight.*{message}"):
-        Seq2SeqRegressor(**SMALL, steps_per_epoch=1).fit(iter([(*sines, weight)]))
-
-
-def test_a_refused_fit_leaves_the_fitted_estimator_as_it_was(sines):
-    past, future = sines
-    model = Seq2SeqRegressor(**SMALL).fit(past, future)
-    before = model.predict(past)
-    with pytest.raises(DataError, match="y: "):
-        model.fit(past[:, :, 0], future[:3])
-    with pytest.raises(DataError, match="validation_data"):
-        model.fit(past * 2, future * 9, validation_data=(past, future[:, :2]))
-    np.testing.assert_array_equal(model.predict(past), before)
-    with pytest.raises(DataError, match="states: expected what encode returned"):
-        model.decode(past)
-
-
-def test_one_metric_may_be_named_without_a_list(sines):
-    assert "mae" in Seq2SeqRegressor(**SMALL, metrics="mae").fit(*sines).history_.epochs
-
-
-@pytest.mark.parametrize("callbacks", [keras.callbacks.Callback(), [3]])
-def test_callbacks_are_checked_before_training(sines, callbacks):
-    with pytest.raises(SpecError, match=r"callbacks: expected a list of keras.callbacks.Callback"):
-        Seq2SeqRegressor(**SMALL, callbacks=callbacks).fit(*sines)
-
-
-def test_a_window_of_weight_zero_is_not_learnt_from(sines):
-    past, future = (values.copy() for values in sines)
-    weight = np.ones(96)
-    weight[::3] = 0
-    options = {**SMALL, "scale": "none", "validation_fraction": 0.0}
-    first = Seq2SeqRegressor(**options).fit(past, future, sample_weight=weight).predict(past)
-    future[::3] += 50
-    second = Seq2SeqRegressor(**options).fit(past, future, sample_weight=weight).predict(past)
-    np.testing.assert_allclose(first, second, atol=1e-6)
-
-
-def test_an_interruption_leaves_the_best_weights(sines):
-    def stop(epoch, logs):
-        if epoch == 3:
-            raise KeyboardInterrupt
-
-    model = Seq2SeqRegressor(**{**SMALL, "epochs": 9}, callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=stop)])
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(*sines)
-    assert model.history_.interrupted
-    assert model.history_.best_epoch is not None
-    assert np.isfinite(model.predict(sines[0])).all()
-
-
 # ---------------------------------------------------------------- wrong input
-
-X, Y = np.ones((8, 6, 2)), np.ones((8, 3, 2))
-NAN = X.copy()
-NAN[3, 2, 1] = np.nan
-INF = Y.copy()
-INF[5, 0, 0] = -np.inf
-
-WRONG_DATA = [
-    (NAN, Y, "X, window 3, step 2, feature 1: expected finite numbers, received NaN. Drop or fill it."),
-    (X, INF, "y, window 5, step 0, feature 0: expected finite numbers, received -inf. Drop or fill it."),
-    (X[:0], Y[:0], "X: expected at least one window, step and feature, received shape (0, 6, 2)."),
-    (X[:, :0], Y, "X: expected at least one window, step and feature, received shape (8, 0, 2)."),
-    (X, Y[:, :0], "y: expected at least one step, received shape (8, 0, 2). Give a future."),
-    (X, Y[:5], "y: expected as many windows as X, 8, received 5. Give one entry a window."),
-    (X, Y[..., None], "y: expected 1 axes or 2 axes or 3 axes, received 4 axes, shape (8, 3, 2, 1)."),
-    (X[..., None], Y, "X: Found array with dim 4"),
-    (X[0, 0], Y, "X: Expected 2D array, got 1D array instead"),
-    ([[1, 2], [3]], [1, 2], "X: "),
-    ([["a", "b"]], [1], "X: expected numbers in a regular array, received could not convert string to float"),
-    (X, None, "Seq2SeqRegressor requires y to be passed, but the target y is None"),
-]
-
-
-@pytest.mark.parametrize(("past", "future", "message"), WRONG_DATA)
-def test_wrong_data_are_refused_before_training(past, future, message):
-    model = Seq2SeqRegressor(**SMALL)
-    with pytest.raises(DataError) as caught:
-        model.fit(past, future)
-    assert str(caught.value).startswith(message)
-    assert not hasattr(model, "engine_")
-
-
-WRONG_OPTIONS = [
-    (
-        {"cell": "grru"},
-        "cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did you mean 'gru'?",
-    ),
-    ({"preset": "clasic"}, "preset: expected one of 'classic', 'segment', received 'clasic'. Did you mean 'classic'?"),
-    ({"scale": "standart"}, "scale: expected one of 'standard', 'none', received 'standart'."),
-    ({"encoder_units": (0,)}, "encoder_units: expected a whole number >= 1, received 0."),
-    ({"encoder_units": "35"}, "encoder_units: expected one width a layer, such as (35, 35), received '35'."),
-    ({"dropout": 1.5}, "dropout: expected a number in [0, 0.95], received 1.5."),
-    ({"epochs": 2.5}, "epochs: expected a whole number >= 1, received 2.5."),
-    ({"learning_rate": 0}, "learning_rate: expected a number in (0, inf], received 0."),
-    ({"learning_rate_schedule": "cosin"}, "learning_rate_schedule: expected one of 'cosine', 'constant'"),
-    (
-        {"optimizer": "adamm"},
-        "optimizer: expected a Keras optimizer: name, config or object, received 'adamm'.",
-    ),
-    ({"loss": "msee"}, "loss: expected a Keras loss: name, config or object, received 'msee'."),
-    ({"regularizer": {"weights": "l2"}}, "regularizer: expected one of 'kernel', 'recurrent', 'bias'"),
-    (
-        {"attention": "multi_head", "attention_heads": 4},
-        "attention_heads: expected a divisor of the last decoder",
-    ),
-    ({"target_features": "al"}, "target_features: expected one of 'none', received 'al'."),
-    ({"target_features": (0, 5)}, "target_features: expected 2 different column(s) of X below 2"),
-    ({"target_features": "none", "decoder_input": "teacher"}, "target_features: expected the column of X"),
-    ({"decoding": "parallel"}, "decoding: expected decoder_input='position' beside 'parallel'"),
-    ({"residual": "seasonal"}, "season_length: expected the steps of a season, for residual='seasonal'"),
-    ({"segment": 99}, "segment: expected at most the horizon, "),
-    ({"season_length": 0}, "season_length: expected a whole number >= 1, received 0."),
-    ({"random_state": -1}, "random_state: expected a whole number >= 0, received -1."),
-    ({"head": "norml"}, "head: expected one of 'point', 'quantile', 'normal'"),
-    ({"quantiles": (0.1, 0.5)}, "quantiles: expected nothing with head='point', received (0.1, 0.5)."),
-    ({"head": "normal", "loss": "mse"}, "loss: expected None with head='normal', received 'mse'."),
-    ({"head": "log_normal"}, "scale: expected 'none' with head='log_normal', received 'standard'."),
-    (
-        {"head": "negative_binomial", "scale": "none", "normalise": "last"},
-        "normalise: expected 'none' or 'scale' with head='negative_binomial', received 'last'.",
-    ),
-]
-
-
-@pytest.mark.parametrize(("options", "message"), WRONG_OPTIONS)
-def test_wrong_options_are_refused_before_training(options, message):
-    model = Seq2SeqRegressor(**{**SMALL, **options})
-    with pytest.raises(SpecError) as caught:
-        model.fit(X, Y)
-    assert str(caught.value).startswith(message)
-    assert not hasattr(model, "engine_")
 
 
 @pytest.mark.parametrize(
@@ -554,53 +280,6 @@ def test_a_fixed_number_of_steps_and_covariates_as_at_fit(sines):
         assert str(caught.value).startswith(words)
 
 
-def test_nothing_is_predicted_before_fit(sines, tmp_path):
-    model = Seq2SeqRegressor()
-    for call in (
-        lambda: model.predict(sines[0]),
-        lambda: model.encode(sines[0]),
-        lambda: model.score(*sines),
-        lambda: model.save(tmp_path / "model.seqcast"),
-    ):
-        with pytest.raises(NotFittedError, match="not fitted yet"):
-            call()
-    assert not list(tmp_path.iterdir())
-
-
-def test_what_cannot_be_saved_is_named_before_training_and_refused_at_save(sines, tmp_path):
-    def loss(y_true, y_pred):
-        return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
-
-    model = Seq2SeqRegressor(**SMALL, loss=loss)
-    with pytest.warns(UserWarning, match="loss: cannot be written to a file"):
-        model.fit(*sines)
-    with pytest.raises(SpecError, match="loss: expected options that can be written"):
-        model.save(tmp_path / "model.seqcast")
-    assert not list(tmp_path.iterdir())
-
-
-def test_files_of_others_are_refused(fitted, tmp_path):
-    path = tmp_path / "model.seqcast"
-    fitted.save(path)
-    content = path.read_bytes()
-    for damaged in (b"", content[: len(content) // 2], b"unique_id,ds,y\n"):
-        path.write_bytes(damaged)
-        with pytest.raises(FileFormatError, match="expected a model saved by seqcast"):
-            Seq2SeqRegressor.load(path)
-    with pytest.raises(SaveError, match="Nothing was written"):
-        fitted.save(tmp_path / "no" / "such" / "folder.seqcast")
-
-
-def test_the_header_of_a_file_is_plain_json(fitted, tmp_path):
-    import zipfile
-
-    fitted.save(tmp_path / "model.seqcast")
-    with zipfile.ZipFile(tmp_path / "model.seqcast") as archive:
-        index = json.loads(archive.read("seqcast.json"))
-    assert index["kind"] == "Seq2SeqRegressor"
-    assert index["header"]["params"]["encoder_units"] == [6]
-
-
 def test_states_of_another_network_are_refused(fitted, sines):
     other = Seq2SeqRegressor(**{**SMALL, "encoder_units": (7,), "epochs": 1}).fit(*sines)
     with pytest.raises(DataError, match=r"states: expected layer states of widths \[\(6,\)\], received \[\(7,\)\]"):
@@ -608,12 +287,6 @@ def test_states_of_another_network_are_refused(fitted, sines):
 
 
 # ---------------------------------------------------------------- distributions
-
-
-@pytest.fixture(scope="module")
-def purchases():
-    counts = np.random.default_rng(0).poisson(5.0, size=(96, 17, 1)).astype(float)
-    return counts[:, :12], counts[:, 12:]
 
 
 DISTRIBUTIONS = {
@@ -658,24 +331,6 @@ def test_scaling_and_shifting_the_data_scales_and_shifts_the_quantiles(purchases
     plain = Seq2SeqRegressor(**options).fit(past, future).predict_quantiles(past, (0.1, 0.9))
     moved = Seq2SeqRegressor(**options).fit(past * 1e3 - 7e3, future * 1e3 - 7e3)
     np.testing.assert_allclose((moved.predict_quantiles(past * 1e3 - 7e3, (0.1, 0.9)) + 7e3) / 1e3, plain, atol=1e-2)
-
-
-def test_data_that_a_distribution_does_not_have_are_refused(purchases):
-    past, future = purchases
-    counts = {**SMALL, "head": "negative_binomial", "scale": "none"}
-    wrong = future.copy()
-    wrong[3, 1] = 2.5
-    message = "y, window 3, step 1, feature 0: expected whole numbers >= 0, received 2.5"
-    for fit in (Seq2SeqRegressor.fit, Seq2SeqRegressor.partial_fit):
-        model = Seq2SeqRegressor(**counts)
-        with pytest.raises(DataError, match=message):
-            fit(model, past, wrong)
-        assert not hasattr(model, "engine_")
-    with pytest.raises(DataError, match="validation_data: " + message):
-        Seq2SeqRegressor(**counts).fit(past, future, validation_data=(past, wrong))
-    batches = ((past, wrong) for _ in range(4))
-    with pytest.raises(DataError, match=message):
-        Seq2SeqRegressor(**counts, steps_per_epoch=2).fit(batches)
 
 
 def test_quantiles_take_a_distribution_and_probabilities(fitted, sines, purchases):

@@ -1,10 +1,12 @@
-"""HTML is escaped by construction, and well-formed."""
+"""A page escapes what it is given, is well-formed, and needs nothing but itself."""
 
 from html.parser import HTMLParser
 
+import pytest
+from jinja2 import UndefinedError
 from matplotlib.figure import Figure
 
-from seqcast.report.page import Markup, element, facts, page, picture, section, table
+from seqcast.report.page import Facts, Note, Picture, Section, Table, page
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 VOID = {"img", "meta", "br"}
@@ -35,47 +37,63 @@ class Reader(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-def test_text_comes_out_as_text():
-    for made in (
-        element("p", EVIL),
-        element("p", "x", title=EVIL),
-        section(EVIL, EVIL),
-        table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
-        facts({EVIL: [EVIL, {EVIL: EVIL}]}),
-        page(EVIL, EVIL, {EVIL: section(EVIL)}),
-    ):
-        reader = Reader(made)
-        assert "script" not in [tag for tag, _ in reader.tags]
-        assert EVIL in "".join(reader.text) or EVIL in [value for each in reader.all("p") for value in each.values()]
+def read(*parts):
+    return Reader(page("t", "l", [Section("One", parts)]))
 
 
-def test_markup_is_not_escaped_again():
-    assert element("p", element("b", "1 < 2")) == "<p><b>1 &lt; 2</b></p>"
-    assert element("p", Markup("&amp;"), class_="note") == '<p class="note">&amp;</p>'
+def figure_of(width=3.0):
+    figure = Figure(figsize=(width, 2.0))
+    figure.subplots()
+    return figure
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Note(EVIL),
+        Table([EVIL, EVIL], [[EVIL, EVIL]], EVIL),
+        Facts({EVIL: [EVIL, {EVIL: EVIL}]}),
+        Picture.of(figure_of(), EVIL, EVIL),
+    ],
+    ids=lambda part: part.kind,
+)
+def test_text_comes_out_as_text(part):
+    reader = Reader(page(EVIL, EVIL, [Section(EVIL, [part], name=EVIL), Section(EVIL, [part])]))
+    assert "script" not in [tag for tag, _ in reader.tags]
+    texts = {"note": 2, "table": 10, "facts": 4, "picture": 2}[part.kind]
+    assert sum(EVIL in text for text in reader.text) == 3 + 4 + texts  # title, heading, lead; names and headings
+    assert all(image["alt"] == EVIL for image in reader.all("img"))
+
+
+def test_an_attribute_cannot_be_closed_by_its_text():
+    (image,) = read(Picture("data:,", '" onerror="alert(1)', "", 1)).all("img")
+    assert image == {"src": "data:,", "alt": '" onerror="alert(1)', "width": "1"}
 
 
 def test_tables_have_headings_and_marks():
-    made = table(["model", "MAE", "is"], [["a", "1", "x"], ["b", "2", "y"]], "Scores", text=["is"], best={(0, 1)})
-    reader = Reader(made)
+    table = Table(["model", "MAE", "is"], [["a", "1", "x"], ["b", "2", "y"]], "Scores", words=["is"], best={(0, 1)})
+    reader = read(table)
     assert [each["scope"] for each in reader.all("th")] == ["col"] * 3 + ["row"] * 2
     assert reader.all("td") == [{"class": "best"}, {"class": "text"}, {}, {"class": "text"}]
+    cells = [text for text in reader.text if text.strip()]
+    assert cells[cells.index("Scores") :] == ["Scores", "model", "MAE", "is", "a", "1", "x", "b", "2", "y"]
 
 
 def test_pictures_are_inside_and_described():
-    figure = Figure()
-    figure.subplots()
-    (image,) = Reader(picture(figure, EVIL, "caption")).all("img")
+    (image,) = read(Picture.of(figure_of(width=5.0), "alt", "caption")).all("img")
     assert image["src"].startswith("data:image/png;base64,iVBOR")
-    assert image["alt"] == EVIL
+    assert image["alt"] == "alt"
+    assert image["width"] == "460"
 
 
 def test_values_are_written_for_readers():
-    made = facts({"a": 1234567, "b": 0.1 + 0.2, "c": True, "d": None, "e": (), "f": {"x": [1, 2]}, "g": ""})
-    assert "".join(Reader(made).text) == "a1,234,567b0.3cyesd–e–fx: 1, 2g–"
+    values = {"a": 1234567, "b": 0.1 + 0.2, "c": True, "d": None, "e": (), "f": {"x": [1, 2]}, "g": ""}
+    expected = ["1,234,567", "0.3", "yes", "–", "–", "x: 1, 2", "–"]
+    assert Facts(values).pairs() == list(zip(values, expected, strict=True))
 
 
 def test_the_page_fetches_and_runs_nothing():
-    text = page("t", "l", {"One": section("One")})
+    text = page("t", "l", [Section("One", []), Section("Two", [], name="2")])
     reader = Reader(text)
     policy = next(each["content"] for each in reader.all("meta") if "http-equiv" in each)
     assert policy.startswith("default-src 'none'")
@@ -83,6 +101,20 @@ def test_the_page_fetches_and_runs_nothing():
     assert "http://" not in text
     assert "https://" not in text
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in reader.tags}
-    assert [each["href"] for each in reader.all("a")] == ["#part-1"]
-    assert "part-1" in [each.get("id") for each in reader.all("div")]
+    assert [each["href"] for each in reader.all("a")] == ["#part-1", "#part-2"]
+    assert [each["id"] for each in reader.all("section")] == ["part-1", "part-2"]
     assert reader.all("html") == [{"lang": "en"}]
+    assert not any(sign in text for sign in ("{{", "{%", "{#"))
+
+
+def test_what_the_template_needs_has_to_be_there():
+    with pytest.raises(UndefinedError, match="name"):
+        page("t", "l", [object()])
+
+
+def test_jinja_is_imported_when_a_page_is_written(run_python):
+    code = (
+        "import sys, seqcast.report.page as p; before = 'jinja2' in sys.modules; p.page('', '', []); "
+        "print(before, 'jinja2' in sys.modules)"
+    )
+    assert run_python(code) == "False True"

@@ -62,6 +62,7 @@ def test_all_parts(make_backtest, tmp_path, kind):
         assert part in alt
     for expected in ("MASE", "coverage 80 %", "relative MAE", "Diebold-Mariano", "epochs 20", "horizon 4", "seed 7"):
         assert expected in words.text
+    assert "Forecasts of 3 series by good." in words.text
     headings = [tag for tag, _ in words.tags].count("h2")
     assert headings == 7
     assert "2024-01-01" in words.text

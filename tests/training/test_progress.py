@@ -142,39 +142,70 @@ def test_interrupted_before_the_first_epoch_ends():
     assert plain([], epochs=3, end=False).startswith("stopped after 0 of 3 epochs in 0.0 s")
 
 
+def frames(terminal):
+    """What the terminal showed, drawing by drawing."""
+    return CONTROL.sub("", terminal.file.getvalue()).split("\r")
+
+
 def test_steps_reported_out_of_order_are_counted_once(terminal, every_update):
     callback = Progress(terminal)
     callback.set_params({"epochs": 1, "steps": 4})
     callback.on_train_begin()
     for step in (1, 0, 3, 2):
         callback.on_train_batch_end(step, {"loss": float(step)})
-    callback.on_train_end()
-    assert callback._step == 4
-    assert callback._logs == {"loss": 3.0}
+    last = frames(terminal)[-1]
+    assert "loss 3" in last  # of the latest step, not of the one reported last
+    assert " 0 s left" in last  # all four are done
+    callback.close()
 
 
 def test_a_stream_of_unknown_length(terminal, every_update):
     callback = Progress(terminal)
     callback.set_params({"epochs": 2, "steps": None})
     callback.on_train_begin()
-    callback.on_train_batch_end(0, {"loss": 1.0})
-    assert callback._steps is None
-    callback.on_train_batch_end(6, {"loss": 1.0})
+    for step in range(7):
+        callback.on_train_batch_end(step, {"loss": 1.0})
+    assert "left" not in "".join(frames(terminal))
     callback.on_epoch_end(0, {"loss": 1.0})
-    assert callback._steps == 7
+    for step in range(7):
+        callback.on_train_batch_end(step, {"loss": 1.0})
+    assert " 0 s left" in frames(terminal)[-1]
     callback.close()
 
 
-def test_a_notebook_gets_one_line_that_updates(monkeypatch, every_update):
-    shown = []
-    handle = types.SimpleNamespace(update=lambda data, raw: shown.append(data["text/plain"]))
-    display = types.SimpleNamespace(display=lambda data, raw, display_id: handle)
+def test_a_bar_is_ascii_where_the_terminal_is(every_update):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="ascii")
+    run(Progress(Console(force_terminal=True, file=file, width=20)), [2.0, 1.0], [3.0, 2.5])
+    file.flush()
+    assert "---" in CONTROL.sub("", raw.getvalue().decode("ascii"))
+
+
+def test_a_notebook_gets_one_output_that_updates(monkeypatch, every_update):
+    shown, outputs = [], []
+
+    def take(content):
+        shown.append(content._repr_mimebundle_([], []))
+
+    def display(content, display_id):
+        assert display_id is True  # a new output, to be updated
+        outputs.append(content)
+        take(content)
+        return types.SimpleNamespace(update=take)
+
     monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
-    monkeypatch.setitem(sys.modules, "IPython.display", display)
-    run(Progress(Console(force_jupyter=True)), [2.0, 1.0])
-    assert "epoch 1/2  [....................]  starting" in shown
-    assert any(line.startswith("epoch 2/2  [##########..........]  loss") for line in shown)
-    assert shown[-1].startswith("trained 2 epochs in ")
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+    file = io.StringIO()
+    run(Progress(Console(force_jupyter=True, file=file)), [2.0, 1.0])
+    texts = [CONTROL.sub("", content["text/plain"]) for content in shown]
+    assert len(outputs) == 1
+    assert "epoch 1/2" in texts[1]
+    assert "starting" in texts[1]
+    assert any("epoch 2/2" in text and "loss 1" in text for text in texts)
+    assert texts[-1].startswith("trained 2 epochs in ")
+    assert "trained 2 epochs in " in shown[-1]["text/html"]
+    assert not any("trained" in text for text in texts[:-1])
+    assert file.getvalue() == ""
 
 
 def test_training_with_keras(terminal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,37 +13,43 @@ import numpy.typing as npt
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.trace import trace_decoder, trace_encoder
 from seqcast.runtime.backend import keras, to_numpy
-from seqcast.runtime.jit import compile_call, derivatives
+from seqcast.runtime.jit import compile_call, derivatives, jax_stateless
 from seqcast.runtime.threads import in_threads, threads
 
-__all__ = ["BUCKETS", "Programs", "row_count"]
+__all__ = ["BUCKETS", "FUNCTIONS", "CompiledNetwork", "row_count"]
 
 Array = npt.NDArray[Any]
+Inputs = dict[str, Any]
 
 # Sizes that batches are padded to, so that a new number of rows seldom compiles anew.
 BUCKETS = (1, 8, 64, 128)
 
 
-class Programs:
-    """Compile each function of a network at its first call, and call it on all cores.
+class CompiledNetwork:
+    """A network whose functions are compiled at their first call and run on all cores.
+
+    Any number of threads may call it at once, also for the first time: a program is compiled by one of them, while the
+    others that need it wait.
 
     Args:
         model: A built network.
+        like: A compiled network of the same sizes and boxes, whose programs serve this one too. Programs of JAX take
+            the weights as an argument; on other backends nothing is compiled, and nothing shared.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
         >>> from seqcast.specs.window import WindowSpec
         >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
-        >>> programs = Programs(Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), network, seed=0))
-        >>> programs("predict", {"past": np.zeros((6, 5, 1), np.float32)}, horizon=8).shape
+        >>> compiled = CompiledNetwork(Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), network, seed=0))
+        >>> compiled("predict", {"past": np.zeros((6, 5, 1), np.float32)}, horizon=8).shape
         (6, 8, 1)
     """
 
-    def __init__(self, model: Seq2Seq) -> None:
+    def __init__(self, model: Seq2Seq, *, like: CompiledNetwork | None = None) -> None:
         self.model = model
-        self._compiled: dict[str, Callable[..., Any]] = {}
-        self._called: set[tuple[Any, ...]] = set()
-        self._lock = threading.Lock()
+        self._variables = _variables(model)
+        shared = like is not None and keras.backend.backend() == "jax"
+        self._programs: _Programs = like._programs if shared and like is not None else _Programs(model)
 
     def __call__(
         self,
@@ -56,7 +63,7 @@ class Programs:
         """Call a function on blocks of rows, padded to the sizes in `BUCKETS`.
 
         Args:
-            name: The name of a method of `Functions`.
+            name: A name in `FUNCTIONS`.
             inputs: A nested structure of arrays with the same number of rows.
             largest: Most rows of a block.
             ready: What each block goes through before the call.
@@ -65,113 +72,159 @@ class Programs:
         Returns:
             What the function returns for all rows, as NumPy arrays.
         """
-        function = self._function(name)
         map_structure = keras.tree.map_structure
         leaves = keras.tree.flatten(inputs)
         rows = len(leaves[0])
         buckets = [bucket for bucket in BUCKETS if bucket <= largest] or BUCKETS[:1]
         size = next((bucket for bucket in buckets if bucket >= rows), buckets[-1])
+        values = [variable.value for variable in self._variables]
+        programs = self._programs
 
         def run(start: int) -> Any:
-            block = inputs if rows == size else map_structure(lambda values: values[start : start + size], inputs)
+            block = inputs if rows == size else map_structure(lambda array: array[start : start + size], inputs)
             if rows - start < size:
                 # A row is repeated, or made up where there is none.
-                block = map_structure(lambda values: _filled(values, size), block)
-            return function(ready(block), **static)
+                block = map_structure(lambda array: _filled(array, size), block)
+            return programs.run(name, values, ready(block), static)
 
         starts = range(0, max(1, rows), size)
-        call = (name, size, *static.values(), *(values.shape[1:] for values in leaves))
+        program = (name, size, *static.items(), *((leaf.shape[1:], leaf.dtype) for leaf in leaves))
         blocks = []
-        if len(starts) > 1 and call not in self._called:
-            blocks = [run(starts[0])]  # alone, so that only one thread compiles
-            self._called.add(call)
-            starts = starts[1:]
-        cores = min(len(starts), threads())
-        blocks += in_threads(run, starts, cores) if cores > 1 else map(run, starts)
+        if program not in programs.compiled:
+            with programs.first_call:
+                # Another thread may have compiled it while this one waited.
+                if program not in programs.compiled:
+                    blocks, starts = [run(starts[0])], starts[1:]
+                    programs.compiled.add(program)
+        workers = min(len(starts), threads())
+        blocks += in_threads(run, starts, workers) if workers > 1 else map(run, starts)
         if len(blocks) == 1:
-            return map_structure(lambda values: values[:rows], to_numpy(blocks[0]))
+            return map_structure(lambda array: array[:rows], to_numpy(blocks[0]))
         return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))
 
-    def _function(self, name: str) -> Callable[..., Any]:
-        with self._lock:
-            if name not in self._compiled:
-                self._compiled[name] = compile_call(self.model, getattr(Functions(self.model), name))
-            return self._compiled[name]
 
+class _Programs:
+    """The programs of a network, by the name of their function.
 
-class Functions:
-    """What is compiled, as functions of nested arrays.
-
-    `inputs` holds `past` and what comes with it, or the parts of `States` as `states`; and `future` where it is known.
-
-    Args:
-        model: A built network.
+    Attributes:
+        first_call: The lock under which a program is compiled: tracing a network is not for several threads at once.
+        compiled: The programs that have been called.
     """
 
     def __init__(self, model: Seq2Seq) -> None:
         self.model = model
+        self.first_call = threading.RLock()
+        self.compiled: set[tuple[Any, ...]] = set()
+        self._functions: dict[str, Callable[..., Any]] = {}
 
-    def encode(self, inputs: dict[str, Any]) -> Any:
-        """Return the parts of `States`."""
-        return self.model.encoder(inputs, training=False)
+    def run(self, name: str, values: list[Any], inputs: Any, static: dict[str, Any]) -> Any:
+        """Call a function with the values of the network's variables."""
+        if name not in self._functions:
+            self._functions[name] = self._compile(functools.partial(FUNCTIONS[name], self.model))
+        return self._functions[name](values, inputs, **static)
 
-    def update(self, inputs: dict[str, Any]) -> Any:
-        """Return the parts of `States` after the `new` steps."""
-        return self.model.encoder.update(inputs["states"], inputs["new"])
+    def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if keras.backend.backend() == "jax":
+            return jax_stateless(_variables(self.model), function)
+        call = compile_call(self.model, function)
+        return lambda values, inputs, **static: call(inputs, **static)  # noqa: ARG005
 
-    def append(self, inputs: dict[str, Any]) -> Any:
-        """Return the parts of `States` after `values` of the targets, `[B, n, D]`."""
-        return self.model.append(inputs["states"], inputs["values"])
 
-    def predict(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        """Return the forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`."""
-        return self._unrolled(inputs, horizon)[0]
+def _variables(model: Seq2Seq) -> list[Any]:
+    """Return all variables that a forecast may read; metrics and the optimiser's come and go with training."""
+    return [*model.encoder.variables, *model.decoder.variables]
 
-    def attention(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        """Return the attention's weights, `[B, H, tokens]`."""
-        return self._unrolled(inputs, horizon)[1]
 
-    def block(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        """Return both, what there is of them, by name."""
-        forecast, weights = self._unrolled(inputs, horizon)
-        return {"forecast": forecast, **({} if weights is None else {"weights": weights})}
+def _encode(model: Seq2Seq, inputs: Inputs) -> Any:
+    """Return the parts of `States`."""
+    return model.encoder(inputs, training=False)
 
-    def drawn(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        """Return a draw of each step, `[B, H, D]`, by `noise`, `[B, H, D, k]`."""
-        return self.model.decoder.head.draw(self._unrolled(inputs, horizon)[0], inputs["noise"])
 
-    def paths(self, inputs: dict[str, Any], *, horizon: int, paths: int) -> Any:
-        """Return sample paths, `[B, paths, H, D]`, by `noise`, `[tokens · s, B or 1, paths, D, k]`."""
-        given = {"horizon": horizon, "paths": paths, "noise": inputs["noise"], "future": inputs.get("future")}
-        return self.model.decoder.paths(self._states(inputs), **given)
+def _update(model: Seq2Seq, inputs: Inputs) -> Any:
+    """Return the parts of `States` after the `new` steps."""
+    return model.encoder.update(inputs["states"], inputs["new"])
 
-    def trace_encoder(self, inputs: dict[str, Any]) -> Any:
-        """Return states and gates of all layers while the past is read."""
-        return trace_encoder(self.model, inputs)
 
-    def trace_decoder(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        """Return states and gates of all layers while the forecast is written."""
-        return trace_decoder(self.model, self._states(inputs), horizon=horizon, future=inputs.get("future"))
+def _append(model: Seq2Seq, inputs: Inputs) -> Any:
+    """Return the parts of `States` after `values` of the targets, `[B, n, D]`."""
+    return model.append(inputs["states"], inputs["values"])
 
-    def sensitivity(self, inputs: dict[str, Any], *, horizon: int) -> Any:
-        """Return the derivatives of the point by `past` and `future`, `[B, H · D, steps, features]` each."""
-        varied: dict[str, Any] = {name: inputs[name] for name in ("past", "future") if name in inputs}
-        size = horizon * self.model.window.targets
 
-        def point(given: dict[str, Any]) -> Any:
-            whole = {**inputs, **given}
-            forecast, _ = self.model.unroll(self.encode(whole), horizon=horizon, future=whole.get("future"))
-            return keras.ops.reshape(self.model.decoder.head.point(forecast), (-1, size))
+def _predict(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return the forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`."""
+    return _unrolled(model, inputs, horizon)[0]
 
-        by_output = derivatives(point, varied, size)
-        return {name: keras.ops.swapaxes(values, 0, 1) for name, values in by_output.items()}
 
-    def _unrolled(self, inputs: dict[str, Any], horizon: int) -> tuple[Any, Any]:
-        future = inputs.get("future")
-        return self.model.decoder.unroll(self._states(inputs), horizon=horizon, future=future, training=False)
+def _attention(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return the attention's weights, `[B, H, tokens]`."""
+    return _unrolled(model, inputs, horizon)[1]
 
-    def _states(self, inputs: dict[str, Any]) -> Any:
-        return inputs["states"] if "states" in inputs else self.encode(inputs)
+
+def _block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return both, what there is of them, by name."""
+    forecast, weights = _unrolled(model, inputs, horizon)
+    return {"forecast": forecast, **({} if weights is None else {"weights": weights})}
+
+
+def _draws(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return a draw of each step, `[B, H, D]`, by `noise`, `[B, H, D, k]`."""
+    return model.decoder.head.draw(_unrolled(model, inputs, horizon)[0], inputs["noise"])
+
+
+def _paths(model: Seq2Seq, inputs: Inputs, *, horizon: int, paths: int) -> Any:
+    """Return sample paths, `[B, paths, H, D]`, by `noise`, `[tokens · s, B or 1, paths, D, k]`."""
+    states, future = _states(model, inputs), inputs.get("future")
+    return model.decoder.paths(states, horizon=horizon, paths=paths, noise=inputs["noise"], future=future)
+
+
+def _trace_encoder(model: Seq2Seq, inputs: Inputs) -> Any:
+    """Return states and gates of all layers while the past is read."""
+    return trace_encoder(model, inputs)
+
+
+def _trace_decoder(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return states and gates of all layers while the forecast is written."""
+    return trace_decoder(model, _states(model, inputs), horizon=horizon, future=inputs.get("future"))
+
+
+def _sensitivity(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return the derivatives of the point by `past` and `future`, `[B, H · D, steps, features]` each."""
+    varied: Inputs = {name: inputs[name] for name in ("past", "future") if name in inputs}
+    size = horizon * model.window.targets
+
+    def point(changed: Inputs) -> Any:
+        whole = {**inputs, **changed}
+        forecast, _ = model.unroll(_encode(model, whole), horizon=horizon, future=whole.get("future"))
+        return keras.ops.reshape(model.decoder.head.point(forecast), (-1, size))
+
+    by_output = derivatives(point, varied, size)
+    return {name: keras.ops.swapaxes(values, 0, 1) for name, values in by_output.items()}
+
+
+def _unrolled(model: Seq2Seq, inputs: Inputs, horizon: int) -> tuple[Any, Any]:
+    future = inputs.get("future")
+    return model.decoder.unroll(_states(model, inputs), horizon=horizon, future=future, training=False)
+
+
+def _states(model: Seq2Seq, inputs: Inputs) -> Any:
+    return inputs["states"] if "states" in inputs else _encode(model, inputs)
+
+
+# What is compiled, as functions of a network and nested arrays: `inputs` hold `past` and what comes with it, or the
+# parts of `States` as `states`; and `future` where it is known.
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "encode": _encode,
+    "update": _update,
+    "append": _append,
+    "predict": _predict,
+    "attention": _attention,
+    "block": _block,
+    "draws": _draws,
+    "paths": _paths,
+    "trace_encoder": _trace_encoder,
+    "trace_decoder": _trace_decoder,
+    "sensitivity": _sensitivity,
+}
 
 
 def row_count(inputs: Any) -> int:
@@ -180,7 +233,7 @@ def row_count(inputs: Any) -> int:
 
 
 def _filled(values: Array, size: int) -> Array:
-    """Return so many rows: those given, and copies of the last one or zeros."""
+    """Return so many rows: the values, and copies of the last one or zeros."""
     missing = size - len(values)
     more = (
         np.repeat(values[-1:], missing, axis=0) if len(values) else np.zeros((missing, *values.shape[1:]), np.float32)

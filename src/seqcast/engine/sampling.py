@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.compiled import Programs, row_count
+from seqcast.engine.compiled import CompiledNetwork, row_count
 from seqcast.errors import SpecError
 from seqcast.network.blocks import write_in_blocks
 from seqcast.network.distributions import distribution_of
@@ -26,7 +26,7 @@ from seqcast.runtime.backend import keras, to_numpy
 __all__ = ["PATHS", "Forecasts"]
 
 Array = npt.NDArray[Any]
-Given = dict[str, Any]
+Inputs = dict[str, Any]
 
 # Paths that are drawn when nothing else is said, and most of them at once, over all rows of a block.
 PATHS = 100
@@ -36,12 +36,13 @@ MOST_PATHS = 8192
 class Forecasts:
     """What a network forecasts.
 
-    Each method takes `given`: `past` `[N, T, F]` and what comes with it, without gaps, or the parts of `States` as
+    Each method takes `inputs`: `past` `[N, T, F]` and what comes with it, without gaps, or the parts of `States` as
     `states`; and `future` `[N, H, F']` where the network knows it.
 
     Args:
         model: A built network.
-        seed: Seed of sample paths where no other is given.
+        seed: Seed of sample paths where a call brings none.
+        like: Forecasts of a network of the same sizes and boxes, whose compiled programs serve this one too.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
@@ -53,44 +54,44 @@ class Forecasts:
         ((6, 8, 1), (6, 20, 8, 1))
     """
 
-    def __init__(self, model: Seq2Seq, *, seed: int) -> None:
+    def __init__(self, model: Seq2Seq, *, seed: int, like: Forecasts | None = None) -> None:
         self.model = model
         self.seed = seed
-        self.programs = Programs(model)
-        self._kept: tuple[tuple[int, ...], Array] | None = None
+        self.compiled: CompiledNetwork = CompiledNetwork(model, like=None if like is None else like.compiled)
+        self._last_noise: tuple[tuple[int, ...], Array] | None = None
 
-    def states(self, given: Given) -> dict[str, Any]:
-        """Return the parts of the states that are given, or of those after the past."""
-        if "states" in given:
-            return given["states"]  # type: ignore[no-any-return]
-        past = {name: values for name, values in given.items() if name != "future"}
-        return self.programs("encode", past)  # type: ignore[no-any-return]
+    def states(self, inputs: Inputs) -> dict[str, Any]:
+        """Return the parts of the states among the inputs, or of those after the past."""
+        if "states" in inputs:
+            return inputs["states"]  # type: ignore[no-any-return]
+        past = {name: values for name, values in inputs.items() if name != "future"}
+        return self.compiled("encode", past)  # type: ignore[no-any-return]
 
-    def point(self, given: Given, horizon: int) -> Array:
+    def point(self, inputs: Inputs, horizon: int) -> Array:
         """Return the forecast of a point head, or the median of a distribution, `[N, H, D]`."""
         if self.model.network.is_probabilistic:
-            return self.distribution(given, horizon, PATHS, None).median().astype(np.float32)
-        return self._parameters(given, horizon)
+            return self.distribution(inputs, horizon, PATHS, None).median().astype(np.float32)
+        return self._parameters(inputs, horizon)
 
-    def distribution(self, given: Given, horizon: int, paths: int, seed: Any) -> Parametric | Sampled:
+    def distribution(self, inputs: Inputs, horizon: int, paths: int, seed: Any) -> Parametric | Sampled:
         """Return a distribution, of so many paths if it takes paths; arguments as for `paths`."""
         self._check_probabilistic()
         distribution = distribution_of(self.model.network)
-        if self.model.network.feeds_back or self._is_long(given, horizon):
-            return Sampled(self.paths(given, horizon, paths, seed), whole=distribution.whole)
-        return Parametric(distribution, self._parameters(given, horizon))
+        if self.model.network.feeds_back or self._is_long(inputs, horizon):
+            return Sampled(self.paths(inputs, horizon, paths, seed), whole=distribution.whole)
+        return Parametric(distribution, self._parameters(inputs, horizon))
 
-    def attention(self, given: Given, horizon: int) -> Array:
+    def attention(self, inputs: Inputs, horizon: int) -> Array:
         """Return the attention's weights, `[N, H, tokens]`, of the forecast whose decoder reads points."""
-        if self._is_long(given, horizon):
-            return np.asarray(self._block_by_block(given, horizon)[1])
-        return self.programs("attention", given, horizon=horizon)  # type: ignore[no-any-return]
+        if self._is_long(inputs, horizon):
+            return np.asarray(self._block_by_block(inputs, horizon)[1])
+        return self.compiled("attention", inputs, horizon=horizon)  # type: ignore[no-any-return]
 
-    def paths(self, given: Given, horizon: int, paths: int, seed: Any) -> Array:
+    def paths(self, inputs: Inputs, horizon: int, paths: int, seed: Any) -> Array:
         """Draw sample paths, `[N, paths, H, D]`.
 
         Args:
-            given: What is known.
+            inputs: What is known.
             horizon: Number of steps.
             paths: Number of paths.
             seed: One seed for all rows, one a row, or `None`.
@@ -99,56 +100,56 @@ class Forecasts:
             SpecError: The head is a point, or a seed is none.
         """
         self._check_probabilistic()
-        rows = row_count(given)
+        rows = row_count(inputs)
         one = seed is None or isinstance(seed, numbers.Integral)
         seeds = _seeds(self.seed if seed is None else seed, 1 if one else rows)
-        long = self._is_long(given, horizon)
+        long = self._is_long(inputs, horizon)
         if not rows:
             return np.zeros((0, paths, horizon, self.model.window.targets), np.float32)
         if long:
-            return self._paths_in_blocks(given, horizon, paths, seeds)
+            return self._paths_in_blocks(inputs, horizon, paths, seeds)
         steps = token_count(horizon, self.model.network.segment) * self.model.network.segment
         same = self._same_noise(int(seeds[0]), steps, paths) if one else None
 
-        def ready(block: Given) -> Given:
+        def ready(block: Inputs) -> Inputs:
             noise = self._noise(block["seeds"], steps, paths) if same is None else same
             return {**{name: values for name, values in block.items() if name != "seeds"}, "noise": noise}
 
-        return self.programs(  # type: ignore[no-any-return]
+        return self.compiled(  # type: ignore[no-any-return]
             "paths",
-            given if one else {**given, "seeds": seeds},
+            inputs if one else {**inputs, "seeds": seeds},
             largest=MOST_PATHS // paths,
             ready=ready,
             horizon=horizon,
             paths=paths,
         )
 
-    def _parameters(self, given: Given, horizon: int) -> Array:
-        if self._is_long(given, horizon):
-            return self._block_by_block(given, horizon)[0]
-        return self.programs("predict", given, horizon=horizon)  # type: ignore[no-any-return]
+    def _parameters(self, inputs: Inputs, horizon: int) -> Array:
+        if self._is_long(inputs, horizon):
+            return self._block_by_block(inputs, horizon)[0]
+        return self.compiled("predict", inputs, horizon=horizon)  # type: ignore[no-any-return]
 
-    def _is_long(self, given: Given, horizon: int) -> bool:
-        return self.model.writes_in_blocks(horizon, given.get("future"))
+    def _is_long(self, inputs: Inputs, horizon: int) -> bool:
+        return self.model.writes_in_blocks(horizon, inputs.get("future"))
 
-    def _block_by_block(self, given: Given, horizon: int) -> tuple[Array, Any]:
+    def _block_by_block(self, inputs: Inputs, horizon: int) -> tuple[Array, Any]:
         """Return the forecast, whose later blocks have read the points of earlier ones, and the attention's weights."""
 
         def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
-            block, length = self._block(states, given.get("future"), start, steps)
-            written = self.programs("block", block, horizon=length)
+            block, length = self._block(states, inputs.get("future"), start, steps)
+            written = self.compiled("block", block, horizon=length)
             weights = written.get("weights")
             return written["forecast"][:, :steps], None if weights is None else weights[:, :steps]
 
         def append(states: Any, forecast: Any) -> Any:
             values = to_numpy(self.model.decoder.head.point(forecast))
-            return self.programs("append", {"states": states, "values": values})
+            return self.compiled("append", {"states": states, "values": values})
 
-        return self._written(decode, append, self.states(given), horizon)
+        return self._written(decode, append, self.states(inputs), horizon)
 
-    def _paths_in_blocks(self, given: Given, horizon: int, paths: int, seeds: Array) -> Array:
+    def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int, seeds: Array) -> Array:
         """Draw paths of which each goes on from a state of its own, a few rows at a time."""
-        states, future, rows = self.states(given), given.get("future"), row_count(given)
+        states, future, rows = self.states(inputs), inputs.get("future"), row_count(inputs)
         at_once = max(1, MOST_PATHS // paths)
         parts = []
         for first in range(0, rows, at_once):
@@ -175,14 +176,14 @@ class Forecasts:
         def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
             block, length = self._block(states, future, start, steps)
             block["noise"] = of_rows(noise[start : start + length])
-            return self.programs("drawn", block, horizon=length)[:, :steps], None
+            return self.compiled("draws", block, horizon=length)[:, :steps], None
 
         def append(states: Any, values: Any) -> Any:
-            return self.programs("append", {"states": states, "values": values})
+            return self.compiled("append", {"states": states, "values": values})
 
         return self._written(decode, append, states, horizon)[0]
 
-    def _block(self, states: Any, future: Any, start: int, steps: int) -> tuple[Given, int]:
+    def _block(self, states: Any, future: Any, start: int, steps: int) -> tuple[Inputs, int]:
         """Return what a block is written from, and its length.
 
         The last block is written as long as the others where nothing is known ahead, so that any horizon takes the same
@@ -204,11 +205,10 @@ class Forecasts:
 
     def _same_noise(self, seed: int, steps: int, paths: int) -> Array:
         """Return the noise of all rows; the last is kept, since one forecast after the other asks for the same."""
-        asked = (seed, steps, paths)
-        kept = self._kept
-        if kept is None or kept[0] != asked:
-            self._kept = kept = (asked, self._noise(np.array([seed]), steps, paths))
-        return kept[1]
+        key, last = (seed, steps, paths), self._last_noise
+        if last is None or last[0] != key:
+            self._last_noise = last = (key, self._noise(np.array([seed]), steps, paths))
+        return last[1]
 
     def _check_probabilistic(self) -> None:
         if not self.model.network.is_probabilistic:
@@ -222,12 +222,12 @@ class Forecasts:
 
 def _seeds(seeds: Any, rows: int) -> Array:
     """Return seeds as an array, `[rows]`, or refuse them."""
-    given = np.atleast_1d(np.asarray(seeds))
-    if given.shape != (rows,) or (rows and (given.dtype.kind not in "iu" or given.min() < 0)):
+    array = np.atleast_1d(np.asarray(seeds))
+    if array.shape != (rows,) or (rows and (array.dtype.kind not in "iu" or array.min() < 0)):
         raise SpecError(
             "seed",
             expected=f"a whole number >= 0, or one for each of the {rows} rows",
             received=repr(seeds),
             hint="Give one seed for all rows.",
         )
-    return given
+    return array

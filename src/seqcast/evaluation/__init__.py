@@ -1,6 +1,8 @@
-"""Backtests judged: scores, a leaderboard, significance, other models' forecasts beside ours.
+"""Evaluation of backtests: scores, a leaderboard, significance tests, other models' forecasts beside ours.
 
-Everything here takes frames of forecasts beside the truth, pandas or Polars, and gives frames of the same kind.
+Everything here takes long frames of forecasts beside the truth, pandas or Polars, and returns frames of the same kind.
+In reading order: `backtest` (the checked frame), `metrics` (losses by name), `scores`, `leaderboard`, `significance`;
+`frame_view` reads columns and keys of such frames.
 """
 
 from seqcast.evaluation.backtest import count_steps as count_steps

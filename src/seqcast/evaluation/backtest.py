@@ -189,10 +189,10 @@ def join_forecasts(
     Args:
         df: The backtest.
         other: `unique_id`, `ds`, `cutoff`, perhaps `y`, and one column a model, with its intervals. Rows that the
-            backtest does not have are not looked at.
+            backtest does not have are left out.
         models: Models to take; `None` takes all.
         missing: `raise` refuses when `other` lacks a row of the backtest, `drop` leaves such rows out, so that all
-            models are judged on the same ones, and notes the `step` of those that stay.
+            models are scored on the same ones, and notes the `step` of those that stay.
         columns: Names of the columns, of both frames.
 
     Returns:
@@ -225,13 +225,13 @@ def join_forecasts(
                 hint="Rename it in one of the frames, or leave it out.",
             )
     places = _matched(rows, others)
-    found = np.flatnonzero(places >= 0)
-    if len(found) < len(rows) and (missing == "raise" or not len(found)):
-        raise _unmatched(rows, int(np.flatnonzero(places < 0)[0]), len(rows) - len(found))
+    matched = np.flatnonzero(places >= 0)
+    if len(matched) < len(rows) and (missing == "raise" or not len(matched)):
+        raise _unmatched(rows, int(np.flatnonzero(places < 0)[0]), len(rows) - len(matched))
     further: dict[str, Array] = {}
-    if len(found) < len(rows):
-        further = {} if rows.has(STEP) else {STEP: rows.steps[found]}
-        rows, places = rows.take(found), places[found]
+    if len(matched) < len(rows):
+        further = {} if rows.has(STEP) else {STEP: rows.steps[matched]}
+        rows, places = rows.take(matched), places[matched]
     _check_same_truth(rows, others, places)
     further |= {name: others.numbers(name)[places] for name in added}
     series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in further.items()]

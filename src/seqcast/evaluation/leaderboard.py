@@ -51,7 +51,7 @@ def leaderboard(
         A frame of the kind that came in, the best model first: `model`, one column a score, with a baseline
         `relative_<sort_by>` (the geometric mean over series of the model's score over the baseline's, so that no
         series weighs more for its size; each ratio counts as 0.01 at least and 100 at most), then `series` and
-        `points`, how many of them were judged.
+        `points`, how many were scored.
 
     Raises:
         SpecError: There is no such metric, baseline or score, or less of it is not better.
@@ -79,13 +79,13 @@ def leaderboard(
     ranked = _ranking(scorer.score_metrics(), sort_by)
     _, overall = scorer.scores(())
     order = np.argsort(overall[ranked][0], kind="stable")
-    made: dict[str, Any] = {"model": [backtest.models[i] for i in order]}
-    made |= {name: values[0][order] for name, values in overall.items()}
+    table: dict[str, Any] = {"model": [backtest.models[i] for i in order]}
+    table |= {name: values[0][order] for name, values in overall.items()}
     if baseline is not None:
         _, by_series = scorer.scores(rows.series)
-        made[f"relative_{ranked}"] = _relative(by_series[ranked], backtest.models.index(baseline))[order]
-    made |= {"series": np.full(count, len(rows.groups(*rows.series))), "points": np.full(count, len(rows))}
-    return rows.lay_out((), np.zeros(0, dtype=np.int64), made)
+        table[f"relative_{ranked}"] = _relative(by_series[ranked], backtest.models.index(baseline))[order]
+    table |= {"series": np.full(count, len(rows.groups(*rows.series))), "points": np.full(count, len(rows))}
+    return rows.lay_out((), np.zeros(0, dtype=np.int64), table)
 
 
 def _ranking(scores: dict[str, Metric], sort_by: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The metrics by name: which of utilsforecast's losses, of which columns, in which units."""
+"""The metrics by name: which of utilsforecast's losses, of which columns, on which scale."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ class Metric:
         loss: Name of the loss in `utilsforecast.losses`, or a function like those.
         of: What it looks at: `point`; `quantile` (each bound of the intervals for itself), `quantiles` (all of them
             together) or `interval` (each level for itself).
-        power: Truth and forecasts are divided by the naive error first: 1 its mean absolute, 2 its root mean
-            squared one; 0 leaves them as they are.
+        scale: The scaled loss of utilsforecast whose scale truth and forecasts are divided by first: `mase`, the mean
+            absolute error of the seasonal naive forecast in training, or `rmsse`, its root mean squared error; `None`
+            leaves them as they are.
         lower_is_better: Whether models can be ranked by it.
     """
 
     loss: str | Loss
     of: str = "point"
-    power: int = 0
+    scale: str | None = None
     lower_is_better: bool = True
 
 
@@ -41,17 +42,17 @@ METRICS = {
     "coverage": Metric("coverage", of="interval", lower_is_better=False),
     "mae": Metric("mae"),
     "mape": Metric("mape"),
-    "mase": Metric("mae", power=1),
+    "mase": Metric("mae", scale="mase"),
     "mqloss": Metric("mqloss", of="quantiles"),
     "mse": Metric("mse"),
-    "msse": Metric("mse", power=2),
+    "msse": Metric("mse", scale="rmsse"),
     "nd": Metric("nd"),
     "quantile_loss": Metric("quantile_loss", of="quantile"),
     "rmse": Metric("rmse"),
-    "rmsse": Metric("rmse", power=2),
+    "rmsse": Metric("rmse", scale="rmsse"),
     "scaled_crps": Metric("scaled_crps", of="quantiles"),
-    "scaled_mqloss": Metric("mqloss", of="quantiles", power=1),
-    "scaled_quantile_loss": Metric("quantile_loss", of="quantile", power=1),
+    "scaled_mqloss": Metric("mqloss", of="quantiles", scale="mase"),
+    "scaled_quantile_loss": Metric("quantile_loss", of="quantile", scale="mase"),
     "smape": Metric("smape"),
     "winkler_score": Metric("winkler_score", of="interval"),
 }
@@ -68,7 +69,7 @@ def find_metric(metric: str | Loss) -> tuple[str, Metric]:
 
     Example:
         >>> find_metric("rmsse")
-        ('rmsse', Metric(loss='rmse', of='point', power=2, lower_is_better=True))
+        ('rmsse', Metric(loss='rmse', of='point', scale='rmsse', lower_is_better=True))
     """
     if callable(metric):
         return getattr(getattr(metric, "func", metric), "__name__", "metric"), Metric(metric)
@@ -86,13 +87,13 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
 
     Returns:
         By the ending of the score's name, the levels that a model has to have for it, and a function of a table and
-        a list of models. The table has the columns `unit` and `y`, and for each model its own and those of its
+        a list of models. The table has the columns `part` and `y`, and for each model its own and those of its
         bounds: `m`, `m-lo-80`, `m-hi-80`.
     """
     from utilsforecast import losses
 
     loss: Loss = getattr(losses, metric.loss) if isinstance(metric.loss, str) else metric.loss
-    call = partial(loss, id_col="unit", target_col="y")
+    call = partial(loss, id_col="part", target_col="y")
     if metric.of == "point":
         return {"": ((), lambda table, models: call(table, models=models))}
     if metric.of == "interval":

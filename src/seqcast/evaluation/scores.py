@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.frame_view import CUTOFF, STEP, Groups
+from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, Groups
 from seqcast.evaluation.metrics import Metric, find_metric, loss_functions
-from seqcast.evaluation.naive import naive_error, usual_season
 from seqcast.intervals.levels import level_text
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 
-__all__ = ["Scorer", "evaluate"]
+__all__ = ["Scorer", "evaluate", "naive_scale", "usual_season"]
 
 Array = npt.NDArray[Any]
 Metrics = Sequence[str | Callable[..., Any]] | str | None
@@ -40,7 +39,7 @@ def evaluate(
     A score is computed for each window (series and cutoff) over its steps, then averaged over cutoffs, then over
     series, each series the same weight. By step it is computed for each series and step over the cutoffs. Rows
     without truth are left out; a forecast that is missing where the truth is known is refused, since models would
-    be judged on different rows.
+    be scored on different rows.
 
     Args:
         df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step`, `target`, and one column a model, with bounds such as
@@ -49,9 +48,9 @@ def evaluate(
             fraction up to 1. `None` is `mae`, `rmse`, `smape`, `mase` when there is `train_df` with a season to be
             read, and `scaled_crps` and `coverage` when there are intervals. Scores of intervals are missing (NaN) for
             models without them, scaled ones of series that do not change or are shorter than a season.
-        train_df: Rows from which scaled metrics take their unit, the naive error; with `cutoff`, only rows up to
-            the cutoff are looked at.
-        season_length: Steps of that naive error's season; `None` takes the usual one of `train_df`'s frequency.
+        train_df: Rows from which scaled metrics take their scale, the seasonal naive forecast's error; with `cutoff`,
+            only rows up to the cutoff are read.
+        season_length: Steps of that naive forecast's season; `None` takes the usual one of `train_df`'s frequency.
         level: Levels of the intervals, in per cent; `None` takes all.
         models: Columns to score; `None` takes all that are no interval bounds.
         by: Keys that each have scores of their own: the column of the ids, `target`, `cutoff`, `step`.
@@ -82,8 +81,8 @@ def evaluate(
     groups, scores = scorer.scores(keys)
     names = np.repeat(np.array([*scores], dtype=object), len(groups))
     values = np.concatenate([*scores.values()])
-    made = {"metric": names.tolist(), **{name: values[:, i] for i, name in enumerate(backtest.models)}}
-    return backtest.rows.lay_out(keys, np.tile(groups.first, len(scores)), made)
+    table = {"metric": names.tolist(), **{name: values[:, i] for i, name in enumerate(backtest.models)}}
+    return backtest.rows.lay_out(keys, np.tile(groups.first, len(scores)), table)
 
 
 class Scorer:
@@ -117,8 +116,8 @@ class Scorer:
         models: Sequence[str] | None = None,
         columns: Columns | None = None,
     ) -> None:
-        given = [metrics] if isinstance(metrics, str) else metrics
-        chosen = None if given is None else [find_metric(metric) for metric in given]
+        asked = [metrics] if isinstance(metrics, str) else metrics
+        chosen = None if asked is None else [find_metric(metric) for metric in asked]
         self.backtest = Backtest(df, columns, models=models)
         self.levels = self.backtest.levels(level)
         self._asked = chosen is not None
@@ -128,7 +127,7 @@ class Scorer:
         if not self.metrics:
             raise SpecError("metrics", expected="at least one metric", received="none", hint="None takes the usual.")
         self._check_intervals()
-        self._units = self._naive_errors(train_df, season_length)
+        self._scales = self._naive_scales(train_df, season_length)
 
     def _usual_metrics(self, train_df: Any, season_length: int | None) -> list[str]:
         names = ["mae", "rmse", "smape"]
@@ -148,30 +147,30 @@ class Scorer:
                 hint=f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80.",
             )
 
-    def _naive_errors(self, train_df: Any, season_length: int | None) -> dict[int, Array | float]:
-        """Return what truth and forecasts are divided by, by the power of the metric's unit."""
+    def _naive_scales(self, train_df: Any, season_length: int | None) -> dict[str | None, Array | float]:
+        """Return what truth and forecasts are divided by, by the name of the metric's scale."""
         if season_length is not None:
             check_int("season_length", season_length)
-        scaled = {metric.power: name for name, metric in self.metrics.items() if metric.power}
-        units: dict[int, Array | float] = {0: 1.0}
-        for power, name in scaled.items():
+        scaled = {metric.scale: name for name, metric in self.metrics.items() if metric.scale is not None}
+        scales: dict[str | None, Array | float] = {None: 1.0}
+        for scale, name in scaled.items():
             if train_df is None:
                 raise DataError(
                     "train_df",
-                    expected=f"the training rows, which {name!r} takes its unit from",
+                    expected=f"the training rows, which {name!r} takes its scale from",
                     received="None",
-                    hint="Give the whole frame when df has a cutoff column, otherwise the rows before the forecast.",
+                    hint=_TRAINING_ROWS,
                 )
             season_length = season_length or usual_season(self.backtest, train_df)
-            units[power] = naive_error(self.backtest, train_df, season_length, power)
-            if self._asked and np.isnan(units[power]).all():
+            scales[scale] = naive_scale(self.backtest, train_df, season_length, scale)
+            if self._asked and np.isnan(scales[scale]).all():
                 raise DataError(
                     "train_df",
                     expected=f"rows before the cutoff that change over season_length={season_length} steps",
                     received="only constant series, or ones shorter than that",
                     hint="Choose metrics that are not scaled, or another season_length.",
                 )
-        return units
+        return scales
 
     def keys(self, by: Sequence[str] | str) -> list[str]:
         """Check the keys that scores are asked for by."""
@@ -196,41 +195,144 @@ class Scorer:
         rows = self.backtest.rows
         # By step a score pools the cutoffs, otherwise the steps.
         pooled = STEP in keys and CUTOFF not in keys
-        units = rows.groups(*dict.fromkeys([*keys, *(rows.series if pooled else rows.window)]))
+        parts = rows.groups(*dict.fromkeys([*keys, *(rows.series if pooled else rows.window)]))
         series, groups = rows.groups(*dict.fromkeys([*keys, *rows.series])), rows.groups(*keys)
-        over_cutoffs = Groups(series.codes[units.first], series.first)
+        over_cutoffs = Groups(series.codes[parts.first], series.first)
         over_series = Groups(groups.codes[series.first], groups.first)
-        found = {}
-        for name, metric in self.metrics.items():
-            for ending, values in self._unit_scores(metric, units).items():
-                found[name + ending] = over_series.mean(over_cutoffs.mean(values))
-        return groups, found
+        scores = {
+            name + ending: over_series.mean(over_cutoffs.mean(values))
+            for name, metric in self.metrics.items()
+            for ending, values in self._part_scores(metric, parts).items()
+        }
+        return groups, scores
 
-    def _unit_scores(self, metric: Metric, units: Groups) -> dict[str, Array]:
-        """Return a metric's scores of each unit by their names' endings, `[units, models]` each."""
+    def _part_scores(self, metric: Metric, parts: Groups) -> dict[str, Array]:
+        """Return a metric's scores of each part of the rows by their names' endings, `[parts, models]` each."""
+        bounds = [self.backtest.rows.bounds(model) for model in self.backtest.models]
+        scores = {}
         with np.errstate(all="ignore"):
-            table, found = self._table(metric, units), {}
+            table = self._table(metric, parts)
             for ending, (levels, loss) in loss_functions(metric, self.levels).items():
-                bounds = [self.backtest.rows.bounds(model) for model in self.backtest.models]
-                judged = [place for place, own in enumerate(bounds) if set(levels) <= set(own)]
-                names = [str(place) for place in judged]
-                found[ending] = np.full((len(units), len(bounds)), np.nan)
-                if judged:
-                    scores = loss(table, names).sort_values("unit")
-                    found[ending][:, judged] = scores[names].to_numpy(dtype=np.float64)
-        return found
+                scored = [place for place, known in enumerate(bounds) if set(levels) <= set(known)]
+                names = [str(place) for place in scored]
+                scores[ending] = np.full((len(parts), len(bounds)), np.nan)
+                if scored:
+                    losses = loss(table, names).sort_values("part")
+                    scores[ending][:, scored] = losses[names].to_numpy(dtype=np.float64)
+        return scores
 
-    def _table(self, metric: Metric, units: Groups) -> Any:
-        """Return what the losses look at; models are called by their places, so that no name is in the way."""
+    def _table(self, metric: Metric, parts: Groups) -> Any:
+        """Return the table that the losses read; models are called by their places, so that no name is in the way."""
         from pandas import DataFrame
 
-        unit = self._units[metric.power]
-        columns: dict[str, Array] = {"unit": units.codes, "y": self.backtest.truth / unit}
+        scale = self._scales[metric.scale]
+        columns: dict[str, Array] = {"part": parts.codes, "y": self.backtest.truth / scale}
         for place, model in enumerate(self.backtest.models):
-            columns[str(place)] = self.backtest.forecasts[:, place] / unit
+            columns[str(place)] = self.backtest.forecasts[:, place] / scale
             for level in self.levels if metric.of != "point" else ():
                 interval = self.backtest.interval(model, level)
                 if interval is not None:
                     for side, bound in zip(("lo", "hi"), interval, strict=True):
-                        columns[f"{place}-{side}-{level_text(level)}"] = bound / unit
+                        columns[f"{place}-{side}-{level_text(level)}"] = bound / scale
         return DataFrame(columns)
+
+
+def usual_season(backtest: Backtest, train_df: Any) -> int:
+    """Return the steps of the usual season of the training rows' frequency, read from the longest series.
+
+    Raises:
+        DataError: The stamps have no frequency that can be read.
+    """
+    from pandas import Index
+
+    from seqcast.data.frames.frequency import infer
+
+    rows = FrameRows("train_df", train_df, backtest.rows.given)
+    codes = rows.groups(*rows.series).codes
+    stamps = np.unique(rows.times(rows.columns.ds, local=True)[codes == np.argmax(np.bincount(codes))])
+    try:
+        return infer(Index(stamps), "train_df").season_length
+    except DataError as error:
+        raise DataError(
+            "train_df",
+            expected="stamps from which the frequency, and so the season, can be read",
+            received=error.received,
+            hint="Give season_length.",
+        ) from error
+
+
+def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: str) -> Array:
+    """Return the seasonal naive forecast's error in training, up to the cutoff, for each row of a backtest.
+
+    It is the scale of utilsforecast's `mase` and `rmsse`, computed by them: a forecast that misses by one everywhere
+    scores one over the scale. Each window brings its own training rows, sorted by time, so that one call serves
+    several cutoffs and targets.
+
+    Args:
+        backtest: The backtest.
+        train_df: Training rows of its series, in any order. Rows after a window's cutoff are not read; a missing
+            value leaves out the two differences that it is part of.
+        season_length: Steps of a season.
+        scale: `mase` for the mean absolute error, `rmsse` for the root mean squared one.
+
+    Returns:
+        The scale of each row, `[rows]`; NaN where the training rows are constant or shorter than a season.
+
+    Raises:
+        DataError: A series has no training rows.
+
+    Example:
+        >>> import pandas as pd
+        >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3, 4], "y": [0.0, 1.0, 4.0, 99.0]})
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [4], "cutoff": 3, "y": 99.0, "model": 5.0})
+        >>> naive_scale(Backtest(df), past, season_length=1, scale="mase")
+        array([2.])
+    """
+    from pandas import DataFrame
+    from utilsforecast import losses
+
+    values, windows, starts, stops = _training_rows(backtest, train_df)
+    scales = np.full(len(windows), np.nan)
+    lengths = stops - starts
+    batches = np.cumsum(lengths) // _ROWS_AT_ONCE
+    for batch in np.unique(batches):
+        chosen = np.flatnonzero(batches == batch)
+        rows = np.concatenate([np.arange(starts[window], stops[window]) for window in chosen])
+        train = DataFrame({"window": np.repeat(chosen, lengths[chosen]), "y": values[rows]})
+        off_by_one = DataFrame({"window": chosen, "y": 0.0, "model": 1.0})
+        loss = getattr(losses, scale)
+        scores = loss(off_by_one, ["model"], season_length, train, id_col="window").set_index("window")["model"]
+        # Over a scale of zero it is infinite, or zero in older versions of utilsforecast.
+        scores = scores[(scores > 0) & np.isfinite(scores)]
+        scales[scores.index] = 1 / scores
+    return np.asarray(scales[windows.codes])
+
+
+def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Array, Array]:
+    """Return the training values by series and time, the windows, and where each window's values start and stop."""
+    rows, train = backtest.rows, FrameRows("train_df", train_df, backtest.rows.given)
+    train.need(train.columns.value, *((TARGET,) if rows.has(TARGET) else ()))
+    series, times = train.groups(*train.series), train.times(train.columns.ds)
+    order = np.lexsort((times, series.codes))
+    times, edges = times[order], np.searchsorted(series.codes[order], np.arange(len(series) + 1))
+    places = {name: place for place, name in enumerate(train.names[series.first])}
+    windows = rows.groups(*rows.window)
+    cutoffs = rows.times(CUTOFF) if rows.has(CUTOFF) else None
+    starts, stops = np.zeros((2, len(windows)), dtype=np.int64)
+    for window, row in enumerate(windows.first):
+        place = places.get(rows.names[row])
+        if place is None:
+            name = repr(rows.names[row])
+            raise DataError(
+                "train_df", expected=f"rows of each series, such as {name}", received="none", hint=_TRAINING_ROWS
+            )
+        starts[window], stops[window] = edges[place], edges[place + 1]
+        if cutoffs is not None:
+            known = times[edges[place] : edges[place + 1]]
+            stops[window] = starts[window] + np.searchsorted(known, cutoffs[row], side="right")
+    return train.numbers(train.columns.value)[order], windows, starts, stops
+
+
+# Training rows of all windows together may be many times the frame: so many go through utilsforecast at a time.
+_ROWS_AT_ONCE = 2**21
+_TRAINING_ROWS = "Give the whole frame when df has a cutoff column, otherwise the rows before the forecast."

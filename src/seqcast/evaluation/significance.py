@@ -163,21 +163,21 @@ def diebold_mariano(
     pairs = _pairs(backtest.models, baseline)
     draws = _Draws(backtest, over)
     losses = {name: _losses(loss, backtest, place) for place, name in enumerate(backtest.models)}
-    found: dict[str, list[Any]] = {name: [] for name in ("model_a", "model_b", "step", "statistic", "p_value", "n")}
+    table: dict[str, list[Any]] = {name: [] for name in ("model_a", "model_b", "step", "statistic", "p_value", "n")}
     for one, other in pairs:
         for step, differences, horizon in draws.of(losses[one], losses[other]):
             statistic, p_value = dm_test(differences, horizon, alternative=alternative)
             row = (one, other, step, statistic, p_value, len(differences))
-            for name, value in zip(found, row, strict=True):
-                found[name].append(value)
-    if np.isnan(found["statistic"]).all():
+            for name, value in zip(table, row, strict=True):
+                table[name].append(value)
+    if np.isnan(table["statistic"]).all():
         raise DataError(
             "df",
             expected=f"more {over}: at least 2, and more than there are cutoffs within one forecast",
-            received=str(max(found["n"])),
+            received=str(max(table["n"])),
             hint="Backtest from more cutoffs, or compare over='series' if there are several.",
         )
-    return backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), found)
+    return backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), table)
 
 
 def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
@@ -222,16 +222,16 @@ class _Draws:
         size = self.series.mean((ours + theirs) / 2)
         size[size == 0] = 1.0
         differences = (ours - theirs) / size[self.series.codes]
-        made = []
+        tests = []
         for place, row in enumerate(self.step_groups.first):
             step = int(self.steps[row])
-            here = self.step_groups.codes == place
-            made.append((step, self._averaged(differences, here), math.ceil(step / self.spacing)))
+            of_step = self.step_groups.codes == place
+            tests.append((step, self._averaged(differences, of_step), math.ceil(step / self.spacing)))
         longest = math.ceil(int(self.steps.max()) / self.spacing)
-        return [*made, (0, self._averaged(differences, np.ones(len(differences), dtype=bool)), longest)]
+        return [*tests, (0, self._averaged(differences, np.ones(len(differences), dtype=bool)), longest)]
 
-    def _averaged(self, differences: Array, here: Array) -> Array:
-        means = Groups(self.draws.codes[here], self.draws.first).mean(differences[here])
+    def _averaged(self, differences: Array, rows: Array) -> Array:
+        means = Groups(self.draws.codes[rows], self.draws.first).mean(differences[rows])
         return means[~np.isnan(means)]
 
 

@@ -116,7 +116,7 @@ def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict
 
 def _series_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> dict[str, Array]:
     """Read what is remembered of the series, if its shapes are those of so many series and rows."""
-    schema, builder = FrameSchema.from_dict(header["form"]), FeatureBuilder.from_dict(header["panel"])
+    schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
     targets, series, rows = len(schema.columns.targets), len(stored["ends"]), len(stored["stamps"])
     columns = targets + len(builder.past.kinds) + len(builder.future.kinds)
     shapes = {

@@ -14,11 +14,11 @@ from sklearn.base import BaseEstimator
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
-from seqcast.engine.engine import Engine, check_parts
+from seqcast.engine.checks import check_parts
+from seqcast.engine.engine import Engine
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
-from seqcast.forecaster.defaults import Sizes, specs
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.fitting import InterruptedFit, fit_plan, fit_plans, naive_state
@@ -199,17 +199,14 @@ class Forecaster(ExplainMixin, BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted.
         """
-        self._check_options()
+        check_options(self.get_params(deep=False))
         frame, starts = self._divided(self._read(df), validation)
         options = self._resolved(self._new_seed(), int(self.members))
-        plan = make_plan(frame, options, self._specs, starts)
+        plan = make_plan(frame, options, options.specs, starts)
         before = self._state
         if warm_start and before is not None and before.engines:
             plan = plan.with_weights(before.engines)
         return self._publish(plan)
-
-    def _check_options(self) -> None:
-        check_options(self.get_params(deep=False))
 
     def _new_seed(self) -> int:
         """Return the seed of a new fit: the user's, or a drawn one, which the fitted state keeps."""
@@ -219,10 +216,6 @@ class Forecaster(ExplainMixin, BaseEstimator):
     def _resolved(self, seed: int, members: int, **changes: Any) -> FitOptions:
         """Return the options resolved for a fit of so many networks."""
         return replace(FitOptions.resolve(self.get_params(deep=False), seed, members), **changes)
-
-    def _specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return the network and the training for training windows of these sizes."""
-        return specs(self.preset, self.training, interval_levels(self.level), sizes)
 
     def _divided(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
         """Return all rows, and the position of each series' first validation target, if that was given."""
@@ -429,7 +422,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
             KeyboardInterrupt: The user interrupted.
         """
         state = self._fitted()
-        self._check_options()
+        check_options(self.get_params(deep=False))
         frame = self._read(df, state.series, static_optional=False)
         frame, starts = self._divided(frame, validation)
         options = self._resolved(
@@ -528,7 +521,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing is kept.
         """
-        self._check_options()
+        check_options(self.get_params(deep=False))
         every = refit_every(refit)
         frame = self._read(df, self._fitted().series if every is None else None)
         return self._backtest(frame, n_windows, step_size, align, every, verbose=self.verbose)
@@ -567,7 +560,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
         seed = self._new_seed() if self._state is None else self._seed_of(self._state)
         options = self._resolved(seed, int(self.members))
-        plans = [make_plan(frame, options, self._specs) for frame in frames]
+        plans = [make_plan(frame, options, options.specs) for frame in frames]
         if verbose:
             print(plans[0].describe())
         return fit_plans(plans, verbose=verbose)

@@ -40,6 +40,8 @@ class FitOptions:
         weighting: `windows` or `series`: what weighs the same in training.
         fill: Whether missing values and short series are legal.
         seeds: Seeds of each member.
+        preset: Name of a network, or one.
+        training: How it is trained, or what differs from the usual.
         seed: The seed that they come from.
         level: Levels of the intervals.
         combine: How forecasts of several networks become one.
@@ -56,11 +58,17 @@ class FitOptions:
     weighting: str
     fill: bool
     seeds: Sequence[tuple[int, int]]
+    preset: str | NetworkSpec = "auto"
+    training: TrainingSpec | Mapping[str, Any] | None = None
     seed: int = 0
     level: Sequence[float] = ()
     combine: str = "median"
     calibrate: Sequence[float] = ()
     judge: bool = False
+
+    def specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
+        """Return the network and the training for training windows of these sizes."""
+        return specs(self.preset, self.training, self.level, sizes)
 
     @classmethod
     def resolve(cls, options: Mapping[str, Any], seed: int, members: int) -> Self:
@@ -83,6 +91,8 @@ class FitOptions:
             weighting=options["weighting"],
             fill=options["missing"] == "fill",
             seeds=member_seeds(seed, members),
+            preset=options["preset"],
+            training=options["training"],
             seed=seed,
             level=level,
             combine=options["combine"],

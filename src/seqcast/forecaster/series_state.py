@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.frequency import Frequency, Stamps
+from seqcast.data.frames.frequency import Frequency, Stamps, in_zone_of, plain_stamps, stamp_kind
 from seqcast.data.frames.long_frame import LongFrame, complete
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.series.scalers import SeriesScaler
@@ -163,10 +163,8 @@ class SeriesState:
             known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
             origins: The origins at these cutoffs, cutoff after cutoff.
         """
-        parts = [
-            self.scaler_of(frame, stops).take(origins.series[origins.cutoff == cutoff])
-            for cutoff, stops in enumerate(known)
-        ]
+        scalers = (self.scaler_of(frame, stops) for stops in known)
+        parts = [scaler.take(origins.series[origins.cutoff == cutoff]) for cutoff, scaler in enumerate(scalers)]
         return replace(origins, scaler=SeriesScaler.concat(parts))
 
     def _check_contexts(self, frame: LongFrame, origins: Origins) -> None:
@@ -221,15 +219,14 @@ class SeriesState:
         Raises:
             DataError: As for `with_history`.
         """
-        ours, theirs = type(self.ids[0]), type(new.source.ids[0])
-        if ours is not theirs:
+        if (ours := type(self.ids[0])) is not (theirs := type(new.source.ids[0])):
             raise DataError(
                 column=new.schema.columns.unique_id,
                 expected=f"ids of type {ours.__name__}, as at fit",
                 received=f"type {theirs.__name__}",
                 hint="Convert the column.",
             )
-        old, fresh = _kind(self.frame.stamps), _kind(new.stamps)
+        old, fresh = stamp_kind(self.frame.stamps), stamp_kind(new.stamps)
         if old != fresh:
             raise DataError(
                 column=new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
@@ -273,7 +270,7 @@ class SeriesState:
         ])  # fmt: skip
         order = np.argsort(owner, kind="stable")
         values = np.concatenate([old.source.values[kept], new.source.values])[order]
-        stamps = _like(old.stamps[kept], new.stamps).append(new.stamps)[order]
+        stamps = in_zone_of(old.stamps[kept], new.stamps).append(new.stamps)[order]
         rows = np.concatenate([np.full(int(kept.sum()), -1), new.rows])[order]
         static = np.full((len(ids), old.static.shape[1]), np.nan)
         static[olds[olds >= 0]] = old.static[olds >= 0]
@@ -304,9 +301,9 @@ class SeriesState:
         """Return JSON types and arrays that hold all of it."""
         header = {
             "freq": None if self.frequency is None else self.frequency.name,
-            "form": self.schema.to_dict(),
+            "schema": self.schema.to_dict(),
             "covariates": self.frame.covariates.to_dict(),
-            "panel": self.builder.to_dict(),
+            "builder": self.builder.to_dict(),
             "scale": self.scale,
             "context_length": self.context_length,
             "observed": self.observed,
@@ -316,12 +313,12 @@ class SeriesState:
             "ids": np.array(self.ids),
             "ends": self.frame.source.ends,
             "values": self.frame.source.values,
-            "stamps": _plain(self.frame.stamps),
+            "stamps": plain_stamps(self.frame.stamps),
             "static": self.frame.static,
             "loc": self.scaler.loc,
             "scale": self.scaler.scale,
             **({} if self.scaler.unit is None else {"unit": self.scaler.unit}),
-            "last_seen": _plain(self.last_seen),
+            "last_seen": plain_stamps(self.last_seen),
         }
         return header, arrays
 
@@ -329,7 +326,7 @@ class SeriesState:
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
         """Build it from the result of `to_parts`."""
         unit = arrays.get("unit")
-        schema, builder = FrameSchema.from_dict(header["form"]), FeatureBuilder.from_dict(header["panel"])
+        schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
         frame = LongFrame(
             InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
             schema.stamps(arrays["stamps"]),
@@ -351,21 +348,3 @@ class SeriesState:
             fill=header["fill"],
             last_seen=schema.stamps(arrays["last_seen"]),
         )
-
-
-def _plain(stamps: Stamps) -> Array:
-    """Return stamps as an array of whole numbers or of UTC times."""
-    zoned = getattr(stamps, "tz", None) is not None
-    return np.asarray((stamps.tz_convert(None) if zoned else stamps).to_numpy())
-
-
-def _kind(stamps: Stamps) -> str:
-    if stamps.dtype.kind in "iu":
-        return "whole numbers"
-    return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"
-
-
-def _like(stamps: Stamps, others: Stamps) -> Stamps:
-    """Return stamps in the zone of others."""
-    zone = getattr(others, "tz", None)
-    return stamps if zone is None else stamps.tz_convert(zone)

@@ -1,4 +1,4 @@
-"""What single units of the state are for: what happens to the forecast when one is taken away."""
+"""Ablation: how the forecast changes when a unit of the state is taken away."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Array = npt.NDArray[Any]
 def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_step: bool = False) -> Any:
     """Take the units of the encoder's last state away one by one, and forecast without each.
 
-    A unit that is taken away says the same of each window: its mean over the reading's windows. Of an LSTM its output
+    A unit that is taken away says the same of each window: its mean over all windows. Of an LSTM its output
     and its cell go together. What attention looks at stays.
 
     Args:
         model_inputs: The windows.
-        horizon: Steps to forecast; `None` is the reading's.
+        horizon: Steps to forecast; `None` is that of the inputs.
         by_step: Whether to give each step of the forecast a row of its own.
 
     Returns:

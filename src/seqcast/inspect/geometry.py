@@ -26,17 +26,17 @@ class Components:
         points: Where each window lies, `[N, count]`.
         directions: The directions, `[count, width]`, of length 1.
         explained: Share of the variance that lies in each, `[count]`.
-        centre: The mean state, `[width]`.
+        loc: The mean state, `[width]`.
     """
 
     points: Array
     directions: Array
     explained: Array
-    centre: Array
+    loc: Array
 
     def project(self, values: Array) -> Array:
         """Return where other states lie, `[..., count]`, such as those of a trajectory, `[N, tokens, width]`."""
-        return np.asarray((values - self.centre) @ self.directions.T)
+        return np.asarray((values - self.loc) @ self.directions.T)
 
 
 def principal_components(values: Array, count: int = 2) -> Components:
@@ -54,8 +54,8 @@ def principal_components(values: Array, count: int = 2) -> Components:
 
     Example:
         >>> line = np.outer(np.arange(5.0), [3.0, 4.0])
-        >>> found = principal_components(line, 1)
-        >>> found.explained.round(3).tolist(), np.diff(found.points[:, 0]).round(3).tolist()
+        >>> components = principal_components(line, 1)
+        >>> components.explained.round(3).tolist(), np.diff(components.points[:, 0]).round(3).tolist()
         ([1.0], [5.0, 5.0, 5.0, 5.0])
     """
     from sklearn.decomposition import PCA
@@ -78,7 +78,7 @@ def principal_components(values: Array, count: int = 2) -> Components:
 def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
     """Find the windows whose states are most alike: what does the network think is similar?
 
-    Each unit counts in its own standard deviations over the reading's windows.
+    Each unit counts in its own standard deviations over all windows.
 
     Args:
         model_inputs: The windows.
@@ -101,7 +101,7 @@ def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: 
 
     if check_int("k", k) >= len(model_inputs):
         raise DataError(
-            "reading",
+            "model_inputs",
             expected=f"more than {k} windows",
             received=str(len(model_inputs)),
             hint="Ask for fewer neighbours.",
@@ -109,11 +109,11 @@ def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: 
     values = states(model_inputs, layer).astype(np.float64)
     spread = values.std(axis=0)
     values = values / np.where(spread > 0, spread, 1.0) / np.sqrt(values.shape[1])
-    asked = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
-    distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[asked])
+    queried = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
+    distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
     # A window is its own neighbour; of several that are equal it may not be the first.
-    own = places == asked[:, None]
-    own[~own.any(axis=1), -1] = True
-    others, apart = places[~own], distances[~own]
-    columns = {"rank": np.tile(np.arange(1, k + 1), len(asked)), "distance": apart}
-    return model_inputs.labels.frame(np.repeat(asked, k), columns, near=others)
+    itself = places == queried[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    others, apart = places[~itself], distances[~itself]
+    columns = {"rank": np.tile(np.arange(1, k + 1), len(queried)), "distance": apart}
+    return model_inputs.labels.frame(np.repeat(queried, k), columns, near=others)

@@ -23,19 +23,19 @@ def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensit
     .. math::
         S_{h,t} = ∂ŷ_h / ∂x_t
 
-    in the network's units: with scaled data, standard deviations a standard deviation. Of a distribution the point is
-    looked at; a decoder that reads its own outputs reads points.
+    in the network's units: with scaled data, standard deviations a standard deviation. Of a distribution it is the
+    point's; a decoder that reads its own outputs reads points.
 
     Args:
         model_inputs: The windows. A window costs as much memory as its past times the steps forecast.
-        horizon: Steps to forecast; `None` is the reading's.
+        horizon: Steps to forecast; `None` is that of the inputs.
 
     Returns:
         The derivatives.
 
     Example:
-        >>> found = sensitivity(model_inputs)
-        >>> found.past.shape, found.by_step().shape, found.memory_length().shape
+        >>> depends = sensitivity(model_inputs)
+        >>> depends.past.shape, depends.by_step().shape, depends.memory_length().shape
         ((32, 5, 1, 15, 1), (5, 15), (5,))
 
     Source: Simonyan et al. 2013, arXiv:1312.6034, section 3, for images.
@@ -54,29 +54,29 @@ class Sensitivity:
 
     Args:
         past: By the past, `[N, H, D, T, F]`.
-        future: By what is known ahead, `[N, H, D, H, F']`, or `None`.
+        future: By the known future, `[N, H, D, H, F']`, or `None`.
         features: Name of each feature of the past.
-        ahead: Name of each feature that is known ahead.
+        future_features: Name of each feature of the known future.
         targets: Name of each target.
     """
 
     past: Array
     future: Array | None
     features: tuple[str, ...]
-    ahead: tuple[str, ...] = ()
+    future_features: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
 
-    def by_step(self, feature: str | None = None, *, ahead: bool = False) -> Array:
+    def by_step(self, feature: str | None = None, *, future: bool = False) -> Array:
         """Return the root mean square over windows and targets, for each step of the forecast and of the input.
 
         Args:
             feature: The name of one; `None` puts all together, as the root of the sum of squares.
-            ahead: Whether to look at what is known ahead, instead of the past.
+            future: Whether to return the influence of the known future, instead of that of the past.
 
         Returns:
-            `[H, T]`, the last column being the last step of the past; or with `ahead` `[H, H]`.
+            `[H, T]`, the last column being the last step of the past; or with `future` `[H, H]`.
         """
-        values, names = self._side(ahead)
+        values, names = self._side(future)
         squares = np.square(values).mean(axis=(0, 2))  # [H, steps, features]
         if feature is None:
             return np.asarray(np.sqrt(squares.sum(axis=2)))
@@ -110,16 +110,16 @@ class Sensitivity:
 
         Returns:
             A pandas frame: the `target`, the `step` of the forecast from 1, the `feature`, the `input_step` (up to 0 in
-            the past, from 1 for what is known ahead) and the `sensitivity`.
+            the past, from 1 in the known future) and the `sensitivity`.
         """
         import pandas as pd
 
         parts = []
-        for ahead in (False, True) if self.future is not None else (False,):
-            values, names = self._side(ahead)
+        for future in (False, True) if self.future is not None else (False,):
+            values, names = self._side(future)
             squares = np.sqrt(np.square(values).mean(axis=0))  # [H, D, steps, features]
             horizon, _, steps, _ = squares.shape
-            first = 1 if ahead else 1 - steps
+            first = 1 if future else 1 - steps
             index = pd.MultiIndex.from_product(
                 [range(1, horizon + 1), self.targets, range(first, first + steps), names],
                 names=["step", "target", "input_step", "feature"],
@@ -127,14 +127,12 @@ class Sensitivity:
             parts.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
         return pd.concat(parts, ignore_index=True)[["target", "step", "feature", "input_step", "sensitivity"]]
 
-    def _side(self, ahead: bool) -> tuple[Array, tuple[str, ...]]:
-        if not ahead:
+    def _side(self, future: bool) -> tuple[Array, tuple[str, ...]]:
+        if not future:
             return self.past, self.features
         if self.future is None:
-            raise SpecError(
-                "ahead", expected="False", received="True", hint="The network reads nothing that is known ahead."
-            )
-        return self.future, self.ahead
+            raise SpecError("future", expected="False", received="True", hint="The network reads no known future.")
+        return self.future, self.future_features
 
 
 def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
@@ -142,7 +140,7 @@ def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
 
     Args:
         model_inputs: The windows.
-        horizon: Steps to forecast; `None` is the reading's.
+        horizon: Steps to forecast; `None` is that of the inputs.
 
     Returns:
         The weights; each step's sum to 1.

@@ -94,12 +94,12 @@ def probe(
     else:
         divided = list(GroupKFold(folds).split(states, groups=np.asarray(groups)))
     rows = []
-    for name, given in _checked(properties, len(states)).items():
+    for name, numbers in _checked(properties, len(states)).items():
         random = np.random.default_rng(seed)
-        shuffled = [random.permutation(given) for _ in range(permutations)]
+        shuffled = [random.permutation(numbers) for _ in range(permutations)]
         for kind in probes:
             check_choice("probes", kind, PROBES)
-            overall, parts = _score(kind, states, given, divided, seed)
+            overall, parts = _score(kind, states, numbers, divided, seed)
             control = [_score(kind, states, permuted, divided, seed)[0] for permuted in shuffled]
             rows.append(
                 {
@@ -134,8 +134,8 @@ def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
     states = as_array("values", values, (2,)).astype(np.float64)
     check_finite("values", states)
     table = {}
-    for name, given in _checked(properties, len(states)).items():
-        x, y = _standardised(states), _standardised(given)
+    for name, numbers in _checked(properties, len(states)).items():
+        x, y = _standardised(states), _standardised(numbers)
         table[name] = np.square(x.T @ y / len(x)).mean(axis=1)
     return pd.DataFrame(table, index=pd.RangeIndex(1, states.shape[1] + 1, name="unit")).T
 
@@ -148,8 +148,8 @@ def _standardised(values: Array) -> Array:
 
 def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
     checked = {}
-    for name, given in properties.items():
-        array = as_array(f"properties[{name!r}]", given, (1, 2)).astype(np.float64)
+    for name, numbers in properties.items():
+        array = as_array(f"properties[{name!r}]", numbers, (1, 2)).astype(np.float64)
         check_finite(f"properties[{name!r}]", array)
         if len(array) != rows:
             raise DataError(
@@ -172,7 +172,7 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    told, parts = np.empty_like(y), []
+    predicted, parts = np.empty_like(y), []
     for training, others in divided:
         model = RidgeCV(_ALPHAS)
         if kind != "linear":
@@ -190,6 +190,6 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
             # So many passes are enough for a probe, whether or not the last still gained.
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted.fit(x[training], y[training] if y.shape[1] > 1 else y[training, 0])
-        told[others] = fitted.predict(x[others]).reshape(len(others), -1)
-        parts.append(float(r2_score(y[others], told[others])))
-    return float(r2_score(y, told)), parts
+        predicted[others] = fitted.predict(x[others]).reshape(len(others), -1)
+        parts.append(float(r2_score(y[others], predicted[others])))
+    return float(r2_score(y, predicted)), parts

@@ -1,4 +1,4 @@
-"""States token by token: while the encoder reads, and while the decoder writes."""
+"""States and gates, token by token: while the encoder reads and while the decoder writes."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
 
     Args:
         model_inputs: The windows; all their tokens are held at once.
-        horizon: Steps to write; `None` is the reading's.
+        horizon: Steps to write; `None` is that of the inputs.
 
     Returns:
         The trajectories.
 
     Raises:
-        SpecError: The horizon is written block by block, or longer than what is known ahead.
+        SpecError: The horizon is written block by block, or longer than the known future.
 
     Example:
         >>> traced = trajectories(model_inputs)
@@ -117,10 +117,10 @@ class Trajectories:
             past and from 1 in the forecast) and `state_1`, `state_2`, …; tokens that do not count are left out.
         """
         values, steps = self.states(part, layer), self.tokens(part)
-        kept = np.ones(values.shape[:2], dtype=bool)
+        counted = np.ones(values.shape[:2], dtype=bool)
         if part == "encoder" and self.valid is not None:
-            kept = np.asarray(self.valid, dtype=bool)
-        windows, places = np.nonzero(kept)
+            counted = np.asarray(self.valid, dtype=bool)
+        windows, places = np.nonzero(counted)
         columns = {f"state_{unit + 1}": values[windows, places, unit] for unit in range(values.shape[2])}
         return self.labels.frame(windows, {"step": steps[places], **columns})
 

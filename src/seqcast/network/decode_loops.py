@@ -1,4 +1,4 @@
-"""The ways in which a decoder writes its tokens: side by side, at once, one by one, or path by path.
+"""The loops over a decoder's tokens: all in one step, in sequence, one by one with feedback, or path by path.
 
 The decoder owns layers and units; here are the loops over tokens. Masks and random numbers are made outside of them:
 inside a compiled loop a random generator cannot advance.
@@ -6,68 +6,20 @@ inside a compiled loop a random generator cannot advance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from seqcast.network.decode_inputs import DecodeInputs, joined, row_count
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.scan import scan
 from seqcast.runtime.backend import keras
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
-__all__ = [
-    "DecodeInputs",
-    "TokenDecoder",
-    "decode_parallel",
-    "decode_paths",
-    "decode_sequence",
-    "decode_stepwise",
-    "joined",
-    "row_count",
-]
+__all__ = ["TokenDecoder", "decode_parallel", "decode_paths", "decode_sequence", "decode_stepwise"]
 
 Tensor = Any
 Written = tuple[Tensor, Tensor | None]
 ops = keras.ops
-
-
-@dataclass(frozen=True)
-class DecodeInputs:
-    """What a decoder writes tokens from, beside its own outputs.
-
-    Args:
-        carry: The parts of `States`, with the decoder's own initial states.
-        tokens: Number of tokens.
-        positions: What tells the tokens apart, the same for all rows, `[1, tokens, p]`.
-        future: The known future of each token, `[B, tokens, f]`.
-        season: What outputs are added to, normalised, `[B, tokens, s · D]`.
-        truth: The true token before each, normalised, `[B, tokens, s · D]`, for a decoder that is taught.
-        teacher_mask: Which tokens of which examples are shown it, `[tokens, B, 1]`, where not all are.
-        training: Whether dropout is at work.
-    """
-
-    carry: dict[str, Any]
-    tokens: int
-    positions: Tensor | None = None
-    future: Tensor | None = None
-    season: Tensor | None = None
-    truth: Tensor | None = None
-    teacher_mask: Tensor | None = None
-    training: bool | None = None
-
-    @property
-    def known(self) -> Tensor | None:
-        """What tokens read that does not depend on outputs, `[B, tokens, p + f]`."""
-        positions = self.positions
-        if positions is not None:
-            positions = ops.broadcast_to(positions, (row_count(self.carry), *positions.shape[1:]))
-        return joined([positions, self.future])
-
-    def by_token(self) -> dict[str, Tensor]:
-        """Return what there is of known inputs, season and truth, first axis the tokens, for a loop to read."""
-        given = (("known", self.known), ("season", self.season), ("truth", self.truth))
-        steps = {name: ops.swapaxes(values, 0, 1) for name, values in given if values is not None}
-        return steps if self.teacher_mask is None else {**steps, "shown": self.teacher_mask}
 
 
 class TokenDecoder(Protocol):
@@ -151,8 +103,8 @@ def decode_stepwise(decoder: TokenDecoder, decode_inputs: DecodeInputs) -> Writt
 
     def advance(state: Any, at: Any) -> Any:
         last, layers = state
-        if "shown" in scanned:
-            last = ops.where(at["shown"], at["truth"], last)
+        if "teacher_mask" in scanned:
+            last = ops.where(at["teacher_mask"], at["truth"], last)
         x = joined([last, at["known"] if "known" in scanned else None])
         output, after = stepper.step(x, layers)
         season = ops.expand_dims(at["season"], 1) if "season" in scanned else None
@@ -215,14 +167,3 @@ def _noise_of_tokens(noise: Tensor, segment: int) -> Tensor:
     folded = ops.reshape(noise, (steps // segment, segment, rows, paths, targets, numbers))
     folded = ops.transpose(folded, (0, 2, 3, 1, 4, 5))
     return ops.reshape(folded, (steps // segment, rows, paths, segment * targets, numbers))
-
-
-def row_count(carry: dict[str, Any]) -> Any:
-    """Return the number of examples."""
-    return ops.shape(carry["layers"][0][0])[0]
-
-
-def joined(parts: list[Tensor | None]) -> Tensor | None:
-    """Put what is there side by side; `None` if nothing is."""
-    found = [part for part in parts if part is not None]
-    return ops.concatenate(found, axis=-1) if len(found) > 1 else found[0] if found else None

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqcast.errors import DataError, SpecError
 from seqcast.network.attention import ATTENTIONS
 from seqcast.network.bridge import Bridge
-from seqcast.network.decode_loops import (
+from seqcast.network.decode_inputs import (
     DecodeInputs,
-    decode_parallel,
-    decode_paths,
-    decode_sequence,
-    decode_stepwise,
+    check_endless,
+    check_future,
     joined,
+    previous_tokens,
     row_count,
+    season_tokens,
+    token_statistics,
 )
+from seqcast.network.decode_loops import decode_parallel, decode_paths, decode_sequence, decode_stepwise
 from seqcast.network.heads import HEADS
 from seqcast.network.init import StandardNormal, child_seeds
 from seqcast.network.recurrent import RecurrentStack
-from seqcast.network.residual import season_ahead
+from seqcast.network.residual import season_gate
 from seqcast.network.row_random import draw_rows, dropped_rows
 from seqcast.network.scan import scan
-from seqcast.network.scheduled_sampling import teacher_probability
+from seqcast.network.scheduled_sampling import check_sampling_steps, teacher_probability
 from seqcast.network.segment import fold, token_count, unfold, whole_on_right
 from seqcast.runtime.backend import keras
 from seqcast.specs.network import NetworkSpec
@@ -102,17 +103,7 @@ class Decoder(keras.layers.Layer):
         self.head = HEADS[network.head](width, written, seed=head_seed, name="head", **common)
         self.gate: Any = None
         if network.residual == "gated":
-            # As many numbers as the head's; open at first, since most seasons go on.
-            self.gate = keras.layers.Dense(
-                written,
-                activation="sigmoid",
-                kernel_initializer="zeros",
-                bias_initializer="ones",
-                kernel_regularizer=(network.regularizer or {}).get("kernel"),
-                bias_regularizer=(network.regularizer or {}).get("bias"),
-                name="gate",
-            )
-            self.gate.build((None, width))
+            self.gate = season_gate(width, written, network.regularizer)
         self.mask_seed = keras.random.SeedGenerator(mask_seed) if network.dropout else None
         self._add_sampling(choice_seed)
         self.built = True
@@ -121,16 +112,10 @@ class Decoder(keras.layers.Layer):
         self.teacher_steps: Any = None
         if self.network.decoder_input != "scheduled":
             return
-        if self.network.sampling_steps is None:
-            raise SpecError(
-                "sampling_steps",
-                expected="a whole number of training steps for decoder_input='scheduled'",
-                received="None",
-                hint="Give about half of all training steps.",
-            )
+        check_sampling_steps(self.network.sampling_steps)
         self.choice_seed = keras.random.SeedGenerator(seed)
         self.teacher_steps = self.add_weight(
-            shape=(), initializer="zeros", dtype="float32", trainable=False, name="steps_taught"
+            shape=(), initializer="zeros", dtype="float32", trainable=False, name="teacher_steps"
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -177,11 +162,11 @@ class Decoder(keras.layers.Layer):
         Raises:
             SpecError: The decoder reads positions, so that its tokens have an end.
         """
-        self.check_endless()
+        check_endless(self.network)
         segment = self.network.segment
         future = future if future is None or segment == 1 else fold(future, segment)[:, 0]
         output, layers = self.stack.step(joined([carry.get("last_targets"), future]), carry["layers"])
-        prepared, season = self.prepared(carry), self._season(carry, 1)
+        prepared, season = self.prepared(carry), season_tokens(carry, 1, segment)
         forecast, _ = self.write(ops.expand_dims(output, 1), carry, prepared, season=season)
         after = {**carry, "layers": layers}
         if self.network.feeds_back:
@@ -189,17 +174,6 @@ class Decoder(keras.layers.Layer):
         if "season" in carry:
             after["season"] = ops.roll(carry["season"], -segment, axis=1)
         return self.in_units(forecast[:, 0] if segment == 1 else unfold(forecast, segment), carry), after
-
-    def check_endless(self) -> None:
-        """Refuse to write token after token where tokens have an end."""
-        if self.position is not None:
-            raise SpecError(
-                "decoder_model",
-                expected="a decoder that goes on without end",
-                received=f"decoder_input={self.network.decoder_input!r}",
-                hint="There are as many positions as tokens of the trained horizon; `predict` and `decode` go on block "
-                "by block.",
-            )
 
     def unroll(
         self,
@@ -216,8 +190,8 @@ class Decoder(keras.layers.Layer):
             states: The parts of `States`.
             horizon: Number of steps, `H`.
             future: Known-future inputs, `[B, H, F']`.
-            target: True values, `[B, H, D]`; read in training only, and only by decoders that are taught.
-            training: Whether dropout and teaching are at work.
+            target: True values, `[B, H, D]`; read in training only, under teacher forcing.
+            training: Whether dropout and teacher forcing are at work.
 
         Returns:
             The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights over the tokens of
@@ -275,18 +249,19 @@ class Decoder(keras.layers.Layer):
         training: bool | None = None,
     ) -> DecodeInputs:
         """Return what so many steps are written from; arguments as for `unroll`."""
-        self.check_future(future, horizon)
-        segment = self.network.segment
+        check_future(future, horizon, self.window.future)
+        segment, carry = self.network.segment, self.start(states)
         tokens = token_count(horizon, segment)
-        carry = self.start(states)
         teacher_forcing = bool(training) and self.network.uses_teacher_forcing
         return DecodeInputs(
             carry,
             tokens,
             positions=self._positions(tokens),
             future=None if future is None else fold(whole_on_right(future, segment), segment),
-            season=self._season(carry, tokens),
-            truth=self._shifted(target, carry, horizon) if teacher_forcing else None,
+            season=season_tokens(carry, tokens, segment),
+            truth=previous_tokens(target, carry, horizon=horizon, segment=segment, normalise=self.normalised)
+            if teacher_forcing
+            else None,
             teacher_mask=self._teacher_mask(carry, tokens)
             if teacher_forcing and self.network.decoder_input == "scheduled"
             else None,
@@ -299,22 +274,14 @@ class Decoder(keras.layers.Layer):
             return None
         return ops.expand_dims(ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens], 0)
 
-    def _season(self, carry: dict[str, Any], tokens: int) -> Tensor | None:
-        """Return what the outputs are added to, `[B, tokens, s · D]`, or `None`."""
-        if "season" not in carry:
-            return None
-        segment = self.network.segment
-        return fold(season_ahead(carry["season"], tokens * segment), segment)
-
     def _teacher_mask(self, carry: dict[str, Any], tokens: int) -> Tensor:
-        """Draw which tokens of which examples are shown the truth, `[tokens, B, 1]`, and count the training step."""
+        """Draw which tokens of which examples read the truth, `[tokens, B, 1]`, and count the training step."""
         probability = teacher_probability(
             self.network.sampling_schedule, self.teacher_steps, self.network.sampling_steps or 1
         )
         self.teacher_steps.assign(self.teacher_steps + 1.0)
-        rows = row_count(carry)
-        draws = draw_rows(lambda count: keras.random.uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1)
-        return draws < probability
+        uniform, rows = keras.random.uniform, row_count(carry)
+        return draw_rows(lambda count: uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1) < probability
 
     def prepared(self, carry: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
         """Return the attention's keys and values, computed once a forecast, or `None`."""
@@ -357,21 +324,6 @@ class Decoder(keras.layers.Layer):
         shape = (1, self.stack.output_width)
         return dropped_rows(row_count(carry), shape, self.network.dropout, self.mask_seed, self.compute_dtype)
 
-    def _shifted(self, target: Tensor | None, carry: dict[str, Any], horizon: int) -> Tensor:
-        """Return the token before each, normalised, `[B, tokens, s · D]`: the last one seen, then the true ones."""
-        if target is None:
-            raise DataError(
-                "inputs['target']",
-                expected=f"the true future, [B, {horizon}, {self.window.targets}], in training",
-                received="nothing",
-                hint=f"decoder_input={self.network.decoder_input!r} reads it; give y in the inputs too.",
-            )
-        segment = self.network.segment
-        before = target[:, : (token_count(horizon, segment) - 1) * segment]
-        return ops.concatenate(
-            [ops.expand_dims(carry["last_targets"], 1), fold(self.normalised(before, carry), segment)], axis=1
-        )
-
     def in_units(self, forecast: Tensor, carry: dict[str, Any]) -> Tensor:
         """Give back what the normaliser took.
 
@@ -382,36 +334,17 @@ class Decoder(keras.layers.Layer):
         if "loc" not in carry:
             return forecast
         axis = len(forecast.shape) - self.head.axes - 1
-        return self.head.in_units(forecast, *self._statistics(carry, forecast.shape[axis], steps=axis == 2))
+        return self.head.in_units(
+            forecast, *token_statistics(carry, forecast.shape[axis], self.window.targets, steps=axis == 2)
+        )
 
     def normalised(self, values: Tensor, carry: dict[str, Any]) -> Tensor:
         """Take from values of the targets, `[B, n, D]`, what the normaliser takes; `D` may be that of a token."""
         if "loc" not in carry:
             return values
-        loc, scale = self._statistics(carry, values.shape[2], steps=True)
+        loc, scale = token_statistics(carry, values.shape[2], self.window.targets, steps=True)
         return (values - loc) / scale
-
-    def _statistics(self, carry: dict[str, Any], width: int, *, steps: bool) -> list[Tensor]:
-        """Return centre and spread for so many numbers, `[B, width]`, or `[B, 1, width]` for steps."""
-        statistics = [carry["loc"], carry["scale"]]
-        if width > self.window.targets:  # a token lists its steps one after the other
-            statistics = [ops.tile(values, (1, width // self.window.targets)) for values in statistics]
-        return [ops.expand_dims(values, 1) for values in statistics] if steps else statistics
 
     def fed_back(self, forecast: Tensor) -> Tensor:
         """Return what the next step reads of a normalised forecast."""
         return ops.cast(self.head.point(forecast), self.compute_dtype)
-
-    def check_future(self, future: Tensor | None, horizon: int) -> None:
-        """Refuse known-future inputs that do not cover the horizon."""
-        wanted = self.window.future
-        if not wanted and future is None:
-            return
-        shape = None if future is None else tuple(future.shape[1:])
-        if shape != (horizon, wanted):
-            raise DataError(
-                "future_covariates",
-                expected=f"[B, {horizon}, {wanted}]" if wanted else "nothing, as at fit",
-                received="nothing" if shape is None else f"[B, {', '.join(map(str, shape))}]",
-                hint="Known-future inputs have to cover every step of the horizon.",
-            )

@@ -11,7 +11,7 @@ order. What makes it fast, each found by measurement (`benchmarks/speed.py`, doc
   differentiation of a loop keeps every intermediate.
 - **Weight gradients are summed in the backward loop**, one product for all gates a step. Taken after the loop as
   batched products they are as fast for narrow layers and several times slower for wide ones, and the gates' gradients
-  of all steps have to be kept for them.
+  of all steps have to be saved for them.
 
 With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the gradients of the
 gates before their activation: `D`, those that meet the input (`dW += D x^T`, `dx = W^T D`), and `E`, those that meet
@@ -27,100 +27,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from seqcast.network.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
+from seqcast.network.cells import Cell
+from seqcast.network.jax_recurrences import RECURRENCES, Recurrence
 
 __all__ = ["FeaturesMajor"]
 
 Array = Any
 Arrays = tuple[Array, ...]
-
-
-class _Recurrence(Protocol):
-    """One kind of recurrent layer.
-
-    `gates` blocks of rows lie in its weights; the gates' gradients come in groups of as many gates as `groups` says.
-    XLA computes a group as one array, and one of four gates much more slowly than two of two.
-    """
-
-    gates: int
-    groups: tuple[int, ...]
-
-    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
-        """Return the states after a step and what the backward step needs.
-
-        Args:
-            x: Each gate's share of the input with its bias, `[n, B]`.
-            u: Each gate's share of the state, with its bias where there are two, `[n, B]`.
-            states: The states before.
-        """
-
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        """Return the gradients of the states before, without those through the gates, and the groups of `D` and `E`."""
-
-
-def _sigmoid(x: Array) -> Array:
-    # The same function; XLA computes a tanh faster than an exponential and a division.
-    return 0.5 * jnp.tanh(0.5 * x) + 0.5
-
-
-class _GRU:
-    gates = 3
-    groups: tuple[int, ...] = (3,)
-
-    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
-        (h,) = states
-        z, r = _sigmoid(x[0] + u[0]), _sigmoid(x[1] + u[1])
-        g = jnp.tanh(x[2] + r * u[2])
-        return (g + z * (h - g),), (z, r, g, u[2])
-
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        (dh,), (h,), (z, r, g, q) = gradients, before, kept
-        d_z = dh * (h - g) * z * (1 - z)
-        d_g = dh * (1 - z) * (1 - g * g)
-        d_r = d_g * q * r * (1 - r)
-        return (dh * z,), (jnp.concatenate([d_z, d_r, d_g]),), (jnp.concatenate([d_z, d_r, d_g * r]),)
-
-
-class _LSTM:
-    gates = 4
-    groups: tuple[int, ...] = (2, 2)
-
-    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
-        i, f, g, o = (x_k + u_k for x_k, u_k in zip(x, u, strict=True))
-        i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
-        cell = f * states[1] + i * g
-        t = jnp.tanh(cell)
-        return (o * t, cell), (i, f, g, o, t)
-
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        (dh, dc), (h, c), (i, f, g, o, t) = gradients, before, kept
-        dc = dc + dh * o * (1 - t * t)
-        d_i = dc * g * i * (1 - i)
-        d_f = dc * c * f * (1 - f)
-        d_g = dc * i * (1 - g * g)
-        d_o = dh * t * o * (1 - o)
-        d = jnp.concatenate([d_i, d_f]), jnp.concatenate([d_g, d_o])
-        return (jnp.zeros_like(h), dc * f), d, d
-
-
-class _SimpleRNN:
-    gates = 1
-    groups: tuple[int, ...] = (1,)
-
-    def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
-        del states
-        h = jnp.tanh(x[0] + u[0])
-        return (h,), (h,)
-
-    def backward(self, gradients: Arrays, before: Arrays, kept: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        (dh,), (h,) = gradients, kept
-        d = dh * (1 - h * h)
-        return (jnp.zeros_like(before[0]),), (d,), (d,)
 
 
 @dataclass(frozen=True)
@@ -133,7 +51,7 @@ class _Loop:
         reverse: Whether to run from the last step to the first.
     """
 
-    recurrence: _Recurrence
+    recurrence: Recurrence
     length: int | None
     reverse: bool
 
@@ -158,7 +76,7 @@ class _Weights:
 jax.tree_util.register_dataclass(_Weights, data_fields=["kernel", "recurrent", "bias", "second_bias"], meta_fields=[])
 
 
-def _step(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> tuple[Arrays, Arrays]:
+def _step(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> tuple[Arrays, Arrays]:
     """Return the states after a step and what the backward step needs."""
     from_input = weights.bias if x is None else weights.kernel @ x + weights.bias
     from_state = weights.recurrent @ before[0]
@@ -171,7 +89,7 @@ def _step(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: A
 class _Backward:
     """The backward step: gradients of the states before, of the input, and of the weights."""
 
-    def __init__(self, recurrence: _Recurrence, weights: _Weights) -> None:
+    def __init__(self, recurrence: Recurrence, weights: _Weights) -> None:
         self.recurrence = recurrence
         width = weights.recurrent.shape[1]
         cuts = [width * gates for gates in accumulate(recurrence.groups[:-1])]
@@ -182,13 +100,13 @@ class _Backward:
         self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
 
     def step(
-        self, d_states: Arrays, x: Array | None, valid: Array | None, before: Arrays, kept: Arrays
+        self, d_states: Arrays, x: Array | None, valid: Array | None, before: Arrays, saved: Arrays
     ) -> tuple[Arrays, Array | None, _Weights]:
         """Return `d` of the states before, of `x`, and of the weights, from `d` of the states after."""
         through = d_states
         if valid is not None:
             through = tuple(jnp.where(valid, d, 0) for d in d_states)
-        direct, d, e = self.recurrence.backward(through, before, kept)
+        direct, d, e = self.recurrence.backward(through, before, saved)
         if valid is not None:
             direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
         d_weights = _Weights(
@@ -219,19 +137,19 @@ def _as(weights: _Weights, sums: _Weights) -> _Weights:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _single(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Arrays:
+def _single(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Arrays:
     """A single step with a gradient by hand, for loops that are somebody else's."""
     return _step(recurrence, weights, x, before)[0]
 
 
-def _single_forward(recurrence: _Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Any:
-    after, kept = _step(recurrence, weights, x, before)
-    return after, (weights, x, before, kept)
+def _single_forward(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Any:
+    after, saved = _step(recurrence, weights, x, before)
+    return after, (weights, x, before, saved)
 
 
-def _single_backward(recurrence: _Recurrence, residuals: Any, d_states: Arrays) -> Any:
-    weights, x, before, kept = residuals
-    d_before, d_x, d_weights = _Backward(recurrence, weights).step(d_states, x, None, before, kept)
+def _single_backward(recurrence: Recurrence, residuals: Any, d_states: Arrays) -> Any:
+    weights, x, before, saved = residuals
+    d_before, d_x, d_weights = _Backward(recurrence, weights).step(d_states, x, None, before, saved)
     return _as(weights, d_weights), d_x, d_before
 
 
@@ -243,14 +161,14 @@ def _forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, va
 
     def step(before: Arrays, at: Any) -> Any:
         x_t, valid_t = at
-        after, kept = _step(loop.recurrence, weights, x_t, before)
+        after, saved = _step(loop.recurrence, weights, x_t, before)
         if valid_t is not None:
             after = tuple(jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True))
         # The first state before a step is the output of the step before it: not kept twice.
-        return after, (after[0], (before[1:], kept) if keep else None)
+        return after, (after[0], (before[1:], saved) if keep else None)
 
-    last, (outputs, kept) = jax.lax.scan(step, states, (x, valid), length=loop.length, reverse=loop.reverse)
-    return (outputs, last), kept
+    last, (outputs, saved) = jax.lax.scan(step, states, (x, valid), length=loop.length, reverse=loop.reverse)
+    return (outputs, last), saved
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -259,12 +177,12 @@ def _layer(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, vali
 
 
 def _layer_forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None) -> Any:
-    results, kept = _forward(loop, x, states, weights, valid, keep=True)
-    return results, (x, states[0], weights, valid, results[0], kept)
+    results, saved = _forward(loop, x, states, weights, valid, keep=True)
+    return results, (x, states[0], weights, valid, results[0], saved)
 
 
 def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
-    x, first, weights, valid, outputs, (others, kept) = residuals
+    x, first, weights, valid, outputs, (others, saved) = residuals
     d_outputs, d_last = gradients
     around = [outputs[1:], first[None]] if loop.reverse else [first[None], outputs[:-1]]
     before = (jnp.concatenate(around), *others)
@@ -277,16 +195,12 @@ def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
         return (d_before, jax.tree.map(jnp.add, sums, d_weights)), d_x
 
     sums = jax.tree.map(lambda weight: jnp.zeros(weight.shape, backward.exact), weights)
-    steps = (d_outputs, x, valid, before, kept)
+    steps = (d_outputs, x, valid, before, saved)
     (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
     return d_x, d_states, _as(weights, sums), None
 
 
 _layer.defvjp(_layer_forward, _layer_backward)
-
-
-# One object a kind: `_Loop` compares recurrences by identity.
-_RECURRENCES: dict[type[Cell], _Recurrence] = {GRUCell: _GRU(), LSTMCell: _LSTM(), SimpleRNNCell: _SimpleRNN()}
 
 
 class FeaturesMajor:
@@ -334,7 +248,7 @@ class FeaturesMajor:
 
     def step(self, cell: Cell, weights: _Weights, x: Array | None, states: Arrays) -> Arrays:
         """Advance one layer by one step and return its states after it; `x` `[f, B]`, states `[n, B]`."""
-        return _single(_RECURRENCES[type(cell)], weights, x, states)
+        return _single(RECURRENCES[type(cell)], weights, x, states)
 
     def run(
         self,
@@ -359,5 +273,5 @@ class FeaturesMajor:
         Returns:
             Outputs, `[T, n, B]`, and the states after the step that was run last.
         """
-        loop = _Loop(_RECURRENCES[type(cell)], length if x is None else None, reverse)
+        loop = _Loop(RECURRENCES[type(cell)], length if x is None else None, reverse)
         return _layer(loop, x, states, self.weights(cell), valid)  # type: ignore[no-any-return]

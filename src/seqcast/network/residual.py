@@ -1,12 +1,13 @@
-"""What a forecast is added to."""
+"""What a forecast is added to, and the gate that lets it through."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from seqcast.runtime.backend import keras
 
-__all__ = ["season_ahead"]
+__all__ = ["season_ahead", "season_gate"]
 
 Tensor = Any
 ops = keras.ops
@@ -31,3 +32,27 @@ def season_ahead(season: Tensor, steps: int) -> Tensor:
     """
     repeats = -(-steps // season.shape[1])
     return ops.tile(season, (1, repeats, 1))[:, :steps]
+
+
+def season_gate(width: int, size: int, regularizer: Mapping[str, Any] | None) -> Any:
+    """Return the layer that says how much of the season is added, between 0 and 1 for each number of the forecast.
+
+    It is open at first, since most seasons go on.
+
+    Args:
+        width: Width of the decoder's output, which the gate reads.
+        size: Numbers of a token's forecast.
+        regularizer: Keras regularisers; `kernel` and `bias` are used.
+    """
+    regularizer = regularizer or {}
+    gate = keras.layers.Dense(
+        size,
+        activation="sigmoid",
+        kernel_initializer="zeros",
+        bias_initializer="ones",
+        kernel_regularizer=regularizer.get("kernel"),
+        bias_regularizer=regularizer.get("bias"),
+        name="gate",
+    )
+    gate.build((None, width))
+    return gate

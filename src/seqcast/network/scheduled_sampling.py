@@ -1,13 +1,14 @@
-"""How the share of true values that a decoder is shown falls during training."""
+"""Scheduled sampling: how the probability of reading true values falls during training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from seqcast.errors import SpecError
 from seqcast.runtime.backend import keras
 
-__all__ = ["SAMPLING_SCHEDULES", "teacher_probability"]
+__all__ = ["SAMPLING_SCHEDULES", "check_sampling_steps", "teacher_probability"]
 
 Tensor = Any
 ops = keras.ops
@@ -20,7 +21,7 @@ SAMPLING_SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def teacher_probability(schedule: str, step: Tensor, steps: int) -> Tensor:
-    r"""Return the probability of showing the decoder the true previous value.
+    r"""Return the probability that the decoder reads the true previous value.
 
     With the share `u = step / steps` of the schedule that is over: `linear` is `1 - u`, `exponential` is `0.01^u`,
     `inverse_sigmoid` is `σ(6 - 12 u)`; all are 0 from `u = 1` on.
@@ -41,3 +42,14 @@ def teacher_probability(schedule: str, step: Tensor, steps: int) -> Tensor:
     """
     share = ops.cast(step, "float32") / float(steps)
     return ops.where(share >= 1.0, 0.0, SAMPLING_SCHEDULES[schedule](share))
+
+
+def check_sampling_steps(steps: int | None) -> None:
+    """Refuse a schedule without a length."""
+    if steps is None:
+        raise SpecError(
+            "sampling_steps",
+            expected="a whole number of training steps for decoder_input='scheduled'",
+            received="None",
+            hint="Give about half of all training steps.",
+        )

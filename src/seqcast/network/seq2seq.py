@@ -9,9 +9,11 @@ import numpy as np
 
 from seqcast.errors import SpecError
 from seqcast.network.blocks import write_in_blocks
+from seqcast.network.decode_inputs import check_future
 from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder
 from seqcast.network.init import child_seeds
+from seqcast.network.prediction_models import decoder_model, encoder_model
 from seqcast.network.states import States
 from seqcast.runtime.backend import keras
 from seqcast.specs.network import NetworkSpec
@@ -65,6 +67,9 @@ class Seq2Seq(keras.Model):
         super().__init__(**options)
         self.train_function: Any
         self.test_function: Any
+        # How many parts a training step divides a batch into: as told, or as in the training that is resumed.
+        self.parts: int | None = None
+        self.resumed_parts: int | None = None
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
@@ -114,7 +119,7 @@ class Seq2Seq(keras.Model):
 
         Args:
             inputs: A dict of arrays, or the past alone.
-            training: Whether dropout and teaching are at work.
+            training: Whether dropout and teacher forcing are at work.
 
         Returns:
             The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`.
@@ -130,17 +135,34 @@ class Seq2Seq(keras.Model):
         return forecast
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Keras's hook: metrics measure a point, also where a distribution is forecast."""
-        return super().compute_metrics(x, y, self.decoder.head.point(y_pred), sample_weight)
+        """Keras's hook: metrics measure a point, also where a distribution is forecast, and leave missing targets out.
+
+        Each target is a value of its own with the weight of its window, or of nothing where it is missing; `compile`
+        takes metrics that heed it as `weighted_metrics`.
+        """
+        point = self.decoder.head.point(y_pred)
+        y = ops.reshape(ops.cast(y, point.dtype), ops.shape(point))
+        missing = ops.isnan(y)
+        weight = 1.0 if sample_weight is None else ops.reshape(ops.cast(sample_weight, point.dtype), (-1, 1, 1))
+        weight = ops.where(missing, 0.0, weight * ops.ones_like(point))
+        y = ops.where(missing, point, y)
+        return super().compute_metrics(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
 
     def make_train_function(self, force: bool = False) -> None:
         """Keras's hook: on JAX the step is compiled for wide vectors and divided among the cores."""
         if not self._compiles_for_jax:
+            if self.parts is not None and self.parts > 1:
+                raise SpecError(
+                    "parts",
+                    expected=f"None or 1 on {keras.backend.backend()!r}, or with steps that Keras compiles",
+                    received=repr(self.parts),
+                    hint="Only single steps that are compiled for JAX are divided.",
+                )
             super().make_train_function(force)
         elif self.train_function is None or force:
-            from seqcast.network.jax_steps import make_train_function
+            from seqcast.network.jax_steps import TrainFunction
 
-            self.train_function = make_train_function(self)
+            self.train_function = TrainFunction(self)
 
     def make_test_function(self, force: bool = False) -> None:
         """Keras's hook: the same for validation, on one core."""
@@ -150,6 +172,11 @@ class Seq2Seq(keras.Model):
             from seqcast.network.jax_steps import make_test_function
 
             self.test_function = make_test_function(self)
+
+    @property
+    def used_parts(self) -> int:
+        """How many parts batches were divided into since `compile`; 1 leaves them whole."""
+        return getattr(self.train_function, "parts", 1)
 
     @property
     def _compiles_for_jax(self) -> bool:
@@ -208,7 +235,7 @@ class Seq2Seq(keras.Model):
                 hint=f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast to go on, but "
                 "a backward layer starts at the last step. Train a longer horizon.",
             )
-        self.decoder.check_future(future, horizon)
+        check_future(future, horizon, self.window.future)
         return True
 
     def append(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Any]:
@@ -279,72 +306,13 @@ class Seq2Seq(keras.Model):
 
     @property
     def encoder_model(self) -> Any:
-        """The post's first prediction model: from the past to the decoder's initial states, as a `keras.Model`.
-
-        It shares the trained weights. Its output is the dict that `decoder_model` takes.
-
-        Raises:
-            SpecError: The forecast is added to the last season and the context's length is free.
-        """
-        if self.network.reads_season and self.window.context_length is None:
-            raise SpecError(
-                "encoder_model",
-                expected=f"a window of fixed context_length for residual={self.network.residual!r}",
-                received="context_length=None",
-                hint="A season can only be cut from a past of known length; `encode` takes any.",
-            )
-        inputs = {"past": keras.Input((self.window.context_length, self.window.features), name="past")}
-        if self.window.observed:
-            inputs["observed"] = keras.Input((self.window.context_length, self.window.features), name="observed")
-        if self.window.static:
-            inputs["static"] = keras.Input((self.window.static,), name="static")
-        return keras.Model(inputs, _Start(self.decoder)(self.encoder(inputs)), name="encoder_model")
+        """The post's first prediction model, see `prediction_models.encoder_model`."""
+        return encoder_model(self)
 
     @property
     def decoder_model(self) -> Any:
-        """The post's second prediction model: one token from states to a forecast and the next states.
-
-        It shares the trained weights. It takes a dict of `states` and, when the network reads known-future inputs,
-        `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`. With segments of `s` steps they
-        are `[B, s, F']` and `[B, s, D]`.
-
-        Raises:
-            SpecError: The decoder reads positions: its tokens have an end, and `decode` goes on block by block.
-        """
-        self.decoder.check_endless()
-        written = self.encoder_model.output
-        states = keras.tree.map_structure(
-            lambda output: keras.Input(tuple(output.shape[1:]), dtype=output.dtype), written
-        )
-        for name in {"memory", "memory_valid"} & set(written):
-            # Keras guesses lengths that are free, and may find the same number of tokens for two guesses.
-            states[name] = keras.Input((None, *written[name].shape[2:]), dtype=written[name].dtype)
-        inputs: dict[str, Any] = {"states": states}
-        if self.window.future:
-            steps = (self.network.segment,) if self.network.segment > 1 else ()
-            inputs["future"] = keras.Input((*steps, self.window.future), name="future")
-        forecast, after = self.decoder(states, inputs.get("future"))
-        return keras.Model(inputs, {"forecast": forecast, "states": after}, name="decoder_model")
-
-
-@keras.saving.register_keras_serializable(package="seqcast")
-class _Start(keras.layers.Layer):
-    """`Decoder.start` as a layer, for the functional prediction models."""
-
-    def __init__(self, decoder: Decoder, **options: Any) -> None:
-        super().__init__(**options)
-        self.decoder = decoder
-        self.built = True
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "decoder": keras.saving.serialize_keras_object(self.decoder)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> _Start:
-        return cls(keras.saving.deserialize_keras_object(config.pop("decoder")), **config)
-
-    def call(self, states: dict[str, Any]) -> dict[str, Any]:
-        return self.decoder.start(states)
+        """The post's second prediction model, see `prediction_models.decoder_model`."""
+        return decoder_model(self)
 
 
 def load_network(path: Any) -> Seq2Seq:

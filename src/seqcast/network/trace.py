@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqcast.network.cells import Cell
-from seqcast.network.decode_loops import decode_stepwise, joined
+from seqcast.network.decode_inputs import joined
+from seqcast.network.decode_loops import decode_stepwise
 from seqcast.network.recurrent import LayerStates, RecurrentStack
 from seqcast.network.scan import scan
 from seqcast.network.seq2seq import Seq2Seq

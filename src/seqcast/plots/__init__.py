@@ -3,6 +3,10 @@
 Figures are made without pyplot: nothing is kept alive behind the caller's back and no window system is needed.
 Colours are from the palette of Okabe and Ito, which colour-blind readers can tell apart; markers and line styles
 differ too, for print without colour.
+
+In reading order: `style` (colours, lines, legends), `series` and `fans` (forecasts of frames), `windows` (forecasts of
+arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps` (inside a
+network).
 """
 
 from seqcast.plots.curves import error_by_step as error_by_step
@@ -10,9 +14,7 @@ from seqcast.plots.curves import learning_curve as learning_curve
 from seqcast.plots.fans import forecast_fans as forecast_fans
 from seqcast.plots.maps import attention_map as attention_map
 from seqcast.plots.maps import heat_map as heat_map
-from seqcast.plots.maps import probe_scores as probe_scores
 from seqcast.plots.maps import sensitivity_map as sensitivity_map
-from seqcast.plots.maps import unit_chart as unit_chart
 from seqcast.plots.residuals import residual_diagnostics as residual_diagnostics
 from seqcast.plots.runs import dot_chart as dot_chart
 from seqcast.plots.runs import repeated_runs as repeated_runs
@@ -20,9 +22,11 @@ from seqcast.plots.scores import calibration_curve as calibration_curve
 from seqcast.plots.scores import score_by_series as score_by_series
 from seqcast.plots.scores import score_by_step as score_by_step
 from seqcast.plots.series import forecast_frame as forecast_frame
+from seqcast.plots.states import probe_scores as probe_scores
 from seqcast.plots.states import similar_windows as similar_windows
 from seqcast.plots.states import state_map as state_map
 from seqcast.plots.states import state_paths as state_paths
+from seqcast.plots.states import unit_chart as unit_chart
 from seqcast.plots.style import save_figure as save_figure
 from seqcast.plots.windows import forecast_panels as forecast_panels
 

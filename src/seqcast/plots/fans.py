@@ -81,18 +81,18 @@ def forecast_fans(
     Example:
         >>> import pandas as pd
         >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]})
-        >>> ahead = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
-        >>> figure = forecast_fans(past, ahead.assign(**{"seqcast-lo-80": 3.0, "seqcast-hi-80": 6.0}))
+        >>> forecast = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
+        >>> figure = forecast_fans(past, forecast.assign(**{"seqcast-lo-80": 3.0, "seqcast-hi-80": 6.0}))
         >>> [text.get_text() for text in figure.legends[0].get_texts()]
         ['past', 'seqcast', '80 % interval', 'cutoff']
     """
-    history, ahead = read_pair(df, forecast_df, columns)
+    history, forecast = read_pair(df, forecast_df, columns)
     check_int("max_series", max_series)
     if last is not None:
         check_int("last", last)
-    model = _model(ahead, model)
-    bounds = _levels(ahead, model, level)
-    names = list(dict.fromkeys(ahead.names))
+    model = _model(forecast, model)
+    bounds = _levels(forecast, model, level)
+    names = list(dict.fromkeys(forecast.names))
     shown = names[:max_series]
     across = min(_ACROSS, math.ceil(math.sqrt(len(shown))))
     down = math.ceil(len(shown) / across)
@@ -102,21 +102,29 @@ def forecast_fans(
         if i >= len(shown):
             ax.remove()
             continue
-        _fan(ax, series_columns(history, shown[i]), series_columns(ahead, shown[i]), model, bounds, last, ahead.columns)
+        _fan(
+            ax,
+            series_columns(history, shown[i]),
+            series_columns(forecast, shown[i]),
+            model,
+            bounds,
+            last,
+            forecast.columns,
+        )
         ax.set_title(plain(short(str(shown[i]), 34)), fontsize=9)
-    label_axes(part, ahead.columns, ylabel)
+    label_axes(part, forecast.columns, ylabel)
     few = f"The first {len(shown)} of {len(names)} series" if len(shown) < len(names) else None
     finish(figure, title or few)
     return figure
 
 
-def _model(ahead: FrameRows, model: str | None) -> str:
-    known = ahead.models(None if model is None else [model])
-    return next((name for name in known if ahead.bounds(name)), known[0])
+def _model(forecast: FrameRows, model: str | None) -> str:
+    known = forecast.models(None if model is None else [model])
+    return next((name for name in known if forecast.bounds(name)), known[0])
 
 
-def _levels(ahead: FrameRows, model: str, level: Sequence[float] | None) -> dict[float, tuple[str, str]]:
-    bounds = ahead.bounds(model)
+def _levels(forecast: FrameRows, model: str, level: Sequence[float] | None) -> dict[float, tuple[str, str]]:
+    bounds = forecast.bounds(model)
     if level is None:
         return bounds
     for each in level:
@@ -134,29 +142,29 @@ def _levels(ahead: FrameRows, model: str, level: Sequence[float] | None) -> dict
 def _fan(
     ax: Axes,
     history: dict[str, Array],
-    ahead: dict[str, Array],
+    forecast: dict[str, Array],
     model: str,
     bounds: dict[float, tuple[str, str]],
     last: int | None,
     columns: Columns,
 ) -> None:
-    if CUTOFF in ahead:
-        latest = ahead[CUTOFF] == ahead[CUTOFF].max()
-        ahead = {name: column[latest] for name, column in ahead.items()}
-    stamps, steps = history[""], ahead[""]
+    if CUTOFF in forecast:
+        latest = forecast[CUTOFF] == forecast[CUTOFF].max()
+        forecast = {name: column[latest] for name, column in forecast.items()}
+    stamps, steps = history[""], forecast[""]
     first = int(np.searchsorted(stamps, steps[0]))
     # A backtest brings its own truth; what a history has after the cutoff is the same.
-    stop = first if columns.value in ahead else None
-    shown = slice(max(0, first - (last or max(20, 3 * len(steps)))), stop)
-    crowd = 2 * (len(stamps[shown]) + len(steps))  # the panels are small
-    line(ax, stamps[shown], history[columns.value][shown], "past", PAST, ".", "-", crowd=crowd)
-    if columns.value in ahead:
-        line(ax, steps, ahead[columns.value], "truth", TRUTH, "o", "-", crowd=crowd)
-    line(ax, steps, ahead[model], spoken(model), MODELS[0], MARKERS[0], DASHES[0], crowd=crowd)
+    stop = first if columns.value in forecast else None
+    recent = slice(max(0, first - (last or max(20, 3 * len(steps)))), stop)
+    crowd = 2 * (len(stamps[recent]) + len(steps))  # the panels are small
+    line(ax, stamps[recent], history[columns.value][recent], "past", PAST, ".", "-", crowd=crowd)
+    if columns.value in forecast:
+        line(ax, steps, forecast[columns.value], "truth", TRUTH, "o", "-", crowd=crowd)
+    line(ax, steps, forecast[model], spoken(model), MODELS[0], MARKERS[0], DASHES[0], crowd=crowd)
     shares = np.linspace(0.45, 0.15, len(bounds)) if len(bounds) > 1 else [0.3]
     for depth, ((each, (below, above)), share) in enumerate(zip(bounds.items(), shares, strict=False)):
         label = f"{level_text(each)} % interval"
         colour, order = tint(MODELS[0], float(share)), 0.9 - 0.01 * depth  # the wider, the further back
-        ax.fill_between(steps, ahead[below], ahead[above], color=colour, linewidth=0, zorder=order, label=label)
-    guide(ax, ahead[CUTOFF][0] if CUTOFF in ahead else (stamps[first - 1] if first else steps[0]), "cutoff")
+        ax.fill_between(steps, forecast[below], forecast[above], color=colour, linewidth=0, zorder=order, label=label)
+    guide(ax, forecast[CUTOFF][0] if CUTOFF in forecast else (stamps[first - 1] if first else steps[0]), "cutoff")
     time_axis(ax, steps, most=5)

@@ -1,4 +1,4 @@
-"""Maps of numbers: heat, sensitivity, attention, probes, single units."""
+"""Tables of numbers as colours: any, how a forecast depends on its input, attention."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from seqcast.data.arrays.checks import as_array
 from seqcast.errors import DataError
-from seqcast.plots.style import GUIDE, MODELS, PAST, STYLE, finish, model_style, new_figure, plain
+from seqcast.plots.style import COLOURS, STYLE, finish, new_figure, plain
 
-__all__ = ["attention_map", "heat_map", "probe_scores", "sensitivity_map", "unit_chart"]
+__all__ = ["attention_map", "heat_map", "sensitivity_map"]
 
 Array = npt.NDArray[Any]
-
-
-# Both can be told apart by colour-blind readers; the second ends where it begins.
-COLOURS, CIRCLE = "viridis", "twilight_shifted"
 
 
 @matplotlib.rc_context(STYLE)
@@ -126,7 +121,7 @@ def sensitivity_map(
 
     Args:
         table: What `Sensitivity.frame` returned, or a part of it; of several targets the root mean square is drawn.
-        features: Which features to draw, in this order; `None` draws all. What is known ahead stands to the right of 0.
+        features: Which features to draw, in this order; `None` draws all. The known future stands to the right of 0.
         step_name: What a step is, such as `half-hour`.
         title: Title of the figure.
 
@@ -147,11 +142,13 @@ def sensitivity_map(
     names = list(dict.fromkeys(table["feature"])) if features is None else list(features)
     maps, inputs = {}, {}
     for name in names:
-        own = table[table["feature"] == name]
-        if own.empty:
+        of_feature = table[table["feature"] == name]
+        if of_feature.empty:
             known = ", ".join(dict.fromkeys(table["feature"]))
             raise DataError("features", expected=f"some of {known}", received=repr(name))
-        squares = own.assign(square=np.square(own["sensitivity"])).pivot_table("square", "step", "input_step")
+        squares = of_feature.assign(square=np.square(of_feature["sensitivity"])).pivot_table(
+            "square", "step", "input_step"
+        )
         maps[name] = np.sqrt(squares.to_numpy())
         inputs[name] = squares.columns.tolist()
     steps = sorted(set(table["step"]))
@@ -200,93 +197,3 @@ def attention_map(
         title=title,
         low=0.0,
     )
-
-
-@matplotlib.rc_context(STYLE)
-def probe_scores(table: Any, *, title: str | None = "What can be read from the state") -> Figure:
-    """Draw how well properties can be told from states, beside the control.
-
-    Args:
-        table: What `seqcast.inspect.probe` returned.
-        title: Title of the figure.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> import pandas as pd
-        >>> row = {"property": "frequency", "probe": "linear", "r2": 0.9, "r2_low": 0.8, "r2_high": 0.95}
-        >>> figure = probe_scores(pd.DataFrame([{**row, "r2_permuted": -0.01}]))
-        >>> figure.axes[0].get_xlabel()
-        'R² on windows that the probe has not seen'
-    """
-    properties = list(dict.fromkeys(table["property"]))[::-1]
-    probes = list(dict.fromkeys(table["probe"]))
-    figure = new_figure(6.8, 0.5 * len(properties) + 1.4)
-    ax = figure.subplots()
-    for number, kind in enumerate(probes):
-        own = table[table["probe"] == kind].set_index("property").reindex(properties)
-        colour, marker, _ = model_style(number)
-        places = np.arange(len(properties)) + 0.16 * ((len(probes) - 1) / 2 - number)
-        # A control may be far below zero; what counts is that it is not above.
-        ax.hlines(
-            places, np.clip(own["r2_low"], -0.2, 1), np.clip(own["r2_high"], -0.2, 1), color=colour, linewidth=1.2
-        )
-        ax.plot(
-            np.clip(own["r2"], -0.2, 1), places, linestyle="none", marker=marker, color=colour, label=f"{kind} probe"
-        )
-        ax.plot(
-            np.clip(own["r2_permuted"], -0.2, 1),
-            places,
-            linestyle="none",
-            marker=marker,
-            color=colour,
-            markerfacecolor="white",
-            label=f"{kind} probe, values permuted",
-        )
-    ax.axvline(0, color=GUIDE, linewidth=1.0, linestyle=":")
-    ax.set_yticks(range(len(properties)), [plain(name) for name in properties])
-    ax.set_xlim(-0.24, 1.04)
-    ax.set_xlabel("R² on windows that the probe has not seen")
-    finish(figure, title)
-    return figure
-
-
-@matplotlib.rc_context(STYLE)
-def unit_chart(
-    values: Mapping[str, Any], *, ylabel: str, title: str | None = None, guide_at: float | None = None
-) -> Figure:
-    """Draw one number a unit, a panel a layer, the largest first.
-
-    Args:
-        values: For each layer its name and a number a unit, `[n]`.
-        ylabel: What the numbers are, with their unit.
-        title: Title of the figure.
-        guide_at: A number to compare with; marked.
-
-    Returns:
-        The figure.
-
-    Raises:
-        DataError: There is no layer.
-
-    Example:
-        >>> figure = unit_chart({"layer 1": [0.1, 0.5]}, ylabel="memory [steps]")
-        >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
-        [0.5, 0.1]
-    """
-    if not values:
-        raise DataError("values", expected="at least one layer", received="none", hint="Give a dict of arrays.")
-    figure = new_figure(max(3.2 * len(values), 4.5) + 0.5, 3.0)
-    axes = np.atleast_1d(figure.subplots(1, len(values), sharey=True))
-    for number, (ax, (name, given)) in enumerate(zip(axes, values.items(), strict=True)):
-        ordered = np.sort(as_array(name, given, (1,)))[::-1]
-        ax.bar(np.arange(1, len(ordered) + 1), ordered, color=(PAST, *MODELS)[number % 7], width=0.8)
-        if guide_at is not None:
-            ax.axhline(guide_at, color=GUIDE, linewidth=1.0, linestyle=":")
-        ax.set_title(plain(name))
-        ax.set_xlabel("unit, the largest first")
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes[0].set_ylabel(plain(ylabel))
-    finish(figure, title)
-    return figure

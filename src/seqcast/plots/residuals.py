@@ -149,11 +149,11 @@ def autocorrelation(residuals: Array, steps: Array, windows: Array) -> Array:
     """
     table = np.full((int(windows.max()) + 1, int(steps.max())), np.nan)
     table[windows, steps - 1] = residuals
-    found = np.full(min(_MOST_LAGS, table.shape[1] - 1), np.nan)
-    for lag in range(1, len(found) + 1):
+    correlations = np.full(min(_MOST_LAGS, table.shape[1] - 1), np.nan)
+    for lag in range(1, len(correlations) + 1):
         here, later = table[:, :-lag], table[:, lag:]
         both = ~(np.isnan(here) | np.isnan(later))
         size = np.sqrt((here[both] ** 2).sum() * (later[both] ** 2).sum())
         if size > 0:
-            found[lag - 1] = (here[both] * later[both]).sum() / size
-    return found
+            correlations[lag - 1] = (here[both] * later[both]).sum() / size
+    return correlations

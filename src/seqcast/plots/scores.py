@@ -210,16 +210,16 @@ def calibration_curve(
     ax.plot([0, 100], [0, 100], color=GUIDE, linewidth=1.0, linestyle="-", label="as promised", zorder=1)
     for number, model in enumerate(backtest.models):
         bounds = backtest.rows.bounds(model)
-        own = [each for each in levels if each in bounds]
-        if not own:
+        known = [each for each in levels if each in bounds]
+        if not known:
             continue
         covered = []
-        for each in own:
+        for each in known:
             lower, upper = (backtest.forecast(name) for name in bounds[each])
             covered.append(100 * float(np.mean((backtest.truth >= lower) & (backtest.truth <= upper))))
         colour, marker, dash = model_style(number)
         label = plain(spoken(model))
-        ax.plot(own, covered, color=colour, marker=marker, linestyle=dash, markersize=7, linewidth=1.4, label=label)
+        ax.plot(known, covered, color=colour, marker=marker, linestyle=dash, markersize=7, linewidth=1.4, label=label)
     ax.set(xlim=(0, 101), ylim=(0, 101), aspect="equal")
     ax.set_xlabel("level of the interval")
     ax.set_ylabel("truth inside the interval")

@@ -76,13 +76,13 @@ def forecast_frame(
         >>> [line.get_label() for line in figure.axes[0].lines]
         ['past', 'seqcast', 'cutoff']
     """
-    history, ahead = read_pair(df, forecast_df, columns)
-    models = ahead.models(models)
+    history, forecast = read_pair(df, forecast_df, columns)
+    models = forecast.models(models)
     check_int("max_series", max_series)
     if last is not None:
         check_int("last", last)
 
-    names = list(dict.fromkeys(ahead.names))
+    names = list(dict.fromkeys(forecast.names))
     shown = names[:max_series]
     across = min(len(shown), 2)
     down = math.ceil(len(shown) / across)
@@ -93,39 +93,39 @@ def forecast_frame(
         if i >= len(shown):
             ax.remove()
             continue
-        _series(ax, series_columns(history, shown[i]), series_columns(ahead, shown[i]), ahead, models, last)
+        _series(ax, series_columns(history, shown[i]), series_columns(forecast, shown[i]), forecast, models, last)
         ax.set_title(plain(short(str(shown[i]), 60)))
-    label_axes(part, ahead.columns, ylabel)
+    label_axes(part, forecast.columns, ylabel)
     finish(figure, f"{len(shown)} of {len(names)} series" if len(shown) < len(names) else None)
     return figure
 
 
 def read_pair(df: Any, forecast_df: Any, columns: Columns | None) -> tuple[FrameRows, FrameRows]:
     """Check a history and the forecasts that belong to it."""
-    history, ahead = FrameRows("df", df, columns), FrameRows("forecast_df", forecast_df, columns)
-    history.need(history.columns.value, *((TARGET,) if ahead.has(TARGET) else ()))
+    history, forecast = FrameRows("df", df, columns), FrameRows("forecast_df", forecast_df, columns)
+    history.need(history.columns.value, *((TARGET,) if forecast.has(TARGET) else ()))
     history.numbers(history.columns.value)
-    stamps = [rows.times(rows.columns.ds) for rows in (history, ahead)]
+    stamps = [rows.times(rows.columns.ds) for rows in (history, forecast)]
     if (stamps[0].dtype.kind == "M") != (stamps[1].dtype.kind == "M"):
-        raise ahead.wrong_type(ahead.columns.ds, f"stamps like those of df, {stamps[0].dtype}")
-    return history, ahead
+        raise forecast.wrong_type(forecast.columns.ds, f"stamps like those of df, {stamps[0].dtype}")
+    return history, forecast
 
 
 def series_columns(rows: FrameRows, name: Any) -> dict[str, Array]:
     """Return the columns of one series as arrays in the order of time, the time stamps as `""`."""
-    own = np.flatnonzero(rows.names == name)
-    if not len(own):
+    places = np.flatnonzero(rows.names == name)
+    if not len(places):
         return {"": rows.times(rows.columns.ds, local=True)[:0], rows.columns.value: np.zeros(0)}
-    part = rows.take(own)
+    part = rows.take(places)
     stamps = part.times(part.columns.ds, local=True)
     order = np.argsort(part.times(part.columns.ds), kind="stable")
-    found = {"": stamps[order]}
+    arrays = {"": stamps[order]}
     for column in part.frame.columns:
         if column == CUTOFF:
-            found[column] = part.times(column, local=True)[order]
+            arrays[column] = part.times(column, local=True)[order]
         elif part.frame[column].dtype.is_numeric():
-            found[column] = part.numbers(column)[order]
-    return found
+            arrays[column] = part.numbers(column)[order]
+    return arrays
 
 
 def label_axes(part: Any, columns: Columns, ylabel: str | None) -> None:
@@ -138,28 +138,28 @@ def label_axes(part: Any, columns: Columns, ylabel: str | None) -> None:
 def _series(
     ax: Axes,
     history: dict[str, Array],
-    ahead: dict[str, Array],
+    forecast: dict[str, Array],
     rows: FrameRows,
     models: list[str],
     last: int | None,
 ) -> None:
-    y, stamps, ahead_stamps = rows.columns.value, history[""], ahead[""]
-    steps, places = np.unique(ahead_stamps, return_index=True)
+    y, stamps, forecast_stamps = rows.columns.value, history[""], forecast[""]
+    steps, places = np.unique(forecast_stamps, return_index=True)
     first = int(np.searchsorted(stamps, steps[0]))
-    shown = slice(max(0, first - (last or max(30, 2 * len(steps)))), None)
-    crowd = len(stamps[shown]) + len(steps)
-    line(ax, stamps[shown], history[y][shown], "past", PAST, ".", "-", crowd=crowd)
-    if y in ahead:
-        line(ax, steps, ahead[y][places], "truth", TRUTH, "o", "-", crowd=crowd)
+    recent = slice(max(0, first - (last or max(30, 2 * len(steps)))), None)
+    crowd = len(stamps[recent]) + len(steps)
+    line(ax, stamps[recent], history[y][recent], "past", PAST, ".", "-", crowd=crowd)
+    if y in forecast:
+        line(ax, steps, forecast[y][places], "truth", TRUTH, "o", "-", crowd=crowd)
     # Without cutoffs everything was forecast at once, from the last row before it.
-    cutoffs = ahead.get(CUTOFF, np.full(len(ahead_stamps), stamps[first - 1] if first else steps[0]))
+    cutoffs = forecast.get(CUTOFF, np.full(len(forecast_stamps), stamps[first - 1] if first else steps[0]))
     for cutoff in np.unique(cutoffs):
-        part = {name: column[cutoffs == cutoff] for name, column in ahead.items()}
+        part = {name: column[cutoffs == cutoff] for name, column in forecast.items()}
         for number, model in enumerate(models):
             line(ax, part[""], part[model], spoken(model), *model_style(number), crowd=crowd)
             _bands(ax, part, model, rows.bounds(model), MODELS[number % len(MODELS)])
         guide(ax, cutoff, "cutoff")
-    time_axis(ax, ahead_stamps)
+    time_axis(ax, forecast_stamps)
 
 
 def _bands(ax: Axes, part: dict[str, Array], model: str, bounds: dict[float, tuple[str, str]], colour: str) -> None:

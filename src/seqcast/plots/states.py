@@ -1,4 +1,4 @@
-"""Pictures of states: maps by principal components, paths, windows that a network thinks are alike."""
+"""Pictures of states: where they lie, how they move, which windows are alike, what can be read from them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,26 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from seqcast.data.arrays.checks import as_array
 from seqcast.errors import DataError
-from seqcast.plots.maps import CIRCLE, COLOURS
-from seqcast.plots.style import GUIDE, PAST, STYLE, finish, model_style, new_figure, plain
+from seqcast.plots.style import (
+    CIRCLE,
+    COLOURS,
+    GUIDE,
+    MODELS,
+    PAST,
+    STYLE,
+    finish,
+    model_style,
+    new_figure,
+    plain,
+)
 
-__all__ = ["similar_windows", "state_map", "state_paths"]
+__all__ = ["probe_scores", "similar_windows", "state_map", "state_paths", "unit_chart"]
 
 Array = npt.NDArray[Any]
-
 
 _MOST_GROUPS = 6
 
@@ -65,8 +75,8 @@ def state_map(
     down = math.ceil(len(properties) / across)
     figure = new_figure(3.3 * across + 0.6, 3.0 * down + 0.5)
     axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for ax, (name, given) in zip(axes.flat, properties.items(), strict=False):
-        values = np.asarray(given)
+    for ax, (name, numbers_or_texts) in zip(axes.flat, properties.items(), strict=False):
+        values = np.asarray(numbers_or_texts)
         if len(values) != len(where):
             raise DataError(f"properties[{name!r}]", expected=f"{len(where)} values", received=str(len(values)))
         ax.set_title(plain(name))
@@ -196,7 +206,7 @@ def similar_windows(
     """
     values = as_array("windows", windows, (2,))
     known = range(-len(values), len(values))
-    if not similar or not all(place in known for own, near in similar.items() for place in (own, *near)):
+    if not similar or not all(place in known for window, near in similar.items() for place in (window, *near)):
         raise DataError(
             "similar", expected=f"numbers of some of the {len(values)} windows", received=repr(similar), hint="From 0."
         )
@@ -204,14 +214,104 @@ def similar_windows(
     steps = np.arange(1 - values.shape[1], 1)
     figure = new_figure(10.0, 2.0 * len(similar) + 0.5)
     axes = np.atleast_1d(figure.subplots(len(similar), 1, sharex=True))
-    for ax, (own, near) in zip(axes, similar.items(), strict=True):
+    for ax, (window, near) in zip(axes, similar.items(), strict=True):
         for rank, place in enumerate(near):
             colour, _, dash = model_style(rank)
             ax.plot(steps, values[place], color=colour, linestyle=dash, linewidth=1.0, label=f"nearest {rank + 1}")
-        ax.plot(steps, values[own], color=PAST, linewidth=1.8, label="the window")
-        title_of_panel = f"{words[own]}; nearest: {', '.join(words[place] for place in near)}"
+        ax.plot(steps, values[window], color=PAST, linewidth=1.8, label="the window")
+        title_of_panel = f"{words[window]}; nearest: {', '.join(words[place] for place in near)}"
         ax.set_title(plain(title_of_panel), loc="left", fontsize=9)
         ax.set_ylabel(plain(ylabel))
     axes[-1].set_xlabel(plain(xlabel))
+    finish(figure, title)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def probe_scores(table: Any, *, title: str | None = "What can be read from the state") -> Figure:
+    """Draw how well properties can be told from states, beside the control.
+
+    Args:
+        table: What `seqcast.inspect.probe` returned.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> import pandas as pd
+        >>> row = {"property": "frequency", "probe": "linear", "r2": 0.9, "r2_low": 0.8, "r2_high": 0.95}
+        >>> figure = probe_scores(pd.DataFrame([{**row, "r2_permuted": -0.01}]))
+        >>> figure.axes[0].get_xlabel()
+        'R² on windows that the probe has not seen'
+    """
+    properties = list(dict.fromkeys(table["property"]))[::-1]
+    probes = list(dict.fromkeys(table["probe"]))
+    figure = new_figure(6.8, 0.5 * len(properties) + 1.4)
+    ax = figure.subplots()
+    for number, kind in enumerate(probes):
+        rows = table[table["probe"] == kind].set_index("property").reindex(properties)
+        colour, marker, _ = model_style(number)
+        places = np.arange(len(properties)) + 0.16 * ((len(probes) - 1) / 2 - number)
+        # A control may be far below zero; what counts is that it is not above.
+        ax.hlines(
+            places, np.clip(rows["r2_low"], -0.2, 1), np.clip(rows["r2_high"], -0.2, 1), color=colour, linewidth=1.2
+        )
+        ax.plot(
+            np.clip(rows["r2"], -0.2, 1), places, linestyle="none", marker=marker, color=colour, label=f"{kind} probe"
+        )
+        ax.plot(
+            np.clip(rows["r2_permuted"], -0.2, 1),
+            places,
+            linestyle="none",
+            marker=marker,
+            color=colour,
+            markerfacecolor="white",
+            label=f"{kind} probe, values permuted",
+        )
+    ax.axvline(0, color=GUIDE, linewidth=1.0, linestyle=":")
+    ax.set_yticks(range(len(properties)), [plain(name) for name in properties])
+    ax.set_xlim(-0.24, 1.04)
+    ax.set_xlabel("R² on windows that the probe has not seen")
+    finish(figure, title)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def unit_chart(
+    values: Mapping[str, Any], *, ylabel: str, title: str | None = None, guide_at: float | None = None
+) -> Figure:
+    """Draw one number a unit, a panel a layer, the largest first.
+
+    Args:
+        values: For each layer its name and a number a unit, `[n]`.
+        ylabel: What the numbers are, with their unit.
+        title: Title of the figure.
+        guide_at: A number to compare with; marked.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: There is no layer.
+
+    Example:
+        >>> figure = unit_chart({"layer 1": [0.1, 0.5]}, ylabel="memory [steps]")
+        >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
+        [0.5, 0.1]
+    """
+    if not values:
+        raise DataError("values", expected="at least one layer", received="none", hint="Give a dict of arrays.")
+    figure = new_figure(max(3.2 * len(values), 4.5) + 0.5, 3.0)
+    axes = np.atleast_1d(figure.subplots(1, len(values), sharey=True))
+    for number, (ax, (name, layer)) in enumerate(zip(axes, values.items(), strict=True)):
+        ordered = np.sort(as_array(name, layer, (1,)))[::-1]
+        ax.bar(np.arange(1, len(ordered) + 1), ordered, color=(PAST, *MODELS)[number % 7], width=0.8)
+        if guide_at is not None:
+            ax.axhline(guide_at, color=GUIDE, linewidth=1.0, linestyle=":")
+        ax.set_title(plain(name))
+        ax.set_xlabel("unit, the largest first")
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes[0].set_ylabel(plain(ylabel))
     finish(figure, title)
     return figure

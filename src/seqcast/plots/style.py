@@ -1,4 +1,4 @@
-"""What all pictures share: colours, lines, legends, and how they are made and written."""
+"""What all pictures share: colours, lines, legends, an empty figure, writing to a file."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from seqcast.runtime.files import write_beside
 from seqcast.specs.checks import check_number
 
 __all__ = [
+    "CIRCLE",
+    "COLOURS",
+    "GUIDE",
     "MODELS",
     "PAST",
     "STYLE",
@@ -44,6 +47,8 @@ PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
 MODELS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("^", "s", "D", "v", "P", "X")
 DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the truth are solid
+# Colours of numbers; both can be told apart by colour-blind readers, and the second ends where it begins.
+COLOURS, CIRCLE = "viridis", "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
 
 _MOST_MARKERS = 60  # points of a line; more than that would be one smear
@@ -121,17 +126,17 @@ def finish(figure: Figure, title: str | None) -> None:
     """Add the title and one legend for all panels, below them."""
     if title:
         figure.suptitle(plain(title), fontsize=12)
-    shown: dict[str, Any] = {}
+    legend: dict[str, Any] = {}
     for ax in figure.axes:
         ax.tick_params(which="both", **_TICKS)
-        shown.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
-    if not shown:
+        legend.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
+    if not legend:
         return
     width = float(figure.get_size_inches()[0])
-    longest = max(map(len, shown))
-    across = max(1, min(len(shown), int(width / (0.075 * longest + 0.7))))
-    figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(shown) / across))
-    figure.legend([*shown.values()], [*shown], loc="outside lower center", ncols=across)
+    longest = max(map(len, legend))
+    across = max(1, min(len(legend), int(width / (0.075 * longest + 0.7))))
+    figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(legend) / across))
+    figure.legend([*legend.values()], [*legend], loc="outside lower center", ncols=across)
 
 
 def plain(text: str) -> str:

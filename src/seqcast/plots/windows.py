@@ -93,11 +93,11 @@ def forecast_panels(
     heights = [math.ceil(len(group[1]) / columns) for group in checked]
     figure = new_figure(max(2.6 * columns, 5.5) + 0.5, 2.1 * sum(heights) + 0.35 * len(checked) + 0.6)
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(checked), 1, height_ratios=heights)))
-    for part, rows, (name, before, actual, ahead) in zip(parts, heights, checked, strict=True):
+    for part, rows, (name, before, actual, written) in zip(parts, heights, checked, strict=True):
         if name:
             part.suptitle(plain(name), x=0.01, ha="left", fontsize=11, fontweight="bold")
         axes = part.subplots(rows, columns, sharex=True, squeeze=False)
-        _window_grid(axes, before, actual, ahead, names=names, trained_horizon=trained_horizon)
+        _window_grid(axes, before, actual, written, names=names, trained_horizon=trained_horizon)
         part.supxlabel(plain(xlabel), fontsize=10)
         part.supylabel(plain(ylabel), fontsize=10)
         names = names[len(before) :]
@@ -116,13 +116,13 @@ def _checked_groups(past: Any, truth: Any, forecast: Any, groups: Any) -> list[t
     checked = []
     for number, (name, *arrays) in enumerate(groups or [("", past, truth, forecast)]):
         where = f"groups[{number}] " if groups else ""
-        before, actual, ahead = (
+        before, actual, written = (
             None if values is None and which == "truth" else _windows(f"{where}{which}", values)
             for which, values in zip(("past", "truth", "forecast"), arrays, strict=True)
         )
         assert before is not None
-        assert ahead is not None
-        for which, other in (("truth", actual), ("forecast", ahead)):
+        assert written is not None
+        for which, other in (("truth", actual), ("forecast", written)):
             if other is not None and len(other) != len(before):
                 raise DataError(
                     f"{where}{which}",
@@ -130,7 +130,7 @@ def _checked_groups(past: Any, truth: Any, forecast: Any, groups: Any) -> list[t
                     received=str(len(other)),
                     hint="Give one row a window.",
                 )
-        checked.append((name, before, actual, ahead))
+        checked.append((name, before, actual, written))
     return checked
 
 

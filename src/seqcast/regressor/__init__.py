@@ -1,4 +1,8 @@
-"""The door for arrays: `Seq2SeqRegressor`."""
+"""The regressor for arrays.
+
+Modules, in reading order: `estimator` (`Seq2SeqRegressor`), `options` (keyword arguments to specs), `inputs` (checks
+of arrays), `windows` (arrays or batches to windows to train on), `state` (what a fit learns), `archive` (files).
+"""
 
 from seqcast.regressor.estimator import Seq2SeqRegressor
 

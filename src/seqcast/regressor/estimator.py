@@ -1,58 +1,39 @@
-"""The door for arrays: a scikit-learn estimator on windows."""
+"""The regressor for arrays: a scikit-learn estimator on windows."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import fields, replace
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import validate_data
 
-from seqcast.data.arrays.checks import (
-    as_array,
-    check_covariates,
-    check_finite,
-    check_support,
-    check_targets,
-    check_weight,
-    rank,
-)
+from seqcast.data.arrays.checks import check_targets
 from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.arrays.streams import check_in_batches, first_batches, is_stream, scaled_stream
-from seqcast.data.series.scalers import SCALES
 from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import ArrayLabels, ModelInputs
-from seqcast.errors import DataError, NotFittedError, SeqcastError, SpecError
+from seqcast.engine.inputs import ModelInputs
 from seqcast.network.init import child_seeds
 from seqcast.network.states import States
-from seqcast.runtime.archive import open_archive, write_archive
-from seqcast.runtime.backend import keras
-from seqcast.specs.checks import check_choice, check_int
-from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
-from seqcast.specs.presets import preset as find_preset
-from seqcast.specs.training import TrainingSpec, check_loss
+from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
+from seqcast.regressor.inputs import check_new_steps, check_states
+from seqcast.regressor.options import draw_seed, resolve_options
+from seqcast.regressor.state import FittedState, StatefulEstimator, continued_history
+from seqcast.regressor.windows import TrainingData, prepare_windows
 from seqcast.training.history import History
 
 __all__ = ["Seq2SeqRegressor"]
 
 Array = npt.NDArray[Any]
 
-NETWORK_OPTIONS = tuple(item.name for item in fields(NetworkSpec))
-TRAINING_OPTIONS = tuple(item.name for item in fields(TrainingSpec))
-# Options whose absence is a value, written "none" because None means "as the preset says".
-_ABSENT = ("regularizer", "clip_norm", "early_stopping", "steps_per_epoch", "sampling_steps")
 
-
-class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
+class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstimator):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
     `None` means "as `preset` says"; where nothing is a value of its own it is written `"none"`.
+
+    Other threads may predict while one fits: each forecast is wholly of the old fit or wholly of the new one.
 
     Args:
         preset: Named network and training recipe that the other options change.
@@ -96,6 +77,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         validation_fraction: Share of the windows, the last ones, kept for validation; 0 keeps none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
+        parts: Parts of equal size that each batch is divided into, shared by the cores; chosen by default.
         callbacks: Keras callbacks; they are not saved with the model.
         random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
         verbose: 0 is silent, 1 shows progress.
@@ -104,7 +86,9 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         engine_: The trained engine; `engine_.model` is the Keras model.
         history_: What training recorded.
         preparation_: Sizes and scaling learnt from the training windows.
+        seed_: Seed of the fit; with it as `random_state` the same fit gives the same model.
         n_features_in_: Columns of a 2-D X, or features of a 3-D one.
+        feature_names_in_: Names of the columns of a 2-D X, where it was a frame.
 
     Example:
         >>> from seqcast.data.signals import random_sines
@@ -119,8 +103,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
     Source: Luke Tonin's Keras encoder-decoder for time series prediction.
     """
 
-    n_features_in_: int
-    _flat: bool
+    # A state of `partial_fit`, and the engine that it goes on training from there.
+    _training: tuple[FittedState, Engine] | None = None
 
     def __init__(
         self,
@@ -160,6 +144,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         validation_fraction: float | None = None,
         early_stopping: int | str | None = None,
         metrics: Sequence[Any] | None = None,
+        parts: int | None = None,
         callbacks: Sequence[Any] | None = None,
         random_state: Any = None,
         verbose: int = 1,
@@ -199,6 +184,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.metrics = metrics
+        self.parts = parts
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -221,7 +207,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
                 `inputs` is a dict of `past`, `static`, `future`.
             y: The future: `[N, H, D]`, `[N, H]` or `[N]`; `None` for batches.
             static_covariates: `[N, S]`.
-            future_covariates: Known ahead: `[N, H, F']`.
+            future_covariates: Known for the future: `[N, H, F']`.
             sample_weight: `[N]`.
             validation_data: `(X, y)`, or `(X, y, covariates)` with a dict of the two covariates, to validate on
                 instead of the last windows; or a `PyDataset` of batches that has an end.
@@ -230,49 +216,36 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             The fitted estimator.
 
         Raises:
-            DataError: Something in the data is wrong; nothing was trained.
-            SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged.
+            DataError: Something in the data is wrong; the estimator is as it was before.
+            SpecError: An option is wrong; the estimator is as it was before.
+            TrainingError: Training diverged; the estimator is as it was before.
             KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
         """
-        network, training = self._specs()
-        callbacks = self._callbacks()
-        network_seed, order_seed = self._seeds()
-        with _as_before_if_refused(self):
-            covariates = (static_covariates, future_covariates)
-            if y is None and is_stream(X):
-                check_in_batches(*covariates, sample_weight)
-                windows = self._learn_from_stream(X, network, training)
-                validation = self._given_to_validate_on(validation_data, training, network.head)
-            else:
-                inputs, y, y_axes = self._checked(X, y, *covariates)
-                check_support("y", y, network.head)
-                weight = check_weight(sample_weight, len(y))
-                count = len(y) - (0 if validation_data is not None else int(len(y) * training.validation_fraction))
-                train = {name: values[:count] for name, values in inputs.items()}
-                self._learn(train, y[:count], network, y_axes)
-                validation = self._given_to_validate_on(validation_data, training, network.head)
-                if count < len(y):
-                    held = {name: values[count:] for name, values in inputs.items()}
-                    held_weight = None if weight is None else weight[count:]
-                    validation = self.preparation_.windows(held, y[count:], held_weight, training)
-                weight = None if weight is None else weight[:count]
-                windows = self.preparation_.windows(
-                    train, y[:count], weight, training, seed=order_seed, teacher_forcing=network.uses_teacher_forcing
-                )
-        self._warn_unsaveable(network, training)
-        self.engine_ = Engine(network, training, seed=network_seed)
+        options = resolve_options(self.get_params(deep=False))
+        seed = draw_seed(self.random_state)
+        network_seed, order_seed = child_seeds(seed, 2)
+        fraction = options.training.validation_fraction
+        data = TrainingData(
+            X, y, static_covariates, future_covariates, sample_weight, validation_data, validation_fraction=fraction
+        )
+        windows = prepare_windows(data, options, type(self).__name__, seed=order_seed)
+        preparation = windows.preparation
+        warn_if_unwritable(options.network, options.training, self.random_state)
+        engine = Engine(options.network, options.training, seed=network_seed)
         try:
-            self.history_ = self.engine_.fit(
-                windows,
-                window=self.preparation_.window,
-                validation=validation,
-                callbacks=callbacks,
+            history = engine.fit(
+                windows.train,
+                window=preparation.window,
+                validation=windows.validation,
+                callbacks=options.callbacks,
                 verbose=self.verbose,
             )
         except KeyboardInterrupt as interruption:
-            self.history_ = getattr(interruption, "history", History(interrupted=True))
+            # What interrupts before training has begun brings no history, and leaves the estimator as it was.
+            if hasattr(interruption, "history"):
+                self._publish(FittedState(engine, interruption.history, preparation, seed))
             raise
+        self._publish(FittedState(engine, history, preparation, seed))
         return self
 
     def partial_fit(
@@ -287,7 +260,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         """Train for one pass over these windows at the constant `learning_rate`, going on from where the model is.
 
         It shows no progress and does not validate. The first call creates the network and learns the scaling; later
-        ones keep both. After `load` the optimiser starts without the moments that it had.
+        ones keep both, and the seed. After `load`, and after a call that failed or was interrupted, the optimiser
+        starts without the moments that it had.
 
         Args:
             X: As for `fit`.
@@ -297,234 +271,81 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             sample_weight: `[N]`.
 
         Returns:
-            The estimator.
+            The estimator. Where an error is raised, it is as it was before.
         """
-        network, training = self._specs()
-        callbacks = self._callbacks()
-        network_seed, order_seed = self._seeds()
-        first = not hasattr(self, "engine_")
-        if y is None and is_stream(X):
-            check_in_batches(static_covariates, future_covariates, sample_weight)
-            windows = self._learn_from_stream(X, network, training, again=not first)
+        options = resolve_options(self.get_params(deep=False))
+        before = self._state
+        seed = draw_seed(self.random_state) if before is None else before.seed
+        network_seed, order_seed = child_seeds(seed, 2)
+        history = History() if before is None else before.history
+        windows = prepare_windows(
+            TrainingData(X, y, static_covariates, future_covariates, sample_weight),
+            options,
+            type(self).__name__,
+            seed=order_seed + len(history),
+            fitted=None if before is None else before.preparation,
+        )
+        if before is None:
+            warn_if_unwritable(options.network, options.training, self.random_state)
+            engine = Engine(options.network, options.training, seed=network_seed)
         else:
-            inputs, y, y_axes = self._checked(X, y, static_covariates, future_covariates, again=not first)
-            check_support("y", y, network.head)
-            if first:
-                self._learn(inputs, y, network, y_axes)
-            self.preparation_.check_y(y)
-            seed = order_seed + (0 if first else len(self.history_))
-            windows = self.preparation_.windows(
-                inputs,
-                y,
-                check_weight(sample_weight, len(y)),
-                training,
-                seed=seed,
-                teacher_forcing=network.uses_teacher_forcing,
-            )
-        if first:
-            self._warn_unsaveable(network, training)
-            self.engine_ = Engine(network, training, seed=network_seed)
-            self.history_ = History()
-        window = self.preparation_.window
-        recorded = self.engine_.continue_fit(windows, window=window, callbacks=callbacks)
-        for name, values in recorded.epochs.items():
-            self.history_.epochs.setdefault(name, []).extend(values)
-        self.history_.seconds += recorded.seconds
+            engine = self._engine_to_train(before)
+        window = windows.preparation.window
+        recorded = engine.continue_fit(windows.train, window=window, callbacks=options.callbacks)
+        history = continued_history(history, recorded)
+        self._publish(FittedState(engine.copy(), history, windows.preparation, seed), trained=engine)
         return self
 
-    def _specs(self) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return the preset's specs with the options that were given."""
-        base = find_preset(self.preset)
-        check_choice("scale", self.scale, SCALES)
-        given = {name: getattr(self, name) for name in (*NETWORK_OPTIONS, *TRAINING_OPTIONS)}
-        given = {name: value for name, value in given.items() if value is not None}
-        given = {n: None if n in _ABSENT and isinstance(v, str) and v == "none" else v for n, v in given.items()}
-        if "encoder_units" in given:
-            given.setdefault("decoder_units", given["encoder_units"])
-        if "metrics" in given:
-            metrics = given["metrics"]
-            given["metrics"] = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-        network = replace(base.network, **{name: given[name] for name in NETWORK_OPTIONS if name in given})
-        training = replace(base.training, **{name: given[name] for name in TRAINING_OPTIONS if name in given})
-        check_loss(network.head, training.loss)
-        if network.head in MULTIPLICATIVE_HEADS and self.scale != "none":
-            raise SpecError(
-                "scale",
-                expected=f"'none' with head={network.head!r}",
-                received=repr(self.scale),
-                hint="Positive data may be multiplied, but not shifted; normalise='scale' does that window by window.",
-            )
-        return network, training
+    def _engine_to_train(self, state: FittedState) -> Engine:
+        """Return the engine that `partial_fit` has trained up to this state, or a copy of the published one."""
+        # It is taken away at once: an engine whose training fails has weights that belong to no state.
+        training, self._training = self._training, None
+        return training[1] if training is not None and training[0] is state else state.engine.copy()
 
-    def _callbacks(self) -> Sequence[Any]:
-        given = () if self.callbacks is None else self.callbacks
-        if not isinstance(given, Sequence) or not all(isinstance(one, keras.callbacks.Callback) for one in given):
-            raise SpecError(
-                "callbacks",
-                expected="a list of keras.callbacks.Callback objects",
-                received=repr(given),
-                hint="Give a list, also for one.",
-            )
-        return given
+    def _publish(self, state: FittedState, trained: Engine | None = None) -> None:
+        self._training = None if trained is None else (state, trained)
+        self._state = state
 
-    def _seeds(self) -> list[int]:
-        """Return seeds of the network and of the order of windows, without touching global generators."""
-        state = self.random_state
-        if state is None:
-            state = int(np.random.SeedSequence().generate_state(1)[0])
-        elif hasattr(state, "randint"):
-            state = int(state.randint(2**31 - 1))
-        return child_seeds(check_int("random_state", state, at_least=0), 2)
+    # What was learnt
 
-    def _warn_unsaveable(self, network: NetworkSpec, training: TrainingSpec) -> None:
-        names = self._unsaveable(network, training)
-        if names:
-            warnings.warn(
-                f"{', '.join(names)}: cannot be written to a file, so save() will refuse this model. Give a name, a "
-                "Keras object, or a function or class registered with keras.saving.register_keras_serializable.",
-                UserWarning,
-                stacklevel=3,
-            )
+    @property
+    def engine_(self) -> Engine:
+        """The trained engine."""
+        return self._fitted.engine
 
-    def _unsaveable(self, network: NetworkSpec, training: TrainingSpec) -> list[str]:
-        """Return the names of the options that would not come back from a file."""
-        values = {**{name: getattr(training, name) for name in TRAINING_OPTIONS}, "regularizer": network.regularizer}
-        names = [name for name, value in values.items() if not _comes_back(value)]
-        if self.random_state is not None and not isinstance(self.random_state, int | np.integer):
-            names.append("random_state")
+    @property
+    def history_(self) -> History:
+        """What training recorded."""
+        return self._fitted.history
+
+    @property
+    def preparation_(self) -> Preparation:
+        """Sizes and scaling learnt from the training windows."""
+        return self._fitted.preparation
+
+    @property
+    def seed_(self) -> int:
+        """Seed of everything that was random in the fit."""
+        return self._fitted.seed
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns of a 2-D X, or features of a 3-D one."""
+        return self._fitted.n_features_in
+
+    @property
+    def feature_names_in_(self) -> Array:
+        """Names of the columns of X, where it was a frame."""
+        names = self._fitted.feature_names_in
+        if names is None:
+            raise AttributeError(f"this {type(self).__name__} was fitted on an X without names of columns")
         return names
 
-    # What comes in
+    def __getstate__(self) -> dict[str, Any]:
+        # An engine that partial_fit goes on training holds an optimiser, which is not copied either.
+        return {name: value for name, value in super().__getstate__().items() if name != "_training"}
 
-    def _learn(self, inputs: dict[str, Array], y: Array, network: NetworkSpec, y_axes: int) -> None:
-        self.preparation_ = Preparation.learn(
-            inputs,
-            y,
-            network=network,
-            scale=self.scale,
-            y_axes=y_axes,
-            target_features=self.target_features,
-            context_length=inputs["past"].shape[1] if self._flat else None,
-            season_length=self.season_length,
-        )
-
-    def _learn_from_stream(
-        self, stream: Any, network: NetworkSpec, training: TrainingSpec, *, again: bool = False
-    ) -> Any:
-        """Learn sizes and scaling from a stream's first batches, and return all of them, scaled."""
-        first, stream = first_batches(stream, training.steps_per_epoch)
-        if not again:
-            inputs = {name: np.concatenate([batch[0][name] for batch in first]) for name in first[0][0]}
-            self._past_with_features(inputs["past"], again=False)
-            y = np.concatenate([batch[1] for batch in first])
-            check_support("y", y, network.head)
-            self._learn(inputs, y, network, y_axes=3)
-        return scaled_stream(stream, self.preparation_, teacher_forcing=network.uses_teacher_forcing)
-
-    def _checked(
-        self, X: Any, y: Any, static: Any, future: Any, *, again: bool = False
-    ) -> tuple[dict[str, Array], Array, int]:
-        """Check the arrays of a fit, or of one that goes on, and give them all their axes."""
-        if y is None:
-            check_targets(None, 0)
-        past = self._past(X, again=again)
-        y, y_axes = check_targets(y, len(past))
-        if again:
-            return {"past": past, **self.preparation_.covariates(len(past), static, future, y.shape[1])}, y, y_axes
-        given = {
-            "past": past,
-            "static": check_covariates("static_covariates", static, len(past), wanted=None),
-            "future": check_covariates("future_covariates", future, len(past), wanted=None, horizon=y.shape[1]),
-        }
-        return {name: values for name, values in given.items() if values is not None}, y, y_axes
-
-    def _given_to_validate_on(self, given: Any, training: TrainingSpec, head: str) -> Any:
-        """Check the user's own validation data against the training data and return them as windows."""
-        if given is None:
-            return None
-        if isinstance(given, keras.utils.PyDataset) and given.num_batches is not None:
-            return scaled_stream(given, self.preparation_, teacher_forcing=False)
-        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
-            raise DataError(
-                "validation_data",
-                expected="(X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end",
-                received=type(given).__name__,
-                hint="Give a tuple; a generator cannot be read again after each epoch.",
-            )
-        covariates = given[2] if len(given) == 3 else {}
-        names = ("static_covariates", "future_covariates")
-        if not isinstance(covariates, Mapping) or set(covariates) - set(names):
-            raise DataError(
-                "validation_data, covariates",
-                expected=f"a dict with {' and '.join(names)}",
-                received=", ".join(map(str, covariates)) if isinstance(covariates, Mapping) else repr(type(covariates)),
-                hint="Name them as the arguments of fit.",
-            )
-        try:
-            inputs, y, _ = self._checked(given[0], given[1], *(covariates.get(name) for name in names), again=True)
-            self.preparation_.check_y(y)
-            check_support("y", y, head)
-        except DataError as error:
-            raise DataError(f"validation_data: {error}") from error
-        return self.preparation_.windows(inputs, y, None, training)
-
-    def _past(self, X: Any, *, again: bool) -> Array:
-        """Check X and give it three axes."""
-        if rank(X) == 3 and not hasattr(X, "toarray"):
-            return self._past_with_features(X, again=again)
-        if again and not self._flat:
-            raise DataError(
-                "X",
-                expected=f"[N, T, {self.n_features_in_}], as at fit",
-                received=f"{rank(X)} axes",
-                hint="Reshape your data.",
-            )
-        try:
-            # scikit-learn's own check keeps the names of columns and its messages.
-            validate_data(self, X, reset=not again, ensure_all_finite=False, dtype=None)
-        except ValueError as error:
-            raise DataError(f"X: {error}") from error
-        array = as_array("X", X, ranks=(2,))
-        check_finite("X", array)
-        self._flat = True
-        return array[:, :, None]
-
-    def _past_with_features(self, X: Any, *, again: bool) -> Array:
-        array = as_array("X", X, ranks=(3,))
-        if 0 in array.shape:
-            raise DataError("X", expected="at least one window, step and feature", received=f"shape {array.shape}")
-        if again and (self._flat or array.shape[2] != self.n_features_in_):
-            wanted = f"[N, {self.n_features_in_}]" if self._flat else f"[N, T, {self.n_features_in_}]"
-            raise DataError(
-                "X",
-                expected=f"{wanted}, as at fit",
-                received=f"shape {array.shape}",
-                hint="Give the same features in the same order.",
-            )
-        check_finite("X", array)
-        if not again:
-            self._flat = False
-            self.n_features_in_ = array.shape[2]
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-        return array
-
-    def _new_inputs(self, X: Any, static: Any, future: Any, horizon: int) -> dict[str, Array]:
-        past = self._past(X, again=True)
-        covariates = self.preparation_.covariates(len(past), static, future, horizon)
-        return self.preparation_.scaled({"past": past, **covariates})
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "engine_"):
-            raise NotFittedError(
-                f"this {type(self).__name__} instance is not fitted yet", hint="Call fit before using this estimator."
-            )
-
-    def _horizon(self, horizon: int | None) -> int:
-        self._check_fitted()
-        return self.preparation_.window.horizon if horizon is None else check_int("horizon", horizon)
-
-    # What comes out
+    # Forecasts
 
     def predict(
         self,
@@ -550,9 +371,10 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             NotFittedError: The estimator is not fitted.
             DataError: Something in the data is wrong.
         """
-        steps = self._horizon(horizon)
-        inputs = self._new_inputs(X, static_covariates, future_covariates, steps)
-        return self.preparation_.in_units(self.engine_.predict(inputs, steps))
+        state = self._fitted
+        steps = state.horizon(horizon)
+        inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
+        return state.preparation.in_units(state.engine.predict(inputs, steps))
 
     def predict_quantiles(
         self,
@@ -590,10 +412,11 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             >>> model.predict_quantiles(past, (0.1, 0.5, 0.9)).shape
             (64, 5, 1, 3)
         """
-        steps = self._horizon(horizon)
-        inputs = self._new_inputs(X, static_covariates, future_covariates, steps)
-        quantiles = self.engine_.quantiles(inputs, steps, probabilities)
-        in_units = self.preparation_.in_units
+        state = self._fitted
+        steps = state.horizon(horizon)
+        inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
+        quantiles = state.engine.quantiles(inputs, steps, probabilities)
+        in_units = state.preparation.in_units
         return np.stack([in_units(quantiles[..., place]) for place in range(quantiles.shape[-1])], axis=-1)
 
     def encode(self, X: Any, *, static_covariates: Any = None) -> States:
@@ -604,14 +427,10 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             static_covariates: `[N, S]`, when fitted with them.
 
         Returns:
-            The states, in scaled units.
+            The states, in scaled units. They belong to this fit: another one reads other units out of them.
         """
-        self._check_fitted()
-        past = self._past(X, again=True)
-        wanted = self.preparation_.window.static
-        static = check_covariates("static_covariates", static_covariates, len(past), wanted=wanted)
-        inputs = {"past": past} if static is None else {"past": past, "static": static}
-        return self.engine_.encode(self.preparation_.scaled(inputs))
+        state = self._fitted
+        return state.engine.encode(state.past(X, static_covariates, type(self).__name__))
 
     def update(self, states: States, X_new: Any) -> States:
         """Read on from states, so that a long past need not be read again when new steps come in.
@@ -631,47 +450,27 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             SpecError: The encoder also reads backwards, so that it cannot go on.
             DataError: The new steps are no whole segments, or something in them is wrong.
         """
-        self._check_fitted()
-        self._check_states(states)
-        if self._flat and rank(X_new) == 2:
-            past = as_array("X_new", X_new, ranks=(2,))[:, :, None]
-            check_finite("X_new", past)
-        else:
-            past = self._past(X_new, again=True)
-        return self.engine_.update(states, self.preparation_.scaled({"past": past}))
-
-    def _check_states(self, states: Any) -> None:
-        if not isinstance(states, States):
-            raise DataError(
-                "states", expected="what encode returned", received=type(states).__name__, hint="Or call predict(X)."
-            )
-        widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
-        if widths != self.engine_.state_widths:
-            raise DataError(
-                "states",
-                expected=f"layer states of widths {self.engine_.state_widths}",
-                received=str(widths),
-                hint="They come from another network; encode with this one.",
-            )
+        state = self._fitted
+        check_states(states, state.engine)
+        steps = check_new_steps(X_new, type(self).__name__, state.preparation)
+        return state.engine.update(states, state.preparation.scaled({"past": steps}))
 
     def decode(self, states: States, horizon: int | None = None, *, future_covariates: Any = None) -> Array:
         """Write a forecast out of states.
 
         Args:
-            states: What `encode` returned.
+            states: What `encode` or `update` returned since the last fit.
             horizon: Number of steps; `None` is the trained one.
             future_covariates: `[N, H, F']`, when fitted with them.
 
         Returns:
             The same as `predict` on the same past.
         """
-        steps = self._horizon(horizon)
-        self._check_states(states)
-        future = check_covariates(
-            "future_covariates", future_covariates, len(states), wanted=self.preparation_.window.future, horizon=steps
-        )
-        scaled = None if future is None else self.preparation_.scalers["future"].transform(future)
-        return self.preparation_.in_units(self.engine_.decode(states, steps, scaled))
+        state = self._fitted
+        steps = state.horizon(horizon)
+        check_states(states, state.engine)
+        future = state.future(future_covariates, len(states), steps)
+        return state.preparation.in_units(state.engine.decode(states, steps, future))
 
     def attention_weights(
         self,
@@ -696,9 +495,10 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         Raises:
             SpecError: The network has no attention.
         """
-        steps = self._horizon(horizon)
-        inputs = self._new_inputs(X, static_covariates, future_covariates, steps)
-        return self.engine_.attention(inputs, steps)
+        state = self._fitted
+        steps = state.horizon(horizon)
+        inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
+        return state.engine.attention(inputs, steps)
 
     def model_inputs(
         self,
@@ -725,25 +525,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             NotFittedError: The estimator is not fitted.
             DataError: Something in the data is wrong.
         """
-        steps, preparation, truth = self._horizon(horizon), self.preparation_, None
-        past = self._past(X, again=True)
-        if y is not None:
-            values, _ = check_targets(y, len(past))
-            steps = values.shape[1] if horizon is None else steps
-            preparation.check_truth(values, steps)
-            truth = preparation.scalers["y"].transform(values)
-        covariates = preparation.covariates(len(past), static_covariates, future_covariates, steps)
-        window = preparation.window
-        return ModelInputs(
-            self.engine_,
-            preparation.scaled({"past": past, **covariates}),
-            steps,
-            ArrayLabels(np.arange(len(past))),
-            features=tuple(f"x{place}" for place in range(window.features)),
-            targets=tuple(f"y{place}" for place in range(window.targets)),
-            ahead=tuple(f"future{place}" for place in range(window.future)),
-            truth=truth,
-        )
+        state = self._fitted
+        return state.model_inputs(X, y, static_covariates, future_covariates, horizon, type(self).__name__)
 
     def score(
         self,
@@ -766,7 +549,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         Returns:
             R², the mean over steps and targets; 1 is perfect.
         """
-        self._check_fitted()
+        _ = self._fitted
         truth, _ = check_targets(y, len(X))
         forecast = self.predict(
             X, truth.shape[1], static_covariates=static_covariates, future_covariates=future_covariates
@@ -785,41 +568,8 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             SpecError: An option is an object that cannot be written to a file.
             SaveError: The file could not be written; an older one is unchanged.
         """
-        self._check_fitted()
-        names = self._unsaveable(self.engine_.network, self.engine_.training)
-        if names:
-            raise SpecError(
-                ", ".join(names),
-                expected="options that can be written to a file",
-                received=", ".join(repr(getattr(self, name)) for name in names),
-                hint="Give names, Keras objects or registered functions, and an int as random_state.",
-            )
-        engine, weights = self.engine_.to_parts()
-        preparation, scalers = self.preparation_.to_parts()
-        header = {
-            "params": self._plain_params(engine),
-            "engine": engine,
-            "preparation": preparation,
-            "history": self.history_.to_dict(),
-            "flat": self._flat,
-            "n_features_in": int(self.n_features_in_),
-            "feature_names_in": [str(name) for name in getattr(self, "feature_names_in_", [])],
-        }
-        write_archive(path, type(self).__name__, header, {**weights, **scalers})
-
-    def _plain_params(self, engine: dict[str, Any]) -> dict[str, Any]:
-        """Return the options as JSON types; those of the specs as the specs hold them."""
-        plain = {**engine["network"], **engine["training"]}
-        params: dict[str, Any] = {}
-        for name, value in self.get_params(deep=False).items():
-            named = value is None or isinstance(value, str)
-            params[name] = plain[name] if name in plain and not named else value
-        if not isinstance(self.target_features, str | None):
-            params["target_features"] = [int(index) for index in np.atleast_1d(self.target_features)]
-        params["season_length"] = None if self.season_length is None else int(self.season_length)
-        params["random_state"] = None if self.random_state is None else int(self.random_state)
-        params["verbose"] = int(self.verbose)
-        return {**params, "callbacks": None}
+        state = self._fitted
+        write_regressor(path, type(self).__name__, self.get_params(deep=False), state)
 
     @classmethod
     def load(cls, path: Any) -> Self:
@@ -835,19 +585,9 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             MissingFileError: There is no such file.
             FileFormatError: The file is damaged, foreign or newer.
         """
-        with open_archive(path, cls.__name__) as archive:
-            header = archive.header
-            params: dict[str, Any] = {
-                name: tuple(v) if isinstance(v, list) else v for name, v in header["params"].items()
-            }
-            model = cls(**params)
-            model.engine_ = Engine.from_parts(header["engine"], archive.arrays)
-            model.preparation_ = Preparation.from_parts(header["preparation"], archive.arrays)
-            model.history_ = History(**header["history"])
-            model._flat = header["flat"]
-            model.n_features_in_ = header["n_features_in"]
-            if header["feature_names_in"]:
-                model.feature_names_in_ = np.array(header["feature_names_in"], dtype=object)
+        params, state = read_regressor(path, cls.__name__, cls._get_param_names())
+        model = cls(**params)
+        model._state = state
         return model
 
     def __sklearn_tags__(self) -> Any:
@@ -856,30 +596,3 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
         tags.target_tags.single_output = True
         tags.input_tags.three_d_array = True
         return tags
-
-
-@contextmanager
-def _as_before_if_refused(estimator: Any) -> Iterator[None]:
-    """Give a fitted estimator its attributes back when new data or options are refused, so that it still predicts."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except SeqcastError:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-def _comes_back(value: Any) -> bool:
-    """Tell whether an option can be written as JSON and read again."""
-    if value is None or isinstance(value, str | int | float):
-        return True
-    if isinstance(value, dict | list | tuple):
-        return all(_comes_back(item) for item in (value.values() if isinstance(value, dict) else value))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the answer says more
-            keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
-    except (ValueError, TypeError, ImportError, NotImplementedError):
-        return False
-    return True

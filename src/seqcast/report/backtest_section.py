@@ -1,4 +1,4 @@
-"""The parts of a report that come from a backtest: accuracy, errors, significance."""
+"""The sections of a report that come from a backtest: accuracy, errors, significance."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from seqcast.evaluation.metrics import spoken_metric
 from seqcast.evaluation.significance import diebold_mariano
 from seqcast.plots import calibration_curve, forecast_frame, residual_diagnostics, score_by_series, score_by_step
 from seqcast.plots.style import spoken
-from seqcast.report.page import Markup, element, picture, table
+from seqcast.report.page import Note, Part, Picture, Section, Table
 from seqcast.specs.columns import Columns
 
-__all__ = ["Judged"]
+__all__ = ["BacktestSections"]
 
 _OVERLAYS = 4  # series whose backtest is drawn
 _ALPHA = 0.05
 
 
-class Judged:
-    """A backtest, told to readers.
+class BacktestSections:
+    """What a report says about a backtest.
 
     Args:
         history: The series.
@@ -57,21 +57,22 @@ class Judged:
         unit: str,
         columns: Columns | None,
     ) -> None:
-        read = Backtest(backtest, columns)
-        read.rows.models(None if model is None else [model])
+        checked = Backtest(backtest, columns)
+        rows = checked.rows
+        rows.models(None if model is None else [model])  # refuses a model that is not there
         self.history, self.backtest, self.columns, self.unit = history, backtest, columns, unit
         self.metrics, self.season_length = metrics, season_length
         self.trained_horizon, self.max_series = trained_horizon, max_series
-        self.model = model or read.models[0]
-        self.models = [self.model, *(name for name in read.models if name != self.model)]
-        self.levels = read.levels()
-        self.series = len(read.rows.groups(*read.rows.series))
-        self.windows = len(read.rows.groups(*read.rows.window))
-        self.cutoffs = len(read.rows.groups(CUTOFF)) if read.rows.has(CUTOFF) else 1
+        self.model = model or checked.models[0]
+        self.models = [self.model, *(name for name in checked.models if name != self.model)]
+        self.levels = checked.levels()
+        self.series = len(rows.groups(*rows.series))
+        self.windows = len(rows.groups(*rows.window))
+        self.cutoffs = len(rows.groups(CUTOFF)) if rows.has(CUTOFF) else 1
 
-    def accuracy(self) -> list[Markup]:
+    def accuracy(self) -> Section:
         """Return the leaderboard and pictures of forecasts beside what came."""
-        parts = self._leaderboard()
+        parts: list[Part] = [self._leaderboard()]
         drawn = self.models[:1] + [name for name in self.models[1:] if name == BASELINE]
         figure = forecast_frame(
             self.history,
@@ -82,7 +83,7 @@ class Judged:
             ylabel=self.unit or None,
         )
         alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {_count(self.cutoffs, 'cutoff')}, beside the truth"
-        parts.append(picture(figure, alt, "Each forecast saw the series up to its cutoff only."))
+        parts.append(Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only."))
         if self.levels:
             figure = calibration_curve(self.backtest, columns=self.columns)
             alt = "Share of the truth inside the intervals against their level, with the band of chance"
@@ -90,10 +91,10 @@ class Judged:
                 "Below the line intervals are too narrow, above it too wide. Within the grey band the difference may "
                 "be chance."
             )
-            parts.append(picture(figure, alt, caption))
-        return parts
+            parts.append(Picture.of(figure, alt, caption))
+        return Section("Accuracy in the backtest", parts, name="Accuracy")
 
-    def _leaderboard(self) -> list[Markup]:
+    def _leaderboard(self) -> Table:
         frame = leaderboard(
             self.backtest,
             self.metrics,
@@ -117,35 +118,38 @@ class Judged:
             f"Means over {_count(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"
         )
-        return [table(["model", *map(spoken_metric, columns)], rows, caption, best=best)]
+        return Table(["model", *map(spoken_metric, columns)], rows, caption, best=best)
 
-    def errors(self) -> list[Markup]:
-        """Return pictures of the errors by step and series, and of what they look like."""
+    def errors(self) -> Section:
+        """Return pictures of the errors by step and by series, and of their distribution."""
         options: dict[str, Any] = {"models": self.models, "columns": self.columns, "unit": self.unit}
         figure = score_by_step(self.backtest, trained_horizon=self.trained_horizon, **options)
         caption = "How fast a forecast loses its worth the further ahead it looks; the lowest line is the best."
-        parts = [picture(figure, f"Mean absolute error by step, of {_listed(self.models)}", caption)]
+        parts: list[Part] = [Picture.of(figure, f"Mean absolute error by step, of {_listed(self.models)}", caption)]
         if self.series > 1:
             figure = score_by_series(self.backtest, max_series=self.max_series, **options)
             caption = "A mark a model on each series' line; further left is better."
-            parts.append(picture(figure, f"Mean absolute error by series, of {_listed(self.models)}", caption))
+            parts.append(Picture.of(figure, f"Mean absolute error by series, of {_listed(self.models)}", caption))
         figure = residual_diagnostics(self.backtest, self.model, columns=self.columns, unit=self.unit)
         caption = (
             "Errors of a good forecast lie around 0 at all times and steps. That those of one window resemble each "
             "other is usual beyond the first step."
         )
         alt = f"Errors of {spoken(self.model)}: over time, as a histogram, by step, and their autocorrelation"
-        return [*parts, picture(figure, alt, caption)]
+        return Section("Errors", [*parts, Picture.of(figure, alt, caption)])
 
-    def significance(self) -> list[Markup]:
+    def significance(self) -> Section:
         """Return the Diebold-Mariano tests of the model against each other one."""
+        return Section("Is the difference more than chance?", [self._tests()], name="Significance")
+
+    def _tests(self) -> Table | Note:
         if len(self.models) < 2:
-            return [element("p", "There is only one model to judge.", class_="note")]
+            return Note("There is only one model, and nothing to compare it with.")
         over = "cutoffs" if self.cutoffs >= self.series else "series"
         try:
             frame = diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
         except DataError as error:
-            return [element("p", f"There is too little to test. {error}", class_="note")]
+            return Note(f"There is too little to test. {error}")
         tests = nw.from_native(frame).filter(nw.col("model_a") == self.model).to_dict(as_series=False)
         rows = []
         for other in self.models[1:]:
@@ -170,7 +174,7 @@ class Judged:
             "find something by chance: one in twenty where there is nothing."
         )
         header = ["against", f"{spoken(self.model)} is", "statistic", "p-value", "single steps", over]
-        return [table(header, rows, caption, text=header[1:2])]
+        return Table(header, rows, caption, words=header[1:2])
 
 
 _GLOSSARY = (
@@ -194,7 +198,7 @@ def _p_value(value: float) -> str:
 
 def _verdict(statistic: float, p_value: float) -> str:
     if math.isnan(p_value):
-        return "not to be told"
+        return "cannot be told"
     if p_value >= _ALPHA:
         return "not clearly different"
     return "better" if statistic < 0 else "worse"

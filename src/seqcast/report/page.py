@@ -1,137 +1,162 @@
-"""A page of HTML that needs nothing but itself: text is escaped by construction, pictures are inside.
+"""A page of HTML that needs nothing but itself: what it holds, as values, and a template that writes it.
 
-Strings are text and come out as they are; only `Markup` is HTML, and only the functions here make it.
+Pictures are inside the page. The template is `page.html.j2`; it escapes every text that it is given.
 """
 
 from __future__ import annotations
 
 import base64
-import html
+import functools
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from matplotlib.figure import Figure
 
-__all__ = ["Markup", "element", "facts", "page", "picture", "section", "table"]
+if TYPE_CHECKING:
+    from jinja2 import Template
 
-_PIXELS = 130  # an inch; sharp on paper and on dense screens
+__all__ = ["Facts", "Note", "Part", "Picture", "Section", "Table", "page"]
 
-_STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --tint: #f3f6f9; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #14171b; --ink: #e6e9ec; --soft: #a3abb4; --line: #363c44; --tint: #1e2329; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 68rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-h1 { font-size: 1.75rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; padding-top: .75rem; border-top: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; }
-p { max-width: 46rem; margin: .5rem 0; }
-nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 1rem 0; padding: 0; list-style: none; }
-a { color: inherit; }
-figure { margin: 1.25rem 0; }
-figure img { display: block; max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
-  border-radius: 6px; padding: .5rem; }
-figcaption, caption, .note { color: var(--soft); font-size: .9rem; }
-figcaption { max-width: 46rem; margin-top: .4rem; }
-.wide { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: .4rem; max-width: 46rem; }
-th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child, td:first-child, td.text { text-align: left; overflow-wrap: anywhere; }
-thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 500; }
-td.best { font-weight: 700; }
-dl { display: grid; grid-template-columns: minmax(9rem, max-content) 1fr; gap: .25rem 1.5rem; margin: .75rem 0; }
-dt { color: var(--soft); }
-dd { margin: 0; overflow-wrap: anywhere; }
-.note { background: var(--tint); border-left: 3px solid var(--line); padding: .5rem .75rem; }
-@media print { body { max-width: none; } h2 { break-after: avoid; } figure, table { break-inside: avoid; } }
-"""
+_DOTS_PER_INCH = 130  # sharp on paper and on dense screens
+_PIXELS_PER_INCH = 92  # of the page
 
 
-class Markup(str):
-    """HTML, not to be escaped again."""
-
-    __slots__ = ()
-
-
-def element(tag: str, *children: str, **attributes: str) -> Markup:
-    """Build an element.
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its caption.
 
     Args:
-        tag: Its name.
-        children: Text, which is escaped, or `Markup`.
-        attributes: Its attributes; `class_` is `class`.
-
-    Example:
-        >>> element("p", "1 < 2 ", element("b", "&"), class_="note")
-        '<p class="note">1 &lt; 2 <b>&amp;</b></p>'
-    """
-    named = "".join(f' {name.rstrip("_")}="{html.escape(value)}"' for name, value in attributes.items())
-    inner = "".join(child if isinstance(child, Markup) else html.escape(child, quote=False) for child in children)
-    return Markup(f"<{tag}{named}>{inner}</{tag}>")
-
-
-def section(heading: str, *children: str) -> Markup:
-    """Build a section with its heading."""
-    return element("section", element("h2", heading), *children)
-
-
-def picture(figure: Figure, alt: str, caption: str) -> Markup:
-    """Put a figure into the page.
-
-    Args:
-        figure: The figure.
+        source: The picture as a `data:` address.
         alt: What it shows, for those who cannot see it.
         caption: What to look for in it.
+        width: Its width in pixels of the page.
     """
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=_PIXELS)
-    source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-    width = f"{figure.get_figwidth() * 92:.0f}"
-    image = Markup(element("img", src=source, alt=alt, width=width).removesuffix("</img>"))
-    return element("figure", image, element("figcaption", caption))
+
+    kind: ClassVar[str] = "picture"
+    source: str
+    alt: str
+    caption: str
+    width: int
+
+    @classmethod
+    def of(cls, figure: Figure, alt: str, caption: str) -> Self:
+        """Turn a figure into a picture."""
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
+        source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+        return cls(source, alt, caption, round(figure.get_figwidth() * _PIXELS_PER_INCH))
 
 
-def table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], caption: str, *, text: Sequence[str] = (), best: Any = ()
-) -> Markup:
-    """Build a table.
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption.
 
     Args:
-        header: Names of the columns; the first one names the rows.
+        header: Names of the columns; the first column names the rows.
         rows: Cells, as text.
         caption: What the table holds.
-        text: Columns that are words, not numbers.
+        words: Columns of words, which stand on the left; numbers stand on the right.
         best: Cells to stand out, as pairs of row and column.
-    """
-    body = []
-    for place, (name, *cells) in enumerate(rows):
-        made = [element("th", name, scope="row")]
-        for column, cell in enumerate(cells, start=1):
-            kinds = ["text"] * (header[column] in text) + ["best"] * ((place, column) in best)
-            made.append(element("td", cell, **({"class_": " ".join(kinds)} if kinds else {})))
-        body.append(element("tr", *made))
-    head = element("tr", *(element("th", name, scope="col") for name in header))
-    parts = (element("caption", caption), element("thead", head), element("tbody", *body))
-    return element("div", element("table", *parts), class_="wide")
-
-
-def facts(values: Mapping[str, Any]) -> Markup:
-    """Build a list of names and values.
 
     Example:
-        >>> facts({"units": (35, 35), "scale": None})
-        '<dl><dt>units</dt><dd>35, 35</dd><dt>scale</dt><dd>–</dd></dl>'
+        >>> Table(["model", "MAE"], [["a", "1"], ["b", "2"]], "Scores", best={(0, 1)}).style(0, 1)
+        'best'
     """
-    pairs = [(element("dt", str(name)), element("dd", _plain(value))) for name, value in values.items()]
-    return element("dl", *(part for pair in pairs for part in pair))
+
+    kind: ClassVar[str] = "table"
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str
+    words: Sequence[str] = ()
+    best: set[tuple[int, int]] | frozenset[tuple[int, int]] = frozenset()
+
+    def style(self, row: int, column: int) -> str:
+        """Return the classes of a cell, as HTML has them."""
+        return " ".join(["text"] * (self.header[column] in self.words) + ["best"] * ((row, column) in self.best))
 
 
-def _plain(value: Any) -> str:
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, one a line.
+
+    Args:
+        values: Anything by name.
+
+    Example:
+        >>> Facts({"units": (35, 35), "scale": None}).pairs()
+        [('units', '35, 35'), ('scale', '–')]
+    """
+
+    kind: ClassVar[str] = "facts"
+    values: Mapping[str, Any]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return names and values as texts for readers."""
+        return [(str(name), _text(value)) for name, value in self.values.items()]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence in place of something that is not there.
+
+    Args:
+        text: The sentence.
+    """
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
+Part = Picture | Table | Facts | Note
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with its heading.
+
+    Args:
+        heading: Its heading.
+        parts: What stands in it.
+        name: Its name in the list of contents; the heading if absent.
+    """
+
+    heading: str
+    parts: Sequence[Part]
+    name: str = ""
+
+
+def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """Write the page.
+
+    Args:
+        title: Its title.
+        lead: A sentence below it.
+        sections: Its sections.
+
+    Returns:
+        HTML that loads nothing and runs nothing.
+
+    Example:
+        >>> "<h1>1 &lt; 2</h1>" in page("1 < 2", "A sum.", [Section("One", [Note("Nothing.")])])
+        True
+    """
+    return _template().render(title=title, lead=lead, sections=sections)
+
+
+@functools.cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(resources.files("seqcast.report").joinpath("page.html.j2").read_text("utf-8"))
+
+
+def _text(value: Any) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):
@@ -141,33 +166,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_plain(inner)}" for name, inner in value.items()) or "–"
+        return ", ".join(f"{name}: {_text(inner)}" for name, inner in value.items()) or "–"
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(map(_plain, value)) or "–"
+        return ", ".join(map(_text, value)) or "–"
     return str(value)
-
-
-def page(title: str, lead: str, sections: Mapping[str, Markup]) -> str:
-    """Build the page.
-
-    Args:
-        title: Its title.
-        lead: A sentence below it.
-        sections: The sections by a short name, for the list of contents.
-
-    Returns:
-        HTML that loads nothing and runs nothing.
-    """
-    links = [element("li", element("a", name, href=f"#part-{i}")) for i, name in enumerate(sections, 1)]
-    parts = [element("div", part, id=f"part-{i}") for i, part in enumerate(sections.values(), 1)]
-    # Nothing is fetched and nothing is run, even if a browser thought otherwise.
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    head = (
-        '<meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{element('title', title)}<style>{_STYLE}</style>"
-    )
-    header = element("header", element("h1", title), element("p", lead), element("nav", element("ul", *links)))
-    body = element("body", header, element("main", *parts))
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n{body}</html>\n'

@@ -14,8 +14,8 @@ from seqcast.intervals.levels import level_text
 from seqcast.plots import forecast_fans, learning_curve
 from seqcast.plots.series import read_pair
 from seqcast.plots.style import spoken
-from seqcast.report.backtest_section import Judged
-from seqcast.report.page import Markup, facts, page, picture, section
+from seqcast.report.backtest_section import BacktestSections
+from seqcast.report.page import Facts, Picture, Section, page
 from seqcast.runtime.files import write_beside
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
@@ -67,9 +67,9 @@ def report(
     Example:
         >>> import pandas as pd, pathlib, tempfile
         >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]})
-        >>> ahead = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
+        >>> future = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
         >>> file = pathlib.Path(tempfile.mkdtemp(), "report.html")
-        >>> report(file, title="Sales", history=past, forecast=ahead)
+        >>> report(file, title="Sales", history=past, forecast=future)
         >>> "<title>Sales</title>" in file.read_text("utf-8")
         True
     """
@@ -78,17 +78,17 @@ def report(
     check_int("max_series", max_series)
     rows = FrameRows("history", history, columns)
     rows.need(rows.columns.value)
-    sections: dict[str, Markup] = {"The data": section("The data", facts(_data(rows)))}
+    sections = [Section("The data", [Facts(_data(rows))])]
     if forecast is not None:
-        _, ahead = read_pair(history, forecast, columns)
-        known = ahead.models(None if model is None else [model])
-        shown = next((name for name in known if ahead.bounds(name)), known[0])
+        _, future = read_pair(history, forecast, columns)
+        models = future.models(None if model is None else [model])
+        shown = next((name for name in models if future.bounds(name)), models[0])
         figure = forecast_fans(
             history, forecast, model=shown, max_series=max_series, columns=columns, ylabel=unit or None
         )
-        sections["Forecast"] = section("Forecast", _forecast_picture(figure, ahead, shown))
+        sections.append(Section("Forecast", [_forecast_picture(figure, future, shown)]))
     if backtest is not None:
-        judged = Judged(
+        scores = BacktestSections(
             history,
             backtest,
             model=model,
@@ -99,18 +99,11 @@ def report(
             unit=unit,
             columns=columns,
         )
-        sections["Accuracy"] = section("Accuracy in the backtest", *judged.accuracy())
-        sections["Errors"] = section("Errors", *judged.errors())
-        sections["Significance"] = section("Is the difference more than chance?", *judged.significance())
-    sections |= _made(metadata or {}, learning)
-    lead = f"{spoken(model)}: " if model else ""
-    text = page(title, f"{lead}forecasts of {_counted(rows)}.", sections)
+        sections += [scores.accuracy(), scores.errors(), scores.significance()]
+    sections += _how_it_was_made(metadata or {}, learning)
+    by_model = f" by {spoken(model)}" if model else ""
+    text = page(title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections)
     write_beside(path, lambda file: file.write(text.encode("utf-8")))
-
-
-def _counted(rows: FrameRows) -> str:
-    count = len(rows.groups(*rows.series))
-    return f"{count:,} series"
 
 
 def _data(rows: FrameRows) -> dict[str, Any]:
@@ -135,25 +128,28 @@ def _stamp(time: Any) -> str:
     return day if clock == "00:00:00" else f"{day} {clock}"
 
 
-def _forecast_picture(figure: Any, ahead: FrameRows, model: str) -> Markup:
-    names = list(dict.fromkeys(ahead.names))
+def _forecast_picture(figure: Any, forecast: FrameRows, model: str) -> Picture:
+    names = list(dict.fromkeys(forecast.names))
     listed = ", ".join(str(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
     alt = f"History and forecast by {spoken(model)}, a panel a series, of {len(names)} series: {listed}"
-    bounds = " and ".join(f"{level_text(level)} %" for level in ahead.bounds(model))
+    bounds = " and ".join(f"{level_text(level)} %" for level in forecast.bounds(model))
     caption = f"The shaded bands are intervals meant to hold {bounds} of what comes." if bounds else "A point forecast."
-    return picture(figure, alt, caption)
+    return Picture.of(figure, alt, caption)
 
 
-def _made(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> dict[str, Markup]:
+def _how_it_was_made(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> list[Section]:
     """Return the sections that say how the forecasts were made."""
     parts = {str(name): dict(values) for name, values in metadata.items() if isinstance(values, Mapping)}
     loose = {str(name): value for name, value in metadata.items() if not isinstance(value, Mapping)}
     if loose:
         parts["Settings"] = {**loose, **parts.get("Settings", {})}
-    sections = {}
+    sections = []
     if learning is not None:
         alt = f"Loss over {len(learning['loss'])} epochs of training" if "loss" in learning else "Loss by epoch"
-        caption = "Training should fall and level off; validation that rises again says that it went on for too long."
-        drawn = picture(learning_curve(learning, ylabel="loss"), alt, caption)
-        sections["Training"] = section("Training", drawn, facts(parts.pop("Training", {})))
-    return {**sections, **{name: section(name, facts(values)) for name, values in parts.items()}}
+        caption = (
+            "Training should fall and level off; validation that rises again says that training went on for too long."
+        )
+        curve = Picture.of(learning_curve(learning, ylabel="loss"), alt, caption)
+        facts = parts.pop("Training", {})
+        sections.append(Section("Training", [curve, Facts(facts)] if facts else [curve]))
+    return [*sections, *(Section(name, [Facts(values)]) for name, values in parts.items())]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqcast.runtime.backend import keras
 from seqcast.runtime.memory import cache_compilations
 from seqcast.runtime.threads import threads
 
-__all__ = ["compile_call", "derivatives", "jax_jit"]
+__all__ = ["compile_call", "derivatives", "jax_jit", "jax_stateless"]
 
 
 def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()) -> Any:
@@ -109,6 +109,20 @@ def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
 
 def _compile_jax(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     variables = list(model.variables)
+    compiled = jax_stateless(variables, function)
+    return lambda inputs, **static: compiled([variable.value for variable in variables], inputs, **static)
+
+
+def jax_stateless(variables: Sequence[Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function with JAX that takes the values of variables as an argument.
+
+    Args:
+        variables: Keras variables that the function reads.
+        function: As for `compile_call`.
+
+    Returns:
+        A function of `(values, inputs, **static)`; `values` are those of the variables, in their order.
+    """
     compiled: dict[tuple[tuple[str, Any], ...], Callable[..., Any]] = {}
 
     def specialise(static: dict[str, Any]) -> Callable[..., Any]:
@@ -118,10 +132,10 @@ def _compile_jax(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
 
         return jax_jit(run)  # type: ignore[no-any-return]
 
-    def call(inputs: Any, **static: Any) -> Any:
+    def call(values: list[Any], inputs: Any, **static: Any) -> Any:
         key = tuple(sorted(static.items()))
         if key not in compiled:
             compiled[key] = specialise(static)
-        return compiled[key]([variable.value for variable in variables], inputs)
+        return compiled[key](values, inputs)
 
     return call

@@ -48,7 +48,13 @@ class TrainingSpec(Spec):
         validation_fraction: Share of the windows, the last ones, that is kept for validation; 0 keeps none.
         early_stopping: Epochs without a better validation loss after which training ends; `None` trains all epochs.
             The best epoch's weights are restored either way, when there is validation.
-        metrics: Further Keras metrics to record.
+        metrics: Further Keras metrics to record, of the point: means over the targets that are there, weighted as the
+            windows are. A function of one's own takes `(y_true, y_pred)` as `[B, H, D, 1]` and returns `[B, H, D]`.
+        parts: How many parts of equal size each batch is divided into; the cores share them. `None` chooses: one a core
+            where a batch is large enough, more where a part would need much memory. The same number gives the same
+            weights, bit for bit, on the same machine, however many cores there are. Parts are filled up with rows
+            that do not count, and none is without a row of the batch: more parts than rows are as many as rows. 1
+            leaves batches whole. More than one needs JAX.
 
     Raises:
         SpecError: A name is unknown or a value impossible.
@@ -71,6 +77,7 @@ class TrainingSpec(Spec):
     validation_fraction: float = 0.1
     early_stopping: int | None = 20
     metrics: tuple[Any, ...] = field(default=())
+    parts: int | None = None
 
     def __post_init__(self) -> None:
         set_fields(
@@ -85,7 +92,7 @@ class TrainingSpec(Spec):
         )
         if self.clip_norm is not None:
             set_fields(self, clip_norm=check_number("clip_norm", self.clip_norm, low=0.0, open_low=True))
-        for name in ("steps_per_epoch", "early_stopping"):
+        for name in ("steps_per_epoch", "early_stopping", "parts"):
             if getattr(self, name) is not None:
                 set_fields(self, **{name: check_int(name, getattr(self, name))})
         if isinstance(self.learning_rate_schedule, str):

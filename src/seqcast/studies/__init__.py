@@ -1,11 +1,12 @@
-"""Studies: the open questions of the post, each a command that trains what it needs and says what it found.
+"""Studies: the open questions of the post, each a command that trains what it needs and reports what it found.
 
     seqcast study periods            # one of them
     seqcast study all --quick        # proves the path of each
 
-A study is a grid of settings, a `run` of one setting and seed, and what is drawn and said of all results
-(`study.Study`). Runs go side by side on the cores; each leaves a file, keyed by its settings and the code that it
-depends on, so that an interrupted study goes on where it stopped and a finished one draws at once.
+A study (`study.Study`) is a grid of settings, a `run` of one setting and seed, pictures of all results and a finding.
+`runner` makes runs side by side on the cores. Each run is a file (`cache`), keyed by its setting, the code that it can
+execute and the versions of the libraries, so that an interrupted study goes on where it stopped and a finished one
+draws at once. `tasks` and `oracle` are what studies share; `demo` is the post's job and a real series.
 """
 
 from __future__ import annotations

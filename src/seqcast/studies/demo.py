@@ -149,12 +149,12 @@ def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[
         }
         for name, steps in by_step.items()
     }
-    shown = {
+    panels = {
         "test windows": (test_past[:5], test_future[:5], forecasts["seqcast"][:5]),
         "training windows": (past[:5], future[:5], model.predict(past[:5], LONGER)),
     }
     figure = forecast_panels(
-        groups=[(name, *arrays) for name, arrays in shown.items()],
+        groups=[(name, *arrays) for name, arrays in panels.items()],
         trained_horizon=FUTURE,
         suptitle=f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}",
     )

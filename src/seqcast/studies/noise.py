@@ -67,8 +67,8 @@ class Noise(Study):
             "the median window": {name: f"{name}_median" for name in names},
         }
         panels = {
-            panel: {names[each]: results.curve("noise", key) for each, key in own.items()}
-            for panel, own in keys.items()
+            panel: {names[each]: results.curve("noise", key) for each, key in by_model.items()}
+            for panel, by_model in keys.items()
         }
         figure = repeated_runs(
             panels,
@@ -85,7 +85,7 @@ class Noise(Study):
         lines = []
         for level in results.settings("noise"):
             rows = results.where(noise=level)
-            told = " | ".join(
+            errors = " | ".join(
                 f"{spread(rows.array(mean))}; {spread(rows.array(median))}"
                 for mean, median in (
                     ("network_on_fitted", "network_median"),
@@ -93,7 +93,7 @@ class Noise(Study):
                     ("penalised", "penalised_median"),
                 )
             )
-            lines.append(f"| {level:g} | {told} |")
+            lines.append(f"| {level:g} | {errors} |")
         return (
             f"{results.seeds}; mean squared error of the clean future over windows, and that of the median "
             f"window; in brackets the smallest and the largest seed. The signal's variance is "

@@ -76,9 +76,9 @@ class SineFit:
                 least_squares(self._residuals, self.pairs[place], args=(window,), bounds=(0.5 * low, 1.1 * high))
                 for place in best[row]
             ]
-            found = min(fits, key=lambda fit: float(fit.cost)).x
-            ahead = self._basis(found, np.arange(self.past, self.past + horizon))
-            forecasts[row] = ahead @ self._weights(found, window)
+            frequencies = min(fits, key=lambda fit: float(fit.cost)).x
+            future = self._basis(frequencies, np.arange(self.past, self.past + horizon))
+            forecasts[row] = future @ self._weights(frequencies, window)
         return forecasts
 
     def _basis(self, frequencies: Array, steps: Array) -> Array:

@@ -63,19 +63,19 @@ class Periods(Study):
         model = network(seed, epochs=setting["epochs"]).fit(past, future)
         past, future, parameters = sines(2_000 if setting["fitted"] < 100 else 20_000, seed=TEST + seed, **sizes)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
-        shown = np.sort(parameters.frequency, axis=1) * context / 30
+        periods = np.sort(parameters.frequency, axis=1) * context / 30
         some = slice(0, setting["fitted"])
         # Squares of amplitudes between 0.1 and 1, spread over sine and cosine, are 0.185 on average.
         fit = SineFit(context, frequency=(low, high), penalty=noise**2 / 0.185)
         fitted = np.square(fit(past[some, :, 0], future.shape[1]) - future[some, :, 0]).mean(axis=1)
         return {
             "mse": float(errors.mean()),
-            "by_slower": by_bin(errors, shown[:, 0], EDGES),
-            "by_faster": by_bin(errors, shown[:, 1], EDGES),
-            "variance": by_bin(np.var(future, axis=(1, 2)), shown[:, 0], EDGES),
+            "by_slower": by_bin(errors, periods[:, 0], EDGES),
+            "by_faster": by_bin(errors, periods[:, 1], EDGES),
+            "variance": by_bin(np.var(future, axis=(1, 2)), periods[:, 0], EDGES),
             "fit_mse": float(fitted.mean()),
             "fit_median": float(np.median(fitted)),
-            "fit_by_slower": by_bin(fitted, shown[some, 0], EDGES),
+            "fit_by_slower": by_bin(fitted, periods[some, 0], EDGES),
             "network_on_fitted": float(errors[some].mean()),
         }
 
@@ -140,12 +140,12 @@ class Periods(Study):
         ]
         for noise in results.settings("noise"):
             rows = results.where(clock=1, noise=noise, context=15)
-            own, fit = _mean(rows.array("by_slower")), _mean(rows.array("fit_by_slower"))
+            errors, fit = _mean(rows.array("by_slower")), _mean(rows.array("fit_by_slower"))
             variance = _mean(rows.array("variance"))
             lines = [
-                f"| {EDGES[place]:g}-{EDGES[place + 1]:g} | {number(own[place])} | {number(fit[place])} | "
+                f"| {EDGES[place]:g}-{EDGES[place + 1]:g} | {number(errors[place])} | {number(fit[place])} | "
                 f"{variance[place]:.3f} |"
-                for place in np.flatnonzero(np.isfinite(own))
+                for place in np.flatnonzero(np.isfinite(errors))
             ]
             parts.append(
                 f"A context of 15 steps, noise {noise:g}, by periods of the slower sine in the context:\n\n"
@@ -162,8 +162,8 @@ def _mean(values: Any) -> Any:
 
 def _curve(rows: Results, key: str) -> tuple[Any, Any]:
     values = rows.array(key)
-    kept = np.isfinite(values).all(axis=0)
-    return CENTRES[kept], values[:, kept]
+    known = np.isfinite(values).all(axis=0)
+    return CENTRES[known], values[:, known]
 
 
 STUDY = Periods()

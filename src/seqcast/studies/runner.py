@@ -1,4 +1,4 @@
-"""Running a study: its runs side by side, a file each; then its pictures, its numbers and its finding."""
+"""Run a study: its runs side by side, a file each; then its pictures, its numbers and its finding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqcast.runtime.files import write_beside
 from seqcast.runtime.threads import threads
 from seqcast.specs.checks import check_int
 from seqcast.studies import find_study
-from seqcast.studies.cache import kept, kept_path
+from seqcast.studies.cache import cached, cached_path, library_versions
 from seqcast.studies.study import SEEDS, Results, Setting, Study
 
 __all__ = ["Outcome", "run_study"]
@@ -24,13 +24,13 @@ __all__ = ["Outcome", "run_study"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a study.
+    """The outcome of a study.
 
     Args:
         name: The study.
         finding: What was found.
         files: What was written.
-        made: Number of runs that were made; the others were kept from before.
+        made: Number of runs that were made; the others were cached.
         seconds: What all of its runs took, added up.
     """
 
@@ -63,7 +63,7 @@ def run_study(
         say: Called with a line of progress.
 
     Returns:
-        What came of it. `NAME.json` holds all results, `NAME.png` and others of such names the pictures, `NAME.md`
+        The outcome. `NAME.json` holds all results, `NAME.png` and others of such names the pictures, `NAME.md`
         the question and the finding.
 
     Raises:
@@ -72,19 +72,14 @@ def run_study(
     """
     study = find_study(name)
     count = (1 if quick else SEEDS) if seeds is None else check_int("seeds", seeds)
-    own = folder / (f"{name}-quick" if quick else name)
-    try:
-        (own / "runs").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SaveError(
-            str(own), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
-        ) from error
+    target = folder / (f"{name}-quick" if quick else name)
+    runs = _make_folder(target / "runs")
     jobs = [(setting, seed) for seed in range(count) for setting in study.grid(quick)]
-    described = {"code": study.code()}
+    described = {"code": study.code(), "libraries": library_versions()}
     missing = [
-        (name, str(own / "runs"), setting, seed, described)
+        (name, str(runs), setting, seed, described)
         for setting, seed in jobs
-        if not _path(own / "runs", setting, seed, described).exists()
+        if not _path(runs, setting, seed, described).exists()
     ]
     say(f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to be made")
     began, done = time.perf_counter(), 0
@@ -99,24 +94,34 @@ def run_study(
     if executor is None:
         executor = choose_executor(len(missing), workers=1 if quick and workers is None else workers)
     executor.map(make_run, missing, finished=finished)
-    results = Results([_read(own / "runs", setting, seed, described) for setting, seed in jobs])
+    results = Results([_read(runs, setting, seed, described) for setting, seed in jobs])
     seconds = float(sum(row["seconds"] for row in results))
     about = {"quick": quick, "seeds": count, "seconds": seconds, **described}
     finding = study.finding(results)
-    files = _written(study, results, finding, own, about)
+    files = _write(study, results, finding, target, about)
     return Outcome(name, finding, files, len(missing), seconds)
 
 
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(
+            str(folder), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
+        ) from error
+    return folder
+
+
 def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:
-    """Make one run and keep it; what a worker calls."""
+    """Make one run and cache it; what a worker calls."""
     study = find_study(name)
 
-    def make() -> dict[str, Any]:
+    def measure() -> dict[str, Any]:
         began = time.perf_counter()
         outcome = study.run(setting, seed)
         return {**outcome, "seconds": round(time.perf_counter() - began, 2)}
 
-    kept(Path(folder), label(setting), seed, {"of": setting, **described}, make)
+    cached(Path(folder), label(setting), seed, {"of": setting, **described}, measure)
 
 
 def label(setting: Setting) -> str:
@@ -134,15 +139,15 @@ def label(setting: Setting) -> str:
 
 
 def _path(folder: Path, setting: Setting, seed: int, described: dict[str, Any]) -> Path:
-    return kept_path(folder, label(setting), seed, {"of": setting, **described})
+    return cached_path(folder, label(setting), seed, {"of": setting, **described})
 
 
 def _read(folder: Path, setting: Setting, seed: int, described: dict[str, Any]) -> dict[str, Any]:
-    found = json.loads(_path(folder, setting, seed, described).read_text())
-    return {**found, "setting": found.pop("of")}
+    row = json.loads(_path(folder, setting, seed, described).read_text())
+    return {**row, "setting": row.pop("of")}
 
 
-def _written(study: Study, results: Results, finding: str, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:
+def _write(study: Study, results: Results, finding: str, folder: Path, about: dict[str, Any]) -> tuple[Path, ...]:
     files = []
     for suffix, figure in study.figures(results).items():
         files.append(folder / f"{study.name}{f'_{suffix}' if suffix else ''}.png")

@@ -74,13 +74,13 @@ class Sizes(Study):
 
     def finding(self, results: Results) -> str:
         """List the errors."""
-        told: dict[str, str] = {}
+        errors: dict[str, str] = {}
         for row in results:
             mse = _same(results, row).array("mse")
-            told[_named(row["setting"], row["units"], row["weights"])] = (
+            errors[_named(row["setting"], row["units"], row["weights"])] = (
                 f"{spread(mse.mean(axis=1))} (step 1 {np.mean(mse[:, 0]):.4f}, step 15 {np.mean(mse[:, -1]):.4f})"
             )
-        listed = "\n".join(f"| {name} | {errors} |" for name, errors in told.items())
+        listed = "\n".join(f"| {name} | {error} |" for name, error in errors.items())
         return (
             f"{results.seeds}; mean squared error over 15 steps, in brackets the smallest and the largest seed, "
             f"and of the first and the last step. Where widths or depths differ, a bridge of dense layers carries the "

@@ -31,7 +31,6 @@ class States(Study):
         "How are offset, frequency, amplitude and phase of each sine represented in the encoder's state, "
         "and are the two sines in separate dimensions?"
     )
-    depends = ("inspect/*.py",)
 
     def grid(self, quick: bool) -> list[Setting]:
         """One network; its probes are what takes the time."""
@@ -101,9 +100,9 @@ class States(Study):
         ]
         lines = []
         for name in properties_of(_two()):
-            own = table[table["property"] == name]
+            rows = table[table["property"] == name]
             cells = [
-                spread(own[(own["source"] == source) & (own["probe"] == kind)]["r2"], 2) for source, kind in columns
+                spread(rows[(rows["source"] == source) & (rows["probe"] == kind)]["r2"], 2) for source, kind in columns
             ]
             lines.append(f"| {' | '.join([name, *cells])} |")
         names = " | ".join(f"{source}, {kind}" for source, kind in columns)
@@ -179,8 +178,10 @@ def _table(results: Results) -> Any:
 def _means(results: Results) -> Any:
     """Return the mean over seeds of the probes of both layers, and as their ends the smallest and the largest seed."""
     table = _table(results)
-    own = table[table["source"] == "both layers"].groupby(["property", "probe"], sort=False)
-    means = own.agg(r2=("r2", "mean"), r2_low=("r2", "min"), r2_high=("r2", "max"), r2_permuted=("r2_permuted", "mean"))
+    both = table[table["source"] == "both layers"].groupby(["property", "probe"], sort=False)
+    means = both.agg(
+        r2=("r2", "mean"), r2_low=("r2", "min"), r2_high=("r2", "max"), r2_permuted=("r2_permuted", "mean")
+    )
     return means.reset_index()
 
 

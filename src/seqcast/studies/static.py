@@ -21,14 +21,14 @@ STATIC = ("none", "the group", "a random group")
 
 
 class Static(Study):
-    """Groups that differ in their frequencies, told or not."""
+    """Groups that differ in their frequencies, with and without a static vector that says which."""
 
     name = "static"
     title = "A static vector"
     question = "Does a static vector help when series belong to hidden groups, and when does it hurt?"
 
     def grid(self, quick: bool) -> list[Setting]:
-        """What is told, by the context's length and the number of training windows."""
+        """What the static vector says, by the context's length and the number of training windows."""
         if quick:
             return [{"static": each, "context": 8, "windows": 400, "steps": 20} for each in STATIC[:2]]
         return [
@@ -44,19 +44,19 @@ class Static(Study):
         past, future, group = grouped(setting["windows"], context, TRAIN + seed)
         test, truth, test_group = grouped(10_000, context, TEST + seed)
         random = np.random.default_rng([seed, 7])
-        told: dict[str, Any] = {}
-        test_told: dict[str, Any] = {}
+        static: dict[str, Any] = {}
+        test_static: dict[str, Any] = {}
         if setting["static"] != "none":
             if setting["static"] == "a random group":
                 group, test_group = random.permutation(group), random.permutation(test_group)
-            told["static_covariates"] = np.eye(GROUPS)[group]
-            test_told["static_covariates"] = np.eye(GROUPS)[test_group]
+            static["static_covariates"] = np.eye(GROUPS)[group]
+            test_static["static_covariates"] = np.eye(GROUPS)[test_group]
         epochs = 10
         model = network(seed, epochs=epochs, learning_rate=0.01, steps_per_epoch=setting["steps"] // epochs)
-        model.fit(past, future, **told)
+        model.fit(past, future, **static)
         return {
-            "mse": float(np.square(model.predict(test, **test_told) - truth).mean()),
-            "training": float(np.square(model.predict(past, **told) - future).mean()),
+            "mse": float(np.square(model.predict(test, **test_static) - truth).mean()),
+            "training": float(np.square(model.predict(past, **static) - future).mean()),
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -85,8 +85,8 @@ class Static(Study):
         for windows in results.settings("windows"):
             for context in results.settings("context"):
                 chosen = results.where(windows=windows, context=context)
-                told = " | ".join(spread(chosen.where(static=each).array("mse")) for each in chosen.settings("static"))
-                lines.append(f"| {windows:,} | {context} | {told} |")
+                errors = [spread(chosen.where(static=each).array("mse")) for each in chosen.settings("static")]
+                lines.append(f"| {windows:,} | {context} | {' | '.join(errors)} |")
         names = " | ".join(f"told: {each}" for each in results.settings("static"))
         rule = "|---" * (2 + len(results.settings("static"))) + "|"
         return (

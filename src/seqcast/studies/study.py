@@ -1,18 +1,15 @@
-"""What a study is: a question, a grid of settings, a run of each, and what is drawn and said of the results."""
+"""What a study is: a question, a grid of settings, a run of each, and the pictures and words about the results."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-import seqcast
+from seqcast.studies.cache import code_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,22 +20,6 @@ Array = npt.NDArray[Any]
 Setting = dict[str, Any]
 
 SEEDS = 5
-# What is done with results does not change them.
-_AFTERWARDS = {"figures", "finding"}
-# The code that every result depends on, beside that of its own study.
-_SHARED = (
-    "config.py",
-    "data/preparation.py",
-    "data/signals.py",
-    "data/sine_parameters.py",
-    "data/windows.py",
-    "engine.py",
-    "network/*.py",
-    "regressor.py",
-    "studies/oracle.py",
-    "studies/tasks.py",
-    "training.py",
-)
 
 
 class Study(ABC):
@@ -50,7 +31,6 @@ class Study(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     question: ClassVar[str]
-    depends: ClassVar[tuple[str, ...]] = ()  # further code that results depend on, as paths within the package
 
     @abstractmethod
     def grid(self, quick: bool) -> list[Setting]:
@@ -69,15 +49,8 @@ class Study(ABC):
         """Say in a paragraph of Markdown what was found, with mean, spread and number of seeds."""
 
     def code(self) -> str:
-        """Return a key of the code that results depend on: other code is another result.
-
-        Comments, documentation and what is done with results afterwards do not count.
-        """
-        root = Path(seqcast.__file__).parent
-        patterns = (*_SHARED, *self.depends, f"studies/{self.name}.py")
-        paths = [path for pattern in patterns for path in sorted(root.glob(pattern))]
-        text = "\n".join(_essence(path.read_text("utf-8")) for path in paths)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        """Return a key of the code that a run can execute: other code is another result."""
+        return code_key(type(self).__module__)
 
 
 class Results:
@@ -153,19 +126,3 @@ def spread(values: Any, digits: int = 4, unit: str = "") -> str:
     if len(array) == 1:
         return f"{number(array[0], digits)}{unit}"
     return f"{number(array.mean(), digits)} ({number(array.min(), digits)}-{number(array.max(), digits)}){unit}"
-
-
-def _essence(source: str) -> str:
-    """Return the code of a module as a syntax tree in text, without what changes no result."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list):
-            continue
-        first = body[0] if body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            body = body[1:]
-        node.body = [  # type: ignore[attr-defined]
-            part for part in body if not (isinstance(part, ast.FunctionDef) and part.name in _AFTERWARDS)
-        ]
-    return ast.dump(tree)

@@ -73,7 +73,7 @@ def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
         >>> network(0, epochs=3, decoder_input="position").learning_rate
         0.02
     """
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "encoder_units": (35, 35),
         "decoder_units": (35, 35),
         "learning_rate": 0.02,
@@ -81,7 +81,7 @@ def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
         "validation_fraction": 0.0,
         **options,
     }
-    return Seq2SeqRegressor(epochs=epochs, random_state=seed, verbose=0, **given)
+    return Seq2SeqRegressor(epochs=epochs, random_state=seed, verbose=0, **settings)
 
 
 def mse_by_step(forecast: Array, truth: Array) -> list[float]:

@@ -1,4 +1,4 @@
-"""Teacher forcing: is a decoder that is shown the truth lazy?"""
+"""Teacher forcing: is a decoder that reads the truth in training lazy?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ class Teacher(Study):
         "Is the post's guess right that a decoder which is shown the true value before each step gets lazy and asks "
         "the encoder for little?"
     )
-    depends = ("inspect/*.py",)
 
     def grid(self, quick: bool) -> list[Setting]:
         """What the decoder reads."""
@@ -38,26 +37,31 @@ class Teacher(Study):
         return [{"decoder_input": each, **size} for each in (("zeros", "teacher") if quick else INPUTS)]
 
     def run(self, setting: Setting, seed: int) -> dict[str, Any]:
-        """Train; look at the errors, and at how the forecast depends on the encoder's state, free and taught."""
+        """Train; measure the errors, and how the forecast depends on the encoder's state, free and teacher-forced."""
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
         model = network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]).fit(past, future)
         past, future, _ = sines(5_000, seed=TEST + seed, offset=(0.0, 0.0))
         model_inputs = model.model_inputs(past[:1_000], future[:1_000])
-        taught = setting["decoder_input"] == "teacher"
-        free, without = written(model_inputs, taught=False), written(model_inputs, taught=False, mean_state=True)
+        teacher_forcing = setting["decoder_input"] == "teacher"
+        free, without = (
+            written(model_inputs, teacher_forcing=False),
+            written(model_inputs, teacher_forcing=False, mean_state=True),
+        )
         truth = model_inputs.truth
         assert truth is not None
         outcome = {
             "mse": mse_by_step(model.predict(past), future),
             "without_state": mse_by_step(without, truth),
             "with_state": mse_by_step(free, truth),
-            "reaching": reaching(model_inputs, taught=taught),
-            "reaching_free": reaching(model_inputs, taught=False),
+            "reaching": reaching(model_inputs, teacher_forcing=teacher_forcing),
+            "reaching_free": reaching(model_inputs, teacher_forcing=False),
             "memory": sensitivity(model_inputs[:256]).memory_length().tolist(),
         }
-        if taught:
-            outcome["taught"] = mse_by_step(written(model_inputs, taught=True), truth)
-            outcome["taught_without_state"] = mse_by_step(written(model_inputs, taught=True, mean_state=True), truth)
+        if teacher_forcing:
+            outcome["taught"] = mse_by_step(written(model_inputs, teacher_forcing=True), truth)
+            outcome["taught_without_state"] = mse_by_step(
+                written(model_inputs, teacher_forcing=True, mean_state=True), truth
+            )
         return outcome
 
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -116,14 +120,17 @@ def _layers(parts: dict[str, Any]) -> dict[str, Any]:
     return {f"{i} {j}": state for i, layer in enumerate(parts["layers"]) for j, state in enumerate(layer)}
 
 
-def _unrolled(model_inputs: ModelInputs, parts: dict[str, Any], layers: dict[str, Any], *, taught: bool) -> Any:
-    """Write the reading's forecast from layer states, `[N, H, D]`, with the truth shown or running free."""
+def _unrolled(
+    model_inputs: ModelInputs, parts: dict[str, Any], layers: dict[str, Any], *, teacher_forcing: bool
+) -> Any:
+    """Write the forecast from layer states, `[N, H, D]`, with teacher forcing or running free."""
     model = model_inputs.engine.model
     assert model is not None
     named = [tuple(layers[f"{i} {j}"] for j in range(len(layer))) for i, layer in enumerate(parts["layers"])]
-    target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if taught else None
-    given: dict[str, Any] = {"horizon": model_inputs.horizon, "target": target, "training": True if taught else None}
-    return model.decoder.unroll({**parts, "layers": named}, **given)[0]
+    target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if teacher_forcing else None
+    training = True if teacher_forcing else None
+    parts = {**parts, "layers": named}
+    return model.decoder.unroll(parts, horizon=model_inputs.horizon, target=target, training=training)[0]
 
 
 def _encoded(model_inputs: ModelInputs) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def _encoded(model_inputs: ModelInputs) -> dict[str, Any]:
     return tensors
 
 
-def written(model_inputs: ModelInputs, *, taught: bool, mean_state: bool = False) -> Array:
+def written(model_inputs: ModelInputs, *, teacher_forcing: bool, mean_state: bool = False) -> Array:
     """Return the forecast in scaled units, perhaps from the mean state of all windows in place of their own."""
     parts = _encoded(model_inputs)
     layers = _layers(parts)
@@ -141,22 +148,23 @@ def written(model_inputs: ModelInputs, *, taught: bool, mean_state: bool = False
             name: keras.ops.ones_like(state) * keras.ops.mean(state, axis=0, keepdims=True)
             for name, state in layers.items()
         }
-    forecast: Array = to_numpy(_unrolled(model_inputs, parts, layers, taught=taught))
+    forecast: Array = to_numpy(_unrolled(model_inputs, parts, layers, teacher_forcing=teacher_forcing))
     return forecast
 
 
-def reaching(model_inputs: ModelInputs, *, taught: bool) -> list[float]:
+def reaching(model_inputs: ModelInputs, *, teacher_forcing: bool) -> list[float]:
     """Return by step how much the forecast changes with the encoder's state, its units in standard deviations."""
     parts = _encoded(model_inputs)
     layers = _layers(parts)
 
-    def forecast(given: dict[str, Any]) -> Any:
-        return keras.ops.reshape(_unrolled(model_inputs, parts, given, taught=taught), (-1, model_inputs.horizon))
+    def forecast(layers: dict[str, Any]) -> Any:
+        steps = _unrolled(model_inputs, parts, layers, teacher_forcing=teacher_forcing)
+        return keras.ops.reshape(steps, (-1, model_inputs.horizon))
 
-    found = to_numpy(derivatives(forecast, layers, model_inputs.horizon))
+    changes = to_numpy(derivatives(forecast, layers, model_inputs.horizon))
     squares = 0.0
     for name, state in to_numpy(layers).items():
-        squares = squares + np.square(found[name] * state.std(axis=0)).sum(axis=2).mean(axis=1)
+        squares = squares + np.square(changes[name] * state.std(axis=0)).sum(axis=2).mean(axis=1)
     return [float(value) for value in np.sqrt(squares)]
 
 

@@ -14,10 +14,12 @@ class History:
 
     Args:
         epochs: One list a quantity (`loss`, `val_loss`, metrics), one number an epoch.
-        best_epoch: The epoch, from 1, whose weights were kept; `None` when the last ones were.
+        best_epoch: The epoch, from 1, with the best validation loss, whose weights the model holds; `None` without
+            validation, when it holds the last ones.
         seconds: Wall time of the training, compilation included.
         stopped_early: Whether training ended before its last epoch because nothing improved.
         interrupted: Whether it was interrupted by the user.
+        parts: How many parts each batch was divided into.
 
     Example:
         >>> history = History({"loss": [2.0, 1.0]})
@@ -30,6 +32,7 @@ class History:
     seconds: float = 0.0
     stopped_early: bool = False
     interrupted: bool = False
+    parts: int = 1
 
     def __getitem__(self, name: str) -> list[float]:
         return self.epochs[name]

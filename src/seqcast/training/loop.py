@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqcast.data.windows.order import Windows
@@ -11,6 +11,7 @@ from seqcast.errors import TrainingError
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
 from seqcast.training.history import History
+from seqcast.training.state import StateCallback, TrainState
 
 __all__ = ["train"]
 
@@ -23,6 +24,8 @@ def train(
     validation: Any = None,
     epochs: int | None = None,
     callbacks: Sequence[Any] = (),
+    state: TrainState | None = None,
+    on_epoch: Callable[[TrainState], Any] | None = None,
 ) -> History:
     """Train a compiled model.
 
@@ -33,6 +36,8 @@ def train(
         validation: Batches to validate on.
         epochs: Epochs, if not the spec's.
         callbacks: Keras callbacks.
+        state: The state of a training to go on with; the windows begin where they began then.
+        on_epoch: Called with the state of the training after each epoch.
 
     Returns:
         What was recorded. The model holds the best weights when there was validation, the last ones otherwise.
@@ -44,15 +49,20 @@ def train(
     """
     keeper = KeepBest(spec.early_stopping)
     counter = [EpochCounter(windows)] if isinstance(windows, Windows) else []
+    if state is not None:
+        state.restore(model, keeper)
+    before, last = keeper.history.seconds, epochs or spec.epochs
+    states = [] if on_epoch is None else [StateCallback(keeper, on_epoch)]
     began = time.perf_counter()
     try:
         with CtrlC() as ctrl_c:
             model.fit(
                 windows,
-                epochs=epochs or spec.epochs,
+                initial_epoch=len(keeper.history),
+                epochs=len(keeper.history) if keeper.history.stopped_early else last,
                 steps_per_epoch=None if hasattr(windows, "__len__") else spec.steps_per_epoch,
                 validation_data=validation,
-                callbacks=[*counter, keeper, *callbacks, ctrl_c],
+                callbacks=[*counter, keeper, *states, *callbacks, ctrl_c],
                 verbose=0,
                 shuffle=False,
             )
@@ -65,7 +75,8 @@ def train(
         raise
     finally:
         keeper.restore()
-        keeper.history.seconds = time.perf_counter() - began
+        keeper.history.seconds = before + time.perf_counter() - began
+        keeper.history.parts = getattr(model, "used_parts", 1)
         for callback in callbacks:
             if hasattr(callback, "close"):
                 callback.close()

@@ -1,7 +1,8 @@
-"""What a training run shows while it runs: a bar in a terminal, a line in a notebook, a few lines in a log file.
+"""What a training run shows while it runs: a bar in a terminal or a notebook, a few lines in a log file.
 
-Everything goes to standard error, so that what a program prints can be piped on. All text is ASCII, because a log
-file or an old console may know nothing else.
+Everything goes to standard error, so that what a program prints can be piped on; a notebook gets one output that is
+updated. All words are ASCII, because a log file or an old console may know nothing else, and rich draws the bar in
+ASCII where the terminal's encoding is.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any
 
 from seqcast.runtime.backend import keras
 
@@ -30,13 +31,12 @@ SECONDS_BETWEEN_UPDATES = 0.25
 LINES_IN_A_LOG = 16
 
 
-def progress(verbose: int, *, console: Console | None = None, file: IO[str] | None = None) -> list[Progress]:
+def progress(verbose: int, *, file: IO[str] | None = None) -> list[Progress]:
     """Return the callbacks that show a training run.
 
     Args:
         verbose: 0 is silent, anything above shows progress.
-        console: Where to, if not standard error; its kind (terminal, notebook, neither) chooses the display.
-        file: Where to, when there is no console.
+        file: Where to; `None` is standard error.
 
     Returns:
         One callback, or none when silent.
@@ -44,26 +44,22 @@ def progress(verbose: int, *, console: Console | None = None, file: IO[str] | No
     Example:
         >>> progress(0)
         []
-        >>> (shown,) = progress(1, file=sys.stdout)
-        >>> shown.set_params({"epochs": 2, "steps": 1})
-        >>> shown.on_train_begin()
-        >>> shown.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.25})
+        >>> (callback,) = progress(1, file=sys.stdout)
+        >>> callback.set_params({"epochs": 2, "steps": 1})
+        >>> callback.on_train_begin()
+        >>> callback.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.25})
         epoch 1/2  loss 0.5  validation loss 0.25  ... s
-        >>> shown.close()
+        >>> callback.close()
         stopped after 1 of 2 epochs in ... s, best epoch 1 with validation loss 0.25
     """
     if verbose <= 0:
         return []
-    return [Progress(console if console is not None else _console(file))]
-
-
-def _console(file: IO[str] | None) -> Console:
     from rich.console import Console
 
     stream = file if file is not None else sys.stderr
     terminal = stream is not None and stream.isatty()
     # Many build servers set FORCE_COLOR, which makes rich take a log file for a terminal.
-    return Console(file=file, stderr=True, force_terminal=None if terminal else False)
+    return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False))]
 
 
 class Progress(keras.callbacks.Callback):
@@ -73,11 +69,11 @@ class Progress(keras.callbacks.Callback):
     call `on_train_end`: whoever called `fit` calls `close` then.
 
     Args:
-        console: Where to; a terminal gets a bar, a notebook an updating line, anything else a few plain lines.
+        console: Where to; a terminal and a notebook get a bar, anything else a few plain lines.
 
     Example:
         >>> from rich.console import Console
-        >>> Progress(Console(file=sys.stdout)).close()  # nothing was begun, nothing is shown
+        >>> Progress(Console(file=sys.stdout)).close()  # no training has begun, nothing is shown
     """
 
     # Without this Keras waits for the loss of every step before it begins the next; with it, steps are reported
@@ -88,70 +84,52 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.console = console
         self._lock = threading.RLock()
-        self._display: _Display | None = None
-        self._restart()
-
-    def _restart(self) -> None:
-        self._began = time.perf_counter()
-        self._ended_epochs = 0
-        self._step = 0
-        self._steps_before = 0
-        self._mark: tuple[float, int] | None = None  # time and steps from which the rate is measured
-        self._rate: float | None = None
-        self._drawn = -math.inf
-        self._logs: dict[str, float] = {}
-        self._best = (math.inf, 0)
-
-    @property
-    def _epochs(self) -> int:
-        return int((self.params or {}).get("epochs") or 1)
-
-    @property
-    def _steps(self) -> int | None:
-        """Steps of an epoch; `None` in the first epoch over a stream of unknown length."""
-        if steps := (self.params or {}).get("steps"):
-            return int(steps)
-        return self._steps_before // self._ended_epochs if self._ended_epochs else None
+        self._running = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Open the display."""
         with self._lock:
-            self._restart()
-            self._display = _display(self.console, self._epochs)
-            self._display.begin()
+            self._running, self._began, self._drawn = True, time.perf_counter(), -math.inf
+            self._epochs = int((self.params or {}).get("epochs") or 1)
+            self._ended_epochs = self._steps_before = self._step = 0
+            self._logs: dict[str, float] = {}
+            self._best = (math.inf, 0)
+            self._unwritten = ""  # the last epoch's line, if a log file has not got it
+            shown_live = self.console.is_jupyter or self.console.is_interactive
+            self._bar = _Bar(self.console, self._epochs) if shown_live else None
             self._draw()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Count the step, and draw if the last drawing is old enough."""
         with self._lock:
-            if self._display is None:
+            if not self._running:
                 return
-            now = time.perf_counter()
             if batch + 1 > self._step:
                 self._step = batch + 1
                 if logs and "loss" in logs:
                     self._logs["loss"] = float(logs["loss"])
-            if self._mark is None:  # the first step compiles the network and says nothing about the others
-                self._mark = now, self._step
-            if now - self._drawn >= SECONDS_BETWEEN_UPDATES:
-                self._draw()
+            self._draw()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Take the epoch's losses."""
+        """Take the epoch's losses; a log file gets a line of the first epoch, of every n-th and of the last."""
         with self._lock:
-            if self._display is None:
+            if not self._running:
                 return
             self._ended_epochs = epoch + 1
             self._steps_before += self._step
             self._step = 0
-            if epoch == 0:  # its validation was compiled
-                self._mark = time.perf_counter(), self._steps_before
             self._logs.update({name: float(value) for name, value in (logs or {}).items()})
             if (validation := self._logs.get("val_loss", math.inf)) < self._best[0]:
                 self._best = (validation, epoch + 1)
-            self._display.epoch(self._ended_epochs, f"{_losses(self._logs)}  {_seconds(self._elapsed())}")
-            if time.perf_counter() - self._drawn >= SECONDS_BETWEEN_UPDATES:
-                self._draw()
+            if self._bar is None:
+                every = math.ceil(self._epochs / LINES_IN_A_LOG)
+                number = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
+                self._unwritten = f"{number}  {_losses(self._logs)}  {self._elapsed()}"
+                if epoch + 1 in (1, self._epochs) or (epoch + 1) % every == 0:
+                    self._write()
+            elif epoch == 0:
+                self._bar.restart_rate()  # the validation was compiled
+            self._draw()
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Close the display and leave its last line."""
@@ -163,34 +141,41 @@ class Progress(keras.callbacks.Callback):
 
     def _finish(self, how: str) -> None:
         with self._lock:
-            display, self._display = self._display, None
-            if display is not None:
-                display.end(f"{how} {self._summary()}")
+            running, self._running = self._running, False
+            if not running:
+                return
+            if self._bar is not None:
+                self._bar.end(f"{how} {self._summary()}")
+                return
+            if self._unwritten:  # training stopped early
+                self._write()
+            self._unwritten = f"{how} {self._summary()}"
+            self._write()
+
+    def _write(self) -> None:
+        # A full disk or a closed pipe is no reason to lose the training.
+        with contextlib.suppress(OSError, ValueError):
+            print(self._unwritten, file=self.console.file, flush=True)
+        self._unwritten = ""
 
     def _draw(self) -> None:
-        assert self._display is not None
-        done = self._ended_epochs + (min(self._step / self._steps, 1.0) if self._steps else 0.0)
-        self._measure()
-        left = (self._epochs - done) * self._steps / self._rate if self._rate and self._steps else None
-        under_way = min(self._ended_epochs + 1, self._epochs)
-        self._display.draw(min(done, self._epochs), under_way, self._logs, self._rate, left)
+        if self._bar is None or time.perf_counter() - self._drawn < SECONDS_BETWEEN_UPDATES:
+            return
+        epoch = min(self._ended_epochs + 1, self._epochs)
+        steps = (self.params or {}).get("steps")
+        if not steps and self._ended_epochs:  # a stream of unknown length is known after its first epoch
+            steps = self._steps_before // self._ended_epochs
+        total = self._epochs * int(steps) if steps else None
+        self._bar.draw(self._steps_before + self._step, total, epoch, self._logs)
         self._drawn = time.perf_counter()
 
-    def _measure(self) -> None:
-        """Take the rate, in steps a second, validation included."""
-        if self._mark is None:
-            return
-        seconds, steps = time.perf_counter() - self._mark[0], self._steps_before + self._step - self._mark[1]
-        if steps > 0 and seconds >= SECONDS_BETWEEN_UPDATES / 2:
-            self._rate = steps / seconds
-
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self._began
+    def _elapsed(self) -> str:
+        return _duration(time.perf_counter() - self._began)
 
     def _summary(self) -> str:
         some = self._ended_epochs < self._epochs
         count = f"{self._ended_epochs} of {self._epochs}" if some else str(self._epochs)
-        text = f"{count} epoch{'s' * (self._epochs != 1)} in {_seconds(self._elapsed())}"
+        text = f"{count} epoch{'s' * (self._epochs != 1)} in {self._elapsed()}"
         if self._best[1]:
             return f"{text}, best epoch {self._best[1]} with validation loss {self._best[0]:.4g}"
         return f"{text}, {_losses(self._logs)}" if self._ended_epochs and self._logs else text
@@ -198,14 +183,14 @@ class Progress(keras.callbacks.Callback):
 
 def _losses(logs: Logs, digits: int = 4, validation: str = "validation loss") -> str:
     names = {"loss": "loss", "val_loss": validation}
-    return "  ".join(f"{shown} {logs[name]:.{digits}g}" for name, shown in names.items() if name in logs)
+    return "  ".join(f"{name} {logs[key]:.{digits}g}" for key, name in names.items() if key in logs)
 
 
-def _seconds(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """Write a duration.
 
     Example:
-        >>> _seconds(1.25), _seconds(75), _seconds(3725)
+        >>> _duration(1.25), _duration(75), _duration(3725)
         ('1.2 s', '1:15 min', '1:02:05 h')
     """
     if seconds < 60:
@@ -214,124 +199,64 @@ def _seconds(seconds: float) -> str:
     return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
 
 
-def _under_way(logs: Logs, rate: float | None, left: float | None, width: int = 80) -> str:
-    """Write what changes during training, in as much as fits."""
-    if not logs:
-        return "starting"
-    shown = [_losses(logs if width >= 60 else {"loss": logs.get("loss", math.nan)}, 3, "validation")]
-    if rate is not None and width >= 80:
-        shown.append(f"{rate:.{0 if rate >= 100 else 1}f} steps/s")
-    if left is not None:
-        shown.append(f"{math.ceil(left)} s left" if left < 60 else f"{_seconds(left)} left")
-    return "  ".join(shown)
-
-
-class _Display(Protocol):
-    """A place for the progress: drawn often, told of each epoch, ended once."""
-
-    def begin(self) -> None: ...
-    def draw(self, done: float, epoch: int, logs: Logs, rate: float | None, left: float | None) -> None: ...
-    def epoch(self, number: int, text: str) -> None: ...
-    def end(self, text: str) -> None: ...
-
-
-def _display(console: Console, epochs: int) -> _Display:
-    if console.is_jupyter:
-        return _Notebook(epochs)
-    return _Bar(console, epochs) if console.is_interactive else _Lines(console, epochs)
-
-
 class _Bar:
-    """One bar in a terminal, which goes when training ends."""
+    """rich's bar, which goes when training ends: drawn over itself in a terminal, an updated output in a notebook."""
 
     def __init__(self, console: Console, epochs: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.table import Column
 
-        def text(field: str) -> TextColumn:
-            return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=Column(no_wrap=True))
+        def text(field: str) -> TextColumn:  # cut, not wrapped, where a terminal is too narrow
+            column = Column(no_wrap=True, overflow="crop")
+            return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=column)
 
         self.console, self.epochs = console, epochs
-        width = max(8, min(console.width - 72, 40))
+        bar = BarColumn(max(8, min(console.width - 72, 40)))
         self.bar = Progress(
-            text("epoch"), BarColumn(width), text("state"),
-            console=console, transient=True, auto_refresh=False,
+            text("epoch"), bar, text("state"), console=console, transient=True, auto_refresh=False,
+            speed_estimate_period=math.inf,  # a step may take minutes
             # rich would print on this console what callbacks print, also where standard output goes to a file.
             redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )  # fmt: skip
-        self.task = self.bar.add_task("", total=epochs, epoch=f"epoch 1/{epochs}", state="starting")
+        self.task = self.bar.add_task("", total=None, start=False, epoch="", state="")
+        self.output: Any = None  # of a notebook
+        if console.is_jupyter:
+            # rich draws itself in an output that is updated; its own way to update one would need ipywidgets.
+            self.output = importlib.import_module("IPython.display").display(self.bar, display_id=True)
+        else:
+            self.bar.start()
 
-    def begin(self) -> None:
-        self.bar.start()
-
-    def draw(self, done: float, epoch: int, logs: Logs, rate: float | None, left: float | None) -> None:
+    def draw(self, done: int, total: int | None, epoch: int, logs: Logs) -> None:
+        if done:  # rich's rate leaves out what came before the first sample: the step that compiled the network
+            self.bar.start_task(self.task)
+        self.bar.update(self.task, completed=done, total=total)
         number = f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}"
-        state = _under_way(logs, rate, left, self.console.width)
-        self.bar.update(self.task, completed=done, epoch=number, state=state)
-        self.bar.refresh()
+        self.bar.update(self.task, epoch=number, state=self._state(logs))
+        if self.output is None:
+            self.bar.refresh()
+        else:
+            self.output.update(self.bar)
 
-    def epoch(self, number: int, text: str) -> None:
-        pass
+    def _state(self, logs: Logs) -> str:
+        """Write what changes during training, in as much as fits."""
+        if not logs:
+            return "starting"
+        width, task = self.console.width, self.bar.tasks[0]
+        parts = [_losses(logs if width >= 60 else {"loss": logs.get("loss", math.nan)}, 3, "validation")]
+        if task.speed and width >= 80:
+            parts.append(f"{task.speed:.{0 if task.speed >= 100 else 1}f} steps/s")
+        if (left := task.time_remaining) is not None:
+            parts.append(f"{math.ceil(left)} s left" if left < 60 else f"{_duration(left)} left")
+        return "  ".join(parts)
+
+    def restart_rate(self) -> None:
+        self.bar.reset(self.task)
 
     def end(self, text: str) -> None:
+        from rich.text import Text
+
         self.bar.stop()
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-class _Notebook:
-    """One line below the cell that updates; rich's own bar would need ipywidgets."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.show: Callable[..., Any] = importlib.import_module("IPython.display").display
-        self.handle: Any = None
-
-    def begin(self) -> None:
-        self.handle = self.show({"text/plain": "training"}, raw=True, display_id=True)
-
-    def _line(self, text: str) -> None:
-        if self.handle is not None:
-            self.handle.update({"text/plain": text}, raw=True)
-
-    def draw(self, done: float, epoch: int, logs: Logs, rate: float | None, left: float | None) -> None:
-        filled = round(20 * done / self.epochs)
-        bar = f"[{'#' * filled:.<20}]"
-        self._line(f"epoch {epoch}/{self.epochs}  {bar}  {_under_way(logs, rate, left)}")
-
-    def epoch(self, number: int, text: str) -> None:
-        pass
-
-    def end(self, text: str) -> None:
-        self._line(text)
-
-
-class _Lines:
-    """Plain lines for a file: the first epoch, every n-th, the last, and the summary."""
-
-    def __init__(self, console: Console, epochs: int) -> None:
-        self.console, self.epochs = console, epochs
-        self.every = math.ceil(epochs / LINES_IN_A_LOG)
-        self.held = ""
-
-    def begin(self) -> None:
-        pass
-
-    def _line(self, text: str) -> None:
-        # A full disk or a closed pipe is no reason to lose the training.
-        with contextlib.suppress(OSError, ValueError):
-            print(text, file=self.console.file, flush=True)
-
-    def draw(self, done: float, epoch: int, logs: Logs, rate: float | None, left: float | None) -> None:
-        pass
-
-    def epoch(self, number: int, text: str) -> None:
-        line = f"epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {text}"
-        shown = number in (1, self.epochs) or number % self.every == 0
-        self.held = "" if shown else line
-        if shown:
-            self._line(line)
-
-    def end(self, text: str) -> None:
-        if self.held:  # the last epoch, when training stopped early
-            self._line(self.held)
-        self._line(text)
+        if self.output is None:
+            self.console.print(Text(text), soft_wrap=True)
+        else:
+            self.output.update(Text(text))

@@ -44,7 +44,7 @@ def with_value(shape, place, value):
         np.array([[1, 2], [3, 4]], dtype=np.float16),
         np.array([[1, 2], [3, 4]], dtype=object),
         np.array([[1, 2], [3, 4]], dtype=">f8"),
-        np.matrix([[1, 2], [3, 4]]),
+        np.array([[1, 2], [3, 4]]).view(np.matrix),  # its constructor would warn
         pd.DataFrame({"a": [1, 3], "b": [2, 4]}),
     ],
 )
@@ -80,11 +80,11 @@ def test_targets_get_three_axes(shape, wanted):
 
 def test_covariates_are_returned_and_longer_ones_cut_off():
     static, future = np.ones((4, 2)), np.arange(40.0).reshape(4, 5, 2)
-    np.testing.assert_array_equal(check_covariates("static", static, 4, wanted=2), static)
-    np.testing.assert_array_equal(check_covariates("static", static, 4, wanted=None), static)
-    np.testing.assert_array_equal(check_covariates("future", future, 4, wanted=2, horizon=3), future[:, :3])
+    np.testing.assert_array_equal(check_covariates("static", static, 4, features=2), static)
+    np.testing.assert_array_equal(check_covariates("static", static, 4, features=None), static)
+    np.testing.assert_array_equal(check_covariates("future", future, 4, features=2, horizon=3), future[:, :3])
     for wanted in (None, 0):
-        assert check_covariates("static", None, 4, wanted=wanted) is None
+        assert check_covariates("static", None, 4, features=wanted) is None
 
 
 @settings(max_examples=50, deadline=None)
@@ -198,22 +198,22 @@ def test_wrong_targets(name):
 
 
 COVARIATES = {
-    "static missing": (None, {"wanted": 2}, "c: expected 2 features, as at fit, received nothing. Give them."),
-    "static not wanted": (np.zeros((4, 1)), {"wanted": 0}, "c: expected nothing, as at fit, received an array."),
-    "static axes": (np.zeros((4, 1, 1)), {"wanted": 1}, "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
-    "static length": (np.zeros((3, 1)), {"wanted": 1}, "c: expected as many windows as X, 4, received 3."),
-    "static features": (np.zeros((4, 1)), {"wanted": 2}, "c: expected 2 features, as at fit, received 1."),
-    "static NaN": (with_value((4, 2), (1, 1), np.nan), {"wanted": None}, "c, window 1, step 1: expected finite"),
-    "future missing": (None, {"wanted": 1, "horizon": 3}, "c: expected 1 features, as at fit, received nothing."),
-    "future axes": (np.zeros((4, 3)), {"wanted": None, "horizon": 3}, "c: expected 3 axes, received 2 axes"),
+    "static missing": (None, {"features": 2}, "c: expected 2 features, as at fit, received nothing. Give them."),
+    "static not at fit": (np.zeros((4, 1)), {"features": 0}, "c: expected nothing, as at fit, received an array."),
+    "static axes": (np.zeros((4, 1, 1)), {"features": 1}, "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
+    "static length": (np.zeros((3, 1)), {"features": 1}, "c: expected as many windows as X, 4, received 3."),
+    "static features": (np.zeros((4, 1)), {"features": 2}, "c: expected 2 features, as at fit, received 1."),
+    "static NaN": (with_value((4, 2), (1, 1), np.nan), {"features": None}, "c, window 1, step 1: expected finite"),
+    "future missing": (None, {"features": 1, "horizon": 3}, "c: expected 1 features, as at fit, received nothing."),
+    "future axes": (np.zeros((4, 3)), {"features": None, "horizon": 3}, "c: expected 3 axes, received 2 axes"),
     "future steps": (
         np.zeros((4, 2, 1)),
-        {"wanted": 1, "horizon": 3},
+        {"features": 1, "horizon": 3},
         "c: expected at least 3 steps, the horizon, received 2. Known-future covariates have to cover every step",
     ),
     "future NaN": (
         with_value((4, 3, 1), (3, 2, 0), np.nan),
-        {"wanted": 1, "horizon": 3},
+        {"features": 1, "horizon": 3},
         "c, window 3, step 2, feature 0: expected finite numbers, received NaN.",
     ),
 }

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import ndtri
 
 from seqcast.data.frames.frequency import Frequency
 from seqcast.errors import DataError, SpecError
-from seqcast.interop.sktime.index import IndexForm, StepsAhead, column_names, interpolated_quantiles
+from seqcast.interop.sktime.index import IndexForm, StepsAhead, column_names
 from seqcast.interop.sktime.translation import Translation
 
 DAYS = pd.date_range("2024-01-01", periods=4, name="day")
@@ -126,25 +125,6 @@ def test_values_are_picked_by_series_and_step():
     np.testing.assert_array_equal(picked, slow)
 
 
-# ---------------------------------------------------------------- quantiles
-
-
-def test_quantiles_of_a_normal_distribution_are_exact():
-    known, asked = np.array([0.1, 0.5, 0.9]), np.array([0.001, 0.1, 0.3, 0.5, 0.77, 0.9, 0.999])
-    made = interpolated_quantiles(known, 3 + 2 * ndtri(known)[None], asked)
-    np.testing.assert_allclose(made, 3 + 2 * ndtri(asked)[None], rtol=1e-12)
-
-
-def test_quantiles_rise_and_known_ones_stay():
-    random = np.random.default_rng(0)
-    known = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
-    values = np.sort(random.normal(size=(50, 5)), axis=1)
-    asked = np.sort(np.concatenate([known, np.linspace(0.001, 0.999, 40)]))
-    made = interpolated_quantiles(known, values, asked)
-    assert (np.diff(made, axis=1) >= -1e-12).all()
-    np.testing.assert_allclose(interpolated_quantiles(known, values, known), values, rtol=1e-12)
-
-
 # ---------------------------------------------------------------- both frames
 
 
@@ -204,13 +184,13 @@ Y, X = frames()
             lambda made: made.rows(Y, None),
             DataError,
             "X: expected the columns 'price', 'region', as at fit, received None. "
-            "Give them; what is not known ahead may be named in past_covariates.",
+            "Give them; columns whose future is not known may be named in past_covariates.",
         ),
         (
             lambda made: made.rows(Y, X[["price"]]),
             DataError,
             "X: expected the columns 'price', 'region', as at fit, received a frame without 'region'. "
-            "Give them; what is not known ahead may be named in past_covariates.",
+            "Give them; columns whose future is not known may be named in past_covariates.",
         ),
         (
             lambda made: made.rows(Y, X.iloc[:11]),

@@ -109,6 +109,22 @@ def test_quantiles_between_trained_ones():
     np.testing.assert_allclose(made[0.5], theirs.predict()["sold0"], rtol=1e-6)
 
 
+def test_quantiles_between_trained_ones_are_those_of_the_network():
+    """A series' scale moves and stretches all of them alike, so places between two trained ones can be compared."""
+    alpha = [0.001, 0.02, 0.05, 0.07, 0.3, 0.5, 0.62, 0.9, 0.93, 0.95, 0.999]
+    options = {**OPTIONS, "preset": QUANTILES, "scale": "standard"}
+    theirs = SeqcastForecaster(**options, level=(80, 90)).fit(panel(), fh=[1, 2])
+    inputs = theirs.forecaster_.model_inputs()
+    ours = inputs.engine.quantiles(inputs.inputs, 2, alpha)[:, :, 0].reshape(-1, len(alpha))
+
+    def places(quantiles):
+        low, high = (quantiles[:, alpha.index(each), None] for each in (0.05, 0.95))
+        return (quantiles - low) / (high - low)
+
+    quantiles = theirs.predict_quantiles(alpha=alpha)["sold0"].loc[["a", "b", "c"]].to_numpy()
+    np.testing.assert_allclose(places(quantiles), places(ours), atol=1e-4)
+
+
 def test_the_middle_quantile_is_the_median_whatever_the_point():
     spec = NetworkSpec(**{**SIZE, "normalise": "none"}, head="log_normal")
     options = {**OPTIONS, "preset": spec, "scale": "mean"}

@@ -180,7 +180,7 @@ def check_targets(y: Any, rows: int) -> tuple[Array, int]:
 
 
 def check_covariates(
-    where: str, values: Any, rows: int, *, wanted: int | None, horizon: int | None = None
+    where: str, values: Any, rows: int, *, features: int | None, horizon: int | None = None
 ) -> Array | None:
     """Check static covariates, `[N, S]`, or with a horizon known-future ones, `[N, H, F']`.
 
@@ -188,27 +188,27 @@ def check_covariates(
         where: The argument's name.
         values: What the user gave; `None` is none.
         rows: Number of windows in X.
-        wanted: Number of features at fit; `None` while fitting.
+        features: Number of features at fit, 0 for none; `None` while fitting.
         horizon: Steps to cover; more are cut off.
 
     Returns:
         The array, or `None`.
 
     Raises:
-        DataError: Something was wanted and not given or the other way round, or shape, length or a value is wrong.
+        DataError: They are missing, are more than at fit, or shape, length or a value is wrong.
     """
     if values is None:
-        if wanted:
-            raise DataError(where, expected=f"{wanted} features, as at fit", received="nothing", hint="Give them.")
+        if features:
+            raise DataError(where, expected=f"{features} features, as at fit", received="nothing", hint="Give them.")
         return None
-    if wanted == 0:
+    if features == 0:
         raise DataError(where, expected="nothing, as at fit", received="an array", hint="Fit with it, or leave it out.")
     array = as_array(where, values, ranks=(2,) if horizon is None else (3,))
     check_rows(where, array, rows)
-    if wanted is not None and array.shape[-1] != wanted:
+    if features is not None and array.shape[-1] != features:
         raise DataError(
             where,
-            expected=f"{wanted} features, as at fit",
+            expected=f"{features} features, as at fit",
             received=str(array.shape[-1]),
             hint="Give the same ones.",
         )

@@ -28,9 +28,10 @@ class Preparation:
     """From checked arrays to scaled windows, and from scaled forecasts back.
 
     Args:
-        window: Sizes of a window.
+        window: Sizes of a window; its context length is fixed where the past came as `[N, T]`.
         scalers: Scaling of `past`, `y`, `static` and `future`.
-        y_axes: Number of axes that y had at fit.
+        y_axes: Number of axes that y had.
+        feature_names: Names of the columns of a past that came as a frame `[N, T]`, otherwise `None`.
 
     Example:
         >>> inputs, y = {"past": np.arange(12.0).reshape(2, 6, 1)}, np.zeros((2, 3, 1))
@@ -42,6 +43,17 @@ class Preparation:
     window: WindowSpec
     scalers: dict[str, Scaler]
     y_axes: int
+    feature_names: tuple[str, ...] | None = None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the past came as `[N, T]`, a table with a column for each step, rather than as `[N, T, F]`."""
+        return self.window.context_length is not None
+
+    @property
+    def n_features_in(self) -> int:
+        """Number of features in scikit-learn's sense: columns of `[N, T]`, or features of `[N, T, F]`."""
+        return self.window.features if self.window.context_length is None else self.window.context_length
 
     @classmethod
     def learn(
@@ -53,7 +65,8 @@ class Preparation:
         scale: str,
         y_axes: int,
         target_features: Any = None,
-        context_length: int | None = None,
+        is_flat: bool = False,
+        feature_names: tuple[str, ...] | None = None,
         season_length: int | None = None,
     ) -> Self:
         """Learn sizes and scaling from training windows.
@@ -65,7 +78,8 @@ class Preparation:
             scale: `standard` or `none`.
             y_axes: Number of axes that the user's y had.
             target_features: As the user gave it.
-            context_length: Number of steps, where it is fixed.
+            is_flat: Whether the past came as `[N, T]`, so that later ones have the same number of steps.
+            feature_names: Names of the columns of a frame `[N, T]`.
             season_length: Steps of a season, where there is one.
 
         Returns:
@@ -83,7 +97,7 @@ class Preparation:
             static=inputs["static"].shape[1] if "static" in inputs else 0,
             future=inputs["future"].shape[2] if "future" in inputs else 0,
             target_features=_target_features(target_features, features, targets, network),
-            context_length=context_length,
+            context_length=inputs["past"].shape[1] if is_flat else None,
             season_length=season_length,
         )
         network.check_window(window)
@@ -94,7 +108,7 @@ class Preparation:
         if network.needs_target_past and window.target_features is not None:
             # Past and future of a target meet in the network, so they have to be in the same units.
             scalers["y"] = scalers["past"].columns(window.target_features)
-        return cls(window, scalers, y_axes)
+        return cls(window, scalers, y_axes, feature_names)
 
     def scaled(self, inputs: dict[str, Array]) -> dict[str, Array]:
         """Return the inputs in scaled units."""
@@ -108,24 +122,38 @@ class Preparation:
         return np.asarray(values[:, :, 0] if self.y_axes < 3 else values)
 
     def covariates(self, rows: int, static: Any, future: Any, horizon: int) -> dict[str, Array]:
-        """Check the covariates of new windows against those of fit, and return the ones there are."""
-        given = {
-            "static": check_covariates("static_covariates", static, rows, wanted=self.window.static),
-            "future": check_covariates("future_covariates", future, rows, wanted=self.window.future, horizon=horizon),
+        """Check the covariates of new windows against those of fit, and return the ones there are.
+
+        Args:
+            rows: Number of windows, `N`.
+            static: Static covariates, `[N, S]`, or `None`.
+            future: Known-future covariates, `[N, H, F']`, or `None`.
+            horizon: Number of steps, `H`.
+
+        Returns:
+            The arrays by the names `static` and `future`.
+
+        Raises:
+            DataError: Covariates are missing, are more than at fit, or have another shape.
+        """
+        sizes = self.window
+        covariates = {
+            "static": check_covariates("static_covariates", static, rows, features=sizes.static),
+            "future": check_covariates("future_covariates", future, rows, features=sizes.future, horizon=horizon),
         }
-        return {name: values for name, values in given.items() if values is not None}
+        return {name: values for name, values in covariates.items() if values is not None}
 
     def check_y(self, y: Array) -> None:
-        """Refuse targets of another horizon or dimension than at first."""
+        """Refuse targets of another horizon, or with another number of targets, than at fit."""
         self.check_truth(y, self.window.horizon)
 
     def check_truth(self, y: Array, horizon: int) -> None:
-        """Refuse targets of another horizon than this, or of another dimension than at first."""
-        wanted = (horizon, self.window.targets)
-        if y.shape[1:] != wanted:
+        """Refuse targets of another horizon than this, or with another number of targets than at fit."""
+        expected = (horizon, self.window.targets)
+        if y.shape[1:] != expected:
             raise DataError(
                 "y",
-                expected=f"shape [N, {wanted[0]}, {wanted[1]}], as before",
+                expected=f"shape [N, {expected[0]}, {expected[1]}], as before",
                 received=f"[N, {y.shape[1]}, {y.shape[2]}]",
                 hint="Give the same horizon and targets.",
             )
@@ -140,7 +168,19 @@ class Preparation:
         seed: int | None = None,
         teacher_forcing: bool = False,
     ) -> ArrayWindows:
-        """Return windows, scaled as they are read: in a seeded order to train on, or in their own to validate on."""
+        """Return windows that are scaled batch by batch.
+
+        Args:
+            inputs: Checked arrays: `past` `[N, T, F]`, perhaps `static` `[N, S]` and `future` `[N, H, F']`.
+            y: Checked targets, `[N, H, D]`.
+            weight: Weights of the windows, `[N]`, or `None`.
+            training: Its batch size and steps an epoch.
+            seed: Seed of their order, to train on them; `None` keeps their own order, to validate on them.
+            teacher_forcing: Whether the decoder reads the true targets.
+
+        Returns:
+            The windows.
+        """
         return ArrayWindows(
             inputs,
             y,
@@ -158,7 +198,13 @@ class Preparation:
         for name, scaler in self.scalers.items():
             arrays[f"scaler/{name}/loc"] = scaler.loc
             arrays[f"scaler/{name}/scale"] = scaler.scale
-        return {"window": self.window.to_dict(), "y_axes": self.y_axes, "scalers": list(self.scalers)}, arrays
+        header = {
+            "window": self.window.to_dict(),
+            "y_axes": self.y_axes,
+            "feature_names": self.feature_names,
+            "scalers": list(self.scalers),
+        }
+        return header, arrays
 
     @classmethod
     def from_parts(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
@@ -182,7 +228,8 @@ class Preparation:
                         f"scaling of {name!r} of shape {values.shape}, where it has {widths[name]} columns"
                     )
             scalers[name] = Scaler(*map(np.asarray, statistics))
-        return cls(window, scalers, header["y_axes"])
+        names = header["feature_names"]
+        return cls(window, scalers, header["y_axes"], None if names is None else tuple(names))
 
 
 def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:

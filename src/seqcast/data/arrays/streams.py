@@ -1,4 +1,4 @@
-"""A user's own batches: a `keras.utils.PyDataset` or a generator, so that data need not fit in memory."""
+"""Batches that a user makes, a `keras.utils.PyDataset` or a generator, so that data need not fit in memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from seqcast.data.arrays.checks import as_array, check_finite, check_rows, check
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime.backend import keras
+from seqcast.specs.window import WindowSpec
 
 __all__ = ["StreamWindows", "check_in_batches", "first_batches", "is_stream", "scaled_stream", "split_batch"]
 
@@ -24,7 +25,7 @@ _FIRST = 10
 
 
 class StreamWindows(keras.utils.PyDataset):
-    """A user's own batches, passed through a function; their order is the user's.
+    """Pass a user's batches through a function; their order is the user's.
 
     Args:
         stream: A `keras.utils.PyDataset` of batches.
@@ -57,7 +58,7 @@ def is_stream(X: Any) -> bool:
 
 
 def check_in_batches(static: Any, future: Any, weight: Any) -> None:
-    """Refuse arrays beside batches, which hold their own.
+    """Refuse arrays beside batches, which hold covariates and weights themselves.
 
     Example:
         >>> check_in_batches(None, None, np.ones(3))
@@ -106,7 +107,7 @@ def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch]
 
 
 def split_batch(batch: Any) -> Batch:
-    """Give a user's batch our form: a dict of inputs, y with three axes, weights.
+    """Check a user's batch and return a dict of inputs, y with three axes, and weights.
 
     Example:
         >>> inputs, y, weight = split_batch((np.zeros((2, 4, 1)), np.zeros((2, 3))))
@@ -148,11 +149,34 @@ def _weight(values: Any, rows: int) -> Array:
     return weight.astype(np.float32)
 
 
+def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
+    """Refuse a batch with other inputs, or other numbers of features, than the first ones."""
+    received = {name: values.shape[-1] for name, values in inputs.items()}
+    expected = {"past": window.features, "static": window.static, "future": window.future}
+    if received != {name: size for name, size in expected.items() if size}:
+        raise DataError(
+            "batch",
+            expected="features of " + ", ".join(f"{name!r}: {size}" for name, size in expected.items() if size),
+            received=", ".join(f"{name!r}: {size}" for name, size in received.items()),
+            hint="Let all batches have the same inputs.",
+        )
+
+
 def scaled_stream(stream: Any, preparation: Preparation, *, teacher_forcing: bool) -> Any:
-    """Return the stream with every batch checked, scaled and given our form."""
+    """Return a stream whose batches are checked and scaled.
+
+    Args:
+        stream: A `keras.utils.PyDataset` or a generator of a user's batches.
+        preparation: What a fit has learnt.
+        teacher_forcing: Whether the decoder reads the true targets.
+
+    Returns:
+        The stream, of the same kind, of `(inputs, y, weight)`.
+    """
 
     def convert(batch: Any) -> Batch:
         inputs, y, weight = split_batch(batch)
+        _check_features(inputs, preparation.window)
         preparation.check_y(y)
         scaled = {name: values.astype(np.float32) for name, values in preparation.scaled(inputs).items()}
         y = preparation.scalers["y"].transform(y).astype(np.float32)

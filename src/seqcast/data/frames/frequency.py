@@ -19,7 +19,7 @@ import numpy.typing as npt
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.specs.checks import check_int
 
-__all__ = ["CLOCK", "Frequency", "infer", "resolve", "seconds"]
+__all__ = ["CLOCK", "Frequency", "in_zone_of", "infer", "plain_stamps", "resolve", "seconds", "stamp_kind"]
 
 Array = npt.NDArray[Any]
 Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported only when a frame comes
@@ -309,3 +309,22 @@ def _commonest(steps: Array) -> Any:
     size = sizes[np.argmax(counts)]
     fits = 2 * counts.max() >= len(steps) and not np.any(steps % size)
     return size.item() if fits else None
+
+
+def plain_stamps(stamps: Stamps) -> Array:
+    """Return stamps as an array of whole numbers or of UTC times."""
+    zoned = getattr(stamps, "tz", None) is not None
+    return np.asarray((stamps.tz_convert(None) if zoned else stamps).to_numpy())
+
+
+def stamp_kind(stamps: Stamps) -> str:
+    """Say what stamps are: whole numbers, or times with or without a zone."""
+    if stamps.dtype.kind in "iu":
+        return "whole numbers"
+    return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"
+
+
+def in_zone_of(stamps: Stamps, others: Stamps) -> Stamps:
+    """Return stamps in the zone of others."""
+    zone = getattr(others, "tz", None)
+    return stamps if zone is None else stamps.tz_convert(zone)

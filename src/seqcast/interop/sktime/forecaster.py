@@ -17,9 +17,10 @@ from seqcast.data.frames.frequency import Frequency
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import interval_levels
-from seqcast.interop.sktime.index import StepsAhead, interpolated_quantiles, last_stamps
+from seqcast.interop.sktime.index import StepsAhead, last_stamps
 from seqcast.interop.sktime.translation import ALIAS, Translation
 from seqcast.intervals.request import ForecastRequest
+from seqcast.network.distributions import Quantiles
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
@@ -60,7 +61,8 @@ class SeqcastForecaster(BaseForecaster):
             without one 12 steps, at most a quarter of the longest series. Any other may be asked for.
         context_length: As of `Forecaster`, like all that follow and are not explained here.
         level: Levels of the intervals that a named network is trained for, in per cent. Other coverages and quantiles
-            are interpolated between these; a distribution has them all. With `()` there are none.
+            are interpolated between these, as the network's own are (`seqcast.network.distributions.Quantiles`); a
+            distribution has them all. With `()` there are none.
         preset: Name of a network, or a `NetworkSpec`.
         training: How it is trained: a `TrainingSpec`, or a dict of what differs from the usual.
         freq: Step between dates: a pandas alias; `None` reads it from the index. Periods tell theirs, and whole
@@ -231,12 +233,12 @@ class SeqcastForecaster(BaseForecaster):
         request = ForecastRequest(level=self._levels(alpha))
         forecaster = copy.copy(self.forecaster_).set_params(point="median")
         ids, steps, table = self._forecast(forecaster, fh, X, request.level)
-        known, names = np.array([0.5, *request.probabilities]), request.columns(ALIAS)
-        order = np.argsort(known)
-        values = np.stack([self._picked(steps, table, names[place]) for place in order], axis=-1)
-        made = interpolated_quantiles(known[order], values, np.asarray(alpha, dtype=np.float64))
+        column_of = dict(zip((0.5, *request.probabilities), request.columns(ALIAS), strict=True))
+        known = tuple(sorted(column_of))
+        values = np.stack([self._picked(steps, table, column_of[each]) for each in known], axis=-1)
+        quantiles = Quantiles(known).quantile(values, alpha)
         columns = self._get_columns("predict_quantiles", alpha=alpha)
-        return self._frames.indexed(made.reshape(len(made), -1), columns, steps, ids)
+        return self._frames.indexed(quantiles.reshape(len(quantiles), -1), columns, steps, ids)
 
     def _levels(self, alpha: Sequence[float]) -> tuple[float, ...]:
         """Return the levels of the intervals that quantiles are read from."""

@@ -1,4 +1,4 @@
-"""Frames whose rows are named by an index of times, as sktime has them, and the long frames that they become.
+"""Frames with an index of times, as sktime has them, and the long frames that they become.
 
 The last level of such an index is the time: periods, dates or whole numbers. The levels above it, if there are any,
 name the series. `Forecaster` knows one column of ids and no periods, so both are translated, and translated back.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import Frequency, Stamps, infer
 from seqcast.errors import DataError
 
-__all__ = ["IndexForm", "StepsAhead", "column_names", "interpolated_quantiles", "last_stamps", "series_name"]
+__all__ = ["IndexForm", "StepsAhead", "column_names", "last_stamps", "series_name"]
 
 Array = npt.NDArray[Any]
 
@@ -51,13 +51,13 @@ def column_names(columns: Iterable[Any], letter: str, taken: Collection[str]) ->
         >>> column_names(["sales", "ds", 0], "y", {"ds"})
         ('sales', 'y1', 'y2')
     """
-    own = list(columns)
-    made = [f"{letter}{place}" for place in range(len(own))]
-    fits = [isinstance(name, str) and bool(name) and name not in taken for name in own]
-    names = tuple(name if fit else other for name, fit, other in zip(own, fits, made, strict=True))
+    originals = list(columns)
+    numbered = [f"{letter}{place}" for place in range(len(originals))]
+    fits = [isinstance(name, str) and bool(name) and name not in taken for name in originals]
+    names = tuple(name if fit else other for name, fit, other in zip(originals, fits, numbered, strict=True))
     if len(set(names)) == len(names) and not set(names) & set(taken):
         return names
-    return tuple(f"{letter}_{place}" for place in range(len(own)))
+    return tuple(f"{letter}_{place}" for place in range(len(originals)))
 
 
 @dataclass(frozen=True)
@@ -154,11 +154,11 @@ def last_stamps(rows: Any) -> dict[Any, Any]:
 
 @dataclass(frozen=True)
 class StepsAhead:
-    """The steps that follow some series, and which of them are asked for.
+    """The steps that follow some series, and those of them that a forecasting horizon names.
 
     Args:
         stamps: The stamps, `H` of each series, series after series.
-        asked: The place among the `H` of each that is asked for, `[series, K]`.
+        asked: Places among the `H` steps of each series that the horizon names, `[series, K]`.
         horizon: Number of steps, `H`.
 
     Example:
@@ -177,7 +177,7 @@ class StepsAhead:
 
     @classmethod
     def counted(cls, frequency: Frequency, ends: Stamps, steps: Any) -> Self:
-        """Ask for steps counted from each series' own end.
+        """Name steps counted from each series' own end.
 
         Args:
             frequency: The step.
@@ -185,20 +185,20 @@ class StepsAhead:
             steps: Numbers of the steps, from 1.
         """
         asked = np.asarray(steps, dtype=np.int64) - 1
-        ahead = [frequency.after(ends, step + 1) for step in range(int(asked.max()) + 1)]
-        return cls(_by_series(ahead), np.broadcast_to(asked, (len(ends), len(asked))), len(ahead))
+        future = [frequency.after(ends, step + 1) for step in range(int(asked.max()) + 1)]
+        return cls(_by_series(future), np.broadcast_to(asked, (len(ends), len(asked))), len(future))
 
     @classmethod
     def at(cls, frequency: Frequency, ends: Stamps, stamps: Stamps) -> Self:
-        """Ask for the same stamps of all series.
+        """Name the same stamps of all series.
 
         Raises:
             DataError: A stamp is no step of a series.
         """
-        ahead, last = [frequency.after(ends, 1)], stamps.max()
-        while bool((ahead[-1] < last).any()):
-            ahead.append(frequency.after(ends, len(ahead) + 1))
-        matches = np.stack([[np.asarray(step == stamp) for stamp in stamps] for step in ahead])  # [H, K, series]
+        future, last = [frequency.after(ends, 1)], stamps.max()
+        while bool((future[-1] < last).any()):
+            future.append(frequency.after(ends, len(future) + 1))
+        matches = np.stack([[np.asarray(step == stamp) for stamp in stamps] for step in future])  # [H, K, series]
         missing = ~matches.any(axis=0)
         if missing.any():
             step, series = np.argwhere(missing)[0]
@@ -208,63 +208,37 @@ class StepsAhead:
                 received=str(stamps[step]),
                 hint="Ask for other stamps, or for steps, such as fh=[1, 2].",
             )
-        return cls(_by_series(ahead), matches.argmax(axis=0).T, len(ahead))
+        return cls(_by_series(future), matches.argmax(axis=0).T, len(future))
 
     @property
     def stamps_asked(self) -> Stamps:
-        """The stamps that are asked for, series after series."""
+        """The stamps that the horizon names, series after series."""
         series = np.arange(len(self.asked))[:, None]
         return self.stamps[(series * self.horizon + self.asked).ravel()]
 
     @property
     def passed_over(self) -> Array:
-        """Which of the stamps are not asked for."""
+        """Which of the stamps the horizon leaves out, `[series · H]`."""
         passed = np.ones((len(self.asked), self.horizon), dtype=bool)
         np.put_along_axis(passed, self.asked, False, axis=1)
         return passed.ravel()
 
     def pick(self, values: Any, targets: int) -> Array:
-        """Return the values that are asked for.
+        """Return the values at the steps that the horizon names.
 
         Args:
             values: A column of a forecast, sorted by series, target and step.
             targets: Number of targets, `D`.
 
         Returns:
-            They, `[series · K, D]`.
+            The values, `[series · K, D]`.
         """
         cube = np.asarray(values, dtype=np.float64).reshape(len(self.asked), targets, self.horizon)
         picked = np.take_along_axis(cube, self.asked[:, None, :], axis=2)
         return np.moveaxis(picked, 1, 2).reshape(-1, targets)
 
 
-def _by_series(ahead: list[Stamps]) -> Stamps:
-    """Lay stamps of step after step out series after series."""
-    joined = ahead[0].append(ahead[1:])
-    return joined[np.arange(len(joined)).reshape(len(ahead), -1).T.ravel()]
-
-
-def interpolated_quantiles(known: Array, values: Array, asked: Array) -> Array:
-    """Return quantiles between and beyond those that are known, as if the distribution were normal in between.
-
-    Quantiles are laid on a line against those of the standard normal, `Φ⁻¹(p)`; the outer pieces go on. A quantile that
-    is known is itself, and where the known ones rise, so do the others.
-
-    Args:
-        known: Probabilities, ascending, at least two, `[Q]`.
-        values: Their quantiles, `[..., Q]`.
-        asked: Probabilities, `[A]`.
-
-    Returns:
-        The quantiles, `[..., A]`.
-
-    Example:
-        >>> interpolated_quantiles(np.array([0.1, 0.9]), np.array([-1.0, 1.0]), np.array([0.1, 0.5, 0.975])).round(4)
-        array([-1.    ,  0.    ,  1.5294])
-    """
-    from scipy.special import ndtri
-
-    line, wanted = ndtri(known), ndtri(asked)
-    left = np.clip(np.searchsorted(line, wanted) - 1, 0, len(line) - 2)
-    share = (wanted - line[left]) / (line[left + 1] - line[left])
-    return np.asarray(values[..., left] * (1 - share) + values[..., left + 1] * share)
+def _by_series(future: list[Stamps]) -> Stamps:
+    """Return stamps of step after step, `H` of `[series]`, series after series, `[series · H]`."""
+    joined = future[0].append(future[1:])
+    return joined[np.arange(len(joined)).reshape(len(future), -1).T.ravel()]

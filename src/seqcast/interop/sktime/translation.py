@@ -1,4 +1,4 @@
-"""From series that are named by an index to a long frame, with the columns of two frames under names of its own."""
+"""From two frames with an index, targets and covariates, to one long frame, and back to an index."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class Translation:
             y: The targets.
             X: The covariates, or `None`.
             static: Columns of `X` that are constant within a series.
-            past: Columns of `X` that are not known ahead.
+            past: Columns of `X` whose future is not known.
 
         Raises:
             SpecError: `X` has no such column.
         """
         columns = [] if X is None else list(X.columns)
-        for option, given in (("static_covariates", static), ("past_covariates", past)):
-            for column in given:
+        for option, named in (("static_covariates", static), ("past_covariates", past)):
+            for column in named:
                 if column not in columns:
                     raise SpecError(
                         option,
@@ -119,15 +119,15 @@ class Translation:
         return rows[ends.isna() | (rows["ds"] > ends)]
 
     def future(self, X: Any, steps: StepsAhead, ids: Sequence[Any]) -> Any:
-        """Return the long frame of what is known ahead, with empty rows for steps that are not asked for.
+        """Return the long frame of the known future, with empty rows for steps that the horizon leaves out.
 
         Args:
-            X: A frame with the columns that are known ahead.
-            steps: The steps ahead.
+            X: A frame with the columns of the known future.
+            steps: The steps of the forecast.
             ids: The series, as in `steps`.
 
         Returns:
-            The frame; `None` when no column is known ahead.
+            The frame; `None` when no column has a known future.
 
         Raises:
             DataError: Columns are missing, or `X` is not wanted.
@@ -159,7 +159,7 @@ class Translation:
                 "X",
                 expected=f"the columns {', '.join(map(repr, wanted))}, as at fit",
                 received="None" if X is None else f"a frame without {lacking[0]!r}",
-                hint="Give them; what is not known ahead may be named in past_covariates.",
+                hint="Give them; columns whose future is not known may be named in past_covariates.",
             )
         return X
 
@@ -169,7 +169,7 @@ class Translation:
         Args:
             values: The numbers, `[series · K, columns]`.
             columns: Names of the columns.
-            steps: The steps ahead.
+            steps: The steps of the forecast.
             ids: The series, as in `steps`.
         """
         import pandas as pd
@@ -181,5 +181,5 @@ class Translation:
         return pd.DataFrame(values, index, columns).iloc[rows]
 
     def take_in(self, rows: Any) -> None:
-        """Go on from the ends of some rows."""
+        """Move the series' ends to those of some rows."""
         self.ends = {**self.ends, **last_stamps(rows)}

@@ -1,0 +1,104 @@
+"""A network that is built, as one value: what an engine publishes by one assignment, and its JSON and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.engine.checks import check_weights
+from seqcast.engine.sampling import Forecasts
+from seqcast.network.init import child_seeds
+from seqcast.network.seq2seq import Seq2Seq
+from seqcast.runtime.backend import keras, weights_of
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
+
+__all__ = ["BuiltNetwork"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class BuiltNetwork:
+    """A network with the sizes of its windows, and what it forecasts.
+
+    Args:
+        model: The network.
+        forecasts: What it forecasts.
+        seed: The seed it was built with.
+        parts: How many parts each batch of its training was divided into; `None` before a training.
+
+    Example:
+        >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
+        >>> built = BuiltNetwork.build(WindowSpec(horizon=3, features=1, targets=1), network, seed=0)
+        >>> rebuilt = BuiltNetwork.from_parts(*built.to_parts(), seed=0)
+        >>> len(rebuilt.model.weights) == len(built.model.weights)
+        True
+    """
+
+    model: Seq2Seq
+    forecasts: Forecasts
+    seed: int
+    parts: int | None = None
+
+    @classmethod
+    def build(
+        cls, window: WindowSpec, network: NetworkSpec, *, seed: int, parts: int | None = None, like: Self | None = None
+    ) -> Self:
+        """Create a network.
+
+        Args:
+            window: Sizes of a window.
+            network: The network's boxes.
+            seed: Seed of everything random.
+            parts: As for the class.
+            like: A network of the same sizes and boxes, whose compiled programs serve this one too.
+        """
+        model_seed, paths_seed = child_seeds(seed, 2)
+        model = Seq2Seq(window, network, seed=model_seed)
+        forecasts = Forecasts(model, seed=paths_seed, like=None if like is None else like.forecasts)
+        return cls(model, forecasts, seed, parts)
+
+    @property
+    def window(self) -> WindowSpec:
+        """Sizes of a window."""
+        return self.model.window
+
+    def copy(self) -> BuiltNetwork:
+        """Return a network of its own with the same weights and random generators, which shares compiled programs."""
+        network = BuiltNetwork.build(self.window, self.model.network, seed=self.seed, parts=self.parts, like=self)
+        for mine, theirs in zip(network.model.variables, self.model.variables, strict=True):
+            mine.assign(keras.ops.convert_to_numpy(theirs.value).copy())
+        return network
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return JSON types and arrays that hold the network."""
+        header = {
+            "window": self.window.to_dict(),
+            "built_network": self.model.network.to_dict(),
+            "parts": self.parts,
+        }
+        return header, {f"weight/{i}": values for i, values in enumerate(weights_of(self.model))}
+
+    @classmethod
+    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any], *, seed: int) -> Self:
+        """Build the network from the result of `to_parts`.
+
+        Args:
+            header: The JSON types.
+            arrays: The arrays, in memory or in an open file; other names than `weight/…` are not looked at.
+            seed: The seed.
+
+        Raises:
+            ValueError: The weights are not those of the network. It is said before anything is built or read.
+        """
+        window, network = WindowSpec.from_dict(header["window"]), NetworkSpec.from_dict(header["built_network"])
+        weights = [values for name, values in arrays.items() if name.startswith("weight/")]
+        check_weights(weights, window, network)
+        built = cls.build(window, network, seed=seed, parts=header["parts"])
+        built.model.set_weights([np.asarray(values) for values in weights])
+        return built

@@ -1,0 +1,157 @@
+"""What a decoder writes tokens from: known inputs, the season, and in training the true values before each token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from seqcast.errors import DataError, SpecError
+from seqcast.network.residual import season_ahead
+from seqcast.network.segment import fold, token_count
+from seqcast.runtime.backend import keras
+from seqcast.specs.network import NetworkSpec
+
+__all__ = [
+    "DecodeInputs",
+    "check_endless",
+    "check_future",
+    "joined",
+    "previous_tokens",
+    "row_count",
+    "season_tokens",
+    "token_statistics",
+]
+
+Tensor = Any
+ops = keras.ops
+
+
+@dataclass(frozen=True)
+class DecodeInputs:
+    """What a decoder writes tokens from, beside its own outputs.
+
+    Args:
+        carry: The parts of `States`, with the decoder's own initial states.
+        tokens: Number of tokens.
+        positions: What tells the tokens apart, the same for all rows, `[1, tokens, p]`.
+        future: The known future of each token, `[B, tokens, f]`.
+        season: What outputs are added to, normalised, `[B, tokens, s · D]`.
+        truth: The true token before each, normalised, `[B, tokens, s · D]`, under teacher forcing.
+        teacher_mask: Which tokens of which examples read it, `[tokens, B, 1]`, where not all do.
+        training: Whether dropout is at work.
+    """
+
+    carry: dict[str, Any]
+    tokens: int
+    positions: Tensor | None = None
+    future: Tensor | None = None
+    season: Tensor | None = None
+    truth: Tensor | None = None
+    teacher_mask: Tensor | None = None
+    training: bool | None = None
+
+    @property
+    def known(self) -> Tensor | None:
+        """What tokens read that does not depend on outputs, `[B, tokens, p + f]`."""
+        positions = self.positions
+        if positions is not None:
+            positions = ops.broadcast_to(positions, (row_count(self.carry), *positions.shape[1:]))
+        return joined([positions, self.future])
+
+    def by_token(self) -> dict[str, Tensor]:
+        """Return what there is of known inputs, season, truth and teacher mask, first axis the tokens, for a loop."""
+        by_row = (("known", self.known), ("season", self.season), ("truth", self.truth))
+        by_token = {name: ops.swapaxes(values, 0, 1) for name, values in by_row if values is not None}
+        return by_token if self.teacher_mask is None else {**by_token, "teacher_mask": self.teacher_mask}
+
+
+def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | None:
+    """Return what the outputs of so many tokens are added to, `[B, tokens, s · D]`, or `None`."""
+    if "season" not in carry:
+        return None
+    return fold(season_ahead(carry["season"], tokens * segment), segment)
+
+
+def previous_tokens(
+    target: Tensor | None,
+    carry: dict[str, Any],
+    *,
+    horizon: int,
+    segment: int,
+    normalise: Callable[[Tensor, dict[str, Any]], Tensor],
+) -> Tensor:
+    """Return the true token before each, normalised, `[B, tokens, s · D]`: the last one of the past, then the target's.
+
+    Args:
+        target: True values, `[B, H, D]`.
+        carry: What holds the last values of the past.
+        horizon: Number of steps, `H`.
+        segment: Steps of a token, `s`.
+        normalise: Takes from values, `[B, n, D]`, what the normaliser takes.
+
+    Raises:
+        DataError: There is no target.
+    """
+    if target is None:
+        raise DataError(
+            "inputs['target']",
+            expected=f"the true future, [B, {horizon}, D], in training",
+            received="nothing",
+            hint="Teacher forcing reads it; give y in the inputs too.",
+        )
+    before = target[:, : (token_count(horizon, segment) - 1) * segment]
+    first = ops.expand_dims(carry["last_targets"], 1)
+    return ops.concatenate([first, fold(normalise(before, carry), segment)], axis=1)
+
+
+def token_statistics(carry: dict[str, Any], width: int, targets: int, *, steps: bool) -> list[Tensor]:
+    """Return the normaliser's loc and scale for tokens, `[B, width]` each, or `[B, 1, width]` for steps.
+
+    Args:
+        carry: What holds the statistics of the targets.
+        width: Numbers of a token: its steps lie one after the other.
+        targets: Target dimensions, `D`.
+        steps: Whether the values have an axis of steps.
+    """
+    statistics = [carry["loc"], carry["scale"]]
+    if width > targets:
+        statistics = [ops.tile(values, (1, width // targets)) for values in statistics]
+    return [ops.expand_dims(values, 1) for values in statistics] if steps else statistics
+
+
+def check_future(future: Tensor | None, horizon: int, features: int) -> None:
+    """Refuse known-future inputs that do not cover the horizon, or of another number of features."""
+    if not features and future is None:
+        return
+    shape = None if future is None else tuple(future.shape[1:])
+    if shape != (horizon, features):
+        raise DataError(
+            "future_covariates",
+            expected=f"[B, {horizon}, {features}]" if features else "nothing, as at fit",
+            received="nothing" if shape is None else f"[B, {', '.join(map(str, shape))}]",
+            hint="Known-future inputs have to cover every step of the horizon.",
+        )
+
+
+def check_endless(network: NetworkSpec) -> None:
+    """Refuse to write token after token where tokens have an end."""
+    if network.decoder_input == "position":
+        raise SpecError(
+            "decoder_model",
+            expected="a decoder that goes on without end",
+            received=f"decoder_input={network.decoder_input!r}",
+            hint="There are as many positions as tokens of the trained horizon; `predict` and `decode` go on block "
+            "by block.",
+        )
+
+
+def row_count(carry: dict[str, Any]) -> Any:
+    """Return the number of examples."""
+    return ops.shape(carry["layers"][0][0])[0]
+
+
+def joined(parts: list[Tensor | None]) -> Tensor | None:
+    """Join what is there along the last axis; `None` if nothing is."""
+    present = [part for part in parts if part is not None]
+    return ops.concatenate(present, axis=-1) if len(present) > 1 else present[0] if present else None

@@ -1,0 +1,147 @@
+"""Files of fitted regressors: what they hold, and which options can be written."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from seqcast.data.arrays.preparation import Preparation
+from seqcast.engine.engine import Engine
+from seqcast.errors import SpecError
+from seqcast.regressor.options import TRAINING_OPTIONS
+from seqcast.regressor.state import FittedState
+from seqcast.runtime.archive import open_archive, write_archive
+from seqcast.runtime.backend import keras
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["read_regressor", "unwritable_options", "warn_if_unwritable", "write_regressor"]
+
+
+def write_regressor(path: str | os.PathLike[str], kind: str, params: Mapping[str, Any], state: FittedState) -> None:
+    """Write a file.
+
+    Args:
+        path: Where it goes; it appears whole or not at all.
+        kind: Name of the estimator's class.
+        params: The estimator's options. Callbacks are left out.
+        state: What its fit has learnt.
+
+    Raises:
+        SpecError: An option is an object that cannot be written to a file.
+        SaveError: The file could not be written; an older one is unchanged.
+    """
+    names = unwritable_options(state.engine.network, state.engine.training, params["random_state"])
+    if names:
+        raise SpecError(
+            ", ".join(names),
+            expected="options that can be written to a file",
+            received=", ".join(repr(params[name]) for name in names),
+            hint="Give names, Keras objects or registered functions, and an int as random_state.",
+        )
+    engine, weights = state.engine.to_parts()
+    preparation, scalers = state.preparation.to_parts()
+    header = {
+        "params": _plain_params(params, engine),
+        "engine": engine,
+        "preparation": preparation,
+        "history": state.history.to_dict(),
+        "seed": state.seed,
+    }
+    write_archive(path, kind, header, {**weights, **scalers})
+
+
+def read_regressor(
+    path: str | os.PathLike[str], kind: str, options: Collection[str]
+) -> tuple[dict[str, Any], FittedState]:
+    """Read a file.
+
+    Args:
+        path: What `write_regressor` wrote.
+        kind: Name of the estimator's class.
+        options: Names of its options, which the file has to hold.
+
+    Returns:
+        The estimator's options, and what its fit has learnt.
+
+    Raises:
+        MissingFileError: There is no such file.
+        FileFormatError: The file is damaged, foreign, of another kind or of another format.
+    """
+    with open_archive(path, kind) as archive:
+        header = archive.header
+        params = {name: tuple(v) if isinstance(v, list) else v for name, v in header["params"].items()}
+        if set(params) != set(options):
+            raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")
+        history = History(**header["history"])
+        preparation = Preparation.from_parts(header["preparation"], archive.arrays)
+        engine = Engine.from_parts(header["engine"], archive.arrays)
+        return params, FittedState(engine, history, preparation, int(header["seed"]))
+
+
+def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> list[str]:
+    """Return the names of the options that could not be read back from a file.
+
+    Args:
+        network: The network's boxes.
+        training: How it is trained.
+        random_state: The estimator's option.
+
+    Returns:
+        The names, in the order of the signature.
+
+    Example:
+        >>> unwritable_options(NetworkSpec(), TrainingSpec(loss=lambda y, forecast: y - forecast), None)
+        ['loss']
+    """
+    values = {**{name: getattr(training, name) for name in TRAINING_OPTIONS}, "regularizer": network.regularizer}
+    names = [name for name, value in values.items() if not _can_be_read_back(value)]
+    if random_state is not None and not isinstance(random_state, int | np.integer):
+        names.append("random_state")
+    return names
+
+
+def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> None:
+    """Say before training which options will keep the model from being saved; called by what the user calls."""
+    names = unwritable_options(network, training, random_state)
+    if names:
+        warnings.warn(
+            f"{', '.join(names)}: cannot be written to a file, so save() will refuse this model. Give a name, a "
+            "Keras object, or a function or class registered with keras.saving.register_keras_serializable.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as JSON types; those of the specs as the specs hold them."""
+    specs = {**engine["network"], **engine["training"]}
+    plain: dict[str, Any] = {}
+    for name, value in params.items():
+        is_plain = value is None or isinstance(value, str)
+        plain[name] = specs[name] if name in specs and not is_plain else value
+    if not isinstance(params["target_features"], str | None):
+        plain["target_features"] = [int(index) for index in np.atleast_1d(params["target_features"])]
+    for name in ("season_length", "random_state", "verbose"):
+        plain[name] = None if params[name] is None else int(params[name])
+    return {**plain, "callbacks": None}
+
+
+def _can_be_read_back(value: Any) -> bool:
+    """Tell whether an option can be written as JSON and read again."""
+    if value is None or isinstance(value, str | int | float):
+        return True
+    if isinstance(value, dict | list | tuple):
+        return all(_can_be_read_back(item) for item in (value.values() if isinstance(value, dict) else value))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the answer says more
+            keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
+    except (ValueError, TypeError, ImportError, NotImplementedError):
+        return False
+    return True

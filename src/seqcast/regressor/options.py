@@ -1,0 +1,135 @@
+"""The regressor's keyword arguments as specs, and the seed that a fit starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from seqcast.data.series.scalers import SCALES
+from seqcast.errors import SpecError
+from seqcast.runtime.backend import keras
+from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
+from seqcast.specs.presets import preset
+from seqcast.specs.training import TrainingSpec, check_loss
+
+__all__ = ["NETWORK_OPTIONS", "TRAINING_OPTIONS", "Options", "draw_seed", "resolve_options"]
+
+NETWORK_OPTIONS = tuple(item.name for item in fields(NetworkSpec))
+TRAINING_OPTIONS = tuple(item.name for item in fields(TrainingSpec))
+
+# Options whose absence is a value, written "none" because None means "as the preset says".
+NONE_BY_NAME = ("regularizer", "clip_norm", "early_stopping", "steps_per_epoch", "sampling_steps")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keyword arguments, resolved and checked.
+
+    Args:
+        network: The network's boxes.
+        training: How it is trained.
+        callbacks: Keras callbacks.
+        scale: `standard` or `none`.
+        target_features: As the user gave it; it is checked against the data.
+        season_length: Steps of a season, where there is one.
+    """
+
+    network: NetworkSpec
+    training: TrainingSpec
+    callbacks: Sequence[Any] = ()
+    scale: str = "standard"
+    target_features: Any = None
+    season_length: int | None = None
+
+
+def resolve_options(params: Mapping[str, Any]) -> Options:
+    """Fill in what the preset says, and check everything that can be checked without data.
+
+    Args:
+        params: What `Seq2SeqRegressor.get_params` returns.
+
+    Returns:
+        The options.
+
+    Raises:
+        SpecError: An option is unknown, impossible, or does not go with another one.
+
+    Example:
+        >>> from seqcast import Seq2SeqRegressor
+        >>> options = resolve_options(Seq2SeqRegressor(encoder_units=8, clip_norm="none").get_params())
+        >>> options.network.decoder_units, options.training.clip_norm
+        ((8,), None)
+    """
+    base = preset(params["preset"])
+    check_choice("scale", params["scale"], SCALES)
+    changes = {name: params[name] for name in (*NETWORK_OPTIONS, *TRAINING_OPTIONS) if params[name] is not None}
+    for name in NONE_BY_NAME:
+        if isinstance(changes.get(name), str) and changes[name] == "none":
+            changes[name] = None
+    if "encoder_units" in changes:
+        changes.setdefault("decoder_units", changes["encoder_units"])
+    if "metrics" in changes:
+        metrics = changes["metrics"]
+        changes["metrics"] = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    network = replace(base.network, **{name: changes[name] for name in NETWORK_OPTIONS if name in changes})
+    training = replace(base.training, **{name: changes[name] for name in TRAINING_OPTIONS if name in changes})
+    check_loss(network.head, training.loss)
+    _check_scale(params["scale"], network.head)
+    return Options(
+        network,
+        training,
+        callbacks=_check_callbacks(params["callbacks"]),
+        scale=params["scale"],
+        target_features=params["target_features"],
+        season_length=params["season_length"],
+    )
+
+
+def draw_seed(random_state: Any) -> int:
+    """Return the seed of everything random in a fit, without touching global generators.
+
+    Args:
+        random_state: A whole number, which is the seed; a `numpy.random.RandomState`, which draws it; or `None`, for
+            one from the operating system.
+
+    Returns:
+        The seed. The same fit with it as `random_state` gives the same model.
+
+    Raises:
+        SpecError: It is none of these.
+
+    Example:
+        >>> draw_seed(7)
+        7
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if hasattr(random_state, "randint"):
+        return int(random_state.randint(2**31 - 1))
+    return check_int("random_state", random_state, at_least=0)
+
+
+def _check_scale(scale: str, head: str) -> None:
+    if head in MULTIPLICATIVE_HEADS and scale != "none":
+        raise SpecError(
+            "scale",
+            expected=f"'none' with head={head!r}",
+            received=repr(scale),
+            hint="Positive data may be multiplied, but not shifted; normalise='scale' does that window by window.",
+        )
+
+
+def _check_callbacks(callbacks: Any) -> Sequence[Any]:
+    callbacks = () if callbacks is None else callbacks
+    if not isinstance(callbacks, Sequence) or not all(isinstance(one, keras.callbacks.Callback) for one in callbacks):
+        raise SpecError(
+            "callbacks",
+            expected="a list of keras.callbacks.Callback objects",
+            received=repr(callbacks),
+            hint="Give a list, also for one.",
+        )
+    return callbacks

@@ -1,0 +1,163 @@
+"""What a fit of the regressor learns, as one value that never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.arrays.checks import check_covariates, check_targets
+from seqcast.data.arrays.preparation import Preparation
+from seqcast.engine.engine import Engine
+from seqcast.engine.inputs import ArrayLabels, ModelInputs
+from seqcast.errors import NotFittedError
+from seqcast.regressor.inputs import check_past
+from seqcast.specs.checks import check_int
+from seqcast.training.history import History
+
+__all__ = ["FittedState", "StatefulEstimator", "continued_history"]
+
+Array = npt.NDArray[Any]
+
+
+State = TypeVar("State")
+
+
+class StatefulEstimator(Generic[State]):
+    """A base of estimators that keep all that a fit learns in one value.
+
+    A fit makes the value completely and publishes it by a single assignment, `self._state = state`; a method takes it
+    once, from `self._fitted`. So a thread that predicts while another one fits sees the whole old state or the whole
+    new one, and a fit that fails leaves what was there.
+    """
+
+    _state: State | None = None
+
+    @property
+    def _fitted(self) -> State:
+        state = self._state
+        if state is None:
+            raise NotFittedError(
+                f"this {type(self).__name__} instance is not fitted yet", hint="Call fit before using this estimator."
+            )
+        return state
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._state is not None
+
+
+@dataclass(frozen=True)
+class FittedState:
+    """Everything that a fit of the regressor learns.
+
+    Args:
+        engine: The trained engine. Nothing trains it any further.
+        history: What training recorded.
+        preparation: Sizes and scaling of the windows.
+        seed: Seed of everything that was random.
+    """
+
+    engine: Engine
+    history: History
+    preparation: Preparation
+    seed: int
+
+    @property
+    def n_features_in(self) -> int:
+        """Columns of a two-dimensional X, or features of a three-dimensional one."""
+        return self.preparation.n_features_in
+
+    @property
+    def feature_names_in(self) -> Array | None:
+        """Names of the columns of X, where it was a frame."""
+        names = self.preparation.feature_names
+        return None if names is None else np.array(names, dtype=object)
+
+    def horizon(self, horizon: int | None) -> int:
+        """Return the horizon that a user asks for; by default the trained one."""
+        return self.preparation.window.horizon if horizon is None else check_int("horizon", horizon)
+
+    def inputs(self, X: Any, static: Any, future: Any, horizon: int, owner: str) -> dict[str, Array]:
+        """Check new windows and return them in the network's units.
+
+        Args:
+            X: The past, as at fit.
+            static: Static covariates, `[N, S]`, where the network was trained with them.
+            future: Known-future covariates, `[N, H, F']`, where the network was trained with them.
+            horizon: Number of steps, `H`.
+            owner: Name of the estimator's class, for messages.
+
+        Returns:
+            What the engine reads.
+
+        Raises:
+            DataError: Something in the data is wrong.
+        """
+        past = check_past(X, owner, self.preparation).values
+        covariates = self.preparation.covariates(len(past), static, future, horizon)
+        return self.preparation.scaled({"past": past, **covariates})
+
+    def past(self, X: Any, static: Any, owner: str) -> dict[str, Array]:
+        """Check what the encoder reads and return it in the network's units; arguments as for `inputs`."""
+        past = check_past(X, owner, self.preparation).values
+        features = self.preparation.window.static
+        covariates = check_covariates("static_covariates", static, len(past), features=features)
+        return self.preparation.scaled({"past": past} if covariates is None else {"past": past, "static": covariates})
+
+    def future(self, future: Any, rows: int, horizon: int) -> Array | None:
+        """Check known-future covariates of so many windows and return them in the network's units."""
+        features = self.preparation.window.future
+        covariates = check_covariates("future_covariates", future, rows, features=features, horizon=horizon)
+        return None if covariates is None else self.preparation.scalers["future"].transform(covariates)
+
+    def model_inputs(self, X: Any, y: Any, static: Any, future: Any, horizon: int | None, owner: str) -> ModelInputs:
+        """Check new windows and return them as the network reads them, with their names.
+
+        Args:
+            X: The past, as at fit.
+            y: The true future, where it is known.
+            static: Static covariates, `[N, S]`, where the network was trained with them.
+            future: Known-future covariates, `[N, H, F']`, where the network was trained with them.
+            horizon: Number of steps; `None` is that of y, or the trained one.
+            owner: Name of the estimator's class, for messages.
+
+        Returns:
+            The windows, called by their numbers.
+
+        Raises:
+            DataError: Something in the data is wrong.
+        """
+        steps, preparation, truth = self.horizon(horizon), self.preparation, None
+        past = check_past(X, owner, preparation).values
+        if y is not None:
+            values, _ = check_targets(y, len(past))
+            steps = values.shape[1] if horizon is None else steps
+            preparation.check_truth(values, steps)
+            truth = preparation.scalers["y"].transform(values)
+        covariates = preparation.covariates(len(past), static, future, steps)
+        window = preparation.window
+        return ModelInputs(
+            self.engine,
+            preparation.scaled({"past": past, **covariates}),
+            steps,
+            ArrayLabels(np.arange(len(past))),
+            features=tuple(f"x{place}" for place in range(window.features)),
+            targets=tuple(f"y{place}" for place in range(window.targets)),
+            ahead=tuple(f"future{place}" for place in range(window.future)),
+            truth=truth,
+        )
+
+
+def continued_history(history: History, recorded: History) -> History:
+    """Return a history that goes on with what a further training recorded.
+
+    Example:
+        >>> continued_history(History({"loss": [2.0]}, seconds=1.0), History({"loss": [1.0]}, seconds=0.5))
+        History(epochs={'loss': [2.0, 1.0]}, best_epoch=None, seconds=1.5, stopped_early=False, interrupted=False)
+    """
+    epochs = {name: list(values) for name, values in history.epochs.items()}
+    for name, values in recorded.epochs.items():
+        epochs.setdefault(name, []).extend(values)
+    return replace(history, epochs=epochs, seconds=history.seconds + recorded.seconds)

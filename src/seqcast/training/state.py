@@ -1,0 +1,181 @@
+"""The state of a training: all that the next epoch depends on, so that it goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy.typing as npt
+
+from seqcast.errors import SpecError
+from seqcast.runtime.backend import keras
+from seqcast.training.callbacks import KeepBest
+from seqcast.training.history import History
+
+__all__ = ["StateCallback", "TrainState"]
+
+Array = npt.NDArray[Any]
+
+# The groups of variables, in the order of Keras's trainer. Metrics begin anew with each epoch.
+GROUPS = ("trainable", "non_trainable", "optimizer")
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """The state of a training between two epochs.
+
+    It holds every variable, on any backend: weights, the states of all random generators, the counter of scheduled
+    sampling, the optimiser's moments, counter and learning rate. Arrays are copies, in the order of the model's
+    variables. Put into a newly built and compiled model of the same specs, with the same data, training ends with the
+    same bits as one that was never interrupted.
+
+    Args:
+        trainable: The weights that are trained.
+        non_trainable: The other variables of the network.
+        optimizer: The optimiser's variables.
+        epoch: Epochs that are over.
+        step: Training steps that are over.
+        parts: How many parts each batch was divided into.
+        history: What was recorded so far, with the best epoch.
+        best_loss: The smallest validation loss; `None` without validation.
+        best_weights: All weights of the best epoch, in the order of Keras's `set_weights`.
+
+    Example:
+        >>> from seqcast.data.windows.arrays import ArrayWindows
+        >>> from seqcast.engine.engine import Engine
+        >>> from seqcast.specs.network import NetworkSpec
+        >>> from seqcast.specs.training import TrainingSpec
+        >>> from seqcast.specs.window import WindowSpec
+        >>> import numpy as np
+        >>> tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,))
+        >>> window = WindowSpec(horizon=3, features=1, targets=1)
+        >>> windows = lambda: ArrayWindows({"past": np.ones((6, 5, 1))}, np.ones((6, 3, 1)), batch_size=4, seed=0)
+        >>> states = []
+        >>> first, second = (Engine(tiny, TrainingSpec(epochs=3), seed=0) for _ in range(2))
+        >>> _ = first.fit(windows(), window=window, on_epoch=states.append, verbose=0)
+        >>> states[0].epoch, states[0].step
+        (1, 2)
+        >>> state = TrainState.from_parts(*states[0].to_parts())
+        >>> history = second.fit(windows(), window=window, state=state, verbose=0)
+        >>> len(history), all(map(np.array_equal, first.weights, second.weights))
+        (3, True)
+    """
+
+    trainable: list[Array]
+    non_trainable: list[Array]
+    optimizer: list[Array]
+    epoch: int
+    step: int
+    parts: int
+    history: History
+    best_loss: float | None = None
+    best_weights: list[Array] | None = None
+
+    @classmethod
+    def capture(cls, model: Any, keeper: KeepBest) -> Self:
+        """Copy the state of a training at the end of an epoch.
+
+        Args:
+            model: A compiled model, in training or after it.
+            keeper: The callback that recorded the training.
+        """
+        if hasattr(model, "jax_state_sync"):
+            model.jax_state_sync()
+        best = None if keeper.weights is None else [weights.copy() for weights in keeper.weights]
+        parts = getattr(model, "used_parts", 1)
+        return cls(
+            trainable=_copies(model.trainable_variables),
+            non_trainable=_copies(model.non_trainable_variables),
+            optimizer=_copies(model.optimizer.variables),
+            epoch=len(keeper.history),
+            step=int(keras.ops.convert_to_numpy(model.optimizer.iterations.value)),
+            parts=parts,
+            history=copy.deepcopy(keeper.history),
+            best_loss=None if best is None else keeper.best,
+            best_weights=best,
+        )
+
+    def restore(self, model: Any, keeper: KeepBest) -> None:
+        """Put the state into a model that is compiled, and not yet trained.
+
+        Args:
+            model: A model of the same specs, compiled as the one that the state comes from.
+            keeper: The callback that goes on recording.
+
+        Raises:
+            SpecError: The state is that of another network or optimiser.
+        """
+        model.optimizer.build(model.trainable_variables)
+        groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+        for group, variables in zip(GROUPS, groups, strict=True):
+            values = getattr(self, group)
+            shapes = [tuple(variable.shape) for variable in variables]
+            if shapes != [value.shape for value in values]:
+                raise SpecError(
+                    "state",
+                    expected=f"{len(shapes)} {group} variables of the shapes {shapes}",
+                    received=f"{len(values)} of the shapes {[value.shape for value in values]}",
+                    hint="Go on with the network, the optimiser and the frozen parts of the training it comes from.",
+                )
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        model.resumed_parts = self.parts
+        keeper.history = copy.deepcopy(self.history)
+        keeper.history.interrupted = False
+        if self.best_weights is not None and self.best_loss is not None:
+            keeper.best, keeper.weights = self.best_loss, [weights.copy() for weights in self.best_weights]
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return JSON types and arrays that hold the state exactly."""
+        groups: dict[str, Sequence[Array]] = {group: getattr(self, group) for group in GROUPS}
+        if self.best_weights is not None:
+            groups["best"] = self.best_weights
+        header = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "parts": self.parts,
+            "history": self.history.to_dict(),
+            "best_loss": self.best_loss,
+            "counts": {group: len(values) for group, values in groups.items()},
+        }
+        return header, {f"{group}/{i}": value for group, values in groups.items() for i, value in enumerate(values)}
+
+    @classmethod
+    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Build the state from the result of `to_parts`."""
+        groups = {group: [arrays[f"{group}/{i}"] for i in range(n)] for group, n in header["counts"].items()}
+        return cls(
+            trainable=groups["trainable"],
+            non_trainable=groups["non_trainable"],
+            optimizer=groups["optimizer"],
+            epoch=header["epoch"],
+            step=header["step"],
+            parts=header["parts"],
+            history=History(**header["history"]),
+            best_loss=header["best_loss"],
+            best_weights=groups.get("best"),
+        )
+
+
+class StateCallback(keras.callbacks.Callback):
+    """Hand on the state of a training after each epoch.
+
+    Args:
+        keeper: The callback that records the training; it comes before this one.
+        receive: Called with the state.
+    """
+
+    def __init__(self, keeper: KeepBest, receive: Callable[[TrainState], Any]) -> None:
+        super().__init__()
+        self.keeper = keeper
+        self.receive = receive
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Capture the state."""
+        self.receive(TrainState.capture(self.model, self.keeper))
+
+
+def _copies(variables: Sequence[Any]) -> list[Array]:
+    return [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]

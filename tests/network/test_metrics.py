@@ -1,0 +1,85 @@
+"""Keras's metrics are those of the targets that are there, for every head, step and backend."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.data.windows.arrays import ArrayWindows
+
+WINDOW = WindowSpec(horizon=3, features=2, targets=2, target_features=(0, 1), observed=True)
+on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX divides batches")
+
+
+@functools.cache
+def data(gaps=True):
+    rng = np.random.default_rng(0)
+    values = rng.gamma(5.0, size=(24, 11, 2)) + 1.0
+    past, future = values[:, :8], values[:, 8:].copy()
+    if gaps:
+        future[rng.random(future.shape) < 0.3] = np.nan
+        future[5] = np.nan  # a window without any
+        future[7, :, 1] = np.nan
+    return past, future
+
+
+def windows(weight=None, rows=slice(None), **options):
+    past, future = (array[rows] for array in data())
+    weight = None if weight is None else weight[rows]
+    return ArrayWindows({"past": past}, future, weight, observed=True, **{"batch_size": 24, **options})
+
+
+def engine_of(head="point", parts=None, metrics=("mae",), rate=1e-30, **training):
+    network = NetworkSpec(encoder_units=(4,), decoder_units=(3,), head=head, normalise="scale")
+    spec = TrainingSpec(
+        epochs=1, optimizer="sgd", learning_rate=rate, learning_rate_schedule="constant", parts=parts, metrics=metrics,
+        **training,
+    )  # fmt: skip
+    return Engine(network, spec, seed=0)
+
+
+def point(engine, past):
+    parameters = engine.model.decode(engine.model.encode({"past": past, "observed": np.ones_like(past)}), 3)
+    return keras.ops.convert_to_numpy(engine.model.decoder.head.point(parameters))
+
+
+@pytest.mark.parametrize("head", ["point", "quantile", "student_t", "negative_binomial", "log_normal"])
+@pytest.mark.parametrize("parts", [1, pytest.param(3, marks=on_jax)])
+def test_metrics_leave_missing_targets_out(head, parts):
+    """The weights hardly move, so that the metrics of a step are those of the network after it."""
+    engine = engine_of(head, parts, ("mae", keras.metrics.RootMeanSquaredError(name="rmse")))
+    history = engine.fit(windows(), window=WINDOW, validation=windows(rows=slice(0, 9)), verbose=0)
+    past, future = data()
+    errors = np.abs(point(engine, past.astype("float32")) - future)
+    for prefix, rows in (("", slice(None)), ("val_", slice(0, 9))):
+        np.testing.assert_allclose(history[f"{prefix}mae"], [np.nanmean(errors[rows])], rtol=1e-4)
+        np.testing.assert_allclose(history[f"{prefix}rmse"], [np.sqrt(np.nanmean(errors[rows] ** 2))], rtol=1e-4)
+
+
+@pytest.mark.parametrize("parts", [1, pytest.param(2, marks=on_jax)])
+def test_metrics_are_weighted_as_the_windows_are(parts):
+    weight = np.random.default_rng(1).uniform(0.0, 2.0, 24)
+    engine = engine_of(parts=parts)
+    # Batches of 8, of which the padding and the weights' own scale must not count.
+    history = engine.fit(windows(weight, slice(0, 23), batch_size=8), window=WINDOW, verbose=0)
+    past, future = (array[:23] for array in data())
+    errors = np.abs(point(engine, past.astype("float32")) - future)
+    weights = np.broadcast_to(weight[:23, None, None], errors.shape)[~np.isnan(errors)]
+    np.testing.assert_allclose(history["mae"], [np.average(errors[~np.isnan(errors)], weights=weights)], rtol=1e-4)
+
+
+def test_a_function_of_ones_own_measures_each_target():
+    shapes = []
+
+    def relative(y_true, y_pred):
+        shapes.append((tuple(y_true.shape[1:]), tuple(y_pred.shape[1:])))
+        return keras.ops.abs(y_true - y_pred)[..., 0] / keras.ops.abs(y_true)[..., 0]
+
+    engine = engine_of(metrics=(relative,))
+    history = engine.fit(windows(), window=WINDOW, verbose=0)
+    past, future = data()
+    errors = np.abs(point(engine, past.astype("float32")) - future) / future
+    np.testing.assert_allclose(history["relative"], [np.nanmean(errors)], rtol=1e-4)
+    assert set(shapes) == {((3, 2, 1), (3, 2, 1))}

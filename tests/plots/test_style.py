@@ -1,0 +1,73 @@
+"""Styles tell models apart, and files are whole."""
+
+import sys
+
+import matplotlib
+import matplotlib.style
+import pytest
+
+from seqcast.errors import SaveError, SpecError
+from seqcast.plots import learning_curve, save_figure
+from seqcast.plots.style import model_style
+
+HISTORY = {"loss": [1.0, 0.5, 0.4], "val_loss": [1.2, 0.7, 0.9]}
+
+
+def test_models_look_different():
+    assert len({repr(model_style(number)) for number in range(24)}) == 24
+    for one, other in zip(range(11), range(1, 12), strict=True):  # also in print without colour
+        assert model_style(one)[1:] != model_style(other)[1:]
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("SVG", b"<?xml"), ("pdf", b"%PDF")])
+def test_save(tmp_path, suffix, start):
+    path = tmp_path / f"picture.{suffix}"
+    save_figure(learning_curve(HISTORY), path)
+    save_figure(learning_curve(HISTORY), str(path), dpi=50)
+    assert path.read_bytes().startswith(start)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_refuses(tmp_path):
+    figure = learning_curve(HISTORY)
+    for name in ("picture.jpeg", "picture"):
+        with pytest.raises(SpecError, match="suffix: expected one of 'pdf', 'png', 'svg'"):
+            save_figure(figure, tmp_path / name)
+    with pytest.raises(SpecError, match="dpi"):
+        save_figure(figure, tmp_path / "picture.png", dpi=0)
+    with pytest.raises(SaveError, match="missing"):
+        save_figure(figure, tmp_path / "missing" / "picture.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"old")
+    figure = learning_curve(HISTORY)
+
+    def fail(file, **options):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(figure, "savefig", fail)
+    with pytest.raises(SaveError, match="disk full"):
+        save_figure(figure, path)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
+
+
+def test_the_users_style_is_neither_used_nor_changed(tmp_path):
+    save_figure(learning_curve(HISTORY), tmp_path / "light.png")
+    with matplotlib.style.context("dark_background"):
+        before = dict(matplotlib.rcParams)
+        save_figure(learning_curve(HISTORY), tmp_path / "dark.png")
+        assert dict(matplotlib.rcParams) == before
+    assert (tmp_path / "light.png").read_bytes() == (tmp_path / "dark.png").read_bytes()
+
+
+def test_pyplot_is_not_imported(run_python):
+    code = (
+        "import sys, seqcast.plots as p; p.learning_curve({'loss': [1.0]}); print('matplotlib.pyplot' in sys.modules)"
+    )
+    assert run_python(code) == "False"
+    if "matplotlib.pyplot" in sys.modules:
+        assert sys.modules["matplotlib.pyplot"].get_fignums() == []

@@ -1,0 +1,159 @@
+"""A training that goes on from its state ends with the bits of one that was never interrupted."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.engine.engine import Engine
+from seqcast.errors import SpecError
+from seqcast.runtime.archive import read_archive, write_archive
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
+from seqcast.training.state import TrainState
+
+WINDOW = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
+TRAINING = TrainingSpec(epochs=5, batch_size=16, metrics=("mae",), early_stopping=None)
+SCHEDULED = NetworkSpec(encoder_units=(5, 4), decoder_units=(4, 3), dropout=0.3, decoder_input="scheduled")
+on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX divides batches")
+
+
+def windows(rows=slice(0, 40), seed=1, **options):
+    rng = np.random.default_rng(0)
+    values = np.sin(np.arange(11) * 0.9 + rng.uniform(0, 6, (52, 1)))[rows, :, None]
+    return ArrayWindows({"past": values[:, :8]}, values[:, 8:], batch_size=16, seed=seed, teacher_forcing=True)
+
+
+def fit(network=SCHEDULED, training=TRAINING, validation=True, **options):
+    """Train a new engine; return it, its history, and the states after each epoch."""
+    states, engine = [], Engine(network, training, seed=3)
+    validation = windows(slice(40, 52), None) if validation else None
+    history = engine.fit(
+        windows(), window=WINDOW, validation=validation, verbose=0, **{"on_epoch": states.append, **options}
+    )
+    return engine, history, states
+
+
+def assert_equal(ours, theirs):
+    (engine, history, _), (other, recorded, _) = ours, theirs
+    for one, two in zip(engine.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert dataclasses.replace(history, seconds=0.0) == dataclasses.replace(recorded, seconds=0.0)
+
+
+def through_json(state):
+    header, arrays = state.to_parts()
+    return TrainState.from_parts(json.loads(json.dumps(header)), arrays)
+
+
+LSTM = dataclasses.replace(SCHEDULED, cell="lstm"), dataclasses.replace(TRAINING, optimizer="muon")
+AVERAGED = (
+    dataclasses.replace(SCHEDULED, head="normal"),
+    dataclasses.replace(TRAINING, optimizer=keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.8)),
+)
+CASES = [
+    pytest.param(SCHEDULED, TRAINING, id="gru, dropout, scheduled"),
+    pytest.param(*LSTM, id="lstm, dropout, scheduled"),
+    pytest.param(*AVERAGED, id="averaged weights"),
+    pytest.param(SCHEDULED, dataclasses.replace(TRAINING, parts=3), marks=on_jax, id="in parts"),
+]
+
+
+@pytest.mark.parametrize("validation", [True, False])
+@pytest.mark.parametrize(("network", "training"), CASES)
+def test_some_epochs_and_the_rest_are_all_epochs(network, training, validation):
+    whole = fit(network, training, validation)
+    states = whole[2]
+    assert [state.epoch for state in states] == [1, 2, 3, 4, 5]
+    assert [state.step for state in states] == [3, 6, 9, 12, 15]
+    for epoch in (1, 3):
+        assert_equal(fit(network, training, validation, state=through_json(states[epoch - 1])), whole)
+
+
+def test_every_state_of_a_resumed_training_is_the_same():
+    _, _, states = fit()
+    _, _, again = fit(state=states[1])
+    for ours, theirs in zip(again, states[2:], strict=True):
+        (header, arrays), (other, others) = ours.to_parts(), theirs.to_parts()
+        for each in (header, other):
+            each["history"]["seconds"] = 0.0
+        assert header == other
+        assert arrays.keys() == others.keys()
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(values, others[name], err_msg=name)
+
+
+def test_a_state_holds_generators_and_the_counter_of_scheduled_sampling():
+    engine, _, states = fit()
+    model = engine.model
+    names = [variable.path for variable in model.non_trainable_variables]
+    seeds = [place for place, name in enumerate(names) if "seed_generator" in name]
+    counter = next(place for place, name in enumerate(names) if "teacher_steps" in name)
+    assert len(seeds) >= 3
+    for place in seeds:
+        assert not np.array_equal(states[0].non_trainable[place], states[1].non_trainable[place]), names[place]
+    assert [float(state.non_trainable[counter]) for state in states] == [3.0, 6.0, 9.0, 12.0, 15.0]
+
+
+def test_the_best_epoch_goes_along_and_patience_goes_on():
+    """Validation gets worse from the first epoch on: the rest of a training stops where the whole one stopped."""
+    training = dataclasses.replace(TRAINING, epochs=9, early_stopping=3, learning_rate=0.3, metrics=())
+    whole = fit(training=training)
+    history, states = whole[1], whole[2]
+    assert history.stopped_early
+    assert len(history) < 9
+    state = through_json(states[-2])
+    assert state.best_loss == min(history["val_loss"])
+    assert state.history.best_epoch == history.best_epoch
+    assert_equal(fit(training=training, state=state), whole)
+    # A training that is over stays over.
+    assert_equal(fit(training=training, state=states[-1]), whole)
+
+
+def test_a_state_goes_through_a_file(tmp_path):
+    whole = fit()
+    write_archive(tmp_path / "state.zip", "TrainState", *whole[2][1].to_parts())
+    state = TrainState.from_parts(*read_archive(tmp_path / "state.zip", "TrainState"))
+    assert_equal(fit(state=state), whole)
+
+
+def test_states_are_copies():
+    _, _, states = fit()
+    before = [values.copy() for values in states[0].trainable]
+    fit(state=states[0])
+    assert len(states[0].history) == 1
+    for values, copied in zip(states[0].trainable, before, strict=True):
+        np.testing.assert_array_equal(values, copied)
+
+
+@on_jax
+def test_the_number_of_parts_goes_along(monkeypatch):
+    """A training that chose two parts on two cores has two of them on one core."""
+    from seqcast.network import jax_steps
+
+    monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
+    monkeypatch.setattr(jax_steps, "threads", lambda: 2)
+    whole = fit()
+    assert whole[1].parts == whole[2][0].parts == 2
+    monkeypatch.setattr(jax_steps, "threads", lambda: 1)
+    assert fit()[1].parts == 1
+    assert_equal(fit(state=through_json(whole[2][1])), whole)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": dataclasses.replace(SCHEDULED, encoder_units=(5, 5))},
+        {"network": dataclasses.replace(SCHEDULED, dropout=0.0)},
+        {"training": dataclasses.replace(TRAINING, optimizer="sgd")},
+        {"freeze": ("encoder",)},
+    ],
+)
+def test_a_state_of_another_training_is_refused(change):
+    _, _, states = fit()
+    with pytest.raises(SpecError, match=r"state: expected \d+ (trainable|non_trainable|optimizer) variables"):
+        fit(state=states[0], **change)

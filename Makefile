@@ -31,12 +31,12 @@ test: lint  ## Lint, type-check and test
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
 
-# The ends of the ranges in pyproject.toml. The newest Python is the system's own: PYTHON_NEWEST=python3.14 takes another.
+# The ends of the ranges in pyproject.toml (old packages warn of newer ones below them). The newest Python is the system's own: PYTHON_NEWEST=python3.14 takes another.
 PYTHON_NEWEST ?= /usr/bin/python3
 .venv-oldest/.installed: pyproject.toml constraints.in
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-oldest/bin/uv pip install --quiet --resolution lowest-direct --constraint constraints.in --editable '.[dev]'
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct --constraint constraints.in --editable '.[dev]'
 	@touch $@
 
 .venv-newest/.installed: pyproject.toml requirements.lock
@@ -45,7 +45,7 @@ PYTHON_NEWEST ?= /usr/bin/python3
 	@touch $@
 
 test-oldest: .venv-oldest/.installed  ## The tests with the lowest versions that pyproject.toml allows
-	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/oldest KERAS_BACKEND=jax .venv-oldest/bin/pytest -n 2 --dist worksteal
+	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/oldest KERAS_BACKEND=jax .venv-oldest/bin/pytest -n 2 --dist worksteal -W default
 
 test-newest: .venv-newest/.installed  ## The tests on the newest Python, with the lock's versions for it
 	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/newest KERAS_BACKEND=jax .venv-newest/bin/pytest -n 2 --dist worksteal

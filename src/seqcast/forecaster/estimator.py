@@ -675,7 +675,7 @@ class Forecaster(BaseEstimator):
             SeriesLabels(frame.schema, as_ids(source.ids)[series], frame.stamps[source.starts[series] + stops - 1]),
             features=(*columns.targets, *builder.past.features, *builder.future_names),
             targets=columns.targets,
-            ahead=builder.future_names,
+            known_future=builder.future_names,
             truth=truth,
         )
 

@@ -21,7 +21,7 @@ from seqcast.specs.window import WindowSpec
 
 __all__ = ["PARTS", "Seq2Seq", "load_network"]
 
-# Parts that can be kept as they are while the others are trained.
+# Parts that can be frozen while the others are trained.
 PARTS = ("encoder", "decoder", "head")
 
 Tensor = Any
@@ -180,7 +180,7 @@ class Seq2Seq(keras.Model):
 
     @property
     def _compiles_for_jax(self) -> bool:
-        """Whether steps are compiled one by one on a single JAX device; other ways are left to Keras."""
+        """Whether steps are compiled one by one on a single JAX device; everything else is left to Keras."""
         plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1
         return keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
 

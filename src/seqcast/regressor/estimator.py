@@ -744,7 +744,7 @@ class Seq2SeqRegressor(RegressorMixin, BaseEstimator):
             ArrayLabels(np.arange(len(past))),
             features=tuple(f"x{place}" for place in range(window.features)),
             targets=tuple(f"y{place}" for place in range(window.targets)),
-            ahead=tuple(f"future{place}" for place in range(window.future)),
+            known_future=tuple(f"future{place}" for place in range(window.future)),
             truth=truth,
         )
 

@@ -154,9 +154,9 @@ class Seq2Seq(keras.Model):
             if self.parts is not None and self.parts > 1:
                 raise SpecError(
                     "parts",
-                    expected=f"None or 1 on {keras.backend.backend()!r}, or with steps that Keras compiles",
+                    expected=f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one",
                     received=repr(self.parts),
-                    hint="Only single steps that are compiled for JAX are divided.",
+                    hint="Only single steps that are compiled for JAX are divided: KERAS_BACKEND=jax.",
                 )
             super().make_train_function(force)
         elif self.train_function is None or force:

@@ -21,7 +21,7 @@ import numpy as np
 
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
-from seqcast.network import jax_steps as steps_jax
+from seqcast.network import jax_steps
 from seqcast.runtime.jit import jax_jit
 from seqcast.runtime.threads import threads
 
@@ -32,21 +32,28 @@ POST = {"optimizer": "adam", "learning_rate_schedule": "constant", "clip_norm": 
 GATES = {"gru": 3, "lstm": 4, "simple_rnn": 1}
 
 
-class Watched(steps_jax._Divided):
+class Watched(jax_steps.TrainFunction):
     """A divided step that waits for its halves and notes how long they took, in seconds."""
 
     noted: ClassVar[list[tuple[float, float]]] = []
 
-    def __call__(self, state: Any, batch: Any) -> Any:
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.plain_update, self.update = self.update, self.watched_update
+
+    def __call__(self, state: Any, iterator: Any) -> Any:
         """Do the step, one half after the other."""
-        update, self.update = self.update, lambda *given: given
-        jax.block_until_ready((state, batch))
-        began = time.perf_counter()
-        given = jax.block_until_ready(super().__call__(state, batch))
-        parts = time.perf_counter()
-        self.update = update
-        result = jax.block_until_ready(update(*given))
-        self.noted.append((parts - began, time.perf_counter() - parts))
+        data = next(iterator)
+        jax.block_until_ready((tuple(state), data))
+        self.began = time.perf_counter()
+        return super().__call__(state, iter([data]))
+
+    def watched_update(self, state: Any, batch: Any, parts: Any) -> Any:
+        """Do the second half, when the first one is over."""
+        jax.block_until_ready(parts)
+        middle = time.perf_counter()
+        result = jax.block_until_ready(self.plain_update(state, batch, parts))
+        self.noted.append((middle - self.began, time.perf_counter() - middle))
         return result
 
 
@@ -62,12 +69,12 @@ def fit_step(cell: str, watched: bool, epochs: int) -> float:
         encoder_units=(WIDTH,) * LAYERS, cell=cell, batch_size=BATCH, epochs=epochs + 2, callbacks=[marks],
         validation_fraction=0.0, random_state=0, verbose=0, **POST,
     )  # fmt: skip
-    plain = steps_jax._Divided
-    steps_jax._Divided = Watched if watched else plain
+    plain = jax_steps.TrainFunction
+    jax_steps.TrainFunction = Watched if watched else plain
     try:
         model.fit(past, future)
     finally:
-        steps_jax._Divided = plain
+        jax_steps.TrainFunction = plain
     return statistics.median(b - a for a, b in pairwise(ends[1:])) * 10
 
 
@@ -111,7 +118,7 @@ def main() -> None:
     step = fit_step(arguments.cell, watched=False, epochs=arguments.epochs)
     fit_step(arguments.cell, watched=True, epochs=arguments.epochs)
     parts, update = (statistics.median(column) * 1000 for column in zip(*Watched.noted, strict=True))
-    print(f"{arguments.cell}, batches of {BATCH}, {threads()} part(s) side by side; milliseconds")
+    print(f"{arguments.cell}, batches of {BATCH}, {threads()} part(s) in parallel; milliseconds")
     print(f"a training step inside fit       {step:6.2f}")
     print(f"  gradients of the parts         {parts:6.2f}")
     print(f"    of which products            {products:6.2f}")

@@ -25,7 +25,7 @@ os.environ.setdefault("SEQCAST_CACHE_DIR", ".cache")
 import numpy as np
 
 from seqcast import Seq2SeqRegressor
-from seqcast.network import jax_steps as steps_jax
+from seqcast.network import jax_steps
 from seqcast.runtime.threads import threads
 
 FORECASTING_THREADS = 2
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=180.0, help="longest round, in seconds (default 180)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    steps_jax.SMALLEST_PART = 1  # divide even the smallest batches: more of what is to be stressed
+    jax_steps.SMALLEST_PART = 1  # divide even the smallest batches: more of what is to be stressed
     cores, generator = threads(), random.Random(arguments.seed)
     waves = np.sin(np.arange(20) * 0.4 + np.linspace(0, 6, 700)[:, None])[:, :, None]
     forecasting_model = Seq2SeqRegressor(encoder_units=16, epochs=1, random_state=0, verbose=0)

@@ -63,7 +63,7 @@ def test_a_regressors_reading_is_what_it_predicts_from(regressor):
         regressor.preparation_.in_units(scaled), regressor.predict(PAST[:7]), rtol=1e-5, atol=1e-6
     )
     np.testing.assert_allclose(regressor.preparation_.scalers["y"].inverse(model_inputs.truth), FUTURE[:7], atol=1e-5)
-    assert (model_inputs.features, model_inputs.targets, model_inputs.ahead) == (("x0",), ("y0",), ())
+    assert (model_inputs.features, model_inputs.targets, model_inputs.known_future) == (("x0",), ("y0",), ())
 
 
 def test_rows_of_a_reading_are_windows_with_their_labels(regressor):
@@ -100,7 +100,7 @@ def test_a_forecasters_reading_ahead_is_what_it_predicts_from(fitted):
     np.testing.assert_allclose(in_units, forecast["seqcast"], rtol=1e-5)
     assert model_inputs.truth is None
     assert model_inputs.features == ("y", "price", "hour_of_day (sin)", "hour_of_day (cos)")
-    assert model_inputs.ahead == model_inputs.features[1:]
+    assert model_inputs.known_future == model_inputs.features[1:]
     assert model_inputs.inputs["past"].shape == (2, 24, 4)
     assert model_inputs.inputs["static"].shape[0] == 2
     labels = model_inputs.labels.frame(np.array([1, 0]), {"x": np.zeros(2)})

@@ -79,7 +79,7 @@ def test_gaps_are_read_as_they_are_filled():
 def test_a_large_reading_is_taken_in_parts(monkeypatch):
     model_inputs = reading_of(engine({}))
     whole = sensitivity(model_inputs).past
-    monkeypatch.setattr("seqcast.engine.engine.MOST_NUMBERS", 4 * 6 * 2)
+    monkeypatch.setattr("seqcast.engine.forecast_methods.MOST_NUMBERS", 4 * 6 * 2)
     np.testing.assert_allclose(sensitivity(model_inputs).past, whole, atol=1e-6)
 
 

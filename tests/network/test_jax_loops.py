@@ -128,7 +128,7 @@ def assert_same(ours, theirs, tolerance):
 
 
 def compare(name, units, features, batch, steps, *, started, bidirectional, padding, seed, tolerance):
-    """Compare the kernels with Keras's layers and with the way of all backends; 0 features are none."""
+    """Compare the loops with Keras's layers and with those of all backends; 0 features are none."""
     rng = np.random.default_rng(seed)
     dtype = keras.config.floatx()
     stack = drawn_stack(name, units, features, bidirectional=bidirectional, seed=seed)

@@ -7,6 +7,7 @@ import pytest
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import SpecError
+from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.threads import in_threads
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps of JAX")
@@ -162,6 +163,18 @@ def test_parts_that_do_not_add_up_are_refused(on):
         on(2, ZEROS, parts)
 
 
+def test_parts_need_steps_that_are_compiled_for_jax():
+    model = Seq2Seq(PLAIN, ZEROS, seed=0)
+    model.compile("adam", model.decoder.head.loss(), run_eagerly=True)
+    model.parts = 2
+    with pytest.raises(
+        SpecError, match="parts: expected None or 1 on 'jax', or in steps that are not compiled one by one"
+    ):
+        model.make_train_function()
+    model.parts = 1
+    model.make_train_function()
+
+
 def test_callbacks_of_keras_are_called_and_heeded(on):
     seen = []
 
@@ -237,6 +250,7 @@ import keras, numpy as np
 keras.config.set_floatx("bfloat16")
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import SpecError
+from seqcast.network.seq2seq import Seq2Seq
 try:
     Seq2SeqRegressor(verbose=0).fit(np.zeros((4, 3, 1)), np.zeros((4, 2, 1)))
 except SpecError as error:

@@ -79,16 +79,17 @@ class CompiledNetwork:
         size = next((bucket for bucket in buckets if bucket >= rows), buckets[-1])
         values = [variable.value for variable in self._variables]
         programs = self._programs
+        function = programs.function(name)
 
         def run(start: int) -> Any:
             block = inputs if rows == size else map_structure(lambda array: array[start : start + size], inputs)
             if rows - start < size:
                 # A row is repeated, or made up where there is none.
                 block = map_structure(lambda array: _filled(array, size), block)
-            return programs.run(name, values, ready(block), static)
+            return function(values, ready(block), **static)
 
         starts = range(0, max(1, rows), size)
-        program = (name, size, *static.items(), *((leaf.shape[1:], leaf.dtype) for leaf in leaves))
+        program = (name, size, *static.values(), *[leaf.shape[1:] for leaf in leaves])
         blocks = []
         if program not in programs.compiled:
             with programs.first_call:
@@ -117,11 +118,13 @@ class _Programs:
         self.compiled: set[tuple[Any, ...]] = set()
         self._functions: dict[str, Callable[..., Any]] = {}
 
-    def run(self, name: str, values: list[Any], inputs: Any, static: dict[str, Any]) -> Any:
-        """Call a function with the values of the network's variables."""
+    def function(self, name: str) -> Callable[..., Any]:
+        """Return a function of the values of the network's variables and of inputs."""
         if name not in self._functions:
-            self._functions[name] = self._compile(functools.partial(FUNCTIONS[name], self.model))
-        return self._functions[name](values, inputs, **static)
+            with self.first_call:
+                if name not in self._functions:
+                    self._functions[name] = self._compile(functools.partial(FUNCTIONS[name], self.model))
+        return self._functions[name]
 
     def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if keras.backend.backend() == "jax":

@@ -101,7 +101,7 @@ class ModelInputs:
         horizon: Steps to forecast, `H`.
         labels: What the windows are called.
         features: Name of each feature of the past, `F`.
-        ahead: Name of each feature that is known ahead, `F'`.
+        known_future: Name of each feature of the known future, `F'`.
         targets: Name of each target, `D`.
         truth: What came then, `[N, H, D]`, in the network's units, where it is known; NaN is missing.
 
@@ -121,7 +121,7 @@ class ModelInputs:
     labels: Labels
     features: tuple[str, ...]
     targets: tuple[str, ...]
-    ahead: tuple[str, ...] = ()
+    known_future: tuple[str, ...] = ()
     truth: Array | None = None
 
     def __len__(self) -> int:
@@ -139,5 +139,5 @@ class ModelInputs:
 
     @property
     def past(self) -> dict[str, Array]:
-        """The inputs without what is known ahead."""
+        """The inputs without the known future."""
         return {name: values for name, values in self.inputs.items() if name != "future"}

@@ -186,7 +186,7 @@ class Forecasts:
     def _block(self, states: Any, future: Any, start: int, steps: int) -> tuple[Inputs, int]:
         """Return what a block is written from, and its length.
 
-        The last block is written as long as the others where nothing is known ahead, so that any horizon takes the same
+        Without a known future the last block is written as long as the others, so that any horizon takes the same
         programs.
         """
         if future is None:
@@ -204,7 +204,7 @@ class Forecasts:
         return np.asarray(head.noise(drawn), dtype=np.float32)
 
     def _same_noise(self, seed: int, steps: int, paths: int) -> Array:
-        """Return the noise of all rows; the last is kept, since one forecast after the other asks for the same."""
+        """Return the noise of all rows; the last is cached, since one forecast after another asks for the same."""
         key, last = (seed, steps, paths), self._last_noise
         if last is None or last[0] != key:
             self._last_noise = last = (key, self._noise(np.array([seed]), steps, paths))

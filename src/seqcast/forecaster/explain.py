@@ -149,7 +149,7 @@ class ExplainMixin:
             SeriesLabels(frame.schema, as_ids(source.ids)[origins.series], cutoffs),
             features=(*columns.targets, *builder.past.features, *builder.future_names),
             targets=columns.targets,
-            ahead=builder.future_names,
+            known_future=builder.future_names,
             truth=truth,
         )
 

@@ -44,7 +44,11 @@ def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensit
         model_inputs.inputs, model_inputs.horizon if horizon is None else horizon
     )
     return Sensitivity(
-        derivatives["past"], derivatives.get("future"), model_inputs.features, model_inputs.ahead, model_inputs.targets
+        derivatives["past"],
+        derivatives.get("future"),
+        model_inputs.features,
+        model_inputs.known_future,
+        model_inputs.targets,
     )
 
 

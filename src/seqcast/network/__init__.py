@@ -1,6 +1,13 @@
 """The network: encoder, bridge, decoder, attention and head, as Keras layers and one Keras model.
 
 Importing this package registers its classes with Keras, after which `keras.saving.load_model` knows them.
+
+In reading order: `cells`, `recurrent` (layers over time; `jax_recurrences` and `jax_loops` on JAX), `normalise`,
+`segment`, `attention`, `encoder`, `states`, `bridge`, `residual`, `scheduled_sampling`, `decode_inputs`,
+`decode_loops`, `head`, `distribution_heads`, `heads`, `likelihoods`, `losses`, `decoder`, `blocks`,
+`prediction_models`, `seq2seq`;
+`jax_train_step` and `jax_steps` (training steps on JAX), `row_random`, `init`, `scan`; `draws`, `distributions` and
+`predictive` (what can be asked of a forecast), `trace` (what each layer did).
 """
 
 from seqcast.network.attention import AdditiveAttention, DotAttention, MultiHeadAttention

@@ -1,6 +1,6 @@
 """Attention of the decoder's outputs over the encoder's outputs.
 
-The decoder's output is the query; the context found is joined with it and mapped back to its width (Luong et al.
+The decoder's output is the query; the context is joined with it and mapped back to its width (Luong et al.
 2015, arXiv:1508.04025, equation 5), so the decoder itself need not wait for attention and runs as one loop.
 """
 
@@ -156,7 +156,7 @@ class MultiHeadAttention(Attention):
 
     @property
     def context_width(self) -> int:
-        """Width of the context vector: the heads side by side."""
+        """Width of the context vector: the heads joined."""
         return self.query_width
 
     def build_score(self) -> None:
@@ -180,7 +180,7 @@ class MultiHeadAttention(Attention):
         return ops.matmul(self._split(self.query_map(query)), ops.swapaxes(keys, -1, -2)) * scale
 
     def contexts(self, weights: Tensor, values: Tensor) -> Tensor:
-        """Return the heads' contexts side by side, `[B, H, n]`."""
+        """Return the heads' contexts joined, `[B, H, n]`."""
         joined = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
         return ops.reshape(joined, (-1, ops.shape(joined)[1], self.query_width))
 

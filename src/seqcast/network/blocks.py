@@ -52,7 +52,7 @@ def write_in_blocks(
         [8, 9, 10, 11, 12]
     """
     forecast, weights = decode(states, 0, min(trained, horizon))
-    looked = [weights]
+    attention = [weights]
     start, end = 0, min(trained, horizon)
     while end < horizon:
         whole = end // segment * segment
@@ -60,18 +60,18 @@ def write_in_blocks(
         start, steps = whole, min(trained, horizon - whole)
         block, weights = decode(states, start, steps)
         forecast = _library(block).concatenate([forecast, block[:, end - start :]], axis=1)
-        looked.append(None if weights is None else weights[:, end - start :])
+        attention.append(None if weights is None else weights[:, end - start :])
         end = start + steps
-    return forecast, _joined(looked)
+    return forecast, _joined(attention)
 
 
-def _joined(looked: list[Tensor | None]) -> Tensor | None:
+def _joined(attention: list[Tensor | None]) -> Tensor | None:
     """Join the blocks' attention over memories of growing length."""
-    found = [weights for weights in looked if weights is not None]
-    if not found:
+    blocks = [weights for weights in attention if weights is not None]
+    if not blocks:
         return None
-    longest, library = found[-1].shape[2], _library(found[0])
-    padded = [library.pad(weights, ((0, 0), (0, 0), (0, longest - weights.shape[2]))) for weights in found]
+    longest, library = blocks[-1].shape[2], _library(blocks[0])
+    padded = [library.pad(weights, ((0, 0), (0, 0), (0, longest - weights.shape[2]))) for weights in blocks]
     return library.concatenate(padded, axis=1)
 
 

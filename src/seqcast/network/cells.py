@@ -114,7 +114,7 @@ class Cell(keras.layers.Layer):
         """Return each gate's share of an input that comes in parts, without putting them together.
 
         Args:
-            parts: Inputs, `[..., f_k]`, whose features would lie side by side; their other axes may be spread over each
+            parts: Inputs, `[..., f_k]`, whose features would be joined; their other axes may be spread over each
                 other's.
 
         Returns:

@@ -127,10 +127,7 @@ class Decoder(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Decoder:
         """Build the layer from `get_config`."""
-        window, network = (
-            WindowSpec.from_dict(config.pop("window")),
-            NetworkSpec.from_dict(config.pop("network")),
-        )
+        window, network = WindowSpec.from_dict(config.pop("window")), NetworkSpec.from_dict(config.pop("network"))
         widths = [tuple(layer) for layer in config.pop("encoder_widths")]
         return cls(window, network, encoder_widths=widths, **config)
 

@@ -133,14 +133,14 @@ class Encoder(keras.layers.Layer):
         self._check(inputs, static=False)
         self._check_update(inputs["past"])
         past, observed = ops.cast(inputs["past"], self.compute_dtype), inputs.get("observed")
-        kept: dict[str, Any] = {name: states[name] for name in ("static", "loc", "scale") if name in states}
-        if "loc" in kept:
-            past = self.normaliser.apply(past, kept["loc"], kept["scale"])
+        unchanged: dict[str, Any] = {name: states[name] for name in ("static", "loc", "scale") if name in states}
+        if "loc" in unchanged:
+            past = self.normaliser.apply(past, unchanged["loc"], unchanged["scale"])
         if observed is not None:
             observed = ops.cast(observed, self.compute_dtype)
             gap = ops.cumsum(observed, axis=1) < 0.5
             past = ops.where(gap, ops.expand_dims(states["last_features"], 1), past)
-        return self._read(past, observed, kept, before=states, training=False)
+        return self._read(past, observed, unchanged, before=states, training=False)
 
     def as_past(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Tensor]:
         """Return a forecast as new past, for `update`.
@@ -165,14 +165,14 @@ class Encoder(keras.layers.Layer):
         self,
         past: Tensor,
         observed: Tensor | None,
-        kept: dict[str, Any],
+        unchanged: dict[str, Any],
         *,
         before: dict[str, Any] | None = None,
         training: bool | None = None,
     ) -> dict[str, Any]:
         """Read a normalised past, from the start or on from states, and return the parts of `States`."""
         old: dict[str, Any] = before or {}
-        parts = dict(kept)
+        parts = dict(unchanged)
         seen = valid = None
         if observed is not None:
             seen = _so_far(observed, old.get("observed_any"))
@@ -186,7 +186,7 @@ class Encoder(keras.layers.Layer):
         if self.network.feeds_back:
             segment = self.network.segment
             parts["last_targets"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[:, 0]
-        tokens = self._tokens(past, observed, kept.get("static"))
+        tokens = self._tokens(past, observed, unchanged.get("static"))
         outputs, parts["layers"] = self.stack.sequence(
             tokens, initial_state=old.get("layers"), valid=valid, training=training
         )

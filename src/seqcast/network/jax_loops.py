@@ -11,7 +11,7 @@ order. What makes it fast, each found by measurement (`benchmarks/speed.py`, doc
   differentiation of a loop keeps every intermediate.
 - **Weight gradients are summed in the backward loop**, one product for all gates a step. Taken after the loop as
   batched products they are as fast for narrow layers and several times slower for wide ones, and the gates' gradients
-  of all steps have to be saved for them.
+  of all steps have to be kept for them.
 
 With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the gradients of the
 gates before their activation: `D`, those that meet the input (`dW += D x^T`, `dx = W^T D`), and `E`, those that meet
@@ -204,7 +204,7 @@ _layer.defvjp(_layer_forward, _layer_backward)
 
 
 class FeaturesMajor:
-    """The way of `RecurrentStack` through time on JAX: sequences `[T, n, B]`, states `[n, B]`.
+    """The loop backend of `RecurrentStack` on JAX: sequences `[T, n, B]`, states `[n, B]`.
 
     Example:
         >>> from seqcast.network.cells import GRUCell
@@ -233,7 +233,7 @@ class FeaturesMajor:
         return jnp.split(state, 2, axis=-2)
 
     def join(self, pair: Sequence[Array]) -> Array:
-        """Put the outputs, or the states, of two directions side by side."""
+        """Join the outputs, or the states, of two directions."""
         return jnp.concatenate(pair, axis=-2)
 
     def weights(self, cell: Cell) -> _Weights:

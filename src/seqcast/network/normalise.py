@@ -41,16 +41,16 @@ class Normaliser:
         self.untouched = 1.0 - self.place.sum(axis=0)  # [F]
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return each window's centre and spread, `[B, D]` each, or `None` for no normalisation."""
+        """Return each window's loc and scale, `[B, D]` each, or `None` for no normalisation."""
         del past, observed
         return None
 
     def apply(self, past: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Normalise the target columns of the past, `[B, T, F]`."""
         place = ops.convert_to_tensor(self.place, dtype=past.dtype)
-        centres = ops.matmul(loc, place)
-        spreads = ops.matmul(scale, place) + ops.convert_to_tensor(self.untouched, dtype=past.dtype)
-        return (past - ops.expand_dims(centres, 1)) / ops.expand_dims(spreads, 1)
+        locs = ops.matmul(loc, place)
+        scales = ops.matmul(scale, place) + ops.convert_to_tensor(self.untouched, dtype=past.dtype)
+        return (past - ops.expand_dims(locs, 1)) / ops.expand_dims(scales, 1)
 
     def targets(self, past: Tensor) -> Tensor:
         """Return the target columns, `[B, T, D]`."""
@@ -72,7 +72,7 @@ class LastNormaliser(Normaliser):
     """Subtract the window's last value: `x' = x - x_T`. Source: NLinear, Zeng et al. 2023, arXiv:2205.13504."""
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return the last value (gaps are filled with the value before them) and a spread of 1."""
+        """Return the last value (gaps are filled with the value before them) and a scale of 1."""
         del observed
         last = self.targets(past)[:, -1]
         return last, ops.ones_like(last)
@@ -85,7 +85,7 @@ class LevelNormaliser(Normaliser):
     """
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token and a spread of 1."""
+        """Return the level of the last token and a scale of 1."""
         level = self._level(past, observed)
         return level, ops.ones_like(level)
 
@@ -126,7 +126,7 @@ class ScaleNormaliser(Normaliser):
     """
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return a centre of 0 and the mean absolute value."""
+        """Return a loc of 0 and the mean absolute value."""
         values = self.targets(past)
         weight, count = self._observed(values, observed)
         mean = ops.sum(weight * ops.abs(values), axis=1) / count

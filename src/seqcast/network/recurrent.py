@@ -129,8 +129,8 @@ class RecurrentStack(keras.layers.Layer):
         and what is said to all sequences alike as well: of the products only those between the layers are as large.
 
         Args:
-            parts: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` where they are the same for all sequences, whose features lie
-                side by side.
+            parts: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` where they are the same for all sequences, whose features are
+                joined.
             states: States of all layers, as `initial_state` returns them.
             masks: What `dropout_masks` returned.
 
@@ -209,7 +209,7 @@ class Stepper:
     """Advances the layers of a stack by single steps; all that does not change from step to step is prepared once.
 
     Args:
-        loop_backend: The stack's way through time.
+        loop_backend: The stack's loops over time.
         cells: Its layers.
         masks: Dropout masks, `[B, n]` or `None` a layer; `None` for none.
     """
@@ -221,7 +221,7 @@ class Stepper:
         self.masks = [None if mask is None else loop_backend.turn(mask) for mask in masks or [None] * len(cells)]
 
     def turn(self, states: LayerStates) -> LayerStates:
-        """Turn the states of all layers, `[B, n]`, as the way has them, or back."""
+        """Turn the states of all layers, `[B, n]`, as the loop backend has them, or back."""
         return [tuple(self.loop_backend.turn(state) for state in layer) for layer in states]
 
     def step(self, x: Tensor | None, states: LayerStates) -> tuple[Tensor, LayerStates]:
@@ -245,9 +245,9 @@ class Stepper:
 
 
 class Scanned:
-    """The way through time on any backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
+    """The loop backend of every Keras backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
 
-    `kernels_jax.FeaturesMajor` is the faster way with the same methods.
+    `jax_loops.FeaturesMajor` is the faster one on JAX, with the same methods.
     """
 
     def enter(self, x: Tensor) -> Tensor:
@@ -267,7 +267,7 @@ class Scanned:
         return list(ops.split(state, 2, axis=-1))
 
     def join(self, pair: Sequence[Tensor]) -> Tensor:
-        """Put the outputs, or the states, of two directions side by side."""
+        """Join the outputs, or the states, of two directions."""
         return ops.concatenate(pair, axis=-1)
 
     def weights(self, cell: Cell) -> Any:

@@ -14,7 +14,7 @@ ops = keras.ops
 
 
 def season_ahead(season: Tensor, steps: int) -> Tensor:
-    """Repeat the last season over the steps ahead.
+    """Repeat the last season over the horizon.
 
     Args:
         season: The targets' values in the last season, oldest first, `[B, m, D]`.

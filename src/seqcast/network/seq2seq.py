@@ -21,7 +21,7 @@ from seqcast.specs.window import WindowSpec
 
 __all__ = ["PARTS", "Seq2Seq", "load_network"]
 
-# Parts that can be kept as they are while the others are trained.
+# Parts that can be frozen while the others are trained.
 PARTS = ("encoder", "decoder", "head")
 
 Tensor = Any
@@ -154,9 +154,9 @@ class Seq2Seq(keras.Model):
             if self.parts is not None and self.parts > 1:
                 raise SpecError(
                     "parts",
-                    expected=f"None or 1 on {keras.backend.backend()!r}, or with steps that Keras compiles",
+                    expected=f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one",
                     received=repr(self.parts),
-                    hint="Only single steps that are compiled for JAX are divided.",
+                    hint="Only single steps that are compiled for JAX are divided: KERAS_BACKEND=jax.",
                 )
             super().make_train_function(force)
         elif self.train_function is None or force:
@@ -180,7 +180,7 @@ class Seq2Seq(keras.Model):
 
     @property
     def _compiles_for_jax(self) -> bool:
-        """Whether steps are compiled one by one on a single JAX device; other ways are left to Keras."""
+        """Whether steps are compiled one by one on a single JAX device; everything else is left to Keras."""
         plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1
         return keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
 

@@ -58,7 +58,7 @@ class States:
         return type(self).from_dict(_map(lambda value: value[rows], self.to_dict()))
 
     def vector(self) -> Array:
-        """Return all layer states side by side, `[B, sum of widths]`, first layer first."""
+        """Return all layer states joined, `[B, sum of widths]`, first layer first."""
         return np.concatenate([np.asarray(state) for layer in self.layers for state in layer], axis=-1)
 
     def to_dict(self) -> dict[str, Any]:

@@ -101,10 +101,10 @@ def trace_stack(
             layer = _trace_cell(forward, x, before, valid, length)
         else:
             halves = [ops.split(state, 2, axis=-1) for state in before]
-            ahead = _trace_cell(forward, x, [half[0] for half in halves], valid, length)
+            onward = _trace_cell(forward, x, [half[0] for half in halves], valid, length)
             backward = stack.layers_backward[depth]
             back = _trace_cell(backward, x, [half[1] for half in halves], valid, length, reverse=True)
-            layer = keras.tree.map_structure(lambda *pair: ops.concatenate(pair, axis=-1), ahead, back)
+            layer = keras.tree.map_structure(lambda *pair: ops.concatenate(pair, axis=-1), onward, back)
         traced.append(layer)
         x = layer["states"][0]
     return traced
@@ -134,6 +134,6 @@ def _trace_cell(
             after = tuple(ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True))
         return after, (after, gates)
 
-    _, kept = scan(advance, tuple(states), steps or None, length=length if x is None else None, reverse=reverse)
-    after, gates = keras.tree.map_structure(lambda values: ops.swapaxes(values, 0, 1), kept)
+    _, by_step = scan(advance, tuple(states), steps or None, length=length if x is None else None, reverse=reverse)
+    after, gates = keras.tree.map_structure(lambda values: ops.swapaxes(values, 0, 1), by_step)
     return {"states": tuple(after), "gates": dict(zip(cell.gate_names, gates, strict=True))}

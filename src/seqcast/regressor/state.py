@@ -145,7 +145,7 @@ class FittedState:
             ArrayLabels(np.arange(len(past))),
             features=tuple(f"x{place}" for place in range(window.features)),
             targets=tuple(f"y{place}" for place in range(window.targets)),
-            ahead=tuple(f"future{place}" for place in range(window.future)),
+            known_future=tuple(f"future{place}" for place in range(window.future)),
             truth=truth,
         )
 

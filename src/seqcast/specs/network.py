@@ -161,7 +161,7 @@ class NetworkSpec(Spec):
                 "decoding",
                 expected="decoder_input='position' beside 'parallel'",
                 received=f"decoder_input={self.decoder_input!r}",
-                hint="Tokens written side by side are told apart by their positions alone.",
+                hint="Tokens written in parallel are told apart by their positions alone.",
             )
         set_fields(self, attention_heads=check_int("attention_heads", self.attention_heads))
         if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
@@ -177,8 +177,8 @@ class NetworkSpec(Spec):
 
     def _check_head(self) -> None:
         if self.head == "quantile":
-            given = DEFAULT_QUANTILES if self.quantiles is None else self.quantiles
-            set_fields(self, quantiles=_checked_quantiles(given))
+            quantiles = DEFAULT_QUANTILES if self.quantiles is None else self.quantiles
+            set_fields(self, quantiles=_checked_quantiles(quantiles))
         elif self.quantiles is not None:
             raise SpecError(
                 "quantiles",

@@ -1,1 +1,1 @@
-"""Compile, fit, keep the best: `optimizers`, `history`, `callbacks`, `loop`, `progress`, `tensorboard`."""
+"""Compile, fit, keep the best: `optimizers`, `history`, `callbacks`, `state`, `loop`, `progress`, `tensorboard`."""

@@ -41,8 +41,10 @@ def learning_rate(spec: TrainingSpec, steps: int) -> Any:
     if spec.learning_rate_schedule == "constant":
         return spec.learning_rate
     if spec.learning_rate_schedule != "cosine":
-        given = spec.learning_rate_schedule
-        return keras.optimizers.schedules.deserialize(given) if isinstance(given, dict) else clone_config(given)
+        schedule = spec.learning_rate_schedule
+        return (
+            keras.optimizers.schedules.deserialize(schedule) if isinstance(schedule, dict) else clone_config(schedule)
+        )
     rising = max(1, round(spec.warmup * steps)) if spec.warmup else 0
     return keras.optimizers.schedules.CosineDecay(
         spec.learning_rate / rising if rising else spec.learning_rate,

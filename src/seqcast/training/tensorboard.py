@@ -19,7 +19,7 @@ class TensorBoard(keras.callbacks.Callback):
     """Write each epoch's losses, metrics and learning rate for TensorBoard.
 
     Training goes to the run `train`, validation to `validation`, with the tags `epoch_loss`, `epoch_learning_rate` and
-    so on, as Keras's callback has them, so that both can be looked at side by side.
+    so on, as Keras's callback has them, so that both can be compared.
 
     Args:
         log_dir: Folder for the logs: `tensorboard --logdir LOG_DIR`.

@@ -38,14 +38,47 @@ def run_python():
     return run
 
 
+def runs_on_jax():
+    """Tell whether JAX computes, and has been imported."""
+    return "jax" in sys.modules and os.environ["KERAS_BACKEND"] == "jax"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keep_small_programs():
+    """Keep each program of this process that takes longer to compile than to read back, in a folder of their own.
+
+    A user's cache keeps what takes a fifth of a second; compiled quickly, most programs of tests take less. It also
+    looks at every file before it writes one, to see whether it has to remove some: with thousands of them that would
+    take longer than compiling. So nothing is removed here (`make clean` does it).
+    """
+    if os.environ["SEQCAST_CACHE_DIR"] and runs_on_jax():
+        import jax
+
+        from seqcast.runtime.memory import cache_compilations
+
+        cache_compilations()
+        if jax.config.jax_compilation_cache_dir:
+            jax.config.update("jax_compilation_cache_dir", str(Path(os.environ["SEQCAST_CACHE_DIR"], "tests")))
+            jax.config.update("jax_compilation_cache_max_size", -1)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _forget_programs():
-    """Drop compiled programs after each module: thousands of small networks would fill the memory of a laptop."""
+    """Drop compiled programs after a module when they fill the memory; until then, modules share them."""
     yield
-    if "jax" in sys.modules and os.environ["KERAS_BACKEND"] == "jax":
+    if runs_on_jax() and memory_in_use() > 2 << 30:
         import jax
 
         jax.clear_caches()
+
+
+def memory_in_use():
+    """Return how many bytes this process holds; infinity where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return float("inf")
 
 
 @pytest.fixture(scope="session")

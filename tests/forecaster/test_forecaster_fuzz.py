@@ -15,8 +15,8 @@ from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
 HORIZON = 3
-PREDICTED = int(os.environ.get("SEQCAST_FUZZ", "2000"))
-FITTED = max(5, PREDICTED // 50)
+PREDICTED = int(os.environ.get("SEQCAST_FUZZ", "200"))
+FITTED = max(20, PREDICTED // 50)  # a training takes as long as fifty forecasts
 QUIETLY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-9, 9).map(float)

@@ -192,9 +192,18 @@ def test_an_error_of_the_callback_comes_out_too(make):
         make().map(abs, [(1,), (2,)], finished=finished)
 
 
-SCRIPT_OF_WORKERS = """
-    import os, signal, warnings
+# ---------------------------------------------------------------- a script without a guard
+
+# All that takes an interpreter and workers of its own, in one: starting each takes seconds.
+SCRIPT = """
+    import os, signal, sys, time, warnings
+    from pathlib import Path
     import jax, keras
+    import numpy as np
+    import pandas as pd
+    from joblib.externals.loky import get_reusable_executor
+    from sklearn.model_selection import GridSearchCV
+    from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingSpec
     from seqcast.runtime import executors
 
     def look(number):
@@ -203,103 +212,113 @@ SCRIPT_OF_WORKERS = """
         types = keras.config.floatx(), layer.compute_dtype, layer.variable_dtype, result.dtype.name
         return jax.config.jax_enable_x64, *types
 
+    def wave_loss(y_true, y_pred):
+        return (y_true - y_pred) ** 2
+
+    def wait(number):
+        Path(sys.argv[1], str(os.getpid())).touch()
+        time.sleep(120)
+
     executor = executors.LokyExecutor(2)
     jax.config.update("jax_enable_x64", True)
     keras.config.set_floatx("float64")
-    print(*set(executor.map(look, [(1.0,), (2.0,)])))
+    print("double:", *set(executor.map(look, [(1.0,), (2.0,)])))
 
     jax.config.update("jax_enable_x64", False)
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("mixed_bfloat16")
-    print(*set(executor.map(look, [(1.0,), (2.0,)])))
+    print("half:", *set(executor.map(look, [(1.0,), (2.0,)])))
+    keras.config.set_dtype_policy("float32")
 
     warnings.simplefilter("ignore")  # JAX and Python warn of forks
     processes = executor.map(os.getpid, [()] * 4)
+    sys.stdout.flush()
     with executors._pool.turn:  # as if another thread were in the middle of a map
         child = os.fork()
         if not child:
             signal.alarm(30)
             executors.stop_workers()
             os._exit(0)
-    print(os.waitpid(child, 0)[1], bool(set(executor.map(os.getpid, [()] * 4)) & set(processes)))
-"""
+    kept = bool(set(executor.map(os.getpid, [()] * 4)) & set(processes))
+    print("fork:", os.waitpid(child, 0)[1], kept)
 
-
-@needs_processes
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
-def test_workers_compute_with_our_number_types_and_outlive_a_fork(run_python):
-    """The same workers take each change of the types; a fork neither waits for nor ends its parent's workers."""
-    assert run_python(textwrap.dedent(SCRIPT_OF_WORKERS)).splitlines() == [
-        "(True, 'float64', 'float64', 'float64', 'float64')",
-        "(False, 'float32', 'bfloat16', 'float32', 'float32')",
-        "0 True",
-    ]
-
-
-INTERRUPTED = """
-    import os, sys, time
-    from pathlib import Path
-    from seqcast.runtime.executors import LokyExecutor
-
-    def wait(number):
-        Path(sys.argv[1], str(os.getpid())).touch()
-        time.sleep(120)
-
-    try:
-        LokyExecutor(2).map(wait, [(0,), (1,), (2,)])
-    except KeyboardInterrupt:
-        print("interrupted", flush=True)
-"""
-
-
-@needs_processes
-def test_ctrl_c_ends_all_processes(tmp_path):
-    """A terminal sends it to the whole group of processes."""
-    code = textwrap.dedent(INTERRUPTED).replace("sys.argv[1]", repr(str(tmp_path)))
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    script = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, **pipes)
-    try:
-        deadline = time.monotonic() + 60
-        while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        os.killpg(script.pid, signal.SIGINT)
-        out, err = script.communicate(timeout=30)
-    finally:
-        script.kill()
-    assert (out, err, script.returncode) == ("interrupted\n", "", 0)
-    assert len(os.listdir(tmp_path)) == 2
-    assert not any(runs(int(name)) for name in os.listdir(tmp_path))
-
-
-SCRIPT = """
-    import numpy as np
-    import pandas as pd
-    from sklearn.model_selection import GridSearchCV
-    from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingSpec
-
-    def wave_loss(y_true, y_pred):
-        return (y_true - y_pred) ** 2
-
+    del os.environ["PYTHONWARNINGS"]  # of joblib's workers
     waves = np.sin(np.arange(11) * 0.5 + np.linspace(0, 6, 40)[:, None])
     model = Seq2SeqRegressor(encoder_units=4, epochs=1, random_state=0, loss=wave_loss, verbose=0)
     search = GridSearchCV(model, {"batch_size": [8, 16]}, cv=2, n_jobs=2, error_score="raise")
     search.fit(waves[:, :8, None], waves[:, 8:, None])
-    print("trials", np.isfinite(search.cv_results_["mean_test_score"]).all())
+    print("trials:", np.isfinite(search.cv_results_["mean_test_score"]).all())
+    get_reusable_executor().shutdown()
 
     frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024", periods=60), "y": np.sin(np.arange(60.0))})
     small = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
     few = TrainingSpec(epochs=1, loss=wave_loss)
     ensemble = Forecaster(3, context_length=6, preset=small, training=few, members=2, random_state=0, verbose=0)
-    print("members", len(ensemble.fit(frame).engines_))
-    print("refits", len(ensemble.backtest(frame, n_windows=2, refit=True)))
+    print("members:", len(ensemble.fit(frame).engines_))
+    print("refits:", len(ensemble.backtest(frame, n_windows=2, refit=True)))
+
+    sys.stdout.flush()
+    try:
+        executor.map(wait, [(0,), (1,), (2,)])
+    except KeyboardInterrupt:
+        print("interrupted:", True)
 """
 
 
-def test_trials_members_and_refits_from_a_script_without_a_guard(tmp_path):
-    """Functions of the script itself go to the workers; nothing of the script runs twice."""
-    path = tmp_path / "script.py"
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    """Run the script, press Ctrl-C while its workers wait; return its lines, what is wrong, and those workers.
+
+    A terminal sends Ctrl-C to the whole group of processes.
+    """
+    folder = tmp_path_factory.mktemp("script")
+    path, waiting = folder / "script.py", folder / "waiting"
     path.write_text(textwrap.dedent(SCRIPT))
-    environment = {**os.environ, "SEQCAST_THREADS": "2"}
-    done = subprocess.run([sys.executable, path], env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["trials True", "members 2", "refits 6"]
+    waiting.mkdir()
+    environment = {**os.environ, "SEQCAST_THREADS": "2", "PYTHONWARNINGS": "error"}
+    with open(folder / "out", "w") as out, open(folder / "err", "w") as err:
+        command = [sys.executable, path, waiting]
+        process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=out, stderr=err)
+        try:
+            deadline = time.monotonic() + 280
+            while len(os.listdir(waiting)) < 2 and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(timeout=30)
+        finally:
+            process.kill()
+    told = dict(line.split(": ") for line in (folder / "out").read_text().splitlines())
+    return told, ((folder / "err").read_text(), process.returncode), [int(name) for name in os.listdir(waiting)]
+
+
+@needs_processes
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("double", "(True, 'float64', 'float64', 'float64', 'float64')"),
+        ("half", "(False, 'float32', 'bfloat16', 'float32', 'float32')"),
+        # The end of the child, and whether its parent's workers are the ones from before.
+        ("fork", "0 True"),
+        ("trials", "True"),
+        ("members", "2"),
+        ("refits", "6"),
+        ("interrupted", "True"),
+    ],
+)
+def test_a_script_without_a_guard(script, name, told):
+    """Its functions go to the workers and nothing of it runs twice.
+
+    The same workers take each change of the number types; a fork neither waits for nor ends its parent's workers.
+    """
+    lines, end, _ = script
+    assert end == ("", 0)
+    assert lines[name] == told
+
+
+@needs_processes
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
+def test_ctrl_c_ends_all_processes(script):
+    _, _, workers = script
+    assert len(workers) == 2
+    assert not any(map(runs, workers))

@@ -1,5 +1,6 @@
 """A study's path, and what makes an interrupted one go on where it stopped."""
 
+import importlib
 import json
 
 import pytest
@@ -13,8 +14,24 @@ from seqcast.studies.cache import cached_path
 from seqcast.studies.runner import make_run, run_study
 
 
+@pytest.fixture
+def few_test_windows(monkeypatch):
+    """Return a function that lets a study be measured on 600 windows: the path is that of 5,000."""
+
+    def at_most(draw):
+        return lambda count, **options: draw(min(count, 600), **options)
+
+    def limit(name):
+        module = importlib.import_module(f"seqcast.studies.{name}")
+        for draw in {"sines", "noisy_past"} & {*vars(module)}:
+            monkeypatch.setattr(module, draw, at_most(getattr(module, draw)))
+
+    return limit
+
+
 @pytest.mark.parametrize("name", ["horizon", "noise", "sines"])
-def test_a_study_runs_draws_and_says_what_it_found(name, tmp_path):
+def test_a_study_runs_draws_and_says_what_it_found(name, tmp_path, few_test_windows):
+    few_test_windows(name)
     study = find_study(name)
     done = CliRunner().invoke(app, ["study", name, "--quick", "-o", str(tmp_path)])
     assert done.exit_code == 0, done.output

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from seqcast.network.cells import CELLS
+from seqcast.network.cells import CELLS, SimpleRNNCell
 from seqcast.network.jax_loops import FeaturesMajor
 from seqcast.network.jax_recurrences import RECURRENCES
 from seqcast.network.recurrent import RecurrentStack, Scanned
@@ -198,6 +198,18 @@ def test_backwards_is_forwards_through_the_mirror(name, features):
 
 def test_there_is_a_kernel_for_every_cell():
     assert set(RECURRENCES) == set(CELLS.values())
+
+
+def test_a_cell_without_a_kernel_is_scanned(monkeypatch):
+    class Forgetful(SimpleRNNCell):
+        """A cell that nobody wrote a gradient for."""
+
+    monkeypatch.setitem(CELLS, "forgetful", Forgetful)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 5, 2)))
+    scanned, fast = (RecurrentStack((4,), 2, cell=cell, seed=1) for cell in ("forgetful", "simple_rnn"))
+    assert isinstance(scanned.loop_backend, Scanned)
+    assert isinstance(fast.loop_backend, FeaturesMajor)
+    np.testing.assert_allclose(scanned.sequence(x)[0], fast.sequence(x)[0], atol=1e-6)
 
 
 def check_finite_differences(name):

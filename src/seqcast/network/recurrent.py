@@ -69,7 +69,7 @@ class RecurrentStack(keras.layers.Layer):
                 self.layers_backward.append(backward)
             width = n * directions
         self.output_width = width
-        self.loop_backend = _fastest_loops()
+        self.loop_backend = _fastest_loops(CELLS[cell])
         self.build()
 
     def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
@@ -247,7 +247,7 @@ class Stepper:
 class Scanned:
     """The loop backend of every Keras backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
 
-    `jax_loops.FeaturesMajor` is the faster one on JAX, with the same methods.
+    `jax_loops.FeaturesMajor` is the faster one on JAX, with the same methods, for cells that have a gradient by hand.
     """
 
     def enter(self, x: Tensor) -> Tensor:
@@ -321,9 +321,12 @@ class Scanned:
         return outputs, tuple(last)
 
 
-def _fastest_loops() -> Any:
+def _fastest_loops(cell: type[Cell]) -> Any:
+    """Return the fastest way through time that this backend has for a cell."""
     if keras.backend.backend() == "jax":
         from seqcast.network.jax_loops import FeaturesMajor
+        from seqcast.network.jax_recurrences import RECURRENCES
 
-        return FeaturesMajor()
+        if cell in RECURRENCES:
+            return FeaturesMajor()
     return Scanned()

@@ -1,0 +1,324 @@
+"""The recipes of CONTRIBUTING.md, followed: their code runs, their entries are made, and what they promise holds."""
+
+import importlib
+import pickle
+import re
+import sys
+import types
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from scipy import stats
+
+from seqcast import Engine, NetworkSpec, Seq2Seq, Seq2SeqRegressor, TrainingSpec, WindowSpec
+from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
+from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.reader import SeriesWindows, WindowReader
+from seqcast.evaluation import evaluate
+from seqcast.network.distributions import distribution_of
+from seqcast.network.heads import HEADS
+from seqcast.network.likelihoods import LOG_LIKELIHOODS
+from seqcast.network.normalise import NORMALISERS
+from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.trace import trace_stack
+from seqcast.network.weight_shapes import weight_shapes
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "CONTRIBUTING.md").read_text()
+RECIPES = dict(zip(*[iter(re.split(r"^### (.*)\n", PAGE, flags=re.MULTILINE)[1:])] * 2, strict=True))
+BLOCK = re.compile(r"```python\n# src/(seqcast/[\w/]+)\.py\n(.*?)```", flags=re.DOTALL)
+ENTRY = re.compile(r"^- Enter `(.+)` in `(\w+)` of `([\w/]+)\.py`\.$", flags=re.MULTILINE)
+TINY = {"encoder_units": (4,), "decoder_units": (4,)}
+
+
+def numpy(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+def tensor(x):
+    return keras.ops.convert_to_tensor(np.asarray(x, "float32"))
+
+
+@pytest.fixture
+def follow(monkeypatch):
+    """Return a function that follows a recipe and returns the names that its code defines."""
+
+    def run(recipe):
+        text, defined = RECIPES[recipe], {}
+        for path, code in BLOCK.findall(text):
+            module = path.replace("/", ".")
+            if (ROOT / "src" / f"{path}.py").exists():
+                names = dict(vars(importlib.import_module(module)))
+            else:
+                monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
+                names = vars(sys.modules[module])
+            before = set(names)
+            exec(compile(code, f"CONTRIBUTING.md, {path}.py", "exec"), names)
+            defined |= {name: names[name] for name in set(names) - before}
+        for entry, table, path in ENTRY.findall(text):
+            enter(entry, table, importlib.import_module("seqcast." + path.replace("/", ".")), defined)
+        return types.SimpleNamespace(**defined)
+
+    def enter(entry, name, module, defined):
+        table = getattr(module, name)
+        if isinstance(table, dict):
+            for key, value in eval(f"{{{entry}}}", {**vars(module), **defined}).items():
+                assert key not in table
+                monkeypatch.setitem(table, key, value)
+            return
+        monkeypatch.setattr(module, name, (*table, eval(entry)))
+        (option,) = [option for option, names in NetworkSpec._names.items() if names is table]
+        monkeypatch.setitem(NetworkSpec._names, option, (*table, eval(entry)))
+
+    return run
+
+
+def test_every_recipe_has_code_that_is_found():
+    for text in RECIPES.values():
+        assert len(BLOCK.findall(text)) == text.count("```python") > 0
+        assert len(ENTRY.findall(text)) == text.count("Enter `")
+    named = set(re.findall(r"`((?:tests|src|benchmarks)/[\w/.]+\.py)`", PAGE))
+    assert named
+    assert all((ROOT / path).exists() for path in named)
+
+
+# ---------------------------------------------------------------- a cell
+
+
+def trained(spec):
+    """Return a network after one epoch, its weights before, and its past."""
+    network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1, target_features=(0,)), spec, seed=1)
+    before = [numpy(weight) for weight in network.trainable_weights]
+    past = np.random.default_rng(0).normal(size=(16, 6, 1)).astype("float32")
+    network.compile("adam", network.decoder.head.loss())
+    history = network.fit(past, past[:, :3], epochs=1, batch_size=8, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    return network, before, past
+
+
+def test_a_cells_steps_are_its_sequence_and_its_formula(follow):
+    follow("A cell")
+    rng = np.random.default_rng(0)
+    stack = RecurrentStack((4, 3), 2, cell="minimal_gated", seed=1)
+    for weight in stack.weights:
+        weight.assign(rng.normal(size=weight.shape) * 0.5)
+    x = rng.normal(size=(5, 6, 2)).astype("float32")
+    outputs, after = stack.sequence(tensor(x))
+    states = stack.initial_state(5)
+    expected = [np.zeros((5, 4)), np.zeros((5, 3))]
+    for t in range(6):
+        written, states = stack.step(tensor(x[:, t]), states)
+        value = x[:, t]
+        for depth, cell in enumerate(stack.layers_forward):
+            kernel, recurrent, bias = cell.get_weights()
+            n, h = cell.units, expected[depth]
+            (x_z, x_g), u = np.split(value @ kernel + bias, 2, -1), recurrent
+            z = 1 / (1 + np.exp(-(x_z + h @ u[:, :n])))
+            value = expected[depth] = z * h + (1 - z) * np.tanh(x_g + ((1 - z) * h) @ u[:, n:])
+        np.testing.assert_allclose(numpy(written), value, atol=1e-5)
+        np.testing.assert_allclose(numpy(outputs)[:, t], value, atol=1e-5)
+    for layer, last in zip(after, states, strict=True):
+        np.testing.assert_allclose(numpy(layer[0]), numpy(last[0]), atol=1e-6)
+    traced = trace_stack(stack, tensor(x))
+    np.testing.assert_allclose(numpy(traced[-1]["states"][0]), numpy(outputs), atol=1e-5)
+
+
+def test_a_cell_reads_backwards_leaves_padding_out_and_fans(follow):
+    follow("A cell")
+    rng = np.random.default_rng(1)
+    stack = RecurrentStack((4,), 2, cell="minimal_gated", bidirectional=True, seed=1)
+    x = rng.normal(size=(2, 5, 2))
+    padded = np.concatenate([100 * rng.normal(size=(2, 3, 2)), x], axis=1)
+    valid = np.arange(8) >= np.full((2, 1), 3)
+    outputs, _ = stack.sequence(tensor(x))
+    behind, _ = stack.sequence(tensor(padded), valid=keras.ops.convert_to_tensor(valid))
+    np.testing.assert_allclose(numpy(behind)[:, 3:], numpy(outputs), atol=1e-6)
+    plain = RecurrentStack((4,), 2, cell="minimal_gated", seed=1)
+    states = [(tensor(rng.normal(size=(2, 4))),)]
+    fanned = numpy(plain.step_broadcast([tensor(x)], states))
+    for place in range(5):
+        np.testing.assert_allclose(fanned[:, place], numpy(plain.step(tensor(x[:, place]), states)[0]), atol=1e-5)
+
+
+def test_a_cell_trains_every_weight(follow):
+    follow("A cell")
+    spec = NetworkSpec(cell="minimal_gated", **TINY, decoder_input="autoregressive")
+    network, before, past = trained(spec)
+    for weight, old in zip(network.trainable_weights, before, strict=True):
+        assert np.abs(numpy(weight) - old).max() > 0, weight.path
+    assert [tuple(weight.shape) for weight in network.weights] == list(weight_shapes(network.window, spec))
+    regressor = Seq2SeqRegressor(cell="minimal_gated", **TINY, epochs=1, verbose=0, random_state=0)
+    regressor.fit(past, past[:, :3])
+    np.testing.assert_allclose(regressor.decode(regressor.encode(past), 5), regressor.predict(past, 5), atol=1e-5)
+
+
+# ---------------------------------------------------------------- a head
+
+
+def test_a_heads_loss_is_scipys_and_leaves_missing_targets_out(follow):
+    follow("A head")
+    rng = np.random.default_rng(0)
+    head = HEADS["laplace"](3, 2, seed=0)
+    parameters = numpy(head(tensor(rng.normal(size=(4, 5, 3)))))
+    assert np.isfinite(parameters).all()
+    assert parameters[..., 1].min() > 0
+    y = rng.normal(size=(4, 5, 2))
+    missing = rng.random(y.shape) < 0.3
+    values = stats.laplace.logpdf(y, *np.moveaxis(parameters.astype(float), -1, 0))
+    loss = float(head.loss()(tensor(np.where(missing, np.nan, y)), tensor(parameters)))
+    assert loss == pytest.approx(-values[~missing].mean(), rel=1e-4)
+    np.testing.assert_allclose(numpy(LOG_LIKELIHOODS["laplace"](tensor(y), tensor(parameters))), values, rtol=1e-4)
+
+
+def test_a_heads_parameters_go_into_the_datas_units(follow):
+    follow("A head")
+    rng = np.random.default_rng(1)
+    head, distribution = HEADS["laplace"](3, 2, seed=0), distribution_of(NetworkSpec(head="laplace"))
+    parameters = head(tensor(rng.normal(size=(4, 5, 3))))
+    loc, scale, asked = rng.normal(size=(4, 1, 2)) * 9, rng.uniform(0.1, 20.0, size=(4, 1, 2)), (0.05, 0.5, 0.8)
+    moved = numpy(head.in_units(parameters, tensor(loc), tensor(scale)))
+    expected = distribution.quantile(numpy(parameters), asked) * scale[..., None] + loc[..., None]
+    quantiles = distribution.quantile(moved, asked)
+    np.testing.assert_allclose(quantiles, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(numpy(head.point(tensor(moved))), quantiles[..., 1], rtol=1e-5, atol=1e-5)
+    places = np.moveaxis(moved.astype(float), -1, 0)
+    np.testing.assert_allclose(quantiles, stats.laplace.ppf(asked, *(place[..., None] for place in places)), rtol=1e-6)
+    np.testing.assert_allclose(distribution.cdf(moved, quantiles[..., 2]), 0.8, rtol=1e-6)
+    np.testing.assert_allclose(distribution.mean(moved), places[0])
+    uniform = rng.random((4, 5, 2, 1))
+    drawn = head.draw(tensor(moved), tensor(head.noise(uniform)))
+    np.testing.assert_allclose(numpy(drawn), stats.laplace.ppf(uniform[..., 0], *places), rtol=1e-3, atol=1e-3)
+    sample = distribution.sample(np.array([3.0, 2.0]), 20_000, np.random.default_rng(0))
+    np.testing.assert_allclose([sample.mean(), np.abs(sample - 3.0).mean()], [3.0, 2.0], atol=0.1)
+
+
+def test_a_network_finds_what_a_head_has_to_tell(follow):
+    """The past says nothing; what is left to learn is the distribution itself."""
+    follow("A head")
+    y = np.random.default_rng(0).laplace(3.0, 0.5, (1000, 4, 1))
+    training = {"epochs": 30, "batch_size": 250, "learning_rate": 0.03, "validation_fraction": 0.0, "verbose": 0}
+    model = Seq2SeqRegressor(head="laplace", **TINY, **training, optimizer="adam", scale="none", random_state=0)
+    past = np.ones((1000, 2, 1))
+    model.fit(past, y)
+    low, middle, high = model.predict_quantiles(past[:1], (0.1, 0.5, 0.9)).mean((0, 1, 2))
+    np.testing.assert_allclose((low, middle, high), stats.laplace.ppf((0.1, 0.5, 0.9), 3.0, 0.5), atol=0.15)
+    spec = NetworkSpec(head="laplace", **TINY)
+    window = WindowSpec(horizon=4, features=1, targets=1)
+    network = Seq2Seq(window, spec, seed=0)
+    assert [tuple(weight.shape) for weight in network.weights] == list(weight_shapes(window, spec))
+
+
+# ---------------------------------------------------------------- a normaliser
+
+
+def test_a_normalisers_statistics_are_numpys_over_what_was_observed(follow):
+    follow("A normaliser")
+    rng = np.random.default_rng(0)
+    normaliser = NORMALISERS["median"](3, (2, 0))
+    past = rng.normal(size=(6, 7, 3)) * 5 + 7
+    seen = rng.random(past.shape) < 0.7
+    seen[1] = False
+    loc, scale = (numpy(x) for x in normaliser.statistics(tensor(np.where(seen, past, 1e6)), tensor(seen)))
+    targets = np.where(seen, past, np.nan)[:, :, [2, 0]]
+    rows = [0, 2, 3, 4, 5]
+    medians = np.nanmedian(targets[rows], axis=1)
+    np.testing.assert_allclose(loc[rows], medians, rtol=1e-5)
+    distances = np.nanmean(np.abs(targets[rows] - medians[:, None]), axis=1)
+    np.testing.assert_allclose(scale[rows], distances + normaliser.epsilon, rtol=1e-4)
+    assert np.isfinite(loc[1]).all()
+    assert (scale[1] > 0).all()
+    whole = numpy(normaliser.statistics(tensor(past), None)[0])
+    np.testing.assert_allclose(whole, np.median(past[:, :, [2, 0]], axis=1), rtol=1e-5)
+
+
+def test_a_normaliser_makes_forecasts_equivariant(follow):
+    follow("A normaliser")
+    network, _, past = trained(NetworkSpec(normalise="median", **TINY))
+    network.decoder.head.dense.bias.assign(np.ones(1))
+    scaled = numpy(network(tensor(50.0 * past - 300.0)))
+    # Up to the little that is added to the scale.
+    np.testing.assert_allclose(scaled, 50.0 * numpy(network(tensor(past))) - 300.0, rtol=0.0, atol=0.5)
+    shifted = numpy(network(tensor(past + 8.0)))
+    np.testing.assert_allclose(shifted, numpy(network(tensor(past))) + 8.0, atol=1e-4)
+
+
+# ---------------------------------------------------------------- a metric
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_metric_is_that_of_numpy(follow, make_backtest, kind):
+    follow("A metric")
+    history, backtest = make_backtest(kind=kind)
+    options = {"models": ["good"], "train_df": history, "season_length": 7, "by": ["unique_id", "cutoff"]}
+    scores = evaluate(backtest, ["mdase", "cfe", "mae", "mase"], **options)
+    scores, rows = (x if kind == "pandas" else x.to_pandas() for x in (scores, backtest))
+    table = scores.pivot(index=["unique_id", "cutoff"], columns="metric", values="good")
+    groups = rows.assign(error=rows["good"] - rows["y"]).groupby(["unique_id", "cutoff"])["error"]
+    unit = table["mae"] / table["mase"]
+    np.testing.assert_allclose(table["mdase"], groups.apply(lambda e: e.abs().median()) / unit, rtol=1e-9)
+    np.testing.assert_allclose(table["cfe"].abs(), groups.sum().abs(), rtol=1e-9)
+
+
+# ---------------------------------------------------------------- a store
+
+
+@pytest.fixture
+def stores(follow, tmp_path, monkeypatch):
+    """Return the same series in memory and in a file, in which they lie in another order."""
+    recipe = follow("A store")
+    monkeypatch.setattr(sys.modules[recipe.NpyStore.__module__], "SERIES_A_BATCH", 2)
+    rng = np.random.default_rng(0)
+    series = {f"s{number}": rng.normal(size=(length, 2)) for number, length in enumerate((9, 1, 14, 12, 8))}
+    series["s2"][3:5, 0] = np.nan
+    order = ["s3", "s0", "s4", "s2", "s1"]
+    np.save(tmp_path / "series.npy", np.concatenate([series[name] for name in order]))
+    first = dict(zip(order, np.cumsum([0, *(len(series[name]) for name in order[:-1])]), strict=True))
+    ids, places = tuple(series), np.array([first[name] for name in series])
+    lengths = np.array([len(values) for values in series.values()])
+    return InMemoryStore.of(series), recipe.NpyStore(tmp_path / "series.npy", ids, places, lengths)
+
+
+def test_a_store_reads_what_lies_in_memory(stores):
+    memory, file = stores
+    assert (file.ids, file.width) == (memory.ids, memory.width)
+    np.testing.assert_array_equal(file.lengths, memory.lengths)
+    rows = np.random.default_rng(1).integers(0, len(memory.values), size=(3, 4))
+    np.testing.assert_array_equal(file.read(rows), memory.read(rows))
+    numbers, batches = zip(*file.batches(), strict=True)
+    assert len(numbers) == 3
+    np.testing.assert_array_equal(np.concatenate(numbers), np.arange(5))
+    np.testing.assert_array_equal(np.concatenate(batches), memory.values)
+    some = file.take(np.array([3, 0]))
+    assert some.ids == ("s3", "s0")
+    np.testing.assert_array_equal(some.read(np.arange(21)), memory.take(np.array([3, 0])).values)
+    sent = pickle.dumps(file)  # takes no rows along
+    assert memory.values[:1].tobytes() not in sent
+    np.testing.assert_array_equal(pickle.loads(sent).read(rows), memory.read(rows))
+
+
+@pytest.mark.parametrize("scale", SERIES_SCALES)
+def test_a_stores_statistics_are_those_of_memory(stores, scale):
+    stops = np.array([7, 1, 10, 12, 5])
+    ours, expected = (SeriesScaler.learn(store, stops, scale) for store in reversed(stores))
+    for name in ("loc", "scale", "unit"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(expected, name))
+
+
+def test_a_stores_windows_and_what_is_trained_on_them_are_those_of_memory(stores):
+    forecasts, batches = [], []
+    for store in stores:
+        scaler = SeriesScaler.learn(store, store.lengths, "standard")
+        reader = WindowReader(store, None, scaler, context_length=4, observed=True)
+        windows = SeriesWindows(reader, 3, batch_size=8, seed=3)
+        batches.append([windows[number] for number in range(len(windows))])
+        network = NetworkSpec(encoder_units=(3,), decoder_units=(3,))
+        engine = Engine(network, TrainingSpec(epochs=1, validation_fraction=0.0), seed=0)
+        sizes = WindowSpec(horizon=3, features=2, targets=2, target_features=(0, 1), observed=True)
+        engine.fit(windows, window=sizes, verbose=0)
+        forecasts.append(engine.predict(reader.inputs(np.array([0, 2]), np.array([9, 14]), 3), 3))
+    for ours, expected in zip(*batches, strict=True):
+        for mine, theirs in zip(keras.tree.flatten(ours), keras.tree.flatten(expected), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(*forecasts)

@@ -66,6 +66,12 @@ class LongFrame:
         return self.stamps[self.source.ends - 1]
 
     @property
+    def latest_stamp(self) -> Stamps:
+        """The latest time stamp of all series, an index of one."""
+        last = int(self.last_stamps.argmax())
+        return self.last_stamps[last : last + 1]
+
+    @property
     def targets(self) -> Array:
         """Values of the targets, `[rows, D]`."""
         return self.source.values[:, : len(self.schema.columns.targets)]

@@ -536,7 +536,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         *,
         verbose: int = 0,
     ) -> Any:
-        frame.check_seen()
+        frame.check_observed()
         complete = self.missing == "raise"
         known = known_at_cutoffs(frame, int(self.horizon), n_windows, step_size, align, complete=complete)
         origins = Origins.at_cutoffs(frame, known, int(self.horizon))

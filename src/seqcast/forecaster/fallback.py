@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.series.store import positions_of
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.origins import Origins, repeat_season
 from seqcast.data.windows.reader import WindowReader
@@ -172,5 +173,5 @@ def _seasonal_differences(reader: WindowReader, series: Array, values: Array, se
     """Return how far scaled values are from those a season before, over some whole series, `[rows, D]`."""
     lengths = reader.lengths[series]
     scaled = reader.scaler.take(np.repeat(series, lengths)).transform(values)
-    later = np.flatnonzero(np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths) >= season_length)
+    later = np.flatnonzero(positions_of(np.cumsum(lengths)) >= season_length)
     return np.asarray(np.abs(scaled[later] - scaled[later - season_length]))

@@ -115,7 +115,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         DataError: The series give nothing to train on.
         SpecError: Options do not go together.
     """
-    frame.check_seen()
+    frame.check_observed()
     lengths, horizon = frame.source.lengths, options.horizon
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
     rows = middle_length(lengths) if options.fill else int(lengths.min())
@@ -164,7 +164,7 @@ def _training_stops(
     if starts is None:
         fraction = training.validation_fraction
         starts = validation_starts(frame.source.lengths, context_length=context, horizon=horizon, fraction=fraction)
-    return np.where((frame.seen(starts) > 0).all(axis=1), starts, frame.source.lengths)
+    return np.where((frame.count_observed(starts) > 0).all(axis=1), starts, frame.source.lengths)
 
 
 def _short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:

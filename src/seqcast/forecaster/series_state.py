@@ -252,7 +252,7 @@ class SeriesState:
             )
         lengths = new.source.lengths
         stops = np.where(self.places(new.source.ids) < 0, lengths, 0)
-        new.between(np.zeros_like(lengths), stops).check_seen()
+        new.between(np.zeros_like(lengths), stops).check_observed()
 
     def concat(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:
         """Return remembered and new rows of some series, laid end to end.

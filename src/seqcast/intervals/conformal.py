@@ -142,14 +142,14 @@ def calibrate_quantiles(
     known = check_shape("probabilities", probabilities, array.shape[2:])
     sides = []
     for sign in (-1, 1):
-        wanted = np.array([bound_probability(each, sign) for each in levels])
-        distance = np.abs(known[None, :] - wanted[:, None])
+        needed = np.array([bound_probability(each, sign) for each in levels])
+        distance = np.abs(known[None, :] - needed[:, None])
         lacking = np.flatnonzero(distance.min(axis=1) > 1e-6)
         if len(lacking):
             raise SpecError(
                 "level",
                 expected=f"levels between quantiles of {known.tolist()}",
-                received=f"{levels[lacking[0]]:g}, which needs {wanted[lacking[0]]:g}",
+                received=f"{levels[lacking[0]]:g}, which needs {needed[lacking[0]]:g}",
                 hint="Train the quantiles of the level, or choose another level.",
             )
         sides.append(array[:, :, distance.argmin(axis=1)])
@@ -173,12 +173,12 @@ def _check_enough(windows: Array, levels: tuple[float, ...]) -> None:
     if len(supported) == len(levels):
         return
     level = levels[len(supported)]  # ascending: the others follow
-    left = f"keep to level={supported}" if supported else "choose lower levels"
+    remedy = f"keep to level={supported}" if supported else "choose lower levels"
     raise DataError(
         f"level {level:g}",
         expected=f"at least {windows_needed(level)} calibration windows with a known truth at each step",
         received=f"{count} at step {step + 1}",
-        hint=f"Calibrate on more windows, or {left}.",
+        hint=f"Calibrate on more windows, or {remedy}.",
     )
 
 

@@ -142,7 +142,7 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
 
     Attributes:
         model_: The trained network, a Keras model that forecasts one step.
-        history_: What training recorded.
+        history_: The training history.
         horizon_: Number of steps that y had in fit.
         seed_: Seed of the fit; with it as `random_state` the same fit gives the same model.
 
@@ -216,7 +216,7 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
 
     @property
     def history_(self) -> History:
-        """What training recorded."""
+        """The training history."""
         return self._fitted.history
 
     @property
@@ -256,7 +256,7 @@ class _FittedNetwork:
     Args:
         model: The trained network.
         sizes: Its arguments but for the seed.
-        history: What training recorded.
+        history: The training history.
         horizon: Number of steps that y had.
         seed: Seed of everything that was random.
         roll: `model.roll`, compiled.

@@ -29,8 +29,8 @@ class PriceWindows:
     Args:
         past: `(price - loc) / scale` of the past, `[N, T, F]`, single precision.
         future: The same of the future, `[N, H, F]`.
-        loc: What was subtracted, `[N, 1, F]`, in the price's unit; known from the past alone.
-        scale: What was divided by, `[N, 1, F]`, in the price's unit.
+        loc: Subtracted from the prices, `[N, 1, F]`, in the price's unit; known from the past alone.
+        scale: Divisor, `[N, 1, F]`, in the price's unit.
         start: Row of each window's first value, counted from 0 in time order, `[N]`.
     """
 

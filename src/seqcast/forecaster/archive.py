@@ -170,7 +170,7 @@ def _check_comes_back(state: FittedState) -> None:
 
 
 def _to_json(value: Any) -> Any:
-    """Turn an option into JSON types; a training is told from changes to one by its key."""
+    """Return an option as JSON types; the key `spec` marks a whole training spec, not some of its fields."""
     if isinstance(value, TrainingSpec):
         return {"spec": value.to_dict()}
     if hasattr(value, "to_dict"):

@@ -48,7 +48,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
     `scale="standard"` shifting it shifts its forecast. Series need not end at the same time.
 
     Args:
-        horizon: Steps to forecast in training, and in `predict` unless it is told otherwise.
+        horizon: Steps to forecast in training, and by default in `predict`.
         context_length: Steps of past that a forecast reads; several lengths are shared out among the members. `None`
             takes two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are parts of a day
             and the network reads segments; but at most half of what a series has beside one horizon: the series that
@@ -103,7 +103,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
     Attributes:
         engines_: The trained engine of each member.
         engine_: The first of them.
-        histories_: What the training of each member recorded.
+        histories_: The training history of each member.
         history_: The first of them.
         series_state_: Scaling and last rows of each series.
         freq_: The frequency; `None` for irregular stamps.
@@ -285,7 +285,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
 
     @property
     def histories_(self) -> tuple[History, ...]:
-        """What the training of each network recorded."""
+        """The training history of each network."""
         return self._fitted().histories
 
     @property
@@ -345,7 +345,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
                 remembered stand, whose scaling stays that of training; or rows of new series, which are scaled by
                 these.
             future: The future steps, one row a series and step, with the future covariates; with irregular stamps, the
-                stamps to forecast. Rows of other series and stamps are not looked at.
+                stamps to forecast. Rows of other series and stamps are ignored.
             level: Levels of the intervals, in per cent: any for a network that forecasts a distribution, otherwise
                 some of those that it was trained or calibrated for. `None` is all of those.
             samples: Number of sample paths to draw instead of a point and intervals. They are not calibrated.
@@ -460,7 +460,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
             df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
                 rows of new series.
             freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
-            training: How to train: a spec, or what differs from the training of the fit; `None` takes a tenth of its
+            training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
                 learning rate.
             validation: As for `fit`.
 

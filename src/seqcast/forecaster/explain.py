@@ -105,7 +105,7 @@ class ExplainMixin:
             step_size: Steps from one window to the next, counted back from the last that has the horizon behind it
                 in the rows, so that the truth is known; `None` is one window a series, that of `predict`.
             horizon: Number of steps; `None` is the trained one.
-            future: The steps ahead, as for `predict`; without `step_size` only.
+            future: The future steps, as for `predict`; without `step_size` only.
             member: Which network of an ensemble, from 1.
 
         Returns:

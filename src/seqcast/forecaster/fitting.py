@@ -34,7 +34,7 @@ def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, v
 
     Args:
         plan: The plan.
-        training: How networks were trained at the fit, if this is a further training.
+        training: The training of each network at the fit, if this is a further training.
         verbose: 0 is silent, 1 shows progress.
 
     Returns:

@@ -31,7 +31,7 @@ class TrainingJob:
     """The training of one network, with everything that a worker process needs for it.
 
     Args:
-        reader: What reads the windows of the series.
+        reader: The window reader of the series.
         starts: Position of each series' first validation target, its length where it has none.
         window: Sizes of a window, with a context length.
         network: The network.
@@ -163,7 +163,7 @@ def run_jobs(
 
     Args:
         jobs: The training jobs.
-        names: What each is called in its line.
+        names: Name of each in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
         executor: The executor; `None` takes worker processes of this machine where that helps.
 

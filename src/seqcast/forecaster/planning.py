@@ -294,15 +294,11 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
 def _check_support(frame: LongFrame, head: str) -> None:
     """Refuse targets that a head's distribution does not have."""
     unsupported, expected = outside_support(frame.targets, head)
-    if unsupported.any():
-        place, target = np.argwhere(unsupported)[0].tolist()
-        raise frame.error(
-            frame.schema.columns.targets[target],
-            place,
-            expected=f"{expected}, for head={head!r}",
-            received=f"{frame.targets[place, target]:g} ({int(unsupported.sum())} such rows)",
-            hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
-        )
+    frame.refuse_targets(
+        unsupported,
+        expected=f"{expected}, for head={head!r}",
+        hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
+    )
 
 
 def _checked_count(frame: LongFrame, job: TrainingJob) -> int:

@@ -63,7 +63,7 @@ class EnsemblePredictor:
         """Return forecasts in the data's units, `[B, H, D, parts]`.
 
         Args:
-            reader: What reads the windows.
+            reader: The window reader.
             origins: Where forecasts begin.
             request: Point and intervals of the forecasts.
         """
@@ -86,7 +86,7 @@ class EnsemblePredictor:
         Series are drawn independently of each other, and a series' paths do not depend on its company.
 
         Args:
-            reader: What reads the windows.
+            reader: The window reader.
             origins: Where forecasts begin.
             samples: Number of paths.
 
@@ -160,7 +160,7 @@ def calibrated_forecast(
     Args:
         scaled: Returns the forecasts of a block of origins in scaled units.
         calibrations: The calibration of each target's intervals; empty for none.
-        reader: What reads the windows.
+        reader: The window reader.
         origins: Where forecasts begin.
         request: Point and intervals of the forecasts.
     """

@@ -60,7 +60,7 @@ class SeriesState:
 
     @property
     def schema(self) -> FrameSchema:
-        """How the frame looked."""
+        """Schema of the user's frame."""
         return self.frame.schema
 
     @property

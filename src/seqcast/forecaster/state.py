@@ -35,7 +35,7 @@ class FittedState:
         seed: Seed of everything random, drawn where `random_state` is `None`.
         training: The training of each network of the fit, from which later trainings are derived.
         engines: The trained engine of each network; none where forecasts repeat the last season.
-        histories: What the training of each network recorded.
+        histories: The training history of each network.
         calibrations: The calibration of each target's intervals; empty for none.
         short_series: Names of the series whose contexts were padded in training.
         rows: The rows of the fit; `None` in a loaded forecaster.

@@ -120,7 +120,7 @@ def mean_errors(networks: Predictor, naive: Predictor, reader: WindowReader, ori
     Args:
         networks: The networks.
         naive: The seasonal naive forecast.
-        reader: What reads the windows.
+        reader: The window reader.
         origins: Where forecasts begin; their steps are among the rows.
     """
     truth = _truth(reader, origins)
@@ -138,7 +138,7 @@ def calibrate(
 
     Args:
         predictor: The predictor.
-        reader: What reads the windows.
+        reader: The window reader.
         origins: Where forecasts begin; their steps are among the rows.
         level: Levels of the intervals.
         intervals: Whether the forecast has intervals, which are widened; otherwise they are laid around the point.

@@ -29,7 +29,7 @@ class Calibration:
 
     Args:
         level: Levels of the intervals, in per cent, ascending, `L` of them.
-        widths: What is subtracted from lower and added to upper bounds at each step, `[H, L]`; below zero where
+        widths: Subtracted from lower and added to upper bounds at each step, `[H, L]`; below zero where
             intervals were too wide.
         windows: Windows with a known truth at each step, `[H]`.
         kind: `intervals` when intervals are widened, `point` when they are laid around a point forecast.

@@ -53,7 +53,7 @@ def calibrate_intervals(
     `⌈(n + 1) · level⌉`-th smallest of the `n` scores of the step.
 
     Args:
-        truth: What came, `[N, H]`; NaN where it is missing.
+        truth: True values, `[N, H]`; NaN where it is missing.
         lo: Lower bounds, `[N, H, L]`.
         hi: Upper bounds, `[N, H, L]`.
         level: Their levels, in per cent, ascending.
@@ -83,7 +83,7 @@ def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, 
     """Learn how wide intervals around a point forecast have to be, from its absolute errors.
 
     Args:
-        truth: What came, `[N, H]`; NaN where it is missing.
+        truth: True values, `[N, H]`; NaN where it is missing.
         point: The forecast, `[N, H]`.
         level: Levels, in per cent, ascending.
         scale: A positive unit for each window, `[N]`.
@@ -119,7 +119,7 @@ def calibrate_quantiles(
     """Learn by how much the intervals between quantiles have to be widened.
 
     Args:
-        truth: What came, `[N, H]`; NaN where it is missing.
+        truth: True values, `[N, H]`; NaN where it is missing.
         quantiles: Quantile forecasts, `[N, H, Q]`.
         probabilities: Their probabilities, `[Q]`; a level of 80 needs 0.1 and 0.9.
         level: Levels, in per cent, ascending.

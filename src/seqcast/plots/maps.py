@@ -102,7 +102,7 @@ def heat_map(
 
 
 def _tick(axis: Any, names: list[Any]) -> None:
-    """Name rows or columns: all texts, some of many numbers."""
+    """Label rows or columns: all texts, or some of many numbers."""
     if all(isinstance(name, str) for name in names):
         axis.set_ticks(range(len(names)), [plain(name) for name in names])
         if axis.axis_name == "x" and max(map(len, names)) > 6:

@@ -135,7 +135,7 @@ def _short_number(value: float, _: Any = None) -> str:
 
 
 def _name_decades(axis: Any, few: float = 1e5) -> None:
-    """Name 1, 2 and 5 of each decade, or where the axis spans more than this factor the 1 alone."""
+    """Label 1, 2 and 5 of each decade, or 1 alone where the axis spans more than the factor `few`."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high < few * low else (1.0,)))
     axis.set_major_formatter(_short_number)

@@ -84,7 +84,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
 
     Attributes:
         engine_: The trained engine; `engine_.model` is the Keras model.
-        history_: What training recorded.
+        history_: The training history.
         preparation_: Sizes and scaling learnt from the training windows.
         seed_: Seed of the fit; with it as `random_state` the same fit gives the same model.
         n_features_in_: Columns of a 2-D X, or features of a 3-D one.
@@ -315,7 +315,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
 
     @property
     def history_(self) -> History:
-        """What training recorded."""
+        """The training history."""
         return self._fitted.history
 
     @property

@@ -160,7 +160,7 @@ def check_states(states: Any, engine: Engine) -> States:
     """Refuse states of a network of other sizes, and what is no state.
 
     Args:
-        states: What the user gave.
+        states: The user's states.
         engine: The engine that reads them.
 
     Returns:

@@ -54,7 +54,7 @@ class FittedState:
 
     Args:
         engine: The trained engine. Nothing trains it any further.
-        history: What training recorded.
+        history: The training history.
         preparation: Sizes and scaling of the windows.
         seed: Seed of everything that was random.
     """

@@ -32,7 +32,7 @@ def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:
 
     Args:
         where: The argument's name.
-        values: What the user gave.
+        values: The user's values.
         ranks: Numbers of axes that are possible.
 
     Returns:
@@ -186,7 +186,7 @@ def check_covariates(
 
     Args:
         where: The argument's name.
-        values: What the user gave; `None` is none.
+        values: The user's values; `None` is none.
         rows: Number of windows in X.
         features: Number of features at fit, 0 for none; `None` while fitting.
         horizon: Steps to cover; more are cut off.

@@ -253,16 +253,9 @@ class FeatureBuilder:
         Raises:
             DataError: A target is negative.
         """
-        negative = np.argwhere(frame.targets < 0)
-        if len(negative):
-            place, target = negative[0].tolist()
-            raise frame.error(
-                frame.schema.columns.targets[target],
-                place,
-                expected=f"values >= 0, for scale={scale!r}",
-                received=f"{frame.targets[place, target]:g} ({len(negative)} such rows)",
-                hint="Choose another scale.",
-            )
+        frame.refuse_targets(
+            frame.targets < 0, expected=f"values >= 0, for scale={scale!r}", hint="Choose another scale."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

@@ -104,8 +104,8 @@ class ColumnEncoder:
     Args:
         names: Names of the columns.
         kinds: Type of each, with the learnt categories.
-        loc: What is subtracted from each number.
-        scale: What each number is divided by.
+        loc: Subtracted from each number.
+        scale: Divisor of each number.
 
     Example:
         >>> kinds = (ColumnType("number"), ColumnType("category", ("north", "south")))
@@ -165,7 +165,7 @@ class ColumnEncoder:
         Args:
             values: `[..., columns]`; NaN is missing.
             kinds: Type of each column there.
-            frame: What the user calls that frame, if it is not the usual one.
+            frame: Name of that frame in errors; empty for the usual one.
 
         Raises:
             DataError: A column holds something else than at fit.

@@ -65,7 +65,7 @@ class FrameColumn:
         Args:
             expected: What was expected.
             received: What came instead.
-            hint: What to do about it.
+            hint: How to mend it.
             row: Number of the row.
         """
         series = None if self.ids is None or row is None else self.ids[row : row + 1].tolist()[0]

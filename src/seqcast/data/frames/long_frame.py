@@ -105,9 +105,28 @@ class LongFrame:
             place: Position of the row.
             expected: What was expected there.
             received: What came instead.
-            hint: What to do about it.
+            hint: How to mend it.
         """
         return self.sorted_rows().error(column, place, expected=expected, received=received, hint=hint)
+
+    def refuse_targets(self, mask: Array, *, expected: str, hint: str) -> None:
+        """Refuse targets where a mask, `[rows, D]`, is true, naming the first one.
+
+        Args:
+            mask: Which targets are refused.
+            expected: What was expected there.
+            hint: How to mend it.
+
+        Raises:
+            DataError: The mask is true somewhere.
+        """
+        places = np.argwhere(mask)
+        if len(places):
+            place, target = places[0].tolist()
+            received = f"{self.targets[place, target]:g} ({len(places)} such rows)"
+            raise self.error(
+                self.schema.columns.targets[target], place, expected=expected, received=received, hint=hint
+            )
 
     def sorted_rows(self, option: str | None = None) -> SortedRows:
         """Return the stamps with the rows that they had in the user's frame.

@@ -171,7 +171,7 @@ class SortedRows:
             place: Position of the row.
             expected: What was expected there.
             received: What came instead.
-            hint: What to do about it.
+            hint: How to mend it.
         """
         row = int(self.order[place])
         return DataError(

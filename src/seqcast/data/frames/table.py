@@ -128,7 +128,7 @@ def read_keys(frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], a
     """Check the columns of an open frame, and read its ids and stamps.
 
     Args:
-        frame: What `open_frame` returns.
+        frame: The result of `open_frame`.
         columns: Names of its columns.
         needed: Names of the columns that it has to have beside the ids and stamps, each after the option that names it.
         argument: The argument that the frame came in by.

@@ -26,8 +26,8 @@ class Scaler:
     """An affine map `z = (x - loc) / scale` and its inverse.
 
     Args:
-        loc: What is subtracted; broadcasts against the values.
-        scale: What is divided by; positive.
+        loc: Subtracted from the values; broadcasts against them.
+        scale: Divisor; positive.
 
     Example:
         >>> scaler = Scaler.fit(np.array([[1.0], [3.0]]))
@@ -42,7 +42,7 @@ class Scaler:
 
     @classmethod
     def fit(cls, values: Array, method: str = "standard") -> Self:
-        """Take mean and population standard deviation over all axes but the last; NaN is left out.
+        """Learn mean and population standard deviation over all axes but the last; NaN is left out.
 
         Args:
             values: Training values, `[..., F]`.
@@ -113,8 +113,8 @@ class SeriesScaler:
     `f` is the identity, or `sign(x) log(1 + |x| / unit)`.
 
     Args:
-        loc: What is subtracted, `[N, D]`.
-        scale: What is divided by, `[N, D]`; positive.
+        loc: Subtracted from the values, `[N, D]`.
+        scale: Divisor, `[N, D]`; positive.
         unit: The size above which `f` is about logarithmic, `[N, D]`; `None` for the identity.
 
     Example:

@@ -1,4 +1,4 @@
-"""Where the rows of series come from: one small interface, and series that fit into memory."""
+"""Stores of the rows of series: the interface, and series in memory."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class InMemoryStore:
 
     @classmethod
     def of(cls, series: dict[Any, Array]) -> Self:
-        """Lay the series of a dict end to end, in the order of their ids."""
+        """Return the series of a dict laid end to end, in the order of their ids."""
         ids = tuple(sorted(series))
         ends = np.cumsum([len(series[name]) for name in ids])
         return cls(ids, np.concatenate([series[name] for name in ids]), ends)

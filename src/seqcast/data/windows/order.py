@@ -22,7 +22,7 @@ Batch = tuple[dict[str, Array], Array, Array]
 
 
 class BatchOrder:
-    """Which windows make batch `k` of a training, counted from its first batch on.
+    """The order of windows: which of them make batch `k` of a training, counted from its first batch on.
 
     One pass goes over all windows in an order that depends only on the seed and the number of the pass; passes follow
     one another, however many batches an epoch has. So where a training stands is one number, `k`. Batches of a pass

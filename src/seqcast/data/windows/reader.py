@@ -193,7 +193,7 @@ class SeriesWindows(Windows):
     """Windows that slide along many series, read as they are needed.
 
     Args:
-        reader: What reads them.
+        reader: The window reader.
         horizon: Steps of future, `H`.
         first_target: As for `WindowIndex.of`.
         stops: As for `WindowIndex.of`.

@@ -82,7 +82,7 @@ def training_windows(
     """Return the windows to train and to validate on.
 
     Args:
-        reader: What reads them.
+        reader: The window reader.
         starts: Position of each series' first validation target, its length where it has none.
         horizon: Steps of future, `H`.
         batch_size: Largest number of windows a training step.

@@ -38,7 +38,7 @@ Array = npt.NDArray[Any]
 
 
 class SeasonalNaive(StatefulEstimator[int], BaseEstimator):
-    """Repeat the last season: `ŷ_{T+h} = x_{T+h-m⌈h/m⌉}`.
+    """The seasonal naive forecast: `ŷ_{T+h} = x_{T+h-m⌈h/m⌉}`.
 
     Args:
         season_length: Steps a season, `m`.
@@ -116,7 +116,7 @@ class SeasonalNaive(StatefulEstimator[int], BaseEstimator):
 
 
 class LastValue(SeasonalNaive):
-    """Repeat the last value: `ŷ_{T+h} = x_T`.
+    """The naive forecast: `ŷ_{T+h} = x_T`.
 
     Args:
         target_features: Columns of X that are the targets' own past; by default all.
@@ -131,7 +131,7 @@ class LastValue(SeasonalNaive):
 
 
 class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
-    """The many-to-one network: reads a window, writes one value, and goes on by reading what it wrote.
+    """The many-to-one network: it forecasts one step, and further steps from its own forecasts.
 
     Args:
         units: Width of each recurrent layer.
@@ -142,7 +142,7 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
 
     Attributes:
         model_: The trained network, a Keras model that forecasts one step.
-        history_: What training recorded.
+        history_: The training history.
         horizon_: Number of steps that y had in fit.
         seed_: Seed of the fit; with it as `random_state` the same fit gives the same model.
 
@@ -216,7 +216,7 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
 
     @property
     def history_(self) -> History:
-        """What training recorded."""
+        """The training history."""
         return self._fitted.history
 
     @property
@@ -230,7 +230,7 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
         return self._fitted.seed
 
     def predict(self, X: Any, horizon: int | None = None) -> Array:
-        """Forecast step by step, each step a whole reading of the window moved on by one.
+        """Forecast step by step, each step from the whole window, moved on by one.
 
         Args:
             X: The past, `[N, T, F]`.
@@ -256,7 +256,7 @@ class _FittedNetwork:
     Args:
         model: The trained network.
         sizes: Its arguments but for the seed.
-        history: What training recorded.
+        history: The training history.
         horizon: Number of steps that y had.
         seed: Seed of everything that was random.
         roll: `model.roll`, compiled.

@@ -72,12 +72,12 @@ def test_other_code_and_other_libraries_make_runs_anew(tmp_path, monkeypatch):
     study = find_study("horizon")
     monkeypatch.setattr(type(study), "run", lambda self, setting, seed: {"mse": [0.1] * 150, "variance": 0.4})
     options = {"quick": True, "say": lambda line: None}
-    assert run_study("horizon", tmp_path, **options).made == 2
-    assert run_study("horizon", tmp_path, **options).made == 0
+    assert run_study("horizon", tmp_path, **options).new_runs == 2
+    assert run_study("horizon", tmp_path, **options).new_runs == 0
     monkeypatch.setattr(type(study), "code", lambda self: "another")
-    assert run_study("horizon", tmp_path, **options).made == 2
+    assert run_study("horizon", tmp_path, **options).new_runs == 2
     monkeypatch.setattr(runner, "library_versions", lambda: {"keras": "another"})
-    assert run_study("horizon", tmp_path, **options).made == 2
+    assert run_study("horizon", tmp_path, **options).new_runs == 2
     table = json.loads((tmp_path / "horizon-quick" / "horizon.json").read_text())
     assert (table["code"], table["libraries"]) == ("another", {"keras": "another"})
 

@@ -50,7 +50,7 @@ def study(
     for each in names:
         outcome = run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
         print_line(f"{find_study(each).question}\n\n{outcome.finding}\n")
-        from_before = "" if outcome.made else ", all kept from before"
+        from_before = "" if outcome.new_runs else ", all kept from before"
         print_line(f"Runs of {outcome.seconds / 60:.1f} min in all{from_before}. Written:")
         for path in outcome.files:
             print_line(f"  {path}")

@@ -22,7 +22,7 @@ BACKENDS = ("pandas", "polars")
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known about a series.
+    """The description of a series.
 
     Args:
         name: Its name here, which is also its `unique_id`.
@@ -113,7 +113,7 @@ _CATALOGUE = {dataset.name: dataset for dataset in _ALL}
 
 
 def names() -> tuple[str, ...]:
-    """List the series that come with the package.
+    """Return the names of the series that come with the package.
 
     Example:
         >>> names()
@@ -123,7 +123,7 @@ def names() -> tuple[str, ...]:
 
 
 def describe(name: str) -> Dataset:
-    """Tell where a series comes from, on what terms, and in what units and frequency it is.
+    """Return the description of a series: source, licence, units and frequency.
 
     Args:
         name: One of `names()`.
@@ -147,7 +147,7 @@ def load(name: str, *, backend: str = "pandas") -> Any:
 
     Args:
         name: One of `names()`.
-        backend: `pandas` or `polars`: whose frame it is to be.
+        backend: `pandas` or `polars`: the kind of frame.
 
     Returns:
         A frame with the columns `unique_id` (the name), `ds` (time stamp) and `y` (value, in the series'
@@ -155,7 +155,7 @@ def load(name: str, *, backend: str = "pandas") -> Any:
 
     Raises:
         SpecError: There is no such series, or the backend's name is unknown.
-        MissingPackageError: Polars is asked for and not installed.
+        MissingPackageError: Polars is not installed.
 
     Example:
         >>> frame = load("lynx")

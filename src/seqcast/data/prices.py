@@ -24,13 +24,13 @@ NORMALISATIONS = ("instance", "last", "none")
 
 @dataclass(frozen=True, eq=False)
 class PriceWindows:
-    """Normalised windows over prices, and what they were freed of.
+    """Normalised windows over prices, with their loc and scale.
 
     Args:
         past: `(price - loc) / scale` of the past, `[N, T, F]`, single precision.
         future: The same of the future, `[N, H, F]`.
-        loc: What was subtracted, `[N, 1, F]`, in the price's unit; known from the past alone.
-        scale: What was divided by, `[N, 1, F]`, in the price's unit.
+        loc: Subtracted from the prices, `[N, 1, F]`, in the price's unit; known from the past alone.
+        scale: Divisor, `[N, 1, F]`, in the price's unit.
         start: Row of each window's first value, counted from 0 in time order, `[N]`.
     """
 
@@ -44,7 +44,7 @@ class PriceWindows:
         return len(self.start)
 
     def prices(self, values: npt.ArrayLike) -> Array:
-        """Give forecasts, or the windows themselves, their unit back: `values · scale + loc`.
+        """Return forecasts, or the windows themselves, in the price's unit: `values · scale + loc`.
 
         Args:
             values: Normalised values, `[N, steps, F]`, any number of steps.
@@ -144,15 +144,15 @@ def _cut(rows: Array, past: int, future: int) -> Array:
 
 
 def _normalised(windows: Array, start: Array, past: int, normalise: str) -> PriceWindows:
-    known = windows[:, :past]
+    past_prices = windows[:, :past]
     if normalise == "instance":
-        loc, scale = known.mean(axis=1, keepdims=True), 2.5 * known.std(axis=1, keepdims=True)
+        loc, scale = past_prices.mean(axis=1, keepdims=True), 2.5 * past_prices.std(axis=1, keepdims=True)
         # A past without movement has nothing to be scaled by; up to rounding, lest noise be blown up.
         scale = np.where(scale <= 1e-12 * np.abs(loc), 1.0, scale)
     elif normalise == "last":
-        loc = scale = known[:, -1:]
+        loc = scale = past_prices[:, -1:]
     else:
-        loc, scale = np.zeros_like(known[:, :1]), np.ones_like(known[:, :1])
+        loc, scale = np.zeros_like(past_prices[:, :1]), np.ones_like(past_prices[:, :1])
     scaled = ((windows - loc) / scale).astype(np.float32)
     return PriceWindows(scaled[:, :past], scaled[:, past:], loc, scale, start)
 
@@ -225,9 +225,9 @@ def _numbers(where: str, values: Any) -> Array:
 
 def _check_rows(rows: Array, normalise: str) -> None:
     low, name = (0.0, "positive numbers") if normalise == "last" else (-np.inf, "finite numbers")
-    wrong = ~(np.isfinite(rows) & (rows > low))
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
+    invalid = ~(np.isfinite(rows) & (rows > low))
+    if invalid.any():
+        row, column = np.argwhere(invalid)[0]
         raise DataError(
             f"prices, row {row} in time order, column {column}",
             expected=name,

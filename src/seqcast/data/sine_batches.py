@@ -119,7 +119,7 @@ class SineBatches(keras.utils.PyDataset):
 
     @property
     def position(self) -> dict[str, int]:
-        """Where the reading stands, to be kept and set again."""
+        """The epoch, from which reading can be resumed."""
         return {"epoch": self.epoch}
 
     @position.setter

@@ -1,4 +1,4 @@
-"""The numbers behind sums of random sines: drawn, kept, evaluated.
+"""Parameters of sums of random sines: drawn and evaluated.
 
 Everything is drawn from a NumPy `SeedSequence`, never from global generators. The parameters of window `i`
 depend on the seed and on `i` alone, so that more windows, a longer past or a longer future extend the same
@@ -43,7 +43,7 @@ PARAMETERS, NOISE = 0, 1
 
 @dataclass(frozen=True, eq=False)
 class SineParameters:
-    """The numbers behind a batch of sums of sines, one row a window and one column a sine.
+    """Parameters of a batch of sums of sines, one row a window and one column a sine.
 
     Args:
         amplitude: `A`, `[N, num_signals]`, in the signal's unit.
@@ -63,7 +63,7 @@ class SineParameters:
     offset: Array
 
     def values(self, t: npt.ArrayLike) -> Array:
-        """Evaluate the signals, `x(t) = Σ A sin(2π f t / 30 + φ) + c`.
+        """Return the signals, `x(t) = Σ A sin(2π f t / 30 + φ) + c`.
 
         Args:
             t: Steps, `[S]`; 0 is the first step of the past. They need not be whole.
@@ -79,9 +79,9 @@ class SineParameters:
         total = np.zeros((len(self.amplitude), len(steps)))
         # Sine by sine: all at once would need num_signals times the memory of the result.
         for k in range(self.amplitude.shape[1]):
-            one = slice(k, k + 1)
-            angle = self.frequency[:, one] * steps + self.phase[:, one]
-            total += self.amplitude[:, one] * np.sin(angle) + self.offset[:, one]
+            column = slice(k, k + 1)
+            angle = self.frequency[:, column] * steps + self.phase[:, column]
+            total += self.amplitude[:, column] * np.sin(angle) + self.offset[:, column]
         return total
 
 

@@ -28,12 +28,12 @@ class Backtest:
     Args:
         df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step` and `target`, and one column a model.
         columns: Names of the columns.
-        models: Columns to look at; `None` takes all that are no interval bounds.
+        models: Columns of forecasts; `None` takes all that are no interval bounds.
 
     Attributes:
         rows: The rows whose truth is known.
         models: Columns of the forecasts.
-        truth: What came, `[rows]`.
+        truth: True values, `[rows]`.
         forecasts: Each model's forecast, `[rows, models]`.
 
     Raises:
@@ -64,14 +64,14 @@ class Backtest:
                 received="inf",
                 hint="Drop or fill it.",
             )
-        known = np.flatnonzero(~np.isnan(truth))
-        if not len(known):
+        observed = np.flatnonzero(~np.isnan(truth))
+        if not len(observed):
             hint = "Join the truth to it, or wait for it."
             raise DataError("df", expected="rows whose truth is known", received="none", hint=hint)
-        self._places = known
-        self.rows = rows.take(known)
-        self.rows.steps = rows.steps[known]  # counted while the rows without truth were there
-        self.truth = truth[known]
+        self._places = observed
+        self.rows = rows.take(observed)
+        self.rows.steps = rows.steps[observed]  # counted while the rows without truth were there
+        self.truth = truth[observed]
         self.forecasts = np.stack([self.forecast(name) for name in self.models], axis=1)
 
     def forecast(self, name: str) -> Array:
@@ -89,23 +89,23 @@ class Backtest:
             )
         return values
 
-    def levels(self, wanted: Sequence[float] | float | None = None) -> tuple[float, ...]:
-        """Return the interval levels, in per cent: those of any model, or the wanted ones.
+    def levels(self, level: Sequence[float] | float | None = None) -> tuple[float, ...]:
+        """Return the interval levels, in per cent: the requested ones, or by default those of any model.
 
         Raises:
             SpecError: No model has intervals of a level.
         """
-        known = sorted({level for name in self.models for level in self.rows.bounds(name)})
-        if wanted is None:
+        known = sorted({each_level for name in self.models for each_level in self.rows.bounds(name)})
+        if level is None:
             return tuple(known)
-        levels = [float(level) for level in np.atleast_1d(wanted)]
-        for level in levels:
-            if level not in known:
+        levels = [float(each_level) for each_level in np.atleast_1d(level)]
+        for each_level in levels:
+            if each_level not in known:
                 raise SpecError(
                     "level",
                     expected=f"one of {', '.join(f'{each:g}' for each in known) or 'the levels, but there are none'}",
-                    received=f"{level:g}",
-                    hint=f"Such a level needs columns like {self.models[0]}-lo-{level:g}.",
+                    received=f"{each_level:g}",
+                    hint=f"Such a level needs columns like {self.models[0]}-lo-{each_level:g}.",
                 )
         return tuple(sorted(levels))
 
@@ -116,7 +116,7 @@ class Backtest:
 
 
 def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
-    """Add a column `step` to a backtest: how many steps of `freq` a row's stamp lies after its cutoff.
+    """Return a backtest with a column `step`: the number of steps of `freq` from a row's cutoff to its stamp.
 
     Without it a row's step is its place among the rows of its window, which is right as long as no row is left
     out: keep rows without truth, with a missing `y`.
@@ -181,7 +181,7 @@ def join_forecasts(
     missing: str = "raise",
     columns: Columns | None = None,
 ) -> Any:
-    """Put other models' forecasts beside those of a backtest, row by row.
+    """Return a backtest with the forecasts of other models joined, row by row.
 
     `other` may come from any library that writes the ecosystem's format, such as statsforecast's
     `cross_validation`. Rows belong together when `unique_id`, `ds`, `cutoff` (and `target`) are the same.
@@ -210,12 +210,12 @@ def join_forecasts(
         [2.0, 1.0]
     """
     check_choice("missing", missing, MISSING)
-    rows, others = FrameRows("df", df, columns), FrameRows("other", other, columns)
-    for each in (rows, others):
+    rows, other_rows = FrameRows("df", df, columns), FrameRows("other", other, columns)
+    for each in (rows, other_rows):
         each.need(CUTOFF, *((TARGET,) if rows.has(TARGET) else ()))
         _check_once(each)
-    added = others.models(models)
-    added += [name for model in list(added) for pair in others.bounds(model).values() for name in pair]
+    added = other_rows.models(models)
+    added += [name for model in list(added) for pair in other_rows.bounds(model).values() for name in pair]
     for name in added:
         if rows.has(name):
             raise SpecError(
@@ -224,7 +224,7 @@ def join_forecasts(
                 received=repr(name),
                 hint="Rename it in one of the frames, or leave it out.",
             )
-    places = _matched(rows, others)
+    places = _matched(rows, other_rows)
     matched = np.flatnonzero(places >= 0)
     if len(matched) < len(rows) and (missing == "raise" or not len(matched)):
         raise _unmatched(rows, int(np.flatnonzero(places < 0)[0]), len(rows) - len(matched))
@@ -232,8 +232,8 @@ def join_forecasts(
     if len(matched) < len(rows):
         further = {} if rows.has(STEP) else {STEP: rows.steps[matched]}
         rows, places = rows.take(matched), places[matched]
-    _check_same_truth(rows, others, places)
-    further |= {name: others.numbers(name)[places] for name in added}
+    _check_same_truth(rows, other_rows, places)
+    further |= {name: other_rows.numbers(name)[places] for name in added}
     series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in further.items()]
     return nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
 
@@ -280,7 +280,7 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
         return
     ours, theirs = rows.numbers(name), others.numbers(name)[places]
     known = ~(np.isnan(ours) | np.isnan(theirs))
-    # Single precision on the way is no reason to refuse.
+    # Values may have passed through single precision.
     size = float(np.abs(ours[known]).max(initial=0.0))
     differ = np.flatnonzero(known & ~np.isclose(ours, theirs, rtol=1e-5, atol=1e-7 * size))
     if len(differ):

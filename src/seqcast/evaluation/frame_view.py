@@ -1,7 +1,7 @@
-"""Long frames of truth and forecasts, read a column at a time: what scores and pictures have in common.
+"""Long frames of truth and forecasts, read column by column, for scores and plots.
 
-Names are the ecosystem's: a forecast stands in the column of its model, its intervals in `<model>-lo-80` and
-`<model>-hi-80`. Beside `unique_id`, `ds` and `y` three columns are keys and no forecasts: `cutoff` (the last stamp
+Names are those of Nixtla's libraries: a forecast stands in the column of its model, its intervals in `<model>-lo-80`
+and `<model>-hi-80`. Beside `unique_id`, `ds` and `y` three columns are keys and no forecasts: `cutoff` (the last stamp
 that was known), `step` (of the forecast, from 1) and `target` (of several, which one).
 """
 
@@ -58,7 +58,7 @@ class Groups:
 
 
 class FrameRows:
-    """A long frame whose columns are read when they are asked for.
+    """A long frame whose columns are read on demand.
 
     Args:
         where: The argument's name, for errors.
@@ -76,15 +76,15 @@ class FrameRows:
     """
 
     def __init__(self, where: str, df: Any, columns: Columns | None = None) -> None:
-        self.where, self.given = where, columns or Columns()
-        self.columns = self.given  # with one column of values
+        self.where, self.user_columns = where, columns or Columns()
+        self.columns = self.user_columns  # with one column of values
         self.frame: Any = open_frame(df, where, hint="Convert it.")
         self.need(self.columns.unique_id, self.columns.ds)
         if len(self.columns.targets) > 1:
             self._unpivot()
 
     def _unpivot(self) -> None:
-        """Lay several targets that stand side by side below each other, with a column of their names."""
+        """Turn columns of several targets into rows, with a column of their names."""
         columns = self.columns
         self.columns = Columns(columns.unique_id, columns.ds, columns.value)
         if self.has(TARGET):
@@ -101,17 +101,17 @@ class FrameRows:
         return len(self.frame)
 
     def has(self, name: str) -> bool:
-        """Tell whether there is such a column."""
+        """Return whether there is such a column."""
         return name in self.frame.columns
 
     def need(self, *names: str) -> None:
-        """Refuse the frame if one of the columns is missing."""
-        fields = {name: field for field, name in self.given.named()}
+        """Refuse a frame that lacks one of the columns."""
+        fields = {name: field for field, name in self.user_columns.named()}
         check_columns(self.frame, [(fields.get(name), name) for name in names], self.where)
 
     def take(self, places: Array) -> FrameRows:
         """Return some of the rows, at least one."""
-        return FrameRows(self.where, nw.to_native(self.frame[places]), self.given)
+        return FrameRows(self.where, nw.to_native(self.frame[places]), self.user_columns)
 
     def wrong_type(self, name: str, expected: str) -> DataError:
         """Build the error for a column's type."""
@@ -130,7 +130,7 @@ class FrameRows:
 
         Args:
             name: The column.
-            local: Whether zoned stamps show their own clock, as readers want it, or UTC, in which none repeats.
+            local: Whether zoned stamps show their own clock, for people, or UTC, in which none repeats.
         """
         stamps, _ = read_stamps(self.column(name), objects=("date", "datetime", "datetime64"))
         if stamps.dtype.kind in "iu":
@@ -162,12 +162,12 @@ class FrameRows:
 
     @cached_property
     def names(self) -> Array:
-        """Each row's series in a reader's words: `a`, or `a, price` of several targets; `[rows]`, objects."""
+        """Name of each row's series for people: `a`, or `a, price` of several targets; `[rows]`, objects."""
         first, *rest = (self.frame[name].to_list() for name in self.series)
         labels = [f"{name}, {target}" for name, target in zip(first, rest[0], strict=True)] if rest else first
-        made = np.empty(len(labels), dtype=object)
-        made[:] = labels
-        return made
+        names = np.empty(len(labels), dtype=object)
+        names[:] = labels
+        return names
 
     def labels(self, name: str) -> Array:
         """Return a key column's values, `[rows]`."""
@@ -185,11 +185,11 @@ class FrameRows:
 
         codes = np.zeros(len(self), dtype=np.int64)
         for name in names:
-            own, unique = pd.factorize(self.labels(name), sort=True)
-            if (own < 0).any():
+            name_codes, unique = pd.factorize(self.labels(name), sort=True)
+            if (name_codes < 0).any():
                 hint = "Fill it in or drop the row."
-                raise self.column(name).error(row=first(own < 0), expected="a name", received="none", hint=hint)
-            _, codes = np.unique(codes * len(unique) + own, return_inverse=True)
+                raise self.column(name).error(row=first(name_codes < 0), expected="a name", received="none", hint=hint)
+            _, codes = np.unique(codes * len(unique) + name_codes, return_inverse=True)
         _, leaders = np.unique(codes, return_index=True)
         return Groups(codes, leaders)
 
@@ -198,9 +198,9 @@ class FrameRows:
         """Step of each row's forecast, from 1: the column `step`, or the place among its window's rows."""
         if self.has(STEP):
             steps = self.numbers(STEP)
-            wrong = ~((steps >= 1) & (steps == np.round(steps)))
-            if wrong.any():
-                place = int(np.flatnonzero(wrong)[0])
+            invalid = ~((steps >= 1) & (steps == np.round(steps)))
+            if invalid.any():
+                place = int(np.flatnonzero(invalid)[0])
                 raise self.column(STEP).error(
                     row=place,
                     expected="the step of the forecast, a whole number from 1",
@@ -218,36 +218,36 @@ class FrameRows:
 
     # ---------------------------------------------------------------- forecasts
 
-    def models(self, wanted: Sequence[str] | None) -> list[str]:
-        """Return the columns of forecasts; all that are neither keys nor bounds of intervals, or the wanted ones."""
+    def models(self, models: Sequence[str] | None) -> list[str]:
+        """Return the columns of forecasts: `models`, or by default all that are neither keys nor interval bounds."""
         keys = (*self.columns.to_dict().values(), CUTOFF, STEP, TARGET)
         values = [name for name in self.frame.columns if name not in keys and self.frame[name].dtype.is_numeric()]
-        known = [name for name in values if not _BOUND.match(name)]
-        for name in wanted or ():
+        forecasts = [name for name in values if not _BOUND.match(name)]
+        for name in models or ():
             if name not in values:
-                raise unknown_name("models", name, known)
-        if not known and not wanted:
+                raise unknown_name("models", name, forecasts)
+        if not forecasts and not models:
             raise DataError(
                 self.where,
                 expected="a column of forecasts",
                 received=f"the columns {', '.join(map(repr, self.frame.columns))}",
                 hint="Add one a model.",
             )
-        return list(wanted or known)
+        return list(models or forecasts)
 
     def bounds(self, model: str) -> dict[float, tuple[str, str]]:
         """Return the columns of a model's intervals by level in per cent, the narrowest first."""
-        found: dict[float, dict[str, str]] = {}
+        bounds: dict[float, dict[str, str]] = {}
         for name in self.frame.columns:
             match = _BOUND.match(name)
             if match and match[1] == model:
-                found.setdefault(float(match[3]), {})[match[2]] = name
-        return {level: (pair["lo"], pair["hi"]) for level, pair in sorted(found.items()) if len(pair) == 2}
+                bounds.setdefault(float(match[3]), {})[match[2]] = name
+        return {level: (pair["lo"], pair["hi"]) for level, pair in sorted(bounds.items()) if len(pair) == 2}
 
     # ---------------------------------------------------------------- results
 
     def lay_out(self, keys: Sequence[str], places: Array, values: dict[str, Any]) -> Any:
-        """Make a frame of the kind that came in.
+        """Return a frame of the kind that came in.
 
         Args:
             keys: Columns whose values are taken from the rows at `places`, as they are.
@@ -255,10 +255,10 @@ class FrameRows:
             values: Further columns by name.
         """
         backend = self.frame.implementation
-        own = [name for name in keys if self.has(name)]
-        made = {name: self.labels(name)[places] for name in keys if name not in own}
-        if not own:
-            return nw.from_dict({**made, **values}, backend=backend).to_native()
-        frame = nw.maybe_reset_index(self.frame.select(*own)[places])
-        further = [nw.new_series(name, column, backend=backend) for name, column in {**made, **values}.items()]
+        present = [name for name in keys if self.has(name)]
+        labels = {name: self.labels(name)[places] for name in keys if name not in present}
+        if not present:
+            return nw.from_dict({**labels, **values}, backend=backend).to_native()
+        frame = nw.maybe_reset_index(self.frame.select(*present)[places])
+        further = [nw.new_series(name, column, backend=backend) for name, column in {**labels, **values}.items()]
         return frame.with_columns(*further).select(*keys, *values).to_native()

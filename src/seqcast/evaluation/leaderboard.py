@@ -1,4 +1,4 @@
-"""Models ranked by a score, and how each does against a baseline."""
+"""Models ranked by a score, and relative to a baseline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["leaderboard"]
 Array = npt.NDArray[Any]
 
 BASELINE = "seasonal_naive"
-# A series on which a model is a hundred times as good or bad as the baseline tells no more than that.
+# Ratios to the baseline are clipped, so that no single series decides.
 _RATIOS = (0.01, 100.0)
 
 
@@ -34,7 +34,7 @@ def leaderboard(
     models: Sequence[str] | None = None,
     columns: Columns | None = None,
 ) -> Any:
-    """Rank the models of a backtest.
+    """Return the models of a backtest, ranked by a score.
 
     Args:
         df: The backtest, as `evaluate` takes it.
@@ -89,7 +89,7 @@ def leaderboard(
 
 
 def _ranking(scores: dict[str, Metric], sort_by: str | None) -> str:
-    """Return the score that ranks."""
+    """Return the name of the score by which models are ranked."""
     if sort_by is not None and sort_by not in scores:
         raise unknown_name("sort_by", sort_by, scores)
     chosen = sort_by or next(iter(scores))

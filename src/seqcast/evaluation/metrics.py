@@ -1,4 +1,4 @@
-"""The metrics by name: which of utilsforecast's losses, of which columns, on which scale."""
+"""Metrics by name: the loss of utilsforecast, the columns that it reads, and its scale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Metric:
 
     Args:
         loss: Name of the loss in `utilsforecast.losses`, or a function like those.
-        of: What it looks at: `point`; `quantile` (each bound of the intervals for itself), `quantiles` (all of them
+        of: What it scores: `point`; `quantile` (each bound of the intervals for itself), `quantiles` (all of them
             together) or `interval` (each level for itself).
         scale: The scaled loss of utilsforecast whose scale truth and forecasts are divided by first: `mase`, the mean
             absolute error of the seasonal naive forecast in training, or `rmsse`, its root mean squared error; `None`
@@ -79,7 +79,7 @@ def find_metric(metric: str | Loss) -> tuple[str, Metric]:
 
 
 def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[tuple[float, ...], Loss]]:
-    """Return what to call for a metric.
+    """Return the functions that compute a metric.
 
     Args:
         metric: The metric.
@@ -144,7 +144,7 @@ _SPOKEN = {"smape": "sMAPE", "scaled_crps": "scaled CRPS"}
 
 
 def spoken_metric(name: str) -> str:
-    """Write the name of a score, as `evaluate` and `leaderboard` have it, for readers.
+    """Return the name of a score of `evaluate` or `leaderboard`, written for people.
 
     Example:
         >>> [spoken_metric(name) for name in ("mae", "coverage_level80", "relative_mae", "scaled_crps")]

@@ -34,7 +34,7 @@ def evaluate(
     by: Sequence[str] | str = (),
     columns: Columns | None = None,
 ) -> Any:
-    """Score each model of a frame of forecasts beside the truth, such as `Forecaster.backtest` gives.
+    """Return the scores of each model of a backtest frame, such as `Forecaster.backtest` returns.
 
     A score is computed for each window (series and cutoff) over its steps, then averaged over cutoffs, then over
     series, each series the same weight. By step it is computed for each series and step over the cutoffs. Rows
@@ -61,7 +61,7 @@ def evaluate(
 
     Raises:
         SpecError: There is no such metric, model, level or key.
-        DataError: The frame lacks something, or a scaled metric is asked for without `train_df`.
+        DataError: The frame lacks something, or a scaled metric needs `train_df`.
 
     Example:
         >>> import pandas as pd
@@ -116,11 +116,11 @@ class Scorer:
         models: Sequence[str] | None = None,
         columns: Columns | None = None,
     ) -> None:
-        asked = [metrics] if isinstance(metrics, str) else metrics
-        chosen = None if asked is None else [find_metric(metric) for metric in asked]
+        requested = [metrics] if isinstance(metrics, str) else metrics
+        chosen = None if requested is None else [find_metric(metric) for metric in requested]
         self.backtest = Backtest(df, columns, models=models)
         self.levels = self.backtest.levels(level)
-        self._asked = chosen is not None
+        self._requested = chosen is not None
         if chosen is None:
             chosen = [find_metric(name) for name in self._usual_metrics(train_df, season_length)]
         self.metrics: dict[str, Metric] = dict(chosen)
@@ -138,17 +138,17 @@ class Scorer:
         return [*names, *(["scaled_crps", "coverage"] if self.levels else [])]
 
     def _check_intervals(self) -> None:
-        wanted = [name for name, metric in self.metrics.items() if metric.of != "point"]
-        if wanted and not self.levels:
+        of_intervals = [name for name, metric in self.metrics.items() if metric.of != "point"]
+        if of_intervals and not self.levels:
             raise DataError(
                 "df",
-                expected=f"intervals, which {wanted[0]!r} looks at",
+                expected=f"intervals, which {of_intervals[0]!r} looks at",
                 received=f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}",
                 hint=f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80.",
             )
 
     def _naive_scales(self, train_df: Any, season_length: int | None) -> dict[str | None, Array | float]:
-        """Return what truth and forecasts are divided by, by the name of the metric's scale."""
+        """Return the divisors of truth and forecasts, by the name of the metric's scale."""
         if season_length is not None:
             check_int("season_length", season_length)
         scaled = {metric.scale: name for name, metric in self.metrics.items() if metric.scale is not None}
@@ -163,7 +163,7 @@ class Scorer:
                 )
             season_length = season_length or usual_season(self.backtest, train_df)
             scales[scale] = naive_scale(self.backtest, train_df, season_length, scale)
-            if self._asked and np.isnan(scales[scale]).all():
+            if self._requested and np.isnan(scales[scale]).all():
                 raise DataError(
                     "train_df",
                     expected=f"rows before the cutoff that change over season_length={season_length} steps",
@@ -173,7 +173,7 @@ class Scorer:
         return scales
 
     def keys(self, by: Sequence[str] | str) -> list[str]:
-        """Check the keys that scores are asked for by."""
+        """Check and return the keys by which scores are grouped."""
         rows = self.backtest.rows
         known = [*rows.series, *([CUTOFF] if rows.has(CUTOFF) else []), STEP]
         keys = list(dict.fromkeys([by] if isinstance(by, str) else by))
@@ -222,7 +222,7 @@ class Scorer:
         return scores
 
     def _table(self, metric: Metric, parts: Groups) -> Any:
-        """Return the table that the losses read; models are called by their places, so that no name is in the way."""
+        """Return the table that the losses read; models are named by their places, so that no name collides."""
         from pandas import DataFrame
 
         scale = self._scales[metric.scale]
@@ -247,7 +247,7 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
 
     from seqcast.data.frames.frequency import infer
 
-    rows = FrameRows("train_df", train_df, backtest.rows.given)
+    rows = FrameRows("train_df", train_df, backtest.rows.user_columns)
     codes = rows.groups(*rows.series).codes
     stamps = np.unique(rows.times(rows.columns.ds, local=True)[codes == np.argmax(np.bincount(codes))])
     try:
@@ -310,7 +310,7 @@ def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: st
 
 def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Array, Array]:
     """Return the training values by series and time, the windows, and where each window's values start and stop."""
-    rows, train = backtest.rows, FrameRows("train_df", train_df, backtest.rows.given)
+    rows, train = backtest.rows, FrameRows("train_df", train_df, backtest.rows.user_columns)
     train.need(train.columns.value, *((TARGET,) if rows.has(TARGET) else ()))
     series, times = train.groups(*train.series), train.times(train.columns.ds)
     order = np.lexsort((times, series.codes))

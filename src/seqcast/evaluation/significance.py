@@ -1,4 +1,4 @@
-"""Is the difference between two models more than chance? The Diebold-Mariano test on the forecasts of a backtest."""
+"""The Diebold-Mariano test: is the difference between two models of a backtest more than chance?"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
 
     With `d̄` the mean of the `n` differences and `γ_k` their autocovariances (sums divided by `n`),
     `DM = d̄ / √((γ_0 + 2 Σ_{k<h} γ_k) / n)`: forecasts of `h` steps made less than `h` steps apart share part of
-    what they missed. `DM · √((n + 1 − 2h + h(h−1)/n) / n)` is compared with Student's t of `n − 1` degrees of
+    their errors. `DM · √((n + 1 − 2h + h(h−1)/n) / n)` is compared with Student's t of `n − 1` degrees of
     freedom. Where the variance comes out as zero or less, the `γ_k` are weighted by `1 − k/h`, which keeps it
     positive.
 
@@ -64,10 +64,10 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
     check_int("horizon", horizon)
     check_choice("alternative", alternative, ALTERNATIVES)
     values = as_array("differences", differences, (1,)).astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        received = str(values[bad[0]])
-        raise DataError(f"differences, {bad[0]}", expected="finite numbers", received=received, hint="Drop it.")
+    invalid = np.flatnonzero(~np.isfinite(values))
+    if len(invalid):
+        received = str(values[invalid[0]])
+        raise DataError(f"differences, {invalid[0]}", expected="finite numbers", received=received, hint="Drop it.")
     count = len(values)
     if count <= horizon:
         return math.nan, math.nan
@@ -87,9 +87,9 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
 
 
 def _long_run_variance(values: Array, horizon: int) -> float:
-    centred = values - values.mean()
+    deviations = values - values.mean()
     count = len(values)
-    covariances = np.array([centred[lag:] @ centred[: count - lag] / count for lag in range(horizon)])
+    covariances = np.array([deviations[lag:] @ deviations[: count - lag] / count for lag in range(horizon)])
     if covariances[0] <= 1e-30:  # rounding: the values are divided by the largest
         return 0.0
     variance = covariances[0] + 2 * covariances[1:].sum()
@@ -126,7 +126,7 @@ def diebold_mariano(
         baseline: Compare each model with this one only; `None` compares each with each.
         loss: `absolute`, `squared`, or a function of truth and forecast, `[rows]` each, that returns losses.
         alternative: `two-sided`; `less`: model a loses less than model b; `greater`: it loses more.
-        over: What is drawn from what might have been. `cutoffs`: the differences are averaged over series first, and
+        over: What counts as a sample. `cutoffs`: the differences are averaged over series first, and
             those of forecasts that overlap in time are taken to be correlated; for few series and many cutoffs.
             `series`: they are averaged over cutoffs first, and series are taken to be independent of each other;
             for many series and few cutoffs.
@@ -135,7 +135,7 @@ def diebold_mariano(
     Returns:
         A frame of the kind that came in, with a row for each pair and step: `model_a`, `model_b`, `step` (0 is all
         steps together), `statistic` (below zero when a is the better), `p_value` and `n`, the number of
-        differences. Statistic and p-value are NaN where `n` is too small. In a panel each series' losses are
+        differences. Statistic and p-value are NaN where `n` is too small. With several series the losses of each are
         divided by their mean over both models, so that none weighs more for its size.
 
     Raises:
@@ -164,10 +164,10 @@ def diebold_mariano(
     draws = _Draws(backtest, over)
     losses = {name: _losses(loss, backtest, place) for place, name in enumerate(backtest.models)}
     table: dict[str, list[Any]] = {name: [] for name in ("model_a", "model_b", "step", "statistic", "p_value", "n")}
-    for one, other in pairs:
-        for step, differences, horizon in draws.of(losses[one], losses[other]):
+    for model, rival in pairs:
+        for step, differences, horizon in draws.of(losses[model], losses[rival]):
             statistic, p_value = dm_test(differences, horizon, alternative=alternative)
-            row = (one, other, step, statistic, p_value, len(differences))
+            row = (model, rival, step, statistic, p_value, len(differences))
             for name, value in zip(table, row, strict=True):
                 table[name].append(value)
     if np.isnan(table["statistic"]).all():
@@ -205,7 +205,7 @@ def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
 
 
 class _Draws:
-    """How the rows of a backtest make up the differences that are tested."""
+    """The differences that are tested, step by step, from the rows of a backtest."""
 
     def __init__(self, backtest: Backtest, over: str) -> None:
         rows = backtest.rows

@@ -1,7 +1,7 @@
-"""The door for frames: `Forecaster`.
+"""`Forecaster`: from long data frames to forecasts as frames.
 
-In reading order: `estimator`, `options`, `defaults`, `planning`, `validation`, `jobs`, `series_state`, `contexts`,
-`future`, `predictor`, `fallback`, `archive`.
+In reading order: `estimator`, `options`, `defaults`, `planning`, `jobs`, `fitting`, `validation`, `state`,
+`series_state`, `future`, `predictor`, `fallback`, `backtest`, `explain`, `summary`, `archive`.
 """
 
 from seqcast.forecaster.estimator import Forecaster

@@ -1,4 +1,4 @@
-"""What a forecaster's file holds."""
+"""Reading and writing a forecaster's file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
     Args:
         path: Where it goes; it appears whole or not at all.
         options: Arguments of the forecaster, by name.
-        state: What its fit has learnt; the rows of the fit are not written.
+        state: Its fitted state; the rows of the fit are not written.
 
     Raises:
         SpecError: The training holds a function that a file cannot.
@@ -55,7 +55,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         calibrations.append(described)
         parts.update({f"calibration {place}/{name}": value for name, value in widths.items()})
     header = {
-        "options": {name: _plain(value) for name, value in options.items()},
+        "options": {name: _to_json(value) for name, value in options.items()},
         "series": series,
         "season_length": state.season_length,
         "seed": state.seed,
@@ -94,8 +94,8 @@ def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict
             options[name] = tuple(options[name])
     parts: dict[str, dict[str, StoredArray]] = {}
     for name, value in arrays.items():
-        owner, _, rest = name.partition("/")
-        parts.setdefault(owner, {})[rest] = value
+        owner, _, key = name.partition("/")
+        parts.setdefault(owner, {})[key] = value
     state = FittedState(
         series=SeriesState.from_parts(header["series"], _series_arrays(header["series"], parts["series"])),
         season_length=header["season_length"],
@@ -115,7 +115,7 @@ def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict
 
 
 def _series_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> dict[str, Array]:
-    """Read what is remembered of the series, if its shapes are those of so many series and rows."""
+    """Read the arrays of the series' state, and refuse shapes that do not fit together."""
     schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
     targets, series, rows = len(schema.columns.targets), len(stored["ends"]), len(stored["stamps"])
     columns = targets + len(builder.past.kinds) + len(builder.future.kinds)
@@ -142,7 +142,7 @@ def _series_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> di
 
 
 def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int) -> dict[str, Array]:
-    """Read a calibration, if its shapes are those of so many steps and levels."""
+    """Read the arrays of a calibration, and refuse shapes of other steps or levels."""
     shapes = {"widths": (horizon, len(header["level"])), "windows": (horizon,)}
     for name, values in stored.items():
         if values.shape != shapes[name]:
@@ -151,7 +151,7 @@ def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int
 
 
 def _check_comes_back(state: FittedState) -> None:
-    """Refuse specs with functions that could not be read again, before anything is written."""
+    """Refuse specs with functions that cannot be read back, before anything is written."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of lambdas; the error says more
@@ -169,8 +169,8 @@ def _check_comes_back(state: FittedState) -> None:
         ) from error
 
 
-def _plain(value: Any) -> Any:
-    """Turn an option into JSON types; a training is told from changes to one by its key."""
+def _to_json(value: Any) -> Any:
+    """Return an option as JSON types; the key `spec` marks a whole training spec, not some of its fields."""
     if isinstance(value, TrainingSpec):
         return {"spec": value.to_dict()}
     if hasattr(value, "to_dict"):

@@ -29,31 +29,33 @@ def backtest_table(
     combine: str,
     alias: str,
 ) -> Any:
-    """Forecast from cutoffs and lay the truth beside the forecasts, and naive ones beside them.
+    """Forecast from cutoffs and return the forecasts beside the truth and naive forecasts.
 
     Args:
         frame: The series.
         known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
         origins: The origins at these cutoffs, cutoff after cutoff.
-        states: What forecasts from the first `every` cutoffs, from the next, and so on.
+        states: The fitted state for the first `every` cutoffs, for the next, and so on.
         every: Number of cutoffs that each state forecasts from.
-        request: What is asked of the forecasts.
+        request: Point and intervals of the forecasts.
         combine: How forecasts of several networks become one.
         alias: Name of the forecast's column.
 
     Returns:
         A frame as `Forecaster.backtest` returns it.
     """
-    made = []
+    by_state = []
     for place, state in enumerate(states):
         first = place * every
-        mine = (origins.cutoff >= first) & (origins.cutoff < first + every)
-        if not mine.any():
+        chosen = (origins.cutoff >= first) & (origins.cutoff < first + every)
+        if not chosen.any():
             continue
-        checked, own = state.series.checked(frame), origins.take(mine)
-        own = state.series.scaled_at_cutoffs(checked, known, own)
-        made.append(state.predictor(combine).forecast(state.series.reader(checked, own), own, request))
-    forecasts = request.parts(np.concatenate(made), alias)
+        checked, state_origins = state.series.checked(frame), origins.take(chosen)
+        state_origins = state.series.scaled_at_cutoffs(checked, known, state_origins)
+        by_state.append(
+            state.predictor(combine).forecast(state.series.reader(checked, state_origins), state_origins, request)
+        )
+    forecasts = request.parts(np.concatenate(by_state), alias)
     for name, season in (("seasonal_naive", states[0].season_length), ("last_value", 1)):
         forecasts[name] = origins.naive(frame, season)
     return origins.table(frame, forecasts)

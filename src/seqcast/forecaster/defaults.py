@@ -1,6 +1,6 @@
-"""Rules for what a forecaster is not told: which network, how it is trained, how series are scaled, how much is read.
+"""Defaults of a forecaster: the network, its training, the scaling of series and the context length.
 
-They rest on `docs/accuracy.md` and `docs/benchmarks.md`.
+The rules rest on `docs/accuracy.md` and `docs/benchmarks.md`.
 """
 
 from __future__ import annotations
@@ -36,26 +36,19 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-
+# The rule or choice that gives the network and its training for windows of some sizes.
 Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
 
-
 # The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
-# more than once an epoch, or it would end before it has begun; it ends an epoch of very many early, since neighbouring
-# windows tell much the same.
+# more than once an epoch, since a few steps would train little; with very many it ends an epoch early, since
+# neighbouring windows are much alike.
 SMALLEST_BATCH = 64
-
-
 LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
-
 
 # Networks of segments, whose steps are quick, take more of them: fewer leave the gate of their residual half open; and
 # from a hundred thousand windows on, where they are largest, they learn from more than the 20 epochs' 4,000.
 LEAST_STEPS_OF_SEGMENTS = 60
-
-
 MORE_WINDOWS, MORE_STEPS = 100_000, 300
-
 
 # A network of segments is chosen where segments have at least so many steps: there it was better, and mostly several
 # times faster, in 17 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
@@ -64,7 +57,7 @@ SEGMENT_STEPS = 4
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the choice of a network and its training depends on.
+    """Sizes on which the choice of a network and its training depends.
 
     Args:
         windows: Number of training windows.
@@ -93,31 +86,31 @@ def auto_preset(sizes: Sizes) -> str:
 
 
 def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpec:
-    """Return the network of a named preset, as a forecaster takes it.
+    """Return the network of a named preset for a forecaster.
 
     Its segments are fitted to the data, its windows are normalised, and it forecasts the quantiles of `level`.
 
     Args:
         name: `auto`, or one of the presets.
         level: Levels of the intervals; without any the network forecasts a point.
-        sizes: What its sizes depend on.
+        sizes: Sizes of the data, to which its segments are fitted.
     """
     return _fitted_preset(name, level, sizes).network
 
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
-    found = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
+    fitted = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
         season_length=sizes.season_length,
         context_length=sizes.context_length,
         horizon=sizes.horizon,
         windows=sizes.windows,
     )
-    network = found.network
+    network = fitted.network
     if network.normalise == "none":
         network = replace(network, normalise="last")
     if level:
         network = replace(network, head="quantile", quantiles=level_quantiles(level))
-    return replace(found, network=network)
+    return replace(fitted, network=network)
 
 
 def specs(
@@ -132,16 +125,16 @@ def specs(
         preset: Name of a network, see `named_network`, or a spec, which is taken as it is.
         training: A spec, which is taken as it is, or some fields of one, or `None`.
         level: Levels of the intervals.
-        sizes: What the choice depends on.
+        sizes: Sizes of the data, on which the choice depends.
     """
     usual = TrainingSpec()
     if isinstance(preset, NetworkSpec):
         network = preset
     else:
-        found = _fitted_preset(preset, level, sizes)
-        network = found.network
+        fitted = _fitted_preset(preset, level, sizes)
+        network = fitted.network
         if network.segment > 1:  # the classic network's own recipe is for data without noise
-            usual = found.training
+            usual = fitted.training
     if isinstance(training, TrainingSpec):
         return network, training
     changes = dict(training or {})
@@ -157,11 +150,11 @@ def specs(
 
 
 def auto_context(frame: LongFrame, rows: int, horizon: int, season: int, specs: Specs) -> int:
-    """Choose how many steps of past a forecast reads: `context_rule`, with weeks where it has segments of days.
+    """Choose the context length by `context_rule`, of two weeks where the network reads segments of a day.
 
     Args:
         frame: The series.
-        rows: Rows of the series that it has to suit.
+        rows: Rows of the series that the context has to suit.
         horizon: Steps to forecast.
         season: Steps of a season.
         specs: The network and the training for given sizes.
@@ -174,11 +167,11 @@ def auto_context(frame: LongFrame, rows: int, horizon: int, season: int, specs: 
 
 
 def auto_scale(head: str, point: str, frame: LongFrame, starts: Array, season: int) -> str:
-    """Choose how series are scaled: what the head can bear, else by how their swings go with their level.
+    """Choose how series are scaled: as the head needs it, else by how their swings grow with their level.
 
     Args:
-        head: What is forecast.
-        point: What the point forecast is of its distribution.
+        head: The head of the network.
+        point: Whether the point forecast is the `median` or the `mean`.
         frame: The series.
         starts: Number of training rows of each.
         season: Steps of a season.
@@ -221,11 +214,11 @@ MOST_STEPS_READ = 700
 
 
 def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = False) -> int:
-    """Choose how many steps of past a forecast reads, when the user does not.
+    """Choose the context length: two seasons, two horizons or 24 steps, whichever is most.
 
-    It is two seasons, two horizons or 24 steps, whichever is most; where a season is a day and a network reads a long
-    past quickly, two weeks if they are at most 700 steps, since weekdays differ. It is at most half of what a series of
-    so many rows has beside one horizon, so that it gives several windows.
+    Where a season is a day and the network reads a long past quickly, it is two weeks, of at most 700 steps, since
+    weekdays differ. It is at most half of what a series of so many rows has beside one horizon, so that the series
+    gives several windows.
 
     Args:
         rows: Rows of the shortest series; where shorter ones are padded, of the series that the middle row is in.
@@ -242,10 +235,10 @@ def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = F
         >>> context_rule(1000, 12, 24, weeks=True), context_rule(9000, 12, 96, weeks=True)
         (336, 700)
     """
-    wanted = max(2 * season_length, 2 * horizon, 24)
+    steps = max(2 * season_length, 2 * horizon, 24)
     if weeks:
-        wanted = max(wanted, min(14 * season_length, MOST_STEPS_READ))
-    return max(1, min(wanted, (rows - horizon) // 2))
+        steps = max(steps, min(14 * season_length, MOST_STEPS_READ))
+    return max(1, min(steps, (rows - horizon) // 2))
 
 
 def middle_length(lengths: Array) -> int:

@@ -1,4 +1,4 @@
-"""The door for frames: long data frames in, forecasts of any horizon out as frames of the same kind."""
+"""`Forecaster`: from long data frames to forecasts of any horizon, as frames of the same kind."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
     `scale="standard"` shifting it shifts its forecast. Series need not end at the same time.
 
     Args:
-        horizon: Steps to forecast in training, and in `predict` unless it is told otherwise.
+        horizon: Steps to forecast in training, and by default in `predict`.
         context_length: Steps of past that a forecast reads; several lengths are shared out among the members. `None`
             takes two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are parts of a day
             and the network reads segments; but at most half of what a series has beside one horizon: the series that
@@ -75,7 +75,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         static_covariates: Columns that are constant within a series: numbers, scaled over all series, booleans, or
             text, of which each value that fit saw has an input of its own, and all others share one.
         past_covariates: Columns that are known up to the cutoff: numbers, booleans or text.
-        future_covariates: Columns that are known ahead; `predict` needs them for the whole horizon.
+        future_covariates: Columns that are known for the future; `predict` needs them for the whole horizon.
         calendar: `auto` (sine and cosine of the cycles that the frequency has, that the longest series shows thrice and
             that are longer than the context), `none`, or names from
             `seqcast.data.features.calendar.CALENDAR_FEATURES`, `auto` and `holidays:DE` (any country of the
@@ -92,7 +92,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         weighting: `windows` gives each training window the same weight, `series` each series.
         calibrate: Whether intervals are widened (or narrowed) at each step so that they would have held what they
             promise on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
-        point: `median` or `mean`: what the point forecast is of the distribution that is forecast.
+        point: Whether the point forecast is the `median` or the `mean` of the distribution that is forecast.
         members: Networks, trained side by side from seeds of their own.
         combine: How their forecasts become one: `median` (of an even number, the mean of the two in the middle) or
             `mean`, for the point and for each bound.
@@ -103,13 +103,13 @@ class Forecaster(ExplainMixin, BaseEstimator):
     Attributes:
         engines_: The trained engine of each member.
         engine_: The first of them.
-        histories_: What the training of each member recorded.
+        histories_: The training history of each member.
         history_: The first of them.
         series_state_: Scaling and last rows of each series.
         freq_: The frequency; `None` for irregular stamps.
         season_length_: Steps of a season.
         context_length_: Steps of past that a forecast reads.
-        calibrations_: What widens the intervals of each target, when `calibrate` is true.
+        calibrations_: The calibration of each target's intervals, when `calibrate` is true.
         short_series_: Names of the series with fewer rows than a whole window, whose contexts were padded.
 
     Example:
@@ -200,7 +200,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
             KeyboardInterrupt: The user interrupted.
         """
         check_options(self.get_params(deep=False))
-        frame, starts = self._divided(self._read(df), validation)
+        frame, starts = self._with_validation(self._read(df), validation)
         options = self._resolved(self._new_seed(), int(self.members))
         plan = make_plan(frame, options, options.specs, starts)
         before = self._state
@@ -217,8 +217,8 @@ class Forecaster(ExplainMixin, BaseEstimator):
         """Return the options resolved for a fit of so many networks."""
         return replace(FitOptions.resolve(self.get_params(deep=False), seed, members), **changes)
 
-    def _divided(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
-        """Return all rows, and the position of each series' first validation target, if that was given."""
+    def _with_validation(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
+        """Return all rows, and the position of each series' first validation target, `None` without `validation`."""
         if validation is None:
             return frame, None
         if isinstance(validation, int | np.integer):
@@ -233,7 +233,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         static_optional: bool = True,
         argument: str = "df",
     ) -> LongFrame:
-        """Check a frame; rows that go on with others are on their clock, and may leave static covariates out."""
+        """Read and check a frame; rows that follow `before` share its clock and may leave static covariates out."""
         freq = self.freq if before is None or before.frequency is None else before.frequency.name
         return read_frame(
             df,
@@ -248,7 +248,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         )
 
     def _publish(self, plan: FitPlan, training: Sequence[TrainingSpec] | None = None) -> Self:
-        """Train what is planned, and let this forecaster know it all at once."""
+        """Run a plan and publish its fitted state."""
         if self.verbose:
             print(plan.describe())
         try:
@@ -258,13 +258,13 @@ class Forecaster(ExplainMixin, BaseEstimator):
             raise
         return self
 
-    # What fit has learnt, read-only
+    # The fitted state, read-only
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._state is not None
 
     def _fitted(self) -> FittedState:
-        """Return what fit has learnt, once: what follows reads this one value, whatever other threads publish."""
+        """Return the fitted state; callers read this one value, whatever other threads publish meanwhile."""
         state = self._state
         if state is None:
             raise NotFittedError("Forecaster", expected="a fitted one", received="none", hint="Call fit first.")
@@ -285,7 +285,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
 
     @property
     def histories_(self) -> tuple[History, ...]:
-        """What the training of each network recorded."""
+        """The training history of each network."""
         return self._fitted().histories
 
     @property
@@ -315,7 +315,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
 
     @property
     def calibrations_(self) -> tuple[Calibration, ...]:
-        """What widens the intervals of each target, when `calibrate` is true."""
+        """The calibration of each target's intervals, when `calibrate` is true."""
         return self._fitted().calibrations
 
     @property
@@ -344,8 +344,8 @@ class Forecaster(ExplainMixin, BaseEstimator):
             df: Rows to forecast from, if not those of `fit`: rows of known series, before which those that are
                 remembered stand, whose scaling stays that of training; or rows of new series, which are scaled by
                 these.
-            future: The steps ahead, one row a series and step, with the future covariates; with irregular stamps, the
-                stamps to forecast. Rows of other series and stamps are not looked at.
+            future: The future steps, one row a series and step, with the future covariates; with irregular stamps, the
+                stamps to forecast. Rows of other series and stamps are ignored.
             level: Levels of the intervals, in per cent: any for a network that forecasts a distribution, otherwise
                 some of those that it was trained or calibrated for. `None` is all of those.
             samples: Number of sample paths to draw instead of a point and intervals. They are not calibrated.
@@ -378,7 +378,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         return frame.schema.to_long(ids, {frame.schema.columns.ds: steps.stamps}, parts, exist)
 
     def _rows_before(self, state: FittedState, df: Any) -> LongFrame:
-        """Return the rows to go on from: the last ones of the fit, behind them rows that are given."""
+        """Return the rows to forecast from: those that are remembered, followed by the rows of `df`."""
         return state.series.frame if df is None else state.series.with_history(self._read(df, state.series))
 
     def _request(self, state: FittedState, level: Sequence[float] | float | None = None) -> ForecastRequest:
@@ -386,7 +386,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         return state.request(self.point, interval_levels(self.level), level)
 
     def update(self, df: Any) -> Self:
-        """Append rows to the series that are remembered; nothing is trained, and known series keep their scaling.
+        """Append rows to the remembered series; nothing is trained, and known series keep their scaling.
 
         Args:
             df: Rows that follow those of known series, or rows of new series, which are scaled by these.
@@ -424,14 +424,14 @@ class Forecaster(ExplainMixin, BaseEstimator):
         state = self._fitted()
         check_options(self.get_params(deep=False))
         frame = self._read(df, state.series, static_optional=False)
-        frame, starts = self._divided(frame, validation)
+        frame, starts = self._with_validation(frame, validation)
         options = self._resolved(
             self._seed_of(state),
             max(1, len(state.engines)),
             context_lengths=state.context_lengths,
             season_length=state.season_length,
             calendar=state.series.builder.calendar.names or "none",
-            judge=False,
+            compare_to_naive=False,
         )
         plan = make_plan(frame, options, state.specs_of, starts)
         if not state.engines:
@@ -460,7 +460,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
             df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
                 rows of new series.
             freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
-            training: How to train: a spec, or what differs from the training of the fit; `None` takes a tenth of its
+            training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
                 learning rate.
             validation: As for `fit`.
 
@@ -478,7 +478,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         check_parts(freeze)
         if not state.engines:
             refuse_without_network("finetune")
-        frame, starts = self._divided(self._read(df, state.series), validation)
+        frame, starts = self._with_validation(self._read(df, state.series), validation)
         options = self._resolved(self._seed_of(state), len(state.engines), season_length=state.season_length)
         plan = plan_further(frame, starts, state, options, training, tuple(freeze))
         return self._publish(plan, state.training)
@@ -492,7 +492,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         align: str = "time",
         refit: bool | int | str = False,
     ) -> Any:
-        """Forecast a frame's own past from several cutoffs and lay the truth beside the forecasts.
+        """Forecast a frame's own past from several cutoffs, beside the truth.
 
         A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to forecast from, until
         `refit` has another clone trained. This forecaster is left as it was. Future covariates are read from the
@@ -536,7 +536,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         *,
         verbose: int = 0,
     ) -> Any:
-        frame.check_seen()
+        frame.check_observed()
         complete = self.missing == "raise"
         known = known_at_cutoffs(frame, int(self.horizon), n_windows, step_size, align, complete=complete)
         origins = Origins.at_cutoffs(frame, known, int(self.horizon))

@@ -1,4 +1,4 @@
-"""What a fitted forecaster tells of itself: its fit, what its networks read and hold, and a report."""
+"""The methods of a fitted forecaster that explain it: in-sample forecasts, inputs, states, attention, a report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["ExplainMixin"]
 
 
 class FittedForecaster(Protocol):
-    """What these methods need of the forecaster that they are part of."""
+    """The methods and options of `Forecaster` that these methods need."""
 
     horizon: int
     combine: str
@@ -52,10 +52,10 @@ class FittedForecaster(Protocol):
 
 
 class ExplainMixin:
-    """The methods of `Forecaster` that tell of a fit; they change nothing."""
+    """The methods of `Forecaster` that explain a fit; they change nothing."""
 
     def _rows_of_fit(self: FittedForecaster, state: FittedState, df: Any) -> LongFrame:
-        """Return rows that were given, or those of fit."""
+        """Return the rows of `df`, or those of `fit` where it is `None`."""
         if df is not None:
             return self._read(df, state.series)
         if state.rows is None:
@@ -67,7 +67,7 @@ class ExplainMixin:
     def predict_insample(self: FittedForecaster, df: Any = None, *, step_size: int = 1) -> Any:
         """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
 
-        These forecasts tell how well the networks fit, not how well they forecast: for that there is `backtest`.
+        They show how well the networks fit, not how well they forecast; use `backtest` for that.
 
         Args:
             df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster does not have.
@@ -97,7 +97,7 @@ class ExplainMixin:
         future: Any = None,
         member: int = 1,
     ) -> ModelInputs:
-        """Return what a network reads, to look inside with `seqcast.inspect`.
+        """Return the inputs of a network, to look inside it with `seqcast.inspect`.
 
         Args:
             df: Rows of known or new series; `None` takes those that are remembered, or with `step_size` those of
@@ -105,14 +105,14 @@ class ExplainMixin:
             step_size: Steps from one window to the next, counted back from the last that has the horizon behind it
                 in the rows, so that the truth is known; `None` is one window a series, that of `predict`.
             horizon: Number of steps; `None` is the trained one.
-            future: The steps ahead, as for `predict`; without `step_size` only.
+            future: The future steps, as for `predict`; without `step_size` only.
             member: Which network of an ensemble, from 1.
 
         Returns:
             The windows, in the network's units, called by their series and cutoff.
 
         Raises:
-            NotFittedError: `fit` was not called, or the rows of fit are asked for of a loaded forecaster.
+            NotFittedError: `fit` was not called, or a loaded forecaster needs the rows of `fit`.
             DataError: Something in a frame is wrong, or no series is long enough.
             SpecError: There is no such member, or both `step_size` and `future` are given.
         """
@@ -138,8 +138,8 @@ class ExplainMixin:
             reader = state.series.reader(state.series.checked(frame), origins)
             truth = reader.truth(origins.series, origins.stops, steps)
         assert engine.window is not None
-        own, builder = reader.with_context(engine.window.context_length), state.series.builder
-        inputs = own.inputs(origins.series, origins.stops, origins.horizon, future=origins.future)
+        member_reader, builder = reader.with_context(engine.window.context_length), state.series.builder
+        inputs = member_reader.inputs(origins.series, origins.stops, origins.horizon, future=origins.future)
         columns, source = frame.schema.columns, frame.source
         cutoffs = frame.stamps[source.starts[origins.series] + origins.stops - 1]
         return ModelInputs(
@@ -154,7 +154,7 @@ class ExplainMixin:
         )
 
     def encode(self: FittedForecaster, df: Any = None) -> Any:
-        """Return what the encoder holds after the last row of each series.
+        """Return the encoder's state after the last row of each series.
 
         Args:
             df: Rows to read, as for `predict`; `None` takes those that are remembered.
@@ -175,7 +175,7 @@ class ExplainMixin:
         return frame.schema.build(as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values)
 
     def attention(self: FittedForecaster, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
-        """Return how much each step of a forecast looks at each step of the past.
+        """Return the attention weights of each forecast step over the steps of the past.
 
         Args:
             df: As for `predict`.
@@ -212,10 +212,10 @@ class ExplainMixin:
         unit: str = "",
         max_series: int = 12,
     ) -> None:
-        """Write what the forecaster has to say as one HTML page that needs no other file.
+        """Write a report as one HTML page that needs no other file.
 
-        It shows the series with their forecasts, how good forecasts from earlier cutoffs were beside naive ones,
-        where they erred, how the training went, and all settings.
+        It shows the series with their forecasts, the scores of a backtest beside those of naive forecasts, the largest
+        errors, the training curve and all settings.
 
         Args:
             path: Where to; the page appears whole or not at all.

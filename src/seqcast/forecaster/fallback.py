@@ -1,4 +1,4 @@
-"""Repeating the last season: what `preset="auto"` falls back on where no network is found to be better."""
+"""The seasonal naive forecast, on which `preset="auto"` falls back where no network is better."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.series.store import positions_of
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.origins import Origins, repeat_season
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.predictor import blocks, in_data_units, read
+from seqcast.forecaster.predictor import blocks, calibrated_forecast, network_inputs
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import check_levels
 from seqcast.intervals.request import ForecastRequest
@@ -35,7 +36,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 
 class FallbackWarning(UserWarning):
-    """Forecasts repeat the last season, because no network was found to be better."""
+    """Warns that forecasts repeat the last season, because no network was better."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class SeasonalNaivePredictor:
 
     Args:
         season_length: Steps of a season, `m`; 1 repeats the last value.
-        calibrations: What lays intervals around the forecast of each target, if anything does.
+        calibrations: The intervals around the forecast of each target; empty for none.
     """
 
     season_length: int
@@ -52,22 +53,16 @@ class SeasonalNaivePredictor:
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return forecasts in the data's units, `[B, H, D, parts]`."""
-        made = []
-        for block in blocks(reader, origins):
-            scaled = self._scaled(reader, block)
-            if self.calibrations:
-                scaled = request.calibrated(scaled, self.calibrations)
-            made.append(in_data_units(reader, block, scaled))
-        return np.concatenate(made)
+        return calibrated_forecast(self._scaled, self.calibrations, reader, origins, request)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return the point forecast in scaled units, `[B, H, D, 1]`."""
-        del request
-        return np.concatenate([self._scaled(reader, block) for block in blocks(reader, origins)])
+        return np.concatenate([self._scaled(reader, block, request) for block in blocks(reader, origins)])
 
-    def _scaled(self, reader: WindowReader, origins: Origins) -> Array:
+    def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        del request
         targets = reader.scaler.loc.shape[1]
-        past, _ = fill_gaps(read(reader, origins)["past"][:, :, :targets])
+        past, _ = fill_gaps(network_inputs(reader, origins)["past"][:, :, :targets])
         count, steps = past.shape[:2]
         repeated = repeat_season(
             past.reshape(count * steps, -1),
@@ -95,7 +90,7 @@ class SeasonalNaivePredictor:
 
 
 def refuse_without_network(what: str) -> NoReturn:
-    """Refuse what needs a network of a forecaster that has none.
+    """Refuse a method that needs a network, in a forecaster that has none.
 
     Raises:
         SpecError: Always.
@@ -109,7 +104,7 @@ def refuse_without_network(what: str) -> NoReturn:
 
 
 def warn_of_fallback(season_length: int, context_length: int, reason: str) -> None:
-    """Warn, where the user's own code called, that forecasts repeat the last season."""
+    """Warn that forecasts repeat the last season; the warning points at the user's own code."""
     repeated = f"season of {season_length}" if 1 < season_length <= context_length else "value"
     depth, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
@@ -128,8 +123,8 @@ def naive_calibrations(
 
     .. math:: w_h = Q_{level}\big(|y_t - y_{t-m}|\big) \sqrt{k + 1}, \quad k = \lfloor (h - 1) / m \rfloor
 
-    The quantile is that of the differences of one season over all series; `k` is the number of whole seasons that a
-    step is ahead.
+    The quantile is that of the differences of one season over all series; `k` is the number of whole seasons before
+    step `h`.
 
     Args:
         reader: The series and their scaling.
@@ -161,16 +156,16 @@ def naive_calibrations(
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     calibrations = []
     for column in differences.T:
-        known = column[~np.isnan(column)]
-        if not len(known):
+        observed = column[~np.isnan(column)]
+        if not len(observed):
             raise DataError(
                 "df",
                 expected=f"a value and another one {season_length} steps before it, to tell how far forecasts err",
                 received="none",
                 hint="Give longer series, or level=() for a forecast without intervals.",
             )
-        widths = growth * np.quantile(known, np.array(levels) / 100.0)
-        calibrations.append(Calibration(levels, widths, np.full(horizon, len(known)), "point"))
+        widths = growth * np.quantile(observed, np.array(levels) / 100.0)
+        calibrations.append(Calibration(levels, widths, np.full(horizon, len(observed)), "point"))
     return tuple(calibrations)
 
 
@@ -178,5 +173,5 @@ def _seasonal_differences(reader: WindowReader, series: Array, values: Array, se
     """Return how far scaled values are from those a season before, over some whole series, `[rows, D]`."""
     lengths = reader.lengths[series]
     scaled = reader.scaler.take(np.repeat(series, lengths)).transform(values)
-    later = np.flatnonzero(np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths) >= season_length)
+    later = np.flatnonzero(positions_of(np.cumsum(lengths)) >= season_length)
     return np.asarray(np.abs(scaled[later] - scaled[later - season_length]))

@@ -1,4 +1,4 @@
-"""From plans to fitted states: train, judge, calibrate."""
+"""From plans to fitted states: train, compare with the seasonal naive forecast, calibrate."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["InterruptedFit", "fit_plan", "fit_plans", "naive_state"]
 
 
 class InterruptedFit(KeyboardInterrupt):
-    """The user interrupted a training whose best weights so far make a whole state.
+    """The user interrupted a training that has weights.
 
     Args:
-        state: That state.
+        state: The fitted state with the best weights so far.
     """
 
     def __init__(self, state: FittedState) -> None:
@@ -30,11 +30,11 @@ class InterruptedFit(KeyboardInterrupt):
 
 
 def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, verbose: int = 0) -> FittedState:
-    """Train what is planned.
+    """Run the training jobs of a plan.
 
     Args:
         plan: The plan.
-        training: How networks were trained at the fit, if this is a further training.
+        training: The training of each network at the fit, if this is a further training.
         verbose: 0 is silent, 1 shows progress.
 
     Returns:
@@ -61,7 +61,7 @@ def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, v
 
 
 def fit_plans(plans: Sequence[FitPlan], *, verbose: int = 0) -> list[FittedState]:
-    """Train what several plans say, all networks in parallel; arguments as for `fit_plan`."""
+    """Run the training jobs of several plans, all in parallel; arguments as for `fit_plan`."""
     if len(plans) == 1:
         return [fit_plan(plans[0], verbose=verbose)]
     jobs: list[TrainingJob] = []
@@ -82,11 +82,11 @@ def naive_state(plan: FitPlan) -> FittedState:
 def _finished(
     plan: FitPlan, trained: Sequence[tuple[Engine, History]], training: Sequence[TrainingSpec] | None
 ) -> FittedState:
-    """Make the state of trained networks, judge them and calibrate their intervals."""
+    """Return the state of trained networks, compared with the seasonal naive forecast and calibrated."""
     state = _state(plan, trained)
     if training is not None:
         state = replace(state, training=tuple(training))
-    return _calibrated(_judged(state, plan), plan)
+    return _calibrated(_with_fallback(state, plan), plan)
 
 
 def _state(plan: FitPlan, trained: Sequence[tuple[Engine, History]]) -> FittedState:
@@ -102,9 +102,9 @@ def _state(plan: FitPlan, trained: Sequence[tuple[Engine, History]]) -> FittedSt
     )
 
 
-def _judged(state: FittedState, plan: FitPlan) -> FittedState:
-    """Keep networks that are better than repeating the last season; otherwise repeat it, and say so."""
-    origins = plan.judgement
+def _with_fallback(state: FittedState, plan: FitPlan) -> FittedState:
+    """Return the state with its networks, or without them and a warning where the seasonal naive forecast is better."""
+    origins = plan.comparison
     if origins is None:
         return state
     reason = f"there are no validation rows to judge a network by: give at least {3 * origins.horizon} rows"
@@ -120,7 +120,7 @@ def _judged(state: FittedState, plan: FitPlan) -> FittedState:
 
 
 def _calibrated(state: FittedState, plan: FitPlan) -> FittedState:
-    """Calibrate intervals on validation rows, or lay those of the naive forecast around it."""
+    """Return the state with intervals calibrated on validation rows, or with those of the seasonal naive forecast."""
     origins, level = plan.calibration, plan.options.level
     if origins is not None:
         reader = state.series.reader(state.series.checked(plan.frame), origins)

@@ -1,4 +1,4 @@
-"""Which future steps are forecast, and what is known of them."""
+"""The future steps of a forecast and their known covariates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class FutureSteps:
-    """The steps that are forecast.
+    """The future steps of a forecast.
 
     Args:
         stamps: Their stamps, `H` of each series, series after series.
@@ -45,7 +45,7 @@ class FutureSteps:
 def future_steps(
     series: SeriesState, frame: LongFrame, future: Any, horizon: int | None, *, default: int
 ) -> FutureSteps:
-    """Say which steps are forecast after the last row of each series, and what is known of them.
+    """Return the steps after the last row of each series, with the features of the known future.
 
     Args:
         series: The fitted series.
@@ -55,14 +55,14 @@ def future_steps(
         default: The trained horizon.
 
     Raises:
-        DataError: The frame is missing, is not wanted, does not cover the horizon, or is wrong in itself.
+        DataError: The frame is missing, is not needed, does not cover the horizon, or is wrong in itself.
     """
     builder, columns, ids = series.builder, frame.schema.columns, frame.source.ids
     names = builder.future.names
-    wanted = bool(names) or series.frequency is None
-    if (future is not None) != wanted:
-        raise _unexpected(wanted, columns, names)
-    rows = read_future(future, columns, names, ids, frame.stamps, gaps=series.fill) if wanted else None
+    needed = bool(names) or series.frequency is None
+    if (future is not None) != needed:
+        raise _unexpected(needed, columns, names)
+    rows = read_future(future, columns, names, ids, frame.stamps, gaps=series.fill) if needed else None
     steps = default if horizon is None else horizon
     if series.frequency is None:
         assert rows is not None
@@ -77,7 +77,7 @@ def future_steps(
 
 
 def filled_future(reader: WindowReader, steps: FutureSteps) -> Origins:
-    """Return the origins with the value before in gaps of the known future, be it one of the past."""
+    """Return the origins with gaps of the known future forward filled, from the past where needed."""
     origins = steps.origins
     if not reader.future:
         return replace(origins, future=None)
@@ -86,18 +86,18 @@ def filled_future(reader: WindowReader, steps: FutureSteps) -> Origins:
     return replace(origins, future=forward_fill(np.concatenate([before, origins.future], axis=1))[:, 1:])
 
 
-def _unexpected(wanted: bool, columns: Columns, names: tuple[str, ...]) -> DataError:
-    if not wanted:
+def _unexpected(needed: bool, columns: Columns, names: tuple[str, ...]) -> DataError:
+    if not needed:
         return DataError(
             "future",
             expected="None: there are no future covariates",
             received="a frame",
             hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
-    wanted_columns = ", ".join(map(repr, (columns.unique_id, columns.ds, *names)))
+    required_columns = ", ".join(map(repr, (columns.unique_id, columns.ds, *names)))
     return DataError(
         "future",
-        expected=f"a frame of the steps ahead, with {wanted_columns}",
+        expected=f"a frame of the steps ahead, with {required_columns}",
         received="None",
         hint="Give what is known of each step of the horizon, or the stamps to forecast.",
     )

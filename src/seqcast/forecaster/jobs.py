@@ -1,4 +1,4 @@
-"""Trainings of a forecaster that do not wait for each other: members of an ensemble, cutoffs of a backtest."""
+"""Training jobs that run in parallel: members of an ensemble, cutoffs of a backtest."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """All that the training of one network needs; it goes to whatever process trains.
+    """The training of one network, with everything that a worker process needs for it.
 
     Args:
-        reader: What reads the windows of the series.
+        reader: The window reader of the series.
         starts: Position of each series' first validation target, its length where it has none.
         window: Sizes of a window, with a context length.
-        network: The network's boxes.
+        network: The network.
         training: How it is trained.
         seeds: Seeds of the network and of the order of windows.
         weighting: `windows` or `series`, as for `SeriesWindows`.
@@ -139,7 +139,7 @@ class TrainingJob:
 
 
 def _shaping(window: WindowSpec) -> dict[str, Any]:
-    """Return what decides on the shapes of weights; horizon and context do not."""
+    """Return the sizes of a window on which the shapes of weights depend."""
     return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
 
 
@@ -157,15 +157,15 @@ def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
 def run_jobs(
     jobs: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0, executor: Executor | None = None
 ) -> list[tuple[Engine, History]]:
-    """Run trainings in parallel, a core each.
+    """Run training jobs in parallel, a core each.
 
     Progress bars of several trainings would write over each other, so each is silent and gets a line when it is done.
 
     Args:
-        jobs: The trainings.
-        names: What each is called in its line.
+        jobs: The training jobs.
+        names: Name of each in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
-        executor: What runs them; `None` takes worker processes of this machine where that helps.
+        executor: The executor; `None` takes worker processes of this machine where that helps.
 
     Returns:
         The trained engine of each and what was recorded, the same as from one training after another on one core.
@@ -177,11 +177,11 @@ def run_jobs(
 
     def finished(place: int, result: tuple[Any, History]) -> None:
         if verbose:
-            print(f"seqcast: {names[place]} trained, {_told(result[1])}", file=sys.stderr, flush=True)
+            print(f"seqcast: {names[place]} trained, {_outcome(result[1])}", file=sys.stderr, flush=True)
 
     executor = choose_executor(len(jobs)) if executor is None else executor
     trained = executor.map(_train_apart, [(job.with_own_series(),) for job in jobs], finished=finished)
-    return [(_arrived(job, state), history) for job, (state, history) in zip(jobs, trained, strict=True)]
+    return [(_rebuilt(job, state), history) for job, (state, history) in zip(jobs, trained, strict=True)]
 
 
 def _train_apart(job: TrainingJob) -> tuple[dict[str, Any], History]:
@@ -190,7 +190,7 @@ def _train_apart(job: TrainingJob) -> tuple[dict[str, Any], History]:
     return engine.__getstate__(), history
 
 
-def _arrived(job: TrainingJob, state: dict[str, Any]) -> Engine:
+def _rebuilt(job: TrainingJob, state: dict[str, Any]) -> Engine:
     """Build the engine of a member from what came out of its training.
 
     It takes the member's own specs: a function in them (a loss, say) would come back from another process as a copy,
@@ -201,7 +201,7 @@ def _arrived(job: TrainingJob, state: dict[str, Any]) -> Engine:
     return engine
 
 
-def _told(history: History) -> str:
+def _outcome(history: History) -> str:
     epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
     if "val_loss" in history:
         return f"{epochs}, best validation loss {np.min(history['val_loss']):.4g}"

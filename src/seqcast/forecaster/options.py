@@ -28,25 +28,25 @@ __all__ = ["FitOptions", "check_head", "check_options", "context_lengths", "inte
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What a forecaster was told that shapes a fit.
+    """The resolved options of a forecaster for one fit.
 
     Args:
         horizon: Steps to forecast in training.
-        context_lengths: Steps of past that members read in turn; `None` is the rule's.
+        context_lengths: Context lengths of the members in turn; `None` is chosen by a rule.
         season_length: Steps of a season, or `None` for the frequency's.
         calendar: Features of the time stamps.
         scale: How each series is scaled, `auto` for the rule.
-        point: What the point forecast is of its distribution.
-        weighting: `windows` or `series`: what weighs the same in training.
+        point: Whether the point forecast is the `median` or the `mean`.
+        weighting: Whether `windows` or `series` weigh the same in training.
         fill: Whether missing values and short series are legal.
         seeds: Seeds of each member.
         preset: Name of a network, or one.
-        training: How it is trained, or what differs from the usual.
-        seed: The seed that they come from.
+        training: A spec, or the fields that differ from the default.
+        seed: The seed from which those of the members are derived.
         level: Levels of the intervals.
         combine: How forecasts of several networks become one.
         calibrate: Levels that are calibrated on validation windows; none for no calibration.
-        judge: Whether networks have to be better than repeating the last season on validation windows.
+        compare_to_naive: Whether networks have to be better than the seasonal naive forecast on validation windows.
     """
 
     horizon: int
@@ -64,7 +64,7 @@ class FitOptions:
     level: Sequence[float] = ()
     combine: str = "median"
     calibrate: Sequence[float] = ()
-    judge: bool = False
+    compare_to_naive: bool = False
 
     def specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
         """Return the network and the training for training windows of these sizes."""
@@ -97,12 +97,12 @@ class FitOptions:
             level=level,
             combine=options["combine"],
             calibrate=level if options["calibrate"] else (),
-            # Without validation rows, as far as options say, there is nothing to judge networks by.
-            judge=options["preset"] == "auto" and training.validation_fraction > 0,
+            # Without validation rows there is nothing to compare on.
+            compare_to_naive=options["preset"] == "auto" and training.validation_fraction > 0,
         )
 
 
-# Columns that frames of forecasts have of their own.
+# Names of other columns in frames of forecasts.
 RESERVED = ("cutoff", "target", "step", "sample", "seasonal_naive", "last_value")
 CHOICES = {
     "scale": ("auto", *SERIES_SCALES),
@@ -119,7 +119,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         options: The arguments of a `Forecaster`, by name.
 
     Raises:
-        SpecError: One is.
+        SpecError: An option is impossible, or two do not go together.
     """
     for name in ("horizon", "members"):
         check_int(name, options[name])
@@ -160,15 +160,15 @@ def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:
     return () if level is None or none else check_levels(level)
 
 
-def context_lengths(given: Any, members: int) -> tuple[int | None, ...]:
-    """Return the context lengths that members read in turn; `None` is the one of the rule.
+def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]:
+    """Return the context lengths of the members in turn; `None` is chosen by a rule.
 
     Example:
         >>> context_lengths(None, 1), context_lengths((24, 48), 5)
         ((None,), (24, 48))
     """
-    several = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
-    lengths = tuple(given) if several else (given,)
+    several = isinstance(context_length, Sequence | np.ndarray) and not isinstance(context_length, str)
+    lengths = tuple(context_length) if several else (context_length,)
     for length in lengths:
         if length is not None or several:
             check_int("context_length", length)
@@ -176,14 +176,14 @@ def context_lengths(given: Any, members: int) -> tuple[int | None, ...]:
         raise SpecError(
             "context_length",
             expected=f"one length, or at most one a member (members={members})",
-            received=repr(given),
+            received=repr(context_length),
             hint=f"Give members={max(1, len(lengths))} or more.",
         )
     return tuple(None if length is None else int(length) for length in lengths)
 
 
 def check_head(preset: Any, scale: Any) -> None:
-    """Refuse a scaling under which a distribution of positive data cannot be.
+    """Refuse a scaling that shifts or scales data of a head for positive data or counts.
 
     Example:
         >>> check_head(NetworkSpec(head="log_normal"), "mean")
@@ -205,9 +205,9 @@ def _check_names(options: Mapping[str, Any]) -> None:
     columns, alias = options["columns"] or Columns(), options["alias"]
     roles = (options[f"{role}_covariates"] for role in ("static", "past", "future"))
     Covariates(*roles).check_beside(columns)
-    taken = [*columns.names, columns.value, *RESERVED]
-    if not isinstance(alias, str) or not alias or alias in taken:
-        raise SpecError("alias", expected=f"a name other than {taken}", received=repr(alias), hint="Choose one.")
+    reserved = [*columns.names, columns.value, *RESERVED]
+    if not isinstance(alias, str) or not alias or alias in reserved:
+        raise SpecError("alias", expected=f"a name other than {reserved}", received=repr(alias), hint="Choose one.")
 
 
 def _check_intervals(options: Mapping[str, Any]) -> None:
@@ -234,7 +234,7 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
 
 
 def refit_every(refit: bool | int | str) -> int | None:
-    """Return after how many cutoffs of a backtest networks are trained anew; 0 is only once, `None` not at all.
+    """Return the number of cutoffs between two trainings of a backtest; 0 trains once, `None` not at all.
 
     Example:
         >>> refit_every(False), refit_every(True), refit_every(3), refit_every("never")

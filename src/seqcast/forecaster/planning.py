@@ -1,4 +1,4 @@
-"""From a checked frame to the trainings of a forecaster: sizes, scaling, windows."""
+"""The plan of a fit: from a checked frame to sizes, scaling, windows and training jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
-from seqcast.forecaster.validation import calibration_origins, judgement_origins
+from seqcast.forecaster.validation import calibration_origins, comparison_origins
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -34,18 +34,18 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class FitPlan:
-    """The trainings of a fit, and what it will know of its series.
+    """The training jobs of a fit, and the state of its series.
 
     Args:
-        options: What the forecaster was told.
+        options: The resolved options of the forecaster.
         series: Scaling and last rows of the series, and how rows become features.
         season_length: Steps of a season.
-        jobs: The trainings.
+        jobs: The training jobs, one a network.
         frame: The rows that are trained on.
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
-        judgement: The windows on which networks have to be better than repeating the last season; `None` for no such
-            test.
+        comparison: The windows on which networks have to be better than the seasonal naive forecast; `None` for no
+            such test.
     """
 
     options: FitOptions
@@ -55,10 +55,10 @@ class FitPlan:
     frame: LongFrame
     short_series: tuple[Any, ...] = ()
     calibration: Origins | None = None
-    judgement: Origins | None = None
+    comparison: Origins | None = None
 
     def with_weights(self, engines: Sequence[Engine]) -> Self:
-        """Return the plan with trainings that begin with the weights of trained networks.
+        """Return the plan with training jobs that begin with the weights of trained networks.
 
         Args:
             engines: The engine of each network.
@@ -77,34 +77,34 @@ class FitPlan:
         return replace(self, jobs=jobs)
 
     def describe(self) -> str:
-        """Say what was inferred, in a line or two."""
+        """Return a line or two about what was inferred from the frame."""
         series, job = self.series, self.jobs[0]
         frequency, count = series.frequency, len(job.starts)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
-        named = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
+        step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
         calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
         lines = [
-            f"seqcast: {count} series, {named}, season_length {self.season_length}, "
+            f"seqcast: {count} series, {step}, season_length {self.season_length}, "
             f"context_length {series.context_length}, horizon {job.window.horizon}{calendar}"
         ]
         if self.calibration is not None:
             lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
         if self.short_series:
             short = len(self.short_series)
-            shown = ", ".join(map(repr, self.short_series[:3])) + (", ..." if short > 3 else "")
+            names = ", ".join(map(repr, self.short_series[:3])) + (", ..." if short > 3 else "")
             lines.append(
                 f"seqcast: {short} of {count} series have fewer than context_length + horizon "
-                f"rows and are padded: {shown}"
+                f"rows and are padded: {names}"
             )
         return "\n".join(lines)
 
 
 def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None = None) -> FitPlan:
-    """Scale the series and say how each network is to be trained.
+    """Scale the series and plan the training of each network.
 
     Args:
         frame: The series.
-        options: What the forecaster was told.
+        options: The resolved options of the forecaster.
         specs: The network and the training for a number of training windows.
         starts: Position of each series' first validation target; `None` takes the training's fraction.
 
@@ -115,32 +115,29 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         DataError: The series give nothing to train on.
         SpecError: Options do not go together.
     """
-    frame.check_seen()
+    frame.check_observed()
     lengths, horizon = frame.source.lengths, options.horizon
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
     rows = middle_length(lengths) if options.fill else int(lengths.min())
-    # Sizes that are given ask no rule: a refit knows the networks of its own sizes only.
-    contexts = [own or auto_context(frame, rows, horizon, season, specs) for own in options.context_lengths]
+    # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
+    contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
     context = max(contexts)
     if not options.fill:
         check_lengths(frame, context_length=context, horizon=horizon)
     sizes = Sizes(1, context, horizon, season)
     network, training = specs(sizes)
-    if starts is None:
-        fraction = training.validation_fraction
-        starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=fraction)
-    starts = _trainable(frame, starts)
+    starts = _training_stops(frame, starts, training, context, horizon)
     series = _learn_series(frame, options, network, starts, context, season)
     aligned = series.builder.align(frame)
     reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
     window = series.builder.window(horizon=horizon, context_length=context, observed=series.observed)
     jobs = []
     for place, seeds in enumerate(options.seeds):
-        own = contexts[place % len(contexts)]
+        length = contexts[place % len(contexts)]
         job = TrainingJob(
-            reader, starts, replace(window, context_length=own), network, training, seeds, options.weighting
+            reader, starts, replace(window, context_length=length), network, training, seeds, options.weighting
         )
-        network, training = specs(replace(sizes, windows=_checked_count(aligned, job), context_length=own))
+        network, training = specs(replace(sizes, windows=_checked_count(aligned, job), context_length=length))
         _check_support(aligned, network.head)
         season_read = season if network.reads_season else None
         seasoned = replace(job.window, season_length=season_read)
@@ -153,13 +150,21 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         frame,
         _short_names(frame, context + horizon),
         calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
-        judgement_origins(frame, starts, horizon) if options.judge else None,
+        comparison_origins(frame, starts, horizon) if options.compare_to_naive else None,
     )
 
 
-def _trainable(frame: LongFrame, starts: Array) -> Array:
-    """Return where validation starts: a series of which nothing is known before that is trained on as a whole."""
-    return np.where((frame.seen(starts) > 0).all(axis=1), starts, frame.source.lengths)
+def _training_stops(
+    frame: LongFrame, starts: Array | None, training: TrainingSpec, context: int, horizon: int
+) -> Array:
+    """Return the number of training rows of each series, by default what the validation fraction leaves.
+
+    A series without an observed value among them is trained on as a whole.
+    """
+    if starts is None:
+        fraction = training.validation_fraction
+        starts = validation_starts(frame.source.lengths, context_length=context, horizon=horizon, fraction=fraction)
+    return np.where((frame.count_observed(starts) > 0).all(axis=1), starts, frame.source.lengths)
 
 
 def _short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:
@@ -178,7 +183,6 @@ def _learn_series(
         builder.check_positive(frame, scale)
     frame = builder.align(frame)
     gaps = bool(np.isnan(frame.source.values).any()) or bool((starts < context + options.horizon).any())
-    last = int(frame.last_stamps.argmax())
     return SeriesState(
         frame=frame.tail(context),
         scaler=SeriesScaler.learn(frame.target_store, starts, scale),
@@ -187,7 +191,7 @@ def _learn_series(
         context_length=context,
         observed=options.fill and gaps,
         fill=options.fill,
-        last_seen=frame.last_stamps[last : last + 1],
+        last_seen=frame.latest_stamp,
     )
 
 
@@ -199,41 +203,37 @@ def plan_further(
     training: TrainingSpec | Mapping[str, Any] | None,
     freeze: tuple[str, ...],
 ) -> FitPlan:
-    """Say how trained networks are to be trained further, on rows of known or new series.
+    """Plan the further training of trained networks, on rows of known or new series.
 
     Args:
         new: The rows.
         starts: Position of each series' first validation target among them; `None` takes the training's fraction.
-        state: What the fit has learnt: known series keep their scaling.
-        options: What the forecaster was told.
-        training: A spec, or what differs from the training of the fit; `None` takes a tenth of its learning rate.
+        state: The fitted state; known series keep their scaling.
+        options: The resolved options of the forecaster.
+        training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its learning
+            rate.
         freeze: Parts of the network that stay as they are.
 
     Returns:
-        The plan, with the rows that it is for.
+        The plan, with these rows and the remembered ones before them.
 
     Raises:
-        DataError: The rows give nothing to train on, or end before what is known.
+        DataError: The rows give nothing to train on, or end before the rows of the fit.
         SpecError: An option is impossible.
     """
     series = state.series
     frame = series.with_history(new)
     added = frame.source.lengths - new.source.lengths
     _check_newest(frame, series)
-    lengths, horizon, context = frame.source.lengths, options.horizon, series.context_length
+    horizon, context = options.horizon, series.context_length
     trainings = [_further(base, training) for base in state.training]
-    if starts is None:
-        fraction = trainings[0].validation_fraction
-        starts = validation_starts(lengths, context_length=context, horizon=horizon, fraction=fraction)
-    else:
-        starts = starts + added
-    starts = _trainable(frame, starts)
+    starts = _training_stops(frame, None if starts is None else starts + added, trainings[0], context, horizon)
     if not series.observed and options.fill:
         _check_no_gaps(frame)
     _check_support(frame, state.engines[0].network.head)
     places = series.places(frame.source.ids)
-    own = SeriesScaler.learn(frame.target_store, starts, series.scale)
-    scaler = series.scaler.take(places).where(places >= 0, own)
+    scaler_of_new = SeriesScaler.learn(frame.target_store, starts, series.scale)
+    scaler = series.scaler.take(places).where(places >= 0, scaler_of_new)
     reader = WindowReader.of_frame(frame, series.builder, scaler, context_length=context, observed=series.observed)
     jobs = []
     for engine, spec, seeds in zip(state.engines, trainings, options.seeds, strict=True):
@@ -256,7 +256,7 @@ def plan_further(
 
 
 def _further(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
-    """Return how a network is trained further, derived from the training of its fit."""
+    """Return the spec of a further training, derived from the training of the fit."""
     if isinstance(training, TrainingSpec):
         return training
     usual = {"learning_rate": base.learning_rate / 10} if training is None else {}
@@ -293,16 +293,12 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
 
 def _check_support(frame: LongFrame, head: str) -> None:
     """Refuse targets that a head's distribution does not have."""
-    wrong, expected = outside_support(frame.targets, head)
-    if wrong.any():
-        place, target = np.argwhere(wrong)[0].tolist()
-        raise frame.error(
-            frame.schema.columns.targets[target],
-            place,
-            expected=f"{expected}, for head={head!r}",
-            received=f"{frame.targets[place, target]:g} ({int(wrong.sum())} such rows)",
-            hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
-        )
+    unsupported, expected = outside_support(frame.targets, head)
+    frame.refuse_targets(
+        unsupported,
+        expected=f"{expected}, for head={head!r}",
+        hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
+    )
 
 
 def _checked_count(frame: LongFrame, job: TrainingJob) -> int:

@@ -1,4 +1,4 @@
-"""Forecasts of trained networks as arrays, from wherever a window reader and origins say."""
+"""Forecasts of trained networks as arrays, for the windows at given origins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqcast.engine.engine import Engine
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
 
-__all__ = ["COMBINATIONS", "EnsemblePredictor", "Predictor", "blocks", "in_data_units"]
+__all__ = ["COMBINATIONS", "EnsemblePredictor", "Predictor", "blocks", "calibrated_forecast", "network_inputs"]
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.m
 
 
 class Predictor(Protocol):
-    """What forecasts windows of series; the parts of a forecast are those of a `ForecastRequest`."""
+    """Forecasts windows of series; the parts of a forecast are those of a `ForecastRequest`."""
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return forecasts in the data's units, `[B, H, D, parts]`."""
@@ -52,7 +52,7 @@ class EnsemblePredictor:
     Args:
         engines: The engine of each network.
         combine: How their forecasts become one, part by part: `median` or `mean`.
-        calibrations: What widens the intervals of each target, if anything does.
+        calibrations: The calibration of each target's intervals; empty for none.
     """
 
     engines: Sequence[Engine]
@@ -63,25 +63,21 @@ class EnsemblePredictor:
         """Return forecasts in the data's units, `[B, H, D, parts]`.
 
         Args:
-            reader: What reads the windows.
+            reader: The window reader.
             origins: Where forecasts begin.
-            request: What is asked of them.
+            request: Point and intervals of the forecasts.
         """
-        made = []
-        for block in blocks(reader, origins):
-            scaled = self._scaled(reader, block, request)
-            if self.calibrations:
-                scaled = request.calibrated(scaled, self.calibrations)
-            made.append(in_data_units(reader, block, scaled))
-        return np.concatenate(made)
+        return calibrated_forecast(self._scaled, self.calibrations, reader, origins, request)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return forecasts in scaled units, not calibrated; arguments as for `forecast`."""
         return np.concatenate([self._scaled(reader, block, request) for block in blocks(reader, origins)])
 
     def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        inputs = read(reader, origins)
-        members = [_forecast(engine, _ending(engine, inputs), origins.horizon, request) for engine in self.engines]
+        inputs = network_inputs(reader, origins)
+        members = [
+            _forecast(engine, _member_inputs(engine, inputs), origins.horizon, request) for engine in self.engines
+        ]
         return members[0] if len(members) == 1 else np.asarray(COMBINATIONS[self.combine](members, axis=0))
 
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
@@ -90,7 +86,7 @@ class EnsemblePredictor:
         Series are drawn independently of each other, and a series' paths do not depend on its company.
 
         Args:
-            reader: What reads the windows.
+            reader: The window reader.
             origins: Where forecasts begin.
             samples: Number of paths.
 
@@ -98,28 +94,28 @@ class EnsemblePredictor:
             The paths, `[B, samples, H, D]`.
         """
         keys = np.array([zlib.crc32(repr(name).encode()) for name in reader.targets.ids], dtype=np.int64)
-        made = []
+        by_block = []
         for block in blocks(reader, origins, copies=samples):
-            inputs, seeds = read(reader, block), keys[block.series]
-            drawn = []
+            inputs, seeds = network_inputs(reader, block), keys[block.series]
+            by_member = []
             for place, engine in enumerate(self.engines):
                 count = samples // len(self.engines) + (place < samples % len(self.engines))
                 if count:
-                    own = _ending(engine, inputs)
-                    drawn.append(engine.paths(own, block.horizon, paths=count, seed=seeds ^ engine.seed))
-            paths = np.moveaxis(np.concatenate(drawn, axis=1), 1, 2)  # [B, H, samples, D]
-            made.append(np.moveaxis(_scaler(reader, block).inverse(paths), 2, 1))
-        return np.concatenate(made)
+                    member_inputs = _member_inputs(engine, inputs)
+                    by_member.append(engine.paths(member_inputs, block.horizon, paths=count, seed=seeds ^ engine.seed))
+            paths = np.moveaxis(np.concatenate(by_member, axis=1), 1, 2)  # [B, H, samples, D]
+            by_block.append(np.moveaxis(_scaler(reader, block).inverse(paths), 2, 1))
+        return np.concatenate(by_block)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network, `[B, width]`."""
-        made = []
+        by_block = []
         for block in blocks(reader, origins):
-            inputs = read(reader, block)
+            inputs = network_inputs(reader, block)
             inputs.pop("future", None)
-            vectors = [engine.encode(_ending(engine, inputs)).vector() for engine in self.engines]
-            made.append(np.concatenate(vectors, axis=1))
-        return np.concatenate(made)
+            by_member = [engine.encode(_member_inputs(engine, inputs)).vector() for engine in self.engines]
+            by_block.append(np.concatenate(by_member, axis=1))
+        return np.concatenate(by_block)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the attention's weights over the steps of the past, the mean of the networks, `[B, H, T]`.
@@ -127,32 +123,57 @@ class EnsemblePredictor:
         Raises:
             SpecError: A network has no attention.
         """
-        made = []
+        by_block = []
         for block in blocks(reader, origins):
-            inputs = read(reader, block)
+            inputs = network_inputs(reader, block)
             # A token that folds several steps stands at its last one.
             weights = np.zeros((len(block), block.horizon, reader.context_length))
             for engine in self.engines:
-                own = engine.attention(_ending(engine, inputs), block.horizon)
-                back = engine.network.segment * np.arange(own.shape[2])[::-1]
-                weights[:, :, weights.shape[2] - 1 - back] += own / len(self.engines)
-            made.append(weights)
-        return np.concatenate(made)
+                member_weights = engine.attention(_member_inputs(engine, inputs), block.horizon)
+                back = engine.network.segment * np.arange(member_weights.shape[2])[::-1]
+                weights[:, :, weights.shape[2] - 1 - back] += member_weights / len(self.engines)
+            by_block.append(weights)
+        return np.concatenate(by_block)
 
 
 def blocks(reader: WindowReader, origins: Origins, *, copies: int = 1) -> Iterator[Origins]:
-    """Yield so many origins at a time as memory allows, when each forecast is kept so many times."""
+    """Yield as many origins at a time as memory allows when each has `copies` forecasts."""
     targets = reader.scaler.loc.shape[1]
     numbers = reader.width * (reader.context_length + origins.horizon)
     return origins.blocks(max(128, MOST_NUMBERS // max(numbers, copies * targets * origins.horizon)))
 
 
-def read(reader: WindowReader, origins: Origins) -> dict[str, Array]:
-    """Return what networks read at some origins."""
+def network_inputs(reader: WindowReader, origins: Origins) -> dict[str, Array]:
+    """Return the inputs of a network for the windows at some origins."""
     return reader.inputs(origins.series, origins.stops, origins.horizon, scaler=origins.scaler, future=origins.future)
 
 
-def in_data_units(reader: WindowReader, origins: Origins, scaled: Array) -> Array:
+def calibrated_forecast(
+    scaled: Callable[[WindowReader, Origins, ForecastRequest], Array],
+    calibrations: Sequence[Calibration],
+    reader: WindowReader,
+    origins: Origins,
+    request: ForecastRequest,
+) -> Array:
+    """Return calibrated forecasts in the data's units, `[B, H, D, parts]`, made block by block.
+
+    Args:
+        scaled: Returns the forecasts of a block of origins in scaled units.
+        calibrations: The calibration of each target's intervals; empty for none.
+        reader: The window reader.
+        origins: Where forecasts begin.
+        request: Point and intervals of the forecasts.
+    """
+    by_block = []
+    for block in blocks(reader, origins):
+        forecast = scaled(reader, block, request)
+        if calibrations:
+            forecast = request.calibrated(forecast, calibrations)
+        by_block.append(_in_data_units(reader, block, forecast))
+    return np.concatenate(by_block)
+
+
+def _in_data_units(reader: WindowReader, origins: Origins, scaled: Array) -> Array:
     """Return forecasts in the data's units, `[B, H, D, parts]`."""
     scaler = _scaler(reader, origins)
     return np.stack([scaler.inverse(scaled[..., part]) for part in range(scaled.shape[-1])], axis=-1)
@@ -162,12 +183,12 @@ def _scaler(reader: WindowReader, origins: Origins) -> Any:
     return reader.scaler.take(origins.series) if origins.scaler is None else origins.scaler
 
 
-def _ending(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]:
-    """Return what one network reads: the end of a context that is as long as the longest network's."""
-    own = None if engine.window is None else engine.window.context_length
-    if own is None or own == inputs["past"].shape[1]:
+def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]:
+    """Return the inputs of one network: the end of the context, which is as long as the longest network's."""
+    steps = None if engine.window is None else engine.window.context_length
+    if steps is None or steps == inputs["past"].shape[1]:
         return inputs
-    return {**inputs, "past": inputs["past"][:, -own:]}
+    return {**inputs, "past": inputs["past"][:, -steps:]}
 
 
 def _forecast(engine: Engine, inputs: dict[str, Array], horizon: int, request: ForecastRequest) -> Array:

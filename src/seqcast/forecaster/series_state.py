@@ -1,4 +1,4 @@
-"""What a fitted forecaster knows of its series: their scaling, last rows and last stamps."""
+"""The state of the series of a fitted forecaster: their scaling, last rows and last stamps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["FARTHEST", "SeriesState"]
 
 Array = npt.NDArray[Any]
 
-# Steps between remembered and new rows beyond which the former are not looked at.
+# Remembered rows that end more steps than this before new ones are not put before them.
 FARTHEST = 1000
 
 
@@ -60,7 +60,7 @@ class SeriesState:
 
     @property
     def schema(self) -> FrameSchema:
-        """How the frame looked."""
+        """Schema of the user's frame."""
         return self.frame.schema
 
     @property
@@ -77,7 +77,7 @@ class SeriesState:
         return np.array([self._places.get(name, -1) for name in ids], dtype=np.int64)
 
     def with_history(self, new: LongFrame) -> LongFrame:
-        """Return new rows, with the remembered rows of the same series before them.
+        """Return new rows with the remembered rows of the same series before them.
 
         Args:
             new: Rows of known or new series.
@@ -90,7 +90,7 @@ class SeriesState:
         return self.concat(new, new.source.ids)
 
     def updated(self, new: LongFrame) -> Self:
-        """Return the state that goes on to the new rows.
+        """Return the state with new rows appended.
 
         Args:
             new: Rows that follow those of known series, and rows of new series, which are scaled by these.
@@ -101,32 +101,30 @@ class SeriesState:
         new = self.checked(new)
         self.check_follows(new)
         ids = tuple(sorted({*self.ids, *new.source.ids}))
-        whole = self.concat(new, ids)
-        own = SeriesScaler.fit(whole.targets, whole.source.ends, whole.source.lengths, self.scale)
+        joined = self.concat(new, ids)
+        scaler_of_new = SeriesScaler.fit(joined.targets, joined.source.ends, joined.source.lengths, self.scale)
         places = self.places(ids)
-        scaler = self.scaler.take(places).where(places >= 0, own)
-        frame = replace(whole.tail(self.context_length), schema=self.schema)
+        scaler = self.scaler.take(places).where(places >= 0, scaler_of_new)
+        frame = replace(joined.tail(self.context_length), schema=self.schema)
         return replace(self, frame=frame, scaler=scaler)
 
     def add_series(self, frame: LongFrame, scaler: SeriesScaler) -> Self:
-        """Return the state with the series of a frame added, which goes on from their ends.
+        """Return the state with the series of a frame added, each up to its last row.
 
         Args:
             frame: Known and new series, checked, as `with_history` returns them.
             scaler: Scaling of each.
         """
         ids = tuple(sorted({*self.ids, *frame.source.ids}))
-        here = {name: place for place, name in enumerate(frame.source.ids)}
-        fresh = np.array([here.get(name, -1) for name in ids], dtype=np.int64)
-        joined = self.scaler.take(self.places(ids)).where(fresh < 0, scaler.take(fresh))
-        whole = replace(self.concat(frame, ids).tail(self.context_length), schema=self.schema)
-        last = int(frame.last_stamps.argmax())
-        seen = frame.last_stamps[last : last + 1]
-        later = seen if bool(np.asarray(seen > self.last_seen)[0]) else self.last_seen
-        return replace(self, frame=whole, scaler=joined, last_seen=later)
+        frame_places = {name: place for place, name in enumerate(frame.source.ids)}
+        in_frame = np.array([frame_places.get(name, -1) for name in ids], dtype=np.int64)
+        scalers = self.scaler.take(self.places(ids)).where(in_frame < 0, scaler.take(in_frame))
+        joined = replace(self.concat(frame, ids).tail(self.context_length), schema=self.schema)
+        last_seen = max(self.last_seen, frame.latest_stamp, key=lambda stamp: stamp[0])
+        return replace(self, frame=joined, scaler=scalers, last_seen=last_seen)
 
     def scaler_of(self, frame: LongFrame, stops: Array) -> SeriesScaler:
-        """Return the scaling of each series: a known one's is that of its training, a new one's of its first rows.
+        """Return the scaling of each series: of a known one that of the fit, of a new one that of its first rows.
 
         Args:
             frame: The series.
@@ -139,7 +137,7 @@ class SeriesState:
         return scaler.where(places >= 0, SeriesScaler.learn(frame.target_store, stops, self.scale))
 
     def reader(self, frame: LongFrame, origins: Origins) -> WindowReader:
-        """Return the reader of windows of a frame, whose new series are scaled by all of their rows.
+        """Return the window reader of a frame; new series are scaled by all of their rows.
 
         Args:
             frame: The series, checked.
@@ -197,14 +195,14 @@ class SeriesState:
         Raises:
             DataError: A series' first new row is elsewhere.
         """
-        known = self.places(new.source.ids)
-        last = self.frame.last_stamps[known]
-        wrong = np.asarray(last >= new.first_stamps)
+        places = self.places(new.source.ids)
+        last = self.frame.last_stamps[places]
+        misplaced = np.asarray(last >= new.first_stamps)
         if not self.fill and self.frequency is not None:
-            wrong = np.asarray(self.frequency.after(last, 1) != new.first_stamps)
-        wrong &= known >= 0
-        if wrong.any():
-            series = int(np.flatnonzero(wrong)[0])
+            misplaced = np.asarray(self.frequency.after(last, 1) != new.first_stamps)
+        misplaced &= places >= 0
+        if misplaced.any():
+            series = int(np.flatnonzero(misplaced)[0])
             raise new.error(
                 self.schema.columns.ds,
                 int(new.source.starts[series]),
@@ -226,79 +224,81 @@ class SeriesState:
                 received=f"type {theirs.__name__}",
                 hint="Convert the column.",
             )
-        old, fresh = stamp_kind(self.frame.stamps), stamp_kind(new.stamps)
-        if old != fresh:
+        fit_kind, new_kind = stamp_kind(self.frame.stamps), stamp_kind(new.stamps)
+        if fit_kind != new_kind:
             raise DataError(
-                column=new.schema.columns.ds, expected=f"{old}, as at fit", received=fresh, hint="Convert the column."
+                column=new.schema.columns.ds,
+                expected=f"{fit_kind}, as at fit",
+                received=new_kind,
+                hint="Convert the column.",
             )
         if self.scale == "log1p":
             self.builder.check_positive(new, self.scale)
-        strangers = np.flatnonzero(self.places(new.source.ids) < 0)
-        if len(strangers):
-            self._check_strangers(new, strangers)
-        aligned, known = self.builder.align(new), self.places(new.source.ids)
-        remembered = np.where((known >= 0)[:, None], self.frame.static[known], np.nan)
+        unknown = np.flatnonzero(self.places(new.source.ids) < 0)
+        if len(unknown):
+            self._check_new_series(new, unknown)
+        aligned, places = self.builder.align(new), self.places(new.source.ids)
+        remembered = np.where((places >= 0)[:, None], self.frame.static[places], np.nan)
         return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
 
-    def _check_strangers(self, new: LongFrame, strangers: Array) -> None:
+    def _check_new_series(self, new: LongFrame, unknown: Array) -> None:
+        """Refuse new series without static covariates or without values."""
         if not new.static_given:
             raise DataError(
                 "df",
                 expected=f"the columns {', '.join(map(repr, self.builder.static.names))}",
-                received=f"none for series {new.source.ids[strangers[0]]!r}, which fit did not see",
+                received=f"none for series {new.source.ids[unknown[0]]!r}, which fit did not see",
                 hint="Add the static covariates.",
             )
         lengths = new.source.lengths
-        only = np.zeros_like(lengths)
-        only[strangers] = lengths[strangers]
-        new.between(np.zeros_like(lengths), only).check_seen()
+        stops = np.where(self.places(new.source.ids) < 0, lengths, 0)
+        new.between(np.zeros_like(lengths), stops).check_observed()
 
     def concat(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:
-        """Lay remembered and new rows of some series end to end.
+        """Return remembered and new rows of some series, laid end to end.
 
         Args:
             new: The new rows, checked; a remembered row is taken when it is older than the first of them.
             ids: Names of the series, sorted; those of the new rows are among them.
         """
-        old = self.frame
-        place = {name: number for number, name in enumerate(ids)}
-        olds = np.array([place.get(name, -1) for name in old.source.ids], dtype=np.int64)
-        news = np.array([place[name] for name in new.source.ids], dtype=np.int64)
-        kept = self._older(new) & np.repeat(olds >= 0, old.source.lengths)
-        owner = np.concatenate([
-            np.repeat(olds, old.source.lengths)[kept], np.repeat(news, new.source.lengths)
-        ])  # fmt: skip
+        remembered = self.frame
+        places = {name: number for number, name in enumerate(ids)}
+        remembered_owner = np.array([places.get(name, -1) for name in remembered.source.ids], dtype=np.int64)
+        new_owner = np.array([places[name] for name in new.source.ids], dtype=np.int64)
+        older = self._older(new) & np.repeat(remembered_owner >= 0, remembered.source.lengths)
+        owner = np.repeat(remembered_owner, remembered.source.lengths)[older]
+        owner = np.concatenate([owner, np.repeat(new_owner, new.source.lengths)])
         order = np.argsort(owner, kind="stable")
-        values = np.concatenate([old.source.values[kept], new.source.values])[order]
-        stamps = in_zone_of(old.stamps[kept], new.stamps).append(new.stamps)[order]
-        rows = np.concatenate([np.full(int(kept.sum()), -1), new.rows])[order]
-        static = np.full((len(ids), old.static.shape[1]), np.nan)
-        static[olds[olds >= 0]] = old.static[olds >= 0]
-        static[news] = np.where(np.isnan(new.static), static[news], new.static)
+        values = np.concatenate([remembered.source.values[older], new.source.values])[order]
+        stamps = in_zone_of(remembered.stamps[older], new.stamps).append(new.stamps)[order]
+        rows = np.concatenate([np.full(int(older.sum()), -1), new.rows])[order]
+        static = np.full((len(ids), remembered.static.shape[1]), np.nan)
+        static[remembered_owner[remembered_owner >= 0]] = remembered.static[remembered_owner >= 0]
+        static[new_owner] = np.where(np.isnan(new.static), static[new_owner], new.static)
         source = InMemoryStore(ids, values, np.cumsum(np.bincount(owner, minlength=len(ids))))
-        whole = replace(new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency)
-        return complete(whole, fill=self.fill)
+        joined = replace(new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency)
+        return complete(joined, fill=self.fill)
 
     def _older(self, new: LongFrame) -> Array:
-        """Tell which remembered rows can stand before the new ones, `[remembered rows]`."""
-        old = self.frame
-        match = {name: number for number, name in enumerate(new.source.ids)}
-        other = np.array([match.get(name, -1) for name in old.source.ids], dtype=np.int64)
-        owner = np.repeat(np.arange(len(other)), old.source.lengths)
+        """Return which remembered rows can stand before the new ones, a mask `[remembered rows]`."""
+        remembered = self.frame
+        places = {name: number for number, name in enumerate(new.source.ids)}
+        other = np.array([places.get(name, -1) for name in remembered.source.ids], dtype=np.int64)
+        owner = np.repeat(np.arange(len(other)), remembered.source.lengths)
         firsts = new.first_stamps[other]
-        kept = np.asarray(old.stamps < firsts[owner])
-        counts = np.bincount(owner[kept], minlength=len(other))
-        last = old.stamps[old.source.starts + np.maximum(counts - 1, 0)]
+        earlier = np.asarray(remembered.stamps < firsts[owner])
+        counts = np.bincount(owner[earlier], minlength=len(other))
+        last = remembered.stamps[remembered.source.starts + np.maximum(counts - 1, 0)]
         joins = counts > 0
         if self.frequency is not None:
             # Rows that end a whole context before the new ones are out of reach; without gaps all have to join.
             reach = min(self.context_length, FARTHEST) if self.fill else 1
             with contextlib.suppress(OverflowError, ValueError):  # beyond the calendar, so nothing is out of reach
                 joins &= np.asarray(self.frequency.after(last, reach) >= firsts)
-        return np.where((other >= 0)[owner], kept & joins[owner], True)
+        return np.where((other >= 0)[owner], earlier & joins[owner], True)
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold all of it."""
+        """Return JSON types and arrays that hold the state."""
         header = {
             "freq": None if self.frequency is None else self.frequency.name,
             "schema": self.schema.to_dict(),
@@ -324,7 +324,7 @@ class SeriesState:
 
     @classmethod
     def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
-        """Build it from the result of `to_parts`."""
+        """Build the state from the result of `to_parts`."""
         unit = arrays.get("unit")
         schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
         frame = LongFrame(

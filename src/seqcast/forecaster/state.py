@@ -1,4 +1,4 @@
-"""What a fit has learnt, as one frozen value: made completely, then published by one assignment."""
+"""The fitted state of a forecaster: one frozen value, published by one assignment."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = ["FittedState"]
 
 @dataclass(frozen=True, eq=False)
 class FittedState:
-    """Everything that a fitted forecaster knows.
+    """Everything that a forecaster has learnt by `fit`.
 
-    It is never changed: `fit`, `update`, `refit` and `finetune` make another one. Threads that predict therefore see
+    It never changes: `fit`, `update`, `refit` and `finetune` make another one. Threads that predict therefore see
     the old state or the new one, never a mixture.
 
     Args:
         series: Scaling and last rows of each series, and how rows become features.
         season_length: Steps of a season.
-        seed: Seed of everything random, the one that was drawn where none was given.
-        training: How each network of the fit was trained, from which later trainings derive theirs.
+        seed: Seed of everything random, drawn where `random_state` is `None`.
+        training: The training of each network of the fit, from which later trainings are derived.
         engines: The trained engine of each network; none where forecasts repeat the last season.
-        histories: What the training of each network recorded.
-        calibrations: What widens the intervals of each target, if anything does.
+        histories: The training history of each network.
+        calibrations: The calibration of each target's intervals; empty for none.
         short_series: Names of the series whose contexts were padded in training.
         rows: The rows of the fit; `None` in a loaded forecaster.
     """
@@ -63,19 +63,19 @@ class FittedState:
 
     @property
     def context_lengths(self) -> tuple[int, ...]:
-        """Steps of past that each network reads, or that there are where there is no network."""
+        """Context length of each network; that of the series where there is no network."""
         lengths = [engine.window.context_length for engine in self.engines if engine.window is not None]
         return tuple(length for length in lengths if length is not None) or (self.series.context_length,)
 
     def specs_of(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return the network and the training of the fit that have a context length."""
+        """Return the network and the training of the fit with the context length of `sizes`."""
         for engine, training in zip(self.engines, self.training, strict=False):
             if engine.window is not None and engine.window.context_length == sizes.context_length:
                 return engine.network, training
         return NetworkSpec(), self.training[0]
 
     def predictor(self, combine: str) -> Predictor:
-        """Return what forecasts.
+        """Return the predictor: the networks, or the seasonal naive forecast.
 
         Args:
             combine: How forecasts of several networks become one: `median` or `mean`.
@@ -85,26 +85,26 @@ class FittedState:
         return EnsemblePredictor(self.engines, combine, self.calibrations)
 
     def request(
-        self, point: str, trained: Sequence[float], asked: Sequence[float] | float | None = None
+        self, point: str, trained: Sequence[float], level: Sequence[float] | float | None = None
     ) -> ForecastRequest:
         """Return a forecast request, and refuse levels that there are no intervals for.
 
         Args:
-            point: What the point forecast is of its distribution: `median` or `mean`.
+            point: Whether the point forecast is the `median` or the `mean`.
             trained: Levels that the forecaster was fitted for.
-            asked: Levels of this forecast; `None` is all of those.
+            level: Levels of this forecast; `None` takes all of `trained`.
 
         Raises:
             SpecError: There are no intervals of a level.
         """
-        without = not self.is_probabilistic and not self.calibrations
-        known = () if without else tuple(trained)
-        if asked is None:
-            return ForecastRequest(point, known)
-        level = check_levels(asked)
+        point_only = not self.is_probabilistic and not self.calibrations
+        available = () if point_only else tuple(trained)
+        if level is None:
+            return ForecastRequest(point, available)
+        levels = check_levels(level)
         if self.calibrations or not self.engines or self.engines[0].network.head in ("point", "quantile"):
             hint = "Fit with such a level."
-            if without:
+            if point_only:
                 hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
-            check_trained(level, known, hint=hint)
-        return ForecastRequest(point, level)
+            check_trained(levels, available, hint=hint)
+        return ForecastRequest(point, levels)

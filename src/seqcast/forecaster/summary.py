@@ -1,4 +1,4 @@
-"""What a reader of a report wants to know of a fit."""
+"""Facts about a fit, for its report."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def facts(state: FittedState, options: dict[str, Any], request: ForecastRequest)
     """Return facts by heading.
 
     Args:
-        state: What the fit has learnt.
+        state: The fitted state.
         options: The arguments of the forecaster, by name.
-        request: What is asked of its forecasts.
+        request: The default request, whose levels are listed.
     """
     return {"Training": _training(state), "Network": _network(state), "Settings": _settings(state, options, request)}
 

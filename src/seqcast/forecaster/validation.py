@@ -1,4 +1,4 @@
-"""Validation rows: which they are, and how networks are judged and calibrated on them."""
+"""Validation rows: which they are, and how networks are compared and calibrated on them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,19 @@ from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, w
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.checks import check_int
 
-__all__ = ["calibrate", "calibration_origins", "judgement_origins", "mean_errors", "validation_rows", "with_validation"]
+__all__ = [
+    "calibrate",
+    "calibration_origins",
+    "comparison_origins",
+    "mean_errors",
+    "validation_rows",
+    "with_validation",
+]
 
 Array = npt.NDArray[Any]
 
-
-# Whether networks are better than repeating the last season is plain from so many windows, evenly from among all.
-MOST_JUDGED_WINDOWS = 2_000
-
+# Networks are compared with the seasonal naive forecast on at most so many windows, taken evenly from among all.
+MOST_COMPARED_WINDOWS = 2_000
 
 # Calibration takes its windows evenly from among the validation windows when there are more.
 MOST_CALIBRATION_WINDOWS = 20_000
@@ -64,26 +69,26 @@ def validation_rows(frame: LongFrame, validation: int | np.integer[Any], horizon
 
 
 def _origins_within(frame: LongFrame, starts: Array, horizon: int, most: int) -> Origins:
-    """Return origins whose horizon lies within the validation rows: about so many at most, evenly from among all."""
+    """Return at most about `most` origins, evenly spaced, whose horizon lies within the validation rows."""
     lengths = frame.source.lengths
     counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
     step = max(1, -(-int(counts.sum()) // most))
     return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
 
 
-def judgement_origins(frame: LongFrame, starts: Array, horizon: int) -> Origins:
-    """Return where networks have to be better than repeating the last season.
+def comparison_origins(frame: LongFrame, starts: Array, horizon: int) -> Origins:
+    """Return the origins at which networks have to be better than the seasonal naive forecast.
 
     Args:
         frame: The series.
         starts: Position of each series' first validation target.
         horizon: Steps to forecast.
     """
-    return _origins_within(frame, starts, horizon, MOST_JUDGED_WINDOWS)
+    return _origins_within(frame, starts, horizon, MOST_COMPARED_WINDOWS)
 
 
 def calibration_origins(frame: LongFrame, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
-    """Return where intervals are calibrated.
+    """Return the origins at which intervals are calibrated.
 
     Args:
         frame: The series.
@@ -97,12 +102,12 @@ def calibration_origins(frame: LongFrame, starts: Array, horizon: int, level: Se
     origins = _origins_within(frame, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
     places = frame.source.starts[origins.series][:, None] + origins.stops[:, None] + np.arange(horizon)
-    known = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(origins) else 0
-    if known < needed:
+    observed = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(origins) else 0
+    if observed < needed:
         raise DataError(
             "calibrate",
             expected=f"at least {needed} validation windows for level {max(level):g}",
-            received=f"{known} with a known value at each step",
+            received=f"{observed} with a known value at each step",
             hint="Give more validation rows (training={'validation_fraction': ...} or fit's validation), lower levels, "
             "or calibrate=False.",
         )
@@ -110,12 +115,12 @@ def calibration_origins(frame: LongFrame, starts: Array, horizon: int, level: Se
 
 
 def mean_errors(networks: Predictor, naive: Predictor, reader: WindowReader, origins: Origins) -> tuple[float, float]:
-    """Return the mean absolute errors of networks and of repeating the last season, in scaled units.
+    """Return the mean absolute errors of networks and of the seasonal naive forecast, in scaled units.
 
     Args:
         networks: The networks.
-        naive: What repeats the last season.
-        reader: What reads the windows.
+        naive: The seasonal naive forecast.
+        reader: The window reader.
         origins: Where forecasts begin; their steps are among the rows.
     """
     truth = _truth(reader, origins)
@@ -127,13 +132,13 @@ def mean_errors(networks: Predictor, naive: Predictor, reader: WindowReader, ori
 def calibrate(
     predictor: Predictor, reader: WindowReader, origins: Origins, level: Sequence[float], *, intervals: bool
 ) -> tuple[Calibration, ...]:
-    """Learn by how much intervals have to be widened, from forecasts of rows that are known.
+    """Calibrate intervals on forecasts of validation rows.
 
     Widths are learnt in the units of the scaled series, in which all series are alike.
 
     Args:
-        predictor: What forecasts.
-        reader: What reads the windows.
+        predictor: The predictor.
+        reader: The window reader.
         origins: Where forecasts begin; their steps are among the rows.
         level: Levels of the intervals.
         intervals: Whether the forecast has intervals, which are widened; otherwise they are laid around the point.
@@ -161,7 +166,7 @@ def _truth(reader: WindowReader, origins: Origins) -> Array:
 
 
 def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFrame, Array]:
-    """Lay validation rows behind those of a frame.
+    """Return a frame with validation rows appended.
 
     Args:
         frame: The series to train on.
@@ -186,19 +191,19 @@ def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[
         fill=fill,
         last_seen=frame.last_stamps[:1],
     )
-    strangers = np.flatnonzero(series.places(later.source.ids) < 0)
-    if len(strangers):
+    unknown = np.flatnonzero(series.places(later.source.ids) < 0)
+    if len(unknown):
         raise DataError(
             option="validation",
-            series=later.source.ids[strangers[0]],
+            series=later.source.ids[unknown[0]],
             expected="series of df",
             received="one that is not",
             hint="Leave it out, or add its earlier rows to df.",
         )
     later = series.checked(later)
     series.check_follows(later)
-    whole = series.concat(later, series.ids)
-    lost = np.flatnonzero(np.asarray(whole.first_stamps != frame.first_stamps))
+    joined = series.concat(later, series.ids)
+    lost = np.flatnonzero(np.asarray(joined.first_stamps != frame.first_stamps))
     if len(lost):
         place = int(np.searchsorted(series.places(later.source.ids), lost[0]))
         raise DataError(
@@ -208,4 +213,4 @@ def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[
             received=str(later.first_stamps[place]),
             hint="Give rows that follow, or the number of rows to validate on.",
         )
-    return replace(whole, schema=frame.schema), lengths
+    return replace(joined, schema=frame.schema), lengths

@@ -1,15 +1,15 @@
-"""Inspection of a fitted network: its states, its gates, what it depends on, what its units are for.
+"""Inspection of a fitted network: its states and gates, the influence of its inputs, and the role of its units.
 
-Everything starts from a `ModelInputs`, which `Seq2SeqRegressor.model_inputs` and `Forecaster.model_inputs` return, and
-gives NumPy arrays or data frames; pictures of them are in `seqcast.plots`.
+All functions take a `ModelInputs`, which `Seq2SeqRegressor.model_inputs` and `Forecaster.model_inputs` return, and
+return NumPy arrays or data frames; plots of them are in `seqcast.plots`.
 
     model_inputs = forecaster.model_inputs(df, step_size=48)
     nearest(model_inputs, k=3)                      # which windows does the network think are alike?
     sensitivity(model_inputs).by_step()             # what does each step of the forecast depend on?
     trajectories(model_inputs).frame("encoder", 1)  # the states while it reads
 
-In reading order: `trajectories` (states), `gates`, `geometry` (components, neighbours), `probes`, `influence` (what a
-forecast depends on), `ablation` (units taken away).
+In reading order: `trajectories` (states), `gates`, `geometry` (components, neighbours), `probes`, `influence`
+(sensitivities and attention), `ablation` (units removed).
 """
 
 from seqcast.inspect.ablation import remove_units as remove_units

@@ -1,4 +1,4 @@
-"""Ablation: how the forecast changes when a unit of the state is taken away."""
+"""Ablation: how the forecast changes when a unit of the state is removed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Array = npt.NDArray[Any]
 
 
 def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_step: bool = False) -> Any:
-    """Take the units of the encoder's last state away one by one, and forecast without each.
+    """Return how the forecast changes without each unit of the encoder's last state.
 
-    A unit that is taken away says the same of each window: its mean over all windows. Of an LSTM its output
-    and its cell go together. What attention looks at stays.
+    A removed unit has the same value in each window: its mean over all windows. An LSTM's output and cell are
+    removed together. The outputs that attention reads stay.
 
     Args:
         model_inputs: The windows.
@@ -41,16 +41,16 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
 
     engine, steps = model_inputs.engine, model_inputs.horizon if horizon is None else horizon
     states, future = engine.encode(model_inputs.past), model_inputs.inputs.get("future")
-    whole = engine.decode(states, steps, future)
+    full = engine.decode(states, steps, future)
     truth = None if model_inputs.truth is None or model_inputs.truth.shape[1] != steps else model_inputs.truth
     axes = (0, 2) if by_step else (0, 1, 2)
     rows: list[dict[str, Any]] = []
     for layer, parts in enumerate(states.layers):
         for unit in range(parts[0].shape[1]):
             without = engine.decode(_without(states, layer, unit), steps, future)
-            columns = {"change": np.sqrt(np.square(without - whole).mean(axis=axes))}
+            columns = {"change": np.sqrt(np.square(without - full).mean(axis=axes))}
             if truth is not None:
-                columns["mse"] = np.nanmean(np.square(whole - truth), axis=axes)
+                columns["mse"] = np.nanmean(np.square(full - truth), axis=axes)
                 columns["mse_without"] = np.nanmean(np.square(without - truth), axis=axes)
             for place in range(steps if by_step else 1):
                 step = {"step": place + 1} if by_step else {}

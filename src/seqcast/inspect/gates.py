@@ -1,4 +1,4 @@
-"""Gates, unit by unit: how open they stand, and how long what a unit holds lasts."""
+"""Gates, unit by unit: how open they are, and how long a unit holds a value."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _KEEPING = {cell.keeping_gate for cell in CELLS.values() if cell.keeping_gate is
 
 
 def gate_statistics(trajectories: Trajectories) -> Any:
-    r"""Return how each unit's gates stand, over all windows and tokens.
+    r"""Return statistics of each unit's gates over all windows and tokens.
 
-    What a gated unit holds shrinks at every token by the factor of its keeping gate, `update` of a GRU and `forget` of
-    an LSTM. The memory is the number of tokens in which it shrinks to 1/e at the mean rate:
+    The value of a gated unit shrinks at every token by the factor of its keeping gate, `update` of a GRU and `forget`
+    of an LSTM. The memory is the number of tokens in which it shrinks to 1/e at the mean rate:
 
     .. math::
         τ = -1 / \overline{\log z}
 
-    It says how long a unit can hold a value without being told it again; what the network as a whole remembers, which
-    also passes values from unit to unit, is measured by `Sensitivity.memory_length`.
+    It is how long a unit can hold a value without reading it again. The memory of the whole network, which also passes
+    values from unit to unit, is measured by `Sensitivity.memory_length`.
 
     Args:
         trajectories: The trajectories.
@@ -60,7 +60,7 @@ def gate_statistics(trajectories: Trajectories) -> Any:
                 means = flat.mean(axis=0)
                 shut, opened = (flat < SHUT).mean(axis=0), (flat > OPEN).mean(axis=0)
                 with np.errstate(divide="ignore"):
-                    memory = -1.0 / np.log(np.maximum(flat, 1e-12)).mean(axis=0)
+                    lifetime = -1.0 / np.log(np.maximum(flat, 1e-12)).mean(axis=0)
                 rows += [
                     {
                         "part": part,
@@ -70,7 +70,7 @@ def gate_statistics(trajectories: Trajectories) -> Any:
                         "mean": float(means[unit]),
                         "shut": float(shut[unit]) if is_gate else np.nan,
                         "open": float(opened[unit]) if is_gate else np.nan,
-                        "memory": float(memory[unit]) if gate in _KEEPING else np.nan,
+                        "memory": float(lifetime[unit]) if gate in _KEEPING else np.nan,
                     }
                     for unit in range(flat.shape[1])
                 ]

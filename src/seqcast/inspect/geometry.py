@@ -1,4 +1,4 @@
-"""Where windows lie in the space of states: principal components, and which windows are neighbours."""
+"""Geometry of the state space: principal components, and nearest windows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Directions in which states differ most.
+    """Principal components of states.
 
     Args:
         points: Where each window lies, `[N, count]`.
@@ -35,12 +35,12 @@ class Components:
     loc: Array
 
     def project(self, values: Array) -> Array:
-        """Return where other states lie, `[..., count]`, such as those of a trajectory, `[N, tokens, width]`."""
+        """Return the coordinates `[..., count]` of other states, such as a trajectory's, `[N, tokens, width]`."""
         return np.asarray((values - self.loc) @ self.directions.T)
 
 
 def principal_components(values: Array, count: int = 2) -> Components:
-    """Find the directions in which states differ most.
+    """Return the principal components of states: the directions in which they differ most.
 
     Args:
         values: States, `[N, width]`, as `states` returns them.
@@ -76,7 +76,7 @@ def principal_components(values: Array, count: int = 2) -> Components:
 
 
 def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
-    """Find the windows whose states are most alike: what does the network think is similar?
+    """Return the nearest neighbours of windows in the space of states.
 
     Each unit counts in its own standard deviations over all windows.
 
@@ -107,13 +107,13 @@ def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: 
             hint="Ask for fewer neighbours.",
         )
     values = states(model_inputs, layer).astype(np.float64)
-    spread = values.std(axis=0)
-    values = values / np.where(spread > 0, spread, 1.0) / np.sqrt(values.shape[1])
+    deviation = values.std(axis=0)
+    values = values / np.where(deviation > 0, deviation, 1.0) / np.sqrt(values.shape[1])
     queried = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
-    distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
+    all_distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
     # A window is its own neighbour; of several that are equal it may not be the first.
     itself = places == queried[:, None]
     itself[~itself.any(axis=1), -1] = True
-    others, apart = places[~itself], distances[~itself]
-    columns = {"rank": np.tile(np.arange(1, k + 1), len(queried)), "distance": apart}
-    return model_inputs.labels.frame(np.repeat(queried, k), columns, near=others)
+    neighbours, distances = places[~itself], all_distances[~itself]
+    columns = {"rank": np.tile(np.arange(1, k + 1), len(queried)), "distance": distances}
+    return model_inputs.labels.frame(np.repeat(queried, k), columns, near=neighbours)

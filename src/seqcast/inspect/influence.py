@@ -1,4 +1,4 @@
-"""What a forecast depends on: derivatives by each step and feature that was read, and attention."""
+"""Influence of the inputs on a forecast: derivatives by each step and feature, and attention."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensitivity:
-    r"""Return how much each step of the forecast moves when one number that was read does.
+    r"""Return the derivatives of each step of the forecast by each number of the inputs.
 
     .. math::
         S_{h,t} = ∂ŷ_h / ∂x_t
@@ -54,7 +54,7 @@ def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensit
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """Derivatives of a forecast by what it was made from.
+    """Derivatives of a forecast by its inputs.
 
     Args:
         past: By the past, `[N, H, D, T, F]`.
@@ -140,7 +140,7 @@ class Sensitivity:
 
 
 def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
-    """Return how much each step of the forecast looks at each token of the past, `[N, H, tokens]`.
+    """Return the attention weights of each forecast step over the tokens of the past, `[N, H, tokens]`.
 
     Args:
         model_inputs: The windows.

@@ -1,4 +1,4 @@
-"""Probes: what can be read out of a state? Small models that tell a property of the window from the state alone."""
+"""Probes: small models that predict a property of the window from the state alone."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def probe(
     groups: Any = None,
     seed: int = 0,
 ) -> Any:
-    """Measure how well properties of windows can be told from their states.
+    """Return how well properties of windows can be predicted from their states.
 
     A linear probe is ridge regression whose strength is chosen within each training part, the other a network with one
     layer of 32 units that stops early. The score is the R² of forecasts of windows that the probe was not fitted on.
-    The control fits the same probe to permuted values: what it reaches is chance, so only what is above it says
-    anything of the states.
+    The control fits the same probe to permuted values: its score is chance, so only the difference to it is due
+    to the states.
 
     Args:
         values: States, `[N, width]`, as `states` returns them, or anything else that may hold the property.
@@ -115,7 +115,7 @@ def probe(
 
 
 def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
-    """Return how much of each property a single unit tells: the R² of a straight line through it.
+    """Return how well each unit alone predicts each property: the R² of a straight line.
 
     Args:
         values: States, `[N, width]`.
@@ -141,9 +141,9 @@ def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
 
 
 def _standardised(values: Array) -> Array:
-    centred = values - values.mean(axis=0)
-    spread = centred.std(axis=0)
-    return np.asarray(centred / np.where(spread > 1e-12 * (1.0 + np.abs(values).max()), spread, np.inf))
+    deviations = values - values.mean(axis=0)
+    deviation = deviations.std(axis=0)
+    return np.asarray(deviations / np.where(deviation > 1e-12 * (1.0 + np.abs(values).max()), deviation, np.inf))
 
 
 def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
@@ -163,7 +163,7 @@ def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
 
 
 def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[float, list[float]]:
-    """Return the R² over all windows, each told by a probe that had not seen it, and that of each part."""
+    """Return the R² over all windows, each predicted by a probe that was not fitted on it, and that of each part."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import RidgeCV
@@ -173,7 +173,7 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
     from sklearn.preprocessing import StandardScaler
 
     predicted, parts = np.empty_like(y), []
-    for training, others in divided:
+    for training, held_out in divided:
         model = RidgeCV(_ALPHAS)
         if kind != "linear":
             model = MLPRegressor(
@@ -190,6 +190,6 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
             # So many passes are enough for a probe, whether or not the last still gained.
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted.fit(x[training], y[training] if y.shape[1] > 1 else y[training, 0])
-        predicted[others] = fitted.predict(x[others]).reshape(len(others), -1)
-        parts.append(float(r2_score(y[others], predicted[others])))
+        predicted[held_out] = fitted.predict(x[held_out]).reshape(len(held_out), -1)
+        parts.append(float(r2_score(y[held_out], predicted[held_out])))
     return float(r2_score(y, predicted)), parts

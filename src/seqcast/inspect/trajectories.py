@@ -1,4 +1,4 @@
-"""States and gates, token by token: while the encoder reads and while the decoder writes."""
+"""Trajectories: states and gates of encoder and decoder, token by token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTS = ("encoder", "decoder")
 
 
 def states(model_inputs: ModelInputs, layer: int | None = None) -> Array:
-    """Return what the encoder holds after the past, `[N, width]`.
+    """Return the encoder's state after the past, `[N, width]`.
 
     Args:
         model_inputs: The windows.
@@ -67,12 +67,12 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """What every layer did, token by token.
+    """States and gates of every layer, token by token.
 
     Args:
-        layers: For `encoder` and `decoder` what each layer did: its `states`, `[N, tokens, n]` each (an LSTM has its
-            output and its cell), and its `gates` by name.
-        labels: What the windows are called.
+        layers: For `encoder` and `decoder` the record of each layer: its `states`, `[N, tokens, n]` each (an LSTM has
+            its output and its cell), and its `gates` by name.
+        labels: Labels of the windows.
         segment: Steps of a token.
         valid: Which tokens of the past count, `[N, tokens]`; `None` when all do.
     """
@@ -100,7 +100,7 @@ class Trajectories:
         return dict(self._layer(part, layer)["gates"])
 
     def tokens(self, part: str) -> Array:
-        """Return the last step of each token, counted as everywhere: up to 0 in the past, from 1 in the forecast."""
+        """Return the last step of each token: up to 0 in the past, from 1 in the forecast."""
         count = self.layers[part][0]["states"][0].shape[1]
         places = np.arange(count) * self.segment
         return places - places[-1] if part == "encoder" else places + self.segment

@@ -1,4 +1,4 @@
-"""Intervals: their levels, what is asked of a forecast, and what makes them hold what they promise.
+"""Intervals: their levels, forecast requests, and calibration.
 
 In reading order: `levels`, `calibration`, `request`, `conformal`.
 """

@@ -1,4 +1,4 @@
-"""Widths by which intervals are widened at each step, so that they hold what they promise; learnt in `conformal`."""
+"""Calibrations: widths by which intervals are widened at each step to reach their level; learnt in `conformal`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ KINDS = ("intervals", "point")
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """By how much intervals are widened at each step, learnt from windows with their truth.
+    """Widths by which intervals are widened at each step, learnt from windows with their truth.
 
     Args:
         level: Levels of the intervals, in per cent, ascending, `L` of them.
-        widths: What is subtracted from lower and added to upper bounds at each step, `[H, L]`; below zero where
+        widths: Subtracted from lower and added to upper bounds at each step, `[H, L]`; below zero where
             intervals were too wide.
         windows: Windows with a known truth at each step, `[H]`.
         kind: `intervals` when intervals are widened, `point` when they are laid around a point forecast.
@@ -63,7 +63,7 @@ class Calibration:
     def widths_for(self, horizon: int, level: Sequence[float] | float | None = None) -> Array:
         """Return the widths of a forecast of any horizon.
 
-        Past the steps that were calibrated nothing is promised. Intervals, which grow by themselves, keep the last
+        Beyond the calibrated steps there is no guarantee. Intervals, which grow by themselves, keep the last
         step's width; around a point it grows as a random walk's error does, `width_H · √(h / H)`.
 
         Args:
@@ -82,11 +82,11 @@ class Calibration:
             >>> Calibration((80,), [[2.0]], [9], "intervals").widths_for(4).ravel()
             array([2., 2., 2., 2.])
         """
-        steps, known = check_int("horizon", horizon), len(self.widths)
+        steps, calibrated = check_int("horizon", horizon), len(self.widths)
         places = [self._place(each) for each in self._levels(level)]
-        widths = self.widths[np.minimum(np.arange(steps), known - 1)][:, places]
+        widths = self.widths[np.minimum(np.arange(steps), calibrated - 1)][:, places]
         if self.kind == "point":
-            widths *= np.sqrt(np.maximum(np.arange(1, steps + 1) / known, 1.0))[:, None]
+            widths *= np.sqrt(np.maximum(np.arange(1, steps + 1) / calibrated, 1.0))[:, None]
         return widths
 
     def apply(
@@ -98,7 +98,7 @@ class Calibration:
         point: Any = None,
         scale: Any = None,
     ) -> tuple[Array, Array]:
-        """Widen intervals.
+        """Return widened intervals.
 
         Afterwards a wider level holds the narrower ones, no lower bound is above its upper one, and the point is
         inside. For that bounds are only moved outwards, so no interval loses coverage.
@@ -106,8 +106,8 @@ class Calibration:
         Args:
             lo: Lower bounds, `[N, H, L]` of any horizon.
             hi: Upper bounds, `[N, H, L]`.
-            level: Levels of the last axis, ascending; `None` says that they are those of the calibration.
-            point: The point forecast, `[N, H]`, which each interval shall hold.
+            level: Levels of the last axis, ascending; `None` is those of the calibration.
+            point: The point forecast, `[N, H]`, which each interval then contains.
             scale: A positive unit for each window, `[N]`, if it was learnt with one.
 
         Returns:
@@ -140,7 +140,7 @@ class Calibration:
     def around(
         self, point: Any, *, level: Sequence[float] | float | None = None, scale: Any = None
     ) -> tuple[Array, Array]:
-        """Lay intervals around a point forecast.
+        """Return intervals around a point forecast.
 
         Args:
             point: The forecast, `[N, H]` of any horizon.
@@ -173,17 +173,17 @@ class Calibration:
         return self.level.index(level)
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold all of it."""
+        """Return JSON types and arrays that hold the calibration."""
         return {"level": list(self.level), "kind": self.kind}, {"widths": self.widths, "windows": self.windows}
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """Build it from the result of `to_parts`."""
+        """Build the calibration from the result of `to_parts`."""
         return cls(tuple(header["level"]), arrays["widths"], arrays["windows"], header["kind"])
 
 
 def check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:
-    """Return an array of a shape in double precision, and refuse others."""
+    """Return an array in double precision, and refuse other shapes."""
     array = as_array(where, values, (len(shape),)).astype(np.float64)
     if array.shape != shape:
         raise DataError(

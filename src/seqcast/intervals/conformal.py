@@ -53,7 +53,7 @@ def calibrate_intervals(
     `⌈(n + 1) · level⌉`-th smallest of the `n` scores of the step.
 
     Args:
-        truth: What came, `[N, H]`; NaN where it is missing.
+        truth: True values, `[N, H]`; NaN where it is missing.
         lo: Lower bounds, `[N, H, L]`.
         hi: Upper bounds, `[N, H, L]`.
         level: Their levels, in per cent, ascending.
@@ -83,7 +83,7 @@ def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, 
     """Learn how wide intervals around a point forecast have to be, from its absolute errors.
 
     Args:
-        truth: What came, `[N, H]`; NaN where it is missing.
+        truth: True values, `[N, H]`; NaN where it is missing.
         point: The forecast, `[N, H]`.
         level: Levels, in per cent, ascending.
         scale: A positive unit for each window, `[N]`.
@@ -119,7 +119,7 @@ def calibrate_quantiles(
     """Learn by how much the intervals between quantiles have to be widened.
 
     Args:
-        truth: What came, `[N, H]`; NaN where it is missing.
+        truth: True values, `[N, H]`; NaN where it is missing.
         quantiles: Quantile forecasts, `[N, H, Q]`.
         probabilities: Their probabilities, `[Q]`; a level of 80 needs 0.1 and 0.9.
         level: Levels, in per cent, ascending.
@@ -142,14 +142,14 @@ def calibrate_quantiles(
     known = check_shape("probabilities", probabilities, array.shape[2:])
     sides = []
     for sign in (-1, 1):
-        wanted = np.array([bound_probability(each, sign) for each in levels])
-        distance = np.abs(known[None, :] - wanted[:, None])
+        needed = np.array([bound_probability(each, sign) for each in levels])
+        distance = np.abs(known[None, :] - needed[:, None])
         lacking = np.flatnonzero(distance.min(axis=1) > 1e-6)
         if len(lacking):
             raise SpecError(
                 "level",
                 expected=f"levels between quantiles of {known.tolist()}",
-                received=f"{levels[lacking[0]]:g}, which needs {wanted[lacking[0]]:g}",
+                received=f"{levels[lacking[0]]:g}, which needs {needed[lacking[0]]:g}",
                 hint="Train the quantiles of the level, or choose another level.",
             )
         sides.append(array[:, :, distance.argmin(axis=1)])
@@ -173,12 +173,12 @@ def _check_enough(windows: Array, levels: tuple[float, ...]) -> None:
     if len(supported) == len(levels):
         return
     level = levels[len(supported)]  # ascending: the others follow
-    left = f"keep to level={supported}" if supported else "choose lower levels"
+    remedy = f"keep to level={supported}" if supported else "choose lower levels"
     raise DataError(
         f"level {level:g}",
         expected=f"at least {windows_needed(level)} calibration windows with a known truth at each step",
         received=f"{count} at step {step + 1}",
-        hint=f"Calibrate on more windows, or {left}.",
+        hint=f"Calibrate on more windows, or {remedy}.",
     )
 
 

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def level_text(level: float) -> str:
-    """Write a level as columns have it.
+    """Return a level as it stands in column names.
 
     Example:
         >>> level_text(80.0), level_text(99.5)
@@ -47,8 +47,8 @@ def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
         >>> check_levels(80), check_levels([80, 95])
         ((80.0,), (80.0, 95.0))
     """
-    given = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
-    levels = [check_number("level", each, low=0.0, high=100.0, open_low=True) for each in given]
+    values = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
+    levels = [check_number("level", each, low=0.0, high=100.0, open_low=True) for each in values]
     if not levels or 100.0 in levels or levels != sorted(set(levels)):
         raise SpecError(
             "level",
@@ -94,7 +94,7 @@ def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
 
 
 def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) -> None:
-    """Refuse levels that a forecaster has no intervals for."""
+    """Refuse levels for which a forecaster has no intervals."""
     for each in level:
         if not any(abs(each - other) < _ROUNDING for other in known):
             listed = ", ".join(f"{other:g}" for other in known) or "none: it forecasts a point"

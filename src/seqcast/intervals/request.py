@@ -1,4 +1,4 @@
-"""What is asked of a forecast: its point and the levels of its intervals; and how columns and parts of it are named."""
+"""Forecast requests: point and interval levels of a forecast, and the names of its columns and parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POINTS = ("median", "mean")
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """What is asked of a forecast.
+    """A forecast request: point and levels of the intervals.
 
     A forecast is an array whose last axis is, in this order: the point, then for each level, the narrowest first, the
     lower and the upper bound of its interval.
@@ -52,7 +52,7 @@ class ForecastRequest:
 
     @property
     def probabilities(self) -> tuple[float, ...]:
-        """Return the probabilities of the bounds, level after level."""
+        """Probabilities of the bounds, level after level."""
         return tuple(bound_probability(level, sign) for level in self.level for sign in (-1, 1))
 
     def columns(self, alias: str) -> list[str]:
@@ -64,7 +64,7 @@ class ForecastRequest:
         return {name: forecast[..., place] for place, name in enumerate(self.columns(alias))}
 
     def calibrated(self, forecast: Array, calibrations: Sequence[Calibration]) -> Array:
-        """Return a forecast with its intervals widened, or laid around a point that has none yet.
+        """Return a forecast with its intervals widened, or with intervals around a point forecast.
 
         Args:
             forecast: `[N, H, D, 1 + 2 L]`, or `[N, H, D, 1]` for calibrations of points.
@@ -73,7 +73,7 @@ class ForecastRequest:
         Returns:
             The forecast, `[N, H, D, 1 + 2 L]`.
         """
-        made = np.repeat(forecast[..., :1], 1 + 2 * len(self.level), axis=-1)
+        widened = np.repeat(forecast[..., :1], 1 + 2 * len(self.level), axis=-1)
         for target, calibration in enumerate(calibrations):
             point = forecast[:, :, target, 0]
             if calibration.kind == "point":
@@ -81,5 +81,5 @@ class ForecastRequest:
             else:
                 bounds = forecast[:, :, target, 1:]
                 lower, upper = calibration.apply(bounds[..., ::2], bounds[..., 1::2], level=self.level, point=point)
-            made[:, :, target, 1::2], made[:, :, target, 2::2] = lower, upper
-        return made
+            widened[:, :, target, 1::2], widened[:, :, target, 2::2] = lower, upper
+        return widened

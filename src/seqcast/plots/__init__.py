@@ -1,6 +1,6 @@
-"""Pictures of forecasts, of training and of errors, as matplotlib figures.
+"""Plots of forecasts, of training and of errors, as matplotlib figures.
 
-Figures are made without pyplot: nothing is kept alive behind the caller's back and no window system is needed.
+Figures are made without pyplot, so they are freed with their last reference and need no window system.
 Colours are from the palette of Okabe and Ito, which colour-blind readers can tell apart; markers and line styles
 differ too, for print without colour.
 

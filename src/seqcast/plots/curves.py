@@ -1,4 +1,4 @@
-"""Pictures of numbers in a row: the loss by epoch, the error by step."""
+"""Plots of curves: the loss by epoch, the error by step."""
 
 from __future__ import annotations
 

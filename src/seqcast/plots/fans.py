@@ -93,34 +93,34 @@ def forecast_fans(
     model = _model(forecast, model)
     bounds = _levels(forecast, model, level)
     names = list(dict.fromkeys(forecast.names))
-    shown = names[:max_series]
-    across = min(_ACROSS, math.ceil(math.sqrt(len(shown))))
-    down = math.ceil(len(shown) / across)
+    drawn = names[:max_series]
+    across = min(_ACROSS, math.ceil(math.sqrt(len(drawn))))
+    down = math.ceil(len(drawn) / across)
     figure = new_figure(max(3.2 * across, 5.5) + 0.4, 2.1 * down + 0.7)
     part: Any = figure.subfigures()  # its labels keep clear of the figure's legend
     for i, ax in enumerate(part.subplots(down, across, squeeze=False).flat):
-        if i >= len(shown):
+        if i >= len(drawn):
             ax.remove()
             continue
         _fan(
             ax,
-            series_columns(history, shown[i]),
-            series_columns(forecast, shown[i]),
+            series_columns(history, drawn[i]),
+            series_columns(forecast, drawn[i]),
             model,
             bounds,
             last,
             forecast.columns,
         )
-        ax.set_title(plain(short(str(shown[i]), 34)), fontsize=9)
+        ax.set_title(plain(short(str(drawn[i]), 34)), fontsize=9)
     label_axes(part, forecast.columns, ylabel)
-    few = f"The first {len(shown)} of {len(names)} series" if len(shown) < len(names) else None
+    few = f"The first {len(drawn)} of {len(names)} series" if len(drawn) < len(names) else None
     finish(figure, title or few)
     return figure
 
 
 def _model(forecast: FrameRows, model: str | None) -> str:
-    known = forecast.models(None if model is None else [model])
-    return next((name for name in known if forecast.bounds(name)), known[0])
+    models = forecast.models(None if model is None else [model])
+    return next((name for name in models if forecast.bounds(name)), models[0])
 
 
 def _levels(forecast: FrameRows, model: str, level: Sequence[float] | None) -> dict[float, tuple[str, str]]:

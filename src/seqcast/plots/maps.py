@@ -1,4 +1,4 @@
-"""Tables of numbers as colours: any, how a forecast depends on its input, attention."""
+"""Heat maps: of any table, of sensitivities, of attention."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def heat_map(
 
 
 def _tick(axis: Any, names: list[Any]) -> None:
-    """Name rows or columns: all texts, some of many numbers."""
+    """Label rows or columns: all texts, or some of many numbers."""
     if all(isinstance(name, str) for name in names):
         axis.set_ticks(range(len(names)), [plain(name) for name in names])
         if axis.axis_name == "x" and max(map(len, names)) > 6:
@@ -117,10 +117,10 @@ def _tick(axis: Any, names: list[Any]) -> None:
 def sensitivity_map(
     table: Any, *, features: Sequence[str] | None = None, step_name: str = "step", title: str | None = None
 ) -> Figure:
-    """Draw what each step of a forecast depends on, a panel a feature.
+    """Draw how each step of a forecast depends on the inputs, a panel a feature.
 
     Args:
-        table: What `Sensitivity.frame` returned, or a part of it; of several targets the root mean square is drawn.
+        table: The result of `Sensitivity.frame`, or a part of it; of several targets the root mean square is drawn.
         features: Which features to draw, in this order; `None` draws all. The known future stands to the right of 0.
         step_name: What a step is, such as `half-hour`.
         title: Title of the figure.
@@ -170,7 +170,7 @@ def sensitivity_map(
 def attention_map(
     weights: Any, *, segment: int = 1, step_name: str = "step", title: str | None = "What the forecast looks at"
 ) -> Figure:
-    """Draw how much each step of a forecast looks at each token of the past, the mean over windows.
+    """Draw the attention weights of each forecast step over the tokens of the past, the mean over windows.
 
     Args:
         weights: The attention's weights, `[N, H, tokens]`, or of one window `[H, tokens]`.
@@ -186,11 +186,11 @@ def attention_map(
         'step of the forecast'
     """
     array = as_array("weights", weights, (2, 3))
-    shown = array if array.ndim == 2 else array.mean(axis=0)
+    mean_weights = array if array.ndim == 2 else array.mean(axis=0)
     return heat_map(
-        {"": shown},
-        x=[segment * (place + 1 - shown.shape[1]) for place in range(shown.shape[1])],
-        y=range(1, shown.shape[0] + 1),
+        {"": mean_weights},
+        x=[segment * (place + 1 - mean_weights.shape[1]) for place in range(mean_weights.shape[1])],
+        y=range(1, mean_weights.shape[0] + 1),
         xlabel=f"{step_name} that was read (0 is now)",
         ylabel=f"{step_name} of the forecast",
         value="share of the attention",

@@ -1,4 +1,4 @@
-"""What a backtest's errors look like: over time, as a distribution, by step, and how long they last."""
+"""Plots of a backtest's errors: over time, as a distribution, by step, and their autocorrelation."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def residual_diagnostics(
 ) -> Figure:
     """Draw a model's errors, truth minus forecast, in four panels.
 
-    Over time (do they change level or spread?), as a histogram (are they centred on 0?), by step (median and the
-    middle 80 % of them), and their autocorrelation within a window (what one step missed, do the next ones too?).
+    Over time (does their level or deviation change?), as a histogram (is their mean 0?), by step (median and the
+    middle 80 % of them), and their autocorrelation within a window (do steps err alike?).
     Errors of several series are divided by their series' root mean square first.
 
     Args:

@@ -1,4 +1,4 @@
-"""Pictures of experiments that were repeated: the mean, and how far single runs lie apart."""
+"""Plots of repeated experiments: the mean, and the range of the runs."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def repeated_runs(
         raise DataError("panels", expected="at least one", received="none", hint="Give a dict of curves.")
     across = min(columns, len(panels))
     down = math.ceil(len(panels) / across)
-    own_axes = isinstance(xlabel, Mapping) or isinstance(ylabel, Mapping)
+    separate_axes = isinstance(xlabel, Mapping) or isinstance(ylabel, Mapping)
     figure = new_figure(6.4 if across == 1 else 4.3 * across, (3.9 if down == 1 else 3.1 * down) + 0.2)
-    axes = figure.subplots(down, across, squeeze=False, sharey=not own_axes)
+    axes = figure.subplots(down, across, squeeze=False, sharey=not separate_axes)
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     for number, (panel, curves) in enumerate(panels.items()):
         ax = axes.flat[number]
@@ -79,7 +79,7 @@ def repeated_runs(
             guide(ax, place, label)
         ax.set_title(plain(panel))
         ax.set_xlabel(plain(xlabel[panel] if isinstance(xlabel, Mapping) else xlabel))
-        if own_axes or number % across == 0:
+        if separate_axes or number % across == 0:
             ax.set_ylabel(plain(ylabel[panel] if isinstance(ylabel, Mapping) else ylabel))
     for ax in axes.flat[len(panels) :]:
         ax.remove()
@@ -135,7 +135,7 @@ def _short_number(value: float, _: Any = None) -> str:
 
 
 def _name_decades(axis: Any, few: float = 1e5) -> None:
-    """Name 1, 2 and 5 of each decade, or where the axis spans more than this factor the 1 alone."""
+    """Label 1, 2 and 5 of each decade, or 1 alone where the axis spans more than the factor `few`."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if high < few * low else (1.0,)))
     axis.set_major_formatter(_short_number)

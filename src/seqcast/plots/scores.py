@@ -1,4 +1,4 @@
-"""Pictures of a backtest's scores: by step, by series, and how often intervals held what they promised."""
+"""Plots of a backtest's scores: by step, by series, and the calibration of intervals."""
 
 from __future__ import annotations
 
@@ -175,10 +175,10 @@ def calibration_curve(
     columns: Columns | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw how often the truth was inside the intervals against how often it should have been.
+    """Draw the coverage of intervals against their level.
 
-    The grey band holds 95 % of what intervals of exactly their level would show in as many independent draws as
-    there are windows (series times cutoffs): steps of one window miss together, so more rows than that prove little.
+    The grey band holds 95 % of the coverages that intervals of exactly their level would have in as many independent
+    draws as there are windows (series times cutoffs): steps of one window err together, so more rows prove little.
 
     Args:
         df: The backtest, with intervals of at least one model.

@@ -1,4 +1,4 @@
-"""Pictures of long frames: series with their forecasts."""
+"""Plots of long frames: series with their forecasts."""
 
 from __future__ import annotations
 
@@ -83,20 +83,20 @@ def forecast_frame(
         check_int("last", last)
 
     names = list(dict.fromkeys(forecast.names))
-    shown = names[:max_series]
-    across = min(len(shown), 2)
-    down = math.ceil(len(shown) / across)
+    drawn = names[:max_series]
+    across = min(len(drawn), 2)
+    down = math.ceil(len(drawn) / across)
     figure = new_figure(5.6 * across + 0.5, 2.3 * down + 0.6)
     part: Any = figure.subfigures()  # its labels keep clear of the figure's legend
     axes = part.subplots(down, across, squeeze=False)
     for i, ax in enumerate(axes.flat):
-        if i >= len(shown):
+        if i >= len(drawn):
             ax.remove()
             continue
-        _series(ax, series_columns(history, shown[i]), series_columns(forecast, shown[i]), forecast, models, last)
-        ax.set_title(plain(short(str(shown[i]), 60)))
+        _series(ax, series_columns(history, drawn[i]), series_columns(forecast, drawn[i]), forecast, models, last)
+        ax.set_title(plain(short(str(drawn[i]), 60)))
     label_axes(part, forecast.columns, ylabel)
-    finish(figure, f"{len(shown)} of {len(names)} series" if len(shown) < len(names) else None)
+    finish(figure, f"{len(drawn)} of {len(names)} series" if len(drawn) < len(names) else None)
     return figure
 
 
@@ -129,7 +129,7 @@ def series_columns(rows: FrameRows, name: Any) -> dict[str, Array]:
 
 
 def label_axes(part: Any, columns: Columns, ylabel: str | None) -> None:
-    """Say once for all panels what their axes are."""
+    """Label the axes, once for all panels."""
     default = Columns()
     part.supylabel(plain(ylabel or ("value" if columns.value == default.y else columns.value)), fontsize=10)
     part.supxlabel(plain("time" if columns.ds == default.ds else columns.ds), fontsize=10)

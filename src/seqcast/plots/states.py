@@ -1,4 +1,4 @@
-"""Pictures of states: where they lie, how they move, which windows are alike, what can be read from them."""
+"""Plots of states: principal components, paths, nearest windows, probes, units."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def state_map(
     title: str | None = "States by their principal components",
     columns: int = 3,
 ) -> Figure:
-    """Draw where states lie, once for each property, coloured by it.
+    """Draw states by two components, a panel a property, coloured by it.
 
     Args:
         points: Where each window's state lies, `[N, 2]`.
@@ -146,25 +146,29 @@ def state_paths(
         >>> len(state_paths(np.zeros((2, 5, 2)), np.ones((2, 3, 2))).axes)
         1
     """
-    read = as_array("encoder", encoder, (3,))
-    written = None if decoder is None else as_array("decoder", decoder, (3,))
-    if read.shape[2] != 2 or len(read) > _MOST_GROUPS or (written is not None and len(written) != len(read)):
+    encoder_paths = as_array("encoder", encoder, (3,))
+    decoder_paths = None if decoder is None else as_array("decoder", decoder, (3,))
+    if (
+        encoder_paths.shape[2] != 2
+        or len(encoder_paths) > _MOST_GROUPS
+        or (decoder_paths is not None and len(decoder_paths) != len(encoder_paths))
+    ):
         raise DataError(
             "encoder",
             expected=f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, as many as decoder",
-            received=f"shape {read.shape}",
+            received=f"shape {encoder_paths.shape}",
             hint="Choose windows and two components.",
         )
     figure = new_figure(6.0, 5.0)
     ax = figure.subplots()
-    for number in range(len(read)):
+    for number in range(len(encoder_paths)):
         colour, marker, _ = model_style(number)
         name = f"window {number + 1}" if names is None else str(names[number])
-        ax.plot(*read[number].T, color=colour, linewidth=1.2, alpha=0.7, label=plain(f"{name}, read"))
-        ax.plot(*read[number, -1], marker=marker, color=colour, markersize=8)
-        if written is not None:
-            whole = np.concatenate([read[number, -1:], written[number]])
-            ax.plot(*whole.T, color=colour, linewidth=1.2, linestyle=":", marker=".", label=plain(f"{name}, written"))
+        ax.plot(*encoder_paths[number].T, color=colour, linewidth=1.2, alpha=0.7, label=plain(f"{name}, read"))
+        ax.plot(*encoder_paths[number, -1], marker=marker, color=colour, markersize=8)
+        if decoder_paths is not None:
+            path = np.concatenate([encoder_paths[number, -1:], decoder_paths[number]])
+            ax.plot(*path.T, color=colour, linewidth=1.2, linestyle=":", marker=".", label=plain(f"{name}, written"))
     ax.plot([], [], linestyle="none", marker="^", color=GUIDE, markersize=8, label="now: the end of the past")
     first, second = _component_names(explained)
     ax.set_xlabel(first)
@@ -183,7 +187,7 @@ def similar_windows(
     ylabel: str = "value",
     title: str | None = "Windows that the network thinks are alike",
 ) -> Figure:
-    """Draw some windows and those that are like them, a panel a window.
+    """Draw some windows and their nearest neighbours, a panel a window.
 
     Args:
         windows: The past of each window, or a part of it, `[N, T]`.
@@ -205,8 +209,8 @@ def similar_windows(
         'a; nearest: c, b'
     """
     values = as_array("windows", windows, (2,))
-    known = range(-len(values), len(values))
-    if not similar or not all(place in known for window, near in similar.items() for place in (window, *near)):
+    numbers = range(-len(values), len(values))
+    if not similar or not all(place in numbers for window, near in similar.items() for place in (window, *near)):
         raise DataError(
             "similar", expected=f"numbers of some of the {len(values)} windows", received=repr(similar), hint="From 0."
         )
@@ -229,10 +233,10 @@ def similar_windows(
 
 @matplotlib.rc_context(STYLE)
 def probe_scores(table: Any, *, title: str | None = "What can be read from the state") -> Figure:
-    """Draw how well properties can be told from states, beside the control.
+    """Draw how well properties can be predicted from states, beside the control.
 
     Args:
-        table: What `seqcast.inspect.probe` returned.
+        table: The result of `seqcast.inspect.probe`.
         title: Title of the figure.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, lines, legends, an empty figure, writing to a file."""
+"""Shared by all plots: colours, lines, legends, an empty figure, writing to a file."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ def line(
     ax: Axes, x: Array, y: Array, label: str, colour: str, marker: str, dash: Any, *, crowd: int | None = None
 ) -> None:
     """Draw a line, with markers unless its points, or the `crowd` of points of its panel, are too many."""
-    shown = marker if (crowd or len(x)) <= _MOST_MARKERS else "none"
+    markers = marker if (crowd or len(x)) <= _MOST_MARKERS else "none"
     ax.plot(
-        x, y, label=plain(label), color=colour, linestyle=dash, linewidth=1.4, marker=shown, markersize=4
+        x, y, label=plain(label), color=colour, linestyle=dash, linewidth=1.4, marker=markers, markersize=4
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def plain(text: str) -> str:
 
 
 def short(text: str, most: int = 30) -> str:
-    """Cut the middle out of a long title.
+    """Return a title with the middle cut out where it is long.
 
     Example:
         >>> short("a very long name of a series", 15)
@@ -156,7 +156,7 @@ def short(text: str, most: int = 30) -> str:
 
 
 def spoken(model: str) -> str:
-    """Write a column's name as words.
+    """Return a column's name as words.
 
     Example:
         >>> spoken("seasonal_naive")

@@ -1,4 +1,4 @@
-"""Pictures of windows: what was read, what came then, what was forecast."""
+"""Plots of windows: past, truth and forecast."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def forecast_panels(
     xlabel: str = "step",
     columns: int = 5,
 ) -> Figure:
-    """Draw windows side by side: the past, what came then, and what was forecast.
+    """Draw windows side by side: past, truth and forecast.
 
     Steps are counted from 1 at the first forecast step; the past has the steps up to 0.
 
     Args:
         past: Windows, `[N, T]` or `[N, T, 1]`.
-        truth: What came then, `[N, H]` or `[N, H, 1]` of any length; `None` when it is not known.
+        truth: True future, `[N, H]` or `[N, H, 1]` of any length; `None` when it is not known.
         forecast: Forecasts, `[N, H]` or `[N, H, 1]`.
         groups: Instead of these three, tuples `(name, past, truth, forecast)`, each drawn below its name.
         titles: One title a panel, all groups' panels in order.

@@ -1,4 +1,4 @@
-"""Files of fitted regressors: what they hold, and which options can be written."""
+"""Reading and writing files of fitted regressors, and which options can be written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_regressor(path: str | os.PathLike[str], kind: str, params: Mapping[str
         path: Where it goes; it appears whole or not at all.
         kind: Name of the estimator's class.
         params: The estimator's options. Callbacks are left out.
-        state: What its fit has learnt.
+        state: Its fitted state.
 
     Raises:
         SpecError: An option is an object that cannot be written to a file.
@@ -62,12 +62,12 @@ def read_regressor(
     """Read a file.
 
     Args:
-        path: What `write_regressor` wrote.
+        path: A file of `write_regressor`.
         kind: Name of the estimator's class.
         options: Names of its options, which the file has to hold.
 
     Returns:
-        The estimator's options, and what its fit has learnt.
+        The estimator's options, and its fitted state.
 
     Raises:
         MissingFileError: There is no such file.
@@ -88,7 +88,7 @@ def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_stat
     """Return the names of the options that could not be read back from a file.
 
     Args:
-        network: The network's boxes.
+        network: The network.
         training: How it is trained.
         random_state: The estimator's option.
 
@@ -100,14 +100,14 @@ def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_stat
         ['loss']
     """
     values = {**{name: getattr(training, name) for name in TRAINING_OPTIONS}, "regularizer": network.regularizer}
-    names = [name for name, value in values.items() if not _can_be_read_back(value)]
+    names = [name for name, value in values.items() if not _is_writable(value)]
     if random_state is not None and not isinstance(random_state, int | np.integer):
         names.append("random_state")
     return names
 
 
 def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> None:
-    """Say before training which options will keep the model from being saved; called by what the user calls."""
+    """Warn before training of options that keep the model from being saved; called by the user's own call."""
     names = unwritable_options(network, training, random_state)
     if names:
         warnings.warn(
@@ -132,15 +132,15 @@ def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[
     return {**plain, "callbacks": None}
 
 
-def _can_be_read_back(value: Any) -> bool:
-    """Tell whether an option can be written as JSON and read again."""
+def _is_writable(value: Any) -> bool:
+    """Return whether an option can be written as JSON and read again."""
     if value is None or isinstance(value, str | int | float):
         return True
     if isinstance(value, dict | list | tuple):
-        return all(_can_be_read_back(item) for item in (value.values() if isinstance(value, dict) else value))
+        return all(_is_writable(item) for item in (value.values() if isinstance(value, dict) else value))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the answer says more
+            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the result covers both
             keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
     except (ValueError, TypeError, ImportError, NotImplementedError):
         return False

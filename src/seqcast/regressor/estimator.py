@@ -84,7 +84,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
 
     Attributes:
         engine_: The trained engine; `engine_.model` is the Keras model.
-        history_: What training recorded.
+        history_: The training history.
         preparation_: Sizes and scaling learnt from the training windows.
         seed_: Seed of the fit; with it as `random_state` the same fit gives the same model.
         n_features_in_: Columns of a 2-D X, or features of a 3-D one.
@@ -306,7 +306,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         self._training = None if trained is None else (state, trained)
         self._state = state
 
-    # What was learnt
+    # The fitted state, read-only
 
     @property
     def engine_(self) -> Engine:
@@ -315,7 +315,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
 
     @property
     def history_(self) -> History:
-        """What training recorded."""
+        """The training history."""
         return self._fitted.history
 
     @property
@@ -420,7 +420,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         return np.stack([in_units(quantiles[..., place]) for place in range(quantiles.shape[-1])], axis=-1)
 
     def encode(self, X: Any, *, static_covariates: Any = None) -> States:
-        """Read the past into states, which hold all that `decode` needs.
+        """Encode the past into states, from which `decode` forecasts.
 
         Args:
             X: The past.
@@ -433,13 +433,13 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         return state.engine.encode(state.past(X, static_covariates, type(self).__name__))
 
     def update(self, states: States, X_new: Any) -> States:
-        """Read on from states, so that a long past need not be read again when new steps come in.
+        """Encode new steps from states, so that a long past need not be read again.
 
         The same as `encode` of old and new steps together, but for per-window normalisation, which stays that of the
         window first read.
 
         Args:
-            states: What `encode` or `update` returned.
+            states: Result of `encode` or `update`.
             X_new: The steps that follow, `[N, n, F]`, or `[N, n]` where X had two axes at fit; whole segments.
 
         Returns:
@@ -456,10 +456,10 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         return state.engine.update(states, state.preparation.scaled({"past": steps}))
 
     def decode(self, states: States, horizon: int | None = None, *, future_covariates: Any = None) -> Array:
-        """Write a forecast out of states.
+        """Forecast from states.
 
         Args:
-            states: What `encode` or `update` returned since the last fit.
+            states: Result of `encode` or `update` since the last fit.
             horizon: Number of steps; `None` is the trained one.
             future_covariates: `[N, H, F']`, when fitted with them.
 
@@ -480,7 +480,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         static_covariates: Any = None,
         future_covariates: Any = None,
     ) -> Array:
-        """Return how much each forecast step looked at each step of the past, or with segments at each token.
+        """Return the attention weights of each forecast step over the steps of the past, or with segments over tokens.
 
         Args:
             X: As for `predict`.
@@ -509,7 +509,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         static_covariates: Any = None,
         future_covariates: Any = None,
     ) -> ModelInputs:
-        """Return what the network reads, to look inside with `seqcast.inspect`.
+        """Return the inputs of the network, to look inside it with `seqcast.inspect`.
 
         Args:
             X: As for `predict`.
@@ -576,7 +576,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         """Read a fitted estimator from a file.
 
         Args:
-            path: What `save` wrote.
+            path: A file that `save` wrote.
 
         Returns:
             The estimator, which predicts the identical numbers.

@@ -1,4 +1,4 @@
-"""Checks of the arrays that a user gives to the regressor. They return values and set nothing."""
+"""Checks of the regressor's input arrays. They return values and set nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class CheckedPast:
-    """A past that was checked.
+    """A checked past.
 
     Args:
         values: Finite numbers, `[N, T, F]`.
@@ -46,7 +46,7 @@ class CheckedPast:
 
 @dataclass(frozen=True)
 class CheckedWindows:
-    """Windows that were checked: past, covariates and targets.
+    """Checked windows: past, covariates and targets.
 
     Args:
         inputs: `past` `[N, T, F]`, and where they were given `static` `[N, S]` and `future` `[N, H, F']`.
@@ -72,7 +72,7 @@ def check_past(X: Any, owner: str, fitted: Preparation | None = None) -> Checked
     Args:
         X: `[N, T, F]`, or `[N, T]` for univariate windows of a fixed length.
         owner: Name of the estimator's class, for messages.
-        fitted: What a fit has learnt, to which X has to conform; `None` while fitting.
+        fitted: The preparation of a fit, to which X has to conform; `None` while fitting.
 
     Returns:
         The past, with three axes.
@@ -110,7 +110,7 @@ def check_windows(
         static: Static covariates, `[N, S]`, or `None`.
         future: Known-future covariates, `[N, H, F']`, or `None`.
         owner: Name of the estimator's class, for messages.
-        fitted: What a fit has learnt, to which the past and the covariates have to conform; `None` while fitting.
+        fitted: The preparation of a fit, to which the past and the covariates have to conform; `None` while fitting.
 
     Returns:
         The windows.
@@ -141,7 +141,7 @@ def check_new_steps(X_new: Any, owner: str, fitted: Preparation) -> Array:
     Args:
         X_new: `[N, n, F]`, or `[N, n]` where X had two axes at fit.
         owner: Name of the estimator's class, for messages.
-        fitted: What a fit has learnt.
+        fitted: The preparation of a fit.
 
     Returns:
         The steps, `[N, n, F]`.
@@ -157,11 +157,11 @@ def check_new_steps(X_new: Any, owner: str, fitted: Preparation) -> Array:
 
 
 def check_states(states: Any, engine: Engine) -> States:
-    """Refuse what is no state of a network of the same sizes.
+    """Refuse states of a network of other sizes, and what is no state.
 
     Args:
-        states: What the user gave.
-        engine: The engine that is to read them.
+        states: The user's states.
+        engine: The engine that reads them.
 
     Returns:
         The states.
@@ -203,7 +203,7 @@ def _check_cube(X: Any, fitted: Preparation | None) -> Array:
 
 def _check_table(X: Any, owner: str, fitted: Preparation | None) -> tuple[str, ...] | None:
     """Run scikit-learn's check of a past of two axes, in its words, and return the names of the columns."""
-    # It writes what it learns onto the estimator that it is given, so it gets one that is thrown away.
+    # validate_data sets attributes of its estimator, so it gets a temporary one.
     columns = _columns_class(owner)()
     if fitted is not None:
         columns.n_features_in_ = fitted.n_features_in
@@ -219,5 +219,5 @@ def _check_table(X: Any, owner: str, fitted: Preparation | None) -> tuple[str, .
 
 @functools.cache
 def _columns_class(owner: str) -> Any:
-    """Return a class that scikit-learn's messages call by the estimator's name."""
+    """Return a class with the estimator's name, which scikit-learn's messages show."""
     return type(owner, (BaseEstimator,), {})

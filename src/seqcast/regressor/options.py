@@ -1,4 +1,4 @@
-"""The regressor's keyword arguments as specs, and the seed that a fit starts from."""
+"""The regressor's keyword arguments as specs, and the seed of a fit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Options:
     """The keyword arguments, resolved and checked.
 
     Args:
-        network: The network's boxes.
+        network: The network.
         training: How it is trained.
         callbacks: Keras callbacks.
         scale: `standard` or `none`.
@@ -47,10 +47,10 @@ class Options:
 
 
 def resolve_options(params: Mapping[str, Any]) -> Options:
-    """Fill in what the preset says, and check everything that can be checked without data.
+    """Return the options with the preset's defaults, checked as far as possible without data.
 
     Args:
-        params: What `Seq2SeqRegressor.get_params` returns.
+        params: The result of `Seq2SeqRegressor.get_params`.
 
     Returns:
         The options.
@@ -125,7 +125,9 @@ def _check_scale(scale: str, head: str) -> None:
 
 def _check_callbacks(callbacks: Any) -> Sequence[Any]:
     callbacks = () if callbacks is None else callbacks
-    if not isinstance(callbacks, Sequence) or not all(isinstance(one, keras.callbacks.Callback) for one in callbacks):
+    if not isinstance(callbacks, Sequence) or not all(
+        isinstance(callback, keras.callbacks.Callback) for callback in callbacks
+    ):
         raise SpecError(
             "callbacks",
             expected="a list of keras.callbacks.Callback objects",

@@ -1,4 +1,4 @@
-"""What a fit of the regressor learns, as one value that never changes."""
+"""The fitted state of the regressor: one frozen value, published by one assignment."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ State = TypeVar("State")
 
 
 class StatefulEstimator(Generic[State]):
-    """A base of estimators that keep all that a fit learns in one value.
+    """A base of estimators that keep everything learnt by a fit in one value.
 
-    A fit makes the value completely and publishes it by a single assignment, `self._state = state`; a method takes it
+    A fit makes the value completely and publishes it by a single assignment, `self._state = state`; a method reads it
     once, from `self._fitted`. So a thread that predicts while another one fits sees the whole old state or the whole
-    new one, and a fit that fails leaves what was there.
+    new one, and a fit that fails leaves the old one.
     """
 
     _state: State | None = None
@@ -54,7 +54,7 @@ class FittedState:
 
     Args:
         engine: The trained engine. Nothing trains it any further.
-        history: What training recorded.
+        history: The training history.
         preparation: Sizes and scaling of the windows.
         seed: Seed of everything that was random.
     """
@@ -76,7 +76,7 @@ class FittedState:
         return None if names is None else np.array(names, dtype=object)
 
     def horizon(self, horizon: int | None) -> int:
-        """Return the horizon that a user asks for; by default the trained one."""
+        """Return the checked horizon; by default the trained one."""
         return self.preparation.window.horizon if horizon is None else check_int("horizon", horizon)
 
     def inputs(self, X: Any, static: Any, future: Any, horizon: int, owner: str) -> dict[str, Array]:
@@ -90,7 +90,7 @@ class FittedState:
             owner: Name of the estimator's class, for messages.
 
         Returns:
-            What the engine reads.
+            The inputs of the engine.
 
         Raises:
             DataError: Something in the data is wrong.
@@ -100,20 +100,20 @@ class FittedState:
         return self.preparation.scaled({"past": past, **covariates})
 
     def past(self, X: Any, static: Any, owner: str) -> dict[str, Array]:
-        """Check what the encoder reads and return it in the network's units; arguments as for `inputs`."""
+        """Check the encoder's inputs and return them in the network's units; arguments as for `inputs`."""
         past = check_past(X, owner, self.preparation).values
         features = self.preparation.window.static
         covariates = check_covariates("static_covariates", static, len(past), features=features)
         return self.preparation.scaled({"past": past} if covariates is None else {"past": past, "static": covariates})
 
     def future(self, future: Any, rows: int, horizon: int) -> Array | None:
-        """Check known-future covariates of so many windows and return them in the network's units."""
+        """Check known-future covariates of `rows` windows and return them in the network's units."""
         features = self.preparation.window.future
         covariates = check_covariates("future_covariates", future, rows, features=features, horizon=horizon)
         return None if covariates is None else self.preparation.scalers["future"].transform(covariates)
 
     def model_inputs(self, X: Any, y: Any, static: Any, future: Any, horizon: int | None, owner: str) -> ModelInputs:
-        """Check new windows and return them as the network reads them, with their names.
+        """Check new windows and return them in the network's units, with their labels.
 
         Args:
             X: The past, as at fit.
@@ -151,7 +151,7 @@ class FittedState:
 
 
 def continued_history(history: History, recorded: History) -> History:
-    """Return a history that goes on with what a further training recorded.
+    """Return a history with the records of a further training appended.
 
     Example:
         >>> continued_history(History({"loss": [2.0]}, seconds=1.0), History({"loss": [1.0]}, seconds=0.5))

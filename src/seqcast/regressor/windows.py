@@ -1,4 +1,4 @@
-"""From arrays or batches that a user gives to windows that a network is trained and validated on."""
+"""From a user's arrays or batches to windows for training and validation."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from seqcast.runtime.backend import keras
 
 __all__ = ["TrainingData", "TrainingWindows", "prepare_windows"]
 
-# What the third part of validation_data may hold, named as the arguments of fit.
+# Keys of the third part of validation_data, named as the arguments of fit.
 COVARIATES = ("static_covariates", "future_covariates")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a user gives to `fit` or `partial_fit`, unchecked.
+    """The arguments of `fit` or `partial_fit`, unchecked.
 
     Args:
         X: The past, or batches.
@@ -47,7 +47,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class TrainingWindows:
-    """Checked, scaled windows, and what was learnt about them.
+    """Checked, scaled windows, and their preparation.
 
     Args:
         train: Batches to train on.
@@ -63,10 +63,10 @@ class TrainingWindows:
 def prepare_windows(
     data: TrainingData, options: Options, owner: str, *, seed: int, fitted: Preparation | None = None
 ) -> TrainingWindows:
-    """Check what a user gives, learn sizes and scaling, and make windows of it.
+    """Check the data of a fit, learn sizes and scaling, and return windows.
 
     Args:
-        data: What the user gives.
+        data: The arguments of the fit.
         options: The regressor's options.
         owner: Name of the estimator's class, for messages.
         seed: Seed of the order in which windows are trained on.
@@ -90,13 +90,13 @@ def _from_arrays(
     windows = check_windows(data.X, data.y, data.static_covariates, data.future_covariates, owner, fitted)
     check_support("y", windows.y, options.network.head)
     weight = check_weight(data.sample_weight, len(windows))
-    held = int(len(windows) * data.validation_fraction) if data.validation_data is None else 0
-    count = len(windows) - held
+    validation_count = int(len(windows) * data.validation_fraction) if data.validation_data is None else 0
+    count = len(windows) - validation_count
     train = _rows(windows, slice(None, count))
     preparation = _learn(train, options) if fitted is None else fitted
     preparation.check_y(train.y)
     validation = _validation_windows(data.validation_data, preparation, options, owner)
-    if held:
+    if validation_count:
         last = _rows(windows, slice(count, None))
         last_weight = None if weight is None else weight[count:]
         validation = preparation.windows(last.inputs, last.y, last_weight, options.training)
@@ -152,7 +152,7 @@ def _validation_windows(validation_data: Any, fitted: Preparation, options: Opti
             hint="Give a tuple; a generator cannot be read again after each epoch.",
         )
     X, y, *more = validation_data
-    covariates = _named_covariates(more[0] if more else {})
+    covariates = _check_covariates(more[0] if more else {})
     static, future = (covariates.get(name) for name in COVARIATES)
     try:
         windows = check_windows(X, y, static, future, owner, fitted)
@@ -163,7 +163,7 @@ def _validation_windows(validation_data: Any, fitted: Preparation, options: Opti
     return fitted.windows(windows.inputs, windows.y, None, options.training)
 
 
-def _named_covariates(covariates: Any) -> Mapping[str, Any]:
+def _check_covariates(covariates: Any) -> Mapping[str, Any]:
     if not isinstance(covariates, Mapping) or set(covariates) - set(COVARIATES):
         raise DataError(
             "validation_data, covariates",

@@ -1,7 +1,7 @@
-"""Reports: one HTML page that needs nothing but itself.
+"""Reports: one self-contained HTML page.
 
-In reading order: `report` (what the page tells), `backtest_section` (accuracy, errors, significance), `page` with the
-template `page.html.j2` (how it is written).
+In reading order: `report` (sections of the page), `backtest_section` (accuracy, errors, significance), `page` with the
+template `page.html.j2` (HTML).
 """
 
 from seqcast.report.report import report as report

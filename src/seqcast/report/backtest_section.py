@@ -26,7 +26,7 @@ _ALPHA = 0.05
 
 
 class BacktestSections:
-    """What a report says about a backtest.
+    """The sections of a report about a backtest.
 
     Args:
         history: The series.
@@ -71,7 +71,7 @@ class BacktestSections:
         self.cutoffs = len(rows.groups(CUTOFF)) if rows.has(CUTOFF) else 1
 
     def accuracy(self) -> Section:
-        """Return the leaderboard and pictures of forecasts beside what came."""
+        """Return the leaderboard and pictures of forecasts beside the truth."""
         parts: list[Part] = [self._leaderboard()]
         drawn = self.models[:1] + [name for name in self.models[1:] if name == BASELINE]
         figure = forecast_frame(
@@ -152,15 +152,15 @@ class BacktestSections:
             return Note(f"There is too little to test. {error}")
         tests = nw.from_native(frame).filter(nw.col("model_a") == self.model).to_dict(as_series=False)
         rows = []
-        for other in self.models[1:]:
-            mine = [i for i, name in enumerate(tests["model_b"]) if name == other]
-            overall = next(i for i in mine if tests["step"][i] == 0)
-            steps = [i for i in mine if tests["step"][i] > 0]
+        for rival in self.models[1:]:
+            against = [i for i, name in enumerate(tests["model_b"]) if name == rival]
+            overall = next(i for i in against if tests["step"][i] == 0)
+            steps = [i for i in against if tests["step"][i] > 0]
             clear = [i for i in steps if tests["p_value"][i] < _ALPHA]
             statistic, p_value = tests["statistic"][overall], tests["p_value"][overall]
             rows.append(
                 [
-                    spoken(other),
+                    spoken(rival),
                     _verdict(statistic, p_value),
                     _number(statistic),
                     _p_value(p_value),

@@ -1,6 +1,6 @@
-"""A page of HTML that needs nothing but itself: what it holds, as values, and a template that writes it.
+"""A self-contained HTML page: its parts as values, and a template that renders them.
 
-Pictures are inside the page. The template is `page.html.j2`; it escapes every text that it is given.
+Pictures are embedded. The template is `page.html.j2`; it escapes every text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Picture:
     Args:
         source: The picture as a `data:` address.
         alt: What it shows, for those who cannot see it.
-        caption: What to look for in it.
+        caption: Its caption.
         width: Its width in pixels of the page.
     """
 
@@ -43,7 +43,7 @@ class Picture:
 
     @classmethod
     def of(cls, figure: Figure, alt: str, caption: str) -> Self:
-        """Turn a figure into a picture."""
+        """Return a figure as a picture."""
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=_DOTS_PER_INCH)
         source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
@@ -57,7 +57,7 @@ class Table:
     Args:
         header: Names of the columns; the first column names the rows.
         rows: Cells, as text.
-        caption: What the table holds.
+        caption: Its caption.
         words: Columns of words, which stand on the left; numbers stand on the right.
         best: Cells to stand out, as pairs of row and column.
 
@@ -74,7 +74,7 @@ class Table:
     best: set[tuple[int, int]] | frozenset[tuple[int, int]] = frozenset()
 
     def style(self, row: int, column: int) -> str:
-        """Return the classes of a cell, as HTML has them."""
+        """Return the HTML classes of a cell."""
         return " ".join(["text"] * (self.header[column] in self.words) + ["best"] * ((row, column) in self.best))
 
 
@@ -94,7 +94,7 @@ class Facts:
     values: Mapping[str, Any]
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return names and values as texts for readers."""
+        """Return names and values as texts."""
         return [(str(name), _text(value)) for name, value in self.values.items()]
 
 
@@ -119,7 +119,7 @@ class Section:
 
     Args:
         heading: Its heading.
-        parts: What stands in it.
+        parts: Its parts.
         name: Its name in the list of contents; the heading if absent.
     """
 
@@ -129,7 +129,7 @@ class Section:
 
 
 def page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """Write the page.
+    """Return the page as HTML.
 
     Args:
         title: Its title.

@@ -1,4 +1,4 @@
-"""A report: one HTML page with the forecasts, how good they were in a backtest, and how they were made."""
+"""A report: one HTML page with the forecasts, their scores in a backtest, the training and the settings."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def report(
     if forecast is not None:
         _, future = read_pair(history, forecast, columns)
         models = future.models(None if model is None else [model])
-        shown = next((name for name in models if future.bounds(name)), models[0])
+        drawn_model = next((name for name in models if future.bounds(name)), models[0])
         figure = forecast_fans(
-            history, forecast, model=shown, max_series=max_series, columns=columns, ylabel=unit or None
+            history, forecast, model=drawn_model, max_series=max_series, columns=columns, ylabel=unit or None
         )
-        sections.append(Section("Forecast", [_forecast_picture(figure, future, shown)]))
+        sections.append(Section("Forecast", [_forecast_picture(figure, future, drawn_model)]))
     if backtest is not None:
         scores = BacktestSections(
             history,
@@ -100,7 +100,7 @@ def report(
             columns=columns,
         )
         sections += [scores.accuracy(), scores.errors(), scores.significance()]
-    sections += _how_it_was_made(metadata or {}, learning)
+    sections += _fit_sections(metadata or {}, learning)
     by_model = f" by {spoken(model)}" if model else ""
     text = page(title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections)
     write_beside(path, lambda file: file.write(text.encode("utf-8")))
@@ -137,8 +137,8 @@ def _forecast_picture(figure: Any, forecast: FrameRows, model: str) -> Picture:
     return Picture.of(figure, alt, caption)
 
 
-def _how_it_was_made(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> list[Section]:
-    """Return the sections that say how the forecasts were made."""
+def _fit_sections(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> list[Section]:
+    """Return the sections about training and settings."""
     parts = {str(name): dict(values) for name, values in metadata.items() if isinstance(values, Mapping)}
     loose = {str(name): value for name, value in metadata.items() if not isinstance(value, Mapping)}
     if loose:

@@ -6,8 +6,8 @@ arrays/0.npy …    plain NumPy arrays, no objects
 ```
 
 A file may come from anywhere, and a few megabytes can unpack to gigabytes. So it is opened in two steps: `open_archive`
-reads the header and what each array says of its own shape, and an array is unpacked when `numpy.asarray` is called on
-it. In between its reader compares the shapes with what the header can need.
+reads the header and the shape in the header of each array, and an array is unpacked when `numpy.asarray` is called on
+it. In between its reader compares the shapes with those that the header allows.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ FORMAT = "seqcast"
 FORMAT_VERSION = 3
 
 _INDEX = "seqcast.json"
-_INDEX_BYTES = 32 << 20  # most of an index; JSON takes some twenty times as much once it is read
-_SMALL_BYTES = 64 << 20  # what any file may unpack to
+_INDEX_BYTES = 32 << 20  # largest index; JSON takes some twenty times as much once it is read
+_SMALL_BYTES = 64 << 20  # to which any file may unpack
 _RATIO = 100  # beyond that, how many times its own size; weights reach 1.1, series that are nearly all zeros 80
 _HEADER_BYTES = 1 << 14  # more than the header of an array of numbers ever has
 _CHUNK_BYTES = 1 << 20  # what is unpacked at a time
@@ -72,21 +72,21 @@ class StoredArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes in memory."""
+        """Size of the array in memory, in bytes."""
         return math.prod(self.shape) * int(self.dtype.itemsize)
 
     def __len__(self) -> int:
         return int(self.shape[0])
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
-        """Read it; a copy is always new.
+        """Read the array; a copy is always new.
 
         Raises:
             FileFormatError: The file is damaged.
         """
         if copy is False:
             raise ValueError("an array in a file cannot be used without a copy")
-        with _damage_is_told(self._path):
+        with _as_format_error(self._path):
             values = self._read()
         return values if dtype is None else values.astype(dtype, copy=False)
 
@@ -105,7 +105,7 @@ class StoredArray:
 
 @dataclass(frozen=True)
 class Archive:
-    """A model's file that is open.
+    """An open file of a model.
 
     Args:
         header: JSON types, as they were written.
@@ -189,10 +189,10 @@ def open_archive(path: str | os.PathLike[str], kind: str) -> Iterator[Archive]:
             received="nothing" if not target.exists() else "a folder",
             hint="Check the path.",
         )
-    with _damage_is_told(target):
+    with _as_format_error(target):
         archive = zipfile.ZipFile(target)
     with archive:
-        with _damage_is_told(target):
+        with _as_format_error(target):
             opened = _opened(archive, target, kind)
         try:
             yield opened
@@ -204,8 +204,8 @@ def open_archive(path: str | os.PathLike[str], kind: str) -> Iterator[Archive]:
 
 
 @contextmanager
-def _damage_is_told(path: Path) -> Iterator[None]:
-    """Blame the file for whatever a hostile one provokes in zipfile, zlib, json or NumPy."""
+def _as_format_error(path: Path) -> Iterator[None]:
+    """Raise whatever a damaged or hostile file provokes in zipfile, zlib, json or NumPy as a `FileFormatError`."""
     try:
         yield
     except (FileFormatError, MemoryError):

@@ -28,7 +28,7 @@ import keras  # noqa: E402  (the choice above comes first)
 
 
 def to_numpy(tree: Any) -> Any:
-    """Turn every tensor in a nested structure into a NumPy array.
+    """Return a nested structure with every tensor turned into a NumPy array.
 
     Example:
         >>> to_numpy({"y": [keras.ops.ones(2)]})
@@ -45,7 +45,7 @@ def weights_of(model: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class NumberTypes:
-    """The number types that a process computes with; another process gets them by `apply`.
+    """Number types of a process: floatx, policy and 64 bits; `apply` sets them in another process.
 
     Args:
         floatx: Keras's default type of floats.
@@ -63,7 +63,7 @@ class NumberTypes:
 
     @classmethod
     def current(cls) -> Self:
-        """Return those of this process."""
+        """Return the number types of this process."""
         jax_x64 = None
         if keras.backend.backend() == "jax":
             import jax
@@ -73,7 +73,7 @@ class NumberTypes:
         return cls(keras.config.floatx(), keras.config.dtype_policy(), jax_x64)
 
     def apply(self) -> None:
-        """Make them those of this process."""
+        """Set them in this process."""
         if self.jax_x64 is not None:
             import jax
 

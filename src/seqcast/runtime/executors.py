@@ -1,7 +1,7 @@
-"""Executors: where independent jobs run, in this process one after another or in worker processes.
+"""Executors run independent jobs, in this process one after another or in worker processes.
 
-Whoever has jobs takes an `Executor` and calls its `map`. `SerialExecutor` and `LokyExecutor` are here; any object with
-that method will do, for example one that sends the jobs to other machines.
+An `Executor` has one method, `map`. `SerialExecutor` and `LokyExecutor` are here; any other object with that method
+will do, for example one that sends the jobs to other machines.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Executor", "LokyExecutor", "SerialExecutor", "choose_executor", "sto
 
 # Seconds after which an idle worker ends: starting one and importing Keras there takes seconds.
 IDLE_SECONDS = 60.0
-# What a worker reads from its environment when it starts: a pool that began under other values is not used again.
+# Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
 _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
 
 
@@ -151,7 +151,7 @@ def stop_workers() -> None:
 
 
 def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequence[Any]) -> Any:
-    """Call a function in a worker, with the number types of the process that asked."""
+    """Call a function in a worker, with the number types of the calling process."""
     number_types.apply()
     return function(*job)
 
@@ -174,11 +174,12 @@ class _WorkerPool:
         """Run jobs in so many workers; see `Executor.map`."""
         number_types = NumberTypes.current()
         with warnings.catch_warnings():
-            # loky tells of workers that it replaces or cannot kill with their children; it mends both by itself.
+            # loky warns of workers that it replaces or cannot kill with their children; it recovers from both by
+            # itself.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
             try:
                 executor = self._start(count)
-                with _deaf_to_ctrl_c():
+                with _ctrl_c_blocked():
                     futures = [executor.submit(run_job, number_types, function, job) for job in jobs]
                 places = {future: place for place, future in enumerate(futures)}
                 for future in as_completed(futures):
@@ -191,7 +192,7 @@ class _WorkerPool:
                 raise
 
     def _start(self, count: int) -> Any:
-        """Return so many workers: those that were used before, or new ones."""
+        """Return a pool of `count` workers: the one that was used before, or a new one."""
         inherited = {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_START)}
         environment = _environment()
         needed = (count, os.getcwd(), list(sys.path), inherited, environment)
@@ -207,7 +208,7 @@ class _WorkerPool:
         """End the workers at once."""
         if self._executor is None:
             return
-        with _deaf_to_ctrl_c():
+        with _ctrl_c_blocked():
             executor, self._executor = self._executor, None
             executor.shutdown(wait=True, kill_workers=True)
 
@@ -231,7 +232,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _environment() -> dict[str, str]:
-    """Return what a worker's environment has beside ours, set before it imports anything."""
+    """Return the environment variables that are added for workers, set before they import anything."""
     from joblib.parallel import ParallelBackendBase
 
     # joblib knows the variables of BLAS and OpenMP. TensorFlow has its own, and `threads` reads the last one.
@@ -249,15 +250,15 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let processes and threads that start here never hear Ctrl-C, which a terminal sends to all processes at once.
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Block Ctrl-C in processes and threads that start here, since a terminal sends it to all processes at once.
 
-    This process hears it when the block ends, and ends its workers.
+    This process receives it when the block ends, and stops its workers.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # The process that tracks shared memory and semaphores; as it starts, Python lets its parent hear Ctrl-C again.
+    # The process that tracks shared memory and semaphores; as it starts, Python unblocks Ctrl-C in its parent.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

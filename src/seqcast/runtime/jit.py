@@ -20,8 +20,8 @@ def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: t
 
     Args:
         function: The function.
-        one_thread: Whether XLA shall not divide its products among cores, because the caller does so.
-        donate: Positions of arguments whose memory the result may take.
+        one_thread: Whether XLA keeps its products on one core, because the caller divides the work.
+        donate: Positions of arguments whose memory the result may reuse.
     """
     import jax
 

@@ -1,6 +1,6 @@
 """Memory of a process: scratch memory that stays mapped, and compiled programs that are kept on disk.
 
-Both change the whole process, so they are asked for by what needs them: a training, and the first compilation.
+Both change the whole process, so only what needs them calls them: a training, and the first compilation.
 """
 
 from __future__ import annotations

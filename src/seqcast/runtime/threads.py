@@ -1,4 +1,4 @@
-"""How many cores this process may use, and calls that share them."""
+"""The number of cores of this process, and calls in threads that share them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["in_threads", "threads"]
 
 
 def threads() -> int:
-    """Return how many cores a fit may use: `SEQCAST_THREADS`, or `OMP_NUM_THREADS`, or all that the process has.
+    """Return the number of cores for a fit: `SEQCAST_THREADS`, or `OMP_NUM_THREADS`, or all that the process has.
 
     Raises:
         SpecError: `SEQCAST_THREADS` is no whole number.
     """
-    wanted = os.environ.get("SEQCAST_THREADS")
-    if wanted:
+    setting = os.environ.get("SEQCAST_THREADS")
+    if setting:
         try:
-            return max(1, int(wanted))
+            return max(1, int(setting))
         except ValueError:
             raise SpecError(
                 "the environment variable SEQCAST_THREADS",
                 expected="a whole number of threads, such as 4",
-                received=repr(wanted),
+                received=repr(setting),
                 hint="Set it to a number, or unset it to use all cores.",
             ) from None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -46,14 +46,14 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int)
 
     Args:
         function: The function.
-        items: What it is called with.
+        items: Its arguments, one a call.
         count: Number of threads.
 
     Returns:
         The results, in the order of the items.
 
     Raises:
-        BaseException: What `function` raises, as itself; items that no thread has begun with are left.
+        BaseException: Any exception of `function`; items that no thread has begun are skipped.
 
     Example:
         >>> in_threads(abs, [-1, 2, -3], 2)
@@ -63,15 +63,15 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int)
     def share(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]
 
-    others = [_shared_pool().submit(share, thread) for thread in range(1, count)]
+    futures = [_shared_pool().submit(share, thread) for thread in range(1, count)]
     try:
         shares = [share(0)]
-        for thread, other in enumerate(others, 1):
+        for thread, future in enumerate(futures, 1):
             # `cancel` succeeds where all threads of the pool are busy and none has begun with this share.
-            shares.append(share(thread) if other.cancel() else other.result())
+            shares.append(share(thread) if future.cancel() else future.result())
     finally:
-        for other in others:
-            other.cancel()
+        for future in futures:
+            future.cancel()
     return [shares[place % count][place // count] for place in range(len(items))]
 
 

@@ -1,5 +1,5 @@
-"""What is chosen before anything is computed: plain, frozen, checked data that goes to JSON and back.
+"""Specs: frozen, checked options as plain data, to and from JSON.
 
-All checks of options are here: what holds a spec holds a possible one. In reading order: `checks`, `base`, `columns`,
-`window`, `network`, `training`, `presets`.
+A spec checks its options when it is made, so that no impossible one exists. In reading order: `checks`, `base`,
+`columns`, `window`, `network`, `training`, `presets`.
 """

@@ -1,4 +1,4 @@
-"""What all specs share: JSON, and fields that are set while a frozen spec is made."""
+"""The base of all specs: JSON, and fields that are set while a frozen spec is made."""
 
 from __future__ import annotations
 

@@ -64,13 +64,13 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
     """
     plain = values.tolist() if hasattr(values, "tolist") else values
     plain = (plain,) if isinstance(plain, numbers.Real) else plain
-    given = list(plain) if isinstance(plain, Sequence) else []
+    items = list(plain) if isinstance(plain, Sequence) else []
     probabilities = tuple(
         float(value)
-        for value in given
+        for value in items
         if isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 < float(value) < 1.0
     )
-    if not given or len(probabilities) < len(given):
+    if not items or len(probabilities) < len(items):
         raise SpecError(
             where,
             expected="numbers between 0 and 1, both excluded",

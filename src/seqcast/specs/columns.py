@@ -50,12 +50,12 @@ class Columns(Spec):
         if len(set(names)) < len(names):
             count = "three" if len(names) == 3 else len(names)
             raise SpecError("columns", expected=f"{count} different names", received=repr(names), hint="Rename one.")
-        taken = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
-        if len(self.targets) > 1 and taken:
+        reserved = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
+        if len(self.targets) > 1 and reserved:
             raise SpecError(
                 "columns",
                 expected=f"other names than 'target' and {self.value!r}, which the forecasts of several targets have",
-                received=repr(taken[0]),
+                received=repr(reserved[0]),
                 hint="Rename the column.",
             )
 
@@ -66,7 +66,7 @@ class Columns(Spec):
 
     @property
     def value(self) -> str:
-        """What the column of true values is called beside forecasts: `y` where there are several targets."""
+        """Name of the column of true values beside forecasts: `y` where there are several targets."""
         return "y" if isinstance(self.y, tuple) else self.y
 
     def named(self) -> list[tuple[str, str]]:
@@ -81,12 +81,12 @@ class Columns(Spec):
 
 @dataclass(frozen=True)
 class Covariates(Spec):
-    """Names of the columns of a long frame that are read beside the values.
+    """Names of the covariates of a long frame.
 
     Args:
         static: Columns that are constant within a series.
         past: Columns that are known up to the cutoff.
-        future: Columns that are known ahead, for the horizon too.
+        future: Columns that are known for the future, over the whole horizon.
 
     Raises:
         SpecError: A name is no text, or stands twice.
@@ -101,23 +101,23 @@ class Covariates(Spec):
     future: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        found: dict[str, str] = {}
+        roles: dict[str, str] = {}
         for item in fields(self):
-            given = getattr(self, item.name)
-            given = (given,) if isinstance(given, str) else given
+            names = getattr(self, item.name)
+            names = (names,) if isinstance(names, str) else names
             where = f"{item.name}_covariates"
-            if not isinstance(given, Sequence) or not all(isinstance(name, str) and name for name in given):
-                raise SpecError(where, expected="names of columns", received=repr(given), hint="Give a tuple of names.")
-            for name in given:
-                if name in found:
+            if not isinstance(names, Sequence) or not all(isinstance(name, str) and name for name in names):
+                raise SpecError(where, expected="names of columns", received=repr(names), hint="Give a tuple of names.")
+            for name in names:
+                if name in roles:
                     raise SpecError(
                         where,
                         expected="each column once",
-                        received=f"{name!r}, which is in {found[name]} already",
+                        received=f"{name!r}, which is in {roles[name]} already",
                         hint="A column that is known ahead is a future covariate; its past is read too.",
                     )
-                found[name] = where
-            set_fields(self, **{item.name: tuple(given)})
+                roles[name] = where
+            set_fields(self, **{item.name: tuple(names)})
 
     @property
     def varying(self) -> tuple[str, ...]:

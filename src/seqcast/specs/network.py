@@ -1,4 +1,4 @@
-"""The network's boxes, chosen by name."""
+"""The network's parts, chosen by name."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ DEFAULT_QUANTILES = (0.1, 0.5, 0.9)
 
 @dataclass(frozen=True)
 class NetworkSpec(Spec):
-    """The boxes of the network, by name.
+    """The parts of the network, by name.
 
     Args:
         cell: `gru`, `lstm` or `simple_rnn`.
         encoder_units: Width of each encoder layer, first to last.
         decoder_units: Width of each decoder layer, first to last.
         bidirectional: Whether the encoder also reads the past backwards.
-        normalise: What each window's target columns are freed of before the network and given back after it: `none`,
+        normalise: What is removed from each window's target columns before the network and restored after it: `none`,
             `last` (its last value), `level` (the mean of its last token), `instance` (its mean and standard deviation),
             `recent` (the mean of its last token and the deviation) or `scale` (its mean absolute value, as a factor).
         segment: Steps folded into one token. With more than 1 the encoder reads a token a segment, through a linear
@@ -90,8 +90,8 @@ class NetworkSpec(Spec):
             trained horizon; longer ones are written block by block), `teacher` (the true previous values in training,
             its own afterwards), `scheduled` (a mixture that moves from the true to its own in training), or
             `autoregressive` (its own previous values, in training too).
-        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state, told
-            from the others by its position alone, as in SegRNN); `parallel` needs `decoder_input="position"`.
+        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state and
+            differs from the others by its position alone, as in SegRNN); `parallel` needs `decoder_input="position"`.
         residual: What the forecast is added to: `none`, `seasonal` (the last season's values, repeated) or `gated` (the
             same, each value as far as a gate lets it through: `σ(h V + c)` of the decoder's output `h`).
         sampling_schedule: How the share of true values falls for `scheduled`: `linear`, `exponential` or
@@ -242,13 +242,13 @@ class NetworkSpec(Spec):
         return bool(self.readers_of_target_past)
 
     def check_window(self, window: WindowSpec) -> None:
-        """Refuse windows that this network cannot be built for.
+        """Refuse windows for which this network cannot be built.
 
         Args:
             window: Sizes of a window.
 
         Raises:
-            SpecError: A box needs what the window does not have.
+            SpecError: A part of the network needs something that the window does not have.
         """
         if self.needs_target_past and window.target_features is None:
             raise SpecError(

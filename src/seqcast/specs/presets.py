@@ -11,7 +11,7 @@ from seqcast.specs.training import TrainingSpec
 
 __all__ = ["PRESETS", "Preset", "preset", "segment_rule"]
 
-# An encoder that reads fewer tokens than these has hardly a sequence before it.
+# Fewer tokens than these are hardly a sequence.
 LEAST_TOKENS = 4
 # Layers of encoder and decoder from so many training windows on. Two layers are as accurate as one that is twice as
 # wide, in half the time (`docs/accuracy.md`).
@@ -23,7 +23,7 @@ class Preset:
     """A network and how it is trained.
 
     Args:
-        network: The network's boxes.
+        network: The network.
         training: How it is trained.
     """
 
@@ -34,7 +34,7 @@ class Preset:
         """Return the preset with segments, layers and residual that suit the data, if it has segments.
 
         Segments follow `segment_rule`; a network that learns from ten thousand windows has two layers, and from a
-        hundred thousand two that are twice as wide; and where a context shows a season, the forecast is added to the
+        hundred thousand two that are twice as wide; and where a context holds a season, the forecast is added to the
         last one, through a gate.
 
         Args:

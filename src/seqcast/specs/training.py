@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""The training spec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class TrainingSpec(Spec):
-    """How a network is trained.
+    """The training of a network: loss, optimiser, batches, epochs and validation.
 
     Args:
         loss: A Keras loss: name, config, object or function of `(y_true, y_pred)`, for a point head. `None` is the

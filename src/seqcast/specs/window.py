@@ -28,7 +28,7 @@ class WindowSpec(Spec):
             inputs do not hold it.
         context_length: Input steps, `T`, when they are fixed; `None` leaves them free.
         observed: Whether the inputs come with an observed-indicator channel, for data with gaps.
-        season_length: Steps of a season, for boxes that look a season back; `None` when there is none.
+        season_length: Steps of a season, for networks that read the last season; `None` when there is none.
 
     Example:
         >>> WindowSpec(horizon=15, features=1, targets=1).target_features
@@ -57,11 +57,11 @@ class WindowSpec(Spec):
         check_flag("observed", self.observed)
 
     def _checked_target_features(self) -> tuple[int, ...]:
-        given: Any = self.target_features
-        given = (given,) if isinstance(given, numbers.Integral) else given
-        if not isinstance(given, Sequence):
-            given = ()
-        indices = tuple(check_int("target_features", i, at_least=0) for i in given)
+        features: Any = self.target_features
+        features = (features,) if isinstance(features, numbers.Integral) else features
+        if not isinstance(features, Sequence):
+            features = ()
+        indices = tuple(check_int("target_features", i, at_least=0) for i in features)
         if len(indices) != self.targets or len(set(indices)) < len(indices) or max(indices) >= self.features:
             raise SpecError(
                 "target_features",

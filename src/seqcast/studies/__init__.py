@@ -1,12 +1,12 @@
-"""Studies: the open questions of the post, each a command that trains what it needs and reports what it found.
+"""Studies: the open questions of the post, each a command that trains networks and reports a finding.
 
     seqcast study periods            # one of them
     seqcast study all --quick        # proves the path of each
 
 A study (`study.Study`) is a grid of settings, a `run` of one setting and seed, pictures of all results and a finding.
-`runner` makes runs side by side on the cores. Each run is a file (`cache`), keyed by its setting, the code that it can
+`runner` computes runs in parallel. Each run is a file (`cache`), keyed by its setting, the code that it can
 execute and the versions of the libraries, so that an interrupted study goes on where it stopped and a finished one
-draws at once. `tasks` and `oracle` are what studies share; `demo` is the post's job and a real series.
+draws at once. `tasks` and `oracle` are shared by studies; `demo` is the post's job and a real series.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from seqcast.runtime.files import write_beside
 __all__ = ["cached", "cached_path", "code_key", "library_versions", "source_files"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-# What is done with results does not change them.
+# Functions that only read results do not change them.
 _AFTERWARDS = frozenset({"figures", "finding"})
 
 
@@ -32,16 +32,16 @@ def cached_path(folder: Path, label: str, seed: int, described: Mapping[str, Any
 
     Args:
         folder: Where the files are.
-        label: What is measured, in words: the beginning of the file's name.
+        label: The setting in words, with which the file's name begins.
         seed: The seed.
-        described: All that the result depends on, beside seqcast's version: another description is another file.
+        described: Everything else on which the result depends; another description is another file.
 
     Example:
         >>> cached_path(Path("runs"), "Two sines", 0, {"epochs": 3}).name
         'two-sines-0-dc8f2c7579.json'
     """
-    whole = {"setting": label, "seed": seed, **described, "version": __version__}
-    text = json.dumps(whole, sort_keys=True, default=repr)
+    key_parts = {"setting": label, "seed": seed, **described, "version": __version__}
+    text = json.dumps(key_parts, sort_keys=True, default=repr)
     key = hashlib.sha256(text.encode()).hexdigest()[:10]
     return folder / f"{'-'.join(re.findall('[a-z0-9]+', label.lower()))}-{seed}-{key}.json"
 
@@ -58,22 +58,22 @@ def cached(
 
     Args:
         folder: Where the files are; it is made.
-        label: What is measured.
+        label: The setting in words.
         seed: The seed.
-        described: All that the result depends on.
+        described: Everything on which the result depends.
         measure: Measures, and returns JSON types.
         say: Called with a line before that.
 
     Returns:
-        What describes the result, and the result.
+        The description of the result, and the result.
     """
     path = cached_path(folder, label, seed, described)
     if not path.exists():
         if say is not None:
             say(f"{label}, seed {seed}")
         folder.mkdir(parents=True, exist_ok=True)
-        whole = {"setting": label, "seed": seed, **described, **measure()}
-        text = json.dumps(whole, indent=1, default=repr)
+        record = {"setting": label, "seed": seed, **described, **measure()}
+        text = json.dumps(record, indent=1, default=repr)
         write_beside(path, lambda file: file.write(text.encode()))
     result: dict[str, Any] = json.loads(path.read_text())
     return result
@@ -169,7 +169,7 @@ def _imported(name: str, path: Path, package: Path) -> Iterator[str]:
 
 
 def _executed(path: Path) -> ast.Module:
-    """Return a module's syntax tree without what changes no result: documentation, type checkers' imports, pictures."""
+    """Return a module's syntax tree without parts that change no result: documentation, imports for types, figures."""
     tree = ast.parse(path.read_text("utf-8"), str(path))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

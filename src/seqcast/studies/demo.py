@@ -39,7 +39,7 @@ FILES = ("error_by_step.png", "forecasts.png", "learning_curve.png", "metrics.js
 
 @dataclass(frozen=True)
 class DemoSize:
-    """How much the demo computes.
+    """Sizes of the demo.
 
     Args:
         windows: Training windows.
@@ -48,7 +48,7 @@ class DemoSize:
         baseline_epochs: Passes of the many-to-one network.
         test: Test windows.
         series_epochs: Passes over the real series.
-        series_horizon: Weeks ahead, of the real series.
+        series_horizon: Horizon of the real series, in weeks.
         n_windows: Cutoffs of the backtest.
     """
 
@@ -77,7 +77,7 @@ QUICK = DemoSize(
 def run_demo(
     folder: Path, size: DemoSize, *, seed: int = 0, verbose: int = 1, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Run both jobs and write what came of them.
+    """Run both jobs and write their results.
 
     Args:
         folder: Where the files go; it is made.
@@ -87,7 +87,7 @@ def run_demo(
         say: Called with a line before each part.
 
     Returns:
-        What `metrics.json` holds.
+        The content of `metrics.json`.
 
     Raises:
         SaveError: The folder cannot be made, or takes no files.

@@ -27,7 +27,7 @@ class Horizon(Study):
     )
 
     def grid(self, quick: bool) -> list[Setting]:
-        """What the decoder reads."""
+        """Return a setting for each decoder input."""
         size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
         return [{"decoder_input": each, **size} for each in (("zeros", "position") if quick else INPUTS)]
 
@@ -40,7 +40,7 @@ class Horizon(Study):
         return {"mse": mse_by_step(forecast, future), "variance": float(np.square(future).mean())}
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """The error by step."""
+        """Draw the error by step."""
         from seqcast.plots import repeated_runs
 
         steps = np.arange(1, FAR + 1)
@@ -59,7 +59,7 @@ class Horizon(Study):
         return {"": figure}
 
     def finding(self, results: Results) -> str:
-        """Say how far each is worth something."""
+        """Return the errors by step, and the step at which each is no better than zero."""
         variance = results.array("variance").mean()
         lines = []
         for each in results.settings("decoder_input"):

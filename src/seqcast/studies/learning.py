@@ -25,24 +25,24 @@ class Learning(Study):
     question = "What do more training windows and more passes bring, and when does the network overfit?"
 
     def grid(self, quick: bool) -> list[Setting]:
-        """Numbers of windows by gradient steps."""
+        """Return numbers of windows by gradient steps."""
         if quick:
             return [{"windows": windows, "steps": 30} for windows in (200, 2_000)]
         return [{"windows": windows, "steps": steps} for steps in STEPS for windows in WINDOWS]
 
     def run(self, setting: Setting, seed: int) -> dict[str, Any]:
-        """Train for so many steps; score on windows that were trained on and on new ones."""
+        """Train for the setting's steps; score on training windows and on new ones."""
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
         model = network(seed, epochs=10, steps_per_epoch=setting["steps"] // 10).fit(past, future)
         test, truth, _ = sines(20_000, seed=TEST + seed, offset=(0.0, 0.0))
-        seen = slice(0, 20_000)
+        scored = slice(0, 20_000)
         return {
-            "training": float(np.square(model.predict(past[seen]) - future[seen]).mean()),
+            "training": float(np.square(model.predict(past[scored]) - future[scored]).mean()),
             "test": float(np.square(model.predict(test) - truth).mean()),
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Training and test error by the number of windows."""
+        """Draw training and test error by the number of windows."""
         from seqcast.plots import repeated_runs
 
         panels = {}
@@ -62,7 +62,7 @@ class Learning(Study):
         return {"": figure}
 
     def finding(self, results: Results) -> str:
-        """Say where the curves part and where they flatten."""
+        """Return the errors by number of windows and steps."""
         lines = []
         for steps in results.settings("steps"):
             for windows in results.settings("windows"):

@@ -31,7 +31,7 @@ class Noise(Study):
     )
 
     def grid(self, quick: bool) -> list[Setting]:
-        """Levels of noise."""
+        """Return the levels of noise."""
         size = (
             {"windows": 640, "epochs": 1, "fitted": 10} if quick else {"windows": 51_200, "epochs": 15, "fitted": 250}
         )
@@ -58,7 +58,7 @@ class Noise(Study):
         return outcome
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Errors by the level of noise: mean over windows, and the median window."""
+        """Draw errors by the level of noise: mean over windows, and the median window."""
         from seqcast.plots import repeated_runs
 
         names = {"network": "network", "fit": "least-squares fit", "penalised": "fit that knows the level of noise"}
@@ -67,8 +67,8 @@ class Noise(Study):
             "the median window": {name: f"{name}_median" for name in names},
         }
         panels = {
-            panel: {names[each]: results.curve("noise", key) for each, key in by_model.items()}
-            for panel, by_model in keys.items()
+            name: {names[each]: results.curve("noise", key) for each, key in by_model.items()}
+            for name, by_model in keys.items()
         }
         figure = repeated_runs(
             panels,
@@ -81,7 +81,7 @@ class Noise(Study):
         return {"": figure}
 
     def finding(self, results: Results) -> str:
-        """Say who wins where."""
+        """Return the errors of network and fits by level of noise."""
         lines = []
         for level in results.settings("noise"):
             rows = results.where(noise=level)

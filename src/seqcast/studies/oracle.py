@@ -1,7 +1,7 @@
-"""The yardstick: a fit of the very formula that made the signal.
+"""The reference: a fit of the formula that generated the signal.
 
-Who knows that a window is a sum of two sines can fit one and read on. Where even that fails, the window does not say
-what comes next, and no network can be blamed.
+It knows that a window is a sum of two sines, and extrapolates. Where even that fails, the window does not determine its
+future, and no network can do better.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class SineFit:
         past: Steps of the past, `T`.
         sines: Number of sines.
         frequency: Range in which frequencies are searched, in turns per 30 steps.
-        penalty: What the squares of the amplitudes are weighted with, beside the squared errors: 0 is least squares;
-            the noise's variance over the amplitudes' own, the most likely fit under a normal prior.
+        penalty: Weight of the squared amplitudes beside the squared errors: 0 is least squares; the noise's variance
+            over the amplitudes' own is the most likely fit under a normal prior.
         offset: Whether there is a constant `c`.
         grid: Frequencies of the grid.
         starts: Pairs that are refined.
@@ -56,7 +56,7 @@ class SineFit:
         starts: int = 4,
     ) -> None:
         self.past, self.range, self.penalty, self.offset, self.starts = past, frequency, penalty, offset, starts
-        # Low frequencies are told apart by their logarithm, high ones by their difference.
+        # The grid is geometric for low frequencies, and linear for high ones.
         low, high = frequency
         line = np.concatenate([np.geomspace(low, high, grid // 2), np.linspace(low, high, grid - grid // 2)])
         self.pairs = np.array(list(itertools.combinations(np.unique(line.round(6)), sines)))
@@ -67,8 +67,8 @@ class SineFit:
         from scipy.optimize import least_squares
 
         values = np.asarray(windows, dtype=np.float64)
-        left = np.stack([np.square(values - values @ solve.T).sum(axis=1) for solve in self._solve], axis=1)
-        best = np.argsort(left, axis=1)[:, : self.starts]
+        squared_errors = np.stack([np.square(values - values @ solve.T).sum(axis=1) for solve in self._solve], axis=1)
+        best = np.argsort(squared_errors, axis=1)[:, : self.starts]
         forecasts = np.empty((len(values), horizon))
         low, high = self.range
         for row, window in enumerate(values):
@@ -102,5 +102,5 @@ class SineFit:
     def _residuals(self, frequencies: Array, window: Array) -> Array:
         basis = self._basis(frequencies, np.arange(self.past))
         weights = self._inverse(basis) @ window
-        left = window - basis @ weights
-        return np.concatenate([left, np.sqrt(self.penalty) * weights]) if self.penalty else left
+        residuals = window - basis @ weights
+        return np.concatenate([residuals, np.sqrt(self.penalty) * weights]) if self.penalty else residuals

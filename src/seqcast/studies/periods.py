@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Periods of the slower sine within the context: the ends of the bins.
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0])
-CENTRES = (EDGES[1:] + EDGES[:-1]) / 2
+MIDDLES = (EDGES[1:] + EDGES[:-1]) / 2
 HORIZON = 15
 
 
@@ -30,7 +30,7 @@ class Periods(Study):
     )
 
     def grid(self, quick: bool) -> list[Setting]:
-        """Contexts by noise; then the same periods at once and twice as many samples of each."""
+        """Return contexts by noise; then the same periods with twice and four times as many samples."""
         size = (
             {"windows": 640, "epochs": 1, "fitted": 10} if quick else {"windows": 25_600, "epochs": 12, "fitted": 250}
         )
@@ -64,10 +64,10 @@ class Periods(Study):
         past, future, parameters = sines(2_000 if setting["fitted"] < 100 else 20_000, seed=TEST + seed, **sizes)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         periods = np.sort(parameters.frequency, axis=1) * context / 30
-        some = slice(0, setting["fitted"])
+        subset = slice(0, setting["fitted"])
         # Squares of amplitudes between 0.1 and 1, spread over sine and cosine, are 0.185 on average.
         fit = SineFit(context, frequency=(low, high), penalty=noise**2 / 0.185)
-        fitted = np.square(fit(past[some, :, 0], future.shape[1]) - future[some, :, 0]).mean(axis=1)
+        fitted = np.square(fit(past[subset, :, 0], future.shape[1]) - future[subset, :, 0]).mean(axis=1)
         return {
             "mse": float(errors.mean()),
             "by_slower": by_bin(errors, periods[:, 0], EDGES),
@@ -75,12 +75,12 @@ class Periods(Study):
             "variance": by_bin(np.var(future, axis=(1, 2)), periods[:, 0], EDGES),
             "fit_mse": float(fitted.mean()),
             "fit_median": float(np.median(fitted)),
-            "fit_by_slower": by_bin(fitted, periods[some, 0], EDGES),
-            "network_on_fitted": float(errors[some].mean()),
+            "fit_by_slower": by_bin(fitted, periods[subset, 0], EDGES),
+            "network_on_fitted": float(errors[subset].mean()),
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Error by the periods of the slower sine: the contexts, and the stretched clocks."""
+        """Draw the error by the periods of the slower sine: the contexts, and the stretched clocks."""
         from seqcast.plots import repeated_runs
 
         panels: dict[str, Any] = {}
@@ -122,7 +122,7 @@ class Periods(Study):
         return {"": main, "fit": fit}
 
     def finding(self, results: Results) -> str:
-        """Say where trouble starts, whether periods or samples count, and what is unknowable."""
+        """Return the errors by context and noise, and by periods in the context."""
         lines = []
         for noise in results.settings("noise"):
             for clock in results.where(noise=noise).settings("clock"):
@@ -156,14 +156,14 @@ class Periods(Study):
 
 def _mean(values: Any) -> Any:
     """Return the mean over seeds, NaN where none has a value."""
-    seen = np.isfinite(values)
-    return np.where(seen, values, 0.0).sum(axis=0) / np.where(seen.any(axis=0), seen.sum(axis=0), np.nan)
+    finite = np.isfinite(values)
+    return np.where(finite, values, 0.0).sum(axis=0) / np.where(finite.any(axis=0), finite.sum(axis=0), np.nan)
 
 
 def _curve(rows: Results, key: str) -> tuple[Any, Any]:
     values = rows.array(key)
-    known = np.isfinite(values).all(axis=0)
-    return CENTRES[known], values[:, known]
+    finite = np.isfinite(values).all(axis=0)
+    return MIDDLES[finite], values[:, finite]
 
 
 STUDY = Periods()

@@ -1,4 +1,4 @@
-"""Run a study: its runs side by side, a file each; then its pictures, its numbers and its finding."""
+"""Run a study: its runs in parallel, a file each; then its figures, its results and its finding."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Outcome:
 
     Args:
         name: The study.
-        finding: What was found.
-        files: What was written.
-        made: Number of runs that were made; the others were cached.
-        seconds: What all of its runs took, added up.
+        finding: The finding, as Markdown.
+        files: The files that were written.
+        new_runs: Number of runs that were computed; the others were cached.
+        seconds: Seconds of all its runs together.
     """
 
     name: str
     finding: str
     files: tuple[Path, ...]
-    made: int
+    new_runs: int
     seconds: float
 
 
@@ -51,7 +51,7 @@ def run_study(
     executor: Executor | None = None,
     say: Callable[[str], None] = print,
 ) -> Outcome:
-    """Run what is missing of a study, draw it and say what it found.
+    """Compute the missing runs of a study and write its figures and its finding.
 
     Args:
         name: Its name.
@@ -59,7 +59,7 @@ def run_study(
         quick: Whether to run a small grid with one seed, to prove the path.
         seeds: Number of seeds; `None` is 5, or 1 with `quick`.
         workers: Number of processes; `None` is one a core, or with `quick` this one alone.
-        executor: What makes the runs, in place of processes of this machine.
+        executor: The executor, in place of processes of this machine.
         say: Called with a line of progress.
 
     Returns:
@@ -87,9 +87,9 @@ def run_study(
     def finished(place: int, _: Any) -> None:
         nonlocal done
         done += 1
-        left = (time.perf_counter() - began) / done * (len(missing) - done)
+        remaining = (time.perf_counter() - began) / done * (len(missing) - done)
         setting, seed = missing[place][2], missing[place][3]
-        say(f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about {left / 60:.0f} min to go")
+        say(f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about {remaining / 60:.0f} min to go")
 
     if executor is None:
         executor = choose_executor(len(missing), workers=1 if quick and workers is None else workers)
@@ -113,7 +113,7 @@ def _make_folder(folder: Path) -> Path:
 
 
 def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:
-    """Make one run and cache it; what a worker calls."""
+    """Compute one run and cache it; called in a worker."""
     study = find_study(name)
 
     def measure() -> dict[str, Any]:
@@ -125,7 +125,7 @@ def make_run(name: str, folder: str, setting: Setting, seed: int, described: dic
 
 
 def label(setting: Setting) -> str:
-    """Write a setting in words.
+    """Return a setting in words.
 
     Example:
         >>> label({"context": 15, "frequency": [0.1, 10.0]})

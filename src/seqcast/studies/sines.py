@@ -26,13 +26,13 @@ class Sines(Study):
     )
 
     def grid(self, quick: bool) -> list[Setting]:
-        """Each number of sines to train on, and all of them mixed."""
+        """Return each number of sines to train on, and all of them mixed."""
         size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
         trained: tuple[Any, ...] = (1, 2) if quick else (*COUNTS, MIXED)
         return [{"trained": count, "context": 30, **size} for count in trained]
 
     def run(self, setting: Setting, seed: int) -> dict[str, Any]:
-        """Train, and score on each number of sines, relative to the variance of what is to come."""
+        """Train, and score on each number of sines, relative to the variance of the future."""
         sizes = {"past": setting["context"], "future": 15, "offset": (0.0, 0.0)}
         counts = COUNTS if setting["trained"] == MIXED else (setting["trained"],)
         share = setting["windows"] // len(counts)
@@ -46,11 +46,11 @@ class Sines(Study):
         return {"relative": errors}
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Error by the number of sines in the test, a line a training."""
+        """Draw the error by the number of sines in the test, a line a training."""
         from seqcast.plots import repeated_runs
 
         curves = {
-            f"trained on {_named(count)}": (COUNTS, results.where(trained=count).array("relative"))
+            f"trained on {_sines_text(count)}": (COUNTS, results.where(trained=count).array("relative"))
             for count in results.settings("trained")
         }
         figure = repeated_runs(
@@ -63,12 +63,12 @@ class Sines(Study):
         return {"": figure}
 
     def finding(self, results: Results) -> str:
-        """Say how errors grow away from what was trained."""
+        """Return the errors by trained and tested number of sines."""
         lines = []
         for count in results.settings("trained"):
             errors = results.where(trained=count).array("relative")
             cells = " | ".join(spread(errors[:, place]) for place in range(len(COUNTS)))
-            lines.append(f"| {_named(count)} | {cells} |")
+            lines.append(f"| {_sines_text(count)} | {cells} |")
         return (
             f"{results.seeds}; mean squared error over the signal's variance, so that 1 is as good as forecasting "
             f"zero; in brackets the smallest and the largest.\n\n| trained on | tested on 1 | on 2 | on 3 | on 4 |\n"
@@ -76,7 +76,7 @@ class Sines(Study):
         )
 
 
-def _named(count: Any) -> str:
+def _sines_text(count: Any) -> str:
     if count == MIXED:
         return "one to four sines"
     return f"{count} sine{'s' * (count > 1)}"

@@ -17,7 +17,7 @@ from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What the post's network has without the input kernel that a decoder fed with zeros never uses.
+# Weights of the post's network without the input kernel that a decoder fed with zeros never uses.
 WEIGHTS = 23_031
 MANY_TO_ONE = "many-to-one"
 # Depth of the encoder and of the decoder, and the decoder's width over the encoder's.
@@ -35,7 +35,7 @@ class Sizes(Study):
     )
 
     def grid(self, quick: bool) -> list[Setting]:
-        """Shapes without attention; the post's with attention; the many-to-one network."""
+        """Return shapes without attention; the post's with attention; the many-to-one network."""
         size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
         shapes = [{"shape": list(shape), "attention": "none", **size} for shape in (SHAPES[:1] if quick else SHAPES)]
         if quick:
@@ -50,8 +50,8 @@ class Sizes(Study):
         if setting["shape"] == MANY_TO_ONE:
             training = TrainingSpec(epochs=setting["epochs"], batch_size=128, learning_rate=0.02)
             width = _fitting(lambda n: 3 * n * (1 + n + 2) + 3 * n * (n + n + 2) + n + 1)
-            one = ManyToOneRegressor((width, width), training=training, random_state=seed, verbose=0)
-            mse = mse_by_step(one.fit(past, future).predict(test, 15), truth)
+            many_to_one = ManyToOneRegressor((width, width), training=training, random_state=seed, verbose=0)
+            mse = mse_by_step(many_to_one.fit(past, future).predict(test, 15), truth)
             return {"mse": mse, "units": [[width, width], []], "weights": 9 * width * width + 16 * width + 1}
         units = _units(setting)
         options = {"encoder_units": units[0], "decoder_units": units[1], "attention": setting["attention"]}
@@ -60,11 +60,11 @@ class Sizes(Study):
         return {"mse": mse, "units": [list(part) for part in units], "weights": model.engine_.weight_count}
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Each network's error, all seeds."""
+        """Draw each network's error, all seeds."""
         from seqcast.plots import dot_chart
 
         rows = {
-            _named(row["setting"], row["units"], row["weights"]): _same(results, row).array("mse").mean(axis=1)
+            _network_text(row["setting"], row["units"], row["weights"]): _same(results, row).array("mse").mean(axis=1)
             for row in results.where()
         }
         figure = dot_chart(
@@ -73,11 +73,11 @@ class Sizes(Study):
         return {"": figure}
 
     def finding(self, results: Results) -> str:
-        """List the errors."""
+        """Return the errors of each network."""
         errors: dict[str, str] = {}
         for row in results:
             mse = _same(results, row).array("mse")
-            errors[_named(row["setting"], row["units"], row["weights"])] = (
+            errors[_network_text(row["setting"], row["units"], row["weights"])] = (
                 f"{spread(mse.mean(axis=1))} (step 1 {np.mean(mse[:, 0]):.4f}, step 15 {np.mean(mse[:, -1]):.4f})"
             )
         listed = "\n".join(f"| {name} | {error} |" for name, error in errors.items())
@@ -114,7 +114,7 @@ def _units(setting: Setting) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return units(min(low, high, key=lambda width: abs(weights(width) - WEIGHTS)))
 
 
-def _named(setting: Setting, units: list[list[int]], weights: int) -> str:
+def _network_text(setting: Setting, units: list[list[int]], weights: int) -> str:
     encoder, decoder = (" + ".join(map(str, part)) for part in units)
     if setting["shape"] == MANY_TO_ONE:
         return f"many-to-one {encoder} ({weights:,} weights)"

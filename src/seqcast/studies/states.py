@@ -33,7 +33,7 @@ class States(Study):
     )
 
     def grid(self, quick: bool) -> list[Setting]:
-        """One network; its probes are what takes the time."""
+        """Return one network; its probes take most of the time."""
         if quick:
             return [{"windows": 640, "epochs": 1, "probed": 120}]
         return [{"windows": 25_600, "epochs": 12, "probed": 2_000}]
@@ -65,12 +65,12 @@ class States(Study):
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """R² by property and source; R² by property and unit."""
+        """Draw the R² by property and source, and by property and unit."""
         from seqcast.plots import heat_map, probe_scores
 
         names = list(properties_of(_two()))
         first = np.array(results.rows[0]["units"])
-        # Units side by side that tell of the same thing: sorted by what each tells most of.
+        # Units are sorted by the property that each predicts best.
         order = np.lexsort((-first.max(axis=0), first.argmax(axis=0)))
         width = first.shape[1] // 2
         names_of_units = [f"{1 + unit // width}.{1 + unit % width}" for unit in order]
@@ -88,7 +88,7 @@ class States(Study):
         return {"": probe_scores(_means(results), title="What can be read from the state"), "units": units}
 
     def finding(self, results: Results) -> str:
-        """Say what is held, where, and whether the sines are apart."""
+        """Return the R² by property and source, and the overlap of the two sines."""
         table = _table(results)
         columns = [
             ("both layers", "linear"),
@@ -121,7 +121,7 @@ class States(Study):
 
 
 def properties_of(parameters: SineParameters) -> dict[str, Array]:
-    """Return what may be held, by name: sines have no order, so they are told apart by their frequency."""
+    """Return the properties by name; sines have no order, so they are named by their frequency."""
     order = np.argsort(parameters.frequency, axis=1)
 
     def ordered(values: Array) -> Array:
@@ -138,7 +138,7 @@ def properties_of(parameters: SineParameters) -> dict[str, Array]:
 
 
 def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, float]:
-    """Return how far the two sines share dimensions.
+    """Return how much the dimensions of the two sines overlap.
 
     `shared` is the mean squared cosine of the angles between two subspaces, each spanned by the directions in which a
     linear probe reads a sine's value and its quarter-turn at the last step; `chance` is that of random subspaces.
@@ -146,8 +146,8 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
     from sklearn.linear_model import RidgeCV
 
     values = states(model_inputs)
-    spread_of_units = values.std(axis=0)
-    standard = (values - values.mean(axis=0)) / np.where(spread_of_units > 0, spread_of_units, 1.0)
+    deviation = values.std(axis=0)
+    standard = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     order = np.argsort(parameters.frequency, axis=1)
     turns = parameters.phase + 2 * np.pi * parameters.frequency * (PAST - 1) / 30
     parts = np.stack([parameters.amplitude * np.sin(turns), parameters.amplitude * np.cos(turns)], axis=2)
@@ -176,7 +176,7 @@ def _table(results: Results) -> Any:
 
 
 def _means(results: Results) -> Any:
-    """Return the mean over seeds of the probes of both layers, and as their ends the smallest and the largest seed."""
+    """Return the mean over seeds of the probes of both layers, with the smallest and the largest seed."""
     table = _table(results)
     both = table[table["source"] == "both layers"].groupby(["property", "probe"], sort=False)
     means = both.agg(

@@ -28,7 +28,7 @@ class Static(Study):
     question = "Does a static vector help when series belong to hidden groups, and when does it hurt?"
 
     def grid(self, quick: bool) -> list[Setting]:
-        """What the static vector says, by the context's length and the number of training windows."""
+        """Return the kinds of static vector, by the context's length and the number of training windows."""
         if quick:
             return [{"static": each, "context": 8, "windows": 400, "steps": 20} for each in STATIC[:2]]
         return [
@@ -60,7 +60,7 @@ class Static(Study):
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Error by the context's length."""
+        """Draw the error by the context's length."""
         from seqcast.plots import repeated_runs
 
         panels = {}
@@ -80,7 +80,7 @@ class Static(Study):
         return {"": figure}
 
     def finding(self, results: Results) -> str:
-        """Say when it helps and when it hurts."""
+        """Return the errors by windows, context and static vector."""
         lines = []
         for windows in results.settings("windows"):
             for context in results.settings("context"):

@@ -1,4 +1,4 @@
-"""What a study is: a question, a grid of settings, a run of each, and the pictures and words about the results."""
+"""The base of studies: a question, a grid of settings, a run of each, figures and a finding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEEDS = 5
 
 
 class Study(ABC):
-    """A question, and how it is answered.
+    """A study: a question and the experiment that answers it.
 
     Settings and outcomes are JSON types: they are the key of a result and the result.
     """
@@ -46,7 +46,7 @@ class Study(ABC):
 
     @abstractmethod
     def finding(self, results: Results) -> str:
-        """Say in a paragraph of Markdown what was found, with mean, spread and number of seeds."""
+        """Return the finding in Markdown, with mean, range and number of seeds."""
 
     def code(self) -> str:
         """Return a key of the code that a run can execute: other code is another result."""
@@ -104,7 +104,7 @@ class Results:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Write a number with so many decimals, or with two digits where these would be zero.
+    """Return a number as text with `digits` decimals, or with two digits where these would be zero.
 
     Example:
         >>> number(0.01234), number(0.000012), number(12.3456, 1)
@@ -116,7 +116,7 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def spread(values: Any, digits: int = 4, unit: str = "") -> str:
-    """Write the mean and, in brackets, the smallest and the largest of several runs.
+    """Return as text the mean and, in brackets, the smallest and the largest of several runs.
 
     Example:
         >>> spread([0.1, 0.2, 0.3], 1)

@@ -1,4 +1,4 @@
-"""What studies share: sums of sines as windows, and the network that is trained on them."""
+"""Shared by the studies: sums of sines as windows, and the network that is trained on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sines(
     frequency: Any = FREQUENCY,
     **options: Any,
 ) -> tuple[Array, Array, SineParameters]:
-    """Draw windows of sums of sines, and the numbers behind them.
+    """Draw windows of sums of sines, and their parameters.
 
     The offsets are drawn and added, `[-0.5, 0.5]` for each sine, unless an option says otherwise.
 

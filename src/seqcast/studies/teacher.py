@@ -32,7 +32,7 @@ class Teacher(Study):
     )
 
     def grid(self, quick: bool) -> list[Setting]:
-        """What the decoder reads."""
+        """Return a setting for each decoder input."""
         size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
         return [{"decoder_input": each, **size} for each in (("zeros", "teacher") if quick else INPUTS)]
 
@@ -58,14 +58,14 @@ class Teacher(Study):
             "memory": sensitivity(model_inputs[:256]).memory_length().tolist(),
         }
         if teacher_forcing:
-            outcome["taught"] = mse_by_step(written(model_inputs, teacher_forcing=True), truth)
-            outcome["taught_without_state"] = mse_by_step(
+            outcome["teacher_forced"] = mse_by_step(written(model_inputs, teacher_forcing=True), truth)
+            outcome["teacher_forced_without_state"] = mse_by_step(
                 written(model_inputs, teacher_forcing=True, mean_state=True), truth
             )
         return outcome
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Error and gradient by step."""
+        """Draw error and gradient by step."""
         from seqcast.plots import repeated_runs
 
         names = results.settings("decoder_input")
@@ -85,14 +85,14 @@ class Teacher(Study):
         return {"": figure}
 
     def finding(self, results: Results) -> str:
-        """Say whether the decoder is lazy."""
+        """Return the errors, the influence of the encoder's state and the memory by decoder input."""
         lines = []
         for each in results.settings("decoder_input"):
             rows = results.where(decoder_input=each)
-            mse, reached, memory = rows.array("mse"), rows.array("reaching"), rows.array("memory")
+            mse, reached, memory_lengths = rows.array("mse"), rows.array("reaching"), rows.array("memory")
             steps = [mse.mean(axis=1), mse[:, 0], mse[:, -1]]
             cells = [*map(spread, steps), spread(reached[:, 0], 2), spread(reached[:, -1], 2)]
-            cells += [spread(memory[:, 0], 1), spread(memory[:, -1], 1)]
+            cells += [spread(memory_lengths[:, 0], 1), spread(memory_lengths[:, -1], 1)]
             lines.append(f"| {' | '.join([each, *cells])} |")
         text = (
             f"{results.seeds}; means, in brackets the smallest and the largest. Errors are mean squared ones of the "
@@ -103,12 +103,15 @@ class Teacher(Study):
             f"from step 15 | memory of step 1 | of step 15 |\n|---|---|---|---|---|---|---|---|\n" + "\n".join(lines)
         )
         rows = results.where(decoder_input="teacher")
-        taught, without = rows.array("taught").mean(axis=1), rows.array("taught_without_state").mean(axis=1)
+        teacher_forced, without = (
+            rows.array("teacher_forced").mean(axis=1),
+            rows.array("teacher_forced_without_state").mean(axis=1),
+        )
         free, free_without = rows.array("with_state").mean(axis=1), rows.array("without_state").mean(axis=1)
         return (
-            f"{text}\n\nShown the truth, the teacher-trained decoder has an error of {spread(taught, 5)} (scaled "
-            f"units); with the mean state of all windows in place of each window's own it has {spread(without, 4)}. "
-            f"Running free it has {spread(free, 3)} and {spread(free_without, 3)}."
+            f"{text}\n\nShown the truth, the teacher-trained decoder has an error of {spread(teacher_forced, 5)} "
+            f"(scaled units); with the mean state of all windows in place of each window's own it has "
+            f"{spread(without, 4)}. Running free it has {spread(free, 3)} and {spread(free_without, 3)}."
         )
 
 
@@ -123,13 +126,13 @@ def _layers(parts: dict[str, Any]) -> dict[str, Any]:
 def _unrolled(
     model_inputs: ModelInputs, parts: dict[str, Any], layers: dict[str, Any], *, teacher_forcing: bool
 ) -> Any:
-    """Write the forecast from layer states, `[N, H, D]`, with teacher forcing or running free."""
+    """Return the forecast from layer states, `[N, H, D]`, with teacher forcing or running free."""
     model = model_inputs.engine.model
     assert model is not None
-    named = [tuple(layers[f"{i} {j}"] for j in range(len(layer))) for i, layer in enumerate(parts["layers"])]
+    states = [tuple(layers[f"{i} {j}"] for j in range(len(layer))) for i, layer in enumerate(parts["layers"])]
     target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if teacher_forcing else None
     training = True if teacher_forcing else None
-    parts = {**parts, "layers": named}
+    parts = {**parts, "layers": states}
     return model.decoder.unroll(parts, horizon=model_inputs.horizon, target=target, training=training)[0]
 
 

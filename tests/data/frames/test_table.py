@@ -238,7 +238,7 @@ def test_errors_have_their_place_as_fields(name, kind):
     df = pd.DataFrame({"unique_id": ["a", "a"], "ds": [1, 2], "y": [1.0, 2.0], "region": "x"})
     df = df.drop(columns="y") if column is None else df.assign(**{column: values})
     with pytest.raises(DataError) as caught:
-        read_frame(df if kind == "pandas" else pl.from_pandas(df), **options).check_seen()
+        read_frame(df if kind == "pandas" else pl.from_pandas(df), **options).check_observed()
     assert fields(caught.value) == expected
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from seqcast.data.frames.frequency import Frequency
 from seqcast.errors import DataError, SpecError
-from seqcast.interop.sktime.index import IndexForm, StepsAhead, column_names
+from seqcast.interop.sktime.index import HorizonSteps, IndexSchema, column_names
 from seqcast.interop.sktime.translation import Translation
 
 DAYS = pd.date_range("2024-01-01", periods=4, name="day")
@@ -37,7 +37,7 @@ def test_column_names(columns, names):
 
 def test_series_come_back_as_they_were():
     index = hierarchy()
-    schema = IndexForm.of(index)
+    schema = IndexSchema.of(index)
     ids, keys = schema.series(index)
     assert list(keys.items()) == [("b/2", ("b", 2)), ("b/1", ("b", 1)), ("a/7", ("a", 7))]
     assert list(ids) == ["b/2"] * 4 + ["b/1"] * 4 + ["a/7"] * 4
@@ -47,7 +47,7 @@ def test_series_come_back_as_they_were():
 @pytest.mark.parametrize("labels", [["x", "y"], [3, 1]])
 def test_labels_of_a_panel_are_its_ids(labels):
     index = pd.MultiIndex.from_product([labels, DAYS])
-    ids, keys = IndexForm.of(index).series(index)
+    ids, keys = IndexSchema.of(index).series(index)
     assert list(keys) == labels
     assert ids.tolist() == list(np.repeat(labels, 4))
 
@@ -55,7 +55,7 @@ def test_labels_of_a_panel_are_its_ids(labels):
 def test_series_that_read_alike_are_refused():
     index = pd.MultiIndex.from_tuples([("a/b", "c", 0), ("a", "b/c", 0)])
     with pytest.raises(DataError, match="y, index: expected series whose names differ as text, received two that are"):
-        IndexForm.of(index).series(index)
+        IndexSchema.of(index).series(index)
 
 
 # ---------------------------------------------------------------- times
@@ -67,7 +67,7 @@ def test_series_that_read_alike_are_refused():
 )
 def test_periods_go_on(freq, step):
     index = pd.period_range("2020-01-01", periods=5, freq=freq, name="when")
-    schema = IndexForm.of(index)
+    schema = IndexSchema.of(index)
     assert schema.step(index) == step
     stamps = Frequency(step).after(schema.stamps(index), 1)
     pd.testing.assert_index_equal(schema.index([()], stamps), index.shift(1))
@@ -84,7 +84,7 @@ def test_periods_go_on(freq, step):
     ],
 )
 def test_step(index, step):
-    assert IndexForm.of(index).step(index) == step
+    assert IndexSchema.of(index).step(index) == step
 
 
 # ---------------------------------------------------------------- steps
@@ -93,20 +93,20 @@ ENDS = pd.DatetimeIndex(["2024-01-31", "2024-01-29"])
 
 
 def test_steps_are_counted_from_each_end():
-    steps = StepsAhead.counted(Frequency("D"), ENDS, [2, 3])
+    steps = HorizonSteps.counted(Frequency("D"), ENDS, [2, 3])
     assert steps.horizon == 3
-    assert [str(stamp.date()) for stamp in steps.stamps_asked] == [
+    assert [str(stamp.date()) for stamp in steps.horizon_stamps] == [
         *("2024-02-02", "2024-02-03"),
         *("2024-01-31", "2024-02-01"),
     ]
-    assert steps.passed_over.tolist() == [True, False, False] * 2
+    assert steps.skipped.tolist() == [True, False, False] * 2
 
 
 def test_stamps_are_the_same_for_all():
     asked = pd.DatetimeIndex(["2024-02-01", "2024-02-03"])
-    steps = StepsAhead.at(Frequency("D"), ENDS, asked)
-    assert steps.asked.tolist() == [[0, 2], [2, 4]]
-    assert list(steps.stamps_asked) == [*asked, *asked]
+    steps = HorizonSteps.at(Frequency("D"), ENDS, asked)
+    assert steps.places.tolist() == [[0, 2], [2, 4]]
+    assert list(steps.horizon_stamps) == [*asked, *asked]
 
 
 @pytest.mark.parametrize("stamp", ["2024-01-31", "2024-02-01 12:00"])
@@ -114,13 +114,13 @@ def test_stamps_that_are_no_steps_are_refused(stamp):
     with pytest.raises(
         DataError, match=r"fh: expected steps of D after 2024-01-.*, the end of a series, received 2024"
     ):
-        StepsAhead.at(Frequency("D"), ENDS, pd.DatetimeIndex([stamp, "2024-02-05"]))
+        HorizonSteps.at(Frequency("D"), ENDS, pd.DatetimeIndex([stamp, "2024-02-05"]))
 
 
 def test_values_are_picked_by_series_and_step():
     cube = np.arange(2 * 3 * 5).reshape(2, 3, 5)  # [series, D, H]
     asked = np.array([[0, 2], [1, 4]])
-    picked = StepsAhead(pd.RangeIndex(10), asked, 5).pick(cube.ravel(), 3)
+    picked = HorizonSteps(pd.RangeIndex(10), asked, 5).pick(cube.ravel(), 3)
     slow = [[cube[n, d, asked[n, k]] for d in range(3)] for n in range(2) for k in range(2)]
     np.testing.assert_array_equal(picked, slow)
 
@@ -146,8 +146,8 @@ def test_later_rows():
     y, X = frames()
     translation = Translation.of(y, X)
     rows = translation.rows(y, X)
-    translation.take_in(rows[rows["unique_id"] == "b/2"])
-    translation.take_in(rows[(rows["unique_id"] == "b/1") & (rows["ds"] < DAYS[2])])
+    translation.move_ends(rows[rows["unique_id"] == "b/2"])
+    translation.move_ends(rows[(rows["unique_id"] == "b/1") & (rows["ds"] < DAYS[2])])
     assert translation.later(rows)["unique_id"].value_counts().to_dict() == {"a/7": 4, "b/1": 2}
 
 
@@ -156,7 +156,7 @@ def test_unasked_steps_are_left_empty():
     translation = Translation.of(y, X)
     translation.rows(y, X)
     ids = ["a/7", "b/1", "b/2"]
-    steps = StepsAhead.counted(Frequency("D"), pd.DatetimeIndex([DAYS[1]] * 3), [2])
+    steps = HorizonSteps.counted(Frequency("D"), pd.DatetimeIndex([DAYS[1]] * 3), [2])
     future = translation.future(X[X.index.get_level_values("day") > DAYS[2]], steps, ids)
     assert future.groupby("unique_id")["ds"].agg(list).to_dict() == {name: [DAYS[3], DAYS[2]] for name in ids}
     assert future["price"].isna().sum() == 3

@@ -1,1 +1,1 @@
-"""Arrays of windows at the regressor's door: `checks`, `preparation`, `streams`."""
+"""Arrays of windows for the regressor: `checks`, `preparation`, `streams`."""

@@ -1,4 +1,4 @@
-"""Checks of arrays at the estimator's door: shapes, lengths, finite numbers, with the place of what is wrong."""
+"""Checks of arrays: shapes, lengths, finite numbers; errors name the place of what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# What an axis is called in messages, by the number of axes.
+# Names of the axes in messages, by the number of axes.
 _AXES = {1: ("window",), 2: ("window", "step"), 3: ("window", "step", "feature")}
 
 
@@ -32,7 +32,7 @@ def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:
 
     Args:
         where: The argument's name.
-        values: What the user gave.
+        values: The user's values.
         ranks: Numbers of axes that are possible.
 
     Returns:
@@ -92,7 +92,7 @@ def check_finite(where: str, array: Array) -> None:
         seqcast.errors.DataError: X, window 0, step 1: expected finite numbers, received NaN. Drop or fill it.
     """
     with np.errstate(all="ignore"):
-        # One sum tells in one pass and without another array; it can only err on the side of a closer look.
+        # A finite sum proves that all are finite, without another array; only otherwise each value is checked.
         if np.isfinite(array.sum(dtype=np.float64)) or np.isfinite(array).all():
             return
     place = np.argwhere(~np.isfinite(array))[0]
@@ -103,7 +103,7 @@ def check_finite(where: str, array: Array) -> None:
 
 
 def check_support(where: str, array: Array, head: str) -> None:
-    """Refuse targets that a head's distribution does not have, naming the first one; NaN is missing.
+    """Refuse targets outside the support of a head's distribution, naming the first one; NaN is missing.
 
     Args:
         where: The argument's name.
@@ -115,10 +115,10 @@ def check_support(where: str, array: Array, head: str) -> None:
         Traceback (most recent call last):
         seqcast.errors.DataError: y, window 0, step 1, feature 0: expected whole numbers >= 0, received -2.0. ...
     """
-    wrong, expected = outside_support(array, head)
-    if not wrong.any():
+    unsupported, expected = outside_support(array, head)
+    if not unsupported.any():
         return
-    place = np.argwhere(wrong)[0]
+    place = np.argwhere(unsupported)[0]
     axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
     raise DataError(
         f"{where}, {axes}",
@@ -129,7 +129,7 @@ def check_support(where: str, array: Array, head: str) -> None:
 
 
 def outside_support(array: Array, head: str) -> tuple[Array, str]:
-    """Return which values a head's distribution does not have, and what it has; NaN is missing.
+    """Return which values are outside the support of a head's distribution, and the support in words; NaN is missing.
 
     Example:
         >>> outside_support(np.array([1.0, 0.5, np.nan]), "negative_binomial")
@@ -154,7 +154,7 @@ def check_rows(where: str, array: Array, rows: int) -> None:
 
 
 def check_targets(y: Any, rows: int) -> tuple[Array, int]:
-    """Check targets and give them three axes.
+    """Check targets and return them with three axes.
 
     Args:
         y: `[N, H, D]`, `[N, H]` or `[N]`.
@@ -186,7 +186,7 @@ def check_covariates(
 
     Args:
         where: The argument's name.
-        values: What the user gave; `None` is none.
+        values: The user's values; `None` is none.
         rows: Number of windows in X.
         features: Number of features at fit, 0 for none; `None` while fitting.
         horizon: Steps to cover; more are cut off.

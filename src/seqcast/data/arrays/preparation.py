@@ -1,4 +1,4 @@
-"""What a fit learns about arrays of windows: their sizes, their scaling, the axes of y."""
+"""Preparation of arrays of windows, learnt by a fit: their sizes, their scaling, the axes of y."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Preparation:
         Args:
             inputs: Checked arrays: `past` `[N, T, F]`, perhaps `static` `[N, S]` and `future` `[N, H, F']`.
             y: Checked targets, `[N, H, D]`.
-            network: The network's boxes.
+            network: The network.
             scale: `standard` or `none`.
             y_axes: Number of axes that the user's y had.
             target_features: As the user gave it.
@@ -83,7 +83,7 @@ class Preparation:
             season_length: Steps of a season, where there is one.
 
         Returns:
-            What was learnt.
+            The preparation.
 
         Raises:
             SpecError: An option does not fit the data or the network.
@@ -122,7 +122,7 @@ class Preparation:
         return np.asarray(values[:, :, 0] if self.y_axes < 3 else values)
 
     def covariates(self, rows: int, static: Any, future: Any, horizon: int) -> dict[str, Array]:
-        """Check the covariates of new windows against those of fit, and return the ones there are.
+        """Check the covariates of new windows against those of fit, and return those that are not `None`.
 
         Args:
             rows: Number of windows, `N`.
@@ -148,7 +148,7 @@ class Preparation:
         self.check_truth(y, self.window.horizon)
 
     def check_truth(self, y: Array, horizon: int) -> None:
-        """Refuse targets of another horizon than this, or with another number of targets than at fit."""
+        """Refuse targets of another horizon than `horizon`, or with another number of targets than at fit."""
         expected = (horizon, self.window.targets)
         if y.shape[1:] != expected:
             raise DataError(
@@ -212,10 +212,10 @@ class Preparation:
 
         Args:
             header: The JSON types.
-            arrays: The arrays, in memory or in an open file; other names than `scaler/…` are not looked at.
+            arrays: The arrays, in memory or in an open file; other names than `scaler/…` are ignored.
 
         Raises:
-            ValueError: There are more or fewer numbers than features. It is said before arrays are read.
+            ValueError: There are more or fewer numbers than features. This is checked before arrays are read.
         """
         window = WindowSpec.from_dict(header["window"])
         widths = {"past": window.features, "y": window.targets, "static": window.static, "future": window.future}

@@ -1,4 +1,4 @@
-"""Batches that a user makes, a `keras.utils.PyDataset` or a generator, so that data need not fit in memory."""
+"""Streams of a user's batches, a `keras.utils.PyDataset` or a generator, for data that do not fit in memory."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _FIRST = 10
 
 
 class StreamWindows(keras.utils.PyDataset):
-    """Pass a user's batches through a function; their order is the user's.
+    """A user's batches, converted by a function, in the user's order.
 
     Args:
         stream: A `keras.utils.PyDataset` of batches.
-        convert: From the user's batch to ours.
+        convert: Converts a user's batch to one for the network.
     """
 
     def __init__(self, stream: Any, convert: Callable[[Any], Batch]) -> None:
@@ -53,7 +53,7 @@ class StreamWindows(keras.utils.PyDataset):
 
 
 def is_stream(X: Any) -> bool:
-    """Tell whether X is batches rather than an array."""
+    """Return whether X is a stream of batches rather than an array."""
     return isinstance(X, keras.utils.PyDataset) or hasattr(X, "__next__")
 
 
@@ -76,7 +76,7 @@ def check_in_batches(static: Any, future: Any, weight: Any) -> None:
 
 
 def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch], Any]:
-    """Look at the first batches without losing them.
+    """Return the first batches and the whole stream, the first batches included.
 
     Args:
         stream: A `keras.utils.PyDataset` or a generator.
@@ -167,7 +167,7 @@ def scaled_stream(stream: Any, preparation: Preparation, *, teacher_forcing: boo
 
     Args:
         stream: A `keras.utils.PyDataset` or a generator of a user's batches.
-        preparation: What a fit has learnt.
+        preparation: The preparation that a fit has learnt.
         teacher_forcing: Whether the decoder reads the true targets.
 
     Returns:

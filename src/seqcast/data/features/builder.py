@@ -1,4 +1,4 @@
-"""What a fit learns of a frame beside its scaling, and the features that a network reads of any such frame.
+"""Features beside the targets: learnt from the frame of a fit, built for any frame of the same kind.
 
 A step's features are, in this order: the targets, past covariates, future covariates, the calendar, and for irregular
 stamps the time since the step before. The last three are known for the future.
@@ -16,6 +16,7 @@ from seqcast.data.features.calendar import Calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames.frequency import Stamps, seconds
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.series.store import positions_of
 from seqcast.specs.columns import Columns
 from seqcast.specs.window import WindowSpec
 
@@ -26,7 +27,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """What features are learnt from; statistics of some series merge with those of others.
+    """Statistics from which features are learnt; those of some series merge with those of others.
 
     Args:
         columns: Names of the frame's columns.
@@ -54,9 +55,7 @@ class FeatureStatistics:
         """
         source, columns, covariates = frame.source, frame.schema.columns, frame.covariates
         first, middle, split = len(columns.targets), len(columns.targets) + len(covariates.past), len(covariates.past)
-        inside = np.arange(len(frame.stamps)) - np.repeat(source.starts, source.lengths) < np.repeat(
-            stops, source.lengths
-        )
+        inside = positions_of(source.ends) < np.repeat(stops, source.lengths)
         values = source.values[inside] if source.values.shape[1] > first else source.values[:0]
         longest = int(np.argmax(source.lengths))
         return cls(
@@ -217,7 +216,7 @@ class FeatureBuilder:
         if self.median_gap is not None:
             moments = seconds(frame.stamps)
             gaps = np.diff(moments, prepend=moments[:1])
-            gaps[frame.source.starts] = self.median_gap  # nothing is known of what was before
+            gaps[frame.source.starts] = self.median_gap  # nothing is known before the first row
             parts.append(self._scaled_gaps(gaps)[:, None])
         return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
 
@@ -241,8 +240,8 @@ class FeatureBuilder:
         count, horizon = future.shape[:2]
         parts = [self.future.encode(future), self.calendar.features(stamps).reshape(count, horizon, -1)]
         if self.median_gap is not None:
-            known = np.concatenate([seconds(last_stamps)[:, None], seconds(stamps).reshape(count, horizon)], axis=1)
-            parts.append(self._scaled_gaps(np.diff(known, axis=1))[:, :, None])
+            moments = np.concatenate([seconds(last_stamps)[:, None], seconds(stamps).reshape(count, horizon)], axis=1)
+            parts.append(self._scaled_gaps(np.diff(moments, axis=1))[:, :, None])
         return np.concatenate(parts, axis=2)
 
     def _scaled_gaps(self, gaps: Array) -> Array:
@@ -254,25 +253,18 @@ class FeatureBuilder:
         Raises:
             DataError: A target is negative.
         """
-        negative = np.argwhere(frame.targets < 0)
-        if len(negative):
-            place, target = negative[0].tolist()
-            raise frame.error(
-                frame.schema.columns.targets[target],
-                place,
-                expected=f"values >= 0, for scale={scale!r}",
-                received=f"{frame.targets[place, target]:g} ({len(negative)} such rows)",
-                hint="Choose another scale.",
-            )
+        frame.refuse_targets(
+            frame.targets < 0, expected=f"values >= 0, for scale={scale!r}", hint="Choose another scale."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
-        encodings = {name: getattr(self, name).to_dict() for name in ("past", "future", "static")}
+        encoders = {name: getattr(self, name).to_dict() for name in ("past", "future", "static")}
         calendar = list(self.calendar.names)
-        return {"targets": self.targets, **encodings, "calendar": calendar, "median_gap": self.median_gap}
+        return {"targets": self.targets, **encoders, "calendar": calendar, "median_gap": self.median_gap}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build it from the result of `to_dict`."""
+        """Build the feature builder from the result of `to_dict`."""
         past, future, static = (ColumnEncoder.from_dict(values[name]) for name in ("past", "future", "static"))
         return cls(values["targets"], past, future, static, Calendar(tuple(values["calendar"])), values["median_gap"])

@@ -1,7 +1,7 @@
-"""Where a time stamp stands in the day, the week, the year, and whether it is a holiday: what the calendar tells ahead.
+"""Calendar features of time stamps, which are known for the future: cycles of day, week and year, and holidays.
 
-A cycle becomes two features, the sine and cosine of its phase, so that its end meets its beginning. Zoned stamps are
-looked at on their own wall clock.
+A cycle becomes two features, the sine and cosine of its phase, so that its end meets its beginning. Zoned stamps count
+by their own wall clock.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
     "month_of_year": (365.25 * _DAY, lambda stamps: (stamps.month - 1) / 12.0),
 }
 CALENDAR_FEATURES = tuple(_CYCLES)
-# What `auto` looks at; months are for steps that the days of a year say nothing more about.
+# Cycles that `auto` chooses from; month of the year is for steps of a month or longer.
 _FINE = ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_year")
 _COARSE = ("month_of_year",)
 _MONTH = 27 * _DAY
@@ -79,7 +79,7 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Features that follow from the time stamp.
+    """Calendar features of time stamps.
 
     Args:
         names: Names of cycles, and `holidays:` with a country's code.
@@ -110,9 +110,9 @@ class Calendar:
         Raises:
             DataError: Features are asked for that such stamps do not have.
         """
-        given = check_calendar(calendar)
+        chosen = check_calendar(calendar)
         if stamps.dtype.kind in "iu":
-            if set(given) - {"auto"}:
+            if set(chosen) - {"auto"}:
                 raise DataError(
                     column=where,
                     expected=f"dates or times, for calendar={calendar!r}",
@@ -123,7 +123,7 @@ class Calendar:
         moments = seconds(stamps)
         step = float(np.median(np.diff(moments))) if len(moments) > 1 else np.inf
         names: list[str] = []
-        for name in given:
+        for name in chosen:
             if name == "auto" and len(moments) > 1:
                 names += _auto(step, span=float(moments[-1] - moments[0]), context=context_length * step)
             names += [name] if name != "auto" else []
@@ -144,10 +144,10 @@ class Calendar:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Name of each feature."""
-        named: list[str] = []
+        features: list[str] = []
         for name in self.names:
-            named += [name] if name.startswith(_HOLIDAYS) else [f"{name} (sin)", f"{name} (cos)"]
-        return tuple(named)
+            features += [name] if name.startswith(_HOLIDAYS) else [f"{name} (sin)", f"{name} (cos)"]
+        return tuple(features)
 
     def features(self, stamps: Stamps) -> Array:
         """Return the features of each stamp, `[len(stamps), width]`."""
@@ -155,7 +155,7 @@ class Calendar:
 
         if not self.names:
             return np.zeros((len(stamps), 0), dtype=np.float32)
-        # Panels share their stamps, so the calendar is asked once for each that differs.
+        # Series share their stamps, so each stamp that differs is computed once.
         codes, unique = pd.factorize(stamps)
         columns: list[Array] = []
         for name in self.names:
@@ -174,7 +174,7 @@ def _auto(step: float, *, span: float, context: float) -> list[str]:
 
 
 def _country(name: str, years: Sequence[int]) -> Any:
-    """Return the holidays of some years, of what a name such as `holidays:US-CA` stands for."""
+    """Return the holidays of some years for a name such as `holidays:US-CA`."""
     package = require("holidays", extra="holidays")
     country, _, part = name.removeprefix(_HOLIDAYS).partition("-")
     try:
@@ -193,5 +193,5 @@ def _is_holiday(name: str, stamps: Stamps) -> Array:
 
     local = stamps if stamps.tz is None else stamps.tz_localize(None)
     codes, days = pd.factorize(local.normalize())
-    known = _country(name, sorted({*days.year}))
-    return np.array([day in known for day in days.date], dtype=np.float64)[codes]
+    holidays = _country(name, sorted({*days.year}))
+    return np.array([day in holidays for day in days.date], dtype=np.float64)[codes]

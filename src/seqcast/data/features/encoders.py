@@ -19,17 +19,17 @@ Array = npt.NDArray[Any]
 
 # Each category takes an input of its own, and needs examples to be learnt from.
 MOST_CATEGORIES = 100
-# Scaled numbers beyond this say no more than that they are far off.
+# Scaled numbers are clipped to this magnitude.
 LARGEST = 1e6
 
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """What stands in columns of training rows; those of some series merge with those of others.
+    """Statistics of covariate columns of training rows; those of some series merge with those of others.
 
     Args:
         names: Names of the columns.
-        kinds: What stands in each, with the categories that were seen.
+        kinds: Type of each, with the categories that occur.
         moments: Moments of the numbers in each.
         rows: Number of rows.
 
@@ -51,11 +51,11 @@ class ColumnStatistics:
 
         Args:
             names: Names of the columns.
-            kinds: What stands in each.
+            kinds: Type of each.
             values: Training rows, `[rows, columns]`; NaN is missing.
         """
-        seen = tuple(_seen(kind, values[:, place]) for place, kind in enumerate(kinds))
-        return cls(names, seen, Moments.of(values), len(values))
+        observed_kinds = tuple(_with_observed_labels(kind, values[:, place]) for place, kind in enumerate(kinds))
+        return cls(names, observed_kinds, Moments.of(values), len(values))
 
     def merge(self, other: Self) -> Self:
         """Return the statistics of both parts together.
@@ -86,8 +86,8 @@ class ColumnStatistics:
         )
 
 
-def _seen(kind: ColumnType, column: Array) -> ColumnType:
-    """Return the type of a column with the categories that it has."""
+def _with_observed_labels(kind: ColumnType, column: Array) -> ColumnType:
+    """Return the type of a column with only the categories that occur in it."""
     if kind.name != "category":
         return kind
     codes = np.unique(column[~np.isnan(column)]).astype(np.int64)
@@ -96,16 +96,16 @@ def _seen(kind: ColumnType, column: Array) -> ColumnType:
 
 @dataclass(frozen=True)
 class ColumnEncoder:
-    """How columns become features: what stands in each, its categories and its scaling.
+    """How columns become features: type, categories and scaling of each.
 
     A number is scaled to zero mean and unit deviation over all series; a flag is 0 or 1; a category becomes a slot
     for each category that training rows had, and one for all others, in which a single 1 stands.
 
     Args:
         names: Names of the columns.
-        kinds: What stands in each; categories are those that were learnt.
-        loc: What is subtracted from each number.
-        scale: What each number is divided by.
+        kinds: Type of each, with the learnt categories.
+        loc: Subtracted from each number.
+        scale: Divisor of each number.
 
     Example:
         >>> kinds = (ColumnType("number"), ColumnType("category", ("north", "south")))
@@ -153,19 +153,19 @@ class ColumnEncoder:
     @property
     def features(self) -> tuple[str, ...]:
         """Name of each feature."""
-        named: list[str] = []
+        features: list[str] = []
         for name, kind in zip(self.names, self.kinds, strict=True):
             slots = (*kind.labels, "other") if kind.name == "category" else ()
-            named += [f"{name}={slot}" for slot in slots] or [name]
-        return tuple(named)
+            features += [f"{name}={slot}" for slot in slots] or [name]
+        return tuple(features)
 
     def align(self, values: Array, kinds: tuple[ColumnType, ...], frame: str = "") -> Array:
         """Number the categories of another frame as they were at fit; those that are new share one number.
 
         Args:
             values: `[..., columns]`; NaN is missing.
-            kinds: What stands in each column there.
-            frame: What the user calls that frame, if it is not the usual one.
+            kinds: Type of each column there.
+            frame: Name of that frame in errors; empty for the usual one.
 
         Raises:
             DataError: A column holds something else than at fit.
@@ -186,7 +186,6 @@ class ColumnEncoder:
                 )
             if ours.name == "category":
                 slots = {label: slot for slot, label in enumerate(ours.labels)}
-                # What was another category to them is one to us.
                 table = np.array([*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)], dtype=float)
                 aligned[..., place] = np.where(missing, np.nan, table[np.where(missing, 0, column).astype(np.int64)])
         return aligned
@@ -208,9 +207,9 @@ class ColumnEncoder:
         return features
 
     def filled(self, values: Array) -> Array:
-        """Put the mean for missing numbers, and the slot of others for missing categories."""
-        others = [len(kind.labels) if kind.name == "category" else None for kind in self.kinds]
-        defaults = [level if slot is None else slot for level, slot in zip(self.loc, others, strict=True)]
+        """Return values with missing numbers filled by the mean, and missing categories by the slot `other`."""
+        other_slots = [len(kind.labels) if kind.name == "category" else None for kind in self.kinds]
+        defaults = [level if slot is None else slot for level, slot in zip(self.loc, other_slots, strict=True)]
         return np.where(np.isnan(values), np.asarray(defaults, dtype=np.float64), values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -221,7 +220,7 @@ class ColumnEncoder:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the encoding from the result of `to_dict`."""
+        """Build the encoder from the result of `to_dict`."""
         kinds = tuple(ColumnType(name, tuple(labels)) for name, labels in values["kinds"])
         loc, scale = (np.asarray(values[name], dtype=np.float64) for name in ("loc", "scale"))
         return cls(tuple(values["names"]), kinds, loc, scale)

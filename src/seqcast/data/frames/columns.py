@@ -1,6 +1,6 @@
 """Columns of a user's frame as arrays: ids, time stamps, numbers, flags and categories, each checked by itself.
 
-pandas and Polars come in by way of Narwhals. Rows are counted from 0, in the frame's own order.
+Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's own order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What a column holds: numbers, flags (0 and 1) or categories, as numbers of their labels.
+    """Type of a column: numbers, flags (0 and 1) or categories, as numbers of their labels.
 
     Args:
         name: `number`, `flag` or `category`.
@@ -45,7 +45,7 @@ class ColumnType:
 
 @dataclass(frozen=True)
 class FrameColumn:
-    """A column of a user's frame that is still to be read, with what errors call it.
+    """A column of a user's frame that is still to be read, with its name in errors.
 
     Args:
         values: The column as Narwhals sees it.
@@ -65,7 +65,7 @@ class FrameColumn:
         Args:
             expected: What was expected.
             received: What came instead.
-            hint: What to do about it.
+            hint: How to mend it.
             row: Number of the row.
         """
         series = None if self.ids is None or row is None else self.ids[row : row + 1].tolist()[0]
@@ -80,7 +80,7 @@ class FrameColumn:
         )
 
     def wrong_type(self, expected: str, *, polars: str, pandas: str) -> DataError:
-        """Build the error for a column of the wrong type; its hint is in the language of the frame.
+        """Build the error for a column of the wrong type; its hint converts it with the frame's own library.
 
         Args:
             expected: What the column should hold.
@@ -97,16 +97,16 @@ class FrameColumn:
         """Refuse a column in which a value is missing.
 
         Raises:
-            DataError: One is.
+            DataError: A value is missing.
         """
         null = self.values.is_null().to_numpy()
         if null.any():
             raise self.error(row=first(null), expected=expected, received="none", hint="Fill it in or drop the row.")
 
 
-def first(bad: Array) -> int:
+def first(mask: Array) -> int:
     """Return the position of the first true value."""
-    return int(np.flatnonzero(bad)[0])
+    return int(np.flatnonzero(mask)[0])
 
 
 def read_ids(column: FrameColumn) -> tuple[Array, str]:
@@ -189,21 +189,21 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
         DataError: They are no numbers, are infinite, or are missing and may not be.
     """
     values = as_numbers(column)
-    bad = np.isinf(values) if gaps else ~np.isfinite(values)
-    if bad.any():
-        row = first(bad)
+    invalid = np.isinf(values) if gaps else ~np.isfinite(values)
+    if invalid.any():
+        row = first(invalid)
         how = "Fill such values series by series, e.g. by interpolation, or take "
         raise column.error(
             row=row,
             expected="a finite number",
-            received=f"{values[row]} ({int(bad.sum())} such rows)",
+            received=f"{values[row]} ({int(invalid.sum())} such rows)",
             hint="Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), "."),
         )
     return values
 
 
 def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnType]:
-    """Return a covariate as numbers, `[rows]`, and what they stand for.
+    """Return a covariate as numbers, `[rows]`, and its type.
 
     Args:
         column: The column: numbers, booleans, or text and categories.
@@ -238,12 +238,12 @@ def _flags_or_labels(column: FrameColumn, missing: Array) -> tuple[Array, Column
         return np.full(len(series), np.nan), ColumnType("number")
     else:
         values = np.asarray(series.to_list(), dtype=object)
-        known = values[~missing]
-        if all(isinstance(value, bool | np.bool_) for value in known):
+        observed = values[~missing]
+        if all(isinstance(value, bool | np.bool_) for value in observed):
             flags = np.full(len(values), np.nan)
-            flags[~missing] = known.astype(np.float64)
+            flags[~missing] = observed.astype(np.float64)
             return flags, ColumnType("flag")
-        if not all(isinstance(value, str) for value in known):
+        if not all(isinstance(value, str) for value in observed):
             raise column.wrong_type(
                 "numbers, booleans or text", polars="cast(pl.String)", pandas=f'df["{column.name}"].astype(str)'
             )

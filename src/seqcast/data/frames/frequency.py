@@ -1,4 +1,4 @@
-"""The step between time stamps: named, inferred, and taken.
+"""Frequencies: the step between time stamps, by name or inferred.
 
 A frequency is a pandas offset alias (`h`, `B`, `W-SAT`, `MS`), one of Polars' duration strings (`1h`,
 `1mo`), or a whole number for series that are stamped with whole numbers. The calendar itself is pandas's and
@@ -118,7 +118,7 @@ class Frequency:
         return later.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
 
     def off_grid(self, stamps: Stamps) -> Array:
-        """Tell which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`."""
+        """Return which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`."""
         offset = self.offset
         if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
             return np.zeros(len(stamps), dtype=bool)
@@ -148,8 +148,8 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
         seqcast.errors.SpecError: freq: expected a whole number, since the time stamps are whole numbers,
         received 'D'. Give 1, or turn the time stamps into dates.
     """
-    whole = stamps.dtype.kind in "iu"
-    if whole:
+    is_integer = stamps.dtype.kind in "iu"
+    if is_integer:
         if isinstance(freq, str) or hasattr(freq, "freqstr"):
             raise SpecError(
                 "freq",
@@ -218,9 +218,9 @@ def seconds(stamps: Stamps) -> Array:
 def infer(
     stamps: Stamps, column: str, *, gaps: bool = False, series: object = None, option: str | None = None
 ) -> Frequency:
-    """Read the frequency from the increasing stamps of one series.
+    """Infer the frequency from the increasing stamps of one series.
 
-    A stretch without gaps is enough; that all rows keep to the result is for the caller to check.
+    A stretch without gaps is enough; the caller checks that all rows keep to it.
 
     Args:
         stamps: pandas Index of integers or time stamps.
@@ -234,7 +234,7 @@ def infer(
         The frequency.
 
     Raises:
-        DataError: There is none to be seen.
+        DataError: No frequency can be inferred.
 
     Example:
         >>> import pandas as pd
@@ -318,7 +318,7 @@ def plain_stamps(stamps: Stamps) -> Array:
 
 
 def stamp_kind(stamps: Stamps) -> str:
-    """Say what stamps are: whole numbers, or times with or without a zone."""
+    """Return in words what stamps are: whole numbers, or times with or without a zone."""
     if stamps.dtype.kind in "iu":
         return "whole numbers"
     return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"

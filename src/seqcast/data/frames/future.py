@@ -1,4 +1,4 @@
-"""The user's frame of the future: the steps that are forecast, and the covariates that are known of them."""
+"""The user's frame of the future: the steps to forecast and their known covariates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FutureRows:
         owner: Number of each row's series.
         stamps: Stamp of each row.
         values: Future covariates, `[rows, columns]`; NaN is missing.
-        kinds: What each of them holds.
+        kinds: Type of each of them.
         columns: Names of the columns.
     """
 
@@ -43,7 +43,7 @@ class FutureRows:
     columns: Columns
 
     def at(self, stamps: Stamps) -> Array:
-        """Return the covariates at given stamps, `[series, H, columns]`.
+        """Return the covariates at some stamps, `[series, H, columns]`.
 
         Args:
             stamps: `H` stamps of each series, series after series.
@@ -53,19 +53,23 @@ class FutureRows:
         """
         count = len(self.ids)
         horizon = len(stamps) // count
-        known, wanted = _ticks(self.stamps, stamps)
-        moments = np.unique(np.concatenate([known, wanted]))
+        frame_ticks, ticks = _ticks(self.stamps, stamps)
+        moments = np.unique(np.concatenate([frame_ticks, ticks]))
         size = len(moments)
-        keys = self.owner * size + np.searchsorted(moments, known)
-        asked = np.repeat(np.arange(count), horizon) * size + np.searchsorted(moments, wanted)
-        places = np.searchsorted(keys, asked)
-        present = keys[np.minimum(places, len(keys) - 1)] == asked if len(keys) else np.zeros(len(asked), dtype=bool)
+        keys = self.owner * size + np.searchsorted(moments, frame_ticks)
+        wanted_keys = np.repeat(np.arange(count), horizon) * size + np.searchsorted(moments, ticks)
+        places = np.searchsorted(keys, wanted_keys)
+        present = (
+            keys[np.minimum(places, len(keys) - 1)] == wanted_keys
+            if len(keys)
+            else np.zeros(len(wanted_keys), dtype=bool)
+        )
         if not present.all():
             raise self._missing_steps(stamps, ~present, horizon)
         return self.values[places].reshape(count, horizon, -1)
 
     def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
-        """Return the stamps of irregular steps that follow.
+        """Return the irregular steps after the last stamp of each series.
 
         Args:
             last_stamps: The last known stamp of each series.
@@ -102,15 +106,15 @@ class FutureRows:
         by_series = missing.reshape(-1, horizon)
         series = first(np.asarray(by_series.any(axis=1)))
         lacking = np.flatnonzero(by_series[series]) + series * horizon
-        shown = ", ".join(str(stamp) for stamp in stamps[lacking[:SHOWN]])
+        listed = ", ".join(str(stamp) for stamp in stamps[lacking[:SHOWN]])
         more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
-        others = int(by_series.any(axis=1).sum()) - 1
-        rest = f"; {others} other series lack{'s' * (others == 1)} some too" if others else ""
+        other_series = int(by_series.any(axis=1).sum()) - 1
+        further = f"; {other_series} other series lack{'s' * (other_series == 1)} some too" if other_series else ""
         return DataError(
             option="future",
             series=self.ids[series],
             expected=f"a row for each of the {horizon} steps ahead",
-            received=f"none for {shown}{more}{rest}",
+            received=f"none for {listed}{more}{further}",
             hint=f"Add the rows, with {self.columns.unique_id}, {self.columns.ds} and the future covariates.",
         )
 
@@ -121,11 +125,11 @@ def read_future(
     """Read a future frame.
 
     Args:
-        future: A frame with ids, stamps and future covariates, in any order; rows of other series are not looked at.
+        future: A frame with ids, stamps and future covariates, in any order; rows of other series are ignored.
         columns: Names of its columns.
         names: Names of the future covariates.
         ids: Names of the series that are forecast, sorted.
-        like: Stamps of the kind that is expected.
+        like: Stamps of the series, whose type is expected.
         gaps: Whether covariates may be missing.
 
     Raises:
@@ -138,8 +142,8 @@ def read_future(
     _check_same_types(table, ids, like, columns)
     zone = getattr(like, "tz", None)
     stamps = table.stamps if zone is None else table.stamps.tz_convert(zone)
-    read = [read_covariate(table.column(name), gaps=gaps) for name in names]
-    values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
+    read_columns = [read_covariate(table.column(name), gaps=gaps) for name in names]
+    values = np.column_stack([values for values, _ in read_columns]) if read_columns else np.zeros((len(table.ids), 0))
     owner = pd.Index(ids).get_indexer(pd.Index(table.ids))
     (ticks,) = _ticks(stamps)
     order = np.lexsort((ticks, owner))
@@ -153,14 +157,14 @@ def read_future(
             received=f"the duplicate {stamps[row]}",
             hint="Drop one of the rows.",
         )
-    return FutureRows(ids, owner[order], stamps[order], values[order], tuple(kind for _, kind in read), columns)
+    return FutureRows(ids, owner[order], stamps[order], values[order], tuple(kind for _, kind in read_columns), columns)
 
 
 def _check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, columns: Columns) -> None:
     """Refuse ids and stamps of other types than at fit."""
-    whole = table.ids.dtype.kind in "iu"
-    if whole != isinstance(ids[0], int):
-        expected, received = ("text", "whole numbers") if whole else ("whole numbers", "text")
+    is_integer = table.ids.dtype.kind in "iu"
+    if is_integer != isinstance(ids[0], int):
+        expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
         raise table.column(columns.unique_id).error(
             expected=f"{expected}, as at fit", received=received, hint=Phrase("Convert it.", remedy="convert")
         )

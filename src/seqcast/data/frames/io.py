@@ -29,11 +29,11 @@ _FIRST_ROW = {"csv": 2, "parquet": 1}
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Refuse a place that cannot be written to, before any work starts.
+    """Refuse a path that cannot be written to, before any work starts.
 
     Args:
         path: The file that will be written.
-        suffixes: What its name may end in; anything where there are none.
+        suffixes: Suffixes that its name may have; empty allows any.
 
     Raises:
         SaveError: The folder is missing or read-only, or the path is a folder.
@@ -62,7 +62,7 @@ def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool 
     Args:
         path: A `.csv` or `.parquet` file.
         columns: Names of its columns. A file without `unique_id` is one series.
-        sort: Whether to sort rows by series and time; the index tells where they were.
+        sort: Whether to sort rows by series and time; the index keeps their place in the file.
         value: Whether there has to be a value column.
         series: Name of that one series; the file's name if `None`.
 
@@ -80,12 +80,12 @@ def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool 
         received = "a folder" if path.is_dir() else "nothing"
         raise MissingFileError(str(path), expected="a CSV or Parquet file", received=received, hint="Check the path.")
     frame = _read(path, _suffix(path, TABLES))
-    known = [str(name) for name in frame.columns]
+    names = [str(name) for name in frame.columns]
     if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
         frame.insert(0, columns.unique_id, path.stem if series is None else series)
     for field, name in columns.named():
         if name not in frame.columns and (value or field != "y"):
-            raise _unknown_column(path, field, name, known)
+            raise _unknown_column(path, field, name, names)
     if not len(frame):
         raise DataError(str(path), expected="at least one row", received="none", hint="Check the file.")
     for name in (columns.ds, "cutoff"):
@@ -136,7 +136,7 @@ def _unknown_column(path: Path, field: str, name: str, known: list[str]) -> Data
 
 
 def place_in_file(path: Path, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
-    """Name a place in a file, as the one who wrote the file sees it.
+    """Return the name of a place in a file, as a spreadsheet shows it.
 
     Args:
         path: The file.
@@ -159,7 +159,7 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
 
     Args:
         path: The file.
-        frame: What `read_table` made of it, or a column of that.
+        frame: The frame that `read_table` returned, or a column of it.
         row: Number of the row in the frame, from 0.
     """
     return int(frame.index[row]) + _FIRST_ROW[_suffix(path, TABLES)]
@@ -171,12 +171,12 @@ def _row_error(path: Path, column: Any, row: int, *, expected: str, received: st
 
 
 def _refuse_text(column: Any, path: Path) -> None:
-    """Name the first value that is no number, if there is one."""
+    """Refuse a column with text, naming the first value that is no number."""
     import pandas as pd
 
-    bad = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
-    if bad.any():
-        row = int(bad.argmax())
+    invalid = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
+    if invalid.any():
+        row = int(invalid.argmax())
         raise _row_error(
             path,
             column,
@@ -194,9 +194,9 @@ def _times(column: Any, path: Path) -> Any:
         return parsed
     tried = [parsed, *(_parsed(column, style) for style in _styles(str(column.iloc[0])))]
     parsed = min(tried, key=lambda times: int(times.isna().sum()))
-    bad = parsed.isna().to_numpy()
-    if bad.any():
-        row = int(bad.argmax())
+    invalid = parsed.isna().to_numpy()
+    if invalid.any():
+        row = int(invalid.argmax())
         raise _row_error(
             path,
             column,
@@ -218,11 +218,11 @@ def _times(column: Any, path: Path) -> Any:
 
 
 def _styles(example: str) -> list[str]:
-    """Guess in which formats a time that is not ISO 8601 may be written, with the month or the day first."""
+    """Return the formats in which a time that is not ISO 8601 may be written, with the month or the day first."""
     from pandas.tseries.api import guess_datetime_format
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the day comes first is what is asked for
+        warnings.simplefilter("ignore")  # pandas warns where the day comes first
         guesses = [guess_datetime_format(example, dayfirst=dayfirst) for dayfirst in (False, True)]
     # Nobody writes the year first and the day second.
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
@@ -267,7 +267,7 @@ def _write_out(text: str) -> None:
     except BrokenPipeError:  # the reader has seen enough
         raise
     except OSError as error:
-        with contextlib.suppress(OSError):  # what is left would be tried again, loudly, when Python ends
+        with contextlib.suppress(OSError):  # Python would write the rest when it ends, and fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SaveError(
             "standard output", expected="room for the forecast", received=str(error.strerror), hint="Use -o FILE."

@@ -1,7 +1,8 @@
 """Series of a long frame that has been checked, at one frequency, with a row for every step.
 
-The rows know where they were in the user's frame, so that errors can name them. Frames that are made of them are of the
-kind that came in: pandas or Polars.
+Each row keeps its place in the user's frame, so that errors can name it. Frames that are built from it are of the
+user's
+kind: pandas or Polars.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from seqcast.data.frames.columns import ColumnType
 from seqcast.data.frames.frequency import Frequency, Stamps
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema, as_ids
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.series.store import InMemoryStore, positions_of
 from seqcast.errors import DataError
 from seqcast.specs.columns import Covariates
 
@@ -35,11 +36,11 @@ class LongFrame:
         source: Targets, past covariates and future covariates, in double precision, `[rows, columns]`.
         stamps: Time stamp of each row: a pandas Index.
         frequency: The step between them; `None` for irregular ones.
-        schema: How the frame looked, to make others like it.
+        schema: Names and types of the user's frame.
         covariates: Names of the covariates.
-        kinds: What each past and future covariate holds.
+        kinds: Type of each past and future covariate.
         static: Static covariates, `[series, S]`.
-        static_kinds: What each of them holds.
+        static_kinds: Type of each static covariate.
         rows: Where each row was in the frame; -1 for those of missing steps.
         static_given: Whether the static covariates were in the frame.
     """
@@ -66,16 +67,22 @@ class LongFrame:
         return self.stamps[self.source.ends - 1]
 
     @property
+    def latest_stamp(self) -> Stamps:
+        """The latest time stamp of all series, an index of one."""
+        last = int(self.last_stamps.argmax())
+        return self.last_stamps[last : last + 1]
+
+    @property
     def targets(self) -> Array:
         """Values of the targets, `[rows, D]`."""
         return self.source.values[:, : len(self.schema.columns.targets)]
 
     @property
     def target_store(self) -> InMemoryStore:
-        """The targets of each series, in whole arrays: of a view of some columns each reading would make a copy."""
+        """The targets of each series, contiguous in memory, since each reading of some columns would make a copy."""
         return replace(self.source, values=np.ascontiguousarray(self.targets))
 
-    def seen(self, stops: Array) -> Array:
+    def count_observed(self, stops: Array) -> Array:
         """Count the observed values among the first `stops` rows of each series, target by target.
 
         Args:
@@ -87,8 +94,8 @@ class LongFrame:
         counts = np.zeros((len(self.stamps) + 1, self.targets.shape[1]), dtype=np.int64)
         np.cumsum(~np.isnan(self.targets), axis=0, out=counts[1:])
         starts = self.source.starts
-        seen: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
-        return seen
+        observed: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
+        return observed
 
     def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
         """Build the error for a row, which names its number in the user's frame and its series.
@@ -98,9 +105,28 @@ class LongFrame:
             place: Position of the row.
             expected: What was expected there.
             received: What came instead.
-            hint: What to do about it.
+            hint: How to mend it.
         """
         return self.sorted_rows().error(column, place, expected=expected, received=received, hint=hint)
+
+    def refuse_targets(self, mask: Array, *, expected: str, hint: str) -> None:
+        """Refuse targets where a mask, `[rows, D]`, is true, naming the first one.
+
+        Args:
+            mask: Which targets are refused.
+            expected: What was expected there.
+            hint: How to mend it.
+
+        Raises:
+            DataError: The mask is true somewhere.
+        """
+        places = np.argwhere(mask)
+        if len(places):
+            place, target = places[0].tolist()
+            received = f"{self.targets[place, target]:g} ({len(places)} such rows)"
+            raise self.error(
+                self.schema.columns.targets[target], place, expected=expected, received=received, hint=hint
+            )
 
     def sorted_rows(self, option: str | None = None) -> SortedRows:
         """Return the stamps with the rows that they had in the user's frame.
@@ -112,12 +138,12 @@ class LongFrame:
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows; those without values are left out."""
-        known = (np.minimum(stops, self.source.lengths) > 0) & (self.seen(stops) > 0).all(axis=-1)
-        return self.between(np.zeros_like(stops), np.where(known, stops, 0))
+        observed = (np.minimum(stops, self.source.lengths) > 0) & (self.count_observed(stops) > 0).all(axis=-1)
+        return self.between(np.zeros_like(stops), np.where(observed, stops, 0))
 
     def between(self, starts: Array, stops: Array) -> Self:
         """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out."""
-        places = np.arange(len(self.stamps)) - np.repeat(self.source.starts, self.source.lengths)
+        places = positions_of(self.source.ends)
         inside = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
         counts = np.minimum(stops, self.source.lengths) - starts
         series = np.flatnonzero(counts > 0)
@@ -144,9 +170,9 @@ class LongFrame:
         order = np.lexsort((rows, targets, series[rows]))
         rows, targets = rows[order], targets[order]
         ids = as_ids(self.source.ids)
-        named = np.asarray(columns.targets, dtype=object)[targets] if len(columns.targets) > 1 else None
+        names = np.asarray(columns.targets, dtype=object)[targets] if len(columns.targets) > 1 else None
         values = {columns.value: self.targets[rows, targets]}
-        return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, named)
+        return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, names)
 
     def attended(self, stamps: Stamps, back: Array, weights: Array) -> Any:
         """Return attention weights as a frame of the kind that came in.
@@ -168,15 +194,15 @@ class LongFrame:
         times = {self.schema.columns.ds: stamps[steps[inside]], "past_ds": self.stamps[places[inside]]}
         return self.schema.build(ids[series[inside]], times, {"weight": weights[inside]})
 
-    def check_seen(self) -> None:
-        """Refuse series of which nothing is known.
+    def check_observed(self) -> None:
+        """Refuse series without an observed value of a target.
 
         Raises:
             DataError: All values of a target are missing in a series.
         """
-        unseen = np.argwhere(self.seen(self.source.lengths) == 0)
-        if len(unseen):
-            series, target = unseen[0].tolist()
+        empty = np.argwhere(self.count_observed(self.source.lengths) == 0)
+        if len(empty):
+            series, target = empty[0].tolist()
             raise DataError(
                 column=self.schema.columns.targets[target],
                 series=self.source.ids[series],

@@ -1,4 +1,4 @@
-"""Regular series: stamps on a frequency's grid, checked row by row, and rows added for steps that are missing."""
+"""Regular series: stamps are checked against a frequency's grid, and missing steps get rows of their own."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Grid:
     def __init__(self, frequency: Frequency, stamps: Stamps) -> None:
         offset = frequency.offset
         self.zone = getattr(stamps, "tz", None)
-        self.whole = isinstance(offset, int)
-        kind = "" if self.whole else type(offset).__name__
+        self.is_integer = isinstance(offset, int)
+        kind = "" if self.is_integer else type(offset).__name__
         self.clock = kind in CLOCK
         self.marks: Stamps = None  # the days of a calendar's steps
-        if self.whole:
+        if self.is_integer:
             self.step, self.tick = offset, 1
             return
         self.unit = stamps.unit
@@ -85,7 +85,7 @@ class Grid:
             stamps: An index of the same kind, between the grid's first and last stamp, all of them possible for the
                 frequency (see `Frequency.off_grid`).
         """
-        if self.whole:
+        if self.is_integer:
             return stamps.to_numpy().astype(np.int64), np.zeros(len(stamps), dtype=np.int64)
         if self.clock:
             return stamps.as_unit(self.unit).asi8, np.zeros(len(stamps), dtype=np.int64)
@@ -99,7 +99,7 @@ class Grid:
         """Return the stamps of some numbers, with the rests given: the inverse of `numbers`."""
         import pandas as pd
 
-        if self.whole:
+        if self.is_integer:
             return pd.Index(numbers)
         if self.clock:
             index = pd.DatetimeIndex(numbers.view(f"M8[{self.unit}]"))
@@ -171,7 +171,7 @@ class SortedRows:
             place: Position of the row.
             expected: What was expected there.
             received: What came instead.
-            hint: What to do about it.
+            hint: How to mend it.
         """
         row = int(self.order[place])
         return DataError(
@@ -226,10 +226,10 @@ class SortedRows:
         )
 
     def infer(self, *, gaps: bool) -> Frequency:
-        """Read the frequency from the longest series.
+        """Infer the frequency from the longest series.
 
         Raises:
-            DataError: There is none to be seen.
+            DataError: No frequency can be inferred.
         """
         starts = starts_of(self.ends)
         longest = np.argsort(starts - self.ends, kind="stable")[: SERIES_TRIED if gaps else 1]
@@ -260,16 +260,16 @@ class SortedRows:
         """
         import pandas as pd
 
-        # Panels share their stamps, so the calendar is asked once for each that differs.
+        # Series share their stamps, so each stamp that differs is computed once.
         codes, unique = pd.factorize(self.stamps)
         self._check_possible(frequency, frequency.off_grid(unique)[codes])
         grid = Grid(frequency, unique)
         numbers, rests = (part[codes] for part in grid.numbers(unique))
         starts, places = starts_of(self.ends), self._later()
         steps = numbers[places] - numbers[places - 1]
-        wrong = (steps % grid.step != 0) | self._of_another_time(grid, numbers, rests)[places]
+        off_grid = (steps % grid.step != 0) | self._of_another_time(grid, numbers, rests)[places]
         gap = steps > grid.step
-        self._check_steps(frequency, places, wrong | gap & (not fill), fill)
+        self._check_steps(frequency, places, off_grid | gap & (not fill), fill)
         if not gap.any():
             return None
         series = self.series
@@ -283,13 +283,13 @@ class SortedRows:
         return Completed(starts_of(ends)[series] + since, ends, stamps)
 
     def _of_another_time(self, grid: Grid, numbers: Array, rests: Array) -> Array:
-        """Tell which rows are off the time of day of their series, but for clocks that are put forward."""
+        """Return which rows are off the time of day of their series, except where the clock is put forward."""
         usual = rests[starts_of(self.ends)][self.series]
-        wrong = np.asarray(rests != usual)
-        odd = np.flatnonzero(wrong)
+        differs = np.asarray(rests != usual)
+        odd = np.flatnonzero(differs)
         if len(odd):
-            wrong[odd] = np.asarray(grid.stamps(numbers[odd], usual[odd]) != self.stamps[odd])
-        return wrong
+            differs[odd] = np.asarray(grid.stamps(numbers[odd], usual[odd]) != self.stamps[odd])
+        return differs
 
     def _check_possible(self, frequency: Frequency, off: Array) -> None:
         if off.any():
@@ -297,20 +297,20 @@ class SortedRows:
             raise self.error(
                 self.columns.ds,
                 place,
-                expected=f"a stamp of {_named(frequency)}",
+                expected=f"a stamp of {_frequency_text(frequency)}",
                 received=str(self.stamps[place]),
                 hint=Phrase("Give the series' own ", Option("freq"), ", or move the stamps."),
             )
 
-    def _check_steps(self, frequency: Frequency, places: Array, wrong: Array, fill: bool) -> None:
-        if not wrong.any():
+    def _check_steps(self, frequency: Frequency, places: Array, invalid: Array, fill: bool) -> None:
+        if not invalid.any():
             return
-        place = int(places[first(wrong)])
+        place = int(places[first(invalid)])
         expected = frequency.after(self.stamps[place - 1 : place], 1)[0]
         raise self.error(
             self.columns.ds,
             place,
-            expected=f"{expected}, a step after {self.stamps[place - 1]} at {_named(frequency)}"
+            expected=f"{expected}, a step after {self.stamps[place - 1]} at {_frequency_text(frequency)}"
             + (", or whole steps later" if fill else ""),
             received=str(self.stamps[place]),
             hint=self._step_hint(fill),
@@ -340,10 +340,10 @@ class SortedRows:
             column=self.columns.ds,
             series=self.ids[series],
             expected=f"at most {most[series]} steps from its first row to its last",
-            received=f"{rows[series]} rows over {counts[series]} steps at {_named(frequency)}",
+            received=f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}",
             hint=Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR),
         )
 
 
-def _named(frequency: Frequency) -> str:
+def _frequency_text(frequency: Frequency) -> str:
     return f"freq {frequency.name!r}" + (", which was inferred" if frequency.inferred else "")

@@ -1,6 +1,6 @@
-"""How a long frame looks, and making others like it.
+"""The schema of a long frame, from which frames of forecasts are built.
 
-Only names of types are kept, so that a model that was loaded from a file gives the same frames as before.
+It holds names of types only, so that a model that was loaded from a file returns the same frames as before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class FrameSchema:
-    """How a frame looks, so that one like it can be made: plain data, to and from JSON.
+    """Kind, columns and types of a frame, from which others like it are built: plain data, to and from JSON.
 
     Args:
         kind: `pandas` or `polars`.
@@ -56,7 +56,7 @@ class FrameSchema:
         return cls(**{**values, "columns": Columns.from_dict(values["columns"])})
 
     def stamps(self, values: Array) -> Stamps:
-        """Make an index of whole numbers, or of UTC times moved into the schema's time zone."""
+        """Return an index of whole numbers, or of UTC times moved into the schema's time zone."""
         import pandas as pd
 
         if values.dtype.kind in "iu":
@@ -80,7 +80,7 @@ class FrameSchema:
         return steps[0].append(steps[1:])[series_first]
 
     def forecast(self, frequency: Frequency, ids: Any, last_stamps: Stamps, forecasts: dict[str, Array]) -> Any:
-        """Lay forecasts out as a frame, series after series.
+        """Return forecasts as a long frame, series after series.
 
         Args:
             frequency: The step between stamps.
@@ -96,7 +96,7 @@ class FrameSchema:
         return self.to_long(ids, {self.columns.ds: self.future_stamps(frequency, last_stamps, horizon)}, cubes)
 
     def to_long(self, ids: Any, times: dict[str, Stamps], values: dict[str, Array], mask: Array | None = None) -> Any:
-        """Make a long frame of arrays whose first axis is the series and whose last is the targets.
+        """Return a long frame of arrays whose first axis is the series and whose last is the targets.
 
         Args:
             ids: Name of each series.
@@ -127,7 +127,7 @@ class FrameSchema:
         return self.build(as_ids(ids)[series], stamps, numbers, targets)
 
     def paths_to_long(self, ids: Any, stamps: Stamps, name: str, paths: Array, mask: Array) -> Any:
-        """Make a long frame of sample paths.
+        """Return a long frame of sample paths.
 
         Args:
             ids: Name of each series.
@@ -150,7 +150,7 @@ class FrameSchema:
     def build(
         self, ids: Array, times: dict[str, Stamps], values: dict[str, Array], targets: Array | None = None
     ) -> Any:
-        """Make a frame that looks like this.
+        """Return a frame of this schema.
 
         Args:
             ids: Name of each row's series.
@@ -161,16 +161,16 @@ class FrameSchema:
         Returns:
             A frame of the schema's kind: the ids, the targets, the stamps, the numbers.
         """
-        named = {} if targets is None else {"target": targets.tolist()}
-        names = [self.columns.unique_id, *named, *times, *values]
+        target_column = {} if targets is None else {"target": targets.tolist()}
+        names = [self.columns.unique_id, *target_column, *times, *values]
         library: Any
         if self.kind == "polars":
             library = require("polars", extra="polars")
-            columns = [self._polars_ids(ids), *named.values(), *map(self._polars_stamps, times.values())]
+            columns = [self._polars_ids(ids), *target_column.values(), *map(self._polars_stamps, times.values())]
         else:
             import pandas as library
 
-            columns = [library.Series(ids.tolist()).astype(self.id_dtype), *named.values()]
+            columns = [library.Series(ids.tolist()).astype(self.id_dtype), *target_column.values()]
             columns += map(self._pandas_stamps, times.values())
         return library.DataFrame(dict(zip(names, [*columns, *values.values()], strict=True)))
 

@@ -1,7 +1,7 @@
 """The only reader of a user's frame, for `fit`, for the future of a forecast, and for evaluation.
 
-A frame is opened here, its columns are looked for here, and `read_frame` takes its series out of it. All that can be
-wrong with a frame is found before anything is trained.
+`open_frame` opens a frame, `read_keys` finds its columns, and `read_frame` returns its series. Whatever is wrong with a
+frame is found before anything is trained.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     Args:
         df: An eager frame that Narwhals knows; others than pandas and Polars become pandas.
         argument: The argument that it came in by.
-        hint: What to do with something that is no frame.
+        hint: The hint of the error for something that is no frame.
 
     Raises:
         DataError: It is no such frame, has two columns of one name, or has no rows.
@@ -70,12 +70,12 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     return frame
 
 
-def check_columns(frame: Any, wanted: Iterable[tuple[str | None, str]], argument: str = "df") -> None:
+def check_columns(frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df") -> None:
     """Refuse a frame that lacks a column.
 
     Args:
         frame: The frame, open.
-        wanted: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
+        needed: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
             if the column always has this name.
         argument: The argument that the frame came in by.
 
@@ -83,7 +83,7 @@ def check_columns(frame: Any, wanted: Iterable[tuple[str | None, str]], argument
         DataError: There is no such column.
     """
     names = [str(name) for name in frame.columns]
-    for option, name in wanted:
+    for option, name in needed:
         if name in names:
             continue
         suggestion = suggest_name(name, names)
@@ -101,7 +101,7 @@ def check_columns(frame: Any, wanted: Iterable[tuple[str | None, str]], argument
 
 @dataclass(frozen=True)
 class KeyedFrame:
-    """A user's frame whose ids and stamps have been read; its other columns are read when they are asked for.
+    """A user's frame whose ids and stamps have been read; its other columns are read on demand.
 
     Args:
         frame: The frame as Narwhals sees it.
@@ -124,19 +124,19 @@ class KeyedFrame:
         return FrameColumn(self.frame[name], name, self.option, self.ids)
 
 
-def read_keys(frame: Any, columns: Columns, wanted: Iterable[tuple[str, str]], argument: str = "df") -> KeyedFrame:
-    """Look for the columns of an open frame, and read its ids and stamps.
+def read_keys(frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], argument: str = "df") -> KeyedFrame:
+    """Check the columns of an open frame, and read its ids and stamps.
 
     Args:
-        frame: What `open_frame` returns.
+        frame: The result of `open_frame`.
         columns: Names of its columns.
-        wanted: Names of the columns that it has to have beside the ids and stamps, each after the option that names it.
+        needed: Names of the columns that it has to have beside the ids and stamps, each after the option that names it.
         argument: The argument that the frame came in by.
 
     Raises:
         DataError: A column is missing, or an id or stamp is missing or of the wrong type.
     """
-    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *wanted], argument)
+    check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument)
     option = None if argument == "df" else argument
     ids, id_dtype = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option))
     stamps, ds_dtype = read_stamps(FrameColumn(frame[columns.ds], columns.ds, option))
@@ -155,10 +155,10 @@ def read_frame(
     zone: str | None = None,
     argument: str = "df",
 ) -> LongFrame:
-    """Check a long frame and take its series out of it.
+    """Check a long frame and return its series.
 
     Series may come in any order and their rows may be interleaved; within a series the stamps must increase
-    by whole steps of the frequency from row to row. The result is sorted by id. Other columns are not looked at.
+    by whole steps of the frequency from row to row. The result is sorted by id. Other columns are ignored.
 
     Args:
         df: A pandas or Polars frame, or another eager one that Narwhals knows; one row a series and time.
@@ -191,9 +191,9 @@ def read_frame(
     opened = open_frame(df, argument)
     absent = static_optional and not set(covariates.static) <= set(opened.columns)
     static = () if absent else covariates.static
-    wanted = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
-    wanted += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
-    table = read_keys(opened, columns, wanted, argument)
+    needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
+    needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
+    table = read_keys(opened, columns, needed, argument)
     gaps = missing == "fill"
     targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
     varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
@@ -230,7 +230,7 @@ def read_frame(
 
 
 def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> SortedRows:
-    """Sort rows by series, and within one as they came."""
+    """Return rows sorted by series, and within a series in their given order."""
     import pandas as pd
 
     codes, names = pd.factorize(table.ids, sort=True)
@@ -242,13 +242,13 @@ def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> SortedRow
 def _constant(values: Array, kind: ColumnType, rows: SortedRows, name: str) -> Array:
     """Return the value of a static covariate in each series, NaN where it is missing in all of its rows."""
     starts, last = starts_of(rows.ends), len(values) - 1
-    known = ~np.isnan(values)
-    first_known = np.minimum.reduceat(np.where(known, np.arange(len(values)), last + 1), starts)
-    constant = np.where(first_known < rows.ends, values[np.minimum(first_known, last)], np.nan)
-    differs = known & (values != constant[rows.series])
+    observed = ~np.isnan(values)
+    first_observed = np.minimum.reduceat(np.where(observed, np.arange(len(values)), last + 1), starts)
+    constant = np.where(first_observed < rows.ends, values[np.minimum(first_observed, last)], np.nan)
+    differs = observed & (values != constant[rows.series])
     if differs.any():
         place = first(differs)
-        before = int(first_known[rows.series[place]])
+        before = int(first_observed[rows.series[place]])
         raise rows.error(
             name,
             place,
@@ -270,6 +270,6 @@ def _constant(values: Array, kind: ColumnType, rows: SortedRows, name: str) -> A
 
 
 def _value_text(value: float, kind: ColumnType) -> str:
-    """Write a value as it stands in the user's frame."""
+    """Return a value as text, as it stands in the user's frame."""
     labels: Sequence[Any] = kind.labels if kind.name == "category" else (False, True)
     return f"{value:g}" if kind.name == "number" else repr(labels[int(value)])

@@ -1,1 +1,1 @@
-"""Series as rows laid end to end, and their scaling: `store`, `scalers`."""
+"""Series as rows laid end to end, and their scaling: `store`, `statistics`, `scalers`."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.series.statistics import Moments
-from seqcast.data.series.store import SeriesStore, starts_of
+from seqcast.data.series.store import SeriesStore, positions_of, starts_of
 from seqcast.specs.checks import check_choice
 
 __all__ = ["LOGARITHMS", "SCALES", "SERIES_SCALES", "Scaler", "SeriesScaler"]
@@ -26,8 +26,8 @@ class Scaler:
     """An affine map `z = (x - loc) / scale` and its inverse.
 
     Args:
-        loc: What is subtracted; broadcasts against the values.
-        scale: What is divided by; positive.
+        loc: Subtracted from the values; broadcasts against them.
+        scale: Divisor; positive.
 
     Example:
         >>> scaler = Scaler.fit(np.array([[1.0], [3.0]]))
@@ -42,7 +42,7 @@ class Scaler:
 
     @classmethod
     def fit(cls, values: Array, method: str = "standard") -> Self:
-        """Take mean and population standard deviation over all axes but the last; NaN is left out.
+        """Learn mean and population standard deviation over all axes but the last; NaN is left out.
 
         Args:
             values: Training values, `[..., F]`.
@@ -94,13 +94,12 @@ LARGEST = 1e15
 ROUNDING = 1e-9
 
 
-# A constant series is given this share of its level as its spread: what the network writes for it stays near the
-# level, and a change of level later on is still of a size that it can read.
-CONSTANT_SPREAD = 0.01
+# A constant series gets this share of its level as its scale: its forecasts stay near the level, and a later change of
+# level is still of a size that a network can read.
+CONSTANT_SCALE = 0.01
 
 
-# Values below this share of a series' mean magnitude are not told apart by their logarithms: near zero these say more
-# of noise than of the series.
+# The unit of `log`, as a share of a series' mean magnitude: logarithms of smaller values would be mostly noise.
 LEAST_SHARE = 0.01
 
 
@@ -114,9 +113,9 @@ class SeriesScaler:
     `f` is the identity, or `sign(x) log(1 + |x| / unit)`.
 
     Args:
-        loc: What is subtracted, `[N, D]`.
-        scale: What is divided by, `[N, D]`; positive.
-        unit: Around what size logarithms begin, `[N, D]`; `None` takes none.
+        loc: Subtracted from the values, `[N, D]`.
+        scale: Divisor, `[N, D]`; positive.
+        unit: The size above which `f` is about logarithmic, `[N, D]`; `None` for the identity.
 
     Example:
         >>> values = np.array([[1.0], [3.0], [99.0], [5.0], [7.0]])
@@ -144,23 +143,23 @@ class SeriesScaler:
                 with a hundredth of the mean magnitude in place of the 1) or `none`.
 
         Returns:
-            The scaler. A constant series is centred on its level, with a hundredth of it as spread (1 at zero), and
-            one without values is left as it is.
+            The scaler. A constant series has its level as loc and a hundredth of it as scale (1 at zero); one without
+            values is left as it is.
 
         Raises:
             SpecError: The scale's name is unknown.
         """
         check_choice("scale", method, SERIES_SCALES)
         lengths = np.diff(ends, prepend=0)
-        inside = np.arange(len(values)) - np.repeat(starts_of(ends), lengths) < np.repeat(stops, lengths)
-        kept = np.where(inside[:, None], values, np.nan)
+        inside = positions_of(ends) < np.repeat(stops, lengths)
+        rows = np.where(inside[:, None], values, np.nan)
         unit = None
         if method in LOGARITHMS:
-            unit = np.ones((len(ends), kept.shape[1]))
+            unit = np.ones((len(ends), rows.shape[1]))
             if method == "log":
-                unit = _mean(_Segments(kept, ends))[1] * LEAST_SHARE
-            kept = _logarithm(kept, np.repeat(unit, lengths, axis=0))
-        return cls(*_STATISTICS[method](_Segments(kept, ends)), unit)
+                unit = _mean(_Segments(rows, ends))[1] * LEAST_SHARE
+            rows = _logarithm(rows, np.repeat(unit, lengths, axis=0))
+        return cls(*_STATISTICS[method](_Segments(rows, ends)), unit)
 
     @classmethod
     def learn(cls, store: SeriesStore, stops: Array, method: str) -> Self:
@@ -210,7 +209,7 @@ class SeriesScaler:
 
 
 def _logarithm(values: Array, unit: Array) -> Array:
-    # A negative value, which such data has not shown yet, is read as far below zero as its mirror image is above.
+    # A negative value, of which training rows had none, is mapped as far below zero as its magnitude above.
     return np.asarray(np.sign(values) * np.log1p(np.abs(values) / unit))
 
 
@@ -224,31 +223,31 @@ class _Segments:
     def __init__(self, values: Array, ends: Array) -> None:
         self.values, self.starts = values, starts_of(ends)
         self.owner = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
-        self.seen = ~np.isnan(values)
-        self.count = np.add.reduceat(self.seen.astype(np.int64), self.starts, axis=0)
+        self.observed = ~np.isnan(values)
+        self.count = np.add.reduceat(self.observed.astype(np.int64), self.starts, axis=0)
 
     def mean(self, values: Array) -> Array:
         """Return the mean, 0 where there is none."""
-        sums = np.add.reduceat(np.where(self.seen, values, 0.0), self.starts, axis=0)
+        sums = np.add.reduceat(np.where(self.observed, values, 0.0), self.starts, axis=0)
         return np.asarray(sums / np.maximum(self.count, 1))
 
     def largest(self, values: Array) -> Array:
         """Return the largest value, minus infinity where there is none."""
-        return np.maximum.reduceat(np.where(self.seen, values, -np.inf), self.starts, axis=0)
+        return np.maximum.reduceat(np.where(self.observed, values, -np.inf), self.starts, axis=0)
 
     def quantiles(self, *shares: float) -> list[Array]:
         """Return quantiles, interpolated between neighbours; NaN where there is none."""
-        found = [np.full(self.count.shape, np.nan) for _ in shares]
+        quantiles = [np.full(self.count.shape, np.nan) for _ in shares]
         for column in range(self.values.shape[1]):
             order = np.lexsort((self.values[:, column], self.owner))  # NaN comes last in each stretch
             ranked, count = self.values[order, column], self.count[:, column]
-            for quantile, share in zip(found, shares, strict=True):
+            for quantile, share in zip(quantiles, shares, strict=True):
                 place = share * np.maximum(count - 1, 0)
                 low = np.floor(place).astype(np.int64)
                 high = np.minimum(low + 1, np.maximum(count - 1, 0))
                 below, above = ranked[self.starts + low], ranked[self.starts + high]
                 quantile[:, column] = below + (above - below) * (place - low)
-        return found
+        return quantiles
 
 
 def _standard(part: _Segments) -> tuple[Array, Array]:
@@ -263,7 +262,7 @@ def _standard(part: _Segments) -> tuple[Array, Array]:
 def _robust(part: _Segments) -> tuple[Array, Array]:
     low, middle, high = (np.nan_to_num(quantile) for quantile in part.quantiles(0.25, 0.5, 0.75))
     scale = high - low
-    # Of a series that mostly stands still, as intermittent demand does, the deviation tells the size of the rest.
+    # Where a series is mostly constant, such as intermittent demand, the deviation is the scale.
     still = scale <= ROUNDING * np.abs(middle)
     if still.any():
         scale = np.where(still, _standard(part)[1], scale)
@@ -272,8 +271,8 @@ def _robust(part: _Segments) -> tuple[Array, Array]:
 
 def _minmax(part: _Segments) -> tuple[Array, Array]:
     high, low = part.largest(part.values), -part.largest(-part.values)
-    seen = part.count > 0
-    return _unless_constant(part, np.where(seen, low, 0.0), np.where(seen, high - low, 0.0))
+    observed = part.count > 0
+    return _unless_constant(part, np.where(observed, low, 0.0), np.where(observed, high - low, 0.0))
 
 
 def _mean(part: _Segments) -> tuple[Array, Array]:
@@ -293,7 +292,7 @@ def _positive(values: Array) -> Array:
 def _unless_constant(part: _Segments, loc: Array, scale: Array) -> tuple[Array, Array]:
     level = np.nan_to_num(part.largest(np.abs(part.values)), neginf=0.0)
     varies = scale > ROUNDING * level
-    return loc, np.where(varies, scale, _positive(CONSTANT_SPREAD * level))
+    return loc, np.where(varies, scale, _positive(CONSTANT_SCALE * level))
 
 
 _STATISTICS: dict[str, Callable[[_Segments], tuple[Array, Array]]] = {

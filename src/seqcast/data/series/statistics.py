@@ -1,4 +1,4 @@
-"""Statistics that are learnt from some series at a time and merged: the same as from all series at once."""
+"""Statistics that are learnt from some series at a time and merged, with the same result as from all at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import starts_of
+from seqcast.data.series.store import positions_of
 
 __all__ = ["LevelSwings", "Moments"]
 
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 # A swing below this share of the level is rounding, not signal.
 ROUNDING = 1e-9
-# A series tells how its swings go with its level from so many seasons on.
+# Series with fewer seasons are left out.
 LEAST_SEASONS = 3
 
 
@@ -78,7 +78,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class LevelSwings:
-    """How the swings of series go with their level: a regression within series, over all of them.
+    """How the swings of series grow with their level: a regression within series, over all of them.
 
     Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's deviation is
     regressed on that of its mean, both less their mean over the series. At a slope of 0 deviations are the same at
@@ -107,12 +107,12 @@ class LevelSwings:
         steps = season_length if season_length > 1 else 10
         lengths = np.diff(ends, prepend=0)
         seasons = stops // steps
-        position = np.arange(len(values)) - np.repeat(starts_of(ends), lengths)
+        position = positions_of(ends)
         first, last = np.repeat(stops - seasons * steps, lengths), np.repeat(stops, lengths)
         blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
-        known = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
-        mean = np.nansum(blocks, axis=1) / known
-        deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / known)
+        observed = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
+        mean = np.nansum(blocks, axis=1) / observed
+        deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / observed)
         owner = np.repeat(np.arange(len(ends)), seasons)
         products = squares = 0.0
         for level, swing in zip(mean.T, deviation.T, strict=True):
@@ -135,7 +135,7 @@ class LevelSwings:
 
 
 def _blocks(flat: Array) -> Iterator[Array]:
-    """Give rows in blocks, in double precision, so that statistics need no memory of the data's size."""
+    """Yield rows in blocks, in double precision, so that statistics need no memory of the data's size."""
     size = max(1, 2**20 // max(1, flat.shape[1]))
     for start in range(0, max(len(flat), 1), size):
         yield flat[start : start + size].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Where the rows of series come from: one small interface, and series that fit into memory."""
+"""Stores of the rows of series: the interface, and series in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["InMemoryStore", "SeriesStore", "starts_of"]
+__all__ = ["InMemoryStore", "SeriesStore", "positions_of", "starts_of"]
 
 Array = npt.NDArray[Any]
 
@@ -18,8 +18,8 @@ Array = npt.NDArray[Any]
 class SeriesStore(Protocol):
     """Rows of many series, numbered from the first row of the first series to the last row of the last one.
 
-    Windows are cut by `read`, which is asked for any rows; what is learnt from the data is learnt from whole series,
-    which `batches` hands over some at a time, so that a store need not hold all of them at once.
+    Windows are cut by `read`, which returns any rows. Statistics are learnt from whole series, which `batches` yields
+    some at a time, so that a store need not hold all of them at once.
     """
 
     @property
@@ -67,7 +67,7 @@ class InMemoryStore:
 
     @classmethod
     def of(cls, series: dict[Any, Array]) -> Self:
-        """Lay the series of a dict end to end, in the order of their ids."""
+        """Return the series of a dict laid end to end, in the order of their ids."""
         ids = tuple(sorted(series))
         ends = np.cumsum([len(series[name]) for name in ids])
         return cls(ids, np.concatenate([series[name] for name in ids]), ends)
@@ -112,7 +112,7 @@ class InMemoryStore:
     def until(self, stops: Array) -> Self:
         """Return a store with each series cut off after `stops` rows."""
         lengths = self.lengths
-        inside = np.arange(len(self.values)) - np.repeat(self.starts, lengths) < np.repeat(stops, lengths)
+        inside = positions_of(self.ends) < np.repeat(stops, lengths)
         return type(self)(self.ids, self.values[inside], np.cumsum(np.minimum(stops, lengths)))
 
 
@@ -124,3 +124,14 @@ def starts_of(ends: Array) -> Array:
         array([0, 3])
     """
     return np.concatenate([[0], ends[:-1]]).astype(np.int64)
+
+
+def positions_of(ends: Array) -> Array:
+    """Return the position of each row in its series, from where the series end, `[rows]`.
+
+    Example:
+        >>> positions_of(np.array([3, 5]))
+        array([0, 1, 2, 0, 1])
+    """
+    starts = starts_of(ends)
+    return np.asarray(np.arange(ends[-1]) - np.repeat(starts, ends - starts))

@@ -1,1 +1,1 @@
-"""Windows of series and arrays, batch by batch: `order`, `gaps`, `reader`, `arrays`, `splits`, `origins`."""
+"""Windows of series and arrays, batch by batch: `order`, `index`, `gaps`, `reader`, `arrays`, `splits`, `origins`."""

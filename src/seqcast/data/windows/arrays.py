@@ -1,4 +1,4 @@
-"""Windows that are given as arrays."""
+"""Windows of arrays."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Batch = tuple[dict[str, Array], Array, Array]
 
 
 class ArrayWindows(Windows):
-    """Windows that are given as arrays.
+    """Windows of arrays, scaled batch by batch.
 
     Args:
         inputs: Arrays by name, first axis the windows.
         y: Targets, `[N, H, D]`; NaN is missing.
         sample_weight: Weights, `[N]`; their mean is taken to be 1.
         observed: Whether the inputs get an observed-indicator channel and have their gaps filled.
-        scalers: What inputs and, under `y`, targets are scaled with, batch by batch: scaling them as a whole would
-            take as much memory again. `None` for arrays that are scaled already.
+        scalers: Scalers of the inputs and, under `y`, of the targets; they scale batch by batch, since scaling all at
+            once would take as much memory again. `None` for arrays that are scaled already.
         **options: As for `Windows`.
 
     Example:

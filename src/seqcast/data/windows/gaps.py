@@ -1,4 +1,4 @@
-"""Values for what is missing in a window."""
+"""Filling of missing values in windows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 
 def forward_fill(values: Array) -> Array:
-    """Put the last observed value into gaps, and zeros before the first one, `[B, T, F]`.
+    """Return values with gaps filled by the last observed one, and by zeros before the first one, `[B, T, F]`.
 
     Example:
         >>> forward_fill(np.array([[[np.nan], [2.0], [np.nan]]])).ravel().tolist()
@@ -23,7 +23,7 @@ def forward_fill(values: Array) -> Array:
 
 
 def fill_gaps(past: Array) -> tuple[Array, Array]:
-    """Put the last observed value into gaps, and mark what was observed.
+    """Return values with gaps filled by the last observed one, and the observed indicator.
 
     Args:
         past: Values, `[B, T, F]`; NaN is missing.
@@ -45,7 +45,9 @@ def fill_gaps(past: Array) -> tuple[Array, Array]:
 
 
 def fill_both_ways(past: Array) -> Array:
-    """Fill gaps for a network without an observed channel: with the value before, or the first one after, `[B, T, F]`.
+    """Return values with gaps filled by the last observed one, or before it by the first one, `[B, T, F]`.
+
+    It is for networks without an observed channel.
 
     Example:
         >>> fill_both_ways(np.array([[[np.nan], [2.0], [np.nan]]])).ravel().tolist()

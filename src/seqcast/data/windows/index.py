@@ -1,4 +1,4 @@
-"""Which windows there are in many series, and where each is."""
+"""The index of windows: how many there are in many series, and where each one is."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class WindowIndex:
                 before it are left out. `None` leaves none out.
             stops: How many rows of each series may be used; `None` is all.
             pad_short: Whether contexts of series with fewer than `T + H` rows begin before their first row.
-            has_target: Whether any target is known in each row, `[rows]`; windows without one are left out. `None` is
-                yes.
+            has_target: Whether any target is known in each row, `[rows]`; windows without one are left out. `None`
+                means that all rows have one.
         """
         usable = lengths if stops is None else np.minimum(stops, lengths)
         least = np.full(len(lengths), context_length)

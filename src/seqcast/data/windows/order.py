@@ -1,4 +1,4 @@
-"""From windows to batches, in a seeded order of their own.
+"""Batches of windows, in a seeded order.
 
 A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there are any,
 `observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for teacher forcing, `target` `[B, H, D]`.
@@ -22,7 +22,7 @@ Batch = tuple[dict[str, Array], Array, Array]
 
 
 class BatchOrder:
-    """Which windows make batch `k` of a training, counted from its first batch on.
+    """The order of windows: which of them make batch `k` of a training, counted from its first batch on.
 
     One pass goes over all windows in an order that depends only on the seed and the number of the pass; passes follow
     one another, however many batches an epoch has. So where a training stands is one number, `k`. Batches of a pass
@@ -135,7 +135,7 @@ class Windows(keras.utils.PyDataset):
         return inputs, y, weight
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
-        """Return what a decoder reads of the targets under teacher forcing, without gaps."""
+        """Return the targets that a decoder reads under teacher forcing, without gaps."""
         del inputs
         return np.nan_to_num(y)
 

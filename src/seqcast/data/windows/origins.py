@@ -1,4 +1,4 @@
-"""Where forecasts begin: at the ends of series, at rolling cutoffs, at every few rows; and the truth after them."""
+"""Forecast origins: at the ends of series, at rolling cutoffs, at every few rows; and the truth after them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALIGNMENTS = ("time", "series")
 
 @dataclass(frozen=True)
 class Origins:
-    """Where forecasts of a frame's series begin.
+    """Origins of forecasts of a frame's series.
 
     Args:
         series: Number of the series of each forecast, `[B]`.
@@ -93,7 +93,7 @@ class Origins:
 
     @classmethod
     def at_cutoffs(cls, frame: LongFrame, known: Array, horizon: int) -> Self:
-        """Return the origins at cutoffs where something is known and the truth has rows, cutoff after cutoff.
+        """Return the origins at cutoffs with an observed value before and rows after them, cutoff after cutoff.
 
         Args:
             frame: The series.
@@ -103,7 +103,7 @@ class Origins:
         Raises:
             DataError: There are none at the first cutoff.
         """
-        valid = (frame.seen(known) > 0).all(axis=-1) & (known < frame.source.lengths)
+        valid = (frame.count_observed(known) > 0).all(axis=-1) & (known < frame.source.lengths)
         if not valid[0].any():
             raise DataError(
                 "df",
@@ -135,10 +135,10 @@ class Origins:
             yield self.take(slice(start, start + size))
 
     def check_after(self, frame: LongFrame, stamp: Stamps) -> None:
-        """Refuse forecasts that would begin at or before a stamp, an index of one.
+        """Refuse forecasts of steps at or before a stamp, an index of one.
 
         Raises:
-            DataError: What was known then was part of what would have to be forecast.
+            DataError: A forecast would begin at or before the stamp.
         """
         after = frame.stamps[frame.source.starts[self.series] + self.stops]
         early = np.flatnonzero(np.asarray(after <= stamp[0]))
@@ -152,7 +152,7 @@ class Origins:
             )
 
     def naive(self, frame: LongFrame, season_length: int) -> Array:
-        """Repeat the last season that is known, `[B, H, D]`; length 1 repeats the last value."""
+        """Return the seasonal naive forecast, `[B, H, D]`; season length 1 repeats the last value."""
         values, starts = _filled_targets(frame), frame.source.starts[self.series]
         options: dict[str, Any] = {"horizon": self.horizon}
         last = repeat_season(values, starts, self.stops, season_length=1, **options)
@@ -160,7 +160,7 @@ class Origins:
         return np.asarray(np.where(np.isnan(season), last, season))
 
     def table(self, frame: LongFrame, forecasts: dict[str, Array]) -> Any:
-        """Lay forecasts beside the truth.
+        """Return a frame of forecasts beside the truth.
 
         Args:
             frame: The series.
@@ -233,27 +233,27 @@ def _known_in_time(frame: LongFrame, horizon: int, n_windows: int, step_size: in
     clock = int(last[np.argmax(source.lengths[last])])
     marks = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size)
     series = np.repeat(np.arange(len(source)), source.lengths)
-    known = []
+    counts = []
     for mark in frame.stamps[source.starts[clock] + marks - 1]:
         before = np.asarray(frame.stamps <= mark)
-        known.append(np.bincount(series[before], minlength=len(source)))
-    return np.stack(known)
+        counts.append(np.bincount(series[before], minlength=len(source)))
+    return np.stack(counts)
 
 
 def _filled_targets(frame: LongFrame) -> Array:
-    """Put each series' last known value into its gaps; NaN is left before the first one."""
+    """Return the targets with gaps filled by the last value; NaN is left before the first one."""
     targets, source = frame.targets, frame.source
-    seen = ~np.isnan(targets)
-    if seen.all():
+    observed = ~np.isnan(targets)
+    if observed.all():
         return targets
     rows = np.arange(len(targets))[:, None]
-    last = np.maximum.accumulate(np.where(seen, rows, -1), axis=0)
+    last = np.maximum.accumulate(np.where(observed, rows, -1), axis=0)
     inside = last >= np.repeat(source.starts, source.lengths)[:, None]
     return np.asarray(np.where(inside, np.take_along_axis(targets, np.maximum(last, 0), axis=0), np.nan))
 
 
 def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Array]:
-    """Return origins of each series, so many, a step apart, counted from the last one.
+    """Return `counts` origins of each series, `step_size` rows apart, counted back from the last one.
 
     Args:
         last: Number of rows that are known at each series' last origin, `[N]`.
@@ -273,7 +273,7 @@ def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Arr
 
 
 def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None = None) -> Array:
-    """Place the cutoffs of a rolling-origin evaluation; the last forecast ends with the series.
+    """Return the cutoffs of a rolling-origin evaluation; the last forecast ends with the series.
 
     Args:
         length: Rows of the series.
@@ -307,7 +307,7 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
 
 
 def repeat_season(values: Array, starts: Array, stops: Array, *, season_length: int, horizon: int) -> Array:
-    """Forecast by repeating each series' last season; one of length 1 repeats the last value.
+    """Return the forecast that repeats each series' last season; season length 1 repeats the last value.
 
     Args:
         values: Series laid end to end, `[rows]` or `[rows, D]`.

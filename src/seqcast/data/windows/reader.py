@@ -29,18 +29,18 @@ WEIGHTINGS = ("windows", "series")
 class WindowReader:
     """Cut windows out of series, scale their targets and lay their features beside them.
 
-    It knows arrays and scalers, not where they come from. A window is told by its series and by how many rows of that
-    are known; its past are the `T` rows before, NaN where the series has none.
+    It knows arrays and scalers, not where they come from. A window is identified by its series and the number of known
+    rows, `stops`; its past are the `T` rows before, NaN where the series has none.
 
     Args:
         targets: Targets in the data's units, `D` columns; NaN is missing.
-        features: What is read beside them, `F - D` columns in single precision, those of the known future last; `None`
-            where there is nothing.
+        features: Features beside the targets, `F - D` columns in single precision, those of the known future last;
+            `None` for none.
         scaler: Scaling of each series.
         context_length: Steps of past, `T`.
         future: Number of trailing features that are known for the future too, `F'`.
         static: Static features of each series, `[N, S]`.
-        observed: Whether the network has an observed channel, so that gaps stay NaN in what it reads.
+        observed: Whether the network has an observed channel, so that gaps stay NaN in its inputs.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -116,7 +116,7 @@ class WindowReader:
         scaler: SeriesScaler | None = None,
         future: Array | None = None,
     ) -> dict[str, Array]:
-        """Return what a network reads to forecast.
+        """Return the inputs of a network for some windows.
 
         Args:
             series: The series of each window, `[B]`.
@@ -134,7 +134,7 @@ class WindowReader:
     def windows(
         self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
     ) -> tuple[dict[str, Array], Array]:
-        """Return what a network reads, as `inputs` does, and the scaled targets of the horizon, `[B, H, D]`."""
+        """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`."""
         return self._read(series, stops, horizon, horizon, self._scaler(series, scaler), None)
 
     def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
@@ -142,24 +142,24 @@ class WindowReader:
         return self._scaler(series, scaler).transform(self._cut(self.targets, series, stops, stops + horizon))
 
     def last_future(self, series: Array, stops: Array) -> Array:
-        """Return the last known future features that each window has observed, `[B, F']`; zero where there are none."""
+        """Return the last observed future features of each window, `[B, F']`; zero where there are none."""
         return forward_fill(self._future_columns(series, stops - self.context_length, stops))[:, -1]
 
     def _scaler(self, series: Array, scaler: SeriesScaler | None) -> SeriesScaler:
         return self.scaler.take(series) if scaler is None else scaler
 
     def _read(
-        self, series: Array, stops: Array, horizon: int, seen: int, scaler: SeriesScaler, future: Array | None
+        self, series: Array, stops: Array, horizon: int, truth_steps: int, scaler: SeriesScaler, future: Array | None
     ) -> tuple[dict[str, Array], Array]:
-        """Read windows, and the scaled targets of `seen` steps after them."""
+        """Read windows, and the scaled targets of `truth_steps` steps after them."""
         steps, starts = self.context_length, stops - self.context_length
-        targets = scaler.transform(self._cut(self.targets, series, starts, stops + seen))
+        targets = scaler.transform(self._cut(self.targets, series, starts, stops + truth_steps))
         past = targets[:, :steps].astype(np.float32)
-        ahead = horizon if self.future and future is None else 0
+        future_steps = horizon if self.future and future is None else 0
         if self.features is not None:
-            features = self._cut(self.features, series, starts, stops + ahead)
+            features = self._cut(self.features, series, starts, stops + future_steps)
             past = np.concatenate([past, features[:, :steps]], axis=2)
-            if ahead:
+            if future_steps:
                 future = forward_fill(features[:, :, -self.future :])[:, steps:]
         inputs = {"past": past if self.observed else fill_both_ways(past)}
         if self.static is not None:
@@ -193,7 +193,7 @@ class SeriesWindows(Windows):
     """Windows that slide along many series, read as they are needed.
 
     Args:
-        reader: What reads them.
+        reader: The window reader.
         horizon: Steps of future, `H`.
         first_target: As for `WindowIndex.of`.
         stops: As for `WindowIndex.of`.
@@ -235,11 +235,11 @@ class SeriesWindows(Windows):
         return inputs, y.astype(np.float32), weight
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
-        """Return the targets with the value before in gaps, be it one of the past."""
+        """Return the targets with gaps filled by the last value, from the past where needed."""
         if not np.isnan(y).any():
             return y
-        whole = np.concatenate([inputs["past"][:, :, : y.shape[2]], y], axis=1)
-        return forward_fill(whole)[:, self.reader.context_length :]
+        targets = np.concatenate([inputs["past"][:, :, : y.shape[2]], y], axis=1)
+        return forward_fill(targets)[:, self.reader.context_length :]
 
 
 def _series_weights(counts: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Where time is cut into training and validation.
+"""Splits of time into training and validation.
 
 All positions are numbers of rows from a series' start.
 """
@@ -19,12 +19,12 @@ __all__ = ["check_lengths", "training_windows", "validation_starts"]
 Array = npt.NDArray[Any]
 
 
-# More windows than these tell no more about which epoch is best, and would cost more than the training.
+# More validation windows hardly change which epoch is best, and would cost more than the training.
 MOST_VALIDATION_WINDOWS = 20_000
 
 
 def validation_starts(lengths: Array, *, context_length: int, horizon: int, fraction: float) -> Array:
-    """Divide each series in time: training targets end where validation targets start.
+    """Return where each series is split in time: training targets end where validation targets start.
 
     The validation tail has `max(horizon, fraction · length)` rows. A series that would be left without a
     training window keeps all of its rows for training.
@@ -82,7 +82,7 @@ def training_windows(
     """Return the windows to train and to validate on.
 
     Args:
-        reader: What reads them.
+        reader: The window reader.
         starts: Position of each series' first validation target, its length where it has none.
         horizon: Steps of future, `H`.
         batch_size: Largest number of windows a training step.

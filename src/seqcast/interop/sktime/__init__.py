@@ -1,4 +1,4 @@
-"""The forecaster behind sktime's interface: `forecaster`, `index`, `translation`."""
+"""`Forecaster` with sktime's interface: `forecaster`, `index`, `translation`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forecaster as sktime's: `fit(y, X, fh)`, `predict(fh, X)` and its kin on series, panels and hierarchies.
+"""`Forecaster` with sktime's interface: `fit(y, X, fh)`, `predict(fh, X)` and others on series, panels, hierarchies.
 
 All series of a panel or hierarchy are forecast by one network, as in `Forecaster`; several columns of `y` are several
 targets of it. This module needs sktime (`pip install 'seqcast[sktime]'`).
@@ -17,7 +17,7 @@ from seqcast.data.frames.frequency import Frequency
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import interval_levels
-from seqcast.interop.sktime.index import StepsAhead, last_stamps
+from seqcast.interop.sktime.index import HorizonSteps, last_stamps
 from seqcast.interop.sktime.translation import ALIAS, Translation
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.distributions import Quantiles
@@ -37,9 +37,9 @@ __all__ = ["SeqcastForecaster"]
 Array = npt.NDArray[Any]
 
 FRAMES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
-# The horizon to train on when `fit` is not told what will be asked for.
+# The horizon to train on when `fit` gets no `fh`.
 USUAL_HORIZON = 12
-# Options that go to the forecaster as they are.
+# Options that are passed to the forecaster unchanged.
 OPTIONS = (
     "context_length", "level", "preset", "training", "season_length", "calendar", "missing", "scale", "weighting",
     "calibrate", "point", "members", "combine", "random_state", "verbose",
@@ -49,31 +49,31 @@ OPTIONS = (
 class SeqcastForecaster(BaseForecaster):
     """A recurrent encoder-decoder for sktime: one network for all series of a panel, any horizon, intervals.
 
-    The columns of `X` are known ahead, unless they are named as past or static covariates. `predict` needs those that
-    are known ahead at each step of `fh`; at steps before these that `X` leaves out, the last known value is taken.
+    The columns of `X` are known for the future, unless they are named as past or static covariates. `predict` needs
+    the future ones at each step of `fh`; at steps before these that `X` leaves out, the last known value is taken.
 
     `update` remembers the new rows; with `update_params=True`, where there are rows enough, it trains the network
-    further on them, at a tenth of the learning rate (`Forecaster.finetune`). After rows that end before those that were
-    seen, forecasts go on from these older ones, until newer ones come.
+    further on them, at a tenth of the learning rate (`Forecaster.finetune`). After rows that end before those of the
+    fit, forecasts start from these older ones, until newer ones come.
 
     Args:
         horizon: Steps to forecast in training; `None` takes the farthest step of the `fh` that `fit` is given, and
-            without one 12 steps, at most a quarter of the longest series. Any other may be asked for.
-        context_length: As of `Forecaster`, like all that follow and are not explained here.
+            without one 12 steps, at most a quarter of the longest series. `predict` takes any other.
+        context_length: As for `Forecaster`, like all other options that are not explained here.
         level: Levels of the intervals that a named network is trained for, in per cent. Other coverages and quantiles
             are interpolated between these, as the network's own are (`seqcast.network.distributions.Quantiles`); a
             distribution has them all. With `()` there are none.
         preset: Name of a network, or a `NetworkSpec`.
-        training: How it is trained: a `TrainingSpec`, or a dict of what differs from the usual.
-        freq: Step between dates: a pandas alias; `None` reads it from the index. Periods tell theirs, and whole
+        training: How it is trained: a `TrainingSpec`, or a dict of the fields that differ from the default.
+        freq: Step between dates: a pandas alias; `None` reads it from the index. Periods have their own, and whole
             numbers are counted by one.
         season_length: Steps of a season.
         static_covariates: Columns of `X` that are constant within a series; `predict` does not need them.
-        past_covariates: Columns of `X` that are not known ahead; `predict` does not need them.
+        past_covariates: Columns of `X` that are not known for the future; `predict` does not need them.
         calendar: Calendar features.
         missing: `fill` takes missing steps and values, `raise` refuses them.
         scale: How each series is scaled.
-        weighting: What counts the same in training: `windows` or `series`.
+        weighting: Whether `windows` or `series` weigh the same in training.
         calibrate: Whether intervals are calibrated on validation rows.
         point: `median` or `mean`.
         members: Networks, trained side by side.
@@ -160,13 +160,13 @@ class SeqcastForecaster(BaseForecaster):
         self.combine = combine
         self.random_state = random_state
         self.verbose = verbose
-        # Not set by the base when nothing is to be remembered, and looked at nevertheless.
+        # The base reads them, but does not set them when data are not remembered.
         self._y = None
         self._X = None
         super().__init__()
 
     def __dynamic_tags__(self) -> None:
-        """Say what the options leave of the capabilities."""
+        """Set the capabilities that the options leave."""
         spec, able = self.preset, self.level is not None and np.size(self.level) > 0
         if isinstance(spec, NetworkSpec) and spec.head != "quantile":
             able = spec.head != "point" or self.calibrate
@@ -188,7 +188,7 @@ class SeqcastForecaster(BaseForecaster):
             alias=ALIAS,
             **{name: getattr(self, name) for name in OPTIONS},
         ).fit(rows)
-        self._frames.take_in(rows)
+        self._frames.move_ends(rows)
         self._earlier = None
         return self
 
@@ -205,20 +205,20 @@ class SeqcastForecaster(BaseForecaster):
         rows = self._frames.rows(y, X)
         later = self._frames.later(rows)
         if len(later):
-            self._go_on(later, update_params)
-            self._frames.take_in(later)
+            self._append(later, update_params)
+            self._frames.move_ends(later)
         behind = any(stamp < self._frames.ends[name] for name, stamp in last_stamps(rows).items())
         self._earlier = rows if behind else None
         return self
 
-    def _go_on(self, rows: Any, train: bool) -> None:
-        """Take in rows that follow, and train on them if there are enough."""
+    def _append(self, rows: Any, train: bool) -> None:
+        """Append rows, and train on them if there are enough."""
         if train:
             try:
                 self.forecaster_.finetune(rows)
                 return
             except DataError:
-                pass  # too few rows to train on; what else may be wrong with them, `update` says again
+                pass  # too few rows to train on; `update` raises any other error again
         self.forecaster_.update(rows)
 
     def _update_predict_single(self, y: Any, fh: Any, X: Any = None, update_params: bool = True) -> Any:
@@ -234,14 +234,14 @@ class SeqcastForecaster(BaseForecaster):
         forecaster = copy.copy(self.forecaster_).set_params(point="median")
         ids, steps, table = self._forecast(forecaster, fh, X, request.level)
         column_of = dict(zip((0.5, *request.probabilities), request.columns(ALIAS), strict=True))
-        known = tuple(sorted(column_of))
-        values = np.stack([self._picked(steps, table, column_of[each]) for each in known], axis=-1)
-        quantiles = Quantiles(known).quantile(values, alpha)
+        trained = tuple(sorted(column_of))
+        values = np.stack([self._picked(steps, table, column_of[each]) for each in trained], axis=-1)
+        quantiles = Quantiles(trained).quantile(values, alpha)
         columns = self._get_columns("predict_quantiles", alpha=alpha)
         return self._frames.indexed(quantiles.reshape(len(quantiles), -1), columns, steps, ids)
 
     def _levels(self, alpha: Sequence[float]) -> tuple[float, ...]:
-        """Return the levels of the intervals that quantiles are read from."""
+        """Return the levels of the intervals from which quantiles are interpolated."""
         forecaster = self.forecaster_
         if forecaster.calibrations_ or forecaster.engine_.network.head in ("point", "quantile"):
             return interval_levels(self.level)
@@ -249,8 +249,8 @@ class SeqcastForecaster(BaseForecaster):
 
     def _forecast(
         self, forecaster: Forecaster, fh: Any, X: Any, level: Sequence[float] | None = None
-    ) -> tuple[list[Any], StepsAhead, Any]:
-        """Return the ids, the steps that are asked for, and a forecast of all steps up to the last of them."""
+    ) -> tuple[list[Any], HorizonSteps, Any]:
+        """Return the ids, the steps that `fh` names, and a forecast of all steps up to the last of them."""
         import pandas as pd
 
         ends = self._frames.ends if self._earlier is None else last_stamps(self._earlier)
@@ -258,13 +258,13 @@ class SeqcastForecaster(BaseForecaster):
         ids, frequency = sorted(ends), Frequency(forecaster.freq_)
         last = pd.Index([ends[name] for name in ids])
         if _is_counted(fh):
-            steps = StepsAhead.counted(frequency, last, fh.to_numpy())
+            steps = HorizonSteps.counted(frequency, last, fh.to_numpy())
         else:
-            steps = StepsAhead.at(frequency, last, self._frames.schema.stamps(fh.to_absolute_index(self.cutoff)))
+            steps = HorizonSteps.at(frequency, last, self._frames.schema.stamps(fh.to_absolute_index(self.cutoff)))
         future = self._frames.future(X, steps, ids)
         return ids, steps, forecaster.predict(steps.horizon, self._earlier, future, level)
 
-    def _picked(self, steps: StepsAhead, table: Any, column: str) -> Array:
+    def _picked(self, steps: HorizonSteps, table: Any, column: str) -> Array:
         return steps.pick(table[column], len(self._frames.targets))
 
     @classmethod
@@ -286,5 +286,5 @@ class SeqcastForecaster(BaseForecaster):
 
 
 def _is_counted(fh: Any) -> bool:
-    """Tell whether a forecasting horizon is numbers of steps, not stamps or spans of time."""
+    """Return whether a forecasting horizon is numbers of steps, not stamps or spans of time."""
     return bool(fh.is_relative) and fh.to_pandas().dtype.kind in "iu"

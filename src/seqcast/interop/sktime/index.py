@@ -1,4 +1,4 @@
-"""Frames with an index of times, as sktime has them, and the long frames that they become.
+"""The index of sktime's frames, translated to the ids and stamps of long frames and back.
 
 The last level of such an index is the time: periods, dates or whole numbers. The levels above it, if there are any,
 name the series. `Forecaster` knows one column of ids and no periods, so both are translated, and translated back.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import Frequency, Stamps, infer
 from seqcast.errors import DataError
 
-__all__ = ["IndexForm", "StepsAhead", "column_names", "last_stamps", "series_name"]
+__all__ = ["HorizonSteps", "IndexSchema", "column_names", "last_stamps", "series_name"]
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +28,7 @@ ENOUGH = 24
 
 
 def series_name(key: Any) -> str | int:
-    """Return the id that stands for a series in a long frame.
+    """Return the id of a series in a long frame.
 
     Example:
         >>> series_name("north"), series_name(7), series_name(("north", 7))
@@ -39,13 +39,13 @@ def series_name(key: Any) -> str | int:
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def column_names(columns: Iterable[Any], letter: str, taken: Collection[str]) -> tuple[str, ...]:
-    """Return the names that columns have in a long frame: their own, or where these cannot be, a letter and a number.
+def column_names(columns: Iterable[Any], letter: str, reserved: Collection[str]) -> tuple[str, ...]:
+    """Return the names of columns in a long frame: their own, or where these are impossible, a letter and a number.
 
     Args:
         columns: The columns' own names.
-        letter: What made-up names begin with.
-        taken: Names that stand for something else.
+        letter: First letter of made-up names.
+        reserved: Names of other columns.
 
     Example:
         >>> column_names(["sales", "ds", 0], "y", {"ds"})
@@ -53,16 +53,16 @@ def column_names(columns: Iterable[Any], letter: str, taken: Collection[str]) ->
     """
     originals = list(columns)
     numbered = [f"{letter}{place}" for place in range(len(originals))]
-    fits = [isinstance(name, str) and bool(name) and name not in taken for name in originals]
+    fits = [isinstance(name, str) and bool(name) and name not in reserved for name in originals]
     names = tuple(name if fit else other for name, fit, other in zip(originals, fits, numbered, strict=True))
-    if len(set(names)) == len(names) and not set(names) & set(taken):
+    if len(set(names)) == len(names) and not set(names) & set(reserved):
         return names
     return tuple(f"{letter}_{place}" for place in range(len(originals)))
 
 
 @dataclass(frozen=True)
-class IndexForm:
-    """How the index of a frame looks.
+class IndexSchema:
+    """Names and periods of the index of a frame.
 
     Args:
         names: Names of its levels.
@@ -71,7 +71,7 @@ class IndexForm:
     Example:
         >>> import pandas as pd
         >>> months = pd.period_range("2024-01", periods=2, freq="M")
-        >>> schema = IndexForm.of(months)
+        >>> schema = IndexSchema.of(months)
         >>> schema.step(months), schema.stamps(months)[1]
         ('MS', Timestamp('2024-02-01 00:00:00'))
         >>> schema.index([()], schema.stamps(months))
@@ -83,14 +83,14 @@ class IndexForm:
 
     @classmethod
     def of(cls, index: Any) -> Self:
-        """Return the form of an index."""
+        """Return the schema of an index."""
         import pandas as pd
 
         times = index.get_level_values(-1)
         return cls(tuple(index.names), times.freqstr if isinstance(times, pd.PeriodIndex) else None)
 
     def step(self, index: Any) -> str | int | None:
-        """Return the step between times, as `Forecaster` names it; `None` where dates do not tell.
+        """Return the step between times, as `Forecaster` names it; `None` where dates have no frequency.
 
         Whole numbers are counted by one, as forecasting horizons count them.
         """
@@ -108,7 +108,7 @@ class IndexForm:
         return times if self.period is None else times.to_timestamp()
 
     def series(self, index: Any) -> tuple[Array, dict[str | int, Any]]:
-        """Return the id of each row's series, and for each id what names the series in the index.
+        """Return the id of each row's series, and the key of each id in the index.
 
         Raises:
             DataError: Two series would have the same id.
@@ -118,8 +118,8 @@ class IndexForm:
         if index.nlevels == 1:
             return np.full(len(index), ONLY), {ONLY: ()}
         codes, keys = pd.factorize(index.droplevel(-1))
-        named = [series_name(key) for key in keys]
-        ids: list[Any] = named if all(isinstance(name, int) for name in named) else [str(name) for name in named]
+        names = [series_name(key) for key in keys]
+        ids: list[Any] = names if all(isinstance(name, int) for name in names) else [str(name) for name in names]
         if len(set(ids)) < len(ids):
             twice = next(name for place, name in enumerate(ids) if name in ids[:place])
             raise DataError(
@@ -131,10 +131,10 @@ class IndexForm:
         return np.asarray(ids)[codes], dict(zip(ids, keys, strict=True))
 
     def index(self, keys: Iterable[Any], stamps: Stamps) -> Any:
-        """Make an index of this form.
+        """Return an index of this schema.
 
         Args:
-            keys: What names each series.
+            keys: The key of each series.
             stamps: As many stamps for each series, series after series.
         """
         import pandas as pd
@@ -153,44 +153,44 @@ def last_stamps(rows: Any) -> dict[Any, Any]:
 
 
 @dataclass(frozen=True)
-class StepsAhead:
-    """The steps that follow some series, and those of them that a forecasting horizon names.
+class HorizonSteps:
+    """The steps after some series, and those of them that a forecasting horizon names.
 
     Args:
         stamps: The stamps, `H` of each series, series after series.
-        asked: Places among the `H` steps of each series that the horizon names, `[series, K]`.
+        places: Places among the `H` steps of each series that the horizon names, `[series, K]`.
         horizon: Number of steps, `H`.
 
     Example:
         >>> import pandas as pd
         >>> ends = pd.Index([3, 5])
-        >>> StepsAhead.counted(Frequency(1), ends, [1, 3]).stamps_asked
+        >>> HorizonSteps.counted(Frequency(1), ends, [1, 3]).horizon_stamps
         Index([4, 6, 6, 8], dtype='int64')
-        >>> StepsAhead.at(Frequency(1), ends, pd.Index([6, 7])).asked
+        >>> HorizonSteps.at(Frequency(1), ends, pd.Index([6, 7])).places
         array([[2, 3],
                [0, 1]])
     """
 
     stamps: Stamps
-    asked: Array
+    places: Array
     horizon: int
 
     @classmethod
     def counted(cls, frequency: Frequency, ends: Stamps, steps: Any) -> Self:
-        """Name steps counted from each series' own end.
+        """Return steps counted from each series' own end.
 
         Args:
             frequency: The step.
             ends: The last stamp of each series.
             steps: Numbers of the steps, from 1.
         """
-        asked = np.asarray(steps, dtype=np.int64) - 1
-        future = [frequency.after(ends, step + 1) for step in range(int(asked.max()) + 1)]
-        return cls(_by_series(future), np.broadcast_to(asked, (len(ends), len(asked))), len(future))
+        places = np.asarray(steps, dtype=np.int64) - 1
+        future = [frequency.after(ends, step + 1) for step in range(int(places.max()) + 1)]
+        return cls(_by_series(future), np.broadcast_to(places, (len(ends), len(places))), len(future))
 
     @classmethod
     def at(cls, frequency: Frequency, ends: Stamps, stamps: Stamps) -> Self:
-        """Name the same stamps of all series.
+        """Return the steps with the same stamps in all series.
 
         Raises:
             DataError: A stamp is no step of a series.
@@ -211,16 +211,16 @@ class StepsAhead:
         return cls(_by_series(future), matches.argmax(axis=0).T, len(future))
 
     @property
-    def stamps_asked(self) -> Stamps:
+    def horizon_stamps(self) -> Stamps:
         """The stamps that the horizon names, series after series."""
-        series = np.arange(len(self.asked))[:, None]
-        return self.stamps[(series * self.horizon + self.asked).ravel()]
+        series = np.arange(len(self.places))[:, None]
+        return self.stamps[(series * self.horizon + self.places).ravel()]
 
     @property
-    def passed_over(self) -> Array:
+    def skipped(self) -> Array:
         """Which of the stamps the horizon leaves out, `[series · H]`."""
-        passed = np.ones((len(self.asked), self.horizon), dtype=bool)
-        np.put_along_axis(passed, self.asked, False, axis=1)
+        passed = np.ones((len(self.places), self.horizon), dtype=bool)
+        np.put_along_axis(passed, self.places, False, axis=1)
         return passed.ravel()
 
     def pick(self, values: Any, targets: int) -> Array:
@@ -233,8 +233,8 @@ class StepsAhead:
         Returns:
             The values, `[series · K, D]`.
         """
-        cube = np.asarray(values, dtype=np.float64).reshape(len(self.asked), targets, self.horizon)
-        picked = np.take_along_axis(cube, self.asked[:, None, :], axis=2)
+        cube = np.asarray(values, dtype=np.float64).reshape(len(self.places), targets, self.horizon)
+        picked = np.take_along_axis(cube, self.places[:, None, :], axis=2)
         return np.moveaxis(picked, 1, 2).reshape(-1, targets)
 
 

@@ -1,4 +1,4 @@
-"""From two frames with an index, targets and covariates, to one long frame, and back to an index."""
+"""Translation of sktime's frames of targets and covariates to one long frame, and back."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.options import RESERVED
-from seqcast.interop.sktime.index import IndexForm, StepsAhead, column_names, last_stamps
+from seqcast.interop.sktime.index import HorizonSteps, IndexSchema, column_names, last_stamps
 from seqcast.specs.columns import Covariates
 
 __all__ = ["ALIAS", "Translation"]
 
 ALIAS = "seqcast"
-TAKEN = frozenset({"unique_id", "ds", "y", ALIAS, *RESERVED})
+RESERVED_NAMES = frozenset({"unique_id", "ds", "y", ALIAS, *RESERVED})
 
 
 @dataclass
 class Translation:
-    """How frames with an index become long frames, settled by the first that came.
+    """How frames with an index become long frames, as the frames of the first fit decide.
 
     Args:
-        schema: How the index of `y` looks.
+        schema: Schema of the index of `y`.
         targets: Names of the columns of `y` in long frames.
         names: For each column of `X` its name in long frames.
         covariates: These names, by role.
-        keys: For each id what names the series in the index, in the order in which they came.
+        keys: For each id the key of the series in the index, in their first order.
         ends: The last stamp of each series.
 
     Example:
@@ -41,7 +41,7 @@ class Translation:
         1    series 2024-01-02   2.0   6
     """
 
-    schema: IndexForm
+    schema: IndexSchema
     targets: tuple[str, ...]
     names: dict[Any, str]
     covariates: Covariates
@@ -50,20 +50,20 @@ class Translation:
 
     @classmethod
     def of(cls, y: Any, X: Any, static: Sequence[Any] = (), past: Sequence[Any] = ()) -> Self:
-        """Settle how the frames of a fit become long ones.
+        """Return the translation of the frames of a fit.
 
         Args:
             y: The targets.
             X: The covariates, or `None`.
             static: Columns of `X` that are constant within a series.
-            past: Columns of `X` whose future is not known.
+            past: Columns of `X` that are not known for the future.
 
         Raises:
             SpecError: `X` has no such column.
         """
         columns = [] if X is None else list(X.columns)
-        for option, named in (("static_covariates", static), ("past_covariates", past)):
-            for column in named:
+        for option, role_columns in (("static_covariates", static), ("past_covariates", past)):
+            for column in role_columns:
                 if column not in columns:
                     raise SpecError(
                         option,
@@ -71,14 +71,14 @@ class Translation:
                         received=repr(column),
                         hint="Name columns of the X that fit is given.",
                     )
-        targets = column_names(y.columns, "y", TAKEN if len(y.columns) > 1 else TAKEN - {"y"})
-        names = dict(zip(columns, column_names(columns, "x", TAKEN | {*targets}), strict=True))
+        targets = column_names(y.columns, "y", RESERVED_NAMES if len(y.columns) > 1 else RESERVED_NAMES - {"y"})
+        names = dict(zip(columns, column_names(columns, "x", RESERVED_NAMES | {*targets}), strict=True))
         roles = Covariates(
             tuple(names[column] for column in static),
             tuple(names[column] for column in past),
             tuple(names[column] for column in columns if column not in {*static, *past}),
         )
-        return cls(IndexForm.of(y.index), targets, names, roles)
+        return cls(IndexSchema.of(y.index), targets, names, roles)
 
     def rows(self, y: Any, X: Any) -> Any:
         """Return the long frame of some series and their covariates.
@@ -98,9 +98,9 @@ class Translation:
         ids, keys = self.schema.series(y.index)
         self.keys = {**self.keys, **keys}
         values = {name: y.iloc[:, place].to_numpy() for place, name in enumerate(self.targets)}
-        read = self._checked(X, self.names)
-        if read is not None:
-            lacking = np.flatnonzero(~y.index.isin(read.index))
+        covariates = self._checked(X, self.names)
+        if covariates is not None:
+            lacking = np.flatnonzero(~y.index.isin(covariates.index))
             if len(lacking):
                 row = int(lacking[0])
                 raise DataError(
@@ -109,16 +109,16 @@ class Translation:
                     received=f"none for {y.index.get_level_values(-1)[row]}",
                     hint="Add it.",
                 )
-            read = read.reindex(y.index)
-            values |= {name: read[column].array for column, name in self.names.items()}
+            covariates = covariates.reindex(y.index)
+            values |= {name: covariates[column].array for column, name in self.names.items()}
         return pd.DataFrame({"unique_id": ids, "ds": self.schema.stamps(y.index), **values})
 
     def later(self, rows: Any) -> Any:
-        """Return those of some rows that are later than all that came of their series, and those of new series."""
+        """Return the rows that are later than the end of their series, and those of new series."""
         ends = rows["unique_id"].map(self.ends)
         return rows[ends.isna() | (rows["ds"] > ends)]
 
-    def future(self, X: Any, steps: StepsAhead, ids: Sequence[Any]) -> Any:
+    def future(self, X: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:
         """Return the long frame of the known future, with empty rows for steps that the horizon leaves out.
 
         Args:
@@ -130,41 +130,41 @@ class Translation:
             The frame; `None` when no column has a known future.
 
         Raises:
-            DataError: Columns are missing, or `X` is not wanted.
+            DataError: Columns are missing, or `X` is given and was not at fit.
         """
         import pandas as pd
 
-        known = {column: name for column, name in self.names.items() if name in self.covariates.future}
-        X = self._checked(X, known)
+        columns = {column: name for column, name in self.names.items() if name in self.covariates.future}
+        X = self._checked(X, columns)
         if X is None:
             return None
-        named, _ = self.schema.series(X.index)
-        values = {name: X[column].array for column, name in known.items()}
-        rows = pd.DataFrame({"unique_id": named, "ds": self.schema.stamps(X.index), **values})
+        row_ids, _ = self.schema.series(X.index)
+        values = {name: X[column].array for column, name in columns.items()}
+        rows = pd.DataFrame({"unique_id": row_ids, "ds": self.schema.stamps(X.index), **values})
         owners = np.repeat(np.asarray(ids), steps.horizon)
-        between = pd.DataFrame({"unique_id": owners, "ds": steps.stamps})[steps.passed_over]
+        between = pd.DataFrame({"unique_id": owners, "ds": steps.stamps})[steps.skipped]
         there = pd.MultiIndex.from_frame(rows[["unique_id", "ds"]])
         absent = between[~pd.MultiIndex.from_frame(between).isin(there)]
         return pd.concat([rows, absent], ignore_index=True) if len(absent) else rows
 
-    def _checked(self, X: Any, wanted: dict[Any, str]) -> Any:
-        """Return `X` if it has the columns that are wanted, and `None` if there are none."""
+    def _checked(self, X: Any, needed: dict[Any, str]) -> Any:
+        """Return `X` if it has the needed columns, and `None` if none are needed."""
         if X is not None and not self.names:
             raise DataError("X", expected="None: fit was given none", received="a frame", hint="Fit with X too.")
-        if not wanted:
+        if not needed:
             return None
-        lacking = list(wanted) if X is None else [column for column in wanted if column not in X.columns]
+        lacking = list(needed) if X is None else [column for column in needed if column not in X.columns]
         if lacking:
             raise DataError(
                 "X",
-                expected=f"the columns {', '.join(map(repr, wanted))}, as at fit",
+                expected=f"the columns {', '.join(map(repr, needed))}, as at fit",
                 received="None" if X is None else f"a frame without {lacking[0]!r}",
                 hint="Give them; columns whose future is not known may be named in past_covariates.",
             )
         return X
 
-    def indexed(self, values: Any, columns: Any, steps: StepsAhead, ids: Sequence[Any]) -> Any:
-        """Make a frame with an index of forecasts, series in the order in which they came.
+    def indexed(self, values: Any, columns: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:
+        """Return a frame of forecasts with an index, series in their first order.
 
         Args:
             values: The numbers, `[series · K, columns]`.
@@ -174,12 +174,12 @@ class Translation:
         """
         import pandas as pd
 
-        index = self.schema.index([self.keys[name] for name in ids], steps.stamps_asked)
+        index = self.schema.index([self.keys[name] for name in ids], steps.horizon_stamps)
         places = {name: place for place, name in enumerate(self.keys)}
         order = np.argsort([places[name] for name in ids])
         rows = np.arange(len(index)).reshape(len(ids), -1)[order].ravel()
         return pd.DataFrame(values, index, columns).iloc[rows]
 
-    def take_in(self, rows: Any) -> None:
-        """Move the series' ends to those of some rows."""
+    def move_ends(self, rows: Any) -> None:
+        """Move the ends of series to those of some rows."""
         self.ends = {**self.ends, **last_stamps(rows)}

@@ -15,7 +15,9 @@ from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.data.windows.gaps import fill_gaps
+from seqcast.data.windows.order import BatchOrder
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
+from seqcast.errors import SpecError
 
 
 def series_windows(store, *, context_length, horizon, targets=1, future=0, static=None, observed=False, **options):
@@ -99,7 +101,8 @@ def test_passes_follow_one_another_whatever_the_steps(count, batch_size, seed, s
 @given(counts, sizes, seeds)
 def test_batches_have_one_shape_and_nearly_one_size(count, batch_size, seed):
     windows = numbered(count, batch_size=batch_size, seed=seed)
-    assert windows.order.batch_size <= batch_size
+    assert (windows.order.batch_size & (windows.order.batch_size - 1) == 0) or windows.order.batch_size % 8 == 0
+    assert windows.order.batch_size < 2 * batch_size
     assert len(windows) == -(-count // batch_size)
     counting = []
     for i in range(len(windows)):
@@ -109,8 +112,34 @@ def test_batches_have_one_shape_and_nearly_one_size(count, batch_size, seed):
         assert inputs["past"].dtype == y.dtype == weight.dtype == np.float32
         counting.append(int((weight > 0).sum()))
         assert (weight > 0).argmin() in (0, counting[-1])  # what does not count comes last
-    assert max(counting) == windows.order.batch_size
+    assert max(counting) <= min(batch_size, windows.order.batch_size)
     assert max(counting) - min(counting) <= 1
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+@pytest.mark.parametrize(("count", "batch_size", "steps"), [(23, 7, None), (23, 7, 5), (4, 64, 3)])
+def test_processes_share_each_batch(world_size, count, batch_size, steps):
+    whole = BatchOrder(count, batch_size=batch_size, seed=3, steps=steps)
+    shares = [
+        BatchOrder(count, batch_size=batch_size, seed=3, steps=steps, rank=rank, world_size=world_size)
+        for rank in range(world_size)
+    ]
+    for number in range(9):
+        windows, counts = whole.batch(number)
+        parts = [share.batch(number) for share in shares]
+        assert len({len(part) for part, _ in parts}) == 1
+        joined = [one for part, counting in parts for one in part[counting]]
+        assert joined == windows[counts].tolist()
+
+
+def test_a_rank_that_there_is_not_is_refused():
+    with pytest.raises(SpecError, match="rank: expected 0 to 1, received 2"):
+        BatchOrder(4, batch_size=2, rank=2, world_size=2)
+
+
+def test_data_of_nearly_the_same_size_have_batches_of_one_shape():
+    assert {BatchOrder(count, batch_size=128).batch_size for count in range(1000, 1024)} == {128}
+    assert {BatchOrder(count, batch_size=64).batch_size for count in range(33, 41)} == {40}
 
 
 def test_without_a_seed_windows_keep_their_order():
@@ -190,17 +219,17 @@ def test_observed_channel():
     inputs["past"][3, 2:4, 1] = np.nan
     batch, _, _ = ArrayWindows(inputs, y, batch_size=9, observed=True)[0]
     filled, seen = fill_gaps(inputs["past"].astype(np.float32))
-    np.testing.assert_array_equal(batch["past"], filled)
-    np.testing.assert_array_equal(batch["observed"], seen)
+    np.testing.assert_array_equal(batch["past"][:7], filled)
+    np.testing.assert_array_equal(batch["observed"][:7], seen)
     assert seen.sum() == seen.size - 2
     plain, _, _ = ArrayWindows(inputs, y, batch_size=9)[0]
     assert "observed" not in plain
-    assert np.isnan(plain["past"]).sum() == 2
+    assert np.isnan(plain["past"][:7]).sum() == 2
 
 
 def test_weights_are_one_unless_given():
     inputs, y = some_arrays()
-    np.testing.assert_array_equal(ArrayWindows(inputs, y, batch_size=9)[0][2], np.ones(7))
+    np.testing.assert_array_equal(ArrayWindows(inputs, y, batch_size=9)[0][2], [1, 1, 1, 1, 1, 1, 1, 0])
 
 
 def test_users_arrays_are_left_alone():
@@ -407,5 +436,5 @@ def test_series_of_equal_weight():
     windows = series_windows(source, context_length=3, horizon=2, batch_size=50, weighting="series")
     inputs, _, weight = windows[0]
     first = inputs["past"][:, 0, 0] < 100
-    assert weight.mean() == pytest.approx(1)
+    assert weight[weight > 0].mean() == pytest.approx(1)
     assert weight[first].sum() == pytest.approx(weight[~first].sum())

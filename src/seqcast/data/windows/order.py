@@ -26,8 +26,8 @@ class BatchOrder:
 
     One pass goes over all windows in an order that depends only on the seed and the number of the pass; passes follow
     one another, however many batches an epoch has. So where a training stands is one number, `k`. Batches of a pass
-    differ by at most one window and are padded to the larger size with copies that do not count: one shape, hence one
-    compilation.
+    differ by at most one window and are padded with copies that do not count: one shape, hence one compilation. Sizes
+    are rounded up, so that data of nearly the same size, such as those of the next cutoff, share it.
 
     Args:
         count: Number of windows.
@@ -63,9 +63,8 @@ class BatchOrder:
         self.count, self.seed, self.rank, self.world_size = count, seed, rank, world_size
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
         self.steps = steps or self.batches_per_pass
-        # All of a batch, and this process's share of it.
-        self.global_batch_size = math.ceil(count / self.batches_per_pass)
-        self.batch_size = math.ceil(self.global_batch_size / world_size)
+        # This process's share of a batch.
+        self.batch_size = _rounded(math.ceil(math.ceil(count / self.batches_per_pass) / world_size))
         self._last_pass: tuple[int, Array] | None = None
 
     def batch(self, number: int) -> tuple[Array, Array]:
@@ -94,6 +93,13 @@ class BatchOrder:
                 order = np.random.default_rng([self.seed, number]).permutation(self.count)
             self._last_pass = (number, order)
         return self._last_pass[1]
+
+
+def _rounded(size: int) -> int:
+    """Return the number of rows of a batch: a power of two up to 8, then a multiple of 8."""
+    if size <= 1:
+        return size
+    return 1 << (size - 1).bit_length() if size <= 8 else -(-size // 8) * 8
 
 
 class Windows(keras.utils.PyDataset):

@@ -206,7 +206,7 @@ class SeriesWindows(Windows):
         >>> unscaled = SeriesScaler(np.zeros((2, 1)), np.ones((2, 1)))
         >>> windows = SeriesWindows(WindowReader(store, None, unscaled, context_length=2), 1, batch_size=8)
         >>> inputs, y, _ = windows[0]
-        >>> inputs["past"][:, :, 0].tolist()
+        >>> inputs["past"][:6, :, 0].tolist()
         [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [0.0, 1.0], [1.0, 2.0]]
     """
 

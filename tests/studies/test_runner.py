@@ -45,7 +45,7 @@ def test_a_study_runs_draws_and_says_what_it_found(name, tmp_path, few_test_wind
     # A second time nothing is trained, and the same is said.
     said = []
     again = run_study(name, tmp_path, quick=True, say=said.append)
-    assert again.made == 0
+    assert again.new_runs == 0
     assert again.finding == table["finding"]
     assert "0 of them to be made" in said[0]
 
@@ -64,7 +64,7 @@ def test_only_missing_runs_are_made(tmp_path, monkeypatch):
     made.clear()
     outcome = run_study("horizon", tmp_path, quick=True, seeds=2, say=lambda line: None)
     assert made == [("position", 1)]
-    assert outcome.made == 1
+    assert outcome.new_runs == 1
     assert "2 seeds" in outcome.finding
 
 

@@ -154,8 +154,9 @@ def continued_history(history: History, recorded: History) -> History:
     """Return a history with the records of a further training appended.
 
     Example:
-        >>> continued_history(History({"loss": [2.0]}, seconds=1.0), History({"loss": [1.0]}, seconds=0.5))
-        History(epochs={'loss': [2.0, 1.0]}, best_epoch=None, seconds=1.5, stopped_early=False, interrupted=False)
+        >>> history = continued_history(History({"loss": [2.0]}, seconds=1.0), History({"loss": [1.0]}, seconds=0.5))
+        >>> history.epochs, history.seconds
+        ({'loss': [2.0, 1.0]}, 1.5)
     """
     epochs = {name: list(values) for name, values in history.epochs.items()}
     for name, values in recorded.epochs.items():

@@ -94,7 +94,7 @@ def test_a_file_whose_parts_do_not_fit_together_is_refused(fitted, tmp_path, nam
     with zipfile.ZipFile(tmp_path / "changed.seqcast", "w") as archive:
         for item, content in {**files, "seqcast.json": json.dumps(index)}.items():
             archive.writestr(item, content)
-    with pytest.raises(FileFormatError, match=f"a Seq2SeqRegressor saved by seqcast, received .*{name}"):
+    with pytest.raises(FileFormatError, match=f"a model saved by seqcast, received .*{name}"):
         Seq2SeqRegressor.load(tmp_path / "changed.seqcast")
 
 

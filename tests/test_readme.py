@@ -1,6 +1,7 @@
 """What the README shows runs as it is written, with smaller numbers."""
 
 import importlib.util
+import pkgutil
 import re
 from pathlib import Path
 
@@ -57,7 +58,16 @@ def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"states.png", "probes.png", "sensitivity.png", "memory.png"}
 
 
+PAGES = [*ROOT.glob("*.md"), ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_and_what_is_in_them_are_there(page):
+    for name in set(re.findall(r"`(seqcast(?:\.[A-Za-z_]\w*)+)", page.read_text())):
+        pkgutil.resolve_name(name)
+
+
 def test_links_and_pictures_are_there():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

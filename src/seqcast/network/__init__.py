@@ -14,7 +14,8 @@ from seqcast.network.attention import AdditiveAttention, DotAttention, MultiHead
 from seqcast.network.bridge import Bridge
 from seqcast.network.cells import GRUCell, LSTMCell, SimpleRNNCell
 from seqcast.network.decoder import Decoder
-from seqcast.network.distributions import DISTRIBUTIONS, Distribution, distribution_of
+from seqcast.network.distribution import Distribution
+from seqcast.network.distributions import DISTRIBUTIONS, distribution_of
 from seqcast.network.encoder import Encoder
 from seqcast.network.heads import HEADS, PointHead
 from seqcast.network.losses import NegativeLogLikelihood, ObservedLoss, PinballLoss

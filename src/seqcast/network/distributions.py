@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from seqcast.network.distribution import Distribution, columns
 from seqcast.specs.network import DEFAULT_QUANTILES, NetworkSpec
 
 __all__ = [
     "DISTRIBUTIONS",
-    "Distribution",
     "LogNormal",
     "NegativeBinomial",
     "Normal",
@@ -28,61 +28,6 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A kind of distribution; its parameters come with each question."""
-
-    # Whether it is one of whole numbers.
-    whole: ClassVar[bool] = False
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of the parameters, in order."""
-        raise NotImplementedError
-
-    def mean(self, parameters: Array) -> Array:
-        """Return the mean, `[...]`."""
-        raise NotImplementedError
-
-    def median(self, parameters: Array) -> Array:
-        """Return the median, `[...]`."""
-        return self.quantile(parameters, (0.5,))[..., 0]
-
-    def quantile(self, parameters: Array, probabilities: Sequence[float]) -> Array:
-        """Return quantiles, `[..., Qs]`, which never cross.
-
-        Args:
-            parameters: `[..., P]`.
-            probabilities: Strictly between 0 and 1, `[Qs]`.
-        """
-        asked = np.asarray(probabilities, dtype=np.float64)
-        values = np.asarray(self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], asked))
-        order = np.argsort(asked)
-        # Rounding may exchange two that are nearly equal.
-        values[..., order] = np.maximum.accumulate(values[..., order], axis=-1)
-        return values
-
-    def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`, which broadcasts against `[...]`."""
-        raise NotImplementedError
-
-    def sample(self, parameters: Array, count: int, generator: np.random.Generator) -> Array:
-        """Draw so many times, `[count, ...]`, each draw independent of the others and of its neighbours."""
-        parameters = np.asarray(parameters, dtype=np.float64)
-        return self._draw(parameters, (count, *parameters.shape[:-1]), generator)
-
-    def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        """Return the inverse of the CDF; probabilities broadcast against the parameters' shape without its last."""
-        raise NotImplementedError
-
-    def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        raise NotImplementedError
-
-
-def _columns(parameters: Array) -> list[Array]:
-    return list(np.moveaxis(np.asarray(parameters, dtype=np.float64), -1, 0))
 
 
 @dataclass(frozen=True)
@@ -98,19 +43,19 @@ class Normal(Distribution):
 
     def mean(self, parameters: Array) -> Array:
         """Return `μ`."""
-        return _columns(parameters)[0]
+        return columns(parameters)[0]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
         """Return the probability of at most `y`."""
-        location, scale = _columns(parameters)
+        location, scale = columns(parameters)
         return np.asarray(special.ndtr((y - location) / scale))
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        location, scale = _columns(parameters)
+        location, scale = columns(parameters)
         return np.asarray(location + scale * special.ndtri(probabilities))
 
     def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        location, scale = _columns(parameters)
+        location, scale = columns(parameters)
         return np.asarray(generator.normal(location, scale, size=shape))
 
 
@@ -127,19 +72,19 @@ class StudentT(Distribution):
 
     def mean(self, parameters: Array) -> Array:
         """Return `μ`."""
-        return _columns(parameters)[1]
+        return columns(parameters)[1]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
         """Return the probability of at most `y`."""
-        freedom, location, scale = _columns(parameters)
+        freedom, location, scale = columns(parameters)
         return np.asarray(special.stdtr(freedom, (y - location) / scale))
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        freedom, location, scale = _columns(parameters)
+        freedom, location, scale = columns(parameters)
         return np.asarray(location + scale * special.stdtrit(freedom, probabilities))
 
     def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        freedom, location, scale = _columns(parameters)
+        freedom, location, scale = columns(parameters)
         return np.asarray(location + scale * generator.standard_t(freedom, size=shape))
 
 
@@ -157,7 +102,7 @@ class NegativeBinomial(Distribution):
 
     def mean(self, parameters: Array) -> Array:
         """Return `μ`."""
-        return _columns(parameters)[0]
+        return columns(parameters)[0]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
         """Return the probability of at most `y`."""
@@ -176,7 +121,7 @@ class NegativeBinomial(Distribution):
 
     def _usual(self, parameters: Array) -> tuple[Array, Array]:
         """Return the number of successes and their probability."""
-        mean, dispersion = _columns(parameters)
+        mean, dispersion = columns(parameters)
         return 1.0 / dispersion, 1.0 / (1.0 + dispersion * mean)
 
 
@@ -193,21 +138,21 @@ class LogNormal(Distribution):
 
     def mean(self, parameters: Array) -> Array:
         """Return `exp(μ + σ²/2)`."""
-        location, scale = _columns(parameters)
+        location, scale = columns(parameters)
         return np.asarray(np.exp(location + 0.5 * scale**2))
 
     def cdf(self, parameters: Array, y: Array) -> Array:
         """Return the probability of at most `y`."""
-        location, scale = _columns(parameters)
+        location, scale = columns(parameters)
         positive = np.asarray(y) > 0
         return np.where(positive, special.ndtr((np.log(np.where(positive, y, 1.0)) - location) / scale), 0.0)
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        location, scale = _columns(parameters)
+        location, scale = columns(parameters)
         return np.asarray(np.exp(location + scale * special.ndtri(probabilities)))
 
     def _draw(self, parameters: Array, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-        location, scale = _columns(parameters)
+        location, scale = columns(parameters)
         return np.asarray(generator.lognormal(location, scale, size=shape))
 
 

@@ -1,5 +1,6 @@
 """Environment of all tests, set before seqcast, Keras or matplotlib is imported, and what several tests share."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -61,6 +62,23 @@ def _keep_small_programs():
             jax.config.update("jax_compilation_cache_dir", str(Path(os.environ["SEQCAST_CACHE_DIR"], "tests")))
             jax.config.update("jax_compilation_cache_max_size", -1)
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_workers_unless_asked_for():
+    """Let jobs run in this process unless a test gives an executor: two workers take as long as ten small trainings."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "seqcast.runtime.executors" in sys.modules:
+            patch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+        yield
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """Leave what was imported and collected out of garbage collections, and make those rarer: tracing makes much."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,7 +13,7 @@ SMALLER = {
     "20_000": "200",
     "epochs=10": "epochs=1, verbose=0",
     "Forecaster(horizon=52, random_state=0)": (
-        "Forecaster(horizon=52, random_state=0, verbose=0, training=__import__('seqcast').TrainingSpec(epochs=1))"
+        "Forecaster(horizon=52, random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2})"
     ),
     "np.random.rand(256, 12, 1))": "np.random.rand(256, 12, 1), verbose=0)",
 }

@@ -191,8 +191,7 @@ def test_report(run, fitted, tmp_path):
     assert (code, "'html'" in err) == (1, True)
 
 
-def test_members_and_refits(run, monkeypatch):
-    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+def test_members_and_refits(run):
     months().to_csv("sales.csv", index=False)
     code, out, _ = run("fit", "sales.csv", "-H", 3, "--members", 2, "-o", "m.seqcast", *SMALL)
     assert (code, out) == (0, "Wrote m.seqcast\n")

@@ -1,5 +1,6 @@
 """The network that repeats the last season, its intervals, and when a forecaster falls back on it."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -141,8 +142,7 @@ def test_it_has_no_network(fallen):
 
 
 def test_a_later_fit_from_its_weights_starts_anew(fallen):
-    model = untrained(preset="classic")
-    model._state = fallen._state
+    model = copy.deepcopy(fallen).set_params(preset="classic")
     assert len(model.fit(seasonal(), warm_start=True).engines_) == 1
 
 
@@ -190,8 +190,7 @@ def test_a_network_that_is_better_is_used():
     assert len(model.engines_) == 1
 
 
-def test_of_an_ensemble_no_network_is_left(monkeypatch):
-    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+def test_of_an_ensemble_no_network_is_left():
     with pytest.warns(FallbackWarning):
         model = untrained(members=2, level=()).fit(seasonal())
     assert (len(model.engines_), len(model.histories_)) == (0, 1)

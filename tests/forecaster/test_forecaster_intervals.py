@@ -280,8 +280,7 @@ def test_backtests_have_intervals_that_are_scored(fitted):
 
 
 @pytest.mark.parametrize("combine", ["median", "mean"])
-def test_members_over_seeds_and_context_lengths(monkeypatch, combine):
-    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
+def test_members_over_seeds_and_context_lengths(combine):
     model = forecaster(members=3, context_length=(7, 14), combine=combine, epochs=1).fit(PANEL)
     assert [engine.window.context_length for engine in model.engines_] == [7, 14, 7]
     assert model.context_length_ == 14

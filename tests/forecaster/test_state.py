@@ -115,7 +115,6 @@ def test_a_drawn_seed_is_kept_and_repeats_the_fit(tmp_path):
 
 
 def test_refits_of_a_backtest_share_a_drawn_seed(monkeypatch):
-    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 1)
     seeds = []
     train = Forecaster.__init__.__globals__["fit_plans"]
     monkeypatch.setattr(

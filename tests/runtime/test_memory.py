@@ -48,13 +48,22 @@ def test_elsewhere_it_does_nothing(libc, monkeypatch):
     assert libc.asked == {}
 
 
-SHOW = "from seqcast.runtime.jit import jax_jit; import jax; jax_jit(abs); print(jax.config.jax_compilation_cache_dir)"
+SHOW = """
+import os
+import jax
+from seqcast.runtime.jit import jax_jit
+from seqcast.runtime.memory import cache_compilations
+for folder in {folders}:
+    os.environ["SEQCAST_CACHE_DIR"] = folder
+    cache_compilations.cache_clear()
+    jax_jit(abs)
+    print(jax.config.jax_compilation_cache_dir)
+"""
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")
 def test_programs_are_kept_where_the_environment_says(run_python, tmp_path):
-    folder = tmp_path / "new" / "folder"
-    assert run_python(SHOW, SEQCAST_CACHE_DIR=str(folder)) == str(folder / "programs")
-    assert run_python(SHOW, SEQCAST_CACHE_DIR="") == "None"
-    (tmp_path / "file").write_text("")
-    assert run_python(SHOW, SEQCAST_CACHE_DIR=str(tmp_path / "file")) == "None"
+    file, folder = tmp_path / "file", tmp_path / "new" / "folder"
+    file.write_text("")
+    shown = run_python(SHOW.format(folders=["", str(file), str(folder)])).splitlines()
+    assert shown == ["None", "None", str(folder / "programs")]

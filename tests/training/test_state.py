@@ -10,7 +10,7 @@ import pytest
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
-from seqcast.runtime.archive import read_archive, write_archive
+from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -117,7 +117,9 @@ def test_the_best_epoch_goes_along_and_patience_goes_on():
 def test_a_state_goes_through_a_file(tmp_path):
     whole = fit()
     write_archive(tmp_path / "state.zip", "TrainState", *whole[2][1].to_parts())
-    state = TrainState.from_parts(*read_archive(tmp_path / "state.zip", "TrainState"))
+    with open_archive(tmp_path / "state.zip", "TrainState") as archive:
+        arrays = {name: np.asarray(values) for name, values in archive.arrays.items()}
+        state = TrainState.from_parts(archive.header, arrays)
     assert_equal(fit(state=state), whole)
 
 

@@ -1,6 +1,7 @@
 """Scratch memory that stays mapped, and compiled programs that are kept."""
 
 import ctypes
+import os
 import sys
 
 import keras
@@ -65,5 +66,14 @@ for folder in {folders}:
 def test_programs_are_kept_where_the_environment_says(run_python, tmp_path):
     file, folder = tmp_path / "file", tmp_path / "new" / "folder"
     file.write_text("")
+    programs = folder / "programs"
+    programs.mkdir(parents=True)
+    for name in ("half-cache", "young-cache", "whole-cache", "whole-atime"):
+        (programs / name).write_text("")
+    for name in ("half-cache", "whole-cache"):
+        os.utime(programs / name, (0, 0))
     shown = run_python(SHOW.format(folders=["", str(file), str(folder)])).splitlines()
-    assert shown == ["None", "None", str(folder / "programs")]
+    assert shown == ["None", "None", str(programs)]
+    # What a process that was ended left behind is gone: JAX would warn of it at every new program.
+    assert {path.name for path in programs.iterdir()} >= {"young-cache", "whole-cache", "whole-atime"}
+    assert not (programs / "half-cache").exists()

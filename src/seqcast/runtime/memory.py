@@ -5,15 +5,19 @@ Both change the whole process, so only what needs them calls them: a training, a
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 __all__ = ["cache_compilations", "keep_scratch_memory"]
+
+SECONDS_BETWEEN_HALVES = 5.0
 
 
 def keep_scratch_memory() -> None:
@@ -54,7 +58,22 @@ def cache_compilations() -> None:
         return
     import jax
 
+    programs = Path(folder) / "programs"
+    _remove_halves(programs)
     update: Callable[[str, Any], None] = jax.config.update
-    update("jax_compilation_cache_dir", str(Path(folder) / "programs"))
+    update("jax_compilation_cache_dir", str(programs))
     update("jax_persistent_cache_min_compile_time_secs", 0.2)
     update("jax_compilation_cache_max_size", 512 << 20)
+
+
+def _remove_halves(programs: Path) -> None:
+    """Remove programs without their time of last use.
+
+    JAX writes the one and then the other; where a process was ended between the two, it would warn at every new
+    program. Young ones may be those of a process that is about to write the second half.
+    """
+    with contextlib.suppress(OSError):
+        for program in programs.glob("*-cache"):
+            used = program.with_name(program.name.removesuffix("-cache") + "-atime")
+            if not used.exists() and time.time() - program.stat().st_mtime > SECONDS_BETWEEN_HALVES:
+                program.unlink()

@@ -92,7 +92,7 @@ def test_runs_go_to_the_executor_that_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "run", lambda self, setting, seed: {"mse": [0.1] * 150, "variance": 0.4})
     executor = Counting()
     outcome = run_study("horizon", tmp_path, quick=True, executor=executor, say=lambda line: None)
-    assert executor.count == outcome.made == 2
+    assert executor.count == outcome.new_runs == 2
 
 
 def test_a_folder_that_takes_no_files_is_refused(tmp_path):

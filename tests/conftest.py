@@ -1,6 +1,7 @@
 """Environment of all tests, set before seqcast, Keras or matplotlib is imported, and what several tests share."""
 
 import gc
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -13,7 +14,10 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 # A program of a test runs a few times: compiling it well would take longer (the last of these flags alone halves the
 # time of a cold run). An own XLA_FLAGS, even an empty one, leaves programs as they are shipped (`make test-optimised`).
 if os.environ["KERAS_BACKEND"] == "jax":
-    quickly = ("backend_optimization_level=0", "llvm_disable_expensive_passes=true", "cpu_use_fusion_emitters=false")
+    quickly = ["backend_optimization_level=0", "llvm_disable_expensive_passes=true"]
+    # XLA ends the process at a flag that it does not know, and jaxlib 0.12 no longer knows this one.
+    if [int(part) for part in importlib.metadata.version("jaxlib").split(".")[:2]] < [0, 11]:
+        quickly.append("cpu_use_fusion_emitters=false")
     os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in quickly))
 os.environ["MPLBACKEND"] = "Agg"
 

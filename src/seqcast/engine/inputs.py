@@ -12,8 +12,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Stamps
 from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames.stamps import Stamps
 from seqcast.engine.engine import Engine
 
 __all__ = ["ArrayLabels", "ModelInputs", "SeriesLabels"]

@@ -142,14 +142,13 @@ def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
     import pandas as pd
 
     from seqcast.data.frames.frequency import resolve
+    from seqcast.data.frames.stamps import from_utc
 
     rows = FrameRows("df", df, columns)
     rows.need(CUTOFF)
     times, cutoffs, zone = rows.times(rows.columns.ds), rows.times(CUTOFF), rows.zone(CUTOFF)
     codes, unique = pd.factorize(cutoffs, sort=True)
-    origins: Any = pd.Index(unique)
-    if zone is not None:  # days keep the wall clock's time, hours do not
-        origins = origins.tz_localize("UTC").tz_convert(zone)
+    origins = from_utc(pd.Index(unique), zone)  # days keep the wall clock's time, hours do not
     frequency = resolve(freq, origins)
     steps = np.zeros(len(rows), dtype=np.int64)
     for step in itertools.count(1):

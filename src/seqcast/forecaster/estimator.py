@@ -22,7 +22,7 @@ from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.fitting import InterruptedFit, fit_plan, fit_plans, naive_state
-from seqcast.forecaster.future import filled_future, future_steps
+from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.options import FitOptions, check_head, check_options, interval_levels, refit_every
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
 from seqcast.forecaster.series_state import SeriesState
@@ -30,6 +30,7 @@ from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import validation_rows, with_validation
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
+from seqcast.network.init import fresh_seed
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import NetworkSpec
@@ -210,8 +211,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
 
     def _new_seed(self) -> int:
         """Return the seed of a new fit: the user's, or a drawn one, which the fitted state keeps."""
-        drawn = int(np.random.SeedSequence().generate_state(1)[0])
-        return drawn if self.random_state is None else int(self.random_state)
+        return fresh_seed() if self.random_state is None else int(self.random_state)
 
     def _resolved(self, seed: int, members: int, **changes: Any) -> FitOptions:
         """Return the options resolved for a fit of so many networks."""
@@ -368,14 +368,12 @@ class Forecaster(ExplainMixin, BaseEstimator):
         request = self._request(state, level)
         frame = self._rows_before(state, df)
         steps = future_steps(state.series, frame, future, horizon, default=int(self.horizon))
-        reader = state.series.reader(frame, steps.origins)
-        origins, predictor = filled_future(reader, steps), state.predictor(self.combine)
-        ids, exist = frame.source.ids, steps.of_targets(reader)
+        predictor, schema, ids = state.predictor(self.combine), frame.schema, frame.source.ids
         if samples is not None:
-            paths = predictor.paths(reader, origins, check_int("samples", samples))
-            return frame.schema.paths_to_long(ids, steps.stamps, self.alias, paths, exist)
-        parts = request.parts(predictor.forecast(reader, origins, request), self.alias)
-        return frame.schema.to_long(ids, {frame.schema.columns.ds: steps.stamps}, parts, exist)
+            paths = predictor.paths(steps.reader, steps.origins, check_int("samples", samples))
+            return schema.paths_to_long(ids, steps.stamps, self.alias, paths, steps.of_targets)
+        parts = request.parts(predictor.forecast(steps.reader, steps.origins, request), self.alias)
+        return schema.to_long(ids, {schema.columns.ds: steps.stamps}, parts, steps.of_targets)
 
     def _rows_before(self, state: FittedState, df: Any) -> LongFrame:
         """Return the rows to forecast from: those that are remembered, followed by the rows of `df`."""

@@ -13,7 +13,7 @@ from seqcast.data.windows.origins import Origins
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.forecaster.fallback import refuse_without_network
-from seqcast.forecaster.future import filled_future, future_steps
+from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.summary import facts
@@ -126,8 +126,7 @@ class ExplainMixin:
         if step_size is None:
             frame = self._rows_before(state, df)
             forecast_steps = future_steps(state.series, frame, future, steps, default=steps)
-            reader = state.series.reader(frame, forecast_steps.origins)
-            origins = filled_future(reader, forecast_steps)
+            reader, origins = forecast_steps.reader, forecast_steps.origins
         elif future is not None:
             raise SpecError(
                 "future", expected="None with step_size", received="a frame", hint="The rows themselves hold it."
@@ -195,8 +194,7 @@ class ExplainMixin:
         state = self._fitted()
         frame = self._rows_before(state, df)
         steps = future_steps(state.series, frame, future, horizon, default=int(self.horizon))
-        reader = state.series.reader(frame, steps.origins)
-        weights = state.predictor(self.combine).attention(reader, filled_future(reader, steps))
+        weights = state.predictor(self.combine).attention(steps.reader, steps.origins)
         places = np.flatnonzero((weights != 0).any(axis=(0, 1)))
         return frame.attended(steps.stamps, weights.shape[2] - 1 - places, weights[:, :, places])
 

@@ -17,7 +17,7 @@ from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.origins import Origins, repeat_season
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.predictor import blocks, calibrated_forecast, network_inputs
+from seqcast.forecaster.predictor import Predictor, network_inputs
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import check_levels
 from seqcast.intervals.request import ForecastRequest
@@ -40,7 +40,7 @@ class FallbackWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class SeasonalNaivePredictor:
+class SeasonalNaivePredictor(Predictor):
     """Forecast by repeating the last season of each window's past, or its last value where it has no whole season.
 
     Args:
@@ -50,14 +50,6 @@ class SeasonalNaivePredictor:
 
     season_length: int
     calibrations: Sequence[Calibration] = ()
-
-    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return forecasts in the data's units, `[B, H, D, parts]`."""
-        return calibrated_forecast(self._scaled, self.calibrations, reader, origins, request)
-
-    def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return the point forecast in scaled units, `[B, H, D, 1]`."""
-        return np.concatenate([self._scaled(reader, block, request) for block in blocks(reader, origins)])
 
     def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         del request

@@ -109,9 +109,8 @@ def _with_fallback(state: FittedState, plan: FitPlan) -> FittedState:
         return state
     reason = f"there are no validation rows to judge a network by: give at least {3 * origins.horizon} rows"
     if len(origins):
-        reader = state.series.reader(state.series.checked(plan.frame), origins)
         naive = SeasonalNaivePredictor(state.season_length)
-        ours, repeated = mean_errors(state.predictor(plan.options.combine), naive, reader, origins)
+        ours, repeated = mean_errors(state.predictor(plan.options.combine), naive, plan.reader(origins), origins)
         if ours <= repeated:
             return state
         reason = f"on the validation rows it erred by {repeated:.3g} and the network by {ours:.3g} (scaled)"
@@ -123,9 +122,8 @@ def _calibrated(state: FittedState, plan: FitPlan) -> FittedState:
     """Return the state with intervals calibrated on validation rows, or with those of the seasonal naive forecast."""
     origins, level = plan.calibration, plan.options.level
     if origins is not None:
-        reader = state.series.reader(state.series.checked(plan.frame), origins)
         predictor = state.predictor(plan.options.combine)
-        calibrations = calibrate(predictor, reader, origins, level, intervals=state.is_probabilistic)
+        calibrations = calibrate(predictor, plan.reader(origins), origins, level, intervals=state.is_probabilistic)
     elif not state.engines and level:
         reader, horizon = plan.jobs[0].reader, plan.jobs[0].window.horizon
         season = state.season_length if 1 < state.season_length <= reader.context_length else 1

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Stamps
 from seqcast.data.frames.future import read_future
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.stamps import Stamps
 from seqcast.data.windows.gaps import forward_fill
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
@@ -18,7 +18,7 @@ from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs.columns import Columns
 
-__all__ = ["FutureSteps", "filled_future", "future_steps"]
+__all__ = ["FutureSteps", "future_steps"]
 
 Array = npt.NDArray[Any]
 
@@ -29,17 +29,20 @@ class FutureSteps:
 
     Args:
         stamps: Their stamps, `H` of each series, series after series.
+        reader: The window reader of the series.
         origins: Where the forecasts begin, with the features of the known future.
         exist: Which of them are steps, `[N, H]`; irregular series may have fewer than others.
     """
 
     stamps: Stamps
+    reader: WindowReader
     origins: Origins
     exist: Array
 
-    def of_targets(self, reader: WindowReader) -> Array:
-        """Return which of them are steps of each target, `[N, H, D]`."""
-        return np.broadcast_to(self.exist[:, :, None], (*self.exist.shape, reader.scaler.loc.shape[1]))
+    @property
+    def of_targets(self) -> Array:
+        """Which of them are steps of each target, `[N, H, D]`."""
+        return np.broadcast_to(self.exist[:, :, None], (*self.exist.shape, self.reader.scaler.loc.shape[1]))
 
 
 def future_steps(
@@ -55,7 +58,8 @@ def future_steps(
         default: The trained horizon.
 
     Raises:
-        DataError: The frame is missing, is not needed, does not cover the horizon, or is wrong in itself.
+        DataError: The frame is missing, is not needed, does not cover the horizon, or is wrong in itself; or a context
+            is too short, and may not be.
     """
     builder, columns, ids = series.builder, frame.schema.columns, frame.source.ids
     names = builder.future.names
@@ -68,17 +72,18 @@ def future_steps(
         assert rows is not None
         stamps, values, exist = rows.after(frame.last_stamps, horizon)
     else:
-        stamps = frame.schema.future_stamps(series.frequency, frame.last_stamps, steps)
+        stamps = series.frequency.following(frame.last_stamps, steps)
         values = np.zeros((len(ids), steps, 0)) if rows is None else rows.at(stamps)
         exist = np.ones((len(ids), steps), dtype=bool)
     values = values if rows is None else builder.future.align(values, rows.kinds, "future")
     features = builder.future_features(values, stamps, frame.last_stamps)
-    return FutureSteps(stamps, Origins.at_ends(frame, exist.shape[1], features), exist)
+    origins = Origins.at_ends(frame, exist.shape[1], features)
+    reader = series.reader(frame, origins)
+    return FutureSteps(stamps, reader, _filled(reader, origins), exist)
 
 
-def filled_future(reader: WindowReader, steps: FutureSteps) -> Origins:
+def _filled(reader: WindowReader, origins: Origins) -> Origins:
     """Return the origins with gaps of the known future forward filled, from the past where needed."""
-    origins = steps.origins
     if not reader.future:
         return replace(origins, future=None)
     assert origins.future is not None

@@ -18,7 +18,7 @@ from seqcast.forecaster.jobs import member_seeds
 from seqcast.forecaster.predictor import COMBINATIONS
 from seqcast.intervals.levels import check_levels, check_trained, quantile_levels
 from seqcast.intervals.request import ForecastRequest
-from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs.checks import check_choice, check_flag, check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
@@ -137,8 +137,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     for name, known in CHOICES.items():
         check_choice(name, options[name], known)
     for name in ("irregular", "calibrate"):
-        if not isinstance(options[name], bool):
-            raise SpecError(name, expected="True or False", received=repr(options[name]), hint="Give one of the two.")
+        check_flag(name, options[name])
     if options["irregular"] and options["freq"] is not None:
         received = repr(options["freq"])
         raise SpecError(

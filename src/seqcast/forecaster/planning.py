@@ -76,6 +76,18 @@ class FitPlan:
         jobs = [job.with_weights(engine) for job, engine in zip(self.jobs, engines, strict=True)]
         return replace(self, jobs=jobs)
 
+    def reader(self, origins: Origins) -> WindowReader:
+        """Return the window reader of the rows, with the longest context of the jobs.
+
+        Args:
+            origins: Where windows end.
+
+        Raises:
+            DataError: A context is too short, and may not be.
+        """
+        self.series.check_contexts(self.frame, origins)
+        return self.jobs[0].reader
+
     def describe(self) -> str:
         """Return a line or two about what was inferred from the frame."""
         series, job = self.series, self.jobs[0]
@@ -127,8 +139,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
     sizes = Sizes(1, context, horizon, season)
     network, training = specs(sizes)
     starts = _training_stops(frame, starts, training, context, horizon)
-    series = _learn_series(frame, options, network, starts, context, season)
-    aligned = series.builder.align(frame)
+    series, aligned = _learn_series(frame, options, network, starts, context, season)
     reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
     window = series.builder.window(horizon=horizon, context_length=context, observed=series.observed)
     jobs = []
@@ -173,26 +184,27 @@ def _short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:
 
 def _learn_series(
     frame: LongFrame, options: FitOptions, network: NetworkSpec, starts: Array, context: int, season: int
-) -> SeriesState:
-    """Learn features and scaling from training rows."""
+) -> tuple[SeriesState, LongFrame]:
+    """Learn features and scaling from training rows; return these, and the rows with their categories numbered."""
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
         scale = auto_scale(network.head, options.point, frame, starts, season)
     if scale in LOGARITHMS:
-        builder.check_positive(frame, scale)
-    frame = builder.align(frame)
-    gaps = bool(np.isnan(frame.source.values).any()) or bool((starts < context + options.horizon).any())
-    return SeriesState(
-        frame=frame.tail(context),
-        scaler=SeriesScaler.learn(frame.target_store, starts, scale),
+        frame.check_positive(scale)
+    aligned = builder.align(frame)
+    gaps = bool(np.isnan(aligned.source.values).any()) or bool((starts < context + options.horizon).any())
+    series = SeriesState(
+        frame=aligned.tail(context),
+        scaler=SeriesScaler.learn(aligned.target_store, starts, scale),
         builder=builder,
         scale=scale,
         context_length=context,
         observed=options.fill and gaps,
         fill=options.fill,
-        last_seen=frame.latest_stamp,
+        last_seen=aligned.latest_stamp,
     )
+    return series, aligned
 
 
 def plan_further(
@@ -231,9 +243,7 @@ def plan_further(
     if not series.observed and options.fill:
         _check_no_gaps(frame)
     _check_support(frame, state.engines[0].network.head)
-    places = series.places(frame.source.ids)
-    scaler_of_new = SeriesScaler.learn(frame.target_store, starts, series.scale)
-    scaler = series.scaler.take(places).where(places >= 0, scaler_of_new)
+    scaler = series.scaler_of(frame, starts)
     reader = WindowReader.of_frame(frame, series.builder, scaler, context_length=context, observed=series.observed)
     jobs = []
     for engine, spec, seeds in zip(state.engines, trainings, options.seeds, strict=True):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from seqcast.engine.engine import Engine
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
 
-__all__ = ["COMBINATIONS", "EnsemblePredictor", "Predictor", "blocks", "calibrated_forecast", "network_inputs"]
+__all__ = ["COMBINATIONS", "EnsemblePredictor", "Predictor", "blocks", "network_inputs"]
 
 Array = npt.NDArray[Any]
 
@@ -26,27 +27,56 @@ MOST_NUMBERS = 2**24
 COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
 
 
-class Predictor(Protocol):
-    """Forecasts windows of series; the parts of a forecast are those of a `ForecastRequest`."""
+class Predictor(ABC):
+    """Forecasts windows of series; the parts of a forecast are those of a `ForecastRequest`.
+
+    Attributes:
+        calibrations: The calibration of each target's intervals; empty for none.
+    """
+
+    calibrations: Sequence[Calibration]
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return forecasts in the data's units, `[B, H, D, parts]`."""
+        """Return calibrated forecasts in the data's units, `[B, H, D, parts]`, made block by block.
+
+        Args:
+            reader: The window reader.
+            origins: Where forecasts begin.
+            request: Point and intervals of the forecasts.
+        """
+        by_block = []
+        for block in blocks(reader, origins):
+            forecast = self._scaled(reader, block, request)
+            if self.calibrations:
+                forecast = request.calibrated(forecast, self.calibrations)
+            scaler = reader.scaler_of(block.series, block.scaler)
+            parts = [scaler.inverse(forecast[..., part]) for part in range(forecast.shape[-1])]
+            by_block.append(np.stack(parts, axis=-1))
+        return np.concatenate(by_block)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return forecasts in scaled units, not calibrated, `[B, H, D, parts]`; of a point network the point alone."""
+        """Return forecasts in scaled units, not calibrated, `[B, H, D, parts]`; where only a point is known, that."""
+        return np.concatenate([self._scaled(reader, block, request) for block in blocks(reader, origins)])
 
+    @abstractmethod
+    def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return the forecasts of one block in scaled units."""
+
+    @abstractmethod
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
         """Draw sample paths in the data's units, `[B, samples, H, D]`."""
 
+    @abstractmethod
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network, `[B, width]`."""
 
+    @abstractmethod
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the attention's weights over the steps of the past, `[B, H, T]`."""
 
 
 @dataclass(frozen=True)
-class EnsemblePredictor:
+class EnsemblePredictor(Predictor):
     """Trained networks that forecast together.
 
     Args:
@@ -58,20 +88,6 @@ class EnsemblePredictor:
     engines: Sequence[Engine]
     combine: str = "median"
     calibrations: Sequence[Calibration] = ()
-
-    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return forecasts in the data's units, `[B, H, D, parts]`.
-
-        Args:
-            reader: The window reader.
-            origins: Where forecasts begin.
-            request: Point and intervals of the forecasts.
-        """
-        return calibrated_forecast(self._scaled, self.calibrations, reader, origins, request)
-
-    def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return forecasts in scaled units, not calibrated; arguments as for `forecast`."""
-        return np.concatenate([self._scaled(reader, block, request) for block in blocks(reader, origins)])
 
     def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         inputs = network_inputs(reader, origins)
@@ -104,7 +120,7 @@ class EnsemblePredictor:
                     member_inputs = _member_inputs(engine, inputs)
                     by_member.append(engine.paths(member_inputs, block.horizon, paths=count, seed=seeds ^ engine.seed))
             paths = np.moveaxis(np.concatenate(by_member, axis=1), 1, 2)  # [B, H, samples, D]
-            by_block.append(np.moveaxis(_scaler(reader, block).inverse(paths), 2, 1))
+            by_block.append(np.moveaxis(reader.scaler_of(block.series, block.scaler).inverse(paths), 2, 1))
         return np.concatenate(by_block)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
@@ -146,41 +162,6 @@ def blocks(reader: WindowReader, origins: Origins, *, copies: int = 1) -> Iterat
 def network_inputs(reader: WindowReader, origins: Origins) -> dict[str, Array]:
     """Return the inputs of a network for the windows at some origins."""
     return reader.inputs(origins.series, origins.stops, origins.horizon, scaler=origins.scaler, future=origins.future)
-
-
-def calibrated_forecast(
-    scaled: Callable[[WindowReader, Origins, ForecastRequest], Array],
-    calibrations: Sequence[Calibration],
-    reader: WindowReader,
-    origins: Origins,
-    request: ForecastRequest,
-) -> Array:
-    """Return calibrated forecasts in the data's units, `[B, H, D, parts]`, made block by block.
-
-    Args:
-        scaled: Returns the forecasts of a block of origins in scaled units.
-        calibrations: The calibration of each target's intervals; empty for none.
-        reader: The window reader.
-        origins: Where forecasts begin.
-        request: Point and intervals of the forecasts.
-    """
-    by_block = []
-    for block in blocks(reader, origins):
-        forecast = scaled(reader, block, request)
-        if calibrations:
-            forecast = request.calibrated(forecast, calibrations)
-        by_block.append(_in_data_units(reader, block, forecast))
-    return np.concatenate(by_block)
-
-
-def _in_data_units(reader: WindowReader, origins: Origins, scaled: Array) -> Array:
-    """Return forecasts in the data's units, `[B, H, D, parts]`."""
-    scaler = _scaler(reader, origins)
-    return np.stack([scaler.inverse(scaled[..., part]) for part in range(scaled.shape[-1])], axis=-1)
-
-
-def _scaler(reader: WindowReader, origins: Origins) -> Any:
-    return reader.scaler.take(origins.series) if origins.scaler is None else origins.scaler
 
 
 def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.frequency import Frequency, Stamps, in_zone_of, plain_stamps, stamp_kind
+from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame, complete
 from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames.stamps import Stamps, in_zone_of, plain_stamps, stamp_kind
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.origins import Origins
@@ -68,13 +68,9 @@ class SeriesState:
         """The step between stamps."""
         return self.frame.frequency
 
-    @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {name: place for place, name in enumerate(self.ids)}
-
     def places(self, ids: tuple[Any, ...]) -> Array:
         """Return the number of each series, -1 for new ones."""
-        return np.array([self._places.get(name, -1) for name in ids], dtype=np.int64)
+        return self.frame.source.places(ids)
 
     def with_history(self, new: LongFrame) -> LongFrame:
         """Return new rows with the remembered rows of the same series before them.
@@ -102,11 +98,8 @@ class SeriesState:
         self.check_follows(new)
         ids = tuple(sorted({*self.ids, *new.source.ids}))
         joined = self.concat(new, ids)
-        scaler_of_new = SeriesScaler.fit(joined.targets, joined.source.ends, joined.source.lengths, self.scale)
-        places = self.places(ids)
-        scaler = self.scaler.take(places).where(places >= 0, scaler_of_new)
         frame = replace(joined.tail(self.context_length), schema=self.schema)
-        return replace(self, frame=frame, scaler=scaler)
+        return replace(self, frame=frame, scaler=self.scaler_of(joined, joined.source.lengths))
 
     def add_series(self, frame: LongFrame, scaler: SeriesScaler) -> Self:
         """Return the state with the series of a frame added, each up to its last row.
@@ -116,8 +109,7 @@ class SeriesState:
             scaler: Scaling of each.
         """
         ids = tuple(sorted({*self.ids, *frame.source.ids}))
-        frame_places = {name: place for place, name in enumerate(frame.source.ids)}
-        in_frame = np.array([frame_places.get(name, -1) for name in ids], dtype=np.int64)
+        in_frame = frame.source.places(ids)
         scalers = self.scaler.take(self.places(ids)).where(in_frame < 0, scaler.take(in_frame))
         joined = replace(self.concat(frame, ids).tail(self.context_length), schema=self.schema)
         last_seen = max(self.last_seen, frame.latest_stamp, key=lambda stamp: stamp[0])
@@ -146,8 +138,7 @@ class SeriesState:
         Raises:
             DataError: A context is too short, and may not be.
         """
-        if not self.fill:
-            self._check_contexts(frame, origins)
+        self.check_contexts(frame, origins)
         scaler = self.scaler_of(frame, frame.source.lengths)
         return WindowReader.of_frame(
             frame, self.builder, scaler, context_length=self.context_length, observed=self.observed
@@ -165,10 +156,14 @@ class SeriesState:
         parts = [scaler.take(origins.series[origins.cutoff == cutoff]) for cutoff, scaler in enumerate(scalers)]
         return replace(origins, scaler=SeriesScaler.concat(parts))
 
-    def _check_contexts(self, frame: LongFrame, origins: Origins) -> None:
-        """Refuse origins with fewer known rows than a context has."""
+    def check_contexts(self, frame: LongFrame, origins: Origins) -> None:
+        """Refuse origins with fewer known rows than a context has, where gaps may not be.
+
+        Raises:
+            DataError: A context is too short.
+        """
         short = np.flatnonzero(origins.stops < self.context_length)
-        if not len(short):
+        if self.fill or not len(short):
             return
         series = int(origins.series[short[0]])
         name = frame.source.ids[series]
@@ -233,25 +228,25 @@ class SeriesState:
                 hint="Convert the column.",
             )
         if self.scale == "log1p":
-            self.builder.check_positive(new, self.scale)
-        unknown = np.flatnonzero(self.places(new.source.ids) < 0)
-        if len(unknown):
-            self._check_new_series(new, unknown)
-        aligned, places = self.builder.align(new), self.places(new.source.ids)
+            new.check_positive(self.scale)
+        places = self.places(new.source.ids)
+        if (places < 0).any():
+            self._check_new_series(new, places < 0)
+        aligned = self.builder.align(new)
         remembered = np.where((places >= 0)[:, None], self.frame.static[places], np.nan)
         return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
 
     def _check_new_series(self, new: LongFrame, unknown: Array) -> None:
-        """Refuse new series without static covariates or without values."""
+        """Refuse series that are `unknown`, a mask `[N]`, without static covariates or without values."""
         if not new.static_given:
             raise DataError(
                 "df",
                 expected=f"the columns {', '.join(map(repr, self.builder.static.names))}",
-                received=f"none for series {new.source.ids[unknown[0]]!r}, which fit did not see",
+                received=f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see",
                 hint="Add the static covariates.",
             )
         lengths = new.source.lengths
-        stops = np.where(self.places(new.source.ids) < 0, lengths, 0)
+        stops = np.where(unknown, lengths, 0)
         new.between(np.zeros_like(lengths), stops).check_observed()
 
     def concat(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:
@@ -262,9 +257,9 @@ class SeriesState:
             ids: Names of the series, sorted; those of the new rows are among them.
         """
         remembered = self.frame
-        places = {name: number for number, name in enumerate(ids)}
-        remembered_owner = np.array([places.get(name, -1) for name in remembered.source.ids], dtype=np.int64)
-        new_owner = np.array([places[name] for name in new.source.ids], dtype=np.int64)
+        place_of = {name: place for place, name in enumerate(ids)}
+        remembered_owner = np.array([place_of.get(name, -1) for name in remembered.source.ids], dtype=np.int64)
+        new_owner = np.array([place_of[name] for name in new.source.ids], dtype=np.int64)
         older = self._older(new) & np.repeat(remembered_owner >= 0, remembered.source.lengths)
         owner = np.repeat(remembered_owner, remembered.source.lengths)[older]
         owner = np.concatenate([owner, np.repeat(new_owner, new.source.lengths)])
@@ -282,8 +277,7 @@ class SeriesState:
     def _older(self, new: LongFrame) -> Array:
         """Return which remembered rows can stand before the new ones, a mask `[remembered rows]`."""
         remembered = self.frame
-        places = {name: number for number, name in enumerate(new.source.ids)}
-        other = np.array([places.get(name, -1) for name in remembered.source.ids], dtype=np.int64)
+        other = new.source.places(remembered.source.ids)
         owner = np.repeat(np.arange(len(other)), remembered.source.lengths)
         firsts = new.first_stamps[other]
         earlier = np.asarray(remembered.stamps < firsts[owner])

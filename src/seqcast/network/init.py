@@ -14,7 +14,7 @@ import numpy as np
 
 from seqcast.runtime.backend import keras
 
-__all__ = ["GlorotUniform", "Orthogonal", "StandardNormal", "child_seeds"]
+__all__ = ["GlorotUniform", "Orthogonal", "StandardNormal", "child_seeds", "fresh_seed"]
 
 
 class _Seeded(keras.initializers.Initializer):
@@ -95,6 +95,11 @@ class StandardNormal(_Seeded):
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """Draw the values."""
         return generator.standard_normal(shape)
+
+
+def fresh_seed() -> int:
+    """Return a seed from the operating system; global generators are left alone."""
+    return int(np.random.SeedSequence().generate_state(1)[0])
 
 
 def child_seeds(seed: int, count: int) -> list[int]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from seqcast.errors import SpecError
 from seqcast.network.blocks import write_in_blocks
 from seqcast.network.decode_inputs import check_future
 from seqcast.network.decoder import Decoder
 from seqcast.network.encoder import Encoder
-from seqcast.network.init import child_seeds
+from seqcast.network.init import child_seeds, fresh_seed
 from seqcast.network.prediction_models import decoder_model, encoder_model
 from seqcast.network.states import States
 from seqcast.runtime.backend import keras
@@ -72,7 +70,7 @@ class Seq2Seq(keras.Model):
         self.resumed_parts: int | None = None
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
-        self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+        self.seed = fresh_seed() if seed is None else seed
         self.network.check_window(self.window)
         encoder_seed, decoder_seed = child_seeds(self.seed, 2)
         self.encoder = Encoder(self.window, self.network, seed=encoder_seed, name="encoder")

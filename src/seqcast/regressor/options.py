@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import numpy as np
-
 from seqcast.data.series.scalers import SCALES
 from seqcast.errors import SpecError
+from seqcast.network.init import fresh_seed
 from seqcast.runtime.backend import keras
 from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
@@ -107,7 +106,7 @@ def draw_seed(random_state: Any) -> int:
         7
     """
     if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
+        return fresh_seed()
     if hasattr(random_state, "randint"):
         return int(random_state.randint(2**31 - 1))
     return check_int("random_state", random_state, at_least=0)

@@ -18,6 +18,12 @@ def long(freq="D", names=("b", "a"), rows=20, zone=None):
     return pd.concat(pieces, ignore_index=True)
 
 
+def forecast_frame(frame, values):
+    """The frame of a forecast, as `predict` makes it."""
+    stamps = frame.frequency.following(frame.last_stamps, values.shape[1])
+    return frame.schema.to_long(frame.source.ids, {frame.schema.columns.ds: stamps}, {"m": values[:, :, None]})
+
+
 def with_value(row, column, value):
     df = long().astype({column: object}) if value is None or column == "unique_id" else long()
     df.loc[row, column] = value
@@ -126,9 +132,7 @@ def test_forecast_stamps_and_types(freq, zone, kind):
     given = df if kind == "pandas" else pl.from_pandas(df)
     frame = read_frame(given)
     assert frame.frequency.name == freq
-    made = frame.schema.forecast(
-        frame.frequency, frame.source.ids, frame.last_stamps, {"m": np.arange(6.0).reshape(2, 3)}
-    )
+    made = forecast_frame(frame, np.arange(6.0).reshape(2, 3))
     expected = []
     for rows in (21, 20):
         expected += list(pd.date_range("2024-01-01", periods=rows + 3, freq=freq, tz=zone)[-3:])
@@ -142,7 +146,7 @@ def test_forecast_stamps_and_types(freq, zone, kind):
 @pytest.mark.parametrize("dtype", ["object", "str", "category", "string"])
 def test_id_types_are_kept(dtype):
     frame = read_frame(long().astype({"unique_id": dtype}))
-    made = frame.schema.forecast(frame.frequency, frame.source.ids, frame.last_stamps, {"m": np.zeros((2, 1))})
+    made = forecast_frame(frame, np.zeros((2, 1)))
     assert made["unique_id"].dtype.name == dtype
     assert list(made["unique_id"]) == ["a", "b"]
 
@@ -152,7 +156,7 @@ def test_whole_number_ids_and_stamps():
     for given in (df, pl.from_pandas(df), df.astype({"unique_id": "category"}), df.astype({"ds": "int32"})):
         frame = read_frame(given)
         assert (frame.source.ids, frame.frequency.name) == ((9, 10), 2)
-        made = frame.schema.forecast(frame.frequency, frame.source.ids, frame.last_stamps, {"m": np.zeros((2, 1))})
+        made = forecast_frame(frame, np.zeros((2, 1)))
         assert list(made["ds"]) == [42, 40]
         assert list(made["unique_id"]) == [9, 10]
         assert made["ds"].dtype == given["ds"].dtype
@@ -162,7 +166,7 @@ def test_dates_are_kept():
     dates = long(names=("a",)).assign(ds=lambda df: df["ds"].dt.date)
     for given in (dates, pl.from_pandas(dates), dates.astype({"ds": "date32[day][pyarrow]"})):
         frame = read_frame(given)
-        made = frame.schema.forecast(frame.frequency, frame.source.ids, frame.last_stamps, {"m": np.zeros((1, 1))})
+        made = forecast_frame(frame, np.zeros((1, 1)))
         assert list(made["ds"]) == [datetime.date(2024, 1, 21)]
         assert made["ds"].dtype == given["ds"].dtype
 
@@ -173,7 +177,7 @@ def test_polars_units_and_enums(unit):
         pl.col("ds").dt.cast_time_unit(unit), pl.col("unique_id").cast(pl.Enum(["a", "b"]))
     )
     frame = read_frame(df)
-    made = frame.schema.forecast(frame.frequency, frame.source.ids, frame.last_stamps, {"m": np.zeros((2, 1))})
+    made = forecast_frame(frame, np.zeros((2, 1)))
     assert made["ds"].dtype == df["ds"].dtype
     assert made["unique_id"].to_list() == ["a", "b"]
 
@@ -187,7 +191,7 @@ def test_own_columns():
     columns = Columns(unique_id="shop", ds="day", y="sales")
     df = long().rename(columns={"unique_id": "shop", "ds": "day", "y": "sales"})
     frame = read_frame(df, columns)
-    made = frame.schema.forecast(frame.frequency, frame.source.ids, frame.last_stamps, {"m": np.zeros((2, 1))})
+    made = forecast_frame(frame, np.zeros((2, 1)))
     assert list(made.columns) == ["shop", "day", "m"]
     with pytest.raises(DataError, match=r"Columns\(y=...\)"):
         read_frame(df.drop(columns="sales"), columns)

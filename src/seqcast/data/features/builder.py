@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from seqcast.data.features.calendar import Calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
-from seqcast.data.frames.frequency import Stamps, seconds
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.stamps import Stamps, seconds
 from seqcast.data.series.store import positions_of
 from seqcast.specs.columns import Columns
 from seqcast.specs.window import WindowSpec
@@ -246,16 +246,6 @@ class FeatureBuilder:
 
     def _scaled_gaps(self, gaps: Array) -> Array:
         return np.clip(gaps / (self.median_gap or 1.0), 0.0, 1e6).astype(np.float32)
-
-    def check_positive(self, frame: LongFrame, scale: str) -> None:
-        """Refuse negative values, which have no logarithm.
-
-        Raises:
-            DataError: A target is negative.
-        """
-        frame.refuse_targets(
-            frame.targets < 0, expected=f"values >= 0, for scale={scale!r}", hint="Choose another scale."
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Stamps, seconds
+from seqcast.data.frames.stamps import Stamps, seconds, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError, unknown_name
 from seqcast.runtime.optional import require
 
@@ -191,7 +191,6 @@ def _country(name: str, years: Sequence[int]) -> Any:
 def _is_holiday(name: str, stamps: Stamps) -> Array:
     import pandas as pd
 
-    local = stamps if stamps.tz is None else stamps.tz_localize(None)
-    codes, days = pd.factorize(local.normalize())
+    codes, days = pd.factorize(wall_clock(stamps).normalize())
     holidays = _country(name, sorted({*days.year}))
     return np.array([day in holidays for day in days.date], dtype=np.float64)[codes]

@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Stamps
+from seqcast.data.frames.stamps import Stamps, from_utc
 from seqcast.errors import DataError, Option, Phrase
 
 __all__ = [
@@ -159,8 +159,7 @@ def read_stamps(column: FrameColumn, *, objects: Collection[str] = ("date",)) ->
     if as_objects or isinstance(series.dtype, nw.Date | nw.Datetime):
         index = pd.DatetimeIndex(pd.to_datetime(series.to_numpy()))
         # Narwhals hands zoned stamps out in UTC, naive ones as they are.
-        zone = getattr(series.dtype, "time_zone", None)
-        return (index if zone is None else index.tz_localize("UTC").tz_convert(zone)), dtype
+        return from_utc(index, getattr(series.dtype, "time_zone", None)), dtype
     period = "period" in dtype
     name = column.name
     pandas = f'df["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(df["{name}"])'

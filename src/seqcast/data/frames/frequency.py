@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, seconds, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.specs.checks import check_int
 
-__all__ = ["CLOCK", "Frequency", "in_zone_of", "infer", "plain_stamps", "resolve", "seconds", "stamp_kind"]
+__all__ = ["CLOCK", "Frequency", "infer", "resolve"]
 
 Array = npt.NDArray[Any]
-Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported only when a frame comes
 
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
@@ -112,18 +112,31 @@ class Frequency:
         if type(offset).__name__ in CLOCK:
             later = offset_times(stamps.tz_convert("UTC"), offset, steps)
             return later.tz_convert(zone)
-        later = offset_times(stamps.tz_localize(None), offset, steps)
-        # An hour that the clock skips is taken an hour later, one that it repeats the first time.
-        first = np.ones(len(later), dtype=bool)
-        return later.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+        return from_wall_clock(offset_times(wall_clock(stamps), offset, steps), zone)
+
+    def following(self, last_stamps: Stamps, horizon: int) -> Stamps:
+        """Return the stamps of the steps after the last ones, series after series.
+
+        Args:
+            last_stamps: The last stamp of each series.
+            horizon: Number of steps, `H`.
+
+        Returns:
+            An index of `series · H` stamps.
+
+        Example:
+            >>> import pandas as pd
+            >>> Frequency(1).following(pd.Index([3, 7]), 2).tolist()
+            [4, 5, 8, 9]
+        """
+        return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
 
     def off_grid(self, stamps: Stamps) -> Array:
         """Return which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`."""
         offset = self.offset
         if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
             return np.zeros(len(stamps), dtype=bool)
-        local = stamps.tz_localize(None) if stamps.tz is not None else stamps
-        return np.array([not offset.is_on_offset(stamp) for stamp in local], dtype=bool)
+        return np.array([not offset.is_on_offset(stamp) for stamp in wall_clock(stamps)], dtype=bool)
 
 
 def resolve(freq: Any, stamps: Stamps) -> Frequency:
@@ -205,16 +218,6 @@ def _months(text: str, count: int, stamps: Stamps) -> str:
     )
 
 
-def seconds(stamps: Stamps) -> Array:
-    """Return stamps as seconds since 1970, whole numbers as they are, in double precision.
-
-    Differences of pandas's own would not reach over three centuries in nanoseconds.
-    """
-    if stamps.dtype.kind in "iu":
-        return np.asarray(stamps, dtype=np.float64)
-    return np.asarray(stamps.as_unit("us").asi8, dtype=np.float64) / 1e6
-
-
 def infer(
     stamps: Stamps, column: str, *, gaps: bool = False, series: object = None, option: str | None = None
 ) -> Frequency:
@@ -287,7 +290,7 @@ def _stretches(length: int) -> Iterator[slice]:
 
 def _commonest_step(stamps: Stamps) -> str | None:
     """Return the alias of the commonest step between stamps with gaps, if there is one."""
-    local = stamps if stamps.tz is None else stamps.tz_localize(None)
+    local = wall_clock(stamps)
     months = np.asarray(12 * local.year + local.month)
     same_time = len(np.unique(local - local.normalize())) == 1
     for suffix, fits in (("MS", local.day == 1), ("ME", local.is_month_end)):
@@ -309,22 +312,3 @@ def _commonest(steps: Array) -> Any:
     size = sizes[np.argmax(counts)]
     fits = 2 * counts.max() >= len(steps) and not np.any(steps % size)
     return size.item() if fits else None
-
-
-def plain_stamps(stamps: Stamps) -> Array:
-    """Return stamps as an array of whole numbers or of UTC times."""
-    zoned = getattr(stamps, "tz", None) is not None
-    return np.asarray((stamps.tz_convert(None) if zoned else stamps).to_numpy())
-
-
-def stamp_kind(stamps: Stamps) -> str:
-    """Return in words what stamps are: whole numbers, or times with or without a zone."""
-    if stamps.dtype.kind in "iu":
-        return "whole numbers"
-    return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"
-
-
-def in_zone_of(stamps: Stamps, others: Stamps) -> Stamps:
-    """Return stamps in the zone of others."""
-    zone = getattr(others, "tz", None)
-    return stamps if zone is None else stamps.tz_convert(zone)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.columns import ColumnType, first, read_covariate
-from seqcast.data.frames.frequency import Stamps
+from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
 from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
 from seqcast.errors import DataError, Phrase
 from seqcast.specs.columns import Columns
@@ -140,8 +140,7 @@ def read_future(
     covariates = [("future_covariates", name) for name in names]
     table = read_keys(open_frame(future, "future"), columns, covariates, "future")
     _check_same_types(table, ids, like, columns)
-    zone = getattr(like, "tz", None)
-    stamps = table.stamps if zone is None else table.stamps.tz_convert(zone)
+    stamps = in_zone_of(table.stamps, like)
     read_columns = [read_covariate(table.column(name), gaps=gaps) for name in names]
     values = np.column_stack([values for values, _ in read_columns]) if read_columns else np.zeros((len(table.ids), 0))
     owner = pd.Index(ids).get_indexer(pd.Index(table.ids))
@@ -168,12 +167,10 @@ def _check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, col
         raise table.column(columns.unique_id).error(
             expected=f"{expected}, as at fit", received=received, hint=Phrase("Convert it.", remedy="convert")
         )
-    stamps = table.stamps
-    kinds = [(part.dtype.kind in "iu", getattr(part, "tz", None) is None) for part in (stamps, like)]
-    if kinds[0] != kinds[1]:
+    if stamp_kind(table.stamps) != stamp_kind(like):
         raise table.column(columns.ds).error(
             expected=f"stamps such as {like[0]}",
-            received=f"stamps such as {stamps[0]}",
+            received=f"stamps such as {table.stamps[0]}",
             hint="Convert the column.",
         )
 

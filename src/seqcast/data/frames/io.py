@@ -165,26 +165,38 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
     return int(frame.index[row]) + _FIRST_ROW[_suffix(path, TABLES)]
 
 
-def _row_error(path: Path, column: Any, row: int, *, expected: str, received: str, hint: str) -> DataError:
-    place = place_in_file(path, column=column.name, row=row_in_file(path, column, row))
-    return DataError(place, column=column.name, row=row, expected=expected, received=received, hint=hint)
+def _row_error(
+    path: Path, column: Any, row: int, *, expected: str, hint: str, received: str | None = None
+) -> DataError:
+    """Build the error for a value of a column, which is what was received unless that is said."""
+    return DataError(
+        place_in_file(path, column=column.name, row=row_in_file(path, column, row)),
+        column=column.name,
+        row=row,
+        expected=expected,
+        received=repr(column.iloc[row]) if received is None else received,
+        hint=hint,
+    )
+
+
+def _refuse_first(path: Path, column: Any, invalid: Any, *, expected: str, hint: str) -> None:
+    """Refuse a column in which a value is invalid, naming the first one."""
+    rows = invalid.to_numpy().nonzero()[0]
+    if len(rows):
+        raise _row_error(path, column, int(rows[0]), expected=expected, hint=hint)
 
 
 def _refuse_text(column: Any, path: Path) -> None:
     """Refuse a column with text, naming the first value that is no number."""
     import pandas as pd
 
-    invalid = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy()
-    if invalid.any():
-        row = int(invalid.argmax())
-        raise _row_error(
-            path,
-            column,
-            row,
-            expected="a number, such as 1234.5",
-            received=repr(column.iloc[row]),
-            hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
-        )
+    _refuse_first(
+        path,
+        column,
+        pd.to_numeric(column, errors="coerce").isna() & column.notna(),
+        expected="a number, such as 1234.5",
+        hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
+    )
 
 
 def _times(column: Any, path: Path) -> Any:
@@ -194,17 +206,13 @@ def _times(column: Any, path: Path) -> Any:
         return parsed
     tried = [parsed, *(_parsed(column, style) for style in _styles(str(column.iloc[0])))]
     parsed = min(tried, key=lambda times: int(times.isna().sum()))
-    invalid = parsed.isna().to_numpy()
-    if invalid.any():
-        row = int(invalid.argmax())
-        raise _row_error(
-            path,
-            column,
-            row,
-            expected="a date or time, such as 2026-01-31 or 2026-01-31 12:00",
-            received=repr(column.iloc[row]),
-            hint="Write times in ISO 8601.",
-        )
+    _refuse_first(
+        path,
+        column,
+        parsed.isna(),
+        expected="a date or time, such as 2026-01-31 or 2026-01-31 12:00",
+        hint="Write times in ISO 8601.",
+    )
     if not all(times.equals(parsed) for times in tried if not times.isna().any()):
         raise _row_error(
             path,

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.columns import ColumnType
-from seqcast.data.frames.frequency import Frequency, Stamps
+from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema, as_ids
+from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.store import InMemoryStore, positions_of
 from seqcast.errors import DataError
 from seqcast.specs.columns import Covariates
@@ -170,9 +171,8 @@ class LongFrame:
         order = np.lexsort((rows, targets, series[rows]))
         rows, targets = rows[order], targets[order]
         ids = as_ids(self.source.ids)
-        names = np.asarray(columns.targets, dtype=object)[targets] if len(columns.targets) > 1 else None
         values = {columns.value: self.targets[rows, targets]}
-        return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, names)
+        return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, targets)
 
     def attended(self, stamps: Stamps, back: Array, weights: Array) -> Any:
         """Return attention weights as a frame of the kind that came in.
@@ -193,6 +193,19 @@ class LongFrame:
         series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
         times = {self.schema.columns.ds: stamps[steps[inside]], "past_ds": self.stamps[places[inside]]}
         return self.schema.build(ids[series[inside]], times, {"weight": weights[inside]})
+
+    def check_positive(self, scale: str) -> None:
+        """Refuse negative values, which have no logarithm.
+
+        Args:
+            scale: The scaling that takes it.
+
+        Raises:
+            DataError: A target is negative.
+        """
+        self.refuse_targets(
+            self.targets < 0, expected=f"values >= 0, for scale={scale!r}", hint="Choose another scale."
+        )
 
     def check_observed(self) -> None:
         """Refuse series without an observed value of a target.

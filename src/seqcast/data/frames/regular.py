@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.columns import first
-from seqcast.data.frames.frequency import CLOCK, Frequency, Stamps, infer
+from seqcast.data.frames.frequency import CLOCK, Frequency, infer
+from seqcast.data.frames.stamps import Stamps, from_utc, from_wall_clock, wall_clock
 from seqcast.data.series.store import starts_of
 from seqcast.errors import DataError, Option, Phrase, Row
 from seqcast.specs.columns import Columns
@@ -62,7 +64,7 @@ class Grid:
         self.tick = 86_400_000_000_000 // _UNITS[self.unit]
         if kind == "Day":
             return
-        local = self._local(stamps)
+        local = wall_clock(stamps)
         if kind.endswith("BusinessHour"):  # the only calendar with several steps a day
             self.tick = 1
             self.marks = self._marks(local.min(), local.max(), offset)
@@ -75,9 +77,6 @@ class Grid:
         marks = pd.date_range(start, end, freq=offset.base).as_unit(self.unit)
         return np.asarray(marks.asi8 // self.tick)
 
-    def _local(self, stamps: Stamps) -> Stamps:
-        return stamps if self.zone is None else stamps.tz_localize(None)
-
     def numbers(self, stamps: Stamps) -> tuple[Array, Array]:
         """Return the number of each stamp, and what it has beyond a whole number of steps.
 
@@ -89,7 +88,7 @@ class Grid:
             return stamps.to_numpy().astype(np.int64), np.zeros(len(stamps), dtype=np.int64)
         if self.clock:
             return stamps.as_unit(self.unit).asi8, np.zeros(len(stamps), dtype=np.int64)
-        ticks = self._local(stamps).as_unit(self.unit).asi8
+        ticks = wall_clock(stamps).as_unit(self.unit).asi8
         numbers, rests = np.divmod(ticks, self.tick)
         if self.marks is not None:
             numbers = np.searchsorted(self.marks, numbers)
@@ -103,14 +102,10 @@ class Grid:
             return pd.Index(numbers)
         if self.clock:
             index = pd.DatetimeIndex(numbers.view(f"M8[{self.unit}]"))
-            return index if self.zone is None else index.tz_localize("UTC").tz_convert(self.zone)
+            return from_utc(index, self.zone)
         places = numbers if self.marks is None else self.marks[numbers]
         index = pd.DatetimeIndex((places * self.tick + rests).astype(np.int64).view(f"M8[{self.unit}]"))
-        if self.zone is None:
-            return index
-        # An hour that the clock skips is taken an hour later, one that it repeats the first time.
-        once = np.ones(len(index), dtype=bool)
-        return index.tz_localize(self.zone, ambiguous=once, nonexistent="shift_forward")
+        return from_wall_clock(index, self.zone)
 
 
 _OR_IRREGULAR = ("; for series without a step there is ", Option("irregular", True), ".")
@@ -158,7 +153,7 @@ class SortedRows:
     columns: Columns
     option: str | None = None
 
-    @property
+    @cached_property
     def series(self) -> Array:
         """Number of each row's series."""
         return np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))

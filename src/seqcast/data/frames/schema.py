@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Frequency, Stamps
+from seqcast.data.frames.stamps import Stamps, from_utc
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
@@ -33,8 +33,8 @@ class FrameSchema:
 
     Example:
         >>> schema = FrameSchema("pandas", Columns(), id_dtype="str", ds_dtype="int64")
-        >>> last = schema.stamps(np.array([7]))
-        >>> print(schema.forecast(Frequency(1), ["a"], last, {"model": np.array([[0.5, 1.5]])}))
+        >>> stamps = schema.stamps(np.array([8, 9]))
+        >>> print(schema.to_long(["a"], {"ds": stamps}, {"model": np.array([[[0.5], [1.5]]])}))
           unique_id  ds  model
         0         a   8    0.5
         1         a   9    1.5
@@ -61,39 +61,7 @@ class FrameSchema:
 
         if values.dtype.kind in "iu":
             return pd.Index(values)
-        index = pd.DatetimeIndex(values)
-        return index if self.zone is None else index.tz_localize("UTC").tz_convert(self.zone)
-
-    def future_stamps(self, frequency: Frequency, last_stamps: Stamps, horizon: int) -> Stamps:
-        """Return the stamps of the steps after the last ones, series after series.
-
-        Args:
-            frequency: The step between stamps.
-            last_stamps: The last stamp of each series.
-            horizon: Number of steps, `H`.
-
-        Returns:
-            An index of `series · H` stamps.
-        """
-        steps = [frequency.after(last_stamps, step + 1) for step in range(horizon)]
-        series_first = np.arange(len(last_stamps) * horizon).reshape(horizon, len(last_stamps)).T.ravel()
-        return steps[0].append(steps[1:])[series_first]
-
-    def forecast(self, frequency: Frequency, ids: Any, last_stamps: Stamps, forecasts: dict[str, Array]) -> Any:
-        """Return forecasts as a long frame, series after series.
-
-        Args:
-            frequency: The step between stamps.
-            ids: Name of each series.
-            last_stamps: The last stamp before the forecast, for each series.
-            forecasts: Forecasts by column name, `[series, H]` or `[series, H, D]` each.
-
-        Returns:
-            A frame with one row a series, target and step: ids, stamps, and the forecasts.
-        """
-        cubes = {name: values.reshape(*values.shape[:2], -1) for name, values in forecasts.items()}
-        horizon = next(iter(cubes.values())).shape[1]
-        return self.to_long(ids, {self.columns.ds: self.future_stamps(frequency, last_stamps, horizon)}, cubes)
+        return from_utc(pd.DatetimeIndex(values), self.zone)
 
     def to_long(self, ids: Any, times: dict[str, Stamps], values: dict[str, Array], mask: Array | None = None) -> Any:
         """Return a long frame of arrays whose first axis is the series and whose last is the targets.
@@ -118,10 +86,7 @@ class FrameSchema:
 
         places = rows(np.arange(np.prod(shape) // shape[1]).reshape(shape[0], 1, *shape[2:]))
         series = rows(np.arange(shape[0]).reshape(-1, 1, *inner))
-        targets = None
-        if len(self.columns.targets) > 1:
-            names = np.asarray(self.columns.targets, dtype=object)
-            targets = names[rows(np.arange(shape[1]).reshape(1, -1, *inner))]
+        targets = rows(np.arange(shape[1]).reshape(1, -1, *inner))
         stamps = {name: index[places] for name, index in times.items()}
         numbers = {name: cube[chosen] for name, cube in cubes.items()}
         return self.build(as_ids(ids)[series], stamps, numbers, targets)
@@ -156,12 +121,15 @@ class FrameSchema:
             ids: Name of each row's series.
             times: Columns of time stamps, by name.
             values: Columns of numbers, by name.
-            targets: Name of each row's target, for a column `target`.
+            targets: Number of each row's target, whose name is in a column `target` where there are several.
 
         Returns:
             A frame of the schema's kind: the ids, the targets, the stamps, the numbers.
         """
-        target_column = {} if targets is None else {"target": targets.tolist()}
+        names_of_targets = np.asarray(self.columns.targets, dtype=object)
+        target_column = {}
+        if targets is not None and len(names_of_targets) > 1:
+            target_column = {"target": names_of_targets[targets].tolist()}
         names = [self.columns.unique_id, *target_column, *times, *values]
         library: Any
         if self.kind == "polars":

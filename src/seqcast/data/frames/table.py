@@ -23,10 +23,11 @@ from seqcast.data.frames.columns import (
     read_numbers,
     read_stamps,
 )
-from seqcast.data.frames.frequency import Stamps, resolve
+from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame, complete
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.store import InMemoryStore, starts_of
 from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
 from seqcast.specs.checks import check_choice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, Self
@@ -89,6 +89,19 @@ class InMemoryStore:
     def width(self) -> int:
         """Number of columns."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        return {name: place for place, name in enumerate(self.ids)}
+
+    def places(self, names: Iterable[Any]) -> Array:
+        """Return the number of each series by name, -1 for names that the store does not have.
+
+        Example:
+            >>> InMemoryStore.of({"a": np.zeros(3), "b": np.zeros(2)}).places(["b", "x"])
+            array([ 1, -1])
+        """
+        return np.array([self._places.get(name, -1) for name in names], dtype=np.int64)
 
     def read(self, rows: Array) -> Array:
         """Return the rows with these numbers."""

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Stamps
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
+from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.errors import DataError
 from seqcast.specs.checks import check_choice, check_int
@@ -180,8 +180,7 @@ class Origins:
         rows = origin, step, target = origin[order], step[order], target[order]
         times = {columns.ds: frame.stamps[places[origin, step]], "cutoff": frame.stamps[first[origin] - 1]}
         values = {columns.value: truth[rows], **{name: forecast[rows] for name, forecast in forecasts.items()}}
-        names = np.asarray(columns.targets, dtype=object)[target] if len(columns.targets) > 1 else None
-        return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, names)
+        return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, target)
 
 
 def known_at_cutoffs(

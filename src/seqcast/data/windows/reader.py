@@ -96,7 +96,6 @@ class WindowReader:
 
     def index(self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None) -> WindowIndex:
         """Number the windows of these series that have a known target; arguments as for `WindowIndex.of`."""
-        has_target = [~np.isnan(rows).all(axis=1) for _, rows in self.targets.batches()]
         return WindowIndex.of(
             self.lengths,
             context_length=self.context_length,
@@ -104,7 +103,7 @@ class WindowReader:
             first_target=first_target,
             stops=stops,
             pad_short=self.observed,
-            has_target=np.concatenate(has_target),
+            has_target=self._has_target,
         )
 
     def inputs(
@@ -129,23 +128,24 @@ class WindowReader:
             `past` `[B, T, F]`, NaN in gaps where the network has an observed channel; `static` `[B, S]` and `future`
             `[B, H, F']` where there are any.
         """
-        return self._read(series, stops, horizon, 0, self._scaler(series, scaler), future)[0]
+        return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future)[0]
 
     def windows(
         self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
     ) -> tuple[dict[str, Array], Array]:
         """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`."""
-        return self._read(series, stops, horizon, horizon, self._scaler(series, scaler), None)
+        return self._read(series, stops, horizon, horizon, self.scaler_of(series, scaler), None)
 
     def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
         """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`."""
-        return self._scaler(series, scaler).transform(self._cut(self.targets, series, stops, stops + horizon))
+        return self.scaler_of(series, scaler).transform(self._cut(self.targets, series, stops, stops + horizon))
 
     def last_future(self, series: Array, stops: Array) -> Array:
         """Return the last observed future features of each window, `[B, F']`; zero where there are none."""
         return forward_fill(self._future_columns(series, stops - self.context_length, stops))[:, -1]
 
-    def _scaler(self, series: Array, scaler: SeriesScaler | None) -> SeriesScaler:
+    def scaler_of(self, series: Array, scaler: SeriesScaler | None) -> SeriesScaler:
+        """Return the scaling of each window: the one given, or that of its series."""
         return self.scaler.take(series) if scaler is None else scaler
 
     def _read(
@@ -172,6 +172,11 @@ class WindowReader:
     def _future_columns(self, series: Array, starts: Array, stops: Array) -> Array:
         assert self.features is not None
         return self._cut(self.features, series, starts, stops)[:, :, -self.future :]
+
+    @cached_property
+    def _has_target(self) -> Array:
+        """Whether a target of each row is known, `[rows]`; to see it, all series are read."""
+        return np.concatenate([~np.isnan(rows).all(axis=1) for _, rows in self.targets.batches()])
 
     @cached_property
     def _first_rows(self) -> Array:

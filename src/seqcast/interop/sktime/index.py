@@ -14,7 +14,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Frequency, Stamps, infer
+from seqcast.data.frames.frequency import Frequency, infer
+from seqcast.data.frames.stamps import Stamps, by_series
 from seqcast.errors import DataError
 
 __all__ = ["HorizonSteps", "IndexSchema", "column_names", "last_stamps", "series_name"]
@@ -185,8 +186,8 @@ class HorizonSteps:
             steps: Numbers of the steps, from 1.
         """
         places = np.asarray(steps, dtype=np.int64) - 1
-        future = [frequency.after(ends, step + 1) for step in range(int(places.max()) + 1)]
-        return cls(_by_series(future), np.broadcast_to(places, (len(ends), len(places))), len(future))
+        horizon = int(places.max()) + 1
+        return cls(frequency.following(ends, horizon), np.broadcast_to(places, (len(ends), len(places))), horizon)
 
     @classmethod
     def at(cls, frequency: Frequency, ends: Stamps, stamps: Stamps) -> Self:
@@ -208,7 +209,7 @@ class HorizonSteps:
                 received=str(stamps[step]),
                 hint="Ask for other stamps, or for steps, such as fh=[1, 2].",
             )
-        return cls(_by_series(future), matches.argmax(axis=0).T, len(future))
+        return cls(by_series(future), matches.argmax(axis=0).T, len(future))
 
     @property
     def horizon_stamps(self) -> Stamps:
@@ -236,9 +237,3 @@ class HorizonSteps:
         cube = np.asarray(values, dtype=np.float64).reshape(len(self.places), targets, self.horizon)
         picked = np.take_along_axis(cube, self.places[:, None, :], axis=2)
         return np.moveaxis(picked, 1, 2).reshape(-1, targets)
-
-
-def _by_series(future: list[Stamps]) -> Stamps:
-    """Return stamps of step after step, `H` of `[series]`, series after series, `[series · H]`."""
-    joined = future[0].append(future[1:])
-    return joined[np.arange(len(joined)).reshape(len(future), -1).T.ravel()]

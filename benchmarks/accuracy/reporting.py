@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import os
 import platform
@@ -10,10 +11,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
-import seqcast
-
-# Doors and pages that no score passes through.
-ASIDE = ("cli", "demo", "regressor", "baselines", "reading", "tensorboard", "_version")
+from seqcast.studies.cache import code_key
 
 
 def options(description: str | None, results: str) -> argparse.ArgumentParser:
@@ -28,13 +26,11 @@ def options(description: str | None, results: str) -> argparse.ArgumentParser:
     return parser
 
 
+@functools.cache
 def code() -> str:
-    """Return a digest of the code that results depend on, a part of their key."""
-    package = Path(seqcast.__file__).parent
-    names = ("*.py", "data/*.py", "network/*.py")
-    sources = sorted(path for pattern in names for path in package.glob(pattern) if path.stem not in ASIDE)
-    sources += [Path(__file__).with_name(name) for name in ("yardsticks.py", "competitions.py")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:10]
+    """Return a digest of the code that results depend on, a part of their key: the forecaster's, and these files."""
+    ours = [Path(__file__).with_name(name).read_bytes() for name in ("yardsticks.py", "competitions.py")]
+    return hashlib.sha256(b"".join([code_key("seqcast.forecaster.estimator").encode(), *ours])).hexdigest()[:10]
 
 
 def table(headings: list[str], rows: list[list[Any]]) -> str:

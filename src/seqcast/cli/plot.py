@@ -29,7 +29,7 @@ def plot(
     max_series: Annotated[int, count_option("--max-series", help="Most series to draw, from the first.")] = 8,
     last: Annotated[
         int | None,
-        count_option("--last", help="Steps of history to draw; four times the forecast's, at least 30, if absent."),
+        count_option("--last", help="Steps of history to draw; twice the forecast's, at least 30, if absent."),
     ] = None,
     sort: Sort = False,
 ) -> None:

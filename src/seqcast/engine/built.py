@@ -13,7 +13,7 @@ from seqcast.engine.checks import check_weights
 from seqcast.engine.sampling import Forecasts
 from seqcast.network.init import child_seeds
 from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import keras, weights_of
+from seqcast.runtime.backend import copies, weights_of
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
@@ -71,8 +71,8 @@ class BuiltNetwork:
     def copy(self) -> BuiltNetwork:
         """Return a network of its own with the same weights and random generators, which shares compiled programs."""
         network = BuiltNetwork.build(self.window, self.model.network, seed=self.seed, parts=self.parts, like=self)
-        for mine, theirs in zip(network.model.variables, self.model.variables, strict=True):
-            mine.assign(keras.ops.convert_to_numpy(theirs.value).copy())
+        for variable, values in zip(network.model.variables, copies(self.model.variables), strict=True):
+            variable.assign(values)
         return network
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -48,8 +48,8 @@ class CompiledNetwork:
     def __init__(self, model: Seq2Seq, *, like: CompiledNetwork | None = None) -> None:
         self.model = model
         self._variables = _variables(model)
-        shared = like is not None and keras.backend.backend() == "jax"
-        self._programs: _Programs = like._programs if shared and like is not None else _Programs(model)
+        shared = like if keras.backend.backend() == "jax" else None
+        self._programs: _Programs = _Programs(model) if shared is None else shared._programs
 
     def __call__(
         self,

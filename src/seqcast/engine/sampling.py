@@ -151,6 +151,8 @@ class Forecasts:
         """Draw paths of which each goes on from a state of its own, a few rows at a time."""
         states, future, rows = self.states(inputs), inputs.get("future"), row_count(inputs)
         at_once = max(1, MOST_PATHS // paths)
+        steps = horizon + self.model.window.horizon
+        same = self._same_noise(int(seeds[0]), steps, paths) if len(seeds) == 1 else None
         parts = []
         for first in range(0, rows, at_once):
             part = slice(first, first + at_once)
@@ -158,7 +160,7 @@ class Forecasts:
             def each_path(values: Array, part: slice = part) -> Array:
                 return np.repeat(values[part], paths, axis=0)
 
-            noise = self._noise(seeds if len(seeds) == 1 else seeds[part], horizon + self.model.window.horizon, paths)
+            noise = self._noise(seeds[part], steps, paths) if same is None else same
             known = None if future is None else each_path(future)
             part_states = keras.tree.map_structure(each_path, states)
             parts.append(self._continued(part_states, known, horizon, noise))
@@ -200,8 +202,10 @@ class Forecasts:
     def _noise(self, seeds: Array, steps: int, paths: int) -> Array:
         """Return the numbers that draws of so many steps are made of, `[steps, len(seeds), paths, D, k]`."""
         head = self.model.decoder.head
-        drawn = uniforms(seeds, horizon=steps, paths=paths, targets=self.model.window.targets, count=head.uniforms)
-        return np.asarray(head.noise(drawn), dtype=np.float32)
+        # A row that fills a block up, and another window of the same series, have the numbers of an earlier row.
+        each, places = np.unique(seeds, return_inverse=True)
+        drawn = uniforms(each, horizon=steps, paths=paths, targets=self.model.window.targets, count=head.uniforms)
+        return np.asarray(head.noise(drawn), dtype=np.float32)[:, places]
 
     def _same_noise(self, seed: int, steps: int, paths: int) -> Array:
         """Return the noise of all rows; the last is cached, since one forecast after another asks for the same."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import SpecError, unknown_name
+from seqcast.evaluation.frame_view import Groups
 from seqcast.evaluation.metrics import Metric
 from seqcast.evaluation.scores import Metrics, Scorer
 from seqcast.specs.columns import Columns
@@ -77,14 +78,15 @@ def leaderboard(
         raise unknown_name("baseline", baseline, backtest.models)
     baseline = baseline or (BASELINE if BASELINE in backtest.models else None)
     ranked = _ranking(scorer.score_metrics(), sort_by)
-    _, overall = scorer.scores(())
+    series, by_series = scorer.scores(rows.series)
+    every = Groups(np.zeros(len(series), dtype=np.int64), np.zeros(1, dtype=np.int64))
+    overall = {name: every.mean(values) for name, values in by_series.items()}
     order = np.argsort(overall[ranked][0], kind="stable")
     table: dict[str, Any] = {"model": [backtest.models[i] for i in order]}
     table |= {name: values[0][order] for name, values in overall.items()}
     if baseline is not None:
-        _, by_series = scorer.scores(rows.series)
         table[f"relative_{ranked}"] = _relative(by_series[ranked], backtest.models.index(baseline))[order]
-    table |= {"series": np.full(count, len(rows.groups(*rows.series))), "points": np.full(count, len(rows))}
+    table |= {"series": np.full(count, len(series)), "points": np.full(count, len(rows))}
     return rows.lay_out((), np.zeros(0, dtype=np.int64), table)
 
 

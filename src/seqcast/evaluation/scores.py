@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -121,19 +122,23 @@ class Scorer:
         self.backtest = Backtest(df, columns, models=models)
         self.levels = self.backtest.levels(level)
         self._requested = chosen is not None
+        # Read from the training rows where it is needed, and once.
+        season = functools.cache(lambda: season_length or usual_season(self.backtest, train_df))
         if chosen is None:
-            chosen = [find_metric(name) for name in self._usual_metrics(train_df, season_length)]
+            chosen = [find_metric(name) for name in self._usual_metrics(train_df, season)]
         self.metrics: dict[str, Metric] = dict(chosen)
         if not self.metrics:
             raise SpecError("metrics", expected="at least one metric", received="none", hint="None takes the usual.")
         self._check_intervals()
-        self._scales = self._naive_scales(train_df, season_length)
+        if season_length is not None:
+            check_int("season_length", season_length)
+        self._scales = self._naive_scales(train_df, season)
 
-    def _usual_metrics(self, train_df: Any, season_length: int | None) -> list[str]:
+    def _usual_metrics(self, train_df: Any, season: Callable[[], int]) -> list[str]:
         names = ["mae", "rmse", "smape"]
         if train_df is not None:
             with contextlib.suppress(DataError):  # stamps without a frequency to be read
-                _ = season_length or usual_season(self.backtest, train_df)
+                season()
                 names.append("mase")
         return [*names, *(["scaled_crps", "coverage"] if self.levels else [])]
 
@@ -147,10 +152,8 @@ class Scorer:
                 hint=f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80.",
             )
 
-    def _naive_scales(self, train_df: Any, season_length: int | None) -> dict[str | None, Array | float]:
+    def _naive_scales(self, train_df: Any, season: Callable[[], int]) -> dict[str | None, Array | float]:
         """Return the divisors of truth and forecasts, by the name of the metric's scale."""
-        if season_length is not None:
-            check_int("season_length", season_length)
         scaled = {metric.scale: name for name, metric in self.metrics.items() if metric.scale is not None}
         scales: dict[str | None, Array | float] = {None: 1.0}
         for scale, name in scaled.items():
@@ -161,12 +164,11 @@ class Scorer:
                     received="None",
                     hint=_TRAINING_ROWS,
                 )
-            season_length = season_length or usual_season(self.backtest, train_df)
-            scales[scale] = naive_scale(self.backtest, train_df, season_length, scale)
+            scales[scale] = naive_scale(self.backtest, train_df, season(), scale)
             if self._requested and np.isnan(scales[scale]).all():
                 raise DataError(
                     "train_df",
-                    expected=f"rows before the cutoff that change over season_length={season_length} steps",
+                    expected=f"rows before the cutoff that change over season_length={season()} steps",
                     received="only constant series, or ones shorter than that",
                     hint="Choose metrics that are not scaled, or another season_length.",
                 )

@@ -140,15 +140,10 @@ class NegativeBinomialHead(DistributionHead):
         return draw_count(parameters[..., 0], parameters[..., 1], noise)
 
 
-class LogNormalHead(DistributionHead):
-    """Mean and standard deviation `μ, σ` of the logarithm of positive data."""
+class LogNormalHead(NormalHead):
+    """Mean and standard deviation `μ, σ` of the logarithm of positive data, which is normal."""
 
     name_in_specs = "log_normal"
-
-    def call(self, outputs: Tensor) -> Tensor:
-        """Return `μ` and `σ`, `[B, H, D, 2]`."""
-        location, scale = self._numbers(outputs)
-        return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `μ` plus the logarithm of the scale, and `σ`; there is no loc."""
@@ -158,10 +153,6 @@ class LogNormalHead(DistributionHead):
     def point(self, parameters: Tensor) -> Tensor:
         """Return the median, `exp μ`."""
         return _bounded_exp(parameters[..., 0])
-
-    def noise(self, numbers: Array) -> Array:
-        """Return standard normal numbers."""
-        return np.asarray(special.ndtri(numbers))
 
     def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
         """Return `exp(μ + σ z)`."""

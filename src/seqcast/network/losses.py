@@ -60,8 +60,7 @@ class HeadLoss(keras.losses.Loss):
         """
         y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
         losses = self._per_example(self.values(y_true, y_pred))
-        weight = ops.ones_like(losses) if sample_weight is None else ops.cast(sample_weight, losses.dtype)
-        return ops.sum(ops.reshape(weight, (-1,)) * losses) / self.share(y_true, sample_weight)
+        return _weighted_sum(losses, sample_weight) / self.share(y_true, sample_weight)
 
     def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Return the denominator: with it as weight, the losses of the parts of a batch give that of the whole.
@@ -71,8 +70,7 @@ class HeadLoss(keras.losses.Loss):
             sample_weight: Weights, `[B]`.
         """
         observed = self._per_example(1.0 - ops.cast(ops.isnan(y_true), y_true.dtype))
-        weight = ops.ones_like(observed) if sample_weight is None else ops.cast(sample_weight, observed.dtype)
-        return ops.maximum(ops.sum(ops.reshape(weight, (-1,)) * observed), 1e-7)
+        return ops.maximum(_weighted_sum(observed, sample_weight), 1e-7)
 
     def _per_example(self, values: Tensor) -> Tensor:
         """Return the mean over all axes but the first, `[B]`, in which steps, the second one, have their weights."""
@@ -189,6 +187,11 @@ class NegativeLogLikelihood(HeadLoss):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "distribution": self.distribution}
+
+
+def _weighted_sum(values: Tensor, sample_weight: Tensor | None) -> Tensor:
+    weight = ops.ones_like(values) if sample_weight is None else ops.cast(sample_weight, values.dtype)
+    return ops.sum(ops.reshape(weight, (-1,)) * values)
 
 
 def _where_observed(loss: Callable[[Tensor], Tensor], y_true: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast.runtime.backend import keras
+
 __all__ = ["States"]
 
 Array = Any
@@ -55,7 +57,7 @@ class States:
         """Return the states of some of the examples; `rows` is a slice, an index array or a mask."""
         if isinstance(rows, int | np.integer):
             rows = slice(rows, rows + 1) if rows != -1 else slice(-1, None)
-        return type(self).from_dict(_map(lambda value: value[rows], self.to_dict()))
+        return type(self).from_dict(keras.tree.map_structure(lambda value: value[rows], self.to_dict()))
 
     def vector(self) -> Array:
         """Return all layer states joined, `[B, sum of widths]`, first layer first."""
@@ -71,11 +73,3 @@ class States:
         """Build the states from the result of `to_dict`."""
         layers = tuple(tuple(layer) for layer in parts["layers"])
         return cls(**{**parts, "layers": layers})
-
-
-def _map(function: Any, value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _map(function, item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return tuple(_map(function, item) for item in value)
-    return function(value)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-__all__ = ["NumberTypes", "keras", "to_numpy", "weights_of"]
+__all__ = ["NumberTypes", "copies", "keras", "to_numpy", "weights_of"]
 
 
 def _choose_backend() -> None:
@@ -40,7 +41,12 @@ def to_numpy(tree: Any) -> Any:
 def weights_of(model: Any) -> list[Any]:
     """Return a copy of all weights as NumPy arrays, in the order of `set_weights`."""
     # Model.get_weights goes through Variable.__array__, which warns under NumPy 2.
-    return [keras.ops.convert_to_numpy(weight.value).copy() for weight in model.weights]
+    return copies(model.weights)
+
+
+def copies(variables: Iterable[Any]) -> list[Any]:
+    """Return copies of Keras variables as NumPy arrays."""
+    return [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]
 
 
 @dataclass(frozen=True)

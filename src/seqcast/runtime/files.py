@@ -11,10 +11,28 @@ from typing import IO
 
 from seqcast.errors import SaveError
 
-__all__ = ["write_beside"]
+__all__ = ["make_folder", "write_beside"]
 
 # O_BINARY exists on Windows alone, where a file would else change line ends.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        SaveError: It cannot be made, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        received = "a file" if folder.exists() else str(error.strerror)
+        raise SaveError(
+            str(folder), expected="a folder to write to", received=received, hint="Choose another."
+        ) from error
 
 
 def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:

@@ -20,12 +20,11 @@ from seqcast.baselines import LastValue, ManyToOneRegressor
 from seqcast.data.datasets import describe, load
 from seqcast.data.frames.io import check_target
 from seqcast.data.signals import random_sines
-from seqcast.errors import SaveError
 from seqcast.evaluation import evaluate
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
 from seqcast.regressor.estimator import Seq2SeqRegressor
-from seqcast.runtime.files import write_beside
+from seqcast.runtime.files import make_folder, write_beside
 from seqcast.specs.training import TrainingSpec
 
 __all__ = ["DemoSize", "run_demo"]
@@ -92,7 +91,8 @@ def run_demo(
     Raises:
         SaveError: The folder cannot be made, or takes no files.
     """
-    _make(folder)
+    make_folder(folder)
+    check_target(folder / FILES[0])
     began = time.perf_counter()
     say(f"Sums of two sines: {PAST} steps in, {FUTURE} out, {size.windows:,} training windows, {size.epochs} epochs")
     metrics: dict[str, Any] = {"seed": seed, "sines": _sines(folder, size, seed, verbose, say)}
@@ -103,17 +103,6 @@ def run_demo(
     text = json.dumps(metrics, indent=1)
     write_beside(folder / "metrics.json", lambda file: file.write(text.encode()))
     return metrics
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        received = "a file" if folder.exists() else str(error.strerror)
-        raise SaveError(
-            str(folder), expected="a folder to write to", received=received, hint="Choose another."
-        ) from error
-    check_target(folder / FILES[0])
 
 
 def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[[str], None]) -> dict[str, Any]:

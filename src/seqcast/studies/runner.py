@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.errors import SaveError
 from seqcast.plots.style import save_figure
 from seqcast.runtime.executors import Executor, choose_executor
-from seqcast.runtime.files import write_beside
+from seqcast.runtime.files import make_folder, write_beside
 from seqcast.runtime.threads import threads
 from seqcast.specs.checks import check_int
 from seqcast.studies import find_study
@@ -73,7 +72,8 @@ def run_study(
     study = find_study(name)
     count = (1 if quick else SEEDS) if seeds is None else check_int("seeds", seeds)
     target = folder / (f"{name}-quick" if quick else name)
-    runs = _make_folder(target / "runs")
+    runs = target / "runs"
+    make_folder(runs)
     jobs = [(setting, seed) for seed in range(count) for setting in study.grid(quick)]
     described = {"code": study.code(), "libraries": library_versions()}
     missing = [
@@ -100,16 +100,6 @@ def run_study(
     finding = study.finding(results)
     files = _write(study, results, finding, target, about)
     return Outcome(name, finding, files, len(missing), seconds)
-
-
-def _make_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SaveError(
-            str(folder), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
-        ) from error
-    return folder
 
 
 def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqcast.baselines import ManyToOneRegressor
-from seqcast.engine.engine import Engine
+from seqcast.network.weight_shapes import weight_shapes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -49,10 +51,10 @@ class Sizes(Study):
         test, truth, _ = sines(10_000, seed=TEST + seed, offset=(0.0, 0.0))
         if setting["shape"] == MANY_TO_ONE:
             training = TrainingSpec(epochs=setting["epochs"], batch_size=128, learning_rate=0.02)
-            width = _fitting(lambda n: 3 * n * (1 + n + 2) + 3 * n * (n + n + 2) + n + 1)
+            width = _fitting(_many_to_one_weights)
             many_to_one = ManyToOneRegressor((width, width), training=training, random_state=seed, verbose=0)
             mse = mse_by_step(many_to_one.fit(past, future).predict(test, 15), truth)
-            return {"mse": mse, "units": [[width, width], []], "weights": 9 * width * width + 16 * width + 1}
+            return {"mse": mse, "units": [[width, width], []], "weights": _many_to_one_weights(width)}
         units = _units(setting)
         options = {"encoder_units": units[0], "decoder_units": units[1], "attention": setting["attention"]}
         model = network(seed, epochs=setting["epochs"], **options).fit(past, future)
@@ -88,7 +90,12 @@ class Sizes(Study):
         )
 
 
-def _fitting(count: Any) -> int:
+def _many_to_one_weights(width: int) -> int:
+    """Return the weights of two GRU layers of a width and a dense layer."""
+    return 3 * width * (1 + width + 2) + 3 * width * (width + width + 2) + width + 1
+
+
+def _fitting(count: Callable[[int], int]) -> int:
     """Return the width with the number of weights nearest to the post's."""
     return min(range(4, 120), key=lambda width: abs(count(width) - WEIGHTS))
 
@@ -103,15 +110,9 @@ def _units(setting: Setting) -> tuple[tuple[int, ...], tuple[int, ...]]:
     def weights(width: int) -> int:
         encoder_units, decoder_units = units(width)
         spec = NetworkSpec(encoder_units=encoder_units, decoder_units=decoder_units, attention=setting["attention"])
-        engine = Engine(spec, TrainingSpec(), seed=0)
-        engine.build(WindowSpec(horizon=15, features=1, targets=1), steps=1)
-        return engine.weight_count
+        return sum(map(math.prod, weight_shapes(WindowSpec(horizon=15, features=1, targets=1), spec)))
 
-    low, high = 4, 120
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if weights(middle) <= WEIGHTS else (low, middle)
-    return units(min(low, high, key=lambda width: abs(weights(width) - WEIGHTS)))
+    return units(_fitting(weights))
 
 
 def _network_text(setting: Setting, units: list[list[int]], weights: int) -> str:

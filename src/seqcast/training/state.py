@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import keras
+from seqcast.runtime.backend import copies, keras
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.history import History
 
@@ -86,9 +86,9 @@ class TrainState:
         best = None if keeper.weights is None else [weights.copy() for weights in keeper.weights]
         parts = getattr(model, "used_parts", 1)
         return cls(
-            trainable=_copies(model.trainable_variables),
-            non_trainable=_copies(model.non_trainable_variables),
-            optimizer=_copies(model.optimizer.variables),
+            trainable=copies(model.trainable_variables),
+            non_trainable=copies(model.non_trainable_variables),
+            optimizer=copies(model.optimizer.variables),
             epoch=len(keeper.history),
             step=int(keras.ops.convert_to_numpy(model.optimizer.iterations.value)),
             parts=parts,
@@ -175,7 +175,3 @@ class StateCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Capture the state."""
         self.receive(TrainState.capture(self.model, self.keeper))
-
-
-def _copies(variables: Sequence[Any]) -> list[Array]:
-    return [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]

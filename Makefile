@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz test-torch test-tensorflow bench-seed bench-series \
+.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts test-torch test-tensorflow bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
 
 help:  ## Show this list
@@ -55,6 +55,9 @@ check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of t
 
 fuzz: .venv/.installed  ## Twenty thousand random frames, and forty random shapes a kernel (about a quarter of an hour)
 	SEQCAST_FUZZ=20000 KERAS_BACKEND=jax $(BIN)/pytest tests/forecaster/test_forecaster_fuzz.py tests/network/test_jax_loops.py
+
+interrupts: .venv/.installed  ## Ctrl-C at two hundred random moments of commands (about half an hour)
+	SEQCAST_INTERRUPTS=34 KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_interrupts.py
 
 .venv-torch/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv-torch

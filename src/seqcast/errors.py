@@ -21,8 +21,11 @@ rows that it mentions, so that another speaker, such as the command line, need n
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 __all__ = [
@@ -37,13 +40,17 @@ __all__ = [
     "Row",
     "SaveError",
     "SeqcastError",
+    "SeqcastWarning",
     "SpecError",
     "TrainingError",
     "compose_message",
     "compose_place",
     "suggest_name",
     "unknown_name",
+    "warn_user",
 ]
+
+_PACKAGE = str(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,11 @@ class SeqcastError(Exception):
         self.hint = hint
         super().__init__(compose_message(where, expected=expected, received=received, hint=hint))
 
+    @property
+    def texts(self) -> tuple[str, str, str, str]:
+        """The parts of the message as plain strings: where, expected, received, hint."""
+        return str(self.where), str(self.expected), str(self.received), str(self.hint)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Workers hand their exceptions back pickled, and keyword arguments are lost on that way.
         # What was attached since (a history, notes) travels as the state.
@@ -169,6 +181,11 @@ class DataError(SeqcastError, ValueError):
         column: Name of the column.
         row: Number of the row, from 0, in the frame's own order.
         series: Name of the series.
+        path: The file that the data came from; `where` then names a place in it, and no argument.
+
+    Attributes:
+        by_series: The first such error of each series that has one, by the series' name; empty where the error is not
+            about single series, so that leaving some out would not mend it.
 
     Example:
         >>> error = DataError(column="y", row=3, series="a", expected="a finite number", received="nan")
@@ -189,13 +206,33 @@ class DataError(SeqcastError, ValueError):
         column: str | None = None,
         row: int | None = None,
         series: object = None,
+        path: str | None = None,
     ) -> None:
-        where = where or compose_place(option=option, column=column, row=row, series=series)
+        where = where or path or compose_place(option=option, column=column, row=row, series=series)
         super().__init__(where, expected=expected, received=received, hint=hint)
         self.option = option
         self.column = column
         self.row = row
         self.series = series
+        self.path = path
+        self.by_series: dict[Any, DataError] = {}
+
+    @classmethod
+    def first_of(cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]) -> DataError:
+        """Return the error of the first of some places, which knows the first of each series.
+
+        Args:
+            places: Places at which something is wrong, in order.
+            names: Name of the series of each of them.
+            at: Builds the error for a place.
+        """
+        firsts: dict[Any, int] = {}
+        for place, name in zip(places, names, strict=True):
+            firsts.setdefault(name, place)
+        by_series = {name: at(place) for name, place in firsts.items()}
+        error = by_series[names[0]]
+        error.by_series = by_series
+        return error
 
 
 class DataTypeError(DataError, TypeError):
@@ -228,6 +265,23 @@ class SaveError(SeqcastError, OSError):
 
 class MissingPackageError(SeqcastError, ImportError):
     """An optional package is needed for this and is not installed."""
+
+
+class SeqcastWarning(UserWarning):
+    """Base of all warnings of ours: the result is there, but perhaps not what was meant."""
+
+
+def warn_user(message: str, category: type[SeqcastWarning] = SeqcastWarning) -> None:
+    """Warn of something, pointing at the user's own code rather than at ours.
+
+    Args:
+        message: What to say.
+        category: Kind of warning.
+    """
+    depth, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=depth)
 
 
 def _rebuild(cls: type[SeqcastError], where: str, expected: str, received: str, hint: str) -> SeqcastError:

@@ -370,7 +370,7 @@ INTERACTIVE = "import signal; signal.signal(signal.SIGINT, signal.default_int_ha
 def test_a_full_disk_leaves_the_old_file(fitted, tmp_path):
     target = tmp_path / "m.seqcast"
     target.write_bytes(b"old")
-    command = _command("fit", fitted / "sales.csv", "-H", 3, "-o", target, *SMALL, first=SMALL_DISK)
+    command = _command("fit", fitted / "sales.csv", "-H", 3, "-o", target, "--force", *SMALL, first=SMALL_DISK)
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert "m.seqcast: expected a folder to write to, with room, received File too large." in done.stderr

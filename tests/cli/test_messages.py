@@ -9,7 +9,7 @@ from seqcast.cli.messages import FLAGS, in_files, word_error
 from seqcast.data.frames.future import read_future
 from seqcast.data.frames.io import read_table
 from seqcast.data.frames.table import read_frame
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, SpecError
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, SaveError, SpecError
 from seqcast.specs.columns import Columns, Covariates
 
 COLUMNS = Columns()
@@ -37,7 +37,8 @@ def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
     message = refused(lambda: read_frame(frame, COLUMNS), df=(path, frame))
     assert message == (
         f"{path}, column 'ds', row 5 (series 'a'): expected a stamp after 2024-01-01 00:00:00 (row 3), received the "
-        "duplicate 2024-01-01 00:00:00. Keep one of the two rows, or add them up."
+        "duplicate 2024-01-01 00:00:00. Keep one of the two rows, or add them up. "
+        "Or does the file hold several series? Is there an id column? Name it with --id."
     )
 
 
@@ -142,7 +143,8 @@ def test_options_are_named_as_they_are_typed(error, message):
         (Option("freq"), "--freq"),
         (Option("freq", 1), "--freq 1"),
         (Option("static_covariates", ...), "--static"),
-        (Option("columns.ds", ...), "--time (fit, backtest, plot)"),
+        (Option("columns.ds", ...), "--time"),
+        (Option("columns.tz", "Europe/Berlin"), "--tz Europe/Berlin"),
         (Option("irregular", True), "Forecaster(irregular=True) in Python"),
     ],
 )
@@ -150,6 +152,17 @@ def test_options_in_a_hint(option, words):
     assert word_error(DataError("df", hint=Phrase("Take ", option, "."))) == f"df. Take {words}."
     plain = DataError("df", hint=str(Phrase("Take ", option, ".")))
     assert word_error(plain) == str(plain)
+
+
+def test_options_that_the_command_lacks_are_those_of_fit():
+    error = DataError("df", hint=Phrase("Take ", Option("missing", "fill"), " or ", Option("horizon"), "."))
+    assert word_error(error, ["--horizon", "-H"]) == "df. Take --missing fill (an option of fit) or --horizon."
+
+
+@pytest.mark.parametrize("name", ["future", "cell", "df", "units"])
+def test_a_path_is_never_an_option(name):
+    for error in (DataError(path=name, expected="a table"), SaveError(name, expected="a table")):
+        assert word_error(error) == f"{name}: expected a table."
 
 
 def test_rows_without_a_file_stay():
@@ -163,4 +176,4 @@ def test_every_flag_is_an_option_of_a_command():
     assert flags <= known
     # Options of the command line's own, which no argument in Python has, are files and switches.
     others = {name for name in known - flags if name.startswith("--")}
-    assert others == {"--figure", "--output", "--quick", "--quiet", "--sort"}
+    assert others == {"--figure", "--force", "--output", "--quick", "--quiet", "--sort"}

@@ -5,7 +5,8 @@ import textwrap
 
 import pytest
 
-from seqcast.runtime.files import write_beside
+from seqcast.errors import SaveError, SpecError
+from seqcast.runtime.files import check_target, write_beside
 
 
 @pytest.fixture
@@ -85,3 +86,14 @@ def test_permissions_are_those_of_any_new_file(run_python, tmp_path, monkeypatch
     ):
         plain = oct(0o666 & ~mask)
         assert line.split() == ["160", plain, plain, oct(mask)]
+
+
+def test_targets(tmp_path):
+    check_target(tmp_path / "anything")
+    check_target(tmp_path / "a.PNG", ("png",))
+    with pytest.raises(SpecError, match=r"suffix: expected one of 'png', received 'pgn'\. Did you mean 'png'"):
+        check_target(tmp_path / "a.pgn", ("png",))
+    for path in (tmp_path, tmp_path / "none" / "a.csv"):
+        with pytest.raises(SaveError, match="expected a file in a folder to write to"):
+            check_target(path)
+    assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ names = st.text(min_size=1, max_size=5)
 SPECS = {
     "columns": st.lists(names, min_size=3, max_size=5, unique=True)
     .filter(lambda some: "y" not in some[:2])
-    .map(lambda some: Columns(*some[:2], some[2:])),
+    .map(lambda some: Columns(*some[:2], some[2:], "%Y" * (len(some) % 2) or None, (None, "UTC")[len(some[0]) % 2])),
     "covariates": st.lists(names, min_size=3, max_size=5, unique=True).map(
         lambda some: Covariates(some[:1], some[1], some[2:])
     ),
@@ -298,6 +298,8 @@ WRONG = {
         ("y", ("a", "ds"), "columns", "4 different names"),
         ("ds", "y", "columns", "three different names"),
         ("y", "unique_id", "columns", "three different names"),
+        *[("ds_format", value, "columns.ds_format", "a format such as '%Y%m%d'") for value in ("", "date", 3, ["%Y"])],
+        *[("tz", value, "columns.tz", "the name of a time zone") for value in ("", "+01:00", "Berlin", 3, ["UTC"])],
     ],
     "window": [
         *whole("horizon"),

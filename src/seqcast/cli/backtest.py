@@ -10,6 +10,7 @@ import typer
 from seqcast.cli.console import print_line, print_table
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, ForecasterOptions, Horizon, count_option, takes_forecaster_options
+from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.plot import save_forecast_figure
 
 __all__ = ["backtest"]
@@ -30,6 +31,7 @@ def backtest(
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
     ] = None,
     figure: Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")] = None,
+    force: Force = False,
     *,
     options: ForecasterOptions,
 ) -> None:
@@ -41,13 +43,13 @@ def backtest(
 
         seqcast backtest sales.csv -H 28 --n-windows 4 --refit 1 --members 3
     """
-    from seqcast.data.frames.io import TABLES, check_target, write_table
+    from seqcast.data.frames.io import TABLES, write_table
     from seqcast.evaluation import evaluate
     from seqcast.plots.style import SUFFIXES
 
     for target, suffixes in ((output, TABLES), (figure, SUFFIXES)):
         if target is not None:
-            check_target(target, suffixes)
+            check_output(target, suffixes, read=[data], force=force)
     columns, frame = options.columns, options.read(data)
     model = options.forecaster(horizon)
     with in_files(df=(data, frame)):

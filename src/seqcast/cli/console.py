@@ -28,7 +28,8 @@ def print_table(title: str, headings: Sequence[str], rows: Mapping[str, Sequence
     """
     table = Table()
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left")
+        # In a narrow terminal a number goes on in the next line, where it would else lose its end.
+        table.add_column(heading, justify="right" if number else "left", overflow="fold")
     for name, cells in rows.items():
         table.add_row(name.replace("_", " "), *cells)
     print_line(title)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seqcast.cli.console import note, print_line
-from seqcast.cli.messages import in_files
+from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import Data, ForecasterOptions, Horizon, takes_forecaster_options
+from seqcast.cli.outputs import Force, check_output
+
+if TYPE_CHECKING:
+    from seqcast.forecaster.estimator import Forecaster
 
 __all__ = ["fit"]
 
@@ -19,13 +23,14 @@ def fit(
     data: Data,
     horizon: Horizon,
     output: Annotated[Path, typer.Option("--output", "-o", help="File for the fitted model.")],
+    force: Force = False,
     *,
     options: ForecasterOptions,
 ) -> None:
     """Train a network on all series of a file and write it to a file.
 
-    Ctrl-C ends the training; the best weights so far are written, and the exit code is 0. With `--members` nothing is
-    written then.
+    Ctrl-C ends the training; the best weights so far are written, with `--members` the networks that have finished, and
+    the exit code is 0. Before there are any, and at a second Ctrl-C, nothing is written, and it is 130.
 
     For example:
 
@@ -35,9 +40,7 @@ def fit(
 
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
     """
-    from seqcast.data.frames.io import check_target
-
-    check_target(output)
+    check_output(output, read=[data], force=force)
     frame = options.read(data)
     model = options.forecaster(horizon)
     interrupted = False
@@ -45,12 +48,21 @@ def fit(
         with in_files(df=(data, frame)):
             model.fit(frame)
     except KeyboardInterrupt:
-        if not hasattr(model, "engine_") or model.engine_.model is None:
+        if not model.__sklearn_is_fitted__():
             raise
         interrupted = True
+    note_skipped(model, data, frame)
     model.save(output)
     if interrupted:
-        best = model.history_.best_epoch
-        weights = "the weights of the last step" if best is None else f"the best weights so far, those of epoch {best}"
-        note(f"Interrupted; kept {weights}.")
+        note(f"Interrupted; kept {_kept(model)}.")
     print_line(f"Wrote {output}")
+
+
+def _kept(model: Forecaster) -> str:
+    """Return in words what an interrupted training has left."""
+    if not model.engines_:
+        return "the forecast that repeats the last season"
+    if model.members > 1:
+        return f"{len(model.engines_)} of {model.members} members, those that had finished"
+    best = model.history_.best_epoch
+    return "the weights of the last step" if best is None else f"the best weights so far, those of epoch {best}"

@@ -22,7 +22,8 @@ from seqcast.cli.plot import plot
 from seqcast.cli.predict import predict
 from seqcast.cli.report import report
 from seqcast.cli.study import study
-from seqcast.errors import SeqcastError
+from seqcast.errors import SeqcastError, SeqcastWarning
+from seqcast.runtime.interrupts import EXIT_CODE
 
 __all__ = ["app", "main"]
 
@@ -33,8 +34,22 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+class _Command(typer.core.TyperCommand):
+    """A command whose errors are worded with its own options."""
+
+    def invoke(self, context: Any) -> Any:
+        """Run the command; an error of ours ends it with exit code 1."""
+        try:
+            return super().invoke(context)
+        except SeqcastError as error:
+            print_error(word_error(error, [name for parameter in self.params for name in parameter.opts]))
+            raise typer.Exit(1) from error
+
+
 for _command in (demo, fit, predict, backtest, report, plot, study):
-    app.command()(_command)
+    app.command(cls=_Command)(_command)
 
 
 def _show_version(value: bool) -> None:
@@ -49,31 +64,31 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    del version  # which its callback answers
 
 
 def main() -> None:
     """Run the command line: exit code 1 for errors of ours, 2 for options that typer refuses, 130 for Ctrl-C."""
     _keep_compilations()
     try:
-        with _note_fallbacks():
+        with _note_warnings():
             app(standalone_mode=True)
     except SeqcastError as error:
         print_error(word_error(error))
         sys.exit(1)
     except SystemExit as ending:
-        if ending.code == 130:
+        if ending.code == EXIT_CODE:
             note("Interrupted; nothing half-written is left.")
         raise
 
 
 @contextlib.contextmanager
-def _note_fallbacks() -> Iterator[None]:
-    """Print that forecasts fall back on the seasonal naive one as a line of ours, without a place in the code."""
+def _note_warnings() -> Iterator[None]:
+    """Print warnings of ours as a line, without a place in the code."""
     show = warnings.showwarning
 
     def show_or_note(message: Warning | str, category: type[Warning], *place: Any, **settings: Any) -> None:
-        if category.__name__ == "FallbackWarning":  # its module would import Keras
+        if issubclass(category, SeqcastWarning):
             note(f"Note: {message}")
         else:
             show(message, category, *place, **settings)
@@ -87,7 +102,3 @@ def _keep_compilations() -> None:
     """Let programs that were compiled once be read back by the next command; an empty variable switches that off."""
     if "SEQCAST_CACHE_DIR" not in os.environ:
         os.environ["SEQCAST_CACHE_DIR"] = platformdirs.user_cache_dir("seqcast")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,10 +7,11 @@ message is taken apart.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from seqcast.cli.console import note
 from seqcast.errors import (
     DataError,
     Option,
@@ -22,7 +23,13 @@ from seqcast.errors import (
     compose_place,
 )
 
-__all__ = ["FLAGS", "in_files", "word_error"]
+if TYPE_CHECKING:
+    from seqcast.forecaster.estimator import Forecaster
+
+__all__ = ["FLAGS", "in_files", "note_skipped", "word_error"]
+
+# Series that are listed as left out.
+MOST_SKIPPED = 5
 
 # What an argument in Python is called at the command line.
 FLAGS = {
@@ -30,6 +37,8 @@ FLAGS = {
     "columns.unique_id": "--id",
     "columns.ds": "--time",
     "columns.y": "--value",
+    "columns.ds_format": "--time-format",
+    "columns.tz": "--tz",
     "static_covariates": "--static",
     "past_covariates": "--past",
     "future_covariates": "--future",
@@ -54,6 +63,7 @@ FLAGS = {
             "members",
             "missing",
             "n_windows",
+            "on_bad_series",
             "preset",
             "refit",
             "samples",
@@ -61,6 +71,7 @@ FLAGS = {
             "season_length",
             "seeds",
             "step_size",
+            "support",
             "title",
             "unit",
             "units",
@@ -99,6 +110,21 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
         raise _about_file(error, path, frame) from error
 
 
+def note_skipped(model: Forecaster, path: Path, frame: Any) -> None:
+    """Print what is wrong with the first of the series that a fit left out.
+
+    Args:
+        model: The fitted model.
+        path: The file.
+        frame: What `read_table` made of it.
+    """
+    skipped = list(model.skipped_series_.values())
+    for error in skipped[:MOST_SKIPPED]:
+        note(f"Skipped: {word_error(_about_file(error, path, frame))}")
+    if len(skipped) > MOST_SKIPPED:
+        note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
+
+
 def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
     from seqcast.data.frames.io import place_in_file, row_in_file
 
@@ -107,22 +133,43 @@ def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
             return None
         return row_in_file(path, frame, row)
 
-    def word(part: Option | Row) -> str:
-        if isinstance(part, Option):
-            return _word_option(part)
-        number = row_number(part.number)
-        return str(part) if number is None else str(Row(number))
+    def in_file(text: str) -> str:
+        if not isinstance(text, Phrase):
+            return text
+        parts = (_row_of_file(part, row_number(part.number)) if isinstance(part, Row) else part for part in text.parts)
+        return Phrase(*parts, remedy=text.remedy)
 
     return type(error)(
         place_in_file(path, column=error.column, row=row_number(error.row), series=error.series),
-        expected=_reword(error.expected, word),
-        received=_reword(error.received, word),
-        hint=_reword(error.hint, word),
+        path=str(path),
+        expected=in_file(error.expected),
+        received=in_file(error.received),
+        hint=in_file(_about_several(error.hint, frame)),
     )
 
 
-def word_error(error: SeqcastError) -> str:
+def _row_of_file(row: Row, number: int | None) -> Row:
+    return row if number is None else Row(number)
+
+
+def _about_several(hint: str, frame: Any) -> str:
+    """Ask whether a file without ids holds several series, where its rows do not go on with each other."""
+    from seqcast.data.frames.io import ONE_SERIES
+
+    one = frame is not None and frame.attrs.get(ONE_SERIES)
+    if one and isinstance(hint, Phrase) and hint.remedy in ("deduplicate", "sort"):
+        return (
+            f"{_REMEDIES[hint.remedy]} Or does the file hold several series? Is there an id column? Name it with --id."
+        )
+    return hint
+
+
+def word_error(error: SeqcastError, options: Container[str] | None = None) -> str:
     """Return an error's message with options as they are typed.
+
+    Args:
+        error: The error.
+        options: The options of the command that runs; others are said to be options of fit.
 
     Example:
         >>> word_error(SpecError("context_length", expected="a whole number >= 1", received="0"))
@@ -132,11 +179,15 @@ def word_error(error: SeqcastError) -> str:
         'y, row 3: expected a value, received none. Take --missing fill.'
     """
     where = error.where
-    if isinstance(error, SpecError) or (isinstance(error, DataError) and error.column is None):
+    if isinstance(error, SpecError) or (isinstance(error, DataError) and error.column is None and error.path is None):
         where = FLAGS.get(where, where)
     if isinstance(error, DataError) and error.option in FLAGS:
         where = compose_place(option=FLAGS[error.option], column=error.column, row=error.row, series=error.series)
-    parts = {name: _reword(getattr(error, name), _word_part) for name in ("expected", "received", "hint")}
+
+    def word(part: Option | Row) -> str:
+        return _word_option(part, options) if isinstance(part, Option) else str(part)
+
+    parts = {name: _reword(getattr(error, name), word) for name in ("expected", "received", "hint")}
     return compose_message(where, **parts)
 
 
@@ -146,14 +197,9 @@ def _reword(text: str, word: Callable[[Option | Row], str]) -> str:
     return _REMEDIES.get(text.remedy) or text.worded(word)
 
 
-def _word_part(part: Option | Row) -> str:
-    return _word_option(part) if isinstance(part, Option) else str(part)
-
-
-def _word_option(option: Option) -> str:
+def _word_option(option: Option, options: Container[str] | None) -> str:
     flag = FLAGS.get(option.name)
     if flag is None:
         return f"Forecaster({option}) in Python"
-    if option.name.startswith("columns."):
-        return f"{flag} (fit, backtest, plot)"
-    return flag if option.value is None or option.value is ... else f"{flag} {option.value}"
+    typed = flag if option.value is None or option.value is ... else f"{flag} {option.value}"
+    return typed if options is None or flag in options else f"{typed} (an option of fit)"

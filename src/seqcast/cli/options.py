@@ -26,6 +26,8 @@ __all__ = [
     "Quiet",
     "Sort",
     "TimeColumn",
+    "TimeFormat",
+    "TimeZone",
     "ValueColumn",
     "count_option",
     "named_columns",
@@ -74,6 +76,16 @@ IdColumn = Annotated[
     str, typer.Option("--id", help="Column that names the series; a file without one holds one series.")
 ]
 TimeColumn = Annotated[str, typer.Option("--time", help="Column with the time stamp, or a whole number.")]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--time-format",
+        help="How times are written: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.",
+    ),
+]
+TimeZone = Annotated[
+    str | None, typer.Option("--tz", help="Time zone of the clock that times were read from, such as Europe/Berlin.")
+]
 ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value; several with commas.")]
 Sort = Annotated[bool, typer.Option("--sort", help="Sort rows by series and time first.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -88,6 +100,8 @@ class ForecasterOptions:
     id_column: IdColumn = "unique_id"
     time_column: TimeColumn = "ds"
     value_column: ValueColumn = "y"
+    time_format: TimeFormat = None
+    tz: TimeZone = None
     freq: Annotated[
         str | None, typer.Option(help="Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.")
     ] = None
@@ -106,9 +120,19 @@ class ForecasterOptions:
     missing: Annotated[
         str, typer.Option("--missing", help="What to do about missing values and steps: fill or raise.")
     ] = "fill"
+    on_bad_series: Annotated[
+        str,
+        typer.Option("--on-bad-series", help="What to do about series with something wrong in them: raise or skip."),
+    ] = "raise"
     scale: Annotated[
         str,
         typer.Option("--scale", help="Scaling of series: auto, standard, robust, minmax, mean, log1p, log or none."),
+    ] = "auto"
+    support: Annotated[
+        str,
+        typer.Option(
+            "--support", help="Which values are possible: auto, real, non-negative or counts (whole numbers)."
+        ),
     ] = "auto"
     calendar: Annotated[
         str,
@@ -147,7 +171,7 @@ class ForecasterOptions:
     @property
     def columns(self) -> Columns:
         """The names of the file's columns."""
-        return named_columns(self.id_column, self.time_column, self.value_column)
+        return named_columns(self.id_column, self.time_column, self.value_column, self.time_format, self.tz)
 
     def read(self, path: Path) -> Any:
         """Read the file as a frame."""
@@ -172,7 +196,9 @@ class ForecasterOptions:
             past_covariates=_split_names(self.past),
             future_covariates=_split_names(self.future),
             missing=self.missing,
+            on_bad_series=self.on_bad_series,
             scale=self.scale,
+            support=self.support,
             calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
             preset=self._network(level),
             level=level,
@@ -231,11 +257,13 @@ def takes_forecaster_options(command: Callable[..., None]) -> Callable[..., None
 # ---------------------------------------------------------------- text to values
 
 
-def named_columns(id_column: str, time_column: str, value_column: str) -> Columns:
-    """Return the names of a file's columns; those of several values are parted by commas."""
+def named_columns(
+    id_column: str, time_column: str, value_column: str, time_format: str | None = None, tz: str | None = None
+) -> Columns:
+    """Return the names of a file's columns, and how its times are written; several values are parted by commas."""
     from seqcast.specs.columns import Columns
 
-    return Columns(unique_id=id_column, ds=time_column, y=_split_names(value_column) or value_column)
+    return Columns(id_column, time_column, _split_names(value_column) or value_column, time_format, tz)
 
 
 def parse_levels(text: str) -> tuple[float, ...]:

@@ -9,7 +9,18 @@ import typer
 
 from seqcast.cli.console import print_line
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import Data, IdColumn, Sort, TimeColumn, ValueColumn, count_option, named_columns
+from seqcast.cli.options import (
+    Data,
+    IdColumn,
+    Sort,
+    TimeColumn,
+    TimeFormat,
+    TimeZone,
+    ValueColumn,
+    count_option,
+    named_columns,
+)
+from seqcast.cli.outputs import Force, check_output
 
 if TYPE_CHECKING:
     from seqcast.specs.columns import Columns
@@ -26,11 +37,14 @@ def plot(
     id_column: IdColumn = "unique_id",
     time_column: TimeColumn = "ds",
     value_column: ValueColumn = "y",
+    time_format: TimeFormat = None,
+    tz: TimeZone = None,
     max_series: Annotated[int, count_option("--max-series", help="Most series to draw, from the first.")] = 8,
     last: Annotated[
         int | None,
         count_option("--last", help="Steps of history to draw; twice the forecast's, at least 30, if absent."),
     ] = None,
+    force: Force = False,
     sort: Sort = False,
 ) -> None:
     """Draw history and forecasts, one panel a series.
@@ -39,18 +53,22 @@ def plot(
 
         seqcast plot sales.csv forecast.csv -o forecast.png
     """
-    from seqcast.data.frames.io import check_target, place_in_file, read_table
+    from seqcast.data.frames.io import place_in_file, read_table
     from seqcast.errors import DataError
     from seqcast.plots.style import SUFFIXES
 
-    check_target(output, SUFFIXES)
-    columns = named_columns(id_column, time_column, value_column)
+    check_output(output, SUFFIXES, read=[data, forecast], force=force)
+    columns = named_columns(id_column, time_column, value_column, time_format, tz)
     forecasts = read_table(forecast, columns, value=False)
     ids = forecasts[columns.unique_id].unique()
     history = read_table(data, columns, sort=sort, series=ids[0] if len(ids) == 1 else None)
+    if history[columns.unique_id].dtype != forecasts[columns.unique_id].dtype:  # one is from a CSV file, as text
+        for frame in (history, forecasts):
+            frame[columns.unique_id] = frame[columns.unique_id].astype("str")
     if not history[columns.unique_id].isin(ids).any():
         raise DataError(
             place_in_file(forecast, column=columns.unique_id),
+            path=str(forecast),
             column=columns.unique_id,
             expected=f"series of {data}, such as {history[columns.unique_id].iloc[0]!r}",
             received=repr(ids[0]),

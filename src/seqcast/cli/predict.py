@@ -10,6 +10,7 @@ import typer
 from seqcast.cli.console import print_line
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, Sort, count_option, parse_levels
+from seqcast.cli.outputs import STANDARD_OUTPUT, Force, check_output
 from seqcast.cli.tables import read_model_tables
 
 __all__ = ["predict"]
@@ -39,8 +40,10 @@ def predict(
         int | None, count_option("--samples", help="Sample paths to draw, instead of a point and intervals.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent.")
+        Path | None,
+        typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent, or for -."),
     ] = None,
+    force: Force = False,
     sort: Sort = False,
 ) -> None:
     """Forecast with a fitted model; columns are named as they were at fit.
@@ -53,11 +56,13 @@ def predict(
 
         seqcast predict sales.seqcast --future prices.csv -o forecast.csv
     """
-    from seqcast.data.frames.io import TABLES, check_target, write_table
+    from seqcast.data.frames.io import TABLES, write_table
     from seqcast.forecaster.estimator import Forecaster
 
+    if output == STANDARD_OUTPUT:
+        output = None
     if output is not None:
-        check_target(output, TABLES)
+        check_output(output, TABLES, read=[model, data, future], force=force)
     fitted = Forecaster.load(model)
     frame, known_future = read_model_tables(fitted, data, future, sort=sort)
     with in_files(df=(data, frame), future=(future, known_future)):

@@ -10,6 +10,7 @@ import typer
 from seqcast.cli.console import print_line
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, ModelFile, Sort, count_option
+from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_model_tables
 
 __all__ = ["report"]
@@ -31,6 +32,7 @@ def report(
     ] = 3,
     title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "",
     unit: Annotated[str, typer.Option("--unit", help="Unit of the values.")] = "",
+    force: Force = False,
     sort: Sort = False,
 ) -> None:
     """Write one HTML page with forecasts, a backtest beside naive forecasts, errors and settings.
@@ -39,10 +41,9 @@ def report(
 
         seqcast report sales.seqcast sales.csv -o report.html --title "Sales" --unit pieces
     """
-    from seqcast.data.frames.io import check_target
     from seqcast.forecaster.estimator import Forecaster
 
-    check_target(output, ("html", "htm"))
+    check_output(output, ("html", "htm"), read=[model, data, future], force=force)
     fitted = Forecaster.load(model)
     frame, known_future = read_model_tables(fitted, data, future, sort=sort)
     with in_files(df=(data, frame), future=(future, known_future)):

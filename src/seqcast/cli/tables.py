@@ -26,10 +26,10 @@ def read_model_tables(
         Both as frames; `None` where there is no file.
     """
     from seqcast.data.frames.io import read_table
-    from seqcast.specs.columns import Columns
 
-    columns = model.columns or Columns()
+    columns = model.series_state_.schema.columns
     # Newer rows of the only series go on with it, whatever their file is called.
-    only = model.series_state_.ids[0] if len(model.series_state_.ids) == 1 else None
-    frame = None if data is None else read_table(data, columns, sort=sort, series=only)
-    return frame, None if future is None else read_table(future, columns, value=False, series=only)
+    ids = model.series_state_.ids
+    options: dict[str, Any] = {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
+    frame = None if data is None else read_table(data, columns, sort=sort, **options)
+    return frame, None if future is None else read_table(future, columns, value=False, **options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import FrameColumn, as_numbers, first, read_stamps
+from seqcast.data.frames.columns import FrameColumn, as_numbers, first
+from seqcast.data.frames.keys import read_stamps
 from seqcast.data.frames.table import check_columns, open_frame
 from seqcast.errors import DataError, Phrase, unknown_name
 from seqcast.specs.columns import Columns
@@ -86,7 +87,7 @@ class FrameRows:
     def _unpivot(self) -> None:
         """Turn columns of several targets into rows, with a column of their names."""
         columns = self.columns
-        self.columns = Columns(columns.unique_id, columns.ds, columns.value)
+        self.columns = replace(columns, y=columns.value)
         if self.has(TARGET):
             return
         self.need(*columns.targets)
@@ -132,7 +133,8 @@ class FrameRows:
             name: The column.
             local: Whether zoned stamps show their own clock, for people, or UTC, in which none repeats.
         """
-        stamps, _ = read_stamps(self.column(name), objects=("date", "datetime", "datetime64"))
+        objects = ("date", "datetime", "datetime64")
+        stamps = read_stamps(self.column(name), self.columns, objects=objects).stamps
         if stamps.dtype.kind in "iu":
             return np.asarray(stamps)
         plain = stamps.tz_localize(None) if local else stamps.tz_convert(None) if stamps.tz is not None else stamps

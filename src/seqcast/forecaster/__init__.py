@@ -1,6 +1,6 @@
 """`Forecaster`: from long data frames to forecasts as frames.
 
-In reading order: `estimator`, `options`, `defaults`, `planning`, `jobs`, `fitting`, `validation`, `state`,
+In reading order: `estimator`, `views`, `options`, `defaults`, `planning`, `jobs`, `fitting`, `validation`, `state`,
 `series_state`, `future`, `predictor`, `fallback`, `backtest`, `explain`, `summary`, `archive`.
 """
 

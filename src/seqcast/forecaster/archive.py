@@ -12,7 +12,7 @@ import numpy.typing as npt
 from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.engine.engine import Engine
-from seqcast.errors import SpecError
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
@@ -64,6 +64,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         "histories": [history.to_dict() for history in state.histories],
         "calibrations": calibrations,
         "short_series": list(state.short_series),
+        "skipped": [[name, *error.texts] for name, error in state.skipped.items()],
     }
     write_archive(path, KIND, header, parts)
 
@@ -110,6 +111,10 @@ def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict
             for place, described in enumerate(header["calibrations"])
         ),
         short_series=tuple(header["short_series"]),
+        skipped={
+            name: DataError(where, expected=expected, received=received, hint=hint)
+            for name, where, expected, received, hint in header["skipped"]
+        },
     )
     return options, state
 

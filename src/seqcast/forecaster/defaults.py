@@ -16,8 +16,9 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.statistics import LevelSwings
 from seqcast.data.series.store import SeriesStore
 from seqcast.intervals.levels import level_quantiles
+from seqcast.specs.checks import check_choice
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
-from seqcast.specs.presets import Preset, segment_rule
+from seqcast.specs.presets import PRESETS, Preset, segment_rule
 from seqcast.specs.presets import preset as find_preset
 from seqcast.specs.training import TrainingSpec
 
@@ -99,6 +100,7 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
 
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
+    check_choice("preset", name, ("auto", *PRESETS))
     fitted = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
         season_length=sizes.season_length,
         context_length=sizes.context_length,

@@ -15,8 +15,7 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.engine.checks import check_parts
-from seqcast.engine.engine import Engine
-from seqcast.errors import NotFittedError, SpecError
+from seqcast.errors import SpecError, warn_user
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
@@ -28,21 +27,20 @@ from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import validation_rows, with_validation
-from seqcast.intervals.calibration import Calibration
+from seqcast.forecaster.views import FittedViews
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.init import fresh_seed
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
 
 __all__ = ["Forecaster"]
 
 Array = npt.NDArray[Any]
 
 
-class Forecaster(ExplainMixin, BaseEstimator):
+class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
@@ -83,6 +81,8 @@ class Forecaster(ExplainMixin, BaseEstimator):
             package `holidays`, with a region as `holidays:US-CA`).
         missing: `fill` takes missing steps and values: networks see the value before and whether there was one, and
             losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
+        on_bad_series: What to do about series in which something is wrong, such as a stamp twice: `raise`, or `skip`
+            them and train on the others; `skipped_series_` says which and why.
         irregular: Whether stamps need not keep to a step. The time since the row before is then an input, and
             `predict` forecasts at the stamps of `future`.
         scale: How each series is scaled: `auto` (`log` where values are >= 0 and series swing the more the higher
@@ -90,6 +90,9 @@ class Forecaster(ExplainMixin, BaseEstimator):
             deviation), `robust` (median and interquartile range), `minmax`, `mean` (divided by the mean magnitude),
             `log1p` (for values >= 0: logarithms of `1 + x`, then `standard`), `log` (the same with a hundredth of the
             series' mean in place of the 1, so that its unit does not matter) or `none`.
+        support: Which values are possible; forecasts, bounds and sample paths keep to them: `real`, `non-negative`,
+            `counts` (whole numbers, rounded, the bounds of intervals outwards), or `auto`: `non-negative` for targets
+            that were never negative in the frame of fit, else `real`.
         weighting: `windows` gives each training window the same weight, `series` each series.
         calibrate: Whether intervals are widened (or narrowed) at each step so that they would have held what they
             promise on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
@@ -112,6 +115,7 @@ class Forecaster(ExplainMixin, BaseEstimator):
         context_length_: Steps of past that a forecast reads.
         calibrations_: The calibration of each target's intervals, when `calibrate` is true.
         short_series_: Names of the series with fewer rows than a whole window, whose contexts were padded.
+        skipped_series_: What is wrong with each series that was left out, by its name.
 
     Example:
         >>> from seqcast.data.datasets import load
@@ -123,8 +127,6 @@ class Forecaster(ExplainMixin, BaseEstimator):
         >>> list(forecast.columns), [str(day.date()) for day in forecast["ds"]]
         (['unique_id', 'ds', 'seqcast'], ['2011-01-01', '2011-02-01'])
     """
-
-    _state: FittedState | None = None
 
     def __init__(
         self,
@@ -142,8 +144,10 @@ class Forecaster(ExplainMixin, BaseEstimator):
         future_covariates: Sequence[str] = (),
         calendar: str | Sequence[str] = "auto",
         missing: str = "fill",
+        on_bad_series: str = "raise",
         irregular: bool = False,
         scale: str = "auto",
+        support: str = "auto",
         weighting: str = "windows",
         calibrate: bool = False,
         point: str = "median",
@@ -166,8 +170,10 @@ class Forecaster(ExplainMixin, BaseEstimator):
         self.future_covariates = future_covariates
         self.calendar = calendar
         self.missing = missing
+        self.on_bad_series = on_bad_series
         self.irregular = irregular
         self.scale = scale
+        self.support = support
         self.weighting = weighting
         self.calibrate = calibrate
         self.point = point
@@ -181,8 +187,8 @@ class Forecaster(ExplainMixin, BaseEstimator):
     def fit(self, df: Any, validation: Any = None, *, warm_start: bool = False) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
-        An interruption of the training of a single network keeps its best weights so far; one of an ensemble leaves
-        the forecaster as it was.
+        An interruption keeps the best weights so far of a single network, and the members of an ensemble that have
+        finished; where there are none yet it leaves the forecaster as it was.
 
         Args:
             df: A pandas or Polars frame with one row a series and time; series in any order.
@@ -235,9 +241,9 @@ class Forecaster(ExplainMixin, BaseEstimator):
     ) -> LongFrame:
         """Read and check a frame; rows that follow `before` share its clock and may leave static covariates out."""
         freq = self.freq if before is None or before.frequency is None else before.frequency.name
-        return read_frame(
+        frame = read_frame(
             df,
-            self.columns,
+            self.columns if before is None else before.schema.columns,
             freq=freq,
             covariates=Covariates(self.static_covariates, self.past_covariates, self.future_covariates),  # type: ignore[arg-type]
             missing=self.missing,
@@ -245,7 +251,15 @@ class Forecaster(ExplainMixin, BaseEstimator):
             static_optional=static_optional and before is not None,
             zone=None if before is None else before.schema.zone,
             argument=argument,
+            on_bad_series=self.on_bad_series,
         )
+        if isinstance(before, SeriesState) and self.on_bad_series == "skip":
+            frame = before.without_empty(frame)
+        if before is not None and frame.skipped:
+            warn_user(
+                f"{argument}: skipped {len(frame.skipped)} series; the first: {next(iter(frame.skipped.values()))}"
+            )
+        return frame
 
     def _publish(self, plan: FitPlan, training: Sequence[TrainingSpec] | None = None) -> Self:
         """Run a plan and publish its fitted state."""
@@ -257,76 +271,6 @@ class Forecaster(ExplainMixin, BaseEstimator):
             self._state = interruption.state
             raise
         return self
-
-    # The fitted state, read-only
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._state is not None
-
-    def _fitted(self) -> FittedState:
-        """Return the fitted state; callers read this one value, whatever other threads publish meanwhile."""
-        state = self._state
-        if state is None:
-            raise NotFittedError("Forecaster", expected="a fitted one", received="none", hint="Call fit first.")
-        return state
-
-    @property
-    def engines_(self) -> tuple[Engine, ...]:
-        """The trained engine of each network; none where forecasts repeat the last season."""
-        return self._fitted().engines
-
-    @property
-    def engine_(self) -> Engine:
-        """The first of them."""
-        engines = self._fitted().engines
-        if not engines:
-            raise AttributeError("this forecaster repeats the last season: it has no network, and engines_ is ()")
-        return engines[0]
-
-    @property
-    def histories_(self) -> tuple[History, ...]:
-        """The training history of each network."""
-        return self._fitted().histories
-
-    @property
-    def history_(self) -> History:
-        """The first of them."""
-        return self._fitted().histories[0]
-
-    @property
-    def series_state_(self) -> SeriesState:
-        """Scaling and last rows of each series."""
-        return self._fitted().series
-
-    @property
-    def freq_(self) -> str | int | None:
-        """The frequency; `None` for irregular stamps."""
-        return self._fitted().frequency
-
-    @property
-    def season_length_(self) -> int:
-        """Steps of a season."""
-        return self._fitted().season_length
-
-    @property
-    def context_length_(self) -> int:
-        """Steps of past that a forecast reads."""
-        return self._fitted().series.context_length
-
-    @property
-    def calibrations_(self) -> tuple[Calibration, ...]:
-        """The calibration of each target's intervals, when `calibrate` is true."""
-        return self._fitted().calibrations
-
-    @property
-    def short_series_(self) -> tuple[Any, ...]:
-        """Names of the series with fewer rows than a whole window, whose contexts were padded."""
-        return self._fitted().short_series
-
-    @property
-    def seed_(self) -> int:
-        """Seed of everything random: `random_state`, or the one that was drawn."""
-        return self._fitted().seed
 
     def predict(
         self,

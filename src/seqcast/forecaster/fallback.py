@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.series.store import positions_of
-from seqcast.data.windows.gaps import fill_gaps
-from seqcast.data.windows.origins import Origins, repeat_season
+from seqcast.data.windows.gaps import repeat_newest_season
+from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, SeqcastWarning, SpecError, warn_user
 from seqcast.forecaster.predictor import Predictor, network_inputs
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import check_levels
@@ -32,10 +29,8 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-_PACKAGE = str(Path(__file__).parents[1])
 
-
-class FallbackWarning(UserWarning):
+class FallbackWarning(SeqcastWarning):
     """Warns that forecasts repeat the last season, because no network was better."""
 
 
@@ -43,27 +38,24 @@ class FallbackWarning(UserWarning):
 class SeasonalNaivePredictor(Predictor):
     """Forecast by repeating the last season of each window's past, or its last value where it has no whole season.
 
+    A step that is missing in the last season is taken from the newest season that has it.
+
     Args:
         season_length: Steps of a season, `m`; 1 repeats the last value.
         calibrations: The intervals around the forecast of each target; empty for none.
+        support: The support of each target; empty for no bounds.
     """
 
     season_length: int
     calibrations: Sequence[Calibration] = ()
+    support: Sequence[str] = ()
 
     def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         del request
         targets = reader.scaler.loc.shape[1]
-        past, _ = fill_gaps(network_inputs(reader, origins)["past"][:, :, :targets])
-        count, steps = past.shape[:2]
-        repeated = repeat_season(
-            past.reshape(count * steps, -1),
-            steps * np.arange(count),
-            np.full(count, steps),
-            season_length=self.season_length,
-            horizon=origins.horizon,
-        )
-        return repeated[..., None]
+        # Gaps stay gaps: what is repeated is the newest value of the same phase, not the step before.
+        past = network_inputs(replace(reader, observed=True), origins)["past"][:, :, :targets]
+        return repeat_newest_season(past, season_length=self.season_length, horizon=origins.horizon)[..., None]
 
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
         """Refuse: there is no distribution to draw from."""
@@ -98,13 +90,9 @@ def refuse_without_network(what: str) -> NoReturn:
 def warn_of_fallback(season_length: int, context_length: int, reason: str) -> None:
     """Warn that forecasts repeat the last season; the warning points at the user's own code."""
     repeated = f"season of {season_length}" if 1 < season_length <= context_length else "value"
-    depth, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        depth, frame = depth + 1, frame.f_back
-    warnings.warn(
+    warn_user(
         f"forecasts repeat the last {repeated}, because {reason}. Name a preset to have its network in any case.",
         FallbackWarning,
-        stacklevel=depth,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from seqcast.engine.engine import Engine
 from seqcast.forecaster.fallback import SeasonalNaivePredictor, naive_calibrations, warn_of_fallback
-from seqcast.forecaster.jobs import TrainingJob, run_jobs
+from seqcast.forecaster.jobs import InterruptedJobs, TrainingJob, run_jobs
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibrate, mean_errors
@@ -42,12 +42,21 @@ def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, v
 
     Raises:
         TrainingError: Training diverged.
-        InterruptedFit: The user interrupted the training of a single network that has weights.
-        KeyboardInterrupt: The user interrupted before, or the training of an ensemble.
+        InterruptedFit: The user interrupted; it holds the best weights so far of a single network, or the members of an
+            ensemble that had finished.
+        KeyboardInterrupt: The user interrupted before there was any of it.
     """
     if len(plan.jobs) > 1:
         names = [f"member {place + 1} of {len(plan.jobs)}" for place in range(len(plan.jobs))]
-        return _finished(plan, run_jobs(plan.jobs, names, verbose=verbose), training)
+        try:
+            return _finished(plan, run_jobs(plan.jobs, names, verbose=verbose), training)
+        except InterruptedJobs as interruption:
+            kept = interruption.trained
+            if not kept:
+                raise
+            smaller = replace(plan, jobs=[plan.jobs[place] for place in kept])
+            training = None if training is None else [training[place] for place in kept]
+            raise InterruptedFit(_finished(smaller, list(kept.values()), training)) from interruption
     (job,) = plan.jobs
     engine = job.engine()
     try:
@@ -98,6 +107,7 @@ def _state(plan: FitPlan, trained: Sequence[tuple[Engine, History]]) -> FittedSt
         engines=tuple(engine for engine, _ in trained),
         histories=tuple(history for _, history in trained),
         short_series=plan.short_series,
+        skipped=plan.frame.skipped,
         rows=plan.frame,
     )
 

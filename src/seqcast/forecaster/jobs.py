@@ -21,7 +21,7 @@ from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
 from seqcast.training.history import History
 
-__all__ = ["TrainingJob", "member_seeds", "run_jobs"]
+__all__ = ["InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
 
 Array = npt.NDArray[Any]
 
@@ -138,6 +138,18 @@ class TrainingJob:
         )
 
 
+class InterruptedJobs(KeyboardInterrupt):
+    """The user interrupted several trainings.
+
+    Args:
+        trained: The engine and the history of those that had finished, by their place, in its order.
+    """
+
+    def __init__(self, trained: dict[int, tuple[Engine, History]]) -> None:
+        super().__init__()
+        self.trained = trained
+
+
 def _shaping(window: WindowSpec) -> dict[str, Any]:
     """Return the sizes of a window on which the shapes of weights depend."""
     return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
@@ -172,22 +184,34 @@ def run_jobs(
 
     Raises:
         TrainingError: A loss is not finite; the other trainings are stopped.
-        KeyboardInterrupt: The user interrupted; nothing is kept.
+        InterruptedJobs: The user interrupted; it holds the trainings that had finished.
     """
+    done: dict[int, tuple[dict[str, Any], History]] = {}
 
-    def finished(place: int, result: tuple[Any, History]) -> None:
+    def finished(place: int, result: tuple[dict[str, Any], History]) -> None:
+        done[place] = result
         if verbose:
             print(f"seqcast: {names[place]} trained, {_outcome(result[1])}", file=sys.stderr, flush=True)
 
     executor = choose_executor(len(jobs)) if executor is None else executor
-    trained = executor.map(_train_apart, [(job.with_own_series(),) for job in jobs], finished=finished)
-    return [(_rebuilt(job, state), history) for job, (state, history) in zip(jobs, trained, strict=True)]
+    try:
+        executor.map(_train_apart, [(job.with_own_series(),) for job in jobs], finished=finished)
+    except KeyboardInterrupt as interruption:
+        raise InterruptedJobs(_rebuilt_all(jobs, done)) from interruption
+    return list(_rebuilt_all(jobs, done).values())
 
 
 def _train_apart(job: TrainingJob) -> tuple[dict[str, Any], History]:
     engine = job.engine()
     history = job.train(engine)
     return engine.__getstate__(), history
+
+
+def _rebuilt_all(
+    jobs: Sequence[TrainingJob], done: dict[int, tuple[dict[str, Any], History]]
+) -> dict[int, tuple[Engine, History]]:
+    """Return the engine and the history of trainings that are done, in the order of their places."""
+    return {place: (_rebuilt(jobs[place], done[place][0]), done[place][1]) for place in sorted(done)}
 
 
 def _rebuilt(job: TrainingJob, state: dict[str, Any]) -> Engine:

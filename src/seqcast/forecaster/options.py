@@ -10,6 +10,7 @@ import numpy as np
 
 from seqcast.data.features.calendar import check_calendar
 from seqcast.data.frames.long_frame import MISSING
+from seqcast.data.frames.table import ON_BAD_SERIES
 from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows.reader import WEIGHTINGS
 from seqcast.errors import SpecError
@@ -18,6 +19,7 @@ from seqcast.forecaster.jobs import member_seeds
 from seqcast.forecaster.predictor import COMBINATIONS
 from seqcast.intervals.levels import check_levels, check_trained, quantile_levels
 from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals.support import SUPPORTS
 from seqcast.specs.checks import check_choice, check_flag, check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
@@ -47,6 +49,8 @@ class FitOptions:
         combine: How forecasts of several networks become one.
         calibrate: Levels that are calibrated on validation windows; none for no calibration.
         compare_to_naive: Whether networks have to be better than the seasonal naive forecast on validation windows.
+        support: The support of the targets, `auto` for the rule.
+        skip: Whether series in which something is wrong are left out.
     """
 
     horizon: int
@@ -65,6 +69,8 @@ class FitOptions:
     combine: str = "median"
     calibrate: Sequence[float] = ()
     compare_to_naive: bool = False
+    support: str = "auto"
+    skip: bool = False
 
     def specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
         """Return the network and the training for training windows of these sizes."""
@@ -99,6 +105,8 @@ class FitOptions:
             calibrate=level if options["calibrate"] else (),
             # Without validation rows there is nothing to compare on.
             compare_to_naive=options["preset"] == "auto" and training.validation_fraction > 0,
+            support=options["support"],
+            skip=options["on_bad_series"] == "skip",
         )
 
 
@@ -109,6 +117,8 @@ CHOICES = {
     "missing": MISSING,
     "weighting": WEIGHTINGS,
     "combine": tuple(COMBINATIONS),
+    "support": SUPPORTS,
+    "on_bad_series": ON_BAD_SERIES,
 }
 
 

@@ -17,13 +17,14 @@ from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, SpecError, warn_user
 from seqcast.forecaster.defaults import Sizes, Specs, auto_context, auto_scale, middle_length
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibration_origins, comparison_origins
+from seqcast.intervals.support import observed_support, outside_support_of
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -101,6 +102,12 @@ class FitPlan:
         ]
         if self.calibration is not None:
             lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
+        if self.frame.schema.columns.ds_format not in (None, "integer"):
+            columns = self.frame.schema.columns
+            lines.append(f"seqcast: {columns.ds} is read as times, in the format {columns.ds_format}")
+        if self.frame.skipped:
+            skipped = len(self.frame.skipped)
+            lines.append(f"seqcast: skipped {skipped} of {count + skipped} series, in which something is wrong")
         if self.short_series:
             short = len(self.short_series)
             names = ", ".join(map(repr, self.short_series[:3])) + (", ..." if short > 3 else "")
@@ -127,13 +134,32 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         DataError: The series give nothing to train on.
         SpecError: Options do not go together.
     """
+    while True:
+        try:
+            return _plan(frame, options, specs, starts)
+        except DataError as error:
+            bad = error.by_series
+            if not options.skip or not bad or len(bad) == len(frame.source):
+                raise
+            kept, frame = frame.without(bad)
+            starts = None if starts is None else starts[kept]
+
+
+def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None) -> FitPlan:
     frame.check_observed()
+    frame.check_frequency()
     lengths, horizon = frame.source.lengths, options.horizon
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
     rows = middle_length(lengths) if options.fill else int(lengths.min())
     # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
     contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
     context = max(contexts)
+    longest = int(lengths.max())
+    if options.fill and any(length is not None and length + horizon > longest for length in options.context_lengths):
+        warn_user(
+            f"context_length {context} and horizon {horizon} are more than the {longest} rows of the longest series: "
+            "all windows are padded. Choose a smaller context_length, or leave it out."
+        )
     if not options.fill:
         check_lengths(frame, context_length=context, horizon=horizon)
     sizes = Sizes(1, context, horizon, season)
@@ -203,8 +229,22 @@ def _learn_series(
         observed=options.fill and gaps,
         fill=options.fill,
         last_seen=aligned.latest_stamp,
+        support=_learn_support(frame, options.support),
     )
     return series, aligned
+
+
+def _learn_support(frame: LongFrame, support: str) -> tuple[str, ...]:
+    """Return the support of each target, and refuse values that lie outside."""
+    if support == "auto":
+        return observed_support(frame.targets)
+    expected = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}[support]
+    frame.refuse_targets(
+        outside_support_of(frame.targets, support),
+        expected=f"{expected}, for support={support!r}",
+        hint="Correct the row, or choose another support.",
+    )
+    return (support,) * len(frame.schema.columns.targets)
 
 
 def plan_further(

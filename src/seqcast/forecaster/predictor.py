@@ -16,6 +16,7 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.engine.engine import Engine
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals.support import bounded
 
 __all__ = ["COMBINATIONS", "EnsemblePredictor", "Predictor", "blocks", "network_inputs"]
 
@@ -32,9 +33,11 @@ class Predictor(ABC):
 
     Attributes:
         calibrations: The calibration of each target's intervals; empty for none.
+        support: The support of each target; empty for no bounds.
     """
 
     calibrations: Sequence[Calibration]
+    support: Sequence[str]
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return calibrated forecasts in the data's units, `[B, H, D, parts]`, made block by block.
@@ -51,7 +54,7 @@ class Predictor(ABC):
                 forecast = request.calibrated(forecast, self.calibrations)
             scaler = reader.scaler_of(block.series, block.scaler)
             parts = [scaler.inverse(forecast[..., part]) for part in range(forecast.shape[-1])]
-            by_block.append(np.stack(parts, axis=-1))
+            by_block.append(bounded(np.stack(parts, axis=-1), self.support, (0.5, *request.probabilities)))
         return np.concatenate(by_block)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
@@ -83,11 +86,13 @@ class EnsemblePredictor(Predictor):
         engines: The engine of each network.
         combine: How their forecasts become one, part by part: `median` or `mean`.
         calibrations: The calibration of each target's intervals; empty for none.
+        support: The support of each target; empty for no bounds.
     """
 
     engines: Sequence[Engine]
     combine: str = "median"
     calibrations: Sequence[Calibration] = ()
+    support: Sequence[str] = ()
 
     def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         inputs = network_inputs(reader, origins)
@@ -120,7 +125,8 @@ class EnsemblePredictor(Predictor):
                     member_inputs = _member_inputs(engine, inputs)
                     by_member.append(engine.paths(member_inputs, block.horizon, paths=count, seed=seeds ^ engine.seed))
             paths = np.moveaxis(np.concatenate(by_member, axis=1), 1, 2)  # [B, H, samples, D]
-            by_block.append(np.moveaxis(reader.scaler_of(block.series, block.scaler).inverse(paths), 2, 1))
+            paths = np.moveaxis(reader.scaler_of(block.series, block.scaler).inverse(paths), 2, 1)
+            by_block.append(bounded(paths[..., None], self.support, (0.5,))[..., 0])
         return np.concatenate(by_block)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:

@@ -42,6 +42,7 @@ class SeriesState:
         observed: Whether the network takes gaps.
         fill: Whether missing values and short series are legal.
         last_seen: The last stamp that the fit saw, an index of one.
+        support: The support of each target, see `seqcast.intervals.support`.
     """
 
     frame: LongFrame
@@ -52,6 +53,7 @@ class SeriesState:
     observed: bool
     fill: bool
     last_seen: Stamps
+    support: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[Any, ...]:
@@ -123,20 +125,14 @@ class SeriesState:
             stops: Number of known rows of each, `[N]`.
         """
         places = self.places(frame.source.ids)
-        scaler = self.scaler.take(places)
-        if (places >= 0).all():
-            return scaler
-        return scaler.where(places >= 0, SeriesScaler.learn(frame.target_store, stops, self.scale))
+        known, scaler = places >= 0, self.scaler.take(places)
+        return scaler if known.all() else scaler.where(known, SeriesScaler.learn(frame.target_store, stops, self.scale))
 
     def reader(self, frame: LongFrame, origins: Origins) -> WindowReader:
-        """Return the window reader of a frame; new series are scaled by all of their rows.
-
-        Args:
-            frame: The series, checked.
-            origins: Where windows end.
+        """Return the window reader of a checked frame; new series are scaled by all of their rows.
 
         Raises:
-            DataError: A context is too short, and may not be.
+            DataError: The context of an origin is too short, and may not be.
         """
         self.check_contexts(frame, origins)
         scaler = self.scaler_of(frame, frame.source.lengths)
@@ -236,6 +232,14 @@ class SeriesState:
         remembered = np.where((places >= 0)[:, None], self.frame.static[places], np.nan)
         return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
 
+    def without_empty(self, new: LongFrame) -> LongFrame:
+        """Return a frame without the new series that have no value, which it keeps in mind as skipped."""
+        try:
+            new.of_series(self.places(new.source.ids) < 0).check_observed()
+        except DataError as error:
+            return new.without(error.by_series)[1]
+        return new
+
     def _check_new_series(self, new: LongFrame, unknown: Array) -> None:
         """Refuse series that are `unknown`, a mask `[N]`, without static covariates or without values."""
         if not new.static_given:
@@ -245,9 +249,7 @@ class SeriesState:
                 received=f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see",
                 hint="Add the static covariates.",
             )
-        lengths = new.source.lengths
-        stops = np.where(unknown, lengths, 0)
-        new.between(np.zeros_like(lengths), stops).check_observed()
+        new.of_series(unknown).check_observed()
 
     def concat(self, new: LongFrame, ids: tuple[Any, ...]) -> LongFrame:
         """Return remembered and new rows of some series, laid end to end.
@@ -302,6 +304,7 @@ class SeriesState:
             "context_length": self.context_length,
             "observed": self.observed,
             "fill": self.fill,
+            "support": list(self.support),
         }
         arrays = {
             "ids": np.array(self.ids),
@@ -341,4 +344,5 @@ class SeriesState:
             observed=header["observed"],
             fill=header["fill"],
             last_seen=schema.stamps(arrays["last_seen"]),
+            support=tuple(header["support"]),
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
+from seqcast.errors import DataError
 from seqcast.forecaster.defaults import Sizes
 from seqcast.forecaster.fallback import SeasonalNaivePredictor
 from seqcast.forecaster.predictor import EnsemblePredictor, Predictor
@@ -38,6 +39,7 @@ class FittedState:
         histories: The training history of each network.
         calibrations: The calibration of each target's intervals; empty for none.
         short_series: Names of the series whose contexts were padded in training.
+        skipped: What is wrong with each series that was left out, by its name.
         rows: The rows of the fit; `None` in a loaded forecaster.
     """
 
@@ -49,6 +51,7 @@ class FittedState:
     histories: tuple[History, ...]
     calibrations: tuple[Calibration, ...] = ()
     short_series: tuple[Any, ...] = ()
+    skipped: Mapping[Any, DataError] = field(default_factory=dict)
     rows: LongFrame | None = None
 
     @property
@@ -81,8 +84,8 @@ class FittedState:
             combine: How forecasts of several networks become one: `median` or `mean`.
         """
         if not self.engines:
-            return SeasonalNaivePredictor(self.season_length, self.calibrations)
-        return EnsemblePredictor(self.engines, combine, self.calibrations)
+            return SeasonalNaivePredictor(self.season_length, self.calibrations, self.series.support)
+        return EnsemblePredictor(self.engines, combine, self.calibrations, self.series.support)
 
     def request(
         self, point: str, trained: Sequence[float], level: Sequence[float] | float | None = None

@@ -1,4 +1,4 @@
 """Intervals: their levels, forecast requests, and calibration.
 
-In reading order: `levels`, `calibration`, `request`, `conformal`.
+In reading order: `levels`, `calibration`, `request`, `support`, `conformal`.
 """

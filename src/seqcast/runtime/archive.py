@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, MissingFileError, SaveError, SeqcastError
-from seqcast.runtime.files import write_beside
+from seqcast.runtime.files import MODEL_INDEX, write_beside
 
 __all__ = ["FORMAT_VERSION", "Archive", "StoredArray", "open_archive", "write_archive"]
 
@@ -37,7 +37,6 @@ Array = npt.NDArray[Any]
 FORMAT = "seqcast"
 FORMAT_VERSION = 3
 
-_INDEX = "seqcast.json"
 _INDEX_BYTES = 32 << 20  # largest index; JSON takes some twenty times as much once it is read
 _SMALL_BYTES = 64 << 20  # to which any file may unpack
 _RATIO = 100  # beyond that, how many times its own size; weights reach 1.1, series that are nearly all zeros 80
@@ -150,7 +149,7 @@ def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any
             file.seek(0)
             file.truncate()
             with zipfile.ZipFile(file, "w", compression) as archive:
-                archive.writestr(_INDEX, text)
+                archive.writestr(MODEL_INDEX, text)
                 for number, values in enumerate(arrays.values()):
                     buffer = io.BytesIO()
                     np.save(buffer, np.asarray(values, order="C"), allow_pickle=False)
@@ -230,12 +229,12 @@ def _opened(archive: zipfile.ZipFile, path: Path, kind: str) -> Archive:
         raise _unusable(path, "a zip file of another compression")  # zipfile unpacks those all at once
     if not _is_plausible(archive, packed=path.stat().st_size):
         raise _unusable(path, f"{path.stat().st_size:,} bytes that unpack to more than {_RATIO} times as many")
-    if _INDEX not in entries:
+    if MODEL_INDEX not in entries:
         raise _unusable(path, "a zip file of something else")
-    if entries[_INDEX].file_size > _INDEX_BYTES:
+    if entries[MODEL_INDEX].file_size > _INDEX_BYTES:
         raise _unusable(path, f"a header of more than {_INDEX_BYTES >> 20} MiB")
-    with archive.open(_INDEX) as file:
-        index = json.loads(file.read(entries[_INDEX].file_size))
+    with archive.open(MODEL_INDEX) as file:
+        index = json.loads(file.read(entries[MODEL_INDEX].file_size))
     _check_index(index, path, kind)
     arrays = {
         str(name): StoredArray(path, archive, entries[f"arrays/{number}.npy"])

@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import current_process, resource_tracker
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from seqcast.errors import SpecError
 from seqcast.runtime.backend import NumberTypes, keras
 from seqcast.runtime.threads import threads
 
-__all__ = ["Executor", "LokyExecutor", "SerialExecutor", "choose_executor", "stop_workers"]
+__all__ = ["Executor", "LokyExecutor", "SerialExecutor", "choose_executor", "kill_workers", "stop_workers"]
 
 # Seconds after which an idle worker ends: starting one and importing Keras there takes seconds.
 IDLE_SECONDS = 60.0
@@ -150,6 +150,11 @@ def stop_workers() -> None:
         _pool.stop()
 
 
+def kill_workers() -> None:
+    """Kill all workers of this process without waiting for anything, because it is about to end itself."""
+    _pool.kill()
+
+
 def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequence[Any]) -> Any:
     """Call a function in a worker, with the number types of the calling process."""
     number_types.apply()
@@ -203,6 +208,12 @@ class _WorkerPool:
             self._started_for = needed
             self._executor = ProcessPoolExecutor(count, timeout=IDLE_SECONDS, env=environment)
         return self._executor
+
+    def kill(self) -> None:
+        """Kill the workers, whatever this process holds or waits for."""
+        for process in tuple(getattr(self._executor, "_processes", None) or ()):
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
 
     def stop(self) -> None:
         """End the workers at once."""

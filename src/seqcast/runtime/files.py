@@ -5,16 +5,104 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from seqcast.errors import SaveError
+from seqcast.errors import SaveError, unknown_name
 
-__all__ = ["make_folder", "write_beside"]
+__all__ = ["check_target", "file_kind", "make_folder", "remove_unfinished", "suffix_of", "write_beside"]
+
+# The first entry of the zip archive that a model's file is.
+MODEL_INDEX = "seqcast.json"
+
+# Files that are being written, under their names for the time being.
+_unfinished: set[Path] = set()
 
 # O_BINARY exists on Windows alone, where a file would else change line ends.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
+    """Refuse a path that cannot be written to, before any work starts.
+
+    Args:
+        path: The file that will be written.
+        suffixes: Suffixes that its name may have; empty allows any.
+
+    Raises:
+        SaveError: The folder is missing or read-only, or the path is a folder.
+        SpecError: It has another suffix.
+    """
+    if suffixes:
+        suffix_of(path, suffixes)
+    folder = path.parent
+    received = None
+    if path.is_dir():
+        received = "a folder"
+    elif not folder.is_dir():
+        received = f"no folder {folder}"
+    else:
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            received = f"the folder {folder}, which takes no file ({error.strerror})"
+    if received:
+        raise SaveError(str(path), expected="a file in a folder to write to", received=received, hint="Choose another.")
+
+
+def suffix_of(path: Path, known: Sequence[str]) -> str:
+    """Return the suffix of a file's name, in small letters and without its dot.
+
+    Args:
+        path: The file.
+        known: The suffixes that it may have.
+
+    Raises:
+        SpecError: It has another one.
+
+    Example:
+        >>> suffix_of(Path("sales.CSV"), ("csv", "parquet"))
+        'csv'
+    """
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in known:
+        raise unknown_name(f"{path}, suffix", suffix, known)
+    return suffix
+
+
+# How files begin, by kind. Text without such a beginning is `csv`.
+_BEGINNINGS = (
+    (b"PAR1", "parquet"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x89PNG", "png"),
+    (b"%PDF", "pdf"),
+    (b"<?xml", "svg"),
+    (b"<svg", "svg"),
+    (b"<!doctype html", "html"),
+    (b"<html", "html"),
+)
+
+
+def file_kind(path: Path) -> str:
+    """Return what a file holds, by its content: `csv` is any text that is nothing else.
+
+    Args:
+        path: A file that exists.
+
+    Returns:
+        `empty`, `csv`, `parquet`, `archive` (a model), `zip`, `png`, `pdf`, `svg`, `html` or `other`.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(4096)
+    if not beginning:
+        return "empty"
+    start = beginning.lstrip().lower()
+    for sign, kind in _BEGINNINGS:
+        if start.startswith(sign.lower()):
+            return "archive" if kind == "zip" and MODEL_INDEX.encode() in beginning else kind
+    return "other" if b"\0" in beginning else "csv"
 
 
 def make_folder(folder: Path) -> None:
@@ -54,6 +142,7 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
     try:
         # The system takes the umask from these permissions. Python could only read the umask by changing it, for all
         # threads.
+        _unfinished.add(temporary)
         descriptor = os.open(temporary, _NEW_FILE, 0o666)
         created = True
         with os.fdopen(descriptor, "wb") as file:
@@ -73,3 +162,12 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
             received=error.strerror or str(error),
             hint="Nothing was written, and an older file of that name is unchanged.",
         ) from error
+    finally:
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove all files that are being written, because the process is about to end."""
+    for temporary in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from seqcast.errors import SpecError
+from seqcast.errors import SpecError, suggest_name
 from seqcast.specs.base import Spec, set_fields
 
-__all__ = ["Columns", "Covariates"]
+__all__ = ["DS_FORMATS", "Columns", "Covariates"]
+
+# What a column of time stamps may hold beside times and text: whole numbers that are no dates, and counts since 1970.
+DS_FORMATS = ("integer", "unix_s", "unix_ms", "unix_us", "unix_ns")
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,11 @@ class Columns(Spec):
         unique_id: The column that names the series.
         ds: The column with the time stamp.
         y: The column with the value; several of them are forecast together.
+        ds_format: How time stamps are written that are whole numbers or text: a format of `strptime`, such as `%Y%m%d`;
+            a count since 1970, `unix_s`, `unix_ms`, `unix_us` or `unix_ns`; or `integer`, whole numbers that are no
+            dates. `None` recognises dates and counts among whole numbers, and refuses text.
+        tz: Time zone of the clock that time stamps without a zone were read from, such as `Europe/Berlin`; an hour that
+            the clock shows twice is told apart by the order of the rows. Stamps with a zone are shown on this clock.
 
     Example:
         >>> Columns(unique_id="shop", ds="day", y="sales").ds
@@ -30,8 +39,14 @@ class Columns(Spec):
     unique_id: str = "unique_id"
     ds: str = "ds"
     y: str | tuple[str, ...] = "y"
+    ds_format: str | None = None
+    tz: str | None = None
 
     def __post_init__(self) -> None:
+        if self.ds_format is not None:
+            _check_format(self.ds_format)
+        if self.tz is not None:
+            _check_zone(self.tz)
         if isinstance(self.y, Sequence) and not isinstance(self.y, str):
             if not len(self.y):
                 raise SpecError(
@@ -77,6 +92,27 @@ class Columns(Spec):
     def names(self) -> tuple[str, ...]:
         """All the names."""
         return tuple(name for _, name in self.named())
+
+
+def _check_zone(tz: str) -> None:
+    known = zoneinfo.available_timezones()
+    if not isinstance(tz, str) or tz not in known:
+        raise SpecError(
+            "columns.tz",
+            expected="the name of a time zone, such as 'Europe/Berlin' or 'UTC'",
+            received=repr(tz),
+            hint=suggest_name(tz, known) or "Names are those of the IANA database.",
+        )
+
+
+def _check_format(ds_format: str) -> None:
+    if not isinstance(ds_format, str) or (ds_format not in DS_FORMATS and "%" not in ds_format):
+        raise SpecError(
+            "columns.ds_format",
+            expected=f"a format such as '%Y%m%d', or one of {', '.join(map(repr, DS_FORMATS))}",
+            received=repr(ds_format),
+            hint="Codes such as %Y and %m are those of Python's strptime.",
+        )
 
 
 @dataclass(frozen=True)

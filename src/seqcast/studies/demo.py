@@ -18,13 +18,12 @@ import numpy.typing as npt
 
 from seqcast.baselines import LastValue, ManyToOneRegressor
 from seqcast.data.datasets import describe, load
-from seqcast.data.frames.io import check_target
 from seqcast.data.signals import random_sines
 from seqcast.evaluation import evaluate
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
 from seqcast.regressor.estimator import Seq2SeqRegressor
-from seqcast.runtime.files import make_folder, write_beside
+from seqcast.runtime.files import check_target, make_folder, write_beside
 from seqcast.specs.training import TrainingSpec
 
 __all__ = ["DemoSize", "run_demo"]

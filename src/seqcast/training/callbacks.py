@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from seqcast.errors import TrainingError
 from seqcast.runtime.backend import keras, weights_of
+from seqcast.runtime.interrupts import was_interrupted
 from seqcast.training.history import History
 
 __all__ = ["CtrlC", "KeepBest"]
@@ -100,7 +101,7 @@ class CtrlC(keras.callbacks.Callback):
         self.asked = True
 
     def _answer(self, *_: object, **__: object) -> None:
-        if self.asked:
+        if self.asked or was_interrupted():
             raise KeyboardInterrupt
 
     # Those that Keras calls in the main thread; it does not wait for the device before a batch begins.

@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from seqcast.data.frames.io import check_target, place_in_file, read_table, row_in_file, write_table
-from seqcast.errors import DataError, SaveError, SpecError
+from seqcast.data.frames.io import place_in_file, read_table, row_in_file, write_table
+from seqcast.data.frames.table import read_frame
+from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 
 COLUMNS = Columns()
@@ -21,7 +22,8 @@ def test_round_trip(tmp_path, suffix):
         {"unique_id": [3, 3, 12], "ds": pd.date_range("2024-01-31", periods=3, freq="ME"), "y": [0.1, -2e-300, 1e9]}
     )
     write_table(frame, tmp_path / f"table.{suffix}")
-    pd.testing.assert_frame_equal(read_table(tmp_path / f"table.{suffix}", COLUMNS), frame, check_dtype=False)
+    found = read_table(tmp_path / f"table.{suffix}", COLUMNS, whole_ids=True)
+    pd.testing.assert_frame_equal(found, frame, check_dtype=False)
     assert [path.name for path in tmp_path.iterdir()] == [f"table.{suffix}"]
 
 
@@ -40,12 +42,64 @@ def test_without_a_path_it_is_printed(capsys):
         (("01/02/2024", "31/01/2024"), ("2024-02-01", "2024-01-31")),
         (("20-Feb-18", "19-Feb-18"), ("2018-02-20", "2018-02-19")),
         (("Feb 20 2018", "Feb 19 2018"), ("2018-02-20", "2018-02-19")),
-        (("2024-10-26T12:00+02:00", "2024-10-28T12:00+01:00"), ("2024-10-26 10:00Z", "2024-10-28 11:00Z")),
+        (("2024-10-26T12:00+02:00", "2024-10-28T12:00+02:00"), ("2024-10-26 10:00Z", "2024-10-28 10:00Z")),
+        (("2024-10-26T12:00Z", "2024-10-28T12:00Z"), ("2024-10-26 12:00Z", "2024-10-28 12:00Z")),
     ],
 )
 def test_times(tmp_path, written, read):
     path = table(tmp_path / "a.csv", "ds,y\n" + "".join(f"{time},1\n" for time in written))
     assert read_table(path, COLUMNS)["ds"].tolist() == [pd.Timestamp(time) for time in read]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "zone"),
+    [
+        (("+02:00", "+01:00"), "Europe/Berlin"),
+        (("+0100", "+0000"), "Europe/London"),
+        (("-04", "-05"), "America/New_York"),
+    ],
+)
+def test_an_offset_that_changes_asks_for_the_zone(tmp_path, offsets, zone):
+    summer, winter = offsets
+    text = f"ds,y\n2024-07-01 12:00{summer},1\n2024-11-28 12:00{winter},1\n"
+    path = table(tmp_path / "a.csv", text)
+    with pytest.raises(
+        DataError, match=rf"one offset from UTC, or a time zone, .*Columns\(tz='{zone}'\), which fits all"
+    ):
+        read_table(path, COLUMNS)
+    found = read_frame(read_table(path, Columns(tz=zone)), Columns(tz=zone), irregular=True).stamps
+    assert [str(stamp)[11:16] for stamp in found] == ["12:00", "12:00"]
+    assert str(found.tz) == zone
+    with pytest.raises(DataError, match=r"row [23]: expected the offset from UTC of clocks in Asia/Tokyo"):
+        read_table(path, Columns(tz="Asia/Tokyo"))
+
+
+def test_offsets_of_no_zone_have_to_become_one(tmp_path):
+    path = table(tmp_path / "a.csv", "ds,y\n2024-07-01 12:00+02:00,1\n2024-07-02 12:00-07:00,2\n")
+    with pytest.raises(DataError, match="write all times in UTC"):
+        read_table(path, COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["001", "NA", "1e5", "nan", "None", " a", "1.0", "é"])
+def test_ids_are_text_as_they_are_written(tmp_path, name):
+    path = table(tmp_path / "a.csv", f'unique_id,ds,y\n"{name}",1,5\n"{name}",2,6\n')
+    frame = read_table(path, COLUMNS)
+    assert frame["unique_id"].tolist() == [name, name]
+    write_table(frame, tmp_path / "b.csv")
+    assert read_table(tmp_path / "b.csv", COLUMNS)["unique_id"].tolist() == [name, name]
+
+
+def test_ids_become_whole_numbers_for_a_model_that_knows_no_others(tmp_path):
+    path = table(tmp_path / "a.csv", "unique_id,ds,y\n01,1,5\n2,2,6\n")
+    assert read_table(path, COLUMNS, whole_ids=True)["unique_id"].tolist() == [1, 2]
+    path = table(tmp_path / "a.csv", "unique_id,ds,y\n01,1,5\nx,2,6\n")
+    assert read_table(path, COLUMNS, whole_ids=True)["unique_id"].tolist() == ["01", "x"]
+
+
+def test_an_empty_id_is_missing(tmp_path):
+    frame = read_table(table(tmp_path / "a.csv", "unique_id,ds,y\na,1,5\n,2,6\n"), COLUMNS)
+    with pytest.raises(DataError, match="unique_id, row 1: expected a series' name, received none"):
+        read_frame(frame)
 
 
 def test_whole_numbers_stay(tmp_path):
@@ -109,14 +163,3 @@ def test_rows_of_parquet_are_counted_from_one(tmp_path):
     pd.DataFrame({"ds": [1, 2], "y": ["1", "x"]}).to_parquet(path)
     with pytest.raises(DataError, match="column 'y', row 2: expected a number"):
         read_table(path, COLUMNS)
-
-
-def test_targets(tmp_path):
-    check_target(tmp_path / "anything")
-    check_target(tmp_path / "a.PNG", ("png",))
-    with pytest.raises(SpecError, match=r"suffix: expected one of 'png', received 'pgn'\. Did you mean 'png'"):
-        check_target(tmp_path / "a.pgn", ("png",))
-    for path in (tmp_path, tmp_path / "none" / "a.csv"):
-        with pytest.raises(SaveError, match="expected a file in a folder to write to"):
-            check_target(path)
-    assert list(tmp_path.iterdir()) == []

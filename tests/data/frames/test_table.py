@@ -71,7 +71,7 @@ WRONG = {
     "null id": (with_value(3, "unique_id", None), "unique_id, row 3: expected a series' name"),
     "float id": (long(names=(1.5, 2.5)), "unique_id: expected text or whole numbers"),
     "mixed id": (with_value(3, "unique_id", 7), "unique_id: expected text or whole numbers"),
-    "null ds": (with_value(4, "ds", None).astype({"ds": "datetime64[ns]"}), "ds, row 4: expected a time stamp"),
+    "null ds": (with_value(4, "ds", None).astype({"ds": "datetime64[ns]"}), r"ds, row 4 \(series 'b'\): expected a t"),
     "text ds": (long().astype({"ds": str}), r'df\["ds"\] = pd.to_datetime\(df\["ds"\]\)'),
     "float ds": (long().assign(ds=0.5), "ds: expected time stamps, dates or whole numbers"),
     "period ds": (long().assign(ds=pd.period_range("2024", periods=41, freq="M")), "dt.to_timestamp"),

@@ -83,9 +83,12 @@ def test_a_constant_loses_only_its_level(level, dtype):
 
 
 def test_rounding_noise_on_a_constant_is_not_blown_up():
-    values = 1e4 * (1 + 1e-12 * rng.normal(size=(100, 1)))
+    values = 1e4 * (1 + 3e-16 * rng.normal(size=(100, 1)))
     assert np.ptp(values) > 0
     assert Scaler.fit(values).scale == 1
+    single = (1e4 * (1 + 1e-7 * rng.normal(size=(100, 1)))).astype(np.float32)
+    assert np.ptp(single) > 0
+    assert Scaler.fit(single).scale == 1
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(3.0, 0.0), (1.0, -40.0), (0.01, 5.0), (1e6, 1e6)])

@@ -301,7 +301,7 @@ def test_missing_values_are_refused_where_they_should_be():
 
 def test_options_are_those_of_the_forecaster():
     theirs, ours = SeqcastForecaster().get_params(), Forecaster(1).get_params(deep=False)
-    left_out = {"columns", "future_covariates", "irregular", "alias"}
+    left_out = {"columns", "future_covariates", "irregular", "alias", "on_bad_series"}
     assert set(theirs) == set(ours) - left_out
     other = {name for name in theirs if theirs[name] != ours[name]}
     assert other == {"horizon", "level", "verbose"}

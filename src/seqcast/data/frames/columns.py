@@ -1,11 +1,11 @@
-"""Columns of a user's frame as arrays: ids, time stamps, numbers, flags and categories, each checked by itself.
+"""Columns of a user's frame as arrays: numbers, flags and categories, each checked by itself.
 
 Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's own order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.stamps import Stamps, from_utc
 from seqcast.errors import DataError, Option, Phrase
 
 __all__ = [
@@ -22,9 +21,7 @@ __all__ = [
     "as_numbers",
     "first",
     "read_covariate",
-    "read_ids",
     "read_numbers",
-    "read_stamps",
 ]
 
 Array = npt.NDArray[Any]
@@ -52,12 +49,14 @@ class FrameColumn:
         name: Its name.
         option: The argument that the frame came in by, if errors name it.
         ids: Id of each row's series, `[rows]`, if they are known.
+        rows: Number of each row in the user's frame, if some have been left out.
     """
 
     values: Any
     name: str
     option: str | None = None
     ids: Array | None = None
+    rows: Array | None = None
 
     def error(self, *, expected: str, received: str, hint: str, row: int | None = None) -> DataError:
         """Build the error for the column, or for one of its rows.
@@ -72,12 +71,22 @@ class FrameColumn:
         return DataError(
             option=self.option,
             column=self.name,
-            row=row,
+            row=row if row is None or self.rows is None else int(self.rows[row]),
             series=series,
             expected=expected,
             received=received,
             hint=hint,
         )
+
+    def first_error(self, invalid: Array, at: Callable[[int], DataError]) -> DataError:
+        """Return the error for the first of some rows, which knows the first of each series.
+
+        Args:
+            invalid: Which rows are invalid, `[rows]`; at least one is.
+            at: Builds the error for a row.
+        """
+        rows = np.flatnonzero(invalid).tolist()
+        return at(rows[0]) if self.ids is None else DataError.first_of(rows, self.ids[rows].tolist(), at)
 
     def wrong_type(self, expected: str, *, polars: str, pandas: str) -> DataError:
         """Build the error for a column of the wrong type; its hint converts it with the frame's own library.
@@ -85,11 +94,12 @@ class FrameColumn:
         Args:
             expected: What the column should hold.
             polars: The method of a Polars column that converts it.
-            pandas: The expression that converts it in pandas.
+            pandas: The expression that converts it in pandas, of a frame `df`.
         """
-        code = f'df["{self.name}"] = {pandas}'
+        df = self.option or "df"
+        code = f'{df}["{self.name}"] = {pandas.replace("df[", f"{df}[")}'
         if self.values.implementation.is_polars():
-            code = f'df = df.with_columns(pl.col("{self.name}").{polars})'
+            code = f'{df} = {df}.with_columns(pl.col("{self.name}").{polars})'
         received = f"type {self.values.to_native().dtype}, such as {self.values.head(1).to_list()[0]!r}"
         return self.error(expected=expected, received=received, hint=Phrase(f"Convert it: {code}.", remedy="convert"))
 
@@ -101,69 +111,13 @@ class FrameColumn:
         """
         null = self.values.is_null().to_numpy()
         if null.any():
-            raise self.error(row=first(null), expected=expected, received="none", hint="Fill it in or drop the row.")
+            hint = "Fill it in or drop the row."
+            raise self.first_error(null, lambda row: self.error(row=row, expected=expected, received="none", hint=hint))
 
 
 def first(mask: Array) -> int:
     """Return the position of the first true value."""
     return int(np.flatnonzero(mask)[0])
-
-
-def read_ids(column: FrameColumn) -> tuple[Array, str]:
-    """Return each row's id, `[rows]`, and the name of their type.
-
-    Raises:
-        DataError: They are neither text nor whole numbers, or one is missing.
-    """
-    series = column.values
-    native = series.to_native()
-    dtype = str(native.dtype)
-    column.check_no_null("a series' name")
-    if series.dtype in (nw.Categorical, nw.Enum):
-        categories = getattr(getattr(native, "cat", None), "categories", None)
-        # pandas has categories of whole numbers too.
-        if getattr(getattr(categories, "dtype", None), "kind", "O") in "iu":
-            return np.asarray(native, dtype=np.int64), dtype
-        series = series.cast(nw.String)
-    if series.dtype == nw.String:
-        return np.asarray(series.to_numpy(), dtype=object), dtype
-    if series.dtype.is_integer():
-        return np.asarray(series.to_numpy(), dtype=np.int64), dtype
-    raise column.wrong_type(
-        "text or whole numbers", polars="cast(pl.String)", pandas=f'df["{column.name}"].astype(str)'
-    )
-
-
-def read_stamps(column: FrameColumn, *, objects: Collection[str] = ("date",)) -> tuple[Stamps, str]:
-    """Return each row's time stamp as a pandas Index, and the name of their type.
-
-    Args:
-        column: The column.
-        objects: Which Python objects are stamps too, by the names that pandas infers for them.
-
-    Raises:
-        DataError: They are no time stamps, dates or whole numbers, or one is missing.
-    """
-    import pandas as pd
-
-    series = column.values
-    native = series.to_native()
-    dtype = str(native.dtype)
-    column.check_no_null("a time stamp")
-    # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
-    if isinstance(native.dtype, pd.DatetimeTZDtype):
-        return pd.DatetimeIndex(native), dtype
-    if series.dtype.is_integer():
-        return pd.Index(np.asarray(series.to_numpy(), dtype=np.int64)), dtype
-    as_objects = series.dtype == nw.Object and pd.api.types.infer_dtype(native) in objects
-    if as_objects or isinstance(series.dtype, nw.Date | nw.Datetime):
-        index = pd.DatetimeIndex(pd.to_datetime(series.to_numpy()))
-        # Narwhals hands zoned stamps out in UTC, naive ones as they are.
-        return from_utc(index, getattr(series.dtype, "time_zone", None)), dtype
-    period = "period" in dtype
-    name = column.name
-    pandas = f'df["{name}"].dt.to_timestamp()' if period else f'pd.to_datetime(df["{name}"])'
-    raise column.wrong_type("time stamps, dates or whole numbers", polars="str.to_datetime()", pandas=pandas)
 
 
 def as_numbers(column: FrameColumn) -> Array:
@@ -190,13 +144,12 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
     values = as_numbers(column)
     invalid = np.isinf(values) if gaps else ~np.isfinite(values)
     if invalid.any():
-        row = first(invalid)
         how = "Fill such values series by series, e.g. by interpolation, or take "
-        raise column.error(
-            row=row,
-            expected="a finite number",
-            received=f"{values[row]} ({int(invalid.sum())} such rows)",
-            hint="Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), "."),
+        hint = "Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), ".")
+        count = f"({int(invalid.sum())} such rows)"
+        raise column.first_error(
+            invalid,
+            lambda row: column.error(row=row, expected="a finite number", received=f"{values[row]} {count}", hint=hint),
         )
     return values
 
@@ -215,11 +168,9 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
         return read_numbers(column, gaps=gaps), ColumnType("number")
     missing = column.values.is_null().to_numpy()
     if missing.any() and not gaps:
-        raise column.error(
-            row=first(missing),
-            expected="a value",
-            received="none",
-            hint=Phrase("Fill it in, or take ", Option("missing", "fill"), "."),
+        hint = Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
+        raise column.first_error(
+            missing, lambda row: column.error(row=row, expected="a value", received="none", hint=hint)
         )
     return _flags_or_labels(column, missing)
 

@@ -107,6 +107,13 @@ class Frequency:
 
         offset, zone = self.offset, getattr(stamps, "tz", None)
         later: Any
+        if isinstance(offset, int) and len(stamps) and int(stamps.max()) + offset * steps > np.iinfo(np.int64).max:
+            raise DataError(
+                option="horizon",
+                expected="steps that whole numbers of 64 bits can count",
+                received=f"{steps} steps of {offset} after {stamps.max()}",
+                hint="Ask for fewer, or count in larger units.",
+            )
         if isinstance(offset, int) or zone is None:
             return offset_times(stamps, offset, steps)
         if type(offset).__name__ in CLOCK:

@@ -10,54 +10,45 @@ import io
 import os
 import re
 import sys
-import tempfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, SaveError, suggest_name, unknown_name
-from seqcast.runtime.files import write_beside
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, SaveError, suggest_name
+from seqcast.runtime.files import suffix_of, write_beside
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
-__all__ = ["TABLES", "check_target", "place_in_file", "read_table", "row_in_file", "write_table"]
+__all__ = ["ONE_SERIES", "TABLES", "place_in_file", "read_table", "row_in_file", "write_table"]
 
 TABLES = ("csv", "parquet")
+
+# The attribute that marks frames of files without ids, which are taken for one series.
+ONE_SERIES = "one series"
+
+# Zones to suggest, those of most people first, one for each rule of summer time that is in use.
+_ZONES = (
+    "Europe/Berlin", "America/New_York", "America/Chicago", "America/Los_Angeles", "America/Denver", "Europe/London",
+    "Europe/Athens", "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Halifax",
+    "America/St_Johns",
+    "America/Anchorage", "America/Santiago", "America/Havana", "Asia/Jerusalem", "Africa/Cairo", "Asia/Beirut",
+    "America/Asuncion", "America/Sao_Paulo", "Asia/Tehran", "Africa/Casablanca", "Atlantic/Azores",
+    "Australia/Lord_Howe",
+)  # fmt: skip
 
 _FIRST_ROW = {"csv": 2, "parquet": 1}
 
 
-def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Refuse a path that cannot be written to, before any work starts.
-
-    Args:
-        path: The file that will be written.
-        suffixes: Suffixes that its name may have; empty allows any.
-
-    Raises:
-        SaveError: The folder is missing or read-only, or the path is a folder.
-        SpecError: It has another suffix.
-    """
-    if suffixes:
-        _suffix(path, suffixes)
-    folder = path.parent
-    received = None
-    if path.is_dir():
-        received = "a folder"
-    elif not folder.is_dir():
-        received = f"no folder {folder}"
-    else:
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            received = f"the folder {folder}, which takes no file ({error.strerror})"
-    if received:
-        raise SaveError(str(path), expected="a file in a folder to write to", received=received, hint="Choose another.")
-
-
-def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool = True, series: Any = None) -> Any:
-    """Read a long frame.
+def read_table(
+    path: Path,
+    columns: Columns,
+    *,
+    sort: bool = False,
+    value: bool = True,
+    series: Any = None,
+    whole_ids: bool = False,
+) -> Any:
+    """Read a long frame. Ids of a CSV file are text, as they are written: `001` stays `001`.
 
     Args:
         path: A `.csv` or `.parquet` file.
@@ -65,6 +56,7 @@ def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool 
         sort: Whether to sort rows by series and time; the index keeps their place in the file.
         value: Whether there has to be a value column.
         series: Name of that one series; the file's name if `None`.
+        whole_ids: Whether ids that are written as whole numbers become such, as a model's are that knows no text.
 
     Returns:
         A pandas frame, with times parsed.
@@ -79,29 +71,40 @@ def read_table(path: Path, columns: Columns, *, sort: bool = False, value: bool 
     if not path.is_file():
         received = "a folder" if path.is_dir() else "nothing"
         raise MissingFileError(str(path), expected="a CSV or Parquet file", received=received, hint="Check the path.")
-    frame = _read(path, _suffix(path, TABLES))
+    frame = _read(path, suffix_of(path, TABLES), columns.unique_id)
     names = [str(name) for name in frame.columns]
+    if whole_ids and columns.unique_id in frame.columns:
+        frame[columns.unique_id] = _as_whole(frame[columns.unique_id])
     if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
         frame.insert(0, columns.unique_id, path.stem if series is None else series)
+        frame.attrs[ONE_SERIES] = True
     for field, name in columns.named():
         if name not in frame.columns and (value or field != "y"):
             raise _unknown_column(path, field, name, names)
     if not len(frame):
-        raise DataError(str(path), expected="at least one row", received="none", hint="Check the file.")
+        raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
     for name in (columns.ds, "cutoff"):
         if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name]):
-            frame[name] = _times(frame[name], path)
+            frame[name] = _times(frame[name], path, columns)
     for name in columns.targets if value else ():
         if not pd.api.types.is_numeric_dtype(frame[name]):
             _refuse_text(frame[name], path)
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
 
 
-def _read(path: Path, kind: str) -> Any:
+def _as_whole(ids: Any) -> Any:
+    """Return ids as whole numbers if all are written as such."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(ids, errors="coerce")
+    return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else ids
+
+
+def _read(path: Path, kind: str, id_column: str) -> Any:
     import pandas as pd
 
     if not path.stat().st_size:
-        raise DataError(str(path), expected="a table", received="an empty file", hint="Check the file.")
+        raise DataError(path=str(path), expected="a table", received="an empty file", hint="Check the file.")
     try:
         if kind == "parquet":
             require("pyarrow", extra="parquet")
@@ -109,18 +112,22 @@ def _read(path: Path, kind: str) -> Any:
         with warnings.catch_warnings():
             # Rows longer than the header would silently lose their ends.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, index_col=False)
+            # A converter also keeps names such as NA, which pandas would take for a missing value.
+            frame = pd.read_csv(path, index_col=False, converters={id_column: str})
+        if id_column in frame.columns:
+            ids = frame[id_column].astype("str")
+            frame[id_column] = ids.where(ids != "")
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "Save it as UTF-8." if isinstance(error, UnicodeError) else "Check the file."
         if isinstance(error, pd.errors.ParserWarning):
             reason = "rows with more values than the first row has names"
         expected = "a CSV table" if kind == "csv" else "a Parquet table"
-        raise DataError(str(path), expected=expected, received=f"something else ({reason})", hint=hint) from error
+        raise DataError(path=str(path), expected=expected, received=f"something else ({reason})", hint=hint) from error
     header = str(frame.columns[0])
     if len(frame.columns) == 1 and re.search(r"[;\t|]", header):
         raise DataError(
-            str(path), expected="commas between the columns", received=repr(header), hint="Save it with commas."
+            path=str(path), expected="commas between the columns", received=repr(header), hint="Save it with commas."
         )
     return frame
 
@@ -128,7 +135,7 @@ def _read(path: Path, kind: str) -> Any:
 def _unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataError:
     suggestion = suggest_name(name, known)
     return DataError(
-        str(path),
+        path=str(path),
         expected=f"a column {name!r}",
         received=f"the columns {', '.join(map(repr, known))}",
         hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
@@ -162,7 +169,7 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
         frame: The frame that `read_table` returned, or a column of it.
         row: Number of the row in the frame, from 0.
     """
-    return int(frame.index[row]) + _FIRST_ROW[_suffix(path, TABLES)]
+    return int(frame.index[row]) + _FIRST_ROW[suffix_of(path, TABLES)]
 
 
 def _row_error(
@@ -171,6 +178,7 @@ def _row_error(
     """Build the error for a value of a column, which is what was received unless that is said."""
     return DataError(
         place_in_file(path, column=column.name, row=row_in_file(path, column, row)),
+        path=str(path),
         column=column.name,
         row=row,
         expected=expected,
@@ -199,10 +207,13 @@ def _refuse_text(column: Any, path: Path) -> None:
     )
 
 
-def _times(column: Any, path: Path) -> Any:
+def _times(column: Any, path: Path, columns: Columns) -> Any:
     """Parse times, all of them in one format; the first that is none is named with its row."""
+    if columns.ds_format is not None:
+        return column  # read as it says, by `read_frame`
     parsed = _parsed(column, "ISO8601")
     if not parsed.isna().any():
+        _check_offsets(column, parsed, path, columns)
         return parsed
     tried = [parsed, *(_parsed(column, style) for style in _styles(str(column.iloc[0])))]
     parsed = min(tried, key=lambda times: int(times.isna().sum()))
@@ -223,6 +234,45 @@ def _times(column: Any, path: Path) -> Any:
             hint="Write times in ISO 8601, such as 2026-01-31.",
         )
     return parsed
+
+
+def _check_offsets(column: Any, parsed: Any, path: Path, columns: Columns) -> None:
+    """Refuse times whose offset from UTC changes, as with summer time, and is not that of the time zone.
+
+    Raises:
+        DataError: No time zone is given, or a row has another offset than its clock.
+    """
+    import pandas as pd
+
+    if parsed.dt.tz is None or not pd.api.types.is_string_dtype(column):
+        return
+    offsets = column.str.strip().str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]
+    if offsets.nunique(dropna=False) < 2:
+        return
+    local = pd.to_datetime(column.str.strip().str.removesuffix("Z").str.replace(r"[+-]\d{2}:?\d{0,2}$", "", regex=True))
+
+    def differs(zone: str) -> Any:
+        return parsed.dt.tz_convert(zone).dt.tz_localize(None) != local
+
+    if columns.tz is None:
+        fits = next((zone for zone in _ZONES if not differs(zone).any()), None)
+        raise DataError(
+            place_in_file(path, column=column.name),
+            path=str(path),
+            column=column.name,
+            expected="one offset from UTC, or a time zone",
+            received=f"the offsets {', '.join(map(str, offsets.unique()[:3]))}",
+            hint=Phrase("Give the zone of the clock, such as ", Option("columns.tz", fits), ", which fits all rows.")
+            if fits
+            else "No zone that is often met has all of them: write all times in UTC.",
+        )
+    _refuse_first(
+        path,
+        column,
+        differs(columns.tz),
+        expected=f"the offset from UTC of clocks in {columns.tz}",
+        hint=Phrase("Correct it, or give another ", Option("columns.tz"), "."),
+    )
 
 
 def _styles(example: str) -> list[str]:
@@ -260,7 +310,7 @@ def write_table(frame: Any, path: Path | None) -> None:
         _write_out(frame.to_csv(index=False))
         return
     buffer = io.BytesIO()
-    if _suffix(path, TABLES) == "parquet":
+    if suffix_of(path, TABLES) == "parquet":
         require("pyarrow", extra="parquet")
         frame.to_parquet(buffer, index=False)
     else:
@@ -280,10 +330,3 @@ def _write_out(text: str) -> None:
         raise SaveError(
             "standard output", expected="room for the forecast", received=str(error.strerror), hint="Use -o FILE."
         ) from error
-
-
-def _suffix(path: Path, known: Sequence[str]) -> str:
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in known:
-        raise unknown_name(f"{path}, suffix", suffix, known)
-    return suffix

@@ -7,7 +7,8 @@ kind: pandas or Polars.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.store import InMemoryStore, positions_of
-from seqcast.errors import DataError
+from seqcast.errors import DataError, warn_user
 from seqcast.specs.columns import Covariates
 
 __all__ = ["MISSING", "LongFrame", "complete"]
@@ -27,6 +28,9 @@ __all__ = ["MISSING", "LongFrame", "complete"]
 Array = npt.NDArray[Any]
 
 MISSING = ("fill", "raise")
+
+# With fewer steps between rows, it may be by chance that all are multiples of a longer one.
+LEAST_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class LongFrame:
         static_kinds: Type of each static covariate.
         rows: Where each row was in the frame; -1 for those of missing steps.
         static_given: Whether the static covariates were in the frame.
+        skipped: What is wrong with each series that was left out, by its name.
     """
 
     source: InMemoryStore
@@ -56,6 +61,7 @@ class LongFrame:
     static_kinds: tuple[ColumnType, ...]
     rows: Array
     static_given: bool = True
+    skipped: Mapping[Any, DataError] = field(default_factory=dict)
 
     @property
     def first_stamps(self) -> Stamps:
@@ -121,13 +127,28 @@ class LongFrame:
         Raises:
             DataError: The mask is true somewhere.
         """
-        places = np.argwhere(mask)
-        if len(places):
-            place, target = places[0].tolist()
-            received = f"{self.targets[place, target]:g} ({len(places)} such rows)"
-            raise self.error(
-                self.schema.columns.targets[target], place, expected=expected, received=received, hint=hint
-            )
+        count = int(np.count_nonzero(mask))
+
+        def at(place: int) -> DataError:
+            target = int(mask[place].argmax())
+            received = f"{self.targets[place, target]:g} ({count} such rows)"
+            name = self.schema.columns.targets[target]
+            return self.error(name, place, expected=expected, received=received, hint=hint)
+
+        if count:
+            raise self.sorted_rows().first_error(np.flatnonzero(mask.any(axis=1)).tolist(), at)
+
+    def without(self, errors: Mapping[Any, DataError]) -> tuple[Array, Self]:
+        """Return which series are kept, and the frame without the others.
+
+        Args:
+            errors: What is wrong with each series that is left out, by its name.
+
+        Returns:
+            A mask of the series, `[N]`, and the frame of those that are kept.
+        """
+        kept = np.array([name not in errors for name in self.source.ids])
+        return kept, replace(self.of_series(kept), skipped={**self.skipped, **errors})
 
     def sorted_rows(self, option: str | None = None) -> SortedRows:
         """Return the stamps with the rows that they had in the user's frame.
@@ -154,6 +175,11 @@ class LongFrame:
         return replace(
             self, source=source, stamps=self.stamps[inside], rows=self.rows[inside], static=self.static[series]
         )
+
+    def of_series(self, chosen: Array) -> Self:
+        """Return the frame with some of its series, a mask `[N]`."""
+        lengths = self.source.lengths
+        return self.between(np.zeros_like(lengths), np.where(chosen, lengths, 0))
 
     def tail(self, steps: int) -> Self:
         """Return the frame with the last `steps` rows of each series."""
@@ -207,22 +233,51 @@ class LongFrame:
             self.targets < 0, expected=f"values >= 0, for scale={scale!r}", hint="Choose another scale."
         )
 
+    def check_frequency(self) -> None:
+        """Refuse a frequency that is too fine for the rows, and warn of one that leaves most steps missing.
+
+        Raises:
+            DataError: More than half of the steps are missing, and all rows are multiples of some steps apart.
+        """
+        if self.frequency is None or self.frequency.inferred:
+            return
+        given = np.flatnonzero(self.rows >= 0)
+        share = 1 - len(given) / max(1, len(self.rows))
+        if share <= 0.5:
+            return
+        same_series = np.diff(np.searchsorted(self.source.ends, given, side="right")) == 0
+        steps = np.diff(given)[same_series]
+        step, name = int(np.gcd.reduce(steps)), self.frequency.name
+        missing = f"{share:.1%} of the steps missing at freq {name!r}"
+        if step > 1 and len(steps) >= LEAST_STEPS:
+            raise DataError(
+                option="freq",
+                expected=f"the step between the rows, which are {step} steps of {name!r} apart or a multiple of that",
+                received=missing,
+                hint="Leave freq out to have it inferred, or name the longer step.",
+            )
+        warn_user(f"{missing}. Name the longer step, if there is one; missing steps are read as gaps.")
+
     def check_observed(self) -> None:
         """Refuse series without an observed value of a target.
 
         Raises:
             DataError: All values of a target are missing in a series.
         """
-        empty = np.argwhere(self.count_observed(self.source.lengths) == 0)
-        if len(empty):
-            series, target = empty[0].tolist()
-            raise DataError(
-                column=self.schema.columns.targets[target],
+        empty = self.count_observed(self.source.lengths) == 0
+
+        def at(series: int) -> DataError:
+            return DataError(
+                column=self.schema.columns.targets[int(empty[series].argmax())],
                 series=self.source.ids[series],
                 expected="at least one number",
                 received=f"none in {self.source.lengths[series]} rows",
                 hint="Drop the series, or fill it in.",
             )
+
+        if empty.any():
+            series = np.flatnonzero(empty.any(axis=1)).tolist()
+            raise DataError.first_of(series, [self.source.ids[place] for place in series], at)
 
 
 def complete(frame: LongFrame, *, fill: bool, option: str | None = None) -> LongFrame:

@@ -11,6 +11,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.frames.keys import IdColumn, StampColumn
+from seqcast.data.frames.stamp_formats import format_stamps
 from seqcast.data.frames.stamps import Stamps, from_utc
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
@@ -30,6 +32,7 @@ class FrameSchema:
         id_dtype: Type of the ids, as the frame's kind writes it.
         ds_dtype: Type of the time stamps, as the frame's kind writes it.
         zone: Time zone of the stamps.
+        id_categories: The names that a Polars `Enum` of ids may hold.
 
     Example:
         >>> schema = FrameSchema("pandas", Columns(), id_dtype="str", ds_dtype="int64")
@@ -45,6 +48,20 @@ class FrameSchema:
     id_dtype: str
     ds_dtype: str
     zone: str | None = None
+    id_categories: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, kind: str, columns: Columns, ids: IdColumn, stamps: StampColumn) -> Self:
+        """Return the schema of a frame whose ids and stamps have been read.
+
+        Args:
+            kind: `pandas` or `polars`.
+            columns: Names of its columns.
+            ids: Its ids.
+            stamps: Its time stamps.
+        """
+        zone = getattr(stamps.stamps, "tz", None)
+        return cls(kind, columns, ids.dtype, stamps.dtype, None if zone is None else str(zone), ids.categories)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
@@ -53,7 +70,8 @@ class FrameSchema:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build the schema from the result of `to_dict`."""
-        return cls(**{**values, "columns": Columns.from_dict(values["columns"])})
+        columns, categories = Columns.from_dict(values["columns"]), tuple(values["id_categories"])
+        return cls(**{**values, "columns": columns, "id_categories": categories})
 
     def stamps(self, values: Array) -> Stamps:
         """Return an index of whole numbers, or of UTC times moved into the schema's time zone."""
@@ -145,21 +163,41 @@ class FrameSchema:
     def _pandas_stamps(self, index: Stamps) -> Any:
         import pandas as pd
 
-        if self.ds_dtype == "object":  # datetime.date
+        if self.ds_dtype == "object" and self.columns.ds_format is None:  # datetime.date
             return pd.Series(index.date, dtype=object)
         dtype: Any = self.ds_dtype
-        return pd.Series(index).astype(dtype)
+        series = pd.Series(self._written(index))
+        if series.dtype.kind not in "iu":
+            return series.astype(dtype)
+        # Steps ahead may leave a narrow type, such as int8 after 127.
+        try:
+            narrow = series.astype(dtype)
+        except (ArithmeticError, ValueError):
+            return series
+        return narrow if (narrow.astype("int64") == series).all() else series
+
+    def _written(self, index: Stamps) -> Any:
+        """Return stamps as the frame writes them: times, whole numbers or text."""
+        if self.columns.ds_format in (None, "integer"):
+            return index
+        return format_stamps(index, self.columns.ds_format)
 
     def _polars_ids(self, ids: Array) -> Any:
         polars = require("polars", extra="polars")
-        # An Enum's categories are not kept; its values come out as text.
-        name = "String" if self.id_dtype.startswith("Enum") else self.id_dtype.split("(")[0]
-        return polars.Series(ids.tolist()).cast(getattr(polars, name))
+        series = polars.Series(ids.tolist())
+        if self.id_dtype == "Enum":
+            # Series that are new may have names that the Enum does not.
+            return series.cast(
+                polars.Enum(self.id_categories) if set(ids) <= set(self.id_categories) else polars.String
+            )
+        return series.cast(getattr(polars, self.id_dtype.split("(")[0]))
 
     def _polars_stamps(self, index: Stamps) -> Any:
         polars = require("polars", extra="polars")
-        if index.dtype.kind in "iu":
-            return polars.Series(index.to_numpy()).cast(getattr(polars, self.ds_dtype))
+        if self.columns.ds_format is not None or index.dtype.kind in "iu":
+            series = polars.Series(np.asarray(self._written(index)).tolist())
+            narrow = series.cast(getattr(polars, self.ds_dtype), strict=False)
+            return series if narrow.null_count() else narrow
         unit = next((unit for unit in ("ns", "us", "ms") if f"'{unit}'" in self.ds_dtype), "ms")
         utc = index if index.tz is None else index.tz_convert(None)
         series = polars.Series(utc.to_numpy().astype(f"datetime64[{unit}]"))

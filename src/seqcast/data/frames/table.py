@@ -7,7 +7,7 @@ frame is found before anything is trained.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -17,13 +17,11 @@ import numpy.typing as npt
 from seqcast.data.frames.columns import (
     ColumnType,
     FrameColumn,
-    first,
     read_covariate,
-    read_ids,
     read_numbers,
-    read_stamps,
 )
 from seqcast.data.frames.frequency import resolve
+from seqcast.data.frames.keys import IdColumn, StampColumn, read_ids, read_stamps
 from seqcast.data.frames.long_frame import MISSING, LongFrame, complete
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema
@@ -33,9 +31,11 @@ from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
 from seqcast.specs.checks import check_choice
 from seqcast.specs.columns import Columns, Covariates
 
-__all__ = ["KeyedFrame", "check_columns", "open_frame", "read_frame", "read_keys"]
+__all__ = ["ON_BAD_SERIES", "KeyedFrame", "check_columns", "open_frame", "read_frame", "read_keys"]
 
 Array = npt.NDArray[Any]
+
+ON_BAD_SERIES = ("raise", "skip")
 
 
 def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are arrays go to Seq2SeqRegressor.") -> Any:
@@ -107,25 +107,35 @@ class KeyedFrame:
     Args:
         frame: The frame as Narwhals sees it.
         option: The argument that it came in by, if errors about columns name it.
-        ids: Id of each row's series, `[rows]`.
-        stamps: Stamp of each row, a pandas Index.
-        id_dtype: Name of the ids' type.
-        ds_dtype: Name of the stamps' type.
+        id_column: Id of each row's series.
+        stamp_column: Stamp of each row.
+        rows: Number of each row in the user's frame.
     """
 
     frame: Any
     option: str | None
-    ids: Array
-    stamps: Stamps
-    id_dtype: str
-    ds_dtype: str
+    id_column: IdColumn
+    stamp_column: StampColumn
+    rows: Array
+
+    @property
+    def ids(self) -> Array:
+        """Id of each row's series, `[rows]`."""
+        return self.id_column.ids
+
+    @property
+    def stamps(self) -> Stamps:
+        """Stamp of each row, a pandas Index."""
+        return self.stamp_column.stamps
 
     def column(self, name: str) -> FrameColumn:
         """Return a column that is still to be read."""
-        return FrameColumn(self.frame[name], name, self.option, self.ids)
+        return FrameColumn(self.frame[name], name, self.option, self.ids, self.rows)
 
 
-def read_keys(frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], argument: str = "df") -> KeyedFrame:
+def read_keys(
+    frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], argument: str = "df", rows: Array | None = None
+) -> KeyedFrame:
     """Check the columns of an open frame, and read its ids and stamps.
 
     Args:
@@ -133,15 +143,17 @@ def read_keys(frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], a
         columns: Names of its columns.
         needed: Names of the columns that it has to have beside the ids and stamps, each after the option that names it.
         argument: The argument that the frame came in by.
+        rows: Number of each row in the user's frame, if some have been left out.
 
     Raises:
         DataError: A column is missing, or an id or stamp is missing or of the wrong type.
     """
     check_columns(frame, [("unique_id", columns.unique_id), ("ds", columns.ds), *needed], argument)
     option = None if argument == "df" else argument
-    ids, id_dtype = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option))
-    stamps, ds_dtype = read_stamps(FrameColumn(frame[columns.ds], columns.ds, option))
-    return KeyedFrame(frame, option, ids, stamps, id_dtype, ds_dtype)
+    rows = np.arange(len(frame)) if rows is None else rows
+    ids = read_ids(FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows))
+    stamps = read_stamps(FrameColumn(frame[columns.ds], columns.ds, option, ids.ids, rows), columns)
+    return KeyedFrame(frame, option, ids, stamps, rows)
 
 
 def read_frame(
@@ -155,6 +167,7 @@ def read_frame(
     static_optional: bool = False,
     zone: str | None = None,
     argument: str = "df",
+    on_bad_series: str = "raise",
 ) -> LongFrame:
     """Check a long frame and return its series.
 
@@ -172,6 +185,8 @@ def read_frame(
         static_optional: Whether static covariates may be left out; they are NaN then.
         zone: Time zone on whose clock zoned stamps are counted, if not their own; frames made like it have their own.
         argument: The argument that the frame came in by.
+        on_bad_series: What to do about series in which something is wrong: `raise`, or `skip` them, so that the result
+            knows which and why.
 
     Returns:
         The series.
@@ -188,56 +203,101 @@ def read_frame(
         (('a',), 'D', array([ 0.,  1., nan,  2.]))
     """
     check_choice("missing", missing, MISSING)
+    check_choice("on_bad_series", on_bad_series, ON_BAD_SERIES)
     columns, covariates = columns or Columns(), covariates or Covariates()
+    if columns.ds_format is None and isinstance(freq, int | np.integer):
+        columns = replace(columns, ds_format="integer")  # a step in whole numbers says what the stamps are
     opened = open_frame(df, argument)
     absent = static_optional and not set(covariates.static) <= set(opened.columns)
-    static = () if absent else covariates.static
-    needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
-    needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
-    table = read_keys(opened, columns, needed, argument)
-    gaps = missing == "fill"
-    targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
-    varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
-    fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
-
-    own_zone = getattr(table.stamps, "tz", None)
-    stamps = table.stamps.tz_convert(zone) if zone is not None and own_zone is not None else table.stamps
-    rows = _sort_rows(table, stamps, columns)
-    rows.check_increasing()
-    frequency = None
-    if not irregular:
-        frequency = rows.infer(gaps=gaps) if freq is None else resolve(freq, rows.stamps)
-
-    order = rows.order
-    constants = [_constant(values[order], kind, rows, name) for (values, kind), name in zip(fixed, static, strict=True)]
-    values = np.column_stack([*targets, *(covariate for covariate, _ in varying)])[order]
-    kind = "polars" if table.frame.implementation.is_polars() else "pandas"
-    zone_name = None if own_zone is None else str(own_zone)
-    frame = LongFrame(
-        source=InMemoryStore(rows.ids, values, rows.ends),
-        stamps=rows.stamps,
-        frequency=frequency,
-        schema=FrameSchema(kind, columns, table.id_dtype, table.ds_dtype, zone_name),
-        covariates=covariates,
-        kinds=tuple(kind for _, kind in varying),
-        static=np.column_stack(constants) if constants else np.full((len(rows.ids), len(covariates.static)), np.nan),
-        static_kinds=tuple(kind for _, kind in fixed)
-        if not absent
-        else (ColumnType("number"),) * len(covariates.static),
-        rows=order,
-        static_given=not absent,
-    )
-    return complete(frame, fill=gaps, option=table.option)
+    reading = _Reading(columns, freq, covariates, missing == "fill", irregular, absent, zone, argument)
+    rows = np.arange(len(opened))
+    skipped: dict[Any, DataError] = {}
+    while True:
+        try:
+            return replace(reading.series(opened, rows), skipped=skipped)
+        except DataError as error:
+            bad = error.by_series
+            if on_bad_series == "raise" or not bad:
+                raise
+            ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
+            good = np.array([name not in bad for name in ids.tolist()])
+            if not good.any():
+                raise
+            skipped |= bad
+            opened, rows = opened.filter(good.tolist()), rows[good]
 
 
-def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> SortedRows:
-    """Return rows sorted by series, and within a series in their given order."""
+@dataclass(frozen=True)
+class _Reading:
+    """How a frame is read; fields are the arguments of `read_frame`, and whether static covariates are absent."""
+
+    columns: Columns
+    freq: Any
+    covariates: Covariates
+    gaps: bool
+    irregular: bool
+    absent: bool
+    zone: str | None
+    argument: str
+
+    def series(self, opened: Any, numbers: Array) -> LongFrame:
+        """Check an open frame and return its series.
+
+        Args:
+            opened: The frame.
+            numbers: Number of each row in the user's frame.
+        """
+        columns, covariates, gaps = self.columns, self.covariates, self.gaps
+        static = () if self.absent else covariates.static
+        needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
+        needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
+        table = read_keys(opened, columns, needed, self.argument, numbers)
+        targets = [read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
+        varying = [read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
+        fixed = [read_covariate(table.column(name), gaps=gaps) for name in static]
+
+        stamps = table.stamps
+        if self.zone is not None and getattr(stamps, "tz", None) is not None:
+            stamps = stamps.tz_convert(self.zone)
+        # Frames that follow are written like this one.
+        columns = replace(columns, ds_format=table.stamp_column.ds_format)
+        order, rows = _sort_rows(table, stamps, columns)
+        rows.check_increasing()
+        frequency = None
+        if not self.irregular:
+            frequency = rows.infer(gaps=gaps) if self.freq is None else resolve(self.freq, rows.stamps)
+
+        constants = [
+            _constant(values[order], kind, rows, name) for (values, kind), name in zip(fixed, static, strict=True)
+        ]
+        values = np.column_stack([*targets, *(covariate for covariate, _ in varying)])[order]
+        kind = "polars" if table.frame.implementation.is_polars() else "pandas"
+        static_kinds = tuple(kind for _, kind in fixed)
+        frame = LongFrame(
+            source=InMemoryStore(rows.ids, values, rows.ends),
+            stamps=rows.stamps,
+            frequency=frequency,
+            schema=FrameSchema.of(kind, columns, table.id_column, table.stamp_column),
+            covariates=covariates,
+            kinds=tuple(kind for _, kind in varying),
+            static=np.column_stack(constants)
+            if constants
+            else np.full((len(rows.ids), len(covariates.static)), np.nan),
+            static_kinds=(ColumnType("number"),) * len(covariates.static) if self.absent else static_kinds,
+            rows=rows.order,
+            static_given=not self.absent,
+        )
+        return complete(frame, fill=gaps, option=table.option)
+
+
+def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> tuple[Array, SortedRows]:
+    """Return the order of rows by series, and within a series as they are given, and the rows in that order."""
     import pandas as pd
 
     codes, names = pd.factorize(table.ids, sort=True)
     order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes))
-    return SortedRows(tuple(names.tolist()), ends, stamps[order], order, columns, table.option)
+    return order, SortedRows(tuple(names.tolist()), ends, stamps[order], table.rows[order], columns, table.option)
 
 
 def _constant(values: Array, kind: ColumnType, rows: SortedRows, name: str) -> Array:
@@ -248,25 +308,25 @@ def _constant(values: Array, kind: ColumnType, rows: SortedRows, name: str) -> A
     constant = np.where(first_observed < rows.ends, values[np.minimum(first_observed, last)], np.nan)
     differs = observed & (values != constant[rows.series])
     if differs.any():
-        place = first(differs)
-        before = int(first_observed[rows.series[place]])
-        raise rows.error(
-            name,
-            place,
-            expected=Phrase(
-                f"{_value_text(values[before], kind)}, as in ",
-                Row(int(rows.order[before])),
-                ": a static covariate is constant within a series",
-            ),
-            received=_value_text(values[place], kind),
-            hint=Phrase(
-                "Name the column among ",
-                Option("past_covariates"),
-                " or ",
-                Option("future_covariates"),
-                ", or correct the row.",
-            ),
-        )
+        names = (Option("past_covariates"), " or ", Option("future_covariates"))
+        hint = Phrase("Name the column among ", *names, ", or correct the row.")
+
+        def at(place: int) -> DataError:
+            before = int(first_observed[rows.series[place]])
+            stands = Row(int(rows.order[before]))
+            return rows.error(
+                name,
+                place,
+                expected=Phrase(
+                    f"{_value_text(values[before], kind)}, as in ",
+                    stands,
+                    ": a static covariate is constant within a series",
+                ),
+                received=_value_text(values[place], kind),
+                hint=hint,
+            )
+
+        raise rows.first_error(np.flatnonzero(differs).tolist(), at)
     return constant
 
 

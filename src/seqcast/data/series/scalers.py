@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.statistics import Moments
+from seqcast.data.series.statistics import Moments, power_of_two
 from seqcast.data.series.store import SeriesStore, positions_of, starts_of
 from seqcast.specs.checks import check_choice
 
@@ -64,7 +64,7 @@ class Scaler:
     @classmethod
     def of(cls, moments: Moments) -> Self:
         """Return the scaler to zero mean and unit deviation of values with these moments."""
-        rounding = 1e-7 * np.maximum(np.abs(moments.mean), np.finfo(np.float64).tiny)
+        rounding = moments.rounding * np.maximum(np.abs(moments.mean), np.finfo(np.float64).tiny)
         constant = moments.deviation <= rounding
         scale = np.where(constant, 1.0, moments.deviation * moments.magnitude)
         return cls(moments.mean * moments.magnitude, scale)
@@ -90,8 +90,9 @@ def _floating(values: Array) -> Any:
 LARGEST = 1e15
 
 
-# A deviation below this share of the magnitude is rounding, not signal.
-ROUNDING = 1e-9
+# A deviation below this share of the magnitude is rounding, not signal: a few units in the last place of a double, so
+# that a variation of 10 at a level of 1e15 still is one.
+ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 
 # A constant series gets this share of its level as its scale: its forecasts stay near the level, and a later change of
@@ -251,12 +252,16 @@ class _Segments:
 
 
 def _standard(part: _Segments) -> tuple[Array, Array]:
-    # Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values.
-    magnitude = _positive(part.largest(np.abs(part.values)))
+    # Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values; by a
+    # power of two it loses no digit.
+    magnitude = power_of_two(_positive(part.largest(np.abs(part.values))))
     unit = part.values / magnitude[part.owner]
-    loc = part.mean(unit)
-    scale = np.sqrt(part.mean((unit - loc[part.owner]) ** 2))
-    return _unless_constant(part, loc * magnitude, scale * magnitude)
+    rough = part.mean(unit)
+    rest = unit - rough[part.owner]
+    # The rounding of a sum of large values is found in the sum of the small rests.
+    shift = part.mean(rest)
+    scale = np.sqrt(part.mean((rest - shift[part.owner]) ** 2))
+    return _unless_constant(part, (rough + shift) * magnitude, scale * magnitude)
 
 
 def _robust(part: _Segments) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seqcast.data.series.store import positions_of
 
-__all__ = ["LevelSwings", "Moments"]
+__all__ = ["LevelSwings", "Moments", "power_of_two"]
 
 Array = npt.NDArray[Any]
 
@@ -26,13 +26,15 @@ LEAST_SEASONS = 3
 class Moments:
     """Count, mean and squared deviations of each feature, in units of its largest magnitude.
 
-    Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values.
+    Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values; by a
+    power of two it loses no digit.
 
     Args:
         count: Number of observed values, `[F]`.
-        magnitude: Largest magnitude, `[F]`; 1 where all values are zero.
+        magnitude: The power of two at or below the largest magnitude, `[F]`; 1 where all values are zero.
         mean: Mean, `[F]`.
         squares: Sum of squared deviations from the mean, `[F]`.
+        rounding: Share of the mean below which a deviation is rounding of the values' own precision.
 
     Example:
         >>> whole = Moments.of(np.array([[1.0], [3.0], [5.0]]))
@@ -45,16 +47,22 @@ class Moments:
     magnitude: Array
     mean: Array
     squares: Array
+    rounding: float = 0.0
 
     @classmethod
     def of(cls, values: Array) -> Self:
         """Return the moments over all axes but the last; NaN is left out."""
         flat = np.asarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
+        rounding = 4 * float(np.finfo(flat.dtype).eps) if flat.dtype.kind == "f" else 0.0
         count = _sum(lambda block: ~np.isnan(block), flat)
         magnitude = np.max([np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)], axis=0)
-        magnitude = np.where(magnitude > 0, magnitude, 1.0)
-        mean = _sum(lambda block: block / magnitude, flat) / np.maximum(count, 1.0)
-        return cls(count, magnitude, mean, _sum(lambda block: (block / magnitude - mean) ** 2, flat))
+        magnitude = power_of_two(np.where(magnitude > 0, magnitude, 1.0))
+        least = np.maximum(count, 1.0)
+        rough = _sum(lambda block: block / magnitude, flat) / least
+        # The rounding of a sum of large values is found in the sum of the small rests.
+        shift = _sum(lambda block: block / magnitude - rough, flat) / least
+        squares = _sum(lambda block: (block / magnitude - rough - shift) ** 2, flat)
+        return cls(count, magnitude, rough + shift, squares, rounding)
 
     def merge(self, other: Self) -> Self:
         """Return the moments of both parts together.
@@ -68,7 +76,8 @@ class Moments:
         difference = other.mean * theirs - self.mean * mine
         mean = self.mean * mine + difference * other.count / least
         squares = self.squares * mine**2 + other.squares * theirs**2
-        return type(self)(count, magnitude, mean, squares + difference**2 * self.count * other.count / least)
+        squares = squares + difference**2 * self.count * other.count / least
+        return type(self)(count, magnitude, mean, squares, max(self.rounding, other.rounding))
 
     @property
     def deviation(self) -> Array:
@@ -132,6 +141,16 @@ class LevelSwings:
     def grow_with_level(self) -> bool:
         """Whether swings grow with the level, at a slope of a half or more."""
         return self.squares > ROUNDING and self.products >= 0.5 * self.squares
+
+
+def power_of_two(magnitudes: Array) -> Array:
+    """Return the power of two at or below each magnitude, by which a division loses no digit.
+
+    Example:
+        >>> power_of_two(np.array([1.0, 7.0, 0.3])).tolist()
+        [1.0, 4.0, 0.25]
+    """
+    return np.asarray(np.ldexp(1.0, np.frexp(magnitudes)[1] - 1))
 
 
 def _blocks(flat: Array) -> Iterator[Array]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["fill_both_ways", "fill_gaps", "forward_fill"]
+__all__ = ["fill_both_ways", "fill_gaps", "forward_fill", "repeat_newest_season"]
 
 Array = npt.NDArray[Any]
 
@@ -59,3 +59,29 @@ def fill_both_ways(past: Array) -> Array:
     first = np.argmax(observed, axis=1)[:, None, :]
     before = np.arange(past.shape[1])[None, :, None] < first
     return np.where(before, np.take_along_axis(filled, first, axis=1), filled)
+
+
+def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Array:
+    """Return the forecast that repeats the newest observed value of each step of the season, `[B, H, D]`.
+
+    Args:
+        past: Values, `[B, T, D]`; NaN is missing.
+        season_length: Steps of a season, `m`; one that is longer than the past, and 1, repeat the last observed value.
+        horizon: Steps to forecast, `H`.
+
+    Returns:
+        The forecast. A step of the season that was never observed takes the last observed value, zero if there is none.
+
+    Example:
+        >>> past = np.array([1.0, 2.0, 3.0, np.nan])[None, :, None]
+        >>> repeat_newest_season(past, season_length=2, horizon=3).ravel().tolist()
+        [3.0, 2.0, 3.0]
+    """
+    count, steps, targets = past.shape
+    season = season_length if season_length <= steps else 1
+    last = forward_fill(past)[:, -1:]
+    whole = past[:, steps % season :].reshape(count, steps // season, season * targets)
+    newest = np.where(np.isnan(whole).all(axis=1), np.nan, forward_fill(whole)[:, -1])
+    newest = newest.reshape(count, season, targets)
+    newest = np.where(np.isnan(newest), last, newest)
+    return np.asarray(newest[:, np.arange(horizon) % season])

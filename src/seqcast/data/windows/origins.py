@@ -13,6 +13,7 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.store import positions_of
 from seqcast.errors import DataError
 from seqcast.specs.checks import check_choice, check_int
 
@@ -152,12 +153,16 @@ class Origins:
             )
 
     def naive(self, frame: LongFrame, season_length: int) -> Array:
-        """Return the seasonal naive forecast, `[B, H, D]`; season length 1 repeats the last value."""
-        values, starts = _filled_targets(frame), frame.source.starts[self.series]
-        options: dict[str, Any] = {"horizon": self.horizon}
-        last = repeat_season(values, starts, self.stops, season_length=1, **options)
-        season = repeat_season(values, starts, self.stops, season_length=season_length, **options)
+        """Return the seasonal naive forecast, `[B, H, D]`; season length 1 repeats the last value.
+
+        A step that is missing in the last season is taken from the newest season that has it.
+        """
+        last, season = (self._repeated(frame, steps) for steps in (1, season_length))
         return np.asarray(np.where(np.isnan(season), last, season))
+
+    def _repeated(self, frame: LongFrame, season_length: int) -> Array:
+        values, starts = _filled_targets(frame, season_length), frame.source.starts[self.series]
+        return repeat_season(values, starts, self.stops, season_length=season_length, horizon=self.horizon)
 
     def table(self, frame: LongFrame, forecasts: dict[str, Array]) -> Any:
         """Return a frame of forecasts beside the truth.
@@ -239,16 +244,21 @@ def _known_in_time(frame: LongFrame, horizon: int, n_windows: int, step_size: in
     return np.stack(counts)
 
 
-def _filled_targets(frame: LongFrame) -> Array:
-    """Return the targets with gaps filled by the last value; NaN is left before the first one."""
+def _filled_targets(frame: LongFrame, season_length: int) -> Array:
+    """Return the targets with gaps filled by the value whole seasons before; NaN is left where there is none."""
     targets, source = frame.targets, frame.source
-    observed = ~np.isnan(targets)
-    if observed.all():
+    if not np.isnan(targets).any():
         return targets
-    rows = np.arange(len(targets))[:, None]
-    last = np.maximum.accumulate(np.where(observed, rows, -1), axis=0)
-    inside = last >= np.repeat(source.starts, source.lengths)[:, None]
-    return np.asarray(np.where(inside, np.take_along_axis(targets, np.maximum(last, 0), axis=0), np.nan))
+    phase = positions_of(source.ends) % season_length
+    stretch = np.repeat(np.arange(len(source)), source.lengths) * season_length + phase
+    order = np.argsort(stretch, kind="stable")
+    ordered, stretch = targets[order], stretch[order]
+    rows = np.arange(len(ordered))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(ordered), -1, rows), axis=0)
+    first_row = np.searchsorted(stretch, stretch)[:, None]
+    filled = np.empty_like(targets)
+    filled[order] = np.where(last >= first_row, np.take_along_axis(ordered, np.maximum(last, 0), axis=0), np.nan)
+    return filled
 
 
 def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Array]:

@@ -54,20 +54,24 @@ def check_lengths(frame: LongFrame, *, context_length: int, horizon: int) -> Non
     Raises:
         DataError: A series has fewer rows than `context_length + horizon`.
     """
-    short = np.flatnonzero(frame.source.lengths < context_length + horizon)
-    if len(short):
-        more = f" ({len(short)} such series)" if len(short) > 1 else ""
-        raise DataError(
+    short = np.flatnonzero(frame.source.lengths < context_length + horizon).tolist()
+    more = f" ({len(short)} such series)" if len(short) > 1 else ""
+
+    def at(series: int) -> DataError:
+        return DataError(
             option="df",
-            series=frame.source.ids[short[0]],
+            series=frame.source.ids[series],
             expected=f"at least {context_length} + {horizon} rows, context_length and horizon",
-            received=f"{frame.source.lengths[short[0]]} rows up to {frame.last_stamps[short[0]]}{more}",
+            received=f"{frame.source.lengths[series]} rows up to {frame.last_stamps[series]}{more}",
             hint=Phrase(
                 "Drop short series, choose a smaller context_length or horizon, or take ",
                 Option("missing", "fill"),
                 ".",
             ),
         )
+
+    if short:
+        raise DataError.first_of(short, [frame.source.ids[series] for series in short], at)
 
 
 def training_windows(

@@ -41,8 +41,8 @@ FRAMES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
 USUAL_HORIZON = 12
 # Options that are passed to the forecaster unchanged.
 OPTIONS = (
-    "context_length", "level", "preset", "training", "season_length", "calendar", "missing", "scale", "weighting",
-    "calibrate", "point", "members", "combine", "random_state", "verbose",
+    "context_length", "level", "preset", "training", "season_length", "calendar", "missing", "scale", "support",
+    "weighting", "calibrate", "point", "members", "combine", "random_state", "verbose",
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ class SeqcastForecaster(BaseForecaster):
         calendar: Calendar features.
         missing: `fill` takes missing steps and values, `raise` refuses them.
         scale: How each series is scaled.
+        support: Which values are possible.
         weighting: Whether `windows` or `series` weigh the same in training.
         calibrate: Whether intervals are calibrated on validation rows.
         point: `median` or `mean`.
@@ -133,6 +134,7 @@ class SeqcastForecaster(BaseForecaster):
         calendar: str | Sequence[str] = "auto",
         missing: str = "fill",
         scale: str = "auto",
+        support: str = "auto",
         weighting: str = "windows",
         calibrate: bool = False,
         point: str = "median",
@@ -153,6 +155,7 @@ class SeqcastForecaster(BaseForecaster):
         self.calendar = calendar
         self.missing = missing
         self.scale = scale
+        self.support = support
         self.weighting = weighting
         self.calibrate = calibrate
         self.point = point

@@ -1,0 +1,73 @@
+"""Where commands write: nothing that was read is overwritten, and no file of another kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqcast.errors import SaveError
+from seqcast.runtime.files import check_target, file_kind, suffix_of
+
+__all__ = ["STANDARD_OUTPUT", "Force", "check_output"]
+
+# What `-` stands for.
+STANDARD_OUTPUT = Path("-")
+
+Force = Annotated[bool, typer.Option("--force", help="Write also over a file of another kind, or one that was read.")]
+
+_IN_WORDS = {
+    "archive": "a model of seqcast",
+    "csv": "text",
+    "html": "an HTML page",
+    "other": "something else",
+    "parquet": "a Parquet table",
+    "pdf": "a PDF",
+    "png": "a PNG picture",
+    "svg": "an SVG picture",
+    "zip": "a zip archive, such as an Excel sheet",
+}
+
+
+def check_output(
+    path: Path, suffixes: Sequence[str] = (), *, read: Iterable[Path | None] = (), force: bool = False
+) -> None:
+    """Refuse a file that a command must not write to, before any work starts.
+
+    Args:
+        path: The file that will be written.
+        suffixes: Suffixes that its name may have; none for the file of a model, which may have any.
+        read: The files that the command reads.
+        force: Whether a file may be replaced that was read, or that is of another kind.
+
+    Raises:
+        SaveError: The file cannot be written, is one of those that are read, or is of another kind.
+        SpecError: Its name has another suffix.
+    """
+    if path == STANDARD_OUTPUT:
+        raise SaveError(
+            "-o -", expected="a file", received="standard output, which takes tables only", hint="Name a file."
+        )
+    check_target(path, suffixes)
+    if force or not path.exists():
+        return
+    for source in read:
+        if source is not None and source.exists() and path.samefile(source):
+            raise SaveError(
+                str(path),
+                expected="another file than those that are read",
+                received="the same" if source == path else f"the same as {source}",
+                hint="Choose another; --force overwrites it.",
+            )
+    kind = suffix_of(path, suffixes) if suffixes else "archive"
+    kind = "html" if kind == "htm" else kind
+    found = file_kind(path)
+    if found not in ("empty", kind):
+        raise SaveError(
+            str(path),
+            expected=f"no file yet, or {_IN_WORDS[kind]}",
+            received=_IN_WORDS[found],
+            hint="Choose another name; --force overwrites it.",
+        )

@@ -1,0 +1,26 @@
+"""The entry point of the command line: it hears Ctrl-C before anything else is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from seqcast.runtime.interrupts import EXIT_CODE, hear_interrupts
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; exit codes are those of `seqcast.cli.main.main`."""
+    try:
+        with hear_interrupts():
+            from seqcast.cli.main import main as run
+
+            run()
+    except KeyboardInterrupt:
+        os.write(2, b"Interrupted; nothing half-written is left.\n")
+        sys.exit(EXIT_CODE)
+
+
+if __name__ == "__main__":
+    main()

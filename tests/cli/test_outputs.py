@@ -1,0 +1,82 @@
+"""Commands never write over what they read, nor over a file of another kind, unless they are told to."""
+
+import os
+import zipfile
+
+import pytest
+
+from seqcast.cli.outputs import check_output
+from seqcast.errors import SaveError, SpecError
+from seqcast.runtime.archive import write_archive
+from seqcast.runtime.files import file_kind
+
+TABLES = ("csv", "parquet")
+CONTENTS = {
+    "csv": b"ds,y\n1,2\n",
+    "parquet": b"PAR1\x00\x00",
+    "png": b"\x89PNG\r\n\x1a\n",
+    "pdf": b"%PDF-1.7\n",
+    "svg": b'<?xml version="1.0"?><svg/>',
+    "html": b"<!DOCTYPE html><title>x</title>",
+    "other": b"\x00\x01\x02",
+    "empty": b"",
+}
+
+
+def written(path, kind):
+    if kind == "archive":
+        write_archive(path, "Forecaster", {}, {})
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("xl/workbook.xml", "<x/>")
+    else:
+        path.write_bytes(CONTENTS[kind])
+    return path
+
+
+KINDS = [*CONTENTS, "archive", "zip"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_says_what_it_is_by_its_content(tmp_path, kind):
+    assert file_kind(written(tmp_path / "file", kind)) == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("name", "suffixes", "own"),
+    [("a.csv", TABLES, "csv"), ("a.parquet", TABLES, "parquet"), ("a.png", ("png",), "png"),
+     ("a.htm", ("html", "htm"), "html"), ("a.seqcast", (), "archive"), ("notes", (), "archive")],
+)  # fmt: skip
+def test_only_files_of_the_same_kind_are_replaced(tmp_path, kind, name, suffixes, own):
+    path = written(tmp_path / name, kind)
+    if kind in (own, "empty"):
+        check_output(path, suffixes)
+    else:
+        with pytest.raises(SaveError, match="expected no file yet"):
+            check_output(path, suffixes)
+    check_output(path, suffixes, force=True)
+
+
+@pytest.mark.parametrize("link", ["same", "symbolic", "hard", "relative"])
+def test_what_is_read_is_not_written(tmp_path, monkeypatch, link):
+    monkeypatch.chdir(tmp_path)
+    source = written(tmp_path / "a.csv", "csv")
+    target = tmp_path / "b.csv"
+    if link == "symbolic":
+        target.symlink_to(source)
+    elif link == "hard":
+        os.link(source, target)
+    else:
+        target = source if link == "same" else type(source)("a.csv")
+    with pytest.raises(SaveError, match="another file than those that are read"):
+        check_output(target, TABLES, read=[None, tmp_path / "missing.csv", source])
+    check_output(target, TABLES, read=[source], force=True)
+    check_output(tmp_path / "new.csv", TABLES, read=[source])
+
+
+def test_standard_output_is_no_file_for_models_and_pictures(tmp_path):
+    with pytest.raises(SaveError, match="-o -: expected a file"):
+        check_output(type(tmp_path)("-"))
+    with pytest.raises(SpecError, match="suffix"):
+        check_output(tmp_path / "a.txt", TABLES)

@@ -1,0 +1,206 @@
+"""Data as it comes: high levels, dates in numbers, counts, gaps, steps that are too fine, bad series."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast import Columns, Forecaster
+from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.gaps import repeat_newest_season
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.errors import DataError, SeqcastWarning, SpecError
+from seqcast.forecaster.fallback import SeasonalNaivePredictor
+from seqcast.intervals.request import ForecastRequest
+from seqcast.specs.network import NetworkSpec
+
+TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last", head="normal")
+VALUES = ["seqcast", "seqcast-lo-80", "seqcast-hi-80"]
+
+
+def tiny(**options):
+    training = {"epochs": 2, "batch_size": 64, "learning_rate": 0.01}
+    settings = {"preset": TINY, "training": training, "random_state": 0, "verbose": 0, "level": 80}
+    return Forecaster(4, **{**settings, "context_length": 12, "calendar": "none", **options})
+
+
+def waves(rows=60, series=2, level=0.0, amplitude=10.0):
+    rng = np.random.default_rng(3)
+    parts = []
+    for place in range(series):
+        y = level + amplitude * np.sin(0.6 * np.arange(rows) + place) + rng.normal(size=rows)
+        days = pd.date_range("2024-01-01", periods=rows)
+        parts.append(pd.DataFrame({"unique_id": f"s{place}", "ds": days, "y": y}))
+    return pd.concat(parts, ignore_index=True)
+
+
+# ---------------------------------------------------------------- levels
+
+
+@pytest.mark.parametrize("scale", ["standard", "robust", "minmax"])
+@pytest.mark.parametrize("level", [1.0, 1e6, 1e10, 1e11, 1e15])
+def test_a_variation_is_forecast_alike_at_any_level(scale, level):
+    plain, lifted = waves(), waves()
+    plain["y"] = np.round(plain["y"], 0)  # whole numbers are exact at every level
+    lifted["y"] = plain["y"] + level
+    options = {"scale": scale, "support": "real"}
+    expected = tiny(**options).fit(plain).predict()[VALUES].to_numpy()
+    found = tiny(**options).fit(lifted).predict()[VALUES].to_numpy() - level
+    tolerance = max(1e-3 * 20, 2 * np.spacing(level) if level > 1e11 else 0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
+# ---------------------------------------------------------------- stamps
+
+
+def test_dates_in_whole_numbers_are_forecast_as_dates(tmp_path, capsys):
+    df = waves().assign(ds=lambda rows: rows["ds"].dt.strftime("%Y%m%d").astype(int))
+    forecaster = tiny(verbose=1).fit(df)
+    assert "ds is read as times, in the format %Y%m%d" in capsys.readouterr().out
+    expected = [20240301, 20240302, 20240303, 20240304]
+    assert forecaster.freq_ == "D"
+    assert forecaster.predict()["ds"].tolist() == expected * 2
+    # One new row cannot tell its format; the one of the fit holds, also after the way to a file and back.
+    forecaster.save(tmp_path / "m")
+    loaded = Forecaster.load(tmp_path / "m")
+    new = pd.DataFrame({"unique_id": ["s0"], "ds": [20240301], "y": [0.0]})
+    assert loaded.predict(df=new)["ds"].tolist() == [20240302, 20240303, 20240304, 20240305]
+    backtest = forecaster.backtest(df)
+    assert backtest["cutoff"].unique().tolist() == [20240225]
+
+
+def test_a_step_that_is_too_fine_is_refused():
+    with pytest.raises(DataError, match=r"freq: expected the step between the rows, which are 24 steps of 'h' apart"):
+        tiny(freq="h").fit(waves())
+    sparse = waves().iloc[np.unique(np.random.default_rng(0).integers(0, 60, 25))]
+    with pytest.warns(SeqcastWarning, match=r"of the steps missing at freq 'D'"):
+        tiny(freq="D").fit(sparse)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SeqcastWarning)
+        tiny(freq="D").fit(waves())
+
+
+# ---------------------------------------------------------------- support
+
+
+@pytest.mark.parametrize("preset", [TINY, "auto"])
+def test_forecasts_of_what_was_never_negative_are_not(preset):
+    df = waves(level=4.0, amplitude=12.0, rows=100)
+    df["y"] = np.maximum(df["y"], 0.0)
+    options = {"preset": preset, "scale": "standard"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeqcastWarning)
+        real = tiny(support="real", **options).fit(df)
+        bounded = tiny(**options).fit(df)
+        counts = tiny(support="counts", **options).fit(df.assign(y=np.rint(df["y"])))
+    assert bounded.series_state_.support == ("non-negative",)
+    values = real.predict()[VALUES].to_numpy()
+    assert values.min() < 0
+    np.testing.assert_array_equal(bounded.predict()[VALUES].to_numpy(), np.maximum(values, 0))
+    whole = counts.predict()
+    assert (whole[VALUES].dtypes == "int64").all()
+    assert (whole[VALUES] >= 0).all(axis=None)
+    if preset is TINY:
+        assert bounded.predict(samples=50)["seqcast"].min() == 0.0
+        assert counts.predict(samples=50)["seqcast"].dtype == "int64"
+        assert (counts.backtest(df.assign(y=np.rint(df["y"])))[VALUES].dtypes == "int64").all()
+
+
+def test_a_support_that_the_data_leave_is_refused():
+    df = waves()
+    with pytest.raises(
+        DataError, match=r"y, row \d+ \(series 's0'\): expected values >= 0, for support='non-negative'"
+    ):
+        tiny(support="non-negative").fit(df)
+    with pytest.raises(DataError, match=r"y, row 0 \(series 's0'\): expected whole numbers >= 0, for support='counts'"):
+        tiny(support="counts").fit(df.assign(y=df["y"] + 100))
+    with pytest.raises(SpecError, match="support: expected one of 'auto', 'real', 'non-negative', 'counts'"):
+        tiny(support="count").fit(df)
+    assert tiny().fit(df).series_state_.support == ("real",)
+
+
+# ---------------------------------------------------------------- gaps
+
+
+def test_a_gap_in_the_last_season_is_filled_from_the_season_before():
+    rng = np.random.default_rng(0)
+    past = rng.normal(size=(4, 14, 2))
+    past[0, 9, 0] = past[1, 7:, 1] = past[2, [3, 10], 0] = np.nan
+    past[3, :, 0] = np.nan
+    forecast = repeat_newest_season(past, season_length=7, horizon=10)
+    for row, target in np.ndindex(4, 2):
+        values = past[row, :, target]
+        known = values[~np.isnan(values)]
+        for step in range(10):
+            phase = values[step % 7 :: 7]
+            phase = phase[~np.isnan(phase)]
+            expected = phase[-1] if len(phase) else known[-1] if len(known) else 0.0
+            assert forecast[row, step, target] == expected
+
+
+def test_both_naive_forecasts_take_the_newest_value_of_the_phase():
+    values = np.tile(np.arange(7.0), 3)[:, None]
+    values[[15, 16], 0] = np.nan
+    df = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=21), "y": values[:, 0]})
+    store = InMemoryStore.of({"a": values})
+    reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=21)
+    origins = Origins.at_rows(np.array([0]), np.array([21]), 7)
+    forecast = SeasonalNaivePredictor(7).forecast(reader, origins, ForecastRequest())
+    assert forecast.ravel().tolist() == list(range(7))
+    frame = tiny()._read(df)
+    assert Origins.at_ends(frame, 7).naive(frame, 7).ravel().tolist() == list(range(7))
+
+
+# ---------------------------------------------------------------- bad series
+
+
+def test_one_bad_series_does_not_stop_the_others(tmp_path, capsys):
+    df = waves(series=4)
+    df.loc[df["unique_id"] == "s1", "y"] = np.nan
+    df.loc[125, "y"] = np.inf
+    with pytest.raises(DataError):
+        tiny().fit(df)
+    forecaster = tiny(on_bad_series="skip", verbose=1).fit(df)
+    assert "skipped 2 of 4 series, in which something is wrong" in capsys.readouterr().out
+    skipped = {name: str(error) for name, error in forecaster.skipped_series_.items()}
+    assert skipped == {
+        "s1": "y (series 's1'): expected at least one number, received none in 60 rows. "
+        "Drop the series, or fill it in.",
+        "s2": "y, row 125 (series 's2'): expected a finite number, received inf (1 such rows). "
+        "Write NaN or null where a value is missing.",
+    }
+    good = tiny().fit(df[df["unique_id"].isin(["s0", "s3"])])
+    pd.testing.assert_frame_equal(forecaster.predict(), good.predict())
+    forecaster.save(tmp_path / "m")
+    loaded = Forecaster.load(tmp_path / "m")
+    assert {name: str(error) for name, error in loaded.skipped_series_.items()} == skipped
+    with pytest.warns(SeqcastWarning, match=r"df: skipped 2 series; the first: y, row 125 \(series 's2'\)"):
+        loaded.predict(df=df)
+    with pytest.raises(SpecError, match="on_bad_series"):
+        tiny(on_bad_series="drop").fit(df)
+
+
+def test_series_that_are_too_short_are_bad_ones_where_gaps_may_not_be():
+    df = waves(series=3).drop(index=range(70, 120)).reset_index(drop=True)
+    options = {"missing": "raise", "context_length": 12}
+    with pytest.raises(DataError, match="context_length and horizon"):
+        tiny(**options).fit(df)
+    forecaster = tiny(on_bad_series="skip", **options).fit(df)
+    assert list(forecaster.skipped_series_) == ["s1"]
+    assert forecaster.series_state_.ids == ("s0", "s2")
+
+
+def test_columns_say_how_stamps_are_written():
+    df = waves().assign(ds=lambda rows: rows["ds"].dt.strftime("%d/%m/%Y"))
+    forecast = tiny(columns=Columns(ds_format="%d/%m/%Y")).fit(df).predict()
+    assert forecast["ds"].tolist()[:2] == ["01/03/2024", "02/03/2024"]
+
+
+def test_a_context_beyond_the_data_is_said():
+    with pytest.warns(
+        SeqcastWarning, match=r"context_length 100 and horizon 4 are more than the 60 rows of the longest"
+    ):
+        tiny(context_length=100).fit(waves())

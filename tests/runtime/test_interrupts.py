@@ -1,0 +1,57 @@
+"""The second Ctrl-C ends the process at once, whatever it does, and leaves nothing half-written."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from seqcast.runtime.files import write_beside
+from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
+
+def busy(file):
+    file.write(b"half")
+    file.flush()
+    while True:  # nothing that is raised gets out
+        try:
+            print("ready", flush=True)
+            while True:
+                time.sleep(0.01)
+        except KeyboardInterrupt:
+            print("first", was_interrupted(), flush=True)
+
+with hear_interrupts():
+    write_beside(Path(sys.argv[1]), busy)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "first True\n"
+        assert process.stdout.readline() == "ready\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert time.monotonic() - began < 3
+        assert "nothing half-written" in process.stderr.read().lower()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_there_before_is_put_back():
+    from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
+
+    before = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(before)
+    with hear_interrupts():
+        assert not was_interrupted()
+        assert signal.set_wakeup_fd(-1) != before
+    assert signal.set_wakeup_fd(before) == before

@@ -16,8 +16,9 @@ import pytest
 from seqcast import Forecaster
 
 MOMENTS = int(os.environ.get("SEQCAST_INTERRUPTS", "1"))
-HARMLESS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-START = HARMLESS + "from seqcast.cli.start import main\nmain()"
+# A shell's background processes ignore Ctrl-C, and so would those that they start.
+LISTENING = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+START = f"{LISTENING}\nfrom seqcast.cli.start import main\nmain()"
 FIT = ("--units", "4", "--context-length", "6", "--epochs", "40", "--seed", "0", "--calendar", "none", "--quiet")
 COMMANDS = {
     "fit": ("fit", "{folder}/sales.csv", "-H", "3", "-o", "{out}/m.seqcast", *FIT),

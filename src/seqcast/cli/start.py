@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from seqcast.runtime.interrupts import EXIT_CODE, hear_interrupts
@@ -14,9 +15,13 @@ def main() -> None:
     """Run the command line; exit codes are those of `seqcast.cli.main.main`."""
     try:
         with hear_interrupts():
-            from seqcast.cli.main import main as run
+            try:
+                from seqcast.cli.main import main as run
 
-            run()
+                run()
+            finally:
+                # All is done, and the process only ends, which takes a moment.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         os.write(2, b"Interrupted; nothing half-written is left.\n")
         sys.exit(EXIT_CODE)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import contextmanager, suppress
 from multiprocessing import current_process, resource_tracker
+from pathlib import Path
 from typing import Any, Protocol
 
 from seqcast.errors import SpecError
@@ -211,17 +212,25 @@ class _WorkerPool:
 
     def kill(self) -> None:
         """Kill the workers, whatever this process holds or waits for."""
-        for process in tuple(getattr(self._executor, "_processes", None) or ()):
+        # Those that are starting are not known yet, but Linux knows all children: also the ones that would complain of
+        # what is left, which is removed here.
+        children = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
+        processes = {int(child) for of_thread in children for child in of_thread}
+        for process in processes | set(getattr(self._executor, "_processes", None) or ()):
             with suppress(OSError):
-                os.kill(process, signal.SIGKILL)
+                os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        for semaphore in Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"):
+            with suppress(OSError):
+                semaphore.unlink()
 
     def stop(self) -> None:
         """End the workers at once."""
         if self._executor is None:
             return
         with _ctrl_c_blocked():
-            executor, self._executor = self._executor, None
-            executor.shutdown(wait=True, kill_workers=True)
+            # Known until all have ended, so that `kill` finds those that are left meanwhile.
+            self._executor.shutdown(wait=True, kill_workers=True)
+            self._executor = None
 
 
 _pool = _WorkerPool()

@@ -3,6 +3,9 @@
 Python hears a signal between two of its instructions only. A compilation is one instruction that takes seconds, and an
 import swallows exceptions now and then. So the second Ctrl-C does not wait for the main thread: the system writes each
 signal to a descriptor at once, and a thread that reads it ends the process.
+
+The first one raises `KeyboardInterrupt` in the main thread, but not inside a callback of the garbage collector (JAX has
+one), where Python would print it and go on: then it is sent once more.
 """
 
 from __future__ import annotations
@@ -14,19 +17,47 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
 from seqcast.runtime.files import remove_unfinished
 
-__all__ = ["EXIT_CODE", "hear_interrupts", "was_interrupted"]
+__all__ = ["EXIT_CODE", "hear_interrupts", "raises_interrupts", "was_interrupted"]
 
 EXIT_CODE = 130
 
+# Functions whose exceptions Python prints and drops.
+_DROPS_EXCEPTIONS = ("_xla_gc_callback", "__del__")
+_AGAIN_SECONDS = 0.02
+
 _heard = 0
+_sent_again = 0
 
 
 def was_interrupted() -> bool:
     """Return whether Ctrl-C was pressed since `hear_interrupts` began, also where its exception was swallowed."""
     return _heard > 0
+
+
+def raises_interrupts() -> bool:
+    """Return whether Ctrl-C raises `KeyboardInterrupt`, so that a handler may be put in its place for a while."""
+    return signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _raise)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    """Raise `KeyboardInterrupt` where it is not dropped."""
+    inner = frame
+    while inner is not None:
+        if inner.f_code.co_name in _DROPS_EXCEPTIONS:
+            threading.Timer(_AGAIN_SECONDS, _send_again, [number]).start()
+            return
+        inner = inner.f_back
+    raise KeyboardInterrupt
+
+
+def _send_again(number: int) -> None:
+    global _sent_again
+    _sent_again += 1
+    os.kill(os.getpid(), number)
 
 
 @contextlib.contextmanager
@@ -36,16 +67,19 @@ def hear_interrupts() -> Iterator[None]:
     The first one is left to the work that is going on: a training ends at its next step, anything else at once. It is
     for the main thread of a program that is all ours.
     """
-    global _heard
-    _heard = 0
+    global _heard, _sent_again
+    _heard = _sent_again = 0
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    handler = signal.signal(signal.SIGINT, _raise)
     thread = threading.Thread(target=_listen, args=(reader,), name="seqcast-interrupts", daemon=True)
     thread.start()
     try:
         yield
     finally:
+        if signal.getsignal(signal.SIGINT) is _raise:
+            signal.signal(signal.SIGINT, handler)
         signal.set_wakeup_fd(before)
         writer.close()  # which the thread takes as the end
         thread.join()
@@ -56,7 +90,7 @@ def _listen(reader: socket.socket) -> None:
     global _heard
     while received := reader.recv(64):
         _heard += received.count(signal.SIGINT)
-        if _heard > 1:
+        if _heard > 1 + _sent_again:
             _end()
 
 

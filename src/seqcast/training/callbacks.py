@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from seqcast.errors import TrainingError
 from seqcast.runtime.backend import keras, weights_of
-from seqcast.runtime.interrupts import was_interrupted
+from seqcast.runtime.interrupts import raises_interrupts, was_interrupted
 from seqcast.training.history import History
 
 __all__ = ["CtrlC", "KeepBest"]
@@ -86,14 +86,14 @@ class CtrlC(keras.callbacks.Callback):
 
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
-        self.watching = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self.watching = main and raises_interrupts()
         if self.watching:
-            signal.signal(signal.SIGINT, self._ask)
+            self.before = signal.signal(signal.SIGINT, self._ask)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.watching:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, self.before)
 
     def _ask(self, *_: object) -> None:
         if self.asked:

@@ -53,8 +53,9 @@ test-newest: .venv-newest/.installed  ## The tests on the newest Python, with th
 check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (a few minutes)
 	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/sktime/test_sktime_checks.py
 
-fuzz: .venv/.installed  ## Twenty thousand random frames, and forty random shapes a kernel (about a quarter of an hour)
-	SEQCAST_FUZZ=20000 KERAS_BACKEND=jax $(BIN)/pytest tests/forecaster/test_forecaster_fuzz.py tests/network/test_jax_loops.py
+fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), shapes of kernels (40 each): about a quarter of an hour
+	SEQCAST_FUZZ=20000 SEQCAST_FUZZ_DIALECTS=5000 KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal \
+		tests/forecaster/test_forecaster_fuzz.py tests/data/frames/test_dialect_fuzz.py tests/network/test_jax_loops.py
 
 interrupts: .venv/.installed  ## Ctrl-C at two hundred random moments of commands (about half an hour)
 	SEQCAST_INTERRUPTS=34 KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_interrupts.py
@@ -121,7 +122,7 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--extra dev --extra polars --extra parquet --extra tensorboard --constraint constraints.in pyproject.toml -o requirements.lock
+		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --constraint constraints.in pyproject.toml -o requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs

@@ -145,6 +145,9 @@ def test_options_are_named_as_they_are_typed(error, message):
         (Option("static_covariates", ...), "--static"),
         (Option("columns.ds", ...), "--time"),
         (Option("columns.tz", "Europe/Berlin"), "--tz Europe/Berlin"),
+        (Option("day_first", True), "--day-first"),
+        (Option("day_first", False), "--month-first"),
+        (Option("decimal", ","), "--decimal ,"),
         (Option("irregular", True), "Forecaster(irregular=True) in Python"),
     ],
 )
@@ -171,7 +174,8 @@ def test_rows_without_a_file_stay():
 
 def test_every_flag_is_an_option_of_a_command():
     commands = typer.main.get_command(app).commands.values()
-    known = {name for command in commands for parameter in command.params for name in parameter.opts}
+    options = [parameter for command in commands for parameter in command.params]
+    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     flags = {flag for words in FLAGS.values() for flag in words.split(", ")}
     assert flags <= known
     # Options of the command line's own, which no argument in Python has, are files and switches.

@@ -21,7 +21,6 @@ CHANGES = {
     "time_format": ("%d.%m.%Y", {"columns": Columns(ds_format="%d.%m.%Y")}),
     "tz": ("Europe/Berlin", {"columns": Columns(tz="Europe/Berlin")}),
     "freq": ("W-SAT", {"freq": "W-SAT"}),
-    "sort": (True, {}),
     "context_length": (7, {"context_length": 7}),
     "season_length": (7, {"season_length": 7}),
     "static": ("region", {"static_covariates": ("region",)}),

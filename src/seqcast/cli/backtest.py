@@ -8,15 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from seqcast.cli.console import print_line, print_table
+from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import Data, ForecasterOptions, Horizon, count_option, takes_forecaster_options
+from seqcast.cli.options import Data, ForecasterOptions, Horizon, count_option, takes_options
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.plot import save_forecast_figure
 
 __all__ = ["backtest"]
 
 
-@takes_forecaster_options
+@takes_options
 def backtest(
     data: Data,
     horizon: Horizon,
@@ -33,6 +34,7 @@ def backtest(
     figure: Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")] = None,
     force: Force = False,
     *,
+    files: FileOptions,
     options: ForecasterOptions,
 ) -> None:
     """Train up to a cutoff, forecast from there and score against what came, beside naive forecasts.
@@ -50,7 +52,8 @@ def backtest(
     for target, suffixes in ((output, TABLES), (figure, SUFFIXES)):
         if target is not None:
             check_output(target, suffixes, read=[data], force=force)
-    columns, frame = options.columns, options.read(data)
+    columns = options.columns
+    frame = files.read(data, columns)
     model = options.forecaster(horizon)
     with in_files(df=(data, frame)):
         result = model.backtest(frame, n_windows=n_windows, step_size=step_size, refit=refit or False)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqcast.cli.console import note, print_line
+from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
-from seqcast.cli.options import Data, ForecasterOptions, Horizon, takes_forecaster_options
+from seqcast.cli.options import Data, ForecasterOptions, Horizon, takes_options
 from seqcast.cli.outputs import Force, check_output
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["fit"]
 
 
-@takes_forecaster_options
+@takes_options
 def fit(
     data: Data,
     horizon: Horizon,
     output: Annotated[Path, typer.Option("--output", "-o", help="File for the fitted model.")],
     force: Force = False,
     *,
+    files: FileOptions,
     options: ForecasterOptions,
 ) -> None:
     """Train a network on all series of a file and write it to a file.
@@ -41,7 +43,7 @@ def fit(
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
     """
     check_output(output, read=[data], force=force)
-    frame = options.read(data)
+    frame = files.read(data, options.columns)
     model = options.forecaster(horizon)
     interrupted = False
     try:

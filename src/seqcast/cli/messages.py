@@ -39,6 +39,7 @@ FLAGS = {
     "columns.y": "--value",
     "columns.ds_format": "--time-format",
     "columns.tz": "--tz",
+    "day_first": "--day-first, --month-first",
     "static_covariates": "--static",
     "past_covariates": "--past",
     "future_covariates": "--future",
@@ -52,6 +53,8 @@ FLAGS = {
             "calibrate",
             "cell",
             "context_length",
+            "decimal",
+            "encoding",
             "epochs",
             "freq",
             "future",
@@ -70,8 +73,11 @@ FLAGS = {
             "scale",
             "season_length",
             "seeds",
+            "sep",
+            "sheet",
             "step_size",
             "support",
+            "thousands",
             "title",
             "unit",
             "units",
@@ -199,6 +205,8 @@ def _reword(text: str, word: Callable[[Option | Row], str]) -> str:
 
 def _word_option(option: Option, options: Container[str] | None) -> str:
     flag = FLAGS.get(option.name)
+    if isinstance(option.value, bool) and flag is not None:
+        return flag.split(", ")[0 if option.value else -1]
     if flag is None:
         return f"Forecaster({option}) in Python"
     typed = flag if option.value is None or option.value is ... else f"{flag} {option.value}"

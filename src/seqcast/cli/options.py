@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from seqcast.cli.files import FileOptions
 from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = [
     "IdColumn",
     "ModelFile",
     "Quiet",
-    "Sort",
     "TimeColumn",
     "TimeFormat",
     "TimeZone",
@@ -32,7 +32,7 @@ __all__ = [
     "count_option",
     "named_columns",
     "parse_levels",
-    "takes_forecaster_options",
+    "takes_options",
 ]
 
 
@@ -68,7 +68,11 @@ def _parse_number(text: str) -> float:
 
 
 Data = Annotated[
-    Path, typer.Argument(metavar="DATA", help="CSV or Parquet file in long form: one row a series and time.")
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.",
+    ),
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="File that `seqcast fit` wrote.")]
 Horizon = Annotated[int, count_option("--horizon", "-H", help="Steps to forecast.")]
@@ -87,7 +91,6 @@ TimeZone = Annotated[
     str | None, typer.Option("--tz", help="Time zone of the clock that times were read from, such as Europe/Berlin.")
 ]
 ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value; several with commas.")]
-Sort = Annotated[bool, typer.Option("--sort", help="Sort rows by series and time first.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 # ---------------------------------------------------------------- what makes a forecaster
@@ -105,7 +108,6 @@ class ForecasterOptions:
     freq: Annotated[
         str | None, typer.Option(help="Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.")
     ] = None
-    sort: Sort = False
     context_length: Annotated[
         int | None, count_option("--context-length", help="Steps of past to read; chosen from the data if absent.")
     ] = None
@@ -173,12 +175,6 @@ class ForecasterOptions:
         """The names of the file's columns."""
         return named_columns(self.id_column, self.time_column, self.value_column, self.time_format, self.tz)
 
-    def read(self, path: Path) -> Any:
-        """Read the file as a frame."""
-        from seqcast.data.frames.io import read_table
-
-        return read_table(path, self.columns, sort=self.sort)
-
     def forecaster(self, horizon: int) -> Forecaster:
         """Return the forecaster that is asked for, not fitted."""
         from seqcast.forecaster.estimator import Forecaster
@@ -224,31 +220,35 @@ class ForecasterOptions:
         return replace(network, **changes)
 
 
-def takes_forecaster_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let typer see each field of `ForecasterOptions` as an option of a command.
+def takes_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let typer see each field of `ForecasterOptions` and `FileOptions` as an option of a command.
 
     Args:
-        command: A function with a parameter `options`, in whose place the fields come.
+        command: A function with parameters of these types, in whose place their fields come.
 
     Returns:
         The function as typer should see it.
     """
-    hints = get_type_hints(ForecasterOptions, include_extras=True)
-    shared = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(ForecasterOptions)
-    ]
     parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type, list[str]]] = {}
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        unchanged = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-        parameters += shared if parameter.name == "options" else unchanged
+        group = parameter.annotation
+        if group not in (ForecasterOptions, FileOptions):
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        hints = get_type_hints(group, include_extras=True)
+        groups[parameter.name] = (group, [field.name for field in fields(group)])
+        parameters += [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+            )
+            for field in fields(group)
+        ]
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        options = ForecasterOptions(**{parameter.name: values.pop(parameter.name) for parameter in shared})
-        command(**values, options=options)
+        given = {name: group(**{each: values.pop(each) for each in names}) for name, (group, names) in groups.items()}
+        command(**values, **given)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqcast.cli.console import print_line
+from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import (
     Data,
     IdColumn,
-    Sort,
     TimeColumn,
     TimeFormat,
     TimeZone,
     ValueColumn,
     count_option,
     named_columns,
+    takes_options,
 )
 from seqcast.cli.outputs import Force, check_output
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["plot", "save_forecast_figure"]
 
 
+@takes_options
 def plot(
     data: Data,
     forecast: Annotated[
@@ -45,7 +47,8 @@ def plot(
         count_option("--last", help="Steps of history to draw; twice the forecast's, at least 30, if absent."),
     ] = None,
     force: Force = False,
-    sort: Sort = False,
+    *,
+    files: FileOptions,
 ) -> None:
     """Draw history and forecasts, one panel a series.
 
@@ -53,15 +56,15 @@ def plot(
 
         seqcast plot sales.csv forecast.csv -o forecast.png
     """
-    from seqcast.data.frames.io import place_in_file, read_table
+    from seqcast.data.frames.io import place_in_file
     from seqcast.errors import DataError
     from seqcast.plots.style import SUFFIXES
 
     check_output(output, SUFFIXES, read=[data, forecast], force=force)
     columns = named_columns(id_column, time_column, value_column, time_format, tz)
-    forecasts = read_table(forecast, columns, value=False)
+    forecasts = files.read(forecast, columns, value=False)
     ids = forecasts[columns.unique_id].unique()
-    history = read_table(data, columns, sort=sort, series=ids[0] if len(ids) == 1 else None)
+    history = files.read(data, columns, series=ids[0] if len(ids) == 1 else None)
     if history[columns.unique_id].dtype != forecasts[columns.unique_id].dtype:  # one is from a CSV file, as text
         for frame in (history, forecasts):
             frame[columns.unique_id] = frame[columns.unique_id].astype("str")

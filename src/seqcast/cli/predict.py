@@ -8,30 +8,28 @@ from typing import Annotated
 import typer
 
 from seqcast.cli.console import print_line
+from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import ModelFile, Sort, count_option, parse_levels
+from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
 from seqcast.cli.outputs import STANDARD_OUTPUT, Force, check_output
 from seqcast.cli.tables import read_model_tables
 
 __all__ = ["predict"]
 
 
+@takes_options
 def predict(
     model: ModelFile,
     data: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="DATA", help="CSV or Parquet file with newer rows or new series; the rows of fit if absent."
-        ),
+        typer.Argument(metavar="DATA", help="File with newer rows or new series; the rows of fit if absent."),
     ] = None,
     horizon: Annotated[
         int | None, count_option("--horizon", "-H", help="Steps to forecast; as many as at fit if absent.")
     ] = None,
     future: Annotated[
         Path | None,
-        typer.Option(
-            "--future", metavar="FILE", help="CSV or Parquet file of the steps ahead and what is known of them."
-        ),
+        typer.Option("--future", metavar="FILE", help="File of the steps ahead and what is known of them."),
     ] = None,
     level: Annotated[
         str, typer.Option("--level", help="Levels of the intervals in per cent, with commas; the fit's if absent.")
@@ -44,7 +42,8 @@ def predict(
         typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent, or for -."),
     ] = None,
     force: Force = False,
-    sort: Sort = False,
+    *,
+    files: FileOptions,
 ) -> None:
     """Forecast with a fitted model; columns are named as they were at fit.
 
@@ -64,7 +63,7 @@ def predict(
     if output is not None:
         check_output(output, TABLES, read=[model, data, future], force=force)
     fitted = Forecaster.load(model)
-    frame, known_future = read_model_tables(fitted, data, future, sort=sort)
+    frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)
     write_table(forecast, output)

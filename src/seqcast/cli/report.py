@@ -8,21 +8,23 @@ from typing import Annotated
 import typer
 
 from seqcast.cli.console import print_line
+from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import Data, ModelFile, Sort, count_option
+from seqcast.cli.options import Data, ModelFile, count_option, takes_options
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_model_tables
 
 __all__ = ["report"]
 
 
+@takes_options
 def report(
     model: ModelFile,
     data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file.")] = Path("report.html"),
     future: Annotated[
         Path | None,
-        typer.Option("--future", metavar="FILE", help="CSV or Parquet file of the steps ahead, if the model needs it."),
+        typer.Option("--future", metavar="FILE", help="File of the steps ahead, if the model needs it."),
     ] = None,
     n_windows: Annotated[
         int,
@@ -33,7 +35,8 @@ def report(
     title: Annotated[str, typer.Option("--title", help="Title of the page.")] = "",
     unit: Annotated[str, typer.Option("--unit", help="Unit of the values.")] = "",
     force: Force = False,
-    sort: Sort = False,
+    *,
+    files: FileOptions,
 ) -> None:
     """Write one HTML page with forecasts, a backtest beside naive forecasts, errors and settings.
 
@@ -45,7 +48,7 @@ def report(
 
     check_output(output, ("html", "htm"), read=[model, data, future], force=force)
     fitted = Forecaster.load(model)
-    frame, known_future = read_model_tables(fitted, data, future, sort=sort)
+    frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         fitted.report(output, frame, future=known_future, n_windows=n_windows, title=title, unit=unit)
     print_line(f"Wrote {output}")

@@ -6,30 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqcast.cli.files import FileOptions
     from seqcast.forecaster.estimator import Forecaster
 
 __all__ = ["read_model_tables"]
 
 
-def read_model_tables(
-    model: Forecaster, data: Path | None, future: Path | None, *, sort: bool = False
-) -> tuple[Any, Any]:
+def read_model_tables(model: Forecaster, data: Path | None, future: Path | None, files: FileOptions) -> tuple[Any, Any]:
     """Read the rows and the known future that a fitted model forecasts from.
 
     Args:
         model: The model, whose columns the files have.
         data: File of rows, if there is one.
         future: File of the steps to forecast and what is known of them, if there is one.
-        sort: Whether to sort the rows first.
+        files: How the files are written.
 
     Returns:
         Both as frames; `None` where there is no file.
     """
-    from seqcast.data.frames.io import read_table
-
     columns = model.series_state_.schema.columns
     # Newer rows of the only series go on with it, whatever their file is called.
     ids = model.series_state_.ids
     options: dict[str, Any] = {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
-    frame = None if data is None else read_table(data, columns, sort=sort, **options)
-    return frame, None if future is None else read_table(future, columns, value=False, **options)
+    frame = None if data is None else files.read(data, columns, **options)
+    return frame, None if future is None else files.read(future, columns, value=False, **options)

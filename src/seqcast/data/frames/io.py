@@ -1,6 +1,6 @@
-"""CSV and Parquet files of long frames: reading, writing, and naming a place in a file.
+"""Files of long frames: reading, writing, and naming a place in a file.
 
-Rows of a CSV file are counted as a spreadsheet shows them, the header being row 1; those of a Parquet file from 1.
+Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
 """
 
 from __future__ import annotations
@@ -8,35 +8,58 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
 import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, SaveError, suggest_name
+from seqcast.data.frames.dates import parse_dates
+from seqcast.data.frames.dialect import STANDARD_INPUT, Dialect, decode, find_dialect, read_bytes
+from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals
+from seqcast.errors import (
+    DataError,
+    MissingFileError,
+    Option,
+    Phrase,
+    SaveError,
+    SeqcastError,
+    suggest_name,
+    unknown_name,
+)
 from seqcast.runtime.files import suffix_of, write_beside
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
-__all__ = ["ONE_SERIES", "TABLES", "place_in_file", "read_table", "row_in_file", "write_table"]
+__all__ = [
+    "ONE_SERIES",
+    "TABLES",
+    "UNDERSTOOD",
+    "place_in_file",
+    "read_table",
+    "row_in_file",
+    "write_table",
+]
 
+# What is written.
 TABLES = ("csv", "parquet")
 
-# The attribute that marks frames of files without ids, which are taken for one series.
-ONE_SERIES = "one series"
+# What is read, by the suffix.
+_KINDS = {
+    **dict.fromkeys(("csv", "tsv", "txt"), "text"),
+    **dict.fromkeys(("jsonl", "ndjson"), "json"),
+    **dict.fromkeys(("feather", "arrow"), "feather"),
+    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), "excel"),
+    "parquet": "parquet",
+}
+_PACKED = (".gz", ".zst", ".zip")
+_FIRST_ROW = {"text": 2, "excel": 2, "json": 1, "feather": 1, "parquet": 1}
+_IN_WORDS = {"text": "CSV", "excel": "Excel", "json": "JSON lines", "feather": "Feather", "parquet": "Parquet"}
 
-# Zones to suggest, those of most people first, one for each rule of summer time that is in use.
-_ZONES = (
-    "Europe/Berlin", "America/New_York", "America/Chicago", "America/Los_Angeles", "America/Denver", "Europe/London",
-    "Europe/Athens", "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Halifax",
-    "America/St_Johns",
-    "America/Anchorage", "America/Santiago", "America/Havana", "Asia/Jerusalem", "Africa/Cairo", "Asia/Beirut",
-    "America/Asuncion", "America/Sao_Paulo", "Asia/Tehran", "Africa/Casablanca", "Atlantic/Azores",
-    "Australia/Lord_Howe",
-)  # fmt: skip
-
-_FIRST_ROW = {"csv": 2, "parquet": 1}
+# Attributes of a frame: that it has no ids and is taken for one series; how its file was understood, in words; and the
+# number of its first row.
+ONE_SERIES, UNDERSTOOD, FIRST_ROW = "one series", "understood", "first row"
 
 
 def read_table(
@@ -47,31 +70,35 @@ def read_table(
     value: bool = True,
     series: Any = None,
     whole_ids: bool = False,
+    dialect: Dialect | None = None,
 ) -> Any:
-    """Read a long frame. Ids of a CSV file are text, as they are written: `001` stays `001`.
+    """Read a long frame. Ids of text files are text, as they are written: `001` stays `001`.
 
     Args:
-        path: A `.csv` or `.parquet` file.
+        path: A file of text (`.csv`, `.tsv`, `.txt`, also `.gz`, `.zst` or `.zip`), Excel, JSON lines, Feather or
+            Parquet; `-` is text from standard input.
         columns: Names of its columns. A file without `unique_id` is one series.
         sort: Whether to sort rows by series and time; the index keeps their place in the file.
         value: Whether there has to be a value column.
         series: Name of that one series; the file's name if `None`.
         whole_ids: Whether ids that are written as whole numbers become such, as a model's are that knows no text.
+        dialect: How a text file is written; what is `None` in it is found out.
 
     Returns:
-        A pandas frame, with times parsed.
+        A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: It is empty, not a table, or lacks a column.
-        MissingPackageError: It is a Parquet file and pyarrow is not installed.
+        DataError: It is empty, not a table, lacks a column, or can be read in two ways.
+        MissingPackageError: A package is missing that reads such files.
     """
     import pandas as pd
 
-    if not path.is_file():
+    if path.is_dir() or (path != STANDARD_INPUT and not path.is_file()):
         received = "a folder" if path.is_dir() else "nothing"
-        raise MissingFileError(str(path), expected="a CSV or Parquet file", received=received, hint="Check the path.")
-    frame = _read(path, suffix_of(path, TABLES), columns.unique_id)
+        raise MissingFileError(str(path), expected="a file with a table", received=received, hint="Check the path.")
+    kind = _kind(path)
+    frame, dialect = _read(path, kind, columns, dialect or Dialect())
     names = [str(name) for name in frame.columns]
     if whole_ids and columns.unique_id in frame.columns:
         frame[columns.unique_id] = _as_whole(frame[columns.unique_id])
@@ -83,13 +110,27 @@ def read_table(
             raise _unknown_column(path, field, name, names)
     if not len(frame):
         raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
-    for name in (columns.ds, "cutoff"):
-        if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name]):
-            frame[name] = _times(frame[name], path, columns)
-    for name in columns.targets if value else ():
-        if not pd.api.types.is_numeric_dtype(frame[name]):
-            _refuse_text(frame[name], path)
+    with _naming(path, frame):
+        for name in (columns.ds, "cutoff"):
+            if name in frame.columns and pd.api.types.is_string_dtype(frame[name]):
+                frame[name], day_first = parse_dates(frame[name], columns, dialect.day_first)
+                dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
+        for name in columns.targets if value else ():
+            if not pd.api.types.is_numeric_dtype(frame[name]):
+                _refuse_text(frame[name])
+    frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
+
+
+def _kind(path: Path) -> str:
+    """Return what kind of file a name stands for."""
+    if path == STANDARD_INPUT:
+        return "text"
+    inner = path.with_suffix("") if path.suffix.lower() in _PACKED else path
+    suffix = inner.suffix.lower().removeprefix(".")
+    if suffix not in _KINDS or (inner is not path and _KINDS[suffix] not in ("text", "json")):
+        raise unknown_name(f"{path}, suffix", suffix, _KINDS)
+    return _KINDS[suffix]
 
 
 def _as_whole(ids: Any) -> Any:
@@ -100,36 +141,112 @@ def _as_whole(ids: Any) -> Any:
     return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else ids
 
 
-def _read(path: Path, kind: str, id_column: str) -> Any:
+def _read(path: Path, kind: str, columns: Columns, dialect: Dialect) -> tuple[Any, Dialect]:
+    """Read a file as it is, its numbers parsed; return it with the dialect that was found."""
     import pandas as pd
 
-    if not path.stat().st_size:
+    if path != STANDARD_INPUT and not path.stat().st_size:
         raise DataError(path=str(path), expected="a table", received="an empty file", hint="Check the file.")
     try:
-        if kind == "parquet":
+        if kind == "text":
+            frame, dialect = _read_text(path, columns, dialect)
+        elif kind == "excel":
+            frame = _read_excel(path, dialect)
+        elif kind == "json":
+            text, _ = decode(read_bytes(path), path, dialect.encoding)
+            frame = pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+        else:
             require("pyarrow", extra="parquet")
-            return pd.read_parquet(path).reset_index(drop=True)
-        with warnings.catch_warnings():
-            # Rows longer than the header would silently lose their ends.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            # A converter also keeps names such as NA, which pandas would take for a missing value.
-            frame = pd.read_csv(path, index_col=False, converters={id_column: str})
-        if id_column in frame.columns:
-            ids = frame[id_column].astype("str")
-            frame[id_column] = ids.where(ids != "")
+            read = pd.read_parquet if kind == "parquet" else pd.read_feather
+            frame = read(path).reset_index(drop=True)
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
+        if isinstance(error, SeqcastError):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        hint = "Save it as UTF-8." if isinstance(error, UnicodeError) else "Check the file."
         if isinstance(error, pd.errors.ParserWarning):
             reason = "rows with more values than the first row has names"
-        expected = "a CSV table" if kind == "csv" else "a Parquet table"
-        raise DataError(path=str(path), expected=expected, received=f"something else ({reason})", hint=hint) from error
-    header = str(frame.columns[0])
-    if len(frame.columns) == 1 and re.search(r"[;\t|]", header):
-        raise DataError(
-            path=str(path), expected="commas between the columns", received=repr(header), hint="Save it with commas."
+        expected, received = f"a table in {_IN_WORDS[kind]}", f"something else ({reason})"
+        raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
+    frame.attrs[FIRST_ROW] = _FIRST_ROW[kind] + dialect.skip
+    return frame, dialect
+
+
+def _read_excel(path: Path, dialect: Dialect) -> Any:
+    book = require("fastexcel", extra="files").read_excel(path)
+    sheets = book.sheet_names
+    if dialect.sheet is not None and dialect.sheet not in sheets:
+        raise unknown_name("sheet", dialect.sheet, sheets)
+    return book.load_sheet(dialect.sheet or sheets[0]).to_pandas()
+
+
+def _read_text(path: Path, columns: Columns, dialect: Dialect) -> tuple[Any, Dialect]:
+    import pandas as pd
+
+    text, encoding = decode(read_bytes(path), path, dialect.encoding)
+    if not text.strip():
+        raise DataError(path=str(path), expected="a table", received="no text", hint="Check the file.")
+    dialect = find_dialect(text, replace(dialect, encoding=encoding), path, (columns.ds,))
+    # A point may part thousands in other files than those with commas: their numbers are read once it is known.
+    typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
+    options: dict[str, Any] = {"sep": dialect.sep, "quotechar": dialect.quote, "skiprows": dialect.skip}
+    with warnings.catch_warnings():
+        # Rows longer than the header would silently lose their ends.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        warnings.filterwarnings("ignore", "Both a converter and dtype", pd.errors.ParserWarning)
+        # A converter also keeps names such as NA, which pandas would take for a missing value.
+        frame = pd.read_csv(
+            io.StringIO(text),
+            index_col=False,
+            converters={columns.unique_id: str},
+            dtype=None if typed else "str",
+            float_precision="round_trip",
+            **options,
         )
-    return frame
+    frame = frame.rename(columns=str.strip)
+    if columns.unique_id in frame.columns:
+        ids = frame[columns.unique_id].astype("str")
+        frame[columns.unique_id] = ids.where(ids != "")
+    return frame, _parse_numbers(frame, columns, dialect, path)
+
+
+def _parse_numbers(frame: Any, columns: Columns, dialect: Dialect, path: Path) -> Dialect:
+    """Turn text columns of a frame whose values are numerals into numbers; return the dialect with their marks."""
+    import pandas as pd
+
+    keys = {columns.unique_id, columns.ds, "cutoff", "unique_id"}
+    texts = {}
+    for name in frame.columns:
+        column = frame[name]
+        if name in keys or not pd.api.types.is_string_dtype(column) or column.isna().all():
+            continue
+        if all(is_numeral(value) for value in column.dropna().unique().tolist()):
+            texts[name] = column
+    dialect = find_marks(texts, dialect, path) if texts else dialect
+    for name, column in texts.items():
+        frame[name] = parse_numerals(column, dialect)
+    if columns.ds in frame.columns and pd.api.types.is_string_dtype(frame[columns.ds]):
+        numbers = pd.to_numeric(frame[columns.ds], errors="coerce")
+        if columns.ds_format is None and numbers.notna().all() and (numbers % 1 == 0).all():
+            frame[columns.ds] = numbers.astype("int64")
+    return dialect
+
+
+@contextlib.contextmanager
+def _naming(path: Path, frame: Any) -> Iterator[None]:
+    """Let errors about columns name the file, and rows as it counts them."""
+    try:
+        yield
+    except DataError as error:
+        row = None if error.row is None else row_in_file(path, frame, error.row)
+        raise DataError(
+            place_in_file(path, column=error.column, row=row),
+            path=str(path),
+            column=error.column,
+            row=error.row,
+            expected=error.expected,
+            received=error.received,
+            hint=error.hint,
+        ) from error
 
 
 def _unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataError:
@@ -166,134 +283,26 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
 
     Args:
         path: The file.
-        frame: The frame that `read_table` returned, or a column of it.
+        frame: The frame that `read_table` returned.
         row: Number of the row in the frame, from 0.
     """
-    return int(frame.index[row]) + _FIRST_ROW[suffix_of(path, TABLES)]
+    return int(frame.index[row]) + int(frame.attrs.get(FIRST_ROW, _FIRST_ROW[_kind(path)]))
 
 
-def _row_error(
-    path: Path, column: Any, row: int, *, expected: str, hint: str, received: str | None = None
-) -> DataError:
-    """Build the error for a value of a column, which is what was received unless that is said."""
-    return DataError(
-        place_in_file(path, column=column.name, row=row_in_file(path, column, row)),
-        path=str(path),
-        column=column.name,
-        row=row,
-        expected=expected,
-        received=repr(column.iloc[row]) if received is None else received,
-        hint=hint,
-    )
-
-
-def _refuse_first(path: Path, column: Any, invalid: Any, *, expected: str, hint: str) -> None:
-    """Refuse a column in which a value is invalid, naming the first one."""
-    rows = invalid.to_numpy().nonzero()[0]
-    if len(rows):
-        raise _row_error(path, column, int(rows[0]), expected=expected, hint=hint)
-
-
-def _refuse_text(column: Any, path: Path) -> None:
+def _refuse_text(column: Any) -> None:
     """Refuse a column with text, naming the first value that is no number."""
     import pandas as pd
 
-    _refuse_first(
-        path,
-        column,
-        pd.to_numeric(column, errors="coerce").isna() & column.notna(),
-        expected="a number, such as 1234.5",
-        hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
-    )
-
-
-def _times(column: Any, path: Path, columns: Columns) -> Any:
-    """Parse times, all of them in one format; the first that is none is named with its row."""
-    if columns.ds_format is not None:
-        return column  # read as it says, by `read_frame`
-    parsed = _parsed(column, "ISO8601")
-    if not parsed.isna().any():
-        _check_offsets(column, parsed, path, columns)
-        return parsed
-    tried = [parsed, *(_parsed(column, style) for style in _styles(str(column.iloc[0])))]
-    parsed = min(tried, key=lambda times: int(times.isna().sum()))
-    _refuse_first(
-        path,
-        column,
-        parsed.isna(),
-        expected="a date or time, such as 2026-01-31 or 2026-01-31 12:00",
-        hint="Write times in ISO 8601.",
-    )
-    if not all(times.equals(parsed) for times in tried if not times.isna().any()):
-        raise _row_error(
-            path,
-            column,
-            0,
-            expected="dates that can be read in one way only",
-            received=f"{column.iloc[0]!r}, and no row tells the day from the month",
-            hint="Write times in ISO 8601, such as 2026-01-31.",
-        )
-    return parsed
-
-
-def _check_offsets(column: Any, parsed: Any, path: Path, columns: Columns) -> None:
-    """Refuse times whose offset from UTC changes, as with summer time, and is not that of the time zone.
-
-    Raises:
-        DataError: No time zone is given, or a row has another offset than its clock.
-    """
-    import pandas as pd
-
-    if parsed.dt.tz is None or not pd.api.types.is_string_dtype(column):
-        return
-    offsets = column.str.strip().str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]
-    if offsets.nunique(dropna=False) < 2:
-        return
-    local = pd.to_datetime(column.str.strip().str.removesuffix("Z").str.replace(r"[+-]\d{2}:?\d{0,2}$", "", regex=True))
-
-    def differs(zone: str) -> Any:
-        return parsed.dt.tz_convert(zone).dt.tz_localize(None) != local
-
-    if columns.tz is None:
-        fits = next((zone for zone in _ZONES if not differs(zone).any()), None)
+    invalid = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy().nonzero()[0]
+    if len(invalid):
+        row = int(invalid[0])
         raise DataError(
-            place_in_file(path, column=column.name),
-            path=str(path),
             column=column.name,
-            expected="one offset from UTC, or a time zone",
-            received=f"the offsets {', '.join(map(str, offsets.unique()[:3]))}",
-            hint=Phrase("Give the zone of the clock, such as ", Option("columns.tz", fits), ", which fits all rows.")
-            if fits
-            else "No zone that is often met has all of them: write all times in UTC.",
+            row=row,
+            expected="a number, such as 1234.5",
+            received=repr(column.iloc[row]),
+            hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
         )
-    _refuse_first(
-        path,
-        column,
-        differs(columns.tz),
-        expected=f"the offset from UTC of clocks in {columns.tz}",
-        hint=Phrase("Correct it, or give another ", Option("columns.tz"), "."),
-    )
-
-
-def _styles(example: str) -> list[str]:
-    """Return the formats in which a time that is not ISO 8601 may be written, with the month or the day first."""
-    from pandas.tseries.api import guess_datetime_format
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas warns where the day comes first
-        guesses = [guess_datetime_format(example, dayfirst=dayfirst) for dayfirst in (False, True)]
-    # Nobody writes the year first and the day second.
-    styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
-    return [*styles, "%d-%b-%y"]
-
-
-def _parsed(column: Any, style: str) -> Any:
-    import pandas as pd
-
-    try:
-        return pd.to_datetime(column, errors="coerce", format=style)
-    except ValueError:  # the offset from UTC changes, as with summer time
-        return pd.to_datetime(column, errors="coerce", format=style, utc=True)
 
 
 def write_table(frame: Any, path: Path | None) -> None:

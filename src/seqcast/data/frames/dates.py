@@ -1,0 +1,178 @@
+"""Dates and times of text files: in which format a column writes them, and which places are none."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+from seqcast.errors import DataError, Option, Phrase
+from seqcast.specs.columns import Columns
+
+__all__ = ["parse_dates"]
+
+# Zones to suggest, those of most people first, one for each rule of summer time that is in use.
+_ZONES = (
+    "Europe/Berlin", "America/New_York", "America/Chicago", "America/Los_Angeles", "America/Denver", "Europe/London",
+    "Europe/Athens", "Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "America/Halifax", "America/Havana",
+    "America/Anchorage", "America/Santiago", "America/St_Johns", "Asia/Jerusalem", "Africa/Cairo", "Asia/Beirut",
+    "America/Asuncion", "America/Sao_Paulo", "Asia/Tehran", "Africa/Casablanca", "Atlantic/Azores",
+    "Australia/Lord_Howe",
+)  # fmt: skip
+
+_WEEK = r"(\d{4})-?W(\d{2})"
+_QUARTER = r"(\d{4})[- /]?Q([1-4])|Q([1-4])[- /]?(\d{4})"
+
+
+def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) -> tuple[Any, bool | None]:
+    """Parse a column of text, all of it in one format.
+
+    ISO 8601; dates with the day or the month first, which the whole column decides; names of months; weeks (`2024-W05`,
+    their Monday) and quarters (`2024Q1`, their first day).
+
+    Args:
+        column: A pandas Series of text.
+        columns: The format, if it is given: then the column stays as it is, for `read_frame`. And the time zone.
+        day_first: Whether the day stands first; `None` finds it out.
+
+    Returns:
+        The times; and whether the day stands first, `None` where no such date is.
+
+    Raises:
+        DataError: A row is no time, the day cannot be told from the month, or the offset from UTC changes.
+    """
+    if columns.ds_format is not None:
+        return column, None
+    column = column.str.strip()
+    parsed = _parsed(column, "ISO8601")
+    if not parsed.isna().any():
+        _check_offsets(column, parsed, columns)
+        return parsed, None
+    periods = _periods(column)
+    if periods is not None:
+        return periods, None
+    styles = _styles(str(column.iloc[0]), day_first)
+    tried = [(None, parsed), *((style, _parsed(column, style)) for style in styles)]
+    style, parsed = min(tried, key=lambda pair: int(pair[1].isna().sum()))
+    _refuse_first(
+        column,
+        parsed.isna(),
+        expected="a date or time, such as 2026-01-31 or 2026-01-31 12:00",
+        hint=Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), "."),
+    )
+    if not all(times.equals(parsed) for _, times in tried if not times.isna().any()):
+        raise DataError(
+            column=column.name,
+            row=0,
+            expected="dates that can be read in one way only",
+            received=f"{column.iloc[0]!r}, and no row tells the day from the month",
+            hint=Phrase("Give ", Option("day_first", True), " or ", Option("day_first", False), "."),
+        )
+    return parsed, _day_stands_first(style)
+
+
+def _day_stands_first(style: str | None) -> bool | None:
+    """Return whether a format has the day before a month in digits; `None` where it has none of that kind."""
+    if style is None or "%m" not in style or "%d" not in style or style.startswith("%Y"):
+        return None
+    return style.index("%d") < style.index("%m")
+
+
+def _periods(column: Any) -> Any:
+    """Return weeks and quarters as their first day; `None` where a row is neither."""
+    import pandas as pd
+
+    weeks = column.str.extract(f"^{_WEEK}$")
+    if weeks[0].notna().all():
+        return pd.to_datetime(weeks[0] + weeks[1] + "1", format="%G%V%u", errors="coerce")
+    quarters = column.str.extract(f"^(?:{_QUARTER})$")
+    year, quarter = quarters[0].fillna(quarters[3]), quarters[1].fillna(quarters[2])
+    if year.notna().all():
+        return pd.to_datetime(year + "-" + ((quarter.astype(int) - 1) * 3 + 1).astype(str), format="%Y-%m")
+    return None
+
+
+def _styles(example: str, day_first: bool | None) -> list[str]:
+    """Return the formats in which a time that is not ISO 8601 may be written, with the month or the day first."""
+    from pandas.tseries.api import guess_datetime_format
+
+    orders = (False, True) if day_first is None else (day_first,)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas warns where the day comes first
+        guesses = [guess_datetime_format(example, dayfirst=order) for order in orders]
+    # What no row needs to decide, such as 31.01.2024, may still come first, and then the guess is the same for both.
+    for date, times in re.findall(r"^(\d{1,2}([./-])\d{1,2}\2\d{2,4})(.*)$", example) and [_digits(example)]:
+        year = "%Y" if len(re.split(r"[./-]", date)[2]) == 4 else "%y"
+        mark = next(character for character in date if not character.isdigit())
+        both = {True: f"%d{mark}%m{mark}{year}", False: f"%m{mark}%d{mark}{year}"}
+        guesses += [both[order] + times for order in orders]
+    # Nobody writes the year first and the day second.
+    styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
+    return [*styles, "%d-%b-%y", "%b %Y", "%B %Y", "%b-%y", "%d %b %Y", "%d %B %Y"]
+
+
+def _digits(example: str) -> tuple[str, str]:
+    """Return a date in digits, and the format of the time that follows."""
+    found = re.match(r"^(\d{1,2}([./-])\d{1,2}\2\d{2,4})(.*)$", example)
+    assert found is not None
+    rest = found[3]
+    clock = re.fullmatch(r"([ T])\d{1,2}:\d{2}(:\d{2})?(\.\d+)?( ?[APap][Mm])?", rest)
+    if clock is None:
+        return found[1], ""
+    hours = "%I" if clock[4] else "%H"
+    suffix = (" %p" if clock[4].startswith(" ") else "%p") if clock[4] else ""
+    return found[1], f"{clock[1]}{hours}:%M{':%S' if clock[2] else ''}{'.%f' if clock[3] else ''}{suffix}"
+
+
+def _parsed(column: Any, style: str) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.to_datetime(column, errors="coerce", format=style)
+    except ValueError:  # the offset from UTC changes, as with summer time
+        return pd.to_datetime(column, errors="coerce", format=style, utc=True)
+
+
+def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
+    """Refuse times whose offset from UTC changes, as with summer time, and is not that of the time zone.
+
+    Raises:
+        DataError: No time zone is given, or a row has another offset than its clock.
+    """
+    import pandas as pd
+
+    if parsed.dt.tz is None or not pd.api.types.is_string_dtype(column):
+        return
+    offsets = column.str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]
+    if offsets.nunique(dropna=False) < 2:
+        return
+    plain = column.str.removesuffix("Z").str.replace(r"[+-]\d{2}:?\d{0,2}$", "", regex=True)
+    local = pd.to_datetime(plain)
+
+    def differs(zone: str) -> Any:
+        return parsed.dt.tz_convert(zone).dt.tz_localize(None) != local
+
+    if columns.tz is None:
+        fits = next((zone for zone in _ZONES if not differs(zone).any()), None)
+        raise DataError(
+            column=column.name,
+            expected="one offset from UTC, or a time zone",
+            received=f"the offsets {', '.join(map(str, offsets.unique()[:3]))}",
+            hint=Phrase("Give the zone of the clock, such as ", Option("columns.tz", fits), ", which fits all rows.")
+            if fits
+            else "No zone that is often met has all of them: write all times in UTC.",
+        )
+    _refuse_first(
+        column,
+        differs(columns.tz),
+        expected=f"the offset from UTC of clocks in {columns.tz}",
+        hint=Phrase("Correct it, or give another ", Option("columns.tz"), "."),
+    )
+
+
+def _refuse_first(column: Any, invalid: Any, *, expected: str, hint: str) -> None:
+    """Refuse a column in which a value is invalid, naming the first one."""
+    rows = invalid.to_numpy().nonzero()[0]
+    if len(rows):
+        row = int(rows[0])
+        raise DataError(column=column.name, row=row, expected=expected, received=repr(column.iloc[row]), hint=hint)

@@ -1,0 +1,227 @@
+"""How a text file is written: compression, encoding, separator, quotes, lines before the header.
+
+What the user gives is taken; the rest is found out. DuckDB's sniffer, of the extra `files`, finds separator and quotes
+of text that is decoded here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
+from seqcast.runtime.optional import require
+
+__all__ = ["STANDARD_INPUT", "Dialect", "decode", "find_dialect", "read_bytes"]
+
+# The path that stands for standard input.
+STANDARD_INPUT = Path("-")
+
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
+_MARKS = (",", ".", " ", "'", "_")
+# In UTF-16 without a mark every second byte of Latin text is zero.
+_SHARE_OF_ZEROS = 0.3
+# Control characters that no text has.
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written; `None` is found out.
+
+    Args:
+        sep: Separator of the columns, one character.
+        decimal: Decimal mark, `.` or `,`.
+        thousands: Mark between thousands: `,`, `.`, a space, `'` or `_`.
+        encoding: Encoding of the text, by its name in Python.
+        day_first: Whether the day stands before the month in dates such as 01/02/2024.
+        sheet: Sheet of an Excel file, by name; the first if `None`.
+        quote: The quotation mark.
+        skip: Lines before the header.
+
+    Raises:
+        SpecError: A field has an impossible value.
+
+    Example:
+        >>> Dialect(sep=";", decimal=",", encoding="cp1252").describe()
+        'semicolons between columns, decimal comma, encoding cp1252'
+    """
+
+    sep: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    day_first: bool | None = None
+    sheet: str | None = None
+    quote: str = '"'
+    skip: int = 0
+
+    def __post_init__(self) -> None:
+        if self.sep is not None and len(self.sep) != 1:
+            raise SpecError("sep", expected="one character, such as ;", received=repr(self.sep), hint="A tab is '\\t'.")
+        if self.decimal not in (None, ".", ","):
+            raise SpecError("decimal", expected="'.' or ','", received=repr(self.decimal), hint="Give one of them.")
+        if self.thousands is not None and self.thousands not in _MARKS:
+            expected = f"one of {', '.join(map(repr, _MARKS))}"
+            raise SpecError("thousands", expected=expected, received=repr(self.thousands), hint="Give one of them.")
+        if self.thousands is not None and self.thousands == self.decimal:
+            hint = "Give another, or leave one of the two out."
+            raise SpecError("thousands", expected="another mark than decimal", received=repr(self.decimal), hint=hint)
+        if self.encoding is not None:
+            try:
+                codecs.lookup(self.encoding)
+            except LookupError as error:
+                hint = "Names are those of Python, such as utf-8, cp1252 or utf-16."
+                raise SpecError("encoding", expected="an encoding", received=repr(self.encoding), hint=hint) from error
+
+    def describe(self) -> str:
+        """Return in words what is not the usual: commas, a decimal point, UTF-8."""
+        words = []
+        if self.skip:
+            words.append(f"the header after {self.skip} line{'s' * (self.skip > 1)}")
+        if self.sep not in (None, ","):
+            words.append(f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns")
+        if self.decimal == ",":
+            words.append("decimal comma")
+        if self.thousands is not None:
+            words.append(f"{self.thousands!r} between thousands")
+        if self.encoding not in (None, "utf-8"):
+            words.append(f"encoding {self.encoding}")
+        if self.day_first is not None:
+            words.append(f"dates with the {'day' if self.day_first else 'month'} first")
+        return ", ".join(words)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`; `-` is standard input.
+
+    Raises:
+        DataError: It cannot be unpacked, or a zip holds several files.
+        MissingPackageError: It is a `.zst` file and zstandard is not installed.
+    """
+    if path == STANDARD_INPUT:
+        return sys.stdin.buffer.read()
+    data, suffix = path.read_bytes(), path.suffix.lower()
+    try:
+        if suffix == ".gz":
+            return gzip.decompress(data)
+        if suffix == ".zst":
+            with require("zstandard", extra="files").ZstdDecompressor().stream_reader(io.BytesIO(data)) as stream:
+                return bytes(stream.read())
+        if suffix == ".zip":
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+                if len(names) != 1:
+                    hint = "Unpack it and give one of them."
+                    raise DataError(path=str(path), expected="one file in it", received=str(len(names)), hint=hint)
+                return archive.read(names[0])
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        received = f"something else ({error})"
+        hint = "Check the file."
+        raise DataError(path=str(path), expected=f"a {suffix} file", received=received, hint=hint) from error
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":
+            raise
+        received, hint = f"something else ({error})", "Check the file."
+        raise DataError(path=str(path), expected="a .zst file", received=received, hint=hint) from error
+    return data
+
+
+def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, str]:
+    """Return text and the name of its encoding: the one given, UTF-8, UTF-16, or what Windows writes in the west.
+
+    Args:
+        data: The bytes.
+        path: The file, for the error.
+        encoding: The encoding; `None` finds it out.
+
+    Raises:
+        DataError: The text is not of the encoding that is given, or is none.
+
+    Example:
+        >>> decode("Größe".encode("cp1252"), Path("a.csv")), decode("Größe".encode(), Path("a.csv"))
+        (('Größe', 'cp1252'), ('Größe', 'utf-8'))
+    """
+    if encoding is not None:
+        try:
+            return data.decode(encoding).removeprefix("\ufeff"), encoding
+        except UnicodeError as error:
+            raise DataError(
+                path=str(path),
+                expected=f"text in {encoding}",
+                received=str(error),
+                hint=Phrase("Give another ", Option("encoding"), ", or leave it out."),
+            ) from error
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace"), "utf-16"
+    start = data[:4096]
+    for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if start[place::2].count(0) > _SHARE_OF_ZEROS * len(start) and len(data) % 2 == 0:
+            return data.decode(name, errors="replace"), name
+    for name in ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            text = data.decode(name)
+        except UnicodeDecodeError:
+            continue
+        if not _NO_TEXT.search(text[:65536]):
+            return text, name.removesuffix("-sig")
+    hint = Phrase("Check the file, or name its encoding with ", Option("encoding"), ".")
+    raise DataError(path=str(path), expected="text", received="bytes that are none", hint=hint)
+
+
+def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str]) -> Dialect:
+    """Return the dialect with its separator, quotation mark and lines before the header.
+
+    Args:
+        text: The file's text.
+        dialect: What is known.
+        path: The file, for the error.
+        names: A column's name, by which a comma as separator is recognised without DuckDB.
+
+    Raises:
+        DataError: There is no separator, or DuckDB is needed to find it.
+    """
+    if dialect.sep is not None:
+        return dialect
+    header = next(csv.reader(io.StringIO(text[:65536], newline="")), [])
+    if any(name.strip() in names for name in header):
+        return replace(dialect, sep=",")
+    try:
+        duckdb = require("duckdb", extra="files")
+    except MissingPackageError as error:
+        return _without_sniffer(text, dialect, path, header, error)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "text.csv"
+        plain.write_text(text[: 1 << 22], encoding="utf-8", newline="")
+        # Nothing is fetched: an extension that DuckDB lacks would come from the network.
+        config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        with duckdb.connect(config=config) as connection:
+            try:
+                query = "SELECT Delimiter, Quote, SkipRows FROM sniff_csv(?, all_varchar=true)"
+                sep, quote, skip = connection.execute(query, [str(plain)]).fetchone()
+            except duckdb.Error:
+                return replace(dialect, sep=",")
+    return replace(dialect, sep=sep, quote='"' if quote in ("", "(empty)") else quote, skip=int(skip))
+
+
+def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str], error: MissingPackageError) -> Dialect:
+    """Return commas, unless another separator is seen, for which DuckDB is asked."""
+    line = text.lstrip("\r\n").partition("\n")[0]
+    if len(header) < 2 and any(sep in line for sep in ";\t|"):
+        raise DataError(
+            path=str(path),
+            expected="commas between the columns",
+            received=repr(line.strip()[:60]),
+            hint=Phrase("Name the separator with ", Option("sep"), f". Or have it found out. {error.hint}"),
+        ) from error
+    return replace(dialect, sep=",")

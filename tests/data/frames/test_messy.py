@@ -1,0 +1,95 @@
+"""Files as people have them: each is read to the same values, or refused with what to do; `docs/files.md` lists them.
+
+`SEQCAST_WRITE_DOCS=1` writes the table anew.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.data.frames.dialect import Dialect
+from seqcast.data.frames.io import UNDERSTOOD, read_table
+from seqcast.data.frames.table import read_frame
+from seqcast.errors import SeqcastError
+from seqcast.specs.columns import Columns
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "messy"
+DOCS = Path(__file__).parents[3] / "docs" / "files.md"
+sys.path.insert(0, str(FIXTURES))
+import make  # noqa: E402
+
+CASES = list(make.cases())
+
+
+def read(case, path):
+    """Return the frame of a case, and its checked series."""
+    columns, options = Columns(**case.columns), dict(case.options)
+    irregular = options.pop("irregular", False)
+    frame = read_table(path, columns, dialect=Dialect(**case.dialect), **options)
+    return frame, read_frame(frame, columns, missing="fill", irregular=irregular)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_is_read_to_the_same_values_or_refused(case, tmp_path):
+    path = tmp_path / case.name
+    case.write(path)
+    if case.refused:
+        with pytest.raises(SeqcastError) as caught:
+            read(case, path)
+        assert case.refused in str(caught.value)
+        return
+    frame, series = read(case, path)
+    days = make.DAYS if case.days is None else case.days
+    if isinstance(days, pd.DatetimeIndex):
+        assert (series.stamps == days).all()
+    else:
+        assert series.stamps.tolist() == list(days)
+    np.testing.assert_array_equal(series.targets[:, 0], make.VALUES if case.values is None else case.values)
+    assert series.source.ids == (path.stem if case.id is None else case.id,)
+    assert isinstance(frame.attrs[UNDERSTOOD], str)
+
+
+def table(folder):
+    """Return the table of all files as Markdown."""
+    rows = ["| file | what is peculiar | read as |", "|---|---|---|"]
+    for case in make.write(folder):
+        try:
+            found = read(case, folder / case.name)[0].attrs[UNDERSTOOD] or "it is"
+        except SeqcastError as error:
+            found = "refused: " + str(error).replace(str(folder) + os.sep, "").replace("\n", " ")
+        cells = (f"`{case.name}`", case.peculiarity, found)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def test_the_documentation_lists_them(tmp_path):
+    begin, end = "<!-- messy: made by tests/data/frames/test_messy.py -->\n", "\n<!-- end -->"
+    text = DOCS.read_text(encoding="utf-8")
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    made = before + begin + table(tmp_path) + end + after
+    if os.environ.get("SEQCAST_WRITE_DOCS"):
+        DOCS.write_text(made, encoding="utf-8")
+    assert text == made or os.environ.get("SEQCAST_WRITE_DOCS")
+
+
+def test_what_is_not_usual_is_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("\n".join(make.lines(";", number=make.comma, day="%d/%m/%Y", name="Köln")).encode("cp1252"))
+    said = read_table(path, Columns()).attrs[UNDERSTOOD]
+    assert said == "semicolons between columns, decimal comma, encoding cp1252, dates with the day first"
+
+
+def test_without_duckdb_the_separator_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(make.lines(";")))
+    with pytest.raises(SeqcastError, match=r"expected commas between the columns.*sep.*pip install 'seqcast\[files\]'"):
+        read_table(path, Columns())
+    assert len(read_table(path, Columns(), dialect=Dialect(sep=";"))) == 40
+    path.write_text("\n".join(make.lines(",")))
+    assert len(read_table(path, Columns())) == 40

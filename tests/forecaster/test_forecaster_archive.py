@@ -44,7 +44,7 @@ def refused(path, received):
     began = time.process_time()
     with pytest.raises(FileFormatError) as caught:
         Forecaster.load(path)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 20  # it would take minutes
     assert caught.value.where == str(path)
     assert received in caught.value.received
 

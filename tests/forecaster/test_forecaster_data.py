@@ -13,6 +13,7 @@ from seqcast.data.windows.gaps import repeat_newest_season
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SeqcastWarning, SpecError
+from seqcast.evaluation import evaluate
 from seqcast.forecaster.fallback import SeasonalNaivePredictor
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.network import NetworkSpec
@@ -204,3 +205,26 @@ def test_a_context_beyond_the_data_is_said():
         SeqcastWarning, match=r"context_length 100 and horizon 4 are more than the 60 rows of the longest"
     ):
         tiny(context_length=100).fit(waves())
+
+
+# ---------------------------------------------------------------- forms
+
+
+def test_a_series_is_forecast_as_one():
+    long = waves(series=1)
+    expected = tiny().fit(long).predict()
+    series = long.set_index("ds")["y"].rename("sales")
+    forecaster = tiny().fit(series)
+    forecast = forecaster.predict()
+    assert forecaster.series_state_.ids == ("sales",)
+    assert forecast.index.tolist() == expected["ds"].tolist()
+    np.testing.assert_array_equal(forecast[VALUES], expected[VALUES])
+    pd.testing.assert_frame_equal(forecaster.predict(df=series.iloc[-12:].rename("other")), forecast)
+    periods = tiny().fit(series.to_period("D")).predict()
+    assert isinstance(periods.index, pd.PeriodIndex)
+    single = tiny().fit(long.drop(columns="unique_id"))
+    assert list(single.predict().columns) == ["ds", *VALUES]
+    backtest = single.backtest(long.drop(columns="unique_id"), n_windows=2)
+    assert list(backtest.columns)[:3] == ["ds", "cutoff", "y"]
+    scores = evaluate(backtest)
+    assert scores["seqcast"].notna().all()

@@ -45,7 +45,7 @@ def backtest(
 
         seqcast backtest sales.csv -H 28 --n-windows 4 --refit 1 --members 3
     """
-    from seqcast.data.frames.io import TABLES, write_table
+    from seqcast.data.frames.writing import TABLES, write_table
     from seqcast.evaluation import evaluate
     from seqcast.plots.style import SUFFIXES
 

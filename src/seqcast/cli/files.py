@@ -37,6 +37,9 @@ class FileOptions:
         typer.Option("--day-first/--month-first", help="Whether 01/02/2024 is in February or in January."),
     ] = None
     sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an Excel file; the first if absent.")] = None
+    wide: Annotated[
+        bool, typer.Option("--wide", help="The file has a column for each series, beside that of the times.")
+    ] = False
     sort: Annotated[bool, typer.Option("--sort", help="Sort rows by series and time first.")] = False
 
     def read(self, path: Path, columns: Columns, **options: Any) -> Any:
@@ -52,6 +55,7 @@ class FileOptions:
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
+        options = {"wide": self.wide, **options}
         frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
         if frame.attrs[UNDERSTOOD]:
             note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")

@@ -80,6 +80,7 @@ FLAGS = {
             "thousands",
             "title",
             "unit",
+            "wide",
             "units",
             "workers",
         )

@@ -62,7 +62,7 @@ def plot(
 
     check_output(output, SUFFIXES, read=[data, forecast], force=force)
     columns = named_columns(id_column, time_column, value_column, time_format, tz)
-    forecasts = files.read(forecast, columns, value=False)
+    forecasts = files.read(forecast, columns, value=False, wide=False)
     ids = forecasts[columns.unique_id].unique()
     history = files.read(data, columns, series=ids[0] if len(ids) == 1 else None)
     if history[columns.unique_id].dtype != forecasts[columns.unique_id].dtype:  # one is from a CSV file, as text

@@ -55,7 +55,7 @@ def predict(
 
         seqcast predict sales.seqcast --future prices.csv -o forecast.csv
     """
-    from seqcast.data.frames.io import TABLES, write_table
+    from seqcast.data.frames.writing import TABLES, write_table
     from seqcast.forecaster.estimator import Forecaster
 
     if output == STANDARD_OUTPUT:

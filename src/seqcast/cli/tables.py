@@ -29,4 +29,4 @@ def read_model_tables(model: Forecaster, data: Path | None, future: Path | None,
     ids = model.series_state_.ids
     options: dict[str, Any] = {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
     frame = None if data is None else files.read(data, columns, **options)
-    return frame, None if future is None else files.read(future, columns, value=False, **options)
+    return frame, None if future is None else files.read(future, columns, value=False, wide=False, **options)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.columns import FrameColumn, as_numbers, first
+from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.keys import read_stamps
 from seqcast.data.frames.table import check_columns, open_frame
 from seqcast.errors import DataError, Phrase, unknown_name
@@ -79,7 +80,8 @@ class FrameRows:
     def __init__(self, where: str, df: Any, columns: Columns | None = None) -> None:
         self.where, self.user_columns = where, columns or Columns()
         self.columns = self.user_columns  # with one column of values
-        self.frame: Any = open_frame(df, where, hint="Convert it.")
+        long = to_long(df, self.columns, form_of(df, self.columns))
+        self.frame: Any = open_frame(long, where, hint="Convert it.")
         self.need(self.columns.unique_id, self.columns.ds)
         if len(self.columns.targets) > 1:
             self._unpivot()

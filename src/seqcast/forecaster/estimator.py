@@ -191,7 +191,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         finished; where there are none yet it leaves the forecaster as it was.
 
         Args:
-            df: A pandas or Polars frame with one row a series and time; series in any order.
+            df: A pandas or Polars frame with one row a series and time; series in any order. A frame without ids is one
+                series, and so is a pandas Series or frame with an index of times; results have the same form.
             validation: On what the best epoch is chosen: a number of rows, the last ones of each series; a frame of
                 rows that follow; or `None` for the training's `validation_fraction`. Forecasts go on from its end.
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
@@ -252,6 +253,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             zone=None if before is None else before.schema.zone,
             argument=argument,
             on_bad_series=self.on_bad_series,
+            series_name=before.ids[0] if isinstance(before, SeriesState) and len(before.ids) == 1 else None,
         )
         if isinstance(before, SeriesState) and self.on_bad_series == "skip":
             frame = before.without_empty(frame)

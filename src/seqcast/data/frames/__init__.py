@@ -1,5 +1,5 @@
 """Long data frames: read and checked once, turned into series, and built from forecasts.
 
-In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `schema`, `grid`, `regular`, `long_frame`,
-`table`, `future`; and for files `dialect`, `numerals`, `dates`, `io`.
+In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `forms`, `schema`, `grid`, `regular`,
+`long_frame`, `static`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `io`, `writing`.
 """

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.columns import ColumnType, first, read_covariate
+from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
 from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
 from seqcast.errors import DataError, Phrase
@@ -138,7 +139,8 @@ def read_future(
     import pandas as pd
 
     covariates = [("future_covariates", name) for name in names]
-    table = read_keys(open_frame(future, "future"), columns, covariates, "future")
+    long = to_long(future, columns, form_of(future, columns), ids[0] if len(ids) == 1 else None)
+    table = read_keys(open_frame(long, "future"), columns, covariates, "future")
     _check_same_types(table, ids, like, columns)
     stamps = in_zone_of(table.stamps, like)
     read_columns = [read_covariate(table.column(name), gaps=gaps) for name in names]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,33 +15,27 @@ from typing import Any
 
 from seqcast.data.frames.dates import parse_dates
 from seqcast.data.frames.dialect import STANDARD_INPUT, Dialect, decode, find_dialect, read_bytes
+from seqcast.data.frames.forms import from_wide
 from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals
 from seqcast.errors import (
     DataError,
     MissingFileError,
     Option,
     Phrase,
-    SaveError,
     SeqcastError,
     suggest_name,
     unknown_name,
 )
-from seqcast.runtime.files import suffix_of, write_beside
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
 __all__ = [
     "ONE_SERIES",
-    "TABLES",
     "UNDERSTOOD",
     "place_in_file",
     "read_table",
     "row_in_file",
-    "write_table",
 ]
-
-# What is written.
-TABLES = ("csv", "parquet")
 
 # What is read, by the suffix.
 _KINDS = {
@@ -71,6 +63,7 @@ def read_table(
     series: Any = None,
     whole_ids: bool = False,
     dialect: Dialect | None = None,
+    wide: bool = False,
 ) -> Any:
     """Read a long frame. Ids of text files are text, as they are written: `001` stays `001`.
 
@@ -83,6 +76,7 @@ def read_table(
         series: Name of that one series; the file's name if `None`.
         whole_ids: Whether ids that are written as whole numbers become such, as a model's are that knows no text.
         dialect: How a text file is written; what is `None` in it is found out.
+        wide: Whether the file has a column for each series beside the times.
 
     Returns:
         A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
@@ -100,6 +94,8 @@ def read_table(
     kind = _kind(path)
     frame, dialect = _read(path, kind, columns, dialect or Dialect())
     names = [str(name) for name in frame.columns]
+    if wide:
+        frame = _from_wide(frame, path, columns)
     if whole_ids and columns.unique_id in frame.columns:
         frame[columns.unique_id] = _as_whole(frame[columns.unique_id])
     if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
@@ -107,7 +103,7 @@ def read_table(
         frame.attrs[ONE_SERIES] = True
     for field, name in columns.named():
         if name not in frame.columns and (value or field != "y"):
-            raise _unknown_column(path, field, name, names)
+            raise _unknown_column(path, field, name, names, wide=_is_wide(frame, columns))
     if not len(frame):
         raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
     with _naming(path, frame):
@@ -131,6 +127,37 @@ def _kind(path: Path) -> str:
     if suffix not in _KINDS or (inner is not path and _KINDS[suffix] not in ("text", "json")):
         raise unknown_name(f"{path}, suffix", suffix, _KINDS)
     return _KINDS[suffix]
+
+
+def _from_wide(frame: Any, path: Path, columns: Columns) -> Any:
+    """Return a wide table as a long one, whose index keeps the rows of the file."""
+    attributes, keys = dict(frame.attrs), columns.ds
+    if keys not in frame.columns:
+        raise _unknown_column(path, "ds", keys, [str(name) for name in frame.columns])
+    try:
+        long = from_wide(frame, keys, columns=replace(columns, y=columns.value))
+    except DataError as error:
+        where = place_in_file(path, column=error.column)
+        raise DataError(
+            where,
+            path=str(path),
+            column=error.column,
+            expected=error.expected,
+            received=error.received,
+            hint=error.hint,
+        ) from error
+    long.index = frame.reset_index().set_index(keys)["index"].reindex(long[keys]).to_numpy()
+    long.attrs.update(attributes)
+    return long
+
+
+def _is_wide(frame: Any, columns: Columns) -> bool:
+    """Return whether a table looks as if it had a column for each series."""
+    import pandas as pd
+
+    others = [name for name in frame.columns if name not in (columns.ds, columns.unique_id)]
+    numbers = sum(pd.api.types.is_numeric_dtype(frame[name]) for name in others)
+    return columns.ds in frame.columns and numbers >= 2 and numbers == len(others)
 
 
 def _as_whole(ids: Any) -> Any:
@@ -249,8 +276,21 @@ def _naming(path: Path, frame: Any) -> Iterator[None]:
         ) from error
 
 
-def _unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataError:
+def _unknown_column(path: Path, field: str, name: str, known: list[str], *, wide: bool = False) -> DataError:
     suggestion = suggest_name(name, known)
+    if wide and field == "y":
+        return DataError(
+            path=str(path),
+            expected=f"a column {name!r}",
+            received=f"the columns {', '.join(map(repr, known))}, perhaps one for each series",
+            hint=Phrase(
+                "If so, read them as series: ",
+                Option("wide", True),
+                ". Else name yours with ",
+                Option("columns.y", ...),
+                ".",
+            ),
+        )
     return DataError(
         path=str(path),
         expected=f"a column {name!r}",
@@ -303,39 +343,3 @@ def _refuse_text(column: Any) -> None:
             received=repr(column.iloc[row]),
             hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
         )
-
-
-def write_table(frame: Any, path: Path | None) -> None:
-    """Write a pandas frame as CSV or Parquet, by the suffix; to standard output without a path.
-
-    Args:
-        frame: The frame.
-        path: The file.
-
-    Raises:
-        SaveError: It could not be written; an older file is unchanged.
-    """
-    if path is None:
-        _write_out(frame.to_csv(index=False))
-        return
-    buffer = io.BytesIO()
-    if suffix_of(path, TABLES) == "parquet":
-        require("pyarrow", extra="parquet")
-        frame.to_parquet(buffer, index=False)
-    else:
-        frame.to_csv(buffer, index=False)
-    write_beside(path, lambda file: file.write(buffer.getvalue()))
-
-
-def _write_out(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        raise
-    except OSError as error:
-        with contextlib.suppress(OSError):  # Python would write the rest when it ends, and fail again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SaveError(
-            "standard output", expected="room for the forecast", received=str(error.strerror), hint="Use -o FILE."
-        ) from error

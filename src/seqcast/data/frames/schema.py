@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.frames.forms import LONG, in_form
 from seqcast.data.frames.keys import IdColumn, StampColumn
 from seqcast.data.frames.stamp_formats import format_stamps
 from seqcast.data.frames.stamps import Stamps, from_utc
@@ -33,6 +34,7 @@ class FrameSchema:
         ds_dtype: Type of the time stamps, as the frame's kind writes it.
         zone: Time zone of the stamps.
         id_categories: The names that a Polars `Enum` of ids may hold.
+        form: Its form, see `seqcast.data.frames.forms.form_of`.
 
     Example:
         >>> schema = FrameSchema("pandas", Columns(), id_dtype="str", ds_dtype="int64")
@@ -49,9 +51,10 @@ class FrameSchema:
     ds_dtype: str
     zone: str | None = None
     id_categories: tuple[str, ...] = ()
+    form: str = LONG
 
     @classmethod
-    def of(cls, kind: str, columns: Columns, ids: IdColumn, stamps: StampColumn) -> Self:
+    def of(cls, kind: str, columns: Columns, ids: IdColumn, stamps: StampColumn, form: str = LONG) -> Self:
         """Return the schema of a frame whose ids and stamps have been read.
 
         Args:
@@ -59,9 +62,10 @@ class FrameSchema:
             columns: Names of its columns.
             ids: Its ids.
             stamps: Its time stamps.
+            form: Its form.
         """
         zone = getattr(stamps.stamps, "tz", None)
-        return cls(kind, columns, ids.dtype, stamps.dtype, None if zone is None else str(zone), ids.categories)
+        return cls(kind, columns, ids.dtype, stamps.dtype, None if zone is None else str(zone), ids.categories, form)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
@@ -158,7 +162,8 @@ class FrameSchema:
 
             columns = [library.Series(ids.tolist()).astype(self.id_dtype), *target_column.values()]
             columns += map(self._pandas_stamps, times.values())
-        return library.DataFrame(dict(zip(names, [*columns, *values.values()], strict=True)))
+        frame = library.DataFrame(dict(zip(names, [*columns, *values.values()], strict=True)))
+        return in_form(frame, self.columns, self.form)
 
     def _pandas_stamps(self, index: Stamps) -> Any:
         import pandas as pd

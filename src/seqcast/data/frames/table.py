@@ -6,7 +6,7 @@ frame is found before anything is trained.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,14 +20,16 @@ from seqcast.data.frames.columns import (
     read_covariate,
     read_numbers,
 )
+from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.keys import IdColumn, StampColumn, read_ids, read_stamps
 from seqcast.data.frames.long_frame import MISSING, LongFrame, complete
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.store import InMemoryStore, starts_of
-from seqcast.errors import DataError, Option, Phrase, Row, suggest_name
+from seqcast.data.frames.static import static_values
+from seqcast.data.series.store import InMemoryStore
+from seqcast.errors import DataError, Option, Phrase, suggest_name
 from seqcast.specs.checks import check_choice
 from seqcast.specs.columns import Columns, Covariates
 
@@ -168,6 +170,7 @@ def read_frame(
     zone: str | None = None,
     argument: str = "df",
     on_bad_series: str = "raise",
+    series_name: Any = None,
 ) -> LongFrame:
     """Check a long frame and return its series.
 
@@ -175,7 +178,8 @@ def read_frame(
     by whole steps of the frequency from row to row. The result is sorted by id. Other columns are ignored.
 
     Args:
-        df: A pandas or Polars frame, or another eager one that Narwhals knows; one row a series and time.
+        df: A pandas or Polars frame, or another eager one that Narwhals knows; one row a series and time. A frame
+            without ids is one series, and so is a pandas Series or frame with an index of times or periods.
         columns: Names of its columns.
         freq: A pandas alias, one of Polars' durations, or a whole number for integer stamps; `None` infers it
             from the longest series. Every row is checked against it.
@@ -185,6 +189,7 @@ def read_frame(
         static_optional: Whether static covariates may be left out; they are NaN then.
         zone: Time zone on whose clock zoned stamps are counted, if not their own; frames made like it have their own.
         argument: The argument that the frame came in by.
+        series_name: Name of the only series of a frame without ids.
         on_bad_series: What to do about series in which something is wrong: `raise`, or `skip` them, so that the result
             knows which and why.
 
@@ -207,9 +212,10 @@ def read_frame(
     columns, covariates = columns or Columns(), covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
         columns = replace(columns, ds_format="integer")  # a step in whole numbers says what the stamps are
-    opened = open_frame(df, argument)
+    form = form_of(df, columns)
+    opened = open_frame(to_long(df, columns, form, series_name), argument)
     absent = static_optional and not set(covariates.static) <= set(opened.columns)
-    reading = _Reading(columns, freq, covariates, missing == "fill", irregular, absent, zone, argument)
+    reading = _Reading(columns, freq, covariates, missing == "fill", irregular, absent, zone, argument, form)
     rows = np.arange(len(opened))
     skipped: dict[Any, DataError] = {}
     while True:
@@ -217,6 +223,8 @@ def read_frame(
             return replace(reading.series(opened, rows), skipped=skipped)
         except DataError as error:
             bad = error.by_series
+            if form == "single" and isinstance(error.hint, Phrase) and error.hint.remedy in ("deduplicate", "sort"):
+                raise _about_ids(error) from error
             if on_bad_series == "raise" or not bad:
                 raise
             ids = read_ids(FrameColumn(opened[columns.unique_id], columns.unique_id)).ids
@@ -225,6 +233,23 @@ def read_frame(
                 raise
             skipped |= bad
             opened, rows = opened.filter(good.tolist()), rows[good]
+
+
+def _about_ids(error: DataError) -> DataError:
+    """Return the error for rows of one series that do not follow, which may be several without a column of ids."""
+    assert isinstance(error.hint, Phrase)
+    parts = (
+        " Or does it hold several series? Name the column that tells them apart: ",
+        Option("columns.unique_id", ...),
+    )
+    return DataError(
+        option=error.option,
+        column=error.column,
+        row=error.row,
+        expected=error.expected,
+        received=error.received,
+        hint=Phrase(*error.hint.parts, *parts, ".", remedy=error.hint.remedy),
+    )
 
 
 @dataclass(frozen=True)
@@ -239,6 +264,7 @@ class _Reading:
     absent: bool
     zone: str | None
     argument: str
+    form: str
 
     def series(self, opened: Any, numbers: Array) -> LongFrame:
         """Check an open frame and return its series.
@@ -268,7 +294,7 @@ class _Reading:
             frequency = rows.infer(gaps=gaps) if self.freq is None else resolve(self.freq, rows.stamps)
 
         constants = [
-            _constant(values[order], kind, rows, name) for (values, kind), name in zip(fixed, static, strict=True)
+            static_values(values[order], kind, rows, name) for (values, kind), name in zip(fixed, static, strict=True)
         ]
         values = np.column_stack([*targets, *(covariate for covariate, _ in varying)])[order]
         kind = "polars" if table.frame.implementation.is_polars() else "pandas"
@@ -277,7 +303,7 @@ class _Reading:
             source=InMemoryStore(rows.ids, values, rows.ends),
             stamps=rows.stamps,
             frequency=frequency,
-            schema=FrameSchema.of(kind, columns, table.id_column, table.stamp_column),
+            schema=FrameSchema.of(kind, columns, table.id_column, table.stamp_column, self.form),
             covariates=covariates,
             kinds=tuple(kind for _, kind in varying),
             static=np.column_stack(constants)
@@ -298,39 +324,3 @@ def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> tuple[Arr
     order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes))
     return order, SortedRows(tuple(names.tolist()), ends, stamps[order], table.rows[order], columns, table.option)
-
-
-def _constant(values: Array, kind: ColumnType, rows: SortedRows, name: str) -> Array:
-    """Return the value of a static covariate in each series, NaN where it is missing in all of its rows."""
-    starts, last = starts_of(rows.ends), len(values) - 1
-    observed = ~np.isnan(values)
-    first_observed = np.minimum.reduceat(np.where(observed, np.arange(len(values)), last + 1), starts)
-    constant = np.where(first_observed < rows.ends, values[np.minimum(first_observed, last)], np.nan)
-    differs = observed & (values != constant[rows.series])
-    if differs.any():
-        names = (Option("past_covariates"), " or ", Option("future_covariates"))
-        hint = Phrase("Name the column among ", *names, ", or correct the row.")
-
-        def at(place: int) -> DataError:
-            before = int(first_observed[rows.series[place]])
-            stands = Row(int(rows.order[before]))
-            return rows.error(
-                name,
-                place,
-                expected=Phrase(
-                    f"{_value_text(values[before], kind)}, as in ",
-                    stands,
-                    ": a static covariate is constant within a series",
-                ),
-                received=_value_text(values[place], kind),
-                hint=hint,
-            )
-
-        raise rows.first_error(np.flatnonzero(differs).tolist(), at)
-    return constant
-
-
-def _value_text(value: float, kind: ColumnType) -> str:
-    """Return a value as text, as it stands in the user's frame."""
-    labels: Sequence[Any] = kind.labels if kind.name == "category" else (False, True)
-    return f"{value:g}" if kind.name == "number" else repr(labels[int(value)])

@@ -1,0 +1,191 @@
+"""Other forms than a long frame: one series without ids, a pandas index of times, a column for each series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqcast.errors import DataError, suggest_name
+from seqcast.specs.columns import Columns
+
+__all__ = ["LONG", "ONE_SERIES", "form_of", "from_wide", "in_form", "to_long", "to_wide"]
+
+# A frame with a column of ids.
+LONG = "long"
+# A frame without: its only series has this name.
+ONE_SERIES = "series"
+
+
+def form_of(df: Any, columns: Columns) -> str:
+    """Return the form of what a user gives.
+
+    Args:
+        df: A frame or a pandas Series.
+        columns: Names of the columns of a long frame.
+
+    Returns:
+        `long`; `single`, one series without ids; `index`, one series whose times are a pandas index; or `period:D`, the
+        same with an index of periods.
+
+    Example:
+        >>> import pandas as pd
+        >>> days = pd.date_range("2024-01-01", periods=3)
+        >>> form_of(pd.Series([1.0, 2.0, 3.0], days), Columns())
+        'index'
+        >>> form_of(pd.DataFrame({"ds": days, "y": 1.0}), Columns()), form_of(None, Columns())
+        ('single', 'long')
+    """
+    if hasattr(df, "collect") or columns.unique_id != Columns().unique_id:
+        return LONG
+    names, index = list(getattr(df, "columns", ())), getattr(df, "index", None)
+    others = [str(name) for name in names if name not in columns.names]
+    # Ids that are there under another name, or as an index, are rather asked for.
+    if columns.unique_id in names or columns.unique_id in (getattr(index, "names", None) or ()):
+        return LONG
+    if suggest_name(columns.unique_id, others):
+        return LONG
+    kind = type(index).__name__
+    if columns.ds not in names and kind == "DatetimeIndex":
+        return "index"
+    if columns.ds not in names and kind == "PeriodIndex":
+        return f"period:{df.index.freqstr}"
+    return "single" if columns.ds in names else LONG
+
+
+def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
+    """Return one series of any form as a long frame of the same library.
+
+    Args:
+        df: What the user gave.
+        columns: Names of the columns.
+        form: Its form.
+        name: Name of the series; `None` is that of a pandas Series, or `series`.
+    """
+    import narwhals.stable.v2 as nw
+
+    if form == LONG:
+        return df
+    if form != "single":
+        own = getattr(df, "name", None)
+        name = own if name is None and isinstance(own, str | int) else name
+        index = df.index if form == "index" else df.index.to_timestamp()
+        df = df.to_frame(columns.value) if hasattr(df, "to_frame") else df.copy()
+        df.insert(0, columns.ds, index)
+    frame = nw.from_native(df, eager_only=True)
+    return frame.with_columns(nw.lit(ONE_SERIES if name is None else name).alias(columns.unique_id)).to_native()
+
+
+def in_form(frame: Any, columns: Columns, form: str) -> Any:
+    """Return a long frame of one series in the form that the user's has.
+
+    Args:
+        frame: A frame of forecasts.
+        columns: Names of its columns.
+        form: The form; an index of times takes a frame with one row a time.
+    """
+    if form == LONG:
+        return frame
+    if hasattr(frame, "lazy"):  # of Polars
+        return frame.drop(columns.unique_id)
+    alone = frame.drop(columns=columns.unique_id)
+    if form == "single" or frame[columns.ds].duplicated().any():
+        return alone
+    indexed = alone.set_index(columns.ds).rename_axis(None)
+    return indexed if form == "index" else indexed.to_period(form.partition(":")[2])
+
+
+def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None) -> Any:
+    """Return a wide frame, with a column for each series, as a long one: a row for each series and time.
+
+    Missing values before the first and after the last one of a series are left out; those between stay missing.
+
+    Args:
+        df: A pandas or Polars frame; each column but that of the times is a series, named by it.
+        ds: The column of the times; `None` is a pandas index.
+        columns: Names of the columns of the result.
+
+    Returns:
+        A frame of the same library with `unique_id`, `ds` and `y`, series after series in the order of their columns.
+
+    Raises:
+        DataError: There is no such column, or a series has another type than numbers.
+
+    Example:
+        >>> import pandas as pd
+        >>> days = pd.date_range("2024-01-01", periods=2)
+        >>> wide = pd.DataFrame({"day": days, "north": [1.0, 2.0], "south": [3.0, None]})
+        >>> from_wide(wide, ds="day").to_dict("list")["y"]
+        [1.0, 2.0, 3.0]
+    """
+    import narwhals.stable.v2 as nw
+    import numpy as np
+
+    columns = columns or Columns()
+    if ds is None:
+        index = df.index.to_timestamp() if type(df.index).__name__ == "PeriodIndex" else df.index
+        df, ds = df.set_axis(index).rename_axis(columns.ds).reset_index(), columns.ds
+    frame = nw.from_native(df, eager_only=True)
+    names = [name for name in frame.columns if name != ds]
+    if ds not in frame.columns or not names:
+        expected = f"a column {ds!r} and one for each series"
+        received = f"the columns {', '.join(map(repr, frame.columns))}"
+        hint = suggest_name(ds, frame.columns) or "Name the column of the times with ds; None is the index."
+        raise DataError(option="df", expected=expected, received=received, hint=hint)
+    parts = []
+    for name in names:
+        column = frame[name]
+        if not column.dtype.is_numeric():
+            received = f"type {column.to_native().dtype}, such as {column.head(1).to_list()[0]!r}"
+            hint = "Drop columns that are no series, or convert it."
+            raise DataError(option="df", column=str(name), expected="numbers", received=received, hint=hint)
+        observed = np.flatnonzero(~np.isnan(np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)))
+        if not len(observed):
+            continue
+        stretch = frame[int(observed[0]) : int(observed[-1]) + 1]
+        labels = nw.lit(str(name)).alias(columns.unique_id)
+        parts.append(stretch.select(labels, nw.col(ds).alias(columns.ds), nw.col(name).alias(columns.value)))
+    if not parts:
+        raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
+    return nw.maybe_reset_index(nw.concat(parts)).to_native()
+
+
+def to_wide(df: Any, value: str | None = None, *, columns: Columns | None = None) -> Any:
+    """Return a long frame as a wide one, with a row for each time and a column for each series.
+
+    Args:
+        df: A pandas or Polars frame with one row a series and time.
+        value: The column whose values are spread; `None` is `y`, or in a frame of forecasts the first after the keys.
+        columns: Names of the columns.
+
+    Returns:
+        A frame of the same library: the times, ascending, and a column for each series; missing where it has none.
+
+    Raises:
+        DataError: A column is missing, or a series has a time twice.
+
+    Example:
+        >>> import pandas as pd
+        >>> long = pd.DataFrame({"unique_id": ["a", "b"], "ds": [1, 1], "y": [0.5, 1.5]})
+        >>> to_wide(long).to_dict("list")
+        {'ds': [1], 'a': [0.5], 'b': [1.5]}
+    """
+    import narwhals.stable.v2 as nw
+
+    columns = columns or Columns()
+    frame = nw.from_native(df, eager_only=True)
+    keys = [columns.unique_id, columns.ds]
+    others = [name for name in frame.columns if name not in (*keys, "cutoff", "target", "sample")]
+    value = value or (columns.value if columns.value in frame.columns else next(iter(others), columns.value))
+    for name in (*keys, value):
+        if name not in frame.columns:
+            received = f"the columns {', '.join(map(repr, frame.columns))}"
+            hint = suggest_name(name, frame.columns) or "Name it with value, or with columns."
+            raise DataError(option="df", expected=f"a column {name!r}", received=received, hint=hint)
+    twice = frame.select(keys).is_duplicated().to_numpy()
+    if twice.any():
+        row = int(twice.argmax())
+        hint = "Choose one cutoff, target or sample first."
+        raise DataError(option="df", row=row, expected="each time of a series once", received="a duplicate", hint=hint)
+    wide = frame.pivot(columns.unique_id, index=columns.ds, values=value, sort_columns=False)
+    native = nw.maybe_reset_index(wide.sort(columns.ds)).to_native()
+    # pandas names the axis of columns after what was spread.
+    return native if hasattr(native, "lazy") else native.rename_axis(columns=None)

@@ -1,0 +1,132 @@
+"""One series without ids, a pandas index of times, a column for each series: each becomes long, and comes back."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from seqcast.data import from_wide, to_wide
+from seqcast.data.frames.forms import form_of, in_form, to_long
+from seqcast.data.frames.io import read_table
+from seqcast.data.frames.table import read_frame
+from seqcast.errors import DataError
+from seqcast.specs.columns import Columns
+
+DAYS = pd.date_range("2024-01-01", periods=6)
+WIDE = pd.DataFrame(
+    {"ds": DAYS, "b": [np.nan, 1.0, 2.0, np.nan, 3.0, np.nan], "a": np.arange(6.0), "empty": [np.nan] * 6}
+)
+LONG = pd.DataFrame(
+    {
+        "unique_id": ["b"] * 4 + ["a"] * 6,
+        "ds": [*DAYS[1:5], *DAYS],
+        "y": [1.0, 2.0, np.nan, 3.0, *np.arange(6.0)],
+    }
+)
+
+
+# ---------------------------------------------------------------- one series
+
+
+@pytest.mark.parametrize(
+    ("df", "form"),
+    [
+        (pd.Series(range(6), DAYS), "index"),
+        (pd.Series(range(6), DAYS, name="sales"), "index"),
+        (pd.Series(range(6), DAYS.to_period("D")), "period:D"),
+        (pd.DataFrame({"y": range(6)}, DAYS), "index"),
+        (pd.DataFrame({"ds": DAYS, "y": range(6)}), "single"),
+        (pl.DataFrame({"ds": DAYS.to_numpy(), "y": range(6)}), "single"),
+        (LONG, "long"),
+        (pd.DataFrame({"uniqueid": "a", "ds": DAYS, "y": range(6)}), "long"),
+        (LONG.set_index("unique_id"), "long"),
+    ],
+)
+def test_forms_are_told_apart_and_come_back(df, form):
+    columns = Columns()
+    assert form_of(df, columns) == form
+    if form == "long":
+        assert to_long(df, columns, form) is df
+        return
+    long = to_long(df, columns, form)
+    named = getattr(df, "name", None) or "series"
+    assert set(long["unique_id"].to_list() if hasattr(long, "lazy") else long["unique_id"]) == {named}
+    frame = read_frame(df)
+    assert (frame.source.ids, frame.frequency.name) == ((named,), "D")
+    back = in_form(long, columns, form)
+    expected = df.to_frame("y") if isinstance(df, pd.Series) else df
+    if isinstance(df, pl.DataFrame):
+        assert back.equals(df)
+    else:
+        pd.testing.assert_frame_equal(back, expected, check_freq=False, check_names=False)
+
+
+def test_an_index_that_would_repeat_stays_a_column():
+    twice = pd.DataFrame({"unique_id": "a", "ds": [*DAYS, *DAYS], "y": 1.0})
+    assert list(in_form(twice, Columns(), "index").columns) == ["ds", "y"]
+
+
+def test_one_series_may_be_several():
+    df = pd.concat([WIDE[["ds", "a"]].rename(columns={"a": "y"})] * 2)
+    with pytest.raises(
+        DataError, match=r"Or does it hold several series\? Name the column .*Columns\(unique_id=\.\.\.\)"
+    ):
+        read_frame(df)
+
+
+# ---------------------------------------------------------------- wide
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_wide_becomes_long_and_back(library):
+    wide = WIDE if library == "pandas" else pl.from_pandas(WIDE)
+    long, narrow = from_wide(wide), to_wide(from_wide(wide))
+    if library == "polars":
+        long, narrow = long.to_pandas(), narrow.to_pandas()
+    pd.testing.assert_frame_equal(long, LONG, check_dtype=False)
+    pd.testing.assert_frame_equal(narrow, WIDE[["ds", "b", "a"]], check_dtype=False)
+
+
+def test_an_index_may_hold_the_times():
+    for index in (DAYS, DAYS.to_period("D")):
+        wide = WIDE.drop(columns="ds").set_axis(index)
+        pd.testing.assert_frame_equal(from_wide(wide, ds=None), LONG, check_dtype=False)
+
+
+def test_names_are_those_of_the_columns():
+    columns = Columns("shop", "day", "sold")
+    long = from_wide(WIDE, columns=columns)
+    assert list(long.columns) == ["shop", "day", "sold"]
+    assert list(to_wide(long, columns=columns).columns) == ["day", "b", "a"]
+    forecast = LONG.rename(columns={"y": "seqcast"}).assign(**{"seqcast-lo-80": 0.0})
+    assert to_wide(forecast)["a"].tolist() == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: from_wide(WIDE, ds="dz"), "expected a column 'dz' and one for each series"),
+        (lambda: from_wide(WIDE[["ds"]]), "expected a column 'ds' and one for each series"),
+        (lambda: from_wide(WIDE.assign(note="x")), "note: expected numbers, received type"),
+        (lambda: from_wide(WIDE[["ds", "empty"]]), "expected at least one number"),
+        (lambda: to_wide(pd.concat([LONG, LONG])), "expected each time of a series once"),
+        (lambda: to_wide(LONG.drop(columns="ds")), "expected a column 'ds'"),
+    ],
+)
+def test_what_is_no_such_table_is_refused(call, message):
+    with pytest.raises(DataError, match=message):
+        call()
+
+
+def test_files_may_be_wide(tmp_path):
+    path = tmp_path / "wide.csv"
+    WIDE.drop(columns="empty").to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"perhaps one for each series\. If so, read them as series: wide=True"):
+        read_table(path, Columns())
+    frame = read_table(path, Columns(), wide=True)
+    pd.testing.assert_frame_equal(frame.reset_index(drop=True), LONG, check_dtype=False)
+    # Rows keep their number in the file.
+    assert frame.index.tolist() == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5]
+    (tmp_path / "text.csv").write_text("ds,a,b\n2024-01-01,1,x\n")
+    with pytest.raises(DataError, match=r"text.csv, column 'b': expected numbers"):
+        read_table(tmp_path / "text.csv", Columns(), wide=True)

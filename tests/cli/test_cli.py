@@ -1,5 +1,6 @@
 """The command line, as a stranger uses it: results, messages, exit codes, and what is left on the disk."""
 
+import json
 import os
 import re
 import signal
@@ -69,7 +70,27 @@ def test_that_a_forecast_only_repeats_is_a_line_of_ours(run, tmp_path):
     assert values == pytest.approx([15, 16, 10, 11, 12, 13, 14])
 
 
-@pytest.mark.parametrize("command", ["demo", "fit", "predict", "backtest", "plot"])
+def test_describe_says_what_is_in_a_file(run, tmp_path):
+    (tmp_path / "sales.csv").write_text(
+        "shop;day;sold\n" + "".join(f"a;{day:02}.01.2024;{1000 + day},5\n" for day in range(1, 29) if day != 9)
+    )
+    names = ("--id", "shop", "--time", "day", "--value", "sold")
+    code, out, err = run("describe", "sales.csv", *names, "--figure", "sales.png")
+    assert code == 0
+    assert err.startswith("Read sales.csv: semicolons between columns, decimal comma, dates with the day first ")
+    lines = out.splitlines()
+    assert lines[0] == "1 series, 27 rows, 27 in all"
+    assert "time      2024-01-01 to 2024-01-28" in lines
+    assert "gaps      1 missing step, 0 missing values" in lines
+    assert (tmp_path / "sales.png").read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run("describe", "sales.csv", *names, "--horizon", "3")
+    assert code == 0
+    assert "A fit would take" in out
+    code, out, _ = run("describe", "sales.csv", *names, "--json")
+    assert json.loads(out)["series"][0]["missing_steps"] == 1
+
+
+@pytest.mark.parametrize("command", ["demo", "describe", "fit", "predict", "backtest", "plot"])
 def test_help_has_an_example_on_its_own_line(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -3,9 +3,11 @@
 import os
 import zipfile
 
+import pandas as pd
 import pytest
 
 from seqcast.cli.outputs import check_output
+from seqcast.data.frames.writing import write_table
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.archive import write_archive
 from seqcast.runtime.files import file_kind
@@ -73,6 +75,20 @@ def test_what_is_read_is_not_written(tmp_path, monkeypatch, link):
         check_output(target, TABLES, read=[None, tmp_path / "missing.csv", source])
     check_output(target, TABLES, read=[source], force=True)
     check_output(tmp_path / "new.csv", TABLES, read=[source])
+
+
+@pytest.mark.parametrize("suffix", TABLES)
+def test_only_forecasts_are_replaced_by_forecasts(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    write_table(pd.DataFrame({"ds": [1], "y": [2.0]}), path)
+    check_output(path, TABLES)
+    with pytest.raises(
+        SaveError, match="expected no file yet, or forecasts, with a column 'seqcast', received another t"
+    ):
+        check_output(path, TABLES, column="seqcast")
+    check_output(path, TABLES, column="seqcast", force=True)
+    write_table(pd.DataFrame({"ds": [1], "seqcast": [2.0]}), path)
+    check_output(path, TABLES, column="seqcast")
 
 
 def test_standard_output_is_no_file_for_models_and_pictures(tmp_path):

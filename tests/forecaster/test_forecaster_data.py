@@ -228,3 +228,22 @@ def test_a_series_is_forecast_as_one():
     assert list(backtest.columns)[:3] == ["ds", "cutoff", "y"]
     scores = evaluate(backtest)
     assert scores["seqcast"].notna().all()
+
+
+def test_a_description_says_what_fit_would_do_without_doing_it():
+    df = waves()
+    forecaster = tiny(preset="auto", scale="auto", context_length=None, calendar="auto")
+    found = forecaster.describe(df)
+    assert not hasattr(forecaster, "engines_")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeqcastWarning)
+        forecaster.fit(df)
+    state = forecaster.series_state_
+    assert found.settings["context"] == f"{forecaster.context_length_} steps"
+    assert found.settings["scale"] == f"{state.scale} (chosen)"
+    assert found.settings["support"] == "real (seen)"
+    assert [facts.rows for facts in found.data.series] == [60, 60]
+    text = str(found)
+    assert text.startswith("2 series, 60 rows, 120 in all")
+    assert f"context        {forecaster.context_length_} steps" in text
+    assert found.to_dict()["fit"]["windows"] > 0

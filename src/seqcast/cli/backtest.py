@@ -49,12 +49,12 @@ def backtest(
     from seqcast.evaluation import evaluate
     from seqcast.plots.style import SUFFIXES
 
-    for target, suffixes in ((output, TABLES), (figure, SUFFIXES)):
+    model = options.forecaster(horizon)
+    for target, suffixes, column in ((output, TABLES, model.alias), (figure, SUFFIXES, None)):
         if target is not None:
-            check_output(target, suffixes, read=[data], force=force)
+            check_output(target, suffixes, read=[data], force=force, column=column)
     columns = options.columns
     frame = files.read(data, columns)
-    model = options.forecaster(horizon)
     with in_files(df=(data, frame)):
         result = model.backtest(frame, n_windows=n_windows, step_size=step_size, refit=refit or False)
     with in_files(train_df=(data, frame), df=(data, None)):

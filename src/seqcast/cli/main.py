@@ -16,6 +16,7 @@ import seqcast
 from seqcast.cli.backtest import backtest
 from seqcast.cli.console import note, print_error
 from seqcast.cli.demo import demo
+from seqcast.cli.describe import describe
 from seqcast.cli.fit import fit
 from seqcast.cli.messages import word_error
 from seqcast.cli.plot import plot
@@ -48,7 +49,7 @@ class _Command(typer.core.TyperCommand):
             raise typer.Exit(1) from error
 
 
-for _command in (demo, fit, predict, backtest, report, plot, study):
+for _command in (demo, describe, fit, predict, backtest, report, plot, study):
     app.command(cls=_Command)(_command)
 
 

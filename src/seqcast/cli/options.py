@@ -175,6 +175,11 @@ class ForecasterOptions:
         """The names of the file's columns."""
         return named_columns(self.id_column, self.time_column, self.value_column, self.time_format, self.tz)
 
+    @property
+    def step(self) -> str | int | None:
+        """The step between stamps; whole numbers as such."""
+        return int(self.freq) if self.freq is not None and self.freq.isdigit() else self.freq
+
     def forecaster(self, horizon: int) -> Forecaster:
         """Return the forecaster that is asked for, not fitted."""
         from seqcast.forecaster.estimator import Forecaster
@@ -185,7 +190,7 @@ class ForecasterOptions:
         return Forecaster(
             horizon,
             columns=self.columns,
-            freq=int(self.freq) if self.freq is not None and self.freq.isdigit() else self.freq,
+            freq=self.step,
             context_length=self.context_length,
             season_length=self.season_length,
             static_covariates=_split_names(self.static),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from seqcast.errors import SaveError
 from seqcast.runtime.files import check_target, file_kind, suffix_of
+from seqcast.runtime.optional import require
 
 __all__ = ["STANDARD_OUTPUT", "Force", "check_output"]
 
@@ -32,7 +34,12 @@ _IN_WORDS = {
 
 
 def check_output(
-    path: Path, suffixes: Sequence[str] = (), *, read: Iterable[Path | None] = (), force: bool = False
+    path: Path,
+    suffixes: Sequence[str] = (),
+    *,
+    read: Iterable[Path | None] = (),
+    force: bool = False,
+    column: str | None = None,
 ) -> None:
     """Refuse a file that a command must not write to, before any work starts.
 
@@ -41,6 +48,7 @@ def check_output(
         suffixes: Suffixes that its name may have; none for the file of a model, which may have any.
         read: The files that the command reads.
         force: Whether a file may be replaced that was read, or that is of another kind.
+        column: A column that a table has which the command wrote before; any table may be replaced if `None`.
 
     Raises:
         SaveError: The file cannot be written, is one of those that are read, or is of another kind.
@@ -64,6 +72,13 @@ def check_output(
     kind = suffix_of(path, suffixes) if suffixes else "archive"
     kind = "html" if kind == "htm" else kind
     found = file_kind(path)
+    if found == kind and column is not None and column not in _column_names(path, kind):
+        raise SaveError(
+            str(path),
+            expected=f"no file yet, or forecasts, with a column {column!r}",
+            received="another table",
+            hint="Choose another name; --force overwrites it.",
+        )
     if found not in ("empty", kind):
         raise SaveError(
             str(path),
@@ -71,3 +86,12 @@ def check_output(
             received=_IN_WORDS[found],
             hint="Choose another name; --force overwrites it.",
         )
+
+
+def _column_names(path: Path, kind: str) -> list[str]:
+    """Return the names of a table's columns."""
+    if kind == "parquet":
+        parquet: Any = require("pyarrow.parquet", extra="parquet")
+        return list(parquet.read_schema(path).names)
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        return next(csv.reader(file), [])

@@ -63,6 +63,8 @@ def predict(
     if output is not None:
         check_output(output, TABLES, read=[model, data, future], force=force)
     fitted = Forecaster.load(model)
+    if output is not None:
+        check_output(output, TABLES, read=[model, data, future], force=force, column=fitted.alias)
     frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)

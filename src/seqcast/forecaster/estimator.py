@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from seqcast.data.description import describe
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
@@ -26,6 +27,7 @@ from seqcast.forecaster.options import FitOptions, check_head, check_options, in
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.summary import PlannedFit, planned
 from seqcast.forecaster.validation import validation_rows, with_validation
 from seqcast.forecaster.views import FittedViews
 from seqcast.intervals.request import ForecastRequest
@@ -426,6 +428,26 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         options = self._resolved(self._seed_of(state), len(state.engines), season_length=state.season_length)
         plan = plan_further(frame, starts, state, options, training, tuple(freeze))
         return self._publish(plan, state.training)
+
+    def describe(self, df: Any) -> PlannedFit:
+        """Describe a frame and what `fit` would make of it; nothing is trained.
+
+        Args:
+            df: As for `fit`.
+
+        Returns:
+            Facts about the series and the settings of a fit; print it, or take its `to_dict()`.
+
+        Raises:
+            DataError: Something in the frame is wrong.
+            SpecError: An option is wrong.
+        """
+        check_options(self.get_params(deep=False))
+        frame = self._read(df)
+        options = self._resolved(0 if self.random_state is None else int(self.random_state), int(self.members))
+        plan = make_plan(frame, options, options.specs)
+        data = describe(df, self.columns, freq=self.freq, season_length=self.season_length)
+        return PlannedFit(data, planned(plan, self.get_params(deep=False)))
 
     def backtest(
         self,

@@ -2,12 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from seqcast.data.description import Description
+from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.request import ForecastRequest
 
-__all__ = ["facts"]
+__all__ = ["PlannedFit", "facts", "planned"]
+
+
+@dataclass(frozen=True)
+class PlannedFit:
+    """What a frame holds, and what a fit would make of it; as a string, a text to read.
+
+    Args:
+        data: Facts about the series.
+        settings: What the fit would do, by name.
+    """
+
+    data: Description
+    settings: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return {**self.data.to_dict(), "fit": self.settings}
+
+    def __str__(self) -> str:
+        width = max(map(len, self.settings)) + 2
+        return "\n".join(
+            [str(self.data), "", "A fit would take", *(f"{k:<{width}}{v}" for k, v in self.settings.items())]
+        )
+
+
+def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a plan would do.
+
+    Args:
+        plan: The plan.
+        given: The arguments of the forecaster, by name.
+    """
+    job, series = plan.jobs[0], plan.series
+    network, training = job.network, job.training
+    covariates = series.frame.covariates
+    names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
+    preset = given["preset"] if isinstance(given["preset"], str) else "given"
+    segment = f", segments of {network.segment}" if network.segment > 1 else ""
+    return {
+        "horizon": job.window.horizon,
+        "context": f"{series.context_length} steps",
+        "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
+        "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
+        "preset": preset,
+        "network": f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}",
+        "inputs": ", ".join(map(str, names)) or "the values alone",
+        "windows": job.count_windows(),
+        "epochs": f"{training.epochs} of batches of {training.batch_size}",
+        "members": len(plan.jobs),
+        "padded series": len(plan.short_series),
+    }
 
 
 def facts(state: FittedState, options: dict[str, Any], request: ForecastRequest) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ Figures are made without pyplot, so they are freed with their last reference and
 Colours are from the palette of Okabe and Ito, which colour-blind readers can tell apart; markers and line styles
 differ too, for print without colour.
 
-In reading order: `style` (colours, lines, legends), `series` and `fans` (forecasts of frames), `windows` (forecasts of
+In reading order: `style` (colours, lines, legends), `history`, `series` and `fans` (frames), `windows` (forecasts of
 arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps` (inside a
 network).
 """
@@ -12,6 +12,7 @@ network).
 from seqcast.plots.curves import error_by_step as error_by_step
 from seqcast.plots.curves import learning_curve as learning_curve
 from seqcast.plots.fans import forecast_fans as forecast_fans
+from seqcast.plots.history import history_frame as history_frame
 from seqcast.plots.maps import attention_map as attention_map
 from seqcast.plots.maps import heat_map as heat_map
 from seqcast.plots.maps import sensitivity_map as sensitivity_map
@@ -39,6 +40,7 @@ __all__ = [
     "forecast_frame",
     "forecast_panels",
     "heat_map",
+    "history_frame",
     "learning_curve",
     "probe_scores",
     "repeated_runs",

@@ -1,0 +1,60 @@
+"""`seqcast describe`: what a file holds, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seqcast.cli.console import note, print_line
+from seqcast.cli.files import FileOptions
+from seqcast.cli.messages import in_files
+from seqcast.cli.options import Data, ForecasterOptions, count_option, takes_options
+from seqcast.cli.outputs import Force, check_output
+
+__all__ = ["describe"]
+
+
+@takes_options
+def describe(
+    data: Data,
+    horizon: Annotated[
+        int | None, count_option("--horizon", "-H", help="Say also what a fit for so many steps would do.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the facts of each series.")] = False,
+    figure: Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")] = None,
+    force: Force = False,
+    *,
+    files: FileOptions,
+    options: ForecasterOptions,
+) -> None:
+    """Describe the series of a file: rows, step, gaps, outliers, season and trend, and what is wrong.
+
+    For example:
+
+        seqcast describe sales.csv
+
+        seqcast describe sales.csv --horizon 28 --figure sales.png
+
+        seqcast describe sales.csv --json > facts.json
+    """
+    from seqcast.data.description import describe as describe_frame
+    from seqcast.plots import history_frame, save_figure
+    from seqcast.plots.style import SUFFIXES
+
+    if figure is not None:
+        check_output(figure, SUFFIXES, read=[data], force=force)
+    frame = files.read(data, options.columns)
+    found: Any
+    with in_files(df=(data, frame)):
+        if horizon is None:
+            season = options.season_length
+            found = describe_frame(frame, options.columns, freq=options.step, season_length=season)
+        else:
+            found = options.forecaster(horizon).describe(frame)
+    print_line(json.dumps(found.to_dict(), indent=2) if as_json else str(found))
+    if figure is not None:
+        save_figure(history_frame(found if horizon is None else found.data), figure)
+        note(f"Wrote {figure}")

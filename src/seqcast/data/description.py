@@ -1,0 +1,348 @@
+"""What a table of series holds, before anything is trained: the first thing to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.table import read_frame
+from seqcast.data.series.store import starts_of
+from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns
+
+__all__ = ["Description", "SeriesFacts", "describe", "detect_season", "strengths"]
+
+Array = npt.NDArray[Any]
+
+# Values farther from the quartiles than this many times their distance are outliers, "far out" with Tukey.
+FAR_OUT = 3.0
+# A season is found in whole-number stamps where values a season apart correlate by this much.
+LEAST_CORRELATION = 0.3
+# Longest season that is looked for, and number of series that are looked at, the longest ones.
+LONGEST_SEASON, SERIES_TRIED = 400, 20
+# Series that the text lists.
+LISTED = 10
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """Facts about one series.
+
+    Args:
+        name: Its name, and the target's where there are several.
+        rows: Number of rows that were given.
+        start: First stamp, as text.
+        end: Last stamp, as text.
+        missing_steps: Steps without a row.
+        missing_values: Rows without a value.
+        outliers: Values farther from the quartiles than three times their distance (Tukey 1977, "far out").
+        zeros: Share of values that are zero.
+        constant: Longest stretch of values that are the same.
+        mean: Mean of the values.
+        deviation: Their standard deviation.
+        least: Their smallest.
+        most: Their largest.
+        trend: Strength of the trend, 0 to 1; see `strengths`.
+        season: Strength of the season, 0 to 1; NaN without two whole seasons.
+    """
+
+    name: str
+    rows: int
+    start: str
+    end: str
+    missing_steps: int
+    missing_values: int
+    outliers: int
+    zeros: float
+    constant: int
+    mean: float
+    deviation: float
+    least: float
+    most: float
+    trend: float
+    season: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as JSON types; what is unknown is `None`."""
+        values = vars(self)
+        return {name: None if value != value else value for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Description:
+    """Facts about a table of series; as a string, a text to read.
+
+    Args:
+        series: Facts about each series.
+        frequency: Step between the stamps; `None` where none could be found.
+        inferred: Whether it was.
+        season_length: Steps of a season; 1 for none.
+        problems: What is wrong with series that could not be read, by name.
+        frame: The checked series.
+    """
+
+    series: tuple[SeriesFacts, ...]
+    frequency: str | int | None
+    inferred: bool
+    season_length: int
+    problems: dict[Any, str]
+    frame: LongFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all facts as JSON types."""
+        return {
+            "series_count": len(self.series),
+            "rows": self._total("rows"),
+            "frequency": self.frequency,
+            "inferred": self.inferred,
+            "season_length": self.season_length,
+            "missing_steps": self._total("missing_steps"),
+            "missing_values": self._total("missing_values"),
+            "outliers": self._total("outliers"),
+            "problems": {str(name): text for name, text in self.problems.items()},
+            "series": [facts.to_dict() for facts in self.series],
+        }
+
+    @staticmethod
+    def is_outlier(values: Array) -> Array:
+        """Return which values of a series are far from the rest, `[T]`; missing ones are not."""
+        return _far_out(values)
+
+    def to_frame(self) -> Any:
+        """Return a pandas frame with a row for each series."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(facts) for facts in self.series])
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _total(self, name: str) -> int:
+        return sum(getattr(facts, name) for facts in self.series)
+
+    def _lines(self) -> Iterator[str]:
+        count = len(self.series)
+        lengths = [facts.rows for facts in self.series]
+        rows = f"{lengths[0]} rows" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)} rows each"
+        yield f"{_count(count, 'series', 'series')}, {rows}, {sum(lengths)} in all"
+        yield f"time      {min(facts.start for facts in self.series)} to {max(facts.end for facts in self.series)}"
+        step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
+        yield f"step      {step}{' (inferred)' if self.inferred else ''}"
+        season = "none" if self.season_length == 1 else f"{self.season_length} steps"
+        known = [facts.season for facts in self.series if facts.season == facts.season]
+        trend = float(np.median([facts.trend for facts in self.series]))
+        strong = f", strength {np.median(known):.2f}" if known and self.season_length > 1 else ""
+        yield f"season    {season}{strong}"
+        yield f"trend     strength {trend:.2f}"
+        missing = self._total("missing_steps"), self._total("missing_values")
+        yield f"gaps      {_count(missing[0], 'missing step')}, {_count(missing[1], 'missing value')}"
+        odd = sum(facts.outliers > 0 for facts in self.series)
+        where = f" in {odd} of {count} series" if odd and count > 1 else ""
+        yield f"outliers  {_count(self._total('outliers'), 'value')} far from the rest{where}"
+        still = max(self.series, key=lambda facts: facts.constant)
+        zeros = float(np.mean([facts.zeros for facts in self.series]))
+        yield f"zeros     {zeros:.1%}; longest constant stretch {_count(still.constant, 'row')} ({still.name})"
+        if self.problems:
+            yield f"wrong     {_count(len(self.problems), 'series', 'series')} could not be read:"
+            yield from (f"          {text}" for text in list(self.problems.values())[:LISTED])
+
+
+def _count(number: int, noun: str, several: str = "") -> str:
+    return f"{number} {noun if number == 1 else several or noun + 's'}"
+
+
+def describe(
+    df: Any, columns: Columns | None = None, *, freq: Any = None, season_length: int | None = None
+) -> Description:
+    """Describe the series of a frame.
+
+    Series in which something is wrong, such as a stamp twice, are left out and listed.
+
+    Args:
+        df: A frame as for `Forecaster.fit`.
+        columns: Names of its columns.
+        freq: Step between the stamps; `None` infers it.
+        season_length: Steps of a season; `None` is the usual one of the frequency, and for whole numbers as stamps the
+            lag at which values correlate most.
+
+    Returns:
+        The facts.
+
+    Raises:
+        DataError: Something in the frame is wrong, or no series is right.
+
+    Example:
+        >>> from seqcast.data.datasets import load
+        >>> found = describe(load("elnino"))
+        >>> found.frequency, found.season_length, found.series[0].rows, round(found.series[0].season, 1)
+        ('MS', 12, 732, 0.9)
+
+    Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, sections 3.4 and 4.3.
+    """
+    if season_length is not None:
+        check_int("season_length", season_length)
+    columns = columns or Columns()
+    frame = read_frame(df, columns, freq=freq, missing="fill", on_bad_series="skip")
+    frequency = frame.frequency
+    assert frequency is not None
+    if season_length is None:
+        season_length = frequency.season_length
+        if isinstance(frequency.name, int):
+            season_length = detect_season(frame)
+    facts = tuple(_facts(frame, season_length))
+    problems = {name: str(error) for name, error in frame.skipped.items()}
+    return Description(facts, frequency.name, frequency.inferred, season_length, problems, frame)
+
+
+def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
+    starts, ends = starts_of(frame.source.ends), frame.source.ends
+    given = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
+    names = frame.schema.columns.targets
+    stamps = [[_stamp_text(each) for each in part] for part in (frame.first_stamps, frame.last_stamps)]
+    for target, target_name in enumerate(names):
+        column = frame.targets[:, target]
+        for place, name in enumerate(frame.source.ids):
+            values = column[starts[place] : ends[place]]
+            observed = values[~np.isnan(values)]
+            trend, season = strengths(values, season_length)
+            some = observed if len(observed) else np.array([np.nan])
+            missing_steps = len(values) - int(given[place])
+            yield SeriesFacts(
+                name=f"{name}, {target_name}" if len(names) > 1 else str(name),
+                rows=int(given[place]),
+                start=stamps[0][place],
+                end=stamps[1][place],
+                missing_steps=missing_steps,
+                missing_values=len(values) - len(observed) - missing_steps,
+                outliers=int(np.count_nonzero(_far_out(values))),
+                zeros=float(np.mean(observed == 0)) if len(observed) else float("nan"),
+                constant=_longest_constant(values),
+                mean=float(np.mean(some)),
+                deviation=float(np.std(some)),
+                least=float(np.min(some)),
+                most=float(np.max(some)),
+                trend=trend,
+                season=season,
+            )
+
+
+def _far_out(values: Array) -> Array:
+    """Return which values lie beyond the quartiles by more than three times their distance."""
+    ordered = np.sort(values)  # NaN comes last
+    last = len(ordered) - 1 - int(np.isnan(values).sum())
+    if last < 3:
+        return np.zeros(len(values), dtype=bool)
+    low, high = ordered[int(0.25 * last)], ordered[int(np.ceil(0.75 * last))]
+    far = FAR_OUT * (high - low)
+    # Where half of the values are the same there is no distance to measure by.
+    return (values < low - far) | (values > high + far) if far > 0 else np.zeros(len(values), dtype=bool)
+
+
+def _stamp_text(stamp: Any) -> str:
+    text = str(stamp)
+    return text.removesuffix(" 00:00:00")
+
+
+def _longest_constant(values: Array) -> int:
+    """Return the length of the longest stretch of one value; a gap ends it."""
+    if not len(values):
+        return 0
+    breaks = np.flatnonzero(~(values[1:] == values[:-1])) + 1
+    return int(np.diff(np.concatenate([[0], breaks, [len(values)]])).max())
+
+
+def strengths(values: Array, season_length: int) -> tuple[float, float]:
+    r"""Return the strength of trend and season of a series.
+
+    .. math::
+        F_T = \max\Big(0, 1 - \frac{Var(R)}{Var(T + R)}\Big), \quad
+        F_S = \max\Big(0, 1 - \frac{Var(R)}{Var(S + R)}\Big)
+
+    with the trend `T`, a moving average over a season, the season `S`, the mean of each of its steps, and the rest `R`.
+
+    Args:
+        values: The series, `[T]`; NaN is missing, and is interpolated.
+        season_length: Steps of a season, `m`; 1 for none.
+
+    Returns:
+        Both; the season's is NaN without two whole seasons.
+
+    Example:
+        >>> steps = np.arange(48.0)
+        >>> trend, season = strengths(steps + 5 * np.sin(2 * np.pi * steps / 12), 12)
+        >>> round(trend, 1), round(season, 1), strengths(steps, 1)[0]
+        (1.0, 1.0, 1.0)
+
+    Source: Hyndman and Athanasopoulos 2021, sections 3.4 and 4.3.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) < 4:
+        return 0.0, float("nan")
+    filled = values if len(known) == len(values) else np.interp(np.arange(len(values)), known, values[known])
+    seasonal = season_length > 1 and len(filled) >= 2 * season_length
+    window = season_length if seasonal else max(3, len(filled) // 10)
+    # Where a window does not fit, at both ends, there is no trend.
+    trend, half = _moving_average(filled, window), window // 2
+    rest = filled[half : half + len(trend)] - trend
+    season = np.zeros_like(rest)
+    if seasonal:
+        phase = np.arange(len(rest)) % season_length
+        means = np.bincount(phase, rest) / np.bincount(phase)
+        season = (means - means.mean())[phase]
+        rest = rest - season
+
+    rounding = 1e-24 * float(np.mean(filled**2))
+
+    def strength(part: Array) -> float:
+        whole = float(np.var(part + rest))
+        return max(0.0, 1.0 - float(np.var(rest)) / whole) if whole > rounding else 0.0
+
+    return strength(trend), strength(season) if seasonal else float("nan")
+
+
+def _moving_average(values: Array, window: int) -> Array:
+    """Return the centred moving average where the window fits; an even one weighs its two ends half."""
+    weights = np.ones(window + (window % 2 == 0))
+    if window % 2 == 0:
+        weights[[0, -1]] = 0.5
+    return np.convolve(values, weights / window, mode="valid")
+
+
+def detect_season(frame: LongFrame) -> int:
+    """Return the lag at which the changes of the longest series correlate most; 1 where they hardly do.
+
+    Args:
+        frame: The series.
+    """
+    source = frame.source
+    longest = np.argsort(-source.lengths, kind="stable")[:SERIES_TRIED]
+    correlations = []
+    for place in longest.tolist():
+        values = source.series(place)[:, 0]
+        known = np.flatnonzero(~np.isnan(values))
+        lags = min(LONGEST_SEASON, len(values) // 3)
+        if len(known) < 8 or lags < 2:
+            continue
+        changes = np.diff(np.interp(np.arange(len(values)), known, values[known]))
+        changes = changes - changes.mean()
+        power = np.abs(np.fft.rfft(changes, 2 * len(changes))) ** 2
+        correlation = np.fft.irfft(power)[: lags + 1]
+        if correlation[0] > 0:
+            correlations.append(
+                np.pad(correlation / correlation[0], (0, LONGEST_SEASON - lags), constant_values=np.nan)
+            )
+    if not correlations:
+        return 1
+    table = np.array(correlations)
+    mean = np.nansum(table, axis=0) / np.maximum((~np.isnan(table)).sum(axis=0), 1)
+    peaks = np.flatnonzero((mean[2:-1] > mean[1:-2]) & (mean[2:-1] >= mean[3:])) + 2
+    if not len(peaks):
+        return 1
+    best = float(mean[peaks].max())
+    # Multiples of a season correlate as well: the shortest of those that are nearly the best is it.
+    return int(peaks[mean[peaks] >= 0.9 * best][0]) if best >= LEAST_CORRELATION else 1

@@ -1,0 +1,87 @@
+"""Facts about a table are those that a person would count."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.data import describe
+from seqcast.data.datasets import load, names
+from seqcast.data.description import strengths
+from seqcast.errors import DataError
+
+
+def table():
+    days = pd.date_range("2024-01-01", periods=70)
+    rng = np.random.default_rng(0)
+    y = 20 + 5 * np.sin(2 * np.pi * np.arange(70) / 7) + rng.normal(size=70)
+    y[30], y[10:14], y[50] = 90.0, 3.25, np.nan
+    a = pd.DataFrame({"unique_id": "a", "ds": days, "y": y}).drop(index=[20, 21])
+    b = pd.DataFrame({"unique_id": "b", "ds": days, "y": np.arange(70.0) * (np.arange(70) > 9)})
+    c = pd.DataFrame({"unique_id": "c", "ds": days[[0, 0, 1]], "y": 1.0})
+    return pd.concat([a, b, c], ignore_index=True)
+
+
+def test_what_was_planted_is_found():
+    found = describe(table())
+    a, b = found.series
+    assert (found.frequency, found.inferred, found.season_length) == ("D", True, 7)
+    assert (a.name, a.rows, a.missing_steps, a.missing_values, a.outliers, a.constant) == ("a", 68, 2, 1, 1, 4)
+    assert (a.start, a.end, a.most, a.least, a.zeros) == ("2024-01-01", "2024-03-10", 90.0, 3.25, 0.0)
+    assert (b.rows, b.missing_steps, b.outliers, b.constant, b.zeros) == (70, 0, 0, 10, 10 / 70)
+    assert b.trend > 0.95 > 0.5 > b.season
+    assert found.is_outlier(found.frame.source.series(0)[:, 0]).nonzero()[0].tolist() == [30]
+    assert list(found.problems) == ["c"]
+    assert "the duplicate 2024-01-01" in found.problems["c"]
+
+
+def test_it_reads_as_a_text_a_table_and_json():
+    found = describe(table())
+    text = str(found).splitlines()
+    assert text[0] == "2 series, 68 to 70 rows each, 138 in all"
+    assert "gaps      2 missing steps, 1 missing value" in text
+    assert "outliers  1 value far from the rest in 1 of 2 series" in text
+    assert any(line.startswith("wrong     1 series could not be read:") for line in text)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["series"][1]["rows"] == 70
+    assert found.to_frame()["rows"].tolist() == [68, 70]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_series_that_ship_have_their_step_and_season(name):
+    from seqcast.data.datasets import _ALL
+
+    (true,) = (each for each in _ALL if each.name == name)
+    found = describe(load(name))
+    assert found.series[0].rows == true.length
+    assert found.frequency == true.frequency
+    assert found.season_length == true.season_length
+
+
+@pytest.mark.parametrize("season", [1, 5, 12, 24])
+def test_a_season_of_whole_number_stamps_is_seen(season):
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=400) + (3 * np.tile(rng.normal(size=season), 400)[:400] if season > 1 else 0)
+    assert describe(pd.DataFrame({"ds": range(400), "y": y})).season_length == season
+
+
+@pytest.mark.parametrize("season", [4, 7, 12])
+def test_strengths_are_those_of_a_decomposition(season):
+    rng = np.random.default_rng(2)
+    steps = np.arange(240.0)
+    noise, wave = rng.normal(size=240), np.sin(2 * np.pi * steps / season)
+    assert strengths(noise, season)[1] < 0.2
+    assert strengths(noise + 10 * wave, season)[1] > 0.9
+    assert strengths(noise + steps, season)[0] > 0.95
+    # Neither depends on level or unit.
+    np.testing.assert_allclose(strengths(noise + wave, season), strengths(3 * (noise + wave) - 40, season))
+    gaps = np.where(steps % 11 == 0, np.nan, noise + 10 * wave)
+    assert strengths(gaps, season)[1] > 0.6
+
+
+def test_a_series_with_hardly_a_value_has_no_strength():
+    trend, season = strengths(np.array([1.0, np.nan, 2.0]), 7)
+    assert trend == 0.0
+    assert np.isnan(season)
+    with pytest.raises(DataError):
+        describe(pd.DataFrame({"ds": range(5), "y": ["x"] * 5}))

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts test-torch test-tensorflow bench-seed bench-series \
+.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts importance test-torch test-tensorflow bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
 
 help:  ## Show this list
@@ -59,6 +59,9 @@ fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), sh
 
 interrupts: .venv/.installed  ## Ctrl-C at two hundred random moments of commands (about half an hour)
 	SEQCAST_INTERRUPTS=34 KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_interrupts.py
+
+importance: .venv/.installed  ## Planted covariates are ranked rightly, with twenty seeds (a few minutes)
+	SEQCAST_IMPORTANCE_SEEDS=20 KERAS_BACKEND=jax $(BIN)/pytest -n 2 tests/inspect/test_importance.py
 
 .venv-torch/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv-torch

@@ -90,7 +90,31 @@ def test_describe_says_what_is_in_a_file(run, tmp_path):
     assert json.loads(out)["series"][0]["missing_steps"] == 1
 
 
-@pytest.mark.parametrize("command", ["demo", "describe", "fit", "predict", "backtest", "plot"])
+def test_a_model_goes_on_and_is_explained(run, tmp_path):
+    rows = months(count=70, price=np.random.default_rng(0).normal(size=70))
+    rows.iloc[:60].to_csv(tmp_path / "sales.csv", index=False)
+    rows.iloc[60:].to_csv(tmp_path / "newer.csv", index=False)
+    assert run("fit", "sales.csv", "-H", 2, "-o", "m.seqcast", "--past", "price", *SMALL)[0] == 0
+    assert run("update", "m.seqcast", "newer.csv", "-o", "m.seqcast")[0] == 0
+    _, out, _ = run("predict", "m.seqcast")
+    assert [line.split(",")[1] for line in out.split()[1:]] == ["2025-11-01", "2025-12-01"]
+    assert run("fit", "sales.csv", "-H", 2, "-o", "m.seqcast", "--past", "price", *SMALL)[0] == 0
+    code, out, _ = run("explain", "m.seqcast", "newer.csv", "--repeats", 3)
+    assert code == 0
+    assert out.startswith("MAE ")
+    assert "price" in out
+    assert json.loads(run("explain", "m.seqcast", "newer.csv", "--json")[1])[0]["covariate"] == "price"
+    code, _, told = run("finetune", "m.seqcast", "newer.csv", "-o", "t.seqcast", "--epochs", 1, "--freeze", "encoder")
+    assert code == 0, told
+    before, after = Forecaster.load("m.seqcast"), Forecaster.load("t.seqcast")
+    assert after.engine_.training.learning_rate == pytest.approx(before.engine_.training.learning_rate / 10)
+    assert after.series_state_.last_seen[0] == pd.Timestamp("2025-10-01")
+    code, _, told = run("update", "m.seqcast", "newer.csv", "-o", "newer.csv")
+    assert code == 1
+    assert "expected another file than those that are read" in told
+
+
+@pytest.mark.parametrize("command", ["demo", "describe", "fit", "predict", "update", "finetune", "explain", "plot"])
 def test_help_has_an_example_on_its_own_line(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -17,7 +17,9 @@ from seqcast.cli.backtest import backtest
 from seqcast.cli.console import note, print_error
 from seqcast.cli.demo import demo
 from seqcast.cli.describe import describe
+from seqcast.cli.explain import explain
 from seqcast.cli.fit import fit
+from seqcast.cli.further import finetune, update
 from seqcast.cli.messages import word_error
 from seqcast.cli.plot import plot
 from seqcast.cli.predict import predict
@@ -49,7 +51,7 @@ class _Command(typer.core.TyperCommand):
             raise typer.Exit(1) from error
 
 
-for _command in (demo, describe, fit, predict, backtest, report, plot, study):
+for _command in (demo, describe, fit, predict, update, finetune, backtest, explain, report, plot, study):
     app.command(cls=_Command)(_command)
 
 

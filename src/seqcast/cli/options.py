@@ -32,6 +32,7 @@ __all__ = [
     "count_option",
     "named_columns",
     "parse_levels",
+    "parse_number",
     "takes_options",
 ]
 
@@ -60,7 +61,8 @@ def count_option(*names: str, least: int = 1, **settings: Any) -> Any:
     return typer.Option(*names, parser=parse, metavar="N", **settings)
 
 
-def _parse_number(text: str) -> float:
+def parse_number(text: str) -> float:
+    """Return a number that was typed, for typer."""
     try:
         return float(text)
     except ValueError:
@@ -158,7 +160,7 @@ class ForecasterOptions:
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            "--learning-rate", parser=_parse_number, metavar="RATE", help="Largest learning rate; 0.01 if absent."
+            "--learning-rate", parser=parse_number, metavar="RATE", help="Largest learning rate; 0.01 if absent."
         ),
     ] = None
     members: Annotated[

@@ -104,6 +104,7 @@ class ModelInputs:
         known_future: Name of each feature of the known future, `F'`.
         targets: Name of each target, `D`.
         truth: What came then, `[N, H, D]`, in the network's units, where it is known; NaN is missing.
+        static: Name of each static feature, `S`.
 
     Example:
         >>> from seqcast import Seq2SeqRegressor
@@ -123,6 +124,7 @@ class ModelInputs:
     targets: tuple[str, ...]
     known_future: tuple[str, ...] = ()
     truth: Array | None = None
+    static: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.inputs["past"])

@@ -111,6 +111,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         engine_: The first of them.
         histories_: The training history of each member.
         history_: The first of them.
+        training_: The training of each member.
         series_state_: Scaling and last rows of each series.
         freq_: The frequency; `None` for irregular stamps.
         season_length_: Steps of a season.

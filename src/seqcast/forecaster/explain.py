@@ -6,12 +6,15 @@ import os
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
+from seqcast.data.frames.stamps import in_zone_of
 from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.splits import validation_starts
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.errors import NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.series_state import SeriesState
@@ -22,6 +25,11 @@ from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 
 __all__ = ["ExplainMixin"]
+
+Array = npt.NDArray[Any]
+
+# Windows that the importance of covariates is judged by, spread evenly over all that there are.
+MOST_WINDOWS = 1000
 
 
 class FittedForecaster(Protocol):
@@ -43,6 +51,11 @@ class FittedForecaster(Protocol):
     def _request(self, state: FittedState) -> ForecastRequest: ...
 
     def _backtest(self, frame: LongFrame, n_windows: int) -> Any: ...
+
+    def model_inputs(self, df: Any = None, *, step_size: int | None = None, member: int = 1) -> ModelInputs:
+        """Return the inputs of a network."""
+
+    def _after_training(self, state: FittedState, windows: ModelInputs, df: Any) -> Array: ...
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the options by name."""
@@ -150,7 +163,70 @@ class ExplainMixin:
             targets=columns.targets,
             known_future=builder.future_names,
             truth=truth,
+            static=builder.static.features,
         )
+
+    def covariate_importance(
+        self: FittedForecaster, df: Any = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0
+    ) -> Any:
+        """Return how much worse forecasts are when a covariate belongs to another window, on rows not trained on.
+
+        Args:
+            df: Rows to judge by, with those before them that a context reads: of known series, windows after the last
+                rows of `fit` count, of new ones all. `None` takes the validation rows of `fit`.
+            metric: `mae`, `mse` or `rmse`, in scaled units.
+            repeats: Number of permutations.
+            seed: Seed of the permutations.
+
+        Returns:
+            A pandas frame as from `seqcast.inspect.covariate_importance`; the mean of an ensemble's networks. Features
+            of the calendar count as covariates.
+
+        Raises:
+            NotFittedError: `fit` was not called, or a loaded forecaster needs rows.
+            DataError: Something in the frame is wrong, there are no covariates, or too few windows that were not trained
+                on.
+        """
+        from seqcast.inspect import covariate_importance
+
+        state, tables = self._fitted(), []
+        for member in range(1, len(state.engines) + 1):
+            windows = self.model_inputs(df, step_size=1, member=member)
+            chosen = np.flatnonzero(self._after_training(state, windows, df))
+            if len(chosen) < 2:
+                raise DataError(
+                    option="df",
+                    expected="two windows or more that were not trained on",
+                    received=str(len(chosen)),
+                    hint="Give newer rows, or fit with a larger validation_fraction.",
+                )
+            # More would take longer and hardly say more.
+            kept = chosen[np.unique(np.linspace(0, len(chosen) - 1, MOST_WINDOWS).astype(int))]
+            tables.append(covariate_importance(windows[kept], metric=metric, repeats=repeats, seed=seed))
+        if not tables:
+            refuse_without_network("covariate_importance")
+        import pandas as pd
+
+        mean = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()
+        return mean.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+
+    def _after_training(self: FittedForecaster, state: FittedState, windows: ModelInputs, df: Any) -> Array:
+        """Return which windows have targets that were not trained on, `[N]`."""
+        labels = windows.labels
+        assert isinstance(labels, SeriesLabels)
+        if df is None:
+            frame = self._rows_of_fit(state, None)
+            lengths, fraction = frame.source.lengths, state.training[0].validation_fraction
+            starts = validation_starts(
+                lengths, context_length=state.series.context_length, horizon=int(self.horizon), fraction=fraction
+            )
+            last = frame.stamps[frame.source.starts + np.maximum(starts - 1, 0)]
+            places = frame.source.places(labels.ids.tolist())
+            known = np.asarray(starts < lengths)[places]
+            return np.asarray(known & (labels.cutoffs >= last[places]))
+        places = state.series.places(tuple(labels.ids.tolist()))
+        last = in_zone_of(state.series.frame.last_stamps, labels.cutoffs)
+        return np.asarray((places < 0) | (labels.cutoffs >= last[places]))
 
     def encode(self: FittedForecaster, df: Any = None) -> Any:
         """Return the encoder's state after the last row of each series.

@@ -9,6 +9,7 @@ from seqcast.errors import DataError, NotFittedError
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
+from seqcast.specs.training import TrainingSpec
 from seqcast.training.history import History
 
 __all__ = ["FittedViews"]
@@ -51,6 +52,11 @@ class FittedViews:
     def history_(self) -> History:
         """The first of them."""
         return self._fitted().histories[0]
+
+    @property
+    def training_(self) -> tuple[TrainingSpec, ...]:
+        """The training of each network at the fit."""
+        return self._fitted().training
 
     @property
     def series_state_(self) -> SeriesState:

@@ -9,7 +9,7 @@ return NumPy arrays or data frames; plots of them are in `seqcast.plots`.
     trajectories(model_inputs).frame("encoder", 1)  # the states while it reads
 
 In reading order: `trajectories` (states), `gates`, `geometry` (components, neighbours), `probes`, `influence`
-(sensitivities and attention), `ablation` (units removed).
+(sensitivities and attention), `importance` (covariates permuted), `ablation` (units removed).
 """
 
 from seqcast.inspect.ablation import remove_units as remove_units
@@ -17,6 +17,7 @@ from seqcast.inspect.gates import gate_statistics as gate_statistics
 from seqcast.inspect.geometry import Components as Components
 from seqcast.inspect.geometry import nearest as nearest
 from seqcast.inspect.geometry import principal_components as principal_components
+from seqcast.inspect.importance import covariate_importance as covariate_importance
 from seqcast.inspect.influence import Sensitivity as Sensitivity
 from seqcast.inspect.influence import attention as attention
 from seqcast.inspect.influence import sensitivity as sensitivity
@@ -33,6 +34,7 @@ __all__ = [
     "Trajectories",
     "attention",
     "circular",
+    "covariate_importance",
     "gate_statistics",
     "nearest",
     "principal_components",

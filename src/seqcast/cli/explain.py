@@ -1,0 +1,51 @@
+"""`seqcast explain`: which covariates the forecasts of a fitted model rest on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from seqcast.cli.console import print_line, print_table
+from seqcast.cli.files import FileOptions
+from seqcast.cli.messages import in_files
+from seqcast.cli.options import Data, ModelFile, count_option, takes_options
+from seqcast.cli.tables import read_model_tables
+
+__all__ = ["explain"]
+
+
+@takes_options
+def explain(
+    model: ModelFile,
+    data: Data,
+    metric: Annotated[str, typer.Option("--metric", help="Error: mae, mse or rmse, in scaled units.")] = "mae",
+    repeats: Annotated[int, count_option("--repeats", help="Permutations of each covariate.")] = 10,
+    seed: Annotated[int, count_option("--seed", least=0, help="Seed of the permutations.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    files: FileOptions,
+) -> None:
+    """Say which covariates matter: by how much the error grows when one belongs to another window.
+
+    The file holds rows that the model was not trained on, with those before them that a forecast reads.
+
+    For example:
+
+        seqcast explain sales.seqcast newer.csv
+    """
+    from seqcast.forecaster.estimator import Forecaster
+
+    fitted = Forecaster.load(model)
+    frame, _ = read_model_tables(fitted, data, None, files)
+    with in_files(df=(data, frame)):
+        table = fitted.covariate_importance(frame, metric=metric, repeats=repeats, seed=seed)
+    if as_json:
+        print_line(table.to_json(orient="records", indent=2))
+        return
+    rows = {
+        row["covariate"]: [f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"]
+        for row in table.to_dict("records")
+    }
+    title = f"{metric.upper()} {table['error'].iloc[0]:.4g} (scaled); how much it grows without each covariate"
+    print_table(title, ["covariate", "by", "spread", "share"], rows)

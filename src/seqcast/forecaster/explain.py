@@ -184,8 +184,7 @@ class ExplainMixin:
 
         Raises:
             NotFittedError: `fit` was not called, or a loaded forecaster needs rows.
-            DataError: Something in the frame is wrong, there are no covariates, or too few windows that were not trained
-                on.
+            DataError: Something in the frame is wrong, there are no covariates, or too few untrained windows.
         """
         from seqcast.inspect import covariate_importance
 

@@ -21,11 +21,8 @@ rows that it mentions, so that another speaker, such as the command line, need n
 from __future__ import annotations
 
 import difflib
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 __all__ = [
@@ -47,10 +44,7 @@ __all__ = [
     "compose_place",
     "suggest_name",
     "unknown_name",
-    "warn_user",
 ]
-
-_PACKAGE = str(Path(__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -153,11 +147,6 @@ class SeqcastError(Exception):
         self.hint = hint
         super().__init__(compose_message(where, expected=expected, received=received, hint=hint))
 
-    @property
-    def texts(self) -> tuple[str, str, str, str]:
-        """The parts of the message as plain strings: where, expected, received, hint."""
-        return str(self.where), str(self.expected), str(self.received), str(self.hint)
-
     def __reduce__(self) -> tuple[Any, ...]:
         # Workers hand their exceptions back pickled, and keyword arguments are lost on that way.
         # What was attached since (a history, notes) travels as the state.
@@ -181,11 +170,10 @@ class DataError(SeqcastError, ValueError):
         column: Name of the column.
         row: Number of the row, from 0, in the frame's own order.
         series: Name of the series.
-        path: The file that the data came from; `where` then names a place in it, and no argument.
+        path: The file that the data came from; `where` then names a place in it.
 
     Attributes:
-        by_series: The first such error of each series that has one, by the series' name; empty where the error is not
-            about single series, so that leaving some out would not mend it.
+        by_series: The first such error of each series that has one, by name; empty where it is not about single series.
 
     Example:
         >>> error = DataError(column="y", row=3, series="a", expected="a finite number", received="nan")
@@ -219,10 +207,10 @@ class DataError(SeqcastError, ValueError):
 
     @classmethod
     def first_of(cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]) -> DataError:
-        """Return the error of the first of some places, which knows the first of each series.
+        """Return the error of the first of some places, in order, which knows the first of each series by `names`.
 
         Args:
-            places: Places at which something is wrong, in order.
+            places: Places at which something is wrong.
             names: Name of the series of each of them.
             at: Builds the error for a place.
         """
@@ -258,9 +246,7 @@ class TrainingError(SeqcastError, ArithmeticError):
 class SaveError(SeqcastError, OSError):
     """A file could not be written; nothing half-written is left and an older file is intact."""
 
-    def __str__(self) -> str:
-        # OSError would print its arguments its own way.
-        return str(self.args[0])
+    __str__ = MissingFileError.__str__  # see there
 
 
 class MissingPackageError(SeqcastError, ImportError):
@@ -269,19 +255,6 @@ class MissingPackageError(SeqcastError, ImportError):
 
 class SeqcastWarning(UserWarning):
     """Base of all warnings of ours: the result is there, but perhaps not what was meant."""
-
-
-def warn_user(message: str, category: type[SeqcastWarning] = SeqcastWarning) -> None:
-    """Warn of something, pointing at the user's own code rather than at ours.
-
-    Args:
-        message: What to say.
-        category: Kind of warning.
-    """
-    depth, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        depth, frame = depth + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=depth)
 
 
 def _rebuild(cls: type[SeqcastError], where: str, expected: str, received: str, hint: str) -> SeqcastError:

@@ -64,7 +64,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         "histories": [history.to_dict() for history in state.histories],
         "calibrations": calibrations,
         "short_series": list(state.short_series),
-        "skipped": [[name, *error.texts] for name, error in state.skipped.items()],
+        "skipped": [[name, *_texts(error)] for name, error in state.skipped.items()],
     }
     write_archive(path, KIND, header, parts)
 
@@ -172,6 +172,11 @@ def _check_comes_back(state: FittedState) -> None:
             received=str(error),
             hint="Give names, Keras objects, or functions registered with keras.saving.",
         ) from error
+
+
+def _texts(error: DataError) -> list[str]:
+    """Return the parts of an error's message as plain text."""
+    return [str(part) for part in (error.where, error.expected, error.received, error.hint)]
 
 
 def _to_json(value: Any) -> Any:

@@ -16,7 +16,7 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.engine.checks import check_parts
-from seqcast.errors import SpecError, warn_user
+from seqcast.errors import SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
@@ -32,6 +32,7 @@ from seqcast.forecaster.validation import validation_rows, with_validation
 from seqcast.forecaster.views import FittedViews
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.init import fresh_seed
+from seqcast.runtime.caution import warn_user
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import NetworkSpec

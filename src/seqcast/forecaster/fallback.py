@@ -13,11 +13,12 @@ from seqcast.data.series.store import positions_of
 from seqcast.data.windows.gaps import repeat_newest_season
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.errors import DataError, SeqcastWarning, SpecError, warn_user
+from seqcast.errors import DataError, SeqcastWarning, SpecError
 from seqcast.forecaster.predictor import Predictor, network_inputs
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import check_levels
 from seqcast.intervals.request import ForecastRequest
+from seqcast.runtime.caution import warn_user
 
 __all__ = [
     "FallbackWarning",

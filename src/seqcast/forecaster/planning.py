@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import outside_support
 from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.scalers import LOGARITHMS, SeriesScaler
@@ -17,14 +16,15 @@ from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
-from seqcast.errors import DataError, SpecError, warn_user
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import Sizes, Specs, auto_context, auto_scale, middle_length
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.support import check_head_support, learn_support
 from seqcast.forecaster.validation import calibration_origins, comparison_origins
-from seqcast.intervals.support import observed_support, outside_support_of
+from seqcast.runtime.caution import warn_user
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -102,8 +102,8 @@ class FitPlan:
         ]
         if self.calibration is not None:
             lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
-        if self.frame.schema.columns.ds_format not in (None, "integer"):
-            columns = self.frame.schema.columns
+        columns = self.frame.schema.columns
+        if columns.ds_format not in (None, "integer"):
             lines.append(f"seqcast: {columns.ds} is read as times, in the format {columns.ds_format}")
         if self.frame.skipped:
             skipped = len(self.frame.skipped)
@@ -154,11 +154,10 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
     # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
     contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
     context = max(contexts)
-    longest = int(lengths.max())
-    if options.fill and any(length is not None and length + horizon > longest for length in options.context_lengths):
+    if options.fill and any(length and length + horizon > lengths.max() for length in options.context_lengths):
         warn_user(
-            f"context_length {context} and horizon {horizon} are more than the {longest} rows of the longest series: "
-            "all windows are padded. Choose a smaller context_length, or leave it out."
+            f"context_length {context} and horizon {horizon} are more than the {lengths.max()} rows of the longest "
+            "series: all windows are padded. Choose a smaller context_length, or leave it out."
         )
     if not options.fill:
         check_lengths(frame, context_length=context, horizon=horizon)
@@ -175,7 +174,7 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
             reader, starts, replace(window, context_length=length), network, training, seeds, options.weighting
         )
         network, training = specs(replace(sizes, windows=_checked_count(aligned, job), context_length=length))
-        _check_support(aligned, network.head)
+        check_head_support(aligned, network.head)
         season_read = season if network.reads_season else None
         seasoned = replace(job.window, season_length=season_read)
         jobs.append(replace(job, network=network, training=training, window=seasoned))
@@ -229,22 +228,9 @@ def _learn_series(
         observed=options.fill and gaps,
         fill=options.fill,
         last_seen=aligned.latest_stamp,
-        support=_learn_support(frame, options.support),
+        support=learn_support(frame, options.support),
     )
     return series, aligned
-
-
-def _learn_support(frame: LongFrame, support: str) -> tuple[str, ...]:
-    """Return the support of each target, and refuse values that lie outside."""
-    if support == "auto":
-        return observed_support(frame.targets)
-    expected = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}[support]
-    frame.refuse_targets(
-        outside_support_of(frame.targets, support),
-        expected=f"{expected}, for support={support!r}",
-        hint="Correct the row, or choose another support.",
-    )
-    return (support,) * len(frame.schema.columns.targets)
 
 
 def plan_further(
@@ -282,7 +268,7 @@ def plan_further(
     starts = _training_stops(frame, None if starts is None else starts + added, trainings[0], context, horizon)
     if not series.observed and options.fill:
         _check_no_gaps(frame)
-    _check_support(frame, state.engines[0].network.head)
+    check_head_support(frame, state.engines[0].network.head)
     scaler = series.scaler_of(frame, starts)
     reader = WindowReader.of_frame(frame, series.builder, scaler, context_length=context, observed=series.observed)
     jobs = []
@@ -339,16 +325,6 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
             received=f"rows up to {frame.last_stamps[place]}",
             hint="Give its newest rows too.",
         )
-
-
-def _check_support(frame: LongFrame, head: str) -> None:
-    """Refuse targets that a head's distribution does not have."""
-    unsupported, expected = outside_support(frame.targets, head)
-    frame.refuse_targets(
-        unsupported,
-        expected=f"{expected}, for head={head!r}",
-        hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
-    )
 
 
 def _checked_count(frame: LongFrame, job: TrainingJob) -> int:

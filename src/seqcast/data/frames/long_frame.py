@@ -20,7 +20,8 @@ from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.store import InMemoryStore, positions_of
-from seqcast.errors import DataError, warn_user
+from seqcast.errors import DataError
+from seqcast.runtime.caution import warn_user
 from seqcast.specs.columns import Covariates
 
 __all__ = ["MISSING", "LongFrame", "complete"]

@@ -1,0 +1,48 @@
+"""The support of a frame's targets: what the user says, or what was seen."""
+
+from __future__ import annotations
+
+from seqcast.data.arrays.checks import outside_support
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.intervals.support import observed_support, outside_support_of
+
+__all__ = ["check_head_support", "learn_support"]
+
+
+def learn_support(frame: LongFrame, support: str) -> tuple[str, ...]:
+    """Return the support of each target.
+
+    Args:
+        frame: The series.
+        support: One of `seqcast.intervals.support.SUPPORTS`.
+
+    Raises:
+        DataError: A value lies outside.
+    """
+    if support == "auto":
+        return observed_support(frame.targets)
+    expected = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}[support]
+    frame.refuse_targets(
+        outside_support_of(frame.targets, support),
+        expected=f"{expected}, for support={support!r}",
+        hint="Correct the row, or choose another support.",
+    )
+    return (support,) * len(frame.schema.columns.targets)
+
+
+def check_head_support(frame: LongFrame, head: str) -> None:
+    """Refuse targets that a head's distribution does not have.
+
+    Args:
+        frame: The series.
+        head: Name of the head.
+
+    Raises:
+        DataError: A value lies outside.
+    """
+    unsupported, expected = outside_support(frame.targets, head)
+    frame.refuse_targets(
+        unsupported,
+        expected=f"{expected}, for head={head!r}",
+        hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
+    )

@@ -154,11 +154,6 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
     # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
     contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
     context = max(contexts)
-    if options.fill and any(length and length + horizon > lengths.max() for length in options.context_lengths):
-        warn_user(
-            f"context_length {context} and horizon {horizon} are more than the {lengths.max()} rows of the longest "
-            "series: all windows are padded. Choose a smaller context_length, or leave it out."
-        )
     if not options.fill:
         check_lengths(frame, context_length=context, horizon=horizon)
     sizes = Sizes(1, context, horizon, season)
@@ -178,6 +173,11 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
         season_read = season if network.reads_season else None
         seasoned = replace(job.window, season_length=season_read)
         jobs.append(replace(job, network=network, training=training, window=seasoned))
+    if options.fill and any(length and length + horizon > lengths.max() for length in options.context_lengths):
+        warn_user(
+            f"context_length {context} and horizon {horizon} are more than the {lengths.max()} rows of the longest "
+            "series: all windows are padded. Choose a smaller context_length, or leave it out."
+        )
     return FitPlan(
         options,
         series,

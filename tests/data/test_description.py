@@ -8,7 +8,7 @@ import pytest
 
 from seqcast.data import describe
 from seqcast.data.datasets import load, names
-from seqcast.data.description import strengths
+from seqcast.data.description import is_outlier, strengths
 from seqcast.errors import DataError
 
 
@@ -31,7 +31,7 @@ def test_what_was_planted_is_found():
     assert (a.start, a.end, a.most, a.least, a.zeros) == ("2024-01-01", "2024-03-10", 90.0, 3.25, 0.0)
     assert (b.rows, b.missing_steps, b.outliers, b.constant, b.zeros) == (70, 0, 0, 10, 10 / 70)
     assert b.trend > 0.95 > 0.5 > b.season
-    assert found.is_outlier(found.frame.source.series(0)[:, 0]).nonzero()[0].tolist() == [30]
+    assert is_outlier(found.frame.source.series(0)[:, 0]).nonzero()[0].tolist() == [30]
     assert list(found.problems) == ["c"]
     assert "the duplicate 2024-01-01" in found.problems["c"]
 

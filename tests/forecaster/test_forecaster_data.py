@@ -247,3 +247,11 @@ def test_a_description_says_what_fit_would_do_without_doing_it():
     assert text.startswith("2 series, 60 rows, 120 in all")
     assert f"context        {forecaster.context_length_} steps" in text
     assert found.to_dict()["fit"]["windows"] > 0
+
+
+def test_irregular_series_are_described_too():
+    df = waves(series=1)
+    df["ds"] += pd.to_timedelta(np.random.default_rng(0).integers(0, 20, 60), unit="h")
+    found = tiny(irregular=True).describe(df)
+    assert found.data.frequency is None
+    assert "step      no step that all rows keep to" in str(found)

@@ -10,7 +10,7 @@ import typer
 from seqcast.cli.console import print_line, print_table
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import Data, ForecasterOptions, Horizon, count_option, takes_options
+from seqcast.cli.options import Data, Figure, ForecasterOptions, Horizon, count_option, takes_options
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.plot import save_forecast_figure
 
@@ -31,7 +31,7 @@ def backtest(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
     ] = None,
-    figure: Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")] = None,
+    figure: Figure = None,
     force: Force = False,
     *,
     files: FileOptions,

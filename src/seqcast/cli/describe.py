@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from seqcast.cli.console import note, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import Data, ForecasterOptions, count_option, takes_options
+from seqcast.cli.options import Data, Figure, ForecasterOptions, count_option, takes_options
 from seqcast.cli.outputs import Force, check_output
 
 __all__ = ["describe"]
@@ -24,7 +23,7 @@ def describe(
         int | None, count_option("--horizon", "-H", help="Say also what a fit for so many steps would do.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the facts of each series.")] = False,
-    figure: Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")] = None,
+    figure: Figure = None,
     force: Force = False,
     *,
     files: FileOptions,
@@ -50,8 +49,7 @@ def describe(
     found: Any
     with in_files(df=(data, frame)):
         if horizon is None:
-            season = options.season_length
-            found = describe_frame(frame, options.columns, freq=options.step, season_length=season)
+            found = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
         else:
             found = options.forecaster(horizon).describe(frame)
     print_line(json.dumps(found.to_dict(), indent=2) if as_json else str(found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -76,9 +75,6 @@ def main() -> None:
     try:
         with _note_warnings():
             app(standalone_mode=True)
-    except SeqcastError as error:
-        print_error(word_error(error))
-        sys.exit(1)
     except SystemExit as ending:
         if ending.code == EXIT_CODE:
             note("Interrupted; nothing half-written is left.")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Data",
+    "Figure",
     "ForecasterOptions",
     "Horizon",
     "IdColumn",
@@ -92,6 +93,7 @@ TimeFormat = Annotated[
 TimeZone = Annotated[
     str | None, typer.Option("--tz", help="Time zone of the clock that times were read from, such as Europe/Berlin.")
 ]
+Figure = Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")]
 ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value; several with commas.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 

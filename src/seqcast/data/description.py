@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
-from seqcast.data.series.store import starts_of
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 
-__all__ = ["Description", "SeriesFacts", "describe", "detect_season", "strengths"]
+__all__ = ["Description", "SeriesFacts", "describe", "detect_season", "is_outlier", "strengths"]
 
 Array = npt.NDArray[Any]
 
@@ -79,8 +78,8 @@ class Description:
 
     Args:
         series: Facts about each series.
-        frequency: Step between the stamps; `None` where none could be found.
-        inferred: Whether it was.
+        frequency: Step between the stamps; `None` for irregular ones.
+        inferred: Whether it was inferred.
         season_length: Steps of a season; 1 for none.
         problems: What is wrong with series that could not be read, by name.
         frame: The checked series.
@@ -92,6 +91,18 @@ class Description:
     season_length: int
     problems: dict[Any, str]
     frame: LongFrame
+
+    @classmethod
+    def of(cls, frame: LongFrame, season_length: int | None = None) -> Self:
+        """Describe series that have been checked; arguments as for `describe`."""
+        frequency = frame.frequency
+        name = None if frequency is None else frequency.name
+        if season_length is None and isinstance(name, int):
+            season_length = detect_season(frame)
+        season_length = season_length or (1 if frequency is None else frequency.season_length)
+        facts = tuple(_facts(frame, season_length))
+        problems = {series: str(error) for series, error in frame.skipped.items()}
+        return cls(facts, name, frequency is not None and frequency.inferred, season_length, problems, frame)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all facts as JSON types."""
@@ -107,11 +118,6 @@ class Description:
             "problems": {str(name): text for name, text in self.problems.items()},
             "series": [facts.to_dict() for facts in self.series],
         }
-
-    @staticmethod
-    def is_outlier(values: Array) -> Array:
-        """Return which values of a series are far from the rest, `[T]`; missing ones are not."""
-        return _far_out(values)
 
     def to_frame(self) -> Any:
         """Return a pandas frame with a row for each series."""
@@ -186,24 +192,16 @@ def describe(
     """
     if season_length is not None:
         check_int("season_length", season_length)
-    columns = columns or Columns()
     frame = read_frame(df, columns, freq=freq, missing="fill", on_bad_series="skip")
-    frequency = frame.frequency
-    assert frequency is not None
-    if season_length is None:
-        season_length = frequency.season_length
-        if isinstance(frequency.name, int):
-            season_length = detect_season(frame)
-    facts = tuple(_facts(frame, season_length))
-    problems = {name: str(error) for name, error in frame.skipped.items()}
-    return Description(facts, frequency.name, frequency.inferred, season_length, problems, frame)
+    return Description.of(frame, season_length)
 
 
 def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
-    starts, ends = starts_of(frame.source.ends), frame.source.ends
+    starts, ends = frame.source.starts, frame.source.ends
     given = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
     names = frame.schema.columns.targets
-    stamps = [[_stamp_text(each) for each in part] for part in (frame.first_stamps, frame.last_stamps)]
+    first_and_last = (frame.first_stamps, frame.last_stamps)
+    stamps = [[str(each).removesuffix(" 00:00:00") for each in part] for part in first_and_last]
     for target, target_name in enumerate(names):
         column = frame.targets[:, target]
         for place, name in enumerate(frame.source.ids):
@@ -219,7 +217,7 @@ def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
                 end=stamps[1][place],
                 missing_steps=missing_steps,
                 missing_values=len(values) - len(observed) - missing_steps,
-                outliers=int(np.count_nonzero(_far_out(values))),
+                outliers=int(np.count_nonzero(is_outlier(values))),
                 zeros=float(np.mean(observed == 0)) if len(observed) else float("nan"),
                 constant=_longest_constant(values),
                 mean=float(np.mean(some)),
@@ -231,8 +229,18 @@ def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
             )
 
 
-def _far_out(values: Array) -> Array:
-    """Return which values lie beyond the quartiles by more than three times their distance."""
+def is_outlier(values: Array) -> Array:
+    """Return which values of a series lie beyond the quartiles by more than three times their distance.
+
+    Args:
+        values: The series, `[T]`; NaN is missing, and no outlier.
+
+    Example:
+        >>> is_outlier(np.array([1.0, 2.0, 3.0, 4.0, 90.0, np.nan])).tolist()
+        [False, False, False, False, True, False]
+
+    Source: Tukey 1977, Exploratory data analysis, "far out".
+    """
     ordered = np.sort(values)  # NaN comes last
     last = len(ordered) - 1 - int(np.isnan(values).sum())
     if last < 3:
@@ -241,11 +249,6 @@ def _far_out(values: Array) -> Array:
     far = FAR_OUT * (high - low)
     # Where half of the values are the same there is no distance to measure by.
     return (values < low - far) | (values > high + far) if far > 0 else np.zeros(len(values), dtype=bool)
-
-
-def _stamp_text(stamp: Any) -> str:
-    text = str(stamp)
-    return text.removesuffix(" 00:00:00")
 
 
 def _longest_constant(values: Array) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from seqcast.data.description import describe
+from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
@@ -448,8 +448,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         frame = self._read(df)
         options = self._resolved(0 if self.random_state is None else int(self.random_state), int(self.members))
         plan = make_plan(frame, options, options.specs)
-        data = describe(df, self.columns, freq=self.freq, season_length=self.season_length)
-        return PlannedFit(data, planned(plan, self.get_params(deep=False)))
+        return PlannedFit(Description.of(plan.frame, self.season_length), planned(plan, self.get_params(deep=False)))
 
     def backtest(
         self,

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from seqcast.data.description import Description
+from seqcast.data.description import Description, is_outlier
 from seqcast.plots.series import label_axes
 from seqcast.plots.style import MODELS, PAST, STYLE, finish, new_figure, plain, short, time_axis
 from seqcast.specs.checks import check_int
@@ -62,7 +62,7 @@ def history_frame(description: Description, *, max_series: int = 8, ylabel: str 
         if missing.any():
             low = np.nanmin(values) if not missing.all() else 0.0
             ax.plot(when[missing], np.full(int(missing.sum()), low), "|", color=GAP, markersize=9, label="missing")
-        far = description.is_outlier(values)
+        far = is_outlier(values)
         if far.any():
             ax.plot(
                 when[far], values[far], "o", color=OUTLIER, markersize=5, fillstyle="none", label="far from the rest"

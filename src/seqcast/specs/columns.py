@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -95,14 +94,17 @@ class Columns(Spec):
 
 
 def _check_zone(tz: str) -> None:
-    known = zoneinfo.available_timezones()
-    if not isinstance(tz, str) or tz not in known:
+    import zoneinfo
+
+    try:
+        zoneinfo.ZoneInfo(tz)
+    except (KeyError, ValueError, TypeError, OSError) as error:  # what is no name is refused in many ways
         raise SpecError(
             "columns.tz",
             expected="the name of a time zone, such as 'Europe/Berlin' or 'UTC'",
             received=repr(tz),
-            hint=suggest_name(tz, known) or "Names are those of the IANA database.",
-        )
+            hint=suggest_name(tz, zoneinfo.available_timezones()) or "Names are those of the IANA database.",
+        ) from error
 
 
 def _check_format(ds_format: str) -> None:

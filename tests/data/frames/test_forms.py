@@ -127,6 +127,9 @@ def test_files_may_be_wide(tmp_path):
     pd.testing.assert_frame_equal(frame.reset_index(drop=True), LONG, check_dtype=False)
     # Rows keep their number in the file.
     assert frame.index.tolist() == [1, 2, 3, 4, 0, 1, 2, 3, 4, 5]
+    (tmp_path / "twice.csv").write_text("ds,a,b\n2024-01-01,1,2\n2024-01-02,3,4\n2024-01-01,5,6\n")
+    with pytest.raises(DataError, match=r"twice.csv, column 'ds', row 4: expected each time once, received"):
+        read_table(tmp_path / "twice.csv", Columns(), wide=True)
     (tmp_path / "text.csv").write_text("ds,a,b\n2024-01-01,1,x\n")
     with pytest.raises(DataError, match=r"text.csv, column 'b': expected numbers"):
         read_table(tmp_path / "text.csv", Columns(), wide=True)

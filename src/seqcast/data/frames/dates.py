@@ -20,6 +20,8 @@ _ZONES = (
     "Australia/Lord_Howe",
 )  # fmt: skip
 
+# A date in digits with the day or the month first, and what follows it.
+_NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 _WEEK = r"(\d{4})-?W(\d{2})"
 _QUARTER = r"(\d{4})[- /]?Q([1-4])|Q([1-4])[- /]?(\d{4})"
 
@@ -100,28 +102,25 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns where the day comes first
         guesses = [guess_datetime_format(example, dayfirst=order) for order in orders]
-    # What no row needs to decide, such as 31.01.2024, may still come first, and then the guess is the same for both.
-    for date, times in re.findall(r"^(\d{1,2}([./-])\d{1,2}\2\d{2,4})(.*)$", example) and [_digits(example)]:
-        year = "%Y" if len(re.split(r"[./-]", date)[2]) == 4 else "%y"
-        mark = next(character for character in date if not character.isdigit())
-        both = {True: f"%d{mark}%m{mark}{year}", False: f"%m{mark}%d{mark}{year}"}
-        guesses += [both[order] + times for order in orders]
+    # The guess is the same for both orders where the first row decides, which another row may contradict.
+    numeric = _NUMERIC.match(example)
+    if numeric is not None:
+        mark, year = numeric["mark"], "%Y" if len(numeric["year"]) == 4 else "%y"
+        dates = {True: f"%d{mark}%m{mark}{year}", False: f"%m{mark}%d{mark}{year}"}
+        guesses += [dates[order] + _clock(numeric["rest"]) for order in orders]
     # Nobody writes the year first and the day second.
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
     return [*styles, "%d-%b-%y", "%b %Y", "%B %Y", "%b-%y", "%d %b %Y", "%d %B %Y"]
 
 
-def _digits(example: str) -> tuple[str, str]:
-    """Return a date in digits, and the format of the time that follows."""
-    found = re.match(r"^(\d{1,2}([./-])\d{1,2}\2\d{2,4})(.*)$", example)
-    assert found is not None
-    rest = found[3]
+def _clock(rest: str) -> str:
+    """Return the format of the time that follows a date; nothing if it is none."""
     clock = re.fullmatch(r"([ T])\d{1,2}:\d{2}(:\d{2})?(\.\d+)?( ?[APap][Mm])?", rest)
     if clock is None:
-        return found[1], ""
+        return ""
     hours = "%I" if clock[4] else "%H"
     suffix = (" %p" if clock[4].startswith(" ") else "%p") if clock[4] else ""
-    return found[1], f"{clock[1]}{hours}:%M{':%S' if clock[2] else ''}{'.%f' if clock[3] else ''}{suffix}"
+    return f"{clock[1]}{hours}:%M{':%S' if clock[2] else ''}{'.%f' if clock[3] else ''}{suffix}"
 
 
 def _parsed(column: Any, style: str) -> Any:

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
 from seqcast.runtime.optional import require
@@ -116,25 +117,28 @@ def read_bytes(path: Path) -> bytes:
         if suffix == ".gz":
             return gzip.decompress(data)
         if suffix == ".zst":
-            with require("zstandard", extra="files").ZstdDecompressor().stream_reader(io.BytesIO(data)) as stream:
-                return bytes(stream.read())
-        if suffix == ".zip":
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-                if len(names) != 1:
-                    hint = "Unpack it and give one of them."
-                    raise DataError(path=str(path), expected="one file in it", received=str(len(names)), hint=hint)
-                return archive.read(names[0])
+            return _decompress_zstd(data)
+        return _unzip(data, path) if suffix == ".zip" else data
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        received = f"something else ({error})"
-        hint = "Check the file."
-        raise DataError(path=str(path), expected=f"a {suffix} file", received=received, hint=hint) from error
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":
-            raise
         received, hint = f"something else ({error})", "Check the file."
-        raise DataError(path=str(path), expected="a .zst file", received=received, hint=hint) from error
-    return data
+        raise DataError(path=str(path), expected=f"a {suffix} file", received=received, hint=hint) from error
+
+
+def _decompress_zstd(data: bytes) -> bytes:
+    zstandard: Any = require("zstandard", extra="files")
+    try:
+        return bytes(zstandard.ZstdDecompressor().stream_reader(data).read())
+    except zstandard.ZstdError as error:  # no kind of those that the others raise
+        raise OSError(str(error)) from error
+
+
+def _unzip(data: bytes, path: Path) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+        if len(names) != 1:
+            hint = "Unpack it and give one of them."
+            raise DataError(path=str(path), expected="one file in it", received=str(len(names)), hint=hint)
+        return archive.read(names[0])
 
 
 def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, str]:

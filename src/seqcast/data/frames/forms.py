@@ -7,12 +7,12 @@ from typing import Any
 from seqcast.errors import DataError, suggest_name
 from seqcast.specs.columns import Columns
 
-__all__ = ["LONG", "ONE_SERIES", "form_of", "from_wide", "in_form", "to_long", "to_wide"]
+__all__ = ["LONG", "form_of", "from_wide", "in_form", "to_long", "to_wide"]
 
 # A frame with a column of ids.
 LONG = "long"
 # A frame without: its only series has this name.
-ONE_SERIES = "series"
+_ONLY_NAME = "series"
 
 
 def form_of(df: Any, columns: Columns) -> str:
@@ -71,7 +71,7 @@ def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
         df = df.to_frame(columns.value) if hasattr(df, "to_frame") else df.copy()
         df.insert(0, columns.ds, index)
     frame = nw.from_native(df, eager_only=True)
-    return frame.with_columns(nw.lit(ONE_SERIES if name is None else name).alias(columns.unique_id)).to_native()
+    return frame.with_columns(nw.lit(_ONLY_NAME if name is None else name).alias(columns.unique_id)).to_native()
 
 
 def in_form(frame: Any, columns: Columns, form: str) -> Any:

@@ -134,18 +134,13 @@ def _from_wide(frame: Any, path: Path, columns: Columns) -> Any:
     attributes, keys = dict(frame.attrs), columns.ds
     if keys not in frame.columns:
         raise _unknown_column(path, "ds", keys, [str(name) for name in frame.columns])
-    try:
+    with _naming(path, frame):
+        twice = frame[keys].duplicated().to_numpy()
+        if twice.any():
+            row, hint = int(twice.argmax()), "Drop one of the rows."
+            received = f"{frame[keys].iloc[row]} again"
+            raise DataError(column=keys, row=row, expected="each time once", received=received, hint=hint)
         long = from_wide(frame, keys, columns=replace(columns, y=columns.value))
-    except DataError as error:
-        where = place_in_file(path, column=error.column)
-        raise DataError(
-            where,
-            path=str(path),
-            column=error.column,
-            expected=error.expected,
-            received=error.received,
-            hint=error.hint,
-        ) from error
     long.index = frame.reset_index().set_index(keys)["index"].reindex(long[keys]).to_numpy()
     long.attrs.update(attributes)
     return long
@@ -160,12 +155,12 @@ def _is_wide(frame: Any, columns: Columns) -> bool:
     return columns.ds in frame.columns and numbers >= 2 and numbers == len(others)
 
 
-def _as_whole(ids: Any) -> Any:
-    """Return ids as whole numbers if all are written as such."""
+def _as_whole(column: Any) -> Any:
+    """Return a column of ids or stamps as whole numbers if all are written as such."""
     import pandas as pd
 
-    numbers = pd.to_numeric(ids, errors="coerce")
-    return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else ids
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
 
 
 def _read(path: Path, kind: str, columns: Columns, dialect: Dialect) -> tuple[Any, Dialect]:
@@ -251,10 +246,9 @@ def _parse_numbers(frame: Any, columns: Columns, dialect: Dialect, path: Path) -
     dialect = find_marks(texts, dialect, path) if texts else dialect
     for name, column in texts.items():
         frame[name] = parse_numerals(column, dialect)
-    if columns.ds in frame.columns and pd.api.types.is_string_dtype(frame[columns.ds]):
-        numbers = pd.to_numeric(frame[columns.ds], errors="coerce")
-        if columns.ds_format is None and numbers.notna().all() and (numbers % 1 == 0).all():
-            frame[columns.ds] = numbers.astype("int64")
+    ds = columns.ds
+    if columns.ds_format is None and ds in frame.columns and pd.api.types.is_string_dtype(frame[ds]):
+        frame[ds] = _as_whole(frame[ds])
     return dialect
 
 

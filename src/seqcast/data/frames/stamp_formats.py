@@ -123,7 +123,7 @@ def format_stamps(stamps: Stamps, format_: str) -> Array:
     if format_ in _UNIX:
         return np.asarray(stamps.as_unit(_UNIX[format_]).asi8)
     text = stamps.strftime(format_)
-    return np.asarray(text, dtype=np.int64) if format_ in _DIGITS else np.asarray(text, dtype=object)
+    return np.asarray(text, dtype=np.int64 if is_digits(format_) else object)
 
 
 def _from_digits(numbers: Array, format_: str) -> Array:

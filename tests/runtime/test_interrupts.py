@@ -1,5 +1,6 @@
 """The second Ctrl-C ends the process at once, whatever it does, and leaves nothing half-written."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -29,10 +30,20 @@ with hear_interrupts():
 """
 
 
+@contextlib.contextmanager
+def killed(process):
+    """Kill a process that would go on for ever when a check fails; otherwise it has ended."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "out")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process, killed(process):
         assert process.stdout.readline() == "ready\n"
         assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
         process.send_signal(signal.SIGINT)

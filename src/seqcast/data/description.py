@@ -22,10 +22,8 @@ Array = npt.NDArray[Any]
 FAR_OUT = 3.0
 # A season is found in whole-number stamps where values a season apart correlate by this much.
 LEAST_CORRELATION = 0.3
-# Longest season that is looked for, and number of series that are looked at, the longest ones.
-LONGEST_SEASON, SERIES_TRIED = 400, 20
-# Series that the text lists.
-LISTED = 10
+# Longest season that is looked for, number of series that are looked at (the longest), and of problems that are listed.
+LONGEST_SEASON, SERIES_TRIED, LISTED = 400, 20, 10
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,16 @@ EXIT_CODE = 130
 _DROPS_EXCEPTIONS = ("_xla_gc_callback", "__del__")
 _AGAIN_SECONDS = 0.02
 
+# Signals that the thread has read, those among them that were sent once more, and whether the main thread has seen one,
+# which may be before the thread reads it.
 _heard = 0
 _sent_again = 0
+_seen = False
 
 
 def was_interrupted() -> bool:
     """Return whether Ctrl-C was pressed since `hear_interrupts` began, also where its exception was swallowed."""
-    return _heard > 0
+    return _seen or _heard > 0
 
 
 def raises_interrupts() -> bool:
@@ -45,6 +48,8 @@ def raises_interrupts() -> bool:
 
 def _raise(number: int, frame: FrameType | None) -> None:
     """Raise `KeyboardInterrupt` where it is not dropped."""
+    global _seen
+    _seen = True
     inner = frame
     while inner is not None:
         if inner.f_code.co_name in _DROPS_EXCEPTIONS:
@@ -67,8 +72,9 @@ def hear_interrupts() -> Iterator[None]:
     The first one is left to the work that is going on: a training ends at its next step, anything else at once. It is
     for the main thread of a program that is all ours.
     """
-    global _heard, _sent_again
+    global _heard, _sent_again, _seen
     _heard = _sent_again = 0
+    _seen = False
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)

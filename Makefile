@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts importance test-torch test-tensorflow bench-seed bench-series \
+.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts importance anomalies test-torch test-tensorflow bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
 
 help:  ## Show this list
@@ -62,6 +62,9 @@ interrupts: .venv/.installed  ## Ctrl-C at two hundred random moments of command
 
 importance: .venv/.installed  ## Planted covariates are ranked rightly, with twenty seeds (a few minutes)
 	SEQCAST_IMPORTANCE_SEEDS=20 KERAS_BACKEND=jax $(BIN)/pytest -n 2 tests/inspect/test_importance.py
+
+anomalies: .venv/.installed  ## Planted anomalies are the most unusual rows, with twenty seeds (ten minutes)
+	SEQCAST_ANOMALY_SEEDS=20 KERAS_BACKEND=jax $(BIN)/pytest -n 2 -rP tests/forecaster/test_anomalies.py -k planted_among_noise
 
 .venv-torch/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv-torch

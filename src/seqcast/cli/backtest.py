@@ -73,15 +73,16 @@ def backtest(
         save_forecast_figure(frame, result, columns, figure)
 
 
-def _score_rows(scores: Any) -> dict[str, list[str]]:
+def _score_rows(scores: Any) -> list[list[str]]:
     """Return a row of text for each metric, and for each target where there are several."""
     from seqcast.evaluation.metrics import spoken_metric
 
-    rows = {}
+    rows = []
     for row in scores.to_dict("records"):
         name, target = spoken_metric(row.pop("metric")), row.pop("target", "")
         # A model without intervals has no score of them.
-        rows[f"{name} {target}".rstrip()] = [f"{number:.4g}" if number == number else "" for number in row.values()]
+        numbers = (f"{number:.4g}" if number == number else "" for number in row.values())
+        rows.append([f"{name} {target}".rstrip(), *numbers])
     return rows
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 __all__ = ["note", "print_error", "print_line", "print_table"]
@@ -18,20 +19,21 @@ def print_line(text: str) -> None:
     _OUTPUT.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def print_table(title: str, headings: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
+def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1) -> None:
     """Print a table of the result.
 
     Args:
         title: The line above the table.
-        headings: The columns, that of the rows' names first.
-        rows: The cells of each row, by the row's name.
+        headings: The columns, those of the rows' names first.
+        rows: The cells of each row.
+        names: Number of columns that name a row; they are left-aligned.
     """
     table = Table()
     for number, heading in enumerate(headings):
         # In a narrow terminal a number goes on in the next line, where it would else lose its end.
-        table.add_column(heading, justify="right" if number else "left", overflow="fold")
-    for name, cells in rows.items():
-        table.add_row(name.replace("_", " "), *cells)
+        table.add_column(heading, justify="left" if number < names else "right", overflow="fold")
+    for cells in rows:
+        table.add_row(*map(escape, cells))
     print_line(title)
     _OUTPUT.print(table)
 

@@ -52,11 +52,15 @@ def _print_scores(metrics: dict[str, Any]) -> None:
     print_table(
         "Sums of two sines: mean squared error on test windows",
         ("forecast", "steps 1-15", "steps 1-20", "step 1", "step 15", "step 20"),
-        {name: [f"{number:.4f}" for number in row] for name, row in numbers.items()},
+        [[_spoken(name), *(f"{number:.4f}" for number in row)] for name, row in numbers.items()],
     )
     series = metrics["series"]
     print_table(
         f"{series['title']}: backtest from {series['n_windows']} cutoffs, {series['horizon']} steps each",
         ("forecast", "mean absolute error", "root mean squared error"),
-        {name: [f"{score['mae']:.3f}", f"{score['rmse']:.3f}"] for name, score in series["scores"].items()},
+        [[_spoken(name), f"{score['mae']:.3f}", f"{score['rmse']:.3f}"] for name, score in series["scores"].items()],
     )
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")

@@ -43,9 +43,9 @@ def explain(
     if as_json:
         print_line(table.to_json(orient="records", indent=2))
         return
-    rows = {
-        row["covariate"]: [f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"]
+    rows = [
+        [row["covariate"], f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"]
         for row in table.to_dict("records")
-    }
+    ]
     title = f"{metric.upper()} {table['error'].iloc[0]:.4g} (scaled); how much it grows without each covariate"
     print_table(title, ["covariate", "by", "spread", "share"], rows)

@@ -12,6 +12,7 @@ from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import Data, ForecasterOptions, Horizon, takes_options
 from seqcast.cli.outputs import Force, check_output
+from seqcast.cli.tables import read_like
 
 if TYPE_CHECKING:
     from seqcast.forecaster.estimator import Forecaster
@@ -24,6 +25,12 @@ def fit(
     data: Data,
     horizon: Horizon,
     output: Annotated[Path, typer.Option("--output", "-o", help="File for the fitted model.")],
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            "--mask", metavar="FILE", help="File of rows whose values to leave out, as `anomalies` writes it."
+        ),
+    ] = None,
     force: Force = False,
     *,
     files: FileOptions,
@@ -40,15 +47,18 @@ def fit(
 
         seqcast fit sales.csv -H 28 --id shop --time day --value sold -o m.seqcast
 
+        seqcast fit sales.csv -H 28 --mask judged.csv -o m.seqcast
+
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
     """
-    check_output(output, read=[data], force=force)
+    check_output(output, read=[data, mask], force=force)
     frame = files.read(data, options.columns)
+    left_out = None if mask is None else read_like(frame, mask, options.columns, files)
     model = options.forecaster(horizon)
     interrupted = False
     try:
-        with in_files(df=(data, frame)):
-            model.fit(frame)
+        with in_files(df=(data, frame), mask=(mask, left_out)):
+            model.fit(frame, mask=left_out)
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
             raise

@@ -12,6 +12,7 @@ import platformdirs
 import typer
 
 import seqcast
+from seqcast.cli.anomalies import anomalies
 from seqcast.cli.backtest import backtest
 from seqcast.cli.console import note, print_error
 from seqcast.cli.demo import demo
@@ -50,7 +51,7 @@ class _Command(typer.core.TyperCommand):
             raise typer.Exit(1) from error
 
 
-for _command in (demo, describe, fit, predict, update, finetune, backtest, explain, report, plot, study):
+for _command in (demo, describe, fit, predict, update, finetune, backtest, anomalies, explain, report, plot, study):
     app.command(cls=_Command)(_command)
 
 

@@ -62,6 +62,7 @@ FLAGS = {
             "last",
             "learning_rate",
             "level",
+            "mask",
             "freeze",
             "max_series",
             "metric",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqcast.cli.files import FileOptions
     from seqcast.forecaster.estimator import Forecaster
+    from seqcast.specs.columns import Columns
 
-__all__ = ["read_model_tables"]
+__all__ = ["read_like", "read_model_tables"]
 
 
 def read_model_tables(model: Forecaster, data: Path | None, future: Path | None, files: FileOptions) -> tuple[Any, Any]:
@@ -30,3 +31,17 @@ def read_model_tables(model: Forecaster, data: Path | None, future: Path | None,
     options: dict[str, Any] = {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
     frame = None if data is None else files.read(data, columns, **options)
     return frame, None if future is None else files.read(future, columns, value=False, wide=False, **options)
+
+
+def read_like(frame: Any, path: Path, columns: Columns, files: FileOptions) -> Any:
+    """Read a file that names rows of another one.
+
+    Args:
+        frame: The rows of the other file.
+        path: The file.
+        columns: Names of the columns of both.
+        files: How they are written.
+    """
+    ids = frame[columns.unique_id]
+    only = ids.iloc[0] if ids.nunique() == 1 else None
+    return files.read(path, columns, value=False, wide=False, series=only, whole_ids=ids.dtype.kind in "iu")

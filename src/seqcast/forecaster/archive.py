@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.schema import FrameSchema
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
 from seqcast.runtime.archive import StoredArray, open_archive, write_archive
@@ -43,7 +41,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         SaveError: The file could not be written.
     """
     _check_comes_back(state)
-    series, arrays = state.series.to_parts()
+    series, arrays = series_to_parts(state.series)
     parts = {f"series/{name}": value for name, value in arrays.items()}
     engines, calibrations = [], []
     for place, engine in enumerate(state.engines):
@@ -98,7 +96,7 @@ def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict
         owner, _, key = name.partition("/")
         parts.setdefault(owner, {})[key] = value
     state = FittedState(
-        series=SeriesState.from_parts(header["series"], _series_arrays(header["series"], parts["series"])),
+        series=series_from_parts(header["series"], parts["series"]),
         season_length=header["season_length"],
         seed=header["seed"],
         training=tuple(TrainingSpec.from_dict(spec) for spec in header["training"]),
@@ -117,33 +115,6 @@ def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict
         },
     )
     return options, state
-
-
-def _series_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> dict[str, Array]:
-    """Read the arrays of the series' state, and refuse shapes that do not fit together."""
-    schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
-    targets, series, rows = len(schema.columns.targets), len(stored["ends"]), len(stored["stamps"])
-    columns = targets + len(builder.past.kinds) + len(builder.future.kinds)
-    shapes = {
-        "ids": (series,),
-        "ends": (series,),
-        "values": (rows, columns),
-        "stamps": (rows,),
-        "static": (series, len(builder.static.kinds)),
-        "loc": (series, targets),
-        "scale": (series, targets),
-        "unit": (series, targets),
-        "last_seen": (1,),
-    }
-    for name, values in stored.items():
-        if values.shape != shapes[name]:
-            raise ValueError(f"{name!r} of shape {values.shape}, where {series} series have {shapes[name]}")
-    if not series <= rows <= series * header["context_length"]:
-        raise ValueError(f"{rows} rows of {series} series, of which a context has {header['context_length']}")
-    ends = np.asarray(stored["ends"])
-    if int(ends[-1]) != rows or (np.diff(ends, prepend=0) < 1).any():
-        raise ValueError(f"series that do not end where {rows} rows do")
-    return {name: ends if name == "ends" else np.asarray(values) for name, values in stored.items()}
 
 
 def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int) -> dict[str, Array]:

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.mask import masked
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.engine.checks import check_parts
@@ -23,7 +24,7 @@ from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.fitting import InterruptedFit, fit_plan, fit_plans, naive_state
 from seqcast.forecaster.future import future_steps
-from seqcast.forecaster.options import FitOptions, check_head, check_options, interval_levels, refit_every
+from seqcast.forecaster.options import FitOptions, check_head, check_mask, check_options, interval_levels, refit_every
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
@@ -188,7 +189,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         self.verbose = verbose
         check_head(preset, scale)
 
-    def fit(self, df: Any, validation: Any = None, *, warm_start: bool = False) -> Self:
+    def fit(self, df: Any, validation: Any = None, *, mask: Any = None, warm_start: bool = False) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
         An interruption keeps the best weights so far of a single network, and the members of an ensemble that have
@@ -199,6 +200,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
                 series, and so is a pandas Series or frame with an index of times; results have the same form.
             validation: On what the best epoch is chosen: a number of rows, the last ones of each series; a frame of
                 rows that follow; or `None` for the training's `validation_fraction`. Forecasts go on from its end.
+            mask: Rows whose values are left out, as if they were missing: a frame with their ids and stamps, such as
+                `df[unusual]`, or what `anomalies` returned, of which the rows count whose `anomaly` is true.
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
                 new ones. All else is learnt anew, such as scaling and categories.
 
@@ -213,6 +216,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """
         check_options(self.get_params(deep=False))
         frame, starts = self._with_validation(self._read(df), validation)
+        if mask is not None:
+            check_mask(self.missing)
+            frame = masked(frame, mask)
         options = self._resolved(self._new_seed(), int(self.members))
         plan = make_plan(frame, options, options.specs, starts)
         before = self._state

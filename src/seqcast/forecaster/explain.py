@@ -10,16 +10,17 @@ import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
-from seqcast.data.frames.stamps import in_zone_of
 from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.splits import validation_starts
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import NotFittedError, SpecError
+from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.future import future_steps
+from seqcast.forecaster.importance import mean_importance
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.summary import facts
+from seqcast.intervals.levels import check_levels
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
@@ -27,9 +28,6 @@ from seqcast.specs.columns import Columns
 __all__ = ["ExplainMixin"]
 
 Array = npt.NDArray[Any]
-
-# Windows that the importance of covariates is judged by, spread evenly over all that there are.
-MOST_WINDOWS = 1000
 
 
 class FittedForecaster(Protocol):
@@ -54,8 +52,6 @@ class FittedForecaster(Protocol):
 
     def model_inputs(self, df: Any = None, *, step_size: int | None = None, member: int = 1) -> ModelInputs:
         """Return the inputs of a network."""
-
-    def _after_training(self, state: FittedState, windows: ModelInputs, df: Any) -> Array: ...
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the options by name."""
@@ -172,8 +168,8 @@ class ExplainMixin:
         """Return how much worse forecasts are when a covariate belongs to another window, on rows not trained on.
 
         Args:
-            df: Rows to judge by, with those before them that a context reads: of known series, windows after the last
-                rows of `fit` count, of new ones all. `None` takes the validation rows of `fit`.
+            df: Rows to judge by, with those before them that a context reads; windows count whose targets come after
+                the rows that were trained on. `None` takes the rows of `fit`, of which those are the validation rows.
             metric: `mae`, `mse` or `rmse`, in scaled units.
             repeats: Number of permutations.
             seed: Seed of the permutations.
@@ -186,46 +182,60 @@ class ExplainMixin:
             NotFittedError: `fit` was not called, or a loaded forecaster needs rows.
             DataError: Something in the frame is wrong, there are no covariates, or too few untrained windows.
         """
-        from seqcast.inspect import covariate_importance
-
-        state, tables = self._fitted(), []
-        for member in range(1, len(state.engines) + 1):
-            windows = self.model_inputs(df, step_size=1, member=member)
-            chosen = np.flatnonzero(self._after_training(state, windows, df))
-            if len(chosen) < 2:
-                raise DataError(
-                    option="df",
-                    expected="two windows or more that were not trained on",
-                    received=str(len(chosen)),
-                    hint="Give newer rows, or fit with a larger validation_fraction.",
-                )
-            # More would take longer and hardly say more.
-            kept = chosen[np.unique(np.linspace(0, len(chosen) - 1, MOST_WINDOWS).astype(int))]
-            tables.append(covariate_importance(windows[kept], metric=metric, repeats=repeats, seed=seed))
-        if not tables:
+        state = self._fitted()
+        if not state.engines:
             refuse_without_network("covariate_importance")
-        import pandas as pd
+        members = [self.model_inputs(df, step_size=1, member=member + 1) for member in range(len(state.engines))]
+        return mean_importance(state.series, members, metric=metric, repeats=repeats, seed=seed)
 
-        mean = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()
-        return mean.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+    def anomalies(self: FittedForecaster, df: Any = None, level: float = 99) -> Any:
+        """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
-    def _after_training(self: FittedForecaster, state: FittedState, windows: ModelInputs, df: Any) -> Array:
-        """Return which windows have targets that were not trained on, `[N]`."""
-        labels = windows.labels
-        assert isinstance(labels, SeriesLabels)
-        if df is None:
-            frame = self._rows_of_fit(state, None)
-            lengths, fraction = frame.source.lengths, state.training[0].validation_fraction
-            starts = validation_starts(
-                lengths, context_length=state.series.context_length, horizon=int(self.horizon), fraction=fraction
-            )
-            last = frame.stamps[frame.source.starts + np.maximum(starts - 1, 0)]
-            places = frame.source.places(labels.ids.tolist())
-            known = np.asarray(starts < lengths)[places]
-            return np.asarray(known & (labels.cutoffs >= last[places]))
-        places = state.series.places(tuple(labels.ids.tolist()))
-        last = in_zone_of(state.series.frame.last_stamps, labels.cutoffs)
-        return np.asarray((places < 0) | (labels.cutoffs >= last[places]))
+        Forecasts of the trained horizon begin a horizon apart, counted from each series' end, so that each row is
+        judged once; the first `context_length` rows of a series are not. Intervals are calibrated on the errors of
+        these forecasts (see `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie outside.
+        Anomalies are replaced by their forecasts where later ones read them.
+
+        Args:
+            df: Rows to judge, with those before them that a context reads; `None` takes those of `fit`.
+            level: Level of the intervals, in per cent.
+
+        Returns:
+            A frame of the kind that came in, a row for each known value that was judged: `unique_id`, `ds`, `cutoff`,
+            `y`, the forecast and the bounds of its interval, `score` (how unusual the value is: its distance from the
+            forecast, where the bound of the interval is at 1), `anomaly` (whether it lies outside) and `trained_on`
+            (whether it is among the rows that the networks were trained on, whose errors are smaller).
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
+            DataError: Something in the frame is wrong, or there are too few rows.
+            SpecError: There is no such level.
+
+        Example:
+            >>> from seqcast.data.datasets import load
+            >>> from seqcast.forecaster.estimator import Forecaster
+            >>> from seqcast.specs.network import NetworkSpec
+            >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+            >>> forecaster = Forecaster(12, preset=tiny, training={"epochs": 1}, verbose=0, random_state=0)
+            >>> judged = forecaster.fit(load("elnino")).anomalies()
+            >>> list(judged.columns[3:])
+            ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
+        """
+        state = self._fitted()
+        levels = check_levels(level)
+        if len(levels) != 1:
+            raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
+        frame = state.series.checked(self._rows_of_fit(state, df))
+        judged = judge_rows(
+            frame,
+            state.series,
+            state.predictor(self.combine),
+            self._request(state),
+            horizon=int(self.horizon),
+            level=levels[0],
+            trained=state.trained_rows(frame),
+        )
+        return judged.table(self.alias)
 
     def encode(self: FittedForecaster, df: Any = None) -> Any:
         """Return the encoder's state after the last row of each series.

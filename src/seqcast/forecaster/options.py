@@ -13,7 +13,7 @@ from seqcast.data.frames.long_frame import MISSING
 from seqcast.data.frames.table import ON_BAD_SERIES
 from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows.reader import WEIGHTINGS
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.defaults import Sizes, specs
 from seqcast.forecaster.jobs import member_seeds
 from seqcast.forecaster.predictor import COMBINATIONS
@@ -25,7 +25,15 @@ from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
 
-__all__ = ["FitOptions", "check_head", "check_options", "context_lengths", "interval_levels", "refit_every"]
+__all__ = [
+    "FitOptions",
+    "check_head",
+    "check_mask",
+    "check_options",
+    "context_lengths",
+    "interval_levels",
+    "refit_every",
+]
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,21 @@ def check_head(preset: Any, scale: Any) -> None:
             expected=f"{' or '.join(map(repr, known))} with head={preset.head!r}",
             received=repr(scale),
             hint="Such data may be multiplied, but not shifted; NetworkSpec(normalise='scale') scales each window.",
+        )
+
+
+def check_mask(missing: str) -> None:
+    """Refuse a mask where missing values are refused.
+
+    Example:
+        >>> check_mask("fill")
+    """
+    if missing != "fill":
+        raise SpecError(
+            "mask",
+            expected="None with missing='raise', as values that are left out are missing",
+            received="a frame",
+            hint=Phrase("Take ", Option("missing", "fill"), "."),
         )
 
 

@@ -228,6 +228,7 @@ def _learn_series(
         observed=options.fill and gaps,
         fill=options.fill,
         last_seen=aligned.latest_stamp,
+        trained_until=aligned.stamps[aligned.source.starts + starts - 1],
         support=learn_support(frame, options.support),
     )
     return series, aligned
@@ -282,7 +283,7 @@ def plan_further(
         jobs.append(job)
     return FitPlan(
         options,
-        series.add_series(frame, scaler),
+        series.add_series(frame, scaler, starts),
         state.season_length,
         jobs,
         frame,

@@ -13,13 +13,12 @@ from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame, complete
 from seqcast.data.frames.schema import FrameSchema
-from seqcast.data.frames.stamps import Stamps, in_zone_of, plain_stamps, stamp_kind
+from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.specs.columns import Covariates
 
 __all__ = ["FARTHEST", "SeriesState"]
 
@@ -42,6 +41,7 @@ class SeriesState:
         observed: Whether the network takes gaps.
         fill: Whether missing values and short series are legal.
         last_seen: The last stamp that the fit saw, an index of one.
+        trained_until: The last stamp of each series that was trained on; the least there is for one that was not.
         support: The support of each target, see `seqcast.intervals.support`.
     """
 
@@ -53,6 +53,7 @@ class SeriesState:
     observed: bool
     fill: bool
     last_seen: Stamps
+    trained_until: Stamps
     support: tuple[str, ...] = ()
 
     @property
@@ -101,21 +102,43 @@ class SeriesState:
         ids = tuple(sorted({*self.ids, *new.source.ids}))
         joined = self.concat(new, ids)
         frame = replace(joined.tail(self.context_length), schema=self.schema)
-        return replace(self, frame=frame, scaler=self.scaler_of(joined, joined.source.lengths))
+        scaler = self.scaler_of(joined, joined.source.lengths)
+        return replace(self, frame=frame, scaler=scaler, trained_until=self.trained_until_of(ids))
 
-    def add_series(self, frame: LongFrame, scaler: SeriesScaler) -> Self:
+    def add_series(self, frame: LongFrame, scaler: SeriesScaler, stops: Array) -> Self:
         """Return the state with the series of a frame added, each up to its last row.
 
         Args:
             frame: Known and new series, checked, as `with_history` returns them.
             scaler: Scaling of each.
+            stops: Number of rows of each that were trained on.
         """
         ids = tuple(sorted({*self.ids, *frame.source.ids}))
         in_frame = frame.source.places(ids)
+        before = self.trained_until_of(ids)
+        now = in_zone_of(frame.stamps[frame.source.starts + stops - 1], before)[in_frame]
+        until = before.where((in_frame < 0) | np.asarray(before > now), now)
         scalers = self.scaler.take(self.places(ids)).where(in_frame < 0, scaler.take(in_frame))
         joined = replace(self.concat(frame, ids).tail(self.context_length), schema=self.schema)
         last_seen = max(self.last_seen, frame.latest_stamp, key=lambda stamp: stamp[0])
-        return replace(self, frame=joined, scaler=scalers, last_seen=last_seen)
+        return replace(self, frame=joined, scaler=scalers, last_seen=last_seen, trained_until=until)
+
+    def trained_rows(self, frame: LongFrame) -> Array:
+        """Return which rows of a frame were trained on, a mask `[rows]`: up to the end of each series' training."""
+        until = in_zone_of(self.trained_until_of(frame.source.ids), frame.stamps)
+        return np.asarray(frame.stamps <= until[np.repeat(np.arange(len(until)), frame.source.lengths)])
+
+    def trained_until_of(self, ids: tuple[Any, ...]) -> Stamps:
+        """Return the last stamp of some series that was trained on: for those that were not, one before all others.
+
+        Of time stamps that is NaT, which no stamp is before.
+
+        Args:
+            ids: Names of the series.
+        """
+        places = self.places(ids)
+        never = np.iinfo(np.int64).min if self.trained_until.dtype.kind in "iu" else None
+        return self.trained_until[places].where(places >= 0, never)
 
     def scaler_of(self, frame: LongFrame, stops: Array) -> SeriesScaler:
         """Return the scaling of each series: of a known one that of the fit, of a new one that of its first rows.
@@ -292,57 +315,3 @@ class SeriesState:
             with contextlib.suppress(OverflowError, ValueError):  # beyond the calendar, so nothing is out of reach
                 joins &= np.asarray(self.frequency.after(last, reach) >= firsts)
         return np.where((other >= 0)[owner], earlier & joins[owner], True)
-
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold the state."""
-        header = {
-            "freq": None if self.frequency is None else self.frequency.name,
-            "schema": self.schema.to_dict(),
-            "covariates": self.frame.covariates.to_dict(),
-            "builder": self.builder.to_dict(),
-            "scale": self.scale,
-            "context_length": self.context_length,
-            "observed": self.observed,
-            "fill": self.fill,
-            "support": list(self.support),
-        }
-        arrays = {
-            "ids": np.array(self.ids),
-            "ends": self.frame.source.ends,
-            "values": self.frame.source.values,
-            "stamps": plain_stamps(self.frame.stamps),
-            "static": self.frame.static,
-            "loc": self.scaler.loc,
-            "scale": self.scaler.scale,
-            **({} if self.scaler.unit is None else {"unit": self.scaler.unit}),
-            "last_seen": plain_stamps(self.last_seen),
-        }
-        return header, arrays
-
-    @classmethod
-    def from_parts(cls, header: dict[str, Any], arrays: dict[str, Array]) -> Self:
-        """Build the state from the result of `to_parts`."""
-        unit = arrays.get("unit")
-        schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
-        frame = LongFrame(
-            InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
-            schema.stamps(arrays["stamps"]),
-            None if header["freq"] is None else Frequency(header["freq"]),
-            schema,
-            Covariates.from_dict(header["covariates"]),
-            (*builder.past.kinds, *builder.future.kinds),
-            arrays["static"],
-            builder.static.kinds,
-            np.full(len(arrays["values"]), -1),
-        )
-        return cls(
-            frame=frame,
-            scaler=SeriesScaler(arrays["loc"], arrays["scale"], unit),
-            builder=builder,
-            scale=header["scale"],
-            context_length=header["context_length"],
-            observed=header["observed"],
-            fill=header["fill"],
-            last_seen=schema.stamps(arrays["last_seen"]),
-            support=tuple(header["support"]),
-        )

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
@@ -21,6 +24,8 @@ from seqcast.specs.training import TrainingSpec
 from seqcast.training.history import History
 
 __all__ = ["FittedState"]
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +63,10 @@ class FittedState:
     def frequency(self) -> str | int | None:
         """Name of the step between stamps; `None` for irregular ones."""
         return None if self.series.frequency is None else self.series.frequency.name
+
+    def trained_rows(self, frame: LongFrame) -> Array:
+        """Return which rows of a frame the networks were trained on, a mask `[rows]`."""
+        return self.series.trained_rows(frame) if self.engines else np.zeros(len(frame.stamps), dtype=bool)
 
     @property
     def is_probabilistic(self) -> bool:

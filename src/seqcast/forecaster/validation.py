@@ -190,6 +190,7 @@ def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[
         observed=False,
         fill=fill,
         last_seen=frame.last_stamps[:1],
+        trained_until=frame.last_stamps,
     )
     unknown = np.flatnonzero(series.places(later.source.ids) < 0)
     if len(unknown):

@@ -4,11 +4,12 @@ Figures are made without pyplot, so they are freed with their last reference and
 Colours are from the palette of Okabe and Ito, which colour-blind readers can tell apart; markers and line styles
 differ too, for print without colour.
 
-In reading order: `style` (colours, lines, legends), `history`, `series` and `fans` (frames), `windows` (forecasts of
-arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps` (inside a
-network).
+In reading order: `style` (colours, lines, legends), `history`, `series`, `fans` and `anomalies` (frames), `windows`
+(forecasts of arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps`
+(inside a network).
 """
 
+from seqcast.plots.anomalies import anomaly_frame as anomaly_frame
 from seqcast.plots.curves import error_by_step as error_by_step
 from seqcast.plots.curves import learning_curve as learning_curve
 from seqcast.plots.fans import forecast_fans as forecast_fans
@@ -32,6 +33,7 @@ from seqcast.plots.style import save_figure as save_figure
 from seqcast.plots.windows import forecast_panels as forecast_panels
 
 __all__ = [
+    "anomaly_frame",
     "attention_map",
     "calibration_curve",
     "dot_chart",

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from seqcast.data.frames.columns import ColumnType, first, read_covariate
 from seqcast.data.frames.forms import form_of, to_long
-from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
-from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
-from seqcast.errors import DataError, Phrase
+from seqcast.data.frames.lookup import check_same_types, find_rows, ticks
+from seqcast.data.frames.stamps import Stamps, in_zone_of
+from seqcast.data.frames.table import open_frame, read_keys
+from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 
 __all__ = ["FutureRows", "read_future"]
@@ -20,7 +21,6 @@ __all__ = ["FutureRows", "read_future"]
 Array = npt.NDArray[Any]
 
 SHOWN = 3  # stamps that a message lists
-_UNITS = ("s", "ms", "us", "ns")
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,9 @@ class FutureRows:
         """
         count = len(self.ids)
         horizon = len(stamps) // count
-        frame_ticks, ticks = _ticks(self.stamps, stamps)
-        moments = np.unique(np.concatenate([frame_ticks, ticks]))
-        size = len(moments)
-        keys = self.owner * size + np.searchsorted(moments, frame_ticks)
-        wanted_keys = np.repeat(np.arange(count), horizon) * size + np.searchsorted(moments, ticks)
-        places = np.searchsorted(keys, wanted_keys)
-        present = (
-            keys[np.minimum(places, len(keys) - 1)] == wanted_keys
-            if len(keys)
-            else np.zeros(len(wanted_keys), dtype=bool)
-        )
-        if not present.all():
-            raise self._missing_steps(stamps, ~present, horizon)
+        places = find_rows(self.owner, self.stamps, np.repeat(np.arange(count), horizon), stamps)
+        if (places < 0).any():
+            raise self._missing_steps(stamps, places < 0, horizon)
         return self.values[places].reshape(count, horizon, -1)
 
     def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
@@ -141,15 +131,15 @@ def read_future(
     covariates = [("future_covariates", name) for name in names]
     long = to_long(future, columns, form_of(future, columns), ids[0] if len(ids) == 1 else None)
     table = read_keys(open_frame(long, "future"), columns, covariates, "future")
-    _check_same_types(table, ids, like, columns)
+    check_same_types(table, ids, like, columns)
     stamps = in_zone_of(table.stamps, like)
     read_columns = [read_covariate(table.column(name), gaps=gaps) for name in names]
     values = np.column_stack([values for values, _ in read_columns]) if read_columns else np.zeros((len(table.ids), 0))
     owner = pd.Index(ids).get_indexer(pd.Index(table.ids))
-    (ticks,) = _ticks(stamps)
-    order = np.lexsort((ticks, owner))
+    (moments,) = ticks(stamps)
+    order = np.lexsort((moments, owner))
     order = order[owner[order] >= 0]
-    twice = (np.diff(owner[order]) == 0) & (np.diff(ticks[order]) == 0)
+    twice = (np.diff(owner[order]) == 0) & (np.diff(moments[order]) == 0)
     if twice.any():
         row = int(order[1:][first(twice)])
         raise table.column(columns.ds).error(
@@ -159,27 +149,3 @@ def read_future(
             hint="Drop one of the rows.",
         )
     return FutureRows(ids, owner[order], stamps[order], values[order], tuple(kind for _, kind in read_columns), columns)
-
-
-def _check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, columns: Columns) -> None:
-    """Refuse ids and stamps of other types than at fit."""
-    is_integer = table.ids.dtype.kind in "iu"
-    if is_integer != isinstance(ids[0], int):
-        expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
-        raise table.column(columns.unique_id).error(
-            expected=f"{expected}, as at fit", received=received, hint=Phrase("Convert it.", remedy="convert")
-        )
-    if stamp_kind(table.stamps) != stamp_kind(like):
-        raise table.column(columns.ds).error(
-            expected=f"stamps such as {like[0]}",
-            received=f"stamps such as {table.stamps[0]}",
-            hint="Convert the column.",
-        )
-
-
-def _ticks(*stamps: Stamps) -> list[Array]:
-    """Return each index of stamps as whole numbers, in the finest of their units."""
-    if stamps[0].dtype.kind in "iu":
-        return [index.to_numpy().astype(np.int64) for index in stamps]
-    unit = max((index.unit for index in stamps), key=_UNITS.index)
-    return [np.asarray(index.as_unit(unit).asi8) for index in stamps]

@@ -135,13 +135,17 @@ class Origins:
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
+    def rows(self, frame: LongFrame) -> Array:
+        """Return the row of each step among those of all series, `[B, H]`; steps beyond a series' end have none."""
+        return np.asarray((frame.source.starts[self.series] + self.stops)[:, None] + np.arange(self.horizon))
+
     def check_after(self, frame: LongFrame, stamp: Stamps) -> None:
         """Refuse forecasts of steps at or before a stamp, an index of one.
 
         Raises:
             DataError: A forecast would begin at or before the stamp.
         """
-        after = frame.stamps[frame.source.starts[self.series] + self.stops]
+        after = frame.stamps[self.rows(frame)[:, 0]]
         early = np.flatnonzero(np.asarray(after <= stamp[0]))
         if len(early):
             raise DataError(
@@ -176,14 +180,13 @@ class Origins:
             last known stamp), `y` and the forecasts; a row for each step whose truth is known.
         """
         source, columns = frame.source, frame.schema.columns
-        first = source.starts[self.series] + self.stops
-        places = first[:, None] + np.arange(self.horizon)
+        places = self.rows(frame)
         inside = places < source.ends[self.series][:, None]
         truth = frame.targets[np.where(inside, places, 0)]
         origin, step, target = np.nonzero(inside[:, :, None] & ~np.isnan(truth))
         order = np.lexsort((step, self.cutoff[origin], target, self.series[origin]))
         rows = origin, step, target = origin[order], step[order], target[order]
-        times = {columns.ds: frame.stamps[places[origin, step]], "cutoff": frame.stamps[first[origin] - 1]}
+        times = {columns.ds: frame.stamps[places[origin, step]], "cutoff": frame.stamps[places[origin, 0] - 1]}
         values = {columns.value: truth[rows], **{name: forecast[rows] for name, forecast in forecasts.items()}}
         return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, target)
 

@@ -1,0 +1,186 @@
+"""Anomalies: rows that lie outside the intervals of forecasts from the rows before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.forecaster.predictor import Predictor
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals.support import bounded
+from seqcast.intervals.unusual import usual_widths
+
+__all__ = ["JudgedRows", "judge_rows"]
+
+Array = npt.NDArray[Any]
+
+# An anomaly disturbs the forecasts that read it, so rows beyond this level are read as their forecasts, whatever level
+# is asked for.
+REPLACED_LEVEL = 99.0
+
+# Where more of a forecast's rows are beyond it, the series has changed, and later forecasts have to read that.
+MOST_REPLACED = 1 / 3
+
+
+@dataclass(frozen=True)
+class JudgedRows:
+    """Rows of series, their forecasts from the rows before them, and how unusual they are.
+
+    Args:
+        frame: The series.
+        origins: Where the forecasts begin.
+        level: Level of the intervals, in per cent.
+        parts: The forecast, and the lower and the upper bound of its interval, `[B, H, D, 3]`.
+        score: Distance of each value from its forecast, 1 at the bounds, `[B, H, D]`; NaN where there is no value.
+        trained: Which rows of the frame were trained on, `[rows]`.
+    """
+
+    frame: LongFrame
+    origins: Origins
+    level: float
+    parts: Array
+    score: Array
+    trained: Array
+
+    def table(self, alias: str) -> Any:
+        """Return them as a frame of the kind that came in, with a row for each value.
+
+        Args:
+            alias: Name of the forecast's column.
+        """
+        columns = ForecastRequest(level=(self.level,)).parts(self.parts, alias)
+        trained = np.broadcast_to(self.trained[self.origins.rows(self.frame)][:, :, None], self.score.shape)
+        marks = {"score": self.score, "anomaly": self.score > 1, "trained_on": trained}
+        return self.origins.table(self.frame, {**columns, **marks})
+
+
+def judge_rows(
+    frame: LongFrame,
+    series: SeriesState,
+    predictor: Predictor,
+    request: ForecastRequest,
+    *,
+    horizon: int,
+    level: float,
+    trained: Array,
+) -> JudgedRows:
+    """Judge rows by forecasts from the rows before them, a horizon apart, so that each row is judged once.
+
+    Args:
+        frame: The series, checked.
+        series: The fitted series.
+        predictor: The predictor.
+        request: Point and intervals that the networks forecast.
+        horizon: Steps of each forecast, `H`.
+        level: Level of the intervals that rows are judged by, in per cent.
+        trained: Which rows of the frame were trained on, `[rows]`.
+
+    Raises:
+        DataError: There are too few rows.
+    """
+    origins = Origins.every(frame, horizon, series.context_length, horizon)
+    reader, rows = series.reader(frame, origins), origins.rows(frame)
+    scaler, values = reader.scaler_of(origins.series, None), frame.targets[rows]
+    truth = scaler.transform(values)
+    groups = _groups(origins, trained[rows], values)
+    forecast = predictor.scaled(reader, origins, request)
+    reach = _reach(forecast, truth, groups, REPLACED_LEVEL)
+    forecast = _undisturbed(frame, reader, predictor, request, origins, forecast, truth, reach)
+    reach, middle = _reach(forecast, truth, groups, level), forecast[..., 0]
+    scaled = (middle, middle - reach[..., 0], middle + reach[..., 1])
+    parts = np.stack([scaler.inverse(part) for part in scaled], axis=-1)
+    parts = bounded(parts, series.support, (0.5, *ForecastRequest(level=(level,)).probabilities))
+    score = np.abs(truth - middle) / _own(reach, truth > middle)
+    # Bounds that are kept to what is possible are no longer a reach away from the forecast.
+    outside = (values < parts[..., 1]) | (values > parts[..., 2])
+    score = np.where(outside, np.maximum(score, np.nextafter(1, 2)), np.minimum(score, 1.0))
+    return JudgedRows(frame, origins, level, parts, score, trained)
+
+
+def _undisturbed(
+    frame: LongFrame,
+    reader: WindowReader,
+    predictor: Predictor,
+    request: ForecastRequest,
+    origins: Origins,
+    forecast: Array,
+    truth: Array,
+    reach: Array,
+) -> Array:
+    """Return the forecasts that read anomalies as their forecasts, one forecast after the other in each series.
+
+    Args:
+        frame: The series.
+        reader: Their window reader.
+        predictor: The predictor.
+        request: Point and intervals of the forecasts.
+        origins: Where the forecasts begin, those of a series in the order of time.
+        forecast: The forecasts that read the rows as they are, `[B, H, D, parts]`, scaled.
+        truth: The values, scaled, `[B, H, D]`.
+        reach: How far intervals reach, `[B, H, D, 2]`.
+    """
+    forecast, targets, rows = forecast.copy(), frame.targets.copy(), origins.rows(frame)
+    place = np.arange(len(origins)) - np.searchsorted(origins.series, origins.series)  # among those of the series
+    order = np.argsort(place, kind="stable")
+    last_replaced = np.full(len(frame.source), -1)
+    for chosen in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
+        series, stops = origins.series[chosen], origins.stops[chosen]
+        disturbed = chosen[last_replaced[series] >= np.maximum(stops - reader.context_length, 0)]
+        if len(disturbed):
+            cleaned = replace(reader, targets=replace(frame.target_store, values=targets))
+            forecast[disturbed] = predictor.scaled(cleaned, origins.take(disturbed), request)
+        middle = forecast[chosen, ..., 0]
+        found = _isolated(np.abs(truth[chosen] - middle) > _own(reach[chosen], truth[chosen] > middle))
+        if found.any():
+            expected = reader.scaler_of(series, None).inverse(middle)
+            targets[rows[chosen]] = np.where(found, expected, targets[rows[chosen]])
+            steps = np.where(found.any(axis=2), np.arange(1, origins.horizon + 1), 0).max(axis=1)
+            last_replaced[series] = np.where(steps > 0, stops + steps - 1, last_replaced[series])
+    return forecast
+
+
+def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:
+    """Return labels of each value, by which errors may differ: its series, its step, whether it was trained on."""
+    targets = values.shape[2]
+    return [
+        np.broadcast_to(label, values.shape)
+        for label in (
+            (origins.series * targets)[:, None, None] + np.arange(targets),
+            np.arange(origins.horizon)[:, None],
+            trained.astype(np.int64)[:, :, None],
+        )
+    ]
+
+
+def _reach(forecast: Array, truth: Array, groups: Sequence[Array], level: float) -> Array:
+    """Return how far intervals reach below and above forecasts, `[B, H, D, 2]`."""
+    known = ~np.isnan(truth)
+    middle, bounds = forecast[..., 0], forecast[..., -2:]
+    spread = np.stack([middle - bounds[..., 0], bounds[..., 1] - middle], axis=-1) if forecast.shape[-1] > 1 else None
+    reach = np.ones((*truth.shape, 2))
+    reach[known] = usual_widths(
+        (truth - middle)[known],
+        level=level,
+        groups=[group[known] for group in groups],
+        spread=None if spread is None else spread[known],
+    )
+    return reach
+
+
+def _own(reach: Array, above: Array) -> Array:
+    """Return the reach on the side of the forecast where the value is, `[B, H, D]`."""
+    return np.where(above, reach[..., 1], reach[..., 0])
+
+
+def _isolated(beyond: Array) -> Array:
+    """Return which values beyond their interval are few among those of their forecast, `[B, H, D]`."""
+    most = max(1.0, MOST_REPLACED * beyond.shape[1])
+    return np.asarray(beyond & (beyond.sum(axis=1, keepdims=True) <= most))

@@ -1,0 +1,109 @@
+"""The state of the series in a forecaster's file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.features.builder import FeatureBuilder
+from seqcast.data.frames.frequency import Frequency
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames.stamps import plain_stamps
+from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.store import InMemoryStore
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.runtime.archive import StoredArray
+from seqcast.specs.columns import Covariates
+
+__all__ = ["series_from_parts", "series_to_parts"]
+
+Array = npt.NDArray[Any]
+
+
+def series_to_parts(series: SeriesState) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return JSON types and arrays that hold the state of the series."""
+    header = {
+        "freq": None if series.frequency is None else series.frequency.name,
+        "schema": series.schema.to_dict(),
+        "covariates": series.frame.covariates.to_dict(),
+        "builder": series.builder.to_dict(),
+        "scale": series.scale,
+        "context_length": series.context_length,
+        "observed": series.observed,
+        "fill": series.fill,
+        "support": list(series.support),
+    }
+    arrays = {
+        "ids": np.array(series.ids),
+        "ends": series.frame.source.ends,
+        "values": series.frame.source.values,
+        "stamps": plain_stamps(series.frame.stamps),
+        "static": series.frame.static,
+        "loc": series.scaler.loc,
+        "scale": series.scaler.scale,
+        **({} if series.scaler.unit is None else {"unit": series.scaler.unit}),
+        "last_seen": plain_stamps(series.last_seen),
+        "trained_until": plain_stamps(series.trained_until),
+    }
+    return header, arrays
+
+
+def series_from_parts(header: dict[str, Any], stored: dict[str, StoredArray]) -> SeriesState:
+    """Build the state from the result of `series_to_parts`, and refuse shapes that do not fit together."""
+    arrays = _checked_arrays(header, stored)
+    unit = arrays.get("unit")
+    schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
+    frame = LongFrame(
+        InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
+        schema.stamps(arrays["stamps"]),
+        None if header["freq"] is None else Frequency(header["freq"]),
+        schema,
+        Covariates.from_dict(header["covariates"]),
+        (*builder.past.kinds, *builder.future.kinds),
+        arrays["static"],
+        builder.static.kinds,
+        np.full(len(arrays["values"]), -1),
+    )
+    return SeriesState(
+        frame=frame,
+        scaler=SeriesScaler(arrays["loc"], arrays["scale"], unit),
+        builder=builder,
+        scale=header["scale"],
+        context_length=header["context_length"],
+        observed=header["observed"],
+        fill=header["fill"],
+        last_seen=schema.stamps(arrays["last_seen"]),
+        trained_until=schema.stamps(arrays["trained_until"]),
+        support=tuple(header["support"]),
+    )
+
+
+def _checked_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> dict[str, Array]:
+    """Read the arrays of the series' state, and refuse shapes that do not fit together."""
+    schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
+    targets, series, rows = len(schema.columns.targets), len(stored["ends"]), len(stored["stamps"])
+    columns = targets + len(builder.past.kinds) + len(builder.future.kinds)
+    shapes = {
+        "ids": (series,),
+        "ends": (series,),
+        "values": (rows, columns),
+        "stamps": (rows,),
+        "static": (series, len(builder.static.kinds)),
+        "loc": (series, targets),
+        "scale": (series, targets),
+        "unit": (series, targets),
+        "last_seen": (1,),
+        "trained_until": (series,),
+    }
+    for name, values in stored.items():
+        if values.shape != shapes[name]:
+            raise ValueError(f"{name!r} of shape {values.shape}, where {series} series have {shapes[name]}")
+    if not series <= rows <= series * header["context_length"]:
+        raise ValueError(f"{rows} rows of {series} series, of which a context has {header['context_length']}")
+    ends = np.asarray(stored["ends"])
+    if int(ends[-1]) != rows or (np.diff(ends, prepend=0) < 1).any():
+        raise ValueError(f"series that do not end where {rows} rows do")
+    return {name: ends if name == "ends" else np.asarray(values) for name, values in stored.items()}

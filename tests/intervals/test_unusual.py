@@ -1,0 +1,94 @@
+"""Intervals of usual rows hold what they promise, whatever the unit of each group, among unusual rows too."""
+
+import numpy as np
+import pytest
+
+from seqcast.errors import DataError
+from seqcast.intervals.unusual import LEAST_ROWS, usual_widths
+
+ROWS = 6000
+DRAWS = {
+    "normal": lambda rng: rng.normal(size=ROWS),
+    "laplace": lambda rng: rng.laplace(size=ROWS),
+    "student": lambda rng: rng.standard_t(4, size=ROWS),
+}
+
+
+def groups_of(rng, series=12, steps=24):
+    return [rng.integers(0, series, ROWS), np.arange(ROWS) % steps]
+
+
+def outside(errors, widths):
+    return (errors < -widths[:, 0]) | (errors > widths[:, 1])
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.parametrize(("level", "least", "most"), [(99, 0.005, 0.02), (95, 0.035, 0.065), (80, 0.17, 0.23)])
+def test_as_many_are_outside_as_the_level_says(draw, level, least, most):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        groups = groups_of(rng)
+        units = rng.uniform(0.2, 5.0, 12)[groups[0]] * np.sqrt(1 + groups[1])
+        errors = units * DRAWS[draw](rng)
+        share = np.mean(outside(errors, usual_widths(errors, level=level, groups=groups)))
+        assert least <= share <= most, (seed, share)
+
+
+def test_units_of_groups_are_found():
+    rng = np.random.default_rng(1)
+    groups = groups_of(rng)
+    units = np.linspace(0.5, 4.0, 12)[groups[0]] * np.linspace(1.0, 3.0, 24)[groups[1]]  # 8 and 3 times
+    widths = usual_widths(units * rng.normal(size=ROWS), level=99, groups=groups)
+    ratio = widths[:, 0] / units
+    # A step has 250 rows, so that its unit is known to a tenth.
+    assert ratio.max() / ratio.min() < 1.8
+    assert np.median(ratio) == pytest.approx(2.6, abs=0.2)
+
+
+def test_anomalies_do_not_widen_the_intervals():
+    rng = np.random.default_rng(2)
+    groups, errors = groups_of(rng), rng.normal(size=ROWS)
+    clean = usual_widths(errors, level=99, groups=groups)
+    unusual = rng.choice(ROWS, ROWS // 25, replace=False)
+    errors[unusual] += 1000.0
+    widths = usual_widths(errors, level=99, groups=groups)
+    assert np.median(widths / clean) == pytest.approx(1.0, abs=0.1)
+    assert outside(errors, widths)[unusual].all()
+
+
+def test_a_unit_of_errors_is_a_unit_of_widths():
+    rng = np.random.default_rng(3)
+    groups, errors = groups_of(rng), rng.normal(size=ROWS)
+    spread = rng.uniform(0.5, 2.0, (ROWS, 2))
+    widths = usual_widths(errors, level=97.5, groups=groups, spread=spread)
+    larger = usual_widths(8.0 * errors, level=97.5, groups=groups, spread=8.0 * spread)
+    np.testing.assert_allclose(larger, 8.0 * widths, rtol=1e-9)
+
+
+def test_the_shape_of_the_networks_intervals_is_taken_where_it_is_sharper():
+    rng = np.random.default_rng(4)
+    spread = np.exp(rng.normal(size=(ROWS, 2)))
+    errors = rng.normal(size=ROWS)
+    told = np.where(errors > 0, spread[:, 1], spread[:, 0]) * errors
+    groups = groups_of(rng)
+    ratio = usual_widths(told, level=99, groups=groups, spread=spread) / spread
+    np.testing.assert_allclose(ratio[:, 0], ratio[:, 1])
+    assert np.median(ratio) == pytest.approx(2.6, abs=0.25)
+    # Of errors that know nothing of it, it is left.
+    np.testing.assert_array_equal(
+        usual_widths(errors, level=99, groups=groups, spread=spread), usual_widths(errors, level=99, groups=groups)
+    )
+
+
+def test_forecasts_without_an_error_have_intervals():
+    errors = np.zeros(200)
+    errors[7] = 0.5
+    widths = usual_widths(errors, level=99, groups=[np.zeros(200, dtype=int)])
+    assert np.flatnonzero(outside(errors, widths)).tolist() == [7]
+    assert (widths > 0).all()
+
+
+def test_few_rows_are_refused():
+    zeros = np.zeros(LEAST_ROWS - 1)
+    with pytest.raises(DataError, match=r"df: expected at least 50 rows to judge: .*, received 49"):
+        usual_widths(zeros, level=99, groups=[zeros.astype(int)])

@@ -99,8 +99,9 @@ def test_a_model_goes_on_and_is_explained(run, tmp_path):
     _, out, _ = run("predict", "m.seqcast")
     assert [line.split(",")[1] for line in out.split()[1:]] == ["2025-11-01", "2025-12-01"]
     assert run("fit", "sales.csv", "-H", 2, "-o", "m.seqcast", "--past", "price", *SMALL)[0] == 0
-    code, out, _ = run("explain", "m.seqcast", "newer.csv", "--repeats", 3)
+    code, out, _ = run("explain", "m.seqcast", "newer.csv", "--repeats", 3, "--figure", "c.png")
     assert code == 0
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     assert out.startswith("MAE ")
     assert "price" in out
     assert json.loads(run("explain", "m.seqcast", "newer.csv", "--json")[1])[0]["covariate"] == "price"
@@ -114,7 +115,40 @@ def test_a_model_goes_on_and_is_explained(run, tmp_path):
     assert "expected another file than those that are read" in told
 
 
-@pytest.mark.parametrize("command", ["demo", "describe", "fit", "predict", "update", "finetune", "explain", "plot"])
+def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
+    rows = months(count=120, shop="main_street").rename(columns={"ds": "day"})
+    rows["y"] += 0.1 * np.random.default_rng(0).normal(size=120)
+    rows.to_csv(tmp_path / "sales.csv", index=False)
+    rows.loc[100, "y"] = 40.0
+    rows.to_csv(tmp_path / "unusual.csv", index=False)
+    names = ("--id", "shop", "--time", "day")
+    assert run("fit", "sales.csv", "-H", 3, "-o", "m.seqcast", *names, *SMALL)[0] == 0
+    code, out, err = run("anomalies", "m.seqcast", "unusual.csv", "-o", "judged.csv", "--figure", "u.png", "--most", 1)
+    assert code == 0, err
+    assert re.match(r"\d+ of \d+ rows, \d+ of which were trained on, lie outside their 99 % interval\.\n", out)
+    assert re.search(r"main_street +│ 2028-05-01 +│ +40 │", out)
+    assert out.count("main_street") == 1
+    assert out.endswith("Wrote judged.csv\n")
+    assert (tmp_path / "u.png").read_bytes().startswith(b"\x89PNG")
+    judged = pd.read_csv(tmp_path / "judged.csv")
+    assert judged["y"][judged["score"].idxmax()] == 40.0
+    assert run("anomalies", "m.seqcast", "unusual.csv", "-o", "-")[1] == (tmp_path / "judged.csv").read_text()
+    assert run("fit", "unusual.csv", "-H", 3, "-o", "clean.seqcast", "--mask", "judged.csv", *names, *SMALL)[0] == 0
+    # Of the values that are left there is none like it.
+    last = Forecaster.load("clean.seqcast").series_state_.frame.targets
+    assert np.nanmax(last) < 13
+    code, _, err = run("fit", "sales.csv", "-H", 3, "-o", "x.seqcast", "--mask", "other.csv", *names, *SMALL)
+    assert (code, "other.csv" in err) == (1, True)
+    months(count=3, start="1999-01", shop="main_street").rename(columns={"ds": "day"}).to_csv("other.csv", index=False)
+    code, _, err = run("fit", "sales.csv", "-H", 3, "-o", "x.seqcast", "--mask", "other.csv", *names, *SMALL)
+    assert (code, "other.csv: expected rows of df, received 3 rows, none of which" in err) == (1, True)
+    code, _, err = run("anomalies", "m.seqcast", "unusual.csv", "--level", 100)
+    assert (code, "--level: expected" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "command", ["anomalies", "demo", "describe", "fit", "predict", "update", "finetune", "explain", "plot"]
+)
 def test_help_has_an_example_on_its_own_line(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -50,21 +50,22 @@ def test_all_parts(make_backtest, tmp_path, kind):
         model="good",
         metadata={"Settings": {"horizon": 4}, "Training": {"epochs": 20}, "seed": 7},
         learning={"loss": [1.0, 0.5], "val_loss": [1.2, 0.9]},
+        importance=pd.DataFrame({"covariate": ["price"], "importance": 0.3, "spread": 0.01, "error": 0.5}),
         trained_horizon=4,
         unit="MW",
     )
     alts = words.alts()
-    assert len(alts) == 7
+    assert len(alts) == 8
     for part, alt in zip(
         ("History and forecast by good", "Forecasts by good and seasonal naive", "Share of the truth", "by step",
-         "by series", "Errors of good", "Loss over 2 epochs"), alts, strict=True
+         "by series", "Errors of good", "the most important is price", "Loss over 2 epochs"), alts, strict=True
     ):  # fmt: skip
         assert part in alt
     for expected in ("MASE", "coverage 80 %", "relative MAE", "Diebold-Mariano", "epochs 20", "horizon 4", "seed 7"):
         assert expected in words.text
     assert "Forecasts of 3 series by good." in words.text
     headings = [tag for tag, _ in words.tags].count("h2")
-    assert headings == 7
+    assert headings == 8
     assert "2024-01-01" in words.text
     assert not [each for tag, each in words.tags if tag in ("script", "link", "iframe")]
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.console import print_line, print_table
+from seqcast.cli.console import note, print_line, print_table
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import Data, ModelFile, count_option, takes_options
+from seqcast.cli.options import Data, Figure, ModelFile, count_option, takes_options
+from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_model_tables
 
 __all__ = ["explain"]
@@ -22,24 +23,34 @@ def explain(
     metric: Annotated[str, typer.Option("--metric", help="Error: mae, mse or rmse, in scaled units.")] = "mae",
     repeats: Annotated[int, count_option("--repeats", help="Permutations of each covariate.")] = 10,
     seed: Annotated[int, count_option("--seed", least=0, help="Seed of the permutations.")] = 0,
+    figure: Figure = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    force: Force = False,
     *,
     files: FileOptions,
 ) -> None:
     """Say which covariates matter: by how much the error grows when one belongs to another window.
 
-    The file holds rows that the model was not trained on, with those before them that a forecast reads.
+    The file holds rows that the model was not trained on, with those before them that a forecast reads; of the file of
+    the fit, its validation rows count.
 
     For example:
 
-        seqcast explain sales.seqcast newer.csv
+        seqcast explain sales.seqcast newer.csv --figure covariates.png
     """
     from seqcast.forecaster.estimator import Forecaster
+    from seqcast.plots import importance_chart, save_figure
+    from seqcast.plots.style import SUFFIXES
 
+    if figure is not None:
+        check_output(figure, SUFFIXES, read=[model, data], force=force)
     fitted = Forecaster.load(model)
     frame, _ = read_model_tables(fitted, data, None, files)
     with in_files(df=(data, frame)):
         table = fitted.covariate_importance(frame, metric=metric, repeats=repeats, seed=seed)
+    if figure is not None:
+        save_figure(importance_chart(table), figure)
+        note(f"Wrote {figure}")
     if as_json:
         print_line(table.to_json(orient="records", indent=2))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, Protocol
 
@@ -12,18 +13,17 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
 from seqcast.data.windows.origins import Origins
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.errors import NotFittedError, SpecError
+from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.future import future_steps
-from seqcast.forecaster.importance import mean_importance
+from seqcast.forecaster.importance import mean_importance, window_step
+from seqcast.forecaster.reporting import write_report
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
-from seqcast.forecaster.summary import facts
 from seqcast.intervals.levels import check_levels
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
 
 __all__ = ["ExplainMixin"]
 
@@ -52,6 +52,9 @@ class FittedForecaster(Protocol):
 
     def model_inputs(self, df: Any = None, *, step_size: int | None = None, member: int = 1) -> ModelInputs:
         """Return the inputs of a network."""
+
+    def covariate_importance(self, df: Any = None, *, repeats: int = 10) -> Any:
+        """Return the importance of covariates."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the options by name."""
@@ -185,7 +188,8 @@ class ExplainMixin:
         state = self._fitted()
         if not state.engines:
             refuse_without_network("covariate_importance")
-        members = [self.model_inputs(df, step_size=1, member=member + 1) for member in range(len(state.engines))]
+        step = window_step(state.series, state.series.checked(self._rows_of_fit(state, df)))
+        members = [self.model_inputs(df, step_size=step, member=member + 1) for member in range(len(state.engines))]
         return mean_importance(state.series, members, metric=metric, repeats=repeats, seed=seed)
 
     def anomalies(self: FittedForecaster, df: Any = None, level: float = 99) -> Any:
@@ -298,7 +302,7 @@ class ExplainMixin:
         """Write a report as one HTML page that needs no other file.
 
         It shows the series with their forecasts, the scores of a backtest beside those of naive forecasts, the largest
-        errors, the training curve and all settings.
+        errors, which covariates matter, the training curve and all settings.
 
         Args:
             path: Where to; the page appears whole or not at all.
@@ -316,29 +320,28 @@ class ExplainMixin:
             DataError: Something in a frame is wrong; nothing was written.
             SaveError: The file could not be written.
         """
-        from seqcast.report import report
-
         state = self._fitted()
         frame = self._rows_of_fit(state, df)
         check_int("n_windows", n_windows, at_least=0)
-        history, columns = frame.table(), frame.schema.columns
         forecast = None
         if future is not None or not (state.series.frame.covariates.future or self.irregular):
             forecast = self.predict(df=df, future=future)
         if backtest is None and n_windows:
             backtest = self._backtest(frame, n_windows)
-        report(
+        importance = None
+        if state.engines:
+            with contextlib.suppress(DataError):  # there are no covariates, or no rows to judge them by
+                importance = self.covariate_importance(df, repeats=5)
+        write_report(
             path,
-            title=title or "Forecast report",
-            history=history,
+            state,
+            frame,
+            options=self.get_params(deep=False),
+            request=self._request(state),
+            title=title,
             forecast=forecast,
             backtest=backtest,
-            model=self.alias,
-            metadata=facts(state, self.get_params(deep=False), self._request(state)),
-            learning=state.histories[0].epochs or None,
-            season_length=state.season_length,
-            trained_horizon=int(self.horizon),
+            importance=importance,
             max_series=max_series,
             unit=unit,
-            columns=Columns(columns.unique_id, columns.ds, columns.value),
         )

@@ -7,16 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import in_zone_of
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
 from seqcast.errors import DataError
 from seqcast.forecaster.series_state import SeriesState
 
-__all__ = ["mean_importance"]
+__all__ = ["mean_importance", "window_step"]
 
 # Windows that covariates are judged by, spread evenly over all that there are: more would take longer and hardly say
 # more.
 MOST_WINDOWS = 1000
+
+
+def window_step(series: SeriesState, frame: LongFrame) -> int:
+    """Return the steps between windows, so that enough but not many more come after the rows that were trained on.
+
+    Args:
+        series: The fitted series.
+        frame: The series to judge by, checked.
+    """
+    untrained = int(np.count_nonzero(~series.trained_rows(frame)))
+    return max(1, untrained // (2 * MOST_WINDOWS))
 
 
 def mean_importance(

@@ -11,7 +11,8 @@ The tail is that of a Weibull distribution: with errors `e` of quantiles `Q(p)`,
 errors, and 98.4 % of those of Student's t with three degrees of freedom.
 
 Source: extrapolation of a tail of errors for a rare level, Siffer, Fouque, Termier and Largouet, Anomaly detection in
-streams with extreme value theory, KDD 2017; sharpness subject to calibration, Gneiting, Balabdaoui and Raftery 2007.
+streams with extreme value theory, KDD 2017; sharpness subject to calibration, Gneiting, Balabdaoui and Raftery 2007;
+shrinkage by the variance that chance explains, Morris, Parametric empirical Bayes inference, JASA 78 (1983).
 """
 
 from __future__ import annotations
@@ -35,9 +36,6 @@ USUAL = 0.997
 
 # The quantiles that the tail is laid through; at first lower ones, while all anomalies are among the rows.
 FIRST_TAIL, TAIL = (0.5, 0.8), (0.8, 0.97)
-
-# A step, or a series, has a unit of its own as far as it has rows: with so many rows, half.
-SHRINKAGE = 50
 
 ROUNDS = 20
 SMALLEST = 1e-6
@@ -122,11 +120,19 @@ def _factors(errors: Array, probability: float, groups: Sequence[npt.NDArray[np.
 
 
 def _units(errors: Array, kept: npt.NDArray[np.bool_], groups: Sequence[npt.NDArray[np.integer]]) -> Array:
-    """Return the unit of each row: the mean error, times a factor of each of its groups."""
+    """Return the unit of each row: the mean error, times a factor of each of its groups.
+
+    Logarithms of the factors are shrunk towards zero by what chance alone would make of them, so that groups of a few
+    rows, and groupings that say nothing, hardly change the unit.
+    """
     units = np.full(len(errors), max(float(errors[kept].mean()), SMALLEST))
     for labels in groups:
+        scores = np.maximum(errors[kept] / units[kept], SMALLEST)
         counts = np.bincount(labels[kept], minlength=labels.max() + 1)
-        sums = np.bincount(labels[kept], weights=errors[kept] / units[kept], minlength=labels.max() + 1)
-        factors = np.maximum(sums / np.maximum(counts, 1), SMALLEST)
-        units *= (factors ** (counts / (counts + SHRINKAGE)))[labels]
+        sums = np.bincount(labels[kept], weights=scores, minlength=labels.max() + 1)
+        factors = np.log(np.where(counts > 0, sums, 1.0) / np.maximum(counts, 1) / scores.mean())
+        by_chance = float(scores.var() / scores.mean() ** 2)  # variance of one row's; of a group's, divided by its rows
+        variance = max(0.0, float((counts * factors**2).sum() - by_chance * (counts > 0).sum()) / counts.sum())
+        share = variance * counts / (variance * counts + by_chance) if variance else 0.0
+        units *= np.exp(share * factors)[labels]
     return np.asarray(np.maximum(units, SMALLEST))

@@ -6,7 +6,8 @@ differ too, for print without colour.
 
 In reading order: `style` (colours, lines, legends), `history`, `series`, `fans` and `anomalies` (frames), `windows`
 (forecasts of arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps`
-(inside a network).
+(inside a
+network), `importance` (covariates).
 """
 
 from seqcast.plots.anomalies import anomaly_frame as anomaly_frame
@@ -14,6 +15,7 @@ from seqcast.plots.curves import error_by_step as error_by_step
 from seqcast.plots.curves import learning_curve as learning_curve
 from seqcast.plots.fans import forecast_fans as forecast_fans
 from seqcast.plots.history import history_frame as history_frame
+from seqcast.plots.importance import importance_chart as importance_chart
 from seqcast.plots.maps import attention_map as attention_map
 from seqcast.plots.maps import heat_map as heat_map
 from seqcast.plots.maps import sensitivity_map as sensitivity_map
@@ -43,6 +45,7 @@ __all__ = [
     "forecast_panels",
     "heat_map",
     "history_frame",
+    "importance_chart",
     "learning_curve",
     "probe_scores",
     "repeated_runs",

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from seqcast.data.frames.table import open_frame
 from seqcast.errors import SpecError
 from seqcast.evaluation.frame_view import FrameRows
 from seqcast.intervals.levels import level_text
-from seqcast.plots import forecast_fans, learning_curve
+from seqcast.plots import forecast_fans, importance_chart, learning_curve
 from seqcast.plots.series import read_pair
 from seqcast.plots.style import spoken
 from seqcast.report.backtest_section import BacktestSections
@@ -33,6 +34,7 @@ def report(
     model: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     learning: Mapping[str, Sequence[float]] | None = None,
+    importance: Any = None,
     metrics: Sequence[str] | None = None,
     season_length: int | None = None,
     trained_horizon: int | None = None,
@@ -52,6 +54,7 @@ def report(
         model: The model that the report is about; `None` takes the first of the backtest or the forecast.
         metadata: Facts to show: `{"Training": {"epochs": 20}, …}`; values that are no dicts stand under Settings.
         learning: Loss by epoch, `loss` and perhaps `val_loss`, to be drawn.
+        importance: By how much the error grows without each covariate, as `covariate_importance` returns it.
         metrics: Metrics of the leaderboard; `None` takes the usual, see `evaluate`.
         season_length: Season of scaled metrics; `None` takes the usual one of the frequency.
         trained_horizon: Steps that the network was trained to forecast.
@@ -100,6 +103,8 @@ def report(
             columns=columns,
         )
         sections += [scores.accuracy(), scores.errors(), scores.significance()]
+    if importance is not None:
+        sections.append(_importance_section(importance))
     sections += _fit_sections(metadata or {}, learning)
     by_model = f" by {spoken(model)}" if model else ""
     text = page(title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections)
@@ -135,6 +140,18 @@ def _forecast_picture(figure: Any, forecast: FrameRows, model: str) -> Picture:
     bounds = " and ".join(f"{level_text(level)} %" for level in forecast.bounds(model))
     caption = f"The shaded bands are intervals meant to hold {bounds} of what comes." if bounds else "A point forecast."
     return Picture.of(figure, alt, caption)
+
+
+def _importance_section(importance: Any) -> Section:
+    """Return the section about covariates."""
+    figure = importance_chart(importance)
+    names = open_frame(importance, "importance")["covariate"].to_list()
+    alt = f"Growth of the error without each of {len(names)} covariates; the most important is {names[0]}"
+    caption = (
+        "By how much the mean absolute error grows when a covariate is taken from another window, on rows that were "
+        "not trained on; lines reach one standard deviation to either side. Covariates that say the same share it."
+    )
+    return Section("What forecasts rest on", [Picture.of(figure, alt, caption)], name="Covariates")
 
 
 def _fit_sections(metadata: Mapping[str, Any], learning: Mapping[str, Sequence[float]] | None) -> list[Section]:

@@ -16,7 +16,7 @@ X, Y = np.ones((8, 6, 2)), np.ones((8, 3, 2))
 
 
 def test_options_are_those_of_the_specs():
-    others = {"preset", "scale", "target_features", "season_length", "callbacks", "random_state", "verbose"}
+    others = {"preset", "scale", "target_features", "season_length", "support", "callbacks", "random_state", "verbose"}
     assert set(Seq2SeqRegressor().get_params()) == {*NETWORK_OPTIONS, *TRAINING_OPTIONS} | others
     options = resolve_options(Seq2SeqRegressor().get_params())
     assert (options.network, options.training) == (PRESETS["classic"].network, PRESETS["classic"].training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seqcast.data.arrays.checks import outside_support
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.intervals.support import observed_support, outside_support_of
+from seqcast.intervals.support import VALUES_OF, observed_support, outside_support_of
 
 __all__ = ["check_head_support", "learn_support"]
 
@@ -21,10 +21,9 @@ def learn_support(frame: LongFrame, support: str) -> tuple[str, ...]:
     """
     if support == "auto":
         return observed_support(frame.targets)
-    expected = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}[support]
     frame.refuse_targets(
         outside_support_of(frame.targets, support),
-        expected=f"{expected}, for support={support!r}",
+        expected=f"{VALUES_OF[support]}, for support={support!r}",
         hint="Correct the row, or choose another support.",
     )
     return (support,) * len(frame.schema.columns.targets)

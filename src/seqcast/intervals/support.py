@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SUPPORTS", "bounded", "observed_support", "outside_support_of"]
+__all__ = ["SUPPORTS", "VALUES_OF", "bounded", "observed_support", "outside_support_of"]
 
 Array = npt.NDArray[np.floating]
 
 SUPPORTS = ("auto", "real", "non-negative", "counts")
+
+# In words.
+VALUES_OF = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}
 
 # Whole numbers beyond this are no longer told apart by doubles.
 _MOST_COUNT = 2.0**53

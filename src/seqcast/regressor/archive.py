@@ -52,6 +52,7 @@ def write_regressor(path: str | os.PathLike[str], kind: str, params: Mapping[str
         "preparation": preparation,
         "history": state.history.to_dict(),
         "seed": state.seed,
+        "support": list(state.support),
     }
     write_archive(path, kind, header, {**weights, **scalers})
 
@@ -81,7 +82,7 @@ def read_regressor(
         history = History(**header["history"])
         preparation = Preparation.from_parts(header["preparation"], archive.arrays)
         engine = Engine.from_parts(header["engine"], archive.arrays)
-        return params, FittedState(engine, history, preparation, int(header["seed"]))
+        return params, FittedState(engine, history, preparation, int(header["seed"]), tuple(header["support"]))
 
 
 def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import r2_score
 
 from seqcast.data.arrays.checks import check_targets
-from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ModelInputs
 from seqcast.network.init import child_seeds
@@ -19,7 +19,8 @@ from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
 from seqcast.regressor.inputs import check_new_steps, check_states
 from seqcast.regressor.options import draw_seed, resolve_options
-from seqcast.regressor.state import FittedState, StatefulEstimator, continued_history
+from seqcast.regressor.state import FittedState, continued_history
+from seqcast.regressor.views import FittedViews
 from seqcast.regressor.windows import TrainingData, prepare_windows
 from seqcast.training.history import History
 
@@ -28,7 +29,7 @@ __all__ = ["Seq2SeqRegressor"]
 Array = npt.NDArray[Any]
 
 
-class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstimator):
+class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
     `None` means "as `preset` says"; where nothing is a value of its own it is written `"none"`.
@@ -63,6 +64,9 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
             model) or `none`.
         target_features: For each column of y, the column of X that is its own past; by default all in order when X
             has as many features as y has targets, else `"none"`.
+        support: Which values are possible; forecasts keep to them: `real`, `non-negative`, `counts` (whole numbers,
+            quantiles rounded outwards), or `auto`: `non-negative` for targets that are never negative in the y of
+            `fit`, else `real`, also for batches and `partial_fit`, which do not show all of y at once.
         season_length: Steps of a season, for `residual` `seasonal` or `gated`.
         loss: Keras loss of a point, taken in scaled units; the squared error by default. Other heads have their own.
         horizon_decay: How fast the weight of a step in the loss falls with its distance, `h^-horizon_decay`; 0: not.
@@ -130,6 +134,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         quantiles: Sequence[float] | None = None,
         scale: str = "standard",
         target_features: Sequence[int] | int | str | None = None,
+        support: str = "auto",
         season_length: int | None = None,
         loss: Any = None,
         horizon_decay: float | None = None,
@@ -170,6 +175,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         self.quantiles = quantiles
         self.scale = scale
         self.target_features = target_features
+        self.support = support
         self.season_length = season_length
         self.loss = loss
         self.horizon_decay = horizon_decay
@@ -243,9 +249,9 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         except KeyboardInterrupt as interruption:
             # What interrupts before training has begun brings no history, and leaves the estimator as it was.
             if hasattr(interruption, "history"):
-                self._publish(FittedState(engine, interruption.history, preparation, seed))
+                self._publish(FittedState(engine, interruption.history, preparation, seed, windows.support))
             raise
-        self._publish(FittedState(engine, history, preparation, seed))
+        self._publish(FittedState(engine, history, preparation, seed, windows.support))
         return self
 
     def partial_fit(
@@ -274,6 +280,8 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
             The estimator. Where an error is raised, it is as it was before.
         """
         options = resolve_options(self.get_params(deep=False))
+        if options.support == "auto":
+            options = replace(options, support="real")
         before = self._state
         seed = draw_seed(self.random_state) if before is None else before.seed
         network_seed, order_seed = child_seeds(seed, 2)
@@ -293,7 +301,8 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         window = windows.preparation.window
         recorded = engine.continue_fit(windows.train, window=window, callbacks=options.callbacks)
         history = continued_history(history, recorded)
-        self._publish(FittedState(engine.copy(), history, windows.preparation, seed), trained=engine)
+        support = windows.support if before is None else before.support
+        self._publish(FittedState(engine.copy(), history, windows.preparation, seed, support), trained=engine)
         return self
 
     def _engine_to_train(self, state: FittedState) -> Engine:
@@ -305,41 +314,6 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
     def _publish(self, state: FittedState, trained: Engine | None = None) -> None:
         self._training = None if trained is None else (state, trained)
         self._state = state
-
-    # The fitted state, read-only
-
-    @property
-    def engine_(self) -> Engine:
-        """The trained engine."""
-        return self._fitted.engine
-
-    @property
-    def history_(self) -> History:
-        """The training history."""
-        return self._fitted.history
-
-    @property
-    def preparation_(self) -> Preparation:
-        """Sizes and scaling learnt from the training windows."""
-        return self._fitted.preparation
-
-    @property
-    def seed_(self) -> int:
-        """Seed of everything that was random in the fit."""
-        return self._fitted.seed
-
-    @property
-    def n_features_in_(self) -> int:
-        """Columns of a 2-D X, or features of a 3-D one."""
-        return self._fitted.n_features_in
-
-    @property
-    def feature_names_in_(self) -> Array:
-        """Names of the columns of X, where it was a frame."""
-        names = self._fitted.feature_names_in
-        if names is None:
-            raise AttributeError(f"this {type(self).__name__} was fitted on an X without names of columns")
-        return names
 
     def __getstate__(self) -> dict[str, Any]:
         # An engine that partial_fit goes on training holds an optimiser, which is not copied either.
@@ -374,7 +348,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         state = self._fitted
         steps = state.horizon(horizon)
         inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
-        return state.preparation.in_units(state.engine.predict(inputs, steps))
+        return np.asarray(state.in_units(state.engine.predict(inputs, steps)[..., None])[..., 0])
 
     def predict_quantiles(
         self,
@@ -415,9 +389,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         state = self._fitted
         steps = state.horizon(horizon)
         inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
-        quantiles = state.engine.quantiles(inputs, steps, probabilities)
-        in_units = state.preparation.in_units
-        return np.stack([in_units(quantiles[..., place]) for place in range(quantiles.shape[-1])], axis=-1)
+        return state.in_units(state.engine.quantiles(inputs, steps, probabilities), probabilities)
 
     def encode(self, X: Any, *, static_covariates: Any = None) -> States:
         """Encode the past into states, from which `decode` forecasts.
@@ -470,7 +442,7 @@ class Seq2SeqRegressor(StatefulEstimator[FittedState], RegressorMixin, BaseEstim
         steps = state.horizon(horizon)
         check_states(states, state.engine)
         future = state.future(future_covariates, len(states), steps)
-        return state.preparation.in_units(state.engine.decode(states, steps, future))
+        return np.asarray(state.in_units(state.engine.decode(states, steps, future)[..., None])[..., 0])
 
     def attention_weights(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqcast.data.series.scalers import SCALES
 from seqcast.errors import SpecError
+from seqcast.intervals.support import SUPPORTS
 from seqcast.network.init import fresh_seed
 from seqcast.runtime.backend import keras
 from seqcast.specs.checks import check_choice, check_int
@@ -35,6 +36,7 @@ class Options:
         scale: `standard` or `none`.
         target_features: As the user gave it; it is checked against the data.
         season_length: Steps of a season, where there is one.
+        support: Which values are possible, see `seqcast.intervals.support`.
     """
 
     network: NetworkSpec
@@ -43,6 +45,7 @@ class Options:
     scale: str = "standard"
     target_features: Any = None
     season_length: int | None = None
+    support: str = "auto"
 
 
 def resolve_options(params: Mapping[str, Any]) -> Options:
@@ -65,6 +68,7 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     """
     base = preset(params["preset"])
     check_choice("scale", params["scale"], SCALES)
+    check_choice("support", params["support"], SUPPORTS)
     changes = {name: params[name] for name in (*NETWORK_OPTIONS, *TRAINING_OPTIONS) if params[name] is not None}
     for name in NONE_BY_NAME:
         if isinstance(changes.get(name), str) and changes[name] == "none":
@@ -85,6 +89,7 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
         scale=params["scale"],
         target_features=params["target_features"],
         season_length=params["season_length"],
+        support=params["support"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,7 @@ from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ArrayLabels, ModelInputs
 from seqcast.errors import NotFittedError
+from seqcast.intervals.support import bounded
 from seqcast.regressor.inputs import check_past
 from seqcast.specs.checks import check_int
 from seqcast.training.history import History
@@ -57,12 +59,14 @@ class FittedState:
         history: The training history.
         preparation: Sizes and scaling of the windows.
         seed: Seed of everything that was random.
+        support: The support of each target.
     """
 
     engine: Engine
     history: History
     preparation: Preparation
     seed: int
+    support: tuple[str, ...]
 
     @property
     def n_features_in(self) -> int:
@@ -78,6 +82,22 @@ class FittedState:
     def horizon(self, horizon: int | None) -> int:
         """Return the checked horizon; by default the trained one."""
         return self.preparation.window.horizon if horizon is None else check_int("horizon", horizon)
+
+    def in_units(self, parts: Array, probabilities: Sequence[float] = (0.5,)) -> Array:
+        """Return parts of a forecast in the units and with the axes of y, within the support of the targets.
+
+        Args:
+            parts: The parts, scaled, `[N, H, D, P]`.
+            probabilities: Probability of each; 0.5 for a point.
+
+        Returns:
+            The parts, `[..., P]`.
+        """
+        by_part = [self.preparation.in_units(parts[..., place]) for place in range(parts.shape[-1])]
+        values = np.stack(by_part, axis=-1)
+        if self.preparation.y_axes == 3:
+            return np.asarray(bounded(values, self.support, probabilities))
+        return np.asarray(bounded(values[..., None, :], self.support, probabilities)[..., 0, :])
 
     def inputs(self, X: Any, static: Any, future: Any, horizon: int, owner: str) -> dict[str, Array]:
         """Check new windows and return them in the network's units.

@@ -7,16 +7,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from seqcast.data.arrays.checks import check_support, check_weight
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.data.arrays.streams import check_in_batches, first_batches, is_stream, scaled_stream
 from seqcast.errors import DataError
+from seqcast.intervals.support import VALUES_OF, observed_support, outside_support_of
 from seqcast.regressor.inputs import CheckedWindows, check_past, check_windows
 from seqcast.regressor.options import Options
 from seqcast.runtime.backend import keras
 
 __all__ = ["TrainingData", "TrainingWindows", "prepare_windows"]
+
+Array = npt.NDArray[Any]
 
 # Keys of the third part of validation_data, named as the arguments of fit.
 COVARIATES = ("static_covariates", "future_covariates")
@@ -53,11 +57,13 @@ class TrainingWindows:
         train: Batches to train on.
         validation: Batches to validate on, or `None`.
         preparation: Sizes and scaling.
+        support: The support of each target.
     """
 
     train: Any
     validation: Any
     preparation: Preparation
+    support: tuple[str, ...]
 
 
 def prepare_windows(
@@ -108,7 +114,7 @@ def _from_arrays(
         seed=seed,
         teacher_forcing=options.network.uses_teacher_forcing,
     )
-    return TrainingWindows(batches, validation, preparation)
+    return TrainingWindows(batches, validation, preparation, _support(windows.y, options.support))
 
 
 def _from_batches(data: TrainingData, options: Options, owner: str, fitted: Preparation | None) -> TrainingWindows:
@@ -121,7 +127,27 @@ def _from_batches(data: TrainingData, options: Options, owner: str, fitted: Prep
         check_support("y", y, options.network.head)
         fitted = _learn(CheckedWindows(inputs, y, y_axes=3), options)
     batches = scaled_stream(stream, fitted, teacher_forcing=options.network.uses_teacher_forcing)
-    return TrainingWindows(batches, _validation_windows(data.validation_data, fitted, options, owner), fitted)
+    validation = _validation_windows(data.validation_data, fitted, options, owner)
+    # What later batches hold is not known yet.
+    support = "real" if options.support == "auto" else options.support
+    return TrainingWindows(batches, validation, fitted, (support,) * fitted.window.targets)
+
+
+def _support(y: Array, support: str) -> tuple[str, ...]:
+    """Return the support of each target, and refuse values outside the one that is asked for."""
+    targets = int(y.shape[2])
+    if support == "auto":
+        return observed_support(y.reshape(-1, targets))
+    outside = outside_support_of(y, support)
+    if outside.any():
+        window, step, target = (int(place) for place in np.argwhere(outside)[0])
+        raise DataError(
+            f"y, window {window}, step {step}, feature {target}",
+            expected=f"{VALUES_OF[support]}, for support={support!r}",
+            received=f"{y[window, step, target]:g} ({int(outside.sum())} such values)",
+            hint="Correct it, or choose another support.",
+        )
+    return (support,) * targets
 
 
 def _learn(windows: CheckedWindows, options: Options) -> Preparation:

@@ -115,6 +115,24 @@ def test_a_model_goes_on_and_is_explained(run, tmp_path):
     assert "expected another file than those that are read" in told
 
 
+def test_wide_files_have_wide_forecasts(run, tmp_path):
+    wide = months(count=60, south=np.arange(60.0)).rename(columns={"y": "north"})
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    assert run("fit", "wide.csv", "-H", 2, "-o", "m.seqcast", "--wide", *SMALL)[0] == 0
+    assert run("predict", "m.seqcast", "wide.csv", "--wide", "-o", "f.csv")[0] == 0
+    found = pd.read_csv(tmp_path / "f.csv")
+    bounds = ("", "-lo-80", "-hi-80", "-lo-95", "-hi-95")
+    assert list(found.columns) == ["ds", *(f"{name}{bound}" for bound in bounds for name in ("north", "south"))]
+    assert list(found["ds"]) == ["2025-01-01", "2025-02-01"]
+    assert run("predict", "m.seqcast", "-o", "long.csv")[0] == 0
+    long = pd.read_csv(tmp_path / "long.csv").set_index("unique_id")
+    np.testing.assert_array_equal(found["south-hi-95"], long.loc["south", "seqcast-hi-95"])
+    assert run("predict", "m.seqcast", "--wide", "-o", "f.csv")[0] == 1
+    assert run("predict", "m.seqcast", "--wide", "-o", "f.csv", "--force")[0] == 0
+    code, _, err = run("predict", "m.seqcast", "--wide", "--samples", 3)
+    assert (code, "--samples: expected none with --wide" in err) == (1, True)
+
+
 def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
     rows = months(count=120, shop="main_street").rename(columns={"ds": "day"})
     rows["y"] += 0.1 * np.random.default_rng(0).normal(size=120)

@@ -13,6 +13,7 @@ from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
 from seqcast.cli.outputs import STANDARD_OUTPUT, Force, check_output
 from seqcast.cli.tables import read_model_tables
+from seqcast.errors import SpecError
 
 __all__ = ["predict"]
 
@@ -45,7 +46,7 @@ def predict(
     *,
     files: FileOptions,
 ) -> None:
-    """Forecast with a fitted model; columns are named as they were at fit.
+    """Forecast with a fitted model; columns are named as they were at fit. With --wide the forecast is wide too.
 
     For example:
 
@@ -54,7 +55,10 @@ def predict(
         seqcast predict sales.seqcast newer.csv --horizon 60 > forecast.csv
 
         seqcast predict sales.seqcast --future prices.csv -o forecast.csv
+
+        seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
     """
+    from seqcast.data.frames.forms import to_wide
     from seqcast.data.frames.writing import TABLES, write_table
     from seqcast.forecaster.estimator import Forecaster
 
@@ -64,10 +68,18 @@ def predict(
         check_output(output, TABLES, read=[model, data, future], force=force)
     fitted = Forecaster.load(model)
     if output is not None:
-        check_output(output, TABLES, read=[model, data, future], force=force, column=fitted.alias)
+        # A wide table does not say whether it holds forecasts.
+        column = "" if files.wide else fitted.alias
+        check_output(output, TABLES, read=[model, data, future], force=force, column=column)
+    if files.wide and samples is not None:
+        raise SpecError("samples", expected="none with --wide", received=str(samples), hint="Leave out one of the two.")
     frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)
+    if files.wide:
+        columns = fitted.series_state_.schema.columns
+        values = [name for name in forecast.columns if name not in (columns.unique_id, columns.ds)]
+        forecast = to_wide(forecast, values, columns=columns)
     write_table(forecast, output)
     if output is not None:
         print_line(f"Wrote {output}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from seqcast.errors import DataError, suggest_name
@@ -148,12 +149,14 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
     return nw.maybe_reset_index(nw.concat(parts)).to_native()
 
 
-def to_wide(df: Any, value: str | None = None, *, columns: Columns | None = None) -> Any:
+def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Columns | None = None) -> Any:
     """Return a long frame as a wide one, with a row for each time and a column for each series.
 
     Args:
         df: A pandas or Polars frame with one row a series and time.
         value: The column whose values are spread; `None` is `y`, or in a frame of forecasts the first after the keys.
+            Of several columns the first one's are called by the series, and the others' by the series and what they add
+            to the name of the first: `north` and `north-lo-80` for `seqcast` and `seqcast-lo-80`.
         columns: Names of the columns.
 
     Returns:
@@ -167,6 +170,8 @@ def to_wide(df: Any, value: str | None = None, *, columns: Columns | None = None
         >>> long = pd.DataFrame({"unique_id": ["a", "b"], "ds": [1, 1], "y": [0.5, 1.5]})
         >>> to_wide(long).to_dict("list")
         {'ds': [1], 'a': [0.5], 'b': [1.5]}
+        >>> list(to_wide(long.assign(**{"y-lo-80": 0.0}), ["y", "y-lo-80"]).columns)
+        ['ds', 'a', 'b', 'a-lo-80', 'b-lo-80']
     """
     import narwhals.stable.v2 as nw
 
@@ -174,8 +179,9 @@ def to_wide(df: Any, value: str | None = None, *, columns: Columns | None = None
     frame = nw.from_native(df, eager_only=True)
     keys = [columns.unique_id, columns.ds]
     others = [name for name in frame.columns if name not in (*keys, "cutoff", "target", "sample")]
-    value = value or (columns.value if columns.value in frame.columns else next(iter(others), columns.value))
-    for name in (*keys, value):
+    default = columns.value if columns.value in frame.columns else next(iter(others), columns.value)
+    values = [value or default] if value is None or isinstance(value, str) else list(value)
+    for name in (*keys, *values):
         if name not in frame.columns:
             received = f"the columns {', '.join(map(repr, frame.columns))}"
             hint = suggest_name(name, frame.columns) or "Name it with value, or with columns."
@@ -185,7 +191,12 @@ def to_wide(df: Any, value: str | None = None, *, columns: Columns | None = None
         row = int(twice.argmax())
         hint = "Choose one cutoff, target or sample first."
         raise DataError(option="df", row=row, expected="each time of a series once", received="a duplicate", hint=hint)
-    wide = frame.pivot(columns.unique_id, index=columns.ds, values=value, sort_columns=False)
+    wide = frame.pivot(columns.unique_id, index=columns.ds, values=values[0], sort_columns=False)
+    for name in values[1:]:
+        spread = frame.pivot(columns.unique_id, index=columns.ds, values=name, sort_columns=False)
+        added = name.removeprefix(values[0]).removeprefix("-")
+        series = [column for column in spread.columns if column != columns.ds]
+        wide = wide.join(spread.rename({each: f"{each}-{added}" for each in series}), on=columns.ds)
     native = nw.maybe_reset_index(wide.sort(columns.ds)).to_native()
     # pandas names the axis of columns after what was spread.
     return native if hasattr(native, "lazy") else native.rename_axis(columns=None)

@@ -10,7 +10,16 @@ import typer
 from seqcast.cli.console import print_line, print_table
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
-from seqcast.cli.options import Data, Figure, ForecasterOptions, Horizon, count_option, takes_options
+from seqcast.cli.options import (
+    Checkpoint,
+    Data,
+    Figure,
+    ForecasterOptions,
+    Horizon,
+    Resume,
+    count_option,
+    takes_options,
+)
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.plot import save_forecast_figure
 
@@ -32,6 +41,8 @@ def backtest(
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
     ] = None,
     figure: Figure = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
     force: Force = False,
     *,
     files: FileOptions,
@@ -56,7 +67,7 @@ def backtest(
     columns = options.columns
     frame = files.read(data, columns)
     with in_files(df=(data, frame)):
-        result = model.backtest(frame, n_windows=n_windows, step_size=step_size, refit=refit or False)
+        result = model.backtest(frame, n_windows, step_size, refit=refit or False, checkpoint=checkpoint, resume=resume)
     with in_files(train_df=(data, frame), df=(data, None)):
         by = ("target",) if "target" in result.columns else ()
         scores = evaluate(result, train_df=frame, season_length=options.season_length, by=by, columns=columns)

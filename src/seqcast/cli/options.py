@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seqcast.specs.columns import Columns
 
 __all__ = [
+    "Checkpoint",
     "Data",
     "Figure",
     "ForecasterOptions",
@@ -26,6 +27,7 @@ __all__ = [
     "IdColumn",
     "ModelFile",
     "Quiet",
+    "Resume",
     "TimeColumn",
     "TimeFormat",
     "TimeZone",
@@ -95,6 +97,15 @@ TimeZone = Annotated[
 ]
 Figure = Annotated[Path | None, typer.Option("--figure", help="PNG, SVG or PDF file for a picture.")]
 ValueColumn = Annotated[str, typer.Option("--value", help="Column with the value; several with commas.")]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FOLDER",
+        help="Folder to which the training is written every two minutes, for --resume.",
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training of --checkpoint, if there is one.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 # ---------------------------------------------------------------- what makes a forecaster

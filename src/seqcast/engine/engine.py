@@ -23,6 +23,7 @@ from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
 from seqcast.specs.window import WindowSpec
 from seqcast.training.callbacks import CtrlC
+from seqcast.training.checkpoints import Checkpoints
 from seqcast.training.history import History
 from seqcast.training.loop import train
 from seqcast.training.optimizers import clone_config, learning_rate, optimizer
@@ -81,6 +82,7 @@ class Engine(ForecastMethods):
         freeze: Sequence[str] = (),
         state: TrainState | None = None,
         on_epoch: Callable[[TrainState], Any] | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> History:
         """Build a new network and train it; until it is trained the engine forecasts with the one it had.
 
@@ -94,16 +96,20 @@ class Engine(ForecastMethods):
             freeze: Parts whose weights stay as they are: `encoder`, `decoder` (all but its head), `head`.
             state: The state of a training to go on with, which had the same arguments.
             on_epoch: Called with the state of the training after each epoch.
+            checkpoints: Where the state is written now and then, and from where it goes on.
 
         Returns:
             What training recorded.
 
         Raises:
-            SpecError: There is no such part, nothing is left to train, or the state is another network's.
+            SpecError: There is no such part, nothing is left to train, or the state is another network's or training's.
+            FileFormatError: No checkpoint can be read.
             TrainingError: The loss is not finite; the engine holds the best weights so far.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
         check_parts(freeze)
+        if checkpoints is not None:
+            state = checkpoints.newest()
         steps = self.training.epochs * self._steps_per_epoch(windows)
         with CtrlC() as ctrl_c:
             built = self._new(window, steps)
@@ -113,6 +119,7 @@ class Engine(ForecastMethods):
             model.freeze(freeze)
             self._compile(model, learning_rate(self.training, steps))
             training: dict[str, Any] = {"validation": validation, "state": state, "on_epoch": on_epoch}
+            training["checkpoints"] = checkpoints
             try:
                 history = train(
                     model, windows, self.training, callbacks=[*callbacks, *progress(verbose), ctrl_c], **training
@@ -203,7 +210,7 @@ class Engine(ForecastMethods):
 
     def _compile(self, model: Seq2Seq, rate: Any) -> None:
         loss = clone_config(self.training.loss)
-        model.parts, model.resumed_parts = self.training.parts, None
+        model.parts, model.resumed_parts, model.skipped_steps = self.training.parts, None, 0
         model.compile(
             optimizer=optimizer(self.training, rate),
             loss=model.decoder.head.loss(loss, horizon_decay=self.training.horizon_decay),

@@ -22,7 +22,7 @@ from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
-from seqcast.forecaster.fitting import InterruptedFit, fit_plan, fit_plans, naive_state
+from seqcast.forecaster.fitting import InterruptedFit, fit_plan, fit_plans, naive_state, with_checkpoints
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.options import FitOptions, check_head, check_mask, check_options, interval_levels, refit_every
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
@@ -34,10 +34,12 @@ from seqcast.forecaster.views import FittedViews
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.init import fresh_seed
 from seqcast.runtime.caution import warn_user
+from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
+from seqcast.training.checkpoints import CheckpointFolder
 
 __all__ = ["Forecaster"]
 
@@ -189,7 +191,16 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         self.verbose = verbose
         check_head(preset, scale)
 
-    def fit(self, df: Any, validation: Any = None, *, mask: Any = None, warm_start: bool = False) -> Self:
+    def fit(
+        self,
+        df: Any,
+        validation: Any = None,
+        *,
+        mask: Any = None,
+        warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
+        resume: bool = False,
+    ) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
         An interruption keeps the best weights so far of a single network, and the members of an ensemble that have
@@ -204,6 +215,10 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
                 `df[unusual]`, or what `anomalies` returned, of which the rows count whose `anomaly` is true.
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
                 new ones. All else is learnt anew, such as scaling and categories.
+            checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
+                epochs; a `CheckpointSpec` says how often.
+            resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
+                With the same data and options the fit ends as if it had never been interrupted.
 
         Returns:
             The fitted forecaster.
@@ -219,16 +234,19 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         if mask is not None:
             check_mask(self.missing)
             frame = masked(frame, mask)
-        options = self._resolved(self._new_seed(), int(self.members))
-        plan = make_plan(frame, options, options.specs, starts)
-        before = self._state
-        if warm_start and before is not None and before.engines:
-            plan = plan.with_weights(before.engines)
-        return self._publish(plan)
+        with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
+            options = self._resolved(self._new_seed(folder), int(self.members))
+            plan = make_plan(frame, options, options.specs, starts)
+            before = self._state
+            if warm_start and before is not None and before.engines:
+                plan = plan.with_weights(before.engines)
+            return self._publish(with_checkpoints(plan, folder))
 
-    def _new_seed(self) -> int:
+    def _new_seed(self, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a new fit: the user's, or a drawn one, which the fitted state keeps."""
-        return fresh_seed() if self.random_state is None else int(self.random_state)
+        if self.random_state is not None:
+            return int(self.random_state)
+        return fresh_seed() if folder is None else folder.seed(fresh_seed())
 
     def _resolved(self, seed: int, members: int, **changes: Any) -> FitOptions:
         """Return the options resolved for a fit of so many networks."""
@@ -317,8 +335,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             SpecError: There are no intervals of a level, or no paths of a network that forecasts a point.
         """
         state = self._fitted()
-        if horizon is not None:
-            horizon = check_int("horizon", horizon)
+        horizon = None if horizon is None else check_int("horizon", horizon)
         if samples is not None and level is not None:
             raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
         request = self._request(state, level)
@@ -451,8 +468,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             SpecError: An option is wrong.
         """
         check_options(self.get_params(deep=False))
-        frame = self._read(df)
-        options = self._resolved(0 if self.random_state is None else int(self.random_state), int(self.members))
+        frame, seed = self._read(df), 0 if self.random_state is None else int(self.random_state)
+        options = self._resolved(seed, int(self.members))
         plan = make_plan(frame, options, options.specs)
         return PlannedFit(Description.of(plan.frame, self.season_length), planned(plan, self.get_params(deep=False)))
 
@@ -464,6 +481,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         *,
         align: str = "time",
         refit: bool | int | str = False,
+        checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
+        resume: bool = False,
     ) -> Any:
         """Forecast a frame's own past from several cutoffs, beside the truth.
 
@@ -481,6 +500,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
                 same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side by side.
                 `"never"` takes this forecaster's own networks, and cutoffs from the last stamp on that they saw.
+            checkpoint: As for `fit`, for all trainings.
+            resume: As for `fit`.
 
         Returns:
             A frame of the kind that came in: `unique_id`, `ds`, `cutoff` (the last stamp that was known),
@@ -497,7 +518,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         check_options(self.get_params(deep=False))
         every = refit_every(refit)
         frame = self._read(df, self._fitted().series if every is None else None)
-        return self._backtest(frame, n_windows, step_size, align, every, verbose=self.verbose)
+        with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
+            return self._backtest(frame, n_windows, step_size, align, every, verbose=self.verbose, folder=folder)
 
     def _backtest(
         self,
@@ -508,6 +530,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         every: int | None = 0,
         *,
         verbose: int = 0,
+        folder: CheckpointFolder | None = None,
     ) -> Any:
         frame.check_observed()
         complete = self.missing == "raise"
@@ -517,7 +540,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             states = [self._fitted()]
             origins.check_after(frame, states[0].series.last_seen)
         else:
-            states = self._fitted_at([frame.until(stops) for stops in known[:: every or n_windows]], verbose)
+            states = self._fitted_at([frame.until(stops) for stops in known[:: every or n_windows]], verbose, folder)
         return backtest_table(
             frame,
             known,
@@ -529,11 +552,16 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             alias=self.alias,
         )
 
-    def _fitted_at(self, frames: Sequence[LongFrame], verbose: int) -> list[FittedState]:
+    def _fitted_at(
+        self, frames: Sequence[LongFrame], verbose: int, folder: CheckpointFolder | None
+    ) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
-        seed = self._new_seed() if self._state is None else self._seed_of(self._state)
+        seed = self._new_seed(folder) if self._state is None else self._seed_of(self._state)
         options = self._resolved(seed, int(self.members))
-        plans = [make_plan(frame, options, options.specs) for frame in frames]
+        plans = [
+            with_checkpoints(make_plan(frame, options, options.specs), folder, f"training-{number}-")
+            for number, frame in enumerate(frames, 1)
+        ]
         if verbose:
             print(plans[0].describe())
         return fit_plans(plans, verbose=verbose)

@@ -12,9 +12,10 @@ from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibrate, mean_errors
 from seqcast.specs.training import TrainingSpec
+from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.history import History
 
-__all__ = ["InterruptedFit", "fit_plan", "fit_plans", "naive_state"]
+__all__ = ["InterruptedFit", "fit_plan", "fit_plans", "naive_state", "with_checkpoints"]
 
 
 class InterruptedFit(KeyboardInterrupt):
@@ -81,6 +82,23 @@ def fit_plans(plans: Sequence[FitPlan], *, verbose: int = 0) -> list[FittedState
         names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
     trained = iter(run_jobs(jobs, names, verbose=verbose))
     return [_finished(plan, [next(trained) for _ in plan.jobs], None) for plan in plans]
+
+
+def with_checkpoints(plan: FitPlan, folder: CheckpointFolder | None, name: str = "") -> FitPlan:
+    """Return the plan with jobs that write the state of their training.
+
+    Args:
+        plan: The plan.
+        folder: The folder of the fit; `None` for no checkpoints.
+        name: Name of the plan, if there are several.
+
+    Raises:
+        SpecError: The training holds a function, which a file cannot.
+    """
+    if folder is None:
+        return plan
+    jobs = [job.with_checkpoints(folder, f"{name}member-{place + 1}") for place, job in enumerate(plan.jobs)]
+    return replace(plan, jobs=jobs)
 
 
 def naive_state(plan: FitPlan) -> FittedState:

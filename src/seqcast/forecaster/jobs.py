@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
@@ -19,6 +20,7 @@ from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
+from seqcast.training.checkpoints import CheckpointFolder, Checkpoints, digest, plain_spec, versions
 from seqcast.training.history import History
 
 __all__ = ["InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
@@ -40,6 +42,7 @@ class TrainingJob:
         weighting: `windows` or `series`, as for `SeriesWindows`.
         weights: The network's first weights; `None` draws them.
         freeze: Parts of the network that are not trained, see `Engine.fit`.
+        checkpoints: Where the state of the training is written, and from where it goes on.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler
@@ -63,6 +66,35 @@ class TrainingJob:
     weighting: str = "windows"
     weights: Sequence[Array] | None = None
     freeze: tuple[str, ...] = ()
+    checkpoints: Checkpoints | None = None
+
+    def with_checkpoints(self, folder: CheckpointFolder, name: str) -> Self:
+        """Return the job that writes the state of its training.
+
+        Args:
+            folder: The folder of the fit.
+            name: Name of the network.
+
+        Raises:
+            SpecError: The training holds a function, which a file cannot.
+        """
+        return replace(self, checkpoints=folder.of(name, self._fingerprint()))
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """Return what the training depends on, by name."""
+        reader = self.reader
+        rows = [store.values for store in (reader.targets, reader.features) if isinstance(store, InMemoryStore)]
+        scaling = [reader.scaler.loc, reader.scaler.scale, reader.scaler.unit]
+        return {
+            "data": digest([*rows, reader.lengths, reader.static, *scaling, self.starts]),
+            "network": self.network.to_dict(),
+            "training": plain_spec(self.training),
+            "windows": {**self.window.to_dict(), "weighting": self.weighting},
+            "seeds": {"network": self.seeds[0], "order": self.seeds[1]},
+            "first weights": None if self.weights is None else digest(self.weights),
+            "frozen parts": list(self.freeze),
+            "versions": versions(),
+        }
 
     def with_weights(self, engine: Engine) -> Self:
         """Return the job that begins with the weights of a trained engine.
@@ -135,6 +167,7 @@ class TrainingJob:
             verbose=verbose,
             weights=self.weights,
             freeze=self.freeze,
+            checkpoints=self.checkpoints,
         )
 
 

@@ -59,7 +59,8 @@ class TrainFunction:
 
     Args:
         model: A compiled model. Its `parts` say how many parts a batch has, `None` chooses; `resumed_parts` are those
-            of the training that it goes on with, and take the place of the choice.
+            of the training that it goes on with, and take the place of the choice; `skipped_steps` are the steps of
+            the epoch that were taken then.
 
     Attributes:
         parts: The largest number of parts that a batch was divided into; 1 before the first step.
@@ -97,6 +98,10 @@ class TrainFunction:
     def __call__(self, state: Any, iterator: Any) -> tuple[Any, Any]:
         """Take a step on the next batch."""
         data = next(iterator)
+        if self.model.skipped_steps:
+            # It was taken before the training was interrupted.
+            self.model.skipped_steps -= 1
+            return {}, state
         batch = keras.utils.unpack_x_y_sample_weight(data)
         if not self.divides(batch):
             return self.whole(tuple(state), data)  # type: ignore[no-any-return]

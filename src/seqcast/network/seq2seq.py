@@ -68,6 +68,7 @@ class Seq2Seq(keras.Model):
         # How many parts a training step divides a batch into: as told, or as in the training that is resumed.
         self.parts: int | None = None
         self.resumed_parts: int | None = None
+        self.skipped_steps = 0
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         self.seed = fresh_seed() if seed is None else seed

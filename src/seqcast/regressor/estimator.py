@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -17,11 +18,14 @@ from seqcast.engine.inputs import ModelInputs
 from seqcast.network.init import child_seeds
 from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
+from seqcast.regressor.checkpoints import checkpoints_of, refuse_unresumable
 from seqcast.regressor.inputs import check_new_steps, check_states
-from seqcast.regressor.options import draw_seed, resolve_options
+from seqcast.regressor.options import Options, draw_seed, resolve_options
 from seqcast.regressor.state import FittedState, continued_history
 from seqcast.regressor.views import FittedViews
 from seqcast.regressor.windows import TrainingData, prepare_windows
+from seqcast.specs.checkpoint import CheckpointSpec
+from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.history import History
 
 __all__ = ["Seq2SeqRegressor"]
@@ -204,6 +208,8 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
         future_covariates: Any = None,
         sample_weight: Any = None,
         validation_data: Any = None,
+        checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
+        resume: bool = False,
     ) -> Self:
         """Train a new network.
 
@@ -217,6 +223,10 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
             sample_weight: `[N]`.
             validation_data: `(X, y)`, or `(X, y, covariates)` with a dict of the two covariates, to validate on
                 instead of the last windows; or a `PyDataset` of batches that has an end.
+            checkpoint: A folder for this fit, in which the state of the training is written every two minutes and at
+                the end of epochs; a `CheckpointSpec` says how often. Not with batches or `callbacks`.
+            resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
+                with the same data and options the fit ends with the same weights as one that was never interrupted.
 
         Returns:
             The fitted estimator.
@@ -228,14 +238,23 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
             KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
         """
         options = resolve_options(self.get_params(deep=False))
-        seed = draw_seed(self.random_state)
-        network_seed, order_seed = child_seeds(seed, 2)
         fraction = options.training.validation_fraction
         data = TrainingData(
             X, y, static_covariates, future_covariates, sample_weight, validation_data, validation_fraction=fraction
         )
+        refuse_unresumable(checkpoint, data, options)
+        with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
+            return self._fit(data, options, folder)
+
+    def _fit(self, data: TrainingData, options: Options, folder: CheckpointFolder | None) -> Self:
+        """Train a new network and publish it."""
+        seed = draw_seed(self.random_state)
+        if folder is not None and self.random_state is None:
+            seed = folder.seed(seed)
+        network_seed, order_seed = child_seeds(seed, 2)
         windows = prepare_windows(data, options, type(self).__name__, seed=order_seed)
         preparation = windows.preparation
+        checkpoints = checkpoints_of(folder, windows, options, seed)
         warn_if_unwritable(options.network, options.training, self.random_state)
         engine = Engine(options.network, options.training, seed=network_seed)
         try:
@@ -245,6 +264,7 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
                 validation=windows.validation,
                 callbacks=options.callbacks,
                 verbose=self.verbose,
+                checkpoints=checkpoints,
             )
         except KeyboardInterrupt as interruption:
             # What interrupts before training has begun brings no history, and leaves the estimator as it was.

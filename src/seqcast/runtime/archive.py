@@ -115,7 +115,14 @@ class Archive:
     arrays: dict[str, StoredArray]
 
 
-def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any], arrays: dict[str, Array]) -> None:
+def write_archive(
+    path: str | os.PathLike[str],
+    kind: str,
+    header: dict[str, Any],
+    arrays: dict[str, Array],
+    *,
+    compressed: bool = True,
+) -> None:
     """Write a model's file.
 
     Args:
@@ -123,6 +130,7 @@ def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any
         kind: Name of the class, checked when the file is read.
         header: JSON types.
         arrays: Arrays of numbers, booleans, text or times, by name.
+        compressed: Whether it is to be small rather than written fast.
 
     Raises:
         SaveError: The file could not be written, or the header is too long to be read again.
@@ -145,7 +153,7 @@ def write_archive(path: str | os.PathLike[str], kind: str, header: dict[str, Any
         )
 
     def write(file: IO[bytes]) -> None:
-        for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)[not compressed :]:
             file.seek(0)
             file.truncate()
             with zipfile.ZipFile(file, "w", compression) as archive:

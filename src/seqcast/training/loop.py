@@ -10,6 +10,7 @@ from seqcast.data.windows.order import Windows
 from seqcast.errors import TrainingError
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
+from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, MetricsRestorer
 from seqcast.training.history import History
 from seqcast.training.state import StateCallback, TrainState
 
@@ -26,6 +27,7 @@ def train(
     callbacks: Sequence[Any] = (),
     state: TrainState | None = None,
     on_epoch: Callable[[TrainState], Any] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> History:
     """Train a compiled model.
 
@@ -38,6 +40,7 @@ def train(
         callbacks: Keras callbacks.
         state: The state of a training to go on with; the windows begin where they began then.
         on_epoch: Called with the state of the training after each epoch.
+        checkpoints: Where its state is written.
 
     Returns:
         What was recorded. The model holds the best weights when there was validation, the last ones otherwise.
@@ -52,7 +55,11 @@ def train(
     if state is not None:
         state.restore(model, keeper)
     before, last = keeper.history.seconds, epochs or spec.epochs
-    states = [] if on_epoch is None else [StateCallback(keeper, on_epoch)]
+    states: list[Any] = [] if on_epoch is None else [StateCallback(keeper, on_epoch)]
+    if state is not None and state.epoch_step:
+        states.append(MetricsRestorer(state.metrics, state.epoch))
+    if checkpoints is not None:
+        states.append(CheckpointCallback(keeper, checkpoints, before))
     began = time.perf_counter()
     try:
         with CtrlC() as ctrl_c:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy.typing as npt
@@ -24,7 +24,7 @@ GROUPS = ("trainable", "non_trainable", "optimizer")
 
 @dataclass(frozen=True)
 class TrainState:
-    """The state of a training between two epochs.
+    """The state of a training between two epochs, or in the middle of one.
 
     It holds every variable, on any backend: weights, the states of all random generators, the counter of scheduled
     sampling, the optimiser's moments, counter and learning rate. Arrays are copies, in the order of the model's
@@ -41,6 +41,8 @@ class TrainState:
         history: What was recorded so far, with the best epoch.
         best_loss: The smallest validation loss; `None` without validation.
         best_weights: All weights of the best epoch, in the order of Keras's `set_weights`.
+        epoch_step: Training steps of the next epoch that are over; they are passed over when it goes on, on JAX only.
+        metrics: The metrics' variables in the middle of an epoch.
 
     Example:
         >>> from seqcast.data.windows.arrays import ArrayWindows
@@ -72,14 +74,17 @@ class TrainState:
     history: History
     best_loss: float | None = None
     best_weights: list[Array] | None = None
+    epoch_step: int = 0
+    metrics: list[Array] = field(default_factory=list)
 
     @classmethod
-    def capture(cls, model: Any, keeper: KeepBest) -> Self:
-        """Copy the state of a training at the end of an epoch.
+    def capture(cls, model: Any, keeper: KeepBest, *, epoch_step: int = 0) -> Self:
+        """Copy the state of a training.
 
         Args:
             model: A compiled model, in training or after it.
             keeper: The callback that recorded the training.
+            epoch_step: Steps of the epoch under way that are over; 0 at the end of an epoch.
         """
         if hasattr(model, "jax_state_sync"):
             model.jax_state_sync()
@@ -95,6 +100,8 @@ class TrainState:
             history=copy.deepcopy(keeper.history),
             best_loss=None if best is None else keeper.best,
             best_weights=best,
+            epoch_step=epoch_step,
+            metrics=copies(model.metrics_variables) if epoch_step else [],
         )
 
     def restore(self, model: Any, keeper: KeepBest) -> None:
@@ -122,6 +129,7 @@ class TrainState:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
         model.resumed_parts = self.parts
+        model.skipped_steps = self.epoch_step
         keeper.history = copy.deepcopy(self.history)
         keeper.history.interrupted = False
         if self.best_weights is not None and self.best_loss is not None:
@@ -132,9 +140,11 @@ class TrainState:
         groups: dict[str, Sequence[Array]] = {group: getattr(self, group) for group in GROUPS}
         if self.best_weights is not None:
             groups["best"] = self.best_weights
+        groups["metrics"] = self.metrics
         header = {
             "epoch": self.epoch,
             "step": self.step,
+            "epoch_step": self.epoch_step,
             "parts": self.parts,
             "history": self.history.to_dict(),
             "best_loss": self.best_loss,
@@ -156,6 +166,8 @@ class TrainState:
             history=History(**header["history"]),
             best_loss=header["best_loss"],
             best_weights=groups.get("best"),
+            epoch_step=header["epoch_step"],
+            metrics=groups["metrics"],
         )
 
 

@@ -1,0 +1,74 @@
+"""Checkpoints of a fit of the regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqcast.data.arrays.streams import is_stream
+from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.errors import SpecError
+from seqcast.regressor.options import Options
+from seqcast.regressor.windows import TrainingData, TrainingWindows
+from seqcast.training.checkpoints import CheckpointFolder, Checkpoints, digest, plain_spec, versions
+
+__all__ = ["checkpoints_of", "refuse_unresumable"]
+
+
+def refuse_unresumable(checkpoint: Any, data: TrainingData, options: Options) -> None:
+    """Refuse checkpoints of a fit that cannot be resumed.
+
+    Args:
+        checkpoint: The argument of the fit.
+        data: Its data.
+        options: The regressor's options.
+
+    Raises:
+        SpecError: Batches come from a `PyDataset` or generator, or there are Keras callbacks: where these stand is not
+            known.
+    """
+    if checkpoint is None:
+        return
+    streams = {"X": data.y is None and is_stream(data.X), "validation_data": is_stream(data.validation_data)}
+    given = [name for name, stream in streams.items() if stream] + ["callbacks"] * bool(options.callbacks)
+    if given:
+        what = "callbacks" if given[0] == "callbacks" else "batches"
+        raise SpecError(
+            "checkpoint",
+            expected=f"None with {what} of one's own in {given[0]}, which cannot be resumed",
+            received=repr(checkpoint),
+            hint="Leave out one of the two, or give arrays." if what == "batches" else "Leave out one of the two.",
+        )
+
+
+def checkpoints_of(
+    folder: CheckpointFolder | None, windows: TrainingWindows, options: Options, seed: int
+) -> Checkpoints | None:
+    """Return the checkpoints of the network.
+
+    Args:
+        folder: The folder of the fit; `None` for no checkpoints.
+        windows: What it is trained and validated on.
+        options: The regressor's options.
+        seed: Seed of the fit.
+
+    Raises:
+        SpecError: The training holds a function, which a file cannot.
+    """
+    if folder is None:
+        return None
+    arrays = []
+    for part in (windows.train, windows.validation):
+        if isinstance(part, ArrayWindows):
+            arrays += [*(part.inputs[name] for name in sorted(part.inputs)), part.y, part.sample_weight]
+    scalers = windows.preparation.scalers
+    for name in sorted(scalers):
+        arrays += [scalers[name].loc, scalers[name].scale]
+    fingerprint = {
+        "data": digest(arrays),
+        "network": options.network.to_dict(),
+        "training": plain_spec(options.training),
+        "windows": windows.preparation.window.to_dict(),
+        "seeds": {"fit": seed},
+        "versions": versions(),
+    }
+    return folder.of("network", fingerprint)

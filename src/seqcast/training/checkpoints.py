@@ -1,0 +1,352 @@
+"""Checkpoints: the state of a training in files, from which it goes on after its process has died.
+
+```
+folder/.lock                    held by the process that trains
+folder/fit.json                 the seed of the fit
+folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two are kept
+```
+
+A checkpoint is an archive of `seqcast.runtime.archive`: JSON and plain arrays, written under another name and renamed.
+Beside the state it holds the fingerprint of the training: its data, options and versions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast._version import __version__
+from seqcast.errors import FileFormatError, SaveError, SpecError
+from seqcast.runtime.archive import open_archive, write_archive
+from seqcast.runtime.backend import NumberTypes, keras
+from seqcast.runtime.caution import warn_user
+from seqcast.runtime.files import make_folder, write_beside
+from seqcast.specs.checkpoint import CheckpointSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.callbacks import KeepBest
+from seqcast.training.state import TrainState
+
+__all__ = [
+    "CheckpointCallback",
+    "CheckpointFolder",
+    "Checkpoints",
+    "MetricsRestorer",
+    "digest",
+    "plain_spec",
+    "versions",
+]
+
+Array = npt.NDArray[Any]
+
+KIND = "Checkpoint"
+SUFFIX = ".checkpoint"
+
+# Writing takes at most this share of the time.
+MOST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoints of the training of one network.
+
+    Args:
+        folder: Its folder.
+        fingerprint: What the training depends on, JSON types by name.
+        minutes: Time between two checkpoints in the middle of an epoch.
+        keep: How many are kept.
+        resume: Whether the training goes on with the newest one.
+    """
+
+    folder: Path
+    fingerprint: Mapping[str, Any]
+    minutes: float = 2.0
+    keep: int = 2
+    resume: bool = False
+
+    def write(self, state: TrainState) -> None:
+        """Write a state, and remove those that are older than the ones that are kept.
+
+        Raises:
+            SaveError: It could not be written; those that are there are unchanged.
+        """
+        make_folder(self.folder)
+        header, arrays = state.to_parts()
+        path = self.folder / f"{state.step}{SUFFIX}"
+        write_archive(path, KIND, {"fingerprint": dict(self.fingerprint), "state": header}, arrays, compressed=False)
+        for older in self._files()[self.keep :]:
+            with contextlib.suppress(OSError):
+                older.unlink()
+
+    def newest(self) -> TrainState | None:
+        """Return the newest state that can be read; `None` where there is none, or where the training starts anew.
+
+        Raises:
+            SpecError: It is that of another training.
+            FileFormatError: There are files, none of which can be read.
+        """
+        if not self.resume:
+            return None
+        damaged: list[FileFormatError] = []
+        for path in self._files():
+            try:
+                with open_archive(path, KIND) as archive:
+                    header = archive.header
+                    arrays = {name: np.asarray(values) for name, values in archive.arrays.items()}
+                    self._check(path, header["fingerprint"])
+                    state = TrainState.from_parts(header["state"], arrays)
+            except FileFormatError as error:
+                damaged.append(error)
+                continue
+            if damaged:
+                warn_user(f"{damaged[0].where} is damaged, so training goes on from {path.name}, the one before")
+            return state
+        if damaged:
+            raise damaged[0]
+        return None
+
+    def _files(self) -> list[Path]:
+        """Return the checkpoints, the newest first."""
+        files = [path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdigit()]
+        return sorted(files, key=lambda path: -int(path.stem))
+
+    def _check(self, path: Path, found: Mapping[str, Any]) -> None:
+        """Refuse a checkpoint of other data, options or versions, and say what differs."""
+        ours = json.loads(json.dumps(dict(self.fingerprint)))
+        for part in ours:
+            if found.get(part) == ours[part]:
+                continue
+            before, now = _difference(found.get(part), ours[part])
+            raise SpecError(
+                "resume",
+                expected=f"a checkpoint of this training; that in {path.parent} has other {part}{before}",
+                received=f"{part}{now}" if now else f"other {part}",
+                hint="Give what was given before, or train anew with another folder.",
+            )
+
+
+def _difference(before: Any, now: Any) -> tuple[str, str]:
+    """Return in words what a part of a fingerprint was and is, where it has fields."""
+    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        return "", ""
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    was, is_now = (", ".join(f"{name}={values.get(name)!r}" for name in changed[:3]) for values in (before, now))
+    return f": {was}", f" with {is_now}"
+
+
+class CheckpointFolder:
+    """The checkpoints of a fit: a folder of its own for each network, held by one process.
+
+    Args:
+        spec: Where and how often.
+        resume: Whether trainings go on from what is there.
+    """
+
+    def __init__(self, spec: CheckpointSpec, *, resume: bool) -> None:
+        self.spec, self.resume = spec, resume
+
+    @classmethod
+    @contextmanager
+    def opened(cls, checkpoint: Any, *, resume: bool) -> Iterator[CheckpointFolder | None]:
+        """Hold the folder of a fit for a `with` block.
+
+        Args:
+            checkpoint: The argument of the fit: a folder, a `CheckpointSpec`, or `None` for no checkpoints.
+            resume: Whether to go on from what is there.
+
+        Yields:
+            The folder; `None` for no checkpoints.
+
+        Raises:
+            SpecError: There is a training in it already and `resume` is false, or another process holds it, or
+                `resume` is true without a folder.
+            SaveError: It cannot be written to.
+        """
+        if checkpoint is None:
+            if resume:
+                raise SpecError("resume", expected="False without checkpoint", received="True", hint="Name the folder.")
+            yield None
+            return
+        from filelock import FileLock, Timeout
+
+        spec = CheckpointSpec.of(checkpoint)
+        make_folder(spec.folder)
+        lock = FileLock(spec.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise SpecError(
+                "checkpoint",
+                expected="a folder that no other training uses",
+                received=str(spec.folder),
+                hint="Wait for the process that trains there, or choose another.",
+            ) from None
+        except OSError as error:
+            raise SaveError(
+                str(spec.folder), expected="a folder to write to", received=str(error.strerror), hint="Choose another."
+            ) from error
+        try:
+            for unfinished in spec.folder.glob("*/.*.part"):  # of a process that was killed
+                unfinished.unlink(missing_ok=True)
+            folder = cls(spec, resume=resume)
+            folder._check_empty()
+            yield folder
+        finally:
+            lock.release()
+
+    def _check_empty(self) -> None:
+        if not self.resume and any(self.spec.folder.glob(f"*/*{SUFFIX}")):
+            raise SpecError(
+                "checkpoint",
+                expected="a folder without a training, or resume=True",
+                received=str(self.spec.folder),
+                hint="resume=True goes on with it; to begin anew, empty it.",
+            )
+
+    def seed(self, drawn: int) -> int:
+        """Return the seed of the fit: where it goes on the one that was drawn then, which is written down.
+
+        Args:
+            drawn: The seed of a new fit.
+        """
+        path = self.spec.folder / "fit.json"
+        if self.resume and path.is_file():
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                return int(json.loads(path.read_text("utf-8"))["seed"])
+        write_beside(path, lambda file: file.write(json.dumps({"seed": drawn}).encode()))
+        return drawn
+
+    def of(self, name: str, fingerprint: Mapping[str, Any]) -> Checkpoints:
+        """Return the checkpoints of one network.
+
+        Args:
+            name: Its name, that of its folder.
+            fingerprint: What its training depends on.
+        """
+        spec = self.spec
+        return Checkpoints(spec.folder.absolute() / name, fingerprint, spec.minutes, spec.keep, self.resume)
+
+
+class CheckpointCallback(keras.callbacks.Callback):
+    """Write the state of a training at the end of epochs and, on JAX, every few minutes.
+
+    What cannot be written is said once, and training goes on.
+
+    Args:
+        keeper: The callback that records the training; it comes before this one.
+        checkpoints: Where they go.
+        before: Seconds that the training took before it was resumed.
+    """
+
+    def __init__(self, keeper: KeepBest, checkpoints: Checkpoints, before: float) -> None:
+        super().__init__()
+        self.keeper, self.checkpoints, self.before = keeper, checkpoints, before
+        self.began = self.last = time.perf_counter()
+        self.cost = 0.0
+        self.failed = False
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the state if it is time."""
+        # Steps that are passed over have no logs, and the last one is followed by the end of the epoch.
+        if keras.backend.backend() != "jax" or not logs or batch + 1 == self.params.get("steps"):
+            return
+        if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes:
+            self._write(batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Write the state, unless that would take too much of the time."""
+        ends = self.model.stop_training or epoch + 1 == self.params.get("epochs")
+        if ends or time.perf_counter() - self.last >= self.cost / MOST_SHARE:
+            self._write(0)
+
+    def _write(self, epoch_step: int) -> None:
+        began = time.perf_counter()
+        self.keeper.history.seconds = self.before + began - self.began
+        try:
+            self.checkpoints.write(TrainState.capture(self.model, self.keeper, epoch_step=epoch_step))
+        except SaveError as error:
+            if not self.failed:
+                warn_user(f"a checkpoint could not be written, training goes on without it: {error}")
+            self.failed = True
+        self.last = time.perf_counter()
+        self.cost = self.last - began
+
+
+class MetricsRestorer(keras.callbacks.Callback):
+    """Give the metrics of a resumed epoch the values that they had in its middle.
+
+    Args:
+        values: The values.
+        epoch: The epoch, from 0.
+    """
+
+    def __init__(self, values: list[Array], epoch: int) -> None:
+        super().__init__()
+        self.values, self.epoch = values, epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Set them, in the first epoch that goes on."""
+        if epoch == self.epoch:
+            for variable, value in zip(self.model.metrics_variables, self.values, strict=True):
+                variable.assign(value)
+
+
+def digest(arrays: Iterable[Array | None]) -> str:
+    """Return a short text that differs where any of the arrays does.
+
+    Example:
+        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None]), digest([np.zeros(2)]) == digest([np.zeros(3)])
+        (True, False)
+    """
+    whole = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        if array is None:
+            whole.update(b"none")
+            continue
+        values = np.ascontiguousarray(array)
+        whole.update(f"{values.dtype.str} {values.shape}".encode())
+        whole.update(values.view(np.uint8).reshape(-1).data if values.size else b"")
+    return whole.hexdigest()
+
+
+def plain_spec(training: TrainingSpec) -> dict[str, Any]:
+    """Return the training as JSON types.
+
+    Raises:
+        SpecError: It holds a function, which a checkpoint cannot be compared by.
+    """
+    try:
+        values = training.to_dict()
+        json.dumps(values)
+        TrainingSpec.from_dict(values)
+    except Exception as error:  # whatever Keras raises for them
+        raise SpecError(
+            "checkpoint",
+            expected="a training that can be written to a file",
+            received=str(error),
+            hint="Give names, Keras objects, or functions registered with keras.saving.",
+        ) from error
+    return values
+
+
+def versions() -> dict[str, Any]:
+    """Return what the bits of a training depend on beside data and options."""
+    types = NumberTypes.current()
+    backend = keras.backend.backend()
+    return {
+        "seqcast": __version__,
+        "keras": keras.__version__,
+        backend: __import__(backend).__version__,
+        "floatx": types.floatx,
+        "dtype_policy": getattr(types.dtype_policy, "name", str(types.dtype_policy)),
+        "x64": types.jax_x64,
+    }

@@ -115,6 +115,24 @@ def test_a_model_goes_on_and_is_explained(run, tmp_path):
     assert "expected another file than those that are read" in told
 
 
+def test_a_training_is_written_and_goes_on(run, tmp_path):
+    months().to_csv(tmp_path / "sales.csv", index=False)
+    fit = ("fit", "sales.csv", "-H", 3, "--units", "4", "--epochs", 2, "--quiet")
+    assert run(*fit, "-o", "m.seqcast", "--checkpoint", "runs/sales")[0] == 0
+    assert list((tmp_path / "runs" / "sales" / "member-1").glob("*.checkpoint"))
+    code, _, err = run(*fit, "-o", "n.seqcast", "--checkpoint", "runs/sales")
+    assert (code, "--checkpoint: expected a folder without a training, or --resume" in err) == (1, True)
+    # The seed was drawn, and goes on too.
+    assert run(*fit, "-o", "n.seqcast", "--checkpoint", "runs/sales", "--resume")[0] == 0
+    assert run("predict", "n.seqcast")[1] == run("predict", "m.seqcast")[1]
+    code, _, err = run(*fit, "-o", "n.seqcast", "--checkpoint", "runs/sales", "--resume", "--scale", "minmax")
+    assert (code, "--resume: expected a checkpoint of this training" in err) == (1, True)
+    code, _, err = run(*fit, "-o", "n.seqcast", "--resume")
+    assert (code, "--resume: expected False without checkpoint" in err) == (1, True)
+    backtest = ("backtest", "sales.csv", "-H", 3, *SMALL)
+    assert run(*backtest, "--checkpoint", "runs/test")[1] == run(*backtest, "--checkpoint", "runs/test", "--resume")[1]
+
+
 def test_wide_files_have_wide_forecasts(run, tmp_path):
     wide = months(count=60, south=np.arange(60.0)).rename(columns={"y": "north"})
     wide.to_csv(tmp_path / "wide.csv", index=False)

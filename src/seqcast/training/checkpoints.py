@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._version import __version__
-from seqcast.errors import FileFormatError, SaveError, SpecError
+from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.backend import NumberTypes, keras
 from seqcast.runtime.caution import warn_user
@@ -207,9 +207,9 @@ class CheckpointFolder:
         if not self.resume and any(self.spec.folder.glob(f"*/*{SUFFIX}")):
             raise SpecError(
                 "checkpoint",
-                expected="a folder without a training, or resume=True",
+                expected=Phrase("a folder without a training, or ", Option("resume", True)),
                 received=str(self.spec.folder),
-                hint="resume=True goes on with it; to begin anew, empty it.",
+                hint="To begin anew, empty it or choose another.",
             )
 
     def seed(self, drawn: int) -> int:

@@ -106,12 +106,36 @@ class Runner:
         self.seconds: dict[str, float] = {}
         self.problems: list[str] = []
 
-    def start(self, case: str, folder: Path, checkpoint: Path | None) -> subprocess.Popen[str]:
-        """Start a case."""
+    def run(
+        self, case: str, folder: Path, checkpoint: Path | None, limit: float | None = None
+    ) -> tuple[str, str] | None:
+        """Run a case; return what it printed, or `None` where it was killed.
+
+        Args:
+            case: The case.
+            folder: Where the model is saved.
+            checkpoint: The folder of checkpoints; `None` for an unbroken run.
+            limit: Seconds after which it is killed.
+        """
         arguments = [case, str(folder), "-" if checkpoint is None else str(checkpoint)]
-        return subprocess.Popen(
-            [sys.executable, __file__, "--case", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        # Files, because the workers of a killed process would keep its pipes open for a moment.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
+            process = subprocess.Popen([sys.executable, __file__, "--case", *arguments], stdout=out, stderr=error)
+            try:
+                process.wait(limit)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                return None
+            out.seek(0)
+            error.seek(0)
+            return out.read(), error.read()
+
+    def to_the_end(self, case: str, folder: Path, checkpoint: Path | None) -> tuple[str, str]:
+        """Run a case that is not killed; return what it printed."""
+        printed = self.run(case, folder, checkpoint)
+        assert printed is not None
+        return printed
 
     def learn(self) -> None:
         """Run each case unbroken: twice, since only the second time its programs are compiled already."""
@@ -119,7 +143,7 @@ class Runner:
             folder = self.work / f"unbroken {case}"
             folder.mkdir(exist_ok=True)
             began = time.perf_counter()
-            out, error = self.start(case, folder, None).communicate()
+            out, error = self.to_the_end(case, folder, None)
             self.seconds[case] = time.perf_counter() - began
             self.expected[case] = out.strip().splitlines()[-1] if out.strip() else f"nothing: {error}"
 
@@ -135,18 +159,14 @@ class Runner:
         folder.mkdir()
         used = 0
         while True:
-            process = self.start(case, folder, folder / "checkpoints")
-            try:
-                # The last one is let through.
-                limit = self.rng.uniform(0.4, 1.0) * self.seconds[case] if used < kills else None
-                out, error = process.communicate(timeout=limit)
-                self.check(case, out, error, f"{case} after {used} kills")
+            # The last one is let through.
+            limit = self.rng.uniform(0.4, 1.0) * self.seconds[case] if used < kills else None
+            printed = self.run(case, folder, folder / "checkpoints", limit)
+            if printed is not None:
+                self.check(case, *printed, f"{case} after {used} kills")
                 return used
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                used += 1
-                self.read_all(folder, case)
+            used += 1
+            self.read_all(folder, case)
 
     def read_all(self, folder: Path, case: str) -> None:
         """Read every checkpoint and the model of a folder."""
@@ -172,7 +192,7 @@ class Runner:
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             return False
         try:
-            out, error = self.start(case, folder, disk / "checkpoints").communicate()
+            out, error = self.to_the_end(case, folder, disk / "checkpoints")
             self.check(case, out, error, f"{case} on a disk of {size} KiB")
             if "a checkpoint could not be written" not in error:
                 self.problems.append(f"{case} on a disk of {size} KiB: nothing was said")
@@ -186,18 +206,13 @@ class Runner:
         folder = self.work / f"short {number}"
         folder.mkdir()
         while True:
-            process = self.start(case, folder, folder / "checkpoints")
-            try:
-                process.communicate(timeout=self.rng.uniform(0.5, 0.9) * self.seconds[case])
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
+            self.run(case, folder, folder / "checkpoints", self.rng.uniform(0.5, 0.9) * self.seconds[case])
             paths = sorted(folder.glob("checkpoints/*/*.checkpoint"), key=lambda path: int(path.stem))
             if len(paths) > 1:
                 break
         content = paths[-1].read_bytes()
         paths[-1].write_bytes(content[: self.rng.randrange(len(content))])
-        out, error = self.start(case, folder, folder / "checkpoints").communicate()
+        out, error = self.to_the_end(case, folder, folder / "checkpoints")
         self.check(case, out, error, f"{case} with a short checkpoint")
         if "is damaged, so training goes on from" not in error:
             self.problems.append(f"{case} with a short checkpoint: nothing was said. {error[-300:]}")

@@ -322,3 +322,41 @@ def test_ctrl_c_ends_all_processes(script):
     _, _, workers = script
     assert len(workers) == 2
     assert not any(map(runs, workers))
+
+
+ORPHANED = """
+    import os, pathlib, sys, time
+    from seqcast.runtime.executors import LokyExecutor
+
+    waiting = sys.argv[1]
+
+    def wait(_):
+        pathlib.Path(waiting, str(os.getpid())).touch()
+        time.sleep(300)
+
+    LokyExecutor(2).map(wait, [(0,), (1,)])
+"""
+
+
+@needs_processes
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    (tmp_path / "script.py").write_text(textwrap.dedent(ORPHANED))
+    (tmp_path / "waiting").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py", tmp_path / "waiting"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while len(os.listdir(tmp_path / "waiting")) < 2 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    workers = [int(name) for name in os.listdir(tmp_path / "waiting")]
+    assert len(workers) == 2
+    deadline = time.monotonic() + 30
+    while any(map(runs, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(runs, workers))

@@ -17,6 +17,7 @@ from seqcast.cli.options import (
     ForecasterOptions,
     Horizon,
     Resume,
+    TimeLimit,
     count_option,
     takes_options,
 )
@@ -41,6 +42,7 @@ def backtest(
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
     ] = None,
     figure: Figure = None,
+    time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     force: Force = False,
@@ -67,7 +69,15 @@ def backtest(
     columns = options.columns
     frame = files.read(data, columns)
     with in_files(df=(data, frame)):
-        result = model.backtest(frame, n_windows, step_size, refit=refit or False, checkpoint=checkpoint, resume=resume)
+        result = model.backtest(
+            frame,
+            n_windows,
+            step_size,
+            refit=refit or False,
+            checkpoint=checkpoint,
+            resume=resume,
+            time_limit=time_limit,
+        )
     with in_files(train_df=(data, frame), df=(data, None)):
         by = ("target",) if "target" in result.columns else ()
         scores = evaluate(result, train_df=frame, season_length=options.season_length, by=by, columns=columns)

@@ -10,7 +10,7 @@ import typer
 from seqcast.cli.console import note, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
-from seqcast.cli.options import Checkpoint, Data, ForecasterOptions, Horizon, Resume, takes_options
+from seqcast.cli.options import Checkpoint, Data, ForecasterOptions, Horizon, Resume, TimeLimit, takes_options
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_like
 
@@ -31,6 +31,7 @@ def fit(
             "--mask", metavar="FILE", help="File of rows whose values to leave out, as `anomalies` writes it."
         ),
     ] = None,
+    time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     force: Force = False,
@@ -51,6 +52,8 @@ def fit(
 
         seqcast fit sales.csv -H 28 -o m.seqcast --checkpoint runs/sales --resume
 
+        seqcast fit sales.csv -H 28 -o m.seqcast --time-limit '10 min'
+
         seqcast fit sales.csv -H 28 --mask judged.csv -o m.seqcast
 
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
@@ -62,7 +65,7 @@ def fit(
     interrupted = False
     try:
         with in_files(df=(data, frame), mask=(mask, left_out)):
-            model.fit(frame, mask=left_out, checkpoint=checkpoint, resume=resume)
+            model.fit(frame, mask=left_out, checkpoint=checkpoint, resume=resume, time_limit=time_limit)
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
             raise

@@ -84,6 +84,7 @@ FLAGS = {
             "step_size",
             "support",
             "thousands",
+            "time_limit",
             "title",
             "unit",
             "wide",

@@ -30,6 +30,7 @@ __all__ = [
     "Resume",
     "TimeColumn",
     "TimeFormat",
+    "TimeLimit",
     "TimeZone",
     "ValueColumn",
     "count_option",
@@ -106,6 +107,10 @@ Checkpoint = Annotated[
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training of --checkpoint, if there is one.")]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time-limit", metavar="TIME", help="Be done in this time: 90, '10 min', 1h; in place of epochs."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 # ---------------------------------------------------------------- what makes a forecaster

@@ -24,6 +24,7 @@ from seqcast.specs.training import TrainingSpec, check_loss
 from seqcast.specs.window import WindowSpec
 from seqcast.training.callbacks import CtrlC
 from seqcast.training.checkpoints import Checkpoints
+from seqcast.training.deadline import Deadline, scheduled_rate
 from seqcast.training.history import History
 from seqcast.training.loop import train
 from seqcast.training.optimizers import clone_config, learning_rate, optimizer
@@ -83,6 +84,7 @@ class Engine(ForecastMethods):
         state: TrainState | None = None,
         on_epoch: Callable[[TrainState], Any] | None = None,
         checkpoints: Checkpoints | None = None,
+        deadline: Deadline | None = None,
     ) -> History:
         """Build a new network and train it; until it is trained the engine forecasts with the one it had.
 
@@ -97,6 +99,8 @@ class Engine(ForecastMethods):
             state: The state of a training to go on with, which had the same arguments.
             on_epoch: Called with the state of the training after each epoch.
             checkpoints: Where the state is written now and then, and from where it goes on.
+            deadline: When it has to be done. The learning rate is laid over the time in place of the epochs, and
+                training goes on until it is over.
 
         Returns:
             What training recorded.
@@ -117,13 +121,13 @@ class Engine(ForecastMethods):
             if weights is not None:
                 model.set_weights(list(weights))
             model.freeze(freeze)
-            self._compile(model, learning_rate(self.training, steps))
+            by_clock = deadline is not None and scheduled_rate(self.training)[0] is not None
+            self._compile(model, self.training.learning_rate if by_clock else learning_rate(self.training, steps))
             training: dict[str, Any] = {"validation": validation, "state": state, "on_epoch": on_epoch}
-            training["checkpoints"] = checkpoints
+            training |= {"checkpoints": checkpoints, "deadline": deadline}
             try:
-                history = train(
-                    model, windows, self.training, callbacks=[*callbacks, *progress(verbose), ctrl_c], **training
-                )
+                shown = progress(verbose, deadline=deadline)
+                history = train(model, windows, self.training, callbacks=[*callbacks, *shown, ctrl_c], **training)
             except (KeyboardInterrupt, TrainingError):
                 self._built = replace(built, parts=model.used_parts)
                 raise

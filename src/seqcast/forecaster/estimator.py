@@ -14,7 +14,6 @@ from sklearn.base import BaseEstimator
 from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.mask import masked
-from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.engine.checks import check_parts
 from seqcast.errors import SpecError
@@ -22,10 +21,11 @@ from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
-from seqcast.forecaster.fitting import InterruptedFit, fit_plan, fit_plans, naive_state, with_checkpoints
+from seqcast.forecaster.fitting import InterruptedFit, TrainingRun, fit_plan, fit_plans, naive_state
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.options import FitOptions, check_head, check_mask, check_options, interval_levels, refit_every
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
+from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.summary import PlannedFit, planned
@@ -33,13 +33,13 @@ from seqcast.forecaster.validation import validation_rows, with_validation
 from seqcast.forecaster.views import FittedViews
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.init import fresh_seed
-from seqcast.runtime.caution import warn_user
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns, Covariates
+from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
+from seqcast.training.deadline import check_time_limit
 
 __all__ = ["Forecaster"]
 
@@ -200,6 +200,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
+        time_limit: float | str | None = None,
     ) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
@@ -219,6 +220,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
                 epochs; a `CheckpointSpec` says how often.
             resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
                 With the same data and options the fit ends as if it had never been interrupted.
+            time_limit: Seconds, or a text such as `10 min`, in which all is done, compilation included. The learning
+                rate is laid over the time in place of the epochs, and the best weights are kept. Not with `checkpoint`.
 
         Returns:
             The fitted forecaster.
@@ -229,6 +232,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted.
         """
+        deadline = check_time_limit(time_limit, checkpoint)
         check_options(self.get_params(deep=False))
         frame, starts = self._with_validation(self._read(df), validation)
         if mask is not None:
@@ -240,7 +244,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             before = self._state
             if warm_start and before is not None and before.engines:
                 plan = plan.with_weights(before.engines)
-            return self._publish(with_checkpoints(plan, folder))
+            return self._publish(plan, TrainingRun(self.verbose, folder, deadline))
 
     def _new_seed(self, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a new fit: the user's, or a drawn one, which the fitted state keeps."""
@@ -269,34 +273,17 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         argument: str = "df",
     ) -> LongFrame:
         """Read and check a frame; rows that follow `before` share its clock and may leave static covariates out."""
-        freq = self.freq if before is None or before.frequency is None else before.frequency.name
-        frame = read_frame(
-            df,
-            self.columns if before is None else before.schema.columns,
-            freq=freq,
-            covariates=Covariates(self.static_covariates, self.past_covariates, self.future_covariates),  # type: ignore[arg-type]
-            missing=self.missing,
-            irregular=self.irregular,
-            static_optional=static_optional and before is not None,
-            zone=None if before is None else before.schema.zone,
-            argument=argument,
-            on_bad_series=self.on_bad_series,
-            series_name=before.ids[0] if isinstance(before, SeriesState) and len(before.ids) == 1 else None,
-        )
-        if isinstance(before, SeriesState) and self.on_bad_series == "skip":
-            frame = before.without_empty(frame)
-        if before is not None and frame.skipped:
-            warn_user(
-                f"{argument}: skipped {len(frame.skipped)} series; the first: {next(iter(frame.skipped.values()))}"
-            )
-        return frame
+        options = self.get_params(deep=False)
+        return read_rows(options, df, before, static_optional=static_optional, argument=argument)
 
-    def _publish(self, plan: FitPlan, training: Sequence[TrainingSpec] | None = None) -> Self:
+    def _publish(
+        self, plan: FitPlan, run: TrainingRun | None = None, training: Sequence[TrainingSpec] | None = None
+    ) -> Self:
         """Run a plan and publish its fitted state."""
         if self.verbose:
             print(plan.describe())
         try:
-            self._state = fit_plan(plan, training=training, verbose=self.verbose)
+            self._state = fit_plan(plan, run or TrainingRun(self.verbose), training=training)
         except InterruptedFit as interruption:
             self._state = interruption.state
             raise
@@ -452,7 +439,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         frame, starts = self._with_validation(self._read(df, state.series), validation)
         options = self._resolved(self._seed_of(state), len(state.engines), season_length=state.season_length)
         plan = plan_further(frame, starts, state, options, training, tuple(freeze))
-        return self._publish(plan, state.training)
+        return self._publish(plan, training=state.training)
 
     def describe(self, df: Any) -> PlannedFit:
         """Describe a frame and what `fit` would make of it; nothing is trained.
@@ -483,6 +470,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         refit: bool | int | str = False,
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
+        time_limit: float | str | None = None,
     ) -> Any:
         """Forecast a frame's own past from several cutoffs, beside the truth.
 
@@ -502,6 +490,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
                 `"never"` takes this forecaster's own networks, and cutoffs from the last stamp on that they saw.
             checkpoint: As for `fit`, for all trainings.
             resume: As for `fit`.
+            time_limit: As for `fit`, for all trainings together.
 
         Returns:
             A frame of the kind that came in: `unique_id`, `ds`, `cutoff` (the last stamp that was known),
@@ -515,11 +504,13 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing is kept.
         """
+        deadline = check_time_limit(time_limit, checkpoint)
         check_options(self.get_params(deep=False))
         every = refit_every(refit)
         frame = self._read(df, self._fitted().series if every is None else None)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
-            return self._backtest(frame, n_windows, step_size, align, every, verbose=self.verbose, folder=folder)
+            run = TrainingRun(self.verbose, folder, deadline)
+            return self._backtest(frame, n_windows, step_size, align, every, run)
 
     def _backtest(
         self,
@@ -528,9 +519,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         step_size: int | None = None,
         align: str = "time",
         every: int | None = 0,
-        *,
-        verbose: int = 0,
-        folder: CheckpointFolder | None = None,
+        run: TrainingRun | None = None,
     ) -> Any:
         frame.check_observed()
         complete = self.missing == "raise"
@@ -540,7 +529,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             states = [self._fitted()]
             origins.check_after(frame, states[0].series.last_seen)
         else:
-            states = self._fitted_at([frame.until(stops) for stops in known[:: every or n_windows]], verbose, folder)
+            states = self._fitted_at(
+                [frame.until(stops) for stops in known[:: every or n_windows]], run or TrainingRun()
+            )
         return backtest_table(
             frame,
             known,
@@ -552,19 +543,14 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             alias=self.alias,
         )
 
-    def _fitted_at(
-        self, frames: Sequence[LongFrame], verbose: int, folder: CheckpointFolder | None
-    ) -> list[FittedState]:
+    def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
-        seed = self._new_seed(folder) if self._state is None else self._seed_of(self._state)
+        seed = self._new_seed(run.folder) if self._state is None else self._seed_of(self._state)
         options = self._resolved(seed, int(self.members))
-        plans = [
-            with_checkpoints(make_plan(frame, options, options.specs), folder, f"training-{number}-")
-            for number, frame in enumerate(frames, 1)
-        ]
-        if verbose:
+        plans = [make_plan(frame, options, options.specs) for frame in frames]
+        if run.verbose:
             print(plans[0].describe())
-        return fit_plans(plans, verbose=verbose)
+        return fit_plans(plans, run)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted forecaster to a file.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from seqcast.engine.engine import Engine
 from seqcast.forecaster.fallback import SeasonalNaivePredictor, naive_calibrations, warn_of_fallback
@@ -13,9 +13,39 @@ from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibrate, mean_errors
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
+from seqcast.training.deadline import Deadline
 from seqcast.training.history import History
 
-__all__ = ["InterruptedFit", "fit_plan", "fit_plans", "naive_state", "with_checkpoints"]
+__all__ = ["InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "naive_state"]
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """How trainings are run.
+
+    Args:
+        verbose: 0 is silent, 1 shows progress.
+        folder: Where their states are written; `None` for no checkpoints.
+        deadline: When all have to be done; `None` for no limit.
+    """
+
+    verbose: int = 0
+    folder: CheckpointFolder | None = None
+    deadline: Deadline | None = None
+
+    def prepared(self, plan: FitPlan, name: str = "") -> list[TrainingJob]:
+        """Return the jobs of a plan, with checkpoints.
+
+        Args:
+            plan: The plan.
+            name: Its name, where there are several.
+
+        Raises:
+            SpecError: The training holds a function, which a file cannot.
+        """
+        if self.folder is None:
+            return list(plan.jobs)
+        return [job.with_checkpoints(self.folder, f"{name}member-{place}") for place, job in enumerate(plan.jobs, 1)]
 
 
 class InterruptedFit(KeyboardInterrupt):
@@ -30,13 +60,13 @@ class InterruptedFit(KeyboardInterrupt):
         self.state = state
 
 
-def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, verbose: int = 0) -> FittedState:
+def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec] | None = None) -> FittedState:
     """Run the training jobs of a plan.
 
     Args:
         plan: The plan.
+        run: How they are run.
         training: The training of each network at the fit, if this is a further training.
-        verbose: 0 is silent, 1 shows progress.
 
     Returns:
         The fitted state.
@@ -47,10 +77,11 @@ def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, v
             ensemble that had finished.
         KeyboardInterrupt: The user interrupted before there was any of it.
     """
-    if len(plan.jobs) > 1:
-        names = [f"member {place + 1} of {len(plan.jobs)}" for place in range(len(plan.jobs))]
+    jobs = run.prepared(plan)
+    if len(jobs) > 1:
+        names = [f"member {place + 1} of {len(jobs)}" for place in range(len(jobs))]
         try:
-            return _finished(plan, run_jobs(plan.jobs, names, verbose=verbose), training)
+            return _finished(plan, run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline), training)
         except InterruptedJobs as interruption:
             kept = interruption.trained
             if not kept:
@@ -58,10 +89,10 @@ def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, v
             smaller = replace(plan, jobs=[plan.jobs[place] for place in kept])
             training = None if training is None else [training[place] for place in kept]
             raise InterruptedFit(_finished(smaller, list(kept.values()), training)) from interruption
-    (job,) = plan.jobs
+    (job,) = jobs
     engine = job.engine()
     try:
-        history = job.train(engine, verbose=verbose)
+        history = job.train(engine, verbose=run.verbose, deadline=run.deadline)
     except KeyboardInterrupt as interruption:
         if engine.model is None:
             raise
@@ -70,35 +101,19 @@ def fit_plan(plan: FitPlan, *, training: Sequence[TrainingSpec] | None = None, v
     return _finished(plan, [(engine, history)], training)
 
 
-def fit_plans(plans: Sequence[FitPlan], *, verbose: int = 0) -> list[FittedState]:
+def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
     """Run the training jobs of several plans, all in parallel; arguments as for `fit_plan`."""
-    if len(plans) == 1:
-        return [fit_plan(plans[0], verbose=verbose)]
     jobs: list[TrainingJob] = []
     names: list[str] = []
-    for place, plan in enumerate(plans):
-        name, count = f"training {place + 1} of {len(plans)}", len(plan.jobs)
-        jobs += plan.jobs
+    for number, plan in enumerate(plans, 1):
+        name, count = f"training {number} of {len(plans)}", len(plan.jobs)
+        jobs += run.prepared(plan, f"training-{number}-")
         names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
-    trained = iter(run_jobs(jobs, names, verbose=verbose))
+    if len(plans) == 1:
+        (plan,) = plans
+        return [fit_plan(replace(plan, jobs=jobs), replace(run, folder=None))]
+    trained = iter(run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline))
     return [_finished(plan, [next(trained) for _ in plan.jobs], None) for plan in plans]
-
-
-def with_checkpoints(plan: FitPlan, folder: CheckpointFolder | None, name: str = "") -> FitPlan:
-    """Return the plan with jobs that write the state of their training.
-
-    Args:
-        plan: The plan.
-        folder: The folder of the fit; `None` for no checkpoints.
-        name: Name of the plan, if there are several.
-
-    Raises:
-        SpecError: The training holds a function, which a file cannot.
-    """
-    if folder is None:
-        return plan
-    jobs = [job.with_checkpoints(folder, f"{name}member-{place + 1}") for place, job in enumerate(plan.jobs)]
-    return replace(plan, jobs=jobs)
 
 
 def naive_state(plan: FitPlan) -> FittedState:

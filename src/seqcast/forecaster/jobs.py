@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,9 @@ from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
-from seqcast.training.checkpoints import CheckpointFolder, Checkpoints, digest, plain_spec, versions
+from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
+from seqcast.training.deadline import Deadline
+from seqcast.training.fingerprint import digest, plain_spec, versions
 from seqcast.training.history import History
 
 __all__ = ["InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
@@ -136,12 +139,13 @@ class TrainingJob:
         """Return a new engine, not yet trained."""
         return Engine(self.network, self.training, seed=self.seeds[0])
 
-    def train(self, engine: Engine, *, verbose: int = 0) -> History:
+    def train(self, engine: Engine, *, verbose: int = 0, deadline: Deadline | None = None) -> History:
         """Train an engine.
 
         Args:
             engine: The result of `engine()`.
             verbose: 0 is silent, 1 shows progress.
+            deadline: When it has to be done.
 
         Returns:
             What training recorded.
@@ -168,6 +172,7 @@ class TrainingJob:
             weights=self.weights,
             freeze=self.freeze,
             checkpoints=self.checkpoints,
+            deadline=deadline,
         )
 
 
@@ -200,7 +205,12 @@ def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
 
 
 def run_jobs(
-    jobs: Sequence[TrainingJob], names: Sequence[str], *, verbose: int = 0, executor: Executor | None = None
+    jobs: Sequence[TrainingJob],
+    names: Sequence[str],
+    *,
+    verbose: int = 0,
+    deadline: Deadline | None = None,
+    executor: Executor | None = None,
 ) -> list[tuple[Engine, History]]:
     """Run training jobs in parallel, a core each.
 
@@ -210,6 +220,7 @@ def run_jobs(
         jobs: The training jobs.
         names: Name of each in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
+        deadline: When all have to be done; those that follow one another on a core get equal parts of the time.
         executor: The executor; `None` takes worker processes of this machine where that helps.
 
     Returns:
@@ -228,15 +239,19 @@ def run_jobs(
 
     executor = choose_executor(len(jobs)) if executor is None else executor
     try:
-        executor.map(_train_apart, [(job.with_own_series(),) for job in jobs], finished=finished)
+        workers = getattr(executor, "workers", None) or 1
+        rounds = math.ceil(len(jobs) / workers)
+        work = [(job.with_own_series(), deadline, rounds - place // workers) for place, job in enumerate(jobs)]
+        executor.map(_train_apart, work, finished=finished)
     except KeyboardInterrupt as interruption:
         raise InterruptedJobs(_rebuilt_all(jobs, done)) from interruption
     return list(_rebuilt_all(jobs, done).values())
 
 
-def _train_apart(job: TrainingJob) -> tuple[dict[str, Any], History]:
+def _train_apart(job: TrainingJob, deadline: Deadline | None, parts: int) -> tuple[dict[str, Any], History]:
+    """Train the network of a job, in one of so many parts of the time that is left."""
     engine = job.engine()
-    history = job.train(engine)
+    history = job.train(engine, deadline=None if deadline is None else deadline.next_part(parts))
     return engine.__getstate__(), history
 
 

@@ -9,7 +9,8 @@ from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.regressor.options import Options
 from seqcast.regressor.windows import TrainingData, TrainingWindows
-from seqcast.training.checkpoints import CheckpointFolder, Checkpoints, digest, plain_spec, versions
+from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
+from seqcast.training.fingerprint import digest, plain_spec, versions
 
 __all__ = ["checkpoints_of", "refuse_unresumable"]
 

@@ -26,6 +26,7 @@ from seqcast.regressor.views import FittedViews
 from seqcast.regressor.windows import TrainingData, prepare_windows
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.training.checkpoints import CheckpointFolder
+from seqcast.training.deadline import Deadline, check_time_limit
 from seqcast.training.history import History
 
 __all__ = ["Seq2SeqRegressor"]
@@ -210,6 +211,7 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
         validation_data: Any = None,
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
+        time_limit: float | str | None = None,
     ) -> Self:
         """Train a new network.
 
@@ -227,6 +229,8 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
                 the end of epochs; a `CheckpointSpec` says how often. Not with batches or `callbacks`.
             resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
                 with the same data and options the fit ends with the same weights as one that was never interrupted.
+            time_limit: Seconds, or a text such as `10 min`, in which all is done, compilation included. The learning
+                rate is laid over the time in place of the epochs, and the best weights are kept. Not with `checkpoint`.
 
         Returns:
             The fitted estimator.
@@ -237,6 +241,7 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
             TrainingError: Training diverged; the estimator is as it was before.
             KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
         """
+        deadline = check_time_limit(time_limit, checkpoint)
         options = resolve_options(self.get_params(deep=False))
         fraction = options.training.validation_fraction
         data = TrainingData(
@@ -244,9 +249,11 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
         )
         refuse_unresumable(checkpoint, data, options)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
-            return self._fit(data, options, folder)
+            return self._fit(data, options, folder, deadline)
 
-    def _fit(self, data: TrainingData, options: Options, folder: CheckpointFolder | None) -> Self:
+    def _fit(
+        self, data: TrainingData, options: Options, folder: CheckpointFolder | None, deadline: Deadline | None
+    ) -> Self:
         """Train a new network and publish it."""
         seed = draw_seed(self.random_state)
         if folder is not None and self.random_state is None:
@@ -265,6 +272,7 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
                 callbacks=options.callbacks,
                 verbose=self.verbose,
                 checkpoints=checkpoints,
+                deadline=deadline,
             )
         except KeyboardInterrupt as interruption:
             # What interrupts before training has begun brings no history, and leaves the estimator as it was.

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -26,6 +27,8 @@ __all__ = ["Executor", "LokyExecutor", "SerialExecutor", "choose_executor", "kil
 
 # Seconds after which an idle worker ends: starting one and importing Keras there takes seconds.
 IDLE_SECONDS = 60.0
+# Seconds between two looks of a worker whether its parent is still there.
+PARENT_SECONDS = 1.0
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
 _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
 
@@ -162,6 +165,21 @@ def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequen
     return function(*job)
 
 
+def end_with_parent(parent: int) -> None:
+    """Let this worker end soon after its parent has, also if that was killed: loky's would wait for it for ever.
+
+    Args:
+        parent: The parent's process id.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="seqcast-parent", daemon=True).start()
+
+
 class _WorkerPool:
     """The workers of this process, started when they are first needed."""
 
@@ -207,7 +225,9 @@ class _WorkerPool:
             from joblib.externals.loky import ProcessPoolExecutor
 
             self._started_for = needed
-            self._executor = ProcessPoolExecutor(count, timeout=IDLE_SECONDS, env=environment)
+            self._executor = ProcessPoolExecutor(
+                count, timeout=IDLE_SECONDS, env=environment, initializer=end_with_parent, initargs=(os.getpid(),)
+            )
         return self._executor
 
     def kill(self) -> None:

@@ -13,10 +13,9 @@ Beside the state it holds the fingerprint of the training: its data, options and
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,26 +24,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
 from seqcast.runtime.archive import open_archive, write_archive
-from seqcast.runtime.backend import NumberTypes, keras
+from seqcast.runtime.backend import keras
 from seqcast.runtime.caution import warn_user
 from seqcast.runtime.files import make_folder, write_beside
 from seqcast.specs.checkpoint import CheckpointSpec
-from seqcast.specs.training import TrainingSpec
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.state import TrainState
 
-__all__ = [
-    "CheckpointCallback",
-    "CheckpointFolder",
-    "Checkpoints",
-    "MetricsRestorer",
-    "digest",
-    "plain_spec",
-    "versions",
-]
+__all__ = ["CheckpointCallback", "CheckpointFolder", "Checkpoints", "MetricsRestorer"]
 
 Array = npt.NDArray[Any]
 
@@ -298,55 +287,3 @@ class MetricsRestorer(keras.callbacks.Callback):
         if epoch == self.epoch:
             for variable, value in zip(self.model.metrics_variables, self.values, strict=True):
                 variable.assign(value)
-
-
-def digest(arrays: Iterable[Array | None]) -> str:
-    """Return a short text that differs where any of the arrays does.
-
-    Example:
-        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None]), digest([np.zeros(2)]) == digest([np.zeros(3)])
-        (True, False)
-    """
-    whole = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        if array is None:
-            whole.update(b"none")
-            continue
-        values = np.ascontiguousarray(array)
-        whole.update(f"{values.dtype.str} {values.shape}".encode())
-        whole.update(values.view(np.uint8).reshape(-1).data if values.size else b"")
-    return whole.hexdigest()
-
-
-def plain_spec(training: TrainingSpec) -> dict[str, Any]:
-    """Return the training as JSON types.
-
-    Raises:
-        SpecError: It holds a function, which a checkpoint cannot be compared by.
-    """
-    try:
-        values = training.to_dict()
-        json.dumps(values)
-        TrainingSpec.from_dict(values)
-    except Exception as error:  # whatever Keras raises for them
-        raise SpecError(
-            "checkpoint",
-            expected="a training that can be written to a file",
-            received=str(error),
-            hint="Give names, Keras objects, or functions registered with keras.saving.",
-        ) from error
-    return values
-
-
-def versions() -> dict[str, Any]:
-    """Return what the bits of a training depend on beside data and options."""
-    types = NumberTypes.current()
-    backend = keras.backend.backend()
-    return {
-        "seqcast": __version__,
-        "keras": keras.__version__,
-        backend: __import__(backend).__version__,
-        "floatx": types.floatx,
-        "dtype_policy": getattr(types.dtype_policy, "name", str(types.dtype_policy)),
-        "x64": types.jax_x64,
-    }

@@ -11,10 +11,14 @@ from seqcast.errors import TrainingError
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
 from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, MetricsRestorer
+from seqcast.training.deadline import Deadline, Timekeeper, scheduled_rate
 from seqcast.training.history import History
 from seqcast.training.state import StateCallback, TrainState
 
 __all__ = ["train"]
+
+# More than a training by the clock ever has.
+MOST_EPOCHS = 10**9
 
 
 def train(
@@ -28,6 +32,7 @@ def train(
     state: TrainState | None = None,
     on_epoch: Callable[[TrainState], Any] | None = None,
     checkpoints: Checkpoints | None = None,
+    deadline: Deadline | None = None,
 ) -> History:
     """Train a compiled model.
 
@@ -41,6 +46,7 @@ def train(
         state: The state of a training to go on with; the windows begin where they began then.
         on_epoch: Called with the state of the training after each epoch.
         checkpoints: Where its state is written.
+        deadline: When it has to be done; it goes on until then, however many epochs that are.
 
     Returns:
         What was recorded. The model holds the best weights when there was validation, the last ones otherwise.
@@ -50,7 +56,7 @@ def train(
         KeyboardInterrupt: The user interrupted; the model holds the best weights so far and the error's `history`
             what was recorded.
     """
-    keeper = KeepBest(spec.early_stopping)
+    keeper = KeepBest(spec.early_stopping if deadline is None else None)
     counter = [EpochCounter(windows)] if isinstance(windows, Windows) else []
     if state is not None:
         state.restore(model, keeper)
@@ -58,6 +64,9 @@ def train(
     states: list[Any] = [] if on_epoch is None else [StateCallback(keeper, on_epoch)]
     if state is not None and state.epoch_step:
         states.append(MetricsRestorer(state.metrics, state.epoch))
+    if deadline is not None:
+        states.append(Timekeeper(deadline, *scheduled_rate(spec)))
+        last = MOST_EPOCHS
     if checkpoints is not None:
         states.append(CheckpointCallback(keeper, checkpoints, before))
     began = time.perf_counter()

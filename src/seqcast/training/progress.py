@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from seqcast.runtime.backend import keras
+from seqcast.training.deadline import Deadline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +32,13 @@ SECONDS_BETWEEN_UPDATES = 0.25
 LINES_IN_A_LOG = 16
 
 
-def progress(verbose: int, *, file: IO[str] | None = None) -> list[Progress]:
+def progress(verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None) -> list[Progress]:
     """Return the callbacks that show a training run.
 
     Args:
         verbose: 0 is silent, anything above shows progress.
         file: Where to; `None` is standard error.
+        deadline: When the training has to be done; then the bar shows the time in place of the epochs.
 
     Returns:
         One callback, or none when silent.
@@ -59,7 +61,7 @@ def progress(verbose: int, *, file: IO[str] | None = None) -> list[Progress]:
     stream = file if file is not None else sys.stderr
     terminal = stream is not None and stream.isatty()
     # Many build servers set FORCE_COLOR, which makes rich take a log file for a terminal.
-    return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False))]
+    return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False), deadline)]
 
 
 class Progress(keras.callbacks.Callback):
@@ -70,6 +72,7 @@ class Progress(keras.callbacks.Callback):
 
     Args:
         console: Where to; a terminal and a notebook get a bar, anything else a few plain lines.
+        deadline: When the training has to be done; `None` where its epochs say so.
 
     Example:
         >>> from rich.console import Console
@@ -80,9 +83,9 @@ class Progress(keras.callbacks.Callback):
     # from other threads, late and in any order.
     async_safe = True
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, deadline: Deadline | None = None) -> None:
         super().__init__()
-        self.console = console
+        self.console, self.deadline = console, deadline
         self._lock = threading.RLock()
         self._running = False
 
@@ -90,7 +93,9 @@ class Progress(keras.callbacks.Callback):
         """Open the display."""
         with self._lock:
             self._running, self._began, self._drawn = True, time.perf_counter(), -math.inf
-            self._epochs = int((self.params or {}).get("epochs") or 1)
+            # By the clock nobody knows how many there will be.
+            self._epochs = 0 if self.deadline else int((self.params or {}).get("epochs") or 1)
+            self._last_line = self._began
             self._ended_epochs = self._steps_before = self._step = 0
             self._logs: dict[str, float] = {}
             self._best = (math.inf, 0)
@@ -122,10 +127,10 @@ class Progress(keras.callbacks.Callback):
             if (validation := self._logs.get("val_loss", math.inf)) < self._best[0]:
                 self._best = (validation, epoch + 1)
             if self._bar is None:
-                every = math.ceil(self._epochs / LINES_IN_A_LOG)
-                number = f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}"
-                self._unwritten = f"{number}  {_losses(self._logs)}  {self._elapsed()}"
-                if epoch + 1 in (1, self._epochs) or (epoch + 1) % every == 0:
+                self._unwritten = f"{_number(epoch + 1, self._epochs)}  {_losses(self._logs)}  {self._elapsed()}"
+                if self.deadline is not None:
+                    self._unwritten += f", {_left(self.deadline.left())}"
+                if self._is_due(epoch + 1):
                     self._write()
             elif epoch == 0:
                 self._bar.restart_rate()  # the validation was compiled
@@ -158,8 +163,21 @@ class Progress(keras.callbacks.Callback):
             print(self._unwritten, file=self.console.file, flush=True)
         self._unwritten = ""
 
+    def _is_due(self, epoch: int) -> bool:
+        """Return whether a log file gets the line of an epoch."""
+        if self.deadline is None:
+            return epoch in (1, self._epochs) or epoch % math.ceil(self._epochs / LINES_IN_A_LOG) == 0
+        between = (self.deadline.ends - self.deadline.began) / LINES_IN_A_LOG
+        due = epoch == 1 or time.perf_counter() - self._last_line >= between
+        self._last_line = time.perf_counter() if due else self._last_line
+        return due
+
     def _draw(self) -> None:
         if self._bar is None or time.perf_counter() - self._drawn < SECONDS_BETWEEN_UPDATES:
+            return
+        self._drawn = time.perf_counter()
+        if self.deadline is not None:
+            self._bar.draw_clock(self.deadline, self._ended_epochs + 1, self._logs)
             return
         epoch = min(self._ended_epochs + 1, self._epochs)
         steps = (self.params or {}).get("steps")
@@ -167,18 +185,32 @@ class Progress(keras.callbacks.Callback):
             steps = self._steps_before // self._ended_epochs
         total = self._epochs * int(steps) if steps else None
         self._bar.draw(self._steps_before + self._step, total, epoch, self._logs)
-        self._drawn = time.perf_counter()
 
     def _elapsed(self) -> str:
         return _duration(time.perf_counter() - self._began)
 
     def _summary(self) -> str:
         some = self._ended_epochs < self._epochs
-        count = f"{self._ended_epochs} of {self._epochs}" if some else str(self._epochs)
-        text = f"{count} epoch{'s' * (self._epochs != 1)} in {self._elapsed()}"
+        count = f"{self._ended_epochs} of {self._epochs}" if some else str(self._ended_epochs)
+        text = f"{count} epoch{'s' * ((self._epochs or self._ended_epochs) != 1)} in {self._elapsed()}"
         if self._best[1]:
             return f"{text}, best epoch {self._best[1]} with validation loss {self._best[0]:.4g}"
         return f"{text}, {_losses(self._logs)}" if self._ended_epochs and self._logs else text
+
+
+def _number(epoch: int, epochs: int) -> str:
+    """Write the number of an epoch, and of how many if that is known.
+
+    Example:
+        >>> _number(3, 20), _number(3, 0)
+        ('epoch  3/20', 'epoch 3')
+    """
+    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}" if epochs else f"epoch {epoch}"
+
+
+def _left(seconds: float) -> str:
+    seconds = max(0.0, seconds)
+    return f"{math.ceil(seconds)} s left" if seconds < 60 else f"{_duration(seconds)} left"
 
 
 def _losses(logs: Logs, digits: int = 4, validation: str = "validation loss") -> str:
@@ -230,23 +262,32 @@ class _Bar:
         if done:  # rich's rate leaves out what came before the first sample: the step that compiled the network
             self.bar.start_task(self.task)
         self.bar.update(self.task, completed=done, total=total)
-        number = f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}"
-        self.bar.update(self.task, epoch=number, state=self._state(logs))
+        state = self._state(logs, self.bar.tasks[0].speed, self.bar.tasks[0].time_remaining)
+        self.bar.update(self.task, epoch=_number(epoch, self.epochs), state=state)
+        self._show()
+
+    def draw_clock(self, deadline: Deadline, epoch: int, logs: Logs) -> None:
+        left, whole = max(0.0, deadline.left()), deadline.ends - deadline.began
+        self.bar.update(self.task, completed=whole - left, total=whole)
+        self.bar.update(self.task, epoch=_number(epoch, 0), state=self._state(logs, None, left))
+        self._show()
+
+    def _show(self) -> None:
         if self.output is None:
             self.bar.refresh()
         else:
             self.output.update(self.bar)
 
-    def _state(self, logs: Logs) -> str:
+    def _state(self, logs: Logs, speed: float | None, left: float | None) -> str:
         """Write what changes during training, in as much as fits."""
         if not logs:
             return "starting"
-        width, task = self.console.width, self.bar.tasks[0]
+        width = self.console.width
         parts = [_losses(logs if width >= 60 else {"loss": logs.get("loss", math.nan)}, 3, "validation")]
-        if task.speed and width >= 80:
-            parts.append(f"{task.speed:.{0 if task.speed >= 100 else 1}f} steps/s")
-        if (left := task.time_remaining) is not None:
-            parts.append(f"{math.ceil(left)} s left" if left < 60 else f"{_duration(left)} left")
+        if speed and width >= 80:
+            parts.append(f"{speed:.{0 if speed >= 100 else 1}f} steps/s")
+        if left is not None:
+            parts.append(_left(left))
         return "  ".join(parts)
 
     def restart_rate(self) -> None:

@@ -1,0 +1,72 @@
+"""What a training depends on, in a form that can be written and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast._version import __version__
+from seqcast.errors import SpecError
+from seqcast.runtime.backend import NumberTypes, keras
+from seqcast.specs.training import TrainingSpec
+
+__all__ = ["digest", "plain_spec", "versions"]
+
+Array = npt.NDArray[Any]
+
+
+def digest(arrays: Iterable[Array | None]) -> str:
+    """Return a short text that differs where any of the arrays does.
+
+    Example:
+        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None]), digest([np.zeros(2)]) == digest([np.zeros(3)])
+        (True, False)
+    """
+    whole = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        if array is None:
+            whole.update(b"none")
+            continue
+        values = np.ascontiguousarray(array)
+        whole.update(f"{values.dtype.str} {values.shape}".encode())
+        whole.update(values.view(np.uint8).reshape(-1).data if values.size else b"")
+    return whole.hexdigest()
+
+
+def plain_spec(training: TrainingSpec) -> dict[str, Any]:
+    """Return the training as JSON types.
+
+    Raises:
+        SpecError: It holds a function, which a checkpoint cannot be compared by.
+    """
+    try:
+        values = training.to_dict()
+        json.dumps(values)
+        TrainingSpec.from_dict(values)
+    except Exception as error:  # whatever Keras raises for them
+        raise SpecError(
+            "checkpoint",
+            expected="a training that can be written to a file",
+            received=str(error),
+            hint="Give names, Keras objects, or functions registered with keras.saving.",
+        ) from error
+    return values
+
+
+def versions() -> dict[str, Any]:
+    """Return what the bits of a training depend on beside data and options."""
+    types = NumberTypes.current()
+    backend = keras.backend.backend()
+    return {
+        "seqcast": __version__,
+        "keras": keras.__version__,
+        backend: __import__(backend).__version__,
+        "floatx": types.floatx,
+        "dtype_policy": getattr(types.dtype_policy, "name", str(types.dtype_policy)),
+        "x64": types.jax_x64,
+    }

@@ -88,6 +88,19 @@ def test_forecasts_without_an_error_have_intervals():
     assert (widths > 0).all()
 
 
+@pytest.mark.parametrize("exact", [0.3, 0.75, 0.82, 0.9, 0.98, 0.995])
+@pytest.mark.parametrize("kind", ["counts", "numbers"])
+def test_of_forecasts_that_are_often_right_the_others_are_judged(exact, kind):
+    rng = np.random.default_rng(5)
+    errors = rng.laplace(size=ROWS)
+    errors = np.sign(errors) * np.ceil(np.abs(errors)) if kind == "counts" else errors
+    errors[rng.random(ROWS) < exact] = 0.0
+    share = np.mean(outside(errors, usual_widths(errors, level=99, groups=groups_of(rng))))
+    assert share <= 0.02
+    if kind == "numbers":
+        assert share >= 0.003
+
+
 def test_few_rows_are_refused():
     zeros = np.zeros(LEAST_ROWS - 1)
     with pytest.raises(DataError, match=r"df: expected at least 50 rows to judge: .*, received 49"):

@@ -33,6 +33,7 @@ ALLOWANCE = 5.0
         ("10 min", 600),
         ("1h", 3600),
         (np.float64(2), 2),
+        (np.int64(7), 7),
         ("1h 30min", 5400),
     ],
 )
@@ -68,7 +69,10 @@ def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
     clock = iter(np.arange(130.0, 202.0, 0.5))  # the first step ends after thirty seconds of compilation
     monkeypatch.setattr(module.time, "time", lambda: float(next(clock)))
     keeper = Timekeeper(Deadline(100.0, 200.0), 0.01, warmup=0.1)
+    keeper.validation = 0.0
     keeper.set_model(Model())
+    keeper.on_train_begin()
+    assert keeper.model.optimizer.learning_rate == pytest.approx(0.01 * 0.5 / module.CHANGES / 0.1)
     rates = []
     while not keeper.model.stop_training:
         keeper.on_train_batch_end(0)
@@ -76,7 +80,7 @@ def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
     # It stops two seconds before the end.
     assert len(rates) == 137
     whole, expected = 198.0 - 130.0, []
-    for passed in np.arange(0.0, 68.0, 0.5) / whole:
+    for passed in np.arange(0.0, 68.0, 0.5) / whole + 0.5 / module.CHANGES:
         rising, falling = passed / 0.1, (1 + np.cos(np.pi * (passed - 0.1) / 0.9)) / 2
         expected.append(0.01 * max(rising if passed < 0.1 else falling, 1e-6))
     np.testing.assert_allclose(rates[:-1], expected)
@@ -87,7 +91,10 @@ def test_the_last_validation_comes_before_the_end(monkeypatch):
     monkeypatch.setattr(module.time, "time", lambda: now[0])
     keeper = Timekeeper(Deadline(100.0, 200.0), None, warmup=0.1)
     keeper.set_model(Model())
-    keeper.model.stop_training = False
+    now[0] = 196.1  # of the first one nothing is known, so two seconds are kept for it
+    keeper.on_train_batch_end(0)
+    assert keeper.model.stop_training
+    keeper.model.stop_training, now[0] = False, 100.0
     keeper.on_test_begin()
     now[0] = 130.0
     keeper.on_test_end()
@@ -139,6 +146,12 @@ def test_a_backtest_and_a_regressor_end_in_time():
     model.fit(RNG.normal(size=(60, 6, 1)), RNG.normal(size=(60, 3, 1)), time_limit=3)
     assert time.perf_counter() - began < 3 + ALLOWANCE
     assert len(model.history_) > 1
+
+
+def test_it_does_not_go_with_a_schedule_of_steps():
+    model = Seq2SeqRegressor(encoder_units=3, decoder_input="scheduled", verbose=0)
+    with pytest.raises(SpecError, match="time_limit: expected sampling_steps with decoder_input='scheduled'"):
+        model.fit(RNG.normal(size=(60, 6, 1)), RNG.normal(size=(60, 3, 1)), time_limit=3)
 
 
 def test_it_does_not_go_with_checkpoints(tmp_path):

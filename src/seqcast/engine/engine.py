@@ -15,7 +15,7 @@ import numpy.typing as npt
 from seqcast.engine.built import BuiltNetwork
 from seqcast.engine.checks import check_parts, check_precision
 from seqcast.engine.forecast_methods import ForecastMethods
-from seqcast.errors import TrainingError
+from seqcast.errors import SpecError, TrainingError
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.backend import weights_of
 from seqcast.runtime.memory import keep_scratch_memory
@@ -112,6 +112,13 @@ class Engine(ForecastMethods):
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
         check_parts(freeze)
+        if deadline is not None and self.network.decoder_input == "scheduled" and self.network.sampling_steps is None:
+            raise SpecError(
+                "time_limit",
+                expected="sampling_steps with decoder_input='scheduled': how many there will be is not known",
+                received="None",
+                hint="Name the steps until the decoder reads only its own values, or leave out time_limit.",
+            )
         if checkpoints is not None:
             state = checkpoints.newest()
         steps = self.training.epochs * self._steps_per_epoch(windows)

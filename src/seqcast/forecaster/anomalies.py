@@ -26,8 +26,9 @@ Array = npt.NDArray[Any]
 # is asked for.
 REPLACED_LEVEL = 99.0
 
-# Where more of a forecast's rows are beyond it, the series has changed, and later forecasts have to read that.
-MOST_REPLACED = 1 / 3
+# Where more of the newest rows, of a horizon but at least so many, are beyond it, the series has changed, and later
+# forecasts have to read that.
+MOST_REPLACED, NEWEST_ROWS = 1 / 3, 12
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ def _undisturbed(
     place = np.arange(len(origins)) - np.searchsorted(origins.series, origins.series)  # among those of the series
     order = np.argsort(place, kind="stable")
     last_replaced = np.full(len(frame.source), -1)
+    replaced = np.zeros(targets.shape, dtype=np.int64)
+    before = max(0, NEWEST_ROWS - origins.horizon)
     for chosen in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
         series, stops = origins.series[chosen], origins.stops[chosen]
         disturbed = chosen[last_replaced[series] >= np.maximum(stops - reader.context_length, 0)]
@@ -138,8 +141,12 @@ def _undisturbed(
             cleaned = replace(reader, targets=replace(frame.target_store, values=targets))
             forecast[disturbed] = predictor.scaled(cleaned, origins.take(disturbed), request)
         middle = forecast[chosen, ..., 0]
-        found = _isolated(np.abs(truth[chosen] - middle) > _own(reach[chosen], truth[chosen] > middle))
+        found = np.abs(truth[chosen] - middle) > _own(reach[chosen], truth[chosen] > middle)
+        newest = np.maximum(rows[chosen, :1] - 1 - np.arange(before), frame.source.starts[series][:, None])
+        count = found.sum(axis=1) + replaced[newest].sum(axis=1)
+        found &= (count <= max(1.0, MOST_REPLACED * (before + origins.horizon)))[:, None]
         if found.any():
+            replaced[rows[chosen]] = found
             expected = reader.scaler_of(series, None).inverse(middle)
             targets[rows[chosen]] = np.where(found, expected, targets[rows[chosen]])
             steps = np.where(found.any(axis=2), np.arange(1, origins.horizon + 1), 0).max(axis=1)
@@ -178,9 +185,3 @@ def _reach(forecast: Array, truth: Array, groups: Sequence[Array], level: float)
 def _own(reach: Array, above: Array) -> Array:
     """Return the reach on the side of the forecast where the value is, `[B, H, D]`."""
     return np.where(above, reach[..., 1], reach[..., 0])
-
-
-def _isolated(beyond: Array) -> Array:
-    """Return which values beyond their interval are few among those of their forecast, `[B, H, D]`."""
-    most = max(1.0, MOST_REPLACED * beyond.shape[1])
-    return np.asarray(beyond & (beyond.sum(axis=1, keepdims=True) <= most))

@@ -220,8 +220,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
                 epochs; a `CheckpointSpec` says how often.
             resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
                 With the same data and options the fit ends as if it had never been interrupted.
-            time_limit: Seconds, or a text such as `10 min`, in which all is done, compilation included. The learning
-                rate is laid over the time in place of the epochs, and the best weights are kept. Not with `checkpoint`.
+            time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
+                learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
+                `checkpoint`.
 
         Returns:
             The fitted forecaster.
@@ -546,6 +547,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
     def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
         seed = self._new_seed(run.folder) if self._state is None else self._seed_of(self._state)
+        if self.random_state is None and run.folder is not None:
+            seed = run.folder.seed(seed)
         options = self._resolved(seed, int(self.members))
         plans = [make_plan(frame, options, options.specs) for frame in frames]
         if run.verbose:

@@ -39,6 +39,7 @@ FIRST_TAIL, TAIL = (0.5, 0.8), (0.8, 0.97)
 
 ROUNDS = 20
 SMALLEST = 1e-6
+ROUNDING = 1e-6
 
 
 def usual_widths(
@@ -99,9 +100,15 @@ def tail_quantile(
         >>> round(tail_quantile(laplace, 0.99), 1), round(float(-np.log(0.01)), 1)
         (4.6, 4.6)
     """
+    # Forecasts of counts are often right: the tail is that of the errors that there are.
+    real = errors[errors > SMALLEST]
+    exact = share * (1 - len(real) / len(errors))
+    if probability <= exact or not len(real):
+        return SMALLEST
+    probability, share = (probability - exact) / (1 - exact), (share - exact) / (1 - exact)
     if probability <= through[1]:
-        return float(np.quantile(errors, probability / share))
-    inner, outer = (max(float(np.quantile(errors, each / share)), SMALLEST) for each in through)
+        return float(np.quantile(real, min(1.0, probability / share)))
+    inner, outer = (float(np.quantile(real, min(1.0, each / share))) for each in through)
     near, far, asked = (np.log(-np.log1p(-each)) for each in (*through, probability))
     return float(outer * (outer / inner) ** ((asked - far) / (far - near)))
 
@@ -112,11 +119,13 @@ def _factors(errors: Array, probability: float, groups: Sequence[npt.NDArray[np.
     for _ in range(ROUNDS):
         units = _units(errors, kept, groups)
         scores = errors / units
-        usual = scores <= tail_quantile(scores[kept], USUAL, share=share, through=through)
+        usual = scores <= tail_quantile(scores[kept], USUAL, share=share, through=through) * (1 + ROUNDING)
         if share < 1 and np.array_equal(usual, kept):
             break
         kept, share, through = usual, USUAL, TAIL
-    return np.asarray(np.maximum(units * tail_quantile(scores[kept], probability, share=share), SMALLEST))
+    # Errors that are equal, as those of counts, are not to be parted by rounding.
+    reach = units * tail_quantile(scores[kept], probability, share=share) * (1 + ROUNDING)
+    return np.asarray(np.maximum(reach, SMALLEST))
 
 
 def _units(errors: Array, kept: npt.NDArray[np.bool_], groups: Sequence[npt.NDArray[np.integer]]) -> Array:

@@ -229,8 +229,9 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
                 the end of epochs; a `CheckpointSpec` says how often. Not with batches or `callbacks`.
             resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
                 with the same data and options the fit ends with the same weights as one that was never interrupted.
-            time_limit: Seconds, or a text such as `10 min`, in which all is done, compilation included. The learning
-                rate is laid over the time in place of the epochs, and the best weights are kept. Not with `checkpoint`.
+            time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
+                learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
+                `checkpoint`.
 
         Returns:
             The fitted estimator.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from dataclasses import dataclass, replace
 from typing import Any, Self
+
+import numpy as np
 
 from seqcast.errors import SpecError
 from seqcast.runtime.backend import keras
@@ -20,6 +23,8 @@ CHANGES = 200
 # What comes after the training, such as the comparison with the seasonal naive forecast, gets this share of the limit,
 # but no more than so many seconds.
 RESERVED_SHARE, MOST_RESERVED = 0.05, 2.0
+# And the first validation, of which nothing is known yet.
+RESERVED_VALIDATION = 0.1
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ def _seconds(time_limit: Any) -> float:
             seconds = float(text) if text.replace(".", "", 1).isdigit() else pd.Timedelta(text).total_seconds()
         except ValueError:
             seconds = math.nan
-    elif isinstance(time_limit, int | float) and not isinstance(time_limit, bool):
+    elif isinstance(time_limit, numbers.Real) and not isinstance(time_limit, bool | np.bool_):
         seconds = float(time_limit)
     if not (math.isfinite(seconds) and seconds > 0):
         raise SpecError(
@@ -147,7 +152,13 @@ class Timekeeper(keras.callbacks.Callback):
         self.deadline, self.rate, self.warmup = deadline, rate, warmup
         self.began: float | None = None
         self.changed = -math.inf
-        self.validating = self.validation = 0.0
+        self.validating = 0.0
+        # Until one has been seen, which compiles its program too.
+        self.validation = min(RESERVED_VALIDATION * (deadline.ends - deadline.began), MOST_RESERVED)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Set the rate of the first step, after which the time counts."""
+        self._set_rate(0.0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Set the learning rate now and then; stop when the time is over."""
@@ -163,7 +174,12 @@ class Timekeeper(keras.callbacks.Callback):
             self.changed = passed
             if hasattr(self.model, "jax_state_sync"):
                 self.model.jax_state_sync()
-            self.model.optimizer.learning_rate = self.rate * max(self.share(passed), 1e-6)
+            self._set_rate(passed)
+
+    def _set_rate(self, passed: float) -> None:
+        """Set the rate of the middle of the stretch that begins."""
+        if self.rate is not None:
+            self.model.optimizer.learning_rate = self.rate * max(self.share(passed + 0.5 / CHANGES), 1e-6)
 
     def share(self, passed: float) -> float:
         """Return the learning rate as a share of the largest one.

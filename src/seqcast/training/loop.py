@@ -92,7 +92,7 @@ def train(
     finally:
         keeper.restore()
         keeper.history.seconds = before + time.perf_counter() - began
-        keeper.history.parts = getattr(model, "used_parts", 1)
+        keeper.history.parts = max(getattr(model, "used_parts", 1), getattr(model, "resumed_parts", None) or 1)
         for callback in callbacks:
             if hasattr(callback, "close"):
                 callback.close()

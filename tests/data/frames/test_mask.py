@@ -39,11 +39,17 @@ def test_rows_are_found_by_series_and_stamp(convert):
     np.testing.assert_array_equal(left.targets[kept], frame.targets[kept])
 
 
-@pytest.mark.parametrize("marks", [[True, False], [1, 0], ["True", "False"], ["true", "false"]])
+@pytest.mark.parametrize("marks", [[True, False], [1, 0], ["True", "False"], ["true", "false"], ["TRUE", "False"]])
 def test_of_anomalies_those_that_are(marks):
     df = table()
     rows = df.iloc[[0, 2]].assign(anomaly=marks)
     assert missing(masked(read_frame(df), rows)) == [("b", "2024-01-01", 0)]
+
+
+def test_both_spellings_of_true_count():
+    df = table()
+    rows = df.iloc[[0, 2, 3]].assign(anomaly=["True", "true", "FALSE"])
+    assert len(missing(masked(read_frame(df), rows))) == 2
 
 
 def test_of_several_targets_the_one_that_is_named():
@@ -63,6 +69,9 @@ def test_others_are_ignored_unless_there_are_only_such():
     assert missing(masked(frame, pd.concat([elsewhere, df.iloc[[5]]]))) == [("b", "2024-01-06", 0)]
     with pytest.raises(DataError, match="mask: expected rows of df, received 2 rows, none of which is in df"):
         masked(frame, elsewhere)
+    both = pd.concat([df.iloc[[5]].assign(anomaly=False), elsewhere.assign(anomaly=True)])
+    with pytest.raises(DataError, match="received 2 rows, none of which is in df, such as 'c' at 2024-01-01"):
+        masked(frame, both)
     assert missing(masked(frame, elsewhere.assign(anomaly=False))) == []
 
 
@@ -74,5 +83,5 @@ def test_what_is_no_mask_is_refused():
         masked(frame, table(anomaly="perhaps"))
     with pytest.raises(DataError, match="mask, ds: expected stamps such as 2024-01-01"):
         masked(frame, table(ds=range(12)))
-    with pytest.raises(DataError, match="mask, unique_id: expected text"):
+    with pytest.raises(DataError, match="mask, unique_id: expected text, as in df"):
         masked(frame, table(unique_id=7))

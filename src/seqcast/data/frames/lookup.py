@@ -44,7 +44,9 @@ def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps)
     return np.where((keys[places] == wanted_keys) & (wanted_owner >= 0), places, -1)
 
 
-def check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, columns: Columns) -> None:
+def check_same_types(
+    table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, columns: Columns, *, like_what: str = "as at fit"
+) -> None:
     """Refuse ids and stamps of other types than those of the series.
 
     Args:
@@ -52,6 +54,7 @@ def check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, colu
         ids: Names of the series.
         like: Stamps of the series.
         columns: Names of the columns.
+        like_what: Where the series are, in words.
 
     Raises:
         DataError: They are of another type.
@@ -60,7 +63,7 @@ def check_same_types(table: KeyedFrame, ids: tuple[Any, ...], like: Stamps, colu
     if is_integer != isinstance(ids[0], int):
         expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
         raise table.column(columns.unique_id).error(
-            expected=f"{expected}, as at fit", received=received, hint=Phrase("Convert it.", remedy="convert")
+            expected=f"{expected}, {like_what}", received=received, hint=Phrase("Convert it.", remedy="convert")
         )
     if stamp_kind(table.stamps) != stamp_kind(like):
         raise table.column(columns.ds).error(

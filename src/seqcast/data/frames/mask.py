@@ -40,16 +40,18 @@ def masked(frame: LongFrame, mask: Any) -> LongFrame:
     ids, columns = frame.source.ids, frame.schema.columns
     long = to_long(mask, columns, form_of(mask, columns), ids[0] if len(ids) == 1 else None)
     table = read_keys(open_frame(long, "mask"), columns, [], "mask")
-    check_same_types(table, ids, frame.stamps, columns)
+    check_same_types(table, ids, frame.stamps, columns, like_what="as in df")
     owner = np.repeat(np.arange(len(ids)), frame.source.lengths)
     wanted_owner = pd.Index(ids).get_indexer(pd.Index(table.ids))
     places = find_rows(owner, frame.stamps, wanted_owner, in_zone_of(table.stamps, frame.stamps))
     left_out = _left_out(table, columns.targets)
-    if left_out.any() and (places < 0).all():
+    marked = np.flatnonzero(left_out.any(axis=1))
+    if len(marked) and (places[marked] < 0).all():
+        example = f"{table.ids[marked].tolist()[0]!r} at {table.stamps[marked[0]]}"
         raise DataError(
             option="mask",
             expected="rows of df",
-            received=f"{len(places)} rows, none of which is in df, such as {table.ids[0]!r} at {table.stamps[0]}",
+            received=f"{len(marked)} rows, none of which is in df, such as {example}",
             hint="Give ids and stamps as they are in df.",
         )
     rows, targets = np.nonzero(left_out & (places >= 0)[:, None])
@@ -80,10 +82,10 @@ def _marks(column: FrameColumn) -> Array:
     """Return which rows are marked, `[rows]`."""
     values, kind = read_covariate(column, gaps=False)
     if kind.name == "category":
-        words = {word.lower(): place for place, word in enumerate(kind.labels)}
-        if not words.keys() <= {"true", "false"}:
+        words = [word.lower() for word in kind.labels]
+        if not set(words) <= {"true", "false"}:
             raise column.wrong_type(
                 "true or false", polars="cast(pl.Boolean)", pandas=f'df["{column.name}"].astype(bool)'
             )
-        return np.asarray(values == words.get("true", -1))
+        return np.array([word == "true" for word in words])[values.astype(np.int64)]
     return np.asarray(values != 0)

@@ -187,7 +187,7 @@ class Runner:
         folder, disk = self.work / f"full {number}", self.work / f"disk {number}"
         folder.mkdir()
         disk.mkdir()
-        size = self.rng.choice((4, 16, 64, 96))
+        size = self.rng.choice((4, 16, 40, 64))
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(disk)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             return False

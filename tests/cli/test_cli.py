@@ -432,7 +432,7 @@ WRONG = [
     ("plot good.csv none.csv", "none.csv: expected a file with a table"),
     ("demo -o good.csv", "good.csv: expected a folder to write to, received a file."),
     ("predct m.seqcast", "No such command 'predct'. Did you mean 'predict'?"),
-    ("fit good.csv --horizn 2", "No such option: --horizn (Possible options: --horizon)"),
+    ("fit good.csv --horizn 2", "No such option: --horizn (Possible options: --checkpoint, --horizon)"),
 ]
 
 

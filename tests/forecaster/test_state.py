@@ -119,7 +119,7 @@ def test_refits_of_a_backtest_share_a_drawn_seed(monkeypatch):
     train = Forecaster.__init__.__globals__["fit_plans"]
     monkeypatch.setattr(
         "seqcast.forecaster.estimator.fit_plans",
-        lambda plans, **options: [seeds.append(plan.jobs[0].seeds) for plan in plans] and train(plans, **options),
+        lambda plans, run: [seeds.append(plan.jobs[0].seeds) for plan in plans] and train(plans, run),
     )
     tiny(random_state=None).backtest(series(), n_windows=2, refit=True)
     assert len(seeds) == 2

@@ -13,7 +13,6 @@ from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, Figure, ModelFile, count_option, parse_number, takes_options
 from seqcast.cli.outputs import STANDARD_OUTPUT, Force, check_output
 from seqcast.cli.tables import read_model_tables
-from seqcast.intervals.levels import level_text
 
 if TYPE_CHECKING:
     from seqcast.forecaster.estimator import Forecaster
@@ -79,6 +78,8 @@ def anomalies(
 
 
 def _print_rows(judged: Any, fitted: Forecaster, level: float, most: int) -> None:
+    from seqcast.intervals.levels import level_text
+
     columns = fitted.series_state_.schema.columns
     outside = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
     trained = int(judged["trained_on"].sum())

@@ -65,7 +65,7 @@ def usual_widths(
         >>> errors = np.random.default_rng(0).normal(size=5000)
         >>> widths = usual_widths(errors, level=99, groups=[np.zeros(5000, dtype=int)])
         >>> widths.shape, round(float(widths[0, 0]), 1), round(float(np.mean(np.abs(errors) > widths[:, 0])), 3)
-        ((5000, 2), 2.6, 0.009)
+        ((5000, 2), 2.6, 0.008)
     """
     if len(errors) < LEAST_ROWS:
         raise DataError(

@@ -35,9 +35,9 @@ def _trained_once():
     def known_or_new(member):
         return trained[kind(member)][0] if kind(member) in trained else engine(member)
 
-    def train_new(member, engine, *, verbose=0):
+    def train_new(member, engine, **options):
         if kind(member) not in trained:
-            trained[kind(member)] = engine, train(member, engine, verbose=verbose)
+            trained[kind(member)] = engine, train(member, engine, **options)
         return trained[kind(member)][1]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,5 @@
 """A training goes on from each of its checkpoints and ends with the same bits; those of another one are refused."""
 
-import json
 import shutil
 
 import keras
@@ -205,7 +204,7 @@ def test_what_cannot_be_written_does_not_stop_the_training(tmp_path):
 def test_a_folder_is_for_one_fit_and_one_process(tmp_path):
     spec = CheckpointSpec(tmp_path / "f")
     first = forecaster(random_state=0).fit(FRAME, checkpoint=spec)
-    assert json.loads((tmp_path / "f" / "fit.json").read_text()) if first.random_state is None else True
+    assert not (tmp_path / "f" / "fit.json").exists()  # only a seed that was drawn is written
     with pytest.raises(SpecError, match=r"checkpoint: expected a folder without a training, or resume=True"):
         forecaster(random_state=0).fit(FRAME, checkpoint=spec)
     with FileLock(tmp_path / "f" / ".lock"), pytest.raises(SpecError, match="a folder that no other training uses"):

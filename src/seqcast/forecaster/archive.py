@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.engine.engine import Engine
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
 from seqcast.runtime.archive import StoredArray, open_archive, write_archive
+from seqcast.specs.base import check_writable
 from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -40,7 +40,8 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         SpecError: The training holds a function that a file cannot.
         SaveError: The file could not be written.
     """
-    _check_comes_back(state)
+    specs = [*state.training, *(spec for engine in state.engines for spec in (engine.training, engine.network))]
+    check_writable(specs, where="training or preset", expected="options that can be written to a file")
     series, arrays = series_to_parts(state.series)
     parts = {f"series/{name}": value for name, value in arrays.items()}
     engines, calibrations = [], []
@@ -124,25 +125,6 @@ def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int
         if values.shape != shapes[name]:
             raise ValueError(f"{name!r} of a calibration of shape {values.shape}, where it has {shapes[name]}")
     return {name: np.asarray(values) for name, values in stored.items()}
-
-
-def _check_comes_back(state: FittedState) -> None:
-    """Refuse specs with functions that cannot be read back, before anything is written."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns of lambdas; the error says more
-            for spec in state.training:
-                TrainingSpec.from_dict(spec.to_dict())
-            for engine in state.engines:
-                TrainingSpec.from_dict(engine.training.to_dict())
-                NetworkSpec.from_dict(engine.network.to_dict())
-    except Exception as error:  # whatever Keras raises for them
-        raise SpecError(
-            "training or preset",
-            expected="options that can be written to a file",
-            received=str(error),
-            hint="Give names, Keras objects, or functions registered with keras.saving.",
-        ) from error
 
 
 def _texts(error: DataError) -> list[str]:

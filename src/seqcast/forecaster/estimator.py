@@ -240,18 +240,19 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             check_mask(self.missing)
             frame = masked(frame, mask)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
-            options = self._resolved(self._new_seed(folder), int(self.members))
+            options = self._resolved(self._seed(folder=folder), int(self.members))
             plan = make_plan(frame, options, options.specs, starts)
             before = self._state
             if warm_start and before is not None and before.engines:
                 plan = plan.with_weights(before.engines)
             return self._publish(plan, TrainingRun(self.verbose, folder, deadline))
 
-    def _new_seed(self, folder: CheckpointFolder | None = None) -> int:
-        """Return the seed of a new fit: the user's, or a drawn one, which the fitted state keeps."""
+    def _seed(self, before: FittedState | None = None, folder: CheckpointFolder | None = None) -> int:
+        """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""
         if self.random_state is not None:
             return int(self.random_state)
-        return fresh_seed() if folder is None else folder.seed(fresh_seed())
+        seed = fresh_seed() if before is None else before.seed
+        return seed if folder is None else folder.seed(seed)
 
     def _resolved(self, seed: int, members: int, **changes: Any) -> FitOptions:
         """Return the options resolved for a fit of so many networks."""
@@ -385,7 +386,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         frame = self._read(df, state.series, static_optional=False)
         frame, starts = self._with_validation(frame, validation)
         options = self._resolved(
-            self._seed_of(state),
+            self._seed(state),
             max(1, len(state.engines)),
             context_lengths=state.context_lengths,
             season_length=state.season_length,
@@ -397,10 +398,6 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             self._state = naive_state(plan)
             return self
         return self._publish(plan)
-
-    def _seed_of(self, state: FittedState) -> int:
-        """Return the seed of later trainings: the user's, or the one that the fit drew."""
-        return state.seed if self.random_state is None else int(self.random_state)
 
     def finetune(
         self,
@@ -438,7 +435,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         if not state.engines:
             refuse_without_network("finetune")
         frame, starts = self._with_validation(self._read(df, state.series), validation)
-        options = self._resolved(self._seed_of(state), len(state.engines), season_length=state.season_length)
+        options = self._resolved(self._seed(state), len(state.engines), season_length=state.season_length)
         plan = plan_further(frame, starts, state, options, training, tuple(freeze))
         return self._publish(plan, training=state.training)
 
@@ -546,9 +543,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
 
     def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
-        seed = self._new_seed(run.folder) if self._state is None else self._seed_of(self._state)
-        if self.random_state is None and run.folder is not None:
-            seed = run.folder.seed(seed)
+        seed = self._seed(self._state, run.folder)
         options = self._resolved(seed, int(self.members))
         plans = [make_plan(frame, options, options.specs) for frame in frames]
         if run.verbose:

@@ -23,7 +23,7 @@ from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
 from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
 from seqcast.training.deadline import Deadline
-from seqcast.training.fingerprint import digest, plain_spec, versions
+from seqcast.training.fingerprint import digest, fingerprint
 from seqcast.training.history import History
 
 __all__ = ["InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
@@ -88,16 +88,15 @@ class TrainingJob:
         reader = self.reader
         rows = [store.values for store in (reader.targets, reader.features) if isinstance(store, InMemoryStore)]
         scaling = [reader.scaler.loc, reader.scaler.scale, reader.scaler.unit]
-        return {
-            "data": digest([*rows, reader.lengths, reader.static, *scaling, self.starts]),
-            "network": self.network.to_dict(),
-            "training": plain_spec(self.training),
-            "windows": {**self.window.to_dict(), "weighting": self.weighting},
-            "seeds": {"network": self.seeds[0], "order": self.seeds[1]},
-            "first weights": None if self.weights is None else digest(self.weights),
-            "frozen parts": list(self.freeze),
-            "versions": versions(),
-        }
+        return fingerprint(
+            [*rows, reader.lengths, reader.static, *scaling, self.starts],
+            self.network,
+            self.training,
+            windows={**self.window.to_dict(), "weighting": self.weighting},
+            seeds={"network": self.seeds[0], "order": self.seeds[1]},
+            first_weights=None if self.weights is None else digest(self.weights),
+            frozen_parts=list(self.freeze),
+        )
 
     def with_weights(self, engine: Engine) -> Self:
         """Return the job that begins with the weights of a trained engine.

@@ -6,8 +6,7 @@ differ too, for print without colour.
 
 In reading order: `style` (colours, lines, legends), `history`, `series`, `fans` and `anomalies` (frames), `windows`
 (forecasts of arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps`
-(inside a
-network), `importance` (covariates).
+(inside a network), `importance` (covariates).
 """
 
 from seqcast.plots.anomalies import anomaly_frame as anomaly_frame

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import matplotlib
-import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from seqcast.errors import DataError
 from seqcast.evaluation.frame_view import FrameRows
 from seqcast.intervals.levels import level_text
-from seqcast.plots.series import label_axes
+from seqcast.plots.series import label_axes, series_columns
 from seqcast.plots.style import (
     MODELS,
     PAST,
@@ -83,11 +82,11 @@ def anomaly_frame(
     figure = new_figure(11.0, 2.5 * len(drawn) + 0.5)
     part: Any = figure.subfigures()
     for ax, name in zip(part.subplots(len(drawn), 1, squeeze=False)[:, 0], drawn, strict=True):
-        places = np.flatnonzero(names == name)
-        order = places[np.argsort(rows.times(rows.columns.ds)[places], kind="stable")]
-        outside = int((scores[order] > 1).sum())
-        ax.set_title(plain(f"{short(str(name), 60)}: {outside} of {len(order)} rows outside"))
-        _series(ax, rows, order[-(last or len(order)) :], model, bounds)
+        series = series_columns(rows, name)
+        count, outside = len(series[SCORE]), int((series[SCORE] > 1).sum())
+        ax.set_title(plain(f"{short(str(name), 60)}: {outside} of {count} rows outside"))
+        newest = {column: values[-(last or count) :] for column, values in series.items()}
+        _series(ax, newest, rows.columns.value, model, bounds)
     label_axes(part, rows.columns, ylabel)
     title = f"{len(drawn)} of {len(worst)} series, those with the most unusual rows"
     finish(figure, title if len(drawn) < len(worst) else None)
@@ -108,21 +107,20 @@ def _judged_by(rows: FrameRows) -> tuple[str, dict[float, tuple[str, str]]]:
     )
 
 
-def _series(ax: Axes, rows: FrameRows, places: Array, model: str, bounds: dict[float, tuple[str, str]]) -> None:
-    when, values = rows.times(rows.columns.ds, local=True)[places], rows.numbers(rows.columns.value)[places]
-    ((level, (below, above)),) = list(bounds.items())[-1:]
-    lower, upper = rows.numbers(below)[places], rows.numbers(above)[places]
+def _series(ax: Axes, series: dict[str, Array], value: str, model: str, bounds: dict[float, tuple[str, str]]) -> None:
+    when, values = series[""], series[value]
+    level, (below, above) = list(bounds.items())[-1]
     label = f"{spoken(model)}, {level_text(level)} % interval"
-    ax.fill_between(when, lower, upper, color=tint(MODELS[4], 0.35), linewidth=0, zorder=1, label=plain(label))
-    ax.plot(when, rows.numbers(model)[places], color=MODELS[4], linewidth=1.0, zorder=2, label=plain(spoken(model)))
+    shade = tint(MODELS[4], 0.35)
+    ax.fill_between(when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=plain(label))
+    ax.plot(when, series[model], color=MODELS[4], linewidth=1.0, zorder=2, label=plain(spoken(model)))
     ax.plot(when, values, color=PAST, linewidth=1.0, zorder=3, label="values")
-    outside = rows.numbers(SCORE)[places] > 1
+    outside = series[SCORE] > 1
     ax.plot(
         when[outside], values[outside], "o", color=MODELS[0], markersize=6, fillstyle="none", markeredgewidth=1.5,
         zorder=4, label="outside",
     )  # fmt: skip
-    if rows.has(TRAINED):
-        trained = rows.frame[TRAINED].cast(nw.Boolean).to_numpy()[places].astype(bool)
-        if trained.any() and not trained.all():
-            guide(ax, when[trained][-1], "end of training")
+    trained = series.get(TRAINED, np.zeros(0, dtype=bool))
+    if trained.any() and not trained.all():
+        guide(ax, when[trained][-1], "end of training")
     time_axis(ax, when)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -125,6 +126,8 @@ def series_columns(rows: FrameRows, name: Any) -> dict[str, Array]:
             arrays[column] = part.times(column, local=True)[order]
         elif part.frame[column].dtype.is_numeric():
             arrays[column] = part.numbers(column)[order]
+        elif part.frame[column].dtype == nw.Boolean:
+            arrays[column] = part.frame[column].to_numpy()[order].astype(bool)
     return arrays
 
 

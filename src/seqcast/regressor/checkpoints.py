@@ -10,7 +10,7 @@ from seqcast.errors import SpecError
 from seqcast.regressor.options import Options
 from seqcast.regressor.windows import TrainingData, TrainingWindows
 from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
-from seqcast.training.fingerprint import digest, plain_spec, versions
+from seqcast.training.fingerprint import fingerprint
 
 __all__ = ["checkpoints_of", "refuse_unresumable"]
 
@@ -64,12 +64,6 @@ def checkpoints_of(
     scalers = windows.preparation.scalers
     for name in sorted(scalers):
         arrays += [scalers[name].loc, scalers[name].scale]
-    fingerprint = {
-        "data": digest(arrays),
-        "network": options.network.to_dict(),
-        "training": plain_spec(options.training),
-        "windows": windows.preparation.window.to_dict(),
-        "seeds": {"fit": seed},
-        "versions": versions(),
-    }
-    return folder.of("network", fingerprint)
+    sizes, seeds = windows.preparation.window.to_dict(), {"fit": seed}
+    depends_on = fingerprint(arrays, options.network, options.training, windows=sizes, seeds=seeds)
+    return folder.of("network", depends_on)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Self
 
@@ -38,6 +40,33 @@ class Spec:
                     hint="Give one.",
                 )
         return cls(**values)
+
+
+def check_writable(specs: Iterable[Spec], *, where: str, expected: str) -> None:
+    """Refuse specs with functions that cannot be written as JSON and read back.
+
+    Args:
+        specs: The specs.
+        where: The option that is named.
+        expected: What is expected of it, in words.
+
+    Raises:
+        SpecError: One of them cannot.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of lambdas; the error says more
+            for spec in specs:
+                values = spec.to_dict()
+                json.dumps(values)
+                type(spec).from_dict(values)
+    except Exception as error:  # whatever Keras raises for them
+        raise SpecError(
+            where,
+            expected=expected,
+            received=str(error),
+            hint="Give names, Keras objects, or functions registered with keras.saving.",
+        ) from error
 
 
 def _plain(value: Any) -> Any:

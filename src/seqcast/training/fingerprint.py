@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._version import __version__
-from seqcast.errors import SpecError
 from seqcast.runtime.backend import NumberTypes, keras
+from seqcast.specs.base import check_writable
+from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["digest", "plain_spec", "versions"]
+__all__ = ["digest", "fingerprint"]
 
 Array = npt.NDArray[Any]
 
@@ -38,27 +38,31 @@ def digest(arrays: Iterable[Array | None]) -> str:
     return whole.hexdigest()
 
 
-def plain_spec(training: TrainingSpec) -> dict[str, Any]:
-    """Return the training as JSON types.
+def fingerprint(
+    arrays: Iterable[Array | None], network: NetworkSpec, training: TrainingSpec, **more: Any
+) -> dict[str, Any]:
+    """Return what a training depends on, JSON types by name.
+
+    Args:
+        arrays: Its data.
+        network: The network.
+        training: How it is trained.
+        **more: What else it depends on; underscores of the names become spaces.
 
     Raises:
-        SpecError: It holds a function, which a checkpoint cannot be compared by.
+        SpecError: A spec holds a function, which a checkpoint cannot be compared by.
     """
-    try:
-        values = training.to_dict()
-        json.dumps(values)
-        TrainingSpec.from_dict(values)
-    except Exception as error:  # whatever Keras raises for them
-        raise SpecError(
-            "checkpoint",
-            expected="a training that can be written to a file",
-            received=str(error),
-            hint="Give names, Keras objects, or functions registered with keras.saving.",
-        ) from error
-    return values
+    check_writable([network, training], where="checkpoint", expected="a training that can be written to a file")
+    return {
+        "data": digest(arrays),
+        "network": network.to_dict(),
+        "training": training.to_dict(),
+        **{name.replace("_", " "): value for name, value in more.items()},
+        "versions": _versions(),
+    }
 
 
-def versions() -> dict[str, Any]:
+def _versions() -> dict[str, Any]:
     """Return what the bits of a training depend on beside data and options."""
     types = NumberTypes.current()
     backend = keras.backend.backend()

@@ -240,7 +240,24 @@ class MissingFileError(SeqcastError, FileNotFoundError):
 
 
 class TrainingError(SeqcastError, ArithmeticError):
-    """Training diverged; the best weights so far are kept."""
+    """Training diverged: the loss of a batch was not finite, or exploded.
+
+    Attributes:
+        epoch: The epoch, from 1.
+        batch: The batch in it, from 1.
+        series: The series whose windows did it.
+        columns: The columns whose values stand out in them.
+        history: What training recorded of the epochs before.
+        kept: A fitted estimator, the one that was trained, with the best weights so far, or without validation with
+            those before the batch; `None` where there is none, as in a backtest.
+    """
+
+    epoch: int | None = None
+    batch: int | None = None
+    series: tuple[Any, ...] = ()
+    columns: tuple[str, ...] = ()
+    history: Any = None
+    kept: Any = None
 
 
 class SaveError(SeqcastError, OSError):

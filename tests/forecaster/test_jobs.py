@@ -9,8 +9,7 @@ from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.reader import WindowReader
 from seqcast.engine.engine import Engine
-from seqcast.errors import TrainingError
-from seqcast.forecaster.jobs import TrainingJob, member_seeds, run_jobs
+from seqcast.forecaster.jobs import DivergedJobsError, TrainingJob, member_seeds, run_jobs
 from seqcast.runtime import executors
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -95,11 +94,16 @@ def test_trainings_run_on_any_executor(capsys):
     assert (other.predict(past, horizon=2) != engine.predict(past, horizon=2)).any()
 
 
-def test_a_training_that_diverges_is_an_error(monkeypatch):
+@pytest.mark.parametrize("executor", [None, executors.SerialExecutor()])
+def test_a_training_that_diverges_is_an_error(monkeypatch, executor):
     monkeypatch.setattr(executors, "threads", lambda: 2)
     wild = member(optimizer="sgd", learning_rate=1e30, clip_norm=None, learning_rate_schedule="constant")
-    with pytest.raises(TrainingError):
-        run_jobs([member(), wild], ["one", "two"])
+    with pytest.raises(DivergedJobsError) as caught:
+        run_jobs([member(), wild], ["one", "two"], executor=executor)
+    error, trained = caught.value.error, caught.value.trained
+    assert (error.where, error.columns) == ("training, epoch 1, batch 1", ())
+    assert set(trained) <= {0}  # side by side the other one may not have finished
+    assert trained or executor is None
 
 
 def test_histories_without_validation_tell_the_last_loss(capsys):

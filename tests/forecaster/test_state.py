@@ -88,9 +88,22 @@ def test_a_fit_that_fails_leaves_the_old_one_whole(fitted):
     model = copy.deepcopy(fitted)
     before = model.predict()
     model.set_params(training={**ONE_EPOCH, "learning_rate": 1e30, "optimizer": "sgd", "clip_norm": None, "epochs": 3})
-    with pytest.raises(TrainingError):
+    with pytest.raises(TrainingError) as caught:
         model.fit(series(level=1e4))
+    assert np.isfinite(caught.value.kept.predict()[list(before)[2:]]).all().all()
     pd.testing.assert_frame_equal(model.predict(), before)
+
+
+def test_the_series_and_the_column_that_made_a_training_diverge_are_named():
+    frame = series()
+    frame.loc[frame.index[frame["unique_id"] == "b"][10], "y"] = 1e30
+    model = tiny(scale="none", preset=dataclasses.replace(TINY, head="normal"), level=())
+    with pytest.raises(TrainingError) as caught:
+        model.fit(frame)
+    error = caught.value
+    assert (error.series, error.columns) == (("b",), ("y",))
+    assert "in series 'b', rows " in error.received
+    assert error.received.endswith(" in y (scaled)")
 
 
 def test_later_trainings_derive_theirs_from_that_of_the_fit():

@@ -211,12 +211,27 @@ def test_a_fit_that_fails_leaves_the_estimator_as_it_was(sines, options, error):
     fitted, new = Seq2SeqRegressor(**SMALL).fit(past, future), Seq2SeqRegressor(**SMALL, **options)
     before, engine, history = fitted.predict(past), fitted.engine_, fitted.history_
     for model in (fitted.set_params(**options), new):
-        with pytest.raises(error):
+        with pytest.raises(error) as caught:
             model.fit(past * 1e3, future * 1e3)
+        if error is TrainingError:  # what there was before the batch can be had
+            kept = caught.value.kept
+            assert kept.get_params() == model.get_params()
+            assert np.isfinite(kept.predict(past)).all()
     np.testing.assert_array_equal(fitted.predict(past), before)
     assert fitted.engine_ is engine
     assert fitted.history_ is history
     assert not hasattr(new, "engine_")
+
+
+def test_a_partial_fit_that_diverges_keeps_what_there_was_before_the_batch(sines):
+    past, future = sines
+    model = Seq2SeqRegressor(**SMALL).partial_fit(past, future)
+    before = model.predict(past)
+    first, huge = past[:4], np.full(future[:4].shape, 1e30)  # one batch, with squares that are infinite
+    with pytest.raises(TrainingError, match=r"received inf in X\[\d\]; .* in y\[\.\.\., 0\]") as caught:
+        model.partial_fit(first, huge)
+    for kept in (caught.value.kept, model):
+        np.testing.assert_array_equal(kept.predict(past), before)
 
 
 @pytest.mark.parametrize("fails", [fail, interrupt])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
-from seqcast.forecaster.fitting import InterruptedFit, TrainingRun, fit_plan, fit_plans, naive_state
+from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, TrainingRun, fit_plan, fit_plans, naive_state
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.options import FitOptions, check_head, check_mask, check_options, interval_levels, refit_every
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
@@ -230,7 +231,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         Raises:
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
         deadline = check_time_limit(time_limit, checkpoint)
@@ -289,6 +290,10 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         except InterruptedFit as interruption:
             self._state = interruption.state
             raise
+        except DivergedFitError as diverged:
+            diverged.error.kept = kept = copy.copy(self)
+            kept._state = diverged.state
+            raise diverged.error from None
         return self
 
     def predict(
@@ -378,7 +383,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         Raises:
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong; nothing was trained.
-            TrainingError: Training diverged.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
         state = self._fitted()
@@ -427,7 +432,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
         state = self._fitted()

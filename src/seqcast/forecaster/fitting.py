@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from seqcast.engine.engine import Engine
+from seqcast.errors import TrainingError
 from seqcast.forecaster.fallback import SeasonalNaivePredictor, naive_calibrations, warn_of_fallback
-from seqcast.forecaster.jobs import InterruptedJobs, TrainingJob, run_jobs
+from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob, run_jobs
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibrate, mean_errors
@@ -16,7 +17,7 @@ from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import Deadline
 from seqcast.training.history import History
 
-__all__ = ["InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "naive_state"]
+__all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "naive_state"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,19 @@ class InterruptedFit(KeyboardInterrupt):
         self.state = state
 
 
+class DivergedFitError(Exception):
+    """A training diverged that has weights.
+
+    Args:
+        error: What is to be said of it.
+        state: The fitted state with the best weights so far.
+    """
+
+    def __init__(self, error: TrainingError, state: FittedState) -> None:
+        super().__init__()
+        self.error, self.state = error, state
+
+
 def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec] | None = None) -> FittedState:
     """Run the training jobs of a plan.
 
@@ -72,23 +86,32 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
         The fitted state.
 
     Raises:
-        TrainingError: Training diverged.
-        InterruptedFit: The user interrupted; it holds the best weights so far of a single network, or the members of an
+        DivergedFitError: Training diverged; it holds the best weights so far of a single network, or the members of an
             ensemble that had finished.
+        TrainingError: Training diverged before there was any of it.
+        InterruptedFit: The user interrupted; it holds the same.
         KeyboardInterrupt: The user interrupted before there was any of it.
     """
+
+    def kept(trained: dict[int, tuple[Engine, History]]) -> FittedState:
+        """Return the state of the networks that there are, by their places."""
+        smaller = replace(plan, jobs=[plan.jobs[place] for place in trained])
+        theirs = None if training is None else [training[place] for place in trained]
+        return _finished(smaller, list(trained.values()), theirs)
+
     jobs = run.prepared(plan)
     if len(jobs) > 1:
         names = [f"member {place + 1} of {len(jobs)}" for place in range(len(jobs))]
         try:
             return _finished(plan, run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline), training)
         except InterruptedJobs as interruption:
-            kept = interruption.trained
-            if not kept:
+            if not interruption.trained:
                 raise
-            smaller = replace(plan, jobs=[plan.jobs[place] for place in kept])
-            training = None if training is None else [training[place] for place in kept]
-            raise InterruptedFit(_finished(smaller, list(kept.values()), training)) from interruption
+            raise InterruptedFit(kept(interruption.trained)) from interruption
+        except DivergedJobsError as diverged:
+            if not diverged.trained:
+                raise diverged.error from None
+            raise DivergedFitError(diverged.error, kept(diverged.trained)) from None
     (job,) = jobs
     engine = job.engine()
     try:
@@ -97,8 +120,10 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
         if engine.model is None:
             raise
         history = getattr(interruption, "history", History(interrupted=True))
-        raise InterruptedFit(_finished(plan, [(engine, history)], training)) from interruption
-    return _finished(plan, [(engine, history)], training)
+        raise InterruptedFit(kept({0: (engine, history)})) from interruption
+    except TrainingError as error:
+        raise DivergedFitError(error, kept({0: (engine, error.history)})) from None
+    return kept({0: (engine, history)})
 
 
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
@@ -111,8 +136,14 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
         names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
     if len(plans) == 1:
         (plan,) = plans
-        return [fit_plan(replace(plan, jobs=jobs), replace(run, folder=None))]
-    trained = iter(run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline))
+        try:
+            return [fit_plan(replace(plan, jobs=jobs), replace(run, folder=None))]
+        except DivergedFitError as diverged:
+            raise diverged.error from None
+    try:
+        trained = iter(run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline))
+    except DivergedJobsError as diverged:
+        raise diverged.error from None
     return [_finished(plan, [next(trained) for _ in plan.jobs], None) for plan in plans]
 
 

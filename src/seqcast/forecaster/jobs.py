@@ -15,7 +15,7 @@ from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
-from seqcast.errors import SpecError
+from seqcast.errors import SpecError, TrainingError
 from seqcast.network.init import child_seeds
 from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.specs.network import NetworkSpec
@@ -26,7 +26,7 @@ from seqcast.training.deadline import Deadline
 from seqcast.training.fingerprint import digest, fingerprint
 from seqcast.training.history import History
 
-__all__ = ["InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
+__all__ = ["DivergedJobsError", "InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
 
 Array = npt.NDArray[Any]
 
@@ -187,6 +187,19 @@ class InterruptedJobs(KeyboardInterrupt):
         self.trained = trained
 
 
+class DivergedJobsError(Exception):
+    """One of several trainings diverged.
+
+    Args:
+        error: What is to be said of it.
+        trained: As for `InterruptedJobs`.
+    """
+
+    def __init__(self, error: TrainingError, trained: dict[int, tuple[Engine, History]]) -> None:
+        super().__init__()
+        self.error, self.trained = error, trained
+
+
 def _shaping(window: WindowSpec) -> dict[str, Any]:
     """Return the sizes of a window on which the shapes of weights depend."""
     return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
@@ -226,7 +239,7 @@ def run_jobs(
         The trained engine of each and what was recorded, the same as from one training after another on one core.
 
     Raises:
-        TrainingError: A loss is not finite; the other trainings are stopped.
+        DivergedJobsError: A training diverged; the others are stopped. It holds the trainings that had finished.
         InterruptedJobs: The user interrupted; it holds the trainings that had finished.
     """
     done: dict[int, tuple[dict[str, Any], History]] = {}
@@ -244,6 +257,8 @@ def run_jobs(
         executor.map(_train_apart, work, finished=finished)
     except KeyboardInterrupt as interruption:
         raise InterruptedJobs(_rebuilt_all(jobs, done)) from interruption
+    except TrainingError as error:
+        raise DivergedJobsError(error, _rebuilt_all(jobs, done)) from None
     return list(_rebuilt_all(jobs, done).values())
 
 

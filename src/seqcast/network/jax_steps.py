@@ -20,6 +20,7 @@ from typing import Any
 import jax
 
 from seqcast.errors import SpecError
+from seqcast.network.jax_guard import Guard, guarded
 from seqcast.network.jax_train_step import StepState, TrainStep, batch_rows, is_divisible, part_rows
 from seqcast.runtime.backend import keras
 from seqcast.runtime.jit import jax_jit
@@ -64,6 +65,7 @@ class TrainFunction:
 
     Attributes:
         parts: The largest number of parts that a batch was divided into; 1 before the first step.
+        guard: Whether the numbers of all steps were sound so far; a callback tells it where an epoch begins.
 
     Raises:
         SpecError: `parts` are more than one, and the loss of a batch is not known from its parts.
@@ -72,6 +74,7 @@ class TrainFunction:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.parts = 1
+        self.guard = Guard.new()
         self.cores = threads()
         self.divisible = is_divisible(model)
         # With a number of one's own, results must not depend on how many threads XLA has.
@@ -84,13 +87,18 @@ class TrainFunction:
                 hint="Only the loss of the network's own head is known from its parts.",
             )
         step = TrainStep(model)
-        self.whole = jax_jit(model.train_step, one_thread=one_thread, donate=(0,))
+
+        def whole(state: StepState, guard: Guard, data: Any) -> Any:
+            logs, after = model.train_step(tuple(state), data)
+            return logs, *guarded(state, StepState(*after), guard)
+
+        def update(state: StepState, guard: Guard, batch: Batch, parts: list[Any]) -> Any:
+            logs, after = step.apply(state, batch, step.combine(parts))
+            return logs, *guarded(state, after, guard)
+
+        self.whole = jax_jit(whole, one_thread=one_thread, donate=(0,))
         self.part = jax_jit(step.grad_part, one_thread=True)
-        self.update = jax_jit(
-            lambda state, batch, parts: step.apply(state, batch, step.combine(parts)),
-            one_thread=one_thread,
-            donate=(0,),
-        )
+        self.update = jax_jit(update, one_thread=one_thread, donate=(0,))
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         self.fewest_rows = math.ceil(SMALLEST_PART / max(1, weights))
         self.plans: dict[tuple[Any, ...], _Plan] = {}
@@ -103,9 +111,10 @@ class TrainFunction:
             self.model.skipped_steps -= 1
             return {}, state
         batch = keras.utils.unpack_x_y_sample_weight(data)
-        if not self.divides(batch):
-            return self.whole(tuple(state), data)  # type: ignore[no-any-return]
         state = StepState(*state)
+        if not self.divides(batch):
+            logs, state, self.guard = self.whole(state, self.guard, data)
+            return logs, state
         inputs = state.without_optimizer, batch
         kind = _kind(batch)
         if kind not in self.plans:
@@ -115,7 +124,8 @@ class TrainFunction:
 
         # Nobody waits for the numbers: the next batch is made ready while they are computed.
         parts = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads)
-        return self.update(state, batch, parts)  # type: ignore[no-any-return]
+        logs, state, self.guard = self.update(state, self.guard, batch, parts)
+        return logs, state
 
     def divides(self, batch: Batch) -> bool:
         """Return whether a batch is divided: as it is told, or when it is large enough for two parts."""

@@ -11,10 +11,16 @@ from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 from seqcast.runtime.backend import keras
 
-__all__ = ["HeadLoss", "NegativeLogLikelihood", "ObservedLoss", "PinballLoss"]
+__all__ = ["EXPLODED", "LARGEST_WEIGHT", "HeadLoss", "NegativeLogLikelihood", "ObservedLoss", "PinballLoss"]
 
 Tensor = Any
 ops = keras.ops
+
+# A loss has exploded when it is as many times as large as that of the first batch, or as 1 where that was smaller. Less
+# would stop trainings on unscaled series of very different levels, whose first batch happens to hold low ones.
+EXPLODED = 1e9
+# And a weight when its square comes near the end of single precision.
+LARGEST_WEIGHT = 1e15
 
 
 class HeadLoss(keras.losses.Loss):
@@ -61,6 +67,15 @@ class HeadLoss(keras.losses.Loss):
         y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
         losses = self._per_example(self.values(y_true, y_pred))
         return _weighted_sum(losses, sample_weight) / self.share(y_true, sample_weight)
+
+    def of_examples(self, y_true: Tensor, output: Tensor) -> Tensor:
+        """Return the loss of each example, `[B]`, in which missing targets count nothing.
+
+        Args:
+            y_true: Targets, `[B, H, D]`.
+            output: What the network returns.
+        """
+        return self._per_example(self.values(ops.cast(ops.convert_to_tensor(y_true), output.dtype), output))
 
     def share(self, y_true: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Return the denominator: with it as weight, the losses of the parts of a batch give that of the whole.

@@ -178,6 +178,11 @@ class Seq2Seq(keras.Model):
         return getattr(self.train_function, "parts", 1)
 
     @property
+    def guards_steps(self) -> bool:
+        """Whether a training step whose numbers go bad leaves the weights as they are."""
+        return self._compiles_for_jax
+
+    @property
     def _compiles_for_jax(self) -> bool:
         """Whether steps are compiled one by one on a single JAX device; everything else is left to Keras."""
         plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1

@@ -15,6 +15,7 @@ from sklearn.metrics import r2_score
 from seqcast.data.arrays.checks import check_targets
 from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ModelInputs
+from seqcast.errors import TrainingError
 from seqcast.network.init import child_seeds
 from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
@@ -239,7 +240,7 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
         Raises:
             DataError: Something in the data is wrong; the estimator is as it was before.
             SpecError: An option is wrong; the estimator is as it was before.
-            TrainingError: Training diverged; the estimator is as it was before.
+            TrainingError: Training diverged; the estimator is as it was before, see the error's `kept`.
             KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
         """
         deadline = check_time_limit(time_limit, checkpoint)
@@ -279,6 +280,9 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
             # What interrupts before training has begun brings no history, and leaves the estimator as it was.
             if hasattr(interruption, "history"):
                 self._publish(FittedState(engine, interruption.history, preparation, seed, windows.support))
+            raise
+        except TrainingError as error:
+            error.kept = self._copy_with(FittedState(engine, error.history, preparation, seed, windows.support))
             raise
         self._publish(FittedState(engine, history, preparation, seed, windows.support))
         return self
@@ -327,11 +331,14 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
             engine = Engine(options.network, options.training, seed=network_seed)
         else:
             engine = self._engine_to_train(before)
-        window = windows.preparation.window
-        recorded = engine.continue_fit(windows.train, window=window, callbacks=options.callbacks)
-        history = continued_history(history, recorded)
         support = windows.support if before is None else before.support
-        self._publish(FittedState(engine.copy(), history, windows.preparation, seed, support), trained=engine)
+        state = FittedState(engine, history, windows.preparation, seed, support)
+        try:
+            recorded = engine.continue_fit(windows.train, window=state.preparation.window, callbacks=options.callbacks)
+        except TrainingError as error:
+            error.kept = self._copy_with(replace(state, engine=engine.copy()))
+            raise
+        self._publish(replace(state, engine=engine.copy(), history=continued_history(history, recorded)), engine)
         return self
 
     def _engine_to_train(self, state: FittedState) -> Engine:

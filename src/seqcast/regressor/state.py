@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,12 @@ class StatefulEstimator(Generic[State]):
                 f"this {type(self).__name__} instance is not fitted yet", hint="Call fit before using this estimator."
             )
         return state
+
+    def _copy_with(self, state: State) -> Self:
+        """Return an estimator like this one with another state."""
+        kept = copy.copy(self)
+        kept._state = state
+        return kept
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._state is not None

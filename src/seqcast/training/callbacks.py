@@ -7,7 +7,6 @@ import signal
 import threading
 from typing import Any, Self
 
-from seqcast.errors import TrainingError
 from seqcast.runtime.backend import keras, weights_of
 from seqcast.runtime.interrupts import raises_interrupts, was_interrupted
 from seqcast.training.history import History
@@ -18,7 +17,7 @@ __all__ = ["CtrlC", "KeepBest"]
 class KeepBest(keras.callbacks.Callback):
     """Keep the weights of the epoch with the smallest validation loss; stop when it has not improved for long.
 
-    Keras's `EarlyStopping` keeps nothing when training is interrupted and does not see a loss that is not a number.
+    Keras's `EarlyStopping` keeps nothing when training is interrupted.
 
     Args:
         patience: Epochs without improvement to wait for; `None` never stops.
@@ -35,13 +34,6 @@ class KeepBest(keras.callbacks.Callback):
         """Record the epoch."""
         for name, value in (logs or {}).items():
             self.history.epochs.setdefault(name, []).append(float(value))
-        if not math.isfinite(self.history["loss"][-1]):
-            raise TrainingError(
-                f"training, epoch {epoch + 1}",
-                expected="a finite loss",
-                received=str(self.history["loss"][-1]),
-                hint="Lower learning_rate, set clip_norm, or look for extreme values in the data.",
-            )
         validation = (logs or {}).get("val_loss")
         if validation is None:
             return

@@ -31,6 +31,7 @@ from seqcast.runtime.caution import warn_user
 from seqcast.runtime.files import make_folder, write_beside
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.training.callbacks import KeepBest
+from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState
 
 __all__ = ["CheckpointCallback", "CheckpointFolder", "Checkpoints", "MetricsRestorer"]
@@ -248,7 +249,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         # Steps that are passed over have no logs, and the last one is followed by the end of the epoch.
         if keras.backend.backend() != "jax" or not logs or batch + 1 == self.params.get("steps"):
             return
-        if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes:
+        # A training whose numbers have gone bad, which is about to be said, is not gone on with.
+        if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes and is_sound(self.model):
             self._write(batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

@@ -12,6 +12,7 @@ from seqcast.specs.training import TrainingSpec
 from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
 from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, MetricsRestorer
 from seqcast.training.deadline import Deadline, Timekeeper, scheduled_rate
+from seqcast.training.divergence import divergence_watch
 from seqcast.training.history import History
 from seqcast.training.state import StateCallback, TrainState
 
@@ -52,7 +53,8 @@ def train(
         What was recorded. The model holds the best weights when there was validation, the last ones otherwise.
 
     Raises:
-        TrainingError: The loss is not finite.
+        TrainingError: The loss of a batch is not finite or explodes; the model holds the best weights so far, or
+            without validation those before the batch.
         KeyboardInterrupt: The user interrupted; the model holds the best weights so far and the error's `history`
             what was recorded.
     """
@@ -60,6 +62,7 @@ def train(
     counter = [EpochCounter(windows)] if isinstance(windows, Windows) else []
     if state is not None:
         state.restore(model, keeper)
+    watch = divergence_watch(model, windows, 0 if state is None else state.epoch_step)
     before, last = keeper.history.seconds, epochs or spec.epochs
     states: list[Any] = [] if on_epoch is None else [StateCallback(keeper, on_epoch)]
     if state is not None and state.epoch_step:
@@ -78,7 +81,7 @@ def train(
                 epochs=len(keeper.history) if keeper.history.stopped_early else last,
                 steps_per_epoch=None if hasattr(windows, "__len__") else spec.steps_per_epoch,
                 validation_data=validation,
-                callbacks=[*counter, keeper, *states, *callbacks, ctrl_c],
+                callbacks=[*counter, watch, keeper, *states, *callbacks, ctrl_c],
                 verbose=0,
                 shuffle=False,
             )

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import random
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -438,3 +439,28 @@ def test_series_of_equal_weight():
     first = inputs["past"][:, 0, 0] < 100
     assert weight[weight > 0].mean() == pytest.approx(1)
     assert weight[first].sum() == pytest.approx(weight[~first].sum())
+
+
+# ---------------------------------------------------------------- names
+
+
+def test_windows_of_series_are_called_by_series_and_rows():
+    store = InMemoryStore.of({"a": np.arange(6.0)[:, None], "b": np.arange(4.0)[:, None]})
+    windows = series_windows(store, context_length=2, horizon=1, batch_size=4, seed=3)
+    assert windows.describe(0) == "series 'a', rows 0 to 2 of it"
+    assert windows.describe(5) == "series 'b', rows 1 to 3 of it"
+    assert windows.series(np.array([5, 0])) == ["b", "a"]
+    numbers, (inputs, y, weight) = windows.counted(1)
+    np.testing.assert_array_equal(inputs["past"][:, -1, 0] + 1, y[:, 0, 0])
+    assert (weight > 0).all()
+    assert sorted([*numbers, *windows.counted(0)[0]]) == list(range(6))
+
+
+def test_columns_have_the_readers_names_or_those_of_arrays():
+    store = InMemoryStore.of({"a": np.arange(12.0).reshape(6, 2)})
+    windows = series_windows(store, context_length=2, horizon=1, future=1, batch_size=4)
+    inputs, y, _ = windows[0]
+    expected = {"past": ("X[..., 0]", "X[..., 1]"), "future": ("future_covariates[..., 0]",), "y": ("y[..., 0]",)}
+    assert windows.columns(inputs, y) == expected
+    windows.reader = replace(windows.reader, names={"past": ("sales", "price"), "future": ("price",), "y": ("sales",)})
+    assert windows.columns(inputs, y)["past"] == ("sales", "price")

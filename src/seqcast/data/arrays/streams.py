@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from seqcast.data.arrays.checks import as_array, check_finite, check_rows, check_targets
 from seqcast.data.arrays.preparation import Preparation
+from seqcast.data.windows.order import NamedWindows
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime.backend import keras
 from seqcast.specs.window import WindowSpec
@@ -24,7 +25,7 @@ Batch = tuple[dict[str, Array], Array, Array]
 _FIRST = 10
 
 
-class StreamWindows(keras.utils.PyDataset):
+class StreamWindows(NamedWindows):
     """A user's batches, converted by a function, in the user's order.
 
     Args:
@@ -42,6 +43,15 @@ class StreamWindows(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         return self.convert(self.stream[index])
+
+    def counted(self, number: int) -> tuple[Array, Batch]:
+        """Return the rows of a batch, and the batch."""
+        batch = self[number]
+        return np.arange(len(batch[1])), batch
+
+    def describe(self, window: int) -> str:
+        """Return what a row of a batch is called."""
+        return f"row {window} of the batch"
 
     def on_epoch_begin(self) -> None:
         """Pass the event on."""

@@ -175,6 +175,19 @@ class FeatureBuilder:
         gap = () if self.median_gap is None else ("time since the step before",)
         return (*self.future.features, *self.calendar.feature_names, *gap)
 
+    def input_names(self, targets: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """Return the name of each feature of the arrays that a network reads, and under `y` of the targets.
+
+        Args:
+            targets: Names of the targets.
+        """
+        names = {"past": (*targets, *self.past.features, *self.future_names), "y": targets}
+        if self.future_size:
+            names["future"] = self.future_names
+        if self.static.names:
+            names["static"] = self.static.features
+        return names
+
     def window(self, *, horizon: int, context_length: int, observed: bool) -> WindowSpec:
         """Return the sizes of a window."""
         return WindowSpec(

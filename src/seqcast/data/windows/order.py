@@ -15,7 +15,7 @@ import numpy.typing as npt
 from seqcast.errors import SpecError
 from seqcast.runtime.backend import keras
 
-__all__ = ["BatchOrder", "Windows"]
+__all__ = ["BatchOrder", "NamedWindows", "Windows"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
@@ -102,7 +102,39 @@ def _rounded(size: int) -> int:
     return 1 << (size - 1).bit_length() if size <= 8 else -(-size // 8) * 8
 
 
-class Windows(keras.utils.PyDataset):
+class NamedWindows(keras.utils.PyDataset):
+    """Batches whose windows and columns have names, for messages; here those of arrays."""
+
+    def counted(self, number: int) -> tuple[Array, Batch]:
+        """Return the numbers of the windows of a batch that count, and the batch of these alone.
+
+        Args:
+            number: Number of the batch, counted from the first one of the training.
+        """
+        raise NotImplementedError
+
+    def describe(self, window: int) -> str:
+        """Return what a window is called."""
+        return f"X[{window}]"
+
+    def series(self, windows: Array) -> list[Any]:
+        """Return the name of the series of each window; none for arrays."""
+        del windows
+        return []
+
+    def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
+        """Return the name of each column of the inputs and, under `y`, of the targets.
+
+        Args:
+            inputs: The inputs of a batch.
+            y: Its targets.
+        """
+        arrays = {"past": "X", "static": "static_covariates", "future": "future_covariates", "y": "y"}
+        widths = {name: values.shape[-1] for name, values in {**inputs, "y": y}.items() if name in arrays}
+        return {name: tuple(f"{arrays[name]}[..., {k}]" for k in range(width)) for name, width in widths.items()}
+
+
+class Windows(NamedWindows):
     """Batches of windows for Keras, in a `BatchOrder`.
 
     Keras's own shuffling draws from global generators, so it is not used.
@@ -139,6 +171,14 @@ class Windows(keras.utils.PyDataset):
         if self.teacher_forcing:
             inputs["target"] = self.teacher_targets(inputs, y)
         return inputs, y, weight
+
+    def counted(self, number: int) -> tuple[Array, Batch]:
+        """Return the numbers of the windows of a batch that count, and the batch of these alone."""
+        windows, counts = self.order.batch(number)
+        inputs, y, weight = self.gather(windows[counts])
+        if self.teacher_forcing:
+            inputs["target"] = self.teacher_targets(inputs, y)
+        return windows[counts], (inputs, y, weight)
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
         """Return the targets that a decoder reads under teacher forcing, without gaps."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -41,6 +42,7 @@ class WindowReader:
         future: Number of trailing features that are known for the future too, `F'`.
         static: Static features of each series, `[N, S]`.
         observed: Whether the network has an observed channel, so that gaps stay NaN in its inputs.
+        names: Names of the columns of each array of inputs and, under `y`, of the targets; empty where they have none.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -59,6 +61,7 @@ class WindowReader:
     future: int = 0
     static: Array | None = None
     observed: bool = False
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of_frame(
@@ -69,7 +72,16 @@ class WindowReader:
         if builder.features > builder.targets:
             features = replace(frame.source, values=builder.row_features(frame))
         static = builder.static_features(frame)
-        return cls(frame.target_store, features, scaler, context_length, builder.future_size, static, observed)
+        return cls(
+            frame.target_store,
+            features,
+            scaler,
+            context_length,
+            builder.future_size,
+            static,
+            observed,
+            builder.input_names(frame.schema.columns.targets),
+        )
 
     def with_context(self, context_length: int | None) -> Self:
         """Return a reader of the same series with another context length; `None` keeps it."""
@@ -238,6 +250,20 @@ class SeriesWindows(Windows):
             inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
         weight = np.ones(len(windows)) if self._weight is None else self._weight[series]
         return inputs, y.astype(np.float32), weight
+
+    def describe(self, window: int) -> str:
+        """Return what a window is called."""
+        series, stops = self.index.locate(np.array([window]))
+        first, last = stops[0] - self.reader.context_length, stops[0] + self.horizon - 1
+        return f"series {self.reader.targets.ids[series[0]]!r}, rows {max(first, 0)} to {last} of it"
+
+    def series(self, windows: Array) -> list[Any]:
+        """Return the name of the series of each window."""
+        return [self.reader.targets.ids[series] for series in self.index.locate(windows)[0]]
+
+    def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
+        """Return the name of each column of the inputs and the targets."""
+        return dict(self.reader.names) or super().columns(inputs, y)
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
         """Return the targets with gaps filled by the last value, from the past where needed."""

@@ -532,6 +532,24 @@ def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path):
     assert np.isfinite(loaded.predict(1)["seqcast"]).all()
 
 
+def test_a_training_that_diverges_keeps_the_weights_before_it(run, tmp_path):
+    months().to_csv(tmp_path / "sales.csv", index=False)
+    options = ("--units", 4, "--epochs", 40, "--seed", 0, "--preset", "classic", "--quiet")
+    code, out, told = run("fit", "sales.csv", "-H", 3, "-o", "m.seqcast", "--learning-rate", 1e10, *options)
+    assert (code, out) == (1, "")
+    assert "Wrote m.seqcast with the best weights so far, those of epoch 1, from before the training went wrong" in told
+    assert re.search(r"Error: training, epoch 2, batch \d+: expected a loss below 1e\+09 times that of", told)
+    assert "No value of it stands out: lower --learning-rate." in told
+    assert np.isfinite(Forecaster.load("m.seqcast").predict()["seqcast"]).all()
+
+
+def test_a_training_that_diverges_at_once_writes_nothing(run, tmp_path):
+    months().to_csv(tmp_path / "sales.csv", index=False)
+    code, _, told = run("fit", "sales.csv", "-H", 3, "-o", "m.seqcast", "--learning-rate", 1e30, *SMALL)
+    assert (code, list(tmp_path.glob("m.*"))) == (1, [])
+    assert "Error: training, epoch 1, batch 1: expected weights below 1e+15" in told
+
+
 def test_ctrl_c_in_a_backtest_writes_nothing(fitted, tmp_path):
     target = tmp_path / "b.csv"
     code, lines = _interrupt("backtest", fitted / "sales.csv", "-H", 3, "-o", target, at="seqcast: 1 series")

@@ -13,6 +13,7 @@ from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import Checkpoint, Data, ForecasterOptions, Horizon, Resume, TimeLimit, takes_options
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_like
+from seqcast.errors import TrainingError
 
 if TYPE_CHECKING:
     from seqcast.forecaster.estimator import Forecaster
@@ -42,7 +43,8 @@ def fit(
     """Train a network on all series of a file and write it to a file.
 
     Ctrl-C ends the training; the best weights so far are written, with `--members` the networks that have finished, and
-    the exit code is 0. Before there are any, and at a second Ctrl-C, nothing is written, and it is 130.
+    the exit code is 0. Before there are any, and at a second Ctrl-C, nothing is written, and it is 130. The same is
+    written when a training diverges after its first epoch, with an error and the exit code 1.
 
     For example:
 
@@ -70,6 +72,11 @@ def fit(
         if not model.__sklearn_is_fitted__():
             raise
         interrupted = True
+    except TrainingError as error:
+        if error.kept is not None and len(error.history):
+            error.kept.save(output)
+            note(f"Wrote {output} with {_kept(error.kept)}, from before the training went wrong.")
+        raise
     note_skipped(model, data, frame)
     model.save(output)
     if interrupted:

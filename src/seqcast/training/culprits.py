@@ -59,6 +59,8 @@ class Culprits:
 
     def __str__(self) -> str:
         """Return them in words, to be put after what was received; empty where nothing is known."""
+        if self.series and not self.columns:
+            return f" in series {', '.join(map(repr, self.series))}"
         text = f" in {'; '.join(self.windows)}" if self.windows else ""
         if self.columns:
             text += ", with " + " and ".join(f"{value:.3g} in {name}" for name, value in self.columns) + " (scaled)"

@@ -6,12 +6,14 @@ import math
 import time
 from typing import Any
 
-from seqcast.errors import TrainingError
+from seqcast.errors import Option, Phrase, TrainingError
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 from seqcast.runtime.backend import copies, keras
 from seqcast.training.culprits import Culprits
 
 __all__ = ["DivergenceWatch", "divergence_watch", "is_sound"]
+
+RATE = Option("learning_rate")
 
 # Looking waits for the step that is being computed.
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -69,9 +71,9 @@ class DivergenceWatch(keras.callbacks.Callback):
         if culprits.columns:
             hint = "Mend or drop these values, or scale their columns."
         elif culprits.windows:
-            hint = "No value of it stands out: lower learning_rate, or set clip_norm."
+            hint = Phrase("No value of it stands out: lower ", RATE, ".")
         else:
-            hint = "Lower learning_rate, set clip_norm, or look for extreme values in the data."
+            hint = Phrase("Lower ", RATE, ", or look for extreme values in the data.")
         expected, received = "a finite loss", f"{loss:.3g}{culprits}"
         if limit < loss < math.inf:
             expected = f"a loss below {EXPLODED:g} times that of the first batch"

@@ -6,12 +6,13 @@ differ too, for print without colour.
 
 In reading order: `style` (colours, lines, legends), `history`, `series`, `fans` and `anomalies` (frames), `windows`
 (forecasts of arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps`
-(inside a network), `importance` (covariates).
+(inside a network), `importance` (covariates), `families` (of synthetic series).
 """
 
 from seqcast.plots.anomalies import anomaly_frame as anomaly_frame
 from seqcast.plots.curves import error_by_step as error_by_step
 from seqcast.plots.curves import learning_curve as learning_curve
+from seqcast.plots.families import family_chart as family_chart
 from seqcast.plots.fans import forecast_fans as forecast_fans
 from seqcast.plots.history import history_frame as history_frame
 from seqcast.plots.importance import importance_chart as importance_chart
@@ -39,6 +40,7 @@ __all__ = [
     "calibration_curve",
     "dot_chart",
     "error_by_step",
+    "family_chart",
     "forecast_fans",
     "forecast_frame",
     "forecast_panels",

@@ -1,0 +1,127 @@
+"""What happens to series on their way into a table: mixtures, reversal, growth, caps, steps, outliers, gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.synthetic.draws import amounts, chance
+
+__all__ = [
+    "censored",
+    "exponentiated",
+    "mixed",
+    "quantised",
+    "reversed_in_time",
+    "with_gaps",
+    "with_noise",
+    "with_outliers",
+]
+
+Array = npt.NDArray[np.float64]
+Generator = np.random.Generator
+
+
+def mixed(rng: Generator, values: Array, share: float) -> Array:
+    """Put weighted sums of two or three standardised series in the place of some (TSMixup).
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        share: Share of those that are replaced.
+
+    Returns:
+        The series.
+
+    Source: TSMixup, Ansari et al. 2024, "Chronos", arXiv:2403.07815, section 4.1.
+    """
+    n = len(values)
+    chosen = np.flatnonzero(chance(rng, n, share))
+    others = rng.integers(0, n, (len(chosen), 3))
+    weights = rng.dirichlet(np.full(3, 1.5), len(chosen)) if len(chosen) else np.zeros((0, 3))
+    weights[rng.random(len(chosen)) < 0.5, 2] = 0.0
+    weights /= weights.sum(axis=1, keepdims=True)
+    standard = _standardised(values)
+    result = values.copy()
+    result[chosen] = np.einsum("nk,nkt->nt", weights, standard[others])
+    return result
+
+
+def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
+    """Turn some series round, so that their last step is the first; arguments as for `mixed`.
+
+    Example:
+        >>> reversed_in_time(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
+        [[2.0, 1.0, 0.0]]
+    """
+    return np.where(chance(rng, len(values), share)[:, None], values[:, ::-1], values)
+
+
+def exponentiated(rng: Generator, values: Array, share: float) -> Array:
+    """Put the exponentials of some series, standardised and multiplied by .03 to .8, in their place.
+
+    Their variation grows with their level, and they are positive. Arguments as for `mixed`.
+    """
+    size = amounts(rng, len(values), 0.03, 0.8)
+    grown = np.exp(np.clip(_standardised(values) * size, -6.0, 6.0))
+    return np.where(chance(rng, len(values), share)[:, None], grown, values)
+
+
+def censored(rng: Generator, values: Array, share: float) -> Array:
+    """Cut some series off above or below one of their own quantiles, as full shelves and empty ones do.
+
+    Arguments as for `mixed`.
+    """
+    level = np.take_along_axis(
+        np.sort(values, axis=1), (rng.uniform(0.6, 0.95, (len(values), 1)) * values.shape[1]).astype(int), axis=1
+    )
+    floor = np.take_along_axis(
+        np.sort(values, axis=1), (rng.uniform(0.05, 0.5, (len(values), 1)) * values.shape[1]).astype(int), axis=1
+    )
+    above = chance(rng, len(values), 0.5)[:, None]
+    cut = np.where(above, np.minimum(values, level), np.maximum(values, floor))
+    return np.where(chance(rng, len(values), share)[:, None], cut, values)
+
+
+def quantised(rng: Generator, values: Array, share: float) -> Array:
+    """Round some series to multiples of a step, of which their range has 3 to 300; arguments as for `mixed`."""
+    spread = np.ptp(values, axis=1, keepdims=True)
+    step = np.maximum(spread, 1e-9) / amounts(rng, len(values), 3.0, 300.0)
+    return np.where(chance(rng, len(values), share)[:, None], np.round(values / step) * step, values)
+
+
+def with_noise(rng: Generator, values: Array, errors: Array) -> Array:
+    """Add noise of .005 to .7 of each series' own deviation.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        errors: White noise of variance 1, `[N, L]`.
+    """
+    deviation = np.maximum(values.std(axis=1, keepdims=True), 1e-3)
+    return np.asarray(values + errors * deviation * amounts(rng, len(values), 0.005, 0.7))
+
+
+def with_outliers(rng: Generator, values: Array, share: float) -> Array:
+    """Move two in a hundred values of some series by several of their deviations; arguments as for `mixed`."""
+    hit = (rng.random(values.shape) < 0.02) & chance(rng, len(values), share)[:, None]
+    sizes = rng.normal(size=values.shape) * 6 * values.std(axis=1, keepdims=True)
+    return np.asarray(values + hit * sizes)
+
+
+def with_gaps(rng: Generator, values: Array, share: float) -> Array:
+    """Leave out single values and stretches of some series; NaN is missing. Arguments as for `mixed`.
+
+    At least half of each series stays.
+    """
+    n, length = values.shape
+    single = rng.random((n, length)) < rng.uniform(0.0, 0.25, (n, 1))
+    first, steps = rng.integers(0, length, (n, 1)), rng.integers(0, max(2, length // 4), (n, 1))
+    places = np.arange(length)
+    stretch = (places >= first) & (places < first + steps) & chance(rng, n, 0.5)[:, None]
+    return np.where((single | stretch) & chance(rng, n, share)[:, None], np.nan, values)
+
+
+def _standardised(values: Array) -> Array:
+    centred = values - values.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9))

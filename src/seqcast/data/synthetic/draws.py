@@ -1,0 +1,100 @@
+"""What several families of synthetic series draw: noise, patterns of a season, sizes over orders of magnitude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.errors import SpecError
+from seqcast.specs.checks import check_int
+
+__all__ = ["Season", "amounts", "chance", "noise", "pattern", "repeat"]
+
+Array = npt.NDArray[np.float64]
+Generator = np.random.Generator
+
+# The season that contains another one: the week of hours and half-hours, the year of days and weeks.
+LONGER = {24: 168, 48: 336, 7: 364}
+
+
+@dataclass(frozen=True)
+class Season:
+    """The season of a series.
+
+    Args:
+        length: Its steps; 1 is none.
+        longer: Steps of a season that contains it; `None` where there is none.
+
+    Raises:
+        SpecError: They are no whole numbers, or the longer one is no multiple of the other.
+
+    Example:
+        >>> Season.of(24), Season.of(12)
+        (Season(length=24, longer=168), Season(length=12, longer=None))
+    """
+
+    length: int
+    longer: int | None = None
+
+    def __post_init__(self) -> None:
+        check_int("season_length", self.length)
+        if self.longer is not None and (check_int("longer", self.longer) <= self.length or self.longer % self.length):
+            raise SpecError(
+                "longer",
+                expected=f"a multiple of the season, {self.length}",
+                received=str(self.longer),
+                hint="Give the steps of a season that contains the other, such as 168 beside 24.",
+            )
+
+    @classmethod
+    def of(cls, length: int) -> Season:
+        """Return the season with the longer one that data with it often have."""
+        return cls(length, LONGER.get(length))
+
+
+def chance(rng: Generator, n: int, share: float) -> npt.NDArray[np.bool_]:
+    """Return for each of `n` series whether something with a probability of `share` is so."""
+    return rng.random(n) < share
+
+
+def amounts(rng: Generator, n: int, low: float, high: float) -> Array:
+    """Return sizes whose logarithm is uniform, `[n, 1]`."""
+    return np.exp(rng.uniform(np.log(low), np.log(high), (n, 1)))
+
+
+def noise(rng: Generator, n: int, length: int) -> Array:
+    """Return white noise of variance 1, `[n, length]`: normal or, for half of the series, Student's t (4 degrees)."""
+    heavy = rng.standard_t(4, (n, length)) / np.sqrt(2.0)
+    return np.where(chance(rng, n, 0.5)[:, None], rng.normal(size=(n, length)), heavy)
+
+
+def pattern(rng: Generator, n: int, steps: int) -> Array:
+    """Return patterns of a season, `[n, steps]`, of mean 0 and deviation 1; zeros where it has one step.
+
+    Most are sums of harmonics, whose amplitudes fall with the frequency; some have spikes, some two levels, such as
+    that of days at work and days off.
+    """
+    if steps == 1:
+        return np.zeros((n, 1))
+    harmonics = np.arange(1, steps // 2 + 1)
+    fall = harmonics ** -rng.uniform(0.0, 2.5, (n, 1))
+    turns = 2 * np.pi * np.outer(harmonics, np.arange(steps)) / steps
+    values = (rng.normal(size=fall.shape) * fall) @ np.cos(turns) + (rng.normal(size=fall.shape) * fall) @ np.sin(turns)
+    values /= np.maximum(values.std(axis=1, keepdims=True), 1e-9)
+    spiky, levels = chance(rng, n, 0.25), chance(rng, n, 0.15)
+    spikes = rng.normal(size=(n, steps)) * (rng.random((n, steps)) < 0.3)
+    values += 3.0 * spiky[:, None] * spikes
+    first = rng.integers(1, steps, n)
+    places = (np.arange(steps) + rng.integers(0, steps, (n, 1))) % steps
+    values = np.where(levels[:, None], 1.0 * (places < first[:, None]), values)
+    values -= values.mean(axis=1, keepdims=True)
+    return np.asarray(values / np.maximum(values.std(axis=1, keepdims=True), 1e-9))
+
+
+def repeat(rng: Generator, patterns: Array, length: int) -> Array:
+    """Return patterns, one after another, from a random step of each on, `[n, length]`."""
+    n, steps = patterns.shape
+    places = (np.arange(length) + rng.integers(0, steps, (n, 1))) % steps
+    return np.take_along_axis(patterns, places, axis=1)

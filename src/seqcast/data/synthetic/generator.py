@@ -1,0 +1,213 @@
+"""Endless batches of synthetic series of all families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.synthetic import augmentations as change
+from seqcast.data.synthetic.draws import Season, amounts, noise
+from seqcast.data.synthetic.kernels import gaussian_process
+from seqcast.data.synthetic.shapes import (
+    calendar_effects,
+    level_shifts,
+    piecewise_trend,
+    saturating_growth,
+    several_seasons,
+    sines,
+)
+from seqcast.data.synthetic.states import (
+    autoregression,
+    exponential_smoothing,
+    heteroscedastic,
+    intermittent_counts,
+    random_walk,
+)
+from seqcast.errors import SpecError, unknown_name
+from seqcast.specs.checks import check_int
+
+__all__ = ["FAMILIES", "Family", "SyntheticBatch", "SyntheticSeries", "synthetic_series"]
+
+Array = npt.NDArray[np.float64]
+Draw = Callable[[np.random.Generator, int, int, Season], Array]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of synthetic series.
+
+    Args:
+        draw: Draws series from a generator, their number, their length and their season.
+        weight: Its share among all, before it is divided by the sum.
+        clean: Whether it has no noise of its own, so that some is added.
+    """
+
+    draw: Draw
+    weight: float = 1.0
+    clean: bool = False
+
+
+FAMILIES: Mapping[str, Family] = {
+    "exponential_smoothing": Family(exponential_smoothing, 4.0),
+    "sines": Family(sines, 1.0, clean=True),
+    "gaussian_process": Family(gaussian_process, 1.5),
+    "autoregression": Family(autoregression, 1.0),
+    "piecewise_trend": Family(piecewise_trend, 1.0, clean=True),
+    "level_shifts": Family(level_shifts, 0.5, clean=True),
+    "intermittent_counts": Family(intermittent_counts, 0.5),
+    "random_walk": Family(random_walk, 1.0),
+    "heteroscedastic": Family(heteroscedastic, 0.7),
+    "saturating_growth": Family(saturating_growth, 0.5, clean=True),
+    "calendar_effects": Family(calendar_effects, 0.5, clean=True),
+    "several_seasons": Family(several_seasons, 1.5, clean=True),
+}
+"""The families by name."""
+
+# Season lengths and how often a batch has each: none, quarters, a week of work, weeks, months, days, half-hours, years
+# of weeks; and others that data have.
+SEASONS = {1: 0.2, 4: 0.13, 5: 0.04, 7: 0.14, 12: 0.2, 24: 0.14, 48: 0.03, 52: 0.05, 0: 0.07}
+
+
+def synthetic_series(
+    family: str, n: int, length: int, *, season_length: int = 1, seed: int | None = None, clean: bool = False
+) -> Array:
+    """Draw series of one family.
+
+    Args:
+        family: Its name, one of `FAMILIES`.
+        n: Number of series, `N`.
+        length: Steps of each, `L`.
+        season_length: Steps of their season; 1 is none.
+        seed: Seed of everything that is random; `None` draws one.
+        clean: Whether families without noise of their own stay without.
+
+    Returns:
+        The series, `[N, L]`.
+
+    Raises:
+        SpecError: There is no such family, or a size is no positive whole number.
+
+    Example:
+        >>> synthetic_series("intermittent_counts", 2, 8, season_length=7, seed=1).tolist()[1][:4]
+        [1.0, 1.0, 1.0, 1.0]
+    """
+    if family not in FAMILIES:
+        raise unknown_name("family", family, FAMILIES)
+    rng = np.random.default_rng(seed)
+    values = FAMILIES[family].draw(
+        rng, check_int("n", n), check_int("length", length), Season.of(check_int("season_length", season_length))
+    )
+    if FAMILIES[family].clean and not clean:
+        values = change.with_noise(rng, values, noise(rng, n, length))
+    return values
+
+
+@dataclass(frozen=True)
+class SyntheticBatch:
+    """Series of one season.
+
+    Args:
+        values: The series, `[N, L]`; NaN is missing.
+        season: Their season.
+        families: Name of the family of each, `[N]`; of a mixture, that of the series whose place it took.
+    """
+
+    values: Array
+    season: Season
+    families: npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SyntheticSeries:
+    """Endless batches of series of all families; batch `k` depends on the seed and on `k` alone.
+
+    Args:
+        seed: The seed.
+        length: Steps of each series, `L`.
+        weights: Share of each family that is drawn, by name; `None` takes those of `FAMILIES`.
+        seasons: How often a batch has each season length; the length 0 stands for one that is drawn from 2 to 60.
+        gaps: Share of the series with missing values.
+
+    Raises:
+        SpecError: A family is unknown, or no share is above 0.
+
+    Example:
+        >>> series = SyntheticSeries(seed=0, length=60)
+        >>> batch = series.batch(3, n=16)
+        >>> batch.values.shape, batch.season, bool((series.batch(3, n=16).values == batch.values).all())
+        ((16, 60), Season(length=52, longer=None), True)
+    """
+
+    seed: int
+    length: int = 576
+    weights: Mapping[str, float] | None = None
+    seasons: Mapping[int, float] = field(default_factory=lambda: SEASONS)
+    gaps: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_int("length", self.length)
+        for name in self.weights or {}:
+            if name not in FAMILIES:
+                raise unknown_name("weights", name, FAMILIES)
+        for argument, shares in (("weights", self._weights), ("seasons", self.seasons)):
+            if min(shares.values(), default=-1) < 0 or not sum(shares.values()) > 0:
+                raise SpecError(
+                    argument, expected="shares of 0 or more, one above 0", received=repr(shares), hint="Raise one."
+                )
+
+    @property
+    def _weights(self) -> Mapping[str, float]:
+        if self.weights is not None:
+            return self.weights
+        return {name: family.weight for name, family in FAMILIES.items()}
+
+    def batch(self, number: int, *, n: int) -> SyntheticBatch:
+        """Return a batch.
+
+        Args:
+            number: Its number, `k`, from 0.
+            n: Number of series.
+        """
+        rng = np.random.default_rng([self.seed, number])
+        season = self._season(rng)
+        names = np.array(list(self._weights))
+        families = rng.choice(names, n, p=_shares(self._weights))
+        values = np.empty((n, self.length))
+        for name in names:
+            places = np.flatnonzero(families == name)
+            if not len(places):
+                continue
+            drawn = FAMILIES[name].draw(rng, len(places), self.length, season)
+            if FAMILIES[name].clean:
+                drawn = change.with_noise(rng, drawn, noise(rng, len(places), self.length))
+            values[places] = drawn
+        return SyntheticBatch(self._changed(rng, values, families), season, families)
+
+    def _season(self, rng: np.random.Generator) -> Season:
+        length = int(rng.choice(list(self.seasons), p=_shares(self.seasons)))
+        if length == 0:
+            return Season(int(np.exp(rng.uniform(np.log(2.0), np.log(61.0)))))
+        # Half of the series with a week or a year beside their season: the others are told of none.
+        return Season.of(length) if rng.random() < 0.7 else Season(length)
+
+    def _changed(self, rng: np.random.Generator, values: Array, families: npt.NDArray[Any]) -> Array:
+        values = change.mixed(rng, values, 0.1)
+        values = change.reversed_in_time(rng, values, 0.1)
+        # Counts and what is multiplicative already stay as they are.
+        grown = change.exponentiated(rng, values, 0.4)
+        values = np.where((families == "intermittent_counts")[:, None], values, grown)
+        values = change.with_outliers(rng, values, 0.08)
+        values = change.censored(rng, values, 0.04)
+        values = change.quantised(rng, values, 0.08)
+        # Units: of any size, with a level that may be far from zero.
+        values = values * amounts(rng, len(values), 1e-2, 1e4)
+        return change.with_gaps(rng, values, self.gaps)
+
+
+def _shares(weights: Mapping[Any, float]) -> Array:
+    shares = np.array(list(weights.values()), dtype=float)
+    return np.asarray(shares / shares.sum())

@@ -1,0 +1,81 @@
+"""What changes synthetic series changes what it says, and nothing else."""
+
+import numpy as np
+import pytest
+
+from seqcast.data.synthetic import augmentations
+
+RNG = np.random.default_rng(0)
+VALUES = RNG.normal(size=(200, 80)) * 3 + np.linspace(0, 5, 80)
+CHANGES = ["mixed", "reversed_in_time", "exponentiated", "censored", "quantised", "with_outliers", "with_gaps"]
+
+
+def changed(name, share=1.0, values=VALUES):
+    return getattr(augmentations, name)(np.random.default_rng(1), values, share)
+
+
+def rows_changed(after):
+    return (after != VALUES).any(axis=1)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_share_of_the_series_is_changed(name):
+    before = VALUES.copy()
+    assert not rows_changed(changed(name, 0.0)).any()
+    assert 0.2 < rows_changed(changed(name, 0.4)).mean() < 0.55
+    assert rows_changed(changed(name)).mean() > 0.7
+    np.testing.assert_array_equal(VALUES, before)
+
+
+def test_mixtures_are_within_what_is_mixed():
+    standard = (VALUES - VALUES.mean(axis=1, keepdims=True)) / VALUES.std(axis=1, keepdims=True)
+    mixtures = changed("mixed")
+    np.testing.assert_allclose(mixtures.mean(axis=1), 0, atol=1e-9)
+    assert np.abs(mixtures).max() <= np.abs(standard).max()
+    # Some are of two series: two weights explain them wholly.
+    first = mixtures[0]
+    gains, *_ = np.linalg.lstsq(standard.T, first, rcond=None)
+    np.testing.assert_allclose(standard.T @ gains, first, atol=1e-9)
+
+
+def test_reversed_series_are_their_own_when_reversed_again():
+    np.testing.assert_array_equal(changed("reversed_in_time")[:, ::-1], VALUES)
+
+
+def test_exponentials_are_positive_and_keep_the_order():
+    grown = changed("exponentiated")
+    assert grown.min() > 0
+    assert (np.argsort(grown, axis=1) == np.argsort(VALUES, axis=1)).all()
+
+
+def test_censored_series_rest_at_a_cap_or_a_floor():
+    cut = changed("censored")
+    rests = [np.sum(row == row.max()) > 1 or np.sum(row == row.min()) > 1 for row in cut]
+    assert np.mean(rests) > 0.9
+    same = cut == VALUES
+    assert 0.4 < same.mean() < 0.99
+
+
+def test_quantised_series_have_few_values_near_those_they_had():
+    rounded = changed("quantised")
+    assert np.median([len(np.unique(row)) for row in rounded]) < 60
+    assert (np.abs(rounded - VALUES) <= np.ptp(VALUES, axis=1, keepdims=True) / 6 + 1e-9).all()
+
+
+def test_outliers_are_few_and_far_out():
+    moved = changed("with_outliers") - VALUES
+    assert 0.005 < (moved != 0).mean() < 0.04
+    assert np.median(np.abs(moved[moved != 0])) > 2 * VALUES.std()
+
+
+def test_gaps_leave_half_of_a_series():
+    missing = np.isnan(changed("with_gaps")).mean(axis=1)
+    assert missing.max() < 0.6
+    assert 0.05 < missing.mean() < 0.4
+
+
+def test_noise_is_a_share_of_the_deviation():
+    errors = RNG.normal(size=VALUES.shape)
+    share = (augmentations.with_noise(RNG, VALUES, errors) - VALUES).std(axis=1) / VALUES.std(axis=1)
+    assert share.min() > 0.004
+    assert share.max() < 1.0

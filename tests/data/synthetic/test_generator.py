@@ -1,0 +1,60 @@
+"""Batch `k` depends on the seed and on `k` alone, and holds all families in their shares."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.data.synthetic import FAMILIES, SyntheticSeries
+from seqcast.errors import SpecError
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 10**9), st.integers(1, 9), st.integers(1, 70))
+def test_a_batch_depends_on_the_seed_and_its_number(seed, number, n, length):
+    one, other = (SyntheticSeries(seed, length=length).batch(number, n=n) for _ in range(2))
+    np.testing.assert_array_equal(one.values, other.values)
+    assert (one.season, one.families.tolist()) == (other.season, other.families.tolist())
+    assert one.values.shape == (n, length)
+    assert np.isfinite(one.values).all()
+    assert (SyntheticSeries(seed + 1, length=length).batch(number, n=n).values != one.values).any() or length == 1
+
+
+def test_families_and_seasons_have_their_shares():
+    series = SyntheticSeries(0, length=8)
+    batches = [series.batch(number, n=40) for number in range(150)]
+    families = np.concatenate([batch.families for batch in batches])
+    total = sum(family.weight for family in FAMILIES.values())
+    for name, family in FAMILIES.items():
+        assert np.mean(families == name) == pytest.approx(family.weight / total, abs=0.03)
+    seasons = [batch.season.length for batch in batches]
+    assert np.mean(np.array(seasons) == 12) == pytest.approx(0.2, abs=0.1)
+    assert len(set(seasons)) > 12
+    assert {batch.season.longer for batch in batches if batch.season.length == 24} == {None, 168}
+
+
+def test_one_family_and_one_season():
+    series = SyntheticSeries(1, length=60, weights={"intermittent_counts": 1}, seasons={7: 1})
+    batch = series.batch(0, n=50)
+    assert set(batch.families) == {"intermittent_counts"}
+    assert batch.season.length == 7
+
+
+def test_gaps():
+    values = SyntheticSeries(0, length=50, gaps=0.5).batch(0, n=100).values
+    assert 0.3 < np.isnan(values).any(axis=1).mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weights": {"sine": 1}}, "weights: .*'sines'"),
+        ({"weights": {"sines": 0}}, "weights: expected shares of 0 or more, one above 0"),
+        ({"seasons": {7: -1, 12: 2}}, "seasons: expected shares of 0 or more, one above 0"),
+        ({"seasons": {}}, "seasons: expected shares"),
+        ({"length": 0}, "length: expected"),
+    ],
+)
+def test_what_is_refused(options, message):
+    with pytest.raises(SpecError, match=message):
+        SyntheticSeries(0, **options)

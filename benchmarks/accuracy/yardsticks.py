@@ -26,6 +26,7 @@ SHA256 = {
     "m4/Hourly-train.csv": "ea59b7783573c49077a835ab6465c7d66f1474783360f310988a9a737fbca62f",
     "m4/Hourly-test.csv": "71a57fccb15e534d973626ada4fb87febf789e9317715b7cc6dd3b5f90db6f42",
     "nn5/nn5.csv.gz": "796b25cbb7d2a668af473b813897026aa0078299ba466d6c2e2cfe4a7b564de0",
+    "tourism_m3/m3_data.json": "8244026f84af16bbbbfeab226d6c3571882ba3a313b990c1b7985351f2e3f0fd",
     "tourism_m3/tcomp_data.json": "5f1404d70c5e3b6c1d4bc34c72c938f2a304204f76673f7c0f122934d4c919a2",
 }
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqcast.data.windows.order import Windows
+from seqcast.data.windows.order import NumberedBatches
 from seqcast.errors import TrainingError
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
@@ -59,7 +59,7 @@ def train(
             what was recorded.
     """
     keeper = KeepBest(spec.early_stopping if deadline is None else None)
-    counter = [EpochCounter(windows)] if isinstance(windows, Windows) else []
+    counter = [EpochCounter(windows)] if isinstance(windows, NumberedBatches) else []
     if state is not None:
         state.restore(model, keeper)
     watch = divergence_watch(model, windows, 0 if state is None else state.epoch_step)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from seqcast.errors import SpecError
 from seqcast.runtime.backend import keras
 
-__all__ = ["BatchOrder", "NamedWindows", "Windows"]
+__all__ = ["Batch", "BatchOrder", "NamedWindows", "NumberedBatches", "Windows"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
@@ -134,7 +134,35 @@ class NamedWindows(keras.utils.PyDataset):
         return {name: tuple(f"{arrays[name]}[..., {k}]" for k in range(width)) for name, width in widths.items()}
 
 
-class Windows(NamedWindows):
+class NumberedBatches(NamedWindows):
+    """Batches that are numbered from the first one of a training on, so that where it stands is one number.
+
+    Args:
+        steps: Batches an epoch.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.steps = steps
+        # Where the training stands: number of the first batch of this epoch.
+        self.position = 0
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch by its number, from 0."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.batch(self.position + index)
+
+    def on_epoch_end(self) -> None:
+        """Move on to the batches of the next epoch."""
+        self.position += len(self)
+
+
+class Windows(NumberedBatches):
     """Batches of windows for Keras, in a `BatchOrder`.
 
     Keras's own shuffling draws from global generators, so it is not used.
@@ -146,26 +174,18 @@ class Windows(NamedWindows):
     """
 
     def __init__(self, count: int, *, teacher_forcing: bool = False, **order: Any) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
         self.order = BatchOrder(count, **order)
+        super().__init__(self.order.steps)
         self.teacher_forcing = teacher_forcing
-        # Where the training stands: number of the first batch of this epoch.
-        self.position = 0
-
-    def __len__(self) -> int:
-        return self.order.steps
 
     @property
     def count(self) -> int:
         """Number of windows."""
         return self.order.count
 
-    def on_epoch_end(self) -> None:
-        """Move on to the batches of the next epoch."""
-        self.position += len(self)
-
-    def __getitem__(self, index: int) -> Batch:
-        windows, counts = self.order.batch(self.position + index)
+    def batch(self, number: int) -> Batch:
+        """Return a batch, filled up with copies of its windows that do not count."""
+        windows, counts = self.order.batch(number)
         inputs, y, weight = self.gather(windows)
         weight = np.where(counts, weight, 0.0).astype(np.float32)
         if self.teacher_forcing:

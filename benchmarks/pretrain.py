@@ -1,0 +1,156 @@
+"""Train the network that has seen only synthetic series, or go on with its training.
+
+python benchmarks/pretrain.py --steps 12000                     # to runs/pretrained; goes on if it was interrupted
+python benchmarks/pretrain.py --steps 12000 --data FOLDER       # and scores it on training parts of public data
+python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
+
+The state of the training is written every few minutes, so that it may take several sittings: started again with the
+same options it ends with the same weights. No real series is seen in training. `--data` scores the network on the seven
+tasks of `accuracy/zero_shot_tasks.py` with their last horizon left out, so never on a test part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
+
+import numpy as np
+from reporting import machine_line, table
+from zero_shot_tasks import DECILES, TASKS, Task, geometric_means, naive_scores, read_task
+
+from seqcast.data.synthetic import Season
+from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
+from seqcast.data.windows.synthetic import SyntheticWindows
+from seqcast.engine.engine import Engine
+from seqcast.specs.checkpoint import CheckpointSpec
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
+from seqcast.training.checkpoints import CheckpointFolder
+from seqcast.training.fingerprint import fingerprint
+
+QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)
+HORIZON, CONTEXTS = 64, (64, 128, 256, 512)
+STEPS_AN_EPOCH = 250
+VALIDATION_SEED, VALIDATION_BATCHES = 10**6, 16
+
+
+def network(arguments: argparse.Namespace) -> NetworkSpec:
+    """Return the network."""
+    return NetworkSpec(
+        encoder_units=(arguments.width,) * 2,
+        decoder_units=(arguments.width,) * 2,
+        segment=arguments.segment,
+        decoder_input="zeros",
+        head="quantile",
+        quantiles=QUANTILES,
+    )
+
+
+def windows(seed: int, steps: int, arguments: argparse.Namespace) -> SyntheticWindows:
+    """Return the windows of a seed."""
+    size = {"horizon": HORIZON, "batch_size": arguments.batch_size, "context_lengths": CONTEXTS}
+    return SyntheticWindows(seed=seed, steps=steps, **size)
+
+
+def train(arguments: argparse.Namespace) -> Engine:
+    """Train the network, or go on with it; the trained one is written to `engine.npz`."""
+    steps = min(STEPS_AN_EPOCH, arguments.steps)
+    training = TrainingSpec(
+        optimizer=arguments.optimizer,
+        learning_rate=arguments.learning_rate,
+        batch_size=arguments.batch_size,
+        epochs=max(1, arguments.steps // steps),
+        steps_per_epoch=steps,
+        early_stopping=None,
+        horizon_decay=0.5,
+        warmup=0.03,
+        parts=2,
+    )
+    spec = network(arguments)
+    window = WindowSpec(horizon=HORIZON, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
+    engine = Engine(spec, training, seed=arguments.seed)
+    source = windows(arguments.seed, steps, arguments)
+    spec_of_folder = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
+    with CheckpointFolder.opened(spec_of_folder, resume=True) as folder:
+        assert folder is not None
+        mark = fingerprint([], spec, training, windows={"seed": arguments.seed, **window.to_dict()})
+        history = engine.fit(
+            source,
+            window=window,
+            validation=windows(VALIDATION_SEED, VALIDATION_BATCHES, arguments),
+            checkpoints=folder.of("network", mark),
+        )
+    log = {**history.to_dict(), "network": spec.to_dict(), "training": training.to_dict(), "machine": machine_line()}
+    (arguments.out / "log.json").write_text(json.dumps(log, indent=1))
+    np.savez(arguments.out / "weights.npz", *engine.weights)
+    return engine
+
+
+def deciles(engine: Engine, task: Task) -> np.ndarray:
+    """Return the nine deciles of a task, `[series, H, 9]`."""
+    longer = Season.of(task.season).longer or 0
+    result = np.empty((len(task.series), task.horizon, len(DECILES)))
+    lengths = np.array([len(values) for values in task.past])
+    for low, context in zip((0, *CONTEXTS[:-1]), CONTEXTS, strict=True):
+        last = context == CONTEXTS[-1]
+        chosen = np.flatnonzero((lengths > low) & ((lengths <= context) | last))
+        if not len(chosen):
+            continue
+        past = np.full((len(chosen), context), np.nan)
+        for row, place in enumerate(chosen):
+            values = task.past[place][-context:]
+            past[row, context - len(values) :] = values
+        told = (np.full(len(chosen), task.season), np.full(len(chosen), longer))
+        read = seasonal_inputs(past, *told, horizon=HORIZON)
+        quantiles = engine.quantiles(read.inputs, HORIZON, tuple(DECILES))[:, : task.horizon, 0]
+        result[chosen] = read.in_units(quantiles)
+    return result
+
+
+def score(engine: Engine, folder: Path) -> dict[str, tuple[float, float]]:
+    """Return MASE and WQL by task, whose last horizon is left out."""
+    rows: list[list[Any]] = []
+    ours, naive = {}, {}
+    for name in TASKS:
+        task = read_task(folder, name).held_back()
+        began = time.perf_counter()
+        ours[name], naive[name] = task.scores(deciles(engine, task)), naive_scores(task)
+        seconds = time.perf_counter() - began
+        numbers = (f"{ours[name][0]:.3f}", f"{naive[name][0]:.3f}", f"{ours[name][1]:.4f}", f"{naive[name][1]:.4f}")
+        rows.append([name, *numbers, f"{seconds:.1f}"])
+    mase, wql = geometric_means(ours, naive)
+    rows.append(["geometric mean", f"{mase:.3f}", 1, f"{wql:.3f}", 1, ""])
+    print(table(["task, held back", "MASE", "seasonal naive", "WQL", "seasonal naive", "seconds"], rows), flush=True)
+    return ours
+
+
+def main() -> None:
+    """Train and score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/pretrained"), help="folder of checkpoints and weights")
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--segment", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--optimizer", default="adam")
+    parser.add_argument("--learning-rate", type=float, default=0.002)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on their training parts")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    engine = train(arguments)
+    if arguments.data is not None:
+        score(engine, arguments.data)
+
+
+if __name__ == "__main__":
+    main()

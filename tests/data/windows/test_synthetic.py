@@ -1,0 +1,62 @@
+"""Windows of synthetic series: batch `k` is always the same, and tells nothing of the future."""
+
+import numpy as np
+import pytest
+
+from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC
+from seqcast.data.windows.synthetic import SyntheticWindows
+
+SIZES = {"horizon": 8, "batch_size": 32, "context_lengths": (16, 32), "steps": 3}
+
+
+def windows(seed=0, **options):
+    return SyntheticWindows(seed=seed, **{**SIZES, **options})
+
+
+def test_a_batch_depends_on_its_number_alone():
+    one, other = windows(), windows()
+    other.position = 3
+    for step in range(3):
+        (inputs, y, weight), (same, same_y, same_weight) = one.batch(3 + step), other[step]
+        for name in inputs:
+            np.testing.assert_array_equal(inputs[name], same[name])
+        np.testing.assert_array_equal(y, same_y)
+        np.testing.assert_array_equal(weight, same_weight)
+    assert {one.batch(k)[0]["past"].shape[1] for k in range(12)} == {16, 32}
+    assert (windows(1).batch(0)[1] != one.batch(0)[1]).any()
+    one.on_epoch_end()
+    np.testing.assert_array_equal(one[0][1], one.batch(3)[1])
+
+
+def test_windows_know_different_numbers_of_values():
+    known = np.concatenate([windows(gaps=0.0).batch(k)[0]["past"][:, :, 3].sum(axis=1) for k in range(10)])
+    assert len(np.unique(known)) > 10
+    assert known.min() >= 6
+
+
+def test_what_is_forecast_is_what_follows_in_the_same_units():
+    source = windows(gaps=0.0)
+    read, future = source.windows(5)
+    y = source.batch(5)[1][..., 0]
+    near = np.abs(y) < 19
+    np.testing.assert_allclose(
+        read.in_units(y.astype(float))[near], future[near], rtol=1e-3, atol=1e-3 * read.scale.max()
+    )
+
+
+def test_smooth_series_weigh_more():
+    read, _ = windows().windows(2)
+    weight = windows().batch(2)[2]
+    assert np.corrcoef(weight, 1 / read.step[:, 0])[0, 1] > 0.5
+    assert np.isfinite(weight).all()
+    assert weight.min() > 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_network_learns_from_them():
+    network = NetworkSpec(encoder_units=(8,), decoder_units=(8,), segment=4, head="quantile", quantiles=(0.1, 0.5, 0.9))
+    window = WindowSpec(horizon=8, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
+    engine = Engine(network, TrainingSpec(epochs=4, early_stopping=None), seed=0)
+    history = engine.fit(windows(steps=8, context_lengths=(16,)), window=window, verbose=0)
+    assert history["loss"][-1] < history["loss"][0]

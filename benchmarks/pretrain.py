@@ -27,13 +27,12 @@ from reporting import machine_line, table
 from zero_shot_tasks import DECILES, TASKS, Task, geometric_means, naive_scores, read_task
 
 from seqcast.data.synthetic import Season
-from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
 from seqcast.data.windows.synthetic import SyntheticWindows
 from seqcast.engine.engine import Engine
+from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.fingerprint import fingerprint
 
@@ -61,8 +60,8 @@ def windows(seed: int, steps: int, arguments: argparse.Namespace) -> SyntheticWi
     return SyntheticWindows(seed=seed, steps=steps, **size)
 
 
-def train(arguments: argparse.Namespace) -> Engine:
-    """Train the network, or go on with it; the trained one is written to `engine.npz`."""
+def train(arguments: argparse.Namespace) -> PretrainedNetwork:
+    """Train the network, or go on with it; the trained one is written to `pretrained.seqcast`."""
     steps = min(STEPS_AN_EPOCH, arguments.steps)
     training = TrainingSpec(
         optimizer=arguments.optimizer,
@@ -76,7 +75,7 @@ def train(arguments: argparse.Namespace) -> Engine:
         parts=2,
     )
     spec = network(arguments)
-    window = WindowSpec(horizon=HORIZON, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
+    window = PretrainedNetwork.window(HORIZON)
     engine = Engine(spec, training, seed=arguments.seed)
     source = windows(arguments.seed, steps, arguments)
     spec_of_folder = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
@@ -91,39 +90,30 @@ def train(arguments: argparse.Namespace) -> Engine:
         )
     log = {**history.to_dict(), "network": spec.to_dict(), "training": training.to_dict(), "machine": machine_line()}
     (arguments.out / "log.json").write_text(json.dumps(log, indent=1))
-    np.savez(arguments.out / "weights.npz", *engine.weights)
-    return engine
+    trained = PretrainedNetwork(engine, arguments.version, CONTEXTS)
+    trained.save(arguments.out / "pretrained.seqcast", log)
+    return trained
 
 
-def deciles(engine: Engine, task: Task) -> np.ndarray:
+def deciles(network: PretrainedNetwork, task: Task) -> np.ndarray:
     """Return the nine deciles of a task, `[series, H, 9]`."""
-    longer = Season.of(task.season).longer or 0
-    result = np.empty((len(task.series), task.horizon, len(DECILES)))
-    lengths = np.array([len(values) for values in task.past])
-    for low, context in zip((0, *CONTEXTS[:-1]), CONTEXTS, strict=True):
-        last = context == CONTEXTS[-1]
-        chosen = np.flatnonzero((lengths > low) & ((lengths <= context) | last))
-        if not len(chosen):
-            continue
-        past = np.full((len(chosen), context), np.nan)
-        for row, place in enumerate(chosen):
-            values = task.past[place][-context:]
-            past[row, context - len(values) :] = values
-        told = (np.full(len(chosen), task.season), np.full(len(chosen), longer))
-        read = seasonal_inputs(past, *told, horizon=HORIZON)
-        quantiles = engine.quantiles(read.inputs, HORIZON, tuple(DECILES))[:, : task.horizon, 0]
-        result[chosen] = read.in_units(quantiles)
-    return result
+    longest = network.context_lengths[-1]
+    past = np.full((len(task.series), longest), np.nan)
+    for row, values in enumerate(task.past):
+        tail = values[-longest:]
+        past[row, longest - len(tail) :] = tail
+    told = (np.full(len(past), task.season), np.full(len(past), Season.of(task.season).longer or 0))
+    return network.quantiles(past, *told, task.horizon, DECILES)
 
 
-def score(engine: Engine, folder: Path) -> dict[str, tuple[float, float]]:
+def score(network: PretrainedNetwork, folder: Path) -> dict[str, tuple[float, float]]:
     """Return MASE and WQL by task, whose last horizon is left out."""
     rows: list[list[Any]] = []
     ours, naive = {}, {}
     for name in TASKS:
         task = read_task(folder, name).held_back()
         began = time.perf_counter()
-        ours[name], naive[name] = task.scores(deciles(engine, task)), naive_scores(task)
+        ours[name], naive[name] = task.scores(deciles(network, task)), naive_scores(task)
         seconds = time.perf_counter() - began
         numbers = (f"{ours[name][0]:.3f}", f"{naive[name][0]:.3f}", f"{ours[name][1]:.4f}", f"{naive[name][1]:.4f}")
         rows.append([name, *numbers, f"{seconds:.1f}"])
@@ -144,12 +134,13 @@ def main() -> None:
     parser.add_argument("--optimizer", default="adam")
     parser.add_argument("--learning-rate", type=float, default=0.002)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--version", default="0", help="version of the weights, written into their file")
     parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on their training parts")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    engine = train(arguments)
+    trained = train(arguments)
     if arguments.data is not None:
-        score(engine, arguments.data)
+        score(trained, arguments.data)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,148 @@
+"""A network that forecasts series it never saw: told the season, it reads any unit and any length without training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
+from seqcast.engine.engine import Engine
+from seqcast.runtime.archive import open_archive, write_archive
+from seqcast.specs.window import WindowSpec
+
+__all__ = ["PretrainedNetwork"]
+
+Array = npt.NDArray[Any]
+
+KIND = "Pretrained"
+
+
+@dataclass(frozen=True)
+class PretrainedNetwork:
+    """A trained network and how it is to be told of series.
+
+    Args:
+        engine: The engine of the network, with quantiles.
+        version: Version of its weights.
+        context_lengths: Context lengths that it was trained on, the shortest first; a series is read with the
+            shortest one that holds it, or its last steps with the longest.
+    """
+
+    engine: Engine
+    version: str
+    context_lengths: tuple[int, ...]
+
+    @staticmethod
+    def window(horizon: int) -> WindowSpec:
+        """Return the sizes of the windows that such a network reads, trained for so many steps."""
+        return WindowSpec(horizon=horizon, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
+
+    @property
+    def horizon(self) -> int:
+        """Steps that it forecasts at once, `H`; more are written block by block."""
+        assert self.engine.window is not None
+        return self.engine.window.horizon
+
+    def quantiles(
+        self, past: Array, season: Array, longer: Array, horizon: int, probabilities: Sequence[float]
+    ) -> Array:
+        """Forecast quantiles.
+
+        A block after the first one reads the medians before it as if they were known. How far its quantiles are from
+        its median is added, as independent errors are, to how far those of the step before it were.
+
+        Args:
+            past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.
+            season: Steps of the season of each, `[B]`; 1 is none.
+            longer: Steps of a season that contains it, `[B]`; 0 is none.
+            horizon: Number of steps.
+            probabilities: Probabilities of the quantiles, `Qs`.
+
+        Returns:
+            The quantiles, `[B, horizon, Qs]`.
+        """
+        result = np.empty((len(past), horizon, len(probabilities)))
+        for rows, context in self._by_context(past):
+            result[rows] = self._in_blocks(past[rows, -context:], season[rows], longer[rows], horizon, probabilities)
+        return result
+
+    def read(self, past: Array, season: Array, longer: Array, horizon: int) -> SeasonalInputs:
+        """Return what the network reads of windows, all with the context length that the longest one needs.
+
+        Args:
+            past: The known values, `[B, T]`.
+            season: Steps of the season of each, `[B]`.
+            longer: Steps of a season that contains it, `[B]`.
+            horizon: Number of steps.
+        """
+        context = self._context(max(1, int(_known_lengths(past).max(initial=1))))
+        return seasonal_inputs(_fitted(past, context), season, longer, horizon)
+
+    def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
+        """Yield the rows that need each context length, and that length."""
+        needed = np.array([self._context(length) for length in _known_lengths(past)])
+        for context in np.unique(needed):
+            yield np.flatnonzero(needed == context), int(context)
+
+    def _context(self, length: int) -> int:
+        return next((context for context in self.context_lengths if context >= length), self.context_lengths[-1])
+
+    def _in_blocks(
+        self, past: Array, season: Array, longer: Array, horizon: int, probabilities: Sequence[float]
+    ) -> Array:
+        context = self._context(past.shape[1])
+        known, blocks = _fitted(past, context), []
+        asked = (*probabilities, 0.5)
+        before = np.zeros((len(past), 1, len(asked)))
+        for _ in range(0, horizon, self.horizon):
+            windows = seasonal_inputs(known[:, -context:], season, longer, self.horizon)
+            block = windows.in_units(self.engine.quantiles(windows.inputs, self.horizon, asked)[:, :, 0])
+            median = block[:, :, -1:]
+            distance = np.sign(block - median) * np.hypot(block - median, before)
+            before = distance[:, -1:]
+            blocks.append(median + distance)
+            # The next block's seasons begin where this one's go on.
+            known = np.concatenate([known, median[:, :, 0]], axis=1)
+        return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
+
+    def save(self, path: str | os.PathLike[str], log: dict[str, Any]) -> None:
+        """Write the network with weights of half precision.
+
+        Args:
+            path: The file.
+            log: What is known about its training, JSON types.
+        """
+        header, weights = self.engine.to_parts()
+        half = {name: values.astype(np.float16) for name, values in weights.items()}
+        about = {"version": self.version, "context_lengths": list(self.context_lengths), "log": log}
+        write_archive(path, KIND, {**about, "engine": header}, half)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a network that `save` wrote.
+
+        Raises:
+            FileFormatError: It is no such file, or damaged.
+        """
+        with open_archive(path, KIND) as archive:
+            header = archive.header
+            weights = {name: np.asarray(values).astype(np.float32) for name, values in archive.arrays.items()}
+            engine = Engine.from_parts(header["engine"], weights)
+        return cls(engine, str(header["version"]), tuple(map(int, header["context_lengths"])))
+
+
+def _known_lengths(past: Array) -> Array:
+    """Return how many steps each window has from its first known value on, `[B]`; 1 at least."""
+    known = ~np.isnan(past)
+    return np.where(known.any(axis=1), past.shape[1] - np.argmax(known, axis=1), 1)
+
+
+def _fitted(past: Array, context: int) -> Array:
+    """Return windows cut to a context length, or lengthened on the left by missing values."""
+    missing = np.full((len(past), max(0, context - past.shape[1])), np.nan)
+    return np.concatenate([missing, past[:, -context:]], axis=1)

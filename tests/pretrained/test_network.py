@@ -1,0 +1,97 @@
+"""A pretrained network reads any unit, any length, and writes any horizon."""
+
+import numpy as np
+import pytest
+
+from seqcast.engine.engine import Engine
+from seqcast.errors import FileFormatError
+from seqcast.pretrained import PretrainedNetwork
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+
+PROBABILITIES = (0.1, 0.5, 0.9)
+SPEC = NetworkSpec(
+    encoder_units=(6,), decoder_units=(5,), segment=4, head="quantile", quantiles=(0.01, 0.1, 0.5, 0.9, 0.99)
+)
+
+
+@pytest.fixture(scope="module")
+def network():
+    engine = Engine(SPEC, TrainingSpec(), seed=0)
+    engine.build(PretrainedNetwork.window(8), steps=1)
+    return PretrainedNetwork(engine, "test", (8, 16))
+
+
+def series(rows=5, length=14, seed=0):
+    return np.cumsum(np.random.default_rng(seed).normal(size=(rows, length)), axis=1)
+
+
+def told(past, season=4, longer=8):
+    return np.full(len(past), season), np.full(len(past), longer)
+
+
+def forecast(network, past, horizon=8, probabilities=PROBABILITIES, season=4, longer=8):
+    return network.quantiles(past, *told(past, season, longer), horizon, probabilities)
+
+
+def test_quantiles_do_not_cross(network):
+    quantiles = forecast(network, series(), horizon=21, probabilities=(0.001, 0.1, 0.2, 0.5, 0.7, 0.999))
+    assert quantiles.shape == (5, 21, 6)
+    assert (np.diff(quantiles, axis=2) >= 0).all()
+
+
+def test_units_are_kept(network):
+    past = series()
+    np.testing.assert_allclose(
+        forecast(network, 7 * past - 100), 7 * forecast(network, past) - 100, rtol=2e-2, atol=0.1
+    )
+
+
+def test_a_forecast_does_not_depend_on_its_company_or_on_missing_values_before_the_first(network):
+    past = series()
+    alone = forecast(network, past[:1])
+    np.testing.assert_allclose(forecast(network, past)[:1], alone, rtol=1e-4, atol=1e-4)
+    padded = np.concatenate([np.full((1, 30), np.nan), past[:1]], axis=1)
+    np.testing.assert_allclose(forecast(network, padded), alone, rtol=1e-4, atol=1e-4)
+    mixed = np.concatenate([padded, series(2, 44, seed=1)])
+    np.testing.assert_allclose(forecast(network, mixed)[:1], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_only_the_longest_context_is_read(network):
+    past = series(length=40)
+    np.testing.assert_array_equal(forecast(network, past), forecast(network, past[:, -16:]))
+
+
+def test_short_horizons_begin_longer_ones_and_blocks_widen(network):
+    past = series()
+    long = forecast(network, past, horizon=24)
+    np.testing.assert_allclose(forecast(network, past, horizon=3), long[:, :3], rtol=1e-5)
+    np.testing.assert_allclose(forecast(network, past, horizon=8), long[:, :8], rtol=1e-5)
+    width = long[:, :, 2] - long[:, :, 0]
+    assert (width[:, 8:16] >= width[:, 7:8] * 0.999).all()
+    assert (width[:, 16:] >= width[:, 15:16] * 0.999).all()
+
+
+def test_the_second_block_reads_the_medians_of_the_first(network):
+    past = series(length=10)
+    long = forecast(network, past, horizon=16)
+    again = forecast(network, np.concatenate([past, long[:, :8, 1]], axis=1))
+    np.testing.assert_allclose(long[:, 8:, 1], again[:, :, 1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("values", [[np.nan] * 6, [4.0] * 6, [np.nan] * 5 + [1e12]])
+def test_there_is_always_a_forecast(network, values):
+    quantiles = forecast(network, np.array([values]), season=1, longer=0)
+    assert np.isfinite(quantiles).all()
+
+
+def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
+    network.save(tmp_path / "net.seqcast", {"steps": 3})
+    loaded = PretrainedNetwork.load(tmp_path / "net.seqcast")
+    assert (loaded.version, loaded.context_lengths, loaded.horizon) == ("test", (8, 16), 8)
+    for ours, theirs in zip(network.engine.weights, loaded.engine.weights, strict=True):
+        np.testing.assert_array_equal(ours.astype(np.float16).astype(np.float32), theirs)
+    np.testing.assert_allclose(forecast(loaded, series()), forecast(network, series()), rtol=0.02, atol=0.02)
+    (tmp_path / "other.seqcast").write_bytes(b"something else")
+    with pytest.raises(FileFormatError):
+        PretrainedNetwork.load(tmp_path / "other.seqcast")

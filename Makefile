@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts importance anomalies test-torch test-tensorflow bench-seed bench-series \
+.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
 
 help:  ## Show this list
@@ -93,6 +93,13 @@ test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow back
 	$(PYTHON) -m venv .venv-peers-libraries
 	.venv-peers-libraries/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+# ARGS=--minutes 5 is shorter; results/soak.md holds the tables of all runs.
+soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loads for half an hour stays as large as it is
+	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (about a quarter of an hour; nothing else may run)
+	$(BIN)/python benchmarks/checkpoint_cost.py $(ARGS)
 
 bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over three seeds (about 25 minutes)
 	$(BIN)/python benchmarks/seed_job.py

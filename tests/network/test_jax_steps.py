@@ -1,5 +1,7 @@
 """Training steps that are divided among cores give what one core gives."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -260,3 +262,28 @@ except SpecError as error:
 
 def test_weights_of_half_precision_are_refused(run_python):
     assert "'mixed_bfloat16' keeps the weights in float32" in run_python(HALF)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_programs_of_ever_new_batches_are_let_go(cores, monkeypatch):
+    """Whole steps on one core, parts on two; with all programs kept, the weights are the same."""
+    import jax
+
+    monkeypatch.setattr(jax_steps, "threads", lambda: cores)
+    monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
+    weights, live = [], []
+    for most in (99, 2):
+        monkeypatch.setattr(jax_steps, "MOST_KINDS", most)
+        engine = Engine(ZEROS, TrainingSpec(), seed=0)
+        for rows in (2, 9, 17, 2, 25, 33, 9):  # each is filled up to a multiple of eight
+            batches = ArrayWindows({"past": np.ones((rows, 8, 1))}, np.ones((rows, 3, 1)), batch_size=rows, seed=0)
+            engine.continue_fit(batches, window=PLAIN)
+            live.append(len(jax.devices()[0].client.live_executables()))
+        weights.append(engine.weights)
+        del engine
+        gc.collect()  # a network that goes on training holds its steps, and they hold it
+    unbounded, bounded = live[:7], live[7:]
+    assert unbounded[-1] >= unbounded[0] + 3 * cores
+    assert max(bounded) <= bounded[0] + cores
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

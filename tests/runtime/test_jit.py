@@ -1,10 +1,16 @@
 """Compiled calls of a model."""
 
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqcast.runtime.backend import to_numpy
-from seqcast.runtime.jit import compile_call
+from seqcast.runtime.jit import MOST_PROGRAMS, Program, Programs, compile_call
 
 
 def test_a_compiled_call_sees_later_weights():
@@ -17,3 +23,60 @@ def test_a_compiled_call_sees_later_weights():
         forecast = to_numpy(call({"x": x}, factor=3)["y"])
         np.testing.assert_allclose(forecast, np.full((3, 1), 6.0 * value))
     assert isinstance(forecast, np.ndarray)
+
+
+if keras.backend.backend() == "jax":
+    import jax
+
+
+@given(keys=st.lists(st.integers(0, 6), max_size=40), most=st.integers(1, 4))
+def test_programs_that_were_used_last_are_kept_and_others_let_go(keys, most):
+    made, alive = [], weakref.WeakSet()
+
+    def make(key):
+        def function(value):
+            return key, value
+
+        made.append(key)
+        alive.add(function)
+        return function
+
+    programs = Programs(make, most)
+    for place, key in enumerate(keys):
+        before = len(made)
+        assert programs.find(key)("x") == (key, "x")
+        others_since = set(keys[:place][::-1][: keys[:place][::-1].index(key)]) if key in keys[:place] else None
+        assert (len(made) == before) == (others_since is not None and len(others_since) < most)
+        assert len(programs) == len(alive) == min(most, len(set(keys[: place + 1])))
+
+
+def test_a_program_is_compiled_by_one_thread_while_others_wait():
+    uncompiled = []
+
+    def function(thread):
+        uncompiled.append(not program.called)
+        return thread
+
+    lock = threading.RLock()
+    program = Program(function, lock)
+    with ThreadPoolExecutor(4) as pool:
+        with lock:
+            futures = [pool.submit(program, thread) for thread in range(4)]
+            assert not any(future.done() for future in futures)
+            assert uncompiled == []
+        assert [future.result(timeout=30) for future in futures] == [0, 1, 2, 3]
+    assert sorted(uncompiled) == [False, False, False, True]
+
+
+def test_calls_of_a_model_share_few_programs():
+    layer = keras.layers.Dense(1, use_bias=False)
+    layer.build((None, 1))
+    call = compile_call(layer, lambda inputs, *, factor: layer(inputs) * factor)
+    kernel = float(np.asarray(layer.kernel.value)[0, 0])
+    counts = []
+    for rows in range(1, MOST_PROGRAMS + 20):
+        forecast = to_numpy(call(np.ones((rows, 1), "float32"), factor=rows))
+        np.testing.assert_allclose(forecast, np.full((rows, 1), rows * kernel), rtol=1e-5)
+        if keras.backend.backend() == "jax":
+            counts.append(len(jax.devices()[0].client.live_executables()))
+    assert not counts or max(counts) <= counts[0] + MOST_PROGRAMS

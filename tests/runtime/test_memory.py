@@ -62,6 +62,25 @@ for folder in {folders}:
 """
 
 
+COMPILE = """
+import jax
+from seqcast.runtime.jit import jax_jit
+jax_jit(abs)
+print(jax.config.jax_compilation_cache_max_size)
+jax.config.update("jax_compilation_cache_max_size", 60_000)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+for size in range(1, 20):
+    jax_jit(lambda x: x + size)(jax.numpy.ones(size))
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")
+def test_the_folder_of_programs_has_a_bound(run_python, tmp_path):
+    assert run_python(COMPILE, SEQCAST_CACHE_DIR=str(tmp_path)) == str(512 << 20)
+    sizes = [path.stat().st_size for path in (tmp_path / "programs").iterdir()]
+    assert 30_000 < sum(sizes) <= 60_000 + 100 * len(sizes)  # times of last use are not counted
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")
 def test_programs_are_kept_where_the_environment_says(run_python, tmp_path):
     file, folder = tmp_path / "file", tmp_path / "new" / "folder"

@@ -27,7 +27,8 @@ def study(
 ) -> None:
     """Answer one of the post's open questions: train what it takes, draw it, say what was found.
 
-    Each run leaves a file, so that an interrupted study goes on where it stopped and a finished one draws at once.
+    Each run leaves a file, so that an interrupted study goes on where it stopped and a finished one draws at once. A
+    training that was under way goes on from its last checkpoint.
 
     For example:
 

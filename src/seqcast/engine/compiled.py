@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.trace import trace_decoder, trace_encoder
 from seqcast.runtime.backend import keras, to_numpy
-from seqcast.runtime.jit import compile_call, derivatives, jax_stateless
+from seqcast.runtime.jit import Programs, compile_call, derivatives, jax_stateless
 from seqcast.runtime.threads import in_threads, threads
 
 __all__ = ["BUCKETS", "FUNCTIONS", "CompiledNetwork", "row_count"]
@@ -29,7 +28,8 @@ class CompiledNetwork:
     """A network whose functions are compiled at their first call and run on all cores.
 
     Any number of threads may call it at once, also for the first time: a program is compiled by one of them, while the
-    others that need it wait.
+    others that need it wait. The last `MOST_PROGRAMS` programs are kept: each function, number of rows, context,
+    horizon and number of paths takes one.
 
     Args:
         model: A built network.
@@ -49,7 +49,7 @@ class CompiledNetwork:
         self.model = model
         self._variables = _variables(model)
         shared = like if keras.backend.backend() == "jax" else None
-        self._programs: _Programs = _Programs(model) if shared is None else shared._programs
+        self._programs: Programs = _programs(model) if shared is None else shared._programs
 
     def __call__(
         self,
@@ -78,25 +78,20 @@ class CompiledNetwork:
         buckets = [bucket for bucket in BUCKETS if bucket <= largest] or BUCKETS[:1]
         size = next((bucket for bucket in buckets if bucket >= rows), buckets[-1])
         values = [variable.value for variable in self._variables]
-        programs = self._programs
-        function = programs.function(name)
+        shapes = tuple(leaf.shape[1:] for leaf in leaves)
+        program = self._programs.find(name, size, tuple(static.items()), shapes)
 
         def run(start: int) -> Any:
             block = inputs if rows == size else map_structure(lambda array: array[start : start + size], inputs)
             if rows - start < size:
                 # A row is repeated, or made up where there is none.
                 block = map_structure(lambda array: _filled(array, size), block)
-            return function(values, ready(block), **static)
+            return program(values, ready(block))
 
         starts = range(0, max(1, rows), size)
-        program = (name, size, *static.values(), *[leaf.shape[1:] for leaf in leaves])
         blocks = []
-        if program not in programs.compiled:
-            with programs.first_call:
-                # Another thread may have compiled it while this one waited.
-                if program not in programs.compiled:
-                    blocks, starts = [run(starts[0])], starts[1:]
-                    programs.compiled.add(program)
+        if not program.called:
+            blocks, starts = [run(starts[0])], starts[1:]
         workers = min(len(starts), threads())
         blocks += in_threads(run, starts, workers) if workers > 1 else map(run, starts)
         if len(blocks) == 1:
@@ -104,33 +99,17 @@ class CompiledNetwork:
         return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))
 
 
-class _Programs:
-    """The programs of a network, by the name of their function.
+def _programs(model: Seq2Seq) -> Programs:
+    """Return the programs of a network: functions of the values of its variables and of inputs."""
 
-    Attributes:
-        first_call: The lock under which a program is compiled: tracing a network is not for several threads at once.
-        compiled: The programs that have been called.
-    """
-
-    def __init__(self, model: Seq2Seq) -> None:
-        self.model = model
-        self.first_call = threading.RLock()
-        self.compiled: set[tuple[Any, ...]] = set()
-        self._functions: dict[str, Callable[..., Any]] = {}
-
-    def function(self, name: str) -> Callable[..., Any]:
-        """Return a function of the values of the network's variables and of inputs."""
-        if name not in self._functions:
-            with self.first_call:
-                if name not in self._functions:
-                    self._functions[name] = self._compile(functools.partial(FUNCTIONS[name], self.model))
-        return self._functions[name]
-
-    def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def make(name: str, _size: int, static: tuple[tuple[str, Any], ...], _shapes: Any) -> Callable[..., Any]:
+        function = functools.partial(FUNCTIONS[name], model, **dict(static))
         if keras.backend.backend() == "jax":
-            return jax_stateless(_variables(self.model), function)
-        call = compile_call(self.model, function)
-        return lambda values, inputs, **static: call(inputs, **static)  # noqa: ARG005
+            return jax_stateless(_variables(model), function)
+        call = compile_call(model, function)
+        return lambda values, inputs: call(inputs)  # noqa: ARG005
+
+    return Programs(make)
 
 
 def _variables(model: Seq2Seq) -> list[Any]:

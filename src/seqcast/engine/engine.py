@@ -140,6 +140,9 @@ class Engine(ForecastMethods):
                 raise
             finally:
                 model.freeze(())
+                # They and the model hold each other, so their programs would stay until Python looks for such circles,
+                # which it does the more seldom the more objects a process has.
+                model.train_function = model.test_function = None
         self._built = replace(built, parts=history.parts)
         return history
 

@@ -39,6 +39,10 @@ SMALLEST_PART = 700_000
 LARGEST_SCRATCH = 60 << 20
 FEWEST_ROWS = 64
 
+# Kinds of batches that programs are kept for. A training meets two, of which one is its last batch; a process that goes
+# on training with whatever has come in meets a new one each time.
+MOST_KINDS = 16
+
 
 @dataclass(frozen=True)
 class _Plan:
@@ -102,6 +106,7 @@ class TrainFunction:
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         self.fewest_rows = math.ceil(SMALLEST_PART / max(1, weights))
         self.plans: dict[tuple[Any, ...], _Plan] = {}
+        self.kinds: set[tuple[Any, ...]] = set()
 
     def __call__(self, state: Any, iterator: Any) -> tuple[Any, Any]:
         """Take a step on the next batch."""
@@ -111,12 +116,13 @@ class TrainFunction:
             self.model.skipped_steps -= 1
             return {}, state
         batch = keras.utils.unpack_x_y_sample_weight(data)
+        kind = _kind(batch)
+        self._make_room(kind)
         state = StepState(*state)
         if not self.divides(batch):
             logs, state, self.guard = self.whole(state, self.guard, data)
             return logs, state
         inputs = state.without_optimizer, batch
-        kind = _kind(batch)
         if kind not in self.plans:
             self.plans[kind] = self._plan(*inputs)
             self.parts = max(self.parts, len(self.plans[kind].rows))
@@ -126,6 +132,15 @@ class TrainFunction:
         parts = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads)
         logs, state, self.guard = self.update(state, self.guard, batch, parts)
         return logs, state
+
+    def _make_room(self, kind: tuple[Any, ...]) -> None:
+        """Drop all programs before a batch of one kind too many; those that are still needed are compiled anew."""
+        if kind not in self.kinds and len(self.kinds) == MOST_KINDS:
+            for program in (self.whole, self.part, self.update):
+                program.clear_cache()
+            self.plans.clear()
+            self.kinds.clear()
+        self.kinds.add(kind)
 
     def divides(self, batch: Batch) -> bool:
         """Return whether a batch is divided: as it is told, or when it is large enough for two parts."""

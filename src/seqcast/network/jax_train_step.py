@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seqcast.network.losses import HeadLoss
 from seqcast.network.row_random import part_of
@@ -66,7 +67,8 @@ def part_rows(rows: int, parts: int) -> list[Any]:
         ([[0, 1, 2], [3, 4, 5]], 3)
     """
     size = -(-rows // min(parts, rows))
-    return [jnp.arange(first, first + size) for first in range(0, rows, size)]
+    # Not jnp.arange: JAX would compile, and keep, a program for each size.
+    return [jnp.asarray(np.arange(first, first + size)) for first in range(0, rows, size)]
 
 
 class TrainStep:

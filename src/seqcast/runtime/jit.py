@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +11,11 @@ from seqcast.runtime.backend import keras
 from seqcast.runtime.memory import cache_compilations
 from seqcast.runtime.threads import threads
 
-__all__ = ["compile_call", "derivatives", "jax_jit", "jax_stateless"]
+__all__ = ["MOST_PROGRAMS", "Program", "Programs", "compile_call", "derivatives", "jax_jit", "jax_stateless"]
+
+# Programs of a network that a process keeps. One takes two or three megabytes, so a server that is asked for every
+# horizon there is would grow without end; one that is asked for few of them compiles each of them once.
+MOST_PROGRAMS = 64
 
 
 def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()) -> Any:
@@ -109,33 +115,93 @@ def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
 
 def _compile_jax(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     variables = list(model.variables)
-    compiled = jax_stateless(variables, function)
-    return lambda inputs, **static: compiled([variable.value for variable in variables], inputs, **static)
+    programs = Programs(lambda static, _: jax_stateless(variables, functools.partial(function, **dict(static))))
+
+    def call(inputs: Any, **static: Any) -> Any:
+        kinds = tuple((leaf.shape, leaf.dtype) for leaf in keras.tree.flatten(inputs))
+        program = programs.find(tuple(sorted(static.items())), kinds)
+        return program([variable.value for variable in variables], inputs)
+
+    return call
 
 
-def jax_stateless(variables: Sequence[Any], function: Callable[..., Any]) -> Callable[..., Any]:
+def jax_stateless(variables: Sequence[Any], function: Callable[[Any], Any]) -> Callable[..., Any]:
     """Compile a function with JAX that takes the values of variables as an argument.
 
     Args:
         variables: Keras variables that the function reads.
-        function: As for `compile_call`.
+        function: From nested arrays to nested arrays.
 
     Returns:
-        A function of `(values, inputs, **static)`; `values` are those of the variables, in their order.
+        A function of `(values, inputs)`; `values` are those of the variables, in their order.
     """
-    compiled: dict[tuple[tuple[str, Any], ...], Callable[..., Any]] = {}
 
-    def specialise(static: dict[str, Any]) -> Callable[..., Any]:
-        def run(values: list[Any], inputs: Any) -> Any:
-            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-                return function(inputs, **static)
+    def run(values: list[Any], inputs: Any) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return function(inputs)
 
-        return jax_jit(run)  # type: ignore[no-any-return]
+    return jax_jit(run)  # type: ignore[no-any-return]
 
-    def call(values: list[Any], inputs: Any, **static: Any) -> Any:
-        key = tuple(sorted(static.items()))
-        if key not in compiled:
-            compiled[key] = specialise(static)
-        return compiled[key](values, inputs)
 
-    return call
+class Program:
+    """A function that is compiled at its first call, by one thread; others that call it meanwhile wait.
+
+    Args:
+        function: The function.
+        lock: Held at the first call.
+
+    Attributes:
+        called: Whether that is over.
+
+    Example:
+        >>> program = Program(abs, threading.RLock())
+        >>> program(-1), program.called
+        (1, True)
+    """
+
+    def __init__(self, function: Callable[..., Any], lock: threading.RLock) -> None:
+        self.called = False
+        self._function, self._lock = function, lock
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+        if not self.called:
+            with self._lock:
+                # Another thread may have called it while this one waited.
+                if not self.called:
+                    result = self._function(*arguments)
+                    self.called = True
+                    return result
+        return self._function(*arguments)
+
+
+class Programs:
+    """The programs of a model by what they are compiled for; those that were used last are kept.
+
+    A program that makes room for another is compiled anew when it is needed again. JAX holds compiled code as long as
+    the function that it was compiled from, so each program is a function of its own.
+
+    Args:
+        make: From the parts of a key to a function that is not yet compiled.
+        most: How many are kept.
+
+    Example:
+        >>> programs = Programs(lambda factor: lambda value: factor * value, most=2)
+        >>> programs.find(3)(5), programs.find(3) is programs.find(3), len(programs)
+        (15, True, 1)
+    """
+
+    def __init__(self, make: Callable[..., Callable[..., Any]], most: int = MOST_PROGRAMS) -> None:
+        # Tracing a network is not for several threads at once.
+        first_call = threading.RLock()
+        # Two threads that ask for a new key at once get the same program: `lru_cache` alone does not promise it.
+        self._finding = threading.Lock()
+        self._kept = functools.lru_cache(most)(lambda *key: Program(make(*key), first_call))
+
+    def __len__(self) -> int:
+        return self._kept.cache_info().currsize
+
+    def find(self, *key: Any) -> Program:
+        """Return the program of a key, whose parts are hashable."""
+        with self._finding:
+            return self._kept(*key)

@@ -6,7 +6,8 @@
 A study (`study.Study`) is a grid of settings, a `run` of one setting and seed, pictures of all results and a finding.
 `runner` computes runs in parallel. Each run is a file (`cache`), keyed by its setting, the code that it can
 execute and the versions of the libraries, so that an interrupted study goes on where it stopped and a finished one
-draws at once. `tasks` and `oracle` are shared by studies; `demo` is the post's job and a real series.
+draws at once. A run trains its networks through `study.Trainings`, with checkpoints from which it goes on. `tasks` and
+`oracle` are shared by studies; `demo` is the post's job and a real series.
 """
 
 from __future__ import annotations

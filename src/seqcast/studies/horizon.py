@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ class Horizon(Study):
         size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
         return [{"decoder_input": each, **size} for each in (("zeros", "position") if quick else INPUTS)]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train on 15 steps, forecast 150."""
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
-        model = network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]).fit(past, future)
+        model = trainings.fit(
+            network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]), past, future
+        )
         past, future, _ = sines(5_000, future=FAR, seed=TEST + seed, offset=(0.0, 0.0))
         forecast = model.predict(past, FAR)
         return {"mse": mse_by_step(forecast, future), "variance": float(np.square(future).mean())}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, network, sines
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ class Learning(Study):
             return [{"windows": windows, "steps": 30} for windows in (200, 2_000)]
         return [{"windows": windows, "steps": steps} for steps in STEPS for windows in WINDOWS]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train for the setting's steps; score on training windows and on new ones."""
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
-        model = network(seed, epochs=10, steps_per_epoch=setting["steps"] // 10).fit(past, future)
+        model = trainings.fit(network(seed, epochs=10, steps_per_epoch=setting["steps"] // 10), past, future)
         test, truth, _ = sines(20_000, seed=TEST + seed, offset=(0.0, 0.0))
         scored = slice(0, 20_000)
         return {

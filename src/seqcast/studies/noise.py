@@ -8,7 +8,7 @@ import numpy as np
 
 from seqcast.data.signals import noisy_past
 from seqcast.studies.oracle import SineFit
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, network
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class Noise(Study):
         )
         return [{"noise": level, **size} for level in ((0.1, 0.4) if quick else LEVELS)]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train at the level of noise; forecast the clean future; fit the formula to the same windows."""
         level, count = setting["noise"], setting["fitted"]
         sizes: dict[str, Any] = {"past": STEPS, "future": STEPS, "noise": level}
         past, future = noisy_past(setting["windows"], seed=TRAIN + seed, **sizes)
-        model = network(seed, epochs=setting["epochs"], learning_rate=0.01).fit(past, future)
+        model = trainings.fit(network(seed, epochs=setting["epochs"], learning_rate=0.01), past, future)
         past, future = noisy_past(max(count, 5_000), seed=TEST + seed, **sizes)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         outcome = {

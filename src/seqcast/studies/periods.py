@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcast.studies.oracle import SineFit
-from seqcast.studies.study import Results, Setting, Study, number, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, number, spread
 from seqcast.studies.tasks import FREQUENCY, TEST, TRAIN, by_bin, network, sines
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Periods(Study):
         )
         return swept + stretched
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train on all frequencies and score by the periods of the slower sine; fit the formula beside it.
 
         A clock of 2 samples every signal twice as densely, in the context and in the horizon: the same periods, twice
@@ -60,7 +60,7 @@ class Periods(Study):
             "frequency": (low, high),
         }
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, **sizes)
-        model = network(seed, epochs=setting["epochs"]).fit(past, future)
+        model = trainings.fit(network(seed, epochs=setting["epochs"]), past, future)
         past, future, parameters = sines(2_000 if setting["fitted"] < 100 else 20_000, seed=TEST + seed, **sizes)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         periods = np.sort(parameters.frequency, axis=1) * context / 30

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from seqcast.runtime.threads import threads
 from seqcast.specs.checks import check_int
 from seqcast.studies import find_study
 from seqcast.studies.cache import cached, cached_path, library_versions
-from seqcast.studies.study import SEEDS, Results, Setting, Study
+from seqcast.studies.study import SEEDS, Results, Setting, Study, Trainings
 
 __all__ = ["Outcome", "run_study"]
 
@@ -103,15 +105,23 @@ def run_study(
 
 
 def make_run(name: str, folder: str, setting: Setting, seed: int, described: dict[str, Any]) -> None:
-    """Compute one run and cache it; called in a worker."""
-    study = find_study(name)
+    """Compute one run and cache it; called in a worker.
+
+    Until its result is there, the states of its trainings are in `checkpoints/`, beside the folder of the results: a
+    run that was killed goes on from them. They are of the same code and libraries, as the result's name says.
+    """
+    study, runs = find_study(name), Path(folder)
+    checkpoints = runs.parent / "checkpoints" / _path(runs, setting, seed, described).stem
 
     def measure() -> dict[str, Any]:
         began = time.perf_counter()
-        outcome = study.run(setting, seed)
+        outcome = study.run(setting, seed, Trainings(checkpoints))
         return {**outcome, "seconds": round(time.perf_counter() - began, 2)}
 
-    cached(Path(folder), label(setting), seed, {"of": setting, **described}, measure)
+    cached(runs, label(setting), seed, {"of": setting, **described}, measure)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other runs have theirs in it
+        checkpoints.parent.rmdir()
 
 
 def label(setting: Setting) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, network, sines
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ class Sines(Study):
         trained: tuple[Any, ...] = (1, 2) if quick else (*COUNTS, MIXED)
         return [{"trained": count, "context": 30, **size} for count in trained]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train, and score on each number of sines, relative to the variance of the future."""
         sizes = {"past": setting["context"], "future": 15, "offset": (0.0, 0.0)}
         counts = COUNTS if setting["trained"] == MIXED else (setting["trained"],)
         share = setting["windows"] // len(counts)
         drawn = [sines(share, seed=TRAIN + seed, num_signals=count, **sizes)[:2] for count in counts]
         past, future = (np.concatenate(arrays) for arrays in zip(*drawn, strict=True))
-        model = network(seed, epochs=setting["epochs"]).fit(past, future)
+        model = trainings.fit(network(seed, epochs=setting["epochs"]), past, future)
         errors = []
         for count in COUNTS:
             past, future, _ = sines(5_000, seed=TEST + seed, num_signals=count, **sizes)

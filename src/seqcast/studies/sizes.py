@@ -13,7 +13,7 @@ from seqcast.network.weight_shapes import weight_shapes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Sizes(Study):
         attending = [{"shape": [2, 2, 1.0], "attention": each, **size} for each in ("dot", "additive")]
         return [*shapes, *attending, {"shape": MANY_TO_ONE, "attention": "none", **size}]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Find the width, train, score."""
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
         test, truth, _ = sines(10_000, seed=TEST + seed, offset=(0.0, 0.0))
@@ -57,7 +57,7 @@ class Sizes(Study):
             return {"mse": mse, "units": [[width, width], []], "weights": _many_to_one_weights(width)}
         units = _units(setting)
         options = {"encoder_units": units[0], "decoder_units": units[1], "attention": setting["attention"]}
-        model = network(seed, epochs=setting["epochs"], **options).fit(past, future)
+        model = trainings.fit(network(seed, epochs=setting["epochs"], **options), past, future)
         mse = mse_by_step(model.predict(test), truth)
         return {"mse": mse, "units": [list(part) for part in units], "weights": model.engine_.weight_count}
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from seqcast.data.signals import SineParameters
 from seqcast.engine.inputs import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class States(Study):
             return [{"windows": 640, "epochs": 1, "probed": 120}]
         return [{"windows": 25_600, "epochs": 12, "probed": 2_000}]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train, read new windows, probe the states."""
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed)
-        model = network(seed, epochs=setting["epochs"]).fit(past, future)
-        untrained = network(seed, epochs=1, learning_rate=1e-9).fit(past[:128], future[:128])
+        model = trainings.fit(network(seed, epochs=setting["epochs"]), past, future)
+        untrained = trainings.fit(network(seed, epochs=1, learning_rate=1e-9), past[:128], future[:128])
         past, future, parameters = sines(setting["probed"], seed=TEST + seed)
         model_inputs = model.model_inputs(past, future)
         sources = {

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.signals import SineParameters
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import FREQUENCY, TEST, TRAIN, network
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Static(Study):
             for each in STATIC
         ]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train with or without the vector, score on new windows of the same groups."""
         context = setting["context"]
         past, future, group = grouped(setting["windows"], context, TRAIN + seed)
@@ -53,7 +53,7 @@ class Static(Study):
             test_static["static_covariates"] = np.eye(GROUPS)[test_group]
         epochs = 10
         model = network(seed, epochs=epochs, learning_rate=0.01, steps_per_epoch=setting["steps"] // epochs)
-        model.fit(past, future, **static)
+        trainings.fit(model, past, future, **static)
         return {
             "mse": float(np.square(model.predict(test, **test_static) - truth).mean()),
             "training": float(np.square(model.predict(past, **static) - future).mean()),

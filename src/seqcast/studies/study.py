@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.studies.cache import code_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SEEDS", "Results", "Setting", "Study", "number", "spread"]
+    from seqcast.regressor.estimator import Seq2SeqRegressor
+
+__all__ = ["SEEDS", "Results", "Setting", "Study", "Trainings", "number", "spread"]
 
 Array = npt.NDArray[Any]
 Setting = dict[str, Any]
@@ -37,8 +41,14 @@ class Study(ABC):
         """Return the settings; with `quick` a few small ones that prove the path."""
 
     @abstractmethod
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
-        """Train and measure one setting with one seed."""
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
+        """Train and measure one setting with one seed.
+
+        Args:
+            setting: The setting.
+            seed: The seed.
+            trainings: Trains the networks, so that a run that was interrupted goes on.
+        """
 
     @abstractmethod
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -51,6 +61,41 @@ class Study(ABC):
     def code(self) -> str:
         """Return a key of the code that a run can execute: other code is another result."""
         return code_key(type(self).__module__)
+
+
+class Trainings:
+    """The trainings of one run, in the order in which it asks for them, each with checkpoints to go on from.
+
+    Args:
+        folder: Where the checkpoints go, in a folder for each training; `None` for none.
+
+    Example:
+        >>> from seqcast import Seq2SeqRegressor
+        >>> windows = np.zeros((8, 5, 1))
+        >>> model = Seq2SeqRegressor(encoder_units=(2,), decoder_units=(2,), epochs=1, random_state=0, verbose=0)
+        >>> Trainings(None).fit(model, windows, windows[:, :2]).predict(windows).shape
+        (8, 2, 1)
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.count = 0
+
+    def fit(self, model: Seq2SeqRegressor, past: Any, future: Any, **covariates: Any) -> Seq2SeqRegressor:
+        """Train a network, or go on from its newest checkpoint.
+
+        Args:
+            model: The network, with a seed.
+            past: The past, `[N, T, F]`.
+            future: The future, `[N, H, D]`.
+            covariates: As for `Seq2SeqRegressor.fit`.
+
+        Returns:
+            The fitted network.
+        """
+        self.count += 1
+        checkpoint = None if self.folder is None else CheckpointSpec(self.folder / f"training-{self.count}")
+        return model.fit(past, future, **covariates, checkpoint=checkpoint, resume=checkpoint is not None)
 
 
 class Results:

@@ -11,7 +11,7 @@ from seqcast.engine.inputs import ModelInputs
 from seqcast.inspect import sensitivity
 from seqcast.runtime.backend import keras, to_numpy
 from seqcast.runtime.jit import derivatives
-from seqcast.studies.study import Results, Setting, Study, spread
+from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 
 if TYPE_CHECKING:
@@ -36,10 +36,12 @@ class Teacher(Study):
         size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
         return [{"decoder_input": each, **size} for each in (("zeros", "teacher") if quick else INPUTS)]
 
-    def run(self, setting: Setting, seed: int) -> dict[str, Any]:
+    def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train; measure the errors, and how the forecast depends on the encoder's state, free and teacher-forced."""
         past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
-        model = network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]).fit(past, future)
+        model = trainings.fit(
+            network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]), past, future
+        )
         past, future, _ = sines(5_000, seed=TEST + seed, offset=(0.0, 0.0))
         model_inputs = model.model_inputs(past[:1_000], future[:1_000])
         teacher_forcing = setting["decoder_input"] == "teacher"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from seqcast.errors import SaveError, unknown_name
+from seqcast.errors import MissingFileError, SaveError, unknown_name
 
-__all__ = ["check_target", "file_kind", "make_folder", "remove_unfinished", "suffix_of", "write_beside"]
+__all__ = ["check_source", "check_target", "file_kind", "make_folder", "remove_unfinished", "suffix_of", "write_beside"]
 
 # The first entry of the zip archive that a model's file is.
 MODEL_INDEX = "seqcast.json"
@@ -20,8 +21,35 @@ MODEL_INDEX = "seqcast.json"
 # Files that are being written, under their names for the time being.
 _unfinished: set[Path] = set()
 
+# What may be at a path that is no plain file.
+_NO_FILES = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe, which - reads as standard input"),
+    (stat.S_ISSOCK, "a socket"),
+    (lambda mode: not stat.S_ISREG(mode), "a device"),
+)
+
 # O_BINARY exists on Windows alone, where a file would else change line ends.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def check_source(path: Path, *, expected: str = "a file") -> None:
+    """Refuse a path that is no plain file, before it is opened: a pipe would wait for a writer, a device never end.
+
+    Args:
+        path: The file that will be read; a link to a file is one.
+        expected: What it should be, in words.
+
+    Raises:
+        MissingFileError: There is none, or it is a folder, a pipe, a socket or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+        received = next((words for is_one, words in _NO_FILES if is_one(mode)), None)
+    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
+        received = "nothing" if isinstance(error, FileNotFoundError | NotADirectoryError) else str(error)
+    if received:
+        raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:

@@ -1,6 +1,6 @@
 """A process that makes hostile files by number, reads each as a user would, and says what came of it.
 
-    python attempts.py FOLDER write    the valid files, from which the hostile ones are made
+    python attempts.py FOLDER write    writes the valid files first, from which the hostile ones are made
     python attempts.py FOLDER read
 
 A line on standard input names a case, such as `forecaster 17`; a line of JSON on standard output answers. The process
@@ -195,8 +195,6 @@ def main(folder, what):
             path.parent.mkdir(parents=True, exist_ok=True)
             file.write(path)
         ORIGINAL[kind] = file.read(path)
-    if what == "write":
-        return
     limit = memory("VmSize") + ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     print("ready", flush=True)

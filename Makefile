@@ -67,7 +67,7 @@ fuzz-files: .venv/.installed  ## Hostile files: 10,000 models and checkpoints, 1
 	@touch $@
 
 audit: .venv-audit/.installed  ## An SBOM of requirements.lock (CycloneDX), and its known vulnerabilities where their index answers
-	.venv-audit/bin/python benchmarks/audit.py
+	.venv-audit/bin/python .ci/audit.py
 
 interrupts: .venv/.installed  ## Ctrl-C at two hundred random moments of commands (about half an hour)
 	SEQCAST_INTERRUPTS=34 KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_interrupts.py
@@ -144,4 +144,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results

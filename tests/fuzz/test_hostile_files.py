@@ -1,7 +1,7 @@
 """Hostile files end in a clean error or the right result, in a process that is watched: its time and its memory.
 
-`make fuzz-files` tries ten thousand models and checkpoints, and a thousand Parquet files. `SEQCAST_FUZZ_FIRST` begins at
-another number, for other files.
+`make fuzz-files` tries ten thousand models and checkpoints, and a thousand Parquet files. `SEQCAST_FUZZ_FIRST` begins
+at another number, for other files.
 """
 
 import collections

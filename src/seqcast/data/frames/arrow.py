@@ -5,12 +5,13 @@ What is in a cell is a number, text, a time or a flag: lists, structures and the
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.declared_sizes import message_sizes, page_sizes
+import numpy as np
+
+from seqcast.data.frames.declared_sizes import block_offsets, message_sizes, page_sizes
 from seqcast.data.frames.packed import check_cells, too_large, too_many
 from seqcast.errors import DataError
 from seqcast.runtime.limits import FileLimits
@@ -21,7 +22,6 @@ __all__ = ["read_feather", "read_parquet"]
 _CELL_BYTES = 8
 # Rows of text whose lengths are added up at a time.
 _ROWS = 1 << 16
-_FEATHER_START = b"ARROW1\0\0"
 
 
 # ---------------------------------------------------------------- Parquet
@@ -69,8 +69,8 @@ def _check_pages(path: Path, limits: FileLimits, groups: list[Any]) -> None:
                     unpacked, count = unpacked + size, count + 1
                     if unpacked > limits.most(packed):
                         raise too_large(path, limits, packed, f"pages of {unpacked:,} bytes and more")
-                    if count > limits.columns:
-                        raise too_many(path, "pages", count, limits.columns)
+                    if count > limits.pages:
+                        raise too_many(path, "pages", count, limits.pages)
 
 
 def _check_text(path: Path, limits: FileLimits, parquet: Any) -> None:
@@ -98,7 +98,11 @@ def _check_text(path: Path, limits: FileLimits, parquet: Any) -> None:
 
 
 def _check_types(path: Path, schema: Any) -> None:
-    """Refuse columns of lists, structures and the like."""
+    """Refuse columns of lists, structures and the like, and names that stand twice."""
+    twice = [name for name, count in Counter(schema.names).items() if count > 1]
+    if twice:
+        received = f"{twice[0]!r} twice"
+        raise DataError(path=str(path), expected="each column once", received=received, hint="Rename one of them.")
     for field in schema:
         kind = field.type
         if not (_is_text(kind) or _is_plain(kind)):
@@ -143,46 +147,35 @@ def read_feather(path: Path, limits: FileLimits) -> Any:
     import pandas as pd
 
     pyarrow: Any = require("pyarrow", extra="parquet")
-    feather: Any = require("pyarrow.feather", extra="parquet")
-    compute: Any = require("pyarrow.compute", extra="parquet")
     packed = path.stat().st_size
     with pyarrow.memory_map(str(path)) as whole:
-        if whole.read(len(_FEATHER_START)) != _FEATHER_START:
-            raise ValueError("no Feather file of the present format")
-        rows = 0
-        for size, length in _messages(pyarrow, whole):
-            rows += length
-            if size > limits.most(packed):
-                raise too_large(path, limits, packed, f"{size:,} bytes and more")
-        # From the beginning, as it was checked: what its end says of places in the file is not needed.
-        whole.seek(len(_FEATHER_START))
-        stream = pyarrow.ipc.open_stream(whole)
-        _check_types(path, stream.schema)
-        check_cells(path, limits, packed, rows, len(stream.schema))
-        table = stream.read_all()
-        for column in table.columns:
-            views = _is_text(column.type) and not pyarrow.types.is_dictionary(column.type)
-            text = (compute.sum(compute.binary_length(column).cast("int64")).as_py() or 0) if views else 0
-            if text > limits.most(packed):
-                raise too_large(path, limits, packed, f"text of {text:,} bytes")
-        sink = pyarrow.BufferOutputStream()
-        feather.write_feather(table, sink, compression="uncompressed")
-    return pd.read_feather(pyarrow.BufferReader(sink.getvalue()))
+        schema = pyarrow.ipc.open_file(whole).schema
+        _check_types(path, schema)
+        rows = unpacked = 0
+        offsets = block_offsets(whole, packed)
+        if len(offsets) > limits.pages:
+            raise too_many(path, "blocks", len(offsets), limits.pages)
+        for offset in offsets:
+            whole.seek(offset)
+            length, size = message_sizes(pyarrow.ipc.read_message(whole))
+            rows, unpacked = rows + length, unpacked + size
+            if unpacked > limits.most(packed):
+                raise too_large(path, limits, packed, f"{unpacked:,} bytes and more")
+        check_cells(path, limits, packed, rows, len(schema))
+        _check_views(path, limits, schema)
+    return pd.read_feather(path)
 
 
-def _messages(pyarrow: Any, whole: Any) -> Iterator[tuple[int, int]]:
-    """Yield to how many bytes an Arrow file unpacks up to each of its messages, and the message's rows."""
-    unpacked = 0
-    while True:
-        try:
-            message = pyarrow.ipc.read_message(whole)
-        except EOFError:
-            return
-        try:
-            rows, size = message_sizes(message)
-        except (struct.error, IndexError) as error:
-            raise ValueError(f"a damaged message ({error})") from error
-        if rows < 0 or size < 0:
-            raise ValueError("a message of less than nothing")
-        unpacked += size
-        yield unpacked, rows
+def _check_views(path: Path, limits: FileLimits, schema: Any) -> None:
+    """Refuse text that is long where it is written out, though it stands in the file once."""
+    feather: Any = require("pyarrow.feather", extra="parquet")
+    names = [field.name for field in schema if str(field.type) in ("string_view", "binary_view")]
+    if not names:
+        return
+    packed, unpacked = path.stat().st_size, 0
+    for column in feather.read_table(path, columns=names, memory_map=True).columns:
+        for chunk in column.chunks:
+            views = np.frombuffer(chunk.buffers()[1], dtype=np.int32).reshape(-1, 4)
+            unpacked += int(views[chunk.offset : chunk.offset + len(chunk), 0].sum(dtype=np.int64))
+        if unpacked > limits.most(packed):
+            raise too_large(path, limits, packed, f"text of {unpacked:,} bytes and more")

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import IO, Any
 
-__all__ = ["message_sizes", "page_sizes"]
+__all__ = ["block_offsets", "message_sizes", "page_sizes"]
 
 # A page's header is a few dozen bytes, or more with the least and the greatest text of the page.
 _HEADER_BYTES = 1 << 16
@@ -24,6 +24,8 @@ _DEPTH = 8
 _TRUE, _FALSE, _BYTE, _INTEGERS, _DOUBLE, _BINARY, _LISTS, _STRUCT = 1, 2, 3, (4, 5, 6), 7, 8, (9, 10), 12
 _UNCOMPRESSED, _COMPRESSED = 2, 3
 
+# The end of an Arrow file, after the length of its footer; and a block there: its offset and the lengths of its parts.
+_ARROW_END, _BLOCK = b"ARROW1", struct.Struct("<qi4xq")
 _RECORD_BATCH, _DICTIONARY_BATCH = 3, 2
 
 
@@ -111,6 +113,42 @@ class _Thrift:
         return (number >> 1) ^ -(number & 1)
 
 
+def block_offsets(file: Any, size: int) -> list[int]:
+    """Return where the blocks of an Arrow file begin, dictionaries first, as its footer tells.
+
+    Args:
+        file: The open file.
+        size: Its size.
+
+    Raises:
+        ValueError: The footer is damaged.
+    """
+    end = size - len(_ARROW_END) - 4
+    file.seek(max(0, end))
+    tail = file.read(len(_ARROW_END) + 4)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _ARROW_END or not 0 < length <= end:
+        raise ValueError("an Arrow file without an end")
+    file.seek(end - length)
+    data = memoryview(file.read(length))
+    try:
+        root = struct.unpack_from("<I", data, 0)[0]
+        return [offset for number in (2, 3) for offset in _blocks(data, _field(data, root, number))]
+    except (struct.error, IndexError) as error:
+        raise ValueError(f"an Arrow file with a damaged end ({error})") from error
+
+
+def _blocks(data: memoryview, place: int | None) -> list[int]:
+    if place is None:
+        return []
+    start = place + struct.unpack_from("<I", data, place)[0]
+    count = struct.unpack_from("<I", data, start)[0]
+    blocks = data[start + 4 : start + 4 + _BLOCK.size * count]
+    if len(blocks) < _BLOCK.size * count:
+        raise ValueError("an Arrow file with a damaged end")
+    return [offset for offset, _, _ in _BLOCK.iter_unpack(blocks)]
+
+
 def message_sizes(message: Any) -> tuple[int, int]:
     """Return how many rows a message of an Arrow file has, and to how many bytes its buffers unpack.
 
@@ -118,8 +156,18 @@ def message_sizes(message: Any) -> tuple[int, int]:
         message: A `pyarrow.ipc.Message`. Schemas have neither.
 
     Raises:
-        struct.error: The message is damaged.
+        ValueError: The message is damaged.
     """
+    try:
+        rows, size = _message_sizes(message)
+    except (struct.error, IndexError) as error:
+        raise ValueError(f"a damaged message ({error})") from error
+    if rows < 0 or size < 0:
+        raise ValueError("a message of less than nothing")
+    return rows, size
+
+
+def _message_sizes(message: Any) -> tuple[int, int]:
     data = memoryview(message.metadata)
     root = struct.unpack_from("<I", data, 0)[0]
     kind = _field(data, root, 1)

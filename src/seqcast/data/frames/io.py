@@ -17,7 +17,7 @@ from seqcast.data.frames.arrow import read_feather, read_parquet
 from seqcast.data.frames.dates import parse_dates
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect
 from seqcast.data.frames.forms import from_wide
-from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals
+from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals, refuse_text
 from seqcast.data.frames.packed import PACKED, STANDARD_INPUT, read_bytes
 from seqcast.data.frames.text import check_json, check_text
 from seqcast.data.frames.workbooks import read_workbook
@@ -109,8 +109,10 @@ def read_table(
     if whole_ids and columns.unique_id in frame.columns:
         frame[columns.unique_id] = _as_whole(frame[columns.unique_id])
     if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
-        frame.insert(0, columns.unique_id, path.stem if series is None else series)
-        frame.attrs[ONE_SERIES] = True
+        attributes = {**frame.attrs, ONE_SERIES: True}
+        ids = pd.Series(path.stem if series is None else series, index=frame.index, name=columns.unique_id)
+        frame = pd.concat([ids, frame], axis=1)  # inserting would copy block by block
+        frame.attrs.update(attributes)
     for field, name in columns.named():
         if name not in frame.columns and (value or field != "y"):
             raise _unknown_column(path, field, name, names, wide=_is_wide(frame, columns))
@@ -123,7 +125,7 @@ def read_table(
                 dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
         for name in columns.targets if value else ():
             if not pd.api.types.is_numeric_dtype(frame[name]):
-                _refuse_text(frame[name])
+                refuse_text(frame[name])
     frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
 
@@ -198,9 +200,6 @@ def _read(path: Path, kind: str, columns: Columns, dialect: Dialect, limits: Fil
             reason = "rows with more values than the first row has names"
         expected, received = f"a table in {_IN_WORDS[kind]}", f"something else ({reason})"
         raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
-    if not frame.columns.is_unique:
-        twice = repr(str(frame.columns[frame.columns.duplicated()][0]))
-        raise DataError(path=str(path), expected="each column once", received=f"{twice} twice", hint="Rename one.")
     frame.attrs[FIRST_ROW] = _FIRST_ROW[kind] + dialect.skip
     return frame, dialect
 
@@ -336,19 +335,3 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
         row: Number of the row in the frame, from 0.
     """
     return int(frame.index[row]) + int(frame.attrs.get(FIRST_ROW, _FIRST_ROW[_kind(path)]))
-
-
-def _refuse_text(column: Any) -> None:
-    """Refuse a column with text, naming the first value that is no number."""
-    import pandas as pd
-
-    invalid = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy().nonzero()[0]
-    if len(invalid):
-        row = int(invalid[0])
-        raise DataError(
-            column=column.name,
-            row=row,
-            expected="a number, such as 1234.5",
-            received=repr(column.iloc[row]),
-            hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
-        )

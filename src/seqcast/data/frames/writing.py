@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import os
 import sys
@@ -35,17 +36,19 @@ def write_table(frame: Any, path: Path | None, *, safe_formulas: bool = False) -
     Raises:
         SaveError: It could not be written; an older file is unchanged.
     """
+    quoting = csv.QUOTE_MINIMAL
     if safe_formulas and (path is None or suffix_of(path, TABLES) == "csv"):
-        frame = _without_formulas(frame)
+        # In quotes a line end within a text begins no cell.
+        frame, quoting = _without_formulas(frame), csv.QUOTE_NONNUMERIC
     if path is None:
-        _write_out(frame.to_csv(index=False))
+        _write_out(frame.to_csv(index=False, quoting=quoting))
         return
     buffer = io.BytesIO()
     if suffix_of(path, TABLES) == "parquet":
         require("pyarrow", extra="parquet")
         frame.to_parquet(buffer, index=False)
     else:
-        frame.to_csv(buffer, index=False)
+        frame.to_csv(buffer, index=False, quoting=quoting)
     write_beside(path, lambda file: file.write(buffer.getvalue()))
 
 

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
-from seqcast.runtime.files import MODEL_INDEX, check_source, write_beside
+from seqcast.runtime.files import MODEL_INDEX, check_directory, check_source, write_beside
 from seqcast.runtime.limits import FileLimits
 
 __all__ = ["FORMAT_VERSION", "Archive", "StoredArray", "open_archive", "write_archive"]
@@ -197,6 +197,7 @@ def open_archive(path: str | os.PathLike[str], kind: str, *, max_size: Any = Non
     target, limits = Path(path), FileLimits.of(max_size)
     check_source(target)
     with _as_format_error(target):
+        check_directory(target)
         archive = zipfile.ZipFile(target)
     with archive:
         with _as_format_error(target):

@@ -13,13 +13,25 @@ from typing import IO
 
 from seqcast.errors import MissingFileError, SaveError, unknown_name
 
-__all__ = ["check_source", "check_target", "file_kind", "make_folder", "remove_unfinished", "suffix_of", "write_beside"]
+__all__ = [
+    "check_directory",
+    "check_source",
+    "check_target",
+    "file_kind",
+    "make_folder",
+    "remove_unfinished",
+    "suffix_of",
+    "write_beside",
+]
 
 # The first entry of the zip archive that a model's file is.
 MODEL_INDEX = "seqcast.json"
 
 # Files that are being written, under their names for the time being.
 _unfinished: set[Path] = set()
+
+# The longest directory of a zip, that of some 100,000 files, and what of a zip's end tells how long it is.
+_DIRECTORY_BYTES, _ZIP_END_BYTES = 16 << 20, (1 << 16) + 200
 
 # What may be at a path that is no plain file.
 _NO_FILES = (
@@ -50,6 +62,28 @@ def check_source(path: Path, *, expected: str = "a file") -> None:
         received = "nothing" if isinstance(error, FileNotFoundError | NotADirectoryError) else str(error)
     if received:
         raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
+
+
+def check_directory(path: Path) -> None:
+    """Refuse a zip with so long a directory that reading it would fill the memory; zipfile reads it all at once.
+
+    Args:
+        path: The file; one that is no zip passes.
+
+    Raises:
+        ValueError: It is too long.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _ZIP_END_BYTES))
+        tail = file.read()
+    place = tail.rfind(b"PK\x05\x06")
+    parts = [int.from_bytes(tail[place + 12 : place + 16], "little")] if place >= 0 else []
+    # Of a larger zip the record before that one counts, where there is one.
+    if place >= 76 and tail[place - 20 : place - 16] == b"PK\x06\x07":
+        parts.append(int.from_bytes(tail[place - 36 : place - 28], "little"))
+    if parts and parts[-1] > _DIRECTORY_BYTES:
+        raise ValueError(f"a zip with a directory of {parts[-1]:,} bytes, more than {_DIRECTORY_BYTES:,}")
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from seqcast.errors import DataError, Option, Phrase
+from seqcast.runtime.files import check_directory
 from seqcast.runtime.limits import FileLimits
 from seqcast.runtime.optional import require
 
@@ -56,7 +57,9 @@ def read_bytes(path: Path, limits: FileLimits | None = None) -> bytes:
     try:
         with _OPENERS.get(suffix, open)(path, "rb") as file:
             data = _read(file, path, most, limits, size)
-    except (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+    except DataError:
+        raise
+    except (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         received, hint = f"something else ({error})", "Check the file."
         raise DataError(path=str(path), expected=f"a {suffix} file", received=received, hint=hint) from error
     for sign, kind in _SIGNS.items():
@@ -126,6 +129,7 @@ def _read(file: Any, path: Path, most: int, limits: FileLimits, packed: int) -> 
 
 @contextmanager
 def _unzip(path: Path, _: str) -> Iterator[IO[bytes]]:
+    check_directory(path)
     with zipfile.ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         if len(entries) != 1:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from seqcast.data.frames.packed import check_cells, too_large, too_many
 from seqcast.errors import DataError, unknown_name
+from seqcast.runtime.files import check_directory
 from seqcast.runtime.limits import FileLimits
 from seqcast.runtime.optional import require
 
@@ -69,6 +70,7 @@ def read_workbook(path: Path, limits: FileLimits, sheet: str | None = None) -> A
 def _check_parts(path: Path, limits: FileLimits) -> None:
     """Refuse a workbook that has too many parts, unpacks to too much or has sheets of too many cells."""
     packed = path.stat().st_size
+    check_directory(path)
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         if len(entries) > limits.parts:

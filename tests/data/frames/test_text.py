@@ -87,3 +87,12 @@ def test_a_pipe_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     with pytest.raises(MissingFileError, match="expected a file with a table, received a pipe, which - reads"):
         read_table(tmp_path / name, Columns())
+
+
+def test_a_value_of_millions_of_letters_is_not_taken_for_a_time_nor_shown(tmp_path):
+    path = tmp_path / "a.csv"
+    for text in ('ds,y\n"' + "'" * 2_000_000 + '",1\n', 'ds,y\n1,"' + "x" * 2_000_000 + '"\n'):
+        path.write_text(text)
+        with pytest.raises(DataError) as caught:
+            read_table(path, Columns())
+        assert len(str(caught.value)) < 400

@@ -15,6 +15,8 @@ __all__ = ["find_marks", "parse_numerals", "refuse_text"]
 
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
+# An error shows no more letters of a value.
+_LONGEST = 100
 _GROUPS = "'’_" + _SPACES
 
 
@@ -140,6 +142,6 @@ def refuse_text(column: Any) -> None:
             column=column.name,
             row=row,
             expected="a number, such as 1234.5",
-            received=repr(column.iloc[row]),
+            received=repr(str(column.iloc[row])[:_LONGEST]),
             hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
         )

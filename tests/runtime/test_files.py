@@ -128,3 +128,10 @@ def test_a_directory_that_is_too_long_is_not_read(tmp_path, monkeypatch, large):
 def test_what_is_no_zip_has_no_directory(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     check_directory(tmp_path / "a")
+
+
+def test_pipes_and_devices_are_not_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", type(tmp_path)("/dev/null")):
+        with pytest.raises(SaveError, match="expected a file in a folder to write to, received a pipe, a socket or a"):
+            check_target(path)

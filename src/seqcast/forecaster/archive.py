@@ -170,7 +170,8 @@ def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
         if replace(window, season_length=None) != expected or engine.network.head != state.engines[0].network.head:
             raise ValueError(f"a network of {window}, where the series have {expected}")
     targets = len(series.schema.columns.targets)
-    if count not in (0, len(state.histories)) or (count and count != len(state.training)) or not state.training:
+    # Of an interrupted ensemble some trainings have no network.
+    if count not in (0, len(state.histories)) or len(state.training) < max(count, 1):
         raise ValueError(f"{count} networks, {len(state.histories)} histories and {len(state.training)} trainings")
     if len(state.calibrations) not in (0, targets) or series.fill != (options["missing"] == "fill"):
         raise ValueError(f"{len(state.calibrations)} calibrations of {targets} targets")

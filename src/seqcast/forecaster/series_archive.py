@@ -14,6 +14,7 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import plain_stamps
 from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
 from seqcast.data.series.store import InMemoryStore
+from seqcast.errors import SeqcastError
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals.support import SUPPORTS
 from seqcast.runtime.archive import StoredArray
@@ -171,5 +172,7 @@ def _check_stamps(frame: LongFrame) -> None:
     try:
         ahead = last if frame.frequency is None else frame.frequency.after(last, 1)
         frame.schema.build(np.asarray(source.ids[:1], dtype=object), {frame.schema.columns.ds: ahead}, {})
+    except SeqcastError:
+        raise
     except Exception as error:  # whatever pandas and Polars say of types that they do not have
         raise ValueError(f"forecasts of another type than a frame has ({error})") from error

@@ -94,7 +94,7 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         suffixes: Suffixes that its name may have; empty allows any.
 
     Raises:
-        SaveError: The folder is missing or read-only, or the path is a folder.
+        SaveError: The folder is missing or read-only, or the path is a folder, a pipe or a device.
         SpecError: It has another suffix.
     """
     if suffixes:
@@ -105,6 +105,8 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         received = "a folder"
     elif not folder.is_dir():
         received = f"no folder {folder}"
+    elif path.exists() and not path.is_file():
+        received = "a pipe, a socket or a device"
     else:
         try:
             tempfile.TemporaryFile(dir=folder).close()

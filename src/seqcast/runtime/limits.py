@@ -62,7 +62,7 @@ class FileLimits:
 
         Example:
             >>> FileLimits().words(1_000), FileLimits().words(10_000_000)
-            ('67 MB', '1000 MB, 100 times its size')
+            ('67.11 MB', '1000 MB, 100 times its size')
         """
         most = self.most(packed)
         text = f"{most / 1e9:.3g} GB" if most >= 2e9 else f"{most / 1e6:.4g} MB"

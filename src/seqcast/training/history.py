@@ -57,7 +57,8 @@ class History:
             ValueError: It is no history.
         """
         history = cls(**check_fields(values, get_type_hints(cls), "history"))
-        lengths = {len(numbers) for numbers in history.epochs.values()}
-        if len(lengths) > 1 or not 1 <= (history.best_epoch or 1) <= max(lengths, default=1) or history.parts < 1:
-            raise ValueError(f"a history of {sorted(lengths)} epochs, the best of which is {history.best_epoch}")
+        # What a later training did not measure has fewer epochs.
+        length = max([1, *map(len, history.epochs.values())])
+        if not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length or history.parts < 1:
+            raise ValueError(f"a history of {length} epochs, the best of which is {history.best_epoch}")
         return history

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 
 import openpyxl
 import pandas as pd
@@ -68,6 +69,21 @@ def test_parts_that_unpack_to_much_or_are_many(book, memory_at_most):
         refused(book, "expected at most 67.11 MB, received 134,")
     rewrite(book, {"xl/media/big.png": b"", **{f"xl/{number}.xml": b"" for number in range(200)}})
     refused(book, "expected at most 100 parts, received 2", FileLimits.of("10 MB"))
+
+
+def test_a_part_that_unpacks_to_more_than_it_claims(book, memory_at_most):
+    """Its sum is that of what it claims, so that only unpacking beyond that would tell."""
+    with zipfile.ZipFile(book) as old:
+        name = next(name for name in old.namelist() if "sheet1" in name)
+        whole = {each: old.read(each) for each in old.namelist()}
+    content = whole[name]
+    with zipfile.ZipFile(book, "w", zipfile.ZIP_DEFLATED) as new:
+        for each, text in whole.items():
+            new.writestr(each, text + b" " * (200 << 20) if each == name else text)
+        entry = new.getinfo(name)
+        entry.file_size, entry.CRC = len(content), zlib.crc32(content)
+    with memory_at_most(30 << 20):
+        assert read_workbook(book, LIMITS)["y"].tolist() == list(range(50))
 
 
 def test_what_is_no_workbook_is_no_crash(tmp_path):

@@ -6,6 +6,7 @@ gigabytes. The cells' places are read first, without their contents. Sheets of `
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 import zipfile
@@ -53,10 +54,9 @@ def read_workbook(path: Path, limits: FileLimits, sheet: str | None = None) -> A
     packed = path.stat().st_size
     if packed > limits.size:
         raise too_large(path, limits, packed, f"{packed:,} bytes")
-    if zipfile.is_zipfile(path):
-        _check_parts(path, limits)
+    source = _checked_parts(path, limits) if zipfile.is_zipfile(path) else path
     try:
-        book = fastexcel.read_excel(path)
+        book = fastexcel.read_excel(source)
         sheets = book.sheet_names
         if sheet is not None and sheet not in sheets:
             raise unknown_name("sheet", sheet, sheets)
@@ -67,11 +67,16 @@ def read_workbook(path: Path, limits: FileLimits, sheet: str | None = None) -> A
         raise ValueError(str(error)) from error
 
 
-def _check_parts(path: Path, limits: FileLimits) -> None:
-    """Refuse a workbook that has too many parts, unpacks to too much or has sheets of too many cells."""
+def _checked_parts(path: Path, limits: FileLimits) -> bytes:
+    """Return a workbook, unpacked, whose parts are few and small enough, and whose sheets have not too many cells.
+
+    It is made anew, so that what is read is what was checked: other readers than Python's unpack beyond the size that a
+    part claims.
+    """
     packed = path.stat().st_size
     check_directory(path)
-    with zipfile.ZipFile(path) as archive:
+    plain = io.BytesIO()
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(plain, "w") as copy:
         entries = archive.infolist()
         if len(entries) > limits.parts:
             raise too_many(path, "parts", len(entries), limits.parts)
@@ -82,12 +87,17 @@ def _check_parts(path: Path, limits: FileLimits) -> None:
             raise DataError(
                 path=str(path), expected="a plain workbook", received="an encrypted one", hint="Save it unprotected."
             )
+        if len({entry.filename for entry in entries}) < len(entries):
+            raise ValueError("a part that stands twice")
         for entry in entries:
+            with archive.open(entry) as file:
+                content = file.read(entry.file_size)  # `archive.read` would unpack all of it
             extent = _EXTENTS.get(_kind_of_part(entry.filename))
             if extent is not None:
-                with archive.open(entry) as file:
-                    rows, columns = extent(file, entry.file_size)
+                rows, columns = extent(io.BytesIO(content), len(content))
                 check_cells(path, limits, packed, rows, columns, _CELL_BYTES)
+            copy.writestr(zipfile.ZipInfo(entry.filename), content)
+    return plain.getvalue()
 
 
 def _kind_of_part(name: str) -> str:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
 
 help:  ## Show this list
@@ -56,6 +56,18 @@ check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of t
 fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), shapes of kernels (40 each): about a quarter of an hour
 	SEQCAST_FUZZ=20000 SEQCAST_FUZZ_DIALECTS=5000 KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal \
 		tests/forecaster/test_forecaster_fuzz.py tests/data/frames/test_dialect_fuzz.py tests/network/test_jax_loops.py
+
+fuzz-files: .venv/.installed  ## Hostile files: 10,000 models and checkpoints, 1,000 Parquet tables (about a quarter of an hour)
+	SEQCAST_FUZZ_FILES=10000 SEQCAST_FUZZ_TABLES=1000 KERAS_BACKEND=jax $(BIN)/pytest -rP tests/fuzz
+
+# The tools have an environment of their own; what they look at is the lock, not what is installed.
+.venv-audit/.installed: Makefile
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=6,<8' 'pip-audit>=2.7,<3'
+	@touch $@
+
+audit: .venv-audit/.installed  ## An SBOM of requirements.lock (CycloneDX), and its known vulnerabilities where their index answers
+	.venv-audit/bin/python .ci/audit.py
 
 interrupts: .venv/.installed  ## Ctrl-C at two hundred random moments of commands (about half an hour)
 	SEQCAST_INTERRUPTS=34 KERAS_BACKEND=jax $(BIN)/pytest tests/cli/test_interrupts.py
@@ -139,4 +151,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results

@@ -555,3 +555,42 @@ def test_ctrl_c_in_a_backtest_writes_nothing(fitted, tmp_path):
     code, lines = _interrupt("backtest", fitted / "sales.csv", "-H", 3, "-o", target, at="seqcast: 1 series")
     assert (code, lines[-1]) == (130, "Interrupted; nothing half-written is left.\n"), lines
     assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- hostile files
+
+
+def test_what_is_too_large_is_read_where_the_option_allows_it(run, fitted, tmp_path):
+    (tmp_path / "wide.csv").write_text(",".join(["ds", "y", *(f"c{place}" for place in range(25_000))]) + "\n1,2\n")
+    code, _, err = run("describe", "wide.csv")
+    assert code == 1
+    assert "expected at most 20,000 columns, received 25,002. If you trust the file, allow more: --max-size 8GB" in err
+    code, _, err = run("describe", "wide.csv", "--max-size", "much")
+    assert code == 1
+    assert "--max-size: expected a size, such as '8 GB', received 'much'." in err
+    code, out, _ = run("predict", fitted / "sales.seqcast", "--max-size", "1GB")
+    assert (code, len(out.splitlines())) == (0, 4)
+    code, _, err = run("predict", fitted / "sales.seqcast", "--max-size", "1kB")
+    assert code == 1
+    assert "expected at most 0.001 MB, received" in err
+    assert "--max-size 8GB" in err
+
+
+def test_ids_that_are_formulas(run, tmp_path):
+    table = months(count=120)
+    table.insert(0, "unique_id", "=1+1")
+    table.to_csv("sales.csv", index=False)
+    assert run("fit", "sales.csv", "-H", 3, "-o", "m.seqcast", *SMALL)[0] == 0
+    assert run("predict", "m.seqcast", "-o", "plain.csv")[0] == 0
+    assert run("predict", "m.seqcast", "-o", "safe.csv", "--safe-formulas")[0] == 0
+    plain, safe = (pd.read_csv(name) for name in ("plain.csv", "safe.csv"))
+    assert set(plain["unique_id"]) == {"=1+1"}
+    assert set(safe["unique_id"]) == {"'=1+1"}
+    pd.testing.assert_frame_equal(plain.drop(columns="unique_id"), safe.drop(columns="unique_id"))
+    code, out, err = run("anomalies", "m.seqcast", "sales.csv", "-o", "-", "--safe-formulas")
+    assert code == 0, err
+    assert '"\'=1+1"' in out
+    code, _, err = run("predict", "m.seqcast", "-o", "a.parquet", "--safe-formulas")
+    assert code == 1
+    assert "--safe-formulas: expected a CSV file, received a.parquet, whose text is never a formula." in err
+    assert not (tmp_path / "a.parquet").exists()

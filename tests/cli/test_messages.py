@@ -127,6 +127,8 @@ def test_other_errors_are_left_as_they_are(tmp_path, error):
         (SpecError("columns", expected="three names"), "--id, --time, --value: expected three names."),
         (SpecError("preset.head", expected="one"), "preset.head: expected one."),
         (DataError("calibrate", expected="more"), "--calibrate: expected more."),
+        (SpecError("max_size", expected="a size"), "--max-size: expected a size."),
+        (SpecError("safe_formulas", expected="CSV"), "--safe-formulas: expected CSV."),
         (DataError(option="n_windows", series="a", expected="one"), "--n-windows (series 'a'): expected one."),
         # A column or a file may be called like an option.
         (DataError(column="level", expected="one"), "level: expected one."),

@@ -1,5 +1,6 @@
 """A forecaster's file is checked against its own specs before arrays are unpacked or a network is built."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from seqcast import Forecaster, NetworkSpec, TrainingSpec
-from seqcast.errors import FileFormatError
+from seqcast.errors import FileFormatError, SpecError
 
 MIB = 1 << 20
 
@@ -73,7 +74,7 @@ def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_arch
 def test_gigabytes_of_zeros_are_not_unpacked(file, rewrite_archive, memory_at_most):
     rewrite_archive(file, zeros={"engine 0/weight/1": ((4096, 24576), "<f4")})  # 384 MiB
     with memory_at_most(3 * MIB):
-        refused(file, "bytes that unpack to more than 100 times as many")
+        refused(file, "bytes that unpack to 402,")
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,46 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
     rewrite_archive(file, change_index=lambda index: index["header"]["engines"][0][part].update(changes))
     with memory_at_most(64 * MIB):
         refused(file, received)
+
+
+def test_an_interrupted_ensemble_has_more_trainings_than_networks(file):
+    model = Forecaster.load(file)
+    model._state = dataclasses.replace(model._state, training=model.training_ * 3)
+    model.save(file)
+    again = Forecaster.load(file)
+    assert len(again.training_) == 3
+    pd.testing.assert_frame_equal(again.predict(), model.predict())
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "received"),
+    [
+        ("series", {"context_length": "6"}, "series.context_length is 'str', where int is expected"),
+        ("series", {"support": []}, "features of other columns than the frame has"),
+        ("series", {"freq": None}, "features of other columns than the frame has"),
+        ("series", {"fill": False}, "0 calibrations of 1 targets"),
+        ("options", {"another": 1}, "options another"),
+        ("engines", {0: {"seed": -1}}, "expected a whole number >= 0"),
+        ("histories", {0: []}, "header.histories[0] is 'list', where dict is expected"),
+    ],
+)
+def test_headers_that_do_not_fit_are_refused_when_they_are_loaded(file, rewrite_archive, part, changes, received):
+    def change(index):
+        for key, value in changes.items():
+            if isinstance(value, dict):
+                index["header"][part][key].update(value)
+            else:
+                index["header"][part][key] = value
+
+    rewrite_archive(file, change_index=change)
+    with pytest.raises((FileFormatError, SpecError)) as caught:
+        Forecaster.load(file)
+    assert received in str(caught.value)
+
+
+def test_a_limit_is_raised_by_an_argument(file):
+    with pytest.raises(FileFormatError, match=r"expected at most 0.001 MB, received .* allow more: max_size='8GB'"):
+        Forecaster.load(file, max_size=1000)
+    Forecaster.load(file, max_size="10 MB")
+    with pytest.raises(SpecError, match="max_size: expected a size"):
+        Forecaster.load(file, max_size="much")

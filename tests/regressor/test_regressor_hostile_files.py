@@ -40,7 +40,7 @@ def refused(path, received):
         ({"weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
         ({"weight/1": ((4, 12), "<i4")}, "weight 1 of shape (4, 12) and type int32"),
         ({"scaler/past/loc": ((6 * MIB,), "<f8")}, "scaling of 'past' of shape (6291456,), where it has 1 columns"),
-        ({"weight/1": ((4096, 24576), "<f4")}, "bytes that unpack to more than 100 times as many"),
+        ({"weight/1": ((4096, 24576), "<f4")}, "bytes that unpack to 402,"),
     ],
 )
 def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_archive, memory_at_most, zeros, received):
@@ -59,7 +59,7 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
 
 
 @pytest.mark.parametrize(
-    ("remove", "received"), [("preparation", "KeyError: 'preparation'"), ("history", "KeyError: 'history'")]
+    ("remove", "received"), [("preparation", "expected (preparation)"), ("history", "expected (history)")]
 )
 def test_headers_that_lack_a_part_are_refused(file, rewrite_archive, remove, received):
     rewrite_archive(file, change_index=lambda index: index["header"].pop(remove))

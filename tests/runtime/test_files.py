@@ -2,11 +2,13 @@
 
 import os
 import textwrap
+import zipfile
 
 import pytest
 
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime.files import check_target, write_beside
+from seqcast.runtime import files
+from seqcast.runtime.files import check_directory, check_target, write_beside
 
 
 @pytest.fixture
@@ -97,3 +99,39 @@ def test_targets(tmp_path):
         with pytest.raises(SaveError, match="expected a file in a folder to write to"):
             check_target(path)
     assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- directories of zips
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_directory_that_is_too_long_is_not_read(tmp_path, monkeypatch, large):
+    path = tmp_path / "a.zip"
+    if large:
+        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 10)  # from here on a larger zip's record is written
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(50):
+            archive.writestr(f"{number:050d}", b"")
+        archive.comment = b"no end: " * 100
+    assert (b"PK\x06\x06" in path.read_bytes()) == large
+    check_directory(path)
+    with zipfile.ZipFile(path) as archive:
+        size = sum(46 + len(entry.filename) for entry in archive.infolist())
+    monkeypatch.setattr(files, "_DIRECTORY_BYTES", size)
+    check_directory(path)
+    monkeypatch.setattr(files, "_DIRECTORY_BYTES", size - 1)
+    with pytest.raises(ValueError, match=f"a zip with a directory of {size:,} bytes"):
+        check_directory(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x05\x06", b"x" * 100_000])
+def test_what_is_no_zip_has_no_directory(tmp_path, content):
+    (tmp_path / "a").write_bytes(content)
+    check_directory(tmp_path / "a")
+
+
+def test_pipes_and_devices_are_not_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", type(tmp_path)("/dev/null")):
+        with pytest.raises(SaveError, match="expected a file in a folder to write to, received a pipe, a socket or a"):
+            check_target(path)

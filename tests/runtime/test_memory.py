@@ -96,3 +96,16 @@ def test_programs_are_kept_where_the_environment_says(run_python, tmp_path):
     # What a process that was ended left behind is gone: JAX would warn of it at every new program.
     assert {path.name for path in programs.iterdir()} >= {"young-cache", "whole-cache", "whole-atime"}
     assert not (programs / "half-cache").exists()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")
+def test_folders_of_programs_are_their_owners(run_python, tmp_path):
+    """Programs are machine code: who can write there can have code run."""
+    shown = run_python(SHOW.format(folders=[str(tmp_path / "new")]))
+    assert shown == str(tmp_path / "new" / "programs")
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    shown = run_python(SHOW.format(folders=[str(tmp_path / "open")]), PYTHONWARNINGS="ignore")
+    assert shown == "None"
+    assert not list((tmp_path / "open").iterdir())

@@ -460,3 +460,37 @@ def test_positive_data_are_not_shifted(head):
     with pytest.raises(SpecError, match=f"residual: expected 'none' with head='{head}', received 'seasonal'"):
         NetworkSpec(head=head, residual="seasonal")
     assert NetworkSpec(head=head, normalise="scale").needs_target_past
+
+
+# ---------------------------------------------------------------- configs of Keras, which may come from a file
+
+
+@pytest.mark.parametrize("field", ["optimizer", "loss", "learning_rate_schedule"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
+        {"module": "os", "class_name": "function", "config": "system", "registered_name": None},
+        {"module": "keras.optimizers", "class_name": "Adam", "config": {"a": [{"module": "x", "class_name": "y"}]}},
+        {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}},
+        {"config": {}},
+        {"class_name": [], "config": 3},
+    ],
+)
+def test_configs_name_no_other_objects(field, config):
+    with pytest.raises(SpecError, match=f"{field}: expected"):
+        TrainingSpec(**{field: config})
+
+
+def test_a_config_that_is_nested_too_deep():
+    config = {"class_name": "Adam", "config": {}}
+    for _ in range(200):
+        config = {"config": config}
+    with pytest.raises(SpecError, match="optimizer: expected a Keras config, received one that is nested too deep"):
+        TrainingSpec(optimizer=config)
+
+
+@pytest.mark.parametrize("values", [None, 3, "x", [1]])
+def test_what_is_no_dict_of_fields(values):
+    with pytest.raises(SpecError, match="NetworkSpec: expected its fields, by name"):
+        NetworkSpec.from_dict(values)

@@ -239,3 +239,34 @@ def test_what_cannot_be_resumed_is_refused(tmp_path):
         forecaster().fit(FRAME, resume=True)
     with pytest.raises(SpecError, match="minutes"):
         CheckpointSpec(tmp_path, minutes=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[" * 2000 + "]" * 2000,
+        "null",
+        "[]",
+        '{"seed": "7"}',
+        '{"seed": -1}',
+        '{"seed": 1e400}',
+        '{"seed": true}',
+        "{}",
+        '{"seed": 7}' + " " * 5000,
+    ],
+)
+def test_a_seed_that_cannot_be_read_is_drawn_anew(tmp_path, text):
+    (tmp_path / "fit.json").write_text(text)
+    with CheckpointFolder.opened(tmp_path, resume=True) as folder:
+        assert folder.seed(5) == 5
+        assert folder.seed(6) == 5  # it was written down
+
+
+def test_a_state_may_unpack_to_what_the_user_allows(tmp_path):
+    forecaster(random_state=0).fit(FRAME, checkpoint=tmp_path)
+    with pytest.raises(FileFormatError, match=r"expected at most 0.001 MB, received .* allow more: max_size='8GB'"):
+        forecaster(random_state=0).fit(FRAME, checkpoint=CheckpointSpec(tmp_path, max_size=1000), resume=True)
+    forecaster(random_state=0).fit(FRAME, checkpoint=CheckpointSpec(tmp_path, max_size="10 MB"), resume=True)
+    with pytest.raises(SpecError, match="max_size: expected a size"):
+        CheckpointSpec(tmp_path, max_size="much")

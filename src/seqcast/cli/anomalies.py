@@ -11,7 +11,7 @@ from seqcast.cli.console import note, print_line, print_table
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, Figure, ModelFile, count_option, parse_number, takes_options
-from seqcast.cli.outputs import STANDARD_OUTPUT, Force, check_output
+from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, check_formulas, check_output
 from seqcast.cli.tables import read_model_tables
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def anomalies(
         typer.Option("--output", "-o", help="CSV or Parquet file for all rows that were judged; - prints them."),
     ] = None,
     figure: Figure = None,
+    safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,
     files: FileOptions,
@@ -60,14 +61,15 @@ def anomalies(
     for path, suffixes in targets:
         if path is not None:
             check_output(path, suffixes, read=[model, data], force=force)
-    fitted = Forecaster.load(model)
+    check_formulas(table, safe_formulas)
+    fitted = Forecaster.load(model, max_size=files.max_size)
     if table is not None:
         check_output(table, TABLES, read=[model, data], force=force, column=fitted.alias)
     frame, _ = read_model_tables(fitted, data, None, files)
     with in_files(df=(data, frame)):
         judged = fitted.anomalies(frame, level)
     if output is not None:
-        write_table(judged, table)
+        write_table(judged, table, safe_formulas=safe_formulas)
     if table is not None or output is None:
         _print_rows(judged, fitted, level, most)
     if table is not None:

@@ -18,10 +18,11 @@ from seqcast.cli.options import (
     Horizon,
     Resume,
     TimeLimit,
+    checkpoint_spec,
     count_option,
     takes_options,
 )
-from seqcast.cli.outputs import Force, check_output
+from seqcast.cli.outputs import Force, SafeFormulas, check_formulas, check_output
 from seqcast.cli.plot import save_forecast_figure
 
 __all__ = ["backtest"]
@@ -45,6 +46,7 @@ def backtest(
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,
     files: FileOptions,
@@ -66,6 +68,7 @@ def backtest(
     for target, suffixes, column in ((output, TABLES, model.alias), (figure, SUFFIXES, None)):
         if target is not None:
             check_output(target, suffixes, read=[data], force=force, column=column)
+    check_formulas(output, safe_formulas)
     columns = options.columns
     frame = files.read(data, columns)
     with in_files(df=(data, frame)):
@@ -74,7 +77,7 @@ def backtest(
             n_windows,
             step_size,
             refit=refit or False,
-            checkpoint=checkpoint,
+            checkpoint=checkpoint_spec(checkpoint, files.max_size),
             resume=resume,
             time_limit=time_limit,
         )
@@ -88,7 +91,7 @@ def backtest(
         _score_rows(scores),
     )
     if output is not None:
-        write_table(result, output)
+        write_table(result, output, safe_formulas=safe_formulas)
         print_line(f"Wrote {output}")
     if figure is not None:
         save_forecast_figure(frame, result, columns, figure)

@@ -44,7 +44,7 @@ def explain(
 
     if figure is not None:
         check_output(figure, SUFFIXES, read=[model, data], force=force)
-    fitted = Forecaster.load(model)
+    fitted = Forecaster.load(model, max_size=files.max_size)
     frame, _ = read_model_tables(fitted, data, None, files)
     with in_files(df=(data, frame)):
         table = fitted.covariate_importance(frame, metric=metric, repeats=repeats, seed=seed)

@@ -37,6 +37,14 @@ class FileOptions:
         typer.Option("--day-first/--month-first", help="Whether 01/02/2024 is in February or in January."),
     ] = None
     sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an Excel file; the first if absent.")] = None
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            "--max-size",
+            metavar="SIZE",
+            help="Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.",
+        ),
+    ] = None
     wide: Annotated[
         bool, typer.Option("--wide", help="The file has a column for each series, beside that of the times.")
     ] = False
@@ -55,7 +63,7 @@ class FileOptions:
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
-        options = {"wide": self.wide, **options}
+        options = {"wide": self.wide, "max_size": self.max_size, **options}
         frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
         if frame.attrs[UNDERSTOOD]:
             note(f"Read {path}: {frame.attrs[UNDERSTOOD]}")

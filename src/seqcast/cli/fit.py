@@ -10,7 +10,16 @@ import typer
 from seqcast.cli.console import note, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
-from seqcast.cli.options import Checkpoint, Data, ForecasterOptions, Horizon, Resume, TimeLimit, takes_options
+from seqcast.cli.options import (
+    Checkpoint,
+    Data,
+    ForecasterOptions,
+    Horizon,
+    Resume,
+    TimeLimit,
+    checkpoint_spec,
+    takes_options,
+)
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_like
 from seqcast.errors import TrainingError
@@ -64,10 +73,11 @@ def fit(
     frame = files.read(data, options.columns)
     left_out = None if mask is None else read_like(frame, mask, options.columns, files)
     model = options.forecaster(horizon)
+    written = checkpoint_spec(checkpoint, files.max_size)
     interrupted = False
     try:
         with in_files(df=(data, frame), mask=(mask, left_out)):
-            model.fit(frame, mask=left_out, checkpoint=checkpoint, resume=resume, time_limit=time_limit)
+            model.fit(frame, mask=left_out, checkpoint=written, resume=resume, time_limit=time_limit)
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
             raise

@@ -30,7 +30,7 @@ def update(model: ModelFile, data: Data, output: Written, force: Force = False, 
     from seqcast.forecaster.estimator import Forecaster
 
     check_output(output, read=[data], force=force)
-    fitted = Forecaster.load(model)
+    fitted = Forecaster.load(model, max_size=files.max_size)
     frame, _ = read_model_tables(fitted, data, None, files)
     with in_files(df=(data, frame)):
         fitted.update(frame)
@@ -68,7 +68,7 @@ def finetune(
     from seqcast.forecaster.estimator import Forecaster
 
     check_output(output, read=[data], force=force)
-    fitted = Forecaster.load(model)
+    fitted = Forecaster.load(model, max_size=files.max_size)
     frame, _ = read_model_tables(fitted, data, None, files)
     given = {"epochs": epochs, "learning_rate": learning_rate}
     training = {name: value for name, value in given.items() if value is not None}

@@ -16,6 +16,7 @@ from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
     from seqcast.forecaster.estimator import Forecaster
+    from seqcast.specs.checkpoint import CheckpointSpec
     from seqcast.specs.columns import Columns
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "TimeLimit",
     "TimeZone",
     "ValueColumn",
+    "checkpoint_spec",
     "count_option",
     "named_columns",
     "parse_levels",
@@ -289,6 +291,13 @@ def named_columns(
     from seqcast.specs.columns import Columns
 
     return Columns(id_column, time_column, _split_names(value_column) or value_column, time_format, tz)
+
+
+def checkpoint_spec(folder: Path | None, max_size: str | None) -> CheckpointSpec | None:
+    """Return where a training is written, with what its files may unpack to."""
+    from seqcast.specs.checkpoint import CheckpointSpec
+
+    return None if folder is None else CheckpointSpec(folder, max_size=max_size)
 
 
 def parse_levels(text: str) -> tuple[float, ...]:

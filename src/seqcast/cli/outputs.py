@@ -9,16 +9,23 @@ from typing import Annotated, Any
 
 import typer
 
-from seqcast.errors import SaveError
+from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.files import check_target, file_kind, suffix_of
 from seqcast.runtime.optional import require
 
-__all__ = ["STANDARD_OUTPUT", "Force", "check_output"]
+__all__ = ["STANDARD_OUTPUT", "Force", "SafeFormulas", "check_formulas", "check_output"]
 
 # What `-` stands for.
 STANDARD_OUTPUT = Path("-")
 
 Force = Annotated[bool, typer.Option("--force", help="Write also over a file of another kind, or one that was read.")]
+
+SafeFormulas = Annotated[
+    bool,
+    typer.Option(
+        "--safe-formulas", help="Write ' before text that a spreadsheet would take for a formula (= + - @), in CSV."
+    ),
+]
 
 _IN_WORDS = {
     "archive": "a model of seqcast",
@@ -85,6 +92,25 @@ def check_output(
             expected=f"no file yet, or {_IN_WORDS[kind]}",
             received=_IN_WORDS[found],
             hint="Choose another name; --force overwrites it.",
+        )
+
+
+def check_formulas(path: Path | None, safe_formulas: bool) -> None:
+    """Refuse to make formulas safe where there are none.
+
+    Args:
+        path: The table that will be written; `None` is CSV on standard output.
+        safe_formulas: Whether to.
+
+    Raises:
+        SpecError: The table is Parquet, whose text no spreadsheet takes for a formula.
+    """
+    if safe_formulas and path is not None and path.suffix.lower() == ".parquet":
+        raise SpecError(
+            "safe_formulas",
+            expected="a CSV file",
+            received=f"{path}, whose text is never a formula",
+            hint="Leave it out, or write CSV.",
         )
 
 

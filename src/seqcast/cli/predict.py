@@ -11,7 +11,7 @@ from seqcast.cli.console import print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
-from seqcast.cli.outputs import STANDARD_OUTPUT, Force, check_output
+from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, check_formulas, check_output
 from seqcast.cli.tables import read_model_tables
 from seqcast.errors import SpecError
 
@@ -42,6 +42,7 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent, or for -."),
     ] = None,
+    safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,
     files: FileOptions,
@@ -66,7 +67,8 @@ def predict(
         output = None
     if output is not None:
         check_output(output, TABLES, read=[model, data, future], force=force)
-    fitted = Forecaster.load(model)
+    check_formulas(output, safe_formulas)
+    fitted = Forecaster.load(model, max_size=files.max_size)
     if output is not None:
         # A wide table does not say whether it holds forecasts.
         column = "" if files.wide else fitted.alias
@@ -80,6 +82,6 @@ def predict(
         columns = fitted.series_state_.schema.columns
         values = [name for name in forecast.columns if name not in (columns.unique_id, columns.ds)]
         forecast = to_wide(forecast, values, columns=columns)
-    write_table(forecast, output)
+    write_table(forecast, output, safe_formulas=safe_formulas)
     if output is not None:
         print_line(f"Wrote {output}")

@@ -47,7 +47,7 @@ def report(
     from seqcast.forecaster.estimator import Forecaster
 
     check_output(output, ("html", "htm"), read=[model, data, future], force=force)
-    fitted = Forecaster.load(model)
+    fitted = Forecaster.load(model, max_size=files.max_size)
     frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         fitted.report(output, frame, future=known_future, n_windows=n_windows, title=title, unit=unit)

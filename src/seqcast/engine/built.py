@@ -14,6 +14,7 @@ from seqcast.engine.sampling import Forecasts
 from seqcast.network.init import child_seeds
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.backend import copies, weights_of
+from seqcast.runtime.json_types import check_json
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
@@ -96,6 +97,7 @@ class BuiltNetwork:
         Raises:
             ValueError: The weights are not those of the network. It is said before anything is built or read.
         """
+        check_json(header["parts"], int | None, "parts")
         window, network = WindowSpec.from_dict(header["window"]), NetworkSpec.from_dict(header["built_network"])
         weights = [values for name, values in arrays.items() if name.startswith("weight/")]
         check_weights(weights, window, network)

@@ -19,6 +19,7 @@ from seqcast.errors import SpecError, TrainingError
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.backend import weights_of
 from seqcast.runtime.memory import keep_scratch_memory
+from seqcast.specs.checks import check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
 from seqcast.specs.window import WindowSpec
@@ -249,7 +250,7 @@ class Engine(ForecastMethods):
     def from_parts(cls, header: dict[str, Any], arrays: Mapping[str, Any]) -> Self:
         """Build the engine from the result of `to_parts`; arguments and errors as for `BuiltNetwork.from_parts`."""
         network, training = NetworkSpec.from_dict(header["network"]), TrainingSpec.from_dict(header["training"])
-        engine = cls(network, training, seed=header["seed"])
+        engine = cls(network, training, seed=check_int("seed", header["seed"], at_least=0))
         if "window" in header:
             engine._built = BuiltNetwork.from_parts(header, arrays, seed=engine.seed)
         return engine

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
+from seqcast.forecaster.options import check_options
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
 from seqcast.runtime.archive import StoredArray, open_archive, write_archive
+from seqcast.runtime.json_types import check_json
 from seqcast.specs.base import check_writable
+from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -26,6 +31,19 @@ Array = npt.NDArray[Any]
 
 KIND = "Forecaster"
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
+
+
+class _Header(TypedDict):
+    options: dict[str, Any]
+    series: dict[str, Any]
+    season_length: int
+    seed: int
+    training: list[dict[str, Any]]
+    engines: list[dict[str, Any]]
+    histories: list[dict[str, Any]]
+    calibrations: list[dict[str, Any]]
+    short_series: list[str | int]
+    skipped: list[list[str | int]]
 
 
 def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], state: FittedState) -> None:
@@ -68,8 +86,15 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
     write_archive(path, KIND, header, parts)
 
 
-def read_forecaster(path: str | os.PathLike[str]) -> tuple[dict[str, Any], FittedState]:
+def read_forecaster(
+    path: str | os.PathLike[str], names: Collection[str], *, max_size: Any = None
+) -> tuple[dict[str, Any], FittedState]:
     """Read a file.
+
+    Args:
+        path: A file of `write_forecaster`.
+        names: Names of a forecaster's options, which the file has to hold.
+        max_size: As for `Forecaster.load`.
 
     Returns:
         Options and state, as they were given to `write_forecaster`.
@@ -77,34 +102,47 @@ def read_forecaster(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Fitte
     Raises:
         MissingFileError: There is no such file.
         FileFormatError: It is no forecaster's file.
+        SpecError: An option in it is impossible, or `max_size` is no size.
     """
-    with open_archive(path, KIND) as archive:
-        return _built(archive.header, archive.arrays)
+    with open_archive(path, KIND, max_size=max_size) as archive:
+        header: Any = check_json(archive.header, _Header, "header")
+        if set(header["options"]) != set(names):
+            raise ValueError(f"options {', '.join(sorted(set(header['options']) ^ set(names)))}")
+        options = _options(header["options"])
+        return options, _state(header, archive.arrays, options)
 
 
-def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict[str, Any], FittedState]:
-    options = dict(header["options"])
+def _options(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a forecaster from JSON types."""
+    options = dict(values)
     for name, kind in _SPECS.items():
         if isinstance(options[name], dict):
             options[name] = kind.from_dict(options[name])
-    if "spec" in (options["training"] or {}):
-        options["training"] = TrainingSpec.from_dict(options["training"]["spec"])
+    training = options["training"]
+    if isinstance(training, dict) and "spec" in training:
+        options["training"] = TrainingSpec.from_dict(training["spec"])
     for name in ("static_covariates", "past_covariates", "future_covariates", "calendar", "level", "context_length"):
         if isinstance(options[name], list):
             options[name] = tuple(options[name])
+    check_options(options)
+    return options
+
+
+def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict[str, Any]) -> FittedState:
+    """Build the fitted state, and refuse parts that do not fit together."""
     parts: dict[str, dict[str, StoredArray]] = {}
     for name, value in arrays.items():
         owner, _, key = name.partition("/")
         parts.setdefault(owner, {})[key] = value
     state = FittedState(
         series=series_from_parts(header["series"], parts["series"]),
-        season_length=header["season_length"],
-        seed=header["seed"],
+        season_length=check_int("season_length", header["season_length"]),
+        seed=check_int("seed", header["seed"], at_least=0),
         training=tuple(TrainingSpec.from_dict(spec) for spec in header["training"]),
         engines=tuple(
             Engine.from_parts(described, parts[f"engine {place}"]) for place, described in enumerate(header["engines"])
         ),
-        histories=tuple(History(**history) for history in header["histories"]),
+        histories=tuple(map(History.from_dict, header["histories"])),
         calibrations=tuple(
             Calibration.from_parts(described, _widths(described, parts[f"calibration {place}"], options["horizon"]))
             for place, described in enumerate(header["calibrations"])
@@ -115,7 +153,28 @@ def _built(header: dict[str, Any], arrays: dict[str, StoredArray]) -> tuple[dict
             for name, where, expected, received, hint in header["skipped"]
         },
     )
-    return options, state
+    _check_parts(state, options)
+    return state
+
+
+def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
+    """Refuse networks of other windows than the series have."""
+    series, count = state.series, len(state.engines)
+    for engine in state.engines:
+        window = engine.window
+        if window is None or window.context_length is None or window.context_length > series.context_length:
+            raise ValueError("a network without windows of the series")
+        expected = series.builder.window(
+            horizon=window.horizon, context_length=window.context_length, observed=series.observed
+        )
+        if replace(window, season_length=None) != expected or engine.network.head != state.engines[0].network.head:
+            raise ValueError(f"a network of {window}, where the series have {expected}")
+    targets = len(series.schema.columns.targets)
+    # Of an interrupted ensemble some trainings have no network.
+    if count not in (0, len(state.histories)) or len(state.training) < max(count, 1):
+        raise ValueError(f"{count} networks, {len(state.histories)} histories and {len(state.training)} trainings")
+    if len(state.calibrations) not in (0, targets) or series.fill != (options["missing"] == "fill"):
+        raise ValueError(f"{len(state.calibrations)} calibrations of {targets} targets")
 
 
 def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int) -> dict[str, Array]:

@@ -570,20 +570,23 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         write_forecaster(path, options, self._fitted())
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str], *, max_size: Any = None) -> Self:
         """Read a fitted forecaster from a file; its forecasts are the identical numbers.
 
         Args:
             path: A file that `save` wrote.
+            max_size: To how much it may unpack, whatever its own size: bytes, or a text such as `8 GB`; `None` is 4 GB,
+                and at most a hundred times the file's size or 64 MiB.
 
         Returns:
             The forecaster.
 
         Raises:
             MissingFileError: There is no such file.
-            FileFormatError: It is no forecaster's file.
+            FileFormatError: It is no forecaster's file, or is too large.
+            SpecError: `max_size` is no size.
         """
-        options, state = read_forecaster(path)
+        options, state = read_forecaster(path, cls._get_param_names(), max_size=max_size)
         forecaster = cls(**options)
         forecaster._state = state
         return forecaster

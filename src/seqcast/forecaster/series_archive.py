@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,35 @@ from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import plain_stamps
-from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
 from seqcast.data.series.store import InMemoryStore
+from seqcast.errors import SeqcastError
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.support import SUPPORTS
 from seqcast.runtime.archive import StoredArray
+from seqcast.runtime.json_types import check_json
+from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.columns import Covariates
 
 __all__ = ["series_from_parts", "series_to_parts"]
 
 Array = npt.NDArray[Any]
+
+
+# Kinds of NumPy's types that an array may have.
+_DTYPES = {"ids": "Uiu", "ends": "i", "stamps": "Miu", "last_seen": "Miu", "trained_until": "Miu"}
+
+
+class _SeriesHeader(TypedDict):
+    freq: str | int | None
+    schema: dict[str, Any]
+    covariates: dict[str, Any]
+    builder: dict[str, Any]
+    scale: str
+    context_length: int
+    observed: bool
+    fill: bool
+    support: list[str]
 
 
 def series_to_parts(series: SeriesState) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -52,21 +72,25 @@ def series_to_parts(series: SeriesState) -> tuple[dict[str, Any], dict[str, Arra
 
 
 def series_from_parts(header: dict[str, Any], stored: dict[str, StoredArray]) -> SeriesState:
-    """Build the state from the result of `series_to_parts`, and refuse shapes that do not fit together."""
+    """Build the state from the result of `series_to_parts`, and refuse what does not fit together."""
+    check_json(header, _SeriesHeader, "series")
     arrays = _checked_arrays(header, stored)
     unit = arrays.get("unit")
     schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
+    covariates = Covariates.from_dict(header["covariates"])
+    _check_options(header, schema, builder, covariates)
     frame = LongFrame(
         InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
         schema.stamps(arrays["stamps"]),
         None if header["freq"] is None else Frequency(header["freq"]),
         schema,
-        Covariates.from_dict(header["covariates"]),
+        covariates,
         (*builder.past.kinds, *builder.future.kinds),
         arrays["static"],
         builder.static.kinds,
         np.full(len(arrays["values"]), -1),
     )
+    _check_stamps(frame)
     return SeriesState(
         frame=frame,
         scaler=SeriesScaler(arrays["loc"], arrays["scale"], unit),
@@ -101,9 +125,54 @@ def _checked_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> d
     for name, values in stored.items():
         if values.shape != shapes[name]:
             raise ValueError(f"{name!r} of shape {values.shape}, where {series} series have {shapes[name]}")
+        if values.dtype.kind not in _DTYPES.get(name, "f"):
+            raise ValueError(f"{name!r} of type {values.dtype}")
     if not series <= rows <= series * header["context_length"]:
         raise ValueError(f"{rows} rows of {series} series, of which a context has {header['context_length']}")
     ends = np.asarray(stored["ends"])
     if int(ends[-1]) != rows or (np.diff(ends, prepend=0) < 1).any():
         raise ValueError(f"series that do not end where {rows} rows do")
-    return {name: ends if name == "ends" else np.asarray(values) for name, values in stored.items()}
+    arrays = {name: ends if name == "ends" else np.asarray(values) for name, values in stored.items()}
+    for name in ("loc", "scale", *(["unit"] if "unit" in arrays else [])):
+        if not np.isfinite(arrays[name]).all() or (name != "loc" and not (arrays[name] > 0).all()):
+            raise ValueError(f"{name!r} that no scaling has")
+    ids = arrays["ids"].tolist()
+    if ids != sorted(set(ids)):
+        raise ValueError("ids that are not sorted, or stand twice")
+    return arrays
+
+
+def _check_options(
+    header: dict[str, Any], schema: FrameSchema, builder: FeatureBuilder, covariates: Covariates
+) -> None:
+    """Refuse options of the series that are none, or that do not go with the columns."""
+    check_choice("scale", header["scale"], SERIES_SCALES)
+    check_int("context_length", header["context_length"])
+    targets = schema.columns.targets
+    for support in header["support"]:
+        check_choice("support", support, SUPPORTS)
+    names = (builder.past.names, builder.future.names, builder.static.names)
+    if (
+        names != (covariates.past, covariates.future, covariates.static)
+        or builder.targets != len(targets)
+        or len(header["support"]) != len(targets)
+        or (builder.median_gap is None) != (header["freq"] is not None)
+    ):
+        raise ValueError("features of other columns than the frame has")
+
+
+def _check_stamps(frame: LongFrame) -> None:
+    """Refuse stamps that do not rise within a series, or that a frame of the schema's kind cannot hold."""
+    stamps, source = frame.stamps, frame.source
+    rises = np.asarray(stamps[1:] > stamps[:-1])
+    rises[source.starts[1:] - 1] = True
+    if stamps.hasnans or not rises.all():
+        raise ValueError("stamps that do not rise")
+    last = frame.last_stamps[:1]
+    try:
+        ahead = last if frame.frequency is None else frame.frequency.after(last, 1)
+        frame.schema.build(np.asarray(source.ids[:1], dtype=object), {frame.schema.columns.ds: ahead}, {})
+    except SeqcastError:
+        raise
+    except Exception as error:  # whatever pandas and Polars say of types that they do not have
+        raise ValueError(f"forecasts of another type than a frame has ({error})") from error

@@ -5,22 +5,34 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
-from seqcast.regressor.options import TRAINING_OPTIONS
+from seqcast.intervals.support import SUPPORTS
+from seqcast.regressor.options import TRAINING_OPTIONS, resolve_options
 from seqcast.regressor.state import FittedState
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.backend import keras
+from seqcast.runtime.json_types import check_json
+from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.history import History
 
 __all__ = ["read_regressor", "unwritable_options", "warn_if_unwritable", "write_regressor"]
+
+
+class _Header(TypedDict):
+    params: dict[str, Any]
+    engine: dict[str, Any]
+    preparation: dict[str, Any]
+    history: dict[str, Any]
+    seed: int
+    support: list[str]
 
 
 def write_regressor(path: str | os.PathLike[str], kind: str, params: Mapping[str, Any], state: FittedState) -> None:
@@ -58,7 +70,7 @@ def write_regressor(path: str | os.PathLike[str], kind: str, params: Mapping[str
 
 
 def read_regressor(
-    path: str | os.PathLike[str], kind: str, options: Collection[str]
+    path: str | os.PathLike[str], kind: str, options: Collection[str], *, max_size: Any = None
 ) -> tuple[dict[str, Any], FittedState]:
     """Read a file.
 
@@ -66,6 +78,7 @@ def read_regressor(
         path: A file of `write_regressor`.
         kind: Name of the estimator's class.
         options: Names of its options, which the file has to hold.
+        max_size: As for `Seq2SeqRegressor.load`.
 
     Returns:
         The estimator's options, and its fitted state.
@@ -73,16 +86,23 @@ def read_regressor(
     Raises:
         MissingFileError: There is no such file.
         FileFormatError: The file is damaged, foreign, of another kind or of another format.
+        SpecError: An option in it is impossible, or `max_size` is no size.
     """
-    with open_archive(path, kind) as archive:
-        header = archive.header
+    with open_archive(path, kind, max_size=max_size) as archive:
+        header: Any = check_json(archive.header, _Header, "header")
         params = {name: tuple(v) if isinstance(v, list) else v for name, v in header["params"].items()}
         if set(params) != set(options):
             raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")
-        history = History(**header["history"])
+        resolve_options(params)
+        history = History.from_dict(header["history"])
         preparation = Preparation.from_parts(header["preparation"], archive.arrays)
         engine = Engine.from_parts(header["engine"], archive.arrays)
-        return params, FittedState(engine, history, preparation, int(header["seed"]), tuple(header["support"]))
+        if engine.window != preparation.window or len(header["support"]) != preparation.window.targets:
+            raise ValueError(f"a network of {engine.window}, where the windows are {preparation.window}")
+        for support in header["support"]:
+            check_choice("support", support, SUPPORTS)
+        seed = check_int("seed", header["seed"], at_least=0)
+        return params, FittedState(engine, history, preparation, seed, tuple(header["support"]))
 
 
 def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> list[str]:

@@ -580,20 +580,23 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
         write_regressor(path, type(self).__name__, self.get_params(deep=False), state)
 
     @classmethod
-    def load(cls, path: Any) -> Self:
+    def load(cls, path: Any, *, max_size: Any = None) -> Self:
         """Read a fitted estimator from a file.
 
         Args:
             path: A file that `save` wrote.
+            max_size: To how much it may unpack, whatever its own size: bytes, or a text such as `8 GB`; `None` is 4 GB,
+                and at most a hundred times the file's size or 64 MiB.
 
         Returns:
             The estimator, which predicts the identical numbers.
 
         Raises:
             MissingFileError: There is no such file.
-            FileFormatError: The file is damaged, foreign or newer.
+            FileFormatError: The file is damaged, foreign, newer or too large.
+            SpecError: `max_size` is no size.
         """
-        params, state = read_regressor(path, cls.__name__, cls._get_param_names())
+        params, state = read_regressor(path, cls.__name__, cls._get_param_names(), max_size=max_size)
         model = cls(**params)
         model._state = state
         return model

@@ -19,7 +19,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,8 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._version import __version__
-from seqcast.errors import FileFormatError, MissingFileError, SaveError, SeqcastError
-from seqcast.runtime.files import MODEL_INDEX, write_beside
+from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
+from seqcast.runtime.files import MODEL_INDEX, check_directory, check_source, write_beside
+from seqcast.runtime.limits import FileLimits
 
 __all__ = ["FORMAT_VERSION", "Archive", "StoredArray", "open_archive", "write_archive"]
 
@@ -38,8 +39,8 @@ FORMAT = "seqcast"
 FORMAT_VERSION = 3
 
 _INDEX_BYTES = 32 << 20  # largest index; JSON takes some twenty times as much once it is read
-_SMALL_BYTES = 64 << 20  # to which any file may unpack
-_RATIO = 100  # beyond that, how many times its own size; weights reach 1.1, series that are nearly all zeros 80
+_ENTRIES = 100_000  # most files in the zip; the networks of an ensemble have some twenty each
+_ENCRYPTED = 0x1  # a zip's flag
 _HEADER_BYTES = 1 << 14  # more than the header of an array of numbers ever has
 _CHUNK_BYTES = 1 << 20  # what is unpacked at a time
 _KINDS = "biufUMm"  # of NumPy's types: booleans, numbers, text, times
@@ -60,7 +61,10 @@ class StoredArray:
             start = io.BytesIO(file.read(_HEADER_BYTES))
         if np.lib.format.read_magic(start) != (1, 0):
             raise ValueError(f"{entry.filename} is no array of numbers")
-        self.shape, self._columns_first, self.dtype = np.lib.format.read_array_header_1_0(start)
+        try:
+            self.shape, self._columns_first, self.dtype = np.lib.format.read_array_header_1_0(start)
+        except (MemoryError, RecursionError) as error:  # NumPy reads it with Python's parser
+            raise ValueError(f"the header of {entry.filename} is nested too deep") from error
         if self.dtype.hasobject:
             raise ValueError("Object arrays cannot be loaded")
         if self.dtype.kind not in _KINDS or not self.dtype.itemsize or min(self.shape, default=0) < 0:
@@ -163,49 +167,46 @@ def write_archive(
                     np.save(buffer, np.asarray(values, order="C"), allow_pickle=False)
                     archive.writestr(f"arrays/{number}.npy", buffer.getvalue())
             # Large arrays of zeros pack so well that the file would be refused: they are stored as they are.
-            if _is_plausible(archive, packed=file.tell()):
+            if _unpacked(archive) <= replace(FileLimits(), size=_unpacked(archive)).most(file.tell()):
                 return
 
     write_beside(path, write)
 
 
 @contextmanager
-def open_archive(path: str | os.PathLike[str], kind: str) -> Iterator[Archive]:
+def open_archive(path: str | os.PathLike[str], kind: str, *, max_size: Any = None) -> Iterator[Archive]:
     """Open a model's file for a `with` block, which builds the model.
 
-    Arrays cost no memory before they are read. Together they take at most 64 MiB or a hundred times the file's size,
-    whichever is more; the block should compare their shapes with the header before it reads them.
+    Arrays cost no memory before they are read; the block should compare their shapes with the header before it reads
+    them.
 
     Args:
         path: The file.
         kind: Name of the class that it has to hold.
+        max_size: To how much it may unpack, see `FileLimits.of`.
 
     Yields:
         Header and arrays.
 
     Raises:
         MissingFileError: There is no such file.
-        FileFormatError: The file is damaged, foreign, of another kind or of another format; or the block failed,
-            because its parts do not fit together.
+        FileFormatError: The file is damaged, foreign, too large, of another kind or of another format; or the block
+            failed, because its parts do not fit together.
+        SpecError: `max_size` is no size.
     """
-    target = Path(path)
-    if not target.is_file():
-        raise MissingFileError(
-            str(target),
-            expected="a file",
-            received="nothing" if not target.exists() else "a folder",
-            hint="Check the path.",
-        )
+    target, limits = Path(path), FileLimits.of(max_size)
+    check_source(target)
     with _as_format_error(target):
+        check_directory(target)
         archive = zipfile.ZipFile(target)
     with archive:
         with _as_format_error(target):
-            opened = _opened(archive, target, kind)
+            opened = _opened(archive, target, kind, limits)
         try:
             yield opened
         except SeqcastError:
             raise
-        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
             text = f"a file whose parts do not fit together ({type(error).__name__}: {error})"
             raise _unusable(target, text) from error
 
@@ -221,22 +222,34 @@ def _as_format_error(path: Path) -> Iterator[None]:
         raise _unusable(path, f"a file that is damaged or not one ({type(error).__name__}: {error})") from error
 
 
+def _too_large(path: Path, limits: FileLimits, packed: int, received: str) -> FileFormatError:
+    hint = Phrase("If you trust the file, allow more: ", Option("max_size", "8GB"), ", or as much as it takes.")
+    return FileFormatError(str(path), expected=f"at most {limits.words(packed)}", received=received, hint=hint)
+
+
 def _unusable(path: Path, received: str) -> FileFormatError:
     return FileFormatError(
         str(path), expected="a model saved by seqcast", received=received, hint="Save the model again."
     )
 
 
-def _is_plausible(archive: zipfile.ZipFile, *, packed: int) -> bool:
-    return sum(entry.file_size for entry in archive.infolist()) <= max(_SMALL_BYTES, _RATIO * packed)
+def _unpacked(archive: zipfile.ZipFile) -> int:
+    return sum(entry.file_size for entry in archive.infolist())
 
 
-def _opened(archive: zipfile.ZipFile, path: Path, kind: str) -> Archive:
+def _opened(archive: zipfile.ZipFile, path: Path, kind: str, limits: FileLimits) -> Archive:
     entries = {entry.filename: entry for entry in archive.infolist()}
+    if len(archive.infolist()) > _ENTRIES:
+        raise _unusable(path, f"a zip file of {len(archive.infolist()):,} files")
+    if len(entries) < len(archive.infolist()):
+        raise _unusable(path, "a zip file in which a name stands twice")
+    if any(entry.flag_bits & _ENCRYPTED for entry in entries.values()):
+        raise _unusable(path, "a zip file that is encrypted")
     if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries.values()):
         raise _unusable(path, "a zip file of another compression")  # zipfile unpacks those all at once
-    if not _is_plausible(archive, packed=path.stat().st_size):
-        raise _unusable(path, f"{path.stat().st_size:,} bytes that unpack to more than {_RATIO} times as many")
+    packed = path.stat().st_size
+    if _unpacked(archive) > limits.most(packed):
+        raise _too_large(path, limits, packed, f"{packed:,} bytes that unpack to {_unpacked(archive):,}")
     if MODEL_INDEX not in entries:
         raise _unusable(path, "a zip file of something else")
     if entries[MODEL_INDEX].file_size > _INDEX_BYTES:
@@ -244,10 +257,13 @@ def _opened(archive: zipfile.ZipFile, path: Path, kind: str) -> Archive:
     with archive.open(MODEL_INDEX) as file:
         index = json.loads(file.read(entries[MODEL_INDEX].file_size))
     _check_index(index, path, kind)
-    arrays = {
-        str(name): StoredArray(path, archive, entries[f"arrays/{number}.npy"])
-        for number, name in enumerate(index["arrays"])
-    }
+    names = index["arrays"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise _unusable(path, "a file whose arrays have no names, or the same")
+    missing = [number for number in range(len(names)) if f"arrays/{number}.npy" not in entries]
+    if missing:
+        raise _unusable(path, f"a file that is damaged: array {names[missing[0]]!r} is not in it")
+    arrays = {name: StoredArray(path, archive, entries[f"arrays/{number}.npy"]) for number, name in enumerate(names)}
     return Archive(index["header"], arrays)
 
 

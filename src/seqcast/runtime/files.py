@@ -5,14 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from seqcast.errors import SaveError, unknown_name
+from seqcast.errors import MissingFileError, SaveError, unknown_name
 
-__all__ = ["check_target", "file_kind", "make_folder", "remove_unfinished", "suffix_of", "write_beside"]
+__all__ = [
+    "check_directory",
+    "check_source",
+    "check_target",
+    "file_kind",
+    "make_folder",
+    "remove_unfinished",
+    "suffix_of",
+    "write_beside",
+]
 
 # The first entry of the zip archive that a model's file is.
 MODEL_INDEX = "seqcast.json"
@@ -20,8 +30,60 @@ MODEL_INDEX = "seqcast.json"
 # Files that are being written, under their names for the time being.
 _unfinished: set[Path] = set()
 
+# The longest directory of a zip, that of some 100,000 files, and what of a zip's end tells how long it is.
+_DIRECTORY_BYTES, _ZIP_END_BYTES = 16 << 20, (1 << 16) + 200
+
+# What may be at a path that is no plain file.
+_NO_FILES = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe, which - reads as standard input"),
+    (stat.S_ISSOCK, "a socket"),
+    (lambda mode: not stat.S_ISREG(mode), "a device"),
+)
+
 # O_BINARY exists on Windows alone, where a file would else change line ends.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def check_source(path: Path, *, expected: str = "a file") -> None:
+    """Refuse a path that is no plain file, before it is opened: a pipe would wait for a writer, a device never end.
+
+    Args:
+        path: The file that will be read; a link to a file is one.
+        expected: What it should be, in words.
+
+    Raises:
+        MissingFileError: There is none, or it is a folder, a pipe, a socket or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+        received = next((words for is_one, words in _NO_FILES if is_one(mode)), None)
+    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
+        received = "nothing" if isinstance(error, FileNotFoundError | NotADirectoryError) else str(error)
+    if received:
+        raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
+
+
+def check_directory(path: Path) -> None:
+    """Refuse a zip with so long a directory that reading it would fill the memory; zipfile reads it all at once.
+
+    Args:
+        path: The file; one that is no zip passes.
+
+    Raises:
+        ValueError: It is too long.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _ZIP_END_BYTES))
+        tail = file.read()
+    place = tail.rfind(b"PK\x05\x06")
+    parts = [int.from_bytes(tail[place + 12 : place + 16], "little")] if place >= 0 else []
+    # Of a larger zip the record before that one counts, where there is one.
+    if place >= 76 and tail[place - 20 : place - 16] == b"PK\x06\x07":
+        parts.append(int.from_bytes(tail[place - 36 : place - 28], "little"))
+    if parts and parts[-1] > _DIRECTORY_BYTES:
+        raise ValueError(f"a zip with a directory of {parts[-1]:,} bytes, more than {_DIRECTORY_BYTES:,}")
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
@@ -32,7 +94,7 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         suffixes: Suffixes that its name may have; empty allows any.
 
     Raises:
-        SaveError: The folder is missing or read-only, or the path is a folder.
+        SaveError: The folder is missing or read-only, or the path is a folder, a pipe or a device.
         SpecError: It has another suffix.
     """
     if suffixes:
@@ -43,6 +105,8 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         received = "a folder"
     elif not folder.is_dir():
         received = f"no folder {folder}"
+    elif path.exists() and not path.is_file():
+        received = "a pipe, a socket or a device"
     else:
         try:
             tempfile.TemporaryFile(dir=folder).close()

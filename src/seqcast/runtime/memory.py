@@ -9,11 +9,14 @@ import contextlib
 import ctypes
 import functools
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from seqcast.runtime.caution import warn_user
 
 __all__ = ["cache_compilations", "keep_scratch_memory"]
 
@@ -46,19 +49,25 @@ def cache_compilations() -> None:
 
     The command line sets it to the user's cache folder, so that a second `seqcast fit` of the same shape does not
     compile again. The folder holds 512 MiB; the programs that have not been used for longest make room for new ones.
+    Programs are machine code that is run: a new folder is its owner's alone, and one that anybody may write to is left
+    alone, with a warning.
     """
     folder = os.environ.get("SEQCAST_CACHE_DIR")
     if not folder:
         return
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
         return
     if not os.access(folder, os.W_OK):
         return
+    programs = Path(folder) / "programs"
+    for each in (Path(folder), programs):
+        if each.exists() and each.stat().st_mode & stat.S_IWOTH:
+            warn_user(f"{each} can be written by anybody, who could leave a program to be run: none are kept there")
+            return
     import jax
 
-    programs = Path(folder) / "programs"
     _remove_halves(programs)
     update: Callable[[str, Any], None] = jax.config.update
     update("jax_compilation_cache_dir", str(programs))

@@ -25,8 +25,12 @@ class Spec:
         """Build the spec from the result of `to_dict`, or from any part of it.
 
         Raises:
-            SpecError: A field does not exist or has an impossible value.
+            SpecError: A field does not exist or has an impossible value, or these are no fields.
         """
+        if not isinstance(values, Mapping):
+            raise SpecError(
+                cls.__name__, expected="its fields, by name", received=repr(values)[:80], hint="Give a dict."
+            )
         known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
         for name in values:
             if name not in known:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqcast.errors import SpecError
+from seqcast.runtime.limits import FileLimits
 from seqcast.specs.base import set_fields
 from seqcast.specs.checks import check_int, check_number
 
@@ -23,6 +24,8 @@ class CheckpointSpec:
         minutes: Time after which the state is written in the middle of an epoch (on JAX; at the end of each epoch it is
             written in any case, but for where writing would take more than a hundredth of the time).
         keep: States that are kept of each network, the newest ones.
+        max_size: To how much a state may unpack when a training goes on: bytes, or a text such as `8 GB`; `None` is
+            4 GB.
 
     Example:
         >>> CheckpointSpec("runs/sales", minutes=10).keep
@@ -32,13 +35,18 @@ class CheckpointSpec:
     folder: Path
     minutes: float = 2.0
     keep: int = 2
+    max_size: Any = None
 
-    def __init__(self, folder: str | os.PathLike[str], minutes: float = 2.0, keep: int = 2) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], minutes: float = 2.0, keep: int = 2, max_size: Any = None
+    ) -> None:
+        FileLimits.of(max_size)
         set_fields(
             self,
             folder=Path(folder),
             minutes=check_number("minutes", minutes, low=0.0, open_low=True),
             keep=check_int("keep", keep),
+            max_size=max_size,
         )
 
     @classmethod

@@ -88,6 +88,7 @@ def check_flag(where: str, value: object) -> None:
 def check_keras_object(where: str, value: Any) -> None:
     from seqcast.runtime.backend import keras
 
+    _check_modules(where, value)
     getter = {
         "regularizer": keras.regularizers.get,
         "optimizer": keras.optimizers.get,
@@ -99,13 +100,51 @@ def check_keras_object(where: str, value: Any) -> None:
         # A copy, because Keras writes into the dicts of optimisers that it reads.
         if getter[where](dict(value) if isinstance(value, Mapping) else value) is None:
             raise ValueError("None")
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # whatever Keras raises for what it does not know
         raise SpecError(
             where,
             expected=f"a Keras {where}: name, config or object",
             received=repr(value),
             hint="See keras.io/api.",
         ) from error
+
+
+# Where the objects come from that a config may name; `builtins` are Keras's own functions, by name.
+_MODULES = ("builtins", "keras.losses", "keras.metrics", "keras.optimizers", "keras.regularizers")
+_DEPTH = 64
+
+
+def _check_modules(where: str, value: Any, depth: int = 0) -> None:
+    """Refuse a config of Keras's that names anything else: configs come from files, and a layer may read others.
+
+    Keras itself refuses code and modules that are not its own.
+    """
+    if depth > _DEPTH:
+        raise SpecError(where, expected="a Keras config", received="one that is nested too deep", hint="Check it.")
+    if isinstance(value, list | tuple):
+        for item in value:
+            _check_modules(where, item, depth + 1)
+    if not isinstance(value, Mapping):
+        return
+    module = value.get("module")
+    if module is not None and "class_name" in value and not _is_known(value, str(module)):
+        raise SpecError(
+            where,
+            expected=f"objects of {', '.join(_MODULES[1:])}, or registered ones",
+            received=f"{module}.{value['class_name']}",
+            hint="Register your own with keras.saving.register_keras_serializable.",
+        )
+    for item in value.values():
+        _check_modules(where, item, depth + 1)
+
+
+def _is_known(config: Mapping[str, Any], module: str) -> bool:
+    from seqcast.runtime.backend import keras
+
+    own = any(module == known or module.startswith(f"{known}.") for known in _MODULES)
+    policy = module == "keras" and str(config["class_name"]).endswith("DTypePolicy")
+    registered = config.get("registered_name")
+    return own or policy or (registered is not None and keras.saving.get_registered_object(str(registered)) is not None)
 
 
 def _schedule(value: Any) -> Any:

@@ -29,6 +29,7 @@ from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.backend import keras
 from seqcast.runtime.caution import warn_user
 from seqcast.runtime.files import make_folder, write_beside
+from seqcast.runtime.json_types import check_fields
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
@@ -43,6 +44,8 @@ SUFFIX = ".checkpoint"
 
 # Writing takes at most this share of the time.
 MOST_SHARE = 0.01
+# `fit.json` is this long at most.
+_MOST_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Checkpoints:
         minutes: Time between two checkpoints in the middle of an epoch.
         keep: How many are kept.
         resume: Whether the training goes on with the newest one.
+        max_size: To how much one may unpack, see `CheckpointSpec`.
     """
 
     folder: Path
@@ -62,6 +66,7 @@ class Checkpoints:
     minutes: float = 2.0
     keep: int = 2
     resume: bool = False
+    max_size: Any = None
 
     def write(self, state: TrainState) -> None:
         """Write a state, and remove those that are older than the ones that are kept.
@@ -89,7 +94,7 @@ class Checkpoints:
         damaged: list[FileFormatError] = []
         for path in self._files():
             try:
-                with open_archive(path, KIND) as archive:
+                with open_archive(path, KIND, max_size=self.max_size) as archive:
                     header = archive.header
                     arrays = {name: np.asarray(values) for name, values in archive.arrays.items()}
                     self._check(path, header["fingerprint"])
@@ -209,9 +214,11 @@ class CheckpointFolder:
             drawn: The seed of a new fit.
         """
         path = self.spec.folder / "fit.json"
-        if self.resume and path.is_file():
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                return int(json.loads(path.read_text("utf-8"))["seed"])
+        if self.resume and path.is_file() and path.stat().st_size <= _MOST_BYTES:
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                seed = int(check_fields(json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json")["seed"])
+                if seed >= 0:
+                    return seed
         write_beside(path, lambda file: file.write(json.dumps({"seed": drawn}).encode()))
         return drawn
 
@@ -223,7 +230,9 @@ class CheckpointFolder:
             fingerprint: What its training depends on.
         """
         spec = self.spec
-        return Checkpoints(spec.folder.absolute() / name, fingerprint, spec.minutes, spec.keep, self.resume)
+        return Checkpoints(
+            spec.folder.absolute() / name, fingerprint, spec.minutes, spec.keep, self.resume, spec.max_size
+        )
 
 
 class CheckpointCallback(keras.callbacks.Callback):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self, get_type_hints
+
+from seqcast.runtime.json_types import check_fields
 
 __all__ = ["History"]
 
@@ -46,3 +48,17 @@ class History:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build the history from the result of `to_dict`, read from a file.
+
+        Raises:
+            ValueError: It is no history.
+        """
+        history = cls(**check_fields(values, get_type_hints(cls), "history"))
+        # What a later training did not measure has fewer epochs.
+        length = max([1, *map(len, history.epochs.values())])
+        if not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length or history.parts < 1:
+            raise ValueError(f"a history of {length} epochs, the best of which is {history.best_epoch}")
+        return history

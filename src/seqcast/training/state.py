@@ -10,7 +10,8 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import copies, keras
+from seqcast.runtime.backend import copies, keras, weights_of
+from seqcast.runtime.json_types import check_fields
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.history import History
 
@@ -20,6 +21,17 @@ Array = npt.NDArray[Any]
 
 # The groups of variables, in the order of Keras's trainer. Metrics begin anew with each epoch.
 GROUPS = ("trainable", "non_trainable", "optimizer")
+
+# Types of what a file holds beside the arrays.
+_HEADER = {
+    "epoch": int,
+    "step": int,
+    "epoch_step": int,
+    "parts": int,
+    "history": dict[str, Any],
+    "best_loss": float | None,
+    "counts": dict[str, int],
+}
 
 
 @dataclass(frozen=True)
@@ -118,16 +130,11 @@ class TrainState:
         groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
         for group, variables in zip(GROUPS, groups, strict=True):
             values = getattr(self, group)
-            shapes = [tuple(variable.shape) for variable in variables]
-            if shapes != [value.shape for value in values]:
-                raise SpecError(
-                    "state",
-                    expected=f"{len(shapes)} {group} variables of the shapes {shapes}",
-                    received=f"{len(values)} of the shapes {[value.shape for value in values]}",
-                    hint="Go on with the network, the optimiser and the frozen parts of the training it comes from.",
-                )
+            _check_shapes(group, values, variables)
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
+        if self.best_weights is not None:
+            _check_shapes("best", self.best_weights, weights_of(model))
         model.resumed_parts = self.parts
         model.skipped_steps = self.epoch_step
         keeper.history = copy.deepcopy(self.history)
@@ -154,7 +161,17 @@ class TrainState:
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """Build the state from the result of `to_parts`."""
+        """Build the state from the result of `to_parts`.
+
+        Raises:
+            ValueError: The header has other fields or types, or arrays are no numbers.
+        """
+        check_fields(header, _HEADER, "state")
+        counts = {name: header[name] for name in ("epoch", "step", "epoch_step", "parts")}
+        if min(*header["counts"].values(), *counts.values()) < 0 or not counts["parts"]:
+            raise ValueError(f"a state of {counts}")
+        if any(values.dtype.kind not in "fiub" for values in arrays.values()):
+            raise ValueError("variables that are no numbers")
         groups = {group: [arrays[f"{group}/{i}"] for i in range(n)] for group, n in header["counts"].items()}
         return cls(
             trainable=groups["trainable"],
@@ -163,11 +180,23 @@ class TrainState:
             epoch=header["epoch"],
             step=header["step"],
             parts=header["parts"],
-            history=History(**header["history"]),
+            history=History.from_dict(header["history"]),
             best_loss=header["best_loss"],
             best_weights=groups.get("best"),
             epoch_step=header["epoch_step"],
             metrics=groups["metrics"],
+        )
+
+
+def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -> None:
+    """Refuse values that are not those of a group of variables."""
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [value.shape for value in values]:
+        raise SpecError(
+            "state",
+            expected=f"{len(shapes)} {group} variables of the shapes {shapes}",
+            received=f"{len(values)} of the shapes {[value.shape for value in values]}",
+            hint="Go on with the network, the optimiser and the frozen parts of the training it comes from.",
         )
 
 

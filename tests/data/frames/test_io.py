@@ -164,3 +164,22 @@ def test_rows_of_parquet_are_counted_from_one(tmp_path):
     pd.DataFrame({"ds": [1, 2], "y": ["1", "x"]}).to_parquet(path)
     with pytest.raises(DataError, match="column 'y', row 2: expected a number"):
         read_table(path, COLUMNS)
+
+
+def test_times_that_many_rows_share_are_parsed_once(tmp_path, monkeypatch):
+    rows = "".join(f"{name},{day}.01.2024,1\n" for name in range(50) for day in range(10, 30))
+    path = table(tmp_path / "a.csv", f"unique_id,ds,y\n{rows}")
+    sizes, parse = [], pd.to_datetime
+
+    def counted(values, **options):
+        sizes.append(len(values))
+        return parse(values, **options)
+
+    monkeypatch.setattr(pd, "to_datetime", counted)
+    frame = read_table(path, COLUMNS)
+    assert max(sizes) == 20
+    assert frame["ds"].tolist() == list(parse([f"2024-01-{day}" for day in range(10, 30)] * 50))
+    assert frame.index.tolist() == list(range(1000))
+    table(path, f"unique_id,ds,y\n{rows}0,soon,1\n")
+    with pytest.raises(DataError, match="column 'ds', row 1002: expected a date or time"):
+        read_table(path, COLUMNS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from seqcast.data.arrays.checks import check_covariates
 from seqcast.data.series.scalers import Scaler
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import DataError, SpecError
+from seqcast.runtime.json_types import check_json
 from seqcast.specs.checks import check_choice
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -215,21 +216,36 @@ class Preparation:
             arrays: The arrays, in memory or in an open file; other names than `scaler/…` are ignored.
 
         Raises:
-            ValueError: There are more or fewer numbers than features. This is checked before arrays are read.
+            ValueError: There are more or fewer numbers than features. This is checked before arrays are read. Or the
+                header has other fields or types, or a scale is not above zero.
         """
+        check_json(header, _PreparationHeader, "preparation")
         window = WindowSpec.from_dict(header["window"])
         widths = {"past": window.features, "y": window.targets, "static": window.static, "future": window.future}
         scalers = {}
         for name in header["scalers"]:
             statistics = [arrays[f"scaler/{name}/{statistic}"] for statistic in ("loc", "scale")]
             for values in statistics:
-                if values.shape != (widths[name],):
+                if values.shape != (widths[name],) or values.dtype.kind != "f":
                     raise ValueError(
                         f"scaling of {name!r} of shape {values.shape}, where it has {widths[name]} columns"
                     )
             scalers[name] = Scaler(*map(np.asarray, statistics))
+            if not (np.isfinite(scalers[name].loc) & (scalers[name].scale > 0)).all():
+                raise ValueError(f"scaling of {name!r} by what is no scale")
+        if {"past", "y"} - set(scalers) or any(widths[name] and name not in scalers for name in widths):
+            raise ValueError(f"scaling of {', '.join(scalers)} only")
         names = header["feature_names"]
+        if header["y_axes"] not in (1, 2, 3):
+            raise ValueError(f"a y of {header['y_axes']} axes")
         return cls(window, scalers, header["y_axes"], None if names is None else tuple(names))
+
+
+class _PreparationHeader(TypedDict):
+    window: dict[str, Any]
+    y_axes: int
+    feature_names: list[str] | None
+    scalers: list[str]
 
 
 def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:

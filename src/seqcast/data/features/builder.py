@@ -7,16 +7,17 @@ stamps the time since the step before. The last three are known for the future.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.calendar import Calendar
+from seqcast.data.features.calendar import Calendar, check_calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, seconds
 from seqcast.data.series.store import positions_of
+from seqcast.runtime.json_types import check_json
 from seqcast.specs.columns import Columns
 from seqcast.specs.window import WindowSpec
 
@@ -101,6 +102,15 @@ def _gap_counts(frame: LongFrame, inside: Array) -> dict[float, int]:
     places, moments = np.flatnonzero(later), seconds(frame.stamps)
     lengths, counts = np.unique(moments[places] - moments[places - 1], return_counts=True)
     return dict(zip(lengths.tolist(), counts.tolist(), strict=True))
+
+
+class _BuilderHeader(TypedDict):
+    targets: int
+    past: dict[str, Any]
+    future: dict[str, Any]
+    static: dict[str, Any]
+    calendar: list[str]
+    median_gap: float | None
 
 
 @dataclass(frozen=True)
@@ -268,6 +278,14 @@ class FeatureBuilder:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the feature builder from the result of `to_dict`."""
+        """Build the feature builder from the result of `to_dict`.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        check_json(values, _BuilderHeader, "builder")
+        gap, calendar = values["median_gap"], check_calendar(tuple(values["calendar"]))
+        if values["targets"] < 1 or "auto" in calendar or (gap is not None and not 0 < gap < np.inf):
+            raise ValueError(f"features of {values['targets']} targets, {calendar} and gaps of {gap}")
         past, future, static = (ColumnEncoder.from_dict(values[name]) for name in ("past", "future", "static"))
         return cls(values["targets"], past, future, static, Calendar(tuple(values["calendar"])), values["median_gap"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from seqcast.data.frames.columns import ColumnType
 from seqcast.data.series.scalers import Scaler
 from seqcast.data.series.statistics import Moments
 from seqcast.errors import DataError
+from seqcast.runtime.json_types import check_json
 
 __all__ = ["MOST_CATEGORIES", "ColumnEncoder", "ColumnStatistics"]
 
@@ -220,10 +221,31 @@ class ColumnEncoder:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the encoder from the result of `to_dict`."""
-        kinds = tuple(ColumnType(name, tuple(labels)) for name, labels in values["kinds"])
+        """Build the encoder from the result of `to_dict`.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        check_json(values, _EncoderHeader, "encoder")
+        kinds = tuple(_column_type(*kind) for kind in values["kinds"])
         loc, scale = (np.asarray(values[name], dtype=np.float64) for name in ("loc", "scale"))
+        lengths = {len(part) for part in (values["names"], kinds, loc, scale)}
+        if len(lengths) > 1 or not (np.isfinite(loc) & np.isfinite(scale) & (scale > 0)).all():
+            raise ValueError(f"an encoder of {', '.join(values['names'][:5])} whose parts do not fit together")
         return cls(tuple(values["names"]), kinds, loc, scale)
+
+
+class _EncoderHeader(TypedDict):
+    names: list[str]
+    kinds: list[list[str | list[str]]]
+    loc: list[float]
+    scale: list[float]
+
+
+def _column_type(name: str, labels: list[str]) -> ColumnType:
+    if name not in _PLURALS or not isinstance(labels, list):
+        raise ValueError(f"columns of {name!r}")
+    return ColumnType(name, tuple(labels))
 
 
 _PLURALS = {"number": "numbers", "flag": "booleans", "category": "text or categories"}

@@ -20,6 +20,9 @@ _ZONES = (
     "Australia/Lord_Howe",
 )  # fmt: skip
 
+# A time has no more letters, and an error shows no more.
+_LONGEST = 100
+
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 _WEEK = r"(\d{4})-?W(\d{2})"
@@ -45,6 +48,22 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
     """
     if columns.ds_format is not None:
         return column, None
+    import pandas as pd
+
+    # Series share their times, so each time that differs is parsed once.
+    codes, _ = pd.factorize(column, use_na_sentinel=False)
+    places = (~column.duplicated()).to_numpy().nonzero()[0]
+    try:
+        parsed, day_first = _parse_once(column.iloc[places], columns, day_first)
+    except DataError as error:
+        row = None if error.row is None else int(places[error.row])
+        parts = {name: getattr(error, name) for name in ("column", "expected", "received", "hint")}
+        raise DataError(row=row, **parts) from error
+    return pd.Series(parsed.array.take(codes), index=column.index, name=column.name), day_first
+
+
+def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
+    """Parse times that all differ; arguments and errors as for `parse_dates`."""
     column = column.str.strip()
     parsed = _parsed(column, "ISO8601")
     if not parsed.isna().any():
@@ -99,6 +118,7 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     from pandas.tseries.api import guess_datetime_format
 
     orders = (False, True) if day_first is None else (day_first,)
+    example = example[:_LONGEST]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns where the day comes first
         guesses = [guess_datetime_format(example, dayfirst=order) for order in orders]
@@ -174,4 +194,5 @@ def _refuse_first(column: Any, invalid: Any, *, expected: str, hint: str) -> Non
     rows = invalid.to_numpy().nonzero()[0]
     if len(rows):
         row = int(rows[0])
-        raise DataError(column=column.name, row=row, expected=expected, received=repr(column.iloc[row]), hint=hint)
+        received = repr(str(column.iloc[row])[:_LONGEST])
+        raise DataError(column=column.name, row=row, expected=expected, received=received, hint=hint)

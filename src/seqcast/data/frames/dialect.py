@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import re
-import sys
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
 from seqcast.runtime.optional import require
 
-__all__ = ["STANDARD_INPUT", "Dialect", "decode", "find_dialect", "read_bytes"]
-
-# The path that stands for standard input.
-STANDARD_INPUT = Path("-")
+__all__ = ["Dialect", "decode", "find_dialect"]
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
@@ -101,44 +93,6 @@ class Dialect:
         if self.day_first is not None:
             words.append(f"dates with the {'day' if self.day_first else 'month'} first")
         return ", ".join(words)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`; `-` is standard input.
-
-    Raises:
-        DataError: It cannot be unpacked, or a zip holds several files.
-        MissingPackageError: It is a `.zst` file and zstandard is not installed.
-    """
-    if path == STANDARD_INPUT:
-        return sys.stdin.buffer.read()
-    data, suffix = path.read_bytes(), path.suffix.lower()
-    try:
-        if suffix == ".gz":
-            return gzip.decompress(data)
-        if suffix == ".zst":
-            return _decompress_zstd(data)
-        return _unzip(data, path) if suffix == ".zip" else data
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        received, hint = f"something else ({error})", "Check the file."
-        raise DataError(path=str(path), expected=f"a {suffix} file", received=received, hint=hint) from error
-
-
-def _decompress_zstd(data: bytes) -> bytes:
-    zstandard: Any = require("zstandard", extra="files")
-    try:
-        return bytes(zstandard.ZstdDecompressor().stream_reader(data).read())
-    except zstandard.ZstdError as error:  # no kind of those that the others raise
-        raise OSError(str(error)) from error
-
-
-def _unzip(data: bytes, path: Path) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-        if len(names) != 1:
-            hint = "Unpack it and give one of them."
-            raise DataError(path=str(path), expected="one file in it", received=str(len(names)), hint=hint)
-        return archive.read(names[0])
 
 
 def decode(data: bytes, path: Path, encoding: str | None = None) -> tuple[str, str]:

@@ -13,20 +13,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from seqcast.data.frames.arrow import read_feather, read_parquet
 from seqcast.data.frames.dates import parse_dates
-from seqcast.data.frames.dialect import STANDARD_INPUT, Dialect, decode, find_dialect, read_bytes
+from seqcast.data.frames.dialect import Dialect, decode, find_dialect
 from seqcast.data.frames.forms import from_wide
-from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals
+from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals, refuse_text
+from seqcast.data.frames.packed import PACKED, STANDARD_INPUT, read_bytes
+from seqcast.data.frames.text import check_json, check_text
+from seqcast.data.frames.workbooks import read_workbook
 from seqcast.errors import (
     DataError,
-    MissingFileError,
     Option,
     Phrase,
     SeqcastError,
     suggest_name,
     unknown_name,
 )
-from seqcast.runtime.optional import require
+from seqcast.runtime.files import check_source
+from seqcast.runtime.limits import FileLimits
 from seqcast.specs.columns import Columns
 
 __all__ = [
@@ -45,9 +49,11 @@ _KINDS = {
     **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), "excel"),
     "parquet": "parquet",
 }
-_PACKED = (".gz", ".zst", ".zip")
 _FIRST_ROW = {"text": 2, "excel": 2, "json": 1, "feather": 1, "parquet": 1}
 _IN_WORDS = {"text": "CSV", "excel": "Excel", "json": "JSON lines", "feather": "Feather", "parquet": "Parquet"}
+
+# Names of columns that an error lists.
+_MOST_NAMES = 30
 
 # Attributes of a frame: that it has no ids and is taken for one series; how its file was understood, in words; and the
 # number of its first row.
@@ -64,6 +70,7 @@ def read_table(
     whole_ids: bool = False,
     dialect: Dialect | None = None,
     wide: bool = False,
+    max_size: Any = None,
 ) -> Any:
     """Read a long frame. Ids of text files are text, as they are written: `001` stays `001`.
 
@@ -77,30 +84,35 @@ def read_table(
         whole_ids: Whether ids that are written as whole numbers become such, as a model's are that knows no text.
         dialect: How a text file is written; what is `None` in it is found out.
         wide: Whether the file has a column for each series beside the times.
+        max_size: To how much the file may unpack, whatever its own size: bytes, or a text such as `8 GB`. `None` is
+            4 GB, and at most a hundred times the file's size or 64 MiB; see `docs/security.md`.
 
     Returns:
         A pandas frame, with times parsed. Its attribute `UNDERSTOOD` says how the file was read.
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: It is empty, not a table, lacks a column, or can be read in two ways.
+        DataError: It is empty, not a table, lacks a column, can be read in two ways, or is too large.
+        SpecError: `max_size` is no size.
         MissingPackageError: A package is missing that reads such files.
     """
     import pandas as pd
 
-    if path.is_dir() or (path != STANDARD_INPUT and not path.is_file()):
-        received = "a folder" if path.is_dir() else "nothing"
-        raise MissingFileError(str(path), expected="a file with a table", received=received, hint="Check the path.")
+    limits = FileLimits.of(max_size)
+    if path != STANDARD_INPUT:
+        check_source(path, expected="a file with a table")
     kind = _kind(path)
-    frame, dialect = _read(path, kind, columns, dialect or Dialect())
+    frame, dialect = _read(path, kind, columns, dialect or Dialect(), limits)
     names = [str(name) for name in frame.columns]
     if wide:
         frame = _from_wide(frame, path, columns)
     if whole_ids and columns.unique_id in frame.columns:
         frame[columns.unique_id] = _as_whole(frame[columns.unique_id])
     if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
-        frame.insert(0, columns.unique_id, path.stem if series is None else series)
-        frame.attrs[ONE_SERIES] = True
+        attributes = {**frame.attrs, ONE_SERIES: True}
+        ids = pd.Series(path.stem if series is None else series, index=frame.index, name=columns.unique_id)
+        frame = pd.concat([ids, frame], axis=1)  # inserting would copy block by block
+        frame.attrs.update(attributes)
     for field, name in columns.named():
         if name not in frame.columns and (value or field != "y"):
             raise _unknown_column(path, field, name, names, wide=_is_wide(frame, columns))
@@ -113,7 +125,7 @@ def read_table(
                 dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
         for name in columns.targets if value else ():
             if not pd.api.types.is_numeric_dtype(frame[name]):
-                _refuse_text(frame[name])
+                refuse_text(frame[name])
     frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
 
@@ -122,7 +134,7 @@ def _kind(path: Path) -> str:
     """Return what kind of file a name stands for."""
     if path == STANDARD_INPUT:
         return "text"
-    inner = path.with_suffix("") if path.suffix.lower() in _PACKED else path
+    inner = path.with_suffix("") if path.suffix.lower() in PACKED else path
     suffix = inner.suffix.lower().removeprefix(".")
     if suffix not in _KINDS or (inner is not path and _KINDS[suffix] not in ("text", "json")):
         raise unknown_name(f"{path}, suffix", suffix, _KINDS)
@@ -150,9 +162,10 @@ def _is_wide(frame: Any, columns: Columns) -> bool:
     """Return whether a table looks as if it had a column for each series."""
     import pandas as pd
 
-    others = [name for name in frame.columns if name not in (columns.ds, columns.unique_id)]
-    numbers = sum(pd.api.types.is_numeric_dtype(frame[name]) for name in others)
-    return columns.ds in frame.columns and numbers >= 2 and numbers == len(others)
+    if columns.ds not in frame.columns:
+        return False
+    others = frame.drop(columns=[columns.ds, columns.unique_id], errors="ignore").dtypes
+    return len(others) >= 2 and all(map(pd.api.types.is_numeric_dtype, others))
 
 
 def _as_whole(column: Any) -> Any:
@@ -163,7 +176,7 @@ def _as_whole(column: Any) -> Any:
     return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
 
 
-def _read(path: Path, kind: str, columns: Columns, dialect: Dialect) -> tuple[Any, Dialect]:
+def _read(path: Path, kind: str, columns: Columns, dialect: Dialect, limits: FileLimits) -> tuple[Any, Dialect]:
     """Read a file as it is, its numbers parsed; return it with the dialect that was found."""
     import pandas as pd
 
@@ -171,19 +184,17 @@ def _read(path: Path, kind: str, columns: Columns, dialect: Dialect) -> tuple[An
         raise DataError(path=str(path), expected="a table", received="an empty file", hint="Check the file.")
     try:
         if kind == "text":
-            frame, dialect = _read_text(path, columns, dialect)
+            frame, dialect = _read_text(path, columns, dialect, limits)
         elif kind == "excel":
-            frame = _read_excel(path, dialect)
+            frame = read_workbook(path, limits, dialect.sheet)
         elif kind == "json":
-            text, _ = decode(read_bytes(path), path, dialect.encoding)
-            frame = pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+            frame = _read_json(path, dialect, limits)
         else:
-            require("pyarrow", extra="parquet")
-            read = pd.read_parquet if kind == "parquet" else pd.read_feather
-            frame = read(path).reset_index(drop=True)
-    except (ValueError, OSError, pd.errors.ParserWarning) as error:
-        if isinstance(error, SeqcastError):
-            raise
+            read = read_parquet if kind == "parquet" else read_feather
+            frame = read(path, limits).reset_index(drop=True)
+    except SeqcastError:
+        raise
+    except Exception as error:  # whatever a damaged file provokes, which depends on the package that reads it
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if isinstance(error, pd.errors.ParserWarning):
             reason = "rows with more values than the first row has names"
@@ -193,21 +204,22 @@ def _read(path: Path, kind: str, columns: Columns, dialect: Dialect) -> tuple[An
     return frame, dialect
 
 
-def _read_excel(path: Path, dialect: Dialect) -> Any:
-    book = require("fastexcel", extra="files").read_excel(path)
-    sheets = book.sheet_names
-    if dialect.sheet is not None and dialect.sheet not in sheets:
-        raise unknown_name("sheet", dialect.sheet, sheets)
-    return book.load_sheet(dialect.sheet or sheets[0]).to_pandas()
-
-
-def _read_text(path: Path, columns: Columns, dialect: Dialect) -> tuple[Any, Dialect]:
+def _read_json(path: Path, dialect: Dialect, limits: FileLimits) -> Any:
     import pandas as pd
 
-    text, encoding = decode(read_bytes(path), path, dialect.encoding)
+    text, _ = decode(read_bytes(path, limits), path, dialect.encoding)
+    check_json(text, path, limits)
+    return pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+
+
+def _read_text(path: Path, columns: Columns, dialect: Dialect, limits: FileLimits) -> tuple[Any, Dialect]:
+    import pandas as pd
+
+    text, encoding = decode(read_bytes(path, limits), path, dialect.encoding)
     if not text.strip():
         raise DataError(path=str(path), expected="a table", received="no text", hint="Check the file.")
     dialect = find_dialect(text, replace(dialect, encoding=encoding), path, (columns.ds,))
+    check_text(text, dialect, path, limits)
     # A point may part thousands in other files than those with commas: their numbers are read once it is known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
     options: dict[str, Any] = {"sep": dialect.sep, "quotechar": dialect.quote, "skiprows": dialect.skip}
@@ -272,11 +284,13 @@ def _naming(path: Path, frame: Any) -> Iterator[None]:
 
 def _unknown_column(path: Path, field: str, name: str, known: list[str], *, wide: bool = False) -> DataError:
     suggestion = suggest_name(name, known)
+    names = ", ".join(map(repr, known[:_MOST_NAMES]))
+    names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
     if wide and field == "y":
         return DataError(
             path=str(path),
             expected=f"a column {name!r}",
-            received=f"the columns {', '.join(map(repr, known))}, perhaps one for each series",
+            received=f"the columns {names}, perhaps one for each series",
             hint=Phrase(
                 "If so, read them as series: ",
                 Option("wide", True),
@@ -288,7 +302,7 @@ def _unknown_column(path: Path, field: str, name: str, known: list[str], *, wide
     return DataError(
         path=str(path),
         expected=f"a column {name!r}",
-        received=f"the columns {', '.join(map(repr, known))}",
+        received=f"the columns {names}",
         hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
     )
 
@@ -321,19 +335,3 @@ def row_in_file(path: Path, frame: Any, row: int) -> int:
         row: Number of the row in the frame, from 0.
     """
     return int(frame.index[row]) + int(frame.attrs.get(FIRST_ROW, _FIRST_ROW[_kind(path)]))
-
-
-def _refuse_text(column: Any) -> None:
-    """Refuse a column with text, naming the first value that is no number."""
-    import pandas as pd
-
-    invalid = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy().nonzero()[0]
-    if len(invalid):
-        row = int(invalid[0])
-        raise DataError(
-            column=column.name,
-            row=row,
-            expected="a number, such as 1234.5",
-            received=repr(column.iloc[row]),
-            hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
-        )

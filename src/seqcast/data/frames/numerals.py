@@ -11,10 +11,12 @@ from typing import Any
 from seqcast.data.frames.dialect import Dialect
 from seqcast.errors import DataError, Option, Phrase
 
-__all__ = ["find_marks", "parse_numerals"]
+__all__ = ["find_marks", "parse_numerals", "refuse_text"]
 
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
+# An error shows no more letters of a value.
+_LONGEST = 100
 _GROUPS = "'’_" + _SPACES
 
 
@@ -120,3 +122,26 @@ def is_numeral(text: str) -> bool:
         [True, True, True, False, False]
     """
     return _NUMERAL.fullmatch(text.strip()) is not None
+
+
+def refuse_text(column: Any) -> None:
+    """Refuse a column with text, naming the first value that is no number.
+
+    Args:
+        column: The column.
+
+    Raises:
+        DataError: There is one.
+    """
+    import pandas as pd
+
+    invalid = (pd.to_numeric(column, errors="coerce").isna() & column.notna()).to_numpy().nonzero()[0]
+    if len(invalid):
+        row = int(invalid[0])
+        raise DataError(
+            column=column.name,
+            row=row,
+            expected="a number, such as 1234.5",
+            received=repr(str(column.iloc[row])[:_LONGEST]),
+            hint=Phrase("Write numbers, or name another column with ", Option("columns.y", ...), "."),
+        )

@@ -6,7 +6,7 @@ It holds names of types only, so that a model that was loaded from a file return
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,23 @@ from seqcast.data.frames.forms import LONG, in_form
 from seqcast.data.frames.keys import IdColumn, StampColumn
 from seqcast.data.frames.stamp_formats import format_stamps
 from seqcast.data.frames.stamps import Stamps, from_utc
+from seqcast.runtime.json_types import check_json
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
 __all__ = ["FrameSchema", "as_ids"]
 
 Array = npt.NDArray[Any]
+
+
+class _SchemaHeader(TypedDict):
+    kind: str
+    columns: dict[str, Any]
+    id_dtype: str
+    ds_dtype: str
+    zone: str | None
+    id_categories: list[Any]
+    form: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,14 @@ class FrameSchema:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the schema from the result of `to_dict`."""
+        """Build the schema from the result of `to_dict`.
+
+        Raises:
+            ValueError: It is not one.
+        """
+        check_json(values, _SchemaHeader, "schema")
+        if values["kind"] not in ("pandas", "polars"):
+            raise ValueError(f"frames of {values['kind']!r}")
         columns, categories = Columns.from_dict(values["columns"]), tuple(values["id_categories"])
         return cls(**{**values, "columns": columns, "id_categories": categories})
 

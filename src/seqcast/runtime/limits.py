@@ -1,0 +1,103 @@
+"""Limits on what files may unpack to and hold, so that a small file cannot fill the memory."""
+
+from __future__ import annotations
+
+import numbers
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+from seqcast.errors import SpecError
+
+__all__ = ["FileLimits"]
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+
+# For each so many bytes that are allowed a table may have a column, a Parquet file a page, a workbook a part: they take
+# time and memory beside what is in them.
+_COLUMN_COST, _PAGE_COST, _PART_COST = 200_000, 20_000, 400_000
+
+
+@dataclass(frozen=True)
+class FileLimits:
+    """What a file may unpack to and hold; it is refused by its headers, or where unpacking reaches the limit.
+
+    Args:
+        size: Most bytes that it unpacks to. The frame of a table may take a few times as much.
+        ratio: Most times of its own size that it unpacks to, where that is more than `small`; `None` is any.
+        small: To so many bytes any file may unpack.
+
+    Example:
+        >>> limits = FileLimits()
+        >>> limits.most(packed=1_000), limits.most(packed=10_000_000), limits.most(packed=10**12)
+        (67108864, 1000000000, 4000000000)
+        >>> FileLimits.of("8 GB").most(packed=1_000)
+        8000000000
+    """
+
+    size: int = 4_000_000_000
+    ratio: int | None = 100
+    small: int = 64 << 20
+
+    @classmethod
+    def of(cls, max_size: Any, *, small: int = small) -> Self:
+        """Return the limits for what a user allows.
+
+        Args:
+            max_size: Bytes, or a text such as `8 GB`, whatever the file's own size is; `None` is the default.
+            small: As for the class.
+
+        Raises:
+            SpecError: It is no size.
+        """
+        return cls(small=small) if max_size is None else cls(_bytes(max_size), ratio=None, small=small)
+
+    def most(self, packed: int) -> int:
+        """Return to how many bytes a file of so many may unpack."""
+        return self.size if self.ratio is None else min(self.size, max(self.small, self.ratio * packed))
+
+    def words(self, packed: int) -> str:
+        """Return in words what a file of so many bytes may unpack to, for the message of an error.
+
+        Example:
+            >>> FileLimits().words(1_000), FileLimits().words(10_000_000)
+            ('67.11 MB', '1000 MB, 100 times its size')
+        """
+        most = self.most(packed)
+        text = f"{most / 1e9:.3g} GB" if most >= 2e9 else f"{most / 1e6:.4g} MB"
+        return f"{text}, {self.ratio} times its size" if self.ratio and most == self.ratio * packed else text
+
+    @property
+    def columns(self) -> int:
+        """Most columns of a table."""
+        return max(100, self.size // _COLUMN_COST)
+
+    @property
+    def pages(self) -> int:
+        """Most pages of a Parquet file."""
+        return max(1000, self.size // _PAGE_COST)
+
+    @property
+    def parts(self) -> int:
+        """Most parts of a workbook, members of an archive or row groups of a Parquet file."""
+        return max(100, self.size // _PART_COST)
+
+
+def _bytes(max_size: Any) -> int:
+    """Return a size that is given as a number or a text."""
+    size: float = 0
+    if isinstance(max_size, numbers.Real) and not isinstance(max_size, bool):
+        size = float(max_size)
+    elif isinstance(max_size, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", max_size)
+        if match and match[2].lower() in _UNITS:
+            size = float(match[1]) * _UNITS[match[2].lower()]
+    if not 1 <= size <= 2**63:
+        raise SpecError(
+            "max_size",
+            expected="a size, such as '8 GB'",
+            received=repr(max_size),
+            hint="Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.",
+        )
+    return int(size)

@@ -1,0 +1,117 @@
+"""Hostile files end in a clean error or the right result, in a process that is watched: its time and its memory.
+
+`make fuzz-files` tries ten thousand models and checkpoints, and a thousand Parquet files. `SEQCAST_FUZZ_FIRST` begins
+at another number, for other files.
+"""
+
+import collections
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+MODELS = int(os.environ.get("SEQCAST_FUZZ_FILES", 150))
+TABLES = int(os.environ.get("SEQCAST_FUZZ_TABLES", 50))
+FIRST = int(os.environ.get("SEQCAST_FUZZ_FIRST", 0))
+SECONDS, BYTES = 10, 1 << 30
+ATTEMPTS = Path(__file__).with_name("attempts.py")
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc"),
+    pytest.mark.skipif(os.environ["KERAS_BACKEND"] != "jax", reason="files are the same on every backend"),
+]
+
+
+class Reader:
+    """A process that tries files; one that hangs or dies is replaced."""
+
+    def __init__(self, folder):
+        self.folder, self.process = folder, None
+
+    def start(self, what="read"):
+        command = [sys.executable, str(ATTEMPTS), str(self.folder), what]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline().strip() == "ready"
+
+    def end(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    def attempt(self, kind, number):
+        """Return what came of a file; the process has some seconds more than the file."""
+        if self.process is None:
+            self.start()
+        process = self.process
+        watch = threading.Timer(3 * SECONDS, process.kill)
+        watch.start()
+        process.stdin.write(f"{kind} {number}\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        watch.cancel()
+        if line:
+            return json.loads(line)
+        code = process.wait()
+        self.end()
+        text = f"the process ended with {code}"
+        return {"kind": kind, "number": number, "how": "?", "outcome": "bug", "text": text, "seconds": 0, "peak": 0}
+
+
+def try_all(folder, cases, readers):
+    """Return what came of all cases, tried side by side; the first reader writes the valid files."""
+    readers = [Reader(folder) for _ in range(readers)]
+    readers[0].start("write")
+    waiting, answers = queue.SimpleQueue(), []
+    for case in cases:
+        waiting.put(case)
+
+    def work(reader):
+        try:
+            while True:
+                answers.append(reader.attempt(*waiting.get_nowait()))
+        except queue.Empty:
+            pass
+        finally:
+            reader.end()
+
+    threads = [threading.Thread(target=work, args=(reader,)) for reader in readers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == len(cases)
+    return answers
+
+
+def told(answers):
+    """Return in words what came of all files."""
+    counts = collections.Counter((answer["kind"], answer["outcome"]) for answer in answers)
+    slowest = max(answers, key=lambda answer: answer["seconds"])
+    largest = max(answers, key=lambda answer: answer["peak"])
+    lines = [f"{kind}: {count} {outcome}" for (kind, outcome), count in sorted(counts.items())]
+    lines.append(f"slowest: {slowest['seconds']} s, {slowest['kind']} {slowest['number']} ({slowest['how']})")
+    peak = f"{largest['peak'] / 2**20:.0f} MiB"
+    return "\n".join([*lines, f"largest: {peak}, {largest['kind']} {largest['number']} ({largest['how']})"])
+
+
+def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
+    kinds = ("forecaster", "regressor", "checkpoint")
+    cases = [(kinds[number % 3], number // 3) for number in range(FIRST, FIRST + MODELS)]
+    cases += [("parquet", number) for number in range(FIRST, FIRST + TABLES)]
+    answers = try_all(tmp_path, cases, readers=1 if len(cases) < 1000 else 2)
+    print(told(answers))
+    bugs = [answer for answer in answers if answer["outcome"] == "bug"]
+    assert not bugs, "\n".join(json.dumps(bug) for bug in bugs[:20])
+    for answer in answers:
+        assert answer["seconds"] < SECONDS, answer
+        assert answer["peak"] < BYTES, answer
+    # Most are refused; of the others some are as they were, which says that files can be read at all.
+    outcomes = collections.Counter(answer["outcome"] for answer in answers)
+    assert outcomes["refused"] > len(cases) / 2
+    assert outcomes["same"] > len(cases) / 50

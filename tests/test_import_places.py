@@ -52,7 +52,7 @@ def test_no_module_imports_names_from_the_package_root(module):
 
 def test_the_root_holds_what_the_house_rules_say():
     modules = {path.name for path in ROOT.iterdir() if path.is_file()}
-    assert modules == {"__init__.py", "_version.py", "baselines.py", "errors.py", "py.typed"}
+    assert modules == {"__init__.py", "_version.py", "baselines.py", "py.typed"}
 
 
 def test_the_reader_tells_module_level_from_function_level():

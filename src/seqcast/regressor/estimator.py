@@ -113,9 +113,6 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
     Source: Luke Tonin's Keras encoder-decoder for time series prediction.
     """
 
-    # A state of `partial_fit`, and the engine that it goes on training from there.
-    _training: tuple[FittedState, Engine] | None = None
-
     def __init__(
         self,
         preset: str = "classic",
@@ -276,13 +273,8 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
                 checkpoints=checkpoints,
                 deadline=deadline,
             )
-        except KeyboardInterrupt as interruption:
-            # What interrupts before training has begun brings no history, and leaves the estimator as it was.
-            if hasattr(interruption, "history"):
-                self._publish(FittedState(engine, interruption.history, preparation, seed, windows.support))
-            raise
-        except TrainingError as error:
-            error.kept = self._copy_with(FittedState(engine, error.history, preparation, seed, windows.support))
+        except (KeyboardInterrupt, TrainingError) as error:
+            self._keep(error, FittedState(engine, History(), preparation, seed, windows.support))
             raise
         self._publish(FittedState(engine, history, preparation, seed, windows.support))
         return self
@@ -336,24 +328,10 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
         try:
             recorded = engine.continue_fit(windows.train, window=state.preparation.window, callbacks=options.callbacks)
         except TrainingError as error:
-            error.kept = self._copy_with(replace(state, engine=engine.copy()))
+            self._keep(error, replace(state, engine=engine.copy()))
             raise
         self._publish(replace(state, engine=engine.copy(), history=continued_history(history, recorded)), engine)
         return self
-
-    def _engine_to_train(self, state: FittedState) -> Engine:
-        """Return the engine that `partial_fit` has trained up to this state, or a copy of the published one."""
-        # It is taken away at once: an engine whose training fails has weights that belong to no state.
-        training, self._training = self._training, None
-        return training[1] if training is not None and training[0] is state else state.engine.copy()
-
-    def _publish(self, state: FittedState, trained: Engine | None = None) -> None:
-        self._training = None if trained is None else (state, trained)
-        self._state = state
-
-    def __getstate__(self) -> dict[str, Any]:
-        # An engine that partial_fit goes on training holds an optimiser, which is not copied either.
-        return {name: value for name, value in super().__getstate__().items() if name != "_training"}
 
     # Forecasts
 

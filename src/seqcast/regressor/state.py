@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,13 @@ from seqcast.data.arrays.checks import check_covariates, check_targets
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ArrayLabels, ModelInputs
-from seqcast.errors import NotFittedError
+from seqcast.errors import NotFittedError, TrainingError
 from seqcast.intervals.support import bounded
 from seqcast.regressor.inputs import check_past
 from seqcast.specs.checks import check_int
 from seqcast.training.history import History
 
-__all__ = ["FittedState", "StatefulEstimator", "continued_history"]
+__all__ = ["FittedState", "StatefulEstimator", "TrainedEstimator", "continued_history"]
 
 Array = npt.NDArray[Any]
 
@@ -46,12 +46,6 @@ class StatefulEstimator(Generic[State]):
                 f"this {type(self).__name__} instance is not fitted yet", hint="Call fit before using this estimator."
             )
         return state
-
-    def _copy_with(self, state: State) -> Self:
-        """Return an estimator like this one with another state."""
-        kept = copy.copy(self)
-        kept._state = state
-        return kept
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._state is not None
@@ -175,6 +169,44 @@ class FittedState:
             known_future=tuple(f"future{place}" for place in range(window.future)),
             truth=truth,
         )
+
+
+class TrainedEstimator(StatefulEstimator[FittedState]):
+    """A base of the regressor that publishes what trainings learn."""
+
+    # A state of `partial_fit`, and the engine that it goes on training from there.
+    _training: tuple[FittedState, Engine] | None = None
+
+    def _engine_to_train(self, state: FittedState) -> Engine:
+        """Return the engine that `partial_fit` has trained up to this state, or a copy of the published one."""
+        # It is taken away at once: an engine whose training fails has weights that belong to no state.
+        training, self._training = self._training, None
+        return training[1] if training is not None and training[0] is state else state.engine.copy()
+
+    def _publish(self, state: FittedState, trained: Engine | None = None) -> None:
+        self._training = None if trained is None else (state, trained)
+        self._state = state
+
+    def __getstate__(self) -> dict[str, Any]:
+        # An engine that partial_fit goes on training holds an optimiser, which is not copied either.
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_training"}
+
+    def _keep(self, error: KeyboardInterrupt | TrainingError, state: FittedState) -> None:
+        """Keep what a training has learnt that was broken off.
+
+        Args:
+            error: What broke it off: the user, which publishes it, or a divergence, which brings it along.
+            state: The state with the weights that were kept.
+        """
+        # What interrupts before training has begun brings no history, and leaves the estimator as it was.
+        if not hasattr(error, "history"):
+            return
+        if isinstance(error, TrainingError):
+            error.kept = copy.copy(self)
+            error.kept._publish(state if len(state.history) else replace(state, history=error.history))
+        else:
+            self._publish(replace(state, history=error.history))
 
 
 def continued_history(history: History, recorded: History) -> History:

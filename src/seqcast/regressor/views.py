@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
-from seqcast.regressor.state import FittedState, StatefulEstimator
+from seqcast.regressor.state import TrainedEstimator
 from seqcast.training.history import History
 
 __all__ = ["FittedViews"]
@@ -16,7 +16,7 @@ __all__ = ["FittedViews"]
 Array = npt.NDArray[Any]
 
 
-class FittedViews(StatefulEstimator[FittedState]):
+class FittedViews(TrainedEstimator):
     """The part of `Seq2SeqRegressor` that shows what it has learnt."""
 
     @property

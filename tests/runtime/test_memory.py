@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+import time
 
 import keras
 import pytest
@@ -91,6 +92,8 @@ def test_programs_are_kept_where_the_environment_says(run_python, tmp_path):
         (programs / name).write_text("")
     for name in ("half-cache", "whole-cache"):
         os.utime(programs / name, (0, 0))
+    # However long the other process takes to start.
+    os.utime(programs / "young-cache", (time.time() + 600,) * 2)
     shown = run_python(SHOW.format(folders=["", str(file), str(folder)])).splitlines()
     assert shown == ["None", "None", str(programs)]
     # What a process that was ended left behind is gone: JAX would warn of it at every new program.

@@ -465,13 +465,30 @@ def test_positive_data_are_not_shifted(head):
 # ---------------------------------------------------------------- configs of Keras, which may come from a file
 
 
+LOOKUP = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}
+
+
+@pytest.mark.parametrize("field", ["optimizer", "loss", "learning_rate_schedule"])
+@pytest.mark.parametrize(
+    ("config", "received"),
+    [
+        (LOOKUP, "keras.layers.StringLookup"),
+        # Keras would build this one, and so read the file.
+        ({"class_name": "Adam", "config": {"learning_rate": LOOKUP}}, "keras.layers.StringLookup"),
+        ({"module": "os", "class_name": "function", "config": "system", "registered_name": None}, "os.function"),
+        ({"module": "keras.optimizers", "class_name": "Adam", "config": {"a": [LOOKUP]}}, "keras.layers.StringLookup"),
+        ({"module": "keras.optimizers_", "class_name": "x"}, "keras.optimizers_.x"),
+    ],
+)
+def test_configs_name_objects_of_other_kinds(field, config, received):
+    with pytest.raises(SpecError, match=f"{field}: expected objects of keras.losses, .* received {received}"):
+        TrainingSpec(**{field: config})
+
+
 @pytest.mark.parametrize("field", ["optimizer", "loss", "learning_rate_schedule"])
 @pytest.mark.parametrize(
     "config",
     [
-        {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
-        {"module": "os", "class_name": "function", "config": "system", "registered_name": None},
-        {"module": "keras.optimizers", "class_name": "Adam", "config": {"a": [{"module": "x", "class_name": "y"}]}},
         {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}},
         {"config": {}},
         {"class_name": [], "config": 3},

@@ -563,16 +563,14 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
 
         Args:
             path: A file that `save` wrote.
-            max_size: To how much it may unpack, whatever its own size: bytes, or a text such as `8 GB`; `None` is 4 GB,
-                and at most a hundred times the file's size or 64 MiB.
+            max_size: To how much it may unpack, such as `8 GB`; `None` is 4 GB, and a hundred times its size.
 
         Returns:
             The estimator, which predicts the identical numbers.
 
         Raises:
             MissingFileError: There is no such file.
-            FileFormatError: The file is damaged, foreign, newer or too large.
-            SpecError: `max_size` is no size.
+            FileFormatError: The file is damaged, foreign, newer or too large; `SpecError` for what is no size.
         """
         params, state = read_regressor(path, cls.__name__, cls._get_param_names(), max_size=max_size)
         model = cls(**params)

@@ -47,6 +47,22 @@ def run_python():
     return run
 
 
+@pytest.fixture
+def double_precision():
+    """Compute in double precision; after the test JAX and Keras are as they were."""
+    import jax
+    import keras
+
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    jax.config.update("jax_enable_x64", False)
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
+
+
 def runs_on_jax():
     """Tell whether JAX computes, and has been imported."""
     return "jax" in sys.modules and os.environ["KERAS_BACKEND"] == "jax"

@@ -228,21 +228,8 @@ def check_finite_differences(name):
     check_grads(run, (weights, x, start), order=2, modes=["rev"], eps=1e-5, atol=1e-6, rtol=1e-6)
 
 
-@pytest.fixture
-def _double_precision():
-    """Compute in double precision; after the test JAX and Keras are as they were."""
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    jax.config.update("jax_enable_x64", False)
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
-
-
 @each_cell
-@pytest.mark.usefixtures("_double_precision")
+@pytest.mark.usefixtures("double_precision")
 def test_double_precision(name):
     case = {"batch": 4, "steps": 6, "seed": 5, "tolerance": 1e-10}
     check_finite_differences(name)

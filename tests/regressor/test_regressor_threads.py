@@ -12,7 +12,7 @@ from seqcast.data.signals import random_sines
 PAST, FUTURE = random_sines(64, past=8, future=3, seed=1)
 KNOWN = np.ones((64, 3, 1))
 LEVELS = (0.1, 0.9)
-ROUNDS = 3
+ROUNDS = 2
 
 
 def test_predictions_beside_fits_are_each_of_one_fit(read_beside):
@@ -48,7 +48,7 @@ def test_predictions_beside_fits_are_each_of_one_fit(read_beside):
         assert not torn, f"{len(torn)} of {len(answers[name])} answers of {name} are of no fit"
         assert len(seen) > 2
     assert len({one.tobytes() for one in whole["predict"]}) == 4 * ROUNDS + 1
-    assert sum(map(len, answers.values())) >= 1000
+    assert sum(map(len, answers.values())) >= 600
 
 
 class FitsWhenRead:

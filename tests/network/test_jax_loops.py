@@ -63,6 +63,8 @@ def keras_layer(cell, name, **options):
     """Return Keras's layer with a cell's weights; one without input is to be fed with zeros, through a zero kernel."""
     # Keras's own tanh on JAX returns single precision whatever it is given; JAX's is the same in single precision.
     options |= {"activation": jnp.tanh, "return_sequences": True, "return_state": True}
+    # Its own first weights would be drawn, by a program for each shape.
+    options |= {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
     layer = getattr(keras.layers, KERAS_LAYERS[name])(cell.units, **options)
     layer.build((None, None, cell.features or 1))
     if cell.kernel is None:

@@ -11,14 +11,18 @@ from pathlib import Path
 
 os.environ.setdefault("SEQCAST_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".cache"))
 os.environ.setdefault("KERAS_BACKEND", "jax")
-# A program of a test runs a few times: compiling it well would take longer (the last of these flags alone halves the
-# time of a cold run). An own XLA_FLAGS, even an empty one, leaves programs as they are shipped (`make test-optimised`).
-if os.environ["KERAS_BACKEND"] == "jax":
+# A program of a test runs a few times: compiling it well, or dividing it among threads to be compiled, takes longer
+# (the last of these flags alone halves the time of a cold run), and so do the lines of source that are noted for each
+# operation and the partitioning for several devices. An own XLA_FLAGS, even an empty one, leaves programs as they are
+# shipped (`make test-optimised`).
+if os.environ["KERAS_BACKEND"] == "jax" and "XLA_FLAGS" not in os.environ:
     quickly = ["backend_optimization_level=0", "llvm_disable_expensive_passes=true"]
-    # XLA ends the process at a flag that it does not know, and jaxlib 0.12 no longer knows this one.
+    # XLA ends the process at a flag that it does not know, and jaxlib 0.12 no longer knows the last one.
     if [int(part) for part in importlib.metadata.version("jaxlib").split(".")[:2]] < [0, 11]:
-        quickly.append("cpu_use_fusion_emitters=false")
-    os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in quickly))
+        quickly += ["cpu_parallel_codegen_split_count=1", "cpu_use_fusion_emitters=false"]
+    os.environ["XLA_FLAGS"] = " ".join(f"--xla_{flag}" for flag in quickly)
+    os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+    os.environ.setdefault("JAX_USE_SHARDY_PARTITIONER", "false")
 os.environ["MPLBACKEND"] = "Agg"
 
 import pytest
@@ -41,6 +45,22 @@ def run_python():
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def double_precision():
+    """Compute in double precision; after the test JAX and Keras are as they were."""
+    import jax
+    import keras
+
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    jax.config.update("jax_enable_x64", False)
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
 
 
 def runs_on_jax():

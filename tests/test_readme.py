@@ -42,7 +42,8 @@ def test_the_page_about_frames_runs(tmp_path, monkeypatch):
         page = page[: page.index("\n## sktime\n")]
     code = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
     small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
-    assert small != code
+    assert '"5 s"' in small
+    small = small.replace('"5 s"', '"1 s"')
     names = {}
     exec(compile(small, "docs/frames.md", "exec"), names)
     assert len(names["forecast"]) == 3 * 14

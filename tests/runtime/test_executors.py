@@ -183,7 +183,7 @@ def test_one_after_another_an_error_comes_out_as_itself():
     assert done == [1]
 
 
-@each_executor
+@pytest.mark.parametrize("make", [SerialExecutor, lambda: LokyExecutor(1)], ids=EXECUTORS)
 def test_an_error_of_the_callback_comes_out_too(make):
     def finished(place, result):
         raise LookupError(f"place {place}")

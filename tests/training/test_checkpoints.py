@@ -58,15 +58,23 @@ def only(folder, target, *kept):
 
 
 @pytest.mark.parametrize(
-    ("network", "training"),
-    [
-        (NetworkSpec(encoder_units=(3,), decoder_units=(3,), dropout=0.3), {"metrics": ("mae",), "early_stopping": 1}),
-        (NetworkSpec(encoder_units=(3,), decoder_units=(3,), decoder_input="scheduled"), {"optimizer": "adamw"}),
-        (NetworkSpec(encoder_units=(3,), decoder_units=(3,)), {"optimizer": "muon", "parts": 2}),
+    ("network", "training", "numbers"),
+    [  # in the first epoch, at its end, in the middle of another, at the end
+        (
+            NetworkSpec(encoder_units=(3,), decoder_units=(3,), dropout=0.3),
+            {"metrics": ("mae",), "early_stopping": 1},
+            (2, 5, 8, -1),
+        ),
+        (
+            NetworkSpec(encoder_units=(3,), decoder_units=(3,), decoder_input="scheduled"),
+            {"optimizer": "adamw"},
+            (8,),
+        ),
+        (NetworkSpec(encoder_units=(3,), decoder_units=(3,)), {"optimizer": "muon", "parts": 2}, (5, 8)),
     ],
     ids=["dropout", "scheduled", "parts"],
 )
-def test_from_each_checkpoint_it_ends_with_the_same_bits(network, training, tmp_path, monkeypatch):
+def test_from_each_checkpoint_it_ends_with_the_same_bits(network, training, numbers, tmp_path, monkeypatch):
     # Else the end of an epoch that takes next to nothing is left out.
     monkeypatch.setattr("seqcast.training.checkpoints.MOST_SHARE", 1e9)
     spec = TrainingSpec(epochs=3, learning_rate=0.05, **training)
@@ -77,8 +85,7 @@ def test_from_each_checkpoint_it_ends_with_the_same_bits(network, training, tmp_
     written = states(tmp_path / "all")
     steps = [int(path.stem) for path in written]
     assert steps == list(range(1, 5 * len(history) + 1))
-    # In the first epoch, at its end, in the middle of another, at the end.
-    for number in (2, 5, 8, steps[-1]):
+    for number in (steps[place - 1] if place > 0 else steps[place] for place in numbers):
         folder = tmp_path / f"until {number}"
         only(tmp_path / "all", folder, f"{number}.checkpoint")
         resumed, recorded = train(network, spec, Checkpoints(folder, fingerprint, resume=True))

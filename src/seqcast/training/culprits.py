@@ -12,6 +12,7 @@ import numpy.typing as npt
 from seqcast.data.windows.order import NamedWindows
 from seqcast.network.losses import HeadLoss
 from seqcast.runtime.backend import keras
+from seqcast.runtime.jit import compile_call
 
 __all__ = ["Culprits"]
 
@@ -76,10 +77,15 @@ def _worst(losses: Array) -> Array:
 
 def _losses(model: Any, inputs: dict[str, Array], y: Array) -> Array:
     """Return the loss of each window, `[B]`."""
-    output = model(inputs, training=False)
     if isinstance(model.loss, HeadLoss):
-        losses = model.loss.of_examples(y, output)
+
+        def of_batch(arrays: dict[str, Any]) -> Any:
+            return model.loss.of_examples(arrays["y"], model(arrays["inputs"], training=False))
+
+        # Compiled as a whole: of what is computed step by step JAX would keep each piece.
+        losses = compile_call(model, of_batch)({"inputs": inputs, "y": y})
     else:
+        output = model(inputs, training=False)
         losses = keras.ops.stack([model.loss(y[row : row + 1], output[row : row + 1]) for row in range(len(y))])
     return np.asarray(keras.ops.convert_to_numpy(losses), dtype=float).reshape(len(y))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -21,6 +23,21 @@ from seqcast.specs.window import WindowSpec
 __all__ = ["BuiltNetwork"]
 
 Array = npt.NDArray[Any]
+
+# Networks that are built from one search for dropped ones to the next, which takes a tenth of a second.
+BETWEEN_SEARCHES = 16
+_built = itertools.count(1)
+
+
+def _free_dropped() -> None:
+    """Free the networks that nobody holds any more, once in so many that are built.
+
+    Keras's layers hold themselves, in the closures that it puts around their `build`. So a network that is dropped
+    stays, with its compiled programs, until Python looks for such circles, which it does the more seldom the more
+    objects a process has.
+    """
+    if next(_built) % BETWEEN_SEARCHES == 0:
+        gc.collect()
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,7 @@ class BuiltNetwork:
             parts: As for the class.
             like: A network of the same sizes and boxes, whose compiled programs serve this one too.
         """
+        _free_dropped()
         model_seed, paths_seed = child_seeds(seed, 2)
         model = Seq2Seq(window, network, seed=model_seed)
         forecasts = Forecasts(model, seed=paths_seed, like=None if like is None else like.forecasts)

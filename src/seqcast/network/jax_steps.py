@@ -92,7 +92,8 @@ class TrainFunction:
             )
         step = TrainStep(model)
 
-        def whole(state: StepState, guard: Guard, data: Any) -> Any:
+        # Its name is that of the compiled program in the cache.
+        def train_step(state: StepState, guard: Guard, data: Any) -> Any:
             logs, after = model.train_step(tuple(state), data)
             return logs, *guarded(state, StepState(*after), guard)
 
@@ -100,7 +101,7 @@ class TrainFunction:
             logs, after = step.apply(state, batch, step.combine(parts))
             return logs, *guarded(state, after, guard)
 
-        self.whole = jax_jit(whole, one_thread=one_thread, donate=(0,))
+        self.whole = jax_jit(train_step, one_thread=one_thread, donate=(0,))
         self.part = jax_jit(step.grad_part, one_thread=True)
         self.update = jax_jit(update, one_thread=one_thread, donate=(0,))
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)

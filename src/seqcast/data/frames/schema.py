@@ -80,7 +80,7 @@ class FrameSchema:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
-        return asdict(self)
+        return {**asdict(self), "id_categories": list(self.id_categories)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -132,8 +132,8 @@ def _units(past: Array, season: Integers) -> tuple[Array, Array]:
     loc = _mean(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
     spread = _mean(np.abs(past - everywhere))
-    # A constant is its own unit.
-    least = np.maximum(np.abs(loc), 1e-6) * 1e-6
+    # A constant is its own unit; what is less than a few spacings of numbers of this size is none but rounding.
+    least = np.maximum(np.abs(loc), 1e-6) * 1e-14
     scale = np.where(np.nan_to_num(spread) > least, spread, np.maximum(np.abs(loc), 1e-6))
     return loc, scale
 

@@ -59,6 +59,14 @@ def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"states.png", "probes.png", "sensitivity.png", "memory.png"}
 
 
+def test_the_page_about_the_pretrained_network_runs():
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "pretrained.md").read_text(), flags=re.DOTALL))
+    names = {}
+    exec(compile(code, "docs/pretrained.md", "exec"), names)
+    assert len(names["forecast"]) == 52
+    assert names["walks"].shape == (3, 100)
+
+
 PAGES = [*ROOT.glob("*.md"), ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*.md")]
 
 

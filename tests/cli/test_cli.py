@@ -532,6 +532,19 @@ def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path):
     assert np.isfinite(loaded.predict(1)["seqcast"]).all()
 
 
+def test_the_pretrained_network_forecasts_at_once(run, tmp_path):
+    season = 10 + 3 * np.sin(2 * np.pi * np.arange(12) / 12)
+    months().assign(y=np.tile(season, 5)).to_csv(tmp_path / "sales.csv", index=False)
+    command = ("fit", "sales.csv", "-H", 12, "-o", "m.seqcast", "--preset", "pretrained", "--quiet")
+    assert run(*command)[:2] == (0, "Wrote m.seqcast\n")
+    _, forecast, _ = run("predict", "m.seqcast", "--level", "50,98")
+    rows = [line.split(",") for line in forecast.split()]
+    assert rows[0][2:] == ["seqcast", "seqcast-lo-50", "seqcast-hi-50", "seqcast-lo-98", "seqcast-hi-98"]
+    np.testing.assert_allclose([float(row[2]) for row in rows[1:]], season, atol=0.7)
+    code, _, told = run(*command, "--units", 8, "--force")
+    assert (code, "Error: --units: expected nothing beside the pretrained network" in told) == (1, True)
+
+
 def test_a_training_that_diverges_keeps_the_weights_before_it(run, tmp_path):
     months().to_csv(tmp_path / "sales.csv", index=False)
     options = ("--units", 4, "--epochs", 40, "--seed", 0, "--preset", "classic", "--quiet")

@@ -162,7 +162,9 @@ class ForecasterOptions:
         str,
         typer.Option("--calendar", help="Features of the time: auto, none, or names with commas, as auto,holidays:DE."),
     ] = "auto"
-    preset: Annotated[str, typer.Option("--preset", help="Network: auto, classic or segment.")] = "auto"
+    preset: Annotated[
+        str, typer.Option("--preset", help="Network: auto, classic, segment or pretrained (not trained).")
+    ] = "auto"
     units: Annotated[
         str | None,
         typer.Option("--units", help="Width of each layer of encoder and decoder, instead of the preset's."),
@@ -235,10 +237,17 @@ class ForecasterOptions:
 
     def _network(self, level: tuple[float, ...]) -> Any:
         """Return the name of a preset, or the preset with a cell and units of the user's choice."""
-        from seqcast.forecaster.defaults import Sizes, named_network
+        from seqcast.forecaster.defaults import PRETRAINED, Sizes, named_network
 
         if self.units is None and self.cell is None:
             return self.preset
+        if self.preset == PRETRAINED:
+            raise SpecError(
+                "units" if self.cell is None else "cell",
+                expected="nothing beside the pretrained network, which is what it is",
+                received=str(self.units if self.cell is None else self.cell),
+                hint="Leave it out, or name another preset.",
+            )
         network = named_network("classic" if self.preset == "auto" else self.preset, level, Sizes())
         changes: dict[str, Any] = {} if self.cell is None else {"cell": self.cell}
         if self.units is not None:

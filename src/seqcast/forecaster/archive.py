@@ -16,6 +16,7 @@ from seqcast.forecaster.options import check_options
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
+from seqcast.pretrained import PretrainedNetwork
 from seqcast.runtime.archive import StoredArray, open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.specs.base import check_writable
@@ -39,6 +40,7 @@ class _Header(TypedDict):
     season_length: int
     seed: int
     training: list[dict[str, Any]]
+    pretrained: dict[str, Any] | None
     engines: list[dict[str, Any]]
     histories: list[dict[str, Any]]
     calibrations: list[dict[str, Any]]
@@ -62,8 +64,11 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
     check_writable(specs, where="training or preset", expected="options that can be written to a file")
     series, arrays = series_to_parts(state.series)
     parts = {f"series/{name}": value for name, value in arrays.items()}
-    engines, calibrations = [], []
-    for place, engine in enumerate(state.engines):
+    engines, calibrations, pretrained = [], [], None
+    if state.pretrained is not None:
+        pretrained, weights = state.pretrained.to_parts()
+        parts.update({f"pretrained/{name}": value for name, value in weights.items()})
+    for place, engine in enumerate(() if pretrained else state.engines):
         described, weights = engine.to_parts()
         engines.append(described)
         parts.update({f"engine {place}/{name}": value for name, value in weights.items()})
@@ -77,6 +82,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         "season_length": state.season_length,
         "seed": state.seed,
         "training": [spec.to_dict() for spec in state.training],
+        "pretrained": pretrained,
         "engines": engines,
         "histories": [history.to_dict() for history in state.histories],
         "calibrations": calibrations,
@@ -134,14 +140,17 @@ def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict
     for name, value in arrays.items():
         owner, _, key = name.partition("/")
         parts.setdefault(owner, {})[key] = value
+    pretrained = header["pretrained"]
+    if pretrained is not None:
+        pretrained = PretrainedNetwork.from_parts(pretrained, parts["pretrained"])
+    engines = [Engine.from_parts(each, parts[f"engine {place}"]) for place, each in enumerate(header["engines"])]
     state = FittedState(
         series=series_from_parts(header["series"], parts["series"]),
         season_length=check_int("season_length", header["season_length"]),
         seed=check_int("seed", header["seed"], at_least=0),
         training=tuple(TrainingSpec.from_dict(spec) for spec in header["training"]),
-        engines=tuple(
-            Engine.from_parts(described, parts[f"engine {place}"]) for place, described in enumerate(header["engines"])
-        ),
+        engines=tuple(engines) if pretrained is None else (pretrained.engine,),
+        pretrained=pretrained,
         histories=tuple(map(History.from_dict, header["histories"])),
         calibrations=tuple(
             Calibration.from_parts(described, _widths(described, parts[f"calibration {place}"], options["horizon"]))
@@ -160,7 +169,7 @@ def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict
 def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
     """Refuse networks of other windows than the series have."""
     series, count = state.series, len(state.engines)
-    for engine in state.engines:
+    for engine in () if state.pretrained is not None else state.engines:
         window = engine.window
         if window is None or window.context_length is None or window.context_length > series.context_length:
             raise ValueError("a network without windows of the series")

@@ -16,6 +16,7 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.statistics import LevelSwings
 from seqcast.data.series.store import SeriesStore
 from seqcast.intervals.levels import level_quantiles
+from seqcast.pretrained import load_pretrained
 from seqcast.specs.checks import check_choice
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.presets import PRESETS, Preset, segment_rule
@@ -23,6 +24,7 @@ from seqcast.specs.presets import preset as find_preset
 from seqcast.specs.training import TrainingSpec
 
 __all__ = [
+    "PRETRAINED",
     "Sizes",
     "Specs",
     "auto_context",
@@ -39,6 +41,9 @@ Array = npt.NDArray[Any]
 
 # The rule or choice that gives the network and its training for windows of some sizes.
 Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
+
+# The preset of the network that comes with the package and is not trained on the data.
+PRETRAINED = "pretrained"
 
 # The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
 # more than once an epoch, since a few steps would train little; with very many it ends an epoch early, since
@@ -100,7 +105,7 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
 
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
-    check_choice("preset", name, ("auto", *PRESETS))
+    check_choice("preset", name, ("auto", *PRESETS, PRETRAINED))
     fitted = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
         season_length=sizes.season_length,
         context_length=sizes.context_length,
@@ -130,6 +135,8 @@ def specs(
         sizes: Sizes of the data, on which the choice depends.
     """
     usual = TrainingSpec()
+    if preset == PRETRAINED:
+        return load_pretrained().engine.network, usual
     if isinstance(preset, NetworkSpec):
         network = preset
     else:

@@ -26,6 +26,7 @@ from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, Trainin
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.options import FitOptions, check_head, check_mask, check_options, interval_levels, refit_every
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
+from seqcast.forecaster.pretrained import refuse_pretrained
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
@@ -67,7 +68,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             be cut into segments of at least 4 steps, otherwise `classic` (see `seqcast.specs.presets`); and where
             that is not better than repeating the last season on the validation rows, or there are none to tell by, it
             repeats the last season, and warns (`FallbackWarning`). A named network normalises its windows, because
-            real series leave the range that they had in training.
+            real series leave the range that they had in training. `pretrained` is the network that comes with the
+            package: it has seen synthetic series only, reads the last 512 steps and is not trained.
         training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
             down to 64 when windows are few, and in epochs of 25 to 200 steps (60 to 300 of segments); a dict changes
             some fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each
@@ -439,6 +441,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         check_parts(freeze)
         if not state.engines:
             refuse_without_network("finetune")
+        if state.pretrained is not None:
+            refuse_pretrained("finetune")
         frame, starts = self._with_validation(self._read(df, state.series), validation)
         options = self._resolved(self._seed(state), len(state.engines), season_length=state.season_length)
         plan = plan_further(frame, starts, state, options, training, tuple(freeze))

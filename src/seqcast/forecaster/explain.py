@@ -18,6 +18,7 @@ from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.importance import mean_importance, window_step
+from seqcast.forecaster.pretrained import PretrainedPredictor, pretrained_inputs
 from seqcast.forecaster.reporting import write_report
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
@@ -148,16 +149,16 @@ class ExplainMixin:
             origins = Origins.every(frame, steps, state.series.context_length, check_int("step_size", step_size))
             reader = state.series.reader(state.series.checked(frame), origins)
             truth = reader.truth(origins.series, origins.stops, steps)
+        columns, source, predictor = frame.schema.columns, frame.source, state.predictor(self.combine)
+        cutoffs = frame.stamps[source.starts[origins.series] + origins.stops - 1]
+        labels = SeriesLabels(frame.schema, as_ids(source.ids)[origins.series], cutoffs)
+        if isinstance(predictor, PretrainedPredictor):
+            return pretrained_inputs(predictor, reader, origins, labels, truth)
         assert engine.window is not None
         member_reader, builder = reader.with_context(engine.window.context_length), state.series.builder
         inputs = member_reader.inputs(origins.series, origins.stops, origins.horizon, future=origins.future)
-        columns, source = frame.schema.columns, frame.source
-        cutoffs = frame.stamps[source.starts[origins.series] + origins.stops - 1]
         return ModelInputs(
-            engine,
-            inputs,
-            steps,
-            SeriesLabels(frame.schema, as_ids(source.ids)[origins.series], cutoffs),
+            *(engine, inputs, steps, labels),
             features=(*columns.targets, *builder.past.features, *builder.future_names),
             targets=columns.targets,
             known_future=builder.future_names,

@@ -12,6 +12,7 @@ from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, Training
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibrate, mean_errors
+from seqcast.pretrained import load_pretrained
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import Deadline
@@ -99,6 +100,8 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
         theirs = None if training is None else [training[place] for place in trained]
         return _finished(smaller, list(trained.values()), theirs)
 
+    if plan.pretrained:
+        return _zero_shot(plan)
     jobs = run.prepared(plan)
     if len(jobs) > 1:
         names = [f"member {place + 1} of {len(jobs)}" for place in range(len(jobs))]
@@ -128,6 +131,8 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
 
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
     """Run the training jobs of several plans, all in parallel; arguments as for `fit_plan`."""
+    if plans[0].pretrained:
+        return [_zero_shot(plan) for plan in plans]
     jobs: list[TrainingJob] = []
     names: list[str] = []
     for number, plan in enumerate(plans, 1):
@@ -150,6 +155,13 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
 def naive_state(plan: FitPlan) -> FittedState:
     """Return the state that repeats the last season of the rows of a plan; nothing is trained."""
     return _calibrated(replace(_state(plan, []), histories=(History(),)), plan)
+
+
+def _zero_shot(plan: FitPlan) -> FittedState:
+    """Return the state of the pretrained network, which is not trained on the rows of a plan."""
+    network = load_pretrained()
+    state = replace(_state(plan, []), engines=(network.engine,), histories=(History(),), pretrained=network)
+    return _calibrated(state, plan)
 
 
 def _finished(

@@ -11,11 +11,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
-from seqcast.errors import SpecError, TrainingError
+from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.network.init import child_seeds
 from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.specs.network import NetworkSpec
@@ -129,6 +130,27 @@ class TrainingJob:
     def count_windows(self) -> int:
         """Return the number of training windows."""
         return self._reader.index(self.window.horizon, stops=self.starts).count
+
+    def checked_windows(self, frame: LongFrame) -> int:
+        """Return the number of training windows.
+
+        Args:
+            frame: The rows of the reader.
+
+        Raises:
+            DataError: There are none.
+        """
+        if count := self.count_windows():
+            return count
+        longest = int(np.argmax(self.starts))
+        raise DataError(
+            option="df",
+            series=frame.source.ids[longest],
+            expected=f"at least 1 + {self.window.horizon} rows, one to read and the horizon, "
+            "with a known value among the last",
+            received=f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
+            hint="Give longer series, or choose a smaller horizon.",
+        )
 
     @property
     def _reader(self) -> WindowReader:

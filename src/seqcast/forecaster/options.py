@@ -14,7 +14,7 @@ from seqcast.data.frames.table import ON_BAD_SERIES
 from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows.reader import WEIGHTINGS
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.defaults import Sizes, specs
+from seqcast.forecaster.defaults import PRETRAINED, Sizes, specs
 from seqcast.forecaster.jobs import member_seeds
 from seqcast.forecaster.predictor import COMBINATIONS
 from seqcast.intervals.levels import check_levels, check_trained, quantile_levels
@@ -95,6 +95,9 @@ class FitOptions:
         """
         level = interval_levels(options["level"])
         _, training = specs(options["preset"], options["training"], level, Sizes())
+        if options["preset"] == PRETRAINED:
+            # It knows no calendar, and reads each window in its own units.
+            options = {**options, "calendar": "none", "scale": options["scale"].replace("auto", "none")}
         return cls(
             horizon=int(options["horizon"]),
             context_lengths=context_lengths(options["context_length"], members),
@@ -162,6 +165,8 @@ def check_options(options: Mapping[str, Any]) -> None:
             "freq", expected="None, for irregular=True", received=received, hint="Leave out one of the two."
         )
     check_calendar(options["calendar"])
+    if options["preset"] == PRETRAINED:
+        _check_pretrained(options)
     _check_names(options)
     _check_intervals(options)
 
@@ -230,6 +235,28 @@ def check_mask(missing: str) -> None:
             expected="None with missing='raise', as values that are left out are missing",
             received="a frame",
             hint=Phrase("Take ", Option("missing", "fill"), "."),
+        )
+
+
+def _check_pretrained(options: Mapping[str, Any]) -> None:
+    """Refuse what a network that is not trained on the data cannot heed."""
+    covariates = [name for role in ("static", "past", "future") for name in options[f"{role}_covariates"]]
+    usual = {"members": 1, "training": None, "point": "median"}
+    changed = next((name for name, value in usual.items() if options[name] != value), None)
+    if covariates:
+        raise SpecError(
+            "preset",
+            expected="a network that is trained on this data, with covariates",
+            received=f"'pretrained', and the covariates {', '.join(map(repr, covariates))}",
+            hint="It has seen series alone, so it cannot know what a covariate means: leave them out, or name another "
+            "preset.",
+        )
+    if changed is not None:
+        raise SpecError(
+            changed,
+            expected=f"{usual[changed]!r} with preset='pretrained', one network that is trained and has quantiles",
+            received=repr(options[changed]),
+            hint="Leave it out, or name another preset.",
         )
 
 

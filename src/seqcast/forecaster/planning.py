@@ -17,13 +17,14 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.defaults import Sizes, Specs, auto_context, auto_scale, middle_length
+from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.support import check_head_support, learn_support
 from seqcast.forecaster.validation import calibration_origins, comparison_origins
+from seqcast.pretrained import load_pretrained
 from seqcast.runtime.caution import warn_user
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -57,6 +58,11 @@ class FitPlan:
     short_series: tuple[Any, ...] = ()
     calibration: Origins | None = None
     comparison: Origins | None = None
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether nothing is trained, as the network that comes with the package forecasts."""
+        return self.options.preset == PRETRAINED
 
     def with_weights(self, engines: Sequence[Engine]) -> Self:
         """Return the plan with training jobs that begin with the weights of trained networks.
@@ -100,6 +106,8 @@ class FitPlan:
             f"seqcast: {count} series, {step}, season_length {self.season_length}, "
             f"context_length {series.context_length}, horizon {job.window.horizon}{calendar}"
         ]
+        if self.pretrained:
+            lines.append(f"seqcast: the pretrained network, version {load_pretrained().version}; nothing is trained")
         if self.calibration is not None:
             lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
         columns = self.frame.schema.columns
@@ -150,15 +158,21 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
     frame.check_frequency()
     lengths, horizon = frame.source.lengths, options.horizon
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
+    pretrained = options.preset == PRETRAINED
     rows = middle_length(lengths) if options.fill else int(lengths.min())
     # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
-    contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
+    if pretrained:
+        longest = load_pretrained().context_lengths[-1]
+        contexts = [options.context_lengths[0] or (longest if options.fill else min(rows, longest))]
+    else:
+        contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
     context = max(contexts)
-    if not options.fill:
+    if not options.fill and not pretrained:
         check_lengths(frame, context_length=context, horizon=horizon)
     sizes = Sizes(1, context, horizon, season)
     network, training = specs(sizes)
-    starts = _training_stops(frame, starts, training, context, horizon)
+    # Of what nothing is trained on, all rows but the first may be validated on.
+    starts = _training_stops(frame, starts, training, 1 if pretrained else context, horizon)
     series, aligned = _learn_series(frame, options, network, starts, context, season)
     reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
     window = series.builder.window(horizon=horizon, context_length=context, observed=series.observed)
@@ -168,12 +182,14 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
         job = TrainingJob(
             reader, starts, replace(window, context_length=length), network, training, seeds, options.weighting
         )
-        network, training = specs(replace(sizes, windows=_checked_count(aligned, job), context_length=length))
+        count = 1 if pretrained else job.checked_windows(aligned)
+        network, training = specs(replace(sizes, windows=count, context_length=length))
         check_head_support(aligned, network.head)
         season_read = season if network.reads_season else None
         seasoned = replace(job.window, season_length=season_read)
         jobs.append(replace(job, network=network, training=training, window=seasoned))
-    if options.fill and any(length and length + horizon > lengths.max() for length in options.context_lengths):
+    padded = any(length and length + horizon > lengths.max() for length in options.context_lengths)
+    if options.fill and padded and not pretrained:
         warn_user(
             f"context_length {context} and horizon {horizon} are more than the {lengths.max()} rows of the longest "
             "series: all windows are padded. Choose a smaller context_length, or leave it out."
@@ -184,7 +200,7 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
         season,
         jobs,
         frame,
-        _short_names(frame, context + horizon),
+        () if pretrained else _short_names(frame, context + horizon),
         calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
         comparison_origins(frame, starts, horizon) if options.compare_to_naive else None,
     )
@@ -279,7 +295,7 @@ def plan_further(
         job = TrainingJob(
             reader, starts, window, engine.network, spec, seeds, options.weighting, engine.weights, freeze
         )
-        _checked_count(frame, job)
+        job.checked_windows(frame)
         jobs.append(job)
     return FitPlan(
         options,
@@ -326,19 +342,3 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
             received=f"rows up to {frame.last_stamps[place]}",
             hint="Give its newest rows too.",
         )
-
-
-def _checked_count(frame: LongFrame, job: TrainingJob) -> int:
-    """Return the number of training windows, and refuse none."""
-    count = job.count_windows()
-    if count:
-        return count
-    longest = int(np.argmax(job.starts))
-    raise DataError(
-        option="df",
-        series=frame.source.ids[longest],
-        expected=f"at least 1 + {job.window.horizon} rows, one to read and the horizon, "
-        "with a known value among the last",
-        received=f"{job.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
-        hint="Give longer series, or choose a smaller horizon.",
-    )

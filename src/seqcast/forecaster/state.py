@@ -15,10 +15,12 @@ from seqcast.errors import DataError
 from seqcast.forecaster.defaults import Sizes
 from seqcast.forecaster.fallback import SeasonalNaivePredictor
 from seqcast.forecaster.predictor import EnsemblePredictor, Predictor
+from seqcast.forecaster.pretrained import PretrainedPredictor
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import check_levels, check_trained
 from seqcast.intervals.request import ForecastRequest
+from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.history import History
@@ -45,6 +47,7 @@ class FittedState:
         calibrations: The calibration of each target's intervals; empty for none.
         short_series: Names of the series whose contexts were padded in training.
         skipped: What is wrong with each series that was left out, by its name.
+        pretrained: The pretrained network, whose engine is then the only one; `None` where networks were trained.
         rows: The rows of the fit; `None` in a loaded forecaster.
     """
 
@@ -57,6 +60,7 @@ class FittedState:
     calibrations: tuple[Calibration, ...] = ()
     short_series: tuple[Any, ...] = ()
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
+    pretrained: PretrainedNetwork | None = None
     rows: LongFrame | None = None
 
     @property
@@ -66,7 +70,8 @@ class FittedState:
 
     def trained_rows(self, frame: LongFrame) -> Array:
         """Return which rows of a frame the networks were trained on, a mask `[rows]`."""
-        return self.series.trained_rows(frame) if self.engines else np.zeros(len(frame.stamps), dtype=bool)
+        trained = self.engines and self.pretrained is None
+        return self.series.trained_rows(frame) if trained else np.zeros(len(frame.stamps), dtype=bool)
 
     @property
     def is_probabilistic(self) -> bool:
@@ -94,6 +99,8 @@ class FittedState:
         """
         if not self.engines:
             return SeasonalNaivePredictor(self.season_length, self.calibrations, self.series.support)
+        if self.pretrained is not None:
+            return PretrainedPredictor(self.pretrained, self.season_length, self.calibrations, self.series.support)
         return EnsemblePredictor(self.engines, combine, self.calibrations, self.series.support)
 
     def request(
@@ -114,7 +121,10 @@ class FittedState:
         if level is None:
             return ForecastRequest(point, available)
         levels = check_levels(level)
-        if self.calibrations or not self.engines or self.engines[0].network.head in ("point", "quantile"):
+        any_level = self.pretrained is not None and not self.calibrations
+        if not any_level and (
+            self.calibrations or not self.engines or self.engines[0].network.head in ("point", "quantile")
+        ):
             hint = "Fit with such a level."
             if point_only:
                 hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."

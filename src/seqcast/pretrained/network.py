@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.engine.engine import Engine
 from seqcast.runtime.archive import open_archive, write_archive
+from seqcast.runtime.json_types import check_json
 from seqcast.specs.window import WindowSpec
 
 __all__ = ["PretrainedNetwork"]
@@ -20,6 +21,12 @@ __all__ = ["PretrainedNetwork"]
 Array = npt.NDArray[Any]
 
 KIND = "Pretrained"
+
+
+class _Header(TypedDict):
+    version: str
+    context_lengths: list[int]
+    engine: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -110,17 +117,38 @@ class PretrainedNetwork:
             known = np.concatenate([known, median[:, :, 0]], axis=1)
         return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
 
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return JSON types and arrays that hold the network, its weights in half precision."""
+        header, weights = self.engine.to_parts()
+        half = {name: values.astype(np.float16) for name, values in weights.items()}
+        return {"version": self.version, "context_lengths": list(self.context_lengths), "engine": header}, half
+
+    @classmethod
+    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Build the network from the result of `to_parts`.
+
+        Raises:
+            ValueError: They are no parts of one.
+        """
+        checked: Any = check_json(dict(header), _Header, "pretrained")
+        weights = {name: np.asarray(values).astype(np.float32) for name, values in arrays.items()}
+        engine = Engine.from_parts(checked["engine"], weights)
+        window, contexts = engine.window, tuple(checked["context_lengths"])
+        if window is None or window != cls.window(window.horizon) or engine.network.head != "quantile":
+            raise ValueError("a network that is not told of seasons")
+        if not contexts or min(contexts) < 1 or list(contexts) != sorted(set(contexts)):
+            raise ValueError(f"context lengths {contexts}")
+        return cls(engine, checked["version"], contexts)
+
     def save(self, path: str | os.PathLike[str], log: dict[str, Any]) -> None:
-        """Write the network with weights of half precision.
+        """Write the network.
 
         Args:
             path: The file.
             log: What is known about its training, JSON types.
         """
-        header, weights = self.engine.to_parts()
-        half = {name: values.astype(np.float16) for name, values in weights.items()}
-        about = {"version": self.version, "context_lengths": list(self.context_lengths), "log": log}
-        write_archive(path, KIND, {**about, "engine": header}, half)
+        header, arrays = self.to_parts()
+        write_archive(path, KIND, {"network": header, "log": log}, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -130,10 +158,7 @@ class PretrainedNetwork:
             FileFormatError: It is no such file, or damaged.
         """
         with open_archive(path, KIND) as archive:
-            header = archive.header
-            weights = {name: np.asarray(values).astype(np.float32) for name, values in archive.arrays.items()}
-            engine = Engine.from_parts(header["engine"], weights)
-        return cls(engine, str(header["version"]), tuple(map(int, header["context_lengths"])))
+            return cls.from_parts(archive.header["network"], archive.arrays)
 
 
 def _known_lengths(past: Array) -> Array:

@@ -1,0 +1,180 @@
+"""`preset="pretrained"`: a forecaster that is never trained, and otherwise is one like any other."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast import Forecaster
+from seqcast.errors import SpecError
+from seqcast.pretrained import load_pretrained
+
+H = 6
+
+
+def series(rows=60, ids="ab", freq="MS", seed=0):
+    noise = [np.random.default_rng([seed, place]).normal(0, 0.3, 200)[:rows] for place in range(len(ids))]
+    stamps = pd.date_range("2015-01-01", periods=rows, freq=freq)
+    wave = np.sin(2 * np.pi * np.arange(rows) / 12)
+    parts = [
+        pd.DataFrame({"unique_id": name, "ds": stamps, "y": (place + 1) * (10 + 3 * wave) + noise[place]})
+        for place, name in enumerate(ids)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def pretrained(horizon=H, **options):
+    return Forecaster(horizon, preset="pretrained", verbose=0, **options)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return pretrained().fit(series())
+
+
+def values(forecast):
+    return forecast.drop(columns=["unique_id", "ds"]).to_numpy()
+
+
+def test_a_season_is_continued_without_training(fitted):
+    forecast = fitted.predict(12)
+    truth = series(72)[lambda frame: frame["ds"] >= forecast["ds"].min()]
+    error = np.abs(forecast["seqcast"].to_numpy() - truth["y"].to_numpy())
+    last_value = np.abs(np.repeat(series().groupby("unique_id")["y"].last().to_numpy(), 12) - truth["y"].to_numpy())
+    assert error.mean() < 0.4 * last_value.mean()
+    assert fitted.histories_[0].epochs == {}
+    assert fitted.engine_ is load_pretrained().engine
+
+
+def test_intervals_hold_each_other_and_any_level_can_be_had(fitted):
+    forecast = fitted.predict(level=(20, 50, 80, 95, 98))
+    bounds = [forecast[f"seqcast-lo-{level}"] for level in (98, 95, 80, 50, 20)]
+    bounds += [forecast["seqcast"]] + [forecast[f"seqcast-hi-{level}"] for level in (20, 50, 80, 95, 98)]
+    assert (np.diff(np.stack(bounds), axis=0) >= 0).all()
+
+
+def test_the_unit_is_kept_and_series_do_not_know_each_other(fitted):
+    other = series()
+    other["y"] = other["y"] * 1000
+    scaled = pretrained().fit(other).predict()
+    np.testing.assert_allclose(values(scaled), 1000 * values(fitted.predict()), rtol=1e-2)
+    alone = pretrained().fit(series(ids="a")).predict()
+    np.testing.assert_allclose(values(alone), values(fitted.predict())[:H], rtol=1e-4)
+
+
+def test_any_horizon_and_gaps_and_few_rows():
+    frame = series(9)
+    frame.loc[[3, 12], "y"] = np.nan
+    model = pretrained(horizon=70).fit(frame)
+    assert np.isfinite(values(model.predict())).all()
+    assert len(model.predict(130)) == 260
+    one = pd.DataFrame({"unique_id": "a", "ds": [1], "y": [5.0]})
+    np.testing.assert_allclose(pretrained(horizon=2, freq=1).fit(one).predict()["seqcast"], 5.0, atol=5.0)
+
+
+def test_several_targets_are_forecast_one_by_one():
+    from seqcast import Columns
+
+    frame = series().rename(columns={"y": "open"}).assign(close=lambda rows: rows["open"] * 2)
+    model = pretrained(columns=Columns(y=["open", "close"])).fit(frame)
+    forecast = model.predict()
+    opened, closed = (forecast.loc[forecast["target"] == name, "seqcast"].to_numpy() for name in ("open", "close"))
+    np.testing.assert_allclose(closed, 2 * opened, rtol=1e-2)
+    assert model.encode().shape[0] == 2
+    with pytest.raises(SpecError, match="model_inputs: expected one target"):
+        model.model_inputs()
+
+
+def test_what_was_never_negative_is_not_forecast_so():
+    frame = series(40)
+    frame["y"] = np.random.default_rng(0).poisson(0.2, len(frame)).astype(float)
+    assert values(pretrained().fit(frame).predict()).min() >= 0
+
+
+def test_paths_have_the_quantiles_and_are_the_same_again(fitted):
+    paths = fitted.predict(samples=400)
+    again = fitted.predict(samples=400)
+    pd.testing.assert_frame_equal(paths, again)
+    median = paths.groupby(["unique_id", "ds"])["seqcast"].median().to_numpy()
+    forecast = fitted.predict()
+    width = (forecast["seqcast-hi-80"] - forecast["seqcast-lo-80"]).to_numpy()
+    assert (np.abs(median - forecast["seqcast"].to_numpy()) < 0.2 * width).all()
+
+
+def test_files_and_copies_bring_the_same_numbers(fitted, tmp_path):
+    fitted.save(tmp_path / "m.seqcast")
+    for copied in (Forecaster.load(tmp_path / "m.seqcast"), copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(values(copied.predict(80)), values(fitted.predict(80)))
+    # The file holds the weights: it needs no package data.
+    code = (
+        "import sys, seqcast.pretrained as room\n"
+        "from seqcast import Forecaster\n"
+        "model = Forecaster.load(sys.argv[1])\n"
+        "room.load_pretrained = None\n"
+        "print(model.predict()['seqcast'].sum())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "m.seqcast")], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) == pytest.approx(fitted.predict()["seqcast"].sum(), rel=1e-6)
+
+
+def test_newer_rows_go_on_and_the_past_is_forecast(fitted):
+    model = copy.deepcopy(fitted)
+    newer = series(66)[lambda frame: frame["ds"] > series()["ds"].max()]
+    model.update(newer)
+    np.testing.assert_allclose(values(model.predict()), values(pretrained().fit(series(66)).predict()), rtol=1e-6)
+    once = pretrained().backtest(series(), n_windows=2)
+    each = pretrained().backtest(series(), n_windows=2, refit=True)
+    np.testing.assert_allclose(once["seqcast"], each["seqcast"], rtol=1e-6)
+    assert (once["seqcast"] - once["y"]).abs().mean() < (once["last_value"] - once["y"]).abs().mean()
+    refitted = copy.deepcopy(fitted).refit(series(66))
+    np.testing.assert_allclose(values(refitted.predict()), values(model.predict()), rtol=1e-6)
+
+
+def test_what_is_read_can_be_looked_into(fitted):
+    inputs = fitted.model_inputs(step_size=6)
+    assert inputs.features[0] == "value"
+    assert inputs.inputs["past"].shape[2] == len(inputs.features)
+    error = inputs.engine.predict(inputs.inputs, inputs.horizon) - inputs.truth
+    assert np.nanmean(np.abs(error)) < 2
+    assert fitted.encode().shape[0] == 2
+
+
+def test_calibrated_intervals():
+    model = pretrained(calibrate=True, level=(80,)).fit(series(120))
+    forecast = model.predict()
+    assert (forecast["seqcast-lo-80"] <= forecast["seqcast-hi-80"]).all()
+    assert len(model.calibrations_) == 1
+
+
+def test_it_says_what_it_is(capsys):
+    Forecaster(H, preset="pretrained", verbose=1).fit(series())
+    assert f"the pretrained network, version {load_pretrained().version}; nothing is trained" in capsys.readouterr().out
+    assert pretrained().describe(series()).settings["preset"] == "pretrained"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"members": 2}, "members: expected 1 with preset='pretrained'"),
+        ({"training": {"epochs": 2}}, "training: expected None with preset='pretrained'"),
+        ({"point": "mean"}, "point: expected 'median' with preset='pretrained'"),
+        ({"future_covariates": ["price"]}, "preset: expected a network that is trained on this data, with covariates"),
+        ({"level": (99.5,)}, "level: expected"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_before_work(options, message):
+    with pytest.raises(SpecError, match=message):
+        pretrained(**options).fit(series().assign(price=1.0))
+
+
+def test_what_needs_a_trained_network_is_refused(fitted):
+    with pytest.raises(SpecError, match="finetune: expected a network that was trained on this data"):
+        fitted.finetune(series())
+    with pytest.raises(SpecError, match="attention: expected a network with attention"):
+        fitted.attention()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from seqcast import NetworkSpec, WindowSpec
+from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 from seqcast.network.seq2seq import Seq2Seq
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps of JAX")
@@ -14,7 +15,6 @@ if keras.backend.backend() == "jax":
 
     from seqcast.network.jax_guard import Guard, guarded
     from seqcast.network.jax_train_step import StepState
-    from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 
 
 def state(weight, total, count):

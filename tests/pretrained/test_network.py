@@ -22,6 +22,15 @@ def network():
     return PretrainedNetwork(engine, "test", (8, 16))
 
 
+class Unread:
+    """An array in a file, of a shape that no weight has, which must not be read."""
+
+    shape, dtype = (10**9, 10**9), np.dtype(np.float16)
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("it was unpacked before its shape was compared")
+
+
 def series(rows=5, length=14, seed=0):
     return np.cumsum(np.random.default_rng(seed).normal(size=(rows, length)), axis=1)
 
@@ -92,6 +101,9 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
     for ours, theirs in zip(network.engine.weights, loaded.engine.weights, strict=True):
         np.testing.assert_array_equal(ours.astype(np.float16).astype(np.float32), theirs)
     np.testing.assert_allclose(forecast(loaded, series()), forecast(network, series()), rtol=0.02, atol=0.02)
+    header, arrays = network.to_parts()
+    with pytest.raises(ValueError, match="weight 0 of shape"):
+        PretrainedNetwork.from_parts(header, {**arrays, "weight/0": Unread()})
     (tmp_path / "other.seqcast").write_bytes(b"something else")
     with pytest.raises(FileFormatError):
         PretrainedNetwork.load(tmp_path / "other.seqcast")

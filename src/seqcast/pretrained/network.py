@@ -125,14 +125,13 @@ class PretrainedNetwork:
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the network from the result of `to_parts`.
+        """Build the network from the result of `to_parts`; arrays in an open file are read once their shapes fit.
 
         Raises:
             ValueError: They are no parts of one.
         """
         checked: Any = check_json(dict(header), _Header, "pretrained")
-        weights = {name: np.asarray(values).astype(np.float32) for name, values in arrays.items()}
-        engine = Engine.from_parts(checked["engine"], weights)
+        engine = Engine.from_parts(checked["engine"], arrays)
         window, contexts = engine.window, tuple(checked["context_lengths"])
         if window is None or window != cls.window(window.horizon) or engine.network.head != "quantile":
             raise ValueError("a network that is not told of seasons")

@@ -72,12 +72,13 @@ def censored(rng: Generator, values: Array, share: float) -> Array:
 
     Arguments as for `mixed`.
     """
-    level = np.take_along_axis(
-        np.sort(values, axis=1), (rng.uniform(0.6, 0.95, (len(values), 1)) * values.shape[1]).astype(int), axis=1
-    )
-    floor = np.take_along_axis(
-        np.sort(values, axis=1), (rng.uniform(0.05, 0.5, (len(values), 1)) * values.shape[1]).astype(int), axis=1
-    )
+    ranked = np.sort(values, axis=1)
+
+    def quantile(low: float, high: float) -> Array:
+        places = (rng.uniform(low, high, (len(values), 1)) * values.shape[1]).astype(int)
+        return np.take_along_axis(ranked, places, axis=1)
+
+    level, floor = quantile(0.6, 0.95), quantile(0.05, 0.5)
     above = chance(rng, len(values), 0.5)[:, None]
     cut = np.where(above, np.minimum(values, level), np.maximum(values, floor))
     return np.where(chance(rng, len(values), share)[:, None], cut, values)

@@ -1,6 +1,7 @@
 """Sequence-to-sequence forecasting of time series with recurrent encoder-decoders on Keras 3.
 
-Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long data frames.
+Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long data frames;
+`forecast` is the second one in one step.
 Importing this module imports none of Keras, JAX, scikit-learn, pandas and matplotlib; the first use of a name does.
 """
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from seqcast.baselines import SeasonalNaive as SeasonalNaive
     from seqcast.engine import Engine as Engine
     from seqcast.forecaster import Forecaster as Forecaster
+    from seqcast.forecaster import forecast as forecast
     from seqcast.network import Seq2Seq as Seq2Seq
     from seqcast.network import States as States
     from seqcast.network import load_network as load_network
@@ -39,6 +41,7 @@ _PLACES = {
     "States": "seqcast.network",
     "TrainingSpec": "seqcast.specs.training",
     "WindowSpec": "seqcast.specs.window",
+    "forecast": "seqcast.forecaster",
     "load_network": "seqcast.network",
 }
 

@@ -174,7 +174,5 @@ def test_what_it_cannot_do_is_refused_before_work(options, message):
 
 
 def test_what_needs_a_trained_network_is_refused(fitted):
-    with pytest.raises(SpecError, match="finetune: expected a network that was trained on this data"):
-        fitted.finetune(series())
     with pytest.raises(SpecError, match="attention: expected a network with attention"):
         fitted.attention()

@@ -19,6 +19,7 @@ from seqcast.cli.demo import demo
 from seqcast.cli.describe import describe
 from seqcast.cli.explain import explain
 from seqcast.cli.fit import fit
+from seqcast.cli.forecast import forecast
 from seqcast.cli.further import finetune, update
 from seqcast.cli.messages import word_error
 from seqcast.cli.plot import plot
@@ -51,7 +52,21 @@ class _Command(typer.core.TyperCommand):
             raise typer.Exit(1) from error
 
 
-for _command in (demo, describe, fit, predict, update, finetune, backtest, anomalies, explain, report, plot, study):
+for _command in (
+    forecast,
+    demo,
+    describe,
+    fit,
+    predict,
+    update,
+    finetune,
+    backtest,
+    anomalies,
+    explain,
+    report,
+    plot,
+    study,
+):
     app.command(cls=_Command)(_command)
 
 

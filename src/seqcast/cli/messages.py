@@ -55,6 +55,7 @@ FLAGS = {
             "checkpoint",
             "context_length",
             "decimal",
+            "effort",
             "encoding",
             "epochs",
             "freq",
@@ -196,15 +197,24 @@ def word_error(error: SeqcastError, options: Container[str] | None = None) -> st
     """
     where = error.where
     if isinstance(error, SpecError) or (isinstance(error, DataError) and error.column is None and error.path is None):
-        where = FLAGS.get(where, where)
+        where = _flag(where, options) or where
     if isinstance(error, DataError) and error.option in FLAGS:
-        where = compose_place(option=FLAGS[error.option], column=error.column, row=error.row, series=error.series)
+        where = compose_place(
+            option=_flag(error.option, options), column=error.column, row=error.row, series=error.series
+        )
 
     def word(part: Option | Row) -> str:
         return _word_option(part, options) if isinstance(part, Option) else str(part)
 
     parts = {name: _reword(getattr(error, name), word) for name in ("expected", "received", "hint")}
     return compose_message(where, **parts)
+
+
+def _flag(name: str, options: Container[str] | None) -> str | None:
+    """Return what an argument is called at the command that runs."""
+    if name == "future" and options is not None and "--future-file" in options:
+        return "--future-file"  # where --future names columns
+    return FLAGS.get(name)
 
 
 def _reword(text: str, word: Callable[[Option | Row], str]) -> str:
@@ -214,7 +224,7 @@ def _reword(text: str, word: Callable[[Option | Row], str]) -> str:
 
 
 def _word_option(option: Option, options: Container[str] | None) -> str:
-    flag = FLAGS.get(option.name)
+    flag = _flag(option.name, options)
     if isinstance(option.value, bool) and flag is not None:
         return flag.split(", ")[0 if option.value else -1]
     if flag is None:

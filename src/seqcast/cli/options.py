@@ -165,6 +165,14 @@ class ForecasterOptions:
     preset: Annotated[
         str, typer.Option("--preset", help="Network: auto, classic, segment or pretrained (not trained).")
     ] = "auto"
+    effort: Annotated[
+        str,
+        typer.Option(
+            "--effort",
+            help="How much preset auto tries: quick trains nothing, balanced a network, best three; auto goes by the "
+            "number of rows.",
+        ),
+    ] = "auto"
     units: Annotated[
         str | None,
         typer.Option("--units", help="Width of each layer of encoder and decoder, instead of the preset's."),
@@ -226,6 +234,7 @@ class ForecasterOptions:
             support=self.support,
             calendar=self.calendar if self.calendar in ("auto", "none") else _split_names(self.calendar),
             preset=self._network(level),
+            effort=self.effort,
             level=level,
             calibrate=self.calibrate,
             # The forecaster's own rules hold for the rest.

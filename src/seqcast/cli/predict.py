@@ -12,7 +12,7 @@ from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
 from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, check_formulas, check_output
-from seqcast.cli.tables import read_model_tables
+from seqcast.cli.tables import as_in, read_model_tables
 from seqcast.errors import SpecError
 
 __all__ = ["predict"]
@@ -59,7 +59,6 @@ def predict(
 
         seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
     """
-    from seqcast.data.frames.forms import to_wide
     from seqcast.data.frames.writing import TABLES, write_table
     from seqcast.forecaster.estimator import Forecaster
 
@@ -78,10 +77,6 @@ def predict(
     frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)
-    if files.wide:
-        columns = fitted.series_state_.schema.columns
-        values = [name for name in forecast.columns if name not in (columns.unique_id, columns.ds)]
-        forecast = to_wide(forecast, values, columns=columns)
-    write_table(forecast, output, safe_formulas=safe_formulas)
+    write_table(as_in(files, forecast, fitted), output, safe_formulas=safe_formulas)
     if output is not None:
         print_line(f"Wrote {output}")

@@ -1,4 +1,4 @@
-"""The files that a fitted model forecasts from, read as frames."""
+"""The files that a fitted model forecasts from, read as frames, and its forecasts in their form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from seqcast.forecaster.estimator import Forecaster
     from seqcast.specs.columns import Columns
 
-__all__ = ["read_like", "read_model_tables"]
+__all__ = ["as_in", "read_like", "read_model_tables"]
 
 
 def read_model_tables(model: Forecaster, data: Path | None, future: Path | None, files: FileOptions) -> tuple[Any, Any]:
@@ -45,3 +45,20 @@ def read_like(frame: Any, path: Path, columns: Columns, files: FileOptions) -> A
     ids = frame[columns.unique_id]
     only = ids.iloc[0] if ids.nunique() == 1 else None
     return files.read(path, columns, value=False, wide=False, series=only, whole_ids=ids.dtype.kind in "iu")
+
+
+def as_in(files: FileOptions, forecast: Any, model: Forecaster) -> Any:
+    """Return a forecast in the form of the files: wide where they are.
+
+    Args:
+        files: How the files are written.
+        forecast: The forecast.
+        model: The fitted model.
+    """
+    from seqcast.data.frames.forms import to_wide
+
+    if not files.wide:
+        return forecast
+    columns = model.series_state_.schema.columns
+    values = [name for name in forecast.columns if name not in (columns.unique_id, columns.ds)]
+    return to_wide(forecast, values, columns=columns)

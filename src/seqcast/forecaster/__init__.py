@@ -1,9 +1,11 @@
 """`Forecaster`: from long data frames to forecasts as frames.
 
-In reading order: `estimator`, `views`, `options`, `defaults`, `support`, `planning`, `jobs`, `fitting`, `validation`,
-`state`, `series_state`, `future`, `predictor`, `fallback`, `backtest`, `explain`, `summary`, `archive`.
+In reading order: `estimator`, `views`, `options`, `defaults`, `support`, `planning`, `jobs`, `finetuning`, `fitting`,
+`evidence`, `choice`, `validation`, `state`, `series_state`, `future`, `predictor`, `pretrained`, `fallback`, `blend`,
+`backtest`, `explain`, `summary`, `archive`; and `at_once`, all of it in one step.
 """
 
+from seqcast.forecaster.at_once import forecast
 from seqcast.forecaster.estimator import Forecaster
 
-__all__ = ["Forecaster"]
+__all__ = ["Forecaster", "forecast"]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.options import check_options
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
 from seqcast.forecaster.state import FittedState
@@ -40,12 +41,20 @@ class _Header(TypedDict):
     season_length: int
     seed: int
     training: list[dict[str, Any]]
+    choice: dict[str, Any]
     pretrained: dict[str, Any] | None
     engines: list[dict[str, Any]]
     histories: list[dict[str, Any]]
     calibrations: list[dict[str, Any]]
+    naive_intervals: list[dict[str, Any]]
     short_series: list[str | int]
     skipped: list[list[str | int]]
+
+
+class _Choice(TypedDict):
+    shares: dict[str, float]
+    losses: dict[str, float]
+    windows: int
 
 
 def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], state: FittedState) -> None:
@@ -64,28 +73,32 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
     check_writable(specs, where="training or preset", expected="options that can be written to a file")
     series, arrays = series_to_parts(state.series)
     parts = {f"series/{name}": value for name, value in arrays.items()}
-    engines, calibrations, pretrained = [], [], None
+    engines, pretrained = [], None
     if state.pretrained is not None:
         pretrained, weights = state.pretrained.to_parts()
         parts.update({f"pretrained/{name}": value for name, value in weights.items()})
-    for place, engine in enumerate(() if pretrained else state.engines):
+    for place, engine in enumerate(state.engines):
         described, weights = engine.to_parts()
         engines.append(described)
         parts.update({f"engine {place}/{name}": value for name, value in weights.items()})
-    for place, calibration in enumerate(state.calibrations):
-        described, widths = calibration.to_parts()
-        calibrations.append(described)
-        parts.update({f"calibration {place}/{name}": value for name, value in widths.items()})
+    intervals: dict[str, list[dict[str, Any]]] = {"calibration": [], "naive": []}
+    for kind, calibrations in (("calibration", state.calibrations), ("naive", state.naive_intervals)):
+        for place, calibration in enumerate(calibrations):
+            described, widths = calibration.to_parts()
+            intervals[kind].append(described)
+            parts.update({f"{kind} {place}/{name}": value for name, value in widths.items()})
     header = {
         "options": {name: _to_json(value) for name, value in options.items()},
         "series": series,
         "season_length": state.season_length,
         "seed": state.seed,
         "training": [spec.to_dict() for spec in state.training],
+        "choice": state.choice.to_dict(),
         "pretrained": pretrained,
         "engines": engines,
         "histories": [history.to_dict() for history in state.histories],
-        "calibrations": calibrations,
+        "calibrations": intervals["calibration"],
+        "naive_intervals": intervals["naive"],
         "short_series": list(state.short_series),
         "skipped": [[name, *_texts(error)] for name, error in state.skipped.items()],
     }
@@ -144,18 +157,18 @@ def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict
     if pretrained is not None:
         pretrained = PretrainedNetwork.from_parts(pretrained, parts["pretrained"])
     engines = [Engine.from_parts(each, parts[f"engine {place}"]) for place, each in enumerate(header["engines"])]
+    horizon = options["horizon"]
     state = FittedState(
         series=series_from_parts(header["series"], parts["series"]),
         season_length=check_int("season_length", header["season_length"]),
         seed=check_int("seed", header["seed"], at_least=0),
         training=tuple(TrainingSpec.from_dict(spec) for spec in header["training"]),
-        engines=tuple(engines) if pretrained is None else (pretrained.engine,),
+        choice=Choice.from_dict(check_json(header["choice"], _Choice, "choice")),
+        engines=tuple(engines),
         pretrained=pretrained,
         histories=tuple(map(History.from_dict, header["histories"])),
-        calibrations=tuple(
-            Calibration.from_parts(described, _widths(described, parts[f"calibration {place}"], options["horizon"]))
-            for place, described in enumerate(header["calibrations"])
-        ),
+        calibrations=_calibrations(header["calibrations"], "calibration", parts, horizon),
+        naive_intervals=_calibrations(header["naive_intervals"], "naive", parts, horizon),
         short_series=tuple(header["short_series"]),
         skipped={
             name: DataError(where, expected=expected, received=received, hint=hint)
@@ -168,8 +181,8 @@ def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict
 
 def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
     """Refuse networks of other windows than the series have."""
-    series, count = state.series, len(state.engines)
-    for engine in () if state.pretrained is not None else state.engines:
+    series, networks, shares = state.series, len(state.networks), set(state.choice.shares)
+    for engine in state.engines:
         window = engine.window
         if window is None or window.context_length is None or window.context_length > series.context_length:
             raise ValueError("a network without windows of the series")
@@ -179,11 +192,25 @@ def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
         if replace(window, season_length=None) != expected or engine.network.head != state.engines[0].network.head:
             raise ValueError(f"a network of {window}, where the series have {expected}")
     targets = len(series.schema.columns.targets)
-    # Of an interrupted ensemble some trainings have no network.
-    if count not in (0, len(state.histories)) or len(state.training) < max(count, 1):
-        raise ValueError(f"{count} networks, {len(state.histories)} histories and {len(state.training)} trainings")
+    if networks not in (0, len(state.histories)) or len(state.training) != len(state.engines):
+        raise ValueError(f"{networks} networks, {len(state.histories)} histories and {len(state.training)} trainings")
+    there = {"trained": bool(state.engines), "pretrained": state.pretrained is not None}
+    if there["trained"] != ("trained" in shares) or there["pretrained"] != bool({"pretrained", "finetuned"} & shares):
+        raise ValueError(f"shares of {', '.join(sorted(shares))}, where there are other networks")
+    if len(state.naive_intervals) not in (0, targets):
+        raise ValueError(f"{len(state.naive_intervals)} intervals of {targets} targets")
     if len(state.calibrations) not in (0, targets) or series.fill != (options["missing"] == "fill"):
         raise ValueError(f"{len(state.calibrations)} calibrations of {targets} targets")
+
+
+def _calibrations(
+    described: list[dict[str, Any]], kind: str, parts: dict[str, dict[str, StoredArray]], horizon: int
+) -> tuple[Calibration, ...]:
+    """Build the calibration of each target."""
+    return tuple(
+        Calibration.from_parts(header, _widths(header, parts[f"{kind} {place}"], horizon))
+        for place, header in enumerate(described)
+    )
 
 
 def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int) -> dict[str, Array]:

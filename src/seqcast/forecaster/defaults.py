@@ -24,10 +24,12 @@ from seqcast.specs.presets import preset as find_preset
 from seqcast.specs.training import TrainingSpec
 
 __all__ = [
+    "EFFORTS",
     "PRETRAINED",
     "Sizes",
     "Specs",
     "auto_context",
+    "auto_effort",
     "auto_preset",
     "auto_scale",
     "context_rule",
@@ -44,6 +46,12 @@ Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
 
 # The preset of the network that comes with the package and is not trained on the data.
 PRETRAINED = "pretrained"
+
+# How much `preset="auto"` tries before it chooses.
+EFFORTS = ("auto", "quick", "balanced", "best")
+
+# From so many rows with a horizon after them on, a network learns from the data what the pretrained one cannot know.
+ROWS_TO_TRAIN = 2_000
 
 # The default training takes smaller batches of few windows (50 an epoch, down to this size), and passes over very few
 # more than once an epoch, since a few steps would train little; with very many it ends an epoch early, since
@@ -76,6 +84,19 @@ class Sizes:
     context_length: int = 1
     horizon: int = 1
     season_length: int = 1
+
+
+def auto_effort(rows: int) -> str:
+    """Choose how much to try: `quick` where there are few rows to learn from, else `balanced`.
+
+    Args:
+        rows: Rows that can be forecast from, those with a horizon after them.
+
+    Example:
+        >>> auto_effort(132), auto_effort(50_000)
+        ('quick', 'balanced')
+    """
+    return "quick" if rows < ROWS_TO_TRAIN else "balanced"
 
 
 def auto_preset(sizes: Sizes) -> str:

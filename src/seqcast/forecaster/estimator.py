@@ -22,11 +22,10 @@ from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
-from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, TrainingRun, fit_plan, fit_plans, naive_state
+from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, TrainingRun, fit_plan, fit_plans
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.options import FitOptions, check_head, check_mask, check_options, interval_levels, refit_every
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
-from seqcast.forecaster.pretrained import refuse_pretrained
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
@@ -64,12 +63,19 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         level: Levels of the intervals, in per cent. A named network forecasts the quantiles that they lie between; with
             `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
             any level, one with quantiles those between them, and one with a point none unless `calibrate` is given.
-        preset: Name of a network, or a `NetworkSpec`, which is taken as it is. `auto` is `segment` where the season can
-            be cut into segments of at least 4 steps, otherwise `classic` (see `seqcast.specs.presets`); and where
-            that is not better than repeating the last season on the validation rows, or there are none to tell by, it
-            repeats the last season, and warns (`FallbackWarning`). A named network normalises its windows, because
-            real series leave the range that they had in training. `pretrained` is the network that comes with the
-            package: it has seen synthetic series only, reads the last 512 steps and is not trained.
+        preset: Name of a network, or a `NetworkSpec`, which is taken as it is. `auto` chooses by evidence: the last
+            season, the network that comes with the package, the same fine-tuned, and a network that is trained on the
+            data (`segment` where the season can be cut into segments of at least 4 steps, otherwise `classic`, see
+            `seqcast.specs.presets`) forecast validation windows, and share the forecast as it is best there; `choice_`
+            says how and why. Where the last season alone is better than what was trained, it warns
+            (`FallbackWarning`). A named network
+            normalises its windows, because real series leave the range that they had in training. `pretrained` is the
+            network that comes with the package: it has seen synthetic series only, reads the last 512 steps and is not
+            trained.
+        effort: How much `preset="auto"` tries: `quick` trains nothing, and takes seconds; `balanced` trains a network
+            and fine-tunes the pretrained one; `best` trains three networks. `auto` is `quick` for fewer than 2,000 rows
+            with a horizon after them, and otherwise, and where covariates, `training` or `members` are given,
+            `balanced`.
         training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
             down to 64 when windows are few, and in epochs of 25 to 200 steps (60 to 300 of segments); a dict changes
             some fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each
@@ -114,7 +120,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         verbose: 0 is silent, 1 shows what was inferred and progress.
 
     Attributes:
-        engines_: The trained engine of each member.
+        choice_: What forecasts are made with, in which shares, and why.
+        engines_: The engine of each member, and of the pretrained network.
         engine_: The first of them.
         histories_: The training history of each member.
         history_: The first of them.
@@ -145,6 +152,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         context_length: int | Sequence[int] | None = None,
         level: Sequence[float] | float = (80, 95),
         preset: str | NetworkSpec = "auto",
+        effort: str = "auto",
         training: TrainingSpec | Mapping[str, Any] | None = None,
         columns: Columns | None = None,
         freq: Any = None,
@@ -171,6 +179,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         self.context_length = context_length
         self.level = level
         self.preset = preset
+        self.effort = effort
         self.training = training
         self.columns = columns
         self.freq = freq
@@ -244,6 +253,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             frame = masked(frame, mask)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             options = self._resolved(self._seed(folder=folder), int(self.members))
+            if warm_start or folder is not None or deadline is not None:
+                options = options.trained()
             plan = make_plan(frame, options, options.specs, starts)
             before = self._state
             if warm_start and before is not None and before.engines:
@@ -296,6 +307,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             diverged.error.kept = kept = copy.copy(self)
             kept._state = diverged.state
             raise diverged.error from None
+        if self.verbose and plan.comparison is not None:
+            print(f"seqcast: forecasts are made with {self._state.choice}")
         return self
 
     def predict(
@@ -398,13 +411,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             context_lengths=state.context_lengths,
             season_length=state.season_length,
             calendar=state.series.builder.calendar.names or "none",
-            compare_to_naive=False,
+            choice=state.choice,
         )
-        plan = make_plan(frame, options, state.specs_of, starts)
-        if not state.engines:
-            self._state = naive_state(plan)
-            return self
-        return self._publish(plan)
+        return self._publish(make_plan(frame, options, state.specs_of, starts))
 
     def finetune(
         self,
@@ -417,14 +426,16 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """Train the networks further, from their present weights, on some series.
 
         Known series keep their scaling, new ones are scaled by their own training rows. Rows that are remembered of
-        known series stand before the new ones. What is calibrated is calibrated anew.
+        known series stand before the new ones. What is calibrated is calibrated anew. The pretrained network is taken
+        as it was where the fine-tuned one is worse on the validation rows.
 
         Args:
             df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
                 rows of new series.
             freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
             training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
-                learning rate.
+                learning rate. For the pretrained network the fields that differ from
+                `seqcast.forecaster.finetuning.finetune_training`, by which few windows give few steps.
             validation: As for `fit`.
 
         Returns:
@@ -439,12 +450,12 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """
         state = self._fitted()
         check_parts(freeze)
-        if not state.engines:
+        if not state.networks:
             refuse_without_network("finetune")
-        if state.pretrained is not None:
-            refuse_pretrained("finetune")
         frame, starts = self._with_validation(self._read(df, state.series), validation)
-        options = self._resolved(self._seed(state), len(state.engines), season_length=state.season_length)
+        options = self._resolved(
+            self._seed(state), max(1, len(state.engines)), season_length=state.season_length, choice=state.choice
+        )
         plan = plan_further(frame, starts, state, options, training, tuple(freeze))
         return self._publish(plan, training=state.training)
 

@@ -130,12 +130,12 @@ class ExplainMixin:
             SpecError: There is no such member, or both `step_size` and `future` are given.
         """
         state = self._fitted()
-        if not state.engines:
+        if not state.networks:
             refuse_without_network("model_inputs")
         steps = int(self.horizon) if horizon is None else check_int("horizon", horizon)
-        if check_int("member", member) > len(state.engines):
-            raise SpecError("member", expected=f"1 to {len(state.engines)}", received=repr(member))
-        engine, truth = state.engines[member - 1], None
+        if check_int("member", member) > len(state.networks):
+            raise SpecError("member", expected=f"1 to {len(state.networks)}", received=repr(member))
+        engine, truth = state.networks[member - 1], None
         if step_size is None:
             frame = self._rows_before(state, df)
             forecast_steps = future_steps(state.series, frame, future, steps, default=steps)
@@ -149,11 +149,12 @@ class ExplainMixin:
             origins = Origins.every(frame, steps, state.series.context_length, check_int("step_size", step_size))
             reader = state.series.reader(state.series.checked(frame), origins)
             truth = reader.truth(origins.series, origins.stops, steps)
-        columns, source, predictor = frame.schema.columns, frame.source, state.predictor(self.combine)
+        columns, source = frame.schema.columns, frame.source
         cutoffs = frame.stamps[source.starts[origins.series] + origins.stops - 1]
         labels = SeriesLabels(frame.schema, as_ids(source.ids)[origins.series], cutoffs)
-        if isinstance(predictor, PretrainedPredictor):
-            return pretrained_inputs(predictor, reader, origins, labels, truth)
+        if state.pretrained is not None and engine is state.pretrained.engine:
+            alone = PretrainedPredictor(state.pretrained, state.season_length)
+            return pretrained_inputs(alone, reader, origins, labels, truth)
         assert engine.window is not None
         member_reader, builder = reader.with_context(engine.window.context_length), state.series.builder
         inputs = member_reader.inputs(origins.series, origins.stops, origins.horizon, future=origins.future)

@@ -1,24 +1,24 @@
-"""From plans to fitted states: train, compare with the seasonal naive forecast, calibrate."""
+"""From plans to fitted states: train, choose, calibrate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
-from seqcast.forecaster.fallback import SeasonalNaivePredictor, naive_calibrations, warn_of_fallback
+from seqcast.forecaster.evidence import Networks, better_of, chosen_state
+from seqcast.forecaster.finetuning import FinetuneJob
 from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob, run_jobs
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
-from seqcast.forecaster.validation import calibrate, mean_errors
-from seqcast.pretrained import load_pretrained
+from seqcast.forecaster.validation import calibrate
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import Deadline
 from seqcast.training.history import History
 
-__all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "naive_state"]
+__all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans"]
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,19 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
 
     def kept(trained: dict[int, tuple[Engine, History]]) -> FittedState:
         """Return the state of the networks that there are, by their places."""
-        smaller = replace(plan, jobs=[plan.jobs[place] for place in trained])
-        theirs = None if training is None else [training[place] for place in trained]
-        return _finished(smaller, list(trained.values()), theirs)
+        return _finished(plan, trained, training)
 
-    if plan.pretrained:
-        return _zero_shot(plan)
+    if not plan.jobs:
+        return kept({})
     jobs = run.prepared(plan)
-    if len(jobs) > 1:
+    trained: dict[int, tuple[Engine, History]] = {}
+    if len(jobs) - len(plan.finetuning) > 1:
         names = [f"member {place + 1} of {len(jobs)}" for place in range(len(jobs))]
+        for place in plan.finetuning:
+            names[place] = "the pretrained network"
         try:
-            return _finished(plan, run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline), training)
+            done = run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline)
+            return kept(dict(enumerate(done)))
         except InterruptedJobs as interruption:
             if not interruption.trained:
                 raise
@@ -115,30 +117,34 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
             if not diverged.trained:
                 raise diverged.error from None
             raise DivergedFitError(diverged.error, kept(diverged.trained)) from None
-    (job,) = jobs
-    engine = job.engine()
-    try:
-        history = job.train(engine, verbose=run.verbose, deadline=run.deadline)
-    except KeyboardInterrupt as interruption:
-        if engine.model is None:
-            raise
-        history = getattr(interruption, "history", History(interrupted=True))
-        raise InterruptedFit(kept({0: (engine, history)})) from interruption
-    except TrainingError as error:
-        raise DivergedFitError(error, kept({0: (engine, error.history)})) from None
-    return kept({0: (engine, history)})
+    # One after another, each with all cores; the fine-tuning first, which is short.
+    for place in sorted(range(len(jobs)), key=lambda place: place not in plan.finetuning):
+        engine, deadline = jobs[place].engine(), run.deadline
+        if deadline is not None:
+            deadline = deadline.next_part(len(jobs) - len(trained))
+        try:
+            history = jobs[place].train(engine, verbose=run.verbose, deadline=deadline)
+        except KeyboardInterrupt as interruption:
+            if engine.model is not None:
+                trained[place] = engine, getattr(interruption, "history", History(interrupted=True))
+            if not trained:
+                raise
+            raise InterruptedFit(kept(trained)) from interruption
+        except TrainingError as error:
+            trained[place] = engine, error.history
+            raise DivergedFitError(error, kept(trained)) from None
+        trained[place] = engine, history
+    return kept(trained)
 
 
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
     """Run the training jobs of several plans, all in parallel; arguments as for `fit_plan`."""
-    if plans[0].pretrained:
-        return [_zero_shot(plan) for plan in plans]
     jobs: list[TrainingJob] = []
     names: list[str] = []
     for number, plan in enumerate(plans, 1):
         name, count = f"training {number} of {len(plans)}", len(plan.jobs)
         jobs += run.prepared(plan, f"training-{number}-")
-        names += [name if count == 1 else f"{name}, member {k + 1} of {count}" for k in range(count)]
+        names += [name if count == 1 else f"{name}, network {k + 1} of {count}" for k in range(count)]
     if len(plans) == 1:
         (plan,) = plans
         try:
@@ -146,74 +152,44 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
         except DivergedFitError as diverged:
             raise diverged.error from None
     try:
-        trained = iter(run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline))
+        trained = iter(run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline) if jobs else ())
     except DivergedJobsError as diverged:
         raise diverged.error from None
-    return [_finished(plan, [next(trained) for _ in plan.jobs], None) for plan in plans]
-
-
-def naive_state(plan: FitPlan) -> FittedState:
-    """Return the state that repeats the last season of the rows of a plan; nothing is trained."""
-    return _calibrated(replace(_state(plan, []), histories=(History(),)), plan)
-
-
-def _zero_shot(plan: FitPlan) -> FittedState:
-    """Return the state of the pretrained network, which is not trained on the rows of a plan."""
-    network = load_pretrained()
-    state = replace(_state(plan, []), engines=(network.engine,), histories=(History(),), pretrained=network)
-    return _calibrated(state, plan)
+    return [_finished(plan, {place: next(trained) for place in range(len(plan.jobs))}, None) for plan in plans]
 
 
 def _finished(
-    plan: FitPlan, trained: Sequence[tuple[Engine, History]], training: Sequence[TrainingSpec] | None
+    plan: FitPlan, trained: Mapping[int, tuple[Engine, History]], training: Sequence[TrainingSpec] | None
 ) -> FittedState:
-    """Return the state of trained networks, compared with the seasonal naive forecast and calibrated."""
-    state = _state(plan, trained)
-    if training is not None:
-        state = replace(state, training=tuple(training))
-    return _calibrated(_with_fallback(state, plan), plan)
+    """Return the state of what was trained and what is ready: chosen by evidence, and calibrated.
 
-
-def _state(plan: FitPlan, trained: Sequence[tuple[Engine, History]]) -> FittedState:
-    return FittedState(
-        series=plan.series,
-        season_length=plan.season_length,
-        seed=plan.options.seed,
-        training=tuple(job.training for job in plan.jobs),
-        engines=tuple(engine for engine, _ in trained),
-        histories=tuple(history for _, history in trained),
-        short_series=plan.short_series,
-        skipped=plan.frame.skipped,
-        rows=plan.frame,
+    Args:
+        plan: The plan.
+        trained: The engine and the history of its jobs, by their places; those of an interrupted fit lack.
+        training: The training of each network at the fit, if this is a further training.
+    """
+    ours = [place for place in trained if place not in plan.finetuning]
+    specs = [plan.jobs[place].training for place in ours] if training is None else [training[place] for place in ours]
+    networks = Networks(
+        engines=tuple(trained[place][0] for place in ours),
+        training=tuple(specs),
+        histories=tuple(trained[place][1] for place in ours),
+        pretrained=plan.pretrained,
+        finetuned=plan.finetuned,
     )
-
-
-def _with_fallback(state: FittedState, plan: FitPlan) -> FittedState:
-    """Return the state with its networks, or without them and a warning where the seasonal naive forecast is better."""
-    origins = plan.comparison
-    if origins is None:
-        return state
-    reason = f"there are no validation rows to judge a network by: give at least {3 * origins.horizon} rows"
-    if len(origins):
-        naive = SeasonalNaivePredictor(state.season_length)
-        ours, repeated = mean_errors(state.predictor(plan.options.combine), naive, plan.reader(origins), origins)
-        if ours <= repeated:
-            return state
-        reason = f"on the validation rows it erred by {repeated:.3g} and the network by {ours:.3g} (scaled)"
-    warn_of_fallback(state.season_length, state.series.context_length, reason)
-    return replace(state, engines=(), histories=state.histories[:1])
+    for place in plan.finetuning:
+        job = plan.jobs[place]
+        if place in trained and isinstance(job, FinetuneJob):
+            engine, history = trained[place]
+            networks = better_of(plan, networks, networks.with_finetuned(job.finetuned(engine.weights), history))
+    return _calibrated(chosen_state(plan, networks), plan)
 
 
 def _calibrated(state: FittedState, plan: FitPlan) -> FittedState:
-    """Return the state with intervals calibrated on validation rows, or with those of the seasonal naive forecast."""
-    origins, level = plan.calibration, plan.options.level
-    if origins is not None:
-        predictor = state.predictor(plan.options.combine)
-        calibrations = calibrate(predictor, plan.reader(origins), origins, level, intervals=state.is_probabilistic)
-    elif not state.engines and level:
-        reader, horizon = plan.jobs[0].reader, plan.jobs[0].window.horizon
-        season = state.season_length if 1 < state.season_length <= reader.context_length else 1
-        calibrations = naive_calibrations(reader, season_length=season, horizon=horizon, level=level)
-    else:
+    """Return the state with intervals calibrated on validation rows."""
+    origins = plan.calibration
+    if origins is None:
         return state
+    predictor, level = state.predictor(plan.options.combine), plan.options.level
+    calibrations = calibrate(predictor, plan.reader_at(origins), origins, level, intervals=state.is_probabilistic)
     return replace(state, calibrations=calibrations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs.columns import Columns
 
-__all__ = ["FutureSteps", "future_steps"]
+__all__ = ["FutureSteps", "check_future_given", "future_steps"]
 
 Array = npt.NDArray[Any]
 
@@ -64,8 +65,7 @@ def future_steps(
     builder, columns, ids = series.builder, frame.schema.columns, frame.source.ids
     names = builder.future.names
     needed = bool(names) or series.frequency is None
-    if (future is not None) != needed:
-        raise _unexpected(needed, columns, names)
+    check_future_given(future, columns, names, needed=needed)
     rows = read_future(future, columns, names, ids, frame.stamps, gaps=series.fill) if needed else None
     steps = default if horizon is None else horizon
     if series.frequency is None:
@@ -91,16 +91,29 @@ def _filled(reader: WindowReader, origins: Origins) -> Origins:
     return replace(origins, future=forward_fill(np.concatenate([before, origins.future], axis=1))[:, 1:])
 
 
-def _unexpected(needed: bool, columns: Columns, names: tuple[str, ...]) -> DataError:
+def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, needed: bool) -> None:
+    """Refuse a frame of the future that is missing, or that nothing reads.
+
+    Args:
+        future: The frame, or `None`.
+        columns: Names of the columns of the series.
+        names: The future covariates.
+        needed: Whether it is needed, for these or for stamps that keep to no step.
+
+    Raises:
+        DataError: It is missing, or not needed.
+    """
+    if (future is not None) == needed:
+        return
     if not needed:
-        return DataError(
+        raise DataError(
             "future",
             expected="None: there are no future covariates",
             received="a frame",
             hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
     required_columns = ", ".join(map(repr, (columns.unique_id, columns.ds, *names)))
-    return DataError(
+    raise DataError(
         "future",
         expected=f"a frame of the steps ahead, with {required_columns}",
         received="None",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
@@ -121,7 +122,7 @@ class TrainingJob:
 
     def with_own_series(self) -> Self:
         """Return the same job without the series that give it no window, neither to train nor to validate on."""
-        counts = self._reader.index(self.window.horizon).per_series
+        counts = self._reader.index(self._horizon).per_series
         if counts.all():
             return self
         series = np.flatnonzero(counts)
@@ -129,7 +130,7 @@ class TrainingJob:
 
     def count_windows(self) -> int:
         """Return the number of training windows."""
-        return self._reader.index(self.window.horizon, stops=self.starts).count
+        return self._reader.index(self._horizon, stops=self.starts).count
 
     def checked_windows(self, frame: LongFrame) -> int:
         """Return the number of training windows.
@@ -146,11 +147,16 @@ class TrainingJob:
         raise DataError(
             option="df",
             series=frame.source.ids[longest],
-            expected=f"at least 1 + {self.window.horizon} rows, one to read and the horizon, "
+            expected=f"at least 1 + {self._horizon} rows, one to read and the horizon, "
             "with a known value among the last",
             received=f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
             hint="Give longer series, or choose a smaller horizon.",
         )
+
+    @property
+    def _horizon(self) -> int:
+        """Steps of future that training windows have."""
+        return self.window.horizon
 
     @property
     def _reader(self) -> WindowReader:
@@ -175,16 +181,7 @@ class TrainingJob:
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
-        windows, validation = training_windows(
-            self._reader,
-            self.starts,
-            self.window.horizon,
-            batch_size=self.training.batch_size,
-            weighting=self.weighting,
-            seed=self.seeds[1],
-            steps=self.training.steps_per_epoch,
-            teacher_forcing=self.network.uses_teacher_forcing,
-        )
+        windows, validation = self._windows()
         return engine.fit(
             windows,
             window=self.window,
@@ -194,6 +191,20 @@ class TrainingJob:
             freeze=self.freeze,
             checkpoints=self.checkpoints,
             deadline=deadline,
+        )
+
+    def _windows(self, **kind: Any) -> tuple[Windows, Windows | None]:
+        """Return the windows to train and to validate on."""
+        return training_windows(
+            self._reader,
+            self.starts,
+            self._horizon,
+            batch_size=self.training.batch_size,
+            weighting=self.weighting,
+            seed=self.seeds[1],
+            steps=self.training.steps_per_epoch,
+            teacher_forcing=self.network.uses_teacher_forcing,
+            **kind,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +14,14 @@ from seqcast.data.frames.table import ON_BAD_SERIES
 from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows.reader import WEIGHTINGS
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.defaults import PRETRAINED, Sizes, specs
+from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.defaults import EFFORTS, PRETRAINED, Sizes, auto_effort, specs
 from seqcast.forecaster.jobs import member_seeds
 from seqcast.forecaster.predictor import COMBINATIONS
 from seqcast.intervals.levels import check_levels, check_trained, quantile_levels
 from seqcast.intervals.request import ForecastRequest
 from seqcast.intervals.support import SUPPORTS
+from seqcast.pretrained import load_pretrained
 from seqcast.specs.checks import check_choice, check_flag, check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
@@ -34,6 +36,10 @@ __all__ = [
     "interval_levels",
     "refit_every",
 ]
+
+
+# Networks of `effort="best"`; their median is steadier than each.
+BEST_MEMBERS = 3
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,10 @@ class FitOptions:
         level: Levels of the intervals.
         combine: How forecasts of several networks become one.
         calibrate: Levels that are calibrated on validation windows; none for no calibration.
-        compare_to_naive: Whether networks have to be better than the seasonal naive forecast on validation windows.
+        effort: How much is tried before one is chosen: `auto`, `quick`, `balanced` or `best`.
+        choice: What was chosen before, in whose shares this fit forecasts too; `None` for a choice of its own.
+        validated: Whether there are rows that nothing is trained on.
+        reads_seasons: Whether the pretrained network can forecast what is asked for.
         support: The support of the targets, `auto` for the rule.
         skip: Whether series in which something is wrong are left out.
     """
@@ -76,9 +85,41 @@ class FitOptions:
     level: Sequence[float] = ()
     combine: str = "median"
     calibrate: Sequence[float] = ()
-    compare_to_naive: bool = False
+    effort: str = "auto"
+    choice: Choice | None = None
+    validated: bool = True
+    reads_seasons: bool = True
     support: str = "auto"
     skip: bool = False
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """What may be chosen, by its name in `seqcast.forecaster.choice.CANDIDATES`."""
+        if self.choice is not None:
+            return tuple(self.choice.shares)
+        if self.preset == PRETRAINED:
+            return ("pretrained",)
+        # Without validation rows there is nothing to compare on.
+        if self.preset != "auto" or not self.validated:
+            return ("trained",)
+        ready = ("seasonal_naive", *["pretrained"] * self.reads_seasons)
+        if self.effort == "quick":
+            return ready
+        return (*ready, *["finetuned"] * self.reads_seasons, "trained")
+
+    def decided(self, rows: int) -> Self:
+        """Return the options with an effort that suits the data.
+
+        Args:
+            rows: Rows that can be forecast from, those with a horizon after them.
+        """
+        if self.effort != "auto":
+            return self
+        return replace(self, effort=auto_effort(rows) if self.reads_seasons else "balanced")
+
+    def trained(self) -> Self:
+        """Return the options of a fit that has a network trained on the data, whatever their number."""
+        return replace(self, effort="balanced") if self.effort == "auto" else self
 
     def specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
         """Return the network and the training for training windows of these sizes."""
@@ -96,8 +137,12 @@ class FitOptions:
         level = interval_levels(options["level"])
         _, training = specs(options["preset"], options["training"], level, Sizes())
         if options["preset"] == PRETRAINED:
-            # It knows no calendar, and reads each window in its own units.
-            options = {**options, "calendar": "none", "scale": options["scale"].replace("auto", "none")}
+            options = {**options, "calendar": "none"}  # it knows none
+        effort = options["effort"]
+        if effort == "auto" and _wants_training(options):
+            effort = "balanced"
+        if effort == "best":
+            members = max(members, BEST_MEMBERS)
         return cls(
             horizon=int(options["horizon"]),
             context_lengths=context_lengths(options["context_length"], members),
@@ -114,11 +159,24 @@ class FitOptions:
             level=level,
             combine=options["combine"],
             calibrate=level if options["calibrate"] else (),
-            # Without validation rows there is nothing to compare on.
-            compare_to_naive=options["preset"] == "auto" and training.validation_fraction > 0,
+            effort=effort,
+            validated=training.validation_fraction > 0,
+            reads_seasons=options["preset"] in ("auto", PRETRAINED) and _can_be_pretrained(options, level),
             support=options["support"],
             skip=options["on_bad_series"] == "skip",
         )
+
+
+def _wants_training(options: Mapping[str, Any]) -> bool:
+    """Return whether an option says something to a network that is trained on the data."""
+    covariates = any(options[f"{role}_covariates"] for role in ("static", "past", "future"))
+    return covariates or options["training"] is not None or int(options["members"]) > 1
+
+
+def _can_be_pretrained(options: Mapping[str, Any], level: Sequence[float]) -> bool:
+    """Return whether the pretrained network can forecast what is asked for."""
+    widest = quantile_levels(load_pretrained().engine.network.quantiles or ())[-1]
+    return options["point"] == "median" and not options["irregular"] and max(level, default=0.0) <= widest
 
 
 # Names of other columns in frames of forecasts.
@@ -130,6 +188,7 @@ CHOICES = {
     "combine": tuple(COMBINATIONS),
     "support": SUPPORTS,
     "on_bad_series": ON_BAD_SERIES,
+    "effort": EFFORTS,
 }
 
 
@@ -167,6 +226,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     check_calendar(options["calendar"])
     if options["preset"] == PRETRAINED:
         _check_pretrained(options)
+    _check_effort(options)
     _check_names(options)
     _check_intervals(options)
 
@@ -257,6 +317,26 @@ def _check_pretrained(options: Mapping[str, Any]) -> None:
             expected=f"{usual[changed]!r} with preset='pretrained', one network that is trained and has quantiles",
             received=repr(options[changed]),
             hint="Leave it out, or name another preset.",
+        )
+
+
+def _check_effort(options: Mapping[str, Any]) -> None:
+    """Refuse an effort where there is nothing to choose, and trainings where nothing is trained."""
+    effort = options["effort"]
+    if effort != "auto" and options["preset"] != "auto":
+        raise SpecError(
+            "effort",
+            expected="'auto' with a preset that is named: there is nothing to choose",
+            received=repr(effort),
+            hint="Leave out one of the two.",
+        )
+    if effort == "quick" and _wants_training(options):
+        raise SpecError(
+            "effort",
+            expected="'balanced' or 'best' with training, members or covariates, which are for networks that are "
+            "trained on this data",
+            received="'quick', which trains none",
+            hint="Name another effort, or leave these out.",
         )
 
 

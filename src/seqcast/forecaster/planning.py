@@ -18,13 +18,14 @@ from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
+from seqcast.forecaster.finetuning import FinetuneJob, finetune_training, limits
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.support import check_head_support, learn_support
-from seqcast.forecaster.validation import calibration_origins, comparison_origins
-from seqcast.pretrained import load_pretrained
+from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
+from seqcast.pretrained import PretrainedNetwork, load_pretrained
 from seqcast.runtime.caution import warn_user
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -42,27 +43,32 @@ class FitPlan:
         options: The resolved options of the forecaster.
         series: Scaling and last rows of the series, and how rows become features.
         season_length: Steps of a season.
-        jobs: The training jobs, one a network.
+        reader: The window reader of the rows, with the longest context that a forecast reads.
+        jobs: The training jobs, one a network; none where nothing is trained.
         frame: The rows that are trained on.
+        pretrained: The network that has seen only synthetic series; `None` where it is not a candidate.
+        finetuned: Whether it has been fine-tuned before.
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
-        comparison: The windows on which networks have to be better than the seasonal naive forecast; `None` for no
-            such test.
+        comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
     """
 
     options: FitOptions
     series: SeriesState
     season_length: int
+    reader: WindowReader
     jobs: Sequence[TrainingJob]
     frame: LongFrame
+    pretrained: PretrainedNetwork | None = None
+    finetuned: bool = False
     short_series: tuple[Any, ...] = ()
     calibration: Origins | None = None
     comparison: Origins | None = None
 
     @property
-    def pretrained(self) -> bool:
-        """Whether nothing is trained, as the network that comes with the package forecasts."""
-        return self.options.preset == PRETRAINED
+    def finetuning(self) -> tuple[int, ...]:
+        """Which of the jobs train the pretrained network further."""
+        return tuple(place for place, job in enumerate(self.jobs) if isinstance(job, FinetuneJob))
 
     def with_weights(self, engines: Sequence[Engine]) -> Self:
         """Return the plan with training jobs that begin with the weights of trained networks.
@@ -73,41 +79,40 @@ class FitPlan:
         Raises:
             SpecError: The networks are of other sizes.
         """
-        if len(engines) != len(self.jobs):
+        further = set(self.finetuning)
+        ours = [job for place, job in enumerate(self.jobs) if place not in further]
+        if len(engines) != len(ours):
             raise SpecError(
                 "warm_start",
                 expected=f"as many members as before, {len(engines)}",
-                received=str(len(self.jobs)),
+                received=str(len(ours)),
                 hint="Fit without warm_start.",
             )
-        jobs = [job.with_weights(engine) for job, engine in zip(self.jobs, engines, strict=True)]
-        return replace(self, jobs=jobs)
+        trained = [job.with_weights(engine) for job, engine in zip(ours, engines, strict=True)]
+        return replace(self, jobs=[*trained, *(self.jobs[place] for place in further)])
 
-    def reader(self, origins: Origins) -> WindowReader:
-        """Return the window reader of the rows, with the longest context of the jobs.
-
-        Args:
-            origins: Where windows end.
+    def reader_at(self, origins: Origins) -> WindowReader:
+        """Return the window reader of the rows, where windows end at some origins.
 
         Raises:
             DataError: A context is too short, and may not be.
         """
         self.series.check_contexts(self.frame, origins)
-        return self.jobs[0].reader
+        return self.reader
 
     def describe(self) -> str:
         """Return a line or two about what was inferred from the frame."""
-        series, job = self.series, self.jobs[0]
-        frequency, count = series.frequency, len(job.starts)
+        series = self.series
+        frequency, count = series.frequency, len(self.frame.source)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
         step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
         calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
         lines = [
             f"seqcast: {count} series, {step}, season_length {self.season_length}, "
-            f"context_length {series.context_length}, horizon {job.window.horizon}{calendar}"
+            f"context_length {series.context_length}, horizon {self.options.horizon}{calendar}"
         ]
-        if self.pretrained:
-            lines.append(f"seqcast: the pretrained network, version {load_pretrained().version}; nothing is trained")
+        if self.pretrained is not None and not self.jobs:
+            lines.append(f"seqcast: the pretrained network, version {self.pretrained.version}; nothing is trained")
         if self.calibration is not None:
             lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
         columns = self.frame.schema.columns
@@ -142,6 +147,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
         DataError: The series give nothing to train on.
         SpecError: Options do not go together.
     """
+    options = options.decided(int(np.maximum(frame.source.lengths - options.horizon, 0).sum()))
     while True:
         try:
             return _plan(frame, options, specs, starts)
@@ -156,54 +162,108 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
 def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None) -> FitPlan:
     frame.check_observed()
     frame.check_frequency()
-    lengths, horizon = frame.source.lengths, options.horizon
+    horizon, candidates = options.horizon, options.candidates
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
-    pretrained = options.preset == PRETRAINED
+    zero_shot = load_pretrained() if {"pretrained", "finetuned"} & set(candidates) else None
+    trained = "trained" in candidates
+    contexts = _contexts(frame, options, specs, season) if trained else []
+    longest = max([*contexts, _rows_read(frame, options, zero_shot)])
+    if trained and not options.fill:
+        check_lengths(frame, context_length=max(contexts), horizon=horizon)
+    network, training = specs(Sizes(1, max(contexts, default=longest), horizon, season))
+    # Of what nothing is trained on, all rows but the first may be validated on.
+    least = max(contexts) if trained else 1
+    starts = _training_stops(frame, starts, training, least, horizon)
+    series, aligned = _learn_series(
+        frame, options, network, starts, season, context=max(contexts, default=longest), longest=longest
+    )
+    reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
+    jobs = _trainings(aligned, options, specs, series, reader, starts, contexts, season) if trained else []
+    if "finetuned" in candidates:
+        assert zero_shot is not None
+        job = FinetuneJob.of(
+            *(zero_shot, reader, starts, season, horizon),
+            seeds=options.seeds[0],
+            training=limits(options.training),
+            weighting=options.weighting,
+        )
+        jobs += [job] if job.count_windows() else []
+    if zero_shot is not None:
+        check_head_support(aligned, zero_shot.engine.network.head)
+    compare = options.choice is None and len(candidates) > 1
+    judged = starts if jobs else untrained_starts(frame.source.lengths, horizon, season, longest, fill=options.fill)
+    return FitPlan(
+        options,
+        series,
+        season,
+        reader,
+        jobs,
+        frame,
+        zero_shot,
+        short_series=_short_names(frame, max(contexts) + horizon) if trained else (),
+        calibration=calibration_origins(frame, judged, horizon, options.calibrate) if options.calibrate else None,
+        comparison=comparison_origins(frame, judged, horizon) if compare else None,
+    )
+
+
+def _contexts(frame: LongFrame, options: FitOptions, specs: Specs, season: int) -> list[int]:
+    """Return the context lengths of the networks that are trained, in turn."""
+    lengths, horizon = frame.source.lengths, options.horizon
     rows = middle_length(lengths) if options.fill else int(lengths.min())
     # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
-    if pretrained:
-        longest = load_pretrained().context_lengths[-1]
-        contexts = [options.context_lengths[0] or (longest if options.fill else min(rows, longest))]
-    else:
-        contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
-    context = max(contexts)
-    if not options.fill and not pretrained:
-        check_lengths(frame, context_length=context, horizon=horizon)
-    sizes = Sizes(1, context, horizon, season)
-    network, training = specs(sizes)
-    # Of what nothing is trained on, all rows but the first may be validated on.
-    starts = _training_stops(frame, starts, training, 1 if pretrained else context, horizon)
-    series, aligned = _learn_series(frame, options, network, starts, context, season)
-    reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
-    window = series.builder.window(horizon=horizon, context_length=context, observed=series.observed)
+    contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
+    padded = any(length and length + horizon > lengths.max() for length in options.context_lengths)
+    if options.fill and padded:
+        warn_user(
+            f"context_length {max(contexts)} and horizon {horizon} are more than the {lengths.max()} rows of the "
+            "longest series: all windows are padded. Choose a smaller context_length, or leave it out."
+        )
+    return contexts
+
+
+def _rows_read(frame: LongFrame, options: FitOptions, zero_shot: PretrainedNetwork | None) -> int:
+    """Return how many rows are read by what is not trained on the data."""
+    lengths = frame.source.lengths
+    if options.preset in ("auto", PRETRAINED) and options.context_lengths[0] and "trained" not in options.candidates:
+        return options.context_lengths[0]
+    if zero_shot is None:
+        return 1
+    longest = zero_shot.context_lengths[-1]
+    if options.fill:
+        return longest
+    # Each forecast has to have so many rows before it, also those that candidates are compared by.
+    rows = 1 if "trained" in options.candidates else int(0.9 * lengths.min()) - options.horizon
+    return max(1, min(rows, longest))
+
+
+def _trainings(
+    frame: LongFrame,
+    options: FitOptions,
+    specs: Specs,
+    series: SeriesState,
+    reader: WindowReader,
+    starts: Array,
+    contexts: Sequence[int],
+    season: int,
+) -> list[TrainingJob]:
+    """Return the trainings of the networks that learn from the data alone."""
+    sizes = Sizes(1, max(contexts), options.horizon, season)
+    window = series.builder.window(horizon=options.horizon, context_length=max(contexts), observed=series.observed)
     jobs = []
+    network, training = specs(sizes)
     for place, seeds in enumerate(options.seeds):
         length = contexts[place % len(contexts)]
         job = TrainingJob(
             reader, starts, replace(window, context_length=length), network, training, seeds, options.weighting
         )
-        count = 1 if pretrained else job.checked_windows(aligned)
+        count = job.checked_windows(frame)
         network, training = specs(replace(sizes, windows=count, context_length=length))
-        check_head_support(aligned, network.head)
+        check_head_support(frame, network.head)
         season_read = season if network.reads_season else None
-        seasoned = replace(job.window, season_length=season_read)
-        jobs.append(replace(job, network=network, training=training, window=seasoned))
-    padded = any(length and length + horizon > lengths.max() for length in options.context_lengths)
-    if options.fill and padded and not pretrained:
-        warn_user(
-            f"context_length {context} and horizon {horizon} are more than the {lengths.max()} rows of the longest "
-            "series: all windows are padded. Choose a smaller context_length, or leave it out."
+        jobs.append(
+            replace(job, network=network, training=training, window=replace(job.window, season_length=season_read))
         )
-    return FitPlan(
-        options,
-        series,
-        season,
-        jobs,
-        frame,
-        () if pretrained else _short_names(frame, context + horizon),
-        calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
-        comparison_origins(frame, starts, horizon) if options.compare_to_naive else None,
-    )
+    return jobs
 
 
 def _training_stops(
@@ -224,9 +284,19 @@ def _short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:
 
 
 def _learn_series(
-    frame: LongFrame, options: FitOptions, network: NetworkSpec, starts: Array, context: int, season: int
+    frame: LongFrame,
+    options: FitOptions,
+    network: NetworkSpec,
+    starts: Array,
+    season: int,
+    *,
+    context: int,
+    longest: int,
 ) -> tuple[SeriesState, LongFrame]:
-    """Learn features and scaling from training rows; return these, and the rows with their categories numbered."""
+    """Learn features and scaling from training rows; return these, and the rows with their categories numbered.
+
+    Networks that are trained read `context` steps, a forecast reads `longest`.
+    """
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
@@ -236,11 +306,11 @@ def _learn_series(
     aligned = builder.align(frame)
     gaps = bool(np.isnan(aligned.source.values).any()) or bool((starts < context + options.horizon).any())
     series = SeriesState(
-        frame=aligned.tail(context),
+        frame=aligned.tail(longest),
         scaler=SeriesScaler.learn(aligned.target_store, starts, scale),
         builder=builder,
         scale=scale,
-        context_length=context,
+        context_length=longest,
         observed=options.fill and gaps,
         fill=options.fill,
         last_seen=aligned.latest_stamp,
@@ -282,14 +352,16 @@ def plan_further(
     _check_newest(frame, series)
     horizon, context = options.horizon, series.context_length
     trainings = [_further(base, training) for base in state.training]
-    starts = _training_stops(frame, None if starts is None else starts + added, trainings[0], context, horizon)
-    if not series.observed and options.fill:
+    least = max(state.context_lengths) if state.engines else 1
+    first = trainings[0] if trainings else finetune_training(1, training)
+    starts = _training_stops(frame, None if starts is None else starts + added, first, least, horizon)
+    if state.engines and not series.observed and options.fill:
         _check_no_gaps(frame)
-    check_head_support(frame, state.engines[0].network.head)
+    check_head_support(frame, state.networks[0].network.head)
     scaler = series.scaler_of(frame, starts)
     reader = WindowReader.of_frame(frame, series.builder, scaler, context_length=context, observed=series.observed)
-    jobs = []
-    for engine, spec, seeds in zip(state.engines, trainings, options.seeds, strict=True):
+    jobs: list[TrainingJob] = []
+    for engine, spec, seeds in zip(state.engines, trainings, options.seeds, strict=False):
         assert engine.window is not None
         window = replace(engine.window, horizon=horizon)
         job = TrainingJob(
@@ -297,14 +369,26 @@ def plan_further(
         )
         job.checked_windows(frame)
         jobs.append(job)
+    ready = state.pretrained
+    if ready is not None:
+        further: dict[str, Any] = {"weighting": options.weighting, "freeze": freeze}
+        job = FinetuneJob.of(
+            ready, reader, starts, state.season_length, horizon, seeds=options.seeds[0], training=training, **further
+        )
+        job.checked_windows(frame)
+        jobs.append(job)
     return FitPlan(
         options,
         series.add_series(frame, scaler, starts),
         state.season_length,
+        reader,
         jobs,
         frame,
-        _short_names(frame, context + horizon),
+        ready,
+        "finetuned" in state.choice.shares,
+        _short_names(frame, context + horizon) if state.engines else (),
         calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
+        comparison_origins(frame, starts, horizon) if ready is not None else None,
     )
 
 

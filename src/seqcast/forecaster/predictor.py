@@ -49,17 +49,20 @@ class Predictor(ABC):
         """
         by_block = []
         for block in blocks(reader, origins):
-            forecast = self._scaled(reader, block, request)
-            if self.calibrations:
-                forecast = request.calibrated(forecast, self.calibrations)
+            forecast = self.calibrated(reader, block, request)
             scaler = reader.scaler_of(block.series, block.scaler)
             parts = [scaler.inverse(forecast[..., part]) for part in range(forecast.shape[-1])]
-            by_block.append(bounded(np.stack(parts, axis=-1), self.support, (0.5, *request.probabilities)))
+            by_block.append(bounded(np.stack(parts, axis=-1), self.support, request.probabilities_with_point))
         return np.concatenate(by_block)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return forecasts in scaled units, not calibrated, `[B, H, D, parts]`; where only a point is known, that."""
         return np.concatenate([self._scaled(reader, block, request) for block in blocks(reader, origins)])
+
+    def calibrated(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return forecasts in scaled units, calibrated, `[B, H, D, parts]`."""
+        forecast = self.scaled(reader, origins, request)
+        return request.calibrated(forecast, self.calibrations) if self.calibrations else forecast
 
     @abstractmethod
     def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from seqcast.data.synthetic import Season
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC
+from seqcast.data.windows.seasonal_windows import without_features
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
 from seqcast.errors import SpecError
 from seqcast.forecaster.predictor import Predictor, blocks, network_inputs
@@ -22,7 +23,7 @@ from seqcast.intervals.request import ForecastRequest
 from seqcast.intervals.support import bounded
 from seqcast.pretrained import PretrainedNetwork
 
-__all__ = ["PretrainedPredictor", "pretrained_inputs", "refuse_pretrained"]
+__all__ = ["PretrainedPredictor", "pretrained_inputs"]
 
 Array = npt.NDArray[Any]
 
@@ -47,15 +48,19 @@ class PretrainedPredictor(Predictor):
     support: Sequence[str] = ()
 
     def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        return self._quantiles(reader, origins, (0.5, *request.probabilities))
+        return self._quantiles(reader, origins, request.probabilities_with_point)
 
     def _quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
-        """Return quantiles in scaled units, `[B, H, D, Qs]`."""
+        """Return quantiles in scaled units, `[B, H, D, Qs]`.
+
+        The network reads the data's units, so it forecasts the same however series are scaled for others.
+        """
         past = self.past(reader, origins)
         rows, _, targets = past.shape
         each = np.moveaxis(past, 2, 1).reshape(rows * targets, -1)
         quantiles = self.network.quantiles(each, *self.told(len(each)), origins.horizon, probabilities)
-        return np.moveaxis(quantiles.reshape(rows, targets, origins.horizon, -1), 1, 2)
+        quantiles = np.moveaxis(quantiles.reshape(rows, targets, origins.horizon, -1), 1, 3)
+        return np.moveaxis(reader.scaler_of(origins.series, origins.scaler).transform(quantiles), 2, 3)
 
     def told(self, rows: int) -> tuple[Array, Array]:
         """Return the season length and the longer one, once for each window."""
@@ -111,11 +116,9 @@ class PretrainedPredictor(Predictor):
 
     @staticmethod
     def past(reader: WindowReader, origins: Origins) -> Array:
-        """Return the targets' past in scaled units, with gaps, `[B, T, D]`."""
-        targets = reader.scaler.loc.shape[1]
-        # Gaps stay gaps, also before the first row of a short series.
-        bare = replace(reader, observed=True, features=None, future=0, static=None)
-        return network_inputs(bare, replace(origins, future=None))["past"][:, :, :targets].astype(float)
+        """Return the targets' past in the data's units, with gaps, `[B, T, D]`."""
+        past = network_inputs(without_features(reader), replace(origins, future=None))["past"].astype(float)
+        return reader.scaler_of(origins.series, origins.scaler).inverse(past)
 
 
 def _taken(quantiles: Array, places: Array) -> Array:
@@ -148,7 +151,9 @@ def pretrained_inputs(
         )
     past = predictor.past(reader, origins)[:, :, 0]
     read = predictor.network.read(past, *predictor.told(len(past)), origins.horizon)
-    scaled = None if truth is None else read.scaled(truth[:, :, 0])[:, :, None]
+    scaled = None
+    if truth is not None:
+        scaled = read.scaled(reader.scaler_of(origins.series, origins.scaler).inverse(truth)[:, :, 0])[:, :, None]
     return ModelInputs(
         predictor.network.engine,
         dict(read.inputs),
@@ -159,18 +164,4 @@ def pretrained_inputs(
         known_future=FUTURE,
         truth=scaled,
         static=STATIC,
-    )
-
-
-def refuse_pretrained(what: str) -> NoReturn:
-    """Refuse what needs a network that was trained on the data.
-
-    Raises:
-        SpecError: Always.
-    """
-    raise SpecError(
-        what,
-        expected="a network that was trained on this data",
-        received="the pretrained one",
-        hint="Name another preset, such as preset='classic'.",
     )

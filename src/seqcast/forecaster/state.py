@@ -12,6 +12,8 @@ import numpy.typing as npt
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
+from seqcast.forecaster.blend import BlendPredictor
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.defaults import Sizes
 from seqcast.forecaster.fallback import SeasonalNaivePredictor
 from seqcast.forecaster.predictor import EnsemblePredictor, Predictor
@@ -42,12 +44,14 @@ class FittedState:
         season_length: Steps of a season.
         seed: Seed of everything random, drawn where `random_state` is `None`.
         training: The training of each network of the fit, from which later trainings are derived.
-        engines: The trained engine of each network; none where forecasts repeat the last season.
-        histories: The training history of each network.
+        choice: What forecasts are made with, and in which shares.
+        engines: The engine of each network that was trained on the data.
+        histories: The training history of each of `networks`.
         calibrations: The calibration of each target's intervals; empty for none.
+        naive_intervals: The intervals of the seasonal naive forecast, where it has a share; empty for none.
         short_series: Names of the series whose contexts were padded in training.
         skipped: What is wrong with each series that was left out, by its name.
-        pretrained: The pretrained network, whose engine is then the only one; `None` where networks were trained.
+        pretrained: The pretrained network, fine-tuned or not, where it has a share.
         rows: The rows of the fit; `None` in a loaded forecaster.
     """
 
@@ -55,13 +59,20 @@ class FittedState:
     season_length: int
     seed: int
     training: tuple[TrainingSpec, ...]
+    choice: Choice
     engines: tuple[Engine, ...]
     histories: tuple[History, ...]
     calibrations: tuple[Calibration, ...] = ()
+    naive_intervals: tuple[Calibration, ...] = ()
     short_series: tuple[Any, ...] = ()
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
     pretrained: PretrainedNetwork | None = None
     rows: LongFrame | None = None
+
+    @property
+    def networks(self) -> tuple[Engine, ...]:
+        """The engine of each network: those trained on the data, then the pretrained one."""
+        return self.engines if self.pretrained is None else (*self.engines, self.pretrained.engine)
 
     @property
     def frequency(self) -> str | int | None:
@@ -70,13 +81,13 @@ class FittedState:
 
     def trained_rows(self, frame: LongFrame) -> Array:
         """Return which rows of a frame the networks were trained on, a mask `[rows]`."""
-        trained = self.engines and self.pretrained is None
+        trained = {"trained", "finetuned"} & set(self.choice.shares)
         return self.series.trained_rows(frame) if trained else np.zeros(len(frame.stamps), dtype=bool)
 
     @property
     def is_probabilistic(self) -> bool:
         """Whether the networks forecast a distribution, not only a point."""
-        return bool(self.engines) and self.engines[0].network.is_probabilistic
+        return bool(self.networks) and self.networks[0].network.is_probabilistic
 
     @property
     def context_lengths(self) -> tuple[int, ...]:
@@ -89,19 +100,31 @@ class FittedState:
         for engine, training in zip(self.engines, self.training, strict=False):
             if engine.window is not None and engine.window.context_length == sizes.context_length:
                 return engine.network, training
-        return NetworkSpec(), self.training[0]
+        return NetworkSpec(), TrainingSpec()
 
     def predictor(self, combine: str) -> Predictor:
-        """Return the predictor: the networks, or the seasonal naive forecast.
+        """Return the predictor of what was chosen.
 
         Args:
             combine: How forecasts of several networks become one: `median` or `mean`.
         """
-        if not self.engines:
-            return SeasonalNaivePredictor(self.season_length, self.calibrations, self.series.support)
-        if self.pretrained is not None:
-            return PretrainedPredictor(self.pretrained, self.season_length, self.calibrations, self.series.support)
-        return EnsemblePredictor(self.engines, combine, self.calibrations, self.series.support)
+        support, names = self.series.support, list(self.choice.shares)
+        if not self.choice.is_blend:
+            return self._part(names[0], combine, self.calibrations or self.naive_intervals, support)
+        parts = [
+            self._part(name, combine, self.naive_intervals if name == "seasonal_naive" else (), ()) for name in names
+        ]
+        networks = [place for place, name in enumerate(names) if name != "seasonal_naive"]
+        return BlendPredictor(parts, list(self.choice.shares.values()), networks, self.calibrations, support)
+
+    def _part(self, name: str, combine: str, calibrations: Sequence[Calibration], support: Sequence[str]) -> Predictor:
+        """Return the predictor of one candidate."""
+        if name == "seasonal_naive":
+            return SeasonalNaivePredictor(self.season_length, calibrations, support)
+        if name == "trained":
+            return EnsemblePredictor(self.engines, combine, calibrations, support)
+        assert self.pretrained is not None
+        return PretrainedPredictor(self.pretrained, self.season_length, calibrations, support)
 
     def request(
         self, point: str, trained: Sequence[float], level: Sequence[float] | float | None = None
@@ -116,17 +139,21 @@ class FittedState:
         Raises:
             SpecError: There are no intervals of a level.
         """
-        point_only = not self.is_probabilistic and not self.calibrations
+        point_only = not self.is_probabilistic and not self.calibrations and not self.naive_intervals
         available = () if point_only else tuple(trained)
         if level is None:
             return ForecastRequest(point, available)
         levels = check_levels(level)
-        any_level = self.pretrained is not None and not self.calibrations
-        if not any_level and (
-            self.calibrations or not self.engines or self.engines[0].network.head in ("point", "quantile")
-        ):
+        if not self._has_any_level:
             hint = "Fit with such a level."
             if point_only:
                 hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
             check_trained(levels, available, hint=hint)
         return ForecastRequest(point, levels)
+
+    @property
+    def _has_any_level(self) -> bool:
+        """Whether there are intervals of any level, not only of those that were asked for at the fit."""
+        if self.calibrations or "seasonal_naive" in self.choice.shares:
+            return False
+        return all(engine.network.head not in ("point", "quantile") for engine in self.engines)

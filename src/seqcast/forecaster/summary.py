@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.data.description import Description
+from seqcast.forecaster.choice import CANDIDATES
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.request import ForecastRequest
+from seqcast.specs.network import NetworkSpec
 
 __all__ = ["PlannedFit", "facts", "planned"]
 
@@ -44,23 +46,32 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         plan: The plan.
         given: The arguments of the forecaster, by name.
     """
-    job, series = plan.jobs[0], plan.series
-    network, training = job.network, job.training
+    series, job = plan.series, plan.jobs[0] if plan.jobs else None
+    training = "nothing is trained"
+    if job is not None:
+        training = f"{job.training.epochs} of batches of {job.training.batch_size}"
+        network = job.network
+    elif plan.pretrained is not None:
+        network = plan.pretrained.engine.network
+    else:
+        network = NetworkSpec()
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     preset = given["preset"] if isinstance(given["preset"], str) else "given"
     segment = f", segments of {network.segment}" if network.segment > 1 else ""
     return {
-        "horizon": job.window.horizon,
+        "horizon": plan.options.horizon,
         "context": f"{series.context_length} steps",
         "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
         "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
         "preset": preset,
+        "effort": plan.options.effort if given["preset"] == "auto" else "none: nothing is chosen",
+        "candidates": ", ".join(CANDIDATES[name] for name in plan.options.candidates),
         "network": f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}",
         "inputs": ", ".join(map(str, names)) or "the values alone",
-        "windows": job.count_windows(),
-        "epochs": f"{training.epochs} of batches of {training.batch_size}",
-        "members": len(plan.jobs),
+        "windows": 0 if job is None else job.count_windows(),
+        "epochs": training,
+        "members": len(plan.jobs) - len(plan.finetuning),
         "padded series": len(plan.short_series),
     }
 
@@ -81,22 +92,26 @@ def _training(state: FittedState) -> dict[str, Any]:
     return {
         "epochs": f"{len(history)}" + (" (stopped early)" if history.stopped_early else ""),
         "best epoch": history.best_epoch or "none chosen: no validation rows",
-        "batch size": state.training[0].batch_size,
+        "batch size": state.training[0].batch_size if state.training else "nothing was trained",
         "seconds": f"{history.seconds:.1f}",
     }
 
 
 def _network(state: FittedState) -> dict[str, Any]:
-    if not state.engines:
-        return {"kind": "repeats the last season, as no network was found to be better"}
-    network = state.engines[0].network
+    if not state.networks:
+        return {"forecast": str(state.choice)}
+    engine = state.networks[0]
+    network = engine.network
+    version = {} if state.pretrained is None else {"pretrained weights": f"version {state.pretrained.version}"}
     return {
+        "forecast": str(state.choice),
+        **version,
         "cell": network.cell,
         "encoder units": ", ".join(map(str, network.encoder_units)),
         "decoder units": ", ".join(map(str, network.decoder_units)),
         "head": network.head,
-        "weights": f"{state.engines[0].weight_count:,}",
-        "members": len(state.engines),
+        "weights": f"{engine.weight_count:,}",
+        "members": len(state.networks),
     }
 
 

@@ -23,17 +23,19 @@ from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.checks import check_int
 
 __all__ = [
+    "apart",
     "calibrate",
     "calibration_origins",
     "comparison_origins",
-    "mean_errors",
+    "truths",
+    "untrained_starts",
     "validation_rows",
     "with_validation",
 ]
 
 Array = npt.NDArray[Any]
 
-# Networks are compared with the seasonal naive forecast on at most so many windows, taken evenly from among all.
+# Candidates are compared on at most so many windows, taken evenly from among all.
 MOST_COMPARED_WINDOWS = 2_000
 
 # Calibration takes its windows evenly from among the validation windows when there are more.
@@ -77,7 +79,7 @@ def _origins_within(frame: LongFrame, starts: Array, horizon: int, most: int) ->
 
 
 def comparison_origins(frame: LongFrame, starts: Array, horizon: int) -> Origins:
-    """Return the origins at which networks have to be better than the seasonal naive forecast.
+    """Return the origins at which candidates are compared.
 
     Args:
         frame: The series.
@@ -114,19 +116,45 @@ def calibration_origins(frame: LongFrame, starts: Array, horizon: int, level: Se
     return origins
 
 
-def mean_errors(networks: Predictor, naive: Predictor, reader: WindowReader, origins: Origins) -> tuple[float, float]:
-    """Return the mean absolute errors of networks and of the seasonal naive forecast, in scaled units.
+def untrained_starts(lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool) -> Array:
+    """Return from where on each series is forecast to compare what was not trained on it.
+
+    That is the last three horizons, or the last tenth where that is more, after as many rows as a forecast should know:
+    a season and a half, or a horizon, or 6.
 
     Args:
-        networks: The networks.
-        naive: The seasonal naive forecast.
-        reader: The window reader.
-        origins: Where forecasts begin; their steps are among the rows.
+        lengths: Rows of each series.
+        horizon: Steps to forecast.
+        season_length: Steps of a season.
+        context_length: Rows that a forecast reads.
+        fill: Whether it may read fewer.
+
+    Returns:
+        Position of each series' first validation target; its length where it has none.
+
+    Example:
+        >>> untrained_starts(np.array([100, 20, 11]), 6, 4, 512, fill=True)
+        array([82,  6, 11])
     """
-    truth = _truth(reader, origins)
-    forecasts = (predictor.scaled(reader, origins, ForecastRequest())[..., 0] for predictor in (networks, naive))
-    ours, repeated = (float(np.nanmean(np.abs(forecast - truth))) for forecast in forecasts)
-    return ours, repeated
+    known = max(6, horizon, 3 * season_length // 2) if fill else context_length
+    rows = np.maximum(3 * horizon, np.round(0.1 * lengths)).astype(lengths.dtype)
+    starts = np.maximum(lengths - rows, known)
+    return np.where(starts + horizon <= lengths, starts, lengths)
+
+
+def truths(reader: WindowReader, origins: Origins) -> Array:
+    """Return the truth of some windows in scaled units, `[B, H, D]`; NaN is missing."""
+    return reader.truth(origins.series, origins.stops, origins.horizon, scaler=origins.scaler)
+
+
+def apart(origins: Origins) -> int:
+    """Return how many of the windows do not overlap, series by series."""
+    series, first = np.unique(origins.series, return_index=True)
+    if not len(series):
+        return 0
+    last = np.maximum.reduceat(origins.stops, first)
+    least = np.minimum.reduceat(origins.stops, first)
+    return int(((last - least) // origins.horizon + 1).sum())
 
 
 def calibrate(
@@ -150,7 +178,7 @@ def calibrate(
         DataError: A step has too few known values for a level.
     """
     request = ForecastRequest(level=tuple(level) if intervals else ())
-    forecast, truth = predictor.scaled(reader, origins, request), _truth(reader, origins)
+    forecast, truth = predictor.scaled(reader, origins, request), truths(reader, origins)
     calibrations = []
     for target in range(truth.shape[2]):
         parts, values = forecast[:, :, target], truth[:, :, target]
@@ -159,10 +187,6 @@ def calibrate(
         else:
             calibrations.append(calibrate_points(values, parts[..., 0], level=level))
     return tuple(calibrations)
-
-
-def _truth(reader: WindowReader, origins: Origins) -> Array:
-    return reader.truth(origins.series, origins.stops, origins.horizon, scaler=origins.scaler)
 
 
 def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFrame, Array]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, NotFittedError
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration
@@ -32,16 +33,21 @@ class FittedViews:
 
     @property
     def engines_(self) -> tuple[Engine, ...]:
-        """The trained engine of each network; none where forecasts repeat the last season."""
-        return self._fitted().engines
+        """The engine of each network, the pretrained one last; none where forecasts repeat the last season."""
+        return self._fitted().networks
 
     @property
     def engine_(self) -> Engine:
         """The first of them."""
-        engines = self._fitted().engines
+        engines = self._fitted().networks
         if not engines:
             raise AttributeError("this forecaster repeats the last season: it has no network, and engines_ is ()")
         return engines[0]
+
+    @property
+    def choice_(self) -> Choice:
+        """What forecasts are made with, in which shares, and why."""
+        return self._fitted().choice
 
     @property
     def histories_(self) -> tuple[History, ...]:

@@ -55,6 +55,11 @@ class ForecastRequest:
         """Probabilities of the bounds, level after level."""
         return tuple(bound_probability(level, sign) for level in self.level for sign in (-1, 1))
 
+    @property
+    def probabilities_with_point(self) -> tuple[float, ...]:
+        """Probability of each part of a forecast; that of the point is 0.5."""
+        return (0.5, *self.probabilities)
+
     def columns(self, alias: str) -> list[str]:
         """Return the names of a forecast's columns."""
         return [alias, *interval_columns(alias, self.level)]

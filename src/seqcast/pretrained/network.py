@@ -22,6 +22,9 @@ Array = npt.NDArray[Any]
 
 KIND = "Pretrained"
 
+# Windows that are forecast at once: of few series, and of many.
+FEW_ROWS, MOST_ROWS = 64, 512
+
 
 class _Header(TypedDict):
     version: str
@@ -55,6 +58,26 @@ class PretrainedNetwork:
         assert self.engine.window is not None
         return self.engine.window.horizon
 
+    @property
+    def segment(self) -> int:
+        """Steps that it writes as one; horizons are rounded up to whole ones."""
+        return self.engine.network.segment
+
+    def steps(self, horizon: int) -> int:
+        """Return how many steps it writes at once for a horizon: whole segments, and a block at most."""
+        return min(self.horizon, -(-horizon // self.segment) * self.segment)
+
+    def context(self, length: int) -> int:
+        """Return the context length that series of so many known steps are read with."""
+        return next((context for context in self.context_lengths if context >= length), self.context_lengths[-1])
+
+    def with_weights(self, weights: Sequence[Array], version: str) -> Self:
+        """Return the network with other weights, in the half precision of its file, and a version that names them."""
+        engine = self.engine.copy()
+        assert engine.model is not None
+        engine.model.set_weights([each.astype(np.float16).astype(each.dtype) for each in weights])
+        return type(self)(engine, version, self.context_lengths)
+
     def quantiles(
         self, past: Array, season: Array, longer: Array, horizon: int, probabilities: Sequence[float]
     ) -> Array:
@@ -87,28 +110,28 @@ class PretrainedNetwork:
             longer: Steps of a season that contains it, `[B]`.
             horizon: Number of steps.
         """
-        context = self._context(max(1, int(_known_lengths(past).max(initial=1))))
+        context = self.context(max(1, int(_known_lengths(past).max(initial=1))))
         return seasonal_inputs(_fitted(past, context), season, longer, horizon)
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
-        """Yield the rows that need each context length, and that length."""
-        needed = np.array([self._context(length) for length in _known_lengths(past)])
+        """Yield rows that need the same context length, at most as many as are forecast at once, and that length."""
+        needed = np.array([self.context(length) for length in _known_lengths(past)])
         for context in np.unique(needed):
-            yield np.flatnonzero(needed == context), int(context)
-
-    def _context(self, length: int) -> int:
-        return next((context for context in self.context_lengths if context >= length), self.context_lengths[-1])
+            rows = np.flatnonzero(needed == context)
+            for first in range(0, len(rows), MOST_ROWS):
+                yield rows[first : first + MOST_ROWS], int(context)
 
     def _in_blocks(
         self, past: Array, season: Array, longer: Array, horizon: int, probabilities: Sequence[float]
     ) -> Array:
-        context = self._context(past.shape[1])
+        context = self.context(past.shape[1])
         known, blocks = _fitted(past, context), []
         asked = (*probabilities, 0.5)
         before = np.zeros((len(past), 1, len(asked)))
-        for _ in range(0, horizon, self.horizon):
-            windows = seasonal_inputs(known[:, -context:], season, longer, self.horizon)
-            block = windows.in_units(self.engine.quantiles(windows.inputs, self.horizon, asked)[:, :, 0])
+        for first in range(0, horizon, self.horizon):
+            steps = self.steps(horizon - first)
+            windows = seasonal_inputs(known[:, -context:], season, longer, steps)
+            block = windows.in_units(self._forecast(windows.inputs, steps, asked))
             median = block[:, :, -1:]
             distance = np.sign(block - median) * np.hypot(block - median, before)
             before = distance[:, -1:]
@@ -116,6 +139,16 @@ class PretrainedNetwork:
             # The next block's seasons begin where this one's go on.
             known = np.concatenate([known, median[:, :, 0]], axis=1)
         return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
+
+    def _forecast(self, inputs: dict[str, npt.NDArray[np.float32]], steps: int, asked: Sequence[float]) -> Array:
+        """Return quantiles in the windows' units, `[B, steps, Qs]`.
+
+        Batches are filled up with copies, so that data of any size share two compiled programs.
+        """
+        count = len(inputs["past"])
+        rows = np.resize(np.arange(count), FEW_ROWS if count <= FEW_ROWS else MOST_ROWS)
+        filled = {name: values[rows] for name, values in inputs.items()}
+        return np.asarray(self.engine.quantiles(filled, steps, asked)[:count, :, 0])
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold the network, its weights in half precision."""

@@ -18,7 +18,7 @@ from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
 from seqcast.data.windows.index import WindowIndex
 from seqcast.data.windows.order import Windows
 
-__all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader"]
+__all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader", "series_weights"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
@@ -239,7 +239,7 @@ class SeriesWindows(Windows):
     ) -> None:
         self.reader, self.horizon = reader, horizon
         self.index = reader.index(horizon, first_target=first_target, stops=stops)
-        self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
+        self._weight = series_weights(self.index.per_series) if weighting == "series" else None
         super().__init__(self.index.count, **options)
 
     def gather(self, windows: Array) -> Batch:
@@ -273,6 +273,6 @@ class SeriesWindows(Windows):
         return forward_fill(targets)[:, self.reader.context_length :]
 
 
-def _series_weights(counts: Array) -> Array:
+def series_weights(counts: Array) -> Array:
     """Return the weight of each series' windows: all series together weigh the same, and windows 1 in the mean."""
     return np.asarray(counts.sum() / np.maximum(counts, 1) / max(1, np.count_nonzero(counts)))

@@ -5,12 +5,14 @@ All positions are numbers of rows from a series' start.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, Option, Phrase
 
@@ -81,8 +83,10 @@ def training_windows(
     *,
     batch_size: int,
     weighting: str = "windows",
+    most_validation: int = MOST_VALIDATION_WINDOWS,
+    windows: Callable[..., Windows] = SeriesWindows,
     **options: Any,
-) -> tuple[SeriesWindows, SeriesWindows | None]:
+) -> tuple[Windows, Windows | None]:
     """Return the windows to train and to validate on.
 
     Args:
@@ -91,16 +95,18 @@ def training_windows(
         horizon: Steps of future, `H`.
         batch_size: Largest number of windows a training step.
         weighting: As for `SeriesWindows`.
+        most_validation: Most windows to validate on.
+        windows: The kind of windows.
         **options: Further options of the training windows.
 
     Returns:
         Both; no validation windows where no series has any. The last windows of each series' tail are taken when
-        there are more than 20,000.
+        there are more than `most_validation`.
     """
-    train = SeriesWindows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **options)
+    train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **options)
     divided = starts < reader.lengths
-    each = max(1, MOST_VALIDATION_WINDOWS // max(1, int(divided.sum())))
+    each = max(1, most_validation // max(1, int(divided.sum())))
     first = np.where(divided, np.maximum(starts, reader.lengths - horizon - each + 1), starts)
     sizes: dict[str, Any] = {"first_target": first, "batch_size": max(batch_size, 1024)}
-    validation = SeriesWindows(reader, horizon, weighting=weighting, **sizes)
+    validation = windows(reader, horizon, weighting=weighting, **sizes)
     return train, validation if validation.count else None

@@ -41,8 +41,8 @@ FRAMES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
 USUAL_HORIZON = 12
 # Options that are passed to the forecaster unchanged.
 OPTIONS = (
-    "context_length", "level", "preset", "training", "season_length", "calendar", "missing", "scale", "support",
-    "weighting", "calibrate", "point", "members", "combine", "random_state", "verbose",
+    "context_length", "level", "preset", "effort", "training", "season_length", "calendar", "missing", "scale",
+    "support", "weighting", "calibrate", "point", "members", "combine", "random_state", "verbose",
 )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ class SeqcastForecaster(BaseForecaster):
             are interpolated between these, as the network's own are (`seqcast.network.distributions.Quantiles`); a
             distribution has them all. With `()` there are none.
         preset: Name of a network, or a `NetworkSpec`.
+        effort: How much `preset="auto"` tries.
         training: How it is trained: a `TrainingSpec`, or a dict of the fields that differ from the default.
         freq: Step between dates: a pandas alias; `None` reads it from the index. Periods have their own, and whole
             numbers are counted by one.
@@ -126,6 +127,7 @@ class SeqcastForecaster(BaseForecaster):
         context_length: int | Sequence[int] | None = None,
         level: Sequence[float] | float = (80, 90, 95),
         preset: str | NetworkSpec = "auto",
+        effort: str = "auto",
         training: TrainingSpec | Mapping[str, Any] | None = None,
         freq: Any = None,
         season_length: int | None = None,
@@ -147,6 +149,7 @@ class SeqcastForecaster(BaseForecaster):
         self.context_length = context_length
         self.level = level
         self.preset = preset
+        self.effort = effort
         self.training = training
         self.freq = freq
         self.season_length = season_length

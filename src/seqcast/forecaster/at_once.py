@@ -1,0 +1,116 @@
+"""`seqcast.forecast`: from a table, a file or an array to a forecast in one step."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqcast.errors import DataError
+from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.future import check_future_given
+from seqcast.specs.columns import Columns
+
+__all__ = ["fit_and_forecast", "forecast", "what_was_chosen"]
+
+
+def forecast(
+    data: Any,
+    horizon: int,
+    *,
+    future: Any = None,
+    time_limit: float | str | None = None,
+    verbose: int = 1,
+    **options: Any,
+) -> Any:
+    """Forecast series at once: read them, choose what forecasts them best, and say in a line what it was and why.
+
+    Args:
+        data: A frame as for `Forecaster.fit`; a file of any kind that `seqcast.data.frames.io.read_table` reads; or
+            values without times: one series, `[T]`, or several, `[N, T]`, with NaN for what is missing.
+        horizon: Number of steps to forecast.
+        future: The future steps with the future covariates, as for `Forecaster.predict`.
+        time_limit: As for `Forecaster.fit`.
+        verbose: 0 is silent, 1 prints the line, to standard error.
+        **options: Arguments of `Forecaster`, such as `season_length`, which values without times do not tell, `level`
+            and `effort`.
+
+    Returns:
+        A frame as from `Forecaster.predict`. Values without times have the numbers of their steps as `ds`, and those of
+        their rows as `unique_id` where there are several.
+
+    Raises:
+        DataError: Something in the data is wrong.
+        SpecError: An option is wrong.
+
+    Example:
+        >>> import seqcast
+        >>> ahead = seqcast.forecast([3.0, 7.0, 5.0] * 8, 3, season_length=3, verbose=0)
+        >>> ahead["ds"].tolist(), ahead["seqcast"].round().tolist()
+        ([24, 25, 26], [3.0, 7.0, 5.0])
+    """
+    columns = options.get("columns") or Columns()
+    frame = _frame(data, columns)
+    forecaster = Forecaster(horizon, verbose=0, **options)
+    ahead = fit_and_forecast(forecaster, frame, future, time_limit=time_limit)
+    if verbose:
+        print(f"seqcast: {what_was_chosen(forecaster)}", file=sys.stderr)
+    return ahead
+
+
+def fit_and_forecast(forecaster: Forecaster, df: Any, future: Any, *, time_limit: float | str | None = None) -> Any:
+    """Fit a forecaster and forecast; that the future is there is seen before anything is trained.
+
+    Args:
+        forecaster: The forecaster.
+        df: As for `Forecaster.fit`.
+        future: As for `Forecaster.predict`.
+        time_limit: As for `Forecaster.fit`.
+    """
+    names = tuple(forecaster.future_covariates)
+    needed = bool(names) or bool(forecaster.irregular)
+    check_future_given(future, forecaster.columns or Columns(), names, needed=needed)
+    return forecaster.fit(df, time_limit=time_limit).predict(future=future)
+
+
+def what_was_chosen(forecaster: Forecaster) -> str:
+    """Return in a line what a fitted forecaster read, and what it forecasts with and why.
+
+    Args:
+        forecaster: The fitted forecaster.
+    """
+    series = len(forecaster.series_state_.ids)
+    step = "irregular steps" if forecaster.freq_ is None else f"a step of {forecaster.freq_!r}"
+    season = f"a season of {forecaster.season_length_}" if forecaster.season_length_ > 1 else "no season"
+    return f"{series} series with {step} and {season}, forecast with {forecaster.choice_}"
+
+
+def _frame(data: Any, columns: Columns) -> Any:
+    """Return the data as a frame."""
+    if isinstance(data, str | os.PathLike):
+        from seqcast.data.frames.io import read_table
+
+        return read_table(Path(data), columns)
+    if not isinstance(data, np.ndarray | list | tuple):
+        return data
+    import pandas as pd
+
+    try:
+        values = np.asarray(data, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError("data", expected="numbers", received=str(error), hint="Give NaN for what is missing.") from None
+    if values.ndim not in (1, 2) or not values.size:
+        raise DataError(
+            "data",
+            expected="one series, [T], or several, [N, T]",
+            received=f"an array of shape {values.shape}",
+            hint="Give several targets as columns of a frame.",
+        )
+    rows = np.atleast_2d(values)
+    long = {columns.ds: np.tile(np.arange(rows.shape[1]), len(rows)), columns.value: rows.ravel()}
+    if values.ndim == 2:
+        long = {columns.unique_id: np.repeat(np.arange(len(rows)), rows.shape[1]), **long}
+    return pd.DataFrame(long)

@@ -1,0 +1,181 @@
+"""The choice by evidence: which forecasts to take, and in which shares, by their errors on validation windows."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CANDIDATES", "Choice", "choose", "pinball"]
+
+Array = npt.NDArray[Any]
+
+# What can be chosen, in words.
+CANDIDATES: Mapping[str, str] = {
+    "seasonal_naive": "the last season",
+    "pretrained": "the pretrained network",
+    "finetuned": "the pretrained network, fine-tuned",
+    "trained": "a network trained on this data",
+}
+
+# Shares are tried in steps of a tenth.
+TENTHS = 10
+# Shares that are best on so many windows, and those that follow the losses alone, weigh the same.
+CAUTIOUS_WINDOWS = 10.0
+# A candidate whose loss is a tenth above the least one's counts for a third in the latter, and so on.
+SHARPNESS = 10.0
+# There the last season counts so much beside a network that is as good: it cannot learn what windows do not show.
+NAIVE_WEIGHT = 0.1
+# A smaller share is not worth a forecast of its own.
+LEAST_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a forecaster forecasts with, and why.
+
+    Args:
+        shares: The share of each candidate that is used, by its name in `CANDIDATES`; they sum to 1.
+        losses: The mean quantile loss of each candidate that was compared, in scaled units, and under `blend` that of
+            what was chosen; none where nothing was compared.
+        windows: Number of validation windows; 0 where nothing was compared.
+
+    Example:
+        >>> print(Choice({"pretrained": 1.0}, {"seasonal_naive": 0.5, "pretrained": 0.4, "blend": 0.4}, 12))
+        the pretrained network (quantile loss on 12 validation windows: the pretrained network 0.4, the last season 0.5)
+        >>> print(Choice.only("trained"))
+        a network trained on this data
+    """
+
+    shares: Mapping[str, float]
+    losses: Mapping[str, float] = field(default_factory=dict)
+    windows: int = 0
+
+    @classmethod
+    def only(cls, name: str) -> Self:
+        """Return the choice of one candidate without a comparison."""
+        return cls({name: 1.0})
+
+    @property
+    def is_blend(self) -> bool:
+        """Whether several candidates share the forecast."""
+        return len(self.shares) > 1
+
+    def with_network(self, name: str) -> Self:
+        """Return the choice with the pretrained network in another state: `pretrained` or `finetuned`."""
+        others = {"pretrained", "finetuned"} - {name}
+        shares = {name if each in others else each: share for each, share in self.shares.items()}
+        return replace(self, shares=shares)
+
+    def __str__(self) -> str:
+        parts = [CANDIDATES[name] for name in self.shares]
+        if self.is_blend:
+            parts = [f"{share:.0%} {CANDIDATES[name]}" for name, share in self.shares.items()]
+        chosen = " + ".join(parts)
+        if not self.losses:
+            return chosen
+        ranked = sorted((loss, name) for name, loss in self.losses.items() if name != "blend")
+        losses = [f"{CANDIDATES[name]} {loss:.3g}" for loss, name in ranked]
+        if self.is_blend:
+            losses.insert(0, f"together {self.losses['blend']:.3g}")
+        many = f"{self.windows} validation window{'s' * (self.windows != 1)}"
+        return f"{chosen} (quantile loss on {many}: {', '.join(losses)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {"shares": dict(self.shares), "losses": dict(self.losses), "windows": self.windows}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build it from the result of `to_dict`, whose types have been checked.
+
+        Raises:
+            ValueError: It is no choice.
+        """
+        shares, losses, windows = values["shares"], values["losses"], values["windows"]
+        if not shares or set(shares) - set(CANDIDATES) or set(losses) - {*CANDIDATES, "blend"}:
+            raise ValueError(f"a choice of {', '.join(shares) or 'nothing'}")
+        if min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
+            raise ValueError(f"shares {shares}, which should sum to 1")
+        return cls(shares, losses, windows)
+
+
+def pinball(truth: Array, forecast: Array, probabilities: Sequence[float]) -> Array:
+    """Return the quantile loss of each number that is forecast, NaN where the truth is missing.
+
+    Args:
+        truth: The truth, `[...]`.
+        forecast: Quantiles, `[..., Qs]`.
+        probabilities: The probability of each.
+
+    Example:
+        >>> pinball(np.array([1.0]), np.array([[0.0, 3.0]]), (0.1, 0.9))
+        array([[0.1, 0.2]])
+    """
+    error, p = truth[..., None] - forecast, np.asarray(probabilities)
+    return np.asarray(np.maximum(p * error, (p - 1.0) * error))
+
+
+def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence[float], *, windows: float) -> Choice:
+    r"""Choose shares of candidates by their quantile loss, the more cautiously the fewer windows there are.
+
+    .. math:: w = \frac{n\, \hat w + n_0\, \bar w}{n + n_0}, \quad
+        \hat w = \operatorname{argmin}_{w \in \Delta} L\Big(\sum_k w_k q_k\Big), \quad
+        \bar w_k \propto b_k \exp\Big(-10 \Big(\frac{L_k}{\min_j L_j} - 1\Big)\Big)
+
+    `L` is the quantile loss of forecasts `q`; `b` is 1 for networks and a tenth for the last season. So candidates that
+    are about as good have about equal shares until many windows tell them apart, and one that is far worse has none.
+    The least loss is searched on a grid of tenths.
+
+    Args:
+        truth: The truth of validation windows in scaled units, `[B, H, D]`; NaN is missing.
+        forecasts: Quantiles of each candidate, `[B, H, D, Qs]`, by name.
+        probabilities: The probability of each.
+        windows: Number of windows that do not overlap, `n`; `n_0` is 10.
+
+    Returns:
+        The choice; shares below a twentieth are dropped.
+
+    Example:
+        >>> truth = np.zeros((50, 1, 1))
+        >>> forecasts = {"pretrained": truth[..., None] + 1, "trained": truth[..., None] - 1}
+        >>> choose(truth, forecasts, (0.5,), windows=50).shares
+        {'pretrained': 0.5, 'trained': 0.5}
+    """
+    names = [name for name in CANDIDATES if name in forecasts]
+    known = ~np.isnan(truth)
+    y, quantiles = truth[known], np.stack([forecasts[name][known] for name in names])
+    losses = {name: float(pinball(y, quantiles[k], probabilities).mean()) for k, name in enumerate(names)}
+
+    def loss(shares: Array) -> float:
+        return float(pinball(y, np.tensordot(shares, quantiles, axes=1), probabilities).mean())
+
+    best = min(_grid(len(names)), key=loss)
+    shares = (windows * best + CAUTIOUS_WINDOWS * _cautious(losses)) / (windows + CAUTIOUS_WINDOWS)
+    shares = np.where(shares < LEAST_SHARE, 0.0, shares)
+    shares = shares / shares.sum()
+    losses["blend"] = loss(shares)
+    chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share}
+    return Choice(chosen, losses, len(truth))
+
+
+def _cautious(losses: Mapping[str, float]) -> Array:
+    """Return the shares that follow the losses of the candidates alone."""
+    least = max(min(losses.values()), np.finfo(float).tiny)
+    weights = [
+        (NAIVE_WEIGHT if name == "seasonal_naive" else 1.0) * math.exp(-min(SHARPNESS * (loss / least - 1.0), 700.0))
+        for name, loss in losses.items()
+    ]
+    return np.array(weights) / sum(weights)
+
+
+def _grid(count: int) -> Iterator[Array]:
+    """Yield all shares of so many candidates in tenths."""
+    for bars in itertools.combinations(range(TENTHS + count - 1), count - 1):
+        places = np.array([-1, *bars, TENTHS + count - 1])
+        yield (np.diff(places) - 1) / TENTHS

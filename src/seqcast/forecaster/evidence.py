@@ -1,0 +1,186 @@
+"""From networks to the fitted state of what is chosen among them, by validation windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.windows.origins import Origins
+from seqcast.engine.engine import Engine
+from seqcast.errors import DataError
+from seqcast.forecaster.choice import Choice, choose, pinball
+from seqcast.forecaster.fallback import naive_calibrations, warn_of_fallback
+from seqcast.forecaster.planning import FitPlan
+from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.validation import apart, truths
+from seqcast.intervals.calibration import Calibration
+from seqcast.intervals.request import ForecastRequest
+from seqcast.pretrained import PretrainedNetwork
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["Networks", "better_of", "chosen_state"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """The networks of a fit.
+
+    Args:
+        engines: The engines of those that were trained on the data alone.
+        training: The training of each.
+        histories: The history of each.
+        pretrained: The pretrained network; `None` where it is not a candidate.
+        finetuned: Whether it has been fine-tuned.
+        finetuning: The history of its fine-tuning by this fit.
+    """
+
+    engines: tuple[Engine, ...]
+    training: tuple[TrainingSpec, ...]
+    histories: tuple[History, ...]
+    pretrained: PretrainedNetwork | None
+    finetuned: bool = False
+    finetuning: History | None = None
+
+    def with_finetuned(self, network: PretrainedNetwork, history: History) -> Self:
+        """Return the networks with the pretrained one fine-tuned."""
+        return replace(self, pretrained=network, finetuned=True, finetuning=history)
+
+    @property
+    def pretrained_name(self) -> str:
+        """Name of the pretrained network among the candidates."""
+        return "finetuned" if self.finetuned else "pretrained"
+
+    def names(self, plan: FitPlan) -> list[str]:
+        """Return the candidates of a plan that are there."""
+        names = ["seasonal_naive"] if "seasonal_naive" in plan.options.candidates else []
+        names += [self.pretrained_name] if self.pretrained is not None else []
+        return [*names, *["trained"] * bool(self.engines)]
+
+    def state(self, plan: FitPlan, choice: Choice, naive: tuple[Calibration, ...] = ()) -> FittedState:
+        """Return the fitted state of a choice: it holds what has a share.
+
+        Args:
+            plan: The plan.
+            choice: The choice.
+            naive: Intervals of the seasonal naive forecast.
+        """
+        trained = slice(None if "trained" in choice.shares else 0)
+        pretrained = self.pretrained if self.pretrained_name in choice.shares else None
+        histories = self.histories[trained]
+        if pretrained is not None:
+            histories = (*histories, self.finetuning or History())
+        return FittedState(
+            series=plan.series,
+            season_length=plan.season_length,
+            seed=plan.options.seed,
+            training=self.training[trained],
+            choice=choice,
+            engines=self.engines[trained],
+            histories=histories or self.histories[:1] or (History(),),
+            naive_intervals=naive if "seasonal_naive" in choice.shares else (),
+            short_series=plan.short_series,
+            skipped=plan.frame.skipped,
+            pretrained=pretrained,
+            rows=plan.frame,
+        )
+
+
+def better_of(plan: FitPlan, ready: Networks, finetuned: Networks) -> Networks:
+    """Return the networks whose pretrained one forecasts the validation windows better.
+
+    Args:
+        plan: The plan.
+        ready: Those with the network as it was.
+        finetuned: Those with the fine-tuned one. Where there are no windows to tell by it is taken if the user asked
+            for it, and left out of a choice by evidence.
+    """
+    if plan.comparison is None or not len(plan.comparison):
+        return ready if plan.options.choice is None else finetuned
+    truth = _truth(plan, plan.comparison)
+    known = ~np.isnan(truth)
+    losses = []
+    for networks in (ready, finetuned):
+        forecast = _forecast(plan, plan.comparison, networks, networks.pretrained_name)
+        losses.append(pinball(truth[known], forecast[known], _request(plan).probabilities_with_point).mean())
+    return finetuned if losses[1] <= losses[0] else ready
+
+
+def chosen_state(plan: FitPlan, networks: Networks) -> FittedState:
+    """Return the fitted state of what forecasts best, alone or in shares with others.
+
+    Args:
+        plan: The plan.
+        networks: The networks that there are.
+    """
+    names, choice = networks.names(plan), plan.options.choice
+    naive = _naive_intervals(plan) if "seasonal_naive" in names else None
+    if naive is None and len(names) > 1:
+        names = [name for name in names if name != "seasonal_naive"]
+    if choice is None:
+        choice = _choice(plan, networks, names, naive or ())
+    return networks.state(plan, choice.with_network(networks.pretrained_name), naive or ())
+
+
+def _choice(plan: FitPlan, networks: Networks, names: list[str], naive: tuple[Calibration, ...]) -> Choice:
+    """Return the choice among some candidates."""
+    origins = plan.comparison
+    if origins is None or len(names) == 1:
+        return Choice.only(names[-1])
+    if not len(origins):
+        # A network that was trained on so few rows cannot be judged.
+        if networks.pretrained is not None:
+            return Choice.only(networks.pretrained_name)
+        rows = f"give at least {3 * origins.horizon} rows"
+        _warn(plan, f"there are no validation rows to judge a network by: {rows}")
+        return Choice.only("seasonal_naive")
+    forecasts = {name: _forecast(plan, origins, networks, name, naive) for name in names}
+    probabilities = _request(plan).probabilities_with_point
+    choice = choose(_truth(plan, origins), forecasts, probabilities, windows=apart(origins))
+    if list(choice.shares) == ["seasonal_naive"] and plan.jobs:
+        _warn(plan, f"on the validation rows it erred least: {choice}")
+    return choice
+
+
+def _warn(plan: FitPlan, reason: str) -> None:
+    warn_of_fallback(plan.season_length, plan.series.context_length, reason)
+
+
+def _request(plan: FitPlan) -> ForecastRequest:
+    return ForecastRequest(plan.options.point, tuple(plan.options.level))
+
+
+def _truth(plan: FitPlan, origins: Origins) -> Array:
+    return truths(plan.reader_at(origins), origins)
+
+
+def _forecast(
+    plan: FitPlan, origins: Origins, networks: Networks, name: str, naive: tuple[Calibration, ...] = ()
+) -> Array:
+    """Return the forecasts of one candidate in scaled units, `[B, H, D, parts]`."""
+    predictor = networks.state(plan, Choice.only(name), naive).predictor(plan.options.combine)
+    return predictor.calibrated(plan.reader_at(origins), origins, _request(plan))
+
+
+def _naive_intervals(plan: FitPlan) -> tuple[Calibration, ...] | None:
+    """Return the intervals of the seasonal naive forecast: none where none are asked for; `None` where none are known.
+
+    Raises:
+        DataError: None are known, and there is no other forecast.
+    """
+    if not plan.options.level:
+        return ()
+    season = plan.season_length if 1 < plan.season_length <= plan.series.context_length else 1
+    try:
+        return naive_calibrations(
+            plan.reader, season_length=season, horizon=plan.options.horizon, level=plan.options.level
+        )
+    except DataError:
+        if plan.pretrained is None and not plan.jobs:
+            raise
+        return None

@@ -1,0 +1,150 @@
+"""Fine-tuning of the pretrained network: a training job that begins with its weights."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.synthetic import Season
+from seqcast.data.windows.order import Windows
+from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows.seasonal_windows import SeasonalWindows, without_features
+from seqcast.forecaster.jobs import TrainingJob
+from seqcast.pretrained import PretrainedNetwork
+from seqcast.specs.training import TrainingSpec
+
+__all__ = ["FinetuneJob", "finetune_training", "limits"]
+
+Array = npt.NDArray[Any]
+
+# Steps in all for few windows and for many; in between, each window is seen about three times.
+LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
+BATCH_SIZE, EPOCHS = 64, 6
+# More validation windows would take longer than the training.
+MOST_VALIDATION_WINDOWS = 1_000
+
+
+def finetune_training(windows: int, changes: TrainingSpec | Mapping[str, Any] | None = None) -> TrainingSpec:
+    """Return how the pretrained network is trained further: the more windows, the more steps.
+
+    Args:
+        windows: Number of training windows.
+        changes: A spec, which is taken as it is, or the fields that differ.
+
+    Example:
+        >>> spec = finetune_training(2000)
+        >>> spec.epochs * spec.steps_per_epoch
+        96
+    """
+    if isinstance(changes, TrainingSpec):
+        return changes
+    steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, MOST_STEPS))
+    usual = {
+        "learning_rate": 5e-4,
+        "batch_size": BATCH_SIZE,
+        "epochs": EPOCHS,
+        "steps_per_epoch": -(-steps // EPOCHS),
+        "early_stopping": 2,
+        "horizon_decay": 0.5,
+    }
+    return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
+
+
+def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a user's training says about its length, which holds for a fine-tuning beside it too.
+
+    Args:
+        training: The user's training of a network.
+
+    Example:
+        >>> limits({"epochs": 2, "learning_rate": 0.1})
+        {'epochs': 2}
+    """
+    given = training.to_dict() if isinstance(training, TrainingSpec) else dict(training or {})
+    names = ("epochs", "steps_per_epoch", "batch_size", "validation_fraction")
+    return {name: given[name] for name in names if given.get(name) is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneJob(TrainingJob):
+    """The further training of the pretrained network, or of one that was fine-tuned before.
+
+    Args:
+        pretrained: The network, with whose weights the training begins.
+        season: The season of the series.
+        horizon: Steps of future that training windows have; the network writes whole segments.
+    """
+
+    pretrained: PretrainedNetwork
+    season: Season
+    horizon: int
+
+    @classmethod
+    def of(
+        cls,
+        pretrained: PretrainedNetwork,
+        reader: WindowReader,
+        starts: Array,
+        season_length: int,
+        horizon: int,
+        *,
+        seeds: tuple[int, int],
+        training: TrainingSpec | Mapping[str, Any] | None = None,
+        weighting: str = "windows",
+        freeze: Sequence[str] = (),
+    ) -> Self:
+        """Return the job.
+
+        Args:
+            pretrained: The network.
+            reader: The window reader of the series.
+            starts: As for `TrainingJob`.
+            season_length: Steps of a season.
+            horizon: Steps to forecast; of more than a block, the network is trained to forecast a block.
+            seeds: As for `TrainingJob`.
+            training: As for `finetune_training`.
+            weighting: As for `TrainingJob`.
+            freeze: As for `TrainingJob`.
+        """
+        context = pretrained.context(min(int(reader.lengths.max()), reader.context_length))
+        block = min(horizon, pretrained.horizon)
+        job = cls(
+            reader=without_features(reader).with_context(context),
+            starts=starts,
+            window=pretrained.window(pretrained.steps(block)),
+            network=pretrained.engine.network,
+            training=finetune_training(1),
+            seeds=seeds,
+            weighting=weighting,
+            weights=pretrained.engine.weights,
+            freeze=tuple(freeze),
+            pretrained=pretrained,
+            season=Season.of(season_length),
+            horizon=block,
+        )
+        return replace(job, training=finetune_training(job.count_windows(), training))
+
+    @property
+    def _horizon(self) -> int:
+        """Steps of future that training windows have."""
+        return self.horizon
+
+    def _windows(self, **kind: Any) -> tuple[Windows, Windows | None]:
+        """Return the windows to train and to validate on."""
+        seasonal = functools.partial(
+            SeasonalWindows,
+            season_length=self.season.length,
+            longer=self.season.longer or 0,
+            steps_forecast=self.window.horizon,
+        )
+        return super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
+
+    def finetuned(self, weights: Sequence[Array]) -> PretrainedNetwork:
+        """Return the network with the weights of a training."""
+        version = self.pretrained.version
+        return self.pretrained.with_weights(weights, version if "fine" in version else f"{version}, fine-tuned")

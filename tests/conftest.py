@@ -76,14 +76,14 @@ def _keep_small_programs():
     looks at every file before it writes one, to see whether it has to remove some: with thousands of them that would
     take longer than compiling. So nothing is removed here (`make clean` does it).
     """
-    if os.environ["SEQCAST_CACHE_DIR"] and runs_on_jax():
+    if runs_on_jax():
         import jax
 
-        from seqcast.runtime.memory import cache_compilations
+        from seqcast.runtime.program_cache import cache_compilations
 
-        cache_compilations()
-        if jax.config.jax_compilation_cache_dir:
-            jax.config.update("jax_compilation_cache_dir", str(Path(os.environ["SEQCAST_CACHE_DIR"], "tests")))
+        programs = cache_compilations()
+        if programs is not None:
+            jax.config.update("jax_compilation_cache_dir", str(programs.with_name("tests")))
             jax.config.update("jax_compilation_cache_max_size", -1)
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
 

@@ -39,7 +39,7 @@ def test_optional_packages_are_not_imported_at_module_level(module):
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "runtime/backend.py"])
 def test_keras_and_jax_are_imported_in_one_place(module):
     """But for modules that are JAX's own: those that compile, keep programs, or say so in their name."""
-    jax = Path(module).stem.startswith("jax_") or module in ("runtime/jit.py", "runtime/memory.py")
+    jax = Path(module).stem.startswith("jax_") or module in ("runtime/jit.py", "runtime/program_cache.py")
     assert imported((ROOT / module).read_text("utf-8")) & {"keras", "jax"} <= ({"jax"} if jax else set())
 
 

@@ -205,6 +205,7 @@ SCRIPT = """
     from sklearn.model_selection import GridSearchCV
     from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor, TrainingSpec
     from seqcast.runtime import executors
+    from seqcast.runtime.program_cache import cache_compilations
 
     def look(number):
         result = keras.ops.exp(keras.ops.convert_to_tensor(number, dtype=keras.config.floatx()))
@@ -219,7 +220,11 @@ SCRIPT = """
         Path(sys.argv[1], str(os.getpid())).touch()
         time.sleep(120)
 
+    def folder():
+        return cache_compilations(), Path(jax.config.jax_compilation_cache_dir).name
+
     executor = executors.LokyExecutor(2)
+    jax.config.update("jax_compilation_cache_dir", str(Path(sys.argv[1]).with_name("mine")))
     jax.config.update("jax_enable_x64", True)
     keras.config.set_floatx("float64")
     print("double:", *set(executor.map(look, [(1.0,), (2.0,)])))
@@ -229,6 +234,7 @@ SCRIPT = """
     keras.config.set_dtype_policy("mixed_bfloat16")
     print("half:", *set(executor.map(look, [(1.0,), (2.0,)])))
     keras.config.set_dtype_policy("float32")
+    print("programs:", *set(executor.map(folder, [()] * 2)))
 
     warnings.simplefilter("ignore")  # JAX and Python warn of forks
     processes = executor.map(os.getpid, [()] * 4)
@@ -298,6 +304,8 @@ def script(tmp_path_factory):
     [
         ("double", "(True, 'float64', 'float64', 'float64', 'float64')"),
         ("half", "(False, 'float32', 'bfloat16', 'float32', 'float32')"),
+        # The folder of compiled programs that the script has given JAX.
+        ("programs", "(None, 'mine')"),
         # The end of the child, and whether its parent's workers are the ones from before.
         ("fork", "0 True"),
         ("trials", "True"),

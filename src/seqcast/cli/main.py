@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-import platformdirs
 import typer
 
 import seqcast
@@ -87,7 +85,6 @@ def _root(
 
 def main() -> None:
     """Run the command line: exit code 1 for errors of ours, 2 for options that typer refuses, 130 for Ctrl-C."""
-    _keep_compilations()
     try:
         with _note_warnings():
             app(standalone_mode=True)
@@ -111,9 +108,3 @@ def _note_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show_or_note
         yield
-
-
-def _keep_compilations() -> None:
-    """Let programs that were compiled once be read back by the next command; an empty variable switches that off."""
-    if "SEQCAST_CACHE_DIR" not in os.environ:
-        os.environ["SEQCAST_CACHE_DIR"] = platformdirs.user_cache_dir("seqcast")

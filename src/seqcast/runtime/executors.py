@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from seqcast.errors import SpecError
 from seqcast.runtime.backend import NumberTypes, keras
+from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
 
 __all__ = ["Executor", "LokyExecutor", "SerialExecutor", "choose_executor", "kill_workers", "stop_workers"]
@@ -286,6 +287,7 @@ def _environment() -> dict[str, str]:
     if keras.backend.backend() == "jax":
         flags = os.environ.get("XLA_FLAGS", "")
         changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        changes |= cache_variables()
     return changes
 
 

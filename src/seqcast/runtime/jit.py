@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqcast.runtime.backend import keras
-from seqcast.runtime.memory import cache_compilations
+from seqcast.runtime.program_cache import cache_compilations
 from seqcast.runtime.threads import threads
 
 __all__ = ["MOST_PROGRAMS", "Program", "Programs", "compile_call", "derivatives", "jax_jit", "jax_stateless"]

@@ -1,0 +1,156 @@
+"""The cache of compiled programs: the folder in which JAX keeps them for the next process.
+
+Compiling takes most of the time of a first fit. The cache is JAX's, for the whole process, so it is set when the first
+program is about to be compiled and not at import, and only where the user has not set it himself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import stat
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from seqcast.runtime.caution import warn_user
+
+__all__ = ["cache_compilations", "cache_variables"]
+
+VARIABLE = "SEQCAST_CACHE_DIR"
+SECONDS_BETWEEN_HALVES = 5.0
+# jaxlib before it may print, for each program that it reads back, that the machine is another one, and then run it.
+# Nobody should see that who has not asked for the cache, so there the environment has to name a folder.
+QUIET_JAXLIB = (0, 10, 2)
+# Settings of JAX: its default and our value. A size makes JAX remove the programs that were not used for longest, and
+# lock the folder while it reads and writes, both by the package filelock. It does not count the files that XLA would
+# add there for GPUs, so these are switched off.
+SETTINGS: dict[str, tuple[Any, Any]] = {
+    "jax_compilation_cache_max_size": (-1, 512 << 20),
+    "jax_persistent_cache_min_compile_time_secs": (1.0, 0.2),
+    "jax_persistent_cache_enable_xla_caches": ("xla_gpu_per_fusion_autotune_cache_dir", "none"),
+}
+
+_setting = threading.Lock()
+
+
+def cache_compilations() -> Path | None:
+    """Let JAX keep compiled programs for the next process; calls after the first change nothing.
+
+    They go to the folder that the environment variable `SEQCAST_CACHE_DIR` names, or else to the user's cache folder;
+    empty or `off` switches it off. 512 MiB are kept. What the user has told JAX comes first: where he has named a
+    folder, or switched JAX's cache off, nothing is set, and his sizes and times stay. A folder that cannot be written
+    to is passed over silently.
+
+    Programs are machine code that is run. So a new folder is its owner's alone, the user's cache folder is used if it
+    belongs to this user, and one that anybody may write to is not used, with a warning.
+
+    Returns:
+        The folder of the programs; `None` if seqcast keeps none.
+    """
+    with _setting:
+        return _choose_folder()
+
+
+def cache_variables() -> dict[str, str]:
+    """Return environment variables with which another process keeps compiled programs as this one does.
+
+    Its environment alone does not do: this process may have set JAX in Python, and a relative folder depends on the
+    working directory.
+
+    Returns:
+        Variables of seqcast and JAX, by name.
+    """
+    programs = cache_compilations()
+    import jax
+
+    config: Any = jax.config
+    names = ("jax_enable_compilation_cache", *SETTINGS)
+    variables = {name.upper(): str(getattr(config, name)) for name in names}
+    folder = config.jax_compilation_cache_dir
+    if folder is None:
+        return {**variables, VARIABLE: "off"}
+    if programs is not None and folder == str(programs):
+        return {**variables, VARIABLE: str(programs.parent)}
+    return {**variables, "JAX_COMPILATION_CACHE_DIR": folder}
+
+
+@functools.cache
+def _choose_folder() -> Path | None:
+    import jax
+
+    config: Any = jax.config
+    if not _is_ours_to_set(config):
+        return None
+    programs = _writable_programs()
+    if programs is None:
+        return None
+    _remove_halves(programs)
+    for name, (default, value) in SETTINGS.items():
+        if name.upper() not in os.environ and getattr(config, name) == default:
+            config.update(name, value)
+    # Last: what another thread compiles meanwhile would open the folder without a bound.
+    config.update("jax_compilation_cache_dir", str(programs))
+    # Of a full disk, or a folder that goes away, nobody needs to know: JAX compiles the program and goes on.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry", UserWarning)
+    return programs
+
+
+def _is_ours_to_set(config: Any) -> bool:
+    """Tell whether JAX has neither been given a folder nor been told to keep nothing."""
+    return (
+        config.jax_enable_compilation_cache
+        and config.jax_compilation_cache_dir is None
+        and "JAX_COMPILATION_CACHE_DIR" not in os.environ
+        and config.jax_compilation_cache_max_size != 0
+    )
+
+
+def _writable_programs() -> Path | None:
+    """Return the folder of the programs, made if need be; `None` if there is to be none, or nothing can be kept."""
+    named = os.environ.get(VARIABLE)
+    if named is not None and named.strip().lower() in ("", "off"):
+        return None
+    try:
+        folder = _users_folder() if named is None else Path(named).absolute()
+        if folder is None:
+            return None
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if named is None and hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+            return None  # sudo may keep the home of who calls it: root should not run what that user has written
+        programs = folder / "programs"
+        for each in (folder, programs):
+            # Windows shows every folder as if anybody could write to it.
+            if os.name == "posix" and each.exists() and each.stat().st_mode & stat.S_IWOTH:
+                warn_user(f"{each} can be written by anybody, who could leave a program to be run: none are kept there")
+                return None
+        programs.mkdir(mode=0o700, exist_ok=True)
+        return programs if os.access(programs, os.W_OK | os.X_OK) else None
+    except (OSError, RuntimeError):  # platformdirs raises the latter where a user has no home
+        return None
+
+
+def _users_folder() -> Path | None:
+    """Return the user's cache folder, `None` without a home or with a jaxlib that is not silent."""
+    import jaxlib.version
+
+    folder = Path(platformdirs.user_cache_dir("seqcast"))
+    return folder if folder.is_absolute() and jaxlib.version.__version_info__ >= QUIET_JAXLIB else None
+
+
+def _remove_halves(programs: Path) -> None:
+    """Remove programs without their time of last use.
+
+    JAX writes the one and then the other; where a process was ended between the two, no new program could be written.
+    Young ones may be those of a process that is about to write the second half.
+    """
+    with contextlib.suppress(OSError):
+        for program in programs.glob("*-cache"):
+            used = program.with_name(program.name.removesuffix("-cache") + "-atime")
+            if not used.exists() and time.time() - program.stat().st_mtime > SECONDS_BETWEEN_HALVES:
+                program.unlink()

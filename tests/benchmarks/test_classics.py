@@ -97,6 +97,8 @@ def test_ours_and_others_stand_in_one_table(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(classics, "run_peer", peer)
     monkeypatch.setattr(classics, "check_peers", lambda: None)
     monkeypatch.setattr("methods.first_run", lambda command: {"mase": 0.5, "seconds": 9.0})
+    monkeypatch.setattr("methods.code", lambda files: "code")
+    monkeypatch.setattr(classics, "code", lambda files: "code")
     arguments = ["data", "--out", str(tmp_path), "--series", "lynx", "sunspots"]
     arguments += ["--method", "pretrained", "statsforecast-AutoETS"]
     monkeypatch.setattr(sys, "argv", ["classics.py", *arguments])

@@ -79,6 +79,7 @@ def kept(tmp_path, monkeypatch):
         return {"mase": float(command[-1])}
 
     monkeypatch.setattr(methods, "first_run", run)
+    monkeypatch.setattr(methods, "code", lambda files: "code")
     monkeypatch.setattr(sys, "argv", ["program.py"])
 
     def ask(task, method, *, seeds=2, scored="held back"):

@@ -54,6 +54,7 @@ def run(tmp_path, monkeypatch):
         return {"mase": 0.5, "wql": 0.05, "sql": 0.4, "seconds": 3.0}
 
     monkeypatch.setattr("methods.first_run", measured)
+    monkeypatch.setattr("methods.code", lambda files: "code")
     monkeypatch.setattr(zero_shot, "naive", lambda folder, name, held_back: (1.0, 0.1))
 
     def program(*arguments):

@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
 .PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers studies lock clean
+	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -138,6 +138,13 @@ bench-accuracy: .venv/.installed  ## Accuracy at public yardsticks; DATA=folder 
 
 bench-accuracy-peers: .venv/.installed .venv-peers-libraries/.installed  ## The same on two of them beside other libraries (about an hour)
 	$(BIN)/python benchmarks/accuracy/side_by_side.py --data '$(DATA)' $(ARGS)
+
+# Test parts are scored by the program alone, without --held-back: at most three releases of the weights may be.
+bench-zero-shot: .venv/.installed  ## The pretrained network and each effort on training parts of zero-shot tasks; DATA=folder
+	$(BIN)/python benchmarks/accuracy/zero_shot.py '$(DATA)' --held-back $(ARGS)
+
+bench-classics: .venv/.installed .venv-peers-libraries/.installed  ## The same on single series, beside statsforecast's models
+	$(BIN)/python benchmarks/accuracy/classics.py '$(DATA)' $(ARGS)
 
 studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
 	$(BIN)/seqcast study all

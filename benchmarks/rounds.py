@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,27 @@ class Contestant:
         return [python, str(PEERS / self.script), *task, *self.arguments]
 
 
+def run_process(command: Sequence[str], variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Run a command and return the JSON object that it printed last, with the seconds of the process, `process_s`.
+
+    The process is told when it was started, in `BENCH_BEGAN`.
+
+    Args:
+        command: The command.
+        variables: What its environment adds.
+    """
+    # No cache of compiled programs unless it is asked for: compilation counts.
+    environment = {**os.environ, "SEQCAST_CACHE_DIR": "", **(variables or {}), "BENCH_BEGAN": str(time.time())}
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr[-4000:]}")
+    lines = done.stdout.strip().splitlines()
+    outcome = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    return {**outcome, "process_s": seconds}
+
+
 class Runner:
     """Run commands and keep what they print last, one file a command and round.
 
@@ -63,16 +84,7 @@ class Runner:
         path = self.folder / f"{label.lower().replace(' ', '-')}-{number}-{key}.json"
         if not path.exists():
             print(f"{label}, round {number + 1}", file=sys.stderr, flush=True)
-            # No cache of compiled programs unless it is asked for: compilation counts.
-            environment = {**os.environ, "SEQCAST_CACHE_DIR": "", **(variables or {}), "BENCH_BEGAN": str(time.time())}
-            began = time.perf_counter()
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            seconds = time.perf_counter() - began
-            if done.returncode:
-                raise SystemExit(f"{' '.join(command)}\n{done.stderr[-4000:]}")
-            lines = done.stdout.strip().splitlines()
-            outcome = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-            path.write_text(json.dumps({**outcome, "process_s": seconds}))
+            path.write_text(json.dumps(run_process(command, variables)))
         return json.loads(path.read_text())
 
     def repeat(self, label: str, command: Sequence[str]) -> list[Any]:

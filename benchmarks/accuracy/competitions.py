@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from reporting import code, machine_line, options, peak_mib, table
-from yardsticks import Competition, weighted_quantile_loss
+from yardsticks import DECILE_LEVELS, Competition, forecast_column, weighted_quantile_loss
 
 from seqcast import Forecaster, NetworkSpec
 from seqcast.studies.cache import cached
@@ -90,7 +90,7 @@ def width(*units: int) -> dict[str, Any]:
 def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool) -> dict[str, Any]:
     """Train on a competition's training values and score the forecasts of what follows."""
     training = {**chosen.training, **({"epochs": 1, "steps_per_epoch": 3} if quick else {})}
-    given: dict[str, Any] = {"level": (20, 40, 60, 80), **chosen.options}
+    given: dict[str, Any] = {"level": DECILE_LEVELS, **chosen.options}
     if chosen.network:
         given["preset"] = NetworkSpec(**chosen.network)
         if chosen.network.get("head", "point") == "point":
@@ -102,7 +102,7 @@ def score(competition: Competition, chosen: Candidate, seed: int, *, quick: bool
         own = seed if len(frames) == 1 else 1_000 * (seed + 1) + bag
         model = Forecaster(competition.horizon, training=training or None, random_state=own, verbose=0, **given)
         forecast = model.fit(frame).predict(df=told)
-        names = [_column(probability) for probability in DECILES] if given["level"] else ["seqcast"]
+        names = [forecast_column(probability) for probability in DECILES] if given["level"] else ["seqcast"]
         parts.append(np.stack([competition.matrix(forecast, name) for name in names], axis=2))
         models.append(model)
     cube = np.mean(parts, axis=0)
@@ -174,12 +174,6 @@ def joined(competition: Competition, members: Sequence[Mapping[str, Any]]) -> di
     cube = np.mean(cubes, axis=0)
     whole = {key: sum(member[key] for member in members) for key in ("seconds", "weights")}
     return {**scores(competition, cube), **whole, "peak_mib": max(member["peak_mib"] for member in members)}
-
-
-def _column(probability: float) -> str:
-    if probability == 0.5:
-        return "seqcast"
-    return f"seqcast-{'lo' if probability < 0.5 else 'hi'}-{round(100 * abs(2 * probability - 1))}"
 
 
 def run(

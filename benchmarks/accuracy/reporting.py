@@ -1,4 +1,4 @@
-"""What the yardsticks' programs share: options, tables, memory."""
+"""What the yardsticks' programs share: options, tables, memory, processes of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ import hashlib
 import os
 import platform
 import resource
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from rounds import run_process
 from seqcast.studies.cache import code_key
+
+BENCHMARKS = Path(__file__).resolve().parent.parent
+# The interpreter of the other libraries, which have an environment of their own.
+PEERS = BENCHMARKS.parent / ".venv-peers-libraries" / "bin" / "python"
 
 
 def options(description: str | None, results: str) -> argparse.ArgumentParser:
@@ -26,17 +36,45 @@ def options(description: str | None, results: str) -> argparse.ArgumentParser:
     return parser
 
 
-@functools.cache
-def code() -> str:
-    """Return a digest of the code that results depend on, a part of their key: the forecaster's, and these files."""
-    ours = [Path(__file__).with_name(name).read_bytes() for name in ("yardsticks.py", "competitions.py")]
-    return hashlib.sha256(b"".join([code_key("seqcast.forecaster.estimator").encode(), *ours])).hexdigest()[:10]
+# Whatever the files: the forecaster's imports are followed once.
+_forecaster_code = functools.cache(functools.partial(code_key, "seqcast.forecaster.estimator"))
+
+
+def code(files: tuple[str, ...] = ("yardsticks.py", "competitions.py")) -> str:
+    """Return a digest of the code that results depend on, a part of their key: the forecaster's, and files of ours."""
+    ours = [(BENCHMARKS / "accuracy" / name).read_bytes() for name in files]
+    return hashlib.sha256(b"".join([_forecaster_code().encode(), *ours])).hexdigest()[:10]
 
 
 def table(headings: list[str], rows: list[list[Any]]) -> str:
     """Return a table in Markdown."""
     lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+
+
+def first_run(command: Sequence[str]) -> dict[str, Any]:
+    """Run a command as if for the first time, since nothing is compiled yet, and return what it printed last."""
+    with tempfile.TemporaryDirectory() as cache:
+        return run_process(command, {"SEQCAST_CACHE_DIR": cache})
+
+
+def check_peers() -> None:
+    """End the program if the other libraries' environment has not been made."""
+    if not PEERS.exists():
+        sys.exit("make .venv-peers-libraries/.installed first")
+
+
+def run_peer(folder: Path, yardstick: str, model: str, *further: str) -> dict[str, Any]:
+    """Run another library in its own environment and return its scores.
+
+    Args:
+        folder: Folder of the public data sets.
+        yardstick: What it is scored on.
+        model: The library and its model, as `peers/accuracy_peer.py` knows them.
+        further: Further arguments for that program.
+    """
+    command = [str(PEERS), str(BENCHMARKS / "peers" / "accuracy_peer.py"), "--data", str(folder)]
+    return run_process([*command, "--yardstick", yardstick, "--model", model, *further])
 
 
 def peak_mib() -> int:

@@ -11,24 +11,18 @@ What would train for longer than --minutes is stopped there; ours is not.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import nn5
 import numpy as np
 import tourism
 from competitions import score
-from reporting import code, machine_line, options, table
+from reporting import check_peers, code, machine_line, options, run_peer, table
 from yardsticks import read_nn5, read_tourism
 
 from seqcast.studies.cache import cached
 
-BENCHMARKS = Path(__file__).resolve().parent.parent
-PEERS = BENCHMARKS.parent / ".venv-peers-libraries" / "bin" / "python"
 YARDSTICKS: dict[str, Any] = {"nn5": (read_nn5, nn5.CHOSEN), "tourism": (read_tourism, tourism.CHOSEN)}
 MODELS = (
     "neuralforecast-GRU",
@@ -45,16 +39,10 @@ SCORES = ("mase", "smape", "mape", "seconds")
 
 
 def peer(arguments: Any, yardstick: str, model: str, seed: int) -> dict[str, Any]:
-    """Run a peer in its own environment and return its scores."""
-    command = [str(PEERS), str(BENCHMARKS / "peers" / "accuracy_peer.py"), "--data", str(arguments.data)]
-    command += ["--yardstick", yardstick, "--model", model, "--seed", str(seed), "--minutes", str(arguments.minutes)]
-    done = subprocess.run(
-        [*command, *(["--quick"] if arguments.quick else [])], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"{model} failed:\n{done.stderr[-3000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    """Return a peer's scores."""
+    quick = ["--quick"] if arguments.quick else []
+    further = ["--seed", str(seed), "--minutes", str(arguments.minutes), *quick]
+    return run_peer(arguments.data, yardstick, model, *further)
 
 
 def ours(arguments: Any, yardstick: str, model: str, seed: int) -> dict[str, Any]:
@@ -69,8 +57,7 @@ def main() -> None:
     parser.add_argument("--models", default=";".join((*OURS, *MODELS)), help="names with semicolons between")
     parser.add_argument("--minutes", type=int, default=3, help="after which a peer's training is stopped")
     arguments = parser.parse_args()
-    if not PEERS.exists():
-        sys.exit("make .venv-peers-libraries/.installed first")
+    check_peers()
     for yardstick in arguments.yardsticks.split(";"):
         rows = []
         for model in arguments.models.split(";"):

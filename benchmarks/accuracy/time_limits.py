@@ -13,15 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-from reporting import machine_line, table
+from reporting import first_run, machine_line, table
 from yardsticks import owa, read_m4_hourly
 
 from seqcast import Forecaster
@@ -60,14 +58,7 @@ def main() -> None:
     rows = []
     for limit in arguments.limits:
         command = [sys.executable, __file__, "--data", str(arguments.data), "--one", str(limit)]
-        with tempfile.TemporaryDirectory() as cache:
-            environment = {**os.environ, "SEQCAST_CACHE_DIR": cache}
-            done = subprocess.run(
-                [*command, "--seed", str(arguments.seed)], env=environment, capture_output=True, text=True, check=False
-            )
-        if done.returncode:
-            sys.exit(done.stderr)
-        found = json.loads(done.stdout.splitlines()[-1])
+        found = first_run([*command, "--seed", str(arguments.seed)])
         numbers = (f"{found['wall']:.1f}", f"{found['owa']:.3f}", f"{found['smape']:.2f}", f"{found['mase']:.3f}")
         rows.append([f"{limit:g}", *numbers, found["epochs"], found["best"]])
         print(rows[-1], flush=True)

@@ -23,12 +23,30 @@ import pandas as pd
 SHA256 = {
     "ETT-small/ETTh1.csv": "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
     "ETT-small/ETTh2.csv": "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b",
+    "classics/AirPassengers.csv": "5f8b316b84545d9cfb05612298df8415ce4c44421c7012d109465564b07ebc06",
+    "classics/ausbeer.csv": "52e08974f8459ff2860d516ba6e507eb6e8fe967d4339368013c37d7a95e599b",
+    "classics/monthly-sunspots.csv": "4b91dd8e13bdf6a95c3034c71ceca0152269986c6a91706c6eaf50c1d50081c8",
     "m4/Hourly-train.csv": "ea59b7783573c49077a835ab6465c7d66f1474783360f310988a9a737fbca62f",
     "m4/Hourly-test.csv": "71a57fccb15e534d973626ada4fb87febf789e9317715b7cc6dd3b5f90db6f42",
     "nn5/nn5.csv.gz": "796b25cbb7d2a668af473b813897026aa0078299ba466d6c2e2cfe4a7b564de0",
     "tourism_m3/m3_data.json": "8244026f84af16bbbbfeab226d6c3571882ba3a313b990c1b7985351f2e3f0fd",
     "tourism_m3/tcomp_data.json": "5f1404d70c5e3b6c1d4bc34c72c938f2a304204f76673f7c0f122934d4c919a2",
 }
+
+
+# Levels of the intervals whose bounds are, with the median, the nine deciles.
+DECILE_LEVELS = (20, 40, 60, 80)
+
+
+def forecast_column(probability: float) -> str:
+    """Return the column of a forecaster's table that holds a quantile: the point forecast is the median.
+
+    Args:
+        probability: Its probability.
+    """
+    if probability == 0.5:
+        return "seqcast"
+    return f"seqcast-{'lo' if probability < 0.5 else 'hi'}-{round(100 * abs(2 * probability - 1))}"
 
 
 def checked(folder: Path, name: str) -> Path:
@@ -127,6 +145,13 @@ class Competition:
         h = self.horizon
         train = {name: values[:-h] for name, values in self.train.items()}
         return Competition(train, {name: values[-h:] for name, values in self.train.items()}, self.season, self.freq)
+
+    def cutoffs(self, count: int) -> list[Competition]:
+        """Return it as it stood at its last cutoffs, a horizon apart, the earliest first."""
+        parts = [self]
+        while len(parts) < count:
+            parts.insert(0, parts[0].held_back())
+        return parts
 
     def frame(self, more: Mapping[str, np.ndarray] | None = None) -> pd.DataFrame:
         """Return the training values as a long frame.
@@ -227,3 +252,32 @@ def read_tourism(folder: Path, period: str = "MONTHLY") -> Competition:
     train = {name: np.array(series["x"], dtype=float) for name, series in own.items()}
     test = {name: np.array(series["xx"], dtype=float) for name, series in own.items()}
     return Competition(train, test, *TOURISM_SEASONS[period])
+
+
+# ---------------------------------------------------------------- single series that everybody knows
+
+SHIPPED = Path(__file__).resolve().parents[2] / "src" / "seqcast" / "data" / "samples"
+# The file of each, in the folder of the public data sets unless it comes with the package, and its column; horizon,
+# season and step.
+CLASSICS: dict[str, tuple[str, str, int, int, str]] = {
+    "air_passengers": ("classics/AirPassengers.csv", "#Passengers", 12, 12, "MS"),
+    "ausbeer": ("classics/ausbeer.csv", "Y", 8, 4, "QS"),
+    "elnino": ("elnino.csv", "y", 12, 12, "MS"),
+    "co2": ("co2.csv", "y", 52, 52, "W-SAT"),
+    "lynx": ("lynx.csv", "y", 8, 1, "YS"),
+    "sunspots": ("sunspots.csv", "y", 10, 1, "YS"),
+    "sunspots_monthly": ("classics/monthly-sunspots.csv", "Sunspots", 12, 12, "MS"),
+}
+
+
+def read_classic(folder: Path, name: str) -> Competition:
+    """Return one of `CLASSICS`, whose last horizon is to be forecast.
+
+    Args:
+        folder: Folder of the public data sets.
+        name: Its name.
+    """
+    file, column, horizon, season, freq = CLASSICS[name]
+    path = SHIPPED / file if "/" not in file else checked(folder, file)
+    values = pd.read_csv(path)[column].to_numpy(dtype=float)
+    return Competition({name: values[:-horizon]}, {name: values[-horizon:]}, season, freq)

@@ -1,19 +1,22 @@
-"""The seven tasks of the Chronos zero-shot benchmark whose data are at hand: cut, scored and proved as published.
+"""The seven tasks of the Chronos zero-shot benchmark whose data are at hand, and one of fev-bench: cut, scored, proved.
 
 python benchmarks/accuracy/zero_shot_tasks.py --data FOLDER  # the seasonal naive forecast beside its published scores
 
 One window a series, its last steps. MASE takes the seasonal error of all that comes before, at the protocol's season
-length; WQL is summed over a task at the nine deciles; missing values are left out. Source of the protocol and the
-published scores: github autogluon/fev, benchmarks/chronos_zeroshot.
+length; WQL is summed over a task at the nine deciles; missing values are left out. ETT_1H of fev-bench has twenty
+windows, a horizon apart; its second score is SQL: twice the pinball loss over the seasonal error, the mean over
+deciles, series, steps and windows. Source of the protocols and the published scores: github autogluon/fev,
+src/fev/metrics.py, benchmarks/chronos_zeroshot and benchmarks/fev_bench.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -22,11 +25,13 @@ from reporting import table
 from yardsticks import checked
 
 DECILES = np.arange(1, 10) / 10
+# The known values from which fev-bench's seasonal naive forecast has the width of its intervals.
+NAIVE_CONTEXT = 1000
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task.
+    """A task, or one window of a task.
 
     Args:
         name: Its name.
@@ -35,6 +40,8 @@ class Task:
         protocol_season: Season length of the MASE.
         season: Season length that a forecaster is told.
         freq: Step between values, a pandas alias.
+        later: Steps by which the known values go on beyond those of the task's first window.
+        spread: Whether the seasonal naive forecast has intervals, as that of fev-bench has.
     """
 
     name: str
@@ -43,6 +50,8 @@ class Task:
     protocol_season: int
     season: int
     freq: str
+    later: int = 0
+    spread: bool = False
 
     @property
     def past(self) -> list[np.ndarray]:
@@ -54,14 +63,25 @@ class Task:
         """The values to forecast, `[series, H]`."""
         return np.stack([values[-self.horizon :] for values in self.series])
 
-    def held_back(self) -> Task:
+    def held_back(self, windows: int = 1) -> Task:
         """Return the task whose test part is left out: the horizon before it is to be forecast, for validation."""
-        return replace(self, series=[values[: -self.horizon] for values in self.series])
+        return replace(self, series=[values[: -windows * self.horizon] for values in self.series])
+
+    def windows(self, count: int) -> list[Task]:
+        """Return its last windows, a horizon apart, the earliest first."""
+        parts = []
+        for later in range(0, count * self.horizon, self.horizon):
+            left_out = (count - 1) * self.horizon - later
+            parts.append(
+                replace(self, series=[values[: len(values) - left_out] for values in self.series], later=later)
+            )
+        return parts
 
     def frame(self) -> pd.DataFrame:
-        """Return the known values as a long frame; all series end at one stamp."""
+        """Return the known values as a long frame; those of a task's first window all end at one stamp."""
         longest = max(map(len, self.past))
-        stamps = pd.date_range(end="2020-01-01", periods=longest, freq=self.freq)
+        first = pd.date_range(end="2020-01-01", periods=longest - self.later, freq=self.freq)[0]
+        stamps = pd.date_range(first, periods=longest, freq=self.freq)
         parts = [
             pd.DataFrame({"unique_id": f"{place:04d}", "ds": stamps[longest - len(values) :], "y": values})
             for place, values in enumerate(self.past)
@@ -74,19 +94,51 @@ class Task:
         places = np.arange(self.horizon) % season
         return np.stack([_filled(values)[-season:][places] for values in self.past])
 
+    def naive_deciles(self) -> np.ndarray:
+        """Return the deciles of the seasonal naive forecast, `[series, H, 9]`; without `spread` they are all the same.
+
+        With it they are those of a normal distribution, whose deviation is that of the latest seasonal differences
+        times the root of the number of seasons ahead.
+        """
+        point = np.repeat(self.seasonal_naive()[:, :, None], len(DECILES), axis=2)
+        if not self.spread:
+            return point
+        season = self.protocol_season
+        latest = np.stack([_filled(values)[-NAIVE_CONTEXT:] for values in self.past])
+        deviation = np.sqrt(np.mean(np.square(latest[:, season:] - latest[:, :-season]), axis=1))
+        ahead = np.sqrt(np.arange(self.horizon) // season + 1)
+        normal = np.array([NormalDist().inv_cdf(probability) for probability in DECILES])
+        return point + deviation[:, None, None] * ahead[:, None] * normal
+
     def scores(self, quantiles: np.ndarray) -> tuple[float, float]:
         """Return MASE and WQL.
 
         Args:
             quantiles: The nine deciles, `[series, H, 9]`.
         """
-        truth, season = self.truth, self.protocol_season
+        truth = self.truth
+        losses = np.nansum(self._losses(quantiles), axis=(0, 1)) / np.nansum(np.abs(truth))
+        return self._scaled_mean(np.abs(truth - quantiles[:, :, 4])), float(losses.mean())
+
+    def scaled_quantile_loss(self, quantiles: np.ndarray) -> float:
+        """Return SQL.
+
+        Args:
+            quantiles: The nine deciles, `[series, H, 9]`.
+        """
+        return self._scaled_mean(self._losses(quantiles).mean(axis=2))
+
+    def _losses(self, quantiles: np.ndarray) -> np.ndarray:
+        """Return twice the pinball losses, `[series, H, 9]`."""
+        difference = self.truth[:, :, None] - quantiles
+        return 2 * np.maximum(DECILES * difference, (DECILES - 1) * difference)
+
+    def _scaled_mean(self, errors: np.ndarray) -> float:
+        """Return the mean of errors `[series, H]` over the seasonal errors; series without one do not count."""
+        season = self.protocol_season
         scales = np.array([np.nanmean(np.abs(values[season:] - values[:-season])) for values in self.past])
-        errors = np.abs(truth - quantiles[:, :, 4]) / scales[:, None]
-        difference = truth[:, :, None] - quantiles
-        pinball = np.maximum(DECILES * difference, (DECILES - 1) * difference)
-        losses = 2 * np.nansum(pinball, axis=(0, 1)) / np.nansum(np.abs(truth))
-        return float(np.nanmean(errors[np.isfinite(scales) & (scales > 0)])), float(losses.mean())
+        known = np.isfinite(scales) & (scales > 0)
+        return float(np.nanmean(errors[known] / scales[known, None]))
 
 
 def _filled(values: np.ndarray) -> np.ndarray:
@@ -123,6 +175,11 @@ TASKS: dict[str, tuple[Callable[[Path], list[np.ndarray]], int, int, int, str, t
     "m3_quarterly": (_competition("m3", "QUARTERLY"), 8, 4, 4, "QS", (1.425, 0.1013)),
     "m3_yearly": (_competition("m3", "YEARLY"), 6, 1, 1, "YS", (3.172, 0.1665)),
 }
+# The same of fev-bench's, whose second published score is SQL; and its number of windows.
+ROLLING: dict[str, tuple[Callable[[Path], list[np.ndarray]], int, int, int, str, tuple[float, float]]] = {
+    "ETT_1H": (_ett, 168, 24, 24, "h", (1.323, 1.2069)),
+}
+ROLLING_WINDOWS = 20
 
 
 def read_task(folder: Path, name: str) -> Task:
@@ -130,24 +187,53 @@ def read_task(folder: Path, name: str) -> Task:
 
     Args:
         folder: Folder of the public data sets.
-        name: One of `TASKS`.
+        name: One of `TASKS` or `ROLLING`.
     """
-    read, horizon, protocol_season, season, freq, _ = TASKS[name]
-    return Task(name, read(folder), horizon, protocol_season, season, freq)
+    read, horizon, protocol_season, season, freq, _ = {**TASKS, **ROLLING}[name]
+    return Task(name, read(folder), horizon, protocol_season, season, freq, spread=name in ROLLING)
 
 
-def geometric_means(
-    scores: dict[str, tuple[float, float]], naive: dict[str, tuple[float, float]]
-) -> tuple[float, float]:
-    """Return the geometric means over tasks of MASE and WQL, each over that of the seasonal naive forecast."""
+def read_windows(folder: Path, name: str, *, held_back: bool = False) -> list[Task]:
+    """Return the windows of a task, the earliest first: one of `TASKS`, twenty of `ROLLING`.
+
+    Args:
+        folder: Folder of the public data sets.
+        name: The task.
+        held_back: Whether all of them are left out, and those before them taken.
+    """
+    count = ROLLING_WINDOWS if name in ROLLING else 1
+    task = read_task(folder, name)
+    return (task.held_back(count) if held_back else task).windows(count)
+
+
+def geometric_means(scores: Mapping[str, Sequence[float]], naive: Mapping[str, Sequence[float]]) -> tuple[float, ...]:
+    """Return the geometric means over tasks of each score over that of the seasonal naive forecast."""
     ratios = np.array([np.divide(scores[name], naive[name]) for name in scores])
-    mase, wql = np.exp(np.log(ratios).mean(axis=0))
-    return float(mase), float(wql)
+    return tuple(np.exp(np.log(ratios).mean(axis=0)).tolist())
 
 
 def naive_scores(task: Task) -> tuple[float, float]:
     """Return MASE and WQL of the seasonal naive forecast."""
-    return task.scores(np.repeat(task.seasonal_naive()[:, :, None], len(DECILES), axis=2))
+    return task.scores(task.naive_deciles())
+
+
+def mean_scores(windows: Sequence[Task], deciles: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return the means over windows of MASE, WQL and SQL.
+
+    Args:
+        windows: The windows.
+        deciles: The nine deciles of each, `[series, H, 9]`.
+    """
+    each = [
+        (*window.scores(quantiles), window.scaled_quantile_loss(quantiles))
+        for window, quantiles in zip(windows, deciles, strict=True)
+    ]
+    return dict(zip(("mase", "wql", "sql"), np.mean(each, axis=0).tolist(), strict=True))
+
+
+def shown_scores(name: str, scores: Mapping[str, float]) -> tuple[float, float]:
+    """Return the two scores by which a task is published."""
+    return scores["mase"], scores["sql" if name in ROLLING else "wql"]
 
 
 def main() -> None:
@@ -156,11 +242,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the public data sets")
     folder = parser.parse_args().data
     rows: list[list[Any]] = []
-    for name, (*_, published) in TASKS.items():
-        task = read_task(folder, name)
-        mase, wql = naive_scores(task)
-        rows.append([name, len(task.series), f"{mase:.3f}", published[0], f"{wql:.4f}", published[1]])
-    print(table(["task", "series", "MASE", "published", "WQL", "published"], rows))
+    for name, (*_, published) in {**TASKS, **ROLLING}.items():
+        windows = read_windows(folder, name)
+        naive = mean_scores(windows, [window.naive_deciles() for window in windows])
+        mase, second = shown_scores(name, naive)
+        rows.append([name, len(windows[0].series), f"{mase:.3f}", published[0], f"{second:.4f}", published[1]])
+    print(table(["task", "series", "MASE", "published", "WQL (ETT_1H: SQL)", "published"], rows))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
     python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick nn5 --model neuralforecast-GRU
     python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick tourism --model darts-LSTM-sensible --quick
+    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick co2 --model statsforecast-AutoETS --cutoffs 4
 
 `sensible` settings are those that a practitioner would take who knows the data as well as we do: series scaled one by
 one, two to three horizons of context, the absolute error, a network as wide as ours and 2,000 gradient steps of Adam.
 All others are the library's own. A model that would train for longer than --minutes is stopped there.
 
-The last line of stdout is one JSON object with scores and seconds; all else goes to stderr.
+The last line of stdout is one JSON object: scores, means over the cutoffs; the seconds of the forecasts, and those
+since the process began (`whole_s`); the library's version. All else goes to stderr.
 """
 
 from __future__ import annotations
@@ -20,19 +22,23 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from common import process_began
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "accuracy"))
-from yardsticks import Competition, read_m4_hourly, read_nn5, read_tourism
+from yardsticks import CLASSICS, Competition, read_classic, read_m4_hourly, read_nn5, read_tourism
 
 READERS: dict[str, Callable[[Path], Competition]] = {
     "m4_hourly": read_m4_hourly,
     "nn5": read_nn5,
     "tourism": read_tourism,
+    **{name: partial(read_classic, name=name) for name in CLASSICS},
 }
 CONTEXT = {"m4_hourly": 168, "nn5": 112, "tourism": 48}  # those of the chosen networks
 SILENT = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
@@ -139,19 +145,24 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="library-model, perhaps with -sensible")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=int, default=3, help="longest training")
+    parser.add_argument("--cutoffs", type=int, default=1, help="cutoffs, a horizon apart; trained anew at each")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     library, kind, *sensible = given.model.split("-")
-    competition = READERS[given.yardstick](given.data)
+    parts = READERS[given.yardstick](given.data).cutoffs(given.cutoffs)
     began = time.perf_counter()
     with contextlib.redirect_stdout(sys.stderr):
-        forecast = LIBRARIES[library](competition, given, kind, sensible=bool(sensible))
-    seconds = time.perf_counter() - began
-    forecast = forecast.reset_index() if "unique_id" not in forecast else forecast
-    scores = competition.scores(competition.matrix(forecast, "model"))
-    print(json.dumps({**scores, "seconds": round(seconds, 1)}))
+        forecasts = [LIBRARIES[library](part, given, kind, sensible=bool(sensible)) for part in parts]
+    ended = {"seconds": time.perf_counter() - began, "whole_s": time.time() - process_began()}
+    scores = []
+    for part, forecast in zip(parts, forecasts, strict=True):
+        named = forecast.reset_index() if "unique_id" not in forecast else forecast
+        scores.append(part.scores(part.matrix(named, "model")))
+    means = {key: float(np.mean([one[key] for one in scores])) for key in scores[0]}
+    seconds = {key: round(value, 1) for key, value in ended.items()}
+    print(json.dumps({**means, **seconds, "version": version(library)}))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def test_that_a_forecast_only_repeats_is_a_line_of_ours(run, tmp_path):
     pd.DataFrame({"ds": days, "y": 10.0 + np.arange(40) % 7}).to_csv(tmp_path / "weeks.csv", index=False)
     code, _, told = run("fit", "weeks.csv", "-H", "7", "-o", "m.seqcast", "--epochs", "1", "--seed", "0", "--quiet")
     assert code == 0
-    assert "Note: forecasts repeat the last season of 7, because on the validation rows it erred by" in told
+    assert "Note: forecasts repeat the last season of 7, because on the validation rows it erred least" in told
     assert "Warning" not in told
     _, forecast, _ = run("predict", "m.seqcast")
     values = [float(line.split(",")[2]) for line in forecast.split()[1:]]
@@ -392,7 +392,10 @@ WRONG = [
         FIT.format("irregular.csv --missing raise"),
         "irregular.csv, column 'ds', row 4 (series 'irregular'): expected 3, a step after 2",
     ),
-    ("fit short.csv -H 3 -o m.seqcast", "short.csv (series 'short'): expected at least 1 + 3 rows, one to read and"),
+    (
+        "fit short.csv -H 3 --preset classic -o m.seqcast",
+        "short.csv (series 'short'): expected at least 1 + 3 rows, one to read and",
+    ),
     (FIT.format("good.csv --value z"), "good.csv: expected a column 'z', received the columns 'ds', 'y'. Name yours"),
     (FIT.format("good.csv --time dds"), "Did you mean 'ds'? Name yours with --time"),
     (FIT.format("good.csv --id shop"), "good.csv: expected a column 'shop', received the columns 'ds', 'y'."),
@@ -557,7 +560,9 @@ def test_a_training_that_diverges_at_once_writes_nothing(run, tmp_path):
 
 def test_ctrl_c_in_a_backtest_writes_nothing(fitted, tmp_path):
     target = tmp_path / "b.csv"
-    code, lines = _interrupt("backtest", fitted / "sales.csv", "-H", 3, "-o", target, at="seqcast: 1 series")
+    code, lines = _interrupt(
+        "backtest", fitted / "sales.csv", "-H", 3, "--preset", "classic", "-o", target, at="seqcast: 1 series"
+    )
     assert (code, lines[-1]) == (130, "Interrupted; nothing half-written is left.\n"), lines
     assert list(tmp_path.iterdir()) == []
 

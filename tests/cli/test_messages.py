@@ -182,4 +182,14 @@ def test_every_flag_is_an_option_of_a_command():
     assert flags <= known
     # Options of the command line's own, which no argument in Python has, are files and switches.
     others = {name for name in known - flags if name.startswith("--")}
-    assert others == {"--figure", "--force", "--json", "--most", "--output", "--quick", "--quiet", "--sort"}
+    assert others == {
+        "--figure",
+        "--force",
+        "--future-file",
+        "--json",
+        "--most",
+        "--output",
+        "--quick",
+        "--quiet",
+        "--sort",
+    }

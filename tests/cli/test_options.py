@@ -32,6 +32,7 @@ CHANGES = {
     "support": ("counts", {"support": "counts"}),
     "calendar": ("day_of_week,holidays:DE", {"calendar": ("day_of_week", "holidays:DE")}),
     "preset": ("segment", {"preset": "segment"}),
+    "effort": ("quick", {"effort": "quick"}),
     "units": ("4,5", {"preset": {"encoder_units": (4, 5), "decoder_units": (4, 5)}}),
     "cell": ("lstm", {"preset": {"cell": "lstm"}}),
     "level": ("50", {"level": (50.0,)}),

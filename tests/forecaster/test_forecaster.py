@@ -131,9 +131,9 @@ def test_scales_that_suit_the_data(options, df, scale):
 @pytest.mark.parametrize(
     ("options", "freq", "context"),
     [
-        ({}, "h", 336),  # two weeks of days
-        ({}, "D", 48),  # two horizons
-        ({"season_length": 12}, "h", 48),  # the season is no day
+        ({"preset": "segment"}, "h", 336),  # two weeks of days
+        ({"preset": "segment"}, "D", 48),  # two horizons
+        ({"preset": "segment", "season_length": 12}, "h", 48),  # the season is no day
         ({"preset": "classic"}, "h", 48),
         ({"preset": TINY}, "h", 48),
         ({"context_length": 50}, "h", 50),

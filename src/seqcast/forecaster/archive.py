@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
 from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.options import check_options
+from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.calibration import Calibration

@@ -23,9 +23,11 @@ from seqcast.forecaster.backtest import backtest_table
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, TrainingRun, fit_plan, fit_plans
+from seqcast.forecaster.further import plan_further
 from seqcast.forecaster.future import future_steps
-from seqcast.forecaster.options import FitOptions, check_head, check_mask, check_options, interval_levels, refit_every
-from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
+from seqcast.forecaster.option_checks import check_head, check_mask, check_options
+from seqcast.forecaster.options import FitOptions, interval_levels, refit_every
+from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
@@ -64,18 +66,14 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
             any level, one with quantiles those between them, and one with a point none unless `calibrate` is given.
         preset: Name of a network, or a `NetworkSpec`, which is taken as it is. `auto` chooses by evidence: the last
-            season, the network that comes with the package, the same fine-tuned, and a network that is trained on the
-            data (`segment` where the season can be cut into segments of at least 4 steps, otherwise `classic`, see
-            `seqcast.specs.presets`) forecast validation windows, and share the forecast as it is best there; `choice_`
-            says how and why. Where the last season alone is better than what was trained, it warns
-            (`FallbackWarning`). A named network
-            normalises its windows, because real series leave the range that they had in training. `pretrained` is the
-            network that comes with the package: it has seen synthetic series only, reads the last 512 steps and is not
-            trained.
-        effort: How much `preset="auto"` tries: `quick` trains nothing, and takes seconds; `balanced` trains a network
-            and fine-tunes the pretrained one; `best` trains three networks. `auto` is `quick` for fewer than 2,000 rows
-            with a horizon after them, and otherwise, and where covariates, `training` or `members` are given,
-            `balanced`.
+            season, the pretrained network, the same fine-tuned, and one that is trained (`segment` where the season can
+            be cut into segments of at least 4 steps, else `classic`, see `seqcast.specs.presets`) forecast validation
+            windows, and share the forecast as is best there; `choice_` says how and why. If the last season alone is
+            better than what was trained, it warns (`FallbackWarning`). `pretrained` comes with the package: it has seen
+            synthetic series only, reads the last 512 steps and is not trained.
+        effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
+            one; `best` trains three. `auto` is `quick` for fewer than 2,000 rows with a horizon after them, and
+            otherwise, or with covariates, `training` or `members`, `balanced`.
         training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
             down to 64 when windows are few, and in epochs of 25 to 200 steps (60 to 300 of segments); a dict changes
             some fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each
@@ -121,14 +119,11 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
 
     Attributes:
         choice_: What forecasts are made with, in which shares, and why.
-        engines_: The engine of each member, and of the pretrained network.
-        engine_: The first of them.
-        histories_: The training history of each member.
-        history_: The first of them.
+        engines_: The engine of each member, and of the pretrained network; `engine_` is the first.
+        histories_: The training history of each; `history_` is the first.
         training_: The training of each member.
         series_state_: Scaling and last rows of each series.
-        freq_: The frequency; `None` for irregular stamps.
-        season_length_: Steps of a season.
+        freq_: The frequency; `None` for irregular stamps. `season_length_` are the steps of a season.
         context_length_: Steps of past that a forecast reads.
         calibrations_: The calibration of each target's intervals, when `calibrate` is true.
         short_series_: Names of the series with fewer rows than a whole window, whose contexts were padded.
@@ -253,8 +248,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             frame = masked(frame, mask)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             options = self._resolved(self._seed(folder=folder), int(self.members))
-            if warm_start or folder is not None or deadline is not None:
-                options = options.trained()
+            options = options.trained() if warm_start or folder is not None or deadline is not None else options
             plan = make_plan(frame, options, options.specs, starts)
             before = self._state
             if warm_start and before is not None and before.engines:
@@ -425,17 +419,16 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
     ) -> Self:
         """Train the networks further, from their present weights, on some series.
 
-        Known series keep their scaling, new ones are scaled by their own training rows. Rows that are remembered of
-        known series stand before the new ones. What is calibrated is calibrated anew. The pretrained network is taken
-        as it was where the fine-tuned one is worse on the validation rows.
+        Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
+        stand before the new ones. What is calibrated is calibrated anew. The pretrained network stays as it was where
+        the fine-tuned one is worse on the validation rows.
 
         Args:
             df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
                 rows of new series.
             freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
             training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
-                learning rate. For the pretrained network the fields that differ from
-                `seqcast.forecaster.finetuning.finetune_training`, by which few windows give few steps.
+                learning rate, or for the pretrained network `seqcast.forecaster.finetuning.finetune_training`.
             validation: As for `fit`.
 
         Returns:

@@ -1,4 +1,4 @@
-"""A forecaster's options: checked before any frame is read, and resolved once for a fit."""
+"""A forecaster's options, resolved once for a fit."""
 
 from __future__ import annotations
 
@@ -8,34 +8,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.features.calendar import check_calendar
-from seqcast.data.frames.long_frame import MISSING
-from seqcast.data.frames.table import ON_BAD_SERIES
-from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
-from seqcast.data.windows.reader import WEIGHTINGS
-from seqcast.errors import Option, Phrase, SpecError
+from seqcast.errors import SpecError
 from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.defaults import EFFORTS, PRETRAINED, Sizes, auto_effort, specs
+from seqcast.forecaster.defaults import PRETRAINED, Sizes, auto_effort, specs
 from seqcast.forecaster.jobs import member_seeds
-from seqcast.forecaster.predictor import COMBINATIONS
-from seqcast.intervals.levels import check_levels, check_trained, quantile_levels
-from seqcast.intervals.request import ForecastRequest
-from seqcast.intervals.support import SUPPORTS
+from seqcast.intervals.levels import check_levels, quantile_levels
 from seqcast.pretrained import load_pretrained
-from seqcast.specs.checks import check_choice, check_flag, check_int
-from seqcast.specs.columns import Columns, Covariates
-from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
-from seqcast.specs.training import TrainingSpec, check_loss
+from seqcast.specs.checks import check_int
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
 
-__all__ = [
-    "FitOptions",
-    "check_head",
-    "check_mask",
-    "check_options",
-    "context_lengths",
-    "interval_levels",
-    "refit_every",
-]
+__all__ = ["FitOptions", "context_lengths", "interval_levels", "refit_every", "wants_training"]
 
 
 # Networks of `effort="best"`; their median is steadier than each.
@@ -139,7 +122,7 @@ class FitOptions:
         if options["preset"] == PRETRAINED:
             options = {**options, "calendar": "none"}  # it knows none
         effort = options["effort"]
-        if effort == "auto" and _wants_training(options):
+        if effort == "auto" and wants_training(options):
             effort = "balanced"
         if effort == "best":
             members = max(members, BEST_MEMBERS)
@@ -167,7 +150,7 @@ class FitOptions:
         )
 
 
-def _wants_training(options: Mapping[str, Any]) -> bool:
+def wants_training(options: Mapping[str, Any]) -> bool:
     """Return whether an option says something to a network that is trained on the data."""
     covariates = any(options[f"{role}_covariates"] for role in ("static", "past", "future"))
     return covariates or options["training"] is not None or int(options["members"]) > 1
@@ -177,58 +160,6 @@ def _can_be_pretrained(options: Mapping[str, Any], level: Sequence[float]) -> bo
     """Return whether the pretrained network can forecast what is asked for."""
     widest = quantile_levels(load_pretrained().engine.network.quantiles or ())[-1]
     return options["point"] == "median" and not options["irregular"] and max(level, default=0.0) <= widest
-
-
-# Names of other columns in frames of forecasts.
-RESERVED = ("cutoff", "target", "step", "sample", "seasonal_naive", "last_value")
-CHOICES = {
-    "scale": ("auto", *SERIES_SCALES),
-    "missing": MISSING,
-    "weighting": WEIGHTINGS,
-    "combine": tuple(COMBINATIONS),
-    "support": SUPPORTS,
-    "on_bad_series": ON_BAD_SERIES,
-    "effort": EFFORTS,
-}
-
-
-def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse options that are impossible or do not go together.
-
-    Args:
-        options: The arguments of a `Forecaster`, by name.
-
-    Raises:
-        SpecError: An option is impossible, or two do not go together.
-    """
-    for name in ("horizon", "members"):
-        check_int(name, options[name])
-    for name, least in (("season_length", 1), ("random_state", 0)):
-        if options[name] is not None:
-            check_int(name, options[name], at_least=least)
-    context_lengths(options["context_length"], options["members"])
-    for name, kind, expected in (
-        ("training", TrainingSpec | Mapping, "a TrainingSpec, a dict of some of its fields, or None"),
-        ("columns", Columns, "a Columns or None"),
-    ):
-        if options[name] is not None and not isinstance(options[name], kind):
-            hint = "from seqcast import TrainingSpec, Columns"
-            raise SpecError(name, expected=expected, received=repr(options[name]), hint=hint)
-    for name, known in CHOICES.items():
-        check_choice(name, options[name], known)
-    for name in ("irregular", "calibrate"):
-        check_flag(name, options[name])
-    if options["irregular"] and options["freq"] is not None:
-        received = repr(options["freq"])
-        raise SpecError(
-            "freq", expected="None, for irregular=True", received=received, hint="Leave out one of the two."
-        )
-    check_calendar(options["calendar"])
-    if options["preset"] == PRETRAINED:
-        _check_pretrained(options)
-    _check_effort(options)
-    _check_names(options)
-    _check_intervals(options)
 
 
 def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:
@@ -262,114 +193,6 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
             hint=f"Give members={max(1, len(lengths))} or more.",
         )
     return tuple(None if length is None else int(length) for length in lengths)
-
-
-def check_head(preset: Any, scale: Any) -> None:
-    """Refuse a scaling that shifts or scales data of a head for positive data or counts.
-
-    Example:
-        >>> check_head(NetworkSpec(head="log_normal"), "mean")
-    """
-    if not isinstance(preset, NetworkSpec) or preset.head not in MULTIPLICATIVE_HEADS:
-        return
-    # Counts are scaled inside the network: scaled ones would not be counts.
-    known = ("auto", "none") if preset.head == "negative_binomial" else ("auto", "none", "mean")
-    if scale not in known:
-        raise SpecError(
-            "scale",
-            expected=f"{' or '.join(map(repr, known))} with head={preset.head!r}",
-            received=repr(scale),
-            hint="Such data may be multiplied, but not shifted; NetworkSpec(normalise='scale') scales each window.",
-        )
-
-
-def check_mask(missing: str) -> None:
-    """Refuse a mask where missing values are refused.
-
-    Example:
-        >>> check_mask("fill")
-    """
-    if missing != "fill":
-        raise SpecError(
-            "mask",
-            expected="None with missing='raise', as values that are left out are missing",
-            received="a frame",
-            hint=Phrase("Take ", Option("missing", "fill"), "."),
-        )
-
-
-def _check_pretrained(options: Mapping[str, Any]) -> None:
-    """Refuse what a network that is not trained on the data cannot heed."""
-    covariates = [name for role in ("static", "past", "future") for name in options[f"{role}_covariates"]]
-    usual = {"members": 1, "training": None, "point": "median"}
-    changed = next((name for name, value in usual.items() if options[name] != value), None)
-    if covariates:
-        raise SpecError(
-            "preset",
-            expected="a network that is trained on this data, with covariates",
-            received=f"'pretrained', and the covariates {', '.join(map(repr, covariates))}",
-            hint="It has seen series alone, so it cannot know what a covariate means: leave them out, or name another "
-            "preset.",
-        )
-    if changed is not None:
-        raise SpecError(
-            changed,
-            expected=f"{usual[changed]!r} with preset='pretrained', one network that is trained and has quantiles",
-            received=repr(options[changed]),
-            hint="Leave it out, or name another preset.",
-        )
-
-
-def _check_effort(options: Mapping[str, Any]) -> None:
-    """Refuse an effort where there is nothing to choose, and trainings where nothing is trained."""
-    effort = options["effort"]
-    if effort != "auto" and options["preset"] != "auto":
-        raise SpecError(
-            "effort",
-            expected="'auto' with a preset that is named: there is nothing to choose",
-            received=repr(effort),
-            hint="Leave out one of the two.",
-        )
-    if effort == "quick" and _wants_training(options):
-        raise SpecError(
-            "effort",
-            expected="'balanced' or 'best' with training, members or covariates, which are for networks that are "
-            "trained on this data",
-            received="'quick', which trains none",
-            hint="Name another effort, or leave these out.",
-        )
-
-
-def _check_names(options: Mapping[str, Any]) -> None:
-    columns, alias = options["columns"] or Columns(), options["alias"]
-    roles = (options[f"{role}_covariates"] for role in ("static", "past", "future"))
-    Covariates(*roles).check_beside(columns)
-    reserved = [*columns.names, columns.value, *RESERVED]
-    if not isinstance(alias, str) or not alias or alias in reserved:
-        raise SpecError("alias", expected=f"a name other than {reserved}", received=repr(alias), hint="Choose one.")
-
-
-def _check_intervals(options: Mapping[str, Any]) -> None:
-    """Refuse point, levels, head, scaling and calibration that do not go together."""
-    level, point = interval_levels(options["level"]), options["point"]
-    network, training = specs(options["preset"], options["training"], level, Sizes())
-    check_loss(network.head, training.loss)
-    check_head(options["preset"], options["scale"])
-    ForecastRequest(point, level)
-    if point == "mean" and options["scale"] in LOGARITHMS:
-        raise SpecError(
-            "point",
-            expected=f"'median' with scale={options['scale']!r}",
-            received="'mean'",
-            hint="The mean of logarithms is not the logarithm of the mean; choose another scale for means.",
-        )
-    if options["calibrate"] and not level:
-        received = repr(options["level"])
-        raise SpecError("level", expected="a level to calibrate", received=received, hint="Give level=(80, 95).")
-    if network.head == "quantile":
-        known = quantile_levels(network.quantiles or ())
-        listed = ", ".join(f"{each:g}" for each in known)
-        check_trained(level, known, hint=f"Give level=({listed},), or quantiles for the others.")
 
 
 def refit_every(refit: bool | int | str) -> int | None:

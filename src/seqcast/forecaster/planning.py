@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -18,11 +18,10 @@ from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
-from seqcast.forecaster.finetuning import FinetuneJob, finetune_training, limits
+from seqcast.forecaster.finetuning import FinetuneJob, limits
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.support import check_head_support, learn_support
 from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
 from seqcast.pretrained import PretrainedNetwork, load_pretrained
@@ -30,7 +29,7 @@ from seqcast.runtime.caution import warn_user
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["FitPlan", "make_plan", "plan_further"]
+__all__ = ["FitPlan", "make_plan", "short_names", "training_stops"]
 
 Array = npt.NDArray[Any]
 
@@ -173,12 +172,14 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
     network, training = specs(Sizes(1, max(contexts, default=longest), horizon, season))
     # Of what nothing is trained on, all rows but the first may be validated on.
     least = max(contexts) if trained else 1
-    starts = _training_stops(frame, starts, training, least, horizon)
+    starts = training_stops(frame, starts, training, least, horizon)
     series, aligned = _learn_series(
         frame, options, network, starts, season, context=max(contexts, default=longest), longest=longest
     )
     reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
     jobs = _trainings(aligned, options, specs, series, reader, starts, contexts, season) if trained else []
+    if trained:
+        _warn_if_all_padded(frame, options)
     if "finetuned" in candidates:
         assert zero_shot is not None
         job = FinetuneJob.of(
@@ -200,7 +201,7 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
         jobs,
         frame,
         zero_shot,
-        short_series=_short_names(frame, max(contexts) + horizon) if trained else (),
+        short_series=short_names(frame, max(contexts) + horizon) if trained else (),
         calibration=calibration_origins(frame, judged, horizon, options.calibrate) if options.calibrate else None,
         comparison=comparison_origins(frame, judged, horizon) if compare else None,
     )
@@ -211,14 +212,18 @@ def _contexts(frame: LongFrame, options: FitOptions, specs: Specs, season: int) 
     lengths, horizon = frame.source.lengths, options.horizon
     rows = middle_length(lengths) if options.fill else int(lengths.min())
     # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
-    contexts = [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
-    padded = any(length and length + horizon > lengths.max() for length in options.context_lengths)
-    if options.fill and padded:
+    return [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
+
+
+def _warn_if_all_padded(frame: LongFrame, options: FitOptions) -> None:
+    """Warn of a context length that no series fills."""
+    longest, horizon = int(frame.source.lengths.max()), options.horizon
+    if options.fill and any(length and length + horizon > longest for length in options.context_lengths):
+        given = max(length or 0 for length in options.context_lengths)
         warn_user(
-            f"context_length {max(contexts)} and horizon {horizon} are more than the {lengths.max()} rows of the "
+            f"context_length {given} and horizon {horizon} are more than the {longest} rows of the "
             "longest series: all windows are padded. Choose a smaller context_length, or leave it out."
         )
-    return contexts
 
 
 def _rows_read(frame: LongFrame, options: FitOptions, zero_shot: PretrainedNetwork | None) -> int:
@@ -266,12 +271,17 @@ def _trainings(
     return jobs
 
 
-def _training_stops(
-    frame: LongFrame, starts: Array | None, training: TrainingSpec, context: int, horizon: int
-) -> Array:
+def training_stops(frame: LongFrame, starts: Array | None, training: TrainingSpec, context: int, horizon: int) -> Array:
     """Return the number of training rows of each series, by default what the validation fraction leaves.
 
     A series without an observed value among them is trained on as a whole.
+
+    Args:
+        frame: The series.
+        starts: Position of each series' first validation target; `None` takes the training's fraction.
+        training: The training.
+        context: Steps of past.
+        horizon: Steps to forecast.
     """
     if starts is None:
         fraction = training.validation_fraction
@@ -279,7 +289,8 @@ def _training_stops(
     return np.where((frame.count_observed(starts) > 0).all(axis=1), starts, frame.source.lengths)
 
 
-def _short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:
+def short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:
+    """Return the names of the series with fewer rows."""
     return tuple(frame.source.ids[place] for place in np.flatnonzero(frame.source.lengths < rows))
 
 
@@ -318,111 +329,3 @@ def _learn_series(
         support=learn_support(frame, options.support),
     )
     return series, aligned
-
-
-def plan_further(
-    new: LongFrame,
-    starts: Array | None,
-    state: FittedState,
-    options: FitOptions,
-    training: TrainingSpec | Mapping[str, Any] | None,
-    freeze: tuple[str, ...],
-) -> FitPlan:
-    """Plan the further training of trained networks, on rows of known or new series.
-
-    Args:
-        new: The rows.
-        starts: Position of each series' first validation target among them; `None` takes the training's fraction.
-        state: The fitted state; known series keep their scaling.
-        options: The resolved options of the forecaster.
-        training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its learning
-            rate.
-        freeze: Parts of the network that stay as they are.
-
-    Returns:
-        The plan, with these rows and the remembered ones before them.
-
-    Raises:
-        DataError: The rows give nothing to train on, or end before the rows of the fit.
-        SpecError: An option is impossible.
-    """
-    series = state.series
-    frame = series.with_history(new)
-    added = frame.source.lengths - new.source.lengths
-    _check_newest(frame, series)
-    horizon, context = options.horizon, series.context_length
-    trainings = [_further(base, training) for base in state.training]
-    least = max(state.context_lengths) if state.engines else 1
-    first = trainings[0] if trainings else finetune_training(1, training)
-    starts = _training_stops(frame, None if starts is None else starts + added, first, least, horizon)
-    if state.engines and not series.observed and options.fill:
-        _check_no_gaps(frame)
-    check_head_support(frame, state.networks[0].network.head)
-    scaler = series.scaler_of(frame, starts)
-    reader = WindowReader.of_frame(frame, series.builder, scaler, context_length=context, observed=series.observed)
-    jobs: list[TrainingJob] = []
-    for engine, spec, seeds in zip(state.engines, trainings, options.seeds, strict=False):
-        assert engine.window is not None
-        window = replace(engine.window, horizon=horizon)
-        job = TrainingJob(
-            reader, starts, window, engine.network, spec, seeds, options.weighting, engine.weights, freeze
-        )
-        job.checked_windows(frame)
-        jobs.append(job)
-    ready = state.pretrained
-    if ready is not None:
-        further: dict[str, Any] = {"weighting": options.weighting, "freeze": freeze}
-        job = FinetuneJob.of(
-            ready, reader, starts, state.season_length, horizon, seeds=options.seeds[0], training=training, **further
-        )
-        job.checked_windows(frame)
-        jobs.append(job)
-    return FitPlan(
-        options,
-        series.add_series(frame, scaler, starts),
-        state.season_length,
-        reader,
-        jobs,
-        frame,
-        ready,
-        "finetuned" in state.choice.shares,
-        _short_names(frame, context + horizon) if state.engines else (),
-        calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
-        comparison_origins(frame, starts, horizon) if ready is not None else None,
-    )
-
-
-def _further(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
-    """Return the spec of a further training, derived from the training of the fit."""
-    if isinstance(training, TrainingSpec):
-        return training
-    usual = {"learning_rate": base.learning_rate / 10} if training is None else {}
-    return TrainingSpec.from_dict({**base.to_dict(), **usual, **(training or {})})
-
-
-def _check_no_gaps(frame: LongFrame) -> None:
-    """Refuse gaps for networks that have no input which marks them."""
-    missing = np.isnan(frame.source.values).any(axis=1)
-    if missing.any():
-        raise frame.error(
-            frame.schema.columns.targets[0],
-            int(np.argmax(missing)),
-            expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
-            received="a missing one",
-            hint="Fill it in, or fit anew on rows that have some.",
-        )
-
-
-def _check_newest(frame: LongFrame, series: SeriesState) -> None:
-    """Refuse rows of known series that end before their last known one."""
-    places = series.places(frame.source.ids)
-    early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
-    if early.any():
-        place = int(np.flatnonzero(early)[0])
-        raise DataError(
-            option="df",
-            series=frame.source.ids[place],
-            expected=f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones",
-            received=f"rows up to {frame.last_stamps[place]}",
-            hint="Give its newest rows too.",
-        )

@@ -54,10 +54,10 @@ def network(arguments: argparse.Namespace) -> NetworkSpec:
     )
 
 
-def windows(seed: int, steps: int, arguments: argparse.Namespace) -> SyntheticWindows:
-    """Return the windows of a seed."""
+def windows(seed: int, steps: int, arguments: argparse.Namespace, *, repeated: bool = False) -> SyntheticWindows:
+    """Return the windows of a seed, the same in each epoch or new ones."""
     size = {"horizon": HORIZON, "batch_size": arguments.batch_size, "context_lengths": CONTEXTS}
-    return SyntheticWindows(seed=seed, steps=steps, **size)
+    return SyntheticWindows(seed=seed, steps=steps, repeated=repeated, **size)
 
 
 def train(arguments: argparse.Namespace) -> PretrainedNetwork:
@@ -85,7 +85,7 @@ def train(arguments: argparse.Namespace) -> PretrainedNetwork:
         history = engine.fit(
             source,
             window=window,
-            validation=windows(VALIDATION_SEED, VALIDATION_BATCHES, arguments),
+            validation=windows(VALIDATION_SEED, VALIDATION_BATCHES, arguments, repeated=True),
             checkpoints=folder.of("network", mark),
         )
     log = {**history.to_dict(), "network": spec.to_dict(), "training": training.to_dict(), "machine": machine_line()}

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 SMALLER = {
     "20_000": "200",
+    'load("elnino"), 12)': 'load("elnino"), 12, verbose=0)',
     "epochs=10": "epochs=1, verbose=0",
     "Forecaster(horizon=52, random_state=0)": (
         "Forecaster(horizon=52, random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2})"

@@ -60,3 +60,16 @@ def test_a_network_learns_from_them():
     engine = Engine(network, TrainingSpec(epochs=4, early_stopping=None), seed=0)
     history = engine.fit(windows(steps=8, context_lengths=(16,)), window=window, verbose=0)
     assert history["loss"][-1] < history["loss"][0]
+
+
+def test_a_validation_has_the_same_batches_each_epoch():
+    moving, staying = (
+        SyntheticWindows(seed=3, horizon=8, batch_size=4, context_lengths=(16,), steps=2, repeated=repeated)
+        for repeated in (False, True)
+    )
+    first = moving[0][1].copy()
+    for windows in (moving, staying):
+        np.testing.assert_array_equal(windows[0][1], first)
+        windows.on_epoch_end()
+    np.testing.assert_array_equal(staying[0][1], first)
+    assert not np.array_equal(moving[0][1], first)

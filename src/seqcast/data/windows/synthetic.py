@@ -33,6 +33,7 @@ class SyntheticWindows(NumberedBatches):
         context_lengths: Context lengths that batches have, equally often.
         steps: Batches an epoch.
         gaps: Share of the windows with missing values.
+        repeated: Whether each epoch has the same batches, as a validation needs, whose losses are compared.
 
     Example:
         >>> windows = SyntheticWindows(seed=0, horizon=8, batch_size=4, context_lengths=(16, 32), steps=10)
@@ -50,10 +51,17 @@ class SyntheticWindows(NumberedBatches):
         context_lengths: Sequence[int],
         steps: int,
         gaps: float = 0.1,
+        repeated: bool = False,
     ) -> None:
         super().__init__(steps)
         self.seed, self.horizon, self.batch_size, self.gaps = seed, horizon, batch_size, gaps
         self.context_lengths = tuple(context_lengths)
+        self.repeated = repeated
+
+    def on_epoch_end(self) -> None:
+        """Move on to the batches of the next epoch, or stay."""
+        if not self.repeated:
+            super().on_epoch_end()
 
     def batch(self, number: int) -> Batch:
         """Return a batch by its number, from 0."""

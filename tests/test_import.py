@@ -35,6 +35,7 @@ PUBLIC = {
     "States": "seqcast.network",
     "TrainingSpec": "seqcast.specs.training",
     "WindowSpec": "seqcast.specs.window",
+    "forecast": "seqcast.forecaster",
     "load_network": "seqcast.network",
 }
 

@@ -92,11 +92,9 @@ def deciles(forecast: pd.DataFrame, series: int, horizon: int) -> np.ndarray:
 
 def chosen(model: Forecaster) -> dict[str, Any]:
     """Return what a fitted forecaster has chosen; without networks it repeats the last season."""
-    # What `preset="auto"` blends, and by which losses; a forecaster that does not blend has no such attribute.
-    choice = getattr(model, "choice_", None)
     return {
         "preset": model.preset,
-        "choice": None if choice is None else choice.to_dict(),
+        "choice": model.choice_.to_dict(),
         "networks": [{key: getattr(engine.network, key) for key in SHOWN_OF_NETWORKS} for engine in model.engines_],
         "weights": sum(engine.weight_count for engine in model.engines_),
         "epochs": [len(history) for history in model.histories_],

@@ -176,3 +176,25 @@ def test_what_it_cannot_do_is_refused_before_work(options, message):
 def test_what_needs_a_trained_network_is_refused(fitted):
     with pytest.raises(SpecError, match="attention: expected a network with attention"):
         fitted.attention()
+
+
+def test_fine_tuning_stays_as_it_was_where_it_is_worse(fitted):
+    model = copy.deepcopy(fitted)
+    model.finetune(series(), training={"epochs": 1, "steps_per_epoch": 1, "learning_rate": 10.0})
+    assert model.choice_.shares == {"pretrained": 1.0}
+    np.testing.assert_allclose(values(model.predict()), values(fitted.predict()), rtol=1e-6)
+
+
+def test_a_fine_tuned_network_is_kept_with_its_own_weights(fitted, tmp_path):
+    frame = series()
+    frame["y"] += 4.0 * (np.arange(len(frame)) % 5 == 0)  # what no season tells
+    model = pretrained().fit(frame)
+    before = values(model.predict())
+    model.finetune(frame, training={"epochs": 4, "steps_per_epoch": 6})
+    assert model.choice_.shares == {"finetuned": 1.0}
+    assert model.engine_ is not load_pretrained().engine
+    assert not np.allclose(values(model.predict()), before)
+    model.save(tmp_path / "m.seqcast")
+    loaded = Forecaster.load(tmp_path / "m.seqcast")
+    np.testing.assert_array_equal(values(loaded.predict()), values(model.predict()))
+    assert loaded.choice_ == model.choice_

@@ -46,11 +46,10 @@ def test_validation_targets_start_after_training_targets(fraction):
         assert starts[3] == 15  # too short to be divided
 
 
-def test_very_many_validation_windows_are_cut_down(monkeypatch):
-    monkeypatch.setattr("seqcast.data.windows.splits.MOST_VALIDATION_WINDOWS", 10)
+def test_very_many_validation_windows_are_cut_down():
     reader = reader_of({name: np.arange(100.0) for name in range(5)}, 4)
     starts = np.full(5, 60)
-    _, valid = training_windows(reader, starts, 2, batch_size=8)
+    _, valid = training_windows(reader, starts, 2, batch_size=8, most_validation=10)
     assert valid.count == 10
     assert set(valid[0][1].ravel()) == {97.0, 98.0, 99.0}
 

@@ -39,7 +39,7 @@ class SeasonalWindows(Windows):
         >>> windows = SeasonalWindows(reader, 2, season_length=2, longer=0, steps_forecast=2, batch_size=8)
         >>> inputs, y, _ = windows[0]
         >>> inputs["past"].shape, y.shape
-        ((4, 4, 6), (4, 2, 1))
+        ((1, 4, 6), (1, 2, 1))
     """
 
     def __init__(

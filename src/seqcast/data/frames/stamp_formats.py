@@ -99,7 +99,7 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
         numbers = pd.to_numeric(pd.Series(values), errors="coerce")
         whole = numbers.notna() & (numbers % 1 == 0)
         stamps = numbers.where(whole, 0).astype("int64").to_numpy().view(f"M8[{_UNIX[format_]}]").copy()
-        stamps[~whole.to_numpy()] = np.datetime64("NaT")
+        stamps[~whole.to_numpy()] = np.datetime64("NaT", "s")
         return pd.DatetimeIndex(stamps)
     codes, unique = pd.factorize(pd.Series(values))
     if format_ in _DIGITS and unique.dtype.kind in "iu":
@@ -147,5 +147,5 @@ def _from_digits(numbers: Array, format_: str) -> Array:
         if part is not None:
             stamps = stamps + part * size
             valid &= (part >= 0) & (part <= most)
-    stamps[~valid] = np.datetime64("NaT")
+    stamps[~valid] = np.datetime64("NaT", "s")
     return np.asarray(stamps)

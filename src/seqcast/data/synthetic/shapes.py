@@ -170,18 +170,20 @@ def calendar_effects(rng: Generator, n: int, length: int, season: Season) -> Arr
 
     Source: trading days as in Bell and Hillmer 1983, "Modeling Time Series with Calendar Variation".
     """
-    start = np.datetime64("1980-01-01") + 7 * int(rng.integers(0, 1000))
+    start = np.datetime64("1980-01-01") + np.timedelta64(7 * int(rng.integers(0, 1000)), "D")
     week = np.abs(1 + 0.4 * pattern(rng, n, 7))
     month = pattern(rng, n, 12) * rng.uniform(0, 0.4, (n, 1))
     if season.length in (4, 12):
         months = start.astype("datetime64[M]") + np.arange(length * 12 // season.length)
-        days = np.arange(months[0].astype("datetime64[D]"), (months[-1] + 1).astype("datetime64[D]"))
+        days = np.arange(
+            months[0].astype("datetime64[D]"), (months[-1] + np.timedelta64(1, "M")).astype("datetime64[D]")
+        )
         first = (months.astype("datetime64[D]") - days[0]).astype(int)
         daily = week[:, _weekdays(days)] * (1 + month[:, _months(days)])
         sums = np.add.reduceat(daily, first, axis=1)
         return np.asarray(sums.reshape(n, length, -1).sum(axis=2) / 30.4)
     days = start + np.arange(length)
-    end = (days + 3).astype("datetime64[M]") != days.astype("datetime64[M]")
+    end = (days + np.timedelta64(3, "D")).astype("datetime64[M]") != days.astype("datetime64[M]")
     values = week[:, _weekdays(days)] * (1 + month[:, _months(days)]) + rng.normal(size=(n, 1)) * 0.3 * end
     year = (days - days.astype("datetime64[Y]")).astype(int)
     for _ in range(3):

@@ -32,11 +32,12 @@ from zero_shot_tasks import DECILES, Task
 
 from peers.common import process_began
 from seqcast import Forecaster, __version__
+from seqcast.forecaster.defaults import EFFORTS as ALL_EFFORTS
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, auto_preset, context_rule, middle_length
 from seqcast.pretrained import load_pretrained
 from seqcast.studies.cache import cached, library_versions
 
-EFFORTS = ("quick", "balanced", "best")
+EFFORTS = tuple(effort for effort in ALL_EFFORTS if effort != "auto")
 METHODS = (PRETRAINED, *EFFORTS, "scratch")
 # The pretrained network forecasts the same with any seed.
 SEEDLESS = (PRETRAINED,)

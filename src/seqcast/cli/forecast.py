@@ -11,7 +11,7 @@ from seqcast.cli.console import note, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import Data, ForecasterOptions, Horizon, TimeLimit, takes_options
-from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, check_formulas, check_output
+from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, TableOutput, check_formulas, check_output
 from seqcast.cli.tables import as_in
 
 __all__ = ["forecast"]
@@ -25,10 +25,7 @@ def forecast(
         Path | None,
         typer.Option("--future-file", metavar="FILE", help="File of the steps ahead and what is known of them."),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent, or for -."),
-    ] = None,
+    output: TableOutput = None,
     time_limit: TimeLimit = None,
     safe_formulas: SafeFormulas = False,
     force: Force = False,

@@ -13,7 +13,7 @@ from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.files import check_target, file_kind, suffix_of
 from seqcast.runtime.optional import require
 
-__all__ = ["STANDARD_OUTPUT", "Force", "SafeFormulas", "check_formulas", "check_output"]
+__all__ = ["STANDARD_OUTPUT", "Force", "SafeFormulas", "TableOutput", "check_formulas", "check_output"]
 
 # What `-` stands for.
 STANDARD_OUTPUT = Path("-")
@@ -25,6 +25,11 @@ SafeFormulas = Annotated[
     typer.Option(
         "--safe-formulas", help="Write ' before text that a spreadsheet would take for a formula (= + - @), in CSV."
     ),
+]
+
+TableOutput = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent, or for -."),
 ]
 
 _IN_WORDS = {

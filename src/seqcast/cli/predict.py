@@ -11,7 +11,7 @@ from seqcast.cli.console import print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
-from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, check_formulas, check_output
+from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, TableOutput, check_formulas, check_output
 from seqcast.cli.tables import as_in, read_model_tables
 from seqcast.errors import SpecError
 
@@ -38,10 +38,7 @@ def predict(
     samples: Annotated[
         int | None, count_option("--samples", help="Sample paths to draw, instead of a point and intervals.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="CSV or Parquet file to write; standard output if absent, or for -."),
-    ] = None,
+    output: TableOutput = None,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +24,7 @@ from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.history import History
 
-__all__ = ["Networks", "better_of", "chosen_state"]
+__all__ = ["Networks", "chosen_state"]
 
 Array = npt.NDArray[Any]
 
@@ -91,57 +93,100 @@ class Networks:
         )
 
 
-def better_of(plan: FitPlan, ready: Networks, finetuned: Networks) -> Networks:
-    """Return the networks whose pretrained one forecasts the validation windows better.
-
-    Args:
-        plan: The plan.
-        ready: Those with the network as it was.
-        finetuned: Those with the fine-tuned one. Where there are no windows to tell by it is taken if the user asked
-            for it, and left out of a choice by evidence.
-    """
-    if plan.comparison is None or not len(plan.comparison):
-        return ready if plan.options.choice is None else finetuned
-    truth = _truth(plan, plan.comparison)
-    known = ~np.isnan(truth)
-    losses = []
-    for networks in (ready, finetuned):
-        forecast = _forecast(plan, plan.comparison, networks, networks.pretrained_name)
-        losses.append(pinball(truth[known], forecast[known], _request(plan).probabilities_with_point).mean())
-    return finetuned if losses[1] <= losses[0] else ready
-
-
-def chosen_state(plan: FitPlan, networks: Networks) -> FittedState:
+def chosen_state(plan: FitPlan, ready: Networks, finetuned: Networks | None) -> FittedState:
     """Return the fitted state of what forecasts best, alone or in shares with others.
 
     Args:
         plan: The plan.
-        networks: The networks that there are.
+        ready: The networks that there are.
+        finetuned: The same with the pretrained one fine-tuned; `None` where it was not.
     """
+    windows = _ValidationWindows(plan, plan.comparison) if plan.comparison is not None else None
+    networks, forecasts = ready, dict[str, Array]()
+    if finetuned is not None:
+        networks, forecasts = _better_of(plan, windows, ready, finetuned)
     names, choice = networks.names(plan), plan.options.choice
     naive = _naive_intervals(plan) if "seasonal_naive" in names else None
     if naive is None and len(names) > 1:
         names = [name for name in names if name != "seasonal_naive"]
     if choice is None:
-        choice = _choice(plan, networks, names, naive or ())
+        choice = _choice(plan, windows, networks, names, naive or (), forecasts)
     return networks.state(plan, choice.with_network(networks.pretrained_name), naive or ())
 
 
-def _choice(plan: FitPlan, networks: Networks, names: list[str], naive: tuple[Calibration, ...]) -> Choice:
-    """Return the choice among some candidates."""
-    origins = plan.comparison
-    if origins is None or len(names) == 1:
+@dataclass(frozen=True)
+class _ValidationWindows:
+    """The windows on which candidates are compared.
+
+    Args:
+        plan: The plan.
+        origins: Where their forecasts begin.
+    """
+
+    plan: FitPlan
+    origins: Origins
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    @property
+    def request(self) -> ForecastRequest:
+        """Point and intervals that are compared."""
+        return ForecastRequest(self.plan.options.point, tuple(self.plan.options.level))
+
+    @cached_property
+    def truth(self) -> Array:
+        """The truth in scaled units, `[B, H, D]`; NaN is missing."""
+        return truths(self.plan.reader_at(self.origins), self.origins)
+
+    def forecast(self, networks: Networks, name: str, naive: tuple[Calibration, ...] = ()) -> Array:
+        """Return the forecasts of one candidate in scaled units, `[B, H, D, parts]`."""
+        predictor = networks.state(self.plan, Choice.only(name), naive).predictor(self.plan.options.combine)
+        return predictor.calibrated(self.plan.reader_at(self.origins), self.origins, self.request)
+
+    def loss(self, forecast: Array) -> float:
+        """Return the mean quantile loss of forecasts."""
+        known = ~np.isnan(self.truth)
+        return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
+
+
+def _better_of(
+    plan: FitPlan, windows: _ValidationWindows | None, ready: Networks, finetuned: Networks
+) -> tuple[Networks, dict[str, Array]]:
+    """Return the networks whose pretrained one forecasts the validation windows better, and its forecasts of them.
+
+    Where there are no windows to tell by, the fine-tuned one is taken if the user asked for it, and left out of a
+    choice by evidence.
+    """
+    if not windows:
+        return (ready if plan.options.choice is None else finetuned), {}
+    forecasts = [windows.forecast(networks, networks.pretrained_name) for networks in (ready, finetuned)]
+    better = int(windows.loss(forecasts[1]) <= windows.loss(forecasts[0]))
+    networks = (ready, finetuned)[better]
+    return networks, {networks.pretrained_name: forecasts[better]}
+
+
+def _choice(
+    plan: FitPlan,
+    windows: _ValidationWindows | None,
+    networks: Networks,
+    names: list[str],
+    naive: tuple[Calibration, ...],
+    known: Mapping[str, Array],
+) -> Choice:
+    """Return the choice among some candidates, of which some forecasts are known."""
+    if windows is None or len(names) == 1:
         return Choice.only(names[-1])
-    if not len(origins):
+    if not len(windows):
         # A network that was trained on so few rows cannot be judged.
         if networks.pretrained is not None:
             return Choice.only(networks.pretrained_name)
-        rows = f"give at least {3 * origins.horizon} rows"
+        rows = f"give at least {3 * plan.options.horizon} rows"
         _warn(plan, f"there are no validation rows to judge a network by: {rows}")
         return Choice.only("seasonal_naive")
-    forecasts = {name: _forecast(plan, origins, networks, name, naive) for name in names}
-    probabilities = _request(plan).probabilities_with_point
-    choice = choose(_truth(plan, origins), forecasts, probabilities, windows=apart(origins))
+    forecasts = {name: known[name] if name in known else windows.forecast(networks, name, naive) for name in names}
+    probabilities = windows.request.probabilities_with_point
+    choice = choose(windows.truth, forecasts, probabilities, windows=apart(windows.origins))
     if list(choice.shares) == ["seasonal_naive"] and plan.jobs:
         _warn(plan, f"on the validation rows it erred least: {choice}")
     return choice
@@ -149,22 +194,6 @@ def _choice(plan: FitPlan, networks: Networks, names: list[str], naive: tuple[Ca
 
 def _warn(plan: FitPlan, reason: str) -> None:
     warn_of_fallback(plan.season_length, plan.series.context_length, reason)
-
-
-def _request(plan: FitPlan) -> ForecastRequest:
-    return ForecastRequest(plan.options.point, tuple(plan.options.level))
-
-
-def _truth(plan: FitPlan, origins: Origins) -> Array:
-    return truths(plan.reader_at(origins), origins)
-
-
-def _forecast(
-    plan: FitPlan, origins: Origins, networks: Networks, name: str, naive: tuple[Calibration, ...] = ()
-) -> Array:
-    """Return the forecasts of one candidate in scaled units, `[B, H, D, parts]`."""
-    predictor = networks.state(plan, Choice.only(name), naive).predictor(plan.options.combine)
-    return predictor.calibrated(plan.reader_at(origins), origins, _request(plan))
 
 
 def _naive_intervals(plan: FitPlan) -> tuple[Calibration, ...] | None:

@@ -25,6 +25,8 @@ Array = npt.NDArray[Any]
 # Steps in all for few windows and for many; in between, each window is seen about three times.
 LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
 BATCH_SIZE, EPOCHS = 64, 6
+# What the version of its weights ends with then.
+FINETUNED = ", fine-tuned"
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000
 
@@ -66,7 +68,7 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
         {'epochs': 2}
     """
     given = training.to_dict() if isinstance(training, TrainingSpec) else dict(training or {})
-    names = ("epochs", "steps_per_epoch", "batch_size", "validation_fraction")
+    names = ("epochs", "steps_per_epoch", "batch_size")
     return {name: given[name] for name in names if given.get(name) is not None}
 
 
@@ -146,5 +148,5 @@ class FinetuneJob(TrainingJob):
 
     def finetuned(self, weights: Sequence[Array]) -> PretrainedNetwork:
         """Return the network with the weights of a training."""
-        version = self.pretrained.version
-        return self.pretrained.with_weights(weights, version if "fine" in version else f"{version}, fine-tuned")
+        version = self.pretrained.version.removesuffix(FINETUNED)
+        return self.pretrained.with_weights(weights, version + FINETUNED)

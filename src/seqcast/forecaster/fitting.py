@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
-from seqcast.forecaster.evidence import Networks, better_of, chosen_state
-from seqcast.forecaster.finetuning import FinetuneJob
+from seqcast.forecaster.evidence import Networks, chosen_state
 from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob, run_jobs
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
@@ -177,12 +176,12 @@ def _finished(
         pretrained=plan.pretrained,
         finetuned=plan.finetuned,
     )
-    for place in plan.finetuning:
-        job = plan.jobs[place]
-        if place in trained and isinstance(job, FinetuneJob):
+    finetuned = None
+    for place, job in plan.finetuning.items():
+        if place in trained:
             engine, history = trained[place]
-            networks = better_of(plan, networks, networks.with_finetuned(job.finetuned(engine.weights), history))
-    return _calibrated(chosen_state(plan, networks), plan)
+            finetuned = networks.with_finetuned(job.finetuned(engine.weights), history)
+    return _calibrated(chosen_state(plan, networks, finetuned), plan)
 
 
 def _calibrated(state: FittedState, plan: FitPlan) -> FittedState:

@@ -93,7 +93,7 @@ def plan_further(
         frame,
         ready,
         "finetuned" in state.choice.shares,
-        short_names(frame, context + horizon) if state.engines else (),
+        short_names(frame, least + horizon) if state.engines else (),
         calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
         comparison_origins(frame, starts, horizon) if ready is not None else None,
     )

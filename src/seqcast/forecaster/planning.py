@@ -17,7 +17,7 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
+from seqcast.forecaster.defaults import Sizes, Specs, auto_context, auto_scale, middle_length
 from seqcast.forecaster.finetuning import FinetuneJob, limits
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
@@ -65,9 +65,9 @@ class FitPlan:
     comparison: Origins | None = None
 
     @property
-    def finetuning(self) -> tuple[int, ...]:
-        """Which of the jobs train the pretrained network further."""
-        return tuple(place for place, job in enumerate(self.jobs) if isinstance(job, FinetuneJob))
+    def finetuning(self) -> dict[int, FinetuneJob]:
+        """The jobs that train the pretrained network further, by their place."""
+        return {place: job for place, job in enumerate(self.jobs) if isinstance(job, FinetuneJob)}
 
     def with_weights(self, engines: Sequence[Engine]) -> Self:
         """Return the plan with training jobs that begin with the weights of trained networks.
@@ -78,7 +78,7 @@ class FitPlan:
         Raises:
             SpecError: The networks are of other sizes.
         """
-        further = set(self.finetuning)
+        further = self.finetuning
         ours = [job for place, job in enumerate(self.jobs) if place not in further]
         if len(engines) != len(ours):
             raise SpecError(
@@ -88,7 +88,7 @@ class FitPlan:
                 hint="Fit without warm_start.",
             )
         trained = [job.with_weights(engine) for job, engine in zip(ours, engines, strict=True)]
-        return replace(self, jobs=[*trained, *(self.jobs[place] for place in further)])
+        return replace(self, jobs=[*trained, *further.values()])
 
     def reader_at(self, origins: Origins) -> WindowReader:
         """Return the window reader of the rows, where windows end at some origins.
@@ -229,7 +229,7 @@ def _warn_if_all_padded(frame: LongFrame, options: FitOptions) -> None:
 def _rows_read(frame: LongFrame, options: FitOptions, zero_shot: PretrainedNetwork | None) -> int:
     """Return how many rows are read by what is not trained on the data."""
     lengths = frame.source.lengths
-    if options.preset in ("auto", PRETRAINED) and options.context_lengths[0] and "trained" not in options.candidates:
+    if options.context_lengths[0] and "trained" not in options.candidates:
         return options.context_lengths[0]
     if zero_shot is None:
         return 1

@@ -48,17 +48,13 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     series, job = plan.series, plan.jobs[0] if plan.jobs else None
     training = "nothing is trained"
+    network = None if plan.pretrained is None else plan.pretrained.engine.network
     if job is not None:
         training = f"{job.training.epochs} of batches of {job.training.batch_size}"
         network = job.network
-    elif plan.pretrained is not None:
-        network = plan.pretrained.engine.network
-    else:
-        network = NetworkSpec()
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     preset = given["preset"] if isinstance(given["preset"], str) else "given"
-    segment = f", segments of {network.segment}" if network.segment > 1 else ""
     return {
         "horizon": plan.options.horizon,
         "context": f"{series.context_length} steps",
@@ -67,13 +63,18 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "preset": preset,
         "effort": plan.options.effort if given["preset"] == "auto" else "none: nothing is chosen",
         "candidates": ", ".join(CANDIDATES[name] for name in plan.options.candidates),
-        "network": f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}",
+        "network": "none" if network is None else _in_words(network),
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),
         "epochs": training,
         "members": len(plan.jobs) - len(plan.finetuning),
         "padded series": len(plan.short_series),
     }
+
+
+def _in_words(network: NetworkSpec) -> str:
+    segment = f", segments of {network.segment}" if network.segment > 1 else ""
+    return f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}"
 
 
 def facts(state: FittedState, options: dict[str, Any], request: ForecastRequest) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
 from seqcast.data.windows.index import WindowIndex
 from seqcast.data.windows.order import Windows
 
-__all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader", "series_weights"]
+__all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
@@ -215,6 +215,7 @@ class SeriesWindows(Windows):
         first_target: As for `WindowIndex.of`.
         stops: As for `WindowIndex.of`.
         weighting: `windows` gives each window the same weight, `series` each series.
+        each: Windows that are cut at each place.
         **options: As for `Windows`.
 
     Example:
@@ -235,31 +236,39 @@ class SeriesWindows(Windows):
         first_target: Array | None = None,
         stops: Array | None = None,
         weighting: str = "windows",
+        each: int = 1,
         **options: Any,
     ) -> None:
-        self.reader, self.horizon = reader, horizon
+        self.reader, self.horizon, self.each = reader, horizon, each
         self.index = reader.index(horizon, first_target=first_target, stops=stops)
-        self._weight = series_weights(self.index.per_series) if weighting == "series" else None
-        super().__init__(self.index.count, **options)
+        self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
+        super().__init__(self.index.count * each, **options)
+
+    def locate(self, windows: Array) -> tuple[Array, Array]:
+        """Return the series of windows and how many of its rows each knows, `[B]` each."""
+        return self.index.locate(windows // self.each)
+
+    def weights(self, series: Array) -> Array:
+        """Return the weight of windows of these series, `[B]`."""
+        return np.ones(len(series)) if self._weight is None else self._weight[series]
 
     def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch."""
-        series, stops = self.index.locate(windows)
+        series, stops = self.locate(windows)
         inputs, y = self.reader.windows(series, stops, self.horizon)
         if self.reader.observed:
             inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
-        weight = np.ones(len(windows)) if self._weight is None else self._weight[series]
-        return inputs, y.astype(np.float32), weight
+        return inputs, y.astype(np.float32), self.weights(series)
 
     def describe(self, window: int) -> str:
         """Return what a window is called."""
-        series, stops = self.index.locate(np.array([window]))
+        series, stops = self.locate(np.array([window]))
         first, last = stops[0] - self.reader.context_length, stops[0] + self.horizon - 1
         return f"series {self.reader.targets.ids[series[0]]!r}, rows {max(first, 0)} to {last} of it"
 
     def series(self, windows: Array) -> list[Any]:
         """Return the name of the series of each window."""
-        return [self.reader.targets.ids[series] for series in self.index.locate(windows)[0]]
+        return [self.reader.targets.ids[series] for series in self.locate(windows)[0]]
 
     def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
         """Return the name of each column of the inputs and the targets."""
@@ -273,6 +282,6 @@ class SeriesWindows(Windows):
         return forward_fill(targets)[:, self.reader.context_length :]
 
 
-def series_weights(counts: Array) -> Array:
+def _series_weights(counts: Array) -> Array:
     """Return the weight of each series' windows: all series together weigh the same, and windows 1 in the mean."""
     return np.asarray(counts.sum() / np.maximum(counts, 1) / max(1, np.count_nonzero(counts)))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.order import Batch, Windows
-from seqcast.data.windows.reader import WindowReader, series_weights
+from seqcast.data.windows.order import Batch
+from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
 
 __all__ = ["SeasonalWindows", "without_features"]
@@ -17,7 +17,7 @@ __all__ = ["SeasonalWindows", "without_features"]
 Array = npt.NDArray[Any]
 
 
-class SeasonalWindows(Windows):
+class SeasonalWindows(SeriesWindows):
     """Windows that slide along many series, each target of each by itself, in the units of the window.
 
     Args:
@@ -26,10 +26,7 @@ class SeasonalWindows(Windows):
         season_length: Steps of a season; 1 is none.
         longer: Steps of a season that contains it; 0 is none.
         steps_forecast: Steps that the network writes, at least as many; those beyond the horizon do not count.
-        first_target: As for `WindowIndex.of`.
-        stops: As for `WindowIndex.of`.
-        weighting: `windows` gives each window the same weight, `series` each series.
-        **options: As for `Windows`.
+        **options: As for `SeriesWindows`.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler
@@ -50,43 +47,23 @@ class SeasonalWindows(Windows):
         season_length: int,
         longer: int,
         steps_forecast: int,
-        first_target: Array | None = None,
-        stops: Array | None = None,
-        weighting: str = "windows",
         **options: Any,
     ) -> None:
-        self.reader = without_features(reader)
-        self.horizon, self.steps_forecast = horizon, steps_forecast
-        self.season_length, self.longer = season_length, longer
-        self.index = self.reader.index(horizon, first_target=first_target, stops=stops)
-        self._weight = series_weights(self.index.per_series) if weighting == "series" else None
-        self._targets = reader.scaler.loc.shape[1]
-        super().__init__(self.index.count * self._targets, **options)
+        super().__init__(without_features(reader), horizon, each=reader.scaler.loc.shape[1], **options)
+        self.season_length, self.longer, self.steps_forecast = season_length, longer, steps_forecast
 
     def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch."""
-        numbers, target = np.divmod(windows, self._targets)
-        series, stops = self.index.locate(numbers)
+        series, stops = self.locate(windows)
+        rows, target = np.arange(len(windows)), windows % self.each
         inputs, y = self.reader.windows(series, stops, self.horizon)
-        scaler, rows = self.reader.scaler.take(series), np.arange(len(windows))
+        scaler = self.reader.scaler.take(series)
         past = scaler.inverse(inputs["past"])[rows, :, target]
         season, longer = (np.full(len(windows), steps) for steps in (self.season_length, self.longer))
         read = seasonal_inputs(past, season, longer, self.steps_forecast)
         scaled = np.full((len(windows), self.steps_forecast), np.nan)
         scaled[:, : self.horizon] = read.scaled(scaler.inverse(y)[rows, :, target])
-        weight = np.sqrt(1.0 / read.step[:, 0])
-        if self._weight is not None:
-            weight = weight * self._weight[series]
-        return read.inputs, scaled[:, :, None].astype(np.float32), weight
-
-    def describe(self, window: int) -> str:
-        """Return what a window is called."""
-        series, stops = self.index.locate(np.array([window // self._targets]))
-        return f"series {self.reader.targets.ids[series[0]]!r}, the {self.horizon} rows from row {stops[0]} of it on"
-
-    def series(self, windows: Array) -> list[Any]:
-        """Return the name of the series of each window."""
-        return [self.reader.targets.ids[series] for series in self.index.locate(windows // self._targets)[0]]
+        return read.inputs, scaled[:, :, None].astype(np.float32), self.weights(series) * np.sqrt(1.0 / read.step[:, 0])
 
     def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
         """Return the name of each column of the inputs and the targets."""

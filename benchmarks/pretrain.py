@@ -2,6 +2,7 @@
 
 python benchmarks/pretrain.py --steps 12000                     # to runs/pretrained; goes on if it was interrupted
 python benchmarks/pretrain.py --steps 12000 --data FOLDER       # and scores it on training parts of public data
+python benchmarks/pretrain.py --score --data FOLDER             # scores the network that comes with the package
 python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
 
 The state of the training is written every few minutes, so that it may take several sittings: started again with the
@@ -27,9 +28,10 @@ from reporting import machine_line, table
 from zero_shot_tasks import DECILES, TASKS, Task, geometric_means, naive_scores, read_task
 
 from seqcast.data.synthetic import Season
+from seqcast.data.windows.seasonal_inputs import seasonal_inputs
 from seqcast.data.windows.synthetic import SyntheticWindows
 from seqcast.engine.engine import Engine
-from seqcast.pretrained import PretrainedNetwork
+from seqcast.pretrained import PretrainedNetwork, load_pretrained
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -37,7 +39,7 @@ from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.fingerprint import fingerprint
 
 QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)
-HORIZON, CONTEXTS = 64, (64, 128, 256, 512)
+HORIZON, CONTEXTS = 64, (16, 32, 64, 128, 256, 512)
 STEPS_AN_EPOCH = 250
 VALIDATION_SEED, VALIDATION_BATCHES = 10**6, 16
 
@@ -60,8 +62,8 @@ def windows(seed: int, steps: int, arguments: argparse.Namespace, *, repeated: b
     return SyntheticWindows(seed=seed, steps=steps, repeated=repeated, **size)
 
 
-def train(arguments: argparse.Namespace) -> PretrainedNetwork:
-    """Train the network, or go on with it; the trained one is written to `pretrained.seqcast`."""
+def train(arguments: argparse.Namespace) -> None:
+    """Train the network, or go on with it; the trained one is written to `pretrained.seqcast`, in half precision."""
     steps = min(STEPS_AN_EPOCH, arguments.steps)
     training = TrainingSpec(
         optimizer=arguments.optimizer,
@@ -91,36 +93,42 @@ def train(arguments: argparse.Namespace) -> PretrainedNetwork:
     log = {**history.to_dict(), "network": spec.to_dict(), "training": training.to_dict(), "machine": machine_line()}
     (arguments.out / "log.json").write_text(json.dumps(log, indent=1))
     trained = PretrainedNetwork(engine, arguments.version, CONTEXTS)
+    if arguments.data is not None:
+        print("in single precision")
+        score(trained, arguments.data)
     trained.save(arguments.out / "pretrained.seqcast", log)
-    return trained
 
 
-def deciles(network: PretrainedNetwork, task: Task) -> np.ndarray:
-    """Return the nine deciles of a task, `[series, H, 9]`."""
+def told(network: PretrainedNetwork, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the network is told of a task: the known values, `[series, T]`, their season and the longer one."""
     longest = network.context_lengths[-1]
     past = np.full((len(task.series), longest), np.nan)
     for row, values in enumerate(task.past):
         tail = values[-longest:]
         past[row, longest - len(tail) :] = tail
-    told = (np.full(len(past), task.season), np.full(len(past), Season.of(task.season).longer or 0))
-    return network.quantiles(past, *told, task.horizon, DECILES)
+    return past, np.full(len(past), task.season), np.full(len(past), Season.of(task.season).longer or 0)
 
 
-def score(network: PretrainedNetwork, folder: Path) -> dict[str, tuple[float, float]]:
-    """Return MASE and WQL by task, whose last horizon is left out."""
+def score(network: PretrainedNetwork, folder: Path) -> None:
+    """Print MASE and WQL by task, whose last horizon is left out, and the MASE of the base that it corrects."""
     rows: list[list[Any]] = []
-    ours, naive = {}, {}
+    ours, base, naive = {}, {}, {}
     for name in TASKS:
         task = read_task(folder, name).held_back()
+        windows = told(network, task)
         began = time.perf_counter()
-        ours[name], naive[name] = task.scores(deciles(network, task)), naive_scores(task)
+        ours[name] = task.scores(network.quantiles(*windows, task.horizon, DECILES))
         seconds = time.perf_counter() - began
-        numbers = (f"{ours[name][0]:.3f}", f"{naive[name][0]:.3f}", f"{ours[name][1]:.4f}", f"{naive[name][1]:.4f}")
-        rows.append([name, *numbers, f"{seconds:.1f}"])
-    mase, wql = geometric_means(ours, naive)
-    rows.append(["geometric mean", f"{mase:.3f}", 1, f"{wql:.3f}", 1, ""])
-    print(table(["task, held back", "MASE", "seasonal naive", "WQL", "seasonal naive", "seconds"], rows), flush=True)
-    return ours
+        point = seasonal_inputs(*windows, task.horizon).base
+        base[name] = task.scores(np.repeat(point[:, :, None], len(DECILES), axis=2))
+        naive[name] = naive_scores(task)
+        errors = [f"{scores[name][0]:.3f}" for scores in (ours, base, naive)]
+        losses = [f"{scores[name][1]:.4f}" for scores in (ours, naive)]
+        rows.append([name, *errors, *losses, f"{seconds:.1f}"])
+    (mase, wql), (base_mase, _) = (geometric_means(scores, naive) for scores in (ours, base))
+    rows.append(["geometric mean", f"{mase:.3f}", f"{base_mase:.3f}", 1, f"{wql:.3f}", 1, ""])
+    head = ["task, held back", "MASE", "its base", "seasonal naive", "WQL", "seasonal naive", "seconds"]
+    print(table(head, rows), flush=True)
 
 
 def main() -> None:
@@ -131,16 +139,21 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--segment", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--optimizer", default="adam")
-    parser.add_argument("--learning-rate", type=float, default=0.002)
+    parser.add_argument("--optimizer", default="muon")
+    parser.add_argument("--learning-rate", type=float, default=0.005)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--version", default="0", help="version of the weights, written into their file")
+    parser.add_argument("--version", default="1", help="version of the weights, written into their file")
+    parser.add_argument(
+        "--score", action="store_true", help="train nothing: score what is in --out, or the network of the package"
+    )
     parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on their training parts")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    trained = train(arguments)
+    path = arguments.out / "pretrained.seqcast"
+    if not arguments.score:
+        train(arguments)
     if arguments.data is not None:
-        score(trained, arguments.data)
+        score(PretrainedNetwork.load(path) if path.exists() else load_pretrained(), arguments.data)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ def test_the_page_about_the_pretrained_network_runs():
     names = {}
     exec(compile(code, "docs/pretrained.md", "exec"), names)
     assert len(names["forecast"]) == 52
+    assert len(names["fortnight"]) == 14
     assert names["walks"].shape == (3, 100)
 
 

@@ -160,7 +160,7 @@ def test_forecasts_that_repeat_the_last_season_judge_too():
     df = waves(noise=0.01)
     repeats = Forecaster(
         HORIZON, training={"epochs": 1, "validation_fraction": 0.2}, context_length=12, calendar="none",
-        season_length=6, random_state=0, verbose=0,
+        season_length=6, level=(99,), random_state=0, verbose=0,
     ).fit(df)  # fmt: skip
     assert not repeats.engines_
     judged = repeats.anomalies(planted(df, PLACES))

@@ -145,6 +145,17 @@ def test_what_is_read_can_be_looked_into(fitted):
     assert fitted.encode().shape[0] == 2
 
 
+def test_the_past_of_a_long_series_is_forecast_from_two_seasons_on():
+    """The network reads up to 512 rows and needs no more than two seasons."""
+    rows = np.arange(560)
+    frame = pd.DataFrame({"unique_id": "a", "ds": rows, "y": 10 + np.sin(2 * np.pi * rows / 12)})
+    model = pretrained(season_length=12, freq=1).fit(frame)
+    assert model.context_length_ == 512
+    first = 24 + (560 - 24) % H
+    assert model.anomalies()["ds"].min() == first
+    assert model.predict_insample(step_size=H)["ds"].min() == first
+
+
 def test_calibrated_intervals():
     model = pretrained(calibrate=True, level=(80,)).fit(series(120))
     forecast = model.predict()
@@ -164,7 +175,7 @@ def test_it_says_what_it_is(capsys):
         ({"members": 2}, "members: expected 1 with preset='pretrained'"),
         ({"training": {"epochs": 2}}, "training: expected None with preset='pretrained'"),
         ({"point": "mean"}, "point: expected 'median' with preset='pretrained'"),
-        ({"future_covariates": ["price"]}, "preset: expected a network that is trained on this data, with covariates"),
+        ({"future_covariates": ["price"]}, r"preset: expected a network that has been trained.*finetune\(df\)"),
         ({"level": (99.5,)}, "level: expected"),
     ],
 )
@@ -198,3 +209,75 @@ def test_a_fine_tuned_network_is_kept_with_its_own_weights(fitted, tmp_path):
     loaded = Forecaster.load(tmp_path / "m.seqcast")
     np.testing.assert_array_equal(values(loaded.predict()), values(model.predict()))
     assert loaded.choice_ == model.choice_
+
+
+def priced(rows=150, count=24):
+    """Return series that a price moves, and the rows after them."""
+    rng, steps, parts = np.random.default_rng(5), np.arange(rows), []
+    for place in range(count):
+        price = rng.choice([0.0, 1.0], rows)
+        wave = 10 + 3 * np.sin(2 * np.pi * (steps + place) / 12) - 4 * price
+        kind = "small" if place < count / 2 else "large"
+        y = (place + 1) * (wave + rng.normal(0, 0.3, rows))
+        parts.append(pd.DataFrame({"unique_id": place, "ds": steps, "y": y, "price": price, "kind": kind}))
+    frame = pd.concat(parts, ignore_index=True)
+    return frame[frame["ds"] < rows - H], frame[frame["ds"] >= rows - H]
+
+
+def months(**options):
+    return pretrained(freq=1, season_length=12, random_state=0, **options)
+
+
+@pytest.fixture(scope="module")
+def with_price():
+    known, _ = priced()
+    model = months(future_covariates=["price"], static_covariates=["kind"])
+    return model.finetune(known, training={"epochs": 4, "steps_per_epoch": 30})
+
+
+def test_covariates_are_learnt_in_a_fine_tuning(with_price, tmp_path):
+    known, later = priced()
+    assert with_price.choice_.shares == {"finetuned": 1.0}
+    forecast = with_price.predict(future=later)
+    alone = months().fit(known[["unique_id", "ds", "y"]]).predict()
+    truth = later["y"].to_numpy()
+    errors = [np.abs(found["seqcast"].to_numpy() / truth - 1).mean() for found in (forecast, alone)]
+    assert errors[0] < 0.8 * errors[1]
+    # The price is what is read, not only what is remembered.
+    other = with_price.predict(future=later.assign(price=1.0 - later["price"]))
+    moved = (other["seqcast"] - forecast["seqcast"]).to_numpy() * np.where(later["price"] == 1.0, 1, -1)
+    assert np.mean(moved > 0) > 0.9
+    with_price.save(tmp_path / "m.seqcast")
+    loaded = Forecaster.load(tmp_path / "m.seqcast")
+    np.testing.assert_array_equal(values(loaded.predict(future=later)), values(forecast))
+    assert loaded.backtest(pd.concat([known, later]), refit="never")["seqcast"].notna().all()
+
+
+def test_longer_horizons_read_their_own_covariates(with_price):
+    known, _ = priced()
+    steps = known["ds"].max() + 1 + np.arange(70)
+    low = pd.concat([pd.DataFrame({"unique_id": place, "ds": steps, "price": 0.0}) for place in range(24)])
+    forecast = with_price.predict(70, future=low)
+    late = with_price.predict(70, future=low.assign(price=1.0 * (low["ds"] > steps[65])))
+    moved = (forecast["seqcast"] - late["seqcast"]).to_numpy().reshape(24, 70)
+    np.testing.assert_allclose(moved[:, :64], 0.0, atol=1e-3)
+    assert np.mean(moved[:, 66:] > 0) > 0.9
+
+
+def test_what_reads_covariates_can_be_looked_into_and_trained_further(with_price):
+    known, later = priced()
+    inputs = with_price.model_inputs(step_size=20)
+    assert inputs.features[-1] == inputs.known_future[-1] == "price"
+    assert inputs.inputs["past"].shape[2] == len(inputs.features)
+    assert inputs.inputs["future"].shape[2] == len(inputs.known_future)
+    model = copy.deepcopy(with_price).finetune(pd.concat([known, later]), training={"epochs": 1, "steps_per_epoch": 2})
+    assert np.isfinite(values(model.predict(future=later.assign(ds=later["ds"] + H)))).all()
+
+
+def test_without_a_fine_tuning_that_helps_no_covariate_is_read():
+    known, later = priced(count=4)
+    training = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 10.0}
+    model = months(future_covariates=["price"]).finetune(known, training=training)
+    assert model.choice_.shares == {"pretrained": 1.0}
+    alone = months().fit(known[["unique_id", "ds", "y"]]).predict()
+    np.testing.assert_allclose(values(model.predict(future=later)), values(alone), rtol=1e-6)

@@ -1,11 +1,16 @@
 """A pretrained network reads any unit, any length, and writes any horizon."""
 
+import hashlib
+from dataclasses import replace
+from importlib import resources
+
 import numpy as np
 import pytest
 
+from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError
-from seqcast.pretrained import PretrainedNetwork
+from seqcast.pretrained import SHA256, PretrainedNetwork, load_pretrained, training_log
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -50,10 +55,16 @@ def test_quantiles_do_not_cross(network):
 
 
 def test_units_are_kept(network):
-    past = series()
+    # Levels matter to what is positive alone, whose logarithms are smoothed too.
+    past = series() - 50
     np.testing.assert_allclose(
         forecast(network, 7 * past - 100), 7 * forecast(network, past) - 100, rtol=2e-2, atol=0.1
     )
+
+
+def test_units_of_what_is_positive_are_kept(network):
+    past = np.exp(0.3 * series())
+    np.testing.assert_allclose(forecast(network, 70 * past), 70 * forecast(network, past), rtol=1e-3)
 
 
 def test_a_forecast_does_not_depend_on_its_company_or_on_missing_values_before_the_first(network):
@@ -107,3 +118,56 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
     (tmp_path / "other.seqcast").write_bytes(b"something else")
     with pytest.raises(FileFormatError):
         PretrainedNetwork.load(tmp_path / "other.seqcast")
+
+
+def test_the_file_that_comes_along_is_the_one_that_is_named():
+    """Its digest, its size, its log, and that half precision is all it has."""
+    path = resources.files("seqcast.pretrained") / "weights.seqcast"
+    content = path.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == SHA256
+    assert len(content) <= 8 * 2**20
+    network, log = load_pretrained(), training_log()
+    assert sum(weight.size for weight in network.engine.weights) <= 3_000_000
+    assert network.version == "1"
+    assert NetworkSpec.from_dict(log["network"]) == network.engine.network
+    assert len(log["epochs"]["loss"]) == log["training"]["epochs"]
+    for weight in network.engine.weights:
+        np.testing.assert_array_equal(weight, weight.astype(np.float16).astype(weight.dtype))
+
+
+def test_half_precision_loses_nothing(tmp_path):
+    """A network that was written and read again forecasts the same numbers, bit for bit."""
+    network = load_pretrained()
+    past = series(8, 60)
+    network.save(tmp_path / "again.seqcast", {})
+    again = PretrainedNetwork.load(tmp_path / "again.seqcast")
+    np.testing.assert_array_equal(forecast(again, past, season=12), forecast(network, past, season=12))
+
+
+@pytest.mark.parametrize("sizes", [CovariateSizes(3, 2, 4), CovariateSizes(past=1), CovariateSizes(static=8)])
+def test_inputs_for_covariates_begin_at_nothing(network, sizes, tmp_path):
+    rng, past = np.random.default_rng(0), series()
+    wider = network.with_covariates(sizes)
+    covariates = SeasonalCovariates(
+        rng.normal(size=(5, 14, sizes.past)), rng.normal(size=(5, 21, sizes.future)), rng.normal(size=(5, sizes.static))
+    )
+    found = wider.quantiles(past, *told(past), 21, PROBABILITIES, covariates)
+    np.testing.assert_allclose(found, forecast(network, past, 21), rtol=1e-4, atol=1e-4)
+    assert wider.with_covariates(sizes) is wider
+    with pytest.raises(ValueError, match="not CovariateSizes"):
+        wider.with_covariates(CovariateSizes(7, 7, 7))
+    # Every one of them counts once its weights are others.
+    changed = [weight + 0.1 * (weight == 0) for weight in wider.engine.weights]
+    moved = wider.with_weights(changed, "test")
+    for name in ("past", "future", "static"):
+        if getattr(sizes, name):
+            other = replace(covariates, **{name: -getattr(covariates, name)})
+            both = [moved.quantiles(past, *told(past), 21, PROBABILITIES, each) for each in (covariates, other)]
+            assert np.abs(both[0] - both[1]).max() > 1e-3
+    moved.save(tmp_path / "wider.seqcast", {})
+    loaded = PretrainedNetwork.load(tmp_path / "wider.seqcast")
+    assert loaded.covariates == sizes
+    np.testing.assert_array_equal(
+        loaded.quantiles(past, *told(past), 8, PROBABILITIES, covariates),
+        moved.quantiles(past, *told(past), 8, PROBABILITIES, covariates),
+    )

@@ -70,6 +70,7 @@ def judge_rows(
     request: ForecastRequest,
     *,
     horizon: int,
+    rows_before: int,
     level: float,
     trained: Array,
 ) -> JudgedRows:
@@ -81,13 +82,14 @@ def judge_rows(
         predictor: The predictor.
         request: Point and intervals that the networks forecast.
         horizon: Steps of each forecast, `H`.
+        rows_before: Rows before the first forecast of a series.
         level: Level of the intervals that rows are judged by, in per cent.
         trained: Which rows of the frame were trained on, `[rows]`.
 
     Raises:
         DataError: There are too few rows.
     """
-    origins = Origins.every(frame, horizon, series.context_length, horizon)
+    origins = Origins.every(frame, horizon, rows_before, horizon)
     reader, rows = series.reader(frame, origins), origins.rows(frame)
     scaler, values = reader.scaler_of(origins.series, None), frame.targets[rows]
     truth = scaler.transform(values)

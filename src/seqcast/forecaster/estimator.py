@@ -20,9 +20,17 @@ from seqcast.engine.checks import check_parts
 from seqcast.errors import SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
+from seqcast.forecaster.defaults import PRETRAINED
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
-from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, TrainingRun, fit_plan, fit_plans
+from seqcast.forecaster.fitting import (
+    DivergedFitError,
+    InterruptedFit,
+    TrainingRun,
+    fit_plan,
+    fit_plans,
+    untrained_state,
+)
 from seqcast.forecaster.further import plan_further
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.option_checks import check_head, check_mask, check_options
@@ -274,17 +282,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             return frame, validation_rows(frame, validation, int(self.horizon))
         return with_validation(frame, self._read(validation, frame, argument="validation"), fill=self.missing == "fill")
 
-    def _read(
-        self,
-        df: Any,
-        before: LongFrame | SeriesState | None = None,
-        *,
-        static_optional: bool = True,
-        argument: str = "df",
-    ) -> LongFrame:
-        """Read and check a frame; rows that follow `before` share its clock and may leave static covariates out."""
-        options = self.get_params(deep=False)
-        return read_rows(options, df, before, static_optional=static_optional, argument=argument)
+    def _read(self, df: Any, before: LongFrame | SeriesState | None = None, **how: Any) -> LongFrame:
+        """Read and check a frame, see `read_rows`; rows that follow `before` may leave static covariates out."""
+        return read_rows(self.get_params(deep=False), df, before, **how)
 
     def _publish(
         self, plan: FitPlan, run: TrainingRun | None = None, training: Sequence[TrainingSpec] | None = None
@@ -421,7 +421,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
 
         Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
         stand before the new ones. What is calibrated is calibrated anew. The pretrained network stays as it was where
-        the fine-tuned one is worse on the validation rows.
+        the fine-tuned one is worse on the validation rows; it needs no `fit` before, and learns to read covariates.
 
         Args:
             df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
@@ -441,8 +441,12 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
-        state = self._fitted()
         check_parts(freeze)
+        if self._state is None and self.preset == PRETRAINED:
+            check_options(self.get_params(deep=False))
+            state = untrained_state(self._read(df), self._resolved(self._seed(), 1))
+        else:
+            state = self._fitted()
         if not state.networks:
             refuse_without_network("finetune")
         frame, starts = self._with_validation(self._read(df, state.series), validation)
@@ -540,19 +544,10 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             states = [self._fitted()]
             origins.check_after(frame, states[0].series.last_seen)
         else:
-            states = self._fitted_at(
-                [frame.until(stops) for stops in known[:: every or n_windows]], run or TrainingRun()
-            )
-        return backtest_table(
-            frame,
-            known,
-            origins,
-            states,
-            every=every or n_windows,
-            request=self._request(states[0]),
-            combine=self.combine,
-            alias=self.alias,
-        )
+            trained_at = known[:: every or n_windows]
+            states = self._fitted_at([frame.until(stops) for stops in trained_at], run or TrainingRun())
+        request, named = self._request(states[0]), {"combine": self.combine, "alias": self.alias}
+        return backtest_table(frame, known, origins, states, every=every or n_windows, request=request, **named)
 
     def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""

@@ -95,7 +95,7 @@ class ExplainMixin:
         """
         state, step = self._fitted(), check_int("step_size", step_size)
         frame = self._rows_of_fit(state, df)
-        origins = Origins.every(frame, int(self.horizon), state.series.context_length, step)
+        origins = Origins.every(frame, int(self.horizon), state.rows_before, step)
         checked, request = state.series.checked(frame), self._request(state)
         reader = state.series.reader(checked, origins)
         forecast = state.predictor(self.combine).forecast(reader, origins, request)
@@ -146,7 +146,7 @@ class ExplainMixin:
             )
         else:
             frame = self._rows_of_fit(state, df)
-            origins = Origins.every(frame, steps, state.series.context_length, check_int("step_size", step_size))
+            origins = Origins.every(frame, steps, state.rows_before, check_int("step_size", step_size))
             reader = state.series.reader(state.series.checked(frame), origins)
             truth = reader.truth(origins.series, origins.stops, steps)
         columns, source = frame.schema.columns, frame.source
@@ -198,9 +198,10 @@ class ExplainMixin:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
         Forecasts of the trained horizon begin a horizon apart, counted from each series' end, so that each row is
-        judged once; the first `context_length` rows of a series are not. Intervals are calibrated on the errors of
-        these forecasts (see `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie outside.
-        Anomalies are replaced by their forecasts where later ones read them.
+        judged once; the first rows of a series are not: as many as a trained network reads, or two seasons where only
+        the pretrained one forecasts. Intervals are calibrated on the errors of these forecasts (see
+        `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie outside. Anomalies are replaced by
+        their forecasts where later ones read them.
 
         Args:
             df: Rows to judge, with those before them that a context reads; `None` takes those of `fit`.
@@ -238,6 +239,7 @@ class ExplainMixin:
             state.predictor(self.combine),
             self._request(state),
             horizon=int(self.horizon),
+            rows_before=state.rows_before,
             level=levels[0],
             trained=state.trained_rows(frame),
         )

@@ -13,30 +13,36 @@ import numpy.typing as npt
 from seqcast.data.synthetic import Season
 from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.seasonal_windows import SeasonalWindows, without_features
+from seqcast.data.windows.seasonal_covariates import CovariateSizes, without_features
+from seqcast.data.windows.seasonal_windows import SeasonalWindows
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["FinetuneJob", "finetune_training", "limits"]
+__all__ = ["FinetuneJob", "finetune_context", "finetune_training", "limits"]
 
 Array = npt.NDArray[Any]
 
 # Steps in all for few windows and for many; in between, each window is seen about three times.
 LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
 BATCH_SIZE, EPOCHS = 64, 6
+# Training windows hold so many seasons, where series do.
+SEASONS_READ = 3
 # What the version of its weights ends with then.
 FINETUNED = ", fine-tuned"
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000
 
 
-def finetune_training(windows: int, changes: TrainingSpec | Mapping[str, Any] | None = None) -> TrainingSpec:
+def finetune_training(
+    windows: int, changes: TrainingSpec | Mapping[str, Any] | None = None, *, covariates: bool = False
+) -> TrainingSpec:
     """Return how the pretrained network is trained further: the more windows, the more steps.
 
     Args:
         windows: Number of training windows.
         changes: A spec, which is taken as it is, or the fields that differ.
+        covariates: Whether it has to learn what covariates mean, which takes a larger learning rate.
 
     Example:
         >>> spec = finetune_training(2000)
@@ -47,7 +53,7 @@ def finetune_training(windows: int, changes: TrainingSpec | Mapping[str, Any] | 
         return changes
     steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, MOST_STEPS))
     usual = {
-        "learning_rate": 5e-4,
+        "learning_rate": 2e-3 if covariates else 5e-4,
         "batch_size": BATCH_SIZE,
         "epochs": EPOCHS,
         "steps_per_epoch": -(-steps // EPOCHS),
@@ -55,6 +61,25 @@ def finetune_training(windows: int, changes: TrainingSpec | Mapping[str, Any] | 
         "horizon_decay": 0.5,
     }
     return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
+
+
+def finetune_context(contexts: Sequence[int], rows: int, horizon: int, season_length: int) -> int:
+    """Return the context length of training windows: short enough that there are many, if they hold three seasons.
+
+    Args:
+        contexts: Context lengths that the network knows, the shortest first.
+        rows: Rows of the longest series.
+        horizon: Steps of future that windows have.
+        season_length: Steps of a season.
+
+    Example:
+        >>> contexts = (16, 32, 64, 128, 256, 512)
+        >>> finetune_context(contexts, 600, 12, 12), finetune_context(contexts, 40, 4, 12)
+        (256, 64)
+    """
+    needed = min(rows, SEASONS_READ * season_length)
+    holding = next((context for context in contexts if context >= needed), contexts[-1])
+    return max([holding, *(context for context in contexts if context <= (rows - horizon) // 2)])
 
 
 def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -99,6 +124,7 @@ class FinetuneJob(TrainingJob):
         training: TrainingSpec | Mapping[str, Any] | None = None,
         weighting: str = "windows",
         freeze: Sequence[str] = (),
+        covariates: bool = False,
     ) -> Self:
         """Return the job.
 
@@ -112,13 +138,17 @@ class FinetuneJob(TrainingJob):
             training: As for `finetune_training`.
             weighting: As for `TrainingJob`.
             freeze: As for `TrainingJob`.
+            covariates: Whether the network learns to read the features beside the targets.
         """
-        context = pretrained.context(min(int(reader.lengths.max()), reader.context_length))
+        if covariates:
+            pretrained = pretrained.with_covariates(CovariateSizes.of(reader))
         block = min(horizon, pretrained.horizon)
+        rows = min(int(reader.lengths.max()), 2 * reader.context_length)
+        context = finetune_context(pretrained.context_lengths, rows, block, season_length)
         job = cls(
-            reader=without_features(reader).with_context(context),
+            reader=(replace(reader, observed=True) if covariates else without_features(reader)).with_context(context),
             starts=starts,
-            window=pretrained.window(pretrained.steps(block)),
+            window=pretrained.window(pretrained.steps(block), pretrained.covariates),
             network=pretrained.engine.network,
             training=finetune_training(1),
             seeds=seeds,
@@ -129,7 +159,7 @@ class FinetuneJob(TrainingJob):
             season=Season.of(season_length),
             horizon=block,
         )
-        return replace(job, training=finetune_training(job.count_windows(), training))
+        return replace(job, training=finetune_training(job.count_windows(), training, covariates=covariates))
 
     @property
     def _horizon(self) -> int:
@@ -143,6 +173,7 @@ class FinetuneJob(TrainingJob):
             season_length=self.season.length,
             longer=self.season.longer or 0,
             steps_forecast=self.window.horizon,
+            covariates=bool(self.pretrained.covariates),
         )
         return super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
 

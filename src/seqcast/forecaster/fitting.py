@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.evidence import Networks, chosen_state
 from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob, run_jobs
-from seqcast.forecaster.planning import FitPlan
+from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibrate
 from seqcast.specs.training import TrainingSpec
@@ -17,7 +20,7 @@ from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import Deadline
 from seqcast.training.history import History
 
-__all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans"]
+__all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "untrained_state"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,17 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
             raise DivergedFitError(error, kept(trained)) from None
         trained[place] = engine, history
     return kept(trained)
+
+
+def untrained_state(frame: LongFrame, options: FitOptions) -> FittedState:
+    """Return the state from which a fine-tuning of the pretrained network begins: it has learnt no covariates.
+
+    Args:
+        frame: The rows.
+        options: The resolved options of the forecaster.
+    """
+    options = replace(options, choice=Choice.only("pretrained"))
+    return fit_plan(make_plan(frame, options, options.specs), TrainingRun())
 
 
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:

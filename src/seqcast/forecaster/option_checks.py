@@ -12,7 +12,7 @@ from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
 from seqcast.data.windows.reader import WEIGHTINGS
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.defaults import EFFORTS, PRETRAINED, Sizes, specs
-from seqcast.forecaster.options import context_lengths, interval_levels, wants_training
+from seqcast.forecaster.options import can_be_pretrained, context_lengths, interval_levels, wants_training
 from seqcast.forecaster.predictor import COMBINATIONS
 from seqcast.intervals.levels import check_trained, quantile_levels
 from seqcast.intervals.request import ForecastRequest
@@ -75,6 +75,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     _check_effort(options)
     _check_names(options)
     _check_intervals(options)
+    _check_quick(options)
 
 
 def check_head(preset: Any, scale: Any) -> None:
@@ -113,17 +114,8 @@ def check_mask(missing: str) -> None:
 
 def _check_pretrained(options: Mapping[str, Any]) -> None:
     """Refuse what a network that is not trained on the data cannot heed."""
-    covariates = [name for role in ("static", "past", "future") for name in options[f"{role}_covariates"]]
     usual = {"members": 1, "training": None, "point": "median"}
     changed = next((name for name, value in usual.items() if options[name] != value), None)
-    if covariates:
-        raise SpecError(
-            "preset",
-            expected="a network that is trained on this data, with covariates",
-            received=f"'pretrained', and the covariates {', '.join(map(repr, covariates))}",
-            hint="It has seen series alone, so it cannot know what a covariate means: leave them out, or name another "
-            "preset.",
-        )
     if changed is not None:
         raise SpecError(
             changed,
@@ -151,6 +143,19 @@ def _check_effort(options: Mapping[str, Any]) -> None:
             received="'quick', which trains none",
             hint="Name another effort, or leave these out.",
         )
+
+
+def _check_quick(options: Mapping[str, Any]) -> None:
+    """Refuse to choose without training where the last season would be the only candidate."""
+    if options["effort"] != "quick" or can_be_pretrained(options, interval_levels(options["level"])):
+        return
+    raise SpecError(
+        "effort",
+        expected="'balanced' or 'best' with point='mean', with irregular stamps and with levels above 98",
+        received="'quick', which trains nothing: the pretrained network forecasts medians, steps of one length and "
+        "levels up to 98",
+        hint="Name another effort, or leave these out.",
+    )
 
 
 def _check_names(options: Mapping[str, Any]) -> None:

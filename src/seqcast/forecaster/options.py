@@ -18,7 +18,7 @@ from seqcast.specs.checks import check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["FitOptions", "context_lengths", "interval_levels", "refit_every", "wants_training"]
+__all__ = ["FitOptions", "can_be_pretrained", "context_lengths", "interval_levels", "refit_every", "wants_training"]
 
 
 # Networks of `effort="best"`; their median is steadier than each.
@@ -144,7 +144,7 @@ class FitOptions:
             calibrate=level if options["calibrate"] else (),
             effort=effort,
             validated=training.validation_fraction > 0,
-            reads_seasons=options["preset"] in ("auto", PRETRAINED) and _can_be_pretrained(options, level),
+            reads_seasons=options["preset"] in ("auto", PRETRAINED) and can_be_pretrained(options, level),
             support=options["support"],
             skip=options["on_bad_series"] == "skip",
         )
@@ -156,8 +156,13 @@ def wants_training(options: Mapping[str, Any]) -> bool:
     return covariates or options["training"] is not None or int(options["members"]) > 1
 
 
-def _can_be_pretrained(options: Mapping[str, Any], level: Sequence[float]) -> bool:
-    """Return whether the pretrained network can forecast what is asked for."""
+def can_be_pretrained(options: Mapping[str, Any], level: Sequence[float]) -> bool:
+    """Return whether the pretrained network can forecast what is asked for.
+
+    Args:
+        options: The arguments of a `Forecaster`, by name.
+        level: Levels of its intervals.
+    """
     widest = quantile_levels(load_pretrained().engine.network.quantiles or ())[-1]
     return options["point"] == "median" and not options["irregular"] and max(level, default=0.0) <= widest
 

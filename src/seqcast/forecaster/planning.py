@@ -17,7 +17,7 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.defaults import Sizes, Specs, auto_context, auto_scale, middle_length
+from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
 from seqcast.forecaster.finetuning import FinetuneJob, limits
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
@@ -161,6 +161,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
 def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None) -> FitPlan:
     frame.check_observed()
     frame.check_frequency()
+    _check_covariates(frame, options)
     horizon, candidates = options.horizon, options.candidates
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
     zero_shot = load_pretrained() if {"pretrained", "finetuned"} & set(candidates) else None
@@ -187,6 +188,7 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
             seeds=options.seeds[0],
             training=limits(options.training),
             weighting=options.weighting,
+            covariates=series.builder.has_covariates,
         )
         jobs += [job] if job.count_windows() else []
     if zero_shot is not None:
@@ -205,6 +207,19 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
         calibration=calibration_origins(frame, judged, horizon, options.calibrate) if options.calibrate else None,
         comparison=comparison_origins(frame, judged, horizon) if compare else None,
     )
+
+
+def _check_covariates(frame: LongFrame, options: FitOptions) -> None:
+    """Refuse covariates that the pretrained network would have to know without having learnt from them."""
+    covariates = [*frame.covariates.static, *frame.covariates.past, *frame.covariates.future]
+    if options.preset == PRETRAINED and options.choice is None and covariates:
+        raise SpecError(
+            "preset",
+            expected="a network that has been trained on this data, with covariates",
+            received=f"'pretrained', and the covariates {', '.join(map(repr, covariates))}",
+            hint="It has seen series alone, so it cannot know what a covariate means: call finetune(df) in place of "
+            "fit(df), which trains it on them, leave them out, or name another preset.",
+        )
 
 
 def _contexts(frame: LongFrame, options: FitOptions, specs: Specs, season: int) -> list[int]:

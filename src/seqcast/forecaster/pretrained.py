@@ -13,8 +13,8 @@ import numpy.typing as npt
 from seqcast.data.synthetic import Season
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows.seasonal_covariates import SeasonalCovariates, without_features
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC
-from seqcast.data.windows.seasonal_windows import without_features
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
 from seqcast.errors import SpecError
 from seqcast.forecaster.predictor import Predictor, blocks, network_inputs
@@ -34,6 +34,8 @@ DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
 @dataclass(frozen=True)
 class PretrainedPredictor(Predictor):
     """Forecast each target of each series by itself, with the network that has seen only synthetic series.
+
+    Covariates are read by a network that was fine-tuned with them.
 
     Args:
         network: The network.
@@ -55,10 +57,12 @@ class PretrainedPredictor(Predictor):
 
         The network reads the data's units, so it forecasts the same however series are scaled for others.
         """
-        past = self.past(reader, origins)
+        past, covariates = self.past(reader, origins)
         rows, _, targets = past.shape
         each = np.moveaxis(past, 2, 1).reshape(rows * targets, -1)
-        quantiles = self.network.quantiles(each, *self.told(len(each)), origins.horizon, probabilities)
+        if covariates is not None:
+            covariates = covariates.take(np.repeat(np.arange(rows), targets))
+        quantiles = self.network.quantiles(each, *self.told(len(each)), origins.horizon, probabilities, covariates)
         quantiles = np.moveaxis(quantiles.reshape(rows, targets, origins.horizon, -1), 1, 3)
         return np.moveaxis(reader.scaler_of(origins.series, origins.scaler).transform(quantiles), 2, 3)
 
@@ -95,10 +99,10 @@ class PretrainedPredictor(Predictor):
         """Return the states of the encoder after each window's past, target after target, `[B, width]`."""
         by_block = []
         for block in blocks(reader, origins):
-            past = self.past(reader, block)
+            past, covariates = self.past(reader, block)
             by_target = []
             for target in range(past.shape[2]):
-                read = self.network.read(past[:, :, target], *self.told(len(past)), horizon=1)
+                read = self.network.read(past[:, :, target], *self.told(len(past)), 1, covariates)
                 inputs = {name: read.inputs[name] for name in ("past", "static")}
                 by_target.append(self.network.engine.encode(inputs).vector())
             by_block.append(np.concatenate(by_target, axis=1))
@@ -114,11 +118,16 @@ class PretrainedPredictor(Predictor):
             hint="Train a network with attention: preset=NetworkSpec(attention='dot').",
         )
 
-    @staticmethod
-    def past(reader: WindowReader, origins: Origins) -> Array:
-        """Return the targets' past in the data's units, with gaps, `[B, T, D]`."""
-        past = network_inputs(without_features(reader), replace(origins, future=None))["past"].astype(float)
-        return reader.scaler_of(origins.series, origins.scaler).inverse(past)
+    def past(self, reader: WindowReader, origins: Origins) -> tuple[Array, SeasonalCovariates | None]:
+        """Return the targets' past in the data's units, with gaps, `[B, T, D]`, and the covariates that are read."""
+        covariates, targets = None, reader.scaler.loc.shape[1]
+        if self.network.covariates:
+            inputs = network_inputs(replace(reader, observed=True), origins)
+            covariates = SeasonalCovariates.of(inputs, targets)
+        else:
+            inputs = network_inputs(without_features(reader), replace(origins, future=None))
+        past = inputs["past"][:, :, :targets].astype(float)
+        return reader.scaler_of(origins.series, origins.scaler).inverse(past), covariates
 
 
 def _taken(quantiles: Array, places: Array) -> Array:
@@ -149,8 +158,9 @@ def pretrained_inputs(
             received=str(targets),
             hint="Fit a forecaster with one of them.",
         )
-    past = predictor.past(reader, origins)[:, :, 0]
-    read = predictor.network.read(past, *predictor.told(len(past)), origins.horizon)
+    past, covariates = predictor.past(reader, origins)
+    read = predictor.network.read(past[:, :, 0], *predictor.told(len(past)), origins.horizon, covariates)
+    names = reader.names if covariates is not None else {}
     scaled = None
     if truth is not None:
         scaled = read.scaled(reader.scaler_of(origins.series, origins.scaler).inverse(truth)[:, :, 0])[:, :, None]
@@ -159,9 +169,9 @@ def pretrained_inputs(
         dict(read.inputs),
         origins.horizon,
         labels,
-        features=PAST,
+        features=(*PAST, *names.get("past", ())[targets:]),
         targets=("value",),
-        known_future=FUTURE,
+        known_future=(*FUTURE, *names.get("future", ())),
         truth=scaled,
-        static=STATIC,
+        static=(*STATIC, *names.get("static", ())),
     )

@@ -31,6 +31,9 @@ __all__ = ["FittedState"]
 
 Array = npt.NDArray[Any]
 
+# Fewer rows say little even where there is no season.
+LEAST_ROWS_BEFORE = 8
+
 
 @dataclass(frozen=True, eq=False)
 class FittedState:
@@ -94,6 +97,16 @@ class FittedState:
         """Context length of each network; that of the series where there is no network."""
         lengths = [engine.window.context_length for engine in self.engines if engine.window is not None]
         return tuple(length for length in lengths if length is not None) or (self.series.context_length,)
+
+    @property
+    def rows_before(self) -> int:
+        """Rows that a series has before the first forecast of its past: what a trained network reads, or two seasons.
+
+        The pretrained network reads more where there are more, and needs no more.
+        """
+        if "trained" in self.choice.shares or not self.series.fill:
+            return max(self.context_lengths) if self.series.fill else self.series.context_length
+        return min(self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE))
 
     def specs_of(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
         """Return the network and the training of the fit with the context length of `sizes`."""

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
-from seqcast.pretrained.network import PretrainedNetwork
+from seqcast.pretrained.network import PretrainedNetwork, read_log
 
-__all__ = ["PretrainedNetwork", "load_pretrained"]
+__all__ = ["SHA256", "PretrainedNetwork", "load_pretrained", "training_log"]
+
+SHA256 = "52144951b50caa6a74dfb5359d89c91ed1d77f1ba58118c48b87edc1f3518046"
+"""Digest of the file of weights that comes with this version of the package."""
 
 
 @functools.cache
@@ -19,7 +26,28 @@ def load_pretrained() -> PretrainedNetwork:
     Example:
         >>> network = load_pretrained()
         >>> network.horizon, network.context_lengths
-        (64, (64, 128, 256, 512))
+        (64, (16, 32, 64, 128, 256, 512))
     """
-    with resources.as_file(resources.files(__name__) / "weights.seqcast") as path:
+    with _weights() as path:
         return PretrainedNetwork.load(path)
+
+
+def training_log() -> dict[str, Any]:
+    """Return the log of the training of the network that comes with the package, JSON types.
+
+    Returns:
+        The epochs with their losses, the seconds, the specs of network and training, and the machine.
+
+    Example:
+        >>> log = training_log()
+        >>> log["training"]["optimizer"], log["network"]["head"]
+        ('muon', 'quantile')
+    """
+    with _weights() as path:
+        return read_log(path)
+
+
+@contextmanager
+def _weights() -> Iterator[Path]:
+    with resources.as_file(resources.files(__name__) / "weights.seqcast") as path:
+        yield path

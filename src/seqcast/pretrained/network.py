@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.engine.engine import Engine
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.specs.window import WindowSpec
 
-__all__ = ["PretrainedNetwork"]
+__all__ = ["PretrainedNetwork", "read_log"]
 
 Array = npt.NDArray[Any]
 
@@ -26,9 +27,16 @@ KIND = "Pretrained"
 FEW_ROWS, MOST_ROWS = 64, 512
 
 
+class _Sizes(TypedDict):
+    past: int
+    future: int
+    static: int
+
+
 class _Header(TypedDict):
     version: str
     context_lengths: list[int]
+    covariates: _Sizes
     engine: dict[str, Any]
 
 
@@ -41,16 +49,25 @@ class PretrainedNetwork:
         version: Version of its weights.
         context_lengths: Context lengths that it was trained on, the shortest first; a series is read with the
             shortest one that holds it, or its last steps with the longest.
+        covariates: How many covariates it reads, which it has learnt about in a fine-tuning.
     """
 
     engine: Engine
     version: str
     context_lengths: tuple[int, ...]
+    covariates: CovariateSizes = field(default_factory=CovariateSizes)
 
     @staticmethod
-    def window(horizon: int) -> WindowSpec:
+    def window(horizon: int, covariates: CovariateSizes | None = None) -> WindowSpec:
         """Return the sizes of the windows that such a network reads, trained for so many steps."""
-        return WindowSpec(horizon=horizon, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
+        more = covariates or CovariateSizes()
+        return WindowSpec(
+            horizon=horizon,
+            features=len(PAST) + more.past,
+            targets=1,
+            static=len(STATIC) + more.static,
+            future=len(FUTURE) + more.future,
+        )
 
     @property
     def horizon(self) -> int:
@@ -76,10 +93,40 @@ class PretrainedNetwork:
         engine = self.engine.copy()
         assert engine.model is not None
         engine.model.set_weights([each.astype(np.float16).astype(each.dtype) for each in weights])
-        return type(self)(engine, version, self.context_lengths)
+        return replace(self, engine=engine, version=version)
+
+    def with_covariates(self, covariates: CovariateSizes) -> Self:
+        """Return the network with inputs for covariates, whose weights are zero: it forecasts the same.
+
+        Args:
+            covariates: How many; a network that reads as many already is returned as it is.
+
+        Raises:
+            ValueError: It reads others already.
+        """
+        if covariates == self.covariates:
+            return self
+        if self.covariates:
+            raise ValueError(f"a network that reads {self.covariates}, not {covariates}")
+        old = self.engine.model
+        engine = Engine(self.engine.network, self.engine.training, seed=self.engine.seed)
+        engine.build(self.window(self.horizon, covariates), steps=1)
+        assert old is not None
+        assert engine.model is not None
+        # Steps come in segments; static features meet the encoder's state in the bridge.
+        steps = (1 if weight.path.startswith("bridge/") else self.segment for weight in old.weights)
+        pairs = zip(old.get_weights(), engine.model.get_weights(), steps, strict=True)
+        engine.model.set_weights([_widened(weight, like.shape, count) for weight, like, count in pairs])
+        return replace(self, engine=engine, covariates=covariates)
 
     def quantiles(
-        self, past: Array, season: Array, longer: Array, horizon: int, probabilities: Sequence[float]
+        self,
+        past: Array,
+        season: Array,
+        longer: Array,
+        horizon: int,
+        probabilities: Sequence[float],
+        covariates: SeasonalCovariates | None = None,
     ) -> Array:
         """Forecast quantiles.
 
@@ -92,16 +139,26 @@ class PretrainedNetwork:
             longer: Steps of a season that contains it, `[B]`; 0 is none.
             horizon: Number of steps.
             probabilities: Probabilities of the quantiles, `Qs`.
+            covariates: Covariates, for a network that reads some.
 
         Returns:
             The quantiles, `[B, horizon, Qs]`.
         """
         result = np.empty((len(past), horizon, len(probabilities)))
         for rows, context in self._by_context(past):
-            result[rows] = self._in_blocks(past[rows, -context:], season[rows], longer[rows], horizon, probabilities)
+            further = None if covariates is None else covariates.take(rows)
+            of_rows = (past[rows, -context:], season[rows], longer[rows])
+            result[rows] = self._in_blocks(*of_rows, horizon, probabilities, further)
         return result
 
-    def read(self, past: Array, season: Array, longer: Array, horizon: int) -> SeasonalInputs:
+    def read(
+        self,
+        past: Array,
+        season: Array,
+        longer: Array,
+        horizon: int,
+        covariates: SeasonalCovariates | None = None,
+    ) -> SeasonalInputs:
         """Return what the network reads of windows, all with the context length that the longest one needs.
 
         Args:
@@ -109,9 +166,11 @@ class PretrainedNetwork:
             season: Steps of the season of each, `[B]`.
             longer: Steps of a season that contains it, `[B]`.
             horizon: Number of steps.
+            covariates: Covariates, for a network that reads some.
         """
         context = self.context(max(1, int(_known_lengths(past).max(initial=1))))
-        return seasonal_inputs(_fitted(past, context), season, longer, horizon)
+        windows = seasonal_inputs(_fitted(past, context), season, longer, horizon)
+        return windows if covariates is None else replace(windows, inputs=covariates.beside(windows.inputs))
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
         """Yield rows that need the same context length, at most as many as are forecast at once, and that length."""
@@ -122,7 +181,13 @@ class PretrainedNetwork:
                 yield rows[first : first + MOST_ROWS], int(context)
 
     def _in_blocks(
-        self, past: Array, season: Array, longer: Array, horizon: int, probabilities: Sequence[float]
+        self,
+        past: Array,
+        season: Array,
+        longer: Array,
+        horizon: int,
+        probabilities: Sequence[float],
+        covariates: SeasonalCovariates | None,
     ) -> Array:
         context = self.context(past.shape[1])
         known, blocks = _fitted(past, context), []
@@ -131,7 +196,10 @@ class PretrainedNetwork:
         for first in range(0, horizon, self.horizon):
             steps = self.steps(horizon - first)
             windows = seasonal_inputs(known[:, -context:], season, longer, steps)
-            block = windows.in_units(self._forecast(windows.inputs, steps, asked))
+            inputs = dict(windows.inputs)
+            if covariates is not None:
+                inputs = covariates.after(first).beside(inputs)
+            block = windows.in_units(self._forecast(inputs, steps, asked))
             median = block[:, :, -1:]
             distance = np.sign(block - median) * np.hypot(block - median, before)
             before = distance[:, -1:]
@@ -140,7 +208,7 @@ class PretrainedNetwork:
             known = np.concatenate([known, median[:, :, 0]], axis=1)
         return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
 
-    def _forecast(self, inputs: dict[str, npt.NDArray[np.float32]], steps: int, asked: Sequence[float]) -> Array:
+    def _forecast(self, inputs: Mapping[str, Array], steps: int, asked: Sequence[float]) -> Array:
         """Return quantiles in the windows' units, `[B, steps, Qs]`.
 
         Batches are filled up with copies, so that data of any size share two compiled programs.
@@ -154,7 +222,9 @@ class PretrainedNetwork:
         """Return JSON types and arrays that hold the network, its weights in half precision."""
         header, weights = self.engine.to_parts()
         half = {name: values.astype(np.float16) for name, values in weights.items()}
-        return {"version": self.version, "context_lengths": list(self.context_lengths), "engine": header}, half
+        sizes = asdict(self.covariates)
+        known = {"version": self.version, "context_lengths": list(self.context_lengths), "covariates": sizes}
+        return {**known, "engine": header}, half
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
@@ -166,11 +236,14 @@ class PretrainedNetwork:
         checked: Any = check_json(dict(header), _Header, "pretrained")
         engine = Engine.from_parts(checked["engine"], arrays)
         window, contexts = engine.window, tuple(checked["context_lengths"])
-        if window is None or window != cls.window(window.horizon) or engine.network.head != "quantile":
+        covariates = CovariateSizes(**checked["covariates"])
+        if min(asdict(covariates).values()) < 0:
+            raise ValueError(f"covariates {covariates}")
+        if window is None or window != cls.window(window.horizon, covariates) or engine.network.head != "quantile":
             raise ValueError("a network that is not told of seasons")
         if not contexts or min(contexts) < 1 or list(contexts) != sorted(set(contexts)):
             raise ValueError(f"context lengths {contexts}")
-        return cls(engine, checked["version"], contexts)
+        return cls(engine, checked["version"], contexts, covariates)
 
     def save(self, path: str | os.PathLike[str], log: dict[str, Any]) -> None:
         """Write the network.
@@ -191,6 +264,31 @@ class PretrainedNetwork:
         """
         with open_archive(path, KIND) as archive:
             return cls.from_parts(archive.header["network"], archive.arrays)
+
+
+def read_log(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what `PretrainedNetwork.save` was told about the training.
+
+    Raises:
+        FileFormatError: It is no such file, or damaged.
+    """
+    with open_archive(path, KIND) as archive:
+        return dict(archive.header["log"])
+
+
+def _widened(weight: Array, shape: tuple[int, ...], steps: int) -> Array:
+    """Return a weight with zeros for further inputs, which come at the end of each of a token's steps.
+
+    Args:
+        weight: The weight; its first axis is what is read.
+        shape: Its shape when more is read.
+        steps: Steps of a token.
+    """
+    if weight.shape == shape:
+        return weight
+    by_step = weight.reshape(steps, -1, *shape[1:])
+    zeros = np.zeros((steps, shape[0] // steps - by_step.shape[1], *shape[1:]), weight.dtype)
+    return np.concatenate([by_step, zeros], axis=1).reshape(shape)
 
 
 def _known_lengths(past: Array) -> Array:

@@ -83,6 +83,28 @@ def test_autoregressions_of_two_steps_explain_all_but_white_noise():
     assert abs(np.median(halves)) < 0.1
 
 
+def test_what_changes_in_arima_goes_on_changing():
+    """Changes are stationary, most follow the change before, and levels wander further than those of white noise."""
+    changes = np.diff(clean("arima", n=400, length=400), axis=1)
+    followed = correlation(changes[:, 1:], changes[:, :-1])
+    assert 0.05 < np.median(followed) < 0.6
+    assert 0.2 < np.mean(followed < 0) < 0.6  # noise on top turns changes round
+    halves = np.log(changes[:, :199].std(axis=1) / changes[:, 200:].std(axis=1))
+    assert abs(np.median(halves)) < 0.1
+
+
+def test_series_without_a_season_have_steeper_trends():
+    """Of what remains after a line, the rise over a series is larger where values may be those of years."""
+    steps = np.arange(20.0)
+    rises = []
+    for season_length in (1, 12):
+        values = clean("exponential_smoothing", season_length, n=400, length=20)
+        fits = np.polynomial.polynomial.polyfit(steps, values.T, 1)
+        rest = values - (fits[0][:, None] + fits[1][:, None] * steps)
+        rises.append(np.median(np.abs(fits[1]) / rest.std(axis=1)))
+    assert rises[0] > 1.5 * rises[1]
+
+
 def test_piecewise_trends_bend_at_four_places():
     values = clean("piecewise_trend")
     bends = np.abs(np.diff(values, 2, axis=1)) > 1e-9 * np.ptp(values, axis=1, keepdims=True)

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.windows.seasonal_inputs import FARTHEST, FUTURE, PAST, STATIC, seasonal_inputs
+from seqcast.data.windows.seasonal_inputs import (
+    FARTHEST,
+    FUTURE,
+    LARGEST_UNIT,
+    LEAST_UNIT,
+    PAST,
+    STATIC,
+    seasonal_inputs,
+)
+from seqcast.data.windows.smoothing import smoothed
 
 ROWS, LENGTH, HORIZON = 12, 40, 11
 seeds = st.integers(0, 2**32 - 1)
@@ -22,57 +31,107 @@ def drawn(seed, gaps=0.2):
     return past, season, longer
 
 
-def plainly(past, season, longer, row):
-    """Return the differences and the last seasons of one row, step by step, in its own units."""
-    windows = seasonal_inputs(past, season, longer, HORIZON)
-    values = np.clip((past[row] - windows.loc[row]) / windows.scale[row], -FARTHEST, FARTHEST)
+def mean(values):
+    return values[~np.isnan(values)].mean() if (~np.isnan(values)).any() else np.nan
+
+
+def units(past, season):
+    """Return the centre and the spread of one window."""
+    loc = mean(past[-season:])
+    loc = np.nan_to_num(mean(past) if np.isnan(loc) else loc)
+    spread = np.nan_to_num(mean(np.abs(past - mean(past))))
+    return loc, spread if spread > 1e-9 else max(abs(loc), 1e-6)
+
+
+def plainly(past, season, longer):
+    """Return the differences and what the last seasons had of one window, step by step, in its own units."""
+    loc, scale = units(past, season)
+    values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
 
     def at(place):
         return values[place] if 0 <= place < LENGTH else np.nan
 
     newest = next((value for value in values[::-1] if not np.isnan(value)), 0.0)
-    m, long = int(season[row]), int(longer[row])
-    before = np.array([values[t] - at(t - m) for t in range(LENGTH)])
-    long_before = np.array([values[t] - at(t - long) if long else np.nan for t in range(LENGTH)])
+    before = np.array([values[t] - at(t - season) for t in range(LENGTH)])
+    long_before = np.array([values[t] - at(t - longer) if longer else np.nan for t in range(LENGTH)])
     future = []
     for step in range(HORIZON):
-        seasons = np.array([at(LENGTH - back * m + step % m) for back in range(1, 7)])
-        known = seasons[~np.isnan(seasons)]
-        last_longer = at(LENGTH - long + step % long) if long else np.nan
-        mean = known.mean() if len(known) else np.nan
-        columns = [seasons[0], seasons[1], mean, last_longer]
+        seasons = np.array([at(LENGTH - back * season + step % season) for back in range(1, 7)])
+        last_longer = at(LENGTH - longer + step % longer) if longer else np.nan
+        columns = [seasons[0], seasons[1], mean(seasons), last_longer]
         future.append([newest if np.isnan(column) else column for column in columns])
-    return values, before, long_before, np.array(future), windows
+    return values, before, long_before, np.array(future)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seeds)
 def test_it_is_what_plain_loops_give(seed):
     past, season, longer = drawn(seed)
+    windows = seasonal_inputs(past, season, longer, HORIZON)
     for row in range(ROWS):
-        values, before, long_before, future, windows = plainly(past, season, longer, row)
+        loc, scale = units(past[row], int(season[row]))
+        values, before, long_before, future = plainly(past[row], int(season[row]), int(longer[row]))
+        unit = windows.unit[row, 0] / scale
+        if not np.isnan(mean(np.abs(before))):
+            assert unit == pytest.approx(np.clip(mean(np.abs(before)), LEAST_UNIT, LARGEST_UNIT))
+        distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (before, long_before)]
         read = windows.inputs["past"][row]
-        for place, column in enumerate((values, before, long_before)):
-            np.testing.assert_allclose(read[:, place], np.nan_to_num(column), atol=1e-5)
-            np.testing.assert_array_equal(read[:, 3 + place], ~np.isnan(column))
-        np.testing.assert_allclose(windows.inputs["future"][row, :, :4], future, atol=1e-5)
+        for place, column in enumerate((values, *distances)):
+            np.testing.assert_allclose(read[:, place], np.nan_to_num(column), rtol=1e-5, atol=1e-5)
+            np.testing.assert_array_equal(read[:, 4 + place], ~np.isnan(column))
+        base = (windows.base[row] - loc) / scale
+        expected = np.clip((future - base[:, None]) / unit, -FARTHEST, FARTHEST)
+        np.testing.assert_allclose(windows.inputs["future"][row, :, 0], base, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(windows.inputs["future"][row, :, 1:5], expected, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_the_base_is_a_mean_of_smoothings_and_nearest_to_the_better_ones(seed):
+    past, season, longer = drawn(seed, gaps=0.0)
+    windows = seasonal_inputs(past, season, longer, HORIZON)
+    found = smoothed(past, season, HORIZON)
+    errors = np.nanmean(np.abs(found.ahead - past[:, :, None]), axis=1)
+    for row in np.flatnonzero((past <= 0).any(axis=1)):
+        ratios = np.maximum(errors[row], 1e-300) / max(errors[row].min(), 1e-300)
+        weights = ratios**-8.0 / (ratios**-8.0).sum()
+        near = np.abs(found.forecasts[row] - units(past[row], int(season[row]))[0]).max() < 10 * windows.unit[row, 0]
+        if near and errors[row].min() > 1e-3:
+            np.testing.assert_allclose(windows.base[row], found.forecasts[row] @ weights, rtol=1e-4, atol=1e-4)
+
+
+def test_growth_of_a_share_a_season_goes_on():
+    """A season that grows by a fifth each time is a line in logarithms, which a base of sums would not follow."""
+    past = (np.array([2.0, 5.0, 3.0, 8.0]) * 1.2 ** np.arange(10)[:, None]).reshape(1, -1)
+    windows = seasonal_inputs(past, np.array([4]), np.array([0]), 4)
+    np.testing.assert_allclose(windows.base[0], past[0, -4:] * 1.2, rtol=0.1)
+    shifted = seasonal_inputs(past - 2.5, np.array([4]), np.array([0]), 4)
+    assert np.abs(shifted.base[0] + 2.5 - past[0, -4:] * 1.2).max() > np.abs(windows.base[0] - past[0, -4:] * 1.2).max()
 
 
 @settings(max_examples=30, deadline=None)
-@given(seeds, st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
-def test_units_are_of_no_account(seed, factor, shift):
-    """What is read is the same in any unit, but for the two statics that tell the level and zeros."""
+@given(seeds, st.floats(1e-6, 1e6))
+def test_units_are_of_no_account(seed, factor):
+    """What is read is the same in any unit."""
     past, season, longer = drawn(seed)
     before = seasonal_inputs(past, season, longer, HORIZON)
-    after = seasonal_inputs(past * factor + shift, season, longer, HORIZON)
-    # Of one value, or of none, only the level tells a spread; and large levels leave few digits.
-    several = (np.unique(np.isnan(past), axis=1).shape[1] > 0) & ((~np.isnan(past)).sum(axis=1) > 2)
-    close = {"atol": 1e-2 + 1e-9 * abs(shift) / factor, "rtol": 1e-3}
-    if abs(shift) / factor < 1e6:
-        for name in ("past", "future"):
-            np.testing.assert_allclose(after.inputs[name][several], before.inputs[name][several], **close)
-    scaled = before.inputs["future"][:, :, 0].astype(float)
-    np.testing.assert_allclose(after.in_units(scaled), after.loc + after.scale * scaled)
+    after = seasonal_inputs(past * factor, season, longer, HORIZON)
+    several = (~np.isnan(past)).sum(axis=1) > 2
+    for name in ("past", "future", "static"):
+        np.testing.assert_allclose(after.inputs[name][several], before.inputs[name][several], rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(after.base[several], before.base[several] * factor, rtol=1e-6, atol=1e-6 * factor)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.floats(-1e4, 1e4))
+def test_levels_are_of_no_account_to_what_is_not_positive(seed, shift):
+    past, season, longer = drawn(seed)
+    past -= np.nanmax(past) + 2e4
+    before = seasonal_inputs(past, season, longer, HORIZON)
+    after = seasonal_inputs(past + shift, season, longer, HORIZON)
+    several = (~np.isnan(past)).sum(axis=1) > 2
+    for name in ("past", "future"):
+        np.testing.assert_allclose(after.inputs[name][several], before.inputs[name][several], rtol=1e-3, atol=1e-2)
 
 
 @settings(max_examples=30, deadline=None)
@@ -80,20 +139,21 @@ def test_units_are_of_no_account(seed, factor, shift):
 def test_scaling_is_undone(seed):
     past, season, longer = drawn(seed, gaps=0.0)
     windows = seasonal_inputs(past, season, longer, HORIZON)
-    values = np.nan_to_num(past, nan=1.0)
-    near = np.abs(values - windows.loc) < FARTHEST * windows.scale
+    values = np.nan_to_num(past, nan=1.0)[:, :HORIZON]
+    near = np.abs(values - windows.base) < FARTHEST * windows.unit
     np.testing.assert_allclose(windows.in_units(windows.scaled(values))[near], values[near], rtol=1e-9, atol=1e-9)
     assert np.abs(windows.scaled(values * 1e9)).max() <= FARTHEST
+    np.testing.assert_array_equal(windows.scaled(values[:, :3]), windows.scaled(values)[:, :3])
     quantiles = np.zeros((ROWS, HORIZON, 3))
-    np.testing.assert_allclose(windows.in_units(quantiles), np.broadcast_to(windows.loc[:, :, None], quantiles.shape))
+    np.testing.assert_allclose(windows.in_units(quantiles), np.repeat(windows.base[:, :, None], 3, axis=2))
 
 
 @pytest.mark.parametrize("values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1e300] * 7 + [-1e300]])
 def test_there_is_always_a_unit(values):
     windows = seasonal_inputs(np.array([values]), np.array([4]), np.array([8]), 3)
-    assert (windows.scale > 0).all()
+    assert (windows.unit > 0).all()
     assert all(np.isfinite(array).all() for array in windows.inputs.values())
-    assert np.isfinite(windows.step).all()
+    assert np.isfinite(windows.base).all()
 
 
 def test_names_are_as_many_as_columns():
@@ -109,6 +169,9 @@ def test_names_are_as_many_as_columns():
 def test_a_perfect_season_is_read_as_such():
     past = np.tile([1.0, 5.0, 2.0], 6)[None]
     windows = seasonal_inputs(past, np.array([3]), np.array([0]), 5)
-    np.testing.assert_allclose(windows.in_units(windows.inputs["future"][:, :, 2].astype(float)), [[1, 5, 2, 1, 5]])
+    np.testing.assert_allclose(windows.base, [[1, 5, 2, 1, 5]])
+    # Last season, the one before, their mean, and all smoothings forecast the same.
+    assert np.abs(windows.inputs["future"][:, :, 1:4]).max() < 1e-6
+    assert np.abs(windows.inputs["future"][:, :, 5:13]).max() < 1e-6
     assert np.abs(windows.inputs["past"][0, 3:, 1]).max() == 0
-    assert windows.inputs["past"][0, :, 4].tolist() == [0.0] * 3 + [1.0] * 15
+    assert windows.inputs["past"][0, :, 5].tolist() == [0.0] * 3 + [1.0] * 15

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC
+from seqcast.data.windows.seasonal_inputs import FARTHEST, FUTURE, PAST, STATIC
 from seqcast.data.windows.synthetic import SyntheticWindows
 
 SIZES = {"horizon": 8, "batch_size": 32, "context_lengths": (16, 32), "steps": 3}
@@ -30,7 +30,9 @@ def test_a_batch_depends_on_its_number_alone():
 
 
 def test_windows_know_different_numbers_of_values():
-    known = np.concatenate([windows(gaps=0.0).batch(k)[0]["past"][:, :, 3].sum(axis=1) for k in range(10)])
+    known = np.concatenate(
+        [windows(gaps=0.0).batch(k)[0]["past"][:, :, PAST.index("value is known")].sum(axis=1) for k in range(10)]
+    )
     assert len(np.unique(known)) > 10
     assert known.min() >= 6
 
@@ -41,16 +43,14 @@ def test_what_is_forecast_is_what_follows_in_the_same_units():
     y = source.batch(5)[1][..., 0]
     near = np.abs(y) < 19
     np.testing.assert_allclose(
-        read.in_units(y.astype(float))[near], future[near], rtol=1e-3, atol=1e-3 * read.scale.max()
+        read.in_units(y.astype(float))[near], future[near], rtol=1e-3, atol=1e-3 * read.unit.max()
     )
 
 
-def test_smooth_series_weigh_more():
-    read, _ = windows().windows(2)
-    weight = windows().batch(2)[2]
-    assert np.corrcoef(weight, 1 / read.step[:, 0])[0, 1] > 0.5
-    assert np.isfinite(weight).all()
-    assert weight.min() > 0
+def test_windows_weigh_alike_since_each_has_its_own_unit():
+    _, y, weight = windows().batch(2)
+    assert (weight == 1).all()
+    assert np.nanmax(np.abs(y)) <= FARTHEST
 
 
 @pytest.mark.filterwarnings("error")

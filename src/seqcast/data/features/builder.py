@@ -175,6 +175,11 @@ class FeatureBuilder:
         return self.targets + self.past.width + self.future_size
 
     @property
+    def has_covariates(self) -> bool:
+        """Whether there are features beside the targets and the calendar."""
+        return bool(self.past.names or self.future.names or self.static.names)
+
+    @property
     def future_size(self) -> int:
         """Number of features of the known future, `F'`."""
         return self.future.width + self.calendar.width + (self.median_gap is not None)

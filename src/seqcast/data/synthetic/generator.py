@@ -21,6 +21,7 @@ from seqcast.data.synthetic.shapes import (
     sines,
 )
 from seqcast.data.synthetic.states import (
+    arima,
     autoregression,
     exponential_smoothing,
     heteroscedastic,
@@ -52,24 +53,25 @@ class Family:
 
 
 FAMILIES: Mapping[str, Family] = {
-    "exponential_smoothing": Family(exponential_smoothing, 4.0),
-    "sines": Family(sines, 1.0, clean=True),
-    "gaussian_process": Family(gaussian_process, 1.5),
-    "autoregression": Family(autoregression, 1.0),
+    "exponential_smoothing": Family(exponential_smoothing, 7.0),
+    "arima": Family(arima, 8.0),
+    "sines": Family(sines, 0.7, clean=True),
+    "gaussian_process": Family(gaussian_process, 0.8),
+    "autoregression": Family(autoregression, 1.5),
     "piecewise_trend": Family(piecewise_trend, 1.0, clean=True),
     "level_shifts": Family(level_shifts, 0.5, clean=True),
-    "intermittent_counts": Family(intermittent_counts, 0.5),
-    "random_walk": Family(random_walk, 1.0),
-    "heteroscedastic": Family(heteroscedastic, 0.7),
-    "saturating_growth": Family(saturating_growth, 0.5, clean=True),
-    "calendar_effects": Family(calendar_effects, 0.5, clean=True),
-    "several_seasons": Family(several_seasons, 1.5, clean=True),
+    "intermittent_counts": Family(intermittent_counts, 0.4),
+    "random_walk": Family(random_walk, 0.8),
+    "heteroscedastic": Family(heteroscedastic, 0.6),
+    "saturating_growth": Family(saturating_growth, 0.4, clean=True),
+    "calendar_effects": Family(calendar_effects, 0.4, clean=True),
+    "several_seasons": Family(several_seasons, 1.2, clean=True),
 }
 """The families by name."""
 
 # Season lengths and how often a batch has each: none, quarters, a week of work, weeks, months, days, half-hours, years
 # of weeks; and others that data have.
-SEASONS = {1: 0.2, 4: 0.13, 5: 0.04, 7: 0.14, 12: 0.2, 24: 0.14, 48: 0.03, 52: 0.05, 0: 0.07}
+SEASONS = {1: 0.25, 4: 0.14, 5: 0.03, 7: 0.13, 12: 0.2, 24: 0.14, 48: 0.03, 52: 0.04, 0: 0.04}
 
 
 def synthetic_series(
@@ -139,7 +141,7 @@ class SyntheticSeries:
         >>> series = SyntheticSeries(seed=0, length=60)
         >>> batch = series.batch(3, n=16)
         >>> batch.values.shape, batch.season, bool((series.batch(3, n=16).values == batch.values).all())
-        ((16, 60), Season(length=52, longer=None), True)
+        ((16, 60), Season(length=48, longer=None), True)
     """
 
     seed: int

@@ -1,4 +1,4 @@
-"""Families with a state that shocks change: exponential smoothing, autoregressions, walks, changing noise, counts."""
+"""Families with a state that shocks change: exponential smoothing, ARIMA, walks, changing noise, counts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from seqcast.data.synthetic.draws import Season, amounts, chance, noise, pattern, repeat
 
 __all__ = [
+    "arima",
     "autoregression",
     "exponential_smoothing",
     "heteroscedastic",
@@ -20,6 +21,8 @@ Generator = np.random.Generator
 
 # Relative errors beyond this would turn the sign of a multiplicative series.
 LARGEST_RELATIVE = 0.6
+# Seasons of years, quarters and months, whose levels do not return.
+SLOW = (1, 4, 12)
 
 
 def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -30,7 +33,8 @@ def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -
     .. math:: y_t = l + φ b + s + ε, \quad l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε,
 
     and with multiplicative ones sums become products: `y = l b^φ s (1 + ε)`, `l' = l b^φ (1 + α ε)` and so on. Gains
-    are zero, small or near one, as fitted ones of real series are; half of the trends are damped, `φ < 1`.
+    are zero, small or near one, as fitted ones of real series are; half of the trends are damped, `φ < 1`. Series
+    without a season have steeper trends: yearly values are among them.
 
     Args:
         rng: The generator.
@@ -52,12 +56,14 @@ def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -
     beta = np.where(chance(rng, n, 0.5), 0.0, alpha * rng.beta(1, 8, n))
     gamma = np.where(chance(rng, n, 0.6), 0.0, (1 - alpha) * rng.beta(1, 6, n))
     damping = np.where(chance(rng, n, 0.5), 1.0, rng.uniform(0.8, 1.0, n))
-    slope = rng.normal(size=n) * amounts(rng, n, 0.003, 0.5)[:, 0] * chance(rng, n, 0.75)
+    steepness = amounts(rng, n, 0.003, 0.5) if season.length > 1 else amounts(rng, n, 0.01, 2.0)
+    slope = rng.normal(size=n) * steepness[:, 0] * chance(rng, n, 0.8)
     patterns = pattern(rng, n, season.length) * (amounts(rng, n, 0.1, 6.0) * chance(rng, n, 0.9)[:, None])
     # Of products everything is the logarithm of a factor, a tenth as large.
     relative = np.where(multiplicative, 0.1, 1.0)
     additive = ~multiplicative
-    level, trend = np.where(multiplicative, rng.normal(size=n), 3 * rng.normal(size=n)), slope * relative * 0.3
+    level = np.where(multiplicative, rng.normal(size=n), 3 * rng.normal(size=n))
+    trend = slope * np.where(multiplicative, 0.05, 1.0)
     seasonal = patterns * relative[:, None]
     place = rng.integers(0, season.length)
     values = np.empty((n, length))
@@ -108,6 +114,47 @@ def autoregression(rng: Generator, n: int, length: int, season: Season) -> Array
     return values + seasonal * amounts(rng, n, 0.1, 3.0) * chance(rng, n, 0.5)[:, None]
 
 
+def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
+    r"""Draw from ARIMA(1, 1, 1) models with drift, most with a season, half with noise on top.
+
+    .. math:: x_t = ρ x_{t-1} + μ + d_t, \qquad d_t = φ d_{t-1} + ε_t + θ ε_{t-1}
+
+    Most have a positive `φ`: what rises goes on rising for a while. Of years, quarters and months, `ρ` is 1; of others,
+    such as days and hours, it is less for six series of ten, which return to a level and have no drift.
+
+    Args:
+        rng: The generator.
+        n: Number of series.
+        length: Steps of each.
+        season: Their season.
+
+    Returns:
+        The series, `[n, length]`.
+
+    Source: Box and Jenkins 1970, "Time Series Analysis: Forecasting and Control", chapter 4.
+    """
+    persistence = np.where(chance(rng, n, 0.6), rng.uniform(0.0, 0.95, n), rng.uniform(-0.5, 0.5, n))
+    average = np.where(chance(rng, n, 0.3), rng.uniform(-0.8, 0.4, n), 0.0)
+    burn_in = 100
+    errors = noise(rng, n, burn_in + length)
+    errors[:, 1:] += average[:, None] * errors[:, :-1]
+    changes = np.zeros((n, burn_in + length + 1))
+    for step in range(burn_in + length):
+        changes[:, step + 1] = persistence * changes[:, step] + errors[:, step]
+    changes = changes[:, burn_in + 1 :]
+    changes /= np.maximum(changes.std(axis=1, keepdims=True), 1e-9)
+    returns = chance(rng, n, 0.0 if season.length in SLOW else 0.6)[:, None]
+    changes += rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 2.0) * (chance(rng, n, 0.7)[:, None] & ~returns)
+    kept = 1.0 - returns * amounts(rng, n, 0.005, 0.3)
+    values = changes.copy()
+    for step in range(1, length):
+        values[:, step] += kept[:, 0] * values[:, step - 1]
+    seasonal = repeat(rng, pattern(rng, n, season.length), length)
+    seasonal *= amounts(rng, n, 0.3, 10.0) * chance(rng, n, 0.7)[:, None]
+    observed = noise(rng, n, length) * amounts(rng, n, 0.05, 1.5) * chance(rng, n, 0.5)[:, None]
+    return values + seasonal + observed
+
+
 def random_walk(rng: Generator, n: int, length: int, season: Season) -> Array:
     r"""Draw walks, some with drift, whose steps have a changing variance.
 
@@ -128,7 +175,7 @@ def random_walk(rng: Generator, n: int, length: int, season: Season) -> Array:
     wander = np.cumsum(rng.normal(size=(n, length)), axis=1) * (
         amounts(rng, n, 0.005, 0.15) * chance(rng, n, 0.6)[:, None]
     )
-    drift = rng.normal(size=(n, 1)) * 0.1 * chance(rng, n, 0.3)[:, None]
+    drift = rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 1.0) * chance(rng, n, 0.5)[:, None]
     start = rng.normal(size=(n, 1)) * amounts(rng, n, 1.0, 100.0)
     return start + np.cumsum(drift + noise(rng, n, length) * np.exp(np.clip(wander, -4.0, 4.0)), axis=1)
 

@@ -1,7 +1,9 @@
 """What a network reads that is told the season of each window: one set of weights for series of any unit and season.
 
 Past steps are read in the window's own units, beside their differences from the season before; future steps beside what
-the last seasons had there. So a season length that the network never saw is as good as any other.
+the last seasons had there and what exponential smoothing forecasts. Forecasts are read and written as distances from
+one that is made of these, the base, in units of how far a season is from the one before it. So a season length that the
+network never saw is as good as any other, and a network that has learnt nothing forecasts the base.
 """
 
 from __future__ import annotations
@@ -11,15 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows.smoothing import GAINS, mean_of_known, smoothed
+
 __all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "seasonal_inputs"]
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+SMOOTHINGS = tuple(
+    f"{kind} smoothing {number}" for kind in ("additive", "multiplicative") for number in range(len(GAINS))
+)
+
 PAST = (
     "value",
     "value less the season before",
     "value less the longer season before",
+    "value less the base one step ahead",
     "value is known",
     "season before is known",
     "longer season before is known",
@@ -27,10 +36,12 @@ PAST = (
 """Columns of the past, in this order."""
 
 FUTURE = (
+    "base",
     "last season",
     "season before it",
     "mean of the last seasons",
     "last longer season",
+    *SMOOTHINGS,
     "longer season is known",
     "step",
     "number of the season",
@@ -45,6 +56,7 @@ STATIC = (
     "spread against steps of a season",
     "share of zeros",
     "share of values that repeat the one before",
+    *(f"error of {name}" for name in SMOOTHINGS),
 )
 """Columns that a window has once."""
 
@@ -52,6 +64,10 @@ STATIC = (
 FARTHEST = 20.0
 # Seasons that the mean is taken of.
 SEASONS = 6
+# The unit of distances from the base, in mean absolute deviations of the window.
+LEAST_UNIT, LARGEST_UNIT = 0.03, 5.0
+# How much more a smoothing counts in the base that has half of another one's error: so many doublings.
+SHARPNESS = 8
 
 
 @dataclass(frozen=True)
@@ -59,25 +75,23 @@ class SeasonalInputs:
     """The inputs of a network for some windows, and their units.
 
     Args:
-        inputs: `past` `[B, T, 6]`, `future` `[B, H, 7]` and `static` `[B, 7]`, in single precision.
-        loc: Centre of each window, `[B, 1]`: the mean of its last season.
-        scale: Spread of each window, `[B, 1]`: its mean absolute deviation, above 0.
-        step: Mean absolute difference of a season, in these units, `[B, 1]`; 1 where it is not known.
+        inputs: `past` `[B, T, 7]`, `future` `[B, H, 16]` and `static` `[B, 15]`, in single precision.
+        base: The forecast that the network corrects, `[B, H]`, in the units of the data.
+        unit: Unit of the distances from it, `[B, 1]`: the mean absolute difference of a season, above 0.
     """
 
     inputs: dict[str, npt.NDArray[np.float32]]
-    loc: Array
-    scale: Array
-    step: Array
+    base: Array
+    unit: Array
 
     def scaled(self, values: Array) -> Array:
-        """Return values of the windows, `[B, H]`, in their units."""
-        return np.clip((values - self.loc) / self.scale, -FARTHEST, FARTHEST)
+        """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
+        return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -FARTHEST, FARTHEST)
 
     def in_units(self, values: Array) -> Array:
-        """Return scaled values `[B, H, ...]` in the units of the data."""
-        shape = (-1, *[1] * (values.ndim - 1))
-        return np.asarray(values * self.scale.reshape(shape) + self.loc.reshape(shape))
+        """Return distances from the base, `[B, H, ...]`, in the units of the data."""
+        more = (1,) * (values.ndim - 2)
+        return np.asarray(values * self.unit.reshape(-1, 1, *more) + self.base.reshape(*self.base.shape, *more))
 
 
 def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
@@ -93,54 +107,92 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
         The inputs.
 
     Example:
-        >>> week = np.array([[1.0, 2.0, 3.0, 1.0, 2.0, 3.0]])
+        >>> week = np.tile([1.0, 2.0, 3.0], 4)[None]
         >>> windows = seasonal_inputs(week, np.array([3]), np.array([0]), horizon=4)
-        >>> windows.in_units(windows.inputs["future"][:, :, 0]).tolist()
+        >>> windows.base.round(6).tolist()
         [[1.0, 2.0, 3.0, 1.0]]
     """
     loc, scale = _units(past, season)
     values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
-    known = ~np.isnan(values)
     differences = [values - _before(values, lag) for lag in (season, longer)]
-    step = _mean(np.abs(differences[0]))
-    channels = [values, *differences]
-    columns = [np.nan_to_num(channel) for channel in channels] + [~np.isnan(channel) for channel in channels]
+    forecasts, ahead = _smoothings(past, values, loc, scale, season, horizon)
+    errors = mean_of_known(np.abs(ahead - values[:, :, None]))[:, 0]
+    weights = _weights(errors)
+    base = np.einsum("bhk,bk->bh", forecasts, weights)
+    step = mean_of_known(np.abs(differences[0]))
+    step = np.where(np.isnan(step), np.nan_to_num(errors.min(axis=1, keepdims=True), nan=1.0), step)
+    unit = np.clip(step, LEAST_UNIT, LARGEST_UNIT)
+    surprises = values - np.einsum("btk,bk->bt", ahead, weights)
+    distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (*differences, surprises)]
+    known = [~np.isnan(each) for each in (values, *differences)]
+    raw = np.where(np.isnan(values), np.nan, past)
+    repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
-        "past": np.stack(columns, axis=2).astype(np.float32),
-        "future": _future(values, season, longer, horizon).astype(np.float32),
+        "past": np.stack([*map(np.nan_to_num, (values, *distances)), *known], axis=2),
+        "future": _future(values, forecasts, base, unit, season, longer),
+        "static": np.concatenate(
+            [
+                np.log(season[:, None]) / 4,
+                np.log(np.maximum(longer[:, None], 1)) / 6,
+                np.log1p(known[0].sum(axis=1, keepdims=True)) / 6,
+                np.log(scale / (np.abs(loc) + scale)) / 4,
+                np.log(np.clip(step, 1e-3, 10.0)) / 2,
+                np.nan_to_num(mean_of_known(np.where(np.isnan(raw), np.nan, raw == 0.0))),
+                np.nan_to_num(mean_of_known(repeats)),
+                np.log(np.clip(np.nan_to_num(errors, nan=1.0) / unit, 1e-2, 10.0)),
+            ],
+            axis=1,
+        ),
     }
-    raw = np.where(known, past, np.nan)
-    repeats = _mean(np.where(known[:, 1:] & known[:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float))
-    static = [
-        np.log(season[:, None]) / 4,
-        np.log(np.maximum(longer[:, None], 1)) / 6,
-        np.log1p(known.sum(axis=1, keepdims=True)) / 6,
-        np.log(scale / (np.abs(loc) + scale)) / 4,
-        np.log(np.clip(np.nan_to_num(step, nan=1.0), 1e-3, 10.0)) / 2,
-        np.nan_to_num(_mean(np.where(np.isnan(raw), np.nan, raw == 0.0))),
-        np.nan_to_num(repeats),
-    ]
-    inputs["static"] = np.concatenate(static, axis=1).astype(np.float32)
-    return SeasonalInputs(inputs, loc, scale, np.clip(np.nan_to_num(step, nan=1.0), 0.02, 5.0))
+    single = {name: each.astype(np.float32) for name, each in inputs.items()}
+    return SeasonalInputs(single, base * scale + loc, unit * scale)
 
 
 def _units(past: Array, season: Integers) -> tuple[Array, Array]:
     """Return the centre and the spread of each window, `[B, 1]` each."""
     length = past.shape[1]
     last = np.where(np.arange(length) >= length - season[:, None], past, np.nan)
-    everywhere = _mean(past)
-    loc = _mean(last)
+    everywhere = mean_of_known(past)
+    loc = mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
-    spread = _mean(np.abs(past - everywhere))
+    spread = mean_of_known(np.abs(past - everywhere))
     # A constant is its own unit; what is less than a few spacings of numbers of this size is none but rounding.
     least = np.maximum(np.abs(loc), 1e-6) * 1e-14
     scale = np.where(np.nan_to_num(spread) > least, spread, np.maximum(np.abs(loc), 1e-6))
     return loc, scale
 
 
-def _future(values: Array, season: Integers, longer: Integers, horizon: int) -> Array:
-    """Return the columns of the future, `[B, H, 7]`."""
-    rows, length = values.shape
+def _smoothings(
+    past: Array, values: Array, loc: Array, scale: Array, season: Integers, horizon: int
+) -> tuple[Array, Array]:
+    """Return forecasts `[B, H, 2K]` and those one step ahead `[B, T, 2K]`: of the values, then of their logarithms.
+
+    Those of logarithms are the same as those of the values where some are not positive.
+    """
+    of_values = smoothed(values, season, horizon)
+    forecasts, ahead = (np.tile(each, (1, 1, 2)) for each in (of_values.forecasts, of_values.ahead))
+    positive = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1) > 0
+    if positive.any():
+        logarithms = np.log(past[positive])
+        centre, spread = _units(logarithms, season[positive])
+        of_logarithms = smoothed((logarithms - centre) / spread, season[positive], horizon)
+        for result, each in ((forecasts, of_logarithms.forecasts), (ahead, of_logarithms.ahead)):
+            grown = np.exp(np.minimum(each * spread[:, :, None] + centre[:, :, None], 700.0))
+            result[positive, :, len(GAINS) :] = (grown - loc[positive, :, None]) / scale[positive, :, None]
+    return np.clip(forecasts, -FARTHEST, FARTHEST), np.clip(ahead, -FARTHEST, FARTHEST)
+
+
+def _weights(errors: Array) -> Array:
+    """Return how much each smoothing counts in the base, `[B, 2K]`: the more, the smaller its error."""
+    known = np.nan_to_num(errors, nan=1.0)
+    ratios = np.maximum(known, 1e-6) / np.maximum(known.min(axis=1, keepdims=True), 1e-6)
+    weights = ratios**-SHARPNESS
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _future(values: Array, forecasts: Array, base: Array, unit: Array, season: Integers, longer: Integers) -> Array:
+    """Return the columns of the future, `[B, H, 16]`."""
+    (rows, length), horizon = values.shape, base.shape[1]
     steps = np.arange(horizon)
     within = steps % season[:, None]
     newest = _newest(values)
@@ -149,14 +201,16 @@ def _future(values: Array, season: Integers, longer: Integers, horizon: int) -> 
     last_longer = np.where(
         longer[:, None] > 0, _at(values, length - longer[:, None] + steps % np.maximum(longer, 1)[:, None]), np.nan
     )
-    mean = _mean(np.stack(seasons, axis=2), axis=2)
+    mean = mean_of_known(np.stack(seasons, axis=2), axis=2)[:, :, 0]
     filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
+    candidates = np.concatenate([np.stack(filled, axis=2), forecasts], axis=2)
+    distances = np.clip((candidates - base[:, :, None]) / unit[:, :, None], -FARTHEST, FARTHEST)
     numbers = [
         ~np.isnan(last_longer),
         np.broadcast_to(steps / 24, (rows, horizon)),
         (steps // season[:, None]) / 4,
     ]
-    return np.stack([*filled, *numbers], axis=2)
+    return np.concatenate([base[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
 
 
 def _before(values: Array, lag: Integers) -> Array:
@@ -176,11 +230,3 @@ def _newest(values: Array) -> Array:
     known = ~np.isnan(values)
     last = values.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
     return np.nan_to_num(np.take_along_axis(values, last[:, None], axis=1))
-
-
-def _mean(values: Array, axis: int = 1) -> Array:
-    """Return the mean of the known values along an axis, which is kept if it is 1; NaN where there are none."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=axis, keepdims=axis == 1)
-    total = np.where(known, values, 0.0).sum(axis=axis, keepdims=axis == 1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from seqcast.data.windows.order import Batch
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
+from seqcast.data.windows.seasonal_covariates import SeasonalCovariates, without_features
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
 
-__all__ = ["SeasonalWindows", "without_features"]
+__all__ = ["SeasonalWindows"]
 
 Array = npt.NDArray[Any]
 
@@ -21,11 +22,12 @@ class SeasonalWindows(SeriesWindows):
     """Windows that slide along many series, each target of each by itself, in the units of the window.
 
     Args:
-        reader: The window reader; features beside the targets are not read.
+        reader: The window reader.
         horizon: Steps of future that windows have, `H`.
         season_length: Steps of a season; 1 is none.
         longer: Steps of a season that contains it; 0 is none.
         steps_forecast: Steps that the network writes, at least as many; those beyond the horizon do not count.
+        covariates: Whether features beside the targets are read too.
         **options: As for `SeriesWindows`.
 
     Example:
@@ -36,7 +38,7 @@ class SeasonalWindows(SeriesWindows):
         >>> windows = SeasonalWindows(reader, 2, season_length=2, longer=0, steps_forecast=2, batch_size=8)
         >>> inputs, y, _ = windows[0]
         >>> inputs["past"].shape, y.shape
-        ((1, 4, 6), (1, 2, 1))
+        ((1, 4, 7), (1, 2, 1))
     """
 
     def __init__(
@@ -47,9 +49,12 @@ class SeasonalWindows(SeriesWindows):
         season_length: int,
         longer: int,
         steps_forecast: int,
+        covariates: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(without_features(reader), horizon, each=reader.scaler.loc.shape[1], **options)
+        reader = replace(reader, observed=True) if covariates else without_features(reader)
+        super().__init__(reader, horizon, each=reader.scaler.loc.shape[1], **options)
+        self.covariates = covariates
         self.season_length, self.longer, self.steps_forecast = season_length, longer, steps_forecast
 
     def gather(self, windows: Array) -> Batch:
@@ -61,16 +66,20 @@ class SeasonalWindows(SeriesWindows):
         past = scaler.inverse(inputs["past"])[rows, :, target]
         season, longer = (np.full(len(windows), steps) for steps in (self.season_length, self.longer))
         read = seasonal_inputs(past, season, longer, self.steps_forecast)
+        own: dict[str, Array] = dict(read.inputs)
+        if self.covariates:
+            own = SeasonalCovariates.of(inputs, self.each).beside(own)
         scaled = np.full((len(windows), self.steps_forecast), np.nan)
         scaled[:, : self.horizon] = read.scaled(scaler.inverse(y)[rows, :, target])
-        return read.inputs, scaled[:, :, None].astype(np.float32), self.weights(series) * np.sqrt(1.0 / read.step[:, 0])
+        return own, scaled[:, :, None].astype(np.float32), self.weights(series)
 
     def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
         """Return the name of each column of the inputs and the targets."""
         del inputs, y
-        return {"past": PAST, "future": FUTURE, "static": STATIC, "y": ("value",)}
-
-
-def without_features(reader: WindowReader) -> WindowReader:
-    """Return a reader of the targets alone, in which gaps stay gaps, also before the first row of a short series."""
-    return replace(reader, observed=True, features=None, future=0, static=None, names={})
+        names = self.reader.names
+        return {
+            "past": (*PAST, *names.get("past", ())[self.each :]),
+            "future": (*FUTURE, *names.get("future", ())),
+            "static": (*STATIC, *names.get("static", ())),
+            "y": ("value",),
+        }

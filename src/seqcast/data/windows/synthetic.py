@@ -23,8 +23,7 @@ class SyntheticWindows(NumberedBatches):
     """Windows of synthetic series; batch `k` depends on the seed and on `k` alone.
 
     A batch has one context length, and its series one season. Windows know a random number of their last values, as
-    short series do. Their losses are weighted by the square root of how small the steps of a season are against the
-    spread of the window, so that smooth series count too.
+    short series do. Each has its own unit, so that losses of smooth series and of rough ones count alike.
 
     Args:
         seed: The seed.
@@ -39,7 +38,7 @@ class SyntheticWindows(NumberedBatches):
         >>> windows = SyntheticWindows(seed=0, horizon=8, batch_size=4, context_lengths=(16, 32), steps=10)
         >>> inputs, y, weight = windows[0]
         >>> inputs["past"].shape, inputs["future"].shape, inputs["static"].shape, y.shape, weight.shape
-        ((4, 32, 6), (4, 8, 7), (4, 7), (4, 8, 1), (4,))
+        ((4, 32, 7), (4, 8, 16), (4, 15), (4, 8, 1), (4,))
     """
 
     def __init__(
@@ -66,9 +65,8 @@ class SyntheticWindows(NumberedBatches):
     def batch(self, number: int) -> Batch:
         """Return a batch by its number, from 0."""
         windows, future = self.windows(number)
-        weight = np.sqrt(1.0 / windows.step[:, 0])
         y = windows.scaled(future)[..., None].astype(np.float32)
-        return windows.inputs, y, weight.astype(np.float32)
+        return windows.inputs, y, np.ones(self.batch_size, np.float32)
 
     def windows(self, number: int) -> tuple[SeasonalInputs, npt.NDArray[np.float64]]:
         """Return the inputs of a batch, and the values that follow, `[B, H]`, in the units of the series."""

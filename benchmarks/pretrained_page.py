@@ -1,0 +1,128 @@
+"""Ask the pretrained network what it continues and what its state holds, for docs/pretrained.md and its pictures.
+
+    python benchmarks/pretrained_page.py  # about two minutes; writes between the marks of the page, and docs/images/
+
+The signals are made up here, by other means than those that the network has learnt from. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
+
+import numpy as np
+import pandas as pd
+from reporting import table
+
+from rounds import DOCS, machine, write_section
+from seqcast import Forecaster, inspect
+from seqcast.plots import family_chart, forecast_fans, probe_scores, save_figure
+
+LENGTH, HORIZON, DRAWS = 448, 64, 40
+STEPS = np.arange(LENGTH + HORIZON)
+Draw = Callable[[np.random.Generator], np.ndarray]
+
+
+def sine(rng: np.random.Generator, period: float) -> np.ndarray:
+    """Return a sine of a random phase."""
+    return np.sin(2 * np.pi * (STEPS / period + rng.random()))
+
+
+def chaos(rng: np.random.Generator) -> np.ndarray:
+    """Return the logistic map, whose next value is a parabola of the last one."""
+    values = [rng.uniform(0.2, 0.8)]
+    while len(values) < len(STEPS):
+        values.append(3.9 * values[-1] * (1 - values[-1]))
+    return np.array(values)
+
+
+def week(rng: np.random.Generator) -> np.ndarray:
+    """Return seven random levels, again and again, with noise of a third of their deviation."""
+    return np.resize(rng.normal(size=7), len(STEPS)) + rng.normal(0, 0.33, len(STEPS))
+
+
+# Each with the season that the network is told; 1 is none.
+SIGNALS: dict[str, tuple[int, Draw]] = {
+    "a sine, its period told": (24, lambda rng: sine(rng, 24)),
+    "a sine of 24 steps, nothing told": (1, lambda rng: sine(rng, 24)),
+    "two sines, one period told": (24, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
+    "two sines, nothing told": (1, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
+    "a season of 37 steps": (37, lambda rng: np.resize(rng.normal(size=37), len(STEPS))),
+    "a season that grows by a tenth": (12, lambda rng: 1.1 ** (STEPS / 12) * (3 + sine(rng, 12))),
+    "a week with noise": (7, week),
+    "a straight line with noise": (1, lambda rng: rng.normal() * STEPS / 20 + rng.normal(size=len(STEPS))),
+    "a season after a shift of level": (12, lambda rng: sine(rng, 12) + 4.0 * (LENGTH - rng.integers(15, 40) < STEPS)),
+    "a tone that rises": (1, lambda rng: np.sin(2 * np.pi * (rng.random() + STEPS / 60 + (STEPS / 260) ** 2))),
+    "a random walk": (1, lambda rng: np.cumsum(rng.normal(size=len(STEPS)))),
+    "chaos: the logistic map": (1, chaos),
+}
+
+
+def continued() -> tuple[str, pd.DataFrame, pd.DataFrame]:
+    """Return a table of scores, and rows and forecasts of the first draw of each signal."""
+    lines, shown, forecasts = [], [], []
+    for name, (season, draw) in SIGNALS.items():
+        draws = np.stack([draw(np.random.default_rng([7, number])) for number in range(DRAWS)])
+        ids = np.repeat([f"{number:02d}" for number in range(DRAWS)], len(STEPS))
+        frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(STEPS, DRAWS), "y": draws.ravel()})
+        model = Forecaster(HORIZON, preset="pretrained", season_length=season, freq=1, level=(80,), verbose=0)
+        found = model.backtest(frame, n_windows=1)
+        naive = "seasonal_naive" if season > 1 else "last_value"
+        errors = [np.abs(found[column] - found["y"]).mean() for column in ("seqcast", naive)]
+        inside = found["y"].between(found["seqcast-lo-80"], found["seqcast-hi-80"]).mean()
+        spread = np.std(draws[:, -HORIZON:] - draws[:, -HORIZON:].mean(axis=1, keepdims=True))
+        score = "the last season is exact" if errors[1] < 1e-9 * spread else f"{errors[0] / errors[1]:.2f}"
+        lines.append([name, season if season > 1 else "none", f"{errors[0] / spread:.2f}", score, f"{inside:.0%}"])
+        shown.append(frame[frame["unique_id"] == "00"].assign(unique_id=name))
+        forecasts.append(found[found["unique_id"] == "00"].assign(unique_id=name))
+    head = ["signal", "season told", "error / deviation", "error / error of the last season or value", "in 80 %"]
+    return table(head, lines), pd.concat(shown), pd.concat(forecasts)
+
+
+def held() -> pd.DataFrame:
+    """Return how well what made a series can be told from the state after it."""
+    rng = np.random.default_rng(11)
+    count, length, season = 1_200, 120, 12
+    steps = np.arange(length)
+    phase, slope = rng.integers(0, season, count), rng.normal(0, 0.02, count)
+    noise, size = np.exp(rng.uniform(np.log(0.05), np.log(1.0), count)), np.exp(rng.uniform(-1, 1, count))
+    shift = rng.normal(0, 2.0, count)
+    jump = rng.integers(length // 4, length - 12, count)
+    swing = size[:, None] * np.sin(2 * np.pi * (steps + phase[:, None]) / season)
+    values = swing + slope[:, None] * steps + shift[:, None] * (steps >= jump[:, None])
+    values += noise[:, None] * rng.normal(size=values.shape)
+    # What the network reads has the window's own unit, so properties have it too.
+    unit = np.abs(values - values.mean(axis=1, keepdims=True)).mean(axis=1)
+    ids = np.repeat([f"{number:03d}" for number in range(count)], length)
+    frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(steps, count), "y": values.ravel()})
+    model = Forecaster(season, preset="pretrained", season_length=season, freq=1, verbose=0).fit(frame)
+    states = inspect.states(model.model_inputs())
+    properties = {
+        "place in the season": inspect.circular(2 * np.pi * phase / season),
+        "logarithm of the size of the season": np.log(size / unit),
+        "slope": slope / unit,
+        "logarithm of the noise": np.log(noise / unit),
+        "shift of the level": shift / unit,
+        "last value": (values[:, -1] - values[:, -season:].mean(axis=1)) / unit,
+        "first value": (values[:, 0] - values[:, -season:].mean(axis=1)) / unit,
+    }
+    return inspect.probe(states, properties, probes=["linear"], seed=0)
+
+
+def main() -> None:
+    """Ask, draw and write."""
+    scores, shown, forecasts = continued()
+    figure = forecast_fans(shown, forecasts, last=128, ylabel="value", title="Signals that it never saw, continued")
+    save_figure(figure, DOCS / "images" / "pretrained_signals.png", dpi=110)
+    save_figure(probe_scores(held()), DOCS / "images" / "pretrained_states.png", dpi=110)
+    save_figure(family_chart(seed=2), DOCS / "images" / "families.png", dpi=110)
+    write_section("signals", f"{scores}\n\n{machine()}.", "pretrained.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -144,16 +144,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--version", default="1", help="version of the weights, written into their file")
     parser.add_argument(
-        "--score", action="store_true", help="train nothing: score what is in --out, or the network of the package"
+        "--score", action="store_true", help="train nothing: score the network of the package on --data"
     )
     parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on their training parts")
     arguments = parser.parse_args()
+    if arguments.score:
+        if arguments.data is None:
+            parser.error("--score needs --data")
+        score(load_pretrained(), arguments.data)
+        return
     arguments.out.mkdir(parents=True, exist_ok=True)
-    path = arguments.out / "pretrained.seqcast"
-    if not arguments.score:
-        train(arguments)
+    train(arguments)
     if arguments.data is not None:
-        score(PretrainedNetwork.load(path) if path.exists() else load_pretrained(), arguments.data)
+        score(PretrainedNetwork.load(arguments.out / "pretrained.seqcast"), arguments.data)
 
 
 if __name__ == "__main__":

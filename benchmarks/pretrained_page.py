@@ -98,10 +98,12 @@ def held() -> pd.DataFrame:
     values += noise[:, None] * rng.normal(size=values.shape)
     # What the network reads has the window's own unit, so properties have it too.
     unit = np.abs(values - values.mean(axis=1, keepdims=True)).mean(axis=1)
-    ids = np.repeat([f"{number:03d}" for number in range(count)], length)
+    ids = np.repeat([f"{number:04d}" for number in range(count)], length)
     frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(steps, count), "y": values.ravel()})
     model = Forecaster(season, preset="pretrained", season_length=season, freq=1, verbose=0).fit(frame)
-    states = inspect.states(model.model_inputs())
+    inputs = model.model_inputs()
+    assert list(inputs.labels.ids) == list(ids[::length])  # states are in the order of the properties
+    states = inspect.states(inputs)
     properties = {
         "place in the season": inspect.circular(2 * np.pi * phase / season),
         "logarithm of the size of the season": np.log(size / unit),

@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 
 from seqcast import Forecaster
+from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows.seasonal_covariates import CovariateSizes
 from seqcast.errors import SpecError
+from seqcast.forecaster.finetuning import FinetuneJob
 from seqcast.pretrained import load_pretrained
 
 H = 6
@@ -281,3 +286,76 @@ def test_without_a_fine_tuning_that_helps_no_covariate_is_read():
     assert model.choice_.shares == {"pretrained": 1.0}
     alone = months().fit(known[["unique_id", "ds", "y"]]).predict()
     np.testing.assert_allclose(values(model.predict(future=later)), values(alone), rtol=1e-6)
+
+
+def test_a_fine_tuned_one_is_reported_and_tested_on_the_past_with_its_covariates(with_price, tmp_path):
+    known, later = priced()
+    model = copy.deepcopy(with_price)
+    whole = pd.concat([known, later])
+    found = model.backtest(whole, n_windows=1)
+    assert np.isfinite(found["seqcast"]).all()
+    model.report(tmp_path / "report.html", known, n_windows=1)
+    assert "fine-tuned" in (tmp_path / "report.html").read_text()
+    assert len(model.encode()) == 24
+    assert len(model.anomalies(known, level=80)) > 1000
+    model.update(later)
+    assert np.isfinite(values(model.predict(future=later.assign(ds=later["ds"] + H)))).all()
+    with pytest.raises(SpecError, match="covariate_importance: expected a network that was trained on this data alone"):
+        model.covariate_importance()
+
+
+def test_several_targets_read_covariates_too():
+    from seqcast import Columns
+
+    known, later = priced(count=3)
+    columns, training = Columns(y=["y", "twice"]), {"epochs": 1, "steps_per_epoch": 2}
+    both = [rows.assign(twice=2 * rows["y"]) for rows in (known, later)]
+    model = months(future_covariates=["price"], columns=columns).finetune(both[0], training=training)
+    forecast = model.predict(future=both[1])
+    assert set(forecast["target"]) == {"y", "twice"}
+    assert np.isfinite(forecast["seqcast"]).all()
+
+
+def test_parts_that_hold_new_weights_cannot_be_frozen(with_price):
+    known, _ = priced(count=2)
+    model = months(future_covariates=["price"])
+    with pytest.raises(SpecError, match=r"freeze: expected \(\) where covariates are learnt"):
+        model.finetune(known, freeze=("encoder",))
+    training = {"epochs": 1, "steps_per_epoch": 1}
+    copy.deepcopy(with_price).finetune(priced()[0], freeze=("encoder",), training=training)
+
+
+def test_validation_rows_hold_in_place_of_fit_too():
+    known, _ = priced(count=1)
+    training = {"epochs": 1, "steps_per_epoch": 2}
+    model = months(future_covariates=["price"], calibrate=True, level=(95,))
+    model.finetune(known, validation=60, training=training)
+    assert len(model.calibrations_) == 1
+
+
+def test_training_windows_are_as_long_as_leaves_many():
+    reader = WindowReader(
+        InMemoryStore.of({"a": np.zeros((5_000, 1)), "b": np.zeros((300, 1))}),
+        None,
+        SeriesScaler(np.zeros((2, 1)), np.ones((2, 1))),
+        context_length=512,
+    )
+    starts, network = np.array([4_900, 290]), load_pretrained()
+    contexts = {}
+    for name, rows in (("long", [0, 1]), ("short", [1])):
+        job = FinetuneJob.of(network, reader.take(np.array(rows)), starts[rows], 12, 8, seeds=(0, 0))
+        contexts[name] = job.reader.context_length
+    assert contexts == {"long": 512, "short": 128}
+
+
+def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_path):
+    from dataclasses import replace
+
+    from seqcast.errors import FileFormatError
+
+    model = copy.deepcopy(with_price)
+    other = load_pretrained().with_covariates(CovariateSizes(5, 5, 5))
+    model._state = replace(model._state, pretrained=other)
+    model.save(tmp_path / "m.seqcast")
+    with pytest.raises(FileFormatError, match="a network that reads"):
+        Forecaster.load(tmp_path / "m.seqcast")

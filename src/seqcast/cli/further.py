@@ -72,7 +72,7 @@ def finetune(
     frame, _ = read_model_tables(fitted, data, None, files)
     given = {"epochs": epochs, "learning_rate": learning_rate}
     training = {name: value for name, value in given.items() if value is not None}
-    if training and learning_rate is None:
+    if training and learning_rate is None and fitted.training_:
         # Fields that are not named are those of the fit, whose rate is too large to go on with.
         training["learning_rate"] = fitted.training_[0].learning_rate / 10
     parts = tuple(part.strip() for part in freeze.split(",")) if freeze.strip() else ()

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows.seasonal_covariates import CovariateSizes
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
 from seqcast.forecaster.choice import Choice
@@ -191,6 +192,10 @@ def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
         )
         if replace(window, season_length=None) != expected or engine.network.head != state.engines[0].network.head:
             raise ValueError(f"a network of {window}, where the series have {expected}")
+    if state.pretrained is not None and state.pretrained.covariates:
+        builder, read = series.builder, state.pretrained.covariates
+        if read != CovariateSizes(builder.features - builder.targets, builder.future_size, builder.static.width):
+            raise ValueError(f"a network that reads {read}, which the series have not")
     targets = len(series.schema.columns.targets)
     if networks not in (0, len(state.histories)) or len(state.training) != len(state.engines):
         raise ValueError(f"{networks} networks, {len(state.histories)} histories and {len(state.training)} trainings")

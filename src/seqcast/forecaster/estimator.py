@@ -421,7 +421,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
 
         Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
         stand before the new ones. What is calibrated is calibrated anew. The pretrained network stays as it was where
-        the fine-tuned one is worse on the validation rows; it needs no `fit` before, and learns to read covariates.
+        the fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no `fit` before, and learns to
+        read covariates.
 
         Args:
             df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
@@ -435,7 +436,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             This forecaster.
 
         Raises:
-            NotFittedError: `fit` was not called.
+            NotFittedError: `fit` was not called, and the preset is not `pretrained`.
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
             TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
@@ -444,7 +445,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         check_parts(freeze)
         if self._state is None and self.preset == PRETRAINED:
             check_options(self.get_params(deep=False))
-            state = untrained_state(self._read(df), self._resolved(self._seed(), 1))
+            state = untrained_state(*self._with_validation(self._read(df), validation), self._resolved(self._seed(), 1))
         else:
             state = self._fitted()
         if not state.networks:
@@ -551,8 +552,10 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
 
     def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
-        seed = self._seed(self._state, run.folder)
-        options = self._resolved(seed, int(self.members))
+        before = self._state
+        options = self._resolved(self._seed(before, run.folder), int(self.members))
+        if before is not None and self.preset == PRETRAINED:
+            options = replace(options, choice=before.choice)  # fine-tuned or not, as this one is
         plans = [make_plan(frame, options, options.specs) for frame in frames]
         if run.verbose:
             print(plans[0].describe())

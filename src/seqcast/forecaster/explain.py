@@ -189,7 +189,14 @@ class ExplainMixin:
         """
         state = self._fitted()
         if not state.engines:
-            refuse_without_network("covariate_importance")
+            if state.pretrained is None:
+                refuse_without_network("covariate_importance")
+            raise SpecError(
+                "covariate_importance",
+                expected="a network that was trained on this data alone",
+                received="the pretrained network",
+                hint="Name a preset, such as preset='segment', to have its network in any case.",
+            )
         step = window_step(state.series, state.series.checked(self._rows_of_fit(state, df)))
         members = [self.model_inputs(df, step_size=step, member=member + 1) for member in range(len(state.engines))]
         return mean_importance(state.series, members, metric=metric, repeats=repeats, seed=seed)
@@ -198,8 +205,8 @@ class ExplainMixin:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
         Forecasts of the trained horizon begin a horizon apart, counted from each series' end, so that each row is
-        judged once; the first rows of a series are not: as many as a trained network reads, or two seasons where only
-        the pretrained one forecasts. Intervals are calibrated on the errors of these forecasts (see
+        judged once; the first rows of a series are not: as many as a trained network reads, or two seasons where none
+        is trained. Intervals are calibrated on the errors of these forecasts (see
         `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie outside. Anomalies are replaced by
         their forecasts where later ones read them.
 

@@ -15,6 +15,7 @@ from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.seasonal_covariates import CovariateSizes, without_features
 from seqcast.data.windows.seasonal_windows import SeasonalWindows
+from seqcast.errors import SpecError
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.training import TrainingSpec
@@ -68,7 +69,7 @@ def finetune_context(contexts: Sequence[int], rows: int, horizon: int, season_le
 
     Args:
         contexts: Context lengths that the network knows, the shortest first.
-        rows: Rows of the longest series.
+        rows: Rows of the longest series, or as many as two contexts and a horizon have.
         horizon: Steps of future that windows have.
         season_length: Steps of a season.
 
@@ -140,10 +141,18 @@ class FinetuneJob(TrainingJob):
             freeze: As for `TrainingJob`.
             covariates: Whether the network learns to read the features beside the targets.
         """
+        learns = covariates and not pretrained.covariates
+        if learns and freeze:
+            raise SpecError(
+                "freeze",
+                expected="() where covariates are learnt: their weights, zero at first, are in encoder and decoder",
+                received=repr(tuple(freeze)),
+                hint="Fine-tune all parts first, and freeze some in a second fine-tuning.",
+            )
         if covariates:
             pretrained = pretrained.with_covariates(CovariateSizes.of(reader))
         block = min(horizon, pretrained.horizon)
-        rows = min(int(reader.lengths.max()), 2 * reader.context_length)
+        rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
         context = finetune_context(pretrained.context_lengths, rows, block, season_length)
         job = cls(
             reader=(replace(reader, observed=True) if covariates else without_features(reader)).with_context(context),
@@ -159,7 +168,7 @@ class FinetuneJob(TrainingJob):
             season=Season.of(season_length),
             horizon=block,
         )
-        return replace(job, training=finetune_training(job.count_windows(), training, covariates=covariates))
+        return replace(job, training=finetune_training(job.count_windows(), training, covariates=learns))
 
     @property
     def _horizon(self) -> int:

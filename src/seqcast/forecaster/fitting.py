@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
@@ -21,6 +24,8 @@ from seqcast.training.deadline import Deadline
 from seqcast.training.history import History
 
 __all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "untrained_state"]
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,16 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
     return kept(trained)
 
 
-def untrained_state(frame: LongFrame, options: FitOptions) -> FittedState:
+def untrained_state(frame: LongFrame, starts: Array | None, options: FitOptions) -> FittedState:
     """Return the state from which a fine-tuning of the pretrained network begins: it has learnt no covariates.
 
     Args:
         frame: The rows.
+        starts: Position of each series' first validation target; `None` takes the training's fraction.
         options: The resolved options of the forecaster.
     """
-    options = replace(options, choice=Choice.only("pretrained"))
-    return fit_plan(make_plan(frame, options, options.specs), TrainingRun())
+    options = replace(options, choice=Choice.only("pretrained"), calibrate=())
+    return fit_plan(make_plan(frame, options, options.specs, starts), TrainingRun())
 
 
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:

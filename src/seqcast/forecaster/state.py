@@ -100,12 +100,16 @@ class FittedState:
 
     @property
     def rows_before(self) -> int:
-        """Rows that a series has before the first forecast of its past: what a trained network reads, or two seasons.
+        """Rows that a series has before the first forecast of its past.
 
-        The pretrained network reads more where there are more, and needs no more.
+        They are those that a trained network reads. Without one they are two seasons, and eight at least: the
+        pretrained network reads more where there are more, and needs no more. Where no window may be padded, they are
+        a whole context.
         """
-        if "trained" in self.choice.shares or not self.series.fill:
-            return max(self.context_lengths) if self.series.fill else self.series.context_length
+        if not self.series.fill:
+            return self.series.context_length
+        if "trained" in self.choice.shares:
+            return max(self.context_lengths)
         return min(self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE))
 
     def specs_of(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:

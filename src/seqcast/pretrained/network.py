@@ -169,7 +169,12 @@ class PretrainedNetwork:
             covariates: Covariates, for a network that reads some.
         """
         context = self.context(max(1, int(_known_lengths(past).max(initial=1))))
-        windows = seasonal_inputs(_fitted(past, context), season, longer, horizon)
+        parts = []
+        # What is worked out on the way is many times what is read.
+        for first in range(0, max(1, len(past)), MOST_ROWS):
+            rows = slice(first, first + MOST_ROWS)
+            parts.append(seasonal_inputs(_fitted(past[rows], context), season[rows], longer[rows], horizon))
+        windows = SeasonalInputs.concat(parts)
         return windows if covariates is None else replace(windows, inputs=covariates.beside(windows.inputs))
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.data.windows.seasonal_inputs import FARTHEST, FUTURE, PAST, STATIC
+from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC
 from seqcast.data.windows.synthetic import SyntheticWindows
 
 SIZES = {"horizon": 8, "batch_size": 32, "context_lengths": (16, 32), "steps": 3}
@@ -47,10 +47,19 @@ def test_what_is_forecast_is_what_follows_in_the_same_units():
     )
 
 
-def test_windows_weigh_alike_since_each_has_its_own_unit():
-    _, y, weight = windows().batch(2)
-    assert (weight == 1).all()
-    assert np.nanmax(np.abs(y)) <= FARTHEST
+def test_smooth_and_rough_windows_count_alike():
+    """In its own unit, the future of a smooth window is not much nearer to its base than that of a rough one."""
+    sizes, roughness = [], []
+    for number in range(20):
+        (read, _), (_, y, weight) = windows(gaps=0.0).windows(number), windows(gaps=0.0).batch(number)
+        sizes.append(np.abs(y).mean(axis=(1, 2)))
+        roughness.append(read.inputs["static"][:, STATIC.index("spread against steps of a season")])
+        assert (weight == 1).all()
+    size, rough = np.concatenate(sizes), np.concatenate(roughness)
+    smooth = rough <= np.quantile(rough, 0.25)
+    # The spread of the smoothest quarter is many times that of its steps; its distances are not.
+    assert np.median(rough[smooth]) < np.median(rough[~smooth]) - 0.5
+    assert 0.2 < np.median(size[smooth]) / np.median(size[~smooth]) < 5
 
 
 @pytest.mark.filterwarnings("error")

@@ -8,7 +8,9 @@ network never saw is as good as any other, and a network that has learnt nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +86,12 @@ class SeasonalInputs:
     base: Array
     unit: Array
 
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the inputs of the windows of several parts."""
+        inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
+        return cls(inputs, np.concatenate([part.base for part in parts]), np.concatenate([part.unit for part in parts]))
+
     def scaled(self, values: Array) -> Array:
         """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
         return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -FARTHEST, FARTHEST)
@@ -125,7 +133,6 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
     surprises = values - np.einsum("btk,bk->bt", ahead, weights)
     distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (*differences, surprises)]
     known = [~np.isnan(each) for each in (values, *differences)]
-    raw = np.where(np.isnan(values), np.nan, past)
     repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
         "past": np.stack([*map(np.nan_to_num, (values, *distances)), *known], axis=2),
@@ -137,7 +144,7 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
                 np.log1p(known[0].sum(axis=1, keepdims=True)) / 6,
                 np.log(scale / (np.abs(loc) + scale)) / 4,
                 np.log(np.clip(step, 1e-3, 10.0)) / 2,
-                np.nan_to_num(mean_of_known(np.where(np.isnan(raw), np.nan, raw == 0.0))),
+                np.nan_to_num(mean_of_known(np.where(known[0], past == 0.0, np.nan))),
                 np.nan_to_num(mean_of_known(repeats)),
                 np.log(np.clip(np.nan_to_num(errors, nan=1.0) / unit, 1e-2, 10.0)),
             ],

@@ -63,7 +63,7 @@ class SeasonalWindows(SeriesWindows):
         rows, target = np.arange(len(windows)), windows % self.each
         inputs, y = self.reader.windows(series, stops, self.horizon)
         scaler = self.reader.scaler.take(series)
-        past = scaler.inverse(inputs["past"])[rows, :, target]
+        past = scaler.inverse(inputs["past"][:, :, : self.each])[rows, :, target]
         season, longer = (np.full(len(windows), steps) for steps in (self.season_length, self.longer))
         read = seasonal_inputs(past, season, longer, self.steps_forecast)
         own: dict[str, Array] = dict(read.inputs)

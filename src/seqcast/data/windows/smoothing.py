@@ -39,7 +39,7 @@ def smoothed(values: Array, season: Integers, horizon: int) -> Smoothed:
     .. math:: \hat y_{t+h} = l + b \sum_{i=1}^h φ^i + s
 
     The first trend is the mean change of a season, and the first season the mean of all without that trend. A missing
-    value changes nothing. Windows that know less than two seasons are smoothed without one.
+    value is taken as it was forecast. Windows that know less than two seasons are smoothed without one.
 
     Args:
         values: The known values, `[B, T]`; NaN is missing.

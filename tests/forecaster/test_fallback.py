@@ -24,12 +24,12 @@ BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast
 
 
 def seasonal(rows=140, series=2, horizon=0):
-    """Return series of which the next week is the last one, nearly."""
+    """Return series of which the next week is the last one, each day moved by itself: nothing else tells more of it."""
     rng = np.random.default_rng(5)
     parts = []
     for place in range(series):
-        y = (place + 1) * 10.0 + np.tile(rng.normal(size=7) * 3, rows)[: rows + horizon]
-        y = y + 0.01 * rng.normal(size=len(y))
+        weeks = rng.normal(size=7) * 3 + 0.3 * np.cumsum(rng.normal(size=(rows + horizon, 7)), axis=0)
+        y = place + weeks.ravel()[: rows + horizon]
         days = pd.date_range("2024-01-01", periods=len(y))
         parts.append(pd.DataFrame({"unique_id": f"s{place}", "ds": days, "y": y}))
     return pd.concat(parts, ignore_index=True)

@@ -60,6 +60,8 @@ def test_intervals_hold_each_other_and_any_level_can_be_had(fitted):
     bounds = [forecast[f"seqcast-lo-{level}"] for level in (98, 95, 80, 50, 20)]
     bounds += [forecast["seqcast"]] + [forecast[f"seqcast-hi-{level}"] for level in (20, 50, 80, 95, 98)]
     assert (np.diff(np.stack(bounds), axis=0) >= 0).all()
+    half = pretrained(level=(50,)).fit(series()).predict()
+    np.testing.assert_allclose(half["seqcast-hi-50"], forecast["seqcast-hi-50"], rtol=1e-6)
 
 
 def test_the_unit_is_kept_and_series_do_not_know_each_other(fitted):
@@ -181,7 +183,7 @@ def test_it_says_what_it_is(capsys):
         ({"training": {"epochs": 2}}, "training: expected None with preset='pretrained'"),
         ({"point": "mean"}, "point: expected 'median' with preset='pretrained'"),
         ({"future_covariates": ["price"]}, r"preset: expected a network that has been trained.*finetune\(df\)"),
-        ({"level": (99.5,)}, "level: expected"),
+        ({"level": (50, 99)}, "level: expected levels up to 98, the widest"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_work(options, message):

@@ -184,7 +184,17 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
     if options["calibrate"] and not level:
         received = repr(options["level"])
         raise SpecError("level", expected="a level to calibrate", received=received, hint="Give level=(80, 95).")
-    if network.head == "quantile":
+    if options["preset"] == PRETRAINED:
+        # Its quantiles are so many that all levels between them are known too.
+        widest = quantile_levels(network.quantiles or ())[-1]
+        if max(level, default=0.0) > widest:
+            raise SpecError(
+                "level",
+                expected=f"levels up to {widest:g}, the widest that the pretrained network knows",
+                received=f"{max(level):g}",
+                hint="Give smaller ones, or name another preset.",
+            )
+    elif network.head == "quantile":
         known = quantile_levels(network.quantiles or ())
         listed = ", ".join(f"{each:g}" for each in known)
         check_trained(level, known, hint=f"Give level=({listed},), or quantiles for the others.")

@@ -61,7 +61,6 @@ def main() -> None:
             capture_output=True,
             text=True,
             check=True,
-            env=dict(os.environ),
         )
         found.append({**json.loads(done.stdout.splitlines()[-1]), "process": time.perf_counter() - began})
     for name in found[0]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqcast.data.synthetic import Season
 from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.seasonal_covariates import CovariateSizes, without_features
+from seqcast.data.windows.seasonal_covariates import CovariateSizes, seasonal_reader
 from seqcast.data.windows.seasonal_windows import SeasonalWindows
 from seqcast.errors import SpecError
 from seqcast.forecaster.jobs import TrainingJob
@@ -155,7 +155,7 @@ class FinetuneJob(TrainingJob):
         rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
         context = finetune_context(pretrained.context_lengths, rows, block, season_length)
         job = cls(
-            reader=(replace(reader, observed=True) if covariates else without_features(reader)).with_context(context),
+            reader=seasonal_reader(reader, covariates=covariates).with_context(context),
             starts=starts,
             window=pretrained.window(pretrained.steps(block), pretrained.covariates),
             network=pretrained.engine.network,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqcast.data.synthetic import Season
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.seasonal_covariates import SeasonalCovariates, without_features
+from seqcast.data.windows.seasonal_covariates import SeasonalCovariates, seasonal_reader
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
 from seqcast.errors import SpecError
@@ -120,12 +120,10 @@ class PretrainedPredictor(Predictor):
 
     def past(self, reader: WindowReader, origins: Origins) -> tuple[Array, SeasonalCovariates | None]:
         """Return the targets' past in the data's units, with gaps, `[B, T, D]`, and the covariates that are read."""
-        covariates, targets = None, reader.scaler.loc.shape[1]
-        if self.network.covariates:
-            inputs = network_inputs(replace(reader, observed=True), origins)
-            covariates = SeasonalCovariates.of(inputs, targets)
-        else:
-            inputs = network_inputs(without_features(reader), replace(origins, future=None))
+        reads, targets = bool(self.network.covariates), reader.scaler.loc.shape[1]
+        # Without features the reader takes no notice of the known future.
+        inputs = network_inputs(seasonal_reader(reader, covariates=reads), origins)
+        covariates = SeasonalCovariates.of(inputs, targets) if reads else None
         past = inputs["past"][:, :, :targets].astype(float)
         return reader.scaler_of(origins.series, origins.scaler).inverse(past), covariates
 

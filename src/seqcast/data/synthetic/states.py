@@ -23,6 +23,8 @@ Generator = np.random.Generator
 LARGEST_RELATIVE = 0.6
 # Seasons of years, quarters and months, whose levels do not return.
 SLOW = (1, 4, 12)
+# Steps that are left out before a stationary series.
+BURN_IN = 100
 
 
 def exponential_smoothing(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -103,13 +105,7 @@ def autoregression(rng: Generator, n: int, length: int, season: Season) -> Array
     first, second = rng.uniform(-0.3, 0.99, n), np.where(chance(rng, n, 0.5), 0.0, rng.uniform(-0.5, 0.8, n))
     one = np.where(turning, 2 * radius * np.cos(angle), first + second)
     two = np.where(turning, -(radius**2), -first * second)
-    burn_in = 100
-    errors = noise(rng, n, burn_in + length)
-    values = np.zeros((n, burn_in + length + 2))
-    for step in range(burn_in + length):
-        values[:, step + 2] = one * values[:, step + 1] + two * values[:, step] + errors[:, step]
-    values = values[:, burn_in + 2 :]
-    values /= np.maximum(values.std(axis=1, keepdims=True), 1e-9)
+    values = _of_unit_deviation(_autoregressed(noise(rng, n, BURN_IN + length), one, two)[:, BURN_IN:])
     seasonal = repeat(rng, pattern(rng, n, season.length), length)
     return values + seasonal * amounts(rng, n, 0.1, 3.0) * chance(rng, n, 0.5)[:, None]
 
@@ -135,20 +131,13 @@ def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
     """
     persistence = np.where(chance(rng, n, 0.6), rng.uniform(0.0, 0.95, n), rng.uniform(-0.5, 0.5, n))
     average = np.where(chance(rng, n, 0.3), rng.uniform(-0.8, 0.4, n), 0.0)
-    burn_in = 100
-    errors = noise(rng, n, burn_in + length)
+    errors = noise(rng, n, BURN_IN + length)
     errors[:, 1:] += average[:, None] * errors[:, :-1]
-    changes = np.zeros((n, burn_in + length + 1))
-    for step in range(burn_in + length):
-        changes[:, step + 1] = persistence * changes[:, step] + errors[:, step]
-    changes = changes[:, burn_in + 1 :]
-    changes /= np.maximum(changes.std(axis=1, keepdims=True), 1e-9)
+    changes = _of_unit_deviation(_autoregressed(errors, persistence)[:, BURN_IN:])
     returns = chance(rng, n, 0.0 if season.length in SLOW else 0.6)[:, None]
     changes += rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 2.0) * (chance(rng, n, 0.7)[:, None] & ~returns)
     kept = 1.0 - returns * amounts(rng, n, 0.005, 0.3)
-    values = changes.copy()
-    for step in range(1, length):
-        values[:, step] += kept[:, 0] * values[:, step - 1]
+    values = _autoregressed(changes, kept[:, 0])
     seasonal = repeat(rng, pattern(rng, n, season.length), length)
     seasonal *= amounts(rng, n, 0.3, 10.0) * chance(rng, n, 0.7)[:, None]
     observed = noise(rng, n, length) * amounts(rng, n, 0.05, 1.5) * chance(rng, n, 0.5)[:, None]
@@ -235,3 +224,17 @@ def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> 
     mean = np.clip(amounts(rng, n, 0.1, 30.0) * np.exp(0.5 * (seasonal + wander)), 1e-3, 1e4)
     shape = amounts(rng, n, 0.5, 20.0)
     return demanded * (1.0 + rng.poisson(rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)))
+
+
+def _autoregressed(shocks: Array, *gains: Array) -> Array:
+    """Return what goes on from zeros as `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`."""
+    order, length = len(gains), shocks.shape[1]
+    values = np.zeros((len(shocks), order + length))
+    for step in range(order, order + length):
+        past = sum(gain * values[:, step - back] for back, gain in enumerate(gains, 1))
+        values[:, step] = past + shocks[:, step - order]
+    return values[:, order:]
+
+
+def _of_unit_deviation(values: Array) -> Array:
+    return np.asarray(values / np.maximum(values.std(axis=1, keepdims=True), 1e-9))

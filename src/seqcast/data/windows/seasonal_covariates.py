@@ -12,10 +12,9 @@ import numpy.typing as npt
 from seqcast.data.windows.gaps import forward_fill
 from seqcast.data.windows.reader import WindowReader
 
-__all__ = ["CovariateSizes", "SeasonalCovariates", "without_features"]
+__all__ = ["GAIN", "CovariateSizes", "SeasonalCovariates", "seasonal_reader", "without_features"]
 
 Array = npt.NDArray[Any]
-
 
 # What covariates are multiplied by, so that their weights, which begin at zero, learn faster than the others.
 GAIN = 8.0
@@ -113,6 +112,11 @@ class SeasonalCovariates:
         if known >= steps or not width:
             return self.future[:, :steps] if width else np.zeros((rows, steps, 0))
         return np.concatenate([self.future, np.repeat(self.future[:, -1:], steps - known, axis=1)], axis=1)
+
+
+def seasonal_reader(reader: WindowReader, *, covariates: bool) -> WindowReader:
+    """Return a reader in which gaps stay gaps, with the features beside the targets or without them."""
+    return replace(reader, observed=True) if covariates else without_features(reader)
 
 
 def without_features(reader: WindowReader) -> WindowReader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from seqcast.data.windows.order import Batch
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
-from seqcast.data.windows.seasonal_covariates import SeasonalCovariates, without_features
+from seqcast.data.windows.seasonal_covariates import SeasonalCovariates, seasonal_reader
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
 
 __all__ = ["SeasonalWindows"]
@@ -52,8 +51,9 @@ class SeasonalWindows(SeriesWindows):
         covariates: bool = False,
         **options: Any,
     ) -> None:
-        reader = replace(reader, observed=True) if covariates else without_features(reader)
-        super().__init__(reader, horizon, each=reader.scaler.loc.shape[1], **options)
+        super().__init__(
+            seasonal_reader(reader, covariates=covariates), horizon, each=reader.scaler.loc.shape[1], **options
+        )
         self.covariates = covariates
         self.season_length, self.longer, self.steps_forecast = season_length, longer, steps_forecast
 

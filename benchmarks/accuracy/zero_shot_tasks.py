@@ -27,6 +27,8 @@ from yardsticks import checked
 DECILES = np.arange(1, 10) / 10
 # The known values from which fev-bench's seasonal naive forecast has the width of its intervals.
 NAIVE_CONTEXT = 1000
+# Fewest seasonal differences of the known values of a window that settings are chosen by.
+FEWEST_DIFFERENCES = 4
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,41 @@ def read_windows(folder: Path, name: str, *, held_back: bool = False) -> list[Ta
     count = ROLLING_WINDOWS if name in ROLLING else 1
     task = read_task(folder, name)
     return (task.held_back(count) if held_back else task).windows(count)
+
+
+# Windows before the test part by which settings are chosen: more of the tasks with few series, one of short ones.
+VALIDATION_WINDOWS = {"ETTh": 10, "nn5": 4, "m3_yearly": 1}
+OTHER_VALIDATION_WINDOWS = 2
+
+
+def validation_windows(folder: Path, name: str) -> list[Task]:
+    """Return windows before the test part of one of `TASKS`, a horizon apart, the latest first.
+
+    Series that are too short for the seasonal error of a window are left out of it.
+
+    Args:
+        folder: Folder of the public data sets.
+        name: The task.
+    """
+    task = read_task(folder, name)
+    count = VALIDATION_WINDOWS.get(name, OTHER_VALIDATION_WINDOWS)
+
+    def long_enough(values: np.ndarray) -> bool:
+        return bool(np.isfinite(values[: -task.horizon]).sum() >= task.protocol_season + FEWEST_DIFFERENCES)
+
+    windows = [task.held_back(number) for number in range(1, count + 1)]
+    return [replace(window, series=[each for each in window.series if long_enough(each)]) for window in windows]
+
+
+def validation_scores(windows: Sequence[Task], deciles: Callable[[Task], np.ndarray]) -> tuple[float, float]:
+    """Return the means over windows of MASE and WQL.
+
+    Args:
+        windows: The windows.
+        deciles: Returns the nine deciles of one, `[series, H, 9]`.
+    """
+    mase, wql = np.mean([window.scores(deciles(window)) for window in windows], axis=0).tolist()
+    return mase, wql
 
 
 def geometric_means(scores: Mapping[str, Sequence[float]], naive: Mapping[str, Sequence[float]]) -> tuple[float, ...]:

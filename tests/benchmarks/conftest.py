@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "accuracy"))
+benchmarks = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path[:0] = [str(benchmarks / "accuracy"), str(benchmarks)]

@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import yardsticks
-from zero_shot_tasks import ROLLING, TASKS, Task, geometric_means, mean_scores, naive_scores, read_windows, shown_scores
+from zero_shot_tasks import (
+    ROLLING,
+    TASKS,
+    Task,
+    geometric_means,
+    mean_scores,
+    naive_scores,
+    read_windows,
+    shown_scores,
+    validation_scores,
+    validation_windows,
+)
 
 PROBABILITIES = [place / 10 for place in range(1, 10)]
 
@@ -175,3 +186,18 @@ def test_twenty_windows_of_both_files_are_read(tmp_path, monkeypatch):
     path.write_text("date,a\n1,2\n")
     with pytest.raises(SystemExit, match="sha256 differs"):
         read_windows(tmp_path, "ETTh")
+
+
+def test_validation_windows_end_before_the_test_part(monkeypatch):
+    task = make_task(lengths=(30, 41, 19), horizon=5, season=4)
+    monkeypatch.setattr("zero_shot_tasks.read_task", lambda folder, name: task)
+    windows = validation_windows(None, "made up")
+    assert len(windows) == 2
+    assert len(validation_windows(None, "ETTh")) == 10
+    for number, window in enumerate(windows, start=1):
+        for mine, whole in zip(window.series, task.series, strict=False):
+            np.testing.assert_array_equal(mine, whole[: len(whole) - 5 * number])
+    # Of 19 values, 9 and 4 are known before them: the second has no season and four differences.
+    assert [len(window.series) for window in windows] == [3, 2]
+    means = [naive_scores(window) for window in windows]
+    np.testing.assert_allclose(validation_scores(windows, Task.naive_deciles), np.mean(means, axis=0))

@@ -128,7 +128,7 @@ def test_the_file_that_comes_along_is_the_one_that_is_named():
     assert len(content) <= 8 * 2**20
     network, log = load_pretrained(), training_log()
     assert sum(weight.size for weight in network.engine.weights) <= 3_000_000
-    assert network.version == "1"
+    assert network.version == "2"
     assert NetworkSpec.from_dict(log["network"]) == network.engine.network
     assert len(log["epochs"]["loss"]) == log["training"]["epochs"]
     for weight in network.engine.weights:

@@ -17,7 +17,7 @@ from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.future import future_steps
-from seqcast.forecaster.importance import mean_importance, window_step
+from seqcast.forecaster.importance import check_trained, mean_importance, window_step
 from seqcast.forecaster.pretrained import PretrainedPredictor, pretrained_inputs
 from seqcast.forecaster.reporting import write_report
 from seqcast.forecaster.series_state import SeriesState
@@ -188,15 +188,7 @@ class ExplainMixin:
             DataError: Something in the frame is wrong, there are no covariates, or too few untrained windows.
         """
         state = self._fitted()
-        if not state.engines:
-            if state.pretrained is None:
-                refuse_without_network("covariate_importance")
-            raise SpecError(
-                "covariate_importance",
-                expected="a network that was trained on this data alone",
-                received="the pretrained network",
-                hint="Name a preset, such as preset='segment', to have its network in any case.",
-            )
+        check_trained(state)
         step = window_step(state.series, state.series.checked(self._rows_of_fit(state, df)))
         members = [self.model_inputs(df, step_size=step, member=member + 1) for member in range(len(state.engines))]
         return mean_importance(state.series, members, metric=metric, repeats=repeats, seed=seed)

@@ -10,14 +10,34 @@ import numpy as np
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import in_zone_of
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
+from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.state import FittedState
 
-__all__ = ["mean_importance", "window_step"]
+__all__ = ["check_trained", "mean_importance", "window_step"]
 
 # Windows that covariates are judged by, spread evenly over all that there are: more would take longer and hardly say
 # more.
 MOST_WINDOWS = 1000
+
+
+def check_trained(state: FittedState) -> None:
+    """Refuse to judge covariates of a forecaster without a network that was trained on its data alone.
+
+    Raises:
+        SpecError: There is none.
+    """
+    if state.engines:
+        return
+    if state.pretrained is None:
+        refuse_without_network("covariate_importance")
+    raise SpecError(
+        "covariate_importance",
+        expected="a network that was trained on this data alone",
+        received="the pretrained network",
+        hint="Name a preset, such as preset='segment', to have its network in any case.",
+    )
 
 
 def window_step(series: SeriesState, frame: LongFrame) -> int:

@@ -13,7 +13,7 @@ from seqcast.pretrained.network import PretrainedNetwork, read_log
 
 __all__ = ["SHA256", "PretrainedNetwork", "load_pretrained", "training_log"]
 
-SHA256 = "52144951b50caa6a74dfb5359d89c91ed1d77f1ba58118c48b87edc1f3518046"
+SHA256 = "7e2bfffba1874142ee0776fe83a2b64377a0a9861f561c022eb24f64bed010c8"
 """Digest of the file of weights that comes with this version of the package."""
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqcast.data.synthetic import augmentations
+from seqcast.data.synthetic import Season, augmentations
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(200, 80)) * 3 + np.linspace(0, 5, 80)
@@ -12,6 +12,13 @@ CHANGES = ["mixed", "reversed_in_time", "exponentiated", "censored", "quantised"
 
 def changed(name, share=1.0, values=VALUES):
     return getattr(augmentations, name)(np.random.default_rng(1), values, share)
+
+
+LONGER = Season(7, 28)
+
+
+def with_longer(values, share=1.0, season=LONGER):
+    return augmentations.with_longer_season(np.random.default_rng(1), values, season, share)
 
 
 def rows_changed(after):
@@ -46,6 +53,33 @@ def test_exponentials_are_positive_and_keep_the_order():
     grown = changed("exponentiated")
     assert grown.min() > 0
     assert (np.argsort(grown, axis=1) == np.argsort(VALUES, axis=1)).all()
+
+
+def test_series_rise_more_often():
+    falling = np.concatenate([-VALUES, VALUES])
+    turned = changed("rising", values=falling)
+    np.testing.assert_array_equal(np.abs(turned), np.abs(falling))
+    assert (turned[:, 60:].mean(axis=1) >= turned[:, :20].mean(axis=1)).all()
+    half = changed("rising", 0.5, falling)
+    falls = falling[:, 60:].mean(axis=1) < falling[:, :20].mean(axis=1)
+    np.testing.assert_array_equal(half[~falls], falling[~falls])
+    assert 0.4 < (half[falls] != falling[falls]).any(axis=1).mean() < 0.6
+
+
+def test_a_longer_season_is_added_to_a_share_of_the_series():
+    added = with_longer(VALUES) - VALUES
+    # It repeats after 28 steps, not after 7, and its size is that of the series.
+    np.testing.assert_allclose(added[:, 28:], added[:, :-28], atol=1e-9)
+    assert (np.abs(added[:, 7:] - added[:, :-7]).max(axis=1) > 1e-3).all()
+    sizes = added.std(axis=1) / VALUES.std(axis=1)
+    assert sizes.min() > 0.02
+    assert sizes.max() < 2
+    # Half are steps of seven; the others are curves through these, the mean of seven around each.
+    steps = (np.abs(np.diff(added, axis=1)) > 1e-9).sum(axis=1) < 20
+    assert 0.4 < steps.mean() < 0.6
+    assert 0.2 < rows_changed(with_longer(VALUES, 0.4)).mean() < 0.55
+    assert not rows_changed(with_longer(VALUES, 0.0)).any()
+    assert with_longer(VALUES, season=Season(7)) is VALUES
 
 
 def test_censored_series_rest_at_a_cap_or_a_floor():

@@ -5,16 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.windows.seasonal_inputs import (
-    FARTHEST,
-    FUTURE,
-    LARGEST_UNIT,
-    LEAST_UNIT,
-    PAST,
-    STATIC,
-    seasonal_inputs,
-)
-from seqcast.data.windows.smoothing import smoothed
+from seqcast.data.windows.seasonal_base import FARTHEST, GAINS, MODELS, SeasonalBase
+from seqcast.data.windows.seasonal_inputs import FUTURE, LARGEST_UNIT, LEAST_UNIT, PAST, STATIC, seasonal_inputs
+from seqcast.data.windows.simple_forecasts import CHECKS
 
 ROWS, LENGTH, HORIZON = 12, 40, 11
 seeds = st.integers(0, 2**32 - 1)
@@ -83,19 +76,6 @@ def test_it_is_what_plain_loops_give(seed):
         expected = np.clip((future - base[:, None]) / unit, -FARTHEST, FARTHEST)
         np.testing.assert_allclose(windows.inputs["future"][row, :, 0], base, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(windows.inputs["future"][row, :, 1:5], expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_base_is_a_mean_of_smoothings_in_which_the_better_ones_count_more(seed):
-    rng = np.random.default_rng(seed)
-    past = np.cumsum(rng.normal(size=(ROWS, LENGTH)), axis=1) - 60  # none is positive, so logarithms are not taken
-    season = rng.choice([1, 3, 7], ROWS)
-    found = smoothed(past, season, HORIZON)
-    errors = np.abs(found.ahead - past[:, :, None]).mean(axis=1)
-    weights = (errors / errors.min(axis=1, keepdims=True)) ** -8.0
-    expected = np.einsum("bhk,bk->bh", found.forecasts, weights / weights.sum(axis=1, keepdims=True))
-    windows = seasonal_inputs(past, season, np.zeros(ROWS, int), HORIZON)
-    np.testing.assert_allclose(windows.base, expected, rtol=1e-6)
 
 
 def test_growth_of_a_share_a_season_goes_on():
@@ -170,6 +150,25 @@ def test_a_perfect_season_is_read_as_such():
     np.testing.assert_allclose(windows.base, [[1, 5, 2, 1, 5]])
     # Last season, the one before, their mean, and all smoothings forecast the same.
     assert np.abs(windows.inputs["future"][:, :, 1:4]).max() < 1e-6
-    assert np.abs(windows.inputs["future"][:, :, 5:13]).max() < 1e-6
+    assert np.abs(windows.inputs["future"][:, :, 5 : 5 + 2 * len(GAINS)]).max() < 1e-6
     assert np.abs(windows.inputs["past"][0, 3:, 1]).max() == 0
     assert windows.inputs["past"][0, :, 5].tolist() == [0.0] * 3 + [1.0] * 15
+
+
+def test_a_network_is_told_how_far_the_base_has_been_off():
+    past, season, longer = drawn(2)
+    windows = seasonal_inputs(past, season, longer, HORIZON)
+    base = SeasonalBase.of(past, season, longer, HORIZON)
+    unit = windows.unit / base.scale
+    static = windows.inputs["static"]
+    first = STATIC.index(f"error of {MODELS[0]}")
+    errors, checks = np.exp(static[:, first:][:, : len(MODELS)]), np.exp(static[:, -2 * len(CHECKS) : -len(CHECKS)])
+    for found, expected in ((errors, base.errors), (checks, base.check_errors)):
+        known = ~np.isnan(expected)
+        assert (found[~known] == 1).all()
+        np.testing.assert_allclose(found[known], np.clip(expected / unit, 1e-2, 10)[known], rtol=1e-4)
+    np.testing.assert_array_equal(static[:, -len(CHECKS) :], ~np.isnan(base.check_errors))
+    place = FUTURE.index(MODELS[-1])
+    unsaid = np.isnan(base.models.forecasts[:, :, -1])
+    assert unsaid.any()
+    assert (windows.inputs["future"][:, :, place][unsaid] == 0).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import amounts, chance
+from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat
 
 __all__ = [
     "censored",
@@ -13,7 +13,9 @@ __all__ = [
     "mixed",
     "quantised",
     "reversed_in_time",
+    "rising",
     "with_gaps",
+    "with_longer_season",
     "with_noise",
     "with_outliers",
 ]
@@ -55,6 +57,48 @@ def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
         [[2.0, 1.0, 0.0]]
     """
     return np.where(chance(rng, len(values), share)[:, None], values[:, ::-1], values)
+
+
+def rising(rng: Generator, values: Array, share: float) -> Array:
+    """Turn some of the series upside down that end lower than they begin; arguments as for `mixed`.
+
+    Ends are the means of a quarter.
+
+    Example:
+        >>> rising(np.random.default_rng(0), np.array([[4.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 4.0]]), 1.0).tolist()
+        [[-4.0, -2.0, -1.0, -0.0], [0.0, 1.0, 2.0, 4.0]]
+    """
+    quarter = max(1, values.shape[1] // 4)
+    falls = values[:, -quarter:].mean(axis=1) < values[:, :quarter].mean(axis=1)
+    turned = falls & chance(rng, len(values), share)
+    return np.where(turned[:, None], -values, values)
+
+
+def with_longer_season(rng: Generator, values: Array, season: Season, share: float) -> Array:
+    """Add the longer season, where there is one, to some series: a year of weeks to days, a week of days to hours.
+
+    Its size is .1 to 1.5 of the deviation of a series. Half of them have steps, half a curve.
+
+    Args:
+        rng: The generator.
+        values: Series, `[N, L]`.
+        season: Their season.
+        share: Share of those that are changed.
+
+    Returns:
+        The series.
+    """
+    if season.longer is None:
+        return values
+    (n, length), inner = values.shape, season.length
+    steps = np.repeat(pattern(rng, n, season.longer // inner), inner, axis=1)
+    # The mean of as many steps as the season has, around each, as if the longer season went on.
+    around = np.concatenate([steps, steps[:, : inner - 1]], axis=1).cumsum(axis=1)
+    around = np.concatenate([np.zeros((n, 1)), around], axis=1)
+    curve = (around[:, inner:] - around[:, :-inner]) / inner
+    longer = repeat(rng, np.where(chance(rng, n, 0.5)[:, None], steps, curve), length)
+    added = longer * amounts(rng, n, 0.1, 1.5) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
+    return np.where(chance(rng, n, share)[:, None], values + added, values)
 
 
 def exponentiated(rng: Generator, values: Array, share: float) -> Array:

@@ -73,6 +73,9 @@ FAMILIES: Mapping[str, Family] = {
 # of weeks; and others that data have.
 SEASONS = {1: 0.25, 4: 0.14, 5: 0.03, 7: 0.13, 12: 0.2, 24: 0.14, 48: 0.03, 52: 0.04, 0: 0.04}
 
+# Seasons of what is measured by years, quarters, months and weeks, which grows more often than it shrinks.
+SLOW = (1, 4, 12, 52)
+
 
 def synthetic_series(
     family: str, n: int, length: int, *, season_length: int = 1, seed: int | None = None, clean: bool = False
@@ -187,7 +190,7 @@ class SyntheticSeries:
             if FAMILIES[name].clean:
                 drawn = change.with_noise(rng, drawn, noise(rng, len(places), self.length))
             values[places] = drawn
-        return SyntheticBatch(self._changed(rng, values, families), season, families)
+        return SyntheticBatch(self._changed(rng, values, families, season), season, families)
 
     def _season(self, rng: np.random.Generator) -> Season:
         length = int(rng.choice(list(self.seasons), p=_shares(self.seasons)))
@@ -196,18 +199,26 @@ class SyntheticSeries:
         # Half of the series with a week or a year beside their season: the others are told of none.
         return Season.of(length) if rng.random() < 0.7 else Season(length)
 
-    def _changed(self, rng: np.random.Generator, values: Array, families: npt.NDArray[Any]) -> Array:
+    def _changed(self, rng: np.random.Generator, values: Array, families: npt.NDArray[Any], season: Season) -> Array:
         values = change.mixed(rng, values, 0.1)
         values = change.reversed_in_time(rng, values, 0.1)
-        # Counts and what is multiplicative already stay as they are.
-        grown = change.exponentiated(rng, values, 0.4)
-        values = np.where((families == "intermittent_counts")[:, None], values, grown)
+        # Counts stay counts.
+        real = families != "intermittent_counts"
+        values[real] = _of_any_sign(rng, values[real], season)
         values = change.with_outliers(rng, values, 0.08)
         values = change.censored(rng, values, 0.04)
         values = change.quantised(rng, values, 0.08)
         # Units: of any size, with a level that may be far from zero.
         values = values * amounts(rng, len(values), 1e-2, 1e4)
         return change.with_gaps(rng, values, self.gaps)
+
+
+def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Array:
+    """Return series with what happens to those that may be negative."""
+    values = change.with_longer_season(rng, values, season, 0.5)
+    if season.length in SLOW:
+        values = change.rising(rng, values, 0.5)
+    return change.exponentiated(rng, values, 0.4)
 
 
 def _shares(weights: Mapping[Any, float]) -> Array:

@@ -1,7 +1,7 @@
 """What a network reads that is told the season of each window: one set of weights for series of any unit and season.
 
 Past steps are read in the window's own units, beside their differences from the season before; future steps beside what
-the last seasons had there and what exponential smoothing forecasts. Forecasts are read and written as distances from
+the last seasons had there and what simple models forecast. Forecasts are read and written as distances from
 one that is made of these, the base, in units of how far a season is from the one before it. So a season length that the
 network never saw is as good as any other, and a network that has learnt nothing forecasts the base.
 """
@@ -15,16 +15,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.smoothing import GAINS, mean_of_known, smoothed
+from seqcast.data.windows.seasonal_base import FARTHEST, MODELS, SeasonalBase
+from seqcast.data.windows.simple_forecasts import CHECKS, mean_of_known
 
 __all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "seasonal_inputs"]
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-
-SMOOTHINGS = tuple(
-    f"{kind} smoothing {number}" for kind in ("additive", "multiplicative") for number in range(len(GAINS))
-)
 
 PAST = (
     "value",
@@ -43,7 +40,7 @@ FUTURE = (
     "season before it",
     "mean of the last seasons",
     "last longer season",
-    *SMOOTHINGS,
+    *MODELS,
     "longer season is known",
     "step",
     "number of the season",
@@ -58,18 +55,16 @@ STATIC = (
     "spread against steps of a season",
     "share of zeros",
     "share of values that repeat the one before",
-    *(f"error of {name}" for name in SMOOTHINGS),
+    *(f"error of {name}" for name in MODELS),
+    *(f"error of the base in the last {steps} steps" for steps in CHECKS),
+    *(f"the last {steps} steps are checked" for steps in CHECKS),
 )
 """Columns that a window has once."""
 
-# In a window's own units: what is further out is as far as this.
-FARTHEST = 20.0
 # Seasons that the mean is taken of.
 SEASONS = 6
 # The unit of distances from the base, in mean absolute deviations of the window.
 LEAST_UNIT, LARGEST_UNIT = 0.03, 5.0
-# How much more a smoothing counts in the base that has half of another one's error: so many doublings.
-SHARPNESS = 8
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ class SeasonalInputs:
     """The inputs of a network for some windows, and their units.
 
     Args:
-        inputs: `past` `[B, T, 7]`, `future` `[B, H, 16]` and `static` `[B, 15]`, in single precision.
+        inputs: `past` `[B, T, 7]`, `future` `[B, H, 32]` and `static` `[B, 41]`, in single precision.
         base: The forecast that the network corrects, `[B, H]`, in the units of the data.
         unit: Unit of the distances from it, `[B, 1]`: the mean absolute difference of a season, above 0.
     """
@@ -120,23 +115,19 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
         >>> windows.base.round(6).tolist()
         [[1.0, 2.0, 3.0, 1.0]]
     """
-    loc, scale = _units(past, season)
-    values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
+    base = SeasonalBase.of(past, season, longer, horizon)
+    values, loc, scale, errors = base.values, base.loc, base.scale, base.errors
     differences = [values - _before(values, lag) for lag in (season, longer)]
-    forecasts, ahead = _smoothings(past, values, loc, scale, season, horizon)
-    errors = mean_of_known(np.abs(ahead - values[:, :, None]))[:, 0]
-    weights = _weights(errors)
-    base = np.einsum("bhk,bk->bh", forecasts, weights)
     step = mean_of_known(np.abs(differences[0]))
-    step = np.where(np.isnan(step), np.nan_to_num(errors.min(axis=1, keepdims=True), nan=1.0), step)
+    least_error = np.min(np.nan_to_num(errors, nan=np.inf), axis=1, keepdims=True)
+    step = np.where(np.isnan(step), np.where(np.isinf(least_error), 1.0, least_error), step)
     unit = np.clip(step, LEAST_UNIT, LARGEST_UNIT)
-    surprises = values - np.einsum("btk,bk->bt", ahead, weights)
-    distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (*differences, surprises)]
+    distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (*differences, base.surprises)]
     known = [~np.isnan(each) for each in (values, *differences)]
     repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
         "past": np.stack([*map(np.nan_to_num, (values, *distances)), *known], axis=2),
-        "future": _future(values, forecasts, base, unit, season, longer),
+        "future": _future(base, unit, season, longer),
         "static": np.concatenate(
             [
                 np.log(season[:, None]) / 4,
@@ -146,60 +137,26 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
                 np.log(np.clip(step, 1e-3, 10.0)) / 2,
                 np.nan_to_num(mean_of_known(np.where(known[0], past == 0.0, np.nan))),
                 np.nan_to_num(mean_of_known(repeats)),
-                np.log(np.clip(np.nan_to_num(errors, nan=1.0) / unit, 1e-2, 10.0)),
+                _logarithms(errors / unit),
+                _logarithms(base.check_errors / unit),
+                ~np.isnan(base.check_errors),
             ],
             axis=1,
         ),
     }
     single = {name: each.astype(np.float32) for name, each in inputs.items()}
-    return SeasonalInputs(single, base * scale + loc, unit * scale)
+    return SeasonalInputs(single, base.forecast * scale + loc, unit * scale)
 
 
-def _units(past: Array, season: Integers) -> tuple[Array, Array]:
-    """Return the centre and the spread of each window, `[B, 1]` each."""
-    length = past.shape[1]
-    last = np.where(np.arange(length) >= length - season[:, None], past, np.nan)
-    everywhere = mean_of_known(past)
-    loc = mean_of_known(last)
-    loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
-    spread = mean_of_known(np.abs(past - everywhere))
-    # A constant is its own unit; what is less than a few spacings of numbers of this size is none but rounding.
-    least = np.maximum(np.abs(loc), 1e-6) * 1e-14
-    scale = np.where(np.nan_to_num(spread) > least, spread, np.maximum(np.abs(loc), 1e-6))
-    return loc, scale
+def _logarithms(errors: Array) -> Array:
+    """Return logarithms of errors in units of the distances; 0, that of such a unit, where there is none."""
+    return np.log(np.clip(np.nan_to_num(errors, nan=1.0), 1e-2, 10.0))
 
 
-def _smoothings(
-    past: Array, values: Array, loc: Array, scale: Array, season: Integers, horizon: int
-) -> tuple[Array, Array]:
-    """Return forecasts `[B, H, 2K]` and those one step ahead `[B, T, 2K]`: of the values, then of their logarithms.
-
-    Those of logarithms are the same as those of the values where some are not positive.
-    """
-    of_values = smoothed(values, season, horizon)
-    forecasts, ahead = (np.tile(each, (1, 1, 2)) for each in (of_values.forecasts, of_values.ahead))
-    positive = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1) > 0
-    if positive.any():
-        logarithms = np.log(past[positive])
-        centre, spread = _units(logarithms, season[positive])
-        of_logarithms = smoothed((logarithms - centre) / spread, season[positive], horizon)
-        for result, each in ((forecasts, of_logarithms.forecasts), (ahead, of_logarithms.ahead)):
-            grown = np.exp(np.minimum(each * spread[:, :, None] + centre[:, :, None], 700.0))
-            result[positive, :, len(GAINS) :] = (grown - loc[positive, :, None]) / scale[positive, :, None]
-    return np.clip(forecasts, -FARTHEST, FARTHEST), np.clip(ahead, -FARTHEST, FARTHEST)
-
-
-def _weights(errors: Array) -> Array:
-    """Return how much each smoothing counts in the base, `[B, 2K]`: the more, the smaller its error."""
-    known = np.nan_to_num(errors, nan=1.0)
-    ratios = np.maximum(known, 1e-6) / np.maximum(known.min(axis=1, keepdims=True), 1e-6)
-    weights = ratios**-SHARPNESS
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-
-def _future(values: Array, forecasts: Array, base: Array, unit: Array, season: Integers, longer: Integers) -> Array:
-    """Return the columns of the future, `[B, H, 16]`."""
-    (rows, length), horizon = values.shape, base.shape[1]
+def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers) -> Array:
+    """Return the columns of the future, `[B, H, 32]`."""
+    values, forecast = base.values, base.forecast
+    (rows, length), horizon = values.shape, forecast.shape[1]
     steps = np.arange(horizon)
     within = steps % season[:, None]
     newest = _newest(values)
@@ -210,14 +167,15 @@ def _future(values: Array, forecasts: Array, base: Array, unit: Array, season: I
     )
     mean = mean_of_known(np.stack(seasons, axis=2), axis=2)[:, :, 0]
     filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
-    candidates = np.concatenate([np.stack(filled, axis=2), forecasts], axis=2)
-    distances = np.clip((candidates - base[:, :, None]) / unit[:, :, None], -FARTHEST, FARTHEST)
+    candidates = np.concatenate([np.stack(filled, axis=2), base.models.forecasts], axis=2)
+    # What no model says is as the base.
+    distances = np.nan_to_num(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -FARTHEST, FARTHEST))
     numbers = [
         ~np.isnan(last_longer),
         np.broadcast_to(steps / 24, (rows, horizon)),
         (steps // season[:, None]) / 4,
     ]
-    return np.concatenate([base[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
+    return np.concatenate([forecast[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
 
 
 def _before(values: Array, lag: Integers) -> Array:

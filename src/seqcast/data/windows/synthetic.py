@@ -38,7 +38,7 @@ class SyntheticWindows(NumberedBatches):
         >>> windows = SyntheticWindows(seed=0, horizon=8, batch_size=4, context_lengths=(16, 32), steps=10)
         >>> inputs, y, weight = windows[0]
         >>> inputs["past"].shape, inputs["future"].shape, inputs["static"].shape, y.shape, weight.shape
-        ((4, 32, 7), (4, 8, 16), (4, 15), (4, 8, 1), (4,))
+        ((4, 32, 7), (4, 8, 32), (4, 41), (4, 8, 1), (4,))
     """
 
     def __init__(

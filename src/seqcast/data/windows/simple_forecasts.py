@@ -1,0 +1,98 @@
+"""What simple models say of windows: forecasts, those one step ahead, and those of the last steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CHECKS", "SimpleForecasts", "mean_of_known"]
+
+Array = npt.NDArray[np.float64]
+
+# Forecasts of so many last steps are checked.
+CHECKS = (4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True)
+class SimpleForecasts:
+    """What `K` simple models say of some windows.
+
+    Args:
+        forecasts: Forecasts, `[B, H, K]`.
+        ahead: What was forecast of each step from the one before it, `[B, T, K]`.
+        checks: What was forecast of the last steps from the one before these, `[B, n, K]`, by their number; NaN where
+            fewer values are known before them. What the models were fitted to includes these steps.
+        optimism: How much larger errors are at steps that a model was not fitted to, `[B, K]`: 1 where none was.
+    """
+
+    forecasts: Array
+    ahead: Array
+    checks: Mapping[int, Array]
+    optimism: Array
+
+    @classmethod
+    def unknown(cls, rows: int, length: int, horizon: int, models: int) -> Self:
+        """Return what is said of windows that no model has seen: NaN."""
+
+        def unknown(steps: int) -> Array:
+            return np.full((rows, steps, models), np.nan)
+
+        checks = {steps: unknown(steps) for steps in CHECKS}
+        return cls(unknown(horizon), unknown(length), checks, np.ones((rows, models)))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return what several groups of models say of the same windows."""
+
+        def joined(arrays: Iterable[Array]) -> Array:
+            return np.concatenate(list(arrays), axis=2)
+
+        return cls(
+            joined(part.forecasts for part in parts),
+            joined(part.ahead for part in parts),
+            {steps: joined(part.checks[steps] for part in parts) for steps in CHECKS},
+            np.concatenate([part.optimism for part in parts], axis=1),
+        )
+
+    def put(self, rows: npt.NDArray[np.int64], part: Self) -> None:
+        """Write down what is said of some of the windows."""
+        self.forecasts[rows], self.ahead[rows], self.optimism[rows] = part.forecasts, part.ahead, part.optimism
+        for steps, forecast in part.checks.items():
+            self.checks[steps][rows] = forecast
+
+    def mapped(self, change: Callable[[Array], Array]) -> Self:
+        """Return all forecasts changed by a function of arrays, `[B, ., K]`."""
+        checks = {steps: change(forecast) for steps, forecast in self.checks.items()}
+        return type(self)(change(self.forecasts), change(self.ahead), checks, self.optimism)
+
+    def errors(self, values: Array) -> Array:
+        """Return the mean absolute error one step ahead of each model, `[B, K]`; NaN where no value is known.
+
+        Args:
+            values: The known values, `[B, T]`; NaN is missing.
+        """
+        return mean_of_known(np.abs(self.ahead - values[:, :, None]))[:, 0] * self.optimism
+
+    def check_errors(self, values: Array) -> Array:
+        """Return the mean absolute error of each check, `[checks, B, K]`; NaN where there is none.
+
+        Args:
+            values: The known values, `[B, T]`; NaN is missing.
+        """
+        found = np.full((len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
+        for place, steps in enumerate(CHECKS):
+            if steps < values.shape[1]:
+                found[place] = mean_of_known(np.abs(self.checks[steps] - values[:, -steps:, None]))[:, 0]
+        return found * self.optimism
+
+
+def mean_of_known(values: Array, axis: int = 1) -> Array:
+    """Return the mean of the known values along an axis, which is kept; NaN where there are none."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis, keepdims=True)
+    total = np.where(known, values, 0.0).sum(axis=axis, keepdims=True)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,7 +1,7 @@
 """Train the network that has seen only synthetic series, or go on with its training.
 
 python benchmarks/pretrain.py --steps 5000                      # to runs/pretrained; goes on if it was interrupted
-python benchmarks/pretrain.py --steps 5000  --data FOLDER       # and scores it on training parts of public data
+python benchmarks/pretrain.py --steps 5000 --data FOLDER        # and scores it on training parts of public data
 python benchmarks/pretrain.py --score --data FOLDER             # scores the network that comes with the package
 python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
 

@@ -1,8 +1,11 @@
 """Time forecasts without training: 1,000 series of 512 steps, all quantiles, five processes one after another.
 
-    python benchmarks/zero_shot_speed.py  # half a minute, after one process that fills the cache of compiled programs
+    python benchmarks/zero_shot_speed.py             # half a minute, after one process that fills the cache of programs
+    python benchmarks/zero_shot_speed.py --peer 100  # and statsforecast's AutoETS on a hundred of the series
 
 Each process imports, makes the series, fits (which trains nothing) and forecasts twice; the second forecast is warm.
+AutoETS fits and forecasts in two processes of its own environment (`make .venv-peers-libraries/.installed`), once its
+code has been compiled.
 """
 
 from __future__ import annotations
@@ -12,30 +15,60 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+
+PEERS = Path(__file__).resolve().parents[1] / ".venv-peers-libraries" / "bin" / "python"
+SEASON = 24
 ROUNDS = 5
 LEVELS = (20, 40, 60, 80, 90, 95, 98)
 
 
-def once(series: int, steps: int, horizon: int) -> dict[str, float]:
-    """Forecast in this process; return seconds of the fit and of both forecasts."""
-    import numpy as np
-    import pandas as pd
-
-    from seqcast import Forecaster
-
-    wave = 10 + 3 * np.sin(2 * np.pi * np.arange(steps) / 24)
+def made(series: int, steps: int) -> pd.DataFrame:
+    """Return walks around a daily wave, as a long frame."""
+    wave = 10 + 3 * np.sin(2 * np.pi * np.arange(steps) / SEASON)
     values = wave + 0.1 * np.cumsum(np.random.default_rng(0).normal(size=(series, steps)), axis=1)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {"unique_id": np.repeat(np.arange(series), steps), "ds": np.tile(np.arange(steps), series), "y": values.ravel()}
     )
+
+
+def once(series: int, steps: int, horizon: int) -> dict[str, float]:
+    """Forecast in this process; return seconds of the fit and of both forecasts."""
+    from seqcast import Forecaster
+
+    frame = made(series, steps)
     moments = [time.perf_counter()]
-    model = Forecaster(horizon, preset="pretrained", freq=1, season_length=24, level=LEVELS, verbose=0).fit(frame)
+    model = Forecaster(horizon, preset="pretrained", freq=1, season_length=SEASON, level=LEVELS, verbose=0).fit(frame)
     moments.append(time.perf_counter())
     for _ in range(2):
         model.predict()
         moments.append(time.perf_counter())
     return dict(zip(("fit", "first forecast", "warm forecast"), map(float, np.diff(moments)), strict=True))
+
+
+def autoets(series: int, steps: int, horizon: int) -> dict[str, float]:
+    """Forecast by AutoETS in this process; return seconds of the second call, whose code is compiled."""
+    from statsforecast import StatsForecast
+    from statsforecast.models import AutoETS
+
+    model = StatsForecast([AutoETS(season_length=SEASON)], freq=1, n_jobs=2)
+    model.forecast(df=made(4, steps), h=horizon, level=list(LEVELS))
+    began = time.perf_counter()
+    model.forecast(df=made(series, steps), h=horizon, level=list(LEVELS))
+    return {"AutoETS": time.perf_counter() - began}
+
+
+def measured(python: str, *options: str) -> dict[str, Any]:
+    """Run this file in a process of its own; return what it prints, and its seconds."""
+    began = time.perf_counter()
+    done = subprocess.run([python, __file__, *options], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return {**json.loads(done.stdout.splitlines()[-1]), "process": time.perf_counter() - began}
 
 
 def main() -> None:
@@ -44,27 +77,32 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=1_000)
     parser.add_argument("--steps", type=int, default=512)
     parser.add_argument("--horizon", type=int, default=24)
-    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--peer", type=int, default=0, metavar="N", help="also AutoETS, on N of the series")
+    parser.add_argument("--once", choices=("seqcast", "autoets"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     sizes = (arguments.series, arguments.steps, arguments.horizon)
     if arguments.once:
-        print(json.dumps(once(*sizes)))
+        print(json.dumps({"seqcast": once, "autoets": autoets}[arguments.once](*sizes)))
         return
     from rounds import machine, spread
 
-    given = [f"--{name}={size}" for name, size in zip(("series", "steps", "horizon"), sizes, strict=True)]
-    found = []
+    if arguments.peer and not PEERS.exists():
+        sys.exit("make .venv-peers-libraries/.installed first")
+    of_a_series = [f"--steps={arguments.steps}", f"--horizon={arguments.horizon}"]
+    ours, theirs = [], []
     for _ in range(ROUNDS + 1):
-        began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, __file__, "--once", *given],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        found.append({**json.loads(done.stdout.splitlines()[-1]), "process": time.perf_counter() - began})
-    for name in found[0]:
-        print(f"{name}: {spread(one[name] for one in found[1:])} s")
+        ours.append(measured(sys.executable, "--once=seqcast", f"--series={arguments.series}", *of_a_series))
+        if arguments.peer:
+            theirs.append(measured(str(PEERS), "--once=autoets", f"--series={arguments.peer}", *of_a_series))
+    for name in ours[0]:
+        print(f"{name}: {spread(one[name] for one in ours[1:])} s")
+    if theirs:
+        per_series = [one["AutoETS"] / arguments.peer for one in theirs[1:]]
+        ratios = [
+            seconds * arguments.series / one["warm forecast"] for seconds, one in zip(per_series, ours[1:], strict=True)
+        ]
+        print(f"AutoETS on {arguments.peer}: {spread(one['AutoETS'] for one in theirs[1:])} s")
+        print(f"AutoETS over the warm forecast, a series: {spread(ratios)}")
     print(machine())
 
 

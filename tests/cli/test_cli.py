@@ -92,6 +92,23 @@ def test_describe_says_what_is_in_a_file(run, tmp_path):
     assert json.loads(out)["series"][0]["missing_steps"] == 1
 
 
+def test_doctor_says_what_it_runs_on(run, monkeypatch):
+    code, out, err = run("doctor")
+    assert (code, err) == (0, "")
+    assert "compiled programs" in out
+    assert "intact" in out
+    code, out, _ = run("doctor", "--json")
+    assert code == 0
+    assert json.loads(out)["packages"]["keras"]
+    monkeypatch.setattr("seqcast.pretrained.SHA256", "another")
+    monkeypatch.setattr("seqcast.runtime.environment.metadata.requires", lambda name: ["nothing-of-this-name>=1"])
+    code, out, err = run("doctor", "--json")
+    assert code == 1
+    assert "Problem: nothing-of-this-name is not installed" in err
+    assert "Problem: the weights of the pretrained network are damaged" in err
+    assert len(json.loads(out)["problems"]) == 2
+
+
 def test_a_model_goes_on_and_is_explained(run, tmp_path):
     rows = months(count=70, price=np.random.default_rng(0).normal(size=70))
     rows.iloc[:60].to_csv(tmp_path / "sales.csv", index=False)
@@ -185,7 +202,7 @@ def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["anomalies", "demo", "describe", "fit", "predict", "update", "finetune", "explain", "plot"]
+    "command", ["anomalies", "demo", "describe", "fit", "predict", "update", "finetune", "explain", "plot", "doctor"]
 )
 def test_help_has_an_example_on_its_own_line(run, command):
     code, out, _ = run(command, "--help")

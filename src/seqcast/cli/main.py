@@ -15,6 +15,7 @@ from seqcast.cli.backtest import backtest
 from seqcast.cli.console import note, print_error
 from seqcast.cli.demo import demo
 from seqcast.cli.describe import describe
+from seqcast.cli.doctor import doctor
 from seqcast.cli.explain import explain
 from seqcast.cli.fit import fit
 from seqcast.cli.forecast import forecast
@@ -64,6 +65,7 @@ for _command in (
     report,
     plot,
     study,
+    doctor,
 ):
     app.command(cls=_Command)(_command)
 

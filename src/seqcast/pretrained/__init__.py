@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -11,7 +12,7 @@ from typing import Any
 
 from seqcast.pretrained.network import PretrainedNetwork, read_log
 
-__all__ = ["SHA256", "PretrainedNetwork", "load_pretrained", "training_log"]
+__all__ = ["SHA256", "PretrainedNetwork", "load_pretrained", "training_log", "weights_are_intact"]
 
 SHA256 = "7e2bfffba1874142ee0776fe83a2b64377a0a9861f561c022eb24f64bed010c8"
 """Digest of the file of weights that comes with this version of the package."""
@@ -45,6 +46,17 @@ def training_log() -> dict[str, Any]:
     """
     with _weights() as path:
         return read_log(path)
+
+
+def weights_are_intact() -> bool:
+    """Tell whether the file of weights is the one that this version of the package was made with.
+
+    Example:
+        >>> weights_are_intact()
+        True
+    """
+    with _weights() as path:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
 
 
 @contextmanager

@@ -1,0 +1,150 @@
+"""Kinds of data that networks find hard, beside the last season and the last value.
+
+python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, three methods: ten minutes
+python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method pretrained
+
+| kind | data | windows |
+|---|---|---|
+| two seasons | M4 Hourly without its test values, 48 hours | 1 |
+| half-hours | electricity demand of Victoria, two days, each a horizon after the last | 10 |
+| days of ETT | daily means of ETTh's fourteen columns before the windows of ETT_1H, two weeks | 8 |
+| short | the last 16 of M3's quarterly values before the last two years of known ones, two years | 1 |
+| shorter | the last 10 of M3's yearly values before the last six known ones, six years | 1 |
+| walk | logarithms of bitcoin's daily closing price, two weeks | 20 |
+| demand | 200 made-up series of intermittent demand with a week, two weeks | 1 |
+
+Scores are the mean quantile loss at the nine deciles, summed over a task (WQL), and the MASE, each over that of the
+last season (of the last value, where there is none). A median of intermittent demand is mostly zero, which MASE
+rewards: there WQL is the score.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from methods import METHODS, forecast_windows, mean, options, record, results, seconds_so_far
+from reporting import machine_line, table
+from yardsticks import checked, read_m4_hourly
+from zero_shot_tasks import ROLLING_WINDOWS, Task, geometric_means, mean_scores, read_task
+
+ROWS_OF_DEMAND, SERIES_OF_DEMAND = 140, 200
+
+
+def two_seasons(folder: Path) -> list[Task]:
+    """Return M4 Hourly without its test values."""
+    known = read_m4_hourly(folder).train
+    return [Task("two seasons", list(known.values()), 48, 24, 24, "h")]
+
+
+def half_hours(folder: Path) -> list[Task]:
+    """Return windows of electricity demand."""
+    demand = pd.read_csv(checked(folder, "vic_elec/vic_elec.csv.gz"))["Demand"].to_numpy(dtype=float)
+    return Task("half-hours", [demand], 96, 48, 48, "30min").windows(10)
+
+
+def days_of_ett(folder: Path) -> list[Task]:
+    """Return windows of daily means."""
+    hours = read_task(folder, "ETT_1H").held_back(ROLLING_WINDOWS).series
+    days = [values[len(values) % 24 :].reshape(-1, 24).mean(axis=1) for values in hours]
+    return Task("days of ETT", days, 14, 7, 7, "D").windows(8)
+
+
+def short(folder: Path) -> list[Task]:
+    """Return sixteen quarters of each series."""
+    return [_last(read_task(folder, "m3_quarterly").held_back(), 16)]
+
+
+def shorter(folder: Path) -> list[Task]:
+    """Return ten years of each series."""
+    return [_last(read_task(folder, "m3_yearly").held_back(), 10)]
+
+
+def _last(task: Task, known: int) -> Task:
+    enough = [values for values in task.series if len(values) >= known + task.horizon]
+    return replace(task, series=[values[-known - task.horizon :] for values in enough])
+
+
+def walk(folder: Path) -> list[Task]:
+    """Return windows of prices."""
+    newest_first = pd.read_csv(checked(folder, "bitcoin/bitcoin_price.csv"))["Close"].to_numpy(dtype=float)
+    return Task("walk", [np.log(newest_first[::-1])], 14, 1, 1, "D").windows(20)
+
+
+def demand(folder: Path) -> list[Task]:
+    """Return made-up demand: in most days none, otherwise negative binomial, more at the end of the week."""
+    del folder
+    rng = np.random.default_rng(zlib.crc32(b"demand"))
+    size = (SERIES_OF_DEMAND, ROWS_OF_DEMAND)
+    often, much = rng.uniform(0.05, 0.5, (size[0], 1)), rng.uniform(1.0, 8.0, (size[0], 1))
+    week = np.array([0.6, 0.6, 0.8, 1.0, 1.4, 1.8, 0.8])[np.arange(size[1]) % 7]
+    sold = (rng.random(size) < often * week) * (1 + rng.negative_binomial(2, 2 / (2 + much), size))
+    return [Task("demand", list(sold.astype(float)), 14, 7, 7, "D")]
+
+
+KINDS: dict[str, Callable[[Path], list[Task]]] = {
+    "two_seasons": two_seasons,
+    "half_hours": half_hours,
+    "days_of_ett": days_of_ett,
+    "short": short,
+    "shorter": shorter,
+    "walk": walk,
+    "demand": demand,
+}
+SHOWN = ("pretrained", "quick", "balanced")
+
+
+def measure(folder: Path, name: str, method: str, seed: int) -> dict[str, Any]:
+    """Forecast a kind of data and score it."""
+    windows = KINDS[name](folder)
+    forecasts, model = forecast_windows(windows, method, seed)
+    seconds = seconds_so_far()
+    return record(mean_scores(windows, forecasts), seconds, [model])
+
+
+def naive(windows: Sequence[Task]) -> tuple[float, float]:
+    """Return MASE and WQL of the last season."""
+    scores = mean_scores(windows, [window.naive_deciles() for window in windows])
+    return scores["mase"], scores["wql"]
+
+
+def main() -> None:
+    """Run what has not been run yet, each in a process of its own, and print a table."""
+    parser = options(__doc__, "results/accuracy/weak_spots", METHODS)
+    parser.set_defaults(method=list(SHOWN))
+    parser.add_argument("--tasks", nargs="+", choices=list(KINDS), default=list(KINDS), help="kinds (default all)")
+    arguments = parser.parse_args()
+    if arguments.one:
+        name, method, seed = arguments.one
+        print(json.dumps(measure(arguments.folder, name, method, int(seed))))
+        return
+    files = ("weak_spots.py", "zero_shot_tasks.py", "yardsticks.py")
+    found = {
+        method: {name: results(arguments, name, method, described={}, files=files) for name in arguments.tasks}
+        for method in arguments.method
+    }
+    base = {name: naive(KINDS[name](arguments.folder)) for name in arguments.tasks}
+    scores = {
+        method: {name: (mean(by_name[name], "mase"), mean(by_name[name], "wql")) for name in arguments.tasks}
+        for method, by_name in found.items()
+    }
+    rows: list[list[Any]] = []
+    for name in arguments.tasks:
+        ratios = [np.divide(scores[method][name], base[name]) for method in scores]
+        seconds = " / ".join(f"{mean(found[method][name], 'seconds'):.0f}" for method in scores)
+        rows.append([name, *(f"{mase:.3f} / {wql:.3f}" for mase, wql in ratios), seconds])
+    means = [geometric_means(scores[method], base) for method in scores]
+    rows.append(["geometric mean", *(f"{mase:.3f} / {wql:.3f}" for mase, wql in means), ""])
+    print("\nMASE / WQL over those of the last season\n")
+    print(table(["kind", *scores, "seconds"], rows))
+    print(machine_line())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""`seqcast doctor`: what seqcast runs on, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from seqcast.cli.console import note, print_line, print_table
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what seqcast runs on: versions, backend, devices, threads, the cache of programs, extras.
+
+    The exit code is 1 where a package that seqcast needs is missing or of a version that does not fit.
+
+    For example:
+
+        seqcast doctor
+
+        seqcast doctor --json > environment.json
+    """
+    import seqcast
+    from seqcast.runtime.environment import Environment
+
+    found = Environment.current()
+    from seqcast.pretrained import weights_are_intact  # which imports the backend
+
+    intact, problems = weights_are_intact(), found.problems
+    if not intact:
+        problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
+    if as_json:
+        print_line(json.dumps({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems}, indent=2))
+    else:
+        cache = "no compiled programs are kept (SEQCAST_CACHE_DIR names their folder)"
+        if found.cache is not None:
+            cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
+        facts = {
+            "seqcast": seqcast.__version__,
+            "Python": f"{found.python}, {found.system}",
+            "backend": found.backend,
+            "devices": ", ".join(found.devices),
+            "cores": f"{found.cores}, {found.threads} of them for a fit",
+            "compiled programs": cache,
+            "pretrained network": "intact" if intact else "damaged",
+            **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
+        }
+        print_table("seqcast runs on", ("what", "found"), facts.items(), names=2)
+        versions = [(name, version or "missing") for name, version in found.packages.items()]
+        print_table("Packages", ("package", "version"), versions, names=2)
+        extras = [
+            (
+                extra,
+                ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
+                _install(extra, packages),
+            )
+            for extra, packages in found.extras.items()
+        ]
+        print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)
+    for problem in problems:
+        note(f"Problem: {problem}")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _install(extra: str, packages: Mapping[str, str | None]) -> str:
+    return "" if all(packages.values()) else f"pip install 'seqcast[{extra}]'"

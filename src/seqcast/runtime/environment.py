@@ -1,0 +1,160 @@
+"""What seqcast runs on: versions, backend, devices, threads, the cache of programs, optional packages."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+
+from packaging.requirements import Requirement
+
+__all__ = ["Environment"]
+
+# Extras that are for work on seqcast itself.
+INTERNAL_EXTRAS = ("dev",)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What seqcast runs on.
+
+    Args:
+        system: Operating system and processor.
+        python: Version of Python.
+        packages: Installed version of each package that seqcast needs, by name; `None` is missing.
+        unfit: Packages of another version than seqcast needs, with that requirement.
+        extras: The same as `packages` for each extra.
+        backend: Keras's backend.
+        devices: Devices that it sees.
+        cores: Cores of this process.
+        threads: Threads of a fit.
+        cache: Folder of compiled programs; `None` where none are kept.
+        programs: Number of programs in it.
+        program_bytes: Their size, in bytes.
+        variables: Environment variables that change how seqcast runs, those that are set.
+    """
+
+    system: str
+    python: str
+    packages: Mapping[str, str | None]
+    unfit: Mapping[str, str]
+    extras: Mapping[str, Mapping[str, str | None]]
+    backend: str
+    devices: tuple[str, ...]
+    cores: int
+    threads: int
+    cache: str | None
+    programs: int
+    program_bytes: int
+    variables: Mapping[str, str]
+
+    @classmethod
+    def current(cls) -> Self:
+        """Look at this process and what is installed."""
+        # Before the import of the backend, which sets one of them.
+        variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
+        from seqcast.runtime.backend import keras
+        from seqcast.runtime.program_cache import cache_compilations
+        from seqcast.runtime.threads import threads
+
+        needed = list(_requirements())
+        backend = str(keras.config.backend())
+        folder = cache_compilations() if backend == "jax" else None
+        programs = list(folder.glob("*-cache")) if folder is not None else []
+        extras: dict[str, dict[str, str | None]] = {}
+        for extra, requirement in needed:
+            if extra is not None and extra not in INTERNAL_EXTRAS:
+                extras.setdefault(extra, {})[requirement.name] = _installed(requirement.name)
+        return cls(
+            system=f"{platform.system()} {platform.release()}, {platform.machine()}",
+            python=platform.python_version(),
+            packages={each.name: _installed(each.name) for extra, each in needed if extra is None},
+            unfit=dict(_unfit(needed)),
+            extras=extras,
+            backend=backend,
+            devices=_devices(backend),
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            threads=threads(),
+            cache=str(folder) if folder is not None else None,
+            programs=len(programs),
+            program_bytes=sum(_size(program) for program in programs),
+            variables=variables,
+        )
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps seqcast from running as it should, each with how to mend it."""
+        missing = [
+            f"{name} is not installed. Install it: pip install {name}"
+            for name, found in self.packages.items()
+            if not found
+        ]
+        unfit = [
+            f"{name} is too old or too new: seqcast needs {requirement}. Install it: pip install '{requirement}'"
+            for name, requirement in self.unfit.items()
+        ]
+        return [*missing, *unfit]
+
+    @property
+    def missing_extras(self) -> list[str]:
+        """Extras of which a package is not installed."""
+        return [extra for extra, packages in self.extras.items() if not all(packages.values())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types, with `problems`."""
+        return {**asdict(self), "devices": list(self.devices), "problems": self.problems}
+
+
+# Variables that change how seqcast, its backend and its threads work.
+_MATTERS = re.compile(
+    r"SEQCAST_(THREADS|KEEP_MEMORY|CACHE_DIR)|KERAS_BACKEND|JAX_\w+|XLA_FLAGS|OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|NO_COLOR"
+)
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
+
+
+def _requirements() -> Iterator[tuple[str | None, Requirement]]:
+    """Yield what seqcast needs in this environment, with the extra that needs it."""
+    for line in metadata.requires("seqcast") or ():
+        requirement = Requirement(line)
+        extra = _EXTRA.search(str(requirement.marker or ""))
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra[1] if extra else ""}):
+            yield (extra[1] if extra else None), requirement
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _unfit(needed: list[tuple[str | None, Requirement]]) -> Iterator[tuple[str, str]]:
+    """Yield names and requirements of packages that are installed in another version."""
+    for extra, requirement in needed:
+        version = _installed(requirement.name)
+        if extra not in INTERNAL_EXTRAS and version and not requirement.specifier.contains(version, prereleases=True):
+            yield requirement.name, f"{requirement.name}{requirement.specifier}"
+
+
+def _devices(backend: str) -> tuple[str, ...]:
+    """Return what the backend calculates on."""
+    if backend != "jax":
+        from seqcast.runtime.backend import keras
+
+        return tuple(map(str, keras.distribution.list_devices()))
+    import jax
+
+    return tuple(f"{device.platform}:{device.id} ({device.device_kind})" for device in jax.devices())
+
+
+def _size(path: Path) -> int:
+    """Return a file's size, 0 where another process has just removed it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,62 @@
+"""What seqcast runs on is found, and so is what is missing."""
+
+import json
+from importlib import metadata
+
+import pytest
+
+from seqcast.runtime import environment
+from seqcast.runtime.environment import Environment
+
+NEEDED = [
+    "numpy>=2.0",
+    "nothing-of-this-name>=1",
+    "pandas>=99",
+    "scipy>=1; python_version < '3'",
+    "polars>=1.20; extra == 'polars'",
+    "nor-of-this>=2; extra == 'far'",
+    "pytest>=999; extra == 'dev'",
+]
+
+
+@pytest.fixture
+def needed(monkeypatch):
+    monkeypatch.setattr(environment.metadata, "requires", lambda name: NEEDED)
+
+
+def test_this_environment_has_all_that_is_needed():
+    found = Environment.current()
+    assert found.problems == []
+    assert found.packages["keras"] == metadata.version("keras")
+    assert "dev" not in found.extras
+    assert set(found.extras["files"]) == {"duckdb", "fastexcel", "pyarrow", "zstandard"}
+    assert found.devices
+    assert 1 <= found.threads <= found.cores
+
+
+def test_what_is_missing_or_does_not_fit_is_a_problem(needed):
+    found = Environment.current()
+    assert list(found.packages) == ["numpy", "nothing-of-this-name", "pandas"]
+    assert found.extras == {"polars": {"polars": metadata.version("polars")}, "far": {"nor-of-this": None}}
+    assert found.missing_extras == ["far"]
+    missing, unfit = found.problems
+    assert missing.endswith("pip install nothing-of-this-name")
+    assert unfit.startswith("pandas ")
+    assert unfit.endswith("pip install 'pandas>=99'")
+    assert json.loads(json.dumps(found.to_dict()))["problems"] == found.problems
+
+
+def test_variables_and_programs_are_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("SEQCAST_THREADS", "1")
+    monkeypatch.setenv("SEQCAST_SECRET", "x")
+    found = Environment.current()
+    assert found.variables["SEQCAST_THREADS"] == "1"
+    assert "SEQCAST_SECRET" not in found.variables
+    assert found.threads == 1
+    for name, size in (("a-cache", 10), ("a-atime", 1), ("b-cache", 5)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    monkeypatch.setattr("seqcast.runtime.program_cache.cache_compilations", lambda: tmp_path)
+    found = Environment.current()
+    assert (found.cache, found.programs, found.program_bytes) == (str(tmp_path), 2, 15)
+    monkeypatch.setattr("seqcast.runtime.program_cache.cache_compilations", lambda: None)
+    assert Environment.current().cache is None

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.windows.autoregression import FARTHEST, FITTED, HELD_BACK, LAGS, autoregressed
-from seqcast.data.windows.simple_forecasts import CHECKS
+from seqcast.data.windows.autoregression import FITTED, HELD_BACK, LAGS, autoregressed
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 
 ROWS, LENGTH, HORIZON = 5, 70, 9
 seeds = st.integers(0, 2**32 - 1)

@@ -5,7 +5,6 @@ import pytest
 
 from seqcast.data.windows.autoregression import autoregressed
 from seqcast.data.windows.seasonal_base import (
-    FARTHEST,
     GAINS,
     LONGER_GAINS,
     MODELS,
@@ -14,7 +13,7 @@ from seqcast.data.windows.seasonal_base import (
     units_of,
     weights_by_errors,
 )
-from seqcast.data.windows.simple_forecasts import CHECKS, SimpleForecasts
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts
 from seqcast.data.windows.smoothing import smoothed
 
 ROWS, LENGTH, HORIZON = 12, 80, 11

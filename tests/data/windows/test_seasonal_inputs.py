@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.windows.seasonal_base import FARTHEST, GAINS, MODELS, SeasonalBase
+from seqcast.data.windows.seasonal_base import GAINS, MODELS, SeasonalBase
 from seqcast.data.windows.seasonal_inputs import FUTURE, LARGEST_UNIT, LEAST_UNIT, PAST, STATIC, seasonal_inputs
-from seqcast.data.windows.simple_forecasts import CHECKS
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 
 ROWS, LENGTH, HORIZON = 12, 40, 11
 seeds = st.integers(0, 2**32 - 1)

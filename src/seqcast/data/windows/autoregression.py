@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.simple_forecasts import CHECKS, SimpleForecasts
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts
 
 __all__ = ["LAGS", "autoregressed"]
 
@@ -16,8 +16,6 @@ LAGS = 12
 HELD_BACK = 20
 # Of the twelve coefficients, held back as they are, so many count as fitted.
 FITTED = 8
-# Forecasts leave this range of the window's units no more.
-FARTHEST = 20.0
 
 
 def autoregressed(values: Array, horizon: int) -> SimpleForecasts:

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows.autoregression import autoregressed
-from seqcast.data.windows.simple_forecasts import CHECKS, SimpleForecasts, mean_of_known
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, mean_of_known
 from seqcast.data.windows.smoothing import Gains, smoothed
 
 __all__ = [
-    "FARTHEST",
     "GAINS",
     "LONGER_GAINS",
     "MODELS",
@@ -53,8 +52,6 @@ MODELS = (
 )
 """Name of each model."""
 
-# In a window's own units: what is further out is as far as this.
-FARTHEST = 20.0
 # How much more a model counts that has half of another one's error one step ahead, and half of its error in one of
 # the checks: so many doublings.
 SHARPNESS, SHARPNESS_OF_CHECK = 4, 1

@@ -15,8 +15,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.seasonal_base import FARTHEST, MODELS, SeasonalBase
-from seqcast.data.windows.simple_forecasts import CHECKS, mean_of_known
+from seqcast.data.windows.seasonal_base import MODELS, SeasonalBase
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, mean_of_known
 
 __all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "seasonal_inputs"]
 

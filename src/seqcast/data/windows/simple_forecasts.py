@@ -9,12 +9,14 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CHECKS", "SimpleForecasts", "mean_of_known"]
+__all__ = ["CHECKS", "FARTHEST", "SimpleForecasts", "mean_of_known"]
 
 Array = npt.NDArray[np.float64]
 
 # Forecasts of so many last steps are checked.
 CHECKS = (4, 8, 16, 32, 64)
+# In a window's own units: what is further out is as far as this.
+FARTHEST = 20.0
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ import pandas as pd
 SHA256 = {
     "ETT-small/ETTh1.csv": "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
     "ETT-small/ETTh2.csv": "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b",
+    "bitcoin/bitcoin_price.csv": "3085ff0965a8784279466381b2ab23736c401fdd182918d36da57a19eb51e3c0",
     "classics/AirPassengers.csv": "5f8b316b84545d9cfb05612298df8415ce4c44421c7012d109465564b07ebc06",
     "classics/ausbeer.csv": "52e08974f8459ff2860d516ba6e507eb6e8fe967d4339368013c37d7a95e599b",
     "classics/monthly-sunspots.csv": "4b91dd8e13bdf6a95c3034c71ceca0152269986c6a91706c6eaf50c1d50081c8",
@@ -31,6 +32,7 @@ SHA256 = {
     "nn5/nn5.csv.gz": "796b25cbb7d2a668af473b813897026aa0078299ba466d6c2e2cfe4a7b564de0",
     "tourism_m3/m3_data.json": "8244026f84af16bbbbfeab226d6c3571882ba3a313b990c1b7985351f2e3f0fd",
     "tourism_m3/tcomp_data.json": "5f1404d70c5e3b6c1d4bc34c72c938f2a304204f76673f7c0f122934d4c919a2",
+    "vic_elec/vic_elec.csv.gz": "ff1ea13afc7290ab35acef8e8c49dba18c417482da07186290685f129f464cc0",
 }
 
 

@@ -159,3 +159,15 @@ def test_the_rule_takes_no_logarithms_of_what_tells_nothing():
 def test_unknown_scale():
     with pytest.raises(SpecError, match="scale: expected one of 'standard', 'robust'"):
         SeriesScaler.fit(np.zeros((1, 1)), np.array([1]), np.array([1]), "max")
+
+
+@pytest.mark.parametrize(("zeros", "expected"), [(0.0, "log"), (0.05, "log"), (0.3, "standard"), (0.8, "standard")])
+def test_intermittent_demand_has_no_logarithms(zeros, expected):
+    """A step from none to one would be the largest of all."""
+    random = np.random.default_rng(0)
+    level = np.linspace(5.0, 40.0, 140)[:, None]
+    sold = level * random.gamma(4, 0.25, size=(140, 1))
+    sold[random.permutation(140)[: int(zeros * 140)]] = 0.0
+    assert rule(sold, np.array([140]), np.array([140]), 7) == expected
+    # Rows that are not looked at do not count.
+    assert rule(np.concatenate([sold, np.zeros((140, 1))]), np.array([280]), np.array([140]), 7) == expected

@@ -19,6 +19,8 @@ Array = npt.NDArray[Any]
 # A swing below this share of the level is rounding, not signal.
 ROUNDING = 1e-9
 # Series with fewer seasons are left out.
+# Share of zeros up to which logarithms are a scale.
+MOST_ZEROS = 0.1
 LEAST_SEASONS = 3
 
 
@@ -91,17 +93,22 @@ class LevelSwings:
 
     Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's deviation is
     regressed on that of its mean, both less their mean over the series. At a slope of 0 deviations are the same at
-    every level, at 1 they are a share of it, which logarithms make the same.
+    every level, at 1 they are a share of it, which logarithms make the same. Where more than a tenth of the values are
+    zero, as in intermittent demand, logarithms are no scale: they would make the step from 0 to 1 the largest of all.
 
     Args:
         products: Sum of the products of both.
         squares: Sum of the squares of the second.
+        zeros: Number of zeros.
+        known: Number of known values.
 
     Source: Box and Cox 1964, with their power `1 - slope`; the slope as in Guerrero 1993.
     """
 
     products: float = 0.0
     squares: float = 0.0
+    zeros: int = 0
+    known: int = 0
 
     @classmethod
     def of(cls, values: Array, ends: Array, stops: Array, season_length: int) -> Self:
@@ -131,16 +138,22 @@ class LevelSwings:
             several = count[series] >= LEAST_SEASONS
             x, y = (each - (np.bincount(series, each, len(ends)) / np.maximum(count, 1))[series] for each in (x, y))
             products, squares = products + float((x * y)[several].sum()), squares + float((x * x)[several].sum())
-        return cls(products, squares)
+        return cls(products, squares, int((blocks == 0).sum()), int((~np.isnan(blocks)).sum()))
 
     def merge(self, other: Self) -> Self:
         """Return the sums over both parts."""
-        return type(self)(self.products + other.products, self.squares + other.squares)
+        return type(self)(
+            self.products + other.products,
+            self.squares + other.squares,
+            self.zeros + other.zeros,
+            self.known + other.known,
+        )
 
     @property
     def grow_with_level(self) -> bool:
-        """Whether swings grow with the level, at a slope of a half or more."""
-        return self.squares > ROUNDING and self.products >= 0.5 * self.squares
+        """Whether swings grow with the level, at a slope of a half or more, and few values are zero."""
+        few_zeros = self.zeros <= MOST_ZEROS * self.known
+        return few_zeros and self.squares > ROUNDING and self.products >= 0.5 * self.squares
 
 
 def power_of_two(magnitudes: Array) -> Array:

@@ -1,6 +1,6 @@
 """Kinds of data that networks find hard, beside the last season and the last value.
 
-python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, three methods: ten minutes
+python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, two methods: two minutes
 python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method pretrained
 
 | kind | data | windows |
@@ -97,7 +97,7 @@ KINDS: dict[str, Callable[[Path], list[Task]]] = {
     "walk": walk,
     "demand": demand,
 }
-SHOWN = ("pretrained", "quick", "balanced")
+SHOWN = ("pretrained", "quick")
 
 
 def measure(folder: Path, name: str, method: str, seed: int) -> dict[str, Any]:

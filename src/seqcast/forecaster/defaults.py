@@ -222,8 +222,8 @@ def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
         season_length: Steps of a season.
 
     Returns:
-        `log` where swings grow with the level at a slope of a half or more (see `LevelSwings`); otherwise, and where no
-        series has three seasons, `standard`.
+        `log` where swings grow with the level at a slope of a half or more (see `LevelSwings`); otherwise, where no
+        series has three seasons, and where more than a tenth of the values are zero, `standard`.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore

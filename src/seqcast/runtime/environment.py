@@ -77,7 +77,7 @@ class Environment:
             unfit=dict(_unfit(needed)),
             extras=extras,
             backend=backend,
-            devices=_devices(backend),
+            devices=tuple(map(str, keras.distribution.list_devices())),
             cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
             threads=threads(),
             cache=str(folder) if folder is not None else None,
@@ -139,17 +139,6 @@ def _unfit(needed: list[tuple[str | None, Requirement]]) -> Iterator[tuple[str, 
         version = _installed(requirement.name)
         if extra not in INTERNAL_EXTRAS and version and not requirement.specifier.contains(version, prereleases=True):
             yield requirement.name, f"{requirement.name}{requirement.specifier}"
-
-
-def _devices(backend: str) -> tuple[str, ...]:
-    """Return what the backend calculates on."""
-    if backend != "jax":
-        from seqcast.runtime.backend import keras
-
-        return tuple(map(str, keras.distribution.list_devices()))
-    import jax
-
-    return tuple(f"{device.platform}:{device.id} ({device.device_kind})" for device in jax.devices())
 
 
 def _size(path: Path) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -89,6 +89,7 @@ def test_covariates_are_returned_and_longer_ones_cut_off():
 
 @settings(max_examples=50, deadline=None)
 @given(hnp.arrays(np.float64, st.integers(1, 9), elements=st.floats(0, 1e6)))
+@example(np.array([5e-324, 0.0]))
 def test_weights_get_mean_one_and_keep_their_proportions(weight):
     if not weight.any():
         return

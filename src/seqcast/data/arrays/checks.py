@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.series.statistics import power_of_two
 from seqcast.errors import DataError, DataTypeError
 
 __all__ = [
@@ -237,4 +238,5 @@ def check_weight(sample_weight: Any, rows: int) -> Array | None:
             received=f"weights from {weight.min():g} to {weight.max():g}",
             hint="Drop the windows that should not count.",
         )
+    weight = weight / power_of_two(weight.max())  # the mean of the smallest numbers would be 0
     return np.asarray(weight / weight.mean())

@@ -1,6 +1,7 @@
 """What seqcast runs on is found, and so is what is missing."""
 
 import json
+import sys
 from importlib import metadata
 
 import pytest
@@ -44,6 +45,31 @@ def test_what_is_missing_or_does_not_fit_is_a_problem(needed):
     assert unfit.startswith("pandas ")
     assert unfit.endswith("pip install 'pandas>=99'")
     assert json.loads(json.dumps(found.to_dict()))["problems"] == found.problems
+
+
+def test_a_backend_that_is_not_there_is_a_problem(monkeypatch):
+    monkeypatch.setitem(sys.modules, "seqcast.runtime.backend", None)
+    found = Environment.current()
+    assert (found.backend, found.devices, found.cache) == ("", (), None)
+    assert found.problems[-1].startswith("the backend of Keras cannot be imported")
+
+
+def test_a_backend_may_tell_no_devices(monkeypatch):
+    def untold():
+        raise AttributeError("list_devices")
+
+    monkeypatch.setattr("keras.distribution.list_devices", untold)
+    found = Environment.current()
+    assert found.devices == ()
+    assert found.problems == []
+
+
+def test_a_source_tree_that_was_not_installed_needs_nothing(monkeypatch):
+    def unknown(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(environment.metadata, "requires", unknown)
+    assert Environment.current().packages == {}
 
 
 def test_variables_and_programs_are_told(monkeypatch, tmp_path):

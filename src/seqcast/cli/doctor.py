@@ -30,10 +30,12 @@ def doctor(
     from seqcast.runtime.environment import Environment
 
     found = Environment.current()
-    from seqcast.pretrained import weights_are_intact  # which imports the backend
+    intact, problems = False, found.problems
+    if found.backend:
+        from seqcast.pretrained import weights_are_intact  # which imports it
 
-    intact, problems = weights_are_intact(), found.problems
-    if not intact:
+        intact = weights_are_intact()
+    if found.backend and not intact:
         problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
     if as_json:
         print_line(json.dumps({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems}, indent=2))
@@ -44,11 +46,11 @@ def doctor(
         facts = {
             "seqcast": seqcast.__version__,
             "Python": f"{found.python}, {found.system}",
-            "backend": found.backend,
-            "devices": ", ".join(found.devices),
+            "backend": found.backend or "cannot be imported",
+            "devices": ", ".join(found.devices) or "not told",
             "cores": f"{found.cores}, {found.threads} of them for a fit",
             "compiled programs": cache,
-            "pretrained network": "intact" if intact else "damaged",
+            "pretrained network": "intact" if intact else "not looked at" if not found.backend else "damaged",
             **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
         }
         print_table("seqcast runs on", ("what", "found"), facts.items(), names=2)

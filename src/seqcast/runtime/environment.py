@@ -29,7 +29,7 @@ class Environment:
         packages: Installed version of each package that seqcast needs, by name; `None` is missing.
         unfit: Packages of another version than seqcast needs, with that requirement.
         extras: The same as `packages` for each extra.
-        backend: Keras's backend.
+        backend: Keras's backend; empty where it cannot be imported.
         devices: Devices that it sees.
         cores: Cores of this process.
         threads: Threads of a fit.
@@ -58,13 +58,10 @@ class Environment:
         """Look at this process and what is installed."""
         # Before the import of the backend, which sets one of them.
         variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
-        from seqcast.runtime.backend import keras
-        from seqcast.runtime.program_cache import cache_compilations
         from seqcast.runtime.threads import threads
 
         needed = list(_requirements())
-        backend = str(keras.config.backend())
-        folder = cache_compilations() if backend == "jax" else None
+        backend, devices, folder = _backend()
         programs = list(folder.glob("*-cache")) if folder is not None else []
         extras: dict[str, dict[str, str | None]] = {}
         for extra, requirement in needed:
@@ -77,7 +74,7 @@ class Environment:
             unfit=dict(_unfit(needed)),
             extras=extras,
             backend=backend,
-            devices=tuple(map(str, keras.distribution.list_devices())),
+            devices=devices,
             cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
             threads=threads(),
             cache=str(folder) if folder is not None else None,
@@ -98,7 +95,10 @@ class Environment:
             f"{name} is too old or too new: seqcast needs {requirement}. Install it: pip install '{requirement}'"
             for name, requirement in self.unfit.items()
         ]
-        return [*missing, *unfit]
+        backend = (
+            [] if self.backend else ["the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it."]
+        )
+        return [*missing, *unfit, *backend]
 
     @property
     def missing_extras(self) -> list[str]:
@@ -119,7 +119,11 @@ _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 
 def _requirements() -> Iterator[tuple[str | None, Requirement]]:
     """Yield what seqcast needs in this environment, with the extra that needs it."""
-    for line in metadata.requires("seqcast") or ():
+    try:
+        lines = metadata.requires("seqcast") or ()
+    except metadata.PackageNotFoundError:  # a source tree that was not installed
+        lines = ()
+    for line in lines:
         requirement = Requirement(line)
         extra = _EXTRA.search(str(requirement.marker or ""))
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra[1] if extra else ""}):
@@ -134,11 +138,27 @@ def _installed(name: str) -> str | None:
 
 
 def _unfit(needed: list[tuple[str | None, Requirement]]) -> Iterator[tuple[str, str]]:
-    """Yield names and requirements of packages that are installed in another version."""
+    """Yield names and requirements of packages that seqcast needs and that are installed in another version."""
     for extra, requirement in needed:
         version = _installed(requirement.name)
-        if extra not in INTERNAL_EXTRAS and version and not requirement.specifier.contains(version, prereleases=True):
+        if extra is None and version and not requirement.specifier.contains(version, prereleases=True):
             yield requirement.name, f"{requirement.name}{requirement.specifier}"
+
+
+def _backend() -> tuple[str, tuple[str, ...], Path | None]:
+    """Return Keras's backend, its devices, and the folder of its programs."""
+    try:
+        from seqcast.runtime.backend import keras
+    except ImportError:
+        return "", (), None
+    from seqcast.runtime.program_cache import cache_compilations
+
+    name = str(keras.config.backend())
+    try:
+        devices = tuple(map(str, keras.distribution.list_devices()))
+    except AttributeError:  # Keras's backend for torch lists none
+        devices = ()
+    return name, devices, cache_compilations() if name == "jax" else None
 
 
 def _size(path: Path) -> int:

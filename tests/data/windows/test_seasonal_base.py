@@ -84,3 +84,24 @@ def test_weights_are_those_of_errors_that_are_known():
     np.testing.assert_allclose(weights[0], np.array([64, 1, 0]) / 65)
     np.testing.assert_allclose(weights[1], 1 / 3)
     np.testing.assert_allclose(weights[2], [0.5, 0, 0.5], atol=1e-9)
+
+
+@pytest.mark.parametrize("values", [[100.0, 150.0], [150.0, 100.0], [3.0, 4.0], [1.0, 2.0, 3.0]])
+def test_a_few_values_are_no_trend(values):
+    base = SeasonalBase.of(np.array([values]), np.array([1]), np.array([0]), 12)
+    np.testing.assert_allclose(base.forecast * base.scale + base.loc, values[-1])
+    season = SeasonalBase.of(np.array([values]), np.array([12]), np.array([0]), 12)
+    np.testing.assert_allclose(season.forecast * season.scale + season.loc, np.mean(values))
+
+
+def test_of_nothing_known_all_models_say_the_same():
+    base = SeasonalBase.of(np.full((2, 20), np.nan), np.array([4, 1]), np.array([8, 0]), 5)
+    assert (base.forecast == 0).all()
+    assert (np.nan_to_num(base.models.forecasts) == 0).all()
+
+
+@pytest.mark.parametrize("values", [np.exp(np.linspace(-700, -10, 8)), np.exp(np.linspace(-10, 600, 8))])
+def test_logarithms_overflow_nowhere(values):
+    base = SeasonalBase.of(values[None], np.array([1]), np.array([0]), 100)
+    assert np.isfinite(base.forecast).all()
+    assert np.abs(base.models.forecasts[:, :, :20]).max() <= FARTHEST

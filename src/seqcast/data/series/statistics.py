@@ -18,9 +18,9 @@ Array = npt.NDArray[Any]
 
 # A swing below this share of the level is rounding, not signal.
 ROUNDING = 1e-9
-# Series with fewer seasons are left out.
 # Share of zeros up to which logarithms are a scale.
 MOST_ZEROS = 0.1
+# Series with fewer seasons are left out.
 LEAST_SEASONS = 3
 
 

@@ -57,6 +57,8 @@ MODELS = (
 SHARPNESS, SHARPNESS_OF_CHECK = 4, 1
 # Smaller errors are none.
 LEAST_ERROR = 1e-6
+# Fewer known values than these tell no model anything.
+FEW = 4
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,14 @@ class SeasonalBase:
 
     @cached_property
     def weights(self) -> Array:
-        """How much each model counts, `[B, K]`."""
-        return weights_by_errors(self.errors, self.models.check_errors(self.values))
+        """How much each model counts, `[B, K]`.
+
+        Where fewer than four values are known, trends and coefficients are as many as values and have no error: there
+        no model counts, and the base is the centre of the window.
+        """
+        weights = weights_by_errors(self.errors, self.models.check_errors(self.values))
+        few = (~np.isnan(self.values)).sum(axis=1, keepdims=True) < FEW
+        return np.where(few, 0.0, weights)
 
     @cached_property
     def forecast(self) -> Array:
@@ -170,14 +178,18 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     loc, scale = units_of(past, season)
     of_values = model(_in_reach((past - loc) / scale), season)
     of_logarithms = of_values.mapped(np.copy)
-    rows = np.flatnonzero(np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1) > 0)
+    least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
+    rows = np.flatnonzero((least > 0) & np.isfinite(least))
     if len(rows):
         logarithms = np.log(past[rows])
         centre, spread = units_of(logarithms, season[rows])
         found = model((logarithms - centre) / spread, season[rows])
 
+        # What is out of reach anyway, before its exponential is more than a number can be.
+        most = np.log(loc[rows, :, None] + 2 * FARTHEST * scale[rows, :, None])
+
         def grown(part: Array) -> Array:
-            values = np.exp(np.minimum(part * spread[:, :, None] + centre[:, :, None], 700.0))
+            values = np.exp(np.minimum(part * spread[:, :, None] + centre[:, :, None], most))
             return np.asarray((values - loc[rows, :, None]) / scale[rows, :, None])
 
         of_logarithms.put(rows, found.mapped(grown))

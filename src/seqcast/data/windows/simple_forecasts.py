@@ -69,7 +69,7 @@ class SimpleForecasts:
     def mapped(self, change: Callable[[Array], Array]) -> Self:
         """Return all forecasts changed by a function of arrays, `[B, ., K]`."""
         checks = {steps: change(forecast) for steps, forecast in self.checks.items()}
-        return type(self)(change(self.forecasts), change(self.ahead), checks, self.optimism)
+        return type(self)(change(self.forecasts), change(self.ahead), checks, self.optimism.copy())
 
     def errors(self, values: Array) -> Array:
         """Return the mean absolute error one step ahead of each model, `[B, K]`; NaN where no value is known.

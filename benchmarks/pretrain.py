@@ -101,11 +101,7 @@ def train(arguments: argparse.Namespace) -> None:
 
 def told(network: PretrainedNetwork, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what the network is told of a task: the known values, `[series, T]`, their season and the longer one."""
-    longest = network.context_lengths[-1]
-    past = np.full((len(task.series), longest), np.nan)
-    for row, values in enumerate(task.past):
-        tail = values[-longest:]
-        past[row, longest - len(tail) :] = tail
+    past = task.known(network.context_lengths[-1])
     return past, np.full(len(past), task.season), np.full(len(past), Season.of(task.season).longer or 0)
 
 

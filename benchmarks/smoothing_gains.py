@@ -72,12 +72,10 @@ def _of_window(task: Task, most: int, gains: Sequence[tuple[float, float, float,
     rng = np.random.default_rng(0)
     rows = np.sort(rng.choice(len(task.series), min(most, len(task.series)), replace=False))
     steps = task.protocol_season
-    own = [task.past[row] for row in rows]
-    scale = np.array([np.nanmean(np.abs(values[steps:] - values[:-steps])) for values in own])[:, None]
+    whole = task.past
+    scale = np.array([np.nanmean(np.abs(whole[row][steps:] - whole[row][:-steps])) for row in rows])[:, None]
     scale[~(scale > 0)] = np.nan
-    past = np.full((len(rows), CONTEXT), np.nan)
-    for row, values in enumerate(own):
-        past[row, -len(values) :] = values[-CONTEXT:]
+    past = task.known(CONTEXT)[rows]
     season = np.full(len(rows), task.season)
     found = both_ways_smoothed(past, season, task.horizon, gains)
     loc, spread = units_of(past, season)

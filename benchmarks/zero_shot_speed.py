@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-PEERS = Path(__file__).resolve().parents[1] / ".venv-peers-libraries" / "bin" / "python"
 SEASON = 24
 ROUNDS = 5
 LEVELS = (20, 40, 60, 80, 90, 95, 98)
@@ -62,15 +60,6 @@ def autoets(series: int, steps: int, horizon: int) -> dict[str, float]:
     return {"AutoETS": time.perf_counter() - began}
 
 
-def measured(python: str, *options: str) -> dict[str, Any]:
-    """Run this file in a process of its own; return what it prints, and its seconds."""
-    began = time.perf_counter()
-    done = subprocess.run([python, __file__, *options], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return {**json.loads(done.stdout.splitlines()[-1]), "process": time.perf_counter() - began}
-
-
 def main() -> None:
     """Run the processes and print medians and spreads."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -84,18 +73,24 @@ def main() -> None:
     if arguments.once:
         print(json.dumps({"seqcast": once, "autoets": autoets}[arguments.once](*sizes)))
         return
-    from rounds import machine, spread
+    from rounds import machine, run_process, spread
 
-    if arguments.peer and not PEERS.exists():
-        sys.exit("make .venv-peers-libraries/.installed first")
+    sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
+    from reporting import PEERS, check_peers
+
+    if arguments.peer:
+        check_peers()
     of_a_series = [f"--steps={arguments.steps}", f"--horizon={arguments.horizon}"]
+    own = [sys.executable, __file__, "--once=seqcast", f"--series={arguments.series}", *of_a_series]
+    peer = [str(PEERS), __file__, "--once=autoets", f"--series={arguments.peer}", *of_a_series]
     ours, theirs = [], []
-    for _ in range(ROUNDS + 1):
-        ours.append(measured(sys.executable, "--once=seqcast", f"--series={arguments.series}", *of_a_series))
-        if arguments.peer:
-            theirs.append(measured(str(PEERS), "--once=autoets", f"--series={arguments.peer}", *of_a_series))
-    for name in ours[0]:
-        print(f"{name}: {spread(one[name] for one in ours[1:])} s")
+    with tempfile.TemporaryDirectory() as cache:
+        for _ in range(ROUNDS + 1):
+            ours.append(run_process(own, {"SEQCAST_CACHE_DIR": cache}))
+            if arguments.peer:
+                theirs.append(run_process(peer))
+    for name in ("fit", "first forecast", "warm forecast", "process_s"):
+        print(f"{name.removesuffix('_s')}: {spread(one[name] for one in ours[1:])} s")
     if theirs:
         per_series = [one["AutoETS"] / arguments.peer for one in theirs[1:]]
         ratios = [

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from reporting import code, first_run, machine_line, peak_mib
 from yardsticks import DECILE_LEVELS, forecast_column
-from zero_shot_tasks import DECILES, Task
+from zero_shot_tasks import DECILES, Task, mean_scores
 
 from peers.common import process_began
 from seqcast import Forecaster, __version__
@@ -121,6 +121,19 @@ def record(scores: Mapping[str, Any], seconds: float, models: Sequence[Forecaste
 def seconds_so_far() -> float:
     """Return the seconds since this process was started."""
     return time.time() - process_began()
+
+
+def scored(windows: Sequence[Task], method: str, seed: int) -> dict[str, Any]:
+    """Forecast the windows of a task in this process, and return the result: means of the scores over windows.
+
+    Args:
+        windows: The windows, the earliest first.
+        method: One of `METHODS`.
+        seed: Seed of everything random.
+    """
+    forecasts, model = forecast_windows(windows, method, seed)
+    seconds = seconds_so_far()
+    return record(mean_scores(windows, forecasts), seconds, [model])
 
 
 @functools.cache

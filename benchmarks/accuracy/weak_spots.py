@@ -29,10 +29,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from methods import METHODS, forecast_windows, mean, options, record, results, seconds_so_far
+from methods import METHODS, mean, options, results, scored
 from reporting import machine_line, table
 from yardsticks import checked, read_m4_hourly
-from zero_shot_tasks import ROLLING_WINDOWS, Task, geometric_means, mean_scores, read_task
+from zero_shot_tasks import ROLLING_WINDOWS, Task, geometric_means, naive_mean_scores, read_task
 
 ROWS_OF_DEMAND, SERIES_OF_DEMAND = 140, 200
 
@@ -100,17 +100,9 @@ KINDS: dict[str, Callable[[Path], list[Task]]] = {
 SHOWN = ("pretrained", "quick")
 
 
-def measure(folder: Path, name: str, method: str, seed: int) -> dict[str, Any]:
-    """Forecast a kind of data and score it."""
-    windows = KINDS[name](folder)
-    forecasts, model = forecast_windows(windows, method, seed)
-    seconds = seconds_so_far()
-    return record(mean_scores(windows, forecasts), seconds, [model])
-
-
 def naive(windows: Sequence[Task]) -> tuple[float, float]:
     """Return MASE and WQL of the last season."""
-    scores = mean_scores(windows, [window.naive_deciles() for window in windows])
+    scores = naive_mean_scores(windows)
     return scores["mase"], scores["wql"]
 
 
@@ -122,7 +114,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one:
         name, method, seed = arguments.one
-        print(json.dumps(measure(arguments.folder, name, method, int(seed))))
+        print(json.dumps(scored(KINDS[name](arguments.folder), method, int(seed))))
         return
     files = ("weak_spots.py", "zero_shot_tasks.py", "yardsticks.py")
     found = {

@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from methods import METHODS, forecast_windows, mean, options, record, results, seconds_so_far, weights_key
+from methods import METHODS, mean, options, results, scored, weights_key
 from reporting import machine_line, table
-from zero_shot_tasks import ROLLING, TASKS, geometric_means, mean_scores, read_windows, shown_scores
+from zero_shot_tasks import ROLLING, TASKS, geometric_means, naive_mean_scores, read_windows, shown_scores
 
 TEST, HELD_BACK = "test", "held back"
 RELEASES_ON_TEST = 3
@@ -84,16 +84,12 @@ Scores = Mapping[str, tuple[float, float]]
 
 def measure(folder: Path, name: str, method: str, seed: int, *, held_back: bool) -> dict[str, Any]:
     """Forecast a task and score it."""
-    windows = read_windows(folder, name, held_back=held_back)
-    forecasts, model = forecast_windows(windows, method, seed)
-    seconds = seconds_so_far()
-    return record(mean_scores(windows, forecasts), seconds, [model])
+    return scored(read_windows(folder, name, held_back=held_back), method, seed)
 
 
 def naive(folder: Path, name: str, *, held_back: bool) -> tuple[float, float]:
     """Return the two scores of the seasonal naive forecast."""
-    windows = read_windows(folder, name, held_back=held_back)
-    return shown_scores(name, mean_scores(windows, [window.naive_deciles() for window in windows]))
+    return shown_scores(name, naive_mean_scores(read_windows(folder, name, held_back=held_back)))
 
 
 def score_table(columns: Mapping[str, Scores], naive: Scores) -> str:

@@ -73,10 +73,8 @@ def test_a_table_is_over_the_last_season(monkeypatch, capsys, tmp_path):
 
 def test_a_process_scores_one_kind(monkeypatch, capsys):
     truth = KINDS["demand"](None)
-    monkeypatch.setattr(
-        weak_spots, "forecast_windows", lambda windows, method, seed: ([windows[0].naive_deciles()], None)
-    )
-    monkeypatch.setattr(weak_spots, "record", lambda scores, seconds, models: scores)
+    monkeypatch.setattr("methods.forecast_windows", lambda windows, method, seed: ([windows[0].naive_deciles()], None))
+    monkeypatch.setattr("methods.record", lambda scores, seconds, models: scores)
     monkeypatch.setattr(sys, "argv", ["weak_spots.py", "nowhere", "--one", "demand", "quick", "0"])
     weak_spots.main()
     mase, wql = weak_spots.naive(truth)

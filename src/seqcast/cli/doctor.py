@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import seqcast
 from seqcast.cli.console import note, print_line, print_table
+
+if TYPE_CHECKING:
+    from seqcast.runtime.environment import Environment
 
 __all__ = ["doctor"]
 
@@ -26,7 +29,6 @@ def doctor(
 
         seqcast doctor --json > environment.json
     """
-    import seqcast
     from seqcast.runtime.environment import Environment
 
     found = Environment.current()
@@ -40,36 +42,42 @@ def doctor(
     if as_json:
         print_line(json.dumps({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems}, indent=2))
     else:
-        cache = "no compiled programs are kept (SEQCAST_CACHE_DIR names their folder)"
-        if found.cache is not None:
-            cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
-        facts = {
-            "seqcast": seqcast.__version__,
-            "Python": f"{found.python}, {found.system}",
-            "backend": found.backend or "cannot be imported",
-            "devices": ", ".join(found.devices) or "not told",
-            "cores": f"{found.cores}, {found.threads} of them for a fit",
-            "compiled programs": cache,
-            "pretrained network": "intact" if intact else "not looked at" if not found.backend else "damaged",
-            **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
-        }
-        print_table("seqcast runs on", ("what", "found"), facts.items(), names=2)
-        versions = [(name, version or "missing") for name, version in found.packages.items()]
-        print_table("Packages", ("package", "version"), versions, names=2)
-        extras = [
-            (
-                extra,
-                ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
-                _install(extra, packages),
-            )
-            for extra, packages in found.extras.items()
-        ]
-        print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)
+        _show(found, "intact" if intact else "damaged" if found.backend else "not looked at")
     for problem in problems:
         note(f"Problem: {problem}")
     if problems:
         raise typer.Exit(1)
 
 
-def _install(extra: str, packages: Mapping[str, str | None]) -> str:
-    return "" if all(packages.values()) else f"pip install 'seqcast[{extra}]'"
+def _show(found: Environment, weights: str) -> None:
+    """Print tables.
+
+    Args:
+        found: What seqcast runs on.
+        weights: What the file of the pretrained network is.
+    """
+    cache = "no compiled programs are kept (SEQCAST_CACHE_DIR names their folder)"
+    if found.cache is not None:
+        cache = f"{found.programs} programs, {found.program_bytes / 2**20:.1f} MiB, in {found.cache}"
+    facts = {
+        "seqcast": seqcast.__version__,
+        "Python": f"{found.python}, {found.system}",
+        "backend": found.backend or "cannot be imported",
+        "devices": ", ".join(found.devices) or "not told",
+        "cores": f"{found.cores}, {found.threads} of them for a fit",
+        "compiled programs": cache,
+        "pretrained network": weights,
+        **{f"${name}": value or "(empty)" for name, value in found.variables.items()},
+    }
+    print_table("seqcast runs on", ("what", "found"), facts.items(), names=2)
+    versions = [(name, version or "missing") for name, version in found.packages.items()]
+    print_table("Packages", ("package", "version"), versions, names=2)
+    extras = [
+        (
+            extra,
+            ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items()),
+            f"pip install 'seqcast[{extra}]'" if extra in found.missing_extras else "",
+        )
+        for extra, packages in found.extras.items()
+    ]
+    print_table("Extras", ("extra", "packages", "to install it"), extras, names=3)

@@ -58,7 +58,7 @@ class Environment:
         """Look at this process and what is installed."""
         # Before the import of the backend, which sets one of them.
         variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
-        from seqcast.runtime.threads import threads
+        from seqcast.runtime.threads import cores, threads
 
         needed = list(_requirements())
         backend, devices, folder = _backend()
@@ -75,7 +75,7 @@ class Environment:
             extras=extras,
             backend=backend,
             devices=devices,
-            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            cores=cores(),
             threads=threads(),
             cache=str(folder) if folder is not None else None,
             programs=len(programs),

@@ -10,7 +10,12 @@ from typing import Any
 
 from seqcast.errors import SpecError
 
-__all__ = ["in_threads", "threads"]
+__all__ = ["cores", "in_threads", "threads"]
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def threads() -> int:
@@ -30,11 +35,10 @@ def threads() -> int:
                 received=repr(setting),
                 hint="Set it to a number, or unset it to use all cores.",
             ) from None
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two threads in each
     # worker. OpenMP also takes a list, the outermost level first.
     level = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return min(cores, max(1, int(level))) if level.isdecimal() else cores
+    return min(cores(), max(1, int(level))) if level.isdecimal() else cores()
 
 
 def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows.gaps import forward_fill
 from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts
 
 __all__ = ["LAGS", "autoregressed"]
@@ -46,7 +47,7 @@ def autoregressed(values: Array, horizon: int) -> SimpleForecasts:
     rows, length = values.shape
     known = ~np.isnan(values)
     begun, count = np.logical_or.accumulate(known, axis=1), known.sum(axis=1)
-    filled = _filled(values, known)
+    filled = forward_fill(values[:, :, None])[:, :, 0]
     mean = filled.sum(axis=1, where=begun, keepdims=True) / np.maximum(begun.sum(axis=1, keepdims=True), 1)
     centred = np.where(begun, filled - mean, 0.0)
     lagged = np.concatenate([np.zeros((rows, LAGS)), centred], axis=1)
@@ -69,12 +70,6 @@ def autoregressed(values: Array, horizon: int) -> SimpleForecasts:
     ahead = np.matmul(before, coefficients[:, :, None]) + mean[:, :, None]
     optimism = np.sqrt((count + FITTED) / np.maximum(count - FITTED, 1))
     return SimpleForecasts(continued(length, horizon), ahead, checks, optimism[:, None])
-
-
-def _filled(values: Array, known: npt.NDArray[np.bool_]) -> Array:
-    """Return values whose gaps have the last known one; 0 before the first."""
-    last = np.maximum.accumulate(np.where(known, np.arange(values.shape[1]), 0), axis=1)
-    return np.nan_to_num(np.take_along_axis(values, last, axis=1))
 
 
 def _fitted_steps(begun: npt.NDArray[np.bool_], count: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -80,8 +80,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             better than what was trained, it warns (`FallbackWarning`). `pretrained` comes with the package: it has seen
             synthetic series only, reads the last 512 steps and is not trained.
         effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
-            one; `best` trains three. `auto` is `quick` for fewer than 2,000 rows with a horizon after them, and
-            otherwise, or with covariates, `training` or `members`, `balanced`.
+            one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
+            horizon after them, and otherwise, or with covariates, `training` or `members`, `balanced`.
         training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
             down to 64 when windows are few, and in epochs of 25 to 200 steps (60 to 300 of segments); a dict changes
             some fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each
@@ -255,12 +255,13 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             check_mask(self.missing)
             frame = masked(frame, mask)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
-            options = self._resolved(self._seed(folder=folder), int(self.members))
+            engines = self._state.engines if warm_start and self._state is not None else ()
+            seed = self._seed(folder=folder)
+            options = self._resolved(seed, len(engines) if engines and self.effort == "best" else None)
             options = options.trained() if warm_start or folder is not None or deadline is not None else options
             plan = make_plan(frame, options, options.specs, starts)
-            before = self._state
-            if warm_start and before is not None and before.engines:
-                plan = plan.with_weights(before.engines)
+            if engines:
+                plan = plan.with_weights(engines)
             return self._publish(plan, TrainingRun(self.verbose, folder, deadline))
 
     def _seed(self, before: FittedState | None = None, folder: CheckpointFolder | None = None) -> int:
@@ -270,8 +271,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         seed = fresh_seed() if before is None else before.seed
         return seed if folder is None else folder.seed(seed)
 
-    def _resolved(self, seed: int, members: int, **changes: Any) -> FitOptions:
-        """Return the options resolved for a fit of so many networks."""
+    def _resolved(self, seed: int, members: int | None = None, **changes: Any) -> FitOptions:
+        """Return the options resolved for a fit, of so many networks where that is known."""
         return replace(FitOptions.resolve(self.get_params(deep=False), seed, members), **changes)
 
     def _with_validation(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
@@ -403,6 +404,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             self._seed(state),
             max(1, len(state.engines)),
             context_lengths=state.context_lengths,
+            rows_read=state.series.context_length,
             season_length=state.season_length,
             calendar=state.series.builder.calendar.names or "none",
             choice=state.choice,
@@ -472,7 +474,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """
         check_options(self.get_params(deep=False))
         frame, seed = self._read(df), 0 if self.random_state is None else int(self.random_state)
-        options = self._resolved(seed, int(self.members))
+        options = self._resolved(seed)
         plan = make_plan(frame, options, options.specs)
         return PlannedFit(Description.of(plan.frame, self.season_length), planned(plan, self.get_params(deep=False)))
 
@@ -553,7 +555,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
     def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
         before = self._state
-        options = self._resolved(self._seed(before, run.folder), int(self.members))
+        options = self._resolved(self._seed(before, run.folder))
         if before is not None and self.preset == PRETRAINED:
             options = replace(options, choice=before.choice)  # fine-tuned or not, as this one is
         plans = [make_plan(frame, options, options.specs) for frame in frames]

@@ -153,7 +153,9 @@ class FinetuneJob(TrainingJob):
             pretrained = pretrained.with_covariates(CovariateSizes.of(reader))
         block = min(horizon, pretrained.horizon)
         rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
-        context = finetune_context(pretrained.context_lengths, rows, block, season_length)
+        contexts = pretrained.context_lengths
+        known = [length for length in contexts if length <= reader.context_length] or contexts[:1]
+        context = finetune_context(known, rows, block, season_length)
         job = cls(
             reader=seasonal_reader(reader, covariates=covariates).with_context(context),
             starts=starts,

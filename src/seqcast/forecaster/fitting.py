@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +28,9 @@ from seqcast.training.history import History
 __all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "untrained_state"]
 
 Array = npt.NDArray[Any]
+
+# So much less has the loss on validation windows to be with more networks, as a share, for still more to be trained.
+LEAST_GAIN = 0.002
 
 
 @dataclass(frozen=True)
@@ -100,48 +105,100 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
         InterruptedFit: The user interrupted; it holds the same.
         KeyboardInterrupt: The user interrupted before there was any of it.
     """
-
-    def kept(trained: dict[int, tuple[Engine, History]]) -> FittedState:
-        """Return the state of the networks that there are, by their places."""
-        return _finished(plan, trained, training)
-
-    if not plan.jobs:
-        return kept({})
-    jobs = run.prepared(plan)
     trained: dict[int, tuple[Engine, History]] = {}
-    if len(jobs) - len(plan.finetuning) > 1:
-        names = [f"member {place + 1} of {len(jobs)}" for place in range(len(jobs))]
-        for place in plan.finetuning:
-            names[place] = "the pretrained network"
+    state, loss = None, math.inf
+    jobs = run.prepared(plan)
+    for places in _rounds(plan, timed=run.deadline is not None):
         try:
-            done = run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline)
-            return kept(dict(enumerate(done)))
-        except InterruptedJobs as interruption:
-            if not interruption.trained:
+            _train(plan, jobs, places, run, trained)
+        except KeyboardInterrupt as interruption:
+            if not trained:
                 raise
-            raise InterruptedFit(kept(interruption.trained)) from interruption
+            raise InterruptedFit(_finished(plan, trained, training)) from interruption
+        except TrainingError as error:
+            if not trained:
+                raise
+            raise DivergedFitError(error, _finished(plan, trained, training)) from None
+        (before, loss_before), state = (state, loss), _chosen(plan, trained, training)
+        loss = state.choice.losses.get("blend", math.inf) if state.engines else math.inf
+        if run.verbose and plan.options.at_once is not None and state.engines:
+            print(f"seqcast: {len(state.engines)} networks, quantile loss {loss:.4g}", file=sys.stderr, flush=True)
+        if loss >= (1 - LEAST_GAIN) * loss_before:
+            state = before if before is not None and loss_before <= loss else state
+            break
+    assert state is not None
+    return _calibrated(state, plan)
+
+
+def _rounds(plan: FitPlan, *, timed: bool) -> list[list[int]]:
+    """Return the places of the jobs that are trained before it is asked whether more networks would help.
+
+    Args:
+        plan: The plan.
+        timed: Whether the time is limited: then the first ones take all of it.
+    """
+    further = list(plan.finetuning)
+    ours = [place for place in range(len(plan.jobs)) if place not in further]
+    count = plan.options.at_once or max(1, len(ours))
+    rounds = [ours[first : first + count] for first in range(0, max(1, len(ours)), count)]
+    rounds[0] += further
+    return rounds[:1] if timed or plan.comparison is None else rounds
+
+
+def _train(
+    plan: FitPlan,
+    jobs: Sequence[TrainingJob],
+    places: Sequence[int],
+    run: TrainingRun,
+    trained: dict[int, tuple[Engine, History]],
+) -> None:
+    """Train the networks of some places.
+
+    Args:
+        plan: The plan.
+        jobs: All jobs of the plan.
+        places: The places of those to train.
+        run: How they are run.
+        trained: The engine and the history of those that have been trained, by their place, to which these are added;
+            of an interrupted or a diverged training those that there are.
+
+    Raises:
+        TrainingError: Training diverged.
+        KeyboardInterrupt: The user interrupted.
+    """
+    if sum(place not in plan.finetuning for place in places) > 1:
+        names = [
+            f"network {place + 1}" if place not in plan.finetuning else "the pretrained network" for place in places
+        ]
+        finished: Mapping[int, tuple[Engine, History]] = {}
+        try:
+            done = run_jobs([jobs[place] for place in places], names, verbose=run.verbose, deadline=run.deadline)
+            finished = dict(enumerate(done))
+        except InterruptedJobs as interruption:
+            finished = interruption.trained
+            raise
         except DivergedJobsError as diverged:
-            if not diverged.trained:
-                raise diverged.error from None
-            raise DivergedFitError(diverged.error, kept(diverged.trained)) from None
+            finished = diverged.trained
+            raise diverged.error from None
+        finally:
+            trained |= {places[number]: result for number, result in finished.items()}
+        return
     # One after another, each with all cores; the fine-tuning first, which is short.
-    for place in sorted(range(len(jobs)), key=lambda place: place not in plan.finetuning):
+    order = sorted(places, key=lambda place: place not in plan.finetuning)
+    for number, place in enumerate(order):
         engine, deadline = jobs[place].engine(), run.deadline
         if deadline is not None:
-            deadline = deadline.next_part(len(jobs) - len(trained))
+            deadline = deadline.next_part(len(order) - number)
         try:
             history = jobs[place].train(engine, verbose=run.verbose, deadline=deadline)
         except KeyboardInterrupt as interruption:
             if engine.model is not None:
                 trained[place] = engine, getattr(interruption, "history", History(interrupted=True))
-            if not trained:
-                raise
-            raise InterruptedFit(kept(trained)) from interruption
+            raise
         except TrainingError as error:
             trained[place] = engine, error.history
-            raise DivergedFitError(error, kept(trained)) from None
+            raise
         trained[place] = engine, history
-    return kept(trained)
 
 
 def untrained_state(frame: LongFrame, starts: Array | None, options: FitOptions) -> FittedState:
@@ -157,30 +214,51 @@ def untrained_state(frame: LongFrame, starts: Array | None, options: FitOptions)
 
 
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
-    """Run the training jobs of several plans, all in parallel; arguments as for `fit_plan`."""
-    jobs: list[TrainingJob] = []
-    names: list[str] = []
-    for number, plan in enumerate(plans, 1):
-        name, count = f"training {number} of {len(plans)}", len(plan.jobs)
-        jobs += run.prepared(plan, f"training-{number}-")
-        names += [name if count == 1 else f"{name}, network {k + 1} of {count}" for k in range(count)]
-    if len(plans) == 1:
-        (plan,) = plans
+    """Run the training jobs of several plans, all in parallel, or where networks are added, plan after plan.
+
+    Args:
+        plans: The plans.
+        run: How they are run.
+
+    Raises:
+        TrainingError: Training diverged.
+        KeyboardInterrupt: The user interrupted.
+    """
+    timed = run.deadline is not None
+    prepared = [replace(plan, jobs=run.prepared(plan, f"training-{number}-")) for number, plan in enumerate(plans, 1)]
+    alone = replace(run, folder=None)
+    if len(plans) == 1 or any(len(_rounds(plan, timed=timed)) > 1 for plan in plans):
         try:
-            return [fit_plan(replace(plan, jobs=jobs), replace(run, folder=None))]
+            return [fit_plan(plan, alone) for plan in prepared]
         except DivergedFitError as diverged:
             raise diverged.error from None
+    rounds = [_rounds(plan, timed=timed)[0] for plan in plans]
+    jobs, names = [], []
+    for number, (plan, places) in enumerate(zip(prepared, rounds, strict=True), 1):
+        name, count = f"training {number} of {len(plans)}", len(places)
+        jobs += [plan.jobs[place] for place in places]
+        names += [name if count == 1 else f"{name}, network {k + 1} of {count}" for k in range(count)]
     try:
         trained = iter(run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline) if jobs else ())
     except DivergedJobsError as diverged:
         raise diverged.error from None
-    return [_finished(plan, {place: next(trained) for place in range(len(plan.jobs))}, None) for plan in plans]
+    return [
+        _finished(plan, {place: next(trained) for place in places}, None)
+        for plan, places in zip(plans, rounds, strict=True)
+    ]
 
 
 def _finished(
     plan: FitPlan, trained: Mapping[int, tuple[Engine, History]], training: Sequence[TrainingSpec] | None
 ) -> FittedState:
-    """Return the state of what was trained and what is ready: chosen by evidence, and calibrated.
+    """Return the state of what was trained and what is ready: chosen by evidence, and calibrated."""
+    return _calibrated(_chosen(plan, trained, training), plan)
+
+
+def _chosen(
+    plan: FitPlan, trained: Mapping[int, tuple[Engine, History]], training: Sequence[TrainingSpec] | None
+) -> FittedState:
+    """Return the state of what was trained and what is ready, chosen by evidence.
 
     Args:
         plan: The plan.
@@ -201,7 +279,7 @@ def _finished(
         if place in trained:
             engine, history = trained[place]
             finetuned = networks.with_finetuned(job.finetuned(engine.weights), history)
-    return _calibrated(chosen_state(plan, networks, finetuned), plan)
+    return chosen_state(plan, networks, finetuned)
 
 
 def _calibrated(state: FittedState, plan: FitPlan) -> FittedState:

@@ -21,8 +21,9 @@ from seqcast.specs.training import TrainingSpec
 __all__ = ["FitOptions", "can_be_pretrained", "context_lengths", "interval_levels", "refit_every", "wants_training"]
 
 
-# Networks of `effort="best"`; their median is steadier than each.
-BEST_MEMBERS = 3
+# `effort="best"` trains so many networks, and as many again and again while they help, up to so many in all: their
+# median is steadier than each.
+MEMBERS_AT_ONCE, MOST_MEMBERS = 3, 12
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class FitOptions:
         reads_seasons: Whether the pretrained network can forecast what is asked for.
         support: The support of the targets, `auto` for the rule.
         skip: Whether series in which something is wrong are left out.
+        rows_read: The rows that a forecast may read, where the user or a fit before says so; `None` for as many as
+            help.
+        at_once: Networks that are trained before it is asked whether more would help; `None` trains all.
     """
 
     horizon: int
@@ -74,6 +78,8 @@ class FitOptions:
     reads_seasons: bool = True
     support: str = "auto"
     skip: bool = False
+    rows_read: int | None = None
+    at_once: int | None = None
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -109,13 +115,13 @@ class FitOptions:
         return specs(self.preset, self.training, self.level, sizes)
 
     @classmethod
-    def resolve(cls, options: Mapping[str, Any], seed: int, members: int) -> Self:
-        """Resolve the options of a forecaster for a fit of so many networks.
+    def resolve(cls, options: Mapping[str, Any], seed: int, members: int | None = None) -> Self:
+        """Resolve the options of a forecaster for a fit.
 
         Args:
             options: The arguments of a `Forecaster`, by name, checked.
             seed: Seed of everything random.
-            members: Number of networks.
+            members: Number of networks; `None` is what the options say.
         """
         level = interval_levels(options["level"])
         _, training = specs(options["preset"], options["training"], level, Sizes())
@@ -124,11 +130,15 @@ class FitOptions:
         effort = options["effort"]
         if effort == "auto" and wants_training(options):
             effort = "balanced"
-        if effort == "best":
-            members = max(members, BEST_MEMBERS)
+        at_once = None
+        if members is None:
+            members = int(options["members"])
+            if effort == "best":
+                at_once, members = max(members, MEMBERS_AT_ONCE), max(members, MOST_MEMBERS)
+        lengths = context_lengths(options["context_length"], members)
         return cls(
             horizon=int(options["horizon"]),
-            context_lengths=context_lengths(options["context_length"], members),
+            context_lengths=lengths,
             season_length=options["season_length"],
             calendar=options["calendar"],
             scale=options["scale"],
@@ -147,6 +157,8 @@ class FitOptions:
             reads_seasons=options["preset"] in ("auto", PRETRAINED) and can_be_pretrained(options, level),
             support=options["support"],
             skip=options["on_bad_series"] == "skip",
+            rows_read=max((length for length in lengths if length is not None), default=None),
+            at_once=at_once,
         )
 
 

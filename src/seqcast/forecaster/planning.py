@@ -244,8 +244,8 @@ def _warn_if_all_padded(frame: LongFrame, options: FitOptions) -> None:
 def _rows_read(frame: LongFrame, options: FitOptions, zero_shot: PretrainedNetwork | None) -> int:
     """Return how many rows are read by what is not trained on the data."""
     lengths = frame.source.lengths
-    if options.context_lengths[0] and "trained" not in options.candidates:
-        return options.context_lengths[0]
+    if options.rows_read is not None:
+        return options.rows_read
     if zero_shot is None:
         return 1
     longest = zero_shot.context_lengths[-1]

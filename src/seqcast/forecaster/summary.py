@@ -52,6 +52,9 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     if job is not None:
         training = f"{job.training.epochs} of batches of {job.training.batch_size}"
         network = job.network
+    members: int | str = len(plan.jobs) - len(plan.finetuning)
+    if plan.options.at_once is not None:
+        members = f"{plan.options.at_once}, and more while they help, at most {members}"
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     preset = given["preset"] if isinstance(given["preset"], str) else "given"
@@ -67,7 +70,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),
         "epochs": training,
-        "members": len(plan.jobs) - len(plan.finetuning),
+        "members": members,
         "padded series": len(plan.short_series),
     }
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-documents test-processes test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -25,8 +25,14 @@ lint: .venv/.installed  ## Format check, lint, types, imports that run downwards
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## Lint, type-check and test
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+test: lint  ## Lint, type-check and test; the next two targets have tests of their own
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not documents and not processes'
+
+test-documents: .venv/.installed  ## What README, pages and examples show runs as it is written, with less training
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m documents tests
+
+test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m processes tests
 
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal

@@ -94,6 +94,7 @@ def run(name, arguments, folder):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
 
 
+@pytest.mark.documents
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")  # of networks that hardly learnt
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_runs(name, arguments, tmp_path, capsys):
@@ -104,6 +105,7 @@ def test_it_runs(name, arguments, tmp_path, capsys):
     assert "nan" not in printed.lower()  # naive forecasts have no intervals: their cells are empty
 
 
+@pytest.mark.documents
 def test_several_signals_from_statsmodels(tmp_path):
     pytest.importorskip("statsmodels")
     frame = load("several_signals").read(None)

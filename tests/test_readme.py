@@ -25,6 +25,7 @@ _last = next(place for place, block in enumerate(BLOCKS) if "seqcast.inspect" in
 BLOCKS[_last - 1 : _last + 1] = [BLOCKS[_last - 1] + BLOCKS[_last].replace("step_size=13", "step_size=200")]
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_blocks_run(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -36,6 +37,7 @@ def test_blocks_run(number, tmp_path, monkeypatch):
     exec(compile(code, f"README.md, block {number}", "exec"), {})
 
 
+@pytest.mark.documents
 def test_the_page_about_frames_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "frames.md").read_text()
@@ -50,6 +52,7 @@ def test_the_page_about_frames_runs(tmp_path, monkeypatch):
     assert len(names["forecast"]) == 3 * 14
 
 
+@pytest.mark.documents
 def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "inspection.md").read_text(), flags=re.DOTALL))
@@ -60,6 +63,7 @@ def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"states.png", "probes.png", "sensitivity.png", "memory.png"}
 
 
+@pytest.mark.documents
 def test_the_page_about_the_pretrained_network_runs():
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "pretrained.md").read_text(), flags=re.DOTALL))
     names = {}

@@ -28,7 +28,7 @@ COMMANDS = {
     "report": ("report", "{folder}/sales.seqcast", "{folder}/sales.csv", "-o", "{out}/r.html", "--n-windows", "1"),
 }
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")]
 
 
 @pytest.fixture(scope="module")

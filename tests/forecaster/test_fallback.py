@@ -192,7 +192,7 @@ def test_networks_that_are_better_are_used():
     df = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=280), "y": y})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = Forecaster(7, training={"epochs": 8}, random_state=0, verbose=0).fit(df)
+        model = untrained(training={"epochs": 8}).fit(df)
     assert model.engines_
     assert model.choice_.shares.get("seasonal_naive", 0) < 0.2
     assert model.choice_.losses["blend"] < 0.8 * model.choice_.losses["seasonal_naive"]

@@ -97,9 +97,11 @@ def test_rules_for_what_is_not_given(capsys):
     model = tiny(context_length=None, verbose=1).fit(panel(rows=100, freq="MS"))
     assert (model.context_length_, model.season_length_, model.freq_) == (24, 12, "MS")
     assert "freq 'MS' (inferred), season_length 12, context_length 24" in capsys.readouterr().out
-    network, training = rule(Sizes(2500))
-    assert (network.normalise, training.batch_size, training.steps_per_epoch) == ("last", 64, 40)
-    assert rule(Sizes(100))[1].steps_per_epoch == 25
+    network, training = rule(Sizes(5000))
+    assert (network.normalise, training.batch_size, training.steps_per_epoch) == ("last", 100, 60)
+    assert training.early_stopping == 5
+    assert rule(Sizes(2500), NetworkSpec())[1].steps_per_epoch == 40
+    assert rule(Sizes(100), NetworkSpec())[1].steps_per_epoch == 25
     assert rule(Sizes(10**7))[1].steps_per_epoch == 200
     assert rule(Sizes(), NetworkSpec())[0].normalise == "none"
 
@@ -153,10 +155,11 @@ def test_hours_are_refitted_with_the_sizes_of_the_fit():
     assert model.engine_.network == network
 
 
-def test_small_data_take_more_steps_of_segments():
+def test_small_data_take_more_steps_of_named_networks():
     daily = Sizes(windows=200, context_length=28, horizon=7, season_length=7)
     assert rule(daily)[1].steps_per_epoch == 60
-    assert rule(daily, "classic")[1].steps_per_epoch == 25
+    assert rule(daily, "classic")[1].steps_per_epoch == 60
+    assert rule(daily, NetworkSpec())[1].steps_per_epoch == 25
     for windows, steps in ((99_999, 200), (100_000, 300)):
         assert rule(replace(daily, windows=windows))[1].steps_per_epoch == steps
 

@@ -94,6 +94,8 @@ def test_forecasts_of_what_was_never_negative_are_not(preset):
     df = waves(level=4.0, amplitude=12.0, rows=100)
     df["y"] = np.maximum(df["y"], 0.0)
     options = {"preset": preset, "scale": "standard"}
+    if preset == "auto":  # what is chosen is a blend, of which nothing is trained
+        options |= {"effort": "quick", "training": None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeqcastWarning)
         real = tiny(support="real", **options).fit(df)
@@ -234,7 +236,8 @@ def test_a_series_is_forecast_as_one():
 
 def test_a_description_says_what_fit_would_do_without_doing_it():
     df = waves()
-    forecaster = tiny(preset="auto", scale="auto", context_length=None, calendar="auto")
+    brief = {"epochs": 1, "steps_per_epoch": 1}
+    forecaster = tiny(preset="auto", scale="auto", context_length=None, calendar="auto", training=brief)
     found = forecaster.describe(df)
     assert not hasattr(forecaster, "engines_")
     with warnings.catch_warnings():

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 MODELS = int(os.environ.get("SEQCAST_FUZZ_FILES", 150))
 TABLES = int(os.environ.get("SEQCAST_FUZZ_TABLES", 50))
 FIRST = int(os.environ.get("SEQCAST_FUZZ_FIRST", 0))

@@ -297,6 +297,7 @@ def script(tmp_path_factory):
     return told, ((folder / "err").read_text(), process.returncode), [int(name) for name in os.listdir(waiting)]
 
 
+@pytest.mark.processes
 @needs_processes
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
 @pytest.mark.parametrize(
@@ -324,6 +325,7 @@ def test_a_script_without_a_guard(script, name, told):
     assert lines[name] == told
 
 
+@pytest.mark.processes
 @needs_processes
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="64 bits are an option of JAX")
 def test_ctrl_c_ends_all_processes(script):
@@ -346,6 +348,7 @@ ORPHANED = """
 """
 
 
+@pytest.mark.processes
 @needs_processes
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     (tmp_path / "script.py").write_text(textwrap.dedent(ORPHANED))

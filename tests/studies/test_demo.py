@@ -8,6 +8,8 @@ import pytest
 from seqcast.regressor.estimator import Seq2SeqRegressor
 from seqcast.studies.demo import FILES, DemoSize, run_demo
 
+pytestmark = pytest.mark.documents
+
 TINY = DemoSize(
     windows=32, batch_size=16, epochs=2, baseline_epochs=1, test=8, series_epochs=1, series_horizon=2, n_windows=1
 )

@@ -59,9 +59,12 @@ ROWS_TO_TRAIN = 2_000
 SMALLEST_BATCH = 64
 LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 
-# Networks of segments, whose steps are quick, take more of them: fewer leave the gate of their residual half open; and
-# from a hundred thousand windows on, where they are largest, they learn from more than the 20 epochs' 4,000.
-LEAST_STEPS_OF_SEGMENTS = 60
+# Named networks and those of segments, whose steps are quick, take more of them: with fewer the gate of a residual
+# stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
+# (`benchmarks/accuracy/classic_training.py`).
+LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
+# From a hundred thousand windows on, where networks of segments are largest, they learn from more than the 20 epochs'
+# 4,000.
 MORE_WINDOWS, MORE_STEPS = 100_000, 300
 
 # A network of segments is chosen where segments have at least so many steps: there it was better, and mostly several
@@ -163,8 +166,8 @@ def specs(
     else:
         fitted = _fitted_preset(preset, level, sizes)
         network = fitted.network
-        if network.segment > 1:  # the classic network's own recipe is for data without noise
-            usual = fitted.training
+        # The classic network's own recipe is for data without noise.
+        usual = fitted.training if network.segment > 1 else replace(usual, early_stopping=EARLY_STOPPING)
     if isinstance(training, TrainingSpec):
         return network, training
     changes = dict(training or {})
@@ -172,9 +175,8 @@ def specs(
     batch_size = chosen.batch_size
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
-    least, most = LEAST_STEPS, MANY_STEPS
-    if network.segment > 1:
-        least, most = LEAST_STEPS_OF_SEGMENTS, MORE_STEPS if sizes.windows >= MORE_WINDOWS else MANY_STEPS
+    least = LEAST_QUICK_STEPS if network.segment > 1 or network is not preset else LEAST_STEPS
+    most = MORE_STEPS if network.segment > 1 and sizes.windows >= MORE_WINDOWS else MANY_STEPS
     steps = max(least, min(most, -(-sizes.windows // batch_size)))
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=chosen.steps_per_epoch or steps)
 

@@ -83,7 +83,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
             horizon after them, and otherwise, or with covariates, `training` or `members`, `balanced`.
         training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
-            down to 64 when windows are few, and in epochs of 25 to 200 steps (60 to 300 of segments); a dict changes
+            down to 64 when windows are few, and in epochs of 60 to 200 steps (of segments to 300); a dict changes
             some fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each
             series, its end, on which the best epoch is chosen; it is not trained on. 0 trains on everything.
         columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`. Several columns of values are forecast

@@ -48,6 +48,7 @@ class Candidate:
 # Steps count the less in the loss the farther they are.
 DECAYING = {"horizon_decay": 0.5}
 OUT_OF_THE_BOX = Candidate()
+BEST = OUT_OF_THE_BOX.changed(effort="best")
 # What the yardsticks' explorations start from: segments, written side by side, in windows of their own units.
 SEGMENTS = Candidate(
     network={"normalise": "instance", "decoder_input": "position", "decoding": "parallel"},
@@ -217,7 +218,8 @@ def run(
             print(f"{where}, {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in told.items()))
     shown = dict(candidates if arguments.explore else chosen)
     if arguments.candidates:
-        shown = {label: shown[label] for label in arguments.candidates.split(";")}
+        known = {**candidates, **chosen}
+        shown = {label: known[label] for label in arguments.candidates.split(";")}
     headings, rows, made = ["setting", *columns], [], {}
     for label, candidate in shown.items():
         made[label] = [_kept(arguments, results, part, label, candidate, seed) for seed in range(arguments.seeds)]

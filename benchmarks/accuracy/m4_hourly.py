@@ -10,6 +10,7 @@ from __future__ import annotations
 from competitions import (
     AUTOREGRESSIVE,
     AVERAGED,
+    BEST,
     DECAY,
     MEANS_OF_SEEDS,
     OUT_OF_THE_BOX,
@@ -37,6 +38,7 @@ LOGS = BASE.changed(scale="log1p")
 DAY = LOGS.changed(season_length=24)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
+    "out of the box, best": BEST,
     "base": BASE,
     "scale": BASE.changed({"normalise": "scale"}),
     "last": BASE.changed({"normalise": "last"}),

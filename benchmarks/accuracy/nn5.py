@@ -10,6 +10,7 @@ from __future__ import annotations
 from competitions import (
     AUTOREGRESSIVE,
     AVERAGED,
+    BEST,
     DECAY,
     DECAYING,
     MEANS_OF_SEEDS,
@@ -26,6 +27,7 @@ PUBLISHED = {"(MASE, sMAPE) mean of the last 8 same weekdays": ".887 / 21.09", "
 BASE = SEGMENTS.changed({**width(64), "segment": 7, "dropout": 0.2}, context_length=112, season_length=7)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
+    "out of the box, best": BEST,
     "base": BASE,
     "recent": BASE.changed({"normalise": "recent"}),
     "last": BASE.changed({"normalise": "last"}),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from competitions import (
     AUTOREGRESSIVE,
     AVERAGED,
+    BEST,
     DECAY,
     DECAYING,
     MEANS_OF_SEEDS,
@@ -34,6 +35,7 @@ LONG = BASE.changed(context_length=48)
 WIDE = BASE.changed(width(128), {"epochs": 20}, context_length=48)
 CANDIDATES = {
     "out of the box": OUT_OF_THE_BOX,
+    "out of the box, best": BEST,
     "base": BASE,
     "no logarithm": BASE.changed(scale="standard"),
     "last": BASE.changed({"normalise": "last"}),

@@ -6,6 +6,8 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.engine.engine import Engine
@@ -92,11 +94,27 @@ def test_short_horizons_begin_longer_ones_and_blocks_widen(network):
     assert (width[:, 16:] >= width[:, 15:16] * 0.999).all()
 
 
-def test_the_second_block_reads_the_medians_of_the_first(network):
+@pytest.mark.parametrize("season", [1, 4])
+def test_the_second_block_reads_the_medians_of_the_first(network, season):
     past = series(length=10)
-    long = forecast(network, past, horizon=16)
-    again = forecast(network, np.concatenate([past, long[:, :8, 1]], axis=1))
-    np.testing.assert_allclose(long[:, 8:, 1], again[:, :, 1], rtol=1e-4, atol=1e-4)
+    long = forecast(network, past, horizon=16, season=season)[:, :, 1]
+    known = np.concatenate([past, long[:, :8]], axis=1)
+    again = forecast(network, known, season=season)[:, :, 1]
+    # Half of it is a season before, which begins where the first block ends.
+    expected = again if season == 1 else (again + known[:, -season:][:, np.arange(8) % season]) / 2
+    np.testing.assert_allclose(long[:, 8:], expected, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 999), season=st.sampled_from([1, 4, 12]), rise=st.sampled_from([0.0, 5.0]))
+def test_far_forecasts_stay_in_reach_of_what_was_known(network, seed, season, rise):
+    past = series(length=16, seed=seed) + rise * np.arange(16)
+    medians = forecast(network, past, horizon=64, season=season)[:, :, 1]
+    whole = np.concatenate([past, medians[:, :8]], axis=1)
+    low, high = whole.min(axis=1, keepdims=True), whole.max(axis=1, keepdims=True)
+    room = (high - low) * 1.001
+    assert (medians >= low - room).all()
+    assert (medians <= high + room).all()
 
 
 @pytest.mark.parametrize("values", [[np.nan] * 6, [4.0] * 6, [np.nan] * 5 + [1e12]])
@@ -152,7 +170,8 @@ def test_inputs_for_covariates_begin_at_nothing(network, sizes, tmp_path):
         rng.normal(size=(5, 14, sizes.past)), rng.normal(size=(5, 21, sizes.future)), rng.normal(size=(5, sizes.static))
     )
     found = wider.quantiles(past, *told(past), 21, PROBABILITIES, covariates)
-    np.testing.assert_allclose(found, forecast(network, past, 21), rtol=1e-4, atol=1e-4)
+    alike = 8 if sizes.future else 21  # later blocks heed covariates of the future in place of the season before
+    np.testing.assert_allclose(found[:, :alike], forecast(network, past, 21)[:, :alike], rtol=1e-4, atol=1e-4)
     assert wider.with_covariates(sizes) is wider
     with pytest.raises(ValueError, match="not CovariateSizes"):
         wider.with_covariates(CovariateSizes(7, 7, 7))

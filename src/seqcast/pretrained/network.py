@@ -26,6 +26,10 @@ KIND = "Pretrained"
 # Windows that are forecast at once: of few series, and of many.
 FEW_ROWS, MOST_ROWS = 64, 512
 
+# The share of the last season in blocks after the first one, which read forecasts as if they were known: what is wrong
+# with these grows from block to block (`benchmarks/far_horizons.py`).
+REPEATED = 0.5
+
 
 class _Sizes(TypedDict):
     past: int
@@ -130,8 +134,10 @@ class PretrainedNetwork:
     ) -> Array:
         """Forecast quantiles.
 
-        A block after the first one reads the medians before it as if they were known. How far its quantiles are from
-        its median is added, as independent errors are, to how far those of the step before it were.
+        A block after the first one reads the medians before it as if they were known. Where there is a season, half of
+        its own median is that of a season before, unless there are covariates of the future; and it is no farther from
+        what was known and from the first block than these reach. How far its quantiles are from its median is added,
+        as independent errors are, to how far those of the step before it were.
 
         Args:
             past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.
@@ -197,7 +203,7 @@ class PretrainedNetwork:
         context = self.context(past.shape[1])
         known, blocks = _fitted(past, context), []
         asked = (*probabilities, 0.5)
-        before = np.zeros((len(past), 1, len(asked)))
+        before, reach = np.zeros((len(past), 1, len(asked))), None
         for first in range(0, horizon, self.horizon):
             steps = self.steps(horizon - first)
             windows = seasonal_inputs(known[:, -context:], season, longer, steps)
@@ -208,6 +214,13 @@ class PretrainedNetwork:
             median = block[:, :, -1:]
             distance = np.sign(block - median) * np.hypot(block - median, before)
             before = distance[:, -1:]
+            if reach is None:
+                reach = _reach(known, median[:, :, 0])
+            else:
+                # The season before had other covariates.
+                repeated = np.nan if self.covariates.future else _season_before(known, season, steps)
+                mixed = (1 - REPEATED) * median[:, :, 0] + REPEATED * repeated
+                median = np.clip(np.where(np.isnan(mixed), median[:, :, 0], mixed), *reach)[:, :, None]
             blocks.append(median + distance)
             # The next block's seasons begin where this one's go on.
             known = np.concatenate([known, median[:, :, 0]], axis=1)
@@ -294,6 +307,20 @@ def _widened(weight: Array, shape: tuple[int, ...], steps: int) -> Array:
     by_step = weight.reshape(steps, -1, *shape[1:])
     zeros = np.zeros((steps, shape[0] // steps - by_step.shape[1], *shape[1:]), weight.dtype)
     return np.concatenate([by_step, zeros], axis=1).reshape(shape)
+
+
+def _reach(known: Array, forecast: Array) -> tuple[Array, Array]:
+    """Return how far values may go that follow a first forecast: beyond its range and that of the past by as much."""
+    whole = np.concatenate([known, forecast], axis=1)
+    low, high = np.nanmin(whole, axis=1, keepdims=True), np.nanmax(whole, axis=1, keepdims=True)
+    return low - (high - low), high + (high - low)
+
+
+def _season_before(known: Array, season: Array, steps: int) -> Array:
+    """Return the last season of each window again and again, `[B, steps]`; NaN where there is none or it has gaps."""
+    places = known.shape[1] - season[:, None] + np.arange(steps) % season[:, None]
+    values = np.take_along_axis(known, np.maximum(places, 0), axis=1)
+    return np.asarray(np.where((places >= 0) & (season[:, None] > 1), values, np.nan))
 
 
 def _known_lengths(past: Array) -> Array:

@@ -1,5 +1,6 @@
 """The command line, as a stranger uses it: results, messages, exit codes, and what is left on the disk."""
 
+import io
 import json
 import os
 import re
@@ -621,3 +622,100 @@ def test_ids_that_are_formulas(run, tmp_path):
     assert code == 1
     assert "--safe-formulas: expected a CSV file, received a.parquet, whose text is never a formula." in err
     assert not (tmp_path / "a.parquet").exists()
+
+
+def document(run, *arguments):
+    """Run a command with `--json` and return what it printed, which is one JSON document and nothing else."""
+    code, out, err = run(*arguments, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_a_forecast_as_json_is_the_table(run, fitted, tmp_path):
+    _, out, _ = run("predict", fitted / "sales.seqcast")
+    table = pd.read_csv(io.StringIO(out))
+    rows = document(run, "predict", fitted / "sales.seqcast")["forecast"]
+    assert [row["ds"][:10] for row in rows] == list(table["ds"])
+    assert [list(row) for row in rows] == [list(table.columns)] * len(table)
+    np.testing.assert_allclose([row["seqcast"] for row in rows], table["seqcast"], rtol=1e-6)
+    assert document(run, "predict", fitted / "sales.seqcast", "-o", "f.csv") == {"file": "f.csv"}
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "f.csv"), table)
+
+
+def test_what_is_fitted_and_forecast_in_one_step_says_as_json_how_and_why(run, fitted, monkeypatch):
+    found = document(run, "forecast", fitted / "sales.csv", "-H", 3, "--effort", "quick", "--seed", 0)
+    assert len(found["forecast"]) == 3
+    assert sum(found["choice"]["shares"].values()) == pytest.approx(1)
+    assert found["season_length"] == 12
+    # The same of what comes through a pipe.
+    with open(fitted / "sales.csv") as pipe:
+        monkeypatch.setattr(sys, "stdin", pipe)
+        piped = document(run, "forecast", "-", "-H", 3, "--effort", "quick", "--seed", 0)
+    drop = [{name: row[name] for name in row if name != "unique_id"} for row in piped["forecast"]]
+    assert drop == [{name: row[name] for name in row if name != "unique_id"} for row in found["forecast"]]
+    told = document(run, "fit", fitted / "sales.csv", "-H", 3, "-o", "m.seqcast", *SMALL)
+    assert (told["file"], told["networks"], told["interrupted"]) == ("m.seqcast", 1, False)
+    assert told["choice"]["shares"] == {"trained": 1.0}
+
+
+def test_scores_as_json_are_those_of_the_table(run, fitted, tmp_path):
+    command = ("backtest", fitted / "sales.csv", "-H", 3, "--n-windows", 2, *SMALL)
+    found = document(run, *command, "-o", "b.csv", "--figure", "b.png")
+    assert (found["n_windows"], found["horizon"], found["files"]) == (2, 3, ["b.csv", "b.png"])
+    mae = next(row for row in found["scores"] if row["metric"] == "mae")
+    forecasts = pd.read_csv(tmp_path / "b.csv")
+    assert mae["seqcast"] == pytest.approx((forecasts["seqcast"] - forecasts["y"]).abs().mean(), rel=1e-4)
+    coverage = next(row for row in found["scores"] if row["metric"].startswith("coverage"))
+    assert coverage["seasonal_naive"] is None  # which has no intervals
+    # In place of the scores the forecasts can be printed, which are no JSON.
+    _, out, _ = run(*command, "-o", "-")
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(out)), forecasts)
+    code, _, err = run(*command, "-o", "-", "--json")
+    assert code == 1
+    assert "--json: expected a file for the table, received -o -, which prints it." in err
+
+
+def test_unusual_rows_as_json(run, fitted):
+    spoilt = months(count=120)
+    spoilt.loc[100, "y"] = 90.0
+    spoilt.to_csv("spoilt.csv", index=False)
+    found = document(run, "anomalies", fitted / "sales.seqcast", "spoilt.csv", "--level", 95, "--most", 1)
+    assert found["unusual"] >= 1
+    assert [row["ds"][:10] for row in found["most_unusual"]] == ["2028-05-01"]
+    assert found["rows"] >= 50
+    assert document(run, "study", "list")["horizon"].endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "expected"),
+    [
+        ("seqcast fore", 1, {"forecast"}),
+        ("seqcast predict --hor", 2, {"--horizon"}),
+        ("seqcast f", 1, {"fit", "finetune"}),
+    ],
+)
+def test_a_shell_completes_commands_and_options(run, monkeypatch, words, place, expected):
+    monkeypatch.setenv("_SEQCAST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(place))
+    _, out, _ = run()
+    assert expected <= set(out.split())
+    assert all(word.startswith(words.split()[-1]) for word in out.split())
+
+
+def test_help_names_the_exit_codes_and_how_completion_is_installed(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "130 interrupted" in re.sub(r"[\s│]+", " ", out)
+    assert "--install-completion" in out
+
+
+def test_no_color_means_no_color(run_python):
+    code = (
+        "import sys; from seqcast.cli.console import _ERRORS, print_error; _ERRORS.file = sys.stdout; print_error('x')"
+    )
+    colored = run_python(code, FORCE_COLOR="1", NO_COLOR=None, TERM="xterm-256color")
+    plain = run_python(code, FORCE_COLOR="1", NO_COLOR="1", TERM="xterm-256color")
+    assert "31m" in colored
+    assert "31m" not in plain
+    assert "Error:" in plain

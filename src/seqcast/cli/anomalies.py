@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seqcast.cli.console import note, print_line, print_table
+from seqcast.cli.console import note, print_json, print_line, print_table
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, Figure, ModelFile, count_option, parse_number, takes_options
-from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, check_formulas, check_output
+from seqcast.cli.outputs import (
+    STANDARD_OUTPUT,
+    AsJson,
+    Force,
+    SafeFormulas,
+    as_records,
+    check_formulas,
+    check_json,
+    check_output,
+)
 from seqcast.cli.tables import read_model_tables
 
 if TYPE_CHECKING:
@@ -33,6 +42,7 @@ def anomalies(
         typer.Option("--output", "-o", help="CSV or Parquet file for all rows that were judged; - prints them."),
     ] = None,
     figure: Figure = None,
+    as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,
@@ -61,6 +71,7 @@ def anomalies(
     for path, suffixes in targets:
         if path is not None:
             check_output(path, suffixes, read=[model, data], force=force)
+    check_json(as_json, output)
     check_formulas(table, safe_formulas)
     fitted = Forecaster.load(model, max_size=files.max_size)
     if table is not None:
@@ -70,10 +81,15 @@ def anomalies(
         judged = fitted.anomalies(frame, level)
     if output is not None:
         write_table(judged, table, safe_formulas=safe_formulas)
-    if table is not None or output is None:
+    if as_json:
+        unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
+        counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
+        written = [str(path) for path in (table, figure) if path is not None]
+        print_json({**counts, "most_unusual": as_records(unusual.head(most)), "files": written})
+    elif table is not None or output is None:
         _print_rows(judged, fitted, level, most)
-    if table is not None:
-        print_line(f"Wrote {table}")
+        if table is not None:
+            print_line(f"Wrote {table}")
     if figure is not None:
         save_figure(anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
         note(f"Wrote {figure}")

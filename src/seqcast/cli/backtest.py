@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seqcast.cli.console import print_line, print_table
+from seqcast.cli.console import print_json, print_line, print_table
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import (
@@ -22,7 +22,16 @@ from seqcast.cli.options import (
     count_option,
     takes_options,
 )
-from seqcast.cli.outputs import Force, SafeFormulas, check_formulas, check_output
+from seqcast.cli.outputs import (
+    STANDARD_OUTPUT,
+    AsJson,
+    Force,
+    SafeFormulas,
+    as_records,
+    check_formulas,
+    check_json,
+    check_output,
+)
 from seqcast.cli.plot import save_forecast_figure
 
 __all__ = ["backtest"]
@@ -40,12 +49,14 @@ def backtest(
         int | None, count_option("--refit", help="Train anew at every N-th cutoff; only at the first if absent.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts.")
+        Path | None,
+        typer.Option("--output", "-o", help="CSV or Parquet file for all forecasts; - prints them in place of scores."),
     ] = None,
     figure: Figure = None,
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,
@@ -65,10 +76,12 @@ def backtest(
     from seqcast.plots.style import SUFFIXES
 
     model = options.forecaster(horizon)
-    for target, suffixes, column in ((output, TABLES, model.alias), (figure, SUFFIXES, None)):
+    table = None if output == STANDARD_OUTPUT else output
+    for target, suffixes, column in ((table, TABLES, model.alias), (figure, SUFFIXES, None)):
         if target is not None:
             check_output(target, suffixes, read=[data], force=force, column=column)
-    check_formulas(output, safe_formulas)
+    check_json(as_json, output)
+    check_formulas(table, safe_formulas)
     columns = options.columns
     frame = files.read(data, columns)
     with in_files(df=(data, frame)):
@@ -84,17 +97,22 @@ def backtest(
     with in_files(train_df=(data, frame), df=(data, None)):
         by = ("target",) if "target" in result.columns else ()
         scores = evaluate(result, train_df=frame, season_length=options.season_length, by=by, columns=columns)
-    cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
-    print_table(
-        f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series",
-        [name.replace("_", " ") for name in scores.columns if name != "target"],
-        _score_rows(scores),
-    )
     if output is not None:
-        write_table(result, output, safe_formulas=safe_formulas)
-        print_line(f"Wrote {output}")
+        write_table(result, table, safe_formulas=safe_formulas)
     if figure is not None:
         save_forecast_figure(frame, result, columns, figure)
+    written = [str(path) for path in (table, figure) if path is not None]
+    if as_json:
+        print_json({"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores), "files": written})
+    elif output is None or table is not None:
+        cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
+        print_table(
+            f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series",
+            [name.replace("_", " ") for name in scores.columns if name != "target"],
+            _score_rows(scores),
+        )
+        for path in written:
+            print_line(f"Wrote {path}")
 
 
 def _score_rows(scores: Any) -> list[list[str]]:

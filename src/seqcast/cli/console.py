@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["note", "print_error", "print_line", "print_table"]
+__all__ = ["note", "print_error", "print_json", "print_line", "print_table"]
 
 _OUTPUT = Console()
 _ERRORS = Console(stderr=True)
@@ -17,6 +19,11 @@ _ERRORS = Console(stderr=True)
 def print_line(text: str) -> None:
     """Print a line of the result."""
     _OUTPUT.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print the result as JSON."""
+    print_line(json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1) -> None:

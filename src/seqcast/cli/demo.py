@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from seqcast.cli.console import note, print_line, print_table
+from seqcast.cli.console import note, print_json, print_line, print_table
 from seqcast.cli.options import Quiet, count_option
+from seqcast.cli.outputs import AsJson
 
 __all__ = ["demo"]
 
@@ -19,6 +20,7 @@ def demo(
     ),
     quick: Annotated[bool, typer.Option("--quick", help="A small job, to prove the path in seconds.")] = False,
     seed: Annotated[int, count_option("--seed", least=0, help="Seed of everything random.")] = 0,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Learn sums of two sines as in the post, then a real series; write tables and pictures.
@@ -34,6 +36,9 @@ def demo(
     except KeyboardInterrupt:
         note(f"The parts that were finished are in {output}.")
         raise
+    if as_json:
+        print_json({**metrics, "folder": str(output)})
+        return
     _print_scores(metrics)
     if quick:
         print_line(

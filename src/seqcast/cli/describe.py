@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from seqcast.cli.console import note, print_line
+from seqcast.cli.console import note, print_json, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, Figure, ForecasterOptions, count_option, takes_options
@@ -52,7 +51,10 @@ def describe(
             found = describe_frame(frame, options.columns, freq=options.step, season_length=options.season_length)
         else:
             found = options.forecaster(horizon).describe(frame)
-    print_line(json.dumps(found.to_dict(), indent=2) if as_json else str(found))
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_line(str(found))
     if figure is not None:
         save_figure(history_frame(found if horizon is None else found.data), figure)
         note(f"Wrote {figure}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 import seqcast
-from seqcast.cli.console import note, print_line, print_table
+from seqcast.cli.console import note, print_json, print_table
+from seqcast.cli.outputs import AsJson
 
 if TYPE_CHECKING:
     from seqcast.runtime.environment import Environment
@@ -17,7 +17,7 @@ __all__ = ["doctor"]
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what seqcast runs on: versions, backend, devices, threads, the cache of programs, extras.
 
@@ -40,7 +40,7 @@ def doctor(
     if found.backend and not intact:
         problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
     if as_json:
-        print_line(json.dumps({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems}, indent=2))
+        print_json({"seqcast": seqcast.__version__, **found.to_dict(), "problems": problems})
     else:
         _show(found, "intact" if intact else "damaged" if found.backend else "not looked at")
     for problem in problems:

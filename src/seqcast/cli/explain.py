@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.console import note, print_line, print_table
+from seqcast.cli.console import note, print_json, print_table
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, Figure, ModelFile, count_option, takes_options
-from seqcast.cli.outputs import Force, check_output
+from seqcast.cli.outputs import AsJson, Force, as_records, check_output
 from seqcast.cli.tables import read_model_tables
 
 __all__ = ["explain"]
@@ -24,7 +24,7 @@ def explain(
     repeats: Annotated[int, count_option("--repeats", help="Permutations of each covariate.")] = 10,
     seed: Annotated[int, count_option("--seed", least=0, help="Seed of the permutations.")] = 0,
     figure: Figure = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     force: Force = False,
     *,
     files: FileOptions,
@@ -52,7 +52,7 @@ def explain(
         save_figure(importance_chart(table), figure)
         note(f"Wrote {figure}")
     if as_json:
-        print_line(table.to_json(orient="records", indent=2))
+        print_json(as_records(table))
         return
     rows = [
         [row["covariate"], f"{row['importance']:.4g}", f"{row['spread']:.2g}", f"{row['share']:.1%}"]

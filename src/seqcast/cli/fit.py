@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqcast.cli.console import note, print_line
+from seqcast.cli.console import note, print_json, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import (
@@ -20,7 +20,7 @@ from seqcast.cli.options import (
     checkpoint_spec,
     takes_options,
 )
-from seqcast.cli.outputs import Force, check_output
+from seqcast.cli.outputs import AsJson, Force, check_output
 from seqcast.cli.tables import read_like
 from seqcast.errors import TrainingError
 
@@ -44,6 +44,7 @@ def fit(
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    as_json: AsJson = False,
     force: Force = False,
     *,
     files: FileOptions,
@@ -91,7 +92,12 @@ def fit(
     model.save(output)
     if interrupted:
         note(f"Interrupted; kept {_kept(model)}.")
-    print_line(f"Wrote {output}")
+    if as_json:
+        fitted = {"file": str(output), "choice": model.choice_.to_dict(), "season_length": model.season_length_}
+        seconds = sum(history.seconds for history in model.histories_)
+        print_json({**fitted, "networks": len(model.engines_), "seconds": seconds, "interrupted": interrupted})
+    else:
+        print_line(f"Wrote {output}")
 
 
 def _kept(model: Forecaster) -> str:

@@ -7,11 +7,20 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.console import note, print_line
+from seqcast.cli.console import note, print_json, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import Data, ForecasterOptions, Horizon, TimeLimit, takes_options
-from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, TableOutput, check_formulas, check_output
+from seqcast.cli.outputs import (
+    STANDARD_OUTPUT,
+    AsJson,
+    Force,
+    SafeFormulas,
+    TableOutput,
+    as_records,
+    check_formulas,
+    check_output,
+)
 from seqcast.cli.tables import as_in
 
 __all__ = ["forecast"]
@@ -27,6 +36,7 @@ def forecast(
     ] = None,
     output: TableOutput = None,
     time_limit: TimeLimit = None,
+    as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,
@@ -46,6 +56,8 @@ def forecast(
         seqcast forecast sales.csv -H 28 --effort best -o forecast.parquet
 
         seqcast forecast sales.csv -H 28 --future price --future-file prices.csv
+
+        seqcast forecast - -H 28 --json < sales.csv > forecast.json
     """
     from seqcast.data.frames.writing import TABLES, write_table
     from seqcast.forecaster.at_once import fit_and_forecast, what_was_chosen
@@ -65,6 +77,11 @@ def forecast(
     note_skipped(model, data, frame)
     if not options.quiet:
         note(what_was_chosen(model))
-    write_table(as_in(files, table, model), output, safe_formulas=safe_formulas)
-    if output is not None:
+    table = as_in(files, table, model)
+    if output is not None or not as_json:
+        write_table(table, output, safe_formulas=safe_formulas)
+    if as_json:
+        rows = {"forecast": as_records(table)} if output is None else {"file": str(output)}
+        print_json({"choice": model.choice_.to_dict(), "season_length": model.season_length_, **rows})
+    elif output is not None:
         print_line(f"Wrote {output}")

@@ -32,8 +32,8 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     help="Forecast time series with recurrent encoder-decoders.",
+    epilog="Exit codes: 0 done; 1 an error that is told; 2 an option that does not exist; 130 interrupted.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )

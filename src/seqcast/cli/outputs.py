@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +14,24 @@ from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.files import check_target, file_kind, suffix_of
 from seqcast.runtime.optional import require
 
-__all__ = ["STANDARD_OUTPUT", "Force", "SafeFormulas", "TableOutput", "check_formulas", "check_output"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "AsJson",
+    "Force",
+    "SafeFormulas",
+    "TableOutput",
+    "as_records",
+    "check_formulas",
+    "check_json",
+    "check_output",
+]
 
 # What `-` stands for.
 STANDARD_OUTPUT = Path("-")
 
 Force = Annotated[bool, typer.Option("--force", help="Write also over a file of another kind, or one that was read.")]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 
 SafeFormulas = Annotated[
     bool,
@@ -43,6 +56,28 @@ _IN_WORDS = {
     "svg": "an SVG picture",
     "zip": "a zip archive, such as an Excel sheet",
 }
+
+
+def as_records(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of a frame as JSON types: times as ISO 8601 writes them, missing values as `None`."""
+    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", date_format="iso", double_precision=15))
+    return records
+
+
+def check_json(as_json: bool, output: Path | None) -> None:
+    """Refuse to print a table and a JSON document.
+
+    Args:
+        as_json: Whether `--json` is given.
+        output: Where the table goes.
+
+    Raises:
+        SpecError: Both go to standard output.
+    """
+    if as_json and output == STANDARD_OUTPUT:
+        raise SpecError(
+            "--json", expected="a file for the table", received="-o -, which prints it", hint="Name a file after -o."
+        )
 
 
 def check_output(

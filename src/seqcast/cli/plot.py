@@ -79,6 +79,7 @@ def plot(
         )
     with in_files(df=(data, history), forecast_df=(forecast, forecasts)):
         save_forecast_figure(history, forecasts, columns, output, max_series=max_series, last=last)
+    print_line(f"Wrote {output}")
 
 
 def save_forecast_figure(history: Any, forecasts: Any, columns: Columns, path: Path, **settings: Any) -> None:
@@ -94,4 +95,3 @@ def save_forecast_figure(history: Any, forecasts: Any, columns: Columns, path: P
     from seqcast.plots import forecast_frame, save_figure
 
     save_figure(forecast_frame(history, forecasts, columns=columns, **settings), path)
-    print_line(f"Wrote {path}")

@@ -7,11 +7,20 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.console import print_line
+from seqcast.cli.console import print_json, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
-from seqcast.cli.outputs import STANDARD_OUTPUT, Force, SafeFormulas, TableOutput, check_formulas, check_output
+from seqcast.cli.outputs import (
+    STANDARD_OUTPUT,
+    AsJson,
+    Force,
+    SafeFormulas,
+    TableOutput,
+    as_records,
+    check_formulas,
+    check_output,
+)
 from seqcast.cli.tables import as_in, read_model_tables
 from seqcast.errors import SpecError
 
@@ -39,6 +48,7 @@ def predict(
         int | None, count_option("--samples", help="Sample paths to draw, instead of a point and intervals.")
     ] = None,
     output: TableOutput = None,
+    as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
     *,
@@ -74,6 +84,10 @@ def predict(
     frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)
-    write_table(as_in(files, forecast, fitted), output, safe_formulas=safe_formulas)
-    if output is not None:
+    table = as_in(files, forecast, fitted)
+    if output is not None or not as_json:
+        write_table(table, output, safe_formulas=safe_formulas)
+    if as_json:
+        print_json({"forecast": as_records(table)} if output is None else {"file": str(output)})
+    elif output is not None:
         print_line(f"Wrote {output}")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.console import note, print_line
+from seqcast.cli.console import note, print_json, print_line
 from seqcast.cli.options import Quiet, count_option
+from seqcast.cli.outputs import AsJson
 
 __all__ = ["study"]
 
@@ -23,6 +24,7 @@ def study(
     workers: Annotated[
         int | None, count_option("--workers", help="Processes side by side; one a core if absent.")
     ] = None,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Answer one of the post's open questions: train what it takes, draw it, say what was found.
@@ -41,19 +43,30 @@ def study(
     from seqcast.studies import NAMES, find_study
 
     if name == "list":
-        for each in NAMES:
-            print_line(f"{each:<10}{find_study(each).question}")
+        questions = {each: find_study(each).question for each in NAMES}
+        if as_json:
+            print_json(questions)
+        else:
+            for each, question in questions.items():
+                print_line(f"{each:<10}{question}")
         return
     names = NAMES if name == "all" else (find_study(name).name,)
     from seqcast.studies.runner import run_study
 
     say = (lambda _: None) if quiet else note
+    done = []
     for each in names:
         outcome = run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
+        if as_json:
+            told = {"finding": outcome.finding, "seconds": outcome.seconds, "files": list(map(str, outcome.files))}
+            done.append({"study": each, "question": find_study(each).question, **told})
+            continue
         print_line(f"{find_study(each).question}\n\n{outcome.finding}\n")
         from_before = "" if outcome.new_runs else ", all kept from before"
         print_line(f"Runs of {outcome.seconds / 60:.1f} min in all{from_before}. Written:")
         for path in outcome.files:
             print_line(f"  {path}")
-    if quick:
+    if as_json:
+        print_json(done)
+    elif quick:
         print_line("The networks were trained for seconds only, to prove the path; the figures above say nothing.")

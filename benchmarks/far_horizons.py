@@ -18,7 +18,7 @@ import numpy as np
 
 from public_data import read_competition, read_vic_elec
 from seqcast.data.synthetic import Season
-from seqcast.pretrained import load_pretrained, network
+from seqcast.pretrained import far, load_pretrained
 
 sys.path.append(str(Path(__file__).parent / "accuracy"))
 from reporting import machine_line, table
@@ -57,7 +57,7 @@ def main() -> None:
         naive = past[:, -season:][:, np.arange(steps) % season]
         cells = []
         for share in SHARES:
-            network.REPEATED = share
+            far.REPEATED = share
             median = pretrained.quantiles(past, seasons, longer, steps, (0.5,))[:, :, 0]
             ours, theirs = ((forecast - truth)[:, FIRST:] for forecast in (median, naive))
             cells.append(

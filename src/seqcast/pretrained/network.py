@@ -13,6 +13,7 @@ import numpy.typing as npt
 from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.engine.engine import Engine
+from seqcast.pretrained.far import held
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.specs.window import WindowSpec
@@ -25,10 +26,6 @@ KIND = "Pretrained"
 
 # Windows that are forecast at once: of few series, and of many.
 FEW_ROWS, MOST_ROWS = 64, 512
-
-# The share of the last season in blocks after the first one, which read forecasts as if they were known: what is wrong
-# with these grows from block to block (`benchmarks/far_horizons.py`).
-REPEATED = 0.5
 
 
 class _Sizes(TypedDict):
@@ -201,9 +198,9 @@ class PretrainedNetwork:
         covariates: SeasonalCovariates | None,
     ) -> Array:
         context = self.context(past.shape[1])
-        known, blocks = _fitted(past, context), []
+        known, blocks, begun = _fitted(past, context), list[Array](), context + self.horizon
         asked = (*probabilities, 0.5)
-        before, reach = np.zeros((len(past), 1, len(asked))), None
+        before = np.zeros((len(past), 1, len(asked)))
         for first in range(0, horizon, self.horizon):
             steps = self.steps(horizon - first)
             windows = seasonal_inputs(known[:, -context:], season, longer, steps)
@@ -214,13 +211,10 @@ class PretrainedNetwork:
             median = block[:, :, -1:]
             distance = np.sign(block - median) * np.hypot(block - median, before)
             before = distance[:, -1:]
-            if reach is None:
-                reach = _reach(known, median[:, :, 0])
-            else:
-                # The season before had other covariates.
-                repeated = np.nan if self.covariates.future else _season_before(known, season, steps)
-                mixed = (1 - REPEATED) * median[:, :, 0] + REPEATED * repeated
-                median = np.clip(np.where(np.isnan(mixed), median[:, :, 0], mixed), *reach)[:, :, None]
+            if first:
+                # The season before had other covariates of the future.
+                repeats = not self.covariates.future
+                median = held(median[:, :, 0], known, season, begun, repeats=repeats)[:, :, None]
             blocks.append(median + distance)
             # The next block's seasons begin where this one's go on.
             known = np.concatenate([known, median[:, :, 0]], axis=1)
@@ -307,20 +301,6 @@ def _widened(weight: Array, shape: tuple[int, ...], steps: int) -> Array:
     by_step = weight.reshape(steps, -1, *shape[1:])
     zeros = np.zeros((steps, shape[0] // steps - by_step.shape[1], *shape[1:]), weight.dtype)
     return np.concatenate([by_step, zeros], axis=1).reshape(shape)
-
-
-def _reach(known: Array, forecast: Array) -> tuple[Array, Array]:
-    """Return how far values may go that follow a first forecast: beyond its range and that of the past by as much."""
-    whole = np.concatenate([known, forecast], axis=1)
-    low, high = np.nanmin(whole, axis=1, keepdims=True), np.nanmax(whole, axis=1, keepdims=True)
-    return low - (high - low), high + (high - low)
-
-
-def _season_before(known: Array, season: Array, steps: int) -> Array:
-    """Return the last season of each window again and again, `[B, steps]`; NaN where there is none or it has gaps."""
-    places = known.shape[1] - season[:, None] + np.arange(steps) % season[:, None]
-    values = np.take_along_axis(known, np.maximum(places, 0), axis=1)
-    return np.asarray(np.where((places >= 0) & (season[:, None] > 1), values, np.nan))
 
 
 def _known_lengths(past: Array) -> Array:

@@ -1,0 +1,65 @@
+"""Later blocks of a forecast are held to what was known, unless it goes on in a line."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.pretrained import load_pretrained
+from seqcast.pretrained.far import REPEATED, held
+
+
+def adjusted(means):
+    """Return how much of some means a line explains, by NumPy, adjusted for their number."""
+    count = len(means)
+    squared = np.corrcoef(np.arange(count), means)[0, 1] ** 2
+    return max(0.0, 1 - (1 - squared) * (count - 1) / (count - 2))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 999), season=st.integers(2, 7), missing=st.integers(0, 10), rise=st.sampled_from([0.0, 0.3]))
+def test_the_season_before_has_the_less_share_the_straighter_the_seasons(seed, season, missing, rise):
+    rng = np.random.default_rng(seed)
+    known = rng.normal(size=(3, 40)) + rise * np.arange(40)
+    known[:, :missing] = np.nan
+    median = rng.normal(size=(3, 6))
+    found = held(median, known, np.full(3, season), begun=40, repeats=True)
+    for row in range(3):
+        count = 40 // season
+        means = [known[row, 40 - (place + 1) * season : 40 - place * season] for place in range(count)]
+        means = [np.nanmean(values) for values in means if not np.isnan(values).all()]
+        share = REPEATED * (1 - adjusted(means))
+        before = known[row, 40 - season + np.arange(6) % season]
+        expected = (1 - share) * median[row] + share * before
+        np.testing.assert_allclose(found[row], expected, atol=1e-9)
+
+
+def test_without_a_season_or_where_it_is_not_known_the_median_stays():
+    known, median = np.random.default_rng(0).normal(size=(2, 20)), np.zeros((2, 5))
+    for season, repeats in ((1, True), (30, True), (4, False)):
+        np.testing.assert_array_equal(held(median, known, np.full(2, season), begun=20, repeats=repeats), median)
+    gappy = np.where(np.arange(20) == 17, np.nan, known)
+    found = held(median, gappy, np.full(2, 4), begun=20, repeats=True)
+    assert (found[:, 1] == 0).all()
+    assert (found[:, 0] != 0).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), later=st.integers(0, 200), size=st.sampled_from([1.0, 1e6]))
+def test_nothing_goes_farther_than_a_line_through_what_was_known(seed, later, size):
+    rng = np.random.default_rng(seed)
+    known = size * rng.normal(size=(2, 30 + later))
+    found = held(1e9 * rng.normal(size=(2, 8)), known, np.array([1, 5]), begun=30, repeats=True)
+    begun = known[:, :30]
+    low, high = begun.min(axis=1, keepdims=True), begun.max(axis=1, keepdims=True)
+    room = (high - low) * (1 + later / 30)
+    assert (found >= low - room).all()
+    assert (found <= high + room).all()
+
+
+@pytest.mark.parametrize("season", [1, 12])
+def test_a_trend_goes_on(season):
+    steps = np.arange(320)
+    y = 100 + 2.0 * steps + (5 * np.sin(2 * np.pi * steps / 12) if season > 1 else 0)
+    found = load_pretrained().quantiles(y[None, :120], np.array([season]), np.array([0]), 200, (0.5,))[0, :, 0]
+    assert np.abs(found[64:] - y[184:]).mean() < 0.05 * (y[319] - y[120])

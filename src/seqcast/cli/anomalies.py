@@ -81,6 +81,9 @@ def anomalies(
         judged = fitted.anomalies(frame, level)
     if output is not None:
         write_table(judged, table, safe_formulas=safe_formulas)
+    if figure is not None:
+        save_figure(anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
+        note(f"Wrote {figure}")
     if as_json:
         unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
         counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
@@ -90,9 +93,6 @@ def anomalies(
         _print_rows(judged, fitted, level, most)
         if table is not None:
             print_line(f"Wrote {table}")
-    if figure is not None:
-        save_figure(anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
-        note(f"Wrote {figure}")
 
 
 def _print_rows(judged: Any, fitted: Forecaster, level: float, most: int) -> None:

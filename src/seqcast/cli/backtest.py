@@ -76,6 +76,8 @@ def backtest(
     from seqcast.plots.style import SUFFIXES
 
     model = options.forecaster(horizon)
+    if as_json:
+        model.set_params(verbose=0)
     table = None if output == STANDARD_OUTPUT else output
     for target, suffixes, column in ((table, TABLES, model.alias), (figure, SUFFIXES, None)):
         if target is not None:
@@ -97,6 +99,14 @@ def backtest(
     with in_files(train_df=(data, frame), df=(data, None)):
         by = ("target",) if "target" in result.columns else ()
         scores = evaluate(result, train_df=frame, season_length=options.season_length, by=by, columns=columns)
+    told = not as_json and (output is None or table is not None)
+    if told:
+        cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
+        print_table(
+            f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series",
+            [name.replace("_", " ") for name in scores.columns if name != "target"],
+            _score_rows(scores),
+        )
     if output is not None:
         write_table(result, table, safe_formulas=safe_formulas)
     if figure is not None:
@@ -104,15 +114,8 @@ def backtest(
     written = [str(path) for path in (table, figure) if path is not None]
     if as_json:
         print_json({"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores), "files": written})
-    elif output is None or table is not None:
-        cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")
-        print_table(
-            f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series",
-            [name.replace("_", " ") for name in scores.columns if name != "target"],
-            _score_rows(scores),
-        )
-        for path in written:
-            print_line(f"Wrote {path}")
+    for path in written if told else ():
+        print_line(f"Wrote {path}")
 
 
 def _score_rows(scores: Any) -> list[list[str]]:

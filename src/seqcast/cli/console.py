@@ -12,8 +12,9 @@ from rich.table import Table
 
 __all__ = ["note", "print_error", "print_json", "print_line", "print_table"]
 
-_OUTPUT = Console()
-_ERRORS = Console(stderr=True)
+# A colon is a colon: names of series may hold what would else become a picture.
+_OUTPUT = Console(emoji=False)
+_ERRORS = Console(stderr=True, emoji=False)
 
 
 def print_line(text: str) -> None:

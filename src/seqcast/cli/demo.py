@@ -32,7 +32,9 @@ def demo(
     from seqcast.studies.demo import QUICK, DemoSize, run_demo
 
     try:
-        metrics = run_demo(output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet), say=note)
+        metrics = run_demo(
+            output, QUICK if quick else DemoSize(), seed=seed, verbose=int(not quiet and not as_json), say=note
+        )
     except KeyboardInterrupt:
         note(f"The parts that were finished are in {output}.")
         raise

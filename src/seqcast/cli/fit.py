@@ -74,6 +74,8 @@ def fit(
     frame = files.read(data, options.columns)
     left_out = None if mask is None else read_like(frame, mask, options.columns, files)
     model = options.forecaster(horizon)
+    if as_json:
+        model.set_params(verbose=0)
     written = checkpoint_spec(checkpoint, files.max_size)
     interrupted = False
     try:
@@ -106,5 +108,7 @@ def _kept(model: Forecaster) -> str:
         return "the forecast that repeats the last season"
     if model.members > 1:
         return f"{len(model.engines_)} of {model.members} members, those that had finished"
+    if len(model.engines_) > 1:
+        return f"{len(model.engines_)} networks, those that had finished"
     best = model.history_.best_epoch
     return "the weights of the last step" if best is None else f"the best weights so far, those of epoch {best}"

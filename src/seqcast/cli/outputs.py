@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,9 +59,15 @@ _IN_WORDS = {
 
 
 def as_records(table: Any) -> list[dict[str, Any]]:
-    """Return the rows of a frame as JSON types: times as ISO 8601 writes them, missing values as `None`."""
-    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", date_format="iso", double_precision=15))
-    return records
+    """Return the rows of a frame as JSON types: times as ISO 8601 writes them, what is no number as `None`."""
+    return [{str(name): _as_json(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _as_json(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return None if value != value else value.isoformat()  # that of no time is no time
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def check_json(as_json: bool, output: Path | None) -> None:

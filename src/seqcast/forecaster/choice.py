@@ -161,7 +161,7 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
     shares = shares / shares.sum()
     losses["blend"] = loss(shares)
     chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share}
-    return Choice(chosen, losses, len(truth))
+    return Choice(chosen, losses, int(known.any(axis=(1, 2)).sum()))
 
 
 def _cautious(losses: Mapping[str, float]) -> Array:

@@ -24,7 +24,7 @@ from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.history import History
 
-__all__ = ["Networks", "chosen_state"]
+__all__ = ["Networks", "chosen_state", "warn_if_fallen"]
 
 Array = npt.NDArray[Any]
 
@@ -110,7 +110,7 @@ def chosen_state(plan: FitPlan, ready: Networks, finetuned: Networks | None) -> 
     if naive is None and len(names) > 1:
         names = [name for name in names if name != "seasonal_naive"]
     if choice is None:
-        choice = _choice(plan, windows, networks, names, naive or (), forecasts)
+        choice = _choice(windows, networks, names, naive or (), forecasts)
     return networks.state(plan, choice.with_network(networks.pretrained_name), naive or ())
 
 
@@ -127,7 +127,7 @@ class _ValidationWindows:
     origins: Origins
 
     def __len__(self) -> int:
-        return len(self.origins)
+        return int((~np.isnan(self.truth)).any(axis=(1, 2)).sum()) if len(self.origins) else 0
 
     @property
     def request(self) -> ForecastRequest:
@@ -167,7 +167,6 @@ def _better_of(
 
 
 def _choice(
-    plan: FitPlan,
     windows: _ValidationWindows | None,
     networks: Networks,
     names: list[str],
@@ -179,20 +178,25 @@ def _choice(
         return Choice.only(names[-1])
     if not len(windows):
         # A network that was trained on so few rows cannot be judged.
-        if networks.pretrained is not None:
-            return Choice.only(networks.pretrained_name)
-        rows = f"give at least {3 * plan.options.horizon} rows"
-        _warn(plan, f"there are no validation rows to judge a network by: {rows}")
-        return Choice.only("seasonal_naive")
+        return Choice.only("seasonal_naive" if networks.pretrained is None else networks.pretrained_name)
     forecasts = {name: known[name] if name in known else windows.forecast(networks, name, naive) for name in names}
     probabilities = windows.request.probabilities_with_point
-    choice = choose(windows.truth, forecasts, probabilities, windows=apart(windows.origins))
-    if list(choice.shares) == ["seasonal_naive"] and plan.jobs:
-        _warn(plan, f"on the validation rows it erred least: {choice}")
-    return choice
+    return choose(windows.truth, forecasts, probabilities, windows=apart(windows.origins))
 
 
-def _warn(plan: FitPlan, reason: str) -> None:
+def warn_if_fallen(plan: FitPlan, choice: Choice) -> None:
+    """Warn where networks were trained, and the last season alone was chosen.
+
+    Args:
+        plan: The plan.
+        choice: What was chosen.
+    """
+    if plan.comparison is None or not plan.jobs or list(choice.shares) != ["seasonal_naive"]:
+        return
+    reason = f"on the validation rows it erred least: {choice}"
+    if not choice.losses:
+        rows = f"give at least {3 * plan.options.horizon} rows"
+        reason = f"there are no validation rows to judge a network by: {rows}"
     warn_of_fallback(plan.season_length, plan.series.context_length, reason)
 
 

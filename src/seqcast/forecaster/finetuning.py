@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -126,6 +127,7 @@ class FinetuneJob(TrainingJob):
         weighting: str = "windows",
         freeze: Sequence[str] = (),
         covariates: bool = False,
+        most: int | None = None,
     ) -> Self:
         """Return the job.
 
@@ -140,6 +142,7 @@ class FinetuneJob(TrainingJob):
             weighting: As for `TrainingJob`.
             freeze: As for `TrainingJob`.
             covariates: Whether the network learns to read the features beside the targets.
+            most: Rows that a forecast may read; windows are hardly longer. `None` is for as many as help.
         """
         learns = covariates and not pretrained.covariates
         if learns and freeze:
@@ -153,9 +156,9 @@ class FinetuneJob(TrainingJob):
             pretrained = pretrained.with_covariates(CovariateSizes.of(reader))
         block = min(horizon, pretrained.horizon)
         rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
-        contexts = pretrained.context_lengths
-        known = [length for length in contexts if length <= reader.context_length] or contexts[:1]
-        context = finetune_context(known, rows, block, season_length)
+        holding = next((k for k, length in enumerate(pretrained.context_lengths) if length >= (most or math.inf)), None)
+        contexts = pretrained.context_lengths[: None if holding is None else holding + 1]
+        context = finetune_context(contexts, rows, block, season_length)
         job = cls(
             reader=seasonal_reader(reader, covariates=covariates).with_context(context),
             starts=starts,

@@ -14,12 +14,13 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
 from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.evidence import Networks, chosen_state
+from seqcast.forecaster.evidence import Networks, chosen_state, warn_if_fallen
 from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob, run_jobs
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.validation import calibrate
+from seqcast.runtime.caution import warn_user
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import Deadline
@@ -111,23 +112,28 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
     for places in _rounds(plan, timed=run.deadline is not None):
         try:
             _train(plan, jobs, places, run, trained)
+            found = _chosen(plan, trained, training)
         except KeyboardInterrupt as interruption:
             if not trained:
                 raise
-            raise InterruptedFit(_finished(plan, trained, training)) from interruption
+            raise InterruptedFit(
+                _finished(plan, trained, training) if state is None else _completed(state, plan)
+            ) from (interruption)
         except TrainingError as error:
+            if state is not None:
+                warn_user(f"one of the further networks was left out, with those beside it: {error}")
+                break
             if not trained:
                 raise
             raise DivergedFitError(error, _finished(plan, trained, training)) from None
-        (before, loss_before), state = (state, loss), _chosen(plan, trained, training)
-        loss = state.choice.losses.get("blend", math.inf) if state.engines else math.inf
-        if run.verbose and plan.options.at_once is not None and state.engines:
-            print(f"seqcast: {len(state.engines)} networks, quantile loss {loss:.4g}", file=sys.stderr, flush=True)
-        if loss >= (1 - LEAST_GAIN) * loss_before:
-            state = before if before is not None and loss_before <= loss else state
+        before, loss = loss, found.choice.losses.get("blend", math.inf) if found.engines else math.inf
+        if run.verbose and plan.options.at_once is not None and math.isfinite(loss):
+            print(f"seqcast: {len(found.engines)} networks, quantile loss {loss:.4g}", file=sys.stderr, flush=True)
+        state = found if state is None or loss < before else state
+        if not loss < (1 - LEAST_GAIN) * before:
             break
     assert state is not None
-    return _calibrated(state, plan)
+    return _completed(state, plan)
 
 
 def _rounds(plan: FitPlan, *, timed: bool) -> list[list[int]]:
@@ -166,7 +172,7 @@ def _train(
         TrainingError: Training diverged.
         KeyboardInterrupt: The user interrupted.
     """
-    if sum(place not in plan.finetuning for place in places) > 1:
+    if len(jobs) - len(plan.finetuning) > 1:
         names = [
             f"network {place + 1}" if place not in plan.finetuning else "the pretrained network" for place in places
         ]
@@ -252,7 +258,7 @@ def _finished(
     plan: FitPlan, trained: Mapping[int, tuple[Engine, History]], training: Sequence[TrainingSpec] | None
 ) -> FittedState:
     """Return the state of what was trained and what is ready: chosen by evidence, and calibrated."""
-    return _calibrated(_chosen(plan, trained, training), plan)
+    return _completed(_chosen(plan, trained, training), plan)
 
 
 def _chosen(
@@ -282,8 +288,9 @@ def _chosen(
     return chosen_state(plan, networks, finetuned)
 
 
-def _calibrated(state: FittedState, plan: FitPlan) -> FittedState:
-    """Return the state with intervals calibrated on validation rows."""
+def _completed(state: FittedState, plan: FitPlan) -> FittedState:
+    """Return the state with intervals calibrated on validation rows; warn where no network is left."""
+    warn_if_fallen(plan, state.choice)
     origins = plan.calibration
     if origins is None:
         return state

@@ -79,7 +79,7 @@ def plan_further(
     ready = state.pretrained
     if ready is not None:
         further: dict[str, Any] = {"weighting": options.weighting, "freeze": freeze}
-        further["covariates"] = series.builder.has_covariates
+        further |= {"covariates": series.builder.has_covariates, "most": options.rows_read}
         job = FinetuneJob.of(
             ready, reader, starts, state.season_length, horizon, seeds=options.seeds[0], training=training, **further
         )

@@ -135,7 +135,8 @@ class FitOptions:
             members = int(options["members"])
             if effort == "best":
                 at_once, members = max(members, MEMBERS_AT_ONCE), max(members, MOST_MEMBERS)
-        lengths = context_lengths(options["context_length"], members)
+        # A further training has lengths of its own, whatever was given to the fit.
+        lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
         return cls(
             horizon=int(options["horizon"]),
             context_lengths=lengths,

@@ -189,6 +189,7 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
             training=limits(options.training),
             weighting=options.weighting,
             covariates=series.builder.has_covariates,
+            most=options.rows_read,
         )
         jobs += [job] if job.count_windows() else []
     if zero_shot is not None:

@@ -54,7 +54,8 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         network = job.network
     members: int | str = len(plan.jobs) - len(plan.finetuning)
     if plan.options.at_once is not None:
-        members = f"{plan.options.at_once}, and more while they help, at most {members}"
+        more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
+        members = f"{plan.options.at_once}{more}"
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     preset = given["preset"] if isinstance(given["preset"], str) else "given"

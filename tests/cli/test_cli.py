@@ -653,7 +653,9 @@ def test_what_is_fitted_and_forecast_in_one_step_says_as_json_how_and_why(run, f
         piped = document(run, "forecast", "-", "-H", 3, "--effort", "quick", "--seed", 0)
     drop = [{name: row[name] for name in row if name != "unique_id"} for row in piped["forecast"]]
     assert drop == [{name: row[name] for name in row if name != "unique_id"} for row in found["forecast"]]
-    told = document(run, "fit", fitted / "sales.csv", "-H", 3, "-o", "m.seqcast", *SMALL)
+    told = document(
+        run, "fit", fitted / "sales.csv", "-H", 3, "-o", "m.seqcast", *SMALL[:-1]
+    )  # what it says beside is no JSON
     assert (told["file"], told["networks"], told["interrupted"]) == ("m.seqcast", 1, False)
     assert told["choice"]["shares"] == {"trained": 1.0}
 

@@ -1,12 +1,15 @@
 """Commands never write over what they read, nor over a file of another kind, unless they are told to."""
 
+import json
 import os
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.cli.outputs import check_output
+from seqcast.cli.console import print_json
+from seqcast.cli.outputs import as_records, check_output
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.archive import write_archive
@@ -96,3 +99,26 @@ def test_standard_output_is_no_file_for_models_and_pictures(tmp_path):
         check_output(type(tmp_path)("-"))
     with pytest.raises(SpecError, match="suffix"):
         check_output(tmp_path / "a.txt", TABLES)
+
+
+def test_records_hold_what_the_table_holds():
+    table = pd.DataFrame(
+        {
+            "unique_id": ["a:car:b", "c"],
+            "ds": pd.date_range("2024-03-01", periods=2, tz="Europe/Berlin"),
+            "y": [1.23456789e-10, np.nan],
+            "wide": [np.inf, 2.0],
+            "count": [3, 4],
+            "anomaly": [True, False],
+            "seen": [pd.Timestamp("2024-01-01 00:00:00.000001"), pd.NaT],
+        }
+    )
+    first, second = json.loads(json.dumps(as_records(table), allow_nan=False))
+    assert (first["unique_id"], first["ds"]) == ("a:car:b", "2024-03-01T00:00:00+01:00")
+    assert (first["y"], first["wide"], first["count"], first["anomaly"]) == (1.23456789e-10, None, 3, True)
+    assert (first["seen"], second["seen"], second["y"]) == ("2024-01-01T00:00:00.000001", None, None)
+
+
+def test_a_colon_is_no_picture(capsys):
+    print_json({"name": "a:car:b"})
+    assert json.loads(capsys.readouterr().out) == {"name": "a:car:b"}

@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from seqcast import Forecaster
+from seqcast.errors import SeqcastWarning, TrainingError
 from seqcast.forecaster import fitting, options
+from seqcast.forecaster.fallback import FallbackWarning
+from seqcast.forecaster.jobs import DivergedJobsError
 
 H, CONTEXT = 4, 12
 BRIEF = {"epochs": 1, "steps_per_epoch": 8, "learning_rate": 0.01}
@@ -74,6 +77,52 @@ def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(capsys, mon
     monkeypatch.setattr(options, "MOST_MEMBERS", most)
     best(members=2).fit(waves())
     assert told(capsys.readouterr().err)[0] == counts
+
+
+def in_the_second_round(monkeypatch, name, error):
+    """Let a function of the module fail when it is called for the second time."""
+    calls, function = [], getattr(fitting, name)
+
+    def failing(*arguments, **options):
+        calls.append(name)
+        if len(calls) == 2:
+            raise error
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(fitting, name, failing)
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_a_further_network_that_diverges_is_left_out(monkeypatch):
+    error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
+    in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}))
+    with pytest.warns(SeqcastWarning, match="one of the further networks was left out"):
+        forecaster = best(verbose=0).fit(waves())
+    assert len(forecaster.engines_) == 1
+    assert np.isfinite(forecaster.predict()["seqcast"]).all()
+
+
+@pytest.mark.usefixtures("one_by_one")
+@pytest.mark.parametrize("name", ["_train", "_chosen"])
+def test_an_interruption_keeps_what_was_chosen_before(monkeypatch, name):
+    in_the_second_round(monkeypatch, name, KeyboardInterrupt())
+    forecaster = best(verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        forecaster.fit(waves())
+    assert len(forecaster.engines_) == 1
+    assert forecaster.choice_.losses
+
+
+def test_validation_rows_without_a_value_are_none():
+    frame = waves()
+    frame.loc[frame.groupby("unique_id").cumcount() >= 100, "y"] = np.nan
+    with pytest.warns(FallbackWarning, match="there are no validation rows to judge a network by"):
+        forecaster = best(effort="balanced", verbose=0).fit(frame)
+    assert forecaster.choice_.shares == {"seasonal_naive": 1.0}
+    assert np.isfinite(forecaster.predict()["seqcast"]).all()
+    # The pretrained network needs no such rows.
+    quick = Forecaster(H, effort="quick", random_state=0, verbose=0).fit(frame)
+    assert quick.choice_.shares == {"pretrained": 1.0}
 
 
 def test_a_limited_time_is_shared_by_the_first_three(capsys):

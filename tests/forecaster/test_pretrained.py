@@ -351,6 +351,26 @@ def test_training_windows_are_as_long_as_leaves_many():
     assert contexts == {"long": 512, "short": 128}
 
 
+@pytest.mark.parametrize(("most", "context"), [(None, 512), (512, 512), (96, 128), (64, 64), (7, 16)])
+def test_fine_tuning_reads_hardly_more_than_a_forecast_may(most, context):
+    store = InMemoryStore.of({"a": np.arange(5_000.0)[:, None]})
+    reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=512)
+    job = FinetuneJob.of(load_pretrained(), reader, np.array([4_900]), 4, 8, seeds=(0, 0), most=most)
+    assert job.reader.context_length == context
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_fine_tuned_network_may_keep_some_of_its_first_weights(share):
+    store = InMemoryStore.of({"a": np.arange(100.0)[:, None]})
+    reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=64)
+    job = FinetuneJob.of(load_pretrained(), reader, np.array([90]), 4, 8, seeds=(0, 0), share=share)
+    first = load_pretrained().engine.weights
+    found = job.finetuned([weight + 1.0 for weight in first])
+    for before, after in zip(first, found.engine.weights, strict=True):
+        np.testing.assert_allclose(after, before + share, rtol=1e-3, atol=1e-3)
+    assert found.version == f"{load_pretrained().version}, fine-tuned"
+
+
 def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_path):
     from dataclasses import replace
 

@@ -169,8 +169,8 @@ class ForecasterOptions:
         str,
         typer.Option(
             "--effort",
-            help="How much preset auto tries: quick trains nothing, balanced a network, best three; auto goes by the "
-            "number of rows.",
+            help="How much preset auto tries: quick trains nothing, balanced a network, best as many as help; auto "
+            "goes by the number of rows.",
         ),
     ] = "auto"
     units: Annotated[

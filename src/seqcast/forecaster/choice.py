@@ -25,8 +25,9 @@ CANDIDATES: Mapping[str, str] = {
 
 # Shares are tried in steps of a tenth.
 TENTHS = 10
-# Shares that are best on so many windows, and those that follow the losses alone, weigh the same.
-CAUTIOUS_WINDOWS = 10.0
+# Shares that are best on so many windows, and those that follow the losses alone, weigh the same: windows of one time
+# are alike, and a network's best epoch was chosen on them (`benchmarks/accuracy/shares.py`).
+CAUTIOUS_WINDOWS = 1_000.0
 # A candidate whose loss is a tenth above the least one's counts for a third in the latter, and so on.
 SHARPNESS = 10.0
 # There the last season counts so much beside a network that is as good: it cannot learn what windows do not show.
@@ -136,7 +137,7 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
         truth: The truth of validation windows in scaled units, `[B, H, D]`; NaN is missing.
         forecasts: Quantiles of each candidate, `[B, H, D, Qs]`, by name.
         probabilities: The probability of each.
-        windows: Number of windows that do not overlap, `n`; `n_0` is 10.
+        windows: Number of windows that do not overlap, `n`; `n_0` is 1,000.
 
     Returns:
         The choice; shares below a twentieth are dropped.

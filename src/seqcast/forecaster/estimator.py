@@ -77,15 +77,15 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             season, the pretrained network, the same fine-tuned, and one that is trained (`segment` where the season can
             be cut into segments of at least 4 steps, else `classic`, see `seqcast.specs.presets`) forecast validation
             windows, and share the forecast as is best there; `choice_` says how and why. If the last season alone is
-            better than what was trained, it warns (`FallbackWarning`). `pretrained` comes with the package: it has seen
-            synthetic series only, reads the last 512 steps and is not trained.
+            better, it warns. `pretrained` has seen synthetic series only, reads 512 steps and is not trained.
         effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
             one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
             horizon after them, and otherwise, or with covariates, `training` or `members`, `balanced`.
-        training: How it is trained. `None` is a `TrainingSpec()`, or for segments that of the preset, but in batches
-            down to 64 when windows are few, and in epochs of 60 to 200 steps (of segments to 300); a dict changes
-            some fields of that, and a `TrainingSpec` is taken as it is. `validation_fraction` is the share of each
-            series, its end, on which the best epoch is chosen; it is not trained on. 0 trains on everything.
+        training: How it is trained. `None` is a `TrainingSpec()` with `early_stopping=5`, or for segments that of the
+            preset, in batches down to 64 when windows are few and epochs of 60 to 200 steps (of segments to 300; of a
+            `NetworkSpec` from 25 on, and its own early stopping); a dict changes some fields, and a `TrainingSpec` is
+            taken as it is. The best epoch is chosen on `validation_fraction` of each series, its end, which is not
+            trained on; 0 trains on everything.
         columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`. Several columns of values are forecast
             together; the forecasts then come with a column `target`.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
@@ -256,8 +256,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             frame = masked(frame, mask)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             engines = self._state.engines if warm_start and self._state is not None else ()
-            seed = self._seed(folder=folder)
-            options = self._resolved(seed, len(engines) if engines and self.effort == "best" else None)
+            options = self._resolved(self._seed(folder=folder), (self.effort == "best" and len(engines)) or None)
             options = options.trained() if warm_start or folder is not None or deadline is not None else options
             plan = make_plan(frame, options, options.specs, starts)
             if engines:
@@ -504,7 +503,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
                 series tells another's future; one that ends before a cutoff, or begins after it, has no rows there.
                 `series` counts from each series' own end.
             refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
-                same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side by side.
+                same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side
+                by side, those of `effort="best"` cutoff after cutoff.
                 `"never"` takes this forecaster's own networks, and cutoffs from the last stamp on that they saw.
             checkpoint: As for `fit`, for all trainings.
             resume: As for `fit`.
@@ -553,7 +553,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         return backtest_table(frame, known, origins, states, every=every or n_windows, request=request, **named)
 
     def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
-        """Return what a fit learns from each frame, all with the same seed; all networks are trained in parallel."""
+        """Return what a fit learns from each frame, all with the same seed."""
         before = self._state
         options = self._resolved(self._seed(before, run.folder))
         if before is not None and self.preset == PRETRAINED:

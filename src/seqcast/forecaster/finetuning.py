@@ -21,7 +21,7 @@ from seqcast.forecaster.jobs import TrainingJob
 from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["FinetuneJob", "finetune_context", "finetune_training", "limits"]
+__all__ = ["ROBUST_SHARE", "FinetuneJob", "finetune_context", "finetune_training", "limits"]
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +30,9 @@ LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
 BATCH_SIZE, EPOCHS = 64, 6
 # Training windows hold so many seasons, where series do.
 SEASONS_READ = 3
+# Weights half-way between those that have seen everything and those that have seen this data forecast what comes next
+# better than either (`benchmarks/accuracy/shares.py`).
+ROBUST_SHARE = 0.5
 # What the version of its weights ends with then.
 FINETUNED = ", fine-tuned"
 # More validation windows would take longer than the training.
@@ -107,11 +110,13 @@ class FinetuneJob(TrainingJob):
         pretrained: The network, with whose weights the training begins.
         season: The season of the series.
         horizon: Steps of future that training windows have; the network writes whole segments.
+        share: The share of the weights that are learnt; the others are the first ones.
     """
 
     pretrained: PretrainedNetwork
     season: Season
     horizon: int
+    share: float = 1.0
 
     @classmethod
     def of(
@@ -128,6 +133,7 @@ class FinetuneJob(TrainingJob):
         freeze: Sequence[str] = (),
         covariates: bool = False,
         most: int | None = None,
+        share: float = 1.0,
     ) -> Self:
         """Return the job.
 
@@ -143,6 +149,7 @@ class FinetuneJob(TrainingJob):
             freeze: As for `TrainingJob`.
             covariates: Whether the network learns to read the features beside the targets.
             most: Rows that a forecast may read; windows are hardly longer. `None` is for as many as help.
+            share: As for the class; where covariates are learnt, all of the weights are.
         """
         learns = covariates and not pretrained.covariates
         if learns and freeze:
@@ -172,6 +179,7 @@ class FinetuneJob(TrainingJob):
             pretrained=pretrained,
             season=Season.of(season_length),
             horizon=block,
+            share=1.0 if learns else share,
         )
         return replace(job, training=finetune_training(job.count_windows(), training, covariates=learns))
 
@@ -192,6 +200,16 @@ class FinetuneJob(TrainingJob):
         return super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
 
     def finetuned(self, weights: Sequence[Array]) -> PretrainedNetwork:
-        """Return the network with the weights of a training."""
-        version = self.pretrained.version.removesuffix(FINETUNED)
-        return self.pretrained.with_weights(weights, version + FINETUNED)
+        r"""Return the network with the weights of a training, or with some of them and some of the first ones.
+
+        .. math:: W = (1 - s)\, W_{\text{first}} + s\, W_{\text{trained}}
+
+        Args:
+            weights: The trained weights.
+
+        Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903, section 3.
+        """
+        assert self.weights is not None
+        both = zip(self.weights, weights, strict=True)
+        mixed = [after if self.share == 1 else (1 - self.share) * first + self.share * after for first, after in both]
+        return self.pretrained.with_weights(mixed, self.pretrained.version.removesuffix(FINETUNED) + FINETUNED)

@@ -18,7 +18,7 @@ from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
-from seqcast.forecaster.finetuning import FinetuneJob, limits
+from seqcast.forecaster.finetuning import ROBUST_SHARE, FinetuneJob, limits
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
@@ -190,6 +190,7 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
             weighting=options.weighting,
             covariates=series.builder.has_covariates,
             most=options.rows_read,
+            share=1.0 if options.preset == PRETRAINED else ROBUST_SHARE,
         )
         jobs += [job] if job.count_windows() else []
     if zero_shot is not None:

@@ -1,0 +1,108 @@
+"""How candidates share the forecast of `effort="balanced"`, on windows before the test parts.
+
+    python benchmarks/accuracy/shares.py FOLDER             # about twenty minutes
+    python benchmarks/accuracy/shares.py FOLDER --tasks m3_yearly m3_quarterly
+
+Each task is cut a horizon before its test part, and two horizons, and fitted once at each. From the candidates of the
+fit the table works out what would have been forecast with fine-tuned weights of other shares (0 is the pretrained
+network), and with shares of the candidates that follow the validation windows more or less. Scores are over those of
+the seasonal naive forecast.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from methods import deciles, forecaster
+from reporting import machine_line, table
+from yardsticks import DECILE_LEVELS
+from zero_shot_tasks import Task, naive_scores, read_task
+
+from seqcast.forecaster import choice as choices
+from seqcast.forecaster import evidence, fitting
+from seqcast.forecaster.choice import Choice
+
+# How many windows before the test part; series of years are too short for two.
+TASKS = {"m3_yearly": 1, "m3_quarterly": 1, "tourism_quarterly": 2, "tourism_monthly": 2, "nn5": 2}
+WEIGHTS = (0.0, 0.5, 1.0)
+CAUTIONS = (10.0, 1_000.0, 1e9)
+
+
+def candidates(task: Task, seed: int) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]]:
+    """Fit a task; return the validation windows, and for each candidate its forecasts of them and of the task."""
+    model = forecaster(
+        "balanced", task.horizon, task.season, [len(past) for past in task.past], seed, level=DECILE_LEVELS
+    )
+    found: dict[str, Any] = {}
+
+    def keep(plan: Any, ready: Any, finetuned: Any) -> Any:
+        found.update(plan=plan, ready=ready, finetuned=finetuned)
+        return chosen_state(plan, ready, finetuned)
+
+    chosen_state = fitting.chosen_state
+    fitting.chosen_state = keep
+    try:
+        model.fit(task.frame())
+    finally:
+        fitting.chosen_state = chosen_state
+    plan, ready = found["plan"], found["ready"]
+    windows = evidence._ValidationWindows(plan, plan.comparison)
+    naive = evidence._naive_intervals(plan) or ()
+    (job,) = plan.finetuning.values()
+    networks = {"seasonal_naive": ("seasonal_naive", ready), "trained": ("trained", ready)}
+    # The fit took half of what was learnt.
+    first = plan.pretrained.engine.weights
+    learnt = [2 * both - one for one, both in zip(first, found["finetuned"].pretrained.engine.weights, strict=True)]
+    for share in WEIGHTS:
+        network = replace(job, share=share).finetuned(learnt)
+        networks[f"finetuned {share:g}"] = ("finetuned", replace(ready, pretrained=network, finetuned=True))
+    validation, test = {}, {}
+    for name, (kind, each) in networks.items():
+        validation[name] = windows.forecast(each, kind, naive)
+        model._state = each.state(plan, Choice.only(kind), naive)
+        test[name] = deciles(model.predict(), len(task.series), task.horizon)
+    return windows, validation, test
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="folder of the public data sets")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    scores, headings = defaultdict(list), []
+    for name in arguments.tasks:
+        for back in range(1, TASKS[name] + 1):
+            task = read_task(arguments.folder, name).held_back(back)
+            windows, validation, test = candidates(task, arguments.seed)
+            naive = np.array(naive_scores(task))
+            headings.append(f"{name}, {back}")
+            count, probabilities = evidence.apart(windows.origins), windows.request.probabilities_with_point
+            for one, forecast in test.items():
+                scores[one].append(np.array(task.scores(forecast)) / naive)
+            for share in WEIGHTS:
+                names = {"seasonal_naive": "seasonal_naive", "finetuned": f"finetuned {share:g}", "trained": "trained"}
+                for caution in CAUTIONS:
+                    choices.CAUTIOUS_WINDOWS = caution
+                    given = {one: validation[other] for one, other in names.items()}
+                    shares = choices.choose(windows.truth, given, probabilities, windows=count).shares
+                    blend = sum(part * test[names[one]] for one, part in shares.items())
+                    scores[f"shares with {share:g} of the fine-tuning, {caution:g} windows"].append(
+                        np.array(task.scores(blend)) / naive
+                    )
+            print(f"{headings[-1]}: {shares}", flush=True)
+    rows = []
+    for label, found in scores.items():
+        whole = np.exp(np.mean(np.log(found), axis=0))
+        rows.append([label, *("{:.3f} / {:.3f}".format(*pair) for pair in (whole, *found))])
+    print(table(["MASE / WQL", "geometric mean", *headings], rows))
+    print(machine_line())
+
+
+if __name__ == "__main__":
+    main()

@@ -116,9 +116,8 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
         except KeyboardInterrupt as interruption:
             if not trained:
                 raise
-            raise InterruptedFit(
-                _finished(plan, trained, training) if state is None else _completed(state, plan)
-            ) from (interruption)
+            kept = _finished(plan, trained, training) if state is None else _completed(state, plan)
+            raise InterruptedFit(kept) from interruption
         except TrainingError as error:
             if state is not None:
                 warn_user(f"one of the further networks was left out, with those beside it: {error}")

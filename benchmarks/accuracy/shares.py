@@ -1,6 +1,6 @@
 """How candidates share the forecast of `effort="balanced"`, on windows before the test parts.
 
-    python benchmarks/accuracy/shares.py FOLDER             # about twenty minutes
+    python benchmarks/accuracy/shares.py FOLDER             # about ten minutes
     python benchmarks/accuracy/shares.py FOLDER --tasks m3_yearly m3_quarterly
 
 Each task is cut a horizon before its test part, and two horizons, and fitted once at each. From the candidates of the

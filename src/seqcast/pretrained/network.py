@@ -131,10 +131,9 @@ class PretrainedNetwork:
     ) -> Array:
         """Forecast quantiles.
 
-        A block after the first one reads the medians before it as if they were known. Where there is a season, half of
-        its own median is that of a season before, unless there are covariates of the future; and it is no farther from
-        what was known and from the first block than these reach. How far its quantiles are from its median is added,
-        as independent errors are, to how far those of the step before it were.
+        A block after the first one reads the medians before it as if they were known, and is held to them (see
+        `seqcast.pretrained.far.held`). How far its quantiles are from its median is added, as independent errors are,
+        to how far those of the step before it were.
 
         Args:
             past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast.pretrained import load_pretrained
-from seqcast.pretrained.far import REPEATED, held
+from seqcast.pretrained.far import REPEATED, Hold
 
 
 def adjusted(means):
@@ -23,7 +23,7 @@ def test_the_season_before_has_the_less_share_the_straighter_the_seasons(seed, s
     known = rng.normal(size=(3, 40)) + rise * np.arange(40)
     known[:, :missing] = np.nan
     median = rng.normal(size=(3, 6))
-    found = held(median, known, np.full(3, season), begun=40, repeats=True)
+    found = Hold.of(known, np.full(3, season), repeats=True)(median, known)
     for row in range(3):
         count = 40 // season
         means = [known[row, 40 - (place + 1) * season : 40 - place * season] for place in range(count)]
@@ -37,9 +37,10 @@ def test_the_season_before_has_the_less_share_the_straighter_the_seasons(seed, s
 def test_without_a_season_or_where_it_is_not_known_the_median_stays():
     known, median = np.random.default_rng(0).normal(size=(2, 20)), np.zeros((2, 5))
     for season, repeats in ((1, True), (30, True), (4, False)):
-        np.testing.assert_array_equal(held(median, known, np.full(2, season), begun=20, repeats=repeats), median)
+        hold = Hold.of(known, np.full(2, season), repeats=repeats)
+        np.testing.assert_array_equal(hold(median, known), median)
     gappy = np.where(np.arange(20) == 17, np.nan, known)
-    found = held(median, gappy, np.full(2, 4), begun=20, repeats=True)
+    found = Hold.of(gappy, np.full(2, 4), repeats=True)(median, gappy)
     assert (found[:, 1] == 0).all()
     assert (found[:, 0] != 0).all()
 
@@ -49,8 +50,8 @@ def test_without_a_season_or_where_it_is_not_known_the_median_stays():
 def test_nothing_goes_farther_than_a_line_through_what_was_known(seed, later, size):
     rng = np.random.default_rng(seed)
     known = size * rng.normal(size=(2, 30 + later))
-    found = held(1e9 * rng.normal(size=(2, 8)), known, np.array([1, 5]), begun=30, repeats=True)
     begun = known[:, :30]
+    found = Hold.of(begun, np.array([1, 5]), repeats=True)(1e9 * rng.normal(size=(2, 8)), known)
     low, high = begun.min(axis=1, keepdims=True), begun.max(axis=1, keepdims=True)
     room = (high - low) * (1 + later / 30)
     assert (found >= low - room).all()

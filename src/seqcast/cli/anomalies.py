@@ -84,26 +84,25 @@ def anomalies(
     if figure is not None:
         save_figure(anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
         note(f"Wrote {figure}")
+    unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
     if as_json:
-        unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
         counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
         written = [str(path) for path in (table, figure) if path is not None]
         print_json({**counts, "most_unusual": as_records(unusual.head(most)), "files": written})
     elif table is not None or output is None:
-        _print_rows(judged, fitted, level, most)
+        _print_rows(judged, unusual, fitted, level, most)
         if table is not None:
             print_line(f"Wrote {table}")
 
 
-def _print_rows(judged: Any, fitted: Forecaster, level: float, most: int) -> None:
+def _print_rows(judged: Any, unusual: Any, fitted: Forecaster, level: float, most: int) -> None:
     from seqcast.intervals.levels import level_text
 
     columns = fitted.series_state_.schema.columns
-    outside = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
     trained = int(judged["trained_on"].sum())
     on = f", {trained} of which were trained on," if trained else ""
-    print_line(f"{len(outside)} of {len(judged)} rows{on} lie outside their {level:g} % interval.")
-    if not len(outside):
+    print_line(f"{len(unusual)} of {len(judged)} rows{on} lie outside their {level:g} % interval.")
+    if not len(unusual):
         return
     names = [name for name in (columns.unique_id, "target", columns.ds) if name in judged.columns]
     low, high = (f"{fitted.alias}-{side}-{level_text(level)}" for side in ("lo", "hi"))
@@ -114,7 +113,7 @@ def _print_rows(judged: Any, fitted: Forecaster, level: float, most: int) -> Non
             f"{row['score']:.2f}",
             "yes" if row["trained_on"] else "no",
         ]
-        for row in outside.head(most).to_dict("records")
+        for row in unusual.head(most).to_dict("records")
     ]
     print_table(
         "The most unusual rows; score: distance from the forecast, 1 at the bound of the interval",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.console import note, print_json, print_line
+from seqcast.cli.console import note
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import Data, ForecasterOptions, Horizon, TimeLimit, takes_options
@@ -17,11 +17,10 @@ from seqcast.cli.outputs import (
     Force,
     SafeFormulas,
     TableOutput,
-    as_records,
     check_formulas,
     check_output,
 )
-from seqcast.cli.tables import as_in
+from seqcast.cli.tables import as_in, give
 
 __all__ = ["forecast"]
 
@@ -59,7 +58,7 @@ def forecast(
 
         seqcast forecast - -H 28 --json < sales.csv > forecast.json
     """
-    from seqcast.data.frames.writing import TABLES, write_table
+    from seqcast.data.frames.writing import TABLES
     from seqcast.forecaster.at_once import fit_and_forecast, what_was_chosen
 
     if output == STANDARD_OUTPUT:
@@ -77,11 +76,5 @@ def forecast(
     note_skipped(model, data, frame)
     if not options.quiet:
         note(what_was_chosen(model))
-    table = as_in(files, table, model)
-    if output is not None or not as_json:
-        write_table(table, output, safe_formulas=safe_formulas)
-    if as_json:
-        rows = {"forecast": as_records(table)} if output is None else {"file": str(output)}
-        print_json({"choice": model.choice_.to_dict(), "season_length": model.season_length_, **rows})
-    elif output is not None:
-        print_line(f"Wrote {output}")
+    told = {"choice": model.choice_.to_dict(), "season_length": model.season_length_}
+    give(as_in(files, table, model), output, told, as_json=as_json, safe_formulas=safe_formulas)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.console import print_json, print_line
 from seqcast.cli.files import FileOptions
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
@@ -17,11 +16,10 @@ from seqcast.cli.outputs import (
     Force,
     SafeFormulas,
     TableOutput,
-    as_records,
     check_formulas,
     check_output,
 )
-from seqcast.cli.tables import as_in, read_model_tables
+from seqcast.cli.tables import as_in, give, read_model_tables
 from seqcast.errors import SpecError
 
 __all__ = ["predict"]
@@ -66,7 +64,7 @@ def predict(
 
         seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
     """
-    from seqcast.data.frames.writing import TABLES, write_table
+    from seqcast.data.frames.writing import TABLES
     from seqcast.forecaster.estimator import Forecaster
 
     if output == STANDARD_OUTPUT:
@@ -84,10 +82,4 @@ def predict(
     frame, known_future = read_model_tables(fitted, data, future, files)
     with in_files(df=(data, frame), future=(future, known_future)):
         forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)
-    table = as_in(files, forecast, fitted)
-    if output is not None or not as_json:
-        write_table(table, output, safe_formulas=safe_formulas)
-    if as_json:
-        print_json({"forecast": as_records(table)} if output is None else {"file": str(output)})
-    elif output is not None:
-        print_line(f"Wrote {output}")
+    give(as_in(files, forecast, fitted), output, {}, as_json=as_json, safe_formulas=safe_formulas)

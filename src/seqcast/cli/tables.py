@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqcast.cli.console import print_json, print_line
+from seqcast.cli.outputs import as_records
+
 if TYPE_CHECKING:
     from seqcast.cli.files import FileOptions
     from seqcast.forecaster.estimator import Forecaster
     from seqcast.specs.columns import Columns
 
-__all__ = ["as_in", "read_like", "read_model_tables"]
+__all__ = ["as_in", "give", "read_like", "read_model_tables"]
 
 
 def read_model_tables(model: Forecaster, data: Path | None, future: Path | None, files: FileOptions) -> tuple[Any, Any]:
@@ -62,3 +65,23 @@ def as_in(files: FileOptions, forecast: Any, model: Forecaster) -> Any:
     columns = model.series_state_.schema.columns
     values = [name for name in forecast.columns if name not in (columns.unique_id, columns.ds)]
     return to_wide(forecast, values, columns=columns)
+
+
+def give(table: Any, output: Path | None, told: dict[str, Any], *, as_json: bool, safe_formulas: bool) -> None:
+    """Write a forecast to its file or to standard output: as a table, or in a JSON document.
+
+    Args:
+        table: The forecast.
+        output: The file; `None` is standard output.
+        told: What a document tells beside it.
+        as_json: Whether a document is printed.
+        safe_formulas: As for `seqcast.data.frames.writing.write_table`.
+    """
+    from seqcast.data.frames.writing import write_table
+
+    if output is not None or not as_json:
+        write_table(table, output, safe_formulas=safe_formulas)
+    if as_json:
+        print_json({**told, **({"forecast": as_records(table)} if output is None else {"file": str(output)})})
+    elif output is not None:
+        print_line(f"Wrote {output}")

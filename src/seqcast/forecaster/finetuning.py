@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -163,8 +162,8 @@ class FinetuneJob(TrainingJob):
             pretrained = pretrained.with_covariates(CovariateSizes.of(reader))
         block = min(horizon, pretrained.horizon)
         rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
-        holding = next((k for k, length in enumerate(pretrained.context_lengths) if length >= (most or math.inf)), None)
-        contexts = pretrained.context_lengths[: None if holding is None else holding + 1]
+        longest = pretrained.context_lengths[-1] if most is None else pretrained.context(most)
+        contexts = [length for length in pretrained.context_lengths if length <= longest]
         context = finetune_context(contexts, rows, block, season_length)
         job = cls(
             reader=seasonal_reader(reader, covariates=covariates).with_context(context),

@@ -232,14 +232,14 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
     timed = run.deadline is not None
     prepared = [replace(plan, jobs=run.prepared(plan, f"training-{number}-")) for number, plan in enumerate(plans, 1)]
     alone = replace(run, folder=None)
-    if len(plans) == 1 or any(len(_rounds(plan, timed=timed)) > 1 for plan in plans):
+    rounds = [_rounds(plan, timed=timed) for plan in plans]
+    if len(plans) == 1 or max(map(len, rounds), default=0) > 1:
         try:
             return [fit_plan(plan, alone) for plan in prepared]
         except DivergedFitError as diverged:
             raise diverged.error from None
-    rounds = [_rounds(plan, timed=timed)[0] for plan in plans]
     jobs, names = [], []
-    for number, (plan, places) in enumerate(zip(prepared, rounds, strict=True), 1):
+    for number, (plan, (places,)) in enumerate(zip(prepared, rounds, strict=True), 1):
         name, count = f"training {number} of {len(plans)}", len(places)
         jobs += [plan.jobs[place] for place in places]
         names += [name if count == 1 else f"{name}, network {k + 1} of {count}" for k in range(count)]
@@ -249,7 +249,7 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
         raise diverged.error from None
     return [
         _finished(plan, {place: next(trained) for place in places}, None)
-        for plan, places in zip(plans, rounds, strict=True)
+        for plan, (places,) in zip(plans, rounds, strict=True)
     ]
 
 

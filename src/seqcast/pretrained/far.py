@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["held"]
+from seqcast.data.windows.seasonal_inputs import season_again
+
+__all__ = ["Hold"]
 
 Array = npt.NDArray[Any]
 
@@ -16,8 +19,9 @@ Array = npt.NDArray[Any]
 REPEATED = 0.5
 
 
-def held(median: Array, known: Array, season: Array, begun: int, *, repeats: bool) -> Array:
-    r"""Return a later block of a forecast, held to what was known.
+@dataclass(frozen=True)
+class Hold:
+    r"""What holds the later blocks of a forecast to what was known.
 
     .. math:: y_h = (1 - w)\, \hat y_h + w\, y_{h - m}, \quad w = \tfrac12 (1 - \bar R^2)
 
@@ -25,44 +29,50 @@ def held(median: Array, known: Array, season: Array, begun: int, *, repeats: boo
     no value goes farther beyond the range of the past and of the first block than a line through it would.
 
     Args:
-        median: The block, `[B, steps]`.
-        known: What it was forecast from, the blocks before it included, `[B, T]`; NaN is missing.
-        season: Steps of the season of each window, `m`; 1 is none.
-        begun: How many of the known steps are the past and the first block.
-        repeats: Whether the season before counts.
+        season: Steps of the season of each window, `m`, `[B]`; 1 is none.
+        share: The share of the season before, `w`, `[B, 1]`.
+        low: The least value of the past and of the first block, `[B, 1]`.
+        high: The largest one.
+        steps: How many of these steps are known, `[B, 1]`.
+        length: How many there are.
 
     Example:
         >>> known = np.tile([1.0, 2.0, 1.0, 2.0], (1, 3))
-        >>> held(np.array([[1.0, 4.0, 9.0]]), known, np.array([2]), begun=12, repeats=True)
+        >>> Hold.of(known, np.array([2]), repeats=True)(np.array([[1.0, 4.0, 9.0]]), known)
         array([[1., 3., 3.]])
     """
-    if repeats:
-        repeated = _season_before(known, season, median.shape[1])
-        share = REPEATED * (1 - _straightness(known[:, :begun], season))[:, None]
-        median = np.where(np.isnan(repeated), median, (1 - share) * median + share * repeated)
-    return np.clip(median, *_reach(known[:, :begun], known.shape[1] - begun))
 
+    season: Array
+    share: Array
+    low: Array
+    high: Array
+    steps: Array
+    length: int
 
-def _reach(known: Array, first: int) -> tuple[Array, Array]:
-    """Return how far values of a later block may go.
+    @classmethod
+    def of(cls, known: Array, season: Array, *, repeats: bool) -> Self:
+        """Learn what holds a forecast.
 
-    That is beyond the range of the past and of the first block by as much, and by more the farther they are: a line
-    through that range goes on in it.
+        Args:
+            known: The past and the first block, `[B, T]`; NaN is missing.
+            season: Steps of the season of each window, `[B]`.
+            repeats: Whether the season before counts.
+        """
+        share = REPEATED * (1 - _straightness(known, season)) * (repeats & (season > 1))
+        low, high = np.nanmin(known, axis=1, keepdims=True), np.nanmax(known, axis=1, keepdims=True)
+        return cls(season, share[:, None], low, high, (~np.isnan(known)).sum(axis=1, keepdims=True), known.shape[1])
 
-    Args:
-        known: The past and the first block, `[B, T]`; NaN is missing.
-        first: How many steps are forecast before the later block.
-    """
-    low, high = np.nanmin(known, axis=1, keepdims=True), np.nanmax(known, axis=1, keepdims=True)
-    room = (high - low) * (1 + first / (~np.isnan(known)).sum(axis=1, keepdims=True))
-    return low - room, high + room
+    def __call__(self, median: Array, known: Array) -> Array:
+        """Return a later block, held.
 
-
-def _season_before(known: Array, season: Array, steps: int) -> Array:
-    """Return the last season of each window again and again, `[B, steps]`; NaN where there is none or it has gaps."""
-    places = known.shape[1] - season[:, None] + np.arange(steps) % season[:, None]
-    values = np.take_along_axis(known, np.maximum(places, 0), axis=1)
-    return np.asarray(np.where((places >= 0) & (season[:, None] > 1), values, np.nan))
+        Args:
+            median: The block, `[B, steps]`.
+            known: What it was forecast from, all blocks before it included, `[B, T]`; NaN is missing.
+        """
+        repeated = season_again(known, self.season, median.shape[1])
+        mixed = np.where(np.isnan(repeated), median, (1 - self.share) * median + self.share * repeated)
+        room = (self.high - self.low) * (1 + (known.shape[1] - self.length) / self.steps)
+        return np.clip(mixed, self.low - room, self.high + room)
 
 
 def _straightness(known: Array, season: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.engine.engine import Engine
-from seqcast.pretrained.far import held
+from seqcast.pretrained.far import Hold
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.specs.window import WindowSpec
@@ -132,7 +132,7 @@ class PretrainedNetwork:
         """Forecast quantiles.
 
         A block after the first one reads the medians before it as if they were known, and is held to them (see
-        `seqcast.pretrained.far.held`). How far its quantiles are from its median is added, as independent errors are,
+        `seqcast.pretrained.far.Hold`). How far its quantiles are from its median is added, as independent errors are,
         to how far those of the step before it were.
 
         Args:
@@ -197,7 +197,7 @@ class PretrainedNetwork:
         covariates: SeasonalCovariates | None,
     ) -> Array:
         context = self.context(past.shape[1])
-        known, blocks, begun = _fitted(past, context), list[Array](), context + self.horizon
+        known, blocks, hold = _fitted(past, context), list[Array](), None
         asked = (*probabilities, 0.5)
         before = np.zeros((len(past), 1, len(asked)))
         for first in range(0, horizon, self.horizon):
@@ -212,8 +212,8 @@ class PretrainedNetwork:
             before = distance[:, -1:]
             if first:
                 # The season before had other covariates of the future.
-                repeats = not self.covariates.future
-                median = held(median[:, :, 0], known, season, begun, repeats=repeats)[:, :, None]
+                hold = hold or Hold.of(known, season, repeats=not self.covariates.future)
+                median = hold(median[:, :, 0], known)[:, :, None]
             blocks.append(median + distance)
             # The next block's seasons begin where this one's go on.
             known = np.concatenate([known, median[:, :, 0]], axis=1)

@@ -156,15 +156,11 @@ def _logarithms(errors: Array) -> Array:
 def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers) -> Array:
     """Return the columns of the future, `[B, H, 32]`."""
     values, forecast = base.values, base.forecast
-    (rows, length), horizon = values.shape, forecast.shape[1]
+    rows, horizon = forecast.shape
     steps = np.arange(horizon)
-    within = steps % season[:, None]
     newest = _newest(values)
-    # Seasons counted from the end: 1 is the last one.
-    seasons = [_at(values, length - back * season[:, None] + within) for back in range(1, SEASONS + 1)]
-    last_longer = np.where(
-        longer[:, None] > 0, _at(values, length - longer[:, None] + steps % np.maximum(longer, 1)[:, None]), np.nan
-    )
+    seasons = [season_again(values, season, horizon, back) for back in range(1, SEASONS + 1)]
+    last_longer = season_again(values, longer, horizon)
     mean = mean_of_known(np.stack(seasons, axis=2), axis=2)[:, :, 0]
     filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
     candidates = np.concatenate([np.stack(filled, axis=2), base.models.forecasts], axis=2)
@@ -176,6 +172,23 @@ def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers)
         (steps // season[:, None]) / 4,
     ]
     return np.concatenate([forecast[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
+
+
+def season_again(values: Array, season: Integers, horizon: int, back: int = 1) -> Array:
+    """Return a season of each window again and again, `[B, H]`; NaN where it is not known.
+
+    Args:
+        values: The values, `[B, T]`; NaN is missing.
+        season: Steps of a season, `[B]`; 0 is none.
+        horizon: Steps to return, `H`.
+        back: Which season, counted from the end: 1 is the last one.
+
+    Example:
+        >>> season_again(np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([2]), horizon=3)
+        array([[3., 4., 3.]])
+    """
+    places = values.shape[1] - back * season[:, None] + np.arange(horizon) % np.maximum(season, 1)[:, None]
+    return np.where(season[:, None] > 0, _at(values, places), np.nan)
 
 
 def _before(values: Array, lag: Integers) -> Array:

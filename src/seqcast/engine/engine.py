@@ -27,6 +27,7 @@ from seqcast.training.callbacks import CtrlC
 from seqcast.training.checkpoints import Checkpoints
 from seqcast.training.deadline import Deadline, scheduled_rate
 from seqcast.training.history import History
+from seqcast.training.listeners import listeners
 from seqcast.training.loop import train
 from seqcast.training.optimizers import clone_config, learning_rate, optimizer
 from seqcast.training.progress import progress
@@ -134,7 +135,7 @@ class Engine(ForecastMethods):
             training: dict[str, Any] = {"validation": validation, "state": state, "on_epoch": on_epoch}
             training |= {"checkpoints": checkpoints, "deadline": deadline}
             try:
-                shown = progress(verbose, deadline=deadline)
+                shown = [*progress(verbose, deadline=deadline), *listeners(deadline)]
                 history = train(model, windows, self.training, callbacks=[*callbacks, *shown, ctrl_c], **training)
             except (KeyboardInterrupt, TrainingError):
                 self._built = replace(built, parts=model.used_parts)

@@ -37,6 +37,7 @@ __all__ = [
     "ONE_SERIES",
     "UNDERSTOOD",
     "place_in_file",
+    "read_raw",
     "read_table",
     "row_in_file",
 ]
@@ -128,6 +129,29 @@ def read_table(
                 refuse_text(frame[name])
     frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame.sort_values([columns.unique_id, columns.ds], kind="stable") if sort else frame
+
+
+def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> Any:
+    """Read a table before it is known which column is which, to look at it or to guess them.
+
+    Args:
+        path: A file as for `read_table`.
+        dialect: As for `read_table`.
+        max_size: As for `read_table`.
+
+    Returns:
+        A pandas frame; numbers are parsed, times are as they were written.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: It is empty, not a table, can be read in two ways, or is too large.
+        SpecError: `max_size` is no size.
+        MissingPackageError: A package is missing that reads such files.
+    """
+    check_source(path, expected="a file with a table")
+    frame, dialect = _read(path, _kind(path), Columns(), dialect or Dialect(), FileLimits.of(max_size))
+    frame.attrs[UNDERSTOOD] = dialect.describe()
+    return frame
 
 
 def _kind(path: Path) -> str:

@@ -1,0 +1,136 @@
+"""Jobs for a worker process, as a page waits for them: in turn, with events on the way and a stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from seqcast.app.worker import Worker
+from seqcast.errors import SeqcastError
+
+__all__ = ["Job", "JobQueue", "QueueFullError", "StoppedError"]
+
+
+class QueueFullError(SeqcastError):
+    """Too many jobs wait already."""
+
+
+class StoppedError(SeqcastError):
+    """A job was stopped before it had any result."""
+
+
+class Job:
+    """A job that waits or runs; `JobQueue.submit` makes it."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self.number = -1
+        self._queue = queue
+        self._done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended."""
+        return self._done.done()
+
+    @property
+    def before(self) -> int:
+        """How many jobs run or wait before it."""
+        return self._queue.before(self)
+
+    def stop(self) -> None:
+        """Ask it to stop: a training keeps the best so far."""
+        self._queue.worker.stop(self.number)
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Set its result; called by its queue.
+
+        Args:
+            result: The result.
+            error: What it raised in place of one.
+        """
+        if error is None:
+            self._done.set_result(result)
+            return
+        if not isinstance(error, Exception):
+            # KeyboardInterrupt would end the event loop.
+            error = StoppedError("it was stopped before there was anything to keep")
+        self._done.set_exception(error)
+        self._done.exception()  # one that nobody waits for any more is no news
+
+    async def result(self) -> Any:
+        """Wait for its result.
+
+        Raises:
+            StoppedError: It was stopped before there was any.
+            Exception: Whatever it raised.
+        """
+        # A page that is closed while it waits does not take the job from its queue.
+        return await asyncio.shield(self._done)
+
+
+class JobQueue:
+    """The jobs of one worker process.
+
+    Args:
+        worker: The process.
+        max_waiting: Most jobs that wait beside the one that runs.
+
+    Example:
+        >>> JobQueue(Worker("example"), max_waiting=2).length
+        0
+    """
+
+    def __init__(self, worker: Worker, *, max_waiting: int) -> None:
+        self.worker, self.max_waiting = worker, max_waiting
+        self._jobs: list[Job] = []
+
+    @property
+    def length(self) -> int:
+        """How many jobs run or wait."""
+        return len(self._jobs)
+
+    def before(self, job: Job) -> int:
+        """Return how many jobs come before one.
+
+        Args:
+            job: The job.
+        """
+        return self._jobs.index(job) if job in self._jobs else 0
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, hear: Callable[[Any], None] | None = None) -> Job:
+        """Take a job, from within the event loop.
+
+        Args:
+            function: Called as `function(tell, *arguments)` in the worker.
+            arguments: Its arguments.
+            hear: Called in the event loop with each event.
+
+        Returns:
+            The job.
+
+        Raises:
+            QueueFullError: Too many wait.
+        """
+        if self.length > self.max_waiting:
+            raise QueueFullError(
+                "the queue",
+                expected=f"at most {self.max_waiting} computations that wait",
+                received=f"{self.length} that run or wait",
+                hint="Try again in a minute.",
+            )
+        loop = asyncio.get_running_loop()
+        job = Job(self)
+        self._jobs.append(job)
+
+        def ended(result: Any, error: BaseException | None) -> None:
+            self._jobs.remove(job)
+            job.end(result, error)
+
+        job.number = self.worker.run(
+            function,
+            arguments,
+            lambda event: loop.call_soon_threadsafe(hear, event) if hear is not None else None,
+            lambda result, error: loop.call_soon_threadsafe(ended, result, error),
+        )
+        return job

@@ -1,0 +1,87 @@
+"""The page: a header, a panel a question, and a session for each visitor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nicegui import Client, app, run, ui
+
+from seqcast.app.context import Context
+from seqcast.app.panels.data import DataPanel
+from seqcast.app.panels.forecast import ForecastPanel
+from seqcast.app.panels.post import PostPanel
+from seqcast.app.panels.scores import ScoresPanel
+from seqcast.app.panels.take import TakePanel
+from seqcast.app.panels.what_if import WhatIfPanel
+from seqcast.app.panels.why import WhyPanel
+from seqcast.app.session import Sessions
+from seqcast.app.theme import heading, page_colours, problem_card
+from seqcast.errors import SeqcastError
+
+__all__ = ["PANELS", "add_page"]
+
+# The panels by name, with what their tabs say and the icon of each.
+PANELS: dict[str, tuple[str, str, Any]] = {
+    "data": ("Data", "table_chart", DataPanel),
+    "forecast": ("Forecast", "show_chart", ForecastPanel),
+    "scores": ("How good", "fact_check", ScoresPanel),
+    "why": ("Why", "psychology", WhyPanel),
+    "what_if": ("What if", "tune", WhatIfPanel),
+    "post": ("The post, live", "school", PostPanel),
+    "take": ("Take away", "download", TakePanel),
+}
+
+
+def add_page(sessions: Sessions, first: Path | None = None) -> None:
+    """Add the page at `/`.
+
+    Args:
+        sessions: The visitors.
+        first: A file that each visitor begins with.
+    """
+
+    @ui.page("/", title="seqcast", language="en-US")
+    async def page(client: Client) -> None:
+        page_colours()
+        dark = ui.dark_mode(value=None)
+        try:
+            session = sessions.open()
+        except SeqcastError as error:
+            with ui.element("main"):
+                heading("seqcast", 1)
+                problem_card(error)
+            return
+        client.on_delete(lambda: sessions.close(session))
+        context = Context(sessions, session, dark)
+        panels = {name: kind(context) for name, (_, _, kind) in PANELS.items()}
+        await _build(context, panels)
+        if first is not None:
+            path = session.store(first.name, await run.io_bound(first.read_bytes))
+            await panels["data"].open(path)
+
+    app.on_shutdown(sessions.close_all)
+
+
+async def _build(context: Context, panels: dict[str, Any]) -> None:
+    """Write the header, the tabs and the panels."""
+    with ui.header().classes("items-center justify-between py-1 px-4"):
+        with ui.row().classes("items-center no-wrap"):
+            heading("seqcast", 1)
+            ui.label("Forecast time series").classes("max-sm:hidden")
+        ui.switch("Dark", on_change=lambda event: _darken(context, bool(event.value))).props('color="grey-4"')
+    with ui.tabs().props('align=left outside-arrows mobile-arrows aria-label="Panels"').classes("w-full seqcast-page") as tabs:
+        for name, (text, icon, _) in PANELS.items():
+            ui.tab(name, label=text, icon=icon).props("no-caps")
+    main = ui.element("main").classes("seqcast-page p-2")
+    ui.skip_link("Skip to the panel", target=main)
+    with main, ui.tab_panels(tabs, value="data", animated=False, keep_alive=True).classes("w-full bg-transparent"):
+        for name, panel in panels.items():
+            with ui.tab_panel(name).classes("w-full gap-4 p-2"):
+                panel.build()
+    context.go_to = tabs.set_value
+
+
+def _darken(context: Context, dark: bool) -> None:
+    context.dark_mode.set_value(dark)
+    context.changed()

@@ -1,0 +1,91 @@
+"""A job as a panel shows it: its place in the queue, how far it is, the time left, and a stop button."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from nicegui import ui
+
+from seqcast.app.jobs import Job
+
+__all__ = ["JobView"]
+
+SECONDS_BETWEEN_LOOKS = 0.3
+
+
+class JobView:
+    """Shows the job of a panel while it waits and runs; nothing in between.
+
+    Args:
+        stop_text: What the stop button says.
+    """
+
+    def __init__(self, stop_text: str) -> None:
+        self.job: Job | None = None
+        self.stop_text = stop_text
+        self.event: Any = None
+
+    def build(self) -> None:
+        """Write it, hidden."""
+        with ui.row().classes("w-full items-center no-wrap") as self.row:
+            self.spinner = ui.spinner(size="md").props('aria-hidden="true"')
+            self.text = ui.label().props("role=status")
+            self.bar = (
+                ui.linear_progress(0, show_value=False, size="0.8rem")
+                .classes("grow")
+                .props('aria-label="Share that is done" instant-feedback')
+            )
+            self.button = ui.button(self.stop_text, icon="stop", on_click=self.stop).props("no-caps outline color=negative")
+        self.row.visible = False
+        self.timer = ui.timer(SECONDS_BETWEEN_LOOKS, self._look, active=False)
+
+    def begin(self, job: Job) -> None:
+        """Show a job.
+
+        Args:
+            job: The job.
+        """
+        self.job, self.event, self.began = job, None, time.monotonic()
+        self.button.enable()
+        self.row.visible = True
+        self.timer.activate()
+        self._look()
+
+    def hear(self, event: Any) -> None:
+        """Take what the job tells, with a `share` that is done and `seconds_left` if it knows them.
+
+        Args:
+            event: What it tells.
+        """
+        self.event = event
+
+    def end(self) -> None:
+        """Hide it."""
+        self.job = None
+        self.row.visible = False
+        self.timer.deactivate()
+
+    def stop(self) -> None:
+        """Ask the job to stop."""
+        if self.job is not None:
+            self.job.stop()
+            self.button.disable()
+            self.text.set_text("Stopping; what is best so far is kept")
+
+    def _look(self) -> None:
+        if self.job is None or not self.button.enabled:
+            return
+        before, seconds = self.job.before, time.monotonic() - self.began
+        share = getattr(self.event, "share", None)
+        self.bar.visible = share is not None
+        if before:
+            self.text.set_text(f"Waiting: {before} computation{'s' * (before > 1)} come first")
+        elif share is None:
+            self.text.set_text(f"Computing, {seconds:.0f} s")
+        else:
+            left = getattr(self.event, "seconds_left", None)
+            which = getattr(self.event, "training", 1)
+            name = "Training" if which == 1 else f"Training, network {which}"
+            self.text.set_text(f"{name}: {seconds:.0f} s" + ("" if left is None else f", at most {left:.0f} s left"))
+            self.bar.set_value(share)

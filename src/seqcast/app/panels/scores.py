@@ -1,0 +1,214 @@
+"""*How good*: a backtest beside naive forecasts, by step and by series, the worst series first, and the coverage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nicegui import ui
+
+from seqcast.app import tasks
+from seqcast.app.charts import fan_chart, line_chart
+from seqcast.app.context import Context
+from seqcast.app.panels.forecast import bounds_of
+from seqcast.app.panels.progress import JobView
+from seqcast.app.theme import heading, note, panel_card, problem_card, show_chart, show_table
+from seqcast.errors import SeqcastError
+
+__all__ = ["ScoresPanel", "coverage", "error_by_step", "scores_by_series"]
+
+FORECASTS = {"seqcast": "the forecast", "seasonal_naive": "the last season", "last_value": "the last value"}
+WORST_SHOWN = 50
+
+
+class ScoresPanel:
+    """The panel.
+
+    Args:
+        context: The visitor's page.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.view = JobView("Stop the test")
+        self.problem: BaseException | None = None
+        self.windows = 3
+        self.series: str | None = None
+
+    def build(self) -> None:
+        """Write the panel."""
+        heading("How good is it?")
+        note(
+            "The table's own past is forecast from several moments, and compared with what came then. Whatever is"
+            " trained is trained on the rows before the first of these moments."
+        )
+        self._ask()
+        self.view.build()
+        self._show()
+        self.context.on_change(self._refresh)
+
+    def _refresh(self) -> None:
+        if self.context.session.backtest is None:
+            self.problem = self.series = None
+        self._ask.refresh()
+        self._show.refresh()
+
+    @ui.refreshable_method
+    def _ask(self) -> None:
+        if self.context.session.frame is None:
+            note("Choose a table in the panel Data first.")
+            return
+        with ui.row().classes("items-center"):
+            ui.number(
+                "Moments to forecast from", value=self.windows, min=1, max=50, precision=0, on_change=self._set_windows
+            ).props("outlined dense").classes("w-56")
+            self.start = ui.button("Test on the past", icon="fact_check", on_click=self.test).props("no-caps")
+            if self.view.job is not None:
+                self.start.disable()
+
+    def _set_windows(self, event: Any) -> None:
+        self.windows = max(1, int(event.value or 1))
+
+    async def test(self) -> None:
+        """Backtest, and show what comes of it."""
+        session = self.context.session
+        self.problem = None
+        try:
+            request = session.backtest_request(self.windows)
+            job = self.context.sessions.trainings.submit(tasks.backtest, request, hear=self.view.hear)
+        except SeqcastError as error:
+            self.context.tell(error)
+            return
+        self.start.disable()
+        self.view.begin(job)
+        frame, tested = session.frame, None
+        try:
+            tested = await job.result()
+        except Exception as error:
+            self.problem = error
+            if not isinstance(error, SeqcastError):
+                self.context.tell(error)
+        finally:
+            self.view.end()
+        if session.frame is frame:
+            session.backtest = tested if tested is not None else session.backtest
+        problem = self.problem
+        self.context.changed()
+        if problem is not None:
+            self.problem = problem
+            self._show.refresh()
+
+    @ui.refreshable_method
+    def _show(self) -> None:
+        session = self.context.session
+        if self.problem is not None:
+            problem_card(self.problem, lambda: note(getattr(self.problem, "hint", "") or ""))
+        if session.backtest is None or session.frame is None:
+            return
+        columns, tested, dark = session.frame.columns, session.backtest, self.context.dark
+        by_step = error_by_step(tested, columns)
+        with panel_card():
+            heading("Mean error by step", 3)
+            ui.label(_verdict(tested, columns))
+            lines = {FORECASTS[name]: values for name, values in by_step.items()}
+            steps = range(1, len(next(iter(lines.values()))) + 1)
+            chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name="mean absolute error")
+            show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=dark)
+        with panel_card():
+            heading("How often the intervals held", 3)
+            rows = [[f"{level:g} %", f"{share:.0%}"] for level, share in coverage(tested, columns).items()]
+            show_table(["interval", "share of values within"], rows, said="Coverage of the intervals")
+        with panel_card():
+            heading("Series, the worst first", 3)
+            table = scores_by_series(tested, columns)
+            if self.series not in table["series"].tolist():
+                self.series = str(table["series"].iloc[0])
+            show_table(
+                ["series", "error of the forecast", "of the last season", "forecast / last season"],
+                table.head(WORST_SHOWN).values.tolist(),
+                said="Errors by series, the worst first",
+            )
+            if len(table) > WORST_SHOWN:
+                note(f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's")
+        with panel_card():
+            names = table["series"].tolist()
+            if len(names) > 1:
+                ui.select(
+                    names, value=self.series, with_input=True, label="Series", on_change=lambda e: self._choose(e.value)
+                ).props("outlined dense").classes("w-full")
+            self._window(tested, columns, dark)
+
+    def _window(self, tested: Any, columns: Any, dark: bool) -> None:
+        session = self.context.session
+        assert session.frame is not None and self.series is not None
+        part = tested[tested[columns.unique_id].astype(str) == self.series]
+        last = part[part["cutoff"] == part["cutoff"].max()]
+        rows = session.frame.series(self.series)
+        shown = rows[rows[columns.ds] <= last[columns.ds].max()].tail(9 * len(last))
+        past = shown[columns.ds].to_numpy(), shown[columns.value].to_numpy(float)
+        ahead = last[columns.ds].to_numpy(), last["seqcast"].to_numpy(float)
+        heading(f"{self.series}: the last of these forecasts, and what came", 3)
+        chart = fan_chart(self.series, past, ahead, bounds_of(last), unit=columns.value)
+        show_chart(chart, f"Forecast of the past of {self.series} beside what came", dark=dark)
+
+    def _choose(self, name: Any) -> None:
+        if name is not None:
+            self.series = str(name)
+            self._show.refresh()
+
+
+def _verdict(tested: Any, columns: Any) -> str:
+    truth = tested[columns.value].to_numpy(float)
+    errors = {name: float(np.nanmean(np.abs(tested[name].to_numpy(float) - truth))) for name in FORECASTS}
+    ratio = errors["seqcast"] / errors["seasonal_naive"] if errors["seasonal_naive"] else float("inf")
+    if not np.isfinite(ratio):
+        return f"The mean error of the forecast is {errors['seqcast']:.4g}."
+    how = f"{1 - ratio:.0%} smaller than" if ratio < 0.995 else "as large as" if ratio <= 1.005 else f"{ratio - 1:.0%} larger than"
+    return f"The mean error of the forecast is {errors['seqcast']:.4g}, {how} that of repeating the last season."
+
+
+def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:
+    """Return the mean absolute error of each step of the horizon, of each forecast.
+
+    Args:
+        tested: A frame from `Forecaster.backtest`.
+        columns: Names of its columns.
+    """
+    ordered = tested.sort_values([columns.unique_id, "cutoff", columns.ds])
+    step = ordered.groupby([columns.unique_id, "cutoff"], sort=False).cumcount()
+    truth = ordered[columns.value].to_numpy(float)
+    return {
+        name: (ordered[name] - truth).abs().groupby(step).mean().tolist() for name in FORECASTS if name in ordered
+    }
+
+
+def coverage(tested: Any, columns: Any) -> dict[float, float]:
+    """Return the share of known values within the interval of each level.
+
+    Args:
+        tested: A frame from `Forecaster.backtest`.
+        columns: Names of its columns.
+    """
+    truth = tested[columns.value].to_numpy(float)
+    known = ~np.isnan(truth)
+    shares = {}
+    for label, (low, high) in bounds_of(tested).items():
+        within = (truth >= low) & (truth <= high)
+        shares[float(label.split()[0])] = float(within[known].mean())
+    return dict(sorted(shares.items()))
+
+
+def scores_by_series(tested: Any, columns: Any) -> Any:
+    """Return the mean absolute errors of each series, with their ratio, the largest ratio first.
+
+    Args:
+        tested: A frame from `Forecaster.backtest`.
+        columns: Names of its columns.
+    """
+    truth = tested[columns.value]
+    errors = {name: (tested[name] - truth).abs() for name in ("seqcast", "seasonal_naive")}
+    table = tested.assign(**errors).groupby(columns.unique_id, sort=False)[list(errors)].mean().reset_index()
+    table.columns = ["series", *errors]
+    table["series"] = table["series"].astype(str)
+    table["ratio"] = table["seqcast"] / table["seasonal_naive"].where(table["seasonal_naive"] > 0)
+    return table.sort_values("ratio", ascending=False, kind="stable", na_position="last")

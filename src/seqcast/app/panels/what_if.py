@@ -1,0 +1,159 @@
+"""*What if*: columns that are known in advance, step by step in a table, and the forecast that follows them at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nicegui import ui
+
+from seqcast.app import tasks
+from seqcast.app.assumptions import changed_ahead
+from seqcast.app.charts import fan_chart
+from seqcast.app.context import Context
+from seqcast.app.panels.forecast import drawn_past, forecast_of
+from seqcast.app.theme import heading, note, panel_card, problem_card, redraw, show_chart
+
+__all__ = ["WhatIfPanel"]
+
+
+class WhatIfPanel:
+    """The panel.
+
+    Args:
+        context: The visitor's page.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.series: str | None = None
+        self.ahead: Any = None
+        self.outcome: Any = None
+        self.changed: Any = None
+        self.problem: BaseException | None = None
+        self.asked = 0
+
+    def build(self) -> None:
+        """Write the panel."""
+        heading("What if?")
+        self._show()
+        self.context.on_change(self._refresh)
+
+    def _refresh(self) -> None:
+        session = self.context.session
+        if session.outcome is not self.outcome:
+            self.outcome, self.changed, self.problem, self.series = session.outcome, None, None, None
+            self.ahead = session.ahead() if session.outcome is not None else None
+        self._show.refresh()
+
+    @ui.refreshable_method
+    def _show(self) -> None:
+        session = self.context.session
+        if session.outcome is None or session.frame is None:
+            note("Make a forecast in the panel Forecast first.")
+            return
+        if self.ahead is None:
+            note(
+                "This table has no column that is known in advance. Give one that role in the panel Data, such as a"
+                " price, a holiday or the weather forecast, and forecast again: then its future can be changed here."
+            )
+            return
+        frame = session.frame
+        ids = frame.ids
+        if self.series not in ids:
+            self.series = ids[0]
+        if self.problem is not None:
+            problem_card(self.problem)
+        with panel_card():
+            if len(ids) > 1:
+                ui.select(
+                    ids, value=self.series, with_input=True, label="Series", on_change=lambda e: self._choose(e.value)
+                ).props("outlined dense").classes("w-full")
+            assert self.series is not None
+            said = f"Forecast of {self.series} before and after the change"
+            self.chart = show_chart(self._options(), said, dark=self.context.dark)
+        with panel_card():
+            heading("What is known in advance", 3)
+            note("Change a number: the forecast follows. Where the table said nothing, the last season stands here.")
+            self._table(frame)
+            ui.button("As it was", icon="undo", on_click=self._reset).props("no-caps outline")
+
+    def _options(self) -> dict[str, Any]:
+        session = self.context.session
+        assert session.frame is not None and session.outcome is not None and self.series is not None
+        forecast = session.outcome.forecast if self.changed is None else self.changed
+        ahead, bounds = forecast_of(session.frame.columns, forecast, self.series)
+        before = None
+        if self.changed is not None:
+            before = forecast_of(session.frame.columns, session.outcome.forecast, self.series)[0]
+        past = drawn_past(session.frame, self.series, len(ahead[0]))
+        return fan_chart(self.series, past, ahead, bounds, before=before, unit=session.frame.columns.value)
+
+    def _table(self, frame: Any) -> None:
+        columns, names = frame.columns, frame.roles.names("future")
+        part = self.ahead[self.ahead[columns.unique_id].astype(str) == self.series]
+        with (
+            ui.element("div").classes("seqcast-scroll").props('tabindex=0 role=region aria-label="Known in advance"'),
+            ui.element("table").classes("seqcast-table"),
+        ):
+            with ui.element("thead"), ui.element("tr"):
+                for text in (columns.ds, *names):
+                    with ui.element("th").props("scope=col"):
+                        ui.label(text)
+            with ui.element("tbody"):
+                for step, row in enumerate(part.to_dict("records")):
+                    with ui.element("tr"):
+                        when = str(row[columns.ds]).removesuffix(" 00:00:00")
+                        with ui.element("th").props("scope=row"):
+                            ui.label(when)
+                        for name in names:
+                            with ui.element("td"):
+                                self._cell(step, name, row[name], f"{name} on {when}")
+
+    def _cell(self, step: int, name: str, value: Any, said: str) -> None:
+        label = f'aria-label="{said}"'
+        if isinstance(value, bool | np.bool_):
+            ui.checkbox(
+                value=bool(value), on_change=lambda event: self._change(step, name, bool(event.value))
+            ).props(label)
+        elif isinstance(value, int | float | np.number):
+            ui.number(
+                value=None if value != value else float(value),
+                on_change=lambda event: self._change(step, name, event.value),
+            ).props(f"outlined dense debounce=300 {label}").classes("w-32")
+        else:
+            known = sorted(map(str, self.context.session.frame.df[name].dropna().unique()))  # type: ignore[union-attr]
+            ui.select(known, value=str(value), on_change=lambda event: self._change(step, name, event.value)).props(
+                f"outlined dense options-dense {label}"
+            ).classes("w-40")
+
+    async def _change(self, step: int, name: str, value: Any) -> None:
+        session = self.context.session
+        if value is None or session.frame is None or session.outcome is None:
+            return
+        assert self.series is not None
+        self.ahead = changed_ahead(self.ahead, session.frame, self.series, step, name, value)
+        self.asked += 1
+        mine, outcome = self.asked, session.outcome
+        level = (session.fitted or session.asked).level
+        try:
+            job = self.context.sessions.answers.submit(
+                tasks.forecast, session.model_file, session.frame.df, self.ahead, level
+            )
+            changed = await job.result()
+        except Exception as error:
+            self.context.tell(error)
+            return
+        if mine == self.asked and session.outcome is outcome:  # else it has been changed again
+            self.changed = changed
+            redraw(self.chart, self._options(), dark=self.context.dark)
+
+    def _reset(self) -> None:
+        self.asked += 1
+        self.ahead, self.changed, self.problem = self.context.session.ahead(), None, None
+        self._show.refresh()
+
+    def _choose(self, name: Any) -> None:
+        if name is not None:
+            self.series = str(name)
+            self._show.refresh()

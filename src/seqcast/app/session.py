@@ -1,0 +1,214 @@
+"""One visitor's work: a table, what was asked for, and what came of it. It knows nothing of how it is shown."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from seqcast.app.estimates import Pace
+from seqcast.app.jobs import JobQueue
+from seqcast.app.settings import AppSettings
+from seqcast.app.table import Table, VisitorFrame
+from seqcast.app.tasks import BacktestRequest, Explanation, FitOutcome, FitRequest
+from seqcast.app.worker import Worker
+from seqcast.errors import SeqcastError
+from seqcast.runtime.files import write_beside
+
+__all__ = ["Asked", "Session", "SessionLimitError", "Sessions"]
+
+
+class SessionLimitError(SeqcastError):
+    """As many visitors are here as the settings allow."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a visitor asks for.
+
+    Args:
+        horizon: Steps to forecast.
+        level: Levels of the intervals, in per cent.
+        effort: How much is tried.
+        time_limit: As for `Forecaster.fit`; `None` without.
+        season_length: Steps of a season; `None` takes the usual one.
+        seed: Seed of everything random, so that all of it can be repeated.
+    """
+
+    horizon: int = 12
+    level: tuple[float, ...] = (80.0, 95.0)
+    effort: str = "quick"
+    time_limit: str | None = None
+    season_length: int | None = None
+    seed: int = 0
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of a `Forecaster` beside those about columns."""
+        return {
+            "horizon": self.horizon,
+            "level": self.level,
+            "effort": self.effort,
+            "season_length": self.season_length,
+            "random_state": self.seed,
+        }
+
+
+@dataclass
+class Session:
+    """What a visitor has, in a folder of their own that goes with them.
+
+    Args:
+        folder: The folder.
+        table: The table; `None` before there is one.
+        frame: Its series; `None` while something is wrong with them.
+        asked: What was asked for.
+        fitted: What the outcome was asked with.
+        outcome: What came of the last fit.
+        backtest: What came of the last backtest.
+        explanation: What came of the last look inside.
+    """
+
+    folder: Path
+    table: Table | None = None
+    frame: VisitorFrame | None = None
+    asked: Asked = field(default_factory=Asked)
+    fitted: Asked | None = None
+    outcome: FitOutcome | None = None
+    backtest: Any = None
+    explanation: Explanation | None = None
+
+    @property
+    def model_file(self) -> Path:
+        """Where the fitted model is."""
+        return self.folder / "model.seqcast"
+
+    def store(self, name: str, content: bytes) -> Path:
+        """Write a file that was uploaded into the session's folder.
+
+        Args:
+            name: Its name, of which only the last part is taken.
+            content: What is in it.
+
+        Returns:
+            Where it is.
+        """
+        path = self.folder / "table" / (Path(name.replace("\\", "/")).name or "table.csv")
+        path.parent.mkdir(exist_ok=True)
+        write_beside(path, lambda file: file.write(content))
+        return path
+
+    def take(self, table: Table) -> None:
+        """Take a table, in place of the one before and all that came of it.
+
+        Args:
+            table: The table.
+
+        Raises:
+            DataError: Something in it is wrong; it is kept, without series, so that it can be mended.
+        """
+        self.table, self.frame = table, None
+        self.fitted = self.outcome = self.backtest = self.explanation = None
+        self.frame = table.frame()
+
+    def fit_request(self) -> FitRequest:
+        """Return what is to be fitted."""
+        assert self.frame is not None
+        options = {**self.asked.options(), **self.frame.options()}
+        return FitRequest(self.frame.df, self.ahead(), options, self.model_file, self.asked.time_limit)
+
+    def ahead(self) -> Any:
+        """Return what is known of the steps to forecast: what the table says, and assumptions where it does not."""
+        from seqcast.app.assumptions import assumed_ahead
+
+        assert self.frame is not None
+        return assumed_ahead(self.frame, self.asked.horizon)
+
+    def take_outcome(self, outcome: FitOutcome) -> None:
+        """Take what came of a fit; what was known of the one before goes.
+
+        Args:
+            outcome: What came of it.
+        """
+        self.fitted, self.outcome = self.asked, outcome
+        self.backtest = self.explanation = None
+
+    def backtest_request(self, windows: int) -> BacktestRequest:
+        """Return what is to be tested on its own past.
+
+        Args:
+            windows: Number of cutoffs.
+        """
+        assert self.frame is not None
+        asked = self.fitted or self.asked
+        options = {**asked.options(), **self.frame.options()}
+        return BacktestRequest(self.frame.df, options, windows, asked.time_limit)
+
+    def ask(self, **changes: Any) -> None:
+        """Change what is asked for.
+
+        Args:
+            changes: Fields of `Asked`.
+        """
+        self.asked = replace(self.asked, **changes)
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sessions:
+    """All visitors, and the two processes that compute for them.
+
+    Trainings wait for each other in one process; forecasts and looks inside, which take moments, have another.
+
+    Args:
+        settings: How many there may be.
+    """
+
+    def __init__(self, settings: AppSettings) -> None:
+        self.settings = settings
+        self.trainings = JobQueue(Worker("seqcast-training"), max_waiting=settings.max_waiting)
+        self.answers = JobQueue(Worker("seqcast-answers"), max_waiting=4 * settings.max_waiting)
+        self.pace = Pace()
+        self._open: list[Session] = []
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._open)
+
+    def open(self) -> Session:
+        """Return a new session.
+
+        Raises:
+            SessionLimitError: There are too many.
+        """
+        if self.count >= self.settings.max_sessions:
+            raise SessionLimitError(
+                "visitors",
+                expected=f"at most {self.settings.max_sessions} at a time",
+                received=f"{self.count}",
+                hint="Close another page of this address, or try again later.",
+            )
+        session = Session(Path(tempfile.mkdtemp(prefix="seqcast-app-")))
+        self._open.append(session)
+        return session
+
+    def close(self, session: Session) -> None:
+        """Remove a session and its files.
+
+        Args:
+            session: The session.
+        """
+        if session in self._open:
+            self._open.remove(session)
+        session.close()
+
+    def close_all(self) -> None:
+        """Remove all sessions and end the processes."""
+        for session in list(self._open):
+            self.close(session)
+        self.trainings.worker.close()
+        self.answers.worker.close()

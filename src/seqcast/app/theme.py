@@ -1,0 +1,189 @@
+"""What the panels of the page share: headings, charts that can be read aloud, problems in plain words, tables."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from nicegui import ui
+
+from seqcast.errors import SeqcastError
+
+__all__ = ["explain_problem", "heading", "note", "page_colours", "panel_card", "problem_card", "show_chart", "show_table"]
+
+# Dark enough for white text on it, and light enough on a dark page.
+PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
+DARK_TEXT, LIGHT_TEXT = "#222222", "#e6e6e6"
+STYLE = """
+.seqcast-page { max-width: 1200px; margin: 0 auto; width: 100%; }
+.seqcast-chart { width: 100%; height: 24rem; }
+.body--dark .seqcast-muted { color: #c8c8c8; }
+.body--light .seqcast-muted { color: #4a4a4a; }
+.body--dark .q-field__label, .body--dark .q-field__messages { color: #d0d0d0; }
+.body--light .q-field__label, .body--light .q-field__messages { color: #444444; }
+.seqcast-wrong { outline: 3px solid #b3261e; font-weight: bold; }
+:focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
+.seqcast-table { border-collapse: collapse; width: 100%; }
+.seqcast-table th, .seqcast-table td { border: 1px solid #8a8a8a; padding: 2px 8px; text-align: left; white-space: nowrap; }
+.seqcast-scroll { overflow-x: auto; max-width: 100%; }
+"""
+
+
+def page_colours() -> None:
+    """Set the colours and styles of the page."""
+    ui.colors(primary=PRIMARY, negative=NEGATIVE, positive=POSITIVE)
+    ui.add_css(STYLE)
+
+
+def heading(text: str, level: int = 2) -> None:
+    """Write a heading that screen readers know as one.
+
+    Args:
+        text: The heading.
+        level: 1 for the page's, 2 for a panel's, 3 within one.
+    """
+    size = {1: "text-xl", 2: "text-xl", 3: "text-lg"}[level]
+    with ui.element(f"h{level}").classes(f"{size} font-medium m-0"):
+        ui.label(text)
+
+
+def note(text: str) -> ui.label:
+    """Write a line of explanation.
+
+    Args:
+        text: The line.
+    """
+    return ui.label(text).classes("seqcast-muted")
+
+
+@contextlib.contextmanager
+def panel_card() -> Iterator[None]:
+    """Lay out a part of a panel."""
+    with ui.card().props("flat bordered").classes("w-full gap-3"):
+        yield
+
+
+def show_chart(options: dict[str, Any], said: str, *, dark: bool, height: str = "24rem", on_point: Any = None) -> ui.echart:
+    """Draw a chart, with its text for those who do not see it.
+
+    Args:
+        options: Options of ECharts.
+        said: What the chart shows, in a sentence.
+        dark: Whether the page is dark.
+        height: Its height.
+        on_point: Called when a point is clicked.
+    """
+    chart = ui.echart(_inked(options, dark), on_point_click=on_point).classes("seqcast-chart").style(f"height: {height}")
+    chart.props["role"] = "img"
+    chart.props["aria-label"] = said
+    return chart
+
+
+def redraw(chart: ui.echart, options: dict[str, Any], *, dark: bool) -> None:
+    """Draw a chart anew.
+
+    Args:
+        chart: The chart.
+        options: Options of ECharts.
+        dark: Whether the page is dark.
+    """
+    chart.options.clear()
+    chart.options.update(_inked(options, dark))
+    chart.update()
+
+
+def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
+    """Return the options with text and lines that can be seen on the page."""
+    ink, faint = (LIGHT_TEXT, "#555555") if dark else (DARK_TEXT, "#dddddd")
+    inked = {**options, "textStyle": {"color": ink}, "backgroundColor": "transparent"}
+    inked["legend"] = {**options.get("legend", {}), "textStyle": {"color": ink}, "pageTextStyle": {"color": ink}}
+    for axis in ("xAxis", "yAxis"):
+        inked[axis] = {
+            **options.get(axis, {}),
+            "axisLabel": {**options.get(axis, {}).get("axisLabel", {}), "color": ink, "hideOverlap": True},
+            "axisLine": {"lineStyle": {"color": ink}},
+            "splitLine": {"lineStyle": {"color": faint}},
+        }
+    if "visualMap" in options:
+        inked["visualMap"] = {**options["visualMap"], "textStyle": {"color": ink}}
+    return inked
+
+
+def show_table(
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    said: str,
+    wrong: tuple[int, int] | None = None,
+) -> None:
+    """Write a table as HTML, which screen readers can walk through.
+
+    Args:
+        names: Names of the columns.
+        rows: The cells.
+        said: What the table holds.
+        wrong: Row and column of the cell that something is wrong with.
+    """
+    with (
+        ui.element("div").classes("seqcast-scroll").props(f'tabindex=0 role=region aria-label="{_quoted(said)}"'),
+        ui.element("table").classes("seqcast-table"),
+    ):
+        with ui.element("thead"), ui.element("tr"):
+            for name in names:
+                with ui.element("th").props("scope=col"):
+                    ui.label(name)
+        with ui.element("tbody"):
+            for place, row in enumerate(rows):
+                with ui.element("tr"):
+                    for column, value in enumerate(row):
+                        cell = ui.element("td")
+                        if wrong == (place, column):
+                            cell.classes("seqcast-wrong")
+                        with cell:
+                            ui.label(_text(value))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    return str(value).removesuffix(" 00:00:00")
+
+
+def _quoted(text: str) -> str:
+    return text.replace('"', "'")
+
+
+def explain_problem(error: BaseException) -> str:
+    """Return what went wrong in words for somebody who does not program.
+
+    Args:
+        error: The error.
+
+    Example:
+        >>> explain_problem(ValueError("no such thing"))
+        'Something went wrong that should not: ValueError: no such thing'
+    """
+    if isinstance(error, SeqcastError):
+        parts = [f"{error.where}: " if error.where else ""]
+        parts += [f"expected {error.expected}, received {error.received}." if error.expected else ""]
+        told = "".join(parts).strip() if error.expected else str(error)
+        return told[:1].upper() + told[1:]
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this."
+    return f"Something went wrong that should not: {type(error).__name__}: {error}"
+
+
+def problem_card(error: BaseException, more: Callable[[], None] | None = None) -> None:
+    """Show a problem.
+
+    Args:
+        error: The error.
+        more: Writes what belongs to it below.
+    """
+    with ui.card().props('flat bordered role=alert').classes("w-full border-2").style(f"border-color: {NEGATIVE}"):
+        with ui.row().classes("items-center no-wrap"):
+            ui.icon("error", color="negative", size="md").props("aria-hidden=true")
+            ui.label(explain_problem(error)).classes("font-medium")
+        if more is not None:
+            more()

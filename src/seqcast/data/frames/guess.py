@@ -1,0 +1,192 @@
+"""Guesses: which column of a table is the time, which names the series, which is the value, and what the others are.
+
+A guess is shown to a person, who corrects it; nothing is forecast by it unseen.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqcast.data.frames.dates import parse_dates
+from seqcast.errors import DataError
+from seqcast.specs.columns import Columns
+
+__all__ = ["ColumnGuess", "guess_columns"]
+
+# Names of columns, as people write them, the likeliest first.
+TIMES = ("ds", "timestamp", "datetime", "date_time", "date", "time", "day", "week", "month", "quarter", "year", "period")
+IDS = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop", "name", "key")
+VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units", "amount", "close")
+
+# So many rows are looked at.
+ROWS_LOOKED_AT = 5_000
+# So large a share of a column has to be read as times.
+READ_AS_TIMES = 0.95
+# Whole numbers between these are years.
+YEARS = (1500, 2500)
+
+
+@dataclass(frozen=True)
+class ColumnGuess:
+    """What the columns of a table are taken for.
+
+    Args:
+        time: The column of the times; `None` if there is none that could be.
+        unique_id: The column that names the series; `None` for a single series or a wide table.
+        value: The column of the values; `None` for a wide table, or if there is none that could be.
+        wide: Whether each of the other columns of numbers is a series.
+        static: Columns that are constant within each series.
+        future: Columns that are known beyond the last value.
+        past: The others.
+    """
+
+    time: str | None
+    unique_id: str | None = None
+    value: str | None = None
+    wide: bool = False
+    static: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+
+
+def guess_columns(table: Any) -> ColumnGuess:
+    """Guess what the columns of a table are, by their names and what they hold.
+
+    Args:
+        table: A pandas frame, as `seqcast.data.frames.io.read_raw` returns it.
+
+    Returns:
+        The guess.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = {"Day": ["2024-01-01", "2024-01-02"] * 2, "Shop": ["a", "a", "b", "b"], "Sold": [1.0, 2.0, 3.0, 4.0]}
+        >>> guess_columns(pd.DataFrame(rows))
+        ColumnGuess(time='Day', unique_id='Shop', value='Sold', wide=False, static=(), future=(), past=())
+        >>> wide = pd.DataFrame({"day": ["2024-01-01", "2024-01-02"], "north": [1.0, 2.0], "south": [3.0, 4.0]})
+        >>> guess_columns(wide).wide
+        True
+    """
+    head = table.head(ROWS_LOOKED_AT)
+    names = [str(name) for name in table.columns]
+    time = _guess_time(head, names)
+    others = [name for name in names if name != time]
+    numbers = [name for name in others if _is_number(head[name])]
+    unique_id = _guess_id(table, time, others, numbers)
+    numbers = [name for name in numbers if name != unique_id]
+    named = _by_name(numbers, VALUES)
+    if unique_id is None and time is not None and named is None and len(numbers) >= 2 and table[time].is_unique:
+        return ColumnGuess(time, wide=True)
+    # Text in a column of that name is shown as what is wrong, at its cell.
+    value = named or next(iter(numbers), None) or _by_name([name for name in others if name != unique_id], VALUES)
+    rest = [name for name in others if name not in (unique_id, value)]
+    static, future, past = _guess_covariates(table, unique_id, value, rest)
+    return ColumnGuess(time, unique_id, value, static=static, future=future, past=past)
+
+
+def _by_name(names: Sequence[str], likely: Sequence[str]) -> str | None:
+    """Return the name that is likeliest: the whole name is one of those, or one of its words is."""
+    lowered = {name: name.strip().lower().replace(" ", "_").replace("-", "_") for name in names}
+    for wanted in likely:
+        for name, text in lowered.items():
+            if text == wanted:
+                return name
+    for wanted in likely:
+        for name, text in lowered.items():
+            if len(wanted) > 1 and wanted in text.split("_"):
+                return name
+    return None
+
+
+def _is_number(column: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+
+
+def _could_be_time(column: Any) -> bool:
+    """Return whether a column holds times, text that reads as times, or years."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    known = column.dropna()
+    if not len(known):
+        return False
+    if _is_number(column):
+        whole = bool((known % 1 == 0).all())
+        return whole and bool(known.between(*YEARS).all())
+    if not pd.api.types.is_string_dtype(known):
+        return False
+    try:
+        return pd.api.types.is_datetime64_any_dtype(parse_dates(known, Columns(), None)[0])
+    except DataError:
+        # Some of it is no time, or it can be read in two ways, which is asked when the file is read.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read = pd.to_datetime(known, errors="coerce", format="mixed", dayfirst=True, utc=True)
+        return float(read.notna().mean()) >= READ_AS_TIMES
+
+
+def _guess_time(head: Any, names: Sequence[str]) -> str | None:
+    could = [name for name in names if _could_be_time(head[name])]
+    named = _by_name(names, TIMES)
+    exact = named is not None and named.strip().lower() in TIMES
+    if named is not None and (named in could or exact or _is_number(head[named])):
+        return named
+    if could:
+        return _by_name(could, TIMES) or could[0]
+    # Steps may be counted: whole numbers that only grow, or begin anew with each series.
+    for name in names:
+        column = head[name]
+        if _is_number(column) and len(column) > 1 and not column.isna().any() and bool((column % 1 == 0).all()):
+            steps = np.diff(column.to_numpy())
+            if (steps == 1).mean() > 0.5:
+                return name
+    return None
+
+
+def _guess_id(table: Any, time: str | None, others: Sequence[str], numbers: Sequence[str]) -> str | None:
+    """Return the column within each value of which no time comes twice."""
+    candidates = [name for name in others if name not in numbers]
+    named = _by_name(others, IDS)
+    if named is not None:
+        candidates = [named, *(name for name in candidates if name != named)]
+    if time is not None and table[time].is_unique:
+        return named
+    for name in candidates:
+        if time is not None and not table.duplicated([name, time]).any():
+            return name
+    return named
+
+
+def _guess_covariates(
+    table: Any, unique_id: str | None, value: str | None, rest: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return which columns are static, known ahead, and neither."""
+    static, future, past = [], [], []
+    ahead = table[value].isna() if value is not None else None
+    for name in rest:
+        column = table[name]
+        if column.isna().all():
+            continue
+        if unique_id is not None and bool((table.groupby(unique_id, observed=True)[name].nunique(dropna=False) == 1).all()):
+            static.append(name)
+        elif ahead is not None and bool(ahead.any()) and bool(column[_at_ends(table, unique_id, ahead)].notna().any()):
+            future.append(name)
+        else:
+            past.append(name)
+    return tuple(static), tuple(future), tuple(past)
+
+
+def _at_ends(table: Any, unique_id: str | None, missing: Any) -> Any:
+    """Return which rows come after the last value of their series."""
+    known = ~missing
+    if unique_id is None:
+        return ~known[::-1].cummax()[::-1]
+    return ~known[::-1].groupby(table[unique_id][::-1], observed=True).cummax()[::-1]

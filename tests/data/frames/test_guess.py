@@ -1,0 +1,99 @@
+"""Guesses of columns: what people's tables look like, and tables that are drawn."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqcast.data.datasets import load, names
+from seqcast.data.frames.dialect import Dialect
+from seqcast.data.frames.guess import ColumnGuess, guess_columns
+from seqcast.data.frames.io import read_raw
+from seqcast.errors import DataError, MissingFileError
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "messy"
+sys.path.insert(0, str(FIXTURES))
+
+import make  # noqa: E402
+
+READABLE = [case for case in make.cases() if not case.refused]
+
+
+@pytest.mark.parametrize("case", READABLE, ids=[case.name for case in READABLE])
+def test_columns_of_messy_files(tmp_path, case):
+    path = tmp_path / case.name
+    case.write(path)
+    guess = guess_columns(read_raw(path, dialect=Dialect(**case.dialect)))
+    assert guess.time == case.columns.get("ds", "ds")
+    if not case.options.get("wide"):
+        assert guess.value == case.columns.get("y", "y")
+
+
+@pytest.mark.parametrize("name", names())
+def test_shipped_series(name):
+    guess = guess_columns(load(name))
+    assert (guess.time, guess.unique_id, guess.value, guess.wide) == ("ds", "unique_id", "y", False)
+
+
+DAYS = pd.date_range("2024-01-01", periods=4).astype(str)
+KEYS = {"Date": [*DAYS, *DAYS], "Store": ["a"] * 4 + ["b"] * 4}
+SOLD = [1.0, 2.0, 3.0, np.nan] * 2
+
+TABLES = {
+    "static, known ahead, past": (
+        {**KEYS, "Sold": SOLD, "region": ["n"] * 4 + ["s"] * 4, "price": np.arange(8.0), "seen": [1.0, 2, 3, None] * 2},
+        ColumnGuess("Date", "Store", "Sold", static=("region",), future=("price",), past=("seen",)),
+    ),
+    "ids that are numbers": (
+        {"item_id": [1] * 4 + [2] * 4, "Date": [*DAYS, *DAYS], "qty": SOLD},
+        ColumnGuess("Date", "item_id", "qty"),
+    ),
+    "years": ({"year": [2000, 2001, 2002], "level": [1.5, 2.5, 3.5]}, ColumnGuess("year", None, "level")),
+    "counted steps": ({"n": [7, 8, 9, 10], "v1": [0.1, 0.2, 0.1, 0.2]}, ColumnGuess("n", None, "v1")),
+    "wide": ({"month": DAYS, "north": [1.0, 2, 3, 4], "south": [4.0, 3, 2, 1]}, ColumnGuess("month", wide=True)),
+    "one value among several columns": (
+        {"month": DAYS, "sales": [1.0, 2, 3, 4], "rain": [4.0, 3, 2, 1]},
+        ColumnGuess("month", None, "sales", past=("rain",)),
+    ),
+    "text where numbers belong": ({"ds": DAYS, "y": ["5 EUR"] * 4}, ColumnGuess("ds", None, "y")),
+    "no time": ({"colour": ["red", "blue"], "y": [1.5, 2.5]}, ColumnGuess(None, None, "y", past=("colour",))),
+    "an empty column": ({"ds": DAYS, "y": [1.0, 2, 3, 4], "note": [None] * 4}, ColumnGuess("ds", None, "y")),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables(name):
+    table, guess = TABLES[name]
+    assert guess_columns(pd.DataFrame(table)) == guess
+
+
+@given(st.permutations(["when", "label", "number", "weight"]), st.integers(1, 4), st.integers(3, 9))
+def test_the_order_of_columns_and_rows_does_not_matter(order, series, rows):
+    days = pd.date_range("2024-03-01", periods=rows)
+    table = pd.DataFrame(
+        {
+            "when": np.tile(days, series),
+            "label": np.repeat([f"s{n}" for n in range(series)], rows),
+            "number": np.arange(series * rows) / 3,
+            "weight": np.repeat(np.arange(series) / 7, rows),
+        }
+    )
+    mixed = table[order].sample(frac=1.0, random_state=rows)
+    guess = guess_columns(mixed)
+    assert guess.time == "when"
+    assert guess.wide == (series == 1) or guess.unique_id == "label"
+    if series > 1:
+        # Both numbers could be the value: the first one is taken.
+        assert guess.value == next(name for name in order if name in ("number", "weight"))
+
+
+def test_a_raw_table_is_refused_as_a_read_one_is(tmp_path):
+    with pytest.raises(MissingFileError, match="none.csv"):
+        read_raw(tmp_path / "none.csv")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(DataError, match="an empty file"):
+        read_raw(tmp_path / "empty.csv")

@@ -50,9 +50,10 @@ def _as_json(column: Any) -> list[Any]:
     if kind == "M":
         if getattr(column.dtype, "tz", None) is not None:
             return [value.isoformat() for value in column]
-        unit = "s" if not (column.to_numpy().astype("datetime64[ns]").view("int64") % 10**9).any() else "us"
-        return np.datetime_as_string(column.to_numpy(), unit=unit).tolist()
-    values = column.tolist()
+        stamps: Any = column.to_numpy()
+        whole = not (stamps.astype("datetime64[ns]").view("int64") % 10**9).any()
+        return list(np.datetime_as_string(stamps, unit="s" if whole else "us").tolist())
+    values: list[Any] = column.tolist()
     if kind == "f" and not np.isfinite(column.to_numpy()).all():
         return [value if np.isfinite(value) else None for value in values]
     return [value.isoformat() if hasattr(value, "isoformat") else value for value in values] if kind == "O" else values

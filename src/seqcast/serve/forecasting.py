@@ -135,17 +135,17 @@ def _backtest(query: Query) -> Answer:
     """
     if query.rows is None:
         raise DataError(option="rows", expected="rows with their truth", received="none", hint="Send some.")
-    how = {name: value for name, value in query.further if name in ("n_windows", "step_size")}
+    how: dict[str, Any] = {name: value for name, value in query.further if name in ("n_windows", "step_size")}
     if query.model is None:
         assert query.horizon is not None
-        forecaster, refit = _pretrained(query, query.horizon), {}
+        forecaster = _pretrained(query, query.horizon)
     else:
-        forecaster, refit = query.model.forecaster, {"refit": "never"}
+        forecaster, how["refit"] = query.model.forecaster, "never"
         own = int(forecaster.horizon)
         if query.horizon not in (None, own):
             hint = "Leave it out."
             raise SpecError("horizon", expected=f"{own}, the model's", received=str(query.horizon), hint=hint)
         if query.level is not None:
             raise SpecError("level", expected="none: a backtest has the model's", received="some", hint="Leave it out.")
-    table = forecaster.backtest(query.rows.frame(), **how, **refit)
+    table = forecaster.backtest(query.rows.frame(), **how)
     return Answer(Answers(table, query.model), 0, len(table))

@@ -53,7 +53,7 @@ class ServedModel:
     def __post_init__(self) -> None:
         f, columns, ids = self.forecaster, self.columns, self.forecaster.series_state_.ids
         text = columns.ds_format not in (None, "integer")
-        keys = {"only": ids[0] if len(ids) == 1 else None, "text_times": text}
+        keys: dict[str, Any] = {"only": ids[0] if len(ids) == 1 else None, "text_times": text}
         values = (*columns.targets, *f.past_covariates, *f.future_covariates)
         object.__setattr__(
             self, "needed", Needed(columns.unique_id, columns.ds, values, tuple(f.static_covariates), **keys)
@@ -125,7 +125,7 @@ class ServedModel:
 
 def _for_requests(forecaster: Forecaster) -> Forecaster:
     """Return a forecaster whose forecasts are long pandas frames, and that leaves out no series that is wrong."""
-    served = copy.copy(forecaster).set_params(on_bad_series="raise", verbose=0)
+    served: Forecaster = copy.copy(forecaster).set_params(on_bad_series="raise", verbose=0)
     state = forecaster._fitted()
     series = state.series
     stamps, schema = series.frame.stamps, series.schema
@@ -160,7 +160,11 @@ class ModelShelf:
 
     Args:
         settings: Names and files of the models.
-        told: Called with the name, and whether it was taken over, each time that a file has been read.
+        told: Called with the name, and with the error if there was one, each time that a file has been read.
+
+    Attributes:
+        settled: Called when models have been warmed up; what a process does that has nothing else to do.
+        ready: Set when all models have been warmed up for the first time.
     """
 
     def __init__(
@@ -168,6 +172,7 @@ class ModelShelf:
     ) -> None:
         self.settings = settings
         self.told = told or (lambda _name, _error: None)
+        self.settled: Callable[[], None] = lambda: None
         self.ready = threading.Event()
         self._seen = {name: _mark(path) for name, path in settings.models}
         self._models = {name: ServedModel.read(name, path, settings.max_size) for name, path in settings.models}
@@ -207,6 +212,7 @@ class ModelShelf:
         for model in self.models:
             self._warm(model)
             self.told(model.name, None)
+        self.settled()
         self.ready.set()
 
     def _warm(self, model: ServedModel) -> None:
@@ -229,6 +235,7 @@ class ModelShelf:
                 self.told(name, error)
                 continue
             self._models = {**self._models, name: model}
+            self.settled()
             self.told(name, None)
 
 

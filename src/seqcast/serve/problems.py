@@ -66,7 +66,7 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
         status = 422
     else:
         return 500, _document(500, "InternalError", "")
-    option = getattr(error, "option", None)
+    option: Any = getattr(error, "option", None)
     option = _NAMES.get(option, option)
     parts = {name: _reworded(getattr(error, name)) for name in ("expected", "received", "hint")}
     places: dict[str, Any] = {}

@@ -188,7 +188,7 @@ def _further(options: Mapping[str, Any], model: ServedModel | None) -> tuple[tup
         if name in options:
             hint = f"Leave it out, or ask for {PRETRAINED!r}."
             raise SpecError(name, expected="none: a model has its own", received=_told(options[name]), hint=hint)
-    further = {"season_length": _within(options, "season_length", _MOST_SEASON)}
+    further: dict[str, Any] = {"season_length": _within(options, "season_length", _MOST_SEASON)}
     further |= {name: _within(options, name, _MOST_WINDOWS) for name in ("n_windows", "step_size")}
     freq = options.get("freq")
     if freq is not None:

@@ -63,14 +63,14 @@ def create_app(settings: ServerSettings | None = None) -> Any:
 
 
 async def _no_route(request: Any, _: Exception) -> Any:
-    return problem_response(
-        RequestError(404, "path", expected="one that GET /openapi.json lists", received=repr(request.url.path[:80]))
-    )
+    error = RequestError(404, "path", expected="one that GET /openapi.json lists", received=repr(request.url.path[:80]))
+    return problem_response(error, request.scope.get("seqcast", {}).get("id"))
 
 
 async def _no_method(request: Any, error: Any) -> Any:
     allowed = (error.headers or {}).get("Allow", "another method")
     method = request.method if request.method in set(http.HTTPMethod) else "another"
-    response = problem_response(RequestError(405, "method", expected=allowed, received=method))
+    refused = RequestError(405, "method", expected=allowed, received=method)
+    response = problem_response(refused, request.scope.get("seqcast", {}).get("id"))
     response.headers["Allow"] = allowed
     return response

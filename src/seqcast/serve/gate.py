@@ -51,7 +51,8 @@ class Gate:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         name = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        told: dict[str, Any] = scope.setdefault("seqcast", {})
+        told: dict[str, Any] = {"id": name}
+        scope["seqcast"] = told
         status, begun, started = 500, time.perf_counter(), False
 
         async def answer(message: Message) -> None:
@@ -77,7 +78,7 @@ class Gate:
             self.metrics.requests.labels(route, str(status)).inc()
             self.metrics.seconds.labels(route).observe(seconds)
             method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD") else _OTHER
-            log_event("request", id=name, method=method, route=route, status=status, ms=round(1e3 * seconds, 1), **told)
+            log_event("request", method=method, route=route, status=status, ms=round(1e3 * seconds, 1), **told)
 
     def _key(self, authorization: bytes | None, plain: bytes | None) -> str:
         """Return the name of the key of a request.

@@ -141,15 +141,16 @@ def describe(*, has_keys: bool) -> dict[str, Any]:
     Args:
         has_keys: Whether requests need a key.
     """
+    level = {"description": _LEVEL["description"], "anyOf": [_LEVEL, _LEVEL["items"]]}
     forecast = {**_OPTIONS, "series": _SERIES, "rows": _TABLE, "future": _TABLE}
     backtest = {**_OPTIONS, **_WINDOWS, "rows": _TABLE}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "seqcast", "version": __version__, "description": "Forecasts of time series."},
         "paths": {
-            "/v1/forecast": {"post": _table("forecast", "Forecast the steps after the last rows", forecast)},
+            "/v1/forecast": {"post": _table("forecast", "Forecast the steps after the last rows", forecast, level)},
             "/v1/backtest": {
-                "post": _table("backtest", "Forecast the rows' own past, beside the truth", backtest, ["rows"])
+                "post": _table("backtest", "Forecast the rows' own past, beside the truth", backtest, level, ["rows"])
             },
             "/v1/models": {"get": _plain("models", "The models, their columns and the limits", [401, 403])},
             "/healthz": {"get": _plain("health", "Whether the process is alive", [])},
@@ -172,9 +173,17 @@ def describe(*, has_keys: bool) -> dict[str, Any]:
     return document
 
 
-def _table(name: str, summary: str, properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+def _table(
+    name: str,
+    summary: str,
+    properties: dict[str, Any],
+    level: dict[str, Any],
+    required: list[str] | None = None,
+) -> dict[str, Any]:
+    """Return the description of a route that takes a table; in JSON one level may stand without a list."""
     path = f"/v1/{name}"
-    schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    in_body = {**properties, "level": level}
+    schema: dict[str, Any] = {"type": "object", "properties": in_body, "additionalProperties": False}
     if required:
         schema["required"] = required
     parameters = [

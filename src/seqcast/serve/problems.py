@@ -75,6 +75,8 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
         places = {"option": option, "column": error.column, "row": error.row, "series": series}
         composed = compose_place(option=option, column=error.column, row=error.row, series=error.series)
         where = composed if composed else _NAMES.get(error.where, error.where)
+        if not composed and where.isidentifier():
+            places["option"] = where
     else:
         where = error.where
         places = {"option": where} if isinstance(error, SpecError) else {}

@@ -59,7 +59,7 @@ def serve(settings: ServerSettings, *, app: Any = None) -> None:
 
 
 def _rest_garbage() -> None:
-    """Leave what is there now out of later searches for garbage: each would hold all requests up for a third of a second.
+    """Leave what is there now out of later searches for garbage, each of which would hold all requests up for 0.3 s.
 
     Models that were replaced are found first: their layers hold each other.
     """

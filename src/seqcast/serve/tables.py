@@ -21,8 +21,10 @@ Array = npt.NDArray[Any]
 # Columns that are kept for the message about one that is not there.
 _MOST_NAMES = 30
 
-# A time without a zone, as NumPy reads it too.
+# A time without a zone, as NumPy reads it too; and one that may have one. (pandas takes words such as `now` as well.)
 _PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
+_ZONE = re.compile(r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
 _NUMBERS = {int, float, type(None)}
 
 
@@ -147,7 +149,16 @@ def _ids(values: Sequence[Any], name: str, option: str) -> tuple[str, Array]:
             return "i", np.array(values, dtype=np.int64)
         except OverflowError:
             raise _wrong(name, option, "whole numbers of 64 bits", "larger ones") from None
-    return "o", _objects(values)
+    like = str if isinstance(values[0], str) else int
+    row = next((row for row, value in enumerate(values) if type(value) is not like), 0)
+    expected = "text" if like is str else "text, or whole numbers"
+    raise _wrong(name, option, f"{expected}, in all rows", _shown(values[row]), row=row)
+
+
+def _shown(value: Any) -> str:
+    return (
+        "null" if value is None else f"{value!r:.80}" if not isinstance(value, list | dict) else "a list or an object"
+    )
 
 
 def _values(values: Sequence[Any], name: str, option: str) -> tuple[str, Array]:
@@ -182,9 +193,7 @@ def _times(values: Sequence[Any], name: str, option: str, *, text: bool) -> tupl
     if text or kinds != {str}:
         row = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
         if row is not None:
-            value = values[row]
-            received = "null" if value is None else repr(value)[:80]
-            raise _wrong(name, option, "a time as text, or a whole number", received, row=row)
+            raise _wrong(name, option, "a time as text, or a whole number", _shown(values[row]), row=row)
         _check_text(values, name, option)
         return "s", _objects(values)
     if all(map(_PLAIN_TIME.fullmatch, values)):
@@ -192,6 +201,9 @@ def _times(values: Sequence[Any], name: str, option: str, *, text: bool) -> tupl
             return "t", pd.DatetimeIndex(np.array(values, dtype="datetime64[us]"))
         except ValueError:
             pass  # the message names the row
+    row = next((row for row, value in enumerate(values) if not _TIME.fullmatch(value)), None)
+    if row is not None:
+        raise _wrong(name, option, "a time as ISO 8601 writes it", repr(values[row])[:80], row=row)
     try:
         index = pd.DatetimeIndex(pd.to_datetime(_objects(values), format="ISO8601", utc=False))
         if index.isna().any():
@@ -210,7 +222,7 @@ def _zoned(values: Sequence[str], name: str, option: str) -> Any:
     if wrong.any():
         row = int(wrong.argmax())
         raise _wrong(name, option, "a time as ISO 8601 writes it", repr(values[row])[:80], row=row)
-    zoned = [bool(re.search(r"(?:[Zz]|[+-]\d\d:?(?:\d\d)?)$", value.strip()[10:])) for value in values]
+    zoned = [bool(_ZONE.search(value[10:])) for value in values]
     if not all(zoned):
         row = zoned.index(not zoned[0])
         raise _wrong(name, option, "times that all have a zone, or none", repr(values[row])[:80], row=row)

@@ -87,7 +87,7 @@ def test_series_that_are_wrong_are_refused_though_the_fit_skipped_them(copied, f
 
 
 def test_requests_go_on_while_a_file_is_replaced(copied, forecasters):
-    other = Forecaster(5, **{**forecasters["sales"].get_params(deep=False), "horizon": 5, "random_state": 1})
+    other = Forecaster(**{**forecasters["sales"].get_params(deep=False), "horizon": 5, "random_state": 1})
     other.fit(panel(["a", "b"]))
     with Client(create_app(ServerSettings(models=(("m", copied),), watch=0.05))) as client:
         service = client.app.state.service

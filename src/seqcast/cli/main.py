@@ -24,6 +24,7 @@ from seqcast.cli.messages import word_error
 from seqcast.cli.plot import plot
 from seqcast.cli.predict import predict
 from seqcast.cli.report import report
+from seqcast.cli.serve import serve
 from seqcast.cli.study import study
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime.interrupts import EXIT_CODE
@@ -64,6 +65,7 @@ for _command in (
     explain,
     report,
     plot,
+    serve,
     study,
     doctor,
 ):

@@ -15,7 +15,7 @@ from seqcast.data.frames.long_frame import LongFrame, complete
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
 from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.series.store import InMemoryStore, positions_of
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, Option, Phrase
@@ -87,6 +87,25 @@ class SeriesState:
         """
         new = self.checked(new)
         return self.concat(new, new.source.ids)
+
+    def copies(self, places: Array, ids: tuple[Any, ...]) -> Self:
+        """Return the state with copies of some series under other names, and no other series.
+
+        Args:
+            places: Number of the series that each is a copy of; one may be copied often.
+            ids: Their names, sorted.
+        """
+        taken = self.frame.source.take(places)
+        lengths = self.frame.source.lengths[places]
+        rows = positions_of(taken.ends) + np.repeat(self.frame.source.starts[places], lengths)
+        frame = replace(
+            self.frame,
+            source=replace(taken, ids=ids),
+            stamps=self.frame.stamps[rows],
+            rows=self.frame.rows[rows],
+            static=self.frame.static[places],
+        )
+        return replace(self, frame=frame, scaler=self.scaler.take(places), trained_until=self.trained_until[places])
 
     def updated(self, new: LongFrame) -> Self:
         """Return the state with new rows appended.

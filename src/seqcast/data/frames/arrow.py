@@ -1,4 +1,4 @@
-"""Parquet and Feather files, read after what they claim to hold has been compared with limits.
+"""Parquet and Feather files and Arrow streams, read after what they claim to hold has been compared with limits.
 
 What is in a cell is a number, text, a time or a flag: lists, structures and the like are refused.
 """
@@ -17,7 +17,7 @@ from seqcast.errors import DataError
 from seqcast.runtime.limits import FileLimits
 from seqcast.runtime.optional import require
 
-__all__ = ["read_feather", "read_parquet"]
+__all__ = ["read_arrow_stream", "read_feather", "read_parquet"]
 
 _CELL_BYTES = 8
 # Rows of text whose lengths are added up at a time.
@@ -179,3 +179,82 @@ def _check_views(path: Path, limits: FileLimits, schema: Any) -> None:
             unpacked += int(views[chunk.offset : chunk.offset + len(chunk), 0].sum(dtype=np.int64))
         if unpacked > limits.most(packed):
             raise too_large(path, limits, packed, f"text of {unpacked:,} bytes and more")
+
+
+# ---------------------------------------------------------------- streams
+
+STREAM = Path("Arrow stream")
+
+
+def read_arrow_stream(data: bytes, limits: FileLimits, most_rows: int) -> Any:
+    """Read a stream of Arrow messages that came from elsewhere.
+
+    Args:
+        data: The stream.
+        limits: What it may unpack to.
+        most_rows: Most rows.
+
+    Returns:
+        A `pyarrow.Table` whose columns hold numbers, text, times or flags, text written out.
+
+    Raises:
+        DataError: It is no such stream, or claims more than it may.
+        MissingPackageError: pyarrow is not installed.
+    """
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    try:
+        return _read_stream(pyarrow, data, limits, most_rows)
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged stream provokes
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(
+            path=str(STREAM), expected="a stream of Arrow messages", received=reason, hint="Check how it is written."
+        ) from error
+
+
+def _read_stream(pyarrow: Any, data: bytes, limits: FileLimits, most_rows: int) -> Any:
+    rows = unpacked = count = 0
+    for message in pyarrow.ipc.MessageReader.open_stream(pyarrow.py_buffer(data)):
+        length, size = message_sizes(message)
+        # A dictionary's rows are no rows of the table, but take as much.
+        rows, unpacked, count = rows + length, unpacked + size, count + 1
+        if unpacked > limits.size:
+            raise too_large(STREAM, limits, len(data), f"{unpacked:,} bytes and more")
+        if rows > 2 * most_rows or count > limits.pages:
+            raise too_many(STREAM, "rows", rows, most_rows)
+    with pyarrow.ipc.open_stream(pyarrow.py_buffer(data)) as stream:
+        schema = stream.schema
+        _check_types(STREAM, schema)
+        if len(schema) > limits.columns:
+            raise too_many(STREAM, "columns", len(schema), limits.columns)
+        table = stream.read_all()
+    # Offsets and indices may lead anywhere until they have been looked at.
+    table.validate(full=True)
+    if len(table) > most_rows:
+        raise too_many(STREAM, "rows", len(table), most_rows)
+    return _plain_text(pyarrow, table, limits, len(data))
+
+
+def _plain_text(pyarrow: Any, table: Any, limits: FileLimits, packed: int) -> Any:
+    """Return a table whose text is written out, and refuse text that stands once and is used often."""
+    compute: Any = require("pyarrow.compute", extra="parquet")
+    unpacked = 0
+    for place, field in enumerate(table.schema):
+        if not _is_text(field.type):
+            continue
+        for chunk in table.column(place).chunks:
+            if pyarrow.types.is_dictionary(field.type):
+                lengths = compute.binary_length(chunk.dictionary)
+                unpacked += compute.sum(lengths.take(chunk.indices).cast("int64")).as_py() or 0
+            elif "view" in str(field.type):
+                views = np.frombuffer(chunk.buffers()[1], dtype=np.int32).reshape(-1, 4)
+                unpacked += int(views[chunk.offset : chunk.offset + len(chunk), 0].sum(dtype=np.int64))
+            else:
+                unpacked += chunk.nbytes
+        if unpacked > limits.size:
+            raise too_large(STREAM, limits, packed, f"text of {unpacked:,} bytes and more")
+        kind = field.type.value_type if pyarrow.types.is_dictionary(field.type) else field.type
+        binary = "binary" in str(kind)
+        table = table.set_column(place, field.name, table.column(place).cast("large_binary" if binary else "string"))
+    return table

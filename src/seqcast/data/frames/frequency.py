@@ -136,7 +136,13 @@ class Frequency:
             >>> Frequency(1).following(pd.Index([3, 7]), 2).tolist()
             [4, 5, 8, 9]
         """
-        return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
+        kind, zone = type(self.offset).__name__, getattr(last_stamps, "tz", None)
+        if kind not in CLOCK and (kind != "Day" or zone is not None):
+            return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
+        # All steps last the same, so they are multiples of one.
+        one = self.after(last_stamps, 1) - last_stamps
+        multiples = np.tile(np.arange(1, horizon + 1), len(last_stamps))
+        return last_stamps.repeat(horizon) + one.repeat(horizon) * multiples
 
     def off_grid(self, stamps: Stamps) -> Array:
         """Return which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`."""

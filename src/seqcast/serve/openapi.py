@@ -1,0 +1,238 @@
+"""The description of the routes (OpenAPI 3.1), with examples that tests send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqcast._version import __version__
+from seqcast.serve.bodies import ARROW, CSV, JSON
+from seqcast.serve.problems import MEDIA_TYPE
+from seqcast.serve.settings import PRETRAINED
+
+__all__ = ["EXAMPLES", "describe"]
+
+_DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
+_WEEK = [5.0, 6.0, 7.0, 6.0, 5.0, 2.0, 1.0]
+_ROWS = [{"unique_id": "a", "ds": day, "y": _WEEK[place % 7]} for place, day in enumerate(_DAYS)]
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "/v1/forecast": {
+        "rows": {
+            "summary": "A week ahead by the pretrained network, a row an object",
+            "value": {"model": PRETRAINED, "horizon": 7, "level": [80], "rows": _ROWS},
+        },
+        "columns": {
+            "summary": "The same, a column a list",
+            "value": {
+                "model": PRETRAINED,
+                "horizon": 7,
+                "level": [80],
+                "rows": {"unique_id": ["a"] * 28, "ds": _DAYS, "y": _WEEK * 4},
+            },
+        },
+    },
+    "/v1/backtest": {
+        "weeks": {
+            "summary": "The last two weeks, each forecast from the rows before",
+            "value": {"model": PRETRAINED, "horizon": 7, "n_windows": 2, "rows": _ROWS},
+        }
+    },
+}
+"""Bodies that are shown, by path."""
+
+_CSV_EXAMPLE = "unique_id,ds,y\n" + "".join(f"{row['unique_id']},{row['ds']},{row['y']}\n" for row in _ROWS)
+
+_CELL = {"type": ["number", "string", "boolean", "null"]}
+_TABLE = {
+    "description": "A list of objects, one a row, or an object of lists, one a column; null is missing.",
+    "oneOf": [
+        {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": _CELL}},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": "array", "minItems": 1, "items": _CELL},
+        },
+    ],
+}
+_MODEL = {"type": "string", "description": f"Name of a model, or {PRETRAINED!r}; the only model if absent."}
+_LEVEL = {
+    "description": "Levels of the intervals in per cent, ascending; the model's if absent.",
+    "type": "array",
+    "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100},
+    "minItems": 1,
+    "maxItems": 20,
+}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 1000}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "model": _MODEL,
+    "horizon": {**_COUNT, "description": "Steps to forecast; the model's if absent."},
+    "level": _LEVEL,
+    "freq": {
+        "type": ["string", "integer"],
+        "maxLength": 20,
+        "description": "Step between stamps, for the pretrained network; inferred if absent.",
+    },
+    "season_length": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100_000,
+        "description": "Steps of a season, for the pretrained network; by the step if absent.",
+    },
+}
+_SERIES = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": ["string", "integer"]},
+    "description": "Remembered series to forecast, where no rows are sent; all if absent.",
+}
+_WINDOWS = {
+    "n_windows": {**_COUNT, "description": "Number of cutoffs."},
+    "step_size": {**_COUNT, "description": "Steps from one cutoff to the next; the horizon if absent."},
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "error", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "error": {"type": "string", "description": "Kind of error."},
+        "detail": {"type": "string", "description": "All of it as a sentence."},
+        "option": {"type": "string", "description": "The field or option that is at fault."},
+        "column": {"type": "string"},
+        "row": {"type": "integer", "description": "Number of the row in the body, from 0."},
+        "series": {"type": ["string", "integer"]},
+        "expected": {"type": "string"},
+        "received": {"type": "string"},
+        "hint": {"type": "string", "description": "How to mend it."},
+        "request_id": {"type": "string"},
+    },
+}
+_FORECAST = {
+    "type": "object",
+    "required": ["model", "rows"],
+    "properties": {
+        "model": {"type": "string"},
+        "version": {"type": "string"},
+        "frequency": {"type": ["string", "integer", "null"]},
+        "season_length": {"type": ["integer", "null"]},
+        "rows": {"type": "array", "items": {"type": "object", "additionalProperties": _CELL}},
+    },
+}
+_SAID = {
+    400: "The body is malformed",
+    401: "No API key",
+    403: "Another API key than those that are known",
+    404: "No such model",
+    406: "No such format of the answer",
+    408: "The body came too slowly",
+    413: "Too large a body, or too long an answer",
+    415: "No such format of the body",
+    422: "Something in the rows or options is wrong; the fields say where",
+    429: "Too many requests wait",
+    503: "Models are being warmed up",
+    504: "It took too long",
+}
+
+
+def describe(*, has_keys: bool) -> dict[str, Any]:
+    """Return the description.
+
+    Args:
+        has_keys: Whether requests need a key.
+    """
+    level = {"description": _LEVEL["description"], "anyOf": [_LEVEL, _LEVEL["items"]]}
+    forecast = {**_OPTIONS, "series": _SERIES, "rows": _TABLE, "future": _TABLE}
+    backtest = {**_OPTIONS, **_WINDOWS, "rows": _TABLE}
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": "seqcast", "version": __version__, "description": "Forecasts of time series."},
+        "paths": {
+            "/v1/forecast": {"post": _table("forecast", "Forecast the steps after the last rows", forecast, level)},
+            "/v1/backtest": {
+                "post": _table("backtest", "Forecast the rows' own past, beside the truth", backtest, level, ["rows"])
+            },
+            "/v1/models": {"get": _plain("models", "The models, their columns and the limits", [401, 403])},
+            "/healthz": {"get": _plain("health", "Whether the process is alive", [])},
+            "/readyz": {"get": _plain("ready", "Whether the models are ready", [503])},
+            "/metrics": {"get": _plain("metrics", "Metrics for Prometheus", [401, 403], "text/plain")},
+        },
+        "components": {
+            "schemas": {"Problem": _PROBLEM, "Forecast": _FORECAST},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+    if has_keys:
+        for path, methods in document["paths"].items():
+            if path.startswith("/v1/") or path == "/metrics":
+                for operation in methods.values():
+                    operation["security"] = [{"bearer": []}, {"header": []}]
+    return document
+
+
+def _table(
+    name: str,
+    summary: str,
+    properties: dict[str, Any],
+    level: dict[str, Any],
+    required: list[str] | None = None,
+) -> dict[str, Any]:
+    """Return the description of a route that takes a table; in JSON one level may stand without a list."""
+    path = f"/v1/{name}"
+    in_body = {**properties, "level": level}
+    schema: dict[str, Any] = {"type": "object", "properties": in_body, "additionalProperties": False}
+    if required:
+        schema["required"] = required
+    parameters = [
+        {
+            "name": option,
+            "in": "query",
+            "required": False,
+            "schema": {key: value for key, value in described.items() if key != "description"},
+            "description": f"{described.get('description', '')} Beside CSV and Arrow; in JSON it is in the body.",
+            **({"style": "form", "explode": option == "series"} if described.get("type") == "array" else {}),
+        }
+        for option, described in properties.items()
+        if option not in ("rows", "future")
+    ]
+    answers = {JSON: {"schema": {"$ref": "#/components/schemas/Forecast"}}, **_binary()}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters,
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": schema, "examples": EXAMPLES[path]}, **_binary(_CSV_EXAMPLE)},
+        },
+        "responses": {
+            "200": {"description": "The forecast", "content": answers},
+            **_problems([400, 401, 403, 404, 406, 408, 413, 415, 422, 429, 503, 504]),
+        },
+    }
+
+
+def _binary(example: str | None = None) -> dict[str, Any]:
+    csv: dict[str, Any] = {"schema": {"type": "string"}}
+    if example is not None:
+        csv["example"] = example
+    return {CSV: csv, ARROW: {"schema": {"type": "string", "contentMediaType": ARROW}}}
+
+
+def _plain(name: str, summary: str, statuses: list[int], media_type: str = JSON) -> dict[str, Any]:
+    schema = {"type": "object"} if media_type == JSON else {"type": "string"}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {
+            "200": {"description": "Here it is", "content": {media_type: {"schema": schema}}},
+            **_problems(statuses),
+        },
+    }
+
+
+def _problems(statuses: list[int]) -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {str(status): {"description": _SAID[status], "content": content} for status in statuses}

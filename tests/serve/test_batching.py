@@ -1,0 +1,216 @@
+"""Requests that are forecast in one call get what each gets alone; what is wrong with one is its own error."""
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seqcast.errors import DataError
+from seqcast.serve import forecasting
+from seqcast.serve.answers import Answer
+from seqcast.serve.app import create_app
+from seqcast.serve.batching import Lane
+from seqcast.serve.bodies import Body
+from seqcast.serve.models import ModelShelf
+from seqcast.serve.problems import RequestError
+from seqcast.serve.queries import FORECAST_OPTIONS, read_query
+from seqcast.serve.settings import ServerSettings
+
+from .clients import Client, newer
+
+LIMITS = ServerSettings(watch=0)
+
+
+@pytest.fixture(scope="module")
+def shelf(models):
+    return ModelShelf(ServerSettings(models=models))
+
+
+def query(shelf, rows, **options):
+    columns = {name: [row.get(name) for row in rows] for name in ("unique_id", "ds", "y")}
+    return read_query(Body({"model": "sales", **options}, {"rows": columns}), [], FORECAST_OPTIONS, shelf, LIMITS)
+
+
+# A good request has newer rows of known series, or rows of a new one, or both; a bad one has a fault of its own.
+GOOD = st.builds(
+    lambda known, new, count, offset: [
+        *(row for name in known for row in newer(name, count, offset)),
+        *(row for name in new for row in newer(name, 20, offset)),
+    ],
+    st.sets(st.sampled_from("abc"), max_size=2),
+    st.sets(st.sampled_from(["b2", "new", "ü"]), min_size=1, max_size=2),
+    st.integers(1, 6),
+    st.floats(-5, 5),
+)
+BAD = st.sampled_from(
+    [
+        [*newer("a", 2), *newer("a", 2)],
+        [{**newer("a", 1)[0], "ds": "2024-03-01T07:00:00"}],
+        [{**row, "y": None} for row in newer("new", 3)],
+    ]
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(requests=st.lists(st.one_of(GOOD, GOOD, BAD), min_size=2, max_size=9))
+def test_in_one_call_each_gets_what_it_gets_alone(shelf, requests):
+    queries = [query(shelf, rows) for rows in requests]
+    assert len({each.shape for each in queries}) == 1
+    together = forecasting.answer_all(queries)
+    for each, outcome in zip(queries, together, strict=True):
+        [alone] = forecasting.answer_all([each])
+        assert type(alone) is type(outcome)
+        if isinstance(outcome, DataError):
+            assert str(alone) == str(outcome)
+            continue
+        one, several = (answer.answers.table.iloc[answer.start : answer.stop] for answer in (alone, outcome))
+        assert one.iloc[:, :2].to_numpy().tolist() == several.iloc[:, :2].to_numpy().tolist()
+        np.testing.assert_allclose(one.iloc[:, 2:], several.iloc[:, 2:], rtol=1e-6, atol=1e-6)
+
+
+def test_known_futures_and_whole_ids_in_one_call(forecasters, client):
+    ahead = [{"shop": shop, "day": f"2024-03-0{day}", "price": day % 2} for shop in (3, 5) for day in range(1, 5)]
+    bodies = [{"model": "store", "series": [5], "future": ahead}, {"model": "store", "series": [3, 5], "future": ahead}]
+    first, second = (answer.json()["rows"] for answer in client.all(bodies))
+    assert len(first) == 4
+    assert len(second) == 8
+    for one, other in zip(first, second[4:], strict=True):
+        assert one["seqcast"] == pytest.approx(other["seqcast"], rel=1e-6)
+
+
+def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_refused(models):
+    sizes = []
+    with Client(create_app(ServerSettings(models=models[:1], watch=0, batch_wait=0.05))) as client:
+        lane = client.app.state.service.short
+        lane.seen = sizes.append
+        bodies = [{"rows": newer("a", 3, place)} for place in range(12)]
+        bodies[5] = {"rows": newer("a") + newer("a")}
+        answers = client.all(bodies)
+    assert [answer.status_code for answer in answers] == [200] * 5 + [422] + [200] * 6
+    assert answers[5].json()["series"] == "a"
+    assert max(sizes) > 1
+    firsts = [answer.json()["rows"][0]["seqcast"] for answer in answers if answer.status_code == 200]
+    assert len(set(firsts)) == 11  # each has its own
+
+
+def test_other_shapes_are_other_calls(shelf):
+    base = query(shelf, newer("a"))
+    assert base.shape == query(shelf, newer("b", 3)).shape
+    for other in (
+        query(shelf, newer("a"), horizon=3),
+        query(shelf, newer("a"), level=[50]),
+        query(shelf, [{**row, "ds": row["ds"] + "T00:00:00Z"} for row in newer("a")]),
+    ):
+        assert other.shape != base.shape
+    assert query(shelf, [{**row, "unique_id": 1} for row in newer("a")]).shape is None
+
+
+# ---------------------------------------------------------------- the lane
+
+
+class Told:
+    """A stand-in of a query."""
+
+    def __init__(self, shape, size=1):
+        self.shape, self.size = shape, size
+
+
+def run_lane(use, **how):
+    calls = []
+
+    def run(queries):
+        calls.append(list(queries))
+        time.sleep(0.01)
+        return [ValueError("x") if query.size == 13 else query.size for query in queries]
+
+    async def main():
+        lane = Lane(run, **{"size": 8, "wait": 0.0, "most": 100, "most_rows": 1000, **how})
+        lane.start()
+        try:
+            return await use(lane)
+        finally:
+            await lane.stop()
+
+    return asyncio.run(main()), calls
+
+
+def test_a_lane_keeps_the_order_and_gives_each_its_own():
+    async def use(lane):
+        return await asyncio.gather(*(lane.ask(Told("a" if n % 3 else "b", n)) for n in range(12)))
+
+    outcomes, calls = run_lane(use)
+    assert outcomes == list(range(12))
+    assert all(len({query.shape for query in call}) == 1 for call in calls)
+    assert len(calls) < 8
+    assert all(len(call) <= 8 for call in calls)
+
+
+def test_a_lane_limits_rows_of_a_call():
+    async def use(lane):
+        return await asyncio.gather(*(lane.ask(Told("a", 400)) for _ in range(6)))
+
+    _, calls = run_lane(use)
+    assert max(map(len, calls)) == 2
+
+
+def test_shapeless_queries_go_alone():
+    async def use(lane):
+        return await asyncio.gather(*(lane.ask(Told(None)) for _ in range(4)))
+
+    _, calls = run_lane(use)
+    assert list(map(len, calls)) == [1] * 4
+
+
+def test_a_full_lane_refuses():
+    async def use(lane):
+        return await asyncio.gather(*(lane.ask(Told("a")) for _ in range(9)), return_exceptions=True)
+
+    outcomes, _ = run_lane(use, most=5, retry_after=7)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, RequestError)]
+    assert len(refused) == 4
+    assert {(error.status, error.retry_after) for error in refused} == {(429, 7)}
+
+
+def test_errors_reach_whoever_asked_and_those_who_left_are_passed_over():
+    async def use(lane):
+        asks = [asyncio.ensure_future(lane.ask(Told("a", n))) for n in (1, 13, 3)]
+        await asyncio.sleep(0)
+        asks[2].cancel()
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    outcomes, calls = run_lane(use)
+    assert outcomes[0] == 1
+    assert isinstance(outcomes[1], ValueError)
+    assert [query.size for call in calls for query in call] == [1, 13]
+
+
+def test_nobody_waits_where_nobody_is_expected():
+    async def use(lane):
+        begun = time.perf_counter()
+        for _ in range(3):
+            await lane.ask(Told("a"))
+        return time.perf_counter() - begun
+
+    seconds, _ = run_lane(use, wait=5.0)
+    assert seconds < 4
+
+
+def test_an_unexpected_error_of_a_call_is_told_to_all_and_the_lane_goes_on():
+    async def use(lane):
+        lane.run = lambda queries: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            await lane.ask(Told("a"))
+        lane.run = lambda queries: [7] * len(queries)
+        return await lane.ask(Told("a"))
+
+    assert run_lane(use)[0] == 7
+
+
+def test_answers_of_a_batch_are_written_alike(shelf):
+    queries = [query(shelf, newer("a", 3, place)) for place in range(3)]
+    for answer in forecasting.answer_all(queries):
+        assert isinstance(answer, Answer)
+        assert answer.written("text/csv").count(b"\n") == 8

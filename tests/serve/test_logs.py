@@ -1,0 +1,55 @@
+"""A line a request, of JSON, that holds nothing of what was sent."""
+
+import io
+import json
+
+import pytest
+
+from seqcast.serve.app import create_app
+from seqcast.serve.keys import entry_of, new_key
+from seqcast.serve.logs import LOGGER, log_event, write_to
+from seqcast.serve.settings import ServerSettings
+
+from .clients import Client, newer
+
+
+@pytest.fixture
+def written():
+    stream = io.StringIO()
+    handler = write_to(stream)
+    yield stream
+    LOGGER.removeHandler(handler)
+
+
+def test_a_line_says_what_was_asked_and_how_it_ended(models, tmp_path, written):
+    key, path = new_key(), tmp_path / "keys"
+    path.write_text(entry_of("shop", key))
+    with Client(create_app(ServerSettings(models=models[:1], keys=path, watch=0))) as client:
+        secret = [{**row, "unique_id": "secret-name", "y": 98765.4321} for row in newer("a", 20)]
+        client.post("/v1/forecast", json={"rows": secret}, headers={"X-API-Key": key, "X-Request-ID": "r1"})
+        client.post("/v1/forecast", json={"rows": newer("a") * 2}, headers={"X-API-Key": key})
+        client.get("/v1/secret-path", headers={"X-API-Key": "secret-key"})
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    requests = [line for line in lines if line["event"] == "request"]
+    first = requests[0]
+    assert {name: first[name] for name in ("id", "method", "route", "status", "model", "rows", "key")} == {
+        "id": "r1",
+        "method": "POST",
+        "route": "/v1/forecast",
+        "status": 200,
+        "model": "sales",
+        "rows": 20,
+        "key": "shop",
+    }
+    assert first["ms"] > 0
+    assert [line["status"] for line in requests] == [200, 422, 403]
+    assert requests[1]["error"] == "DataError"
+    assert requests[2]["route"] == "other"
+    assert {line["event"] for line in lines} == {"request", "model", "ready"}
+    for secret in ("secret", "98765", key, "seqcast-lo"):
+        assert secret not in written.getvalue()
+
+
+def test_without_a_stream_nothing_is_written(capfd):
+    log_event("request", id="x")
+    assert capfd.readouterr() == ("", "")

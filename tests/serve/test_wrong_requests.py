@@ -1,0 +1,286 @@
+"""Wrong requests: each gets a status of its own and a document that names the fault, never a 5xx."""
+
+import io
+import json
+import random
+
+import httpx
+import pyarrow
+import pytest
+
+from seqcast.serve.app import create_app
+from seqcast.serve.bodies import ARROW, CSV, JSON
+from seqcast.serve.problems import MEDIA_TYPE
+from seqcast.serve.settings import ServerSettings
+
+from .clients import Client, newer
+
+ROW = {"unique_id": "a", "ds": "2024-03-01", "y": 1.0}
+MALFORMED = 300
+
+
+def rows(**changes):
+    return {"model": "sales", "rows": [{**ROW, **changes}]}
+
+
+# A body, the status, and what the document says.
+WRONG = {
+    "no model of the name": ({**rows(), "model": "salse"}, 404, "one of 'sales', 'store', 'events', 'pretrained'"),
+    "no model named": ({"rows": [ROW]}, 422, "model: expected one of"),
+    "a model that is no text": ({**rows(), "model": 3}, 422, "model: expected a name, received a huge number"),
+    "another field": ({**rows(), "horizn": 3}, 422, "Did you mean 'horizon'?"),
+    "a horizon of nothing": ({**rows(), "horizon": 0}, 422, "horizon: expected a whole number >= 1, received 0"),
+    "a horizon in text": ({**rows(), "horizon": "3"}, 422, "horizon: expected a whole number >= 1"),
+    "a horizon beyond the limit": ({**rows(), "horizon": 51}, 422, "horizon: expected at most 50, received 51"),
+    "a huge horizon": ({**rows(), "horizon": 10**30}, 422, "horizon"),
+    "an impossible level": ({**rows(), "level": [100]}, 422, "level: expected levels above 0 and below 100"),
+    "no levels": ({**rows(), "level": []}, 422, "level"),
+    "levels in text": ({**rows(), "level": "80"}, 422, "level"),
+    "no rows": ({"model": "sales", "rows": []}, 422, "rows: expected at least one row, received none"),
+    "rows that are a number": ({"model": "sales", "rows": 3}, 422, "rows: expected a list of objects"),
+    "a row that is a list": ({"model": "sales", "rows": [ROW, [1]]}, 422, "rows, row 1: expected an object"),
+    "columns of two lengths": ({"model": "sales", "rows": {"ds": ["2024-03-01"], "y": [1, 2]}}, 422, "one length"),
+    "a column that is a number": ({"model": "sales", "rows": {"y": 1}}, 422, "rows, y: expected a list"),
+    "no column of values": (rows() | {"rows": [{"unique_id": "a", "ds": "x", "z": 1}]}, 422, "expected a column 'y'"),
+    "text for a value": (rows(y="much"), 422, "y: expected numbers"),
+    "a list for a value": (rows(y=[1]), 422, "y, row 0: expected a number, text"),
+    "a flag for a value": (rows(y=True), 422, "y"),
+    "a value beyond all numbers": (rows(y=10**400), 422, "y: expected numbers of 64 bits"),
+    "no values at all in a new series": (rows(unique_id="new", y=None), 422, "new"),
+    "no name": (rows(unique_id=None), 422, "unique_id"),
+    "a name that is a number": (rows(unique_id=3), 422, "unique_id: expected ids of type str"),
+    "half a character": (
+        rows(unique_id="\ud800"),
+        422,
+        "unique_id, row 0: expected text, received half of a character",
+    ),
+    "no time": (rows(ds=None), 422, "ds, row 0: expected a time as text"),
+    "a time that is none": (rows(ds="2024-13-01"), 422, "ds, row 0: expected a time as ISO 8601 writes it"),
+    "a word for a time": (rows(ds="now"), 422, "ds, row 0: expected a time as ISO 8601 writes it, received 'now'"),
+    "a time beyond the calendar": (rows(ds="300000-01-01"), 422, "ds, row 0"),
+    "a time with a zone": (rows(ds="2024-03-01T00:00:00Z"), 422, "ds: expected time stamps without a zone"),
+    "a whole number for a time": (rows(ds=7), 422, "the time stamps are whole numbers"),
+    "a time between the steps": (rows(ds="2024-03-01T07:00:00"), 422, "ds"),
+    "a series that nobody knows": ({"model": "sales", "series": ["q"]}, 422, "series: expected series that the model"),
+    "series beside rows": ({**rows(), "series": ["a"]}, 422, "series: expected none beside rows"),
+    "a future that nobody reads": ({**rows(), "future": [ROW]}, 422, "future: expected none"),
+    "no future": ({"model": "store", "series": [3]}, 422, "future"),
+    "a step for a model": ({**rows(), "freq": "h"}, 422, "freq: expected none: a model has its own"),
+    "no horizon without a model": ({"model": "pretrained", "rows": [ROW]}, 422, "horizon: expected a number of steps"),
+    "no rows without a model": ({"model": "pretrained", "horizon": 3}, 422, "rows: expected rows to forecast from"),
+    "a step that is none": ({"model": "pretrained", "horizon": 3, "rows": [ROW], "freq": "often"}, 422, "freq"),
+    "too few rows to see a step": ({"model": "pretrained", "horizon": 3, "rows": [ROW]}, 422, "ds"),
+    "a season beyond all bounds": (
+        {"model": "pretrained", "rows": [ROW], "season_length": 10**9},
+        422,
+        "season_length",
+    ),
+    "rows beyond the limit": ({"model": "sales", "rows": [ROW] * 501}, 413, "rows: expected at most 500 rows"),
+    "an answer beyond the limit": (
+        {"model": "sales", "horizon": 50, "rows": [{**ROW, "unique_id": str(n)} for n in range(11)]},
+        413,
+        "an answer of at most 500 rows",
+    ),
+}
+
+
+def check(answer, status):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    document = answer.json()
+    assert document["status"] == status
+    assert document["detail"]
+    assert document["error"]
+    assert document["request_id"] == answer.headers["x-request-id"]
+    return document
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_bodies(client, case):
+    body, status, said = WRONG[case]
+    document = check(client.post("/v1/forecast", content=json.dumps(body), headers={"Content-Type": JSON}), status)
+    assert said in document["detail"]
+
+
+def test_fields_of_the_error_are_told(client):
+    body = {"model": "sales", "rows": [*newer("a"), {**ROW, "ds": "2024-03-09T07:00:00"}]}
+    document = check(client.post("/v1/forecast", json=body), 422)
+    assert document["column"] == "ds"
+    assert document["row"] == 5
+    assert document["series"] == "a"
+    assert document["expected"].startswith("2024-03-06")
+    assert document["received"] == "2024-03-09 07:00:00"
+    assert document["hint"]
+
+
+WRITTEN = [
+    (b"{", JSON, 400, "body: expected JSON"),
+    (b"[1]", JSON, 400, "body: expected an object, received a list"),
+    (b'{"rows": NaN}', JSON, 400, "null is what is missing"),
+    (b'{"a": ' + b"[" * 90_000, JSON, 400, "lists within lists"),
+    (b"\xff\xfe", JSON, 400, "a byte that is none"),
+    (b'{"horizon": ' + b"9" * 5000 + b"}", JSON, 400, "body: expected JSON"),
+    (b"{}", "text/html", 415, "Content-Type: expected application/json"),
+    (b"{}", "application/json; charset=latin-1", 415, "charset"),
+    (b"unique_id,ds,y\na,2024-03-01\n", CSV, 422, "row 0: expected 3 values"),
+    (b"unique_id,ds,ds\na,b,c\n", CSV, 422, "'ds' twice"),
+    (b'unique_id,ds,y\n"a,2024-03-01,1\n', CSV, 400, "body: expected CSV"),
+    (b"unique_id,ds,y\n", CSV, 422, "at least one row"),
+    (b"", CSV, 422, ""),
+    (b"unique_id,ds,y\na,1.3.2024,1\n", CSV, 422, "ISO 8601"),
+    (b"unique_id,ds,y\na,2024-03-01,much\n", CSV, 422, "y: expected numbers"),
+    (b"nonsense", ARROW, 422, "a stream of Arrow messages"),
+    (b"x" * 100_001, JSON, 413, "body: expected at most 100,000 bytes"),
+]
+
+
+@pytest.mark.parametrize(("data", "kind", "status", "said"), WRITTEN)
+def test_wrongly_written(client, data, kind, status, said):
+    address = "/v1/forecast" + ("" if kind.startswith(JSON) else "?model=sales")
+    assert said in check(client.post(address, content=data, headers={"Content-Type": kind}), status)["detail"]
+
+
+def test_wrong_addresses_and_headers(client):
+    for address, status, said in (
+        ("/v1/forecast?horizon=x", 422, "horizon: expected a number, received 'x'"),
+        ("/v1/forecast?model=sales&horizon=1&horizon=2", 422, "horizon: expected one value"),
+        ("/v1/forecast?modle=sales", 422, "Did you mean 'model'?"),
+        ("/v1/nothing", 404, "path"),
+    ):
+        assert said in check(client.post(address), status)["detail"]
+    answer = client.get("/v1/forecast")
+    assert check(answer, 405)["expected"] == answer.headers["allow"] == "POST"
+    check(client.post("/v1/forecast", json=rows(), headers={"Accept": "image/png"}), 406)
+    check(client.post("/v1/forecast", json=rows(), headers={"Content-Encoding": "gzip"}), 415)
+    both = client.post("/v1/forecast?horizon=2", json={**rows(), "horizon": 2})
+    assert "horizon: expected one value" in check(both, 422)["detail"]
+
+
+def test_wrong_backtests(client):
+    for body, said in (
+        ({"model": "sales"}, "rows: expected rows with their truth"),
+        ({**rows(), "horizon": 3}, "horizon: expected 7, the model's"),
+        ({**rows(), "series": ["a"]}, "series"),
+        ({**rows(), "level": [80]}, "level: expected none"),
+        ({**rows(), "n_windows": 0}, "n_windows: expected a whole number >= 1"),
+    ):
+        assert said in check(client.post("/v1/backtest", json=body), 422)["detail"]
+
+
+def test_an_answer_that_takes_too_long(models):
+    with Client(create_app(ServerSettings(models=models[:1], time_limit=0.05, watch=0))) as client:
+        client.app.state.service.short.run = lambda queries: __import__("time").sleep(0.5)
+        assert "an answer within 0.05 s" in check(client.post("/v1/forecast", json={"rows": [ROW]}), 504)["detail"]
+
+
+def test_a_body_that_comes_too_slowly(models):
+    async def drops():
+        import asyncio
+
+        yield b"{"
+        await asyncio.sleep(5)
+
+    with Client(create_app(ServerSettings(models=models[:1], time_limit=0.05, watch=0))) as client:
+        answer = client.post("/v1/forecast", content=drops(), headers={"Content-Type": JSON})
+        assert "a body within 0.05 s" in check(answer, 408)["detail"]
+
+
+def test_a_queue_that_is_full(models):
+    import threading
+
+    go = threading.Event()
+    with Client(create_app(ServerSettings(models=models[:1], queue=2, time_limit=60, batch_size=1, watch=0))) as client:
+        run = client.app.state.service.short.run
+
+        def slow(queries):
+            go.wait(30)
+            return run(queries)
+
+        client.app.state.service.short.run = slow
+        timer = threading.Timer(0.5, go.set)
+        timer.start()
+        answers = client.all([{"rows": [ROW]}] * 8)
+        timer.join()
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) >= 5
+    assert {answer.headers["Retry-After"] for answer in refused} == {"2"}
+    assert {answer.status_code for answer in answers} == {200, 429}
+
+
+def test_an_error_of_ours_says_nothing_of_what_was_sent(models):
+    with Client(create_app(ServerSettings(models=models[:1], watch=0))) as client:
+        client.app.state.service.short.run = lambda queries: 1 / 0
+        document = check_5xx(client.post("/v1/forecast", json={"rows": [ROW]}))
+    assert document == {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "error": "InternalError",
+        "detail": "",
+    }
+
+
+def check_5xx(answer):
+    assert isinstance(answer, httpx.Response)
+    assert answer.status_code == 500
+    return {name: value for name, value in answer.json().items() if name != "request_id"}
+
+
+# ---------------------------------------------------------------- malformed bodies by the hundred
+
+
+def arrow_bytes():
+    table = pyarrow.table({name: [row[name] for row in newer("a")] for name in ROW})
+    buffer = io.BytesIO()
+    with pyarrow.ipc.new_stream(buffer, table.schema) as stream:
+        stream.write_table(table)
+    return buffer.getvalue()
+
+
+def malformed(number):
+    """A request that cannot be right: a good one with a fault that is drawn."""
+    draw = random.Random(number)
+    document = {"model": "sales", "horizon": 3, "rows": newer("a")}
+    row = draw.randrange(5)
+    column = draw.choice(list(ROW))
+    wrong = {
+        "unique_id": [None, 3, 1.5, True, [], {}],
+        "ds": [None, "", "soon", "2024-02-30", 1.5, True, [], {}, "2023-03-01T05:00", "1e9"],
+        "y": ["", "x", True, [], {}, 10**400, "1,5"],
+    }
+    kind = draw.choice(["cell", "cell", "cell", "field", "option", "json", "csv", "arrow", "type"])
+    if kind == "cell":
+        document["rows"][row][column] = draw.choice(wrong[column])
+    elif kind == "field":
+        for each in document["rows"]:
+            each[column + draw.choice("_x ")] = each.pop(column)
+        if column == "unique_id":
+            document["rows"].append("row")
+    elif kind == "option":
+        name = draw.choice(["model", "horizon", "level", "freq", "rows", "series", "other"])
+        document[name] = draw.choice([-1, 0, -1.5, "?", [None], {"a": 1}, True, [[]], 10**20])
+    text = json.dumps(document).encode()
+    if kind == "json":
+        place = draw.randrange(1, len(text))
+        text = draw.choice([text[:place], text + b"}", text[:place] + b"\xff" + text[place:], b"{" + text])
+    if kind == "csv":
+        lines = ["unique_id,ds,y", *(f"a,{each['ds']},{each['y']}" for each in newer("a"))]
+        lines[draw.randrange(6)] += draw.choice([",1", '"', ',"', ";", ",,,"])
+        return "?model=sales", "\n".join(lines).encode(), CSV
+    if kind == "arrow":
+        data = arrow_bytes()
+        return "?model=sales", data[: draw.randrange(len(data) - 16)], ARROW
+    return "", text, draw.choice(["", "text/plain", "application/xml"]) if kind == "type" else JSON
+
+
+def test_malformed_bodies_each_get_a_4xx_that_names_the_fault(client):
+    statuses = set()
+    for number in range(MALFORMED):
+        address, data, kind = malformed(number)
+        answer = client.post(f"/v1/forecast{address}", content=data, headers={"Content-Type": kind})
+        assert 400 <= answer.status_code < 500, (number, kind, data[-300:], answer.status_code, answer.text[:300])
+        document = check(answer, answer.status_code)
+        assert document["expected"] or document["received"]
+        assert any(document.get(name) for name in ("column", "option", "row")) or ":" in document["detail"]
+        statuses.add(answer.status_code)
+    assert {400, 415, 422} <= statuses

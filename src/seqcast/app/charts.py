@@ -91,7 +91,7 @@ def fan_chart(
                 "name": label,
                 "data": _pairs(ahead[0], np.asarray(high, float) - np.asarray(low, float)),
                 "areaStyle": {"color": TRUTH, "opacity": 0.18 + 0.12 * place},
-                "itemStyle": {"color": TRUTH, "opacity": 0.4},
+                "itemStyle": {"color": TRUTH, "opacity": 0.25 + 0.25 * place},
                 "tooltip": {"show": False},
             },
         ]

@@ -55,7 +55,13 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
         client.on_delete(lambda: sessions.close(session))
         context = Context(sessions, session, dark)
         panels = {name: kind(context) for name, (_, _, kind) in PANELS.items()}
-        await _build(context, panels)
+        switch = _build(context, panels)
+        await client.connected()
+        # The browser says what it prefers; from then on the switch does.
+        if await ui.run_javascript('window.matchMedia("(prefers-color-scheme: dark)").matches'):
+            switch.set_value(True)
+        else:
+            dark.set_value(False)
         if first is not None:
             path = session.store(first.name, await run.io_bound(first.read_bytes))
             await panels["data"].open(path)
@@ -63,13 +69,13 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
     app.on_shutdown(sessions.close_all)
 
 
-async def _build(context: Context, panels: dict[str, Any]) -> None:
-    """Write the header, the tabs and the panels."""
+def _build(context: Context, panels: dict[str, Any]) -> ui.switch:
+    """Write the header, the tabs and the panels; return the switch between light and dark."""
     with ui.header().classes("items-center justify-between py-1 px-4"):
         with ui.row().classes("items-center no-wrap"):
             heading("seqcast", 1)
             ui.label("Forecast time series").classes("max-sm:hidden")
-        ui.switch("Dark", on_change=lambda event: _darken(context, bool(event.value))).props('color="grey-4"')
+        switch = ui.switch("Dark", on_change=lambda event: _darken(context, bool(event.value))).props('color="grey-4"')
     with ui.tabs().props('align=left outside-arrows mobile-arrows aria-label="Panels"').classes("w-full seqcast-page") as tabs:
         for name, (text, icon, _) in PANELS.items():
             ui.tab(name, label=text, icon=icon).props("no-caps")
@@ -80,6 +86,7 @@ async def _build(context: Context, panels: dict[str, Any]) -> None:
             with ui.tab_panel(name).classes("w-full gap-4 p-2"):
                 panel.build()
     context.go_to = tabs.set_value
+    return switch
 
 
 def _darken(context: Context, dark: bool) -> None:

@@ -57,7 +57,7 @@ class FitOutcome:
 
     Args:
         forecast: The forecast, as from `Forecaster.predict`.
-        told: In a line, what was read, and what forecasts and why.
+        choice: What forecasts, and why, in words.
         shares: The share of each candidate in the forecast.
         networks: Number of networks.
         context_length: Steps of past that they read.
@@ -67,7 +67,7 @@ class FitOutcome:
     """
 
     forecast: Any
-    told: str
+    choice: str
     shares: dict[str, float]
     networks: int
     context_length: int
@@ -102,7 +102,7 @@ class Explanation:
         memory: For each step of the forecast, within how many of the last steps 95 % of the influence lies.
         by_step: The influence of each step of the past, the root mean square over the steps of the forecast.
         covariates: How much of the influence each input has, as a share.
-        nearest: For each series, the cutoffs of the windows whose states are nearest to the present one, nearest first.
+        nearest: The windows whose states are nearest to those of each window, nearest first.
         states: The first two principal components of the states, with series, cutoff and the value there.
         explained: Which shares of the variance they hold.
     """
@@ -136,7 +136,6 @@ def fit(tell: Tell, request: FitRequest) -> FitOutcome:
     Raises:
         KeyboardInterrupt: It was stopped before there was anything to keep.
     """
-    from seqcast.forecaster.at_once import what_was_chosen
     from seqcast.forecaster.estimator import Forecaster
     from seqcast.forecaster.future import check_future_given
     from seqcast.training.listeners import listen
@@ -156,7 +155,7 @@ def fit(tell: Tell, request: FitRequest) -> FitOutcome:
     _models.keep(request.model_file, model)
     return FitOutcome(
         forecast=model.predict(future=request.ahead),
-        told=what_was_chosen(model),
+        choice=str(model.choice_),
         shares=dict(model.choice_.shares),
         networks=len(model.engines_),
         context_length=model.context_length_,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,11 +11,27 @@ from nicegui import ui
 
 from seqcast.errors import SeqcastError
 
-__all__ = ["explain_problem", "heading", "note", "page_colours", "panel_card", "problem_card", "show_chart", "show_table"]
+__all__ = [
+    "explain_problem",
+    "heading",
+    "note",
+    "page_colours",
+    "panel_card",
+    "problem_card",
+    "redraw",
+    "show_chart",
+    "show_table",
+    "spoken_step",
+]
 
 # Dark enough for white text on it, and light enough on a dark page.
 PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
 DARK_TEXT, LIGHT_TEXT = "#222222", "#e6e6e6"
+# Units of frequencies, by pandas' names of them.
+STEPS = {
+    **{"s": "second", "min": "minute", "h": "hour", "D": "day", "B": "working day", "W": "week"},
+    **{"MS": "month", "ME": "month", "QS": "quarter", "QE": "quarter", "YS": "year", "YE": "year"},
+}
 STYLE = """
 .seqcast-page { max-width: 1200px; margin: 0 auto; width: 100%; }
 .seqcast-chart { width: 100%; height: 24rem; }
@@ -22,6 +39,8 @@ STYLE = """
 .body--light .seqcast-muted { color: #4a4a4a; }
 .body--dark .q-field__label, .body--dark .q-field__messages { color: #d0d0d0; }
 .body--light .q-field__label, .body--light .q-field__messages { color: #444444; }
+.body--dark .q-btn--outline.text-primary { color: #8cc8f2 !important; }
+.body--dark .q-btn--outline.text-negative { color: #ffb4ab !important; }
 .seqcast-wrong { outline: 3px solid #b3261e; font-weight: bold; }
 :focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
 .seqcast-table { border-collapse: collapse; width: 100%; }
@@ -102,7 +121,7 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
         inked[axis] = {
             **options.get(axis, {}),
             "axisLabel": {**options.get(axis, {}).get("axisLabel", {}), "color": ink, "hideOverlap": True},
-            "axisLine": {"lineStyle": {"color": ink}},
+            "axisLine": {"lineStyle": {"color": ink}, "onZero": False},
             "splitLine": {"lineStyle": {"color": faint}},
         }
     if "visualMap" in options:
@@ -152,6 +171,25 @@ def _text(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     return text.replace('"', "'")
+
+
+def spoken_step(frequency: str | int | None) -> str:
+    """Return how far the rows of a series are apart, as people say it.
+
+    Args:
+        frequency: A pandas alias, a whole number of steps, or `None`.
+
+    Example:
+        >>> spoken_step("W-SAT"), spoken_step("15min"), spoken_step(1), spoken_step(None)
+        ('a value a week', 'a value each 15 minutes', 'counted steps', 'no regular step')
+    """
+    if frequency is None:
+        return "no regular step"
+    if isinstance(frequency, int):
+        return "counted steps" if frequency == 1 else f"counted steps of {frequency}"
+    count, unit = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-.*)?", frequency).groups()  # type: ignore[union-attr]
+    name = STEPS.get(unit, unit)
+    return f"a value a{'n' * (name == 'hour')} {name}" if count in ("", "1") else f"a value each {count} {name}s"
 
 
 def explain_problem(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import typer
 
 import seqcast
 from seqcast.cli.anomalies import anomalies
+from seqcast.cli.app import app as open_page
 from seqcast.cli.backtest import backtest
 from seqcast.cli.console import note, print_error
 from seqcast.cli.demo import demo
@@ -70,6 +71,7 @@ for _command in (
     doctor,
 ):
     app.command(cls=_Command)(_command)
+app.command("app", cls=_Command)(open_page)
 
 
 def _show_version(value: bool) -> None:

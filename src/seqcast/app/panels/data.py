@@ -10,7 +10,7 @@ from nicegui import events, run, ui
 from seqcast.app.charts import series_chart
 from seqcast.app.context import Context
 from seqcast.app.table import ROLES, Roles, Table
-from seqcast.app.theme import heading, note, panel_card, problem_card, show_chart, show_table
+from seqcast.app.theme import heading, note, panel_card, problem_card, show_chart, show_table, spoken_step
 from seqcast.data import datasets
 from seqcast.data.frames.dialect import Dialect
 from seqcast.errors import DataError, SeqcastError
@@ -18,6 +18,14 @@ from seqcast.errors import DataError, SeqcastError
 __all__ = ["DataPanel"]
 
 ACCEPTED = ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"
+# Quasar's own button has no name for screen readers, and holds the input: two things to press, one in the other.
+UPLOAD_HEADER = """
+<div class="row items-center no-wrap q-pa-sm q-gutter-sm">
+  <q-btn no-caps unelevated color="white" text-color="primary" label="Choose a file" @click="props.pickFiles" />
+  <span>or drop one here</span>
+  <div style="display: none"><q-uploader-add-trigger /></div>
+</div>
+"""
 ROWS_SHOWN = 6
 # A table with more columns than these is shown by its first ones.
 COLUMNS_SHOWN = 40
@@ -48,16 +56,17 @@ class DataPanel:
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("A file", 3)
                 note("CSV, Excel, Parquet, JSON lines or Feather: one row a time, or a column for each series.")
+                most = self.context.settings.max_upload // 2**20
                 self.upload = ui.upload(
-                    label="Drop a file here, or choose one",
                     auto_upload=True,
                     max_file_size=self.context.settings.max_upload,
                     on_upload=self._uploaded,
                     on_rejected=lambda: ui.notify(
-                        f"Expected one file of at most {self.context.settings.max_upload // 2**20} MiB.",
+                        f"Expected one table: a CSV, Excel, Parquet, JSON lines or Feather file of at most {most} MiB.",
                         type="negative",
                     ),
-                ).props(f'accept="{ACCEPTED}" aria-label="File with a table" bordered flat').classes("w-full")
+                ).props(f'accept="{ACCEPTED}" bordered flat hide-upload-btn').classes("w-full")
+                self.upload.add_slot("header", UPLOAD_HEADER)
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("Copied from a spreadsheet", 3)
                 self.pasted = ui.textarea(label="Paste rows here, the header first").classes("w-full").props("outlined rows=3")
@@ -278,7 +287,7 @@ class DataPanel:
                 [
                     facts["series_count"],
                     f"{facts['rows']:,}",
-                    str(facts["frequency"] or "irregular"),
+                    spoken_step(facts["frequency"]),
                     season,
                     facts["missing_steps"],
                     facts["missing_values"],

@@ -12,7 +12,7 @@ from seqcast.app.charts import fan_chart, loss_chart
 from seqcast.app.context import Context
 from seqcast.app.estimates import estimate_seconds, in_words
 from seqcast.app.panels.progress import JobView
-from seqcast.app.theme import heading, note, panel_card, problem_card, redraw, show_chart, show_table
+from seqcast.app.theme import heading, note, panel_card, problem_card, redraw, show_chart, show_table, spoken_step
 from seqcast.errors import SeqcastError
 from seqcast.training.listeners import TrainingEvent
 
@@ -172,7 +172,11 @@ class ForecastPanel:
         outcome, frame = session.outcome, session.frame
         with panel_card():
             heading("What forecasts, and why", 3)
-            ui.label(outcome.told[:1].upper() + outcome.told[1:] + ".")
+            count, season = len(frame.ids), outcome.season_length
+            seasons = f"a season of {season} steps" if season > 1 else "no season"
+            ui.label(f"The forecast is made with {outcome.choice}.")
+            note(f"{count:,} series with {spoken_step(frame.facts.frequency)} and {seasons}.")
+            note("The quantile loss is the error of the whole fan on held-back rows; smaller is better.")
             if outcome.interrupted:
                 ui.label("It was stopped: this is the best so far.").classes("font-medium")
         with panel_card():

@@ -117,9 +117,10 @@ class WhyPanel:
             show_chart(chart, "Share of the influence that each input has", dark=dark, height=f"{6 + 1.6 * len(bars)}rem")
             note("Influence is how much the forecast would change with the number; it need not be a cause.")
         with panel_card():
-            heading("Moments of the past that look to it like now", 3)
+            heading("Moments of the past that look alike to it", 3)
+            note("The latest moment of each series of which it is known how it went on, and those nearest to it.")
             rows = nearest_rows(seen, session.frame.columns)
-            show_table(["series", "now", "like", "of the series", "distance"], rows, said="Nearest windows of the past")
+            show_table(["series", "the latest moment", "is like", "of the series", "distance"], rows, said="Nearest windows of the past")
         with panel_card():
             heading("The map of its states", 3)
             explained = " and ".join(f"{share:.0%}" for share in seen.explained)

@@ -1,0 +1,293 @@
+"""The page, in a browser, as a person uses it."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.browser
+
+LONG = 150_000  # milliseconds: a training on a busy machine
+
+DAYS = pd.date_range("2024-01-01", periods=120)
+
+
+def weekly(level, seed):
+    noise = np.random.default_rng(seed).normal(scale=0.3, size=len(DAYS))
+    return np.round(level + 3 * np.sin(2 * np.pi * np.arange(len(DAYS)) / 7) + noise, 2)
+
+
+def wide_file():
+    table = pd.DataFrame({"Tag": DAYS.strftime("%d.%m.%Y"), "Nord": weekly(10, 0), "Süd": weekly(20, 1)})
+    return table.to_csv(index=False, sep=";", decimal=",").encode("cp1252")
+
+
+def long_file(ahead=10):
+    """Two shops with a price that is known ahead: sales fall by two for each unit of the price."""
+    parts = []
+    for seed, shop in enumerate(("north", "south")):
+        price = np.random.default_rng(seed + 7).choice([1.0, 2.0, 3.0], size=len(DAYS))
+        sold = weekly(20, seed) - 2 * price
+        sold[len(DAYS) - ahead :] = np.nan
+        parts.append(pd.DataFrame({"Store": shop, "Date": DAYS.astype(str), "Sold": sold, "price": price}))
+    return pd.concat(parts).to_csv(index=False).encode()
+
+
+def give(page, name, content, kind="text/csv"):
+    page.get_by_role("tab", name="Data").click()
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+
+
+def go(page, tab):
+    page.get_by_role("tab", name=tab).click()
+
+
+def forecast(page, effort=None):
+    go(page, "Forecast")
+    if effort:
+        page.get_by_role("radio", name=re.compile(effort)).click()
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
+
+
+def download(page, button):
+    with page.expect_download() as caught:
+        page.get_by_role("button", name=button, exact=True).click()
+    return open(caught.value.path(), "rb").read()
+
+
+def check_accessibility(page):
+    """Nothing serious is found by axe-core."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    told = [(each["id"], node["html"][:200], node["target"]) for each in serious for node in each["nodes"][:3]]
+    assert not told, json.dumps(told, indent=1)
+
+
+def test_a_wide_table_from_file_to_forecast_in_every_format(open_page):
+    page = open_page()
+    give(page, "absatz.csv", wide_file())
+    page.get_by_role("heading", name="The series").wait_for()
+    assert page.get_by_role("switch", name="Each column of values is a series").is_checked()
+    assert page.get_by_text("semicolons between columns, decimal comma").is_visible()
+    forecast(page)
+    go(page, "Take away")
+    table = pd.read_csv(io.BytesIO(download(page, "Forecast as CSV")), parse_dates=["Tag"])
+    assert table.groupby("unique_id").size().to_dict() == {"Nord": 14, "Süd": 14}
+    assert table["Tag"].min() == DAYS[-1] + pd.Timedelta(days=1)
+    # The season goes on.
+    truth = 10 + 3 * np.sin(2 * np.pi * (len(DAYS) + np.arange(14)) / 7)
+    assert np.abs(table[table["unique_id"] == "Nord"]["seqcast"].to_numpy() - truth).mean() < 1.0
+    for button, read in (("Forecast as Parquet", pd.read_parquet), ("Forecast as Excel", pd.read_excel)):
+        same = read(io.BytesIO(download(page, button)))
+        np.testing.assert_allclose(same["seqcast"], table["seqcast"])
+    assert download(page, "Picture").startswith(b"\x89PNG")
+    assert b"</html>" in download(page, "Report")
+    assert "Forecaster(14" in download(page, "Script").decode()
+
+
+def test_the_model_that_is_taken_away_forecasts_the_same(open_page, tmp_path):
+    from seqcast import Forecaster
+
+    page = open_page()
+    go(page, "Data")
+    page.get_by_role("button", name="Take this example").click()
+    page.get_by_role("heading", name="The series").wait_for()
+    forecast(page)
+    go(page, "Take away")
+    table = pd.read_csv(io.BytesIO(download(page, "Forecast as CSV")))
+    (tmp_path / "model.seqcast").write_bytes(download(page, "Model"))
+    again = Forecaster.load(tmp_path / "model.seqcast").predict()
+    np.testing.assert_allclose(again["seqcast"], table["seqcast"], rtol=1e-5)
+
+
+BAD = {
+    "no table": ("picture.csv", b"\x00\x01\x02\x03" * 40, "expected text"),
+    "empty": ("empty.csv", b"", "an empty file"),
+    "text where numbers belong": ("sales.csv", b"ds,y\n2024-01-01,5\n2024-01-02,five\n", "received 'five'"),
+    "another kind": ("notes.docx", b"PK", "Expected one table"),
+    "one stamp twice": (
+        "twice.csv",
+        b"ds,y\n" + b"".join(b"2024-01-%02d,%d\n" % (day, day) for day in (1, 2, 3, 3, 4)),
+        "2024-01-03",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_told_in_plain_words_and_a_good_one_taken_after_it(open_page, name):
+    page = open_page()
+    file, content, told = BAD[name]
+    give(page, file, content)
+    alert = page.get_by_role("alert").filter(has_text=re.compile("xpected"))
+    alert.first.wait_for()
+    assert told in alert.first.inner_text()
+    assert "Traceback" not in page.content()
+    give(page, "good.csv", wide_file())
+    page.get_by_role("heading", name="The series").wait_for()
+    assert not page.get_by_role("alert").filter(has_text=re.compile("xpected")).is_visible()
+
+
+def test_what_is_wrong_is_shown_at_its_cell(open_page):
+    page = open_page()
+    rows = [f"2024-01-{day:02d},{day}" for day in range(1, 20)]
+    rows[12] = "2024-01-13,many"
+    give(page, "sales.csv", ("ds,y\n" + "\n".join(rows)).encode())
+    cell = page.locator(".seqcast-wrong")
+    cell.wait_for()
+    assert cell.inner_text() == "many"
+    assert cell.locator("xpath=..").inner_text().split()[0] == "14"  # as a spreadsheet counts
+
+
+def test_rows_that_are_pasted(open_page):
+    page = open_page()
+    rows = "\n".join(f"{day:%Y-%m-%d}\t{value}" for day, value in zip(DAYS, weekly(5, 3), strict=True))
+    page.get_by_label("Paste rows here").fill(f"day\tvisits\n{rows}")
+    page.get_by_role("button", name="Read what was pasted").click()
+    page.get_by_role("heading", name="The series").wait_for()
+    assert page.get_by_text("pasted.csv: 120 rows, 2 columns").is_visible()
+
+
+def test_covariates_what_if_backtest_and_why(open_page):
+    page = open_page()
+    give(page, "shops.csv", long_file())
+    page.get_by_role("heading", name="The series").wait_for()
+    go(page, "Forecast")
+    assert page.get_by_role("radio").count() == 2  # quick reads no covariates
+    page.get_by_label("Steps to forecast").fill("10")
+    page.get_by_label("Steps to forecast").blur()
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_role("button", name="Stop and keep the best so far").wait_for()
+    page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
+
+    go(page, "What if")
+    cell = page.get_by_label("price on 2024-04-20")
+    old = cell.input_value()
+    cell.fill("3" if float(old) < 3 else "1")
+    page.wait_for_function("() => document.body.innerText.length > 0")
+    go(page, "Take away")
+    assert download(page, "future.csv").count(b"\n") == 21
+    assert download(page, "rows.csv").count(b"\n") == 221
+
+    go(page, "How good")
+    page.get_by_label("Moments to forecast from").fill("2")
+    page.get_by_role("button", name="Test on the past").click()
+    page.get_by_role("heading", name="Series, the worst first").wait_for(timeout=LONG)
+    assert page.get_by_text("mean error of the forecast is").is_visible()
+
+    go(page, "Why")
+    page.get_by_role("button", name="Look inside").click()
+    page.get_by_role("heading", name="The map of its states").or_(page.get_by_text("there is no network")).first.wait_for(
+        timeout=LONG
+    )
+
+
+def test_a_training_that_is_stopped_keeps_the_best_so_far(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Take this example").click()
+    page.get_by_role("heading", name="The series").wait_for()
+    go(page, "Forecast")
+    page.get_by_role("radio", name=re.compile("Best")).click()
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_text(re.compile(r"Computing, [5-9] s|Training.*: \d+ s")).wait_for(timeout=LONG)
+    page.get_by_role("button", name="Stop and keep the best so far").click()
+    kept = page.get_by_text("this is the best so far")
+    nothing = page.get_by_text("stopped before there was anything to keep")
+    kept.or_(nothing).first.wait_for(timeout=LONG)
+    # The page goes on working.
+    forecast(page, "Quick")
+
+
+def test_two_visitors_have_work_of_their_own(open_page):
+    first, second = open_page(), open_page()
+    give(first, "absatz.csv", wide_file())
+    first.get_by_role("heading", name="The series").wait_for()
+    give(second, "shops.csv", long_file())
+    second.get_by_role("heading", name="The series").wait_for()
+    assert "absatz.csv" in first.content() and "shops.csv" not in first.content()
+    assert "shops.csv" in second.content() and "absatz.csv" not in second.content()
+    go(first, "Forecast")
+    go(second, "Forecast")
+    second.get_by_role("button", name="Forecast", exact=True).click()
+    second.get_by_role("button", name="Stop and keep the best so far").wait_for()
+    first.get_by_role("button", name="Forecast", exact=True).click()
+    first.get_by_text("Waiting: 1 computation come").or_(first.get_by_text(re.compile("Waiting|Computing"))).first.wait_for()
+    for page, there, elsewhere in ((first, "Nord", "north"), (second, "north", "Nord")):
+        page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
+        page.get_by_text("The numbers").click()
+        page.get_by_role("cell", name=there, exact=True).first.wait_for()
+        assert page.get_by_role("cell", name=elsewhere, exact=True).count() == 0
+
+
+def test_the_post_live(open_page):
+    page = open_page()
+    go(page, "The post, live")
+    page.get_by_role("switch", name=re.compile("side by side")).click()
+    page.get_by_role("button", name="Learn").click()
+    page.get_by_role("heading", name="A signal that it never saw").wait_for(timeout=LONG)
+    for decoder in ("zeros, as in the post", "teacher forcing", "feeding back"):
+        assert page.get_by_role("cell", name=re.compile(decoder)).is_visible()
+    errors = [float(cell) for cell in page.locator("td:nth-child(2)").all_inner_texts()]
+    # The network that was shown the truth is lost without it.
+    assert errors[0] < 0.5 and errors[1] > errors[0]
+
+
+def test_by_keyboard_alone(open_page):
+    page = open_page()
+    page.keyboard.press("Tab")  # the link past the header
+    assert "Skip" in page.evaluate("document.activeElement.innerText")
+
+    def tab_to(text, most=60):
+        for _ in range(most):
+            page.keyboard.press("Tab")
+            now = page.evaluate("document.activeElement.innerText + '|' + (document.activeElement.ariaLabel || '')")
+            if text in now:
+                return
+        pytest.fail(f"{text} was not reached")
+
+    tab_to("Take this example")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="The series").wait_for()
+    tab_to("Go on to the forecast")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Forecast", exact=True).wait_for()
+    tab_to("Forecast")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText").strip().endswith("Forecast") and page.evaluate(
+            "document.activeElement.tagName"
+        ) == "BUTTON":
+            break
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="What forecasts, and why").wait_for(timeout=LONG)
+
+
+def test_at_a_phones_width_nothing_is_cut_off(open_page):
+    page = open_page(width=390, height=844, has_touch=True, is_mobile=True)
+    page.get_by_role("button", name="Take this example").click()
+    page.get_by_role("heading", name="The series").wait_for()
+    for tab in ("Data", "Forecast"):
+        go(page, tab)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    forecast(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(open_page, scheme):
+    page = open_page(color_scheme=scheme)
+    assert ("body--dark" in page.locator("body").get_attribute("class")) == (scheme == "dark")
+    check_accessibility(page)
+    give(page, "shops.csv", wide_file())
+    page.get_by_role("heading", name="The series").wait_for()
+    check_accessibility(page)
+    forecast(page)
+    check_accessibility(page)
+    for tab in ("How good", "Why", "What if", "The post, live", "Take away"):
+        go(page, tab)
+        check_accessibility(page)

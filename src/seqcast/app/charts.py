@@ -31,7 +31,9 @@ MOST_POINTS = 20_000
 Options = dict[str, Any]
 
 
-def series_chart(lines: Mapping[str, tuple[Any, Any]], *, marks: Mapping[str, Any] | None = None, unit: str = "") -> Options:
+def series_chart(
+    lines: Mapping[str, tuple[Any, Any]], *, marks: Mapping[str, Any] | None = None, unit: str = ""
+) -> Options:
     """Return a chart of series over time.
 
     Args:
@@ -96,10 +98,12 @@ def fan_chart(
             },
         ]
     chart["series"].append(_line(name, stamps, values, GUIDE))
-    joined = tuple(np.concatenate([each[len(each) - joins :], part]) for each, part in zip(past, ahead, strict=True))
+    joined = [np.concatenate([each[len(each) - joins :], part]) for each, part in zip(past, ahead, strict=True)]
     if before is not None:
         chart["series"].append(_line("forecast before the change", *before, ORANGE, dash=True))
-    chart["series"].append({**_line("forecast", *joined, TRUTH), "lineStyle": {"color": TRUTH, "width": 3}})
+    chart["series"].append(
+        {**_line("forecast", joined[0], joined[1], TRUTH), "lineStyle": {"color": TRUTH, "width": 3}}
+    )
     hidden = {f"{label} from" for label in bounds}
     chart["legend"]["data"] = [each["name"] for each in chart["series"] if each["name"] not in hidden]
     return chart
@@ -174,14 +178,17 @@ def bar_chart(bars: Mapping[str, float], *, y_name: str) -> Options:
     chart["yAxis"] = {"type": "category", "data": [name for name, _ in ordered]}
     chart["xAxis"] = {"type": "value", "name": y_name, "nameLocation": "middle", "nameGap": 28}
     chart["tooltip"] = {"trigger": "item"}
-    chart["series"] = [
-        {"type": "bar", "itemStyle": {"color": TRUTH}, "data": [_number(value) for _, value in ordered]}
-    ]
+    chart["series"] = [{"type": "bar", "itemStyle": {"color": TRUTH}, "data": [_number(value) for _, value in ordered]}]
     return chart
 
 
 def map_chart(
-    points: Sequence[tuple[float, float, float, str]], *, names: tuple[str, str], low: str, high: str, lines: bool = False
+    points: Sequence[tuple[float, float, float, str]],
+    *,
+    names: tuple[str, str],
+    low: str,
+    high: str,
+    lines: bool = False,
 ) -> Options:
     """Return points on a plane, coloured from early to late.
 

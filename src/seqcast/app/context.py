@@ -29,13 +29,22 @@ class Context:
     def __init__(self, sessions: Sessions, session: Session, dark: ui.dark_mode) -> None:
         self.sessions, self.session, self.dark_mode = sessions, session, dark
         self.settings = sessions.settings
-        self.go_to: Callable[[str], None] = lambda _: None
+        self.tabs: ui.tabs | None = None
         self._refreshers: list[Callable[[], Any]] = []
 
     @property
     def dark(self) -> bool:
         """Whether the page is dark."""
         return bool(self.dark_mode.value)
+
+    def go_to(self, panel: str) -> None:
+        """Show a panel.
+
+        Args:
+            panel: Its name in `seqcast.app.page.PANELS`.
+        """
+        if self.tabs is not None:
+            self.tabs.set_value(panel)
 
     def on_change(self, refresh: Callable[[], Any]) -> None:
         """Have a function called whenever the session, or what it is drawn on, has changed.

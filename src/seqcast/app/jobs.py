@@ -123,14 +123,16 @@ class JobQueue:
         job = Job(self)
         self._jobs.append(job)
 
-        def ended(result: Any, error: BaseException | None) -> None:
+        def end(result: Any, error: BaseException | None) -> None:
             self._jobs.remove(job)
             job.end(result, error)
 
-        job.number = self.worker.run(
-            function,
-            arguments,
-            lambda event: loop.call_soon_threadsafe(hear, event) if hear is not None else None,
-            lambda result, error: loop.call_soon_threadsafe(ended, result, error),
-        )
+        def heard(event: Any) -> None:
+            if hear is not None:
+                loop.call_soon_threadsafe(hear, event)
+
+        def ended(result: Any, error: BaseException | None) -> None:
+            loop.call_soon_threadsafe(end, result, error)
+
+        job.number = self.worker.run(function, arguments, heard, ended)
         return job

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
-from nicegui import Client, app, run, ui
+from nicegui import Client, app, ui
 
 from seqcast.app.context import Context
 from seqcast.app.panels.data import DataPanel
@@ -63,7 +64,7 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
         else:
             dark.set_value(False)
         if first is not None:
-            path = session.store(first.name, await run.io_bound(first.read_bytes))
+            path = session.store(first.name, await asyncio.to_thread(first.read_bytes))
             await panels["data"].open(path)
 
     app.on_shutdown(sessions.close_all)
@@ -76,7 +77,11 @@ def _build(context: Context, panels: dict[str, Any]) -> ui.switch:
             heading("seqcast", 1)
             ui.label("Forecast time series").classes("max-sm:hidden")
         switch = ui.switch("Dark", on_change=lambda event: _darken(context, bool(event.value))).props('color="grey-4"')
-    with ui.tabs().props('align=left outside-arrows mobile-arrows aria-label="Panels"').classes("w-full seqcast-page") as tabs:
+    with (
+        ui.tabs()
+        .props('align=left outside-arrows mobile-arrows aria-label="Panels"')
+        .classes("w-full seqcast-page") as tabs
+    ):
         for name, (text, icon, _) in PANELS.items():
             ui.tab(name, label=text, icon=icon).props("no-caps")
     main = ui.element("main").classes("seqcast-page p-2")
@@ -85,7 +90,7 @@ def _build(context: Context, panels: dict[str, Any]) -> ui.switch:
         for name, panel in panels.items():
             with ui.tab_panel(name).classes("w-full gap-4 p-2"):
                 panel.build()
-    context.go_to = tabs.set_value
+    context.tabs = tabs
     return switch
 
 

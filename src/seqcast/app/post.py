@@ -126,7 +126,9 @@ def run_post(tell: Tell, request: PostRequest) -> PostOutcome:
     past, future, _ = sines(WINDOWS, future=HORIZON, seed=request.seed, **drawn)
     unseen, beyond, _ = sines(500, future=BEYOND * HORIZON, seed=TEST_SEED + request.seed, **drawn)
     variance = float(np.square(beyond[:, :HORIZON]).mean())
-    forecasts, errors, tokens = {}, {}, []
+    forecasts: dict[str, list[float]] = {}
+    errors: dict[str, float] = {}
+    tokens: list[list[float]] = []
     for decoder in request.decoders:
         model = network(request.seed, epochs=EPOCHS, decoder_input=decoder, scale="none")
         model.set_params(callbacks=[_snapshots(tell, decoder, unseen[:1])])
@@ -161,7 +163,7 @@ def _snapshots(tell: Tell, decoder: str, past: Any) -> Any:
     """Return a callback that tells what the network makes of a signal, epoch by epoch."""
     from seqcast.runtime.backend import keras, to_numpy
 
-    class Snapshots(keras.callbacks.Callback):  # type: ignore[misc]
+    class Snapshots(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             if hasattr(self.model, "jax_state_sync"):
                 self.model.jax_state_sync()

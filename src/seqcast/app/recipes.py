@@ -48,7 +48,8 @@ def script_of(session: Session) -> str:
     Returns:
         The script; it reads the table from the folder that it is run in.
     """
-    assert session.table is not None and session.frame is not None
+    assert session.table is not None
+    assert session.frame is not None
     table, roles, asked = session.table, session.table.roles, session.fitted or session.asked
     columns, plain = roles.columns, needs_rows(session)
     dialect = {} if plain else _changed(table.dialect, Dialect())
@@ -80,7 +81,8 @@ def command_of(session: Session) -> str:
     Args:
         session: The visitor's work, with a forecast.
     """
-    assert session.table is not None and session.frame is not None
+    assert session.table is not None
+    assert session.frame is not None
     table, roles, asked = session.table, session.table.roles, session.fitted or session.asked
     columns, plain = roles.columns, needs_rows(session)
     words = ["seqcast", "forecast", file_name(session), "-H", str(asked.horizon)]

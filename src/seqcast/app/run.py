@@ -1,4 +1,4 @@
-"""Start the page: one FastAPI application with the server's API and the page, in one process beside two that compute."""
+"""Start the page: one FastAPI application with the server's API and the page, beside two processes that compute."""
 
 from __future__ import annotations
 
@@ -91,6 +91,7 @@ def _listen(settings: AppSettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(128)  # who comes before all is loaded waits
     except OSError as error:
         listener.close()
         raise SpecError(

@@ -12,7 +12,7 @@ import numpy as np
 from seqcast.data.description import Description, describe, is_outlier
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.io import UNDERSTOOD, read_raw, read_table
+from seqcast.data.frames.io import UNDERSTOOD, read_raw, read_table, row_in_file
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 
@@ -160,7 +160,20 @@ class Table:
         future = roles.names("future")
         if future and not roles.wide:
             frame, known_ahead = _split_ahead(frame, columns, future)
-        return VisitorFrame(frame, known_ahead, columns, roles, describe(frame, columns))
+        try:
+            facts = describe(frame, columns)
+        except DataError as error:
+            # Rows were sorted: the index says where they are in the file.
+            error.row = None if error.row is None else int(frame.index[error.row])
+            raise
+        problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
+        return VisitorFrame(frame, known_ahead, columns, roles, facts, problems)
+
+    def _problem(self, series: Any, error: DataError, frame: Any) -> str:
+        """Return what is wrong with a series, in words, with its place in the file."""
+        place = "" if error.column is None else f", column {error.column}"
+        place += "" if error.row is None else f", row {row_in_file(self.path, frame, error.row)}"
+        return f"{series}{place}: expected {error.expected}, received {error.received}."
 
 
 @dataclass(frozen=True)
@@ -172,7 +185,8 @@ class VisitorFrame:
         ahead: The rows behind them, for which only the columns known in advance are given; `None` without such rows.
         columns: Names of its columns.
         roles: What the others are.
-        facts: Facts about the series.
+        facts: Facts about the series in which nothing is wrong.
+        problems: What is wrong with the others, in words.
     """
 
     df: Any
@@ -180,6 +194,7 @@ class VisitorFrame:
     columns: Columns
     roles: Roles
     facts: Description
+    problems: tuple[str, ...] = ()
 
     @property
     def ids(self) -> list[str]:

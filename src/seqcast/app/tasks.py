@@ -1,4 +1,4 @@
-"""What the page has computed in its worker processes: fits, backtests, forecasts and looks inside, from plain values."""
+"""What the page has computed by its worker processes: fits, backtests, forecasts and looks inside."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from seqcast.errors import SeqcastError
 __all__ = [
     "explain_problem",
     "heading",
+    "html_table",
     "note",
     "page_colours",
     "panel_card",
@@ -29,8 +30,18 @@ PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
 DARK_TEXT, LIGHT_TEXT = "#222222", "#e6e6e6"
 # Units of frequencies, by pandas' names of them.
 STEPS = {
-    **{"s": "second", "min": "minute", "h": "hour", "D": "day", "B": "working day", "W": "week"},
-    **{"MS": "month", "ME": "month", "QS": "quarter", "QE": "quarter", "YS": "year", "YE": "year"},
+    "s": "second",
+    "min": "minute",
+    "h": "hour",
+    "D": "day",
+    "B": "working day",
+    "W": "week",
+    "MS": "month",
+    "ME": "month",
+    "QS": "quarter",
+    "QE": "quarter",
+    "YS": "year",
+    "YE": "year",
 }
 STYLE = """
 .seqcast-page { max-width: 1200px; margin: 0 auto; width: 100%; }
@@ -39,12 +50,12 @@ STYLE = """
 .body--light .seqcast-muted { color: #4a4a4a; }
 .body--dark .q-field__label, .body--dark .q-field__messages { color: #d0d0d0; }
 .body--light .q-field__label, .body--light .q-field__messages { color: #444444; }
-.body--dark .q-btn--outline.text-primary { color: #8cc8f2 !important; }
-.body--dark .q-btn--outline.text-negative { color: #ffb4ab !important; }
+.body--dark .q-btn--outline { --q-primary: #8cc8f2; --q-negative: #ffb4ab; }
 .seqcast-wrong { outline: 3px solid #b3261e; font-weight: bold; }
 :focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
 .seqcast-table { border-collapse: collapse; width: 100%; }
-.seqcast-table th, .seqcast-table td { border: 1px solid #8a8a8a; padding: 2px 8px; text-align: left; white-space: nowrap; }
+.seqcast-table th, .seqcast-table td { border: 1px solid #8a8a8a; padding: 2px 8px; }
+.seqcast-table th, .seqcast-table td { text-align: left; white-space: nowrap; }
 .seqcast-scroll { overflow-x: auto; max-width: 100%; }
 """
 
@@ -83,7 +94,9 @@ def panel_card() -> Iterator[None]:
         yield
 
 
-def show_chart(options: dict[str, Any], said: str, *, dark: bool, height: str = "24rem", on_point: Any = None) -> ui.echart:
+def show_chart(
+    options: dict[str, Any], said: str, *, dark: bool, height: str = "24rem", on_point: Any = None
+) -> ui.echart:
     """Draw a chart, with its text for those who do not see it.
 
     Args:
@@ -93,7 +106,9 @@ def show_chart(options: dict[str, Any], said: str, *, dark: bool, height: str = 
         height: Its height.
         on_point: Called when a point is clicked.
     """
-    chart = ui.echart(_inked(options, dark), on_point_click=on_point).classes("seqcast-chart").style(f"height: {height}")
+    chart = (
+        ui.echart(_inked(options, dark), on_point_click=on_point).classes("seqcast-chart").style(f"height: {height}")
+    )
     chart.props["role"] = "img"
     chart.props["aria-label"] = said
     return chart
@@ -129,6 +144,21 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
     return inked
 
 
+@contextlib.contextmanager
+def html_table(said: str) -> Iterator[None]:
+    """Lay out a table of HTML that is moved sideways where it is wider than the page.
+
+    Args:
+        said: What the table holds.
+    """
+    quoted = said.replace('"', "'")
+    with (
+        ui.element("div").classes("seqcast-scroll").props(f'tabindex=0 role=region aria-label="{quoted}"'),
+        ui.element("table").classes("seqcast-table"),
+    ):
+        yield
+
+
 def show_table(
     names: Sequence[str],
     rows: Sequence[Sequence[Any]],
@@ -144,10 +174,7 @@ def show_table(
         said: What the table holds.
         wrong: Row and column of the cell that something is wrong with.
     """
-    with (
-        ui.element("div").classes("seqcast-scroll").props(f'tabindex=0 role=region aria-label="{_quoted(said)}"'),
-        ui.element("table").classes("seqcast-table"),
-    ):
+    with html_table(said):
         with ui.element("thead"), ui.element("tr"):
             for name in names:
                 with ui.element("th").props("scope=col"):
@@ -167,10 +194,6 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
     return str(value).removesuffix(" 00:00:00")
-
-
-def _quoted(text: str) -> str:
-    return text.replace('"', "'")
 
 
 def spoken_step(frequency: str | int | None) -> str:
@@ -212,14 +235,14 @@ def explain_problem(error: BaseException) -> str:
     return f"Something went wrong that should not: {type(error).__name__}: {error}"
 
 
-def problem_card(error: BaseException, more: Callable[[], None] | None = None) -> None:
+def problem_card(error: BaseException, more: Callable[[], Any] | None = None) -> None:
     """Show a problem.
 
     Args:
         error: The error.
         more: Writes what belongs to it below.
     """
-    with ui.card().props('flat bordered role=alert').classes("w-full border-2").style(f"border-color: {NEGATIVE}"):
+    with ui.card().props("flat bordered role=alert").classes("w-full border-2").style(f"border-color: {NEGATIVE}"):
         with ui.row().classes("items-center no-wrap"):
             ui.icon("error", color="negative", size="md").props("aria-hidden=true")
             ui.label(explain_problem(error)).classes("font-medium")

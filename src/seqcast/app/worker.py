@@ -232,7 +232,8 @@ class _Server:
         with self.lock:
             stopped = number in self.stopped
             self.running = None if stopped else number
-        kind, value = "failed", KeyboardInterrupt()
+        kind = "failed"
+        value: Any = KeyboardInterrupt()
         try:
             if not stopped:
                 value = function(lambda event: self._send("event", number, event), *arguments)

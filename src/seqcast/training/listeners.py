@@ -103,12 +103,11 @@ class Listener(keras.callbacks.Callback):
     # Without this Keras waits for the loss of every step before it begins the next.
     async_safe = True
 
-    def __init__(
-        self, hear: Callable[[TrainingEvent], None], training: int, deadline: Deadline | None = None
-    ) -> None:
+    def __init__(self, hear: Callable[[TrainingEvent], None], training: int, deadline: Deadline | None = None) -> None:
         super().__init__()
         self.hear, self.training, self.deadline = hear, training, deadline
-        self._epoch, self._losses = 0, (None, None)
+        self._epoch = 0
+        self._losses: tuple[float | None, float | None] = (None, None)
         self._told = self._began = time.perf_counter()
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002

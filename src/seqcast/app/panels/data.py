@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
-from nicegui import events, run, ui
+from nicegui import events, ui
 
 from seqcast.app.charts import series_chart
 from seqcast.app.context import Context
 from seqcast.app.table import ROLES, Roles, Table
-from seqcast.app.theme import heading, note, panel_card, problem_card, show_chart, show_table, spoken_step
+from seqcast.app.theme import heading, html_table, note, panel_card, problem_card, show_chart, show_table, spoken_step
 from seqcast.data import datasets
 from seqcast.data.frames.dialect import Dialect
 from seqcast.errors import DataError, SeqcastError
@@ -29,6 +30,7 @@ UPLOAD_HEADER = """
 ROWS_SHOWN = 6
 # A table with more columns than these is shown by its first ones.
 COLUMNS_SHOWN = 40
+PROBLEMS_SHOWN = 10
 # Rows before and after one that something is wrong with.
 ROWS_AROUND = 2
 FOUND_OUT = "found out"
@@ -56,32 +58,40 @@ class DataPanel:
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("A file", 3)
                 note("CSV, Excel, Parquet, JSON lines or Feather: one row a time, or a column for each series.")
-                most = self.context.settings.max_upload // 2**20
-                self.upload = ui.upload(
-                    auto_upload=True,
-                    max_file_size=self.context.settings.max_upload,
-                    on_upload=self._uploaded,
-                    on_rejected=lambda: ui.notify(
-                        f"Expected one table: a CSV, Excel, Parquet, JSON lines or Feather file of at most {most} MiB.",
-                        type="negative",
-                    ),
-                ).props(f'accept="{ACCEPTED}" bordered flat hide-upload-btn').classes("w-full")
+                kinds = "a CSV, Excel, Parquet, JSON lines or Feather file"
+                most = f"at most {self.context.settings.max_upload // 2**20} MiB"
+                self.upload = (
+                    ui.upload(
+                        auto_upload=True,
+                        max_file_size=self.context.settings.max_upload,
+                        on_upload=self._uploaded,
+                        on_rejected=lambda: ui.notify(f"Expected one table: {kinds} of {most}.", type="negative"),
+                    )
+                    .props(f'accept="{ACCEPTED}" bordered flat hide-upload-btn')
+                    .classes("w-full")
+                )
                 self.upload.add_slot("header", UPLOAD_HEADER)
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("Copied from a spreadsheet", 3)
-                self.pasted = ui.textarea(label="Paste rows here, the header first").classes("w-full").props("outlined rows=3")
+                self.pasted = (
+                    ui.textarea(label="Paste rows here, the header first").classes("w-full").props("outlined rows=3")
+                )
                 ui.button("Read what was pasted", on_click=self._read_pasted).props("outline no-caps")
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("An example", 3)
                 titles = {name: datasets.describe(name).title for name in datasets.names()}
-                self.example = ui.select(titles, value=next(iter(titles)), label="Series that comes along").props(
-                    "outlined"
-                ).classes("w-full")
+                self.example = (
+                    ui.select(titles, value=next(iter(titles)), label="Series that comes along")
+                    .props("outlined")
+                    .classes("w-full")
+                )
                 ui.button("Take this example", on_click=self._take_example).props("outline no-caps")
         self._show()
         self.context.on_change(self._show.refresh)
 
-    async def open(self, path: Any, *, shipped: str = "", dialect: Dialect | None = None, roles: Roles | None = None) -> None:
+    async def open(
+        self, path: Any, *, shipped: str = "", dialect: Dialect | None = None, roles: Roles | None = None
+    ) -> None:
         """Read a table and show it; what is wrong with it is shown too.
 
         Args:
@@ -92,12 +102,12 @@ class DataPanel:
         """
         session, self.problem, self.shown = self.context.session, None, []
         try:
-            table = await run.io_bound(
+            table = await asyncio.to_thread(
                 lambda: Table.read(path, dialect=dialect, shipped=shipped, max_rows=self.context.settings.max_rows)
             )
             if roles is not None and set(roles.of) == set(table.roles.of):
                 table = replace(table, roles=roles)
-            await run.io_bound(session.take, table)
+            await asyncio.to_thread(session.take, table)
         except SeqcastError as error:
             self.problem = error
             if session.table is None or session.table.path != path:
@@ -121,7 +131,7 @@ class DataPanel:
 
     async def _take_example(self) -> None:
         name = str(self.example.value)
-        frame = await run.io_bound(datasets.load, name)
+        frame = await asyncio.to_thread(datasets.load, name)
         path = self.context.session.store(f"{name}.csv", frame.to_csv(index=False).encode())
         await self.open(path, shipped=name)
 
@@ -130,7 +140,7 @@ class DataPanel:
         assert table is not None
         self.problem = None
         try:
-            await run.io_bound(self.context.session.take, replace(table, roles=roles))
+            await asyncio.to_thread(self.context.session.take, replace(table, roles=roles))
         except SeqcastError as error:
             self.problem = error
         self.context.changed()
@@ -184,29 +194,30 @@ class DataPanel:
                 on_change=lambda event: self._set_wide(bool(event.value)),
             )
         names = [str(name) for name in table.raw.columns]
-        with ui.element("div").classes("seqcast-scroll").props('tabindex=0 role=region aria-label="Columns of the table"'):
-            with ui.element("table").classes("seqcast-table"):
-                with ui.element("thead"), ui.element("tr"):
-                    for text in ("column", "is", *(f"row {row + 2}" for row in range(ROWS_SHOWN))):
-                        with ui.element("th").props("scope=col"):
-                            ui.label(text)
-                with ui.element("tbody"):
-                    for name in names[:COLUMNS_SHOWN]:
-                        with ui.element("tr"):
-                            with ui.element("th").props("scope=row"):
-                                ui.label(name)
+        with html_table("Columns of the table"):
+            with ui.element("thead"), ui.element("tr"):
+                for text in ("column", "is", *(f"row {row + 2}" for row in range(ROWS_SHOWN))):
+                    with ui.element("th").props("scope=col"):
+                        ui.label(text)
+            with ui.element("tbody"):
+                for name in names[:COLUMNS_SHOWN]:
+                    with ui.element("tr"):
+                        with ui.element("th").props("scope=row"):
+                            ui.label(name)
+                        with ui.element("td"):
+                            self._role(table, name)
+                        for value in table.raw[name].head(ROWS_SHOWN):
                             with ui.element("td"):
-                                self._role(table, name)
-                            for value in table.raw[name].head(ROWS_SHOWN):
-                                with ui.element("td"):
-                                    ui.label("" if value != value else str(value).removesuffix(" 00:00:00"))
+                                ui.label("" if value != value else str(value).removesuffix(" 00:00:00"))
         if len(names) > COLUMNS_SHOWN:
             note(f"and {len(names) - COLUMNS_SHOWN} more columns like these")
         with ui.expansion("How the file is written").classes("w-full").props('header-class="font-medium"'):
             self._dialect(table)
 
     def _role(self, table: Table, name: str) -> None:
-        roles = {"time": ROLES["time"], "value": "a series", "ignore": ROLES["ignore"]} if table.roles.wide else dict(ROLES)
+        roles = (
+            {"time": ROLES["time"], "value": "a series", "ignore": ROLES["ignore"]} if table.roles.wide else dict(ROLES)
+        )
         ui.select(
             roles,
             value=table.roles.of[name],
@@ -297,12 +308,13 @@ class DataPanel:
             said="Facts about the series",
         )
         note("Gaps are left open in the chart. Diamonds are values far from the rest of their series.")
-        for text in list(frame.facts.problems.values())[:10]:
+        for text in frame.problems[:PROBLEMS_SHOWN]:
             with ui.row().classes("items-center no-wrap"):
                 ui.icon("warning", color="negative").props("aria-hidden=true")
                 ui.label(text)
-        if frame.facts.problems:
-            note("Series in which something is wrong are left out of the forecast.")
+        if frame.problems:
+            more = len(frame.problems) - PROBLEMS_SHOWN
+            note(f"and {more:,} more. " * (more > 0) + "Series in which something is wrong are left out of the forecast.")
         ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast")).props("no-caps")
 
     def _draw(self, names: list[str]) -> None:

@@ -48,7 +48,9 @@ class ForecastPanel:
         heading("Forecast")
         self._ask()
         self.view.build()
-        self.curve = show_chart(loss_chart([], []), "Loss of the training by epoch", dark=self.context.dark, height="16rem")
+        self.curve = show_chart(
+            loss_chart([], []), "Loss of the training by epoch", dark=self.context.dark, height="16rem"
+        )
         self.curve.visible = False
         self._show()
         self.context.on_change(self._refresh)
@@ -124,6 +126,7 @@ class ForecastPanel:
     async def fit(self) -> None:
         """Fit and forecast, and show what comes of it."""
         session = self.context.session
+        assert session.frame is not None
         self.problem, self.losses = None, []
         try:
             job = self.context.sessions.trainings.submit(tasks.fit, session.fit_request(), hear=self._hear)

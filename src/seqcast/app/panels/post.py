@@ -53,7 +53,9 @@ class PostPanel:
             ui.switch("Zeros, teacher forcing and feeding back side by side").bind_value(self, "compare")
             self.start = ui.button("Learn", icon="school", on_click=self.learn).props("no-caps")
         self.view.build()
-        self.live = show_chart(self._snapshot(None), "Forecast after each epoch", dark=self.context.dark, height="18rem")
+        self.live = show_chart(
+            self._snapshot(None), "Forecast after each epoch", dark=self.context.dark, height="18rem"
+        )
         self.live.visible = False
         self._show()
         self.context.on_change(self._show.refresh)
@@ -66,7 +68,9 @@ class PostPanel:
             decoders = tuple(DECODERS) if self.compare else ("zeros",)
             values = {name: value for name, value in self.settings.items() if value is not None}
             values |= {name: int(values[name]) for name in ("sines", "context") if name in values}
-            job = self.context.sessions.trainings.submit(run_post, PostRequest(**values, decoders=decoders), hear=self._hear)
+            job = self.context.sessions.trainings.submit(
+                run_post, PostRequest(**values, decoders=decoders), hear=self._hear
+            )
         except SeqcastError as error:
             self.context.tell(error)
             return
@@ -107,7 +111,9 @@ class PostPanel:
             lines = {"past": [*outcome.past, *nothing * truth], "how it goes on": [*nothing * past, *outcome.truth]}
             for decoder, forecast in outcome.forecasts.items():
                 lines[DECODERS[decoder]] = [*nothing * past, *forecast]
-            chart = line_chart(lines, x=range(1 - past, truth + 1), x_name="step; forecasts begin at 1", y_name="signal")
+            chart = line_chart(
+                lines, x=range(1 - past, truth + 1), x_name="step; forecasts begin at 1", y_name="signal"
+            )
             chart["series"][1]["markArea"] = {
                 "silent": True,
                 "itemStyle": {"color": "#888888", "opacity": 0.15},
@@ -130,11 +136,19 @@ class PostPanel:
                 )
                 count = len(outcome.tokens)
                 names = [
-                    f"reads step {place + 1 - outcome.reading}" if place < outcome.reading else f"writes step {place + 1 - outcome.reading}"
+                    f"reads step {place + 1 - outcome.reading}"
+                    if place < outcome.reading
+                    else f"writes step {place + 1 - outcome.reading}"
                     for place in range(count)
                 ]
-                points = [(x, y, place / max(1, count - 1), names[place]) for place, (x, y) in enumerate(outcome.tokens)]
+                points = [
+                    (x, y, place / max(1, count - 1), names[place]) for place, (x, y) in enumerate(outcome.tokens)
+                ]
                 chart = map_chart(
-                    points, names=("first direction", "second direction"), low="first step", high="last step", lines=True
+                    points,
+                    names=("first direction", "second direction"),
+                    low="first step",
+                    high="last step",
+                    lines=True,
                 )
                 show_chart(chart, "Path of the state of the network, step by step", dark=dark)

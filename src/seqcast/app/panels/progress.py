@@ -36,7 +36,9 @@ class JobView:
                 .classes("grow")
                 .props('aria-label="Share that is done" instant-feedback')
             )
-            self.button = ui.button(self.stop_text, icon="stop", on_click=self.stop).props("no-caps outline color=negative")
+            self.button = ui.button(self.stop_text, icon="stop", on_click=self.stop).props(
+                "no-caps outline color=negative"
+            )
         self.row.visible = False
         self.timer = ui.timer(SECONDS_BETWEEN_LOOKS, self._look, active=False)
 

@@ -140,7 +140,8 @@ class ScoresPanel:
 
     def _window(self, tested: Any, columns: Any, dark: bool) -> None:
         session = self.context.session
-        assert session.frame is not None and self.series is not None
+        assert session.frame is not None
+        assert self.series is not None
         part = tested[tested[columns.unique_id].astype(str) == self.series]
         last = part[part["cutoff"] == part["cutoff"].max()]
         rows = session.frame.series(self.series)
@@ -163,7 +164,13 @@ def _verdict(tested: Any, columns: Any) -> str:
     ratio = errors["seqcast"] / errors["seasonal_naive"] if errors["seasonal_naive"] else float("inf")
     if not np.isfinite(ratio):
         return f"The mean error of the forecast is {errors['seqcast']:.4g}."
-    how = f"{1 - ratio:.0%} smaller than" if ratio < 0.995 else "as large as" if ratio <= 1.005 else f"{ratio - 1:.0%} larger than"
+    how = (
+        f"{1 - ratio:.0%} smaller than"
+        if ratio < 0.995
+        else "as large as"
+        if ratio <= 1.005
+        else f"{ratio - 1:.0%} larger than"
+    )
     return f"The mean error of the forecast is {errors['seqcast']:.4g}, {how} that of repeating the last season."
 
 
@@ -177,9 +184,7 @@ def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:
     ordered = tested.sort_values([columns.unique_id, "cutoff", columns.ds])
     step = ordered.groupby([columns.unique_id, "cutoff"], sort=False).cumcount()
     truth = ordered[columns.value].to_numpy(float)
-    return {
-        name: (ordered[name] - truth).abs().groupby(step).mean().tolist() for name in FORECASTS if name in ordered
-    }
+    return {name: (ordered[name] - truth).abs().groupby(step).mean().tolist() for name in FORECASTS if name in ordered}
 
 
 def coverage(tested: Any, columns: Any) -> dict[float, float]:

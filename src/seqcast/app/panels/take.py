@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Any
 
-from nicegui import run, ui
+from nicegui import ui
 
 from seqcast.app import recipes, tasks
 from seqcast.app.context import Context
@@ -74,7 +75,7 @@ class TakePanel:
         session = self.context.session
         assert session.outcome is not None
         try:
-            content = await run.io_bound(as_file, session.outcome.forecast, kind)
+            content = await asyncio.to_thread(as_file, session.outcome.forecast, kind)
         except Exception as error:
             self.context.tell(error)
             return
@@ -82,7 +83,7 @@ class TakePanel:
 
     async def _picture(self) -> None:
         try:
-            content = await run.io_bound(picture_of, self.context.session)
+            content = await asyncio.to_thread(picture_of, self.context.session)
         except Exception as error:
             self.context.tell(error)
             return
@@ -90,7 +91,8 @@ class TakePanel:
 
     async def _report(self) -> None:
         session = self.context.session
-        assert session.frame is not None and session.table is not None
+        assert session.frame is not None
+        assert session.table is not None
         path = session.folder / "report.html"
         try:
             job = self.context.sessions.answers.submit(
@@ -113,7 +115,8 @@ class TakePanel:
 
     def _rows(self) -> None:
         session = self.context.session
-        assert session.frame is not None and session.table is not None
+        assert session.frame is not None
+        assert session.table is not None
         if recipes.needs_rows(session):
             ui.download.content(as_file(session.frame.df, "csv"), recipes.ROWS)
         else:
@@ -148,7 +151,8 @@ def picture_of(session: Session) -> bytes:
     """
     from seqcast.plots import forecast_frame
 
-    assert session.frame is not None and session.outcome is not None
+    assert session.frame is not None
+    assert session.outcome is not None
     figure = forecast_frame(session.frame.df, session.outcome.forecast, columns=session.frame.columns)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)

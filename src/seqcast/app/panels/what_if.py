@@ -12,7 +12,7 @@ from seqcast.app.assumptions import changed_ahead
 from seqcast.app.charts import fan_chart
 from seqcast.app.context import Context
 from seqcast.app.panels.forecast import drawn_past, forecast_of
-from seqcast.app.theme import heading, note, panel_card, problem_card, redraw, show_chart
+from seqcast.app.theme import heading, html_table, note, panel_card, problem_card, redraw, show_chart
 
 __all__ = ["WhatIfPanel"]
 
@@ -80,7 +80,9 @@ class WhatIfPanel:
 
     def _options(self) -> dict[str, Any]:
         session = self.context.session
-        assert session.frame is not None and session.outcome is not None and self.series is not None
+        assert session.frame is not None
+        assert session.outcome is not None
+        assert self.series is not None
         forecast = session.outcome.forecast if self.changed is None else self.changed
         ahead, bounds = forecast_of(session.frame.columns, forecast, self.series)
         before = None
@@ -92,10 +94,7 @@ class WhatIfPanel:
     def _table(self, frame: Any) -> None:
         columns, names = frame.columns, frame.roles.names("future")
         part = self.ahead[self.ahead[columns.unique_id].astype(str) == self.series]
-        with (
-            ui.element("div").classes("seqcast-scroll").props('tabindex=0 role=region aria-label="Known in advance"'),
-            ui.element("table").classes("seqcast-table"),
-        ):
+        with html_table("Known in advance"):
             with ui.element("thead"), ui.element("tr"):
                 for text in (columns.ds, *names):
                     with ui.element("th").props("scope=col"):
@@ -113,9 +112,9 @@ class WhatIfPanel:
     def _cell(self, step: int, name: str, value: Any, said: str) -> None:
         label = f'aria-label="{said}"'
         if isinstance(value, bool | np.bool_):
-            ui.checkbox(
-                value=bool(value), on_change=lambda event: self._change(step, name, bool(event.value))
-            ).props(label)
+            ui.checkbox(value=bool(value), on_change=lambda event: self._change(step, name, bool(event.value))).props(
+                label
+            )
         elif isinstance(value, int | float | np.number):
             ui.number(
                 value=None if value != value else float(value),

@@ -53,7 +53,9 @@ class WhyPanel:
         if self.context.session.outcome is None:
             note("Make a forecast in the panel Forecast first.")
             return
-        note("The network is read through its derivatives and its states: what would change the forecast, and how much.")
+        note(
+            "The network is read through its derivatives and its states: what would change the forecast, and how much."
+        )
         self.start = ui.button("Look inside", icon="psychology", on_click=self.look).props("no-caps")
         if self.view.job is not None:
             self.start.disable()
@@ -114,13 +116,19 @@ class WhyPanel:
             heading("What it reads", 3)
             bars = dict(sorted(seen.covariates.items(), key=lambda bar: -bar[1])[:MOST_BARS])
             chart = bar_chart({name: 100 * share for name, share in bars.items()}, y_name="share of the influence, %")
-            show_chart(chart, "Share of the influence that each input has", dark=dark, height=f"{6 + 1.6 * len(bars)}rem")
+            show_chart(
+                chart, "Share of the influence that each input has", dark=dark, height=f"{6 + 1.6 * len(bars)}rem"
+            )
             note("Influence is how much the forecast would change with the number; it need not be a cause.")
         with panel_card():
             heading("Moments of the past that look alike to it", 3)
             note("The latest moment of each series of which it is known how it went on, and those nearest to it.")
             rows = nearest_rows(seen, session.frame.columns)
-            show_table(["series", "the latest moment", "is like", "of the series", "distance"], rows, said="Nearest windows of the past")
+            show_table(
+                ["series", "the latest moment", "is like", "of the series", "distance"],
+                rows,
+                said="Nearest windows of the past",
+            )
         with panel_card():
             heading("The map of its states", 3)
             explained = " and ".join(f"{share:.0%}" for share in seen.explained)

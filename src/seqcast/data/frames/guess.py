@@ -19,7 +19,20 @@ from seqcast.specs.columns import Columns
 __all__ = ["ColumnGuess", "guess_columns"]
 
 # Names of columns, as people write them, the likeliest first.
-TIMES = ("ds", "timestamp", "datetime", "date_time", "date", "time", "day", "week", "month", "quarter", "year", "period")
+TIMES = (
+    "ds",
+    "timestamp",
+    "datetime",
+    "date_time",
+    "date",
+    "time",
+    "day",
+    "week",
+    "month",
+    "quarter",
+    "year",
+    "period",
+)
 IDS = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop", "name", "key")
 VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units", "amount", "close")
 
@@ -175,7 +188,9 @@ def _guess_covariates(
         column = table[name]
         if column.isna().all():
             continue
-        if unique_id is not None and bool((table.groupby(unique_id, observed=True)[name].nunique(dropna=False) == 1).all()):
+        if unique_id is not None and bool(
+            (table.groupby(unique_id, observed=True)[name].nunique(dropna=False) == 1).all()
+        ):
             static.append(name)
         elif ahead is not None and bool(ahead.any()) and bool(column[_at_ends(table, unique_id, ahead)].notna().any()):
             future.append(name)

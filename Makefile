@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-documents test-processes test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-app test-documents test-processes test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -25,8 +25,8 @@ lint: .venv/.installed  ## Format check, lint, types, imports that run downwards
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## Lint, type-check and test; the next two targets have tests of their own
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not documents and not processes'
+test: lint  ## Lint, type-check and test; the next three targets have tests of their own
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser and not documents and not processes'
 
 test-documents: .venv/.installed  ## What README, pages and examples show runs as it is written, with less training
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m documents tests
@@ -34,8 +34,13 @@ test-documents: .venv/.installed  ## What README, pages and examples show runs a
 test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m processes tests
 
+# Playwright drives Debian's Chromium; its own browsers are not fetched.
+test-app: .venv/.installed  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast
+	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
+	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/app
+
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
-	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser'
 
 # The ends of the ranges in pyproject.toml (old packages warn of newer ones below them). The newest Python is the system's own: PYTHON_NEWEST=python3.14 takes another.
 PYTHON_NEWEST ?= /usr/bin/python3
@@ -51,10 +56,10 @@ PYTHON_NEWEST ?= /usr/bin/python3
 	@touch $@
 
 test-oldest: .venv-oldest/.installed  ## The tests with the lowest versions that pyproject.toml allows
-	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/oldest KERAS_BACKEND=jax .venv-oldest/bin/pytest -n 2 --dist worksteal -W default
+	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/oldest KERAS_BACKEND=jax .venv-oldest/bin/pytest -n 2 --dist worksteal -W default -m 'not browser'
 
 test-newest: .venv-newest/.installed  ## The tests on the newest Python, with the lock's versions for it
-	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/newest KERAS_BACKEND=jax .venv-newest/bin/pytest -n 2 --dist worksteal
+	SEQCAST_CACHE_DIR=$(CURDIR)/.cache/newest KERAS_BACKEND=jax .venv-newest/bin/pytest -n 2 --dist worksteal -m 'not browser'
 
 check-sktime: .venv/.installed  ## sktime's checks of its forecasters, each of the 800 trained (a few minutes)
 	SEQCAST_SKTIME=all KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/interop/sktime/test_sktime_checks.py

@@ -40,7 +40,7 @@ def served():
 @pytest.fixture(scope="module")
 def chromium():
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
+        pytest.fail("there is no Chromium: make test-app installs Debian's")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

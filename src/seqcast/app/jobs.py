@@ -121,7 +121,6 @@ class JobQueue:
             )
         loop = asyncio.get_running_loop()
         job = Job(self)
-        self._jobs.append(job)
 
         def end(result: Any, error: BaseException | None) -> None:
             self._jobs.remove(job)
@@ -135,4 +134,5 @@ class JobQueue:
             loop.call_soon_threadsafe(end, result, error)
 
         job.number = self.worker.run(function, arguments, heard, ended)
+        self._jobs.append(job)
         return job

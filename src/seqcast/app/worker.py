@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
 import threading
@@ -91,6 +92,7 @@ class Worker:
         Returns:
             The job's number, for `stop`.
         """
+        job = pickle.dumps((function, tuple(arguments)))
         with self._lock:
             if not self.is_running:
                 self._start()
@@ -99,7 +101,7 @@ class Worker:
             assert self._connection is not None
             connection = self._connection
         try:
-            connection.send(("run", number, function, tuple(arguments)))
+            connection.send(("run", number, job))
         except OSError:
             self._fail(connection)
         return number
@@ -119,6 +121,9 @@ class Worker:
         with self._lock:
             process, self._process = self._process, None
             connection, self._connection = self._connection, None
+            waiting, self._waiting = self._waiting, {}
+        for _, ended in waiting.values():
+            ended(None, WorkerDiedError("the process that computes was closed"))
         if process is None:
             return
         with contextlib.suppress(OSError):
@@ -157,8 +162,10 @@ class Worker:
     def _fail(self, connection: Connection) -> None:
         """Let all jobs fail whose process has ended."""
         with self._lock:
-            if self._connection not in (connection, None):
-                return  # another process has been started since
+            if self._connection is not connection:
+                return  # it was closed, or another process has been started since
+            # The process may not have ended wholly yet; the next job begins another one.
+            self._connection = self._process = None
             waiting, self._waiting = self._waiting, {}
         for _, ended in waiting.values():
             ended(None, WorkerDiedError("the process that computes has ended, perhaps for want of memory"))
@@ -207,9 +214,6 @@ class _Server:
                 message = self.connection.recv()
             except (EOFError, OSError):
                 message = ("close", -1)
-            except Exception as error:  # a job that cannot be unpickled; its number is not known
-                self._send("failed", -1, error)
-                continue
             if message[0] == "run":
                 self.jobs.put(message[1:])
             elif message[0] == "stop":
@@ -225,10 +229,9 @@ class _Server:
         """Run the jobs, in the main thread."""
         while True:
             with contextlib.suppress(KeyboardInterrupt):  # a stop that came as the job ended
-                number, function, arguments = self.jobs.get()
-                self._run(number, function, arguments)
+                self._run(*self.jobs.get())
 
-    def _run(self, number: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def _run(self, number: int, job: bytes) -> None:
         with self.lock:
             stopped = number in self.stopped
             self.running = None if stopped else number
@@ -236,6 +239,7 @@ class _Server:
         value: Any = KeyboardInterrupt()
         try:
             if not stopped:
+                function, arguments = pickle.loads(job)
                 value = function(lambda event: self._send("event", number, event), *arguments)
                 kind = "done"
         except BaseException as error:

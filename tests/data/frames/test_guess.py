@@ -92,7 +92,7 @@ def test_the_order_of_columns_and_rows_does_not_matter(order, series, rows):
 
 
 def test_a_raw_table_is_refused_as_a_read_one_is(tmp_path):
-    with pytest.raises(MissingFileError, match="none.csv"):
+    with pytest.raises(MissingFileError, match=r"none\.csv"):
         read_raw(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(DataError, match="an empty file"):

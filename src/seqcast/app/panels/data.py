@@ -314,7 +314,9 @@ class DataPanel:
                 ui.label(text)
         if frame.problems:
             more = len(frame.problems) - PROBLEMS_SHOWN
-            note(f"and {more:,} more. " * (more > 0) + "Series in which something is wrong are left out of the forecast.")
+            note(
+                f"and {more:,} more. " * (more > 0) + "Series in which something is wrong are left out of the forecast."
+            )
         ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast")).props("no-caps")
 
     def _draw(self, names: list[str]) -> None:

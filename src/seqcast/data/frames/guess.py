@@ -98,7 +98,7 @@ def guess_columns(table: Any) -> ColumnGuess:
     # Text in a column of that name is shown as what is wrong, at its cell.
     value = named or next(iter(numbers), None) or _by_name([name for name in others if name != unique_id], VALUES)
     rest = [name for name in others if name not in (unique_id, value)]
-    static, future, past = _guess_covariates(table, unique_id, value, rest)
+    static, future, past = _guess_covariates(table, time, unique_id, value, rest)
     return ColumnGuess(time, unique_id, value, static=static, future=future, past=past)
 
 
@@ -122,28 +122,33 @@ def _is_number(column: Any) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
 
 
+def _as_times(column: Any) -> Any:
+    """Return a column of text as times, `NaT` for what is none; other columns as they are."""
+    import pandas as pd
+
+    if not pd.api.types.is_string_dtype(column):
+        return column
+    try:
+        return parse_dates(column, Columns(), None)[0]
+    except DataError:
+        # Some of it is no time, or it can be read in two ways, which is asked when the file is read.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pd.to_datetime(column, errors="coerce", format="mixed", dayfirst=True, utc=True)
+
+
 def _could_be_time(column: Any) -> bool:
     """Return whether a column holds times, text that reads as times, or years."""
     import pandas as pd
 
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return True
     known = column.dropna()
     if not len(known):
         return False
     if _is_number(column):
         whole = bool((known % 1 == 0).all())
         return whole and bool(known.between(*YEARS).all())
-    if not pd.api.types.is_string_dtype(known):
-        return False
-    try:
-        return pd.api.types.is_datetime64_any_dtype(parse_dates(known, Columns(), None)[0])
-    except DataError:
-        # Some of it is no time, or it can be read in two ways, which is asked when the file is read.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            read = pd.to_datetime(known, errors="coerce", format="mixed", dayfirst=True, utc=True)
-        return float(read.notna().mean()) >= READ_AS_TIMES
+    read = _as_times(known)
+    return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
 
 
 def _guess_time(head: Any, names: Sequence[str]) -> str | None:
@@ -179,29 +184,31 @@ def _guess_id(table: Any, time: str | None, others: Sequence[str], numbers: Sequ
 
 
 def _guess_covariates(
-    table: Any, unique_id: str | None, value: str | None, rest: Sequence[str]
+    table: Any, time: str | None, unique_id: str | None, value: str | None, rest: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return which columns are static, known ahead, and neither."""
     static, future, past = [], [], []
-    ahead = table[value].isna() if value is not None else None
+    ahead = None if time is None or value is None else _at_ends(table, time, unique_id, value)
     for name in rest:
         column = table[name]
         if column.isna().all():
             continue
-        if unique_id is not None and bool(
-            (table.groupby(unique_id, observed=True)[name].nunique(dropna=False) == 1).all()
-        ):
+        if unique_id is not None and _is_static(table, unique_id, name):
             static.append(name)
-        elif ahead is not None and bool(ahead.any()) and bool(column[_at_ends(table, unique_id, ahead)].notna().any()):
+        elif ahead is not None and bool(column[ahead].notna().any()):
             future.append(name)
         else:
             past.append(name)
     return tuple(static), tuple(future), tuple(past)
 
 
-def _at_ends(table: Any, unique_id: str | None, missing: Any) -> Any:
-    """Return which rows come after the last value of their series."""
-    known = ~missing
-    if unique_id is None:
-        return ~known[::-1].cummax()[::-1]
-    return ~known[::-1].groupby(table[unique_id][::-1], observed=True).cummax()[::-1]
+def _is_static(table: Any, unique_id: str, name: str) -> bool:
+    return bool((table.groupby(unique_id, observed=True)[name].nunique(dropna=False) == 1).all())
+
+
+def _at_ends(table: Any, time: str, unique_id: str | None, value: str) -> Any:
+    """Return which rows come after the last value of their series, in whatever order they stand."""
+    times = _as_times(table[time])
+    known = times.where(table[value].notna())
+    last = known.max() if unique_id is None else known.groupby(table[unique_id], observed=True).transform("max")
+    return times > last

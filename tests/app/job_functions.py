@@ -1,0 +1,40 @@
+"""What the jobs of the tests do; a module of its own, which a worker process can import."""
+
+import os
+import signal
+import time
+
+from seqcast.errors import SpecError
+
+
+def double(tell, number):
+    tell(number)
+    return 2 * number
+
+
+def fail(tell, kind):
+    if kind == "spec":
+        raise SpecError("level", expected="less", received="more", hint="Take less.")
+    if kind == "unpicklable":
+        raise RuntimeError(lambda: 1)
+    return lambda: 1  # no result that can be sent
+
+
+def wait(tell, keep):
+    """Wait to be interrupted, and say so when something is kept."""
+    tell("running")
+    try:
+        while True:
+            time.sleep(0.01)
+    except KeyboardInterrupt:
+        if keep:
+            return "kept"
+        raise
+
+
+def die(tell):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def process(tell):
+    return os.getpid()

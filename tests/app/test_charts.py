@@ -1,0 +1,78 @@
+"""Options of charts: what is drawn is what was given, and peaks survive thinning."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from seqcast.app.charts import bar_chart, fan_chart, line_chart, loss_chart, map_chart, series_chart, thinned
+
+STAMPS = np.datetime64("2024-01-01") + np.arange(12)
+
+
+@given(hnp.arrays(float, st.integers(1, 300), elements=st.floats(-1e6, 1e6)), st.integers(4, 40))
+def test_thinning_keeps_the_extremes_in_order(values, most):
+    places = thinned(values, most)
+    assert len(places) <= max(most, 1)
+    assert (np.diff(places) > 0).all()
+    assert values[places].max() == values.max()
+    assert values[places].min() == values.min()
+
+
+@given(hnp.arrays(float, 50, elements=st.one_of(st.just(math.nan), st.floats(-9, 9))))
+def test_missing_values_are_gaps_and_all_is_json(values):
+    stamps = np.datetime64("2024-01-01") + np.arange(50)
+    chart = series_chart({"a": (stamps, values)}, marks={"a": values > 5}, unit="kg")
+    line = chart["series"][0]
+    assert [pair[1] is None for pair in line["data"]] == np.isnan(values).tolist()
+    assert not line["connectNulls"]
+    marked = chart["series"][1]["data"] if len(chart["series"]) > 1 else []
+    assert len(marked) == (values > 5).sum()
+    json.dumps(chart, allow_nan=False)
+
+
+def test_a_fan_joins_its_past_and_stacks_its_bounds():
+    past, ahead = (STAMPS[:8], np.arange(8.0)), (STAMPS[8:], np.arange(8.0, 12.0))
+    low, high = ahead[1] - 2, ahead[1] + 3
+    chart = fan_chart("a", past, ahead, {"80 % interval": (low, high)})
+    lines = {each["name"]: each for each in chart["series"]}
+    assert lines["forecast"]["data"][0] == ["2024-01-08T00:00:00", 7.0]
+    assert len(lines["forecast"]["data"]) == 5
+    heights = [pair[1] for pair in lines["80 % interval"]["data"]]
+    floors = [pair[1] for pair in lines["80 % interval from"]["data"]]
+    assert np.add(floors, heights).tolist() == high.tolist()
+    assert "80 % interval from" not in chart["legend"]["data"]
+
+
+def test_a_fan_over_what_came_is_not_joined():
+    chart = fan_chart("a", (STAMPS, np.arange(12.0)), (STAMPS[8:], np.arange(4.0)), {})
+    assert len(chart["series"][-1]["data"]) == 4
+
+
+def test_counted_steps_have_a_counted_axis():
+    chart = series_chart({"a": (np.arange(5), np.arange(5.0))})
+    assert chart["xAxis"]["type"] == "value"
+    assert chart["series"][0]["data"][-1] == [4, 4.0]
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        loss_chart([1.0, 0.5], [1.2]),
+        line_chart({"a": [1.0, math.nan]}, x=[1, 2], x_name="x", y_name="y", zoom=True),
+        bar_chart({"a": 1.0, "b": 3.0}, y_name="share"),
+        map_chart([(0.0, 1.0, 0.5, "now")], names=("x", "y"), low="early", high="late", lines=True),
+    ],
+    ids=["loss", "line", "bar", "map"],
+)
+def test_axes_have_names_and_all_is_json(chart):
+    json.dumps(chart, allow_nan=False)
+    assert chart["xAxis"]["name"]
+
+
+def test_bars_are_in_order():
+    assert bar_chart({"a": 1.0, "b": 3.0, "c": 2.0}, y_name="")["yAxis"]["data"] == ["a", "c", "b"]

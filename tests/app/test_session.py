@@ -1,0 +1,230 @@
+"""A visitor's work, without a browser: sessions and their files, assumptions, estimates, recipes, tasks."""
+
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.app import recipes, tasks
+from seqcast.app.assumptions import assumed_ahead, changed_ahead
+from seqcast.app.estimates import Pace, estimate_seconds
+from seqcast.app.panels.scores import coverage, error_by_step, scores_by_series
+from seqcast.app.panels.take import as_file, picture_of
+from seqcast.app.panels.why import nearest_rows, state_points
+from seqcast.app.post import PostRequest, run_post
+from seqcast.app.session import SessionLimitError, Sessions
+from seqcast.app.settings import AppSettings
+from seqcast.app.table import Table
+from seqcast.errors import SpecError
+from seqcast.specs.columns import Columns
+
+DAYS = pd.date_range("2024-01-01", periods=84)
+
+
+def wave(level):
+    return np.round(level + 3 * np.sin(2 * np.pi * np.arange(84) / 7) + np.cos(np.arange(84) ** 2) / 5, 2)
+
+
+def with_price(ahead=4):
+    parts = []
+    for place, shop in enumerate(("north", "south")):
+        sold = wave(20 + place)
+        sold[84 - ahead :] = np.nan
+        parts.append(pd.DataFrame({"Store": shop, "Date": DAYS, "Sold": sold, "price": np.arange(84) % 5 + 1.5}))
+    return pd.concat(parts)
+
+
+@pytest.fixture
+def sessions():
+    sessions = Sessions(AppSettings(port=0, max_sessions=2))
+    yield sessions
+    sessions.close_all()
+
+
+@pytest.fixture
+def session(sessions):
+    return sessions.open()
+
+
+def take(session, table, name="sales.csv", **options):
+    session.take(Table.read(session.store(name, table.to_csv(index=False, **options).encode())))
+    return session
+
+
+def silent(_):
+    """Hear nothing."""
+
+
+def fitted(session, **asked):
+    session.ask(**{"horizon": 7, **asked})
+    session.take_outcome(tasks.fit(silent, session.fit_request()))
+    return session
+
+
+def test_sessions_are_bounded_and_leave_nothing(sessions):
+    first, second = sessions.open(), sessions.open()
+    with pytest.raises(SessionLimitError, match="at most 2 at a time, received 2"):
+        sessions.open()
+    path = first.store("../../etc/passwd.csv", b"x")
+    assert path.parent.parent == first.folder
+    assert first.folder != second.folder
+    sessions.close(first)
+    assert not path.exists()
+    assert sessions.open().folder.exists()
+
+
+def test_another_table_takes_all_that_came_of_the_one_before(session):
+    take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)}))
+    fitted(session)
+    assert session.outcome is not None
+    take(session, pd.DataFrame({"ds": DAYS, "y": wave(9)}), "other.csv")
+    assert session.outcome is session.backtest is session.explanation is session.fitted is None
+
+
+def test_the_future_is_what_the_table_says_and_else_the_season_before(session):
+    frame = take(session, with_price()).frame
+    ahead = assumed_ahead(frame, 7)
+    assert len(ahead) == 14
+    north = ahead[ahead["Store"] == "north"]
+    price = np.arange(84) % 5 + 1.5
+    assert north["price"].tolist() == [*price[80:], *price[77:80]]
+    changed = changed_ahead(ahead, frame, "south", 2, "price", 9.5)
+    different = changed["price"].to_numpy() != ahead["price"].to_numpy()
+    assert np.flatnonzero(different).tolist() == [9]
+    assert ahead["price"].max() < 9  # what was given is left alone
+
+
+def test_estimates_grow_with_what_is_done():
+    sessions = Sessions(AppSettings(port=0))
+    small = take(sessions.open(), pd.DataFrame({"ds": DAYS, "y": wave(5)})).frame
+    large = take(sessions.open(), with_price()).frame
+    for frame in (small, large):
+        quick, balanced, best = (estimate_seconds(frame, 7, effort) for effort in ("quick", "balanced", "best"))
+        assert quick < balanced < best
+    assert estimate_seconds(small, 7, "balanced") < estimate_seconds(large, 7, "balanced")
+    pace = Pace()
+    for _ in range(20):
+        pace.learn(estimated=10.0, measured=10.0 * 3)
+    assert pace.factor == pytest.approx(3.0, rel=1e-3)
+    sessions.close_all()
+
+
+def test_recipes_make_the_same_forecast(session, tmp_path):
+    """The script and the command line, of a wide table that is written unusually, of which a series is left out."""
+    wide = pd.DataFrame({"Tag": DAYS.strftime("%d.%m.%Y"), "Nord": wave(1000), "West": wave(9), "Süd": wave(20)})
+    take(session, wide, "absatz.csv", sep=";", decimal=",")
+    session.take(
+        session.table.__class__(**{**vars(session.table), "roles": session.table.roles.changed("West", "ignore")})
+    )
+    fitted(session, season_length=7)
+    (tmp_path / recipes.file_name(session)).write_bytes(as_file(session.frame.df, "csv"))
+    (tmp_path / "script.py").write_text(recipes.script_of(session))
+    words = shlex.split(recipes.command_of(session))
+    assert words[:2] == ["seqcast", "forecast"]
+    for command in ([sys.executable, "script.py"], [sys.executable, "-m", "seqcast.cli.start", *words[1:]]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        again = pd.read_csv(tmp_path / "forecast.csv")
+        np.testing.assert_allclose(again["seqcast"], session.outcome.forecast["seqcast"], rtol=1e-5)
+        (tmp_path / "forecast.csv").unlink()
+
+
+def test_recipes_name_all_that_was_said(session):
+    take(session, with_price())
+    session.ask(horizon=3, effort="balanced", time_limit="2 min", level=(80.0,), season_length=7, seed=5)
+    script, command = recipes.script_of(session), recipes.command_of(session)
+    assert "Columns(unique_id='Store', ds='Date', y='Sold')" in script
+    for said in ("future_covariates=('price',)", "time_limit='2 min'", "random_state=5", "season_length=7"):
+        assert said in script
+    compile(script, "script.py", "exec")
+    for said in (
+        "--future price --future-file future.csv",
+        "--time-limit '2 min'",
+        "--seed 5",
+        "--level 80",
+        "--id Store",
+    ):
+        assert said in command
+
+
+def test_a_fit_is_saved_forecasts_and_can_be_looked_into(session):
+    fitted(take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)})))
+    outcome = session.outcome
+    assert len(outcome.forecast) == 7
+    assert not outcome.interrupted
+    assert sum(outcome.shares.values()) == pytest.approx(1.0)
+    same = tasks.forecast(silent, session.model_file, session.frame.df, None, (80.0, 95.0))
+    np.testing.assert_allclose(same["seqcast"], outcome.forecast["seqcast"], rtol=1e-6)
+    seen = tasks.explain(silent, session.model_file, session.frame.df)
+    assert len(seen.memory) == 7
+    assert sum(seen.covariates.values()) == pytest.approx(1.0)
+    columns = session.frame.columns
+    assert 1 <= len(nearest_rows(seen, columns)) <= 5
+    shades = [shade for _, _, shade, _ in state_points(seen, columns)]
+    assert min(shades) == 0.0
+    assert max(shades) == 1.0
+    assert picture_of(session).startswith(b"\x89PNG")
+    page = session.folder / "report.html"
+    tasks.write_report(silent, session.model_file, page, session.frame.df, None, None, "A title")
+    assert "A title" in page.read_text()
+
+
+def test_scores_are_those_of_the_rows(session):
+    take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)}))
+    session.ask(horizon=7)
+    tested = tasks.backtest(silent, session.backtest_request(2))
+    columns = session.frame.columns
+    error = (tested["seqcast"] - tested["y"]).abs()
+    steps = error_by_step(tested, columns)["seqcast"]
+    assert len(steps) == 7
+    assert np.mean(steps) == pytest.approx(error.mean())
+    assert scores_by_series(tested, columns)["seqcast"].tolist() == pytest.approx([error.mean()])
+    within = ((tested["y"] >= tested["seqcast-lo-80"]) & (tested["y"] <= tested["seqcast-hi-80"])).mean()
+    assert coverage(tested, columns) == {
+        80.0: pytest.approx(within),
+        95.0: pytest.approx(coverage(tested, columns)[95.0]),
+    }
+    assert coverage(tested, columns)[80.0] <= coverage(tested, columns)[95.0]
+
+
+def test_the_worst_series_comes_first():
+    tested = pd.DataFrame(
+        {
+            "unique_id": ["a", "a", "b", "b", "c", "c"],
+            "ds": [1, 2] * 3,
+            "cutoff": 0,
+            "y": 0.0,
+            "seqcast": [1.0, 1.0, 3.0, 3.0, 2.0, 2.0],
+            "seasonal_naive": [1.0, 1.0, 1.0, 1.0, 4.0, 4.0],
+        }
+    )
+    table = scores_by_series(tested, Columns())
+    assert table["series"].tolist() == ["b", "a", "c"]
+    assert table["ratio"].tolist() == [3.0, 1.0, 0.5]
+
+
+def test_the_post_learns(monkeypatch):
+    monkeypatch.setattr("seqcast.app.post.WINDOWS", 640)
+    monkeypatch.setattr("seqcast.app.post.EPOCHS", 2)
+    heard = []
+    outcome = run_post(heard.append, PostRequest(decoders=("zeros", "autoregressive"), noise=0.1))
+    assert [(each.decoder, each.epoch) for each in heard] == [
+        (decoder, epoch) for decoder in ("zeros", "autoregressive") for epoch in (1, 2)
+    ]
+    assert heard[1].loss < heard[0].loss
+    assert len(outcome.truth) == len(outcome.forecasts["zeros"]) == 60
+    assert len(outcome.tokens) == 15 + 60
+    # The last thing that was heard is what the network forecasts.
+    np.testing.assert_allclose(heard[1].forecast, outcome.forecasts["zeros"][:15], atol=1e-4)
+
+
+def test_impossible_settings_are_refused():
+    with pytest.raises(SpecError, match="frequencies: expected a slow one above 0"):
+        PostRequest(slowest=3.0, fastest=2.0)
+    with pytest.raises(SpecError, match="max_sessions: expected at least 1"):
+        AppSettings(max_sessions=0)
+    with pytest.raises(SpecError, match="port: expected 0 to 65535"):
+        AppSettings(port=70000)

@@ -1,0 +1,112 @@
+"""A visitor's table: roles, wide tables, rows ahead, problems at their place, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqcast.app.table import ROLES, Roles, Table
+from seqcast.data.frames.dialect import Dialect
+from seqcast.data.frames.guess import ColumnGuess
+from seqcast.errors import DataError
+
+DAYS = pd.date_range("2024-01-01", periods=30)
+
+
+def write(tmp_path, table, name="t.csv", **options):
+    path = tmp_path / name
+    table.to_csv(path, index=False, **options)
+    return path
+
+
+def shops(ahead=5):
+    parts = []
+    for seed, shop in enumerate(("a", "b")):
+        sold = np.arange(30.0) % 7 + seed
+        sold[30 - ahead :] = np.nan
+        parts.append(pd.DataFrame({"shop": shop, "day": DAYS, "sold": sold, "price": np.arange(30) % 3 + 1.5}))
+    return pd.concat(parts, ignore_index=True)
+
+
+names = st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=6, unique=True)
+
+
+@given(names, st.data())
+def test_a_role_of_one_column_moves_and_others_are_kept(columns, data):
+    roles = Roles.of_guess(ColumnGuess(columns[0], None, columns[1], past=tuple(columns[2:])), columns)
+    name, role = data.draw(st.sampled_from(columns)), data.draw(st.sampled_from(list(ROLES)))
+    changed = roles.changed(name, role)
+    assert changed.of[name] == role
+    assert list(changed.of) == list(roles.of)
+    for single in ("time", "unique_id", "value"):
+        assert len(changed.names(single)) <= 1
+    for other in columns:
+        if other != name and roles.of[other] != role:
+            assert changed.of[other] == roles.of[other]
+
+
+def test_rows_ahead_are_those_behind_each_last_value(tmp_path):
+    frame = Table.read(write(tmp_path, shops())).frame()
+    assert frame.roles.names("future") == ("price",)
+    assert frame.df.groupby("shop").size().to_dict() == {"a": 25, "b": 25}
+    assert frame.ahead.groupby("shop").size().to_dict() == {"a": 5, "b": 5}
+    assert list(frame.ahead.columns) == ["shop", "day", "price"]
+    assert frame.df["sold"].notna().all()
+
+
+def test_gaps_between_values_are_no_rows_ahead(tmp_path):
+    table = shops(ahead=2)
+    table.loc[10, "sold"] = np.nan
+    frame = Table.read(write(tmp_path, table)).frame()
+    assert len(frame.ahead) == 4
+    outliers, missing = frame.marks("a")
+    assert missing.sum() == 1
+    assert not outliers.any()
+
+
+def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path):
+    ordered = Table.read(write(tmp_path, shops(), "ordered.csv")).frame()
+    mixed = Table.read(write(tmp_path, shops().sample(frac=1.0, random_state=3), "mixed.csv")).frame()
+    pd.testing.assert_frame_equal(ordered.df.reset_index(drop=True), mixed.df.reset_index(drop=True))
+    pd.testing.assert_frame_equal(ordered.ahead.reset_index(drop=True), mixed.ahead.reset_index(drop=True))
+
+
+def test_a_wide_table_is_read_by_columns_and_some_are_left_out(tmp_path):
+    wide = pd.DataFrame({"day": DAYS, "north": np.arange(30.0), "south": 1.0, "west": 2.0})
+    table = Table.read(write(tmp_path, wide, sep=";", decimal=","))
+    assert table.roles.wide
+    assert table.frame().ids == ["north", "south", "west"]
+    fewer = Table(table.path, table.name, table.raw, table.roles.changed("south", "ignore"), table.dialect)
+    assert fewer.frame().ids == ["north", "west"]
+    assert fewer.frame().series("north")["y"].tolist() == list(range(30))
+
+
+def test_a_dialect_that_was_said_is_kept(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("ds,y\n" + "".join(f"{day:02d}/03/2024,{day}\n" for day in range(1, 13)))
+    with pytest.raises(DataError, match="day"):
+        Table.read(path).frame()
+    frame = Table.read(path, dialect=Dialect(day_first=True)).frame()
+    assert frame.df["ds"].iloc[-1] == pd.Timestamp("2024-03-12")
+
+
+def test_a_series_with_a_problem_is_left_out_with_its_row_as_the_file_counts(tmp_path):
+    table = shops(ahead=0)
+    table.loc[40, "day"] = table.loc[39, "day"]  # a stamp twice, in series b
+    mixed = table.sample(frac=1.0, random_state=1)
+    frame = Table.read(write(tmp_path, mixed)).frame()
+    assert frame.ids == ["a"]
+    (problem,) = frame.problems
+    assert problem.startswith("b, ")
+    row = int(problem.partition("row ")[2].partition(":")[0])
+    assert row - 2 in (list(mixed.index).index(40), list(mixed.index).index(39))
+    assert frame.options()["on_bad_series"] == "skip"
+
+
+def test_what_is_missing_and_what_is_too_long_is_refused(tmp_path):
+    path = write(tmp_path, pd.DataFrame({"colour": ["red", "blue"], "y": [1.5, 2.5]}))
+    with pytest.raises(DataError, match="expected one for time, received none"):
+        Table.read(path).frame()
+    with pytest.raises(DataError, match="at most 10 rows, received 60"):
+        Table.read(write(tmp_path, shops()), max_rows=10)

@@ -64,6 +64,7 @@ class Service:
                 await task
         await self.short.stop()
         await self.long.stop()
+        log_event("stop")
 
     async def ask(self, query: Query) -> Any:
         """Return the answer of a query.

@@ -38,7 +38,8 @@ file:close()
 done = function(summary, latency, _)
   local e = summary.errors
   io.write(string.format("RESULT %d %d %f %f %f %d\\n", summary.requests, summary.duration,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3, e.connect + e.read + e.write + e.timeout + e.status))
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    e.connect + e.read + e.write + e.timeout + e.status))
 end
 """
 

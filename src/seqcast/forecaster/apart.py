@@ -75,7 +75,10 @@ def predict_apart(
     places = series.places(pair_names)
     known = np.flatnonzero(places >= 0)
     # One series stands behind all others, so that there is one where all are new.
-    copied = [*labels[known].tolist(), labels[-1] if whole == isinstance(series.ids[0], int) else series.ids[0]]
+    copied = [
+        *labels[known].tolist(),
+        labels.tolist()[-1] if whole == isinstance(series.ids[0], int) else series.ids[0],
+    ]
     series = series.copies(np.append(places[known], 0), tuple(copied))
     if remembered:
         frame = series.frame.of_series(np.arange(len(copied)) < len(known))

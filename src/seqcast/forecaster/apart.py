@@ -54,10 +54,10 @@ def predict_apart(
 
     Example:
         >>> import pandas as pd
-        >>> days = pd.date_range("2024-01-01", periods=30)
-        >>> frame = pd.DataFrame({"unique_id": "a", "ds": days, "y": np.arange(30) % 7.0})
+        >>> days = pd.date_range("2024-01-01", periods=29)
+        >>> frame = pd.DataFrame({"unique_id": "a", "ds": days[:28], "y": np.arange(28) % 7.0})
         >>> forecaster = Forecaster(2, preset="pretrained", verbose=0).fit(frame)
-        >>> rows = pd.DataFrame({"unique_id": ["a", "a"], "ds": days[-1:] + pd.Timedelta("1D"), "y": [2.0, 60.0]})
+        >>> rows = pd.DataFrame({"unique_id": ["a", "a"], "ds": days[28:].repeat(2), "y": [2.0, 60.0]})
         >>> forecast, owners = predict_apart(forecaster, rows, np.array([0, 1]))
         >>> owners.tolist(), forecast["unique_id"].tolist()
         ([0, 0, 1, 1], ['a', 'a', 'a', 'a'])

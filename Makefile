@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-app test-documents test-processes test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-app test-documents test-processes test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -71,6 +71,9 @@ fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), sh
 fuzz-files: .venv/.installed  ## Hostile files: 10,000 models and checkpoints, 1,000 Parquet tables (about a quarter of an hour)
 	SEQCAST_FUZZ_FILES=10000 SEQCAST_FUZZ_TABLES=1000 KERAS_BACKEND=jax $(BIN)/pytest -rP tests/fuzz
 
+fuzz-serve: .venv/.installed  ## Thousands of requests made from the server's description (about ten minutes)
+	SEQCAST_FUZZ_SERVE=1500 KERAS_BACKEND=jax $(BIN)/pytest tests/serve/test_openapi.py
+
 # The tools have an environment of their own; what they look at is the lock, not what is installed.
 .venv-audit/.installed: Makefile
 	$(PYTHON) -m venv .venv-audit
@@ -123,6 +126,10 @@ soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loa
 
 bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (about a quarter of an hour; nothing else may run)
 	$(BIN)/python benchmarks/checkpoint_cost.py $(ARGS)
+
+# ARGS=--replace replaces the model under load, ARGS='--soak 10' watches the memory; needs wrk.
+bench-serve: .venv/.installed  ## The server under load: requests a second, times, batching (about ten minutes; nothing else may run)
+	$(BIN)/python benchmarks/serve.py $(ARGS)
 
 bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over three seeds (about 25 minutes)
 	$(BIN)/python benchmarks/seed_job.py

@@ -11,15 +11,19 @@ import seqcast
 
 HEAVY = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals", "rich", "typer")
 OPTIONAL = (
+    "fastapi",
     "holidays",
     "optuna",
     "polars",
+    "prometheus_client",
     "pyarrow",
     "sktime",
+    "starlette",
     "statsmodels",
     "tensorboard",
     "tensorflow",
     "torch",
+    "uvicorn",
 )
 PUBLIC = {
     "__version__": "seqcast",
@@ -140,6 +144,7 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 import seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli.main, seqcast.interop.sktime
+import seqcast.serve.app, seqcast.serve.run
 print("imported")
 try:
     from seqcast.interop.sktime import SeqcastForecaster

@@ -8,7 +8,21 @@ import pytest
 import seqcast
 
 ROOT = Path(seqcast.__file__).parent
-OPTIONAL = {"holidays", "optuna", "polars", "pyarrow", "sktime", "statsmodels", "tensorboard", "tensorflow", "torch"}
+OPTIONAL = {
+    "fastapi",
+    "holidays",
+    "optuna",
+    "polars",
+    "prometheus_client",
+    "pyarrow",
+    "sktime",
+    "starlette",
+    "statsmodels",
+    "tensorboard",
+    "tensorflow",
+    "torch",
+    "uvicorn",
+}
 MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
 
 

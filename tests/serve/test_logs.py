@@ -45,7 +45,7 @@ def test_a_line_says_what_was_asked_and_how_it_ended(models, tmp_path, written):
     assert [line["status"] for line in requests] == [200, 422, 403]
     assert requests[1]["error"] == "DataError"
     assert requests[2]["route"] == "other"
-    assert {line["event"] for line in lines} == {"request", "model", "ready"}
+    assert {line["event"] for line in lines} == {"request", "model", "ready", "stop"}
     for secret in ("secret", "98765", key, "seqcast-lo"):
         assert secret not in written.getvalue()
 

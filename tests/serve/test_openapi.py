@@ -22,7 +22,7 @@ from seqcast.serve.settings import ServerSettings
 
 from .clients import Client
 
-EXAMPLES = int(os.environ.get("SEQCAST_FUZZ_SERVE", 12))
+EXAMPLES = int(os.environ.get("SEQCAST_FUZZ_SERVE", 8))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -53,7 +53,7 @@ def one(models):
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    derandomize=EXAMPLES == 12,
+    derandomize=EXAMPLES == 8,
     database=None,
 )
 def test_requests_made_from_the_description(case, one):

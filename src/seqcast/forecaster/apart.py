@@ -54,10 +54,10 @@ def predict_apart(
 
     Example:
         >>> import pandas as pd
-        >>> days = pd.date_range("2024-01-01", periods=30)
-        >>> frame = pd.DataFrame({"unique_id": "a", "ds": days, "y": np.arange(30) % 7.0})
+        >>> days = pd.date_range("2024-01-01", periods=29)
+        >>> frame = pd.DataFrame({"unique_id": "a", "ds": days[:28], "y": np.arange(28) % 7.0})
         >>> forecaster = Forecaster(2, preset="pretrained", verbose=0).fit(frame)
-        >>> rows = pd.DataFrame({"unique_id": ["a", "a"], "ds": days[-1:] + pd.Timedelta("1D"), "y": [2.0, 60.0]})
+        >>> rows = pd.DataFrame({"unique_id": ["a", "a"], "ds": days[28:].repeat(2), "y": [2.0, 60.0]})
         >>> forecast, owners = predict_apart(forecaster, rows, np.array([0, 1]))
         >>> owners.tolist(), forecast["unique_id"].tolist()
         ([0, 0, 1, 1], ['a', 'a', 'a', 'a'])
@@ -75,7 +75,10 @@ def predict_apart(
     places = series.places(pair_names)
     known = np.flatnonzero(places >= 0)
     # One series stands behind all others, so that there is one where all are new.
-    copied = [*labels[known].tolist(), labels[-1] if whole == isinstance(series.ids[0], int) else series.ids[0]]
+    copied = [
+        *labels[known].tolist(),
+        labels.tolist()[-1] if whole == isinstance(series.ids[0], int) else series.ids[0],
+    ]
     series = series.copies(np.append(places[known], 0), tuple(copied))
     if remembered:
         frame = series.frame.of_series(np.arange(len(copied)) < len(known))

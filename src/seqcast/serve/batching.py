@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqcast.serve.forecasting import Outcome
-from seqcast.serve.problems import RequestError
+from seqcast.serve.problems import too_many
 from seqcast.serve.queries import Query
 
 __all__ = ["Lane"]
@@ -86,14 +86,7 @@ class Lane:
             SeqcastError: Something is wrong with it.
         """
         if len(self._queue) >= self.most:
-            raise RequestError(
-                429,
-                "queue",
-                expected=f"at most {self.most} requests that wait",
-                received="another one",
-                hint=f"Come again in {self.retry_after} s.",
-                retry_after=self.retry_after,
-            )
+            raise too_many(self.most, self.retry_after)
         waiting = _Waiting(query, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if len(self._queue) >= self._wanted:

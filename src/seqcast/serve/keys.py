@@ -41,7 +41,7 @@ def hash_of(key: str) -> str:
 
     Example:
         >>> hash_of("sq_example")[:8]
-        '96dd0d32'
+        '39c2dd84'
     """
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 
-__all__ = ["MEDIA_TYPE", "RequestError", "problem_of"]
+__all__ = ["MEDIA_TYPE", "RequestError", "problem_of", "too_many"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -48,6 +48,23 @@ class RequestError(SeqcastError):
         super().__init__(where, expected=expected, received=received, hint=hint)
         self.status = status
         self.retry_after = retry_after
+
+
+def too_many(most: int, retry_after: int) -> RequestError:
+    """Build the error for a request that finds no place.
+
+    Args:
+        most: How many there are.
+        retry_after: Seconds after which to come again.
+    """
+    return RequestError(
+        429,
+        "queue",
+        expected=f"at most {most} requests that wait",
+        received="another one",
+        hint=f"Come again in {retry_after} s.",
+        retry_after=retry_after,
+    )
 
 
 def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:

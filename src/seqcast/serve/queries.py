@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 from seqcast.errors import DataError, SpecError, suggest_name
@@ -61,7 +62,7 @@ class Query:
         """Number of rows."""
         return 0 if self.rows is None else self.rows.rows
 
-    @property
+    @cached_property
     def shape(self) -> Any:
         """What requests have in common that are forecast in one call; `None` for one that is forecast alone."""
         model = self.model

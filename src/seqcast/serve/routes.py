@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from seqcast.errors import SeqcastError
 from seqcast.serve.answers import choose_media_type
 from seqcast.serve.bodies import read_body
 from seqcast.serve.problems import RequestError
@@ -19,8 +18,8 @@ __all__ = ["ROUTES", "add_routes"]
 ROUTES = frozenset(("/v1/forecast", "/v1/backtest", "/v1/models", "/healthz", "/readyz", "/metrics"))
 """Paths of the server."""
 
-# Of a table with as many rows parsing takes so long that other requests would notice: it is done in a thread.
-_LONG_BODY = 256 << 10
+# Other requests would notice how long it takes to read so many bytes, or to write so many rows: a thread does it.
+_LONG_BODY, _LONG_ANSWER = 256 << 10, 2000
 
 
 def add_routes(app: Any, service: Service) -> None:
@@ -56,22 +55,14 @@ def add_routes(app: Any, service: Service) -> None:
             media_type = choose_media_type(request.headers.get("accept"))
             if not service.is_ready:
                 raise _not_ready()
-            limit = service.settings.time_limit
-            try:
-                async with asyncio.timeout(limit):
-                    data = await _body(request, service.settings.max_body)
-            except TimeoutError:
-                raise _late(408, "body", limit) from None
-            try:
-                async with asyncio.timeout(limit):
-                    reading = _read(request, data, known, service)
-                    query = await asyncio.to_thread(reading) if len(data) > _LONG_BODY else reading()
-                    request.scope.setdefault("seqcast", {}).update(model=query.name, rows=query.size)
-                    service.metrics.rows.labels(query.name).inc(query.size)
-                    answers = await service.ask(query)
-            except TimeoutError:
-                raise _late(504, "time_limit", limit) from None
-            return Response(answers.written(media_type), media_type=media_type)
+            with service.opened():
+                query = await _within(408, "body", _query(request, known, service), service)
+                request.scope.setdefault("seqcast", {}).update(model=query.name, rows=query.size)
+                service.metrics.rows.labels(query.name).inc(query.size)
+                given = await _within(504, "time_limit", service.ask(query), service)
+                long = given.stop - given.start > _LONG_ANSWER
+                data = await asyncio.to_thread(given.written, media_type) if long else given.written(media_type)
+            return Response(data, media_type=media_type)
 
         return answer
 
@@ -87,24 +78,36 @@ def add_routes(app: Any, service: Service) -> None:
         app.router.add_route(path, endpoint, methods=[method], include_in_schema=False)
 
 
-def _read(request: Any, data: bytes, known: Sequence[str], service: Service) -> Callable[[], Query]:
-    """Return what reads a request."""
+async def _within(status: int, where: str, work: Awaitable[Any], service: Service) -> Any:
+    """Return the result of some work, and refuse what takes longer than a request may."""
+    limit = service.settings.time_limit
+    try:
+        async with asyncio.timeout(limit):
+            return await work
+    except TimeoutError:
+        what = "a body" if status == 408 else "an answer"
+        hint = "Ask for less at a time."
+        raise RequestError(status, where, expected=f"{what} within {limit:g} s", received="none", hint=hint) from None
+
+
+async def _query(request: Any, known: Sequence[str], service: Service) -> Query:
+    """Read what a request asks for."""
     settings, shelf = service.settings, service.shelf
+    data = await _body(request, settings.max_body)
     address = list(request.query_params.multi_items())
+    media_type = request.headers.get("content-type", "")
 
     def reading() -> Query:
-        media_type = request.headers.get("content-type", "")
-        name = next((value for key, value in address if key == "model"), None)
         texts = frozenset(("unique_id", "ds"))
         if media_type.startswith("text/csv"):
-            model = shelf.find(name)
+            model = shelf.find(next((value for key, value in address if key == "model"), None))
             texts = texts if model is None else model.texts
-        if not data and not media_type:  # nothing is asked for but what the address says
-            media_type = "application/json"
-        body = read_body(data or b"{}", media_type, texts=texts, most_rows=settings.max_rows)
+        # Without a body nothing is asked for but what the address says.
+        kind = media_type if data or media_type else "application/json"
+        body = read_body(data or b"{}", kind, texts=texts, most_rows=settings.max_rows)
         return read_query(body, address, known, shelf, settings)
 
-    return reading
+    return await asyncio.to_thread(reading) if len(data) > _LONG_BODY else reading()
 
 
 async def _body(request: Any, most: int) -> bytes:
@@ -136,11 +139,4 @@ def _not_ready() -> RequestError:
         received="some still being warmed up",
         hint="Come again.",
         retry_after=2,
-    )
-
-
-def _late(status: int, where: str, limit: float) -> SeqcastError:
-    what = "a body" if status == 408 else "an answer"
-    return RequestError(
-        status, where, expected=f"{what} within {limit:g} s", received="none", hint="Ask for less at a time."
     )

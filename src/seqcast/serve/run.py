@@ -53,7 +53,6 @@ def serve(settings: ServerSettings, *, app: Any = None) -> None:
         address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         log_event("start", address=address)
         uvicorn.Server(config).run(sockets=[listener])
-        log_event("stop")
     finally:
         LOGGER.removeHandler(handler)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from seqcast.errors import SeqcastError
@@ -13,6 +14,7 @@ from seqcast.serve.keys import ApiKeys
 from seqcast.serve.logs import log_event
 from seqcast.serve.metrics import Metrics
 from seqcast.serve.models import ModelShelf
+from seqcast.serve.problems import too_many
 from seqcast.serve.queries import Query
 from seqcast.serve.settings import PRETRAINED, ServerSettings
 
@@ -43,6 +45,7 @@ class Service:
         self.short = Lane(answer_all, settings.batch_size, settings.batch_wait, settings.queue, seen=seen, **common)
         # Backtests, the pretrained network and large tables take long: short queries do not stand behind them.
         self.long = Lane(answer_all, 1, 0.0, settings.queue, **common)
+        self.open = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -64,6 +67,23 @@ class Service:
                 await task
         await self.short.stop()
         await self.long.stop()
+        log_event("stop")
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Count a request from before its body is read, so that bodies cannot fill the memory.
+
+        Raises:
+            RequestError: As many are open as may wait and be forecast.
+        """
+        most = self.settings.queue + self.settings.batch_size
+        if self.open >= most:
+            raise too_many(most, self.settings.retry_after)
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
 
     async def ask(self, query: Query) -> Any:
         """Return the answer of a query.

@@ -1,5 +1,6 @@
 """Parquet and Feather files are read as pandas reads them, and refused by what they claim before it is unpacked."""
 
+import contextlib
 import io
 import struct
 
@@ -11,7 +12,7 @@ import pyarrow.feather as pf
 import pyarrow.parquet as pq
 import pytest
 
-from seqcast.data.frames.arrow import read_feather, read_parquet
+from seqcast.data.frames.arrow import read_arrow_stream, read_feather, read_parquet
 from seqcast.data.frames.declared_sizes import page_sizes
 from seqcast.errors import DataError
 from seqcast.runtime.limits import FileLimits
@@ -180,3 +181,52 @@ def test_damaged_feather_is_refused_or_read(tmp_path, seed):
 def test_pages_without_a_header(data):
     with pytest.raises(ValueError, match=r"page|header|structures|number|field"):
         list(page_sizes(io.BytesIO(data + b"\0" * (not data)), 0, len(data) or 1))
+
+
+# ---------------------------------------------------------------- streams
+
+
+def stream_of(table, **options):
+    buffer = io.BytesIO()
+    with pa.ipc.new_stream(buffer, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as stream:
+        stream.write_table(table)
+    return buffer.getvalue()
+
+
+LITTLE = FileLimits(size=MIB, ratio=None)
+
+
+@pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
+def test_a_stream_comes_back(compression):
+    columns = {"id": pa.array(["a", "b"] * 50).dictionary_encode(), "y": range(100), "when": [None] * 100}
+    columns["view"] = pa.array(["text"] * 100, pa.string_view())
+    read = read_arrow_stream(stream_of(pa.table(columns), compression=compression), LITTLE, 100)
+    assert read.column("id").to_pylist() == ["a", "b"] * 50
+    assert read.column("y").to_pylist() == list(range(100))
+    assert str(read.schema.field("view").type) == "string"
+
+
+LONG_TEXT = pa.array(["x" * 10_000] * 2000).dictionary_encode()
+LARGE = [
+    (pa.table({"y": np.zeros(400_000)}), "at most 1.049 MB"),
+    (pa.table({"y": np.zeros(1001)}), "at most 1,000 rows"),
+    (pa.table({"text": LONG_TEXT.slice(0, 900)}), "text of 9,000,000 bytes and more"),
+    (pa.table({"y": [[1.0]]}), "expected numbers, text, times or flags, received list"),
+    (pa.table({str(n): [1] for n in range(101)}), "at most 100 columns"),
+]
+
+
+@pytest.mark.parametrize(("table", "message"), LARGE)
+def test_streams_that_claim_too_much_are_refused(table, message):
+    with pytest.raises(DataError, match=message):
+        read_arrow_stream(stream_of(table, compression="zstd"), LITTLE, 1000)
+
+
+def test_damaged_streams_are_refused():
+    data = stream_of(pa.table({"id": ["a", "b"], "y": [1.0, 2.0]}))
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(data[: rng.integers(1, len(data) + 1)])
+        damaged[rng.integers(len(damaged))] = rng.integers(256)
+        with contextlib.suppress(DataError):  # and no other error
+            read_arrow_stream(bytes(damaged), LITTLE, 1000)

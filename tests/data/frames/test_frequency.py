@@ -84,3 +84,23 @@ def test_nothing_is_guessed(stamps):
 def test_off_grid():
     days = pd.DatetimeIndex(["2024-01-06", "2024-01-07"])
     assert np.array_equal(Frequency("W-SAT").off_grid(days), [False, True])
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("name", ["h", "30min", "5s", "250ms", "D", "2D", "W-SUN", "MS", "B"])
+def test_following_steps_are_those_one_after_another(name, zone, unit):
+    # Clocks of Berlin are put forward on the last day of March, and back on the last Sunday of October.
+    days = pd.DatetimeIndex(["2024-03-30 23:00", "2024-10-26 12:30", "2024-02-28"], tz=zone).as_unit(unit)
+    frequency = Frequency(name)
+    together = frequency.following(days, 30)
+    singly = [frequency.after(days, step + 1) for step in range(30)]
+    assert together.tolist() == [each[place] for place in range(3) for each in singly]
+    assert together.dtype == singly[-1].dtype
+
+
+def test_following_steps_beyond_the_calendar_are_refused():
+    last = pd.DatetimeIndex(["2024-01-01"]).as_unit("ns")
+    for horizon in (3, 6):
+        with pytest.raises((OverflowError, ValueError)):
+            Frequency("1000000h").following(last, horizon)

@@ -139,7 +139,8 @@ class Frequency:
         kind, zone = type(self.offset).__name__, getattr(last_stamps, "tz", None)
         if kind not in CLOCK and (kind != "Day" or zone is not None):
             return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
-        # All steps last the same, so they are multiples of one.
+        # All steps last the same, so they are multiples of one; the last of them tells whether the calendar holds them.
+        self.after(last_stamps, horizon)
         one = self.after(last_stamps, 1) - last_stamps
         multiples = np.tile(np.arange(1, horizon + 1), len(last_stamps))
         return last_stamps.repeat(horizon) + one.repeat(horizon) * multiples

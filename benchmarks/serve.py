@@ -1,0 +1,225 @@
+"""The server under load, on loopback: requests a second, times, with and without batching, under replacement, memory.
+
+    make bench-serve               # a minute for each figure: about ten minutes; nothing else may run
+    python benchmarks/serve.py --seconds 10 --presets classic
+    python benchmarks/serve.py --replace    # a model's file is replaced every few seconds under load
+    python benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load
+
+Two models are trained on hourly series that are made here (seed 0). The server is a process of its own; `wrk`, which
+takes a tenth of a core, asks it: each request is one series with 48 new rows as JSON, so one window of a forecast.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seqcast import Forecaster
+
+HOURS, NEW, HORIZON, SERIES = 400, 48, 24, 20
+REPORT = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+local file = io.open(os.getenv("SEQCAST_BODY"), "r")
+wrk.body = file:read("*a")
+file:close()
+done = function(summary, latency, _)
+  local e = summary.errors
+  io.write(string.format("RESULT %d %d %f %f %f %d\\n", summary.requests, summary.duration,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    e.connect + e.read + e.write + e.timeout + e.status))
+end
+"""
+
+
+def series(name, phase, start, hours):
+    """Rows of an hourly series: a day's cycle and noise."""
+    hour = np.arange(start, start + hours)
+    noise = np.random.default_rng([int(1000 * phase), start]).normal(scale=0.1, size=hours)
+    stamps = pd.Timestamp("2023-01-01") + pd.to_timedelta(hour, unit="h")
+    return pd.DataFrame({"unique_id": name, "ds": stamps, "y": 10 + np.sin(2 * np.pi * hour / 24 + phase) + noise})
+
+
+def train(folder, presets):
+    """Train a model of each preset, and another one of the first to replace it with."""
+    frame = pd.concat([series(f"s{n}", n, 0, HOURS) for n in range(SERIES)])
+    for seed, preset in [*((0, preset) for preset in presets), (1, presets[0])]:
+        model = Forecaster(HORIZON, preset=preset, training={"epochs": 2}, random_state=seed, verbose=0).fit(frame)
+        model.save(folder / f"{preset}{'' if seed == 0 else '-next'}.seqcast")
+
+
+def write_body(folder, preset):
+    rows = series("s3", 3, HOURS, NEW)
+    rows["ds"] = rows["ds"].dt.strftime("%Y-%m-%dT%H:%M:%S")
+    body = {"model": preset, "rows": rows.round(3).to_dict("records")}
+    path = folder / f"{preset}.json"
+    path.write_text(json.dumps(body))
+    return path
+
+
+class Server:
+    """`seqcast serve` as a process of its own."""
+
+    def __init__(self, models, *arguments):
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        command = [sys.executable, "-c", "from seqcast.cli.start import main; main()", "serve", *map(str, models)]
+        self.process = subprocess.Popen([*command, "--port", "0", *arguments], stderr=self.log, text=True)
+        deadline = time.monotonic() + 300
+        while "ready" not in (events := self.events()):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise SystemExit(self.text())
+            time.sleep(0.2)
+        self.address = events["start"][0]["address"]
+
+    def text(self):
+        """Return the log."""
+        self.log.seek(0)
+        return self.log.read()
+
+    def events(self):
+        """Return the events of the log but for requests, by name."""
+        found = {}
+        for line in self.text().splitlines():
+            if line.startswith("{") and line.endswith("}") and '"event":"request"' not in line:
+                event = json.loads(line)
+                found.setdefault(event["event"], []).append(event)
+        return found
+
+    def mebibytes(self):
+        """Return the memory that the process holds."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    def mean_batch(self):
+        """Return how many requests a call had."""
+        with urllib.request.urlopen(f"{self.address}/metrics") as answer:
+            text = answer.read().decode()
+        total, count = (float(re.search(rf"seqcast_batch_size_{part} (\S+)", text)[1]) for part in ("sum", "count"))
+        return total / max(1.0, count)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(60)
+        self.log.close()
+
+
+def load(server, folder, body, clients, seconds):
+    """Ask for some seconds; return the figures."""
+    script = folder / "load.lua"
+    script.write_text(REPORT)
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script)]
+    environment = {**os.environ, "SEQCAST_BODY": str(body)}
+    done = subprocess.run(
+        [*command, f"{server.address}/v1/forecast"], env=environment, capture_output=True, text=True, check=True
+    )
+    requests, micro, p50, p99, longest, errors = re.search(r"RESULT (.*)", done.stdout)[1].split()
+    return {
+        "clients": clients,
+        "seconds": seconds,
+        "requests": int(requests),
+        "per_second": round(int(requests) / int(micro) * 1e6, 1),
+        "p50_ms": round(float(p50), 1),
+        "p99_ms": round(float(p99), 1),
+        "max_ms": round(float(longest), 1),
+        "errors": int(errors),
+    }
+
+
+def show(name, figures):
+    told = "  ".join(f"{key} {value}" for key, value in figures.items() if key != "seconds")
+    print(f"{name:34}{told}", flush=True)
+    return {"name": name, **figures}
+
+
+def throughput(folder, options):
+    """Each preset with and without batching, at one client and at many."""
+    results = []
+    models = [folder / f"{preset}.seqcast" for preset in options.presets]
+    for batching, arguments in (("batched", ()), ("one by one", ("--batch-size", "1"))):
+        with Server(models, *arguments) as server:
+            for preset in options.presets:
+                body = write_body(folder, preset)
+                load(server, folder, body, 8, 2)  # connections and programs
+                for clients in (1, options.clients):
+                    figures = load(server, folder, body, clients, options.seconds)
+                    results.append(show(f"{preset}, {batching}", {"body_bytes": body.stat().st_size, **figures}))
+            results.append(show(f"mean batch, {batching}", {"requests": round(server.mean_batch(), 1)}))
+    return results
+
+
+def replacement(folder, options):
+    """A file that is replaced again and again under load."""
+    preset = options.presets[0]
+    path, files = folder / "live.seqcast", [folder / f"{preset}.seqcast", folder / f"{preset}-next.seqcast"]
+    shutil.copy(files[0], path)
+    body = write_body(folder, preset)
+    with Server([f"{preset}={path}"], "--watch", "0.5") as server:
+        over = threading.Event()
+
+        def swap():
+            turn = 0
+            while not over.wait(3):
+                turn += 1
+                shutil.copy(files[turn % 2], folder / "live.new")
+                os.replace(folder / "live.new", path)
+
+        thread = threading.Thread(target=swap)
+        thread.start()
+        figures = load(server, folder, body, options.clients, options.seconds)
+        over.set()
+        thread.join()
+        loads = len(server.events().get("model", [])) - 1
+    return [show(f"{preset}, replaced {loads} times", {"replaced": loads, **figures})]
+
+
+def soak(folder, options):
+    """Memory of the process minute after minute."""
+    preset, results = options.presets[0], []
+    body = write_body(folder, preset)
+    with Server([folder / f"{preset}.seqcast"]) as server:
+        load(server, folder, body, options.clients, 10)
+        sizes = [server.mebibytes()]
+        for minute in range(options.soak):
+            figures = load(server, folder, body, options.clients, 60)
+            sizes.append(server.mebibytes())
+            results.append(show(f"{preset}, minute {minute + 1}", {"mebibytes": round(sizes[-1], 1), **figures}))
+    results.append(show("memory", {"first": round(sizes[0], 1), "last": round(sizes[-1], 1)}))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60, help="seconds of each figure")
+    parser.add_argument("--clients", type=int, default=32, help="clients of the figures under load")
+    parser.add_argument("--presets", nargs="+", default=["classic", "segment"], choices=["classic", "segment"])
+    parser.add_argument("--replace", action="store_true", help="replace the model under load instead")
+    parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="watch the memory instead")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is needed: it asks without taking the server's cores (Debian: apt install wrk)")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        train(folder, options.presets)
+        run = soak if options.soak else replacement if options.replace else throughput
+        results = run(folder, options)
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load_average": os.getloadavg()[0]}
+    print(json.dumps({"machine": machine, "results": results}))
+
+
+if __name__ == "__main__":
+    main()

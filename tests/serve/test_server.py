@@ -1,0 +1,185 @@
+"""A process of its own on loopback: clients in other languages, TLS, files that are replaced, an end in order."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .clients import newer
+
+CLIENTS = Path(__file__).parents[2] / "examples" / "clients"
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and TLS as Linux has them"),
+]
+
+
+class Server:
+    """`seqcast serve`, whose log is read line by line."""
+
+    def __init__(self, *arguments, **changes):
+        code = "from seqcast.cli.start import main; main()"
+        command = [sys.executable, "-c", code, "serve", *map(str, arguments), "--port", "0"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **changes})
+        self.lines, self._seen = [], threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self._seen:
+                self.lines.append(line)
+                self._seen.notify_all()
+        with self._seen:
+            self.lines.append("")
+            self._seen.notify_all()
+
+    def wait_for(self, event, count=1, **fields):
+        """Return the line of an event."""
+
+        def found():
+            told = [json.loads(line) for line in self.lines if line.startswith("{")]
+            like = [one for one in told if one["event"] == event and all(one.get(k) == v for k, v in fields.items())]
+            return like[count - 1] if len(like) >= count else None
+
+        with self._seen:
+            assert self._seen.wait_for(lambda: found() or self.lines[-1:] == [""], timeout=120), self.lines
+            assert found(), self.lines
+            return found()
+
+    def __enter__(self):
+        self.address = self.wait_for("start")["address"]
+        self.wait_for("ready")
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self.process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("language", "command"),
+    [
+        ("sh", ["sh", "forecast.sh"]),
+        ("python", [sys.executable, "forecast.py"]),
+        ("node", ["node", "forecast.mjs"]),
+        ("R", ["Rscript", "forecast.R"]),
+    ],
+)
+def test_clients(server, language, command):
+    needed = ["curl"] if language == "sh" else [command[0]]
+    for program in needed:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not on this machine")
+    if language == "R" and subprocess.run(["Rscript", "-e", "library(httr2)"], capture_output=True).returncode:
+        pytest.skip("httr2 is not on this machine")
+    environment = {**os.environ, "URL": server.address}
+    done = subprocess.run(command, cwd=CLIENTS, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len(set(re.findall(r"2024-0[12]-(?:29|30|31|01|02|03|04)", done.stdout))) == 7
+    if language == "python":
+        assert done.stdout.splitlines()[-1].startswith("422 y expected numbers"[:6])
+
+
+def test_an_end_in_order(models):
+    model = dict(models)["sales"]
+    with Server(f"m={model}", "--batch-wait", "0") as server:
+        answers = []
+
+        def ask():
+            with httpx.Client(base_url=server.address, timeout=60) as client:
+                for place in range(400):
+                    try:
+                        answers.append(client.post("/v1/forecast", json={"rows": newer("a", 3, place)}).status_code)
+                    except httpx.ConnectError:
+                        return  # it no longer listens
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        server.wait_for("request", count=20)
+        server.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(60)
+        assert server.process.wait(60) in (0, -signal.SIGTERM)
+        server.wait_for("stop")
+    assert set(answers) == {200}
+    assert len(answers) < 1600
+
+
+def test_a_replaced_file_loses_no_request(models, forecasters, tmp_path):
+    path = tmp_path / "m.seqcast"
+    shutil.copy(dict(models)["sales"], path)
+    with Server(path, "--watch", "0.1") as server, httpx.Client(base_url=server.address, timeout=60) as client:
+        versions, first = [], client.get("/v1/models").json()["models"][0]["version"]
+        forecasters["sales"].set_params(alias="another").save(tmp_path / "new")
+        forecasters["sales"].set_params(alias="seqcast")
+        os.replace(tmp_path / "new", path)
+        for place in range(2000):
+            answer = client.post("/v1/forecast", json={"rows": newer("a", 3, place)})
+            assert answer.status_code == 200, answer.text
+            assert ("another" in answer.json()["rows"][0]) == (answer.json()["version"] != first)
+            versions.append(answer.json()["version"])
+            if versions[-1] != first:
+                break
+        assert versions[-1] != first
+        server.wait_for("model", count=2, model="m")
+
+
+def test_tls(tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not on this machine")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *more], check=True, capture_output=True)
+    with Server("--certificate", certificate, "--private-key", key) as server:
+        assert server.address.startswith("https://")
+        context = ssl.create_default_context(cafile=str(certificate))
+        with urllib.request.urlopen(f"{server.address}/readyz", context=context, timeout=30) as answer:
+            assert answer.status == 200
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(server.address.replace("https", "http") + "/readyz")
+
+
+def test_what_keeps_a_server_from_starting(tmp_path):
+    def error(*arguments):
+        with_environment = {name: value for name, value in os.environ.items() if name != "SEQCAST_API_KEYS"}
+        code = "from seqcast.cli.start import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code, "serve", *arguments],
+            capture_output=True,
+            text=True,
+            env=with_environment,
+            timeout=120,
+        )
+        assert done.returncode == 1, done.stderr
+        return done.stderr
+
+    assert "--host: expected 127.0.0.1, or keys, received 0.0.0.0 without keys" in error("--host", "0.0.0.0")
+    (tmp_path / "no.pem").write_text("nothing")
+    files = ["--certificate", str(tmp_path / "no.pem"), "--private-key", str(tmp_path / "no.pem")]
+    assert "expected PEM files of a certificate and its key" in error(*files, "--port", "0")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"expected an address of this machine that is free, received 127.0.0.1:{port}" in error("--port", port)

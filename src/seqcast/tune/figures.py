@@ -51,7 +51,7 @@ def importance_bars(importance: Mapping[str, float], *, title: str | None = None
     places, values = np.arange(len(ranked)), [value for _, value in ranked]
     ax.barh(places, values, height=0.6, color=MODELS[4])
     for place, value in zip(places, values, strict=True):
-        ax.text(value, place, f" {value:.0%}", va="center", fontsize=9)
+        ax.text(value, float(place), f" {value:.0%}", va="center", fontsize=9)
     ax.set_yticks(places, [plain(spoken(name)) for name, _ in ranked])
     ax.set_xlim(0.0, 1.12 * max(values))
     ax.set_xlabel("share in the variance of the loss")

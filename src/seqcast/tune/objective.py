@@ -29,9 +29,9 @@ Array = npt.NDArray[Any]
 class Objective:
     r"""The loss of a network's forecasts from rolling origins.
 
-    The network is trained once, on rows before the first origin, and forecasts from each origin with the rows before it.
-    The loss is the quantile loss of each window in units of the seasonal naive error before the first origin, so that
-    neither the unit of a series nor its size matters:
+    The network is trained once, on rows before the first origin, and forecasts from each origin with the rows before
+    it. The loss is the quantile loss of each window in units of the seasonal naive error before the first origin, so
+    that neither the unit of a series nor its size matters:
 
     .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
         2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad

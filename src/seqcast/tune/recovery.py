@@ -51,7 +51,7 @@ def _is_dead(trial: Any, ours: str) -> bool:
         return True
     if host != platform.node():
         began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-        return time.time() - trial.user_attrs.get("beat", began) > SILENT_SECONDS
+        return bool(time.time() - trial.user_attrs.get("beat", began) > SILENT_SECONDS)
     lock = FileLock(_lock_of(run))
     try:
         lock.acquire(timeout=0)

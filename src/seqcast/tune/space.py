@@ -172,8 +172,7 @@ Space = Mapping[str, Choice | Range]
 
 
 def _same(one: Any, other: Any) -> bool:
-    as_tuple = tuple(other) if isinstance(other, list) else other
-    return bool(one == other or one == as_tuple)
+    return bool(one == (tuple(other) if isinstance(other, list) and isinstance(one, tuple) else other))
 
 
 def check_space(space: Any) -> Space:

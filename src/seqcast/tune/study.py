@@ -69,11 +69,11 @@ def tune(
 ) -> TuningResult:
     """Search for the settings of networks, and fit a forecaster with the best ones.
 
-    Each trial trains one network on the rows before the first of `n_windows` origins and is judged by its forecasts from
-    all of them, see `seqcast.tune.objective.Objective`. The first trial is the untuned setting. A trial whose validation
-    loss is above that of others is stopped early. The fitted forecaster combines the best networks, trained anew on all
-    rows; with `preset="auto"` the last season and the pretrained network share the forecast with them, as in a
-    `Forecaster` that is not tuned.
+    Each trial trains one network on the rows before the first of `n_windows` origins and is judged by its forecasts
+    from all of them, see `seqcast.tune.objective.Objective`. The first trial is the untuned setting. A trial whose
+    validation loss is above that of others is stopped early. The fitted forecaster combines the best networks, trained
+    anew on all rows; with `preset="auto"` the last season and the pretrained network share the forecast with them, as
+    in a `Forecaster` that is not tuned.
 
     Args:
         df: As for `Forecaster.fit`.
@@ -109,9 +109,12 @@ def tune(
 
     Example:
         >>> from seqcast.data.datasets import load
-        >>> found = tune(load("elnino"), 4, preset="classic", trials=2, ensemble=1, workers=1, random_state=0, verbose=0,
-        ...     space={"units": {"4": {"encoder_units": (4,), "decoder_units": (4,)}}},
-        ...     training={"epochs": 1, "steps_per_epoch": 2})
+        >>> from seqcast.tune.space import Range
+        >>> quick = {"epochs": 1, "steps_per_epoch": 2}
+        >>> how = {"ensemble": 1, "workers": 1, "random_state": 0, "verbose": 0}
+        >>> found = tune(
+        ...     load("elnino"), 4, preset="classic", training=quick, trials=2, space={"dropout": Range(0.0, 0.2)}, **how
+        ... )
         >>> len(found.trials), found.best.loss <= found.untuned_loss
         (2, True)
     """

@@ -23,11 +23,11 @@ RANDOM_TRIALS = 6
 UNTUNED = "untuned"
 
 
-class _SurplusTrial(Exception):
+class _SurplusTrialError(Exception):
     """As many trials as are wanted are finished or running."""
 
 
-class _LateTrial(Exception):
+class _LateTrialError(Exception):
     """The time was over before the trial was."""
 
 
@@ -105,7 +105,9 @@ def run_trials(task: Task, worker: int) -> int:
         study = task.study(worker)
         before = 0
         while _is_one_left(task, study.get_trials(deepcopy=False)):
-            study.optimize(lambda trial: _run(task, study, trial), n_trials=1, catch=(_SurplusTrial, _LateTrial))
+            study.optimize(
+                lambda trial: _run(task, study, trial), n_trials=1, catch=(_SurplusTrialError, _LateTrialError)
+            )
             before += 1
         return before
 
@@ -121,8 +123,8 @@ def _run(task: Task, study: Any, trial: Any) -> float:
 
     Raises:
         TrialPruned: It was stopped since others were better, or its setting cannot be trained.
-        _SurplusTrial: There are enough.
-        _LateTrial: The time was over; it is the next to be tried when the study goes on.
+        _SurplusTrialError: There are enough.
+        _LateTrialError: The time was over; it is the next to be tried when the study goes on.
     """
     trial.set_user_attr("run", task.run)
     trial.set_user_attr("host", platform.node())
@@ -156,7 +158,7 @@ def _refuse_surplus(task: Task, trials: list[Any], number: int) -> None:
     before = [each for each in trials if each.number < number and each.state.name in ("COMPLETE", "PRUNED", "RUNNING")]
     later = [each for each in trials if each.number > number and each.state.name in ("COMPLETE", "PRUNED")]
     if len(before) + len(later) >= task.trials:
-        raise _SurplusTrial
+        raise _SurplusTrialError
 
 
 def _stopped(task: Task, study: Any, trial: Any, watch: TrialWatch) -> float:
@@ -164,7 +166,7 @@ def _stopped(task: Task, study: Any, trial: Any, watch: TrialWatch) -> float:
     if watch.late:
         study.enqueue_trial(trial.params, user_attrs={UNTUNED: is_untuned(trial)})
         trial.set_user_attr("reason", "the time was over")
-        raise _LateTrial
+        raise _LateTrialError
     trial.set_user_attr("reason", "others had a smaller validation loss")
     _tell(task, f"trial {trial.number} pruned after {watch.epochs} epochs")
     raise optuna().TrialPruned

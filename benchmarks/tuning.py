@@ -49,7 +49,7 @@ METHODS = ("balanced", "tuned")
 def read_m3_quarterly(folder: Path) -> Competition:
     """Return M3's quarterly series."""
     found = json.loads(checked(folder, "tourism_m3/m3_data.json").read_text())
-    own = {name: series for name, series in found.items() if series["period"] == "QUARTERLY"}
+    own = {name: series for name, series in found.items() if series["period"][0] == "QUARTERLY"}
     train, test = ({name: np.array(own[name][part], dtype=float) for name in own} for part in ("x", "xx"))
     return Competition(train, test, season=4, freq="QS")
 

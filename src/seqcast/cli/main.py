@@ -25,6 +25,7 @@ from seqcast.cli.plot import plot
 from seqcast.cli.predict import predict
 from seqcast.cli.report import report
 from seqcast.cli.study import study
+from seqcast.cli.tune import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime.interrupts import EXIT_CODE
 
@@ -56,6 +57,7 @@ for _command in (
     demo,
     describe,
     fit,
+    tune,
     predict,
     update,
     finetune,

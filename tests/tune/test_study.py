@@ -86,7 +86,10 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
         ({"storage": "nowhere://me:secret@host/x"}, r"nowhere://me:\*\*\*@host/x"),
         ({"resume": True}, "resume: expected storage beside it"),
         ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
-        ({"space": {"horizon_decay": [0.0, 0.5]}, "pruner": "median"}, "expected 'none' where horizon_decay is searched"),
+        (
+            {"space": {"horizon_decay": [0.0, 0.5]}, "pruner": "median"},
+            "expected 'none' where horizon_decay is searched",
+        ),
         ({"members": 2}, "members: expected 1 in a search, received 2. Give ensemble=5"),
         ({"preset": "auto", "effort": "best"}, "effort: expected 'auto' in a search"),
         ({"preset": "pretrained", "training": None}, "preset: expected auto, classic, segment or a NetworkSpec"),

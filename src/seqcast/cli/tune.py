@@ -53,7 +53,9 @@ def tune(
     ensemble: Annotated[
         int, count_option("--ensemble", help="Most networks of the model: the best ones of the search.")
     ] = 5,
-    n_windows: Annotated[int, count_option("--n-windows", help="Origins by which a trial is judged.")] = 2,
+    n_windows: Annotated[
+        int | None, count_option("--n-windows", help="Origins by which a trial is judged; one to three if absent.")
+    ] = None,
     step_size: Annotated[
         int | None, count_option("--step-size", help="Steps between origins; the horizon if absent.")
     ] = None,

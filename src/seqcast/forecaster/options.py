@@ -157,6 +157,7 @@ class FitOptions:
         if ensemble is not None:
             # The members' lengths are their own; the pretrained network reads as much as helps it.
             lengths, finetuning = tuple(member.context_length for member in ensemble.members), ensemble.finetuning
+            rows_read = None
         return cls(
             horizon=int(options["horizon"]),
             context_lengths=lengths,
@@ -182,6 +183,7 @@ class FitOptions:
             rows_read=rows_read,
             at_once=at_once,
             finetuning=finetuning,
+            choice=None if ensemble is None or ensemble.shares is None else Choice(ensemble.shares),
         )
 
 

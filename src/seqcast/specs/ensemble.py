@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from seqcast.errors import SpecError
 from seqcast.specs.base import Spec, set_fields
-from seqcast.specs.checks import check_flag, check_int
+from seqcast.specs.checks import check_flag, check_int, check_number
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -75,6 +75,8 @@ class EnsembleSpec(Spec):
         members: The networks.
         alone: Whether nothing but them forecasts.
         finetuning: Fields of the training of the pretrained network that differ from the usual ones.
+        shares: The share of each in the forecast, by `trained` (the members), `finetuned` and `seasonal_naive`, where
+            it is known beforehand; `None` leaves it to the evidence.
 
     Raises:
         SpecError: There is no member, one is no `MemberSpec`, or they forecast different things.
@@ -88,6 +90,7 @@ class EnsembleSpec(Spec):
     members: tuple[MemberSpec, ...]
     alone: bool = False
     finetuning: Mapping[str, Any] | None = None
+    shares: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         members = self.members
@@ -98,6 +101,8 @@ class EnsembleSpec(Spec):
         check_flag("alone", self.alone)
         if self.finetuning is not None:
             TrainingSpec.from_dict(self.finetuning)
+        if self.shares is not None:
+            set_fields(self, shares=_checked_shares(self.shares, alone=self.alone))
         for name, values in (
             ("head", [(member.network.head, member.network.quantiles) for member in members]),
             ("validation_fraction", [member.training.validation_fraction for member in members]),
@@ -120,7 +125,9 @@ class EnsembleSpec(Spec):
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         finetuning = None if self.finetuning is None else dict(self.finetuning)
-        return {"members": [each.to_dict() for each in self.members], "alone": self.alone, "finetuning": finetuning}
+        shares = None if self.shares is None else dict(self.shares)
+        members = [each.to_dict() for each in self.members]
+        return {"members": members, "alone": self.alone, "finetuning": finetuning, "shares": shares}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -132,3 +139,17 @@ class EnsembleSpec(Spec):
         if isinstance(values, Mapping) and isinstance(values.get("members"), list | tuple):
             values = {**values, "members": tuple(MemberSpec.from_dict(each) for each in values["members"])}
         return super().from_dict(values)
+
+
+def _checked_shares(shares: Any, *, alone: bool) -> dict[str, float]:
+    known = ("seasonal_naive", "finetuned", "trained")
+    good = isinstance(shares, Mapping) and "trained" in shares and set(shares) <= set(known) and not alone
+    if not good:
+        raise SpecError(
+            "shares",
+            expected="None with alone=True" if alone else f"shares of {', '.join(known)}, 'trained' among them",
+            received=repr(shares),
+            hint="Leave it out: the evidence of validation windows decides.",
+        )
+    found = {name: check_number("shares", shares[name], low=0.0, open_low=True) for name in known if name in shares}
+    return {name: share / sum(found.values()) for name, share in found.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.errors import DataError
-from seqcast.forecaster.choice import pinball
+from seqcast.forecaster.choice import Choice, pinball
 from seqcast.forecaster.defaults import Sizes
 from seqcast.forecaster.fitting import TrainingRun, fit_plan
 from seqcast.forecaster.options import FitOptions, interval_levels
@@ -20,7 +20,8 @@ from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.state import FittedState
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 
-__all__ = ["Objective", "naive_errors"]
+__all__ = ["Objective", "naive_errors", "windows_rule"]
+
 
 Array = npt.NDArray[Any]
 
@@ -114,6 +115,27 @@ class Objective:
         plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
         return fit_plan(plan, TrainingRun(callbacks=callbacks))
 
+    def references(self, callbacks: Sequence[Any] = ()) -> dict[str, float]:
+        """Return the losses of what shares the forecast with networks that are trained, by the names of candidates.
+
+        They are the last season and the pretrained network, fine-tuned on the rows before the first origin, where it
+        can forecast what is asked for.
+
+        Args:
+            callbacks: Keras callbacks of the fine-tuning.
+        """
+        own = {"preset": "auto", "context_length": None, "members": 1, "effort": "balanced", "calibrate": False}
+        resolved = FitOptions.resolve({**self.options, **own}, self.seed)
+        names = ["seasonal_naive", *["finetuned"] * resolved.reads_seasons]
+        resolved = replace(resolved, choice=Choice(dict.fromkeys(names, 1.0 / len(names))))
+        plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
+        state, losses = fit_plan(plan, TrainingRun(callbacks=callbacks)), {}
+        for name in names:
+            if name == "seasonal_naive" and resolved.level and not state.naive_intervals:
+                continue  # its intervals are not known
+            losses[name] = self.loss_of(*self.forecast(replace(state, choice=Choice.only(name))))
+        return losses
+
     def forecast(self, state: FittedState) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, parts]`, and the probability of each part."""
         request = state.request(self.options["point"], interval_levels(self.options["level"]))
@@ -149,6 +171,24 @@ class Objective:
                 hint="Give more rows, or fewer windows.",
             )
         return float(windows.mean())
+
+
+def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
+    """Choose the number of origins: one to three, whose horizons are at most a fifth of the rows.
+
+    With more of them, networks of short series would be judged by trainings on much fewer rows than the last fit has.
+
+    Args:
+        rows: Rows of the series that the middle row of the frame is in.
+        horizon: Steps to forecast.
+        step_size: Steps from one origin to the next; `None` is the horizon.
+
+    Example:
+        >>> windows_rule(700, 56), windows_rule(44, 8), windows_rule(1000, 12)
+        (2, 1, 3)
+    """
+    further = int((0.2 * rows - horizon) // (step_size or horizon))
+    return max(1, min(3, 1 + further))
 
 
 def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:

@@ -158,6 +158,10 @@ class Range:
         suggest = trial.suggest_int if self.whole else trial.suggest_float
         return {name: suggest(name, self.low, self.high, log=self.log)}
 
+    def fields_of(self, name: str, value: float) -> dict[str, Any]:
+        """Return the field that a number sets."""
+        return {name: value}
+
     def parameter_of(self, name: str, given: Mapping[str, Any]) -> Any:
         """Return the parameter of Optuna's that stands for the given fields."""
         return given[name]

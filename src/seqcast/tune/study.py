@@ -8,14 +8,15 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.forecaster.defaults import PRETRAINED
+from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
+from seqcast.forecaster.defaults import PRETRAINED, middle_length
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.finetuning import limits
 from seqcast.forecaster.option_checks import check_options
@@ -30,13 +31,13 @@ from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.training.deadline import Deadline
 from seqcast.tune.clock import Clock
 from seqcast.tune.fingerprint import check_fingerprint, study_fingerprint
-from seqcast.tune.objective import Objective
+from seqcast.tune.objective import Objective, windows_rule
 from seqcast.tune.recovery import held_run, recover
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import script_of
 from seqcast.tune.space import applied, check_space, default_space, widened
 from seqcast.tune.storage import Storage, optuna, quiet
-from seqcast.tune.trials import Task, finished, is_untuned, run_trials, seconds_of
+from seqcast.tune.trials import REFERENCES, Task, finished, is_untuned, run_trials, seconds_of
 
 __all__ = ["tune"]
 
@@ -44,6 +45,8 @@ __all__ = ["tune"]
 USUAL_TRIALS = 30
 # Networks whose loss is at most so much above the best one's are good enough for an ensemble.
 GOOD_ENOUGH = 0.05
+# The least of many losses may be too good by so much.
+ALLOWANCE = 1.2
 # So often may all workers die before the study gives up.
 MOST_BREAKS = 3
 
@@ -54,7 +57,7 @@ def tune(
     *,
     preset: Any = "auto",
     space: Mapping[str, Any] | None = None,
-    n_windows: int = 2,
+    n_windows: int | None = None,
     step_size: int | None = None,
     trials: int | None = None,
     time_limit: float | str | None = None,
@@ -81,7 +84,8 @@ def tune(
         preset: The network that a search starts from: `auto`, the name of a preset that is trained, or a `NetworkSpec`.
         space: What is searched: by the name of a field of `NetworkSpec` or `TrainingSpec`, or `context_length`, a
             `Choice`, a `Range` or a list of values. The untuned value joins them. `None` takes `default_space`.
-        n_windows: Origins by which a trial is judged.
+        n_windows: Origins by which a trial is judged; `None` is one to three, see
+            `seqcast.tune.objective.windows_rule`.
         step_size: Steps from one origin to the next; `None` is the horizon.
         trials: Trials of the study, pruned ones included; `None` is 30, or with `time_limit` as many as there is time
             for.
@@ -130,6 +134,9 @@ def tune(
     checked = None if space is None else check_space(space)
     seed = int(fresh_seed() if random_state is None else random_state)
     frame = read_rows(arguments, df)
+    if n_windows is None:
+        rows = middle_length(frame.source.lengths)
+        n_windows = windows_rule(rows, horizon, None if step_size is None else check_int("step_size", step_size))
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
     untuned = objective.untuned
     if checked is None:
@@ -154,9 +161,11 @@ def tune(
         _begin(study, task)
         _search(study, task)
         found = study.get_trials(deepcopy=False)
-        importance = _importance(study, found)
-    members, limit = _chosen(found, task, ensemble)
-    final = _final_options(arguments, members, seed, preset)
+        importance, references = _importance(study, found), study.user_attrs.get(REFERENCES, {})
+    chosen = _chosen(found, task, ensemble)
+    members, limit = chosen.members, chosen.limit
+    shares = _shares(references, chosen.loss, found)
+    final = _final_options(arguments, members, seed, preset, shares)
     forecaster = Forecaster(**final, verbose=verbose).fit(df, time_limit=limit)
     return TuningResult(
         forecaster=forecaster,
@@ -164,6 +173,7 @@ def tune(
         trials=tuple(_trial(each) for each in found if each.state.is_finished()),
         script=script_of(final, limit),
         importance=importance,
+        references=references,
         seconds=time.time() - began,
     )
 
@@ -267,8 +277,17 @@ def _importance(study: Any, trials: Sequence[Any]) -> dict[str, float]:
     }
 
 
-def _chosen(trials: Sequence[Any], task: Task, ensemble: int) -> tuple[tuple[MemberSpec, ...], float | None]:
-    """Return the networks of the forecaster, and the seconds of its fit where the clock has to end it.
+@dataclass(frozen=True)
+class _Chosen:
+    """What the forecaster is made of: its networks, their mean loss, and the seconds of a fit that the clock ends."""
+
+    members: tuple[MemberSpec, ...]
+    loss: float | None = None
+    limit: float | None = None
+
+
+def _chosen(trials: Sequence[Any], task: Task, ensemble: int) -> _Chosen:
+    """Return the networks of the forecaster.
 
     Args:
         trials: The trials of the study.
@@ -283,31 +302,48 @@ def _chosen(trials: Sequence[Any], task: Task, ensemble: int) -> tuple[tuple[Mem
     if not complete:
         if limit is None:
             raise SpecError("trials", expected="a trial that can be trained", received="none", hint="Widen the space.")
-        return (untuned,), limit
+        return _Chosen((untuned,), limit=limit)
     good = [trial for trial in complete if trial.value <= (1 + GOOD_ENOUGH) * complete[0].value][:ensemble]
-    usual = float(np.median([trial.user_attrs["seconds"] for trial in good]))
-    count = min(clock.affordable(usual), ensemble)
-    if count == 0:
-        good, count = good[:1], 1
-    else:
-        limit = None
+    count = clock.affordable(float(np.median(seconds_of(good))))
+    chosen = [good[place % len(good)] for place in range(max(1, count))]
     members = []
-    for place in range(count):
-        trial = good[place % len(good)]
-        chosen: dict[str, Any] = {}
+    for trial in chosen:
+        given: dict[str, Any] = {}
         for name, parameter in task.space.items():
-            value = trial.params[name]
-            chosen |= parameter.fields_of(name, value) if hasattr(parameter, "fields_of") else {name: value}
-        members.append(applied(untuned, chosen))
-    return tuple(members), limit
+            given |= parameter.fields_of(name, trial.params[name])
+        members.append(applied(untuned, given))
+    loss = float(np.mean([trial.value for trial in chosen]))
+    return _Chosen(tuple(members), loss, None if count else limit)
+
+
+def _shares(references: Mapping[str, float], loss: float | None, trials: Sequence[Any]) -> dict[str, float] | None:
+    """Return the share of the networks, and of what is compared with them; `None` where nothing is known.
+
+    The least loss of many trials is smaller than what it promises. So the networks have the share of the untuned one,
+    whose loss was not picked, unless theirs is smaller than that by more than an allowance.
+
+    Args:
+        references: The losses of what shares the forecast with them.
+        loss: Their mean loss.
+        trials: The trials of the study.
+    """
+    if not references or loss is None:
+        return None
+    untuned = [trial.value for trial in trials if is_untuned(trial) and trial.state.name == "COMPLETE"]
+    shares = cautious_shares({**references, "trained": min([ALLOWANCE * loss, *untuned])})
+    return {"trained": LEAST_SHARE, **shares}
 
 
 def _final_options(
-    arguments: Mapping[str, Any], members: Sequence[MemberSpec], seed: int, preset: Any
+    arguments: Mapping[str, Any],
+    members: Sequence[MemberSpec],
+    seed: int,
+    preset: Any,
+    shares: Mapping[str, float] | None,
 ) -> dict[str, Any]:
     """Return the arguments of the final forecaster."""
     finetuning = limits(arguments["training"]) or None
-    network = EnsembleSpec(tuple(members), alone=not is_compared(preset), finetuning=finetuning)
+    network = EnsembleSpec(tuple(members), alone=not is_compared(preset), finetuning=finetuning, shares=shares)
     own = {"preset": network, "training": None, "context_length": None, "random_state": seed}
     final = {**arguments, **own}
     del final["verbose"]

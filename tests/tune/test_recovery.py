@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -114,6 +115,10 @@ def trials_of(storage):
         return Storage.of(storage).study().get_trials()
 
 
+def is_training(storage):
+    return any(trial.state.name == "RUNNING" and trial.intermediate_values for trial in trials_of(storage))
+
+
 @pytest.mark.processes
 @pytest.mark.parametrize("name", ["study.db", "study.log"])
 def test_a_search_survives_the_death_of_its_process(tmp_path, name):
@@ -121,7 +126,7 @@ def test_a_search_survives_the_death_of_its_process(tmp_path, name):
     storage = tmp_path / name
     killed = begin(storage, trials=4, workers=1, epochs=400)
     try:
-        wait_for(lambda: any(trial.state.name == "RUNNING" and trial.intermediate_values for trial in trials_of(storage)), killed)  # fmt: skip
+        wait_for(lambda: is_training(storage), killed)
     finally:
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
@@ -143,9 +148,10 @@ def test_a_search_survives_the_death_of_a_worker(tmp_path):
     storage = tmp_path / "study.log"
     parent = begin(storage, trials=4, workers=2, epochs=400)
     try:
-        wait_for(lambda: any(trial.state.name == "RUNNING" and trial.intermediate_values for trial in trials_of(storage)), parent)  # fmt: skip
-        children = open(f"/proc/{parent.pid}/task/{parent.pid}/children").read().split()
-        workers = [each for each in children if "loky" in open(f"/proc/{each}/cmdline").read() and "tracker" not in open(f"/proc/{each}/cmdline").read()]  # fmt: skip
+        wait_for(lambda: is_training(storage), parent)
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
+        workers = [child for child, command in commands.items() if "loky" in command and "tracker" not in command]
         os.kill(int(workers[0]), signal.SIGKILL)
         out, err = parent.communicate(timeout=300)
     finally:

@@ -3,16 +3,20 @@
 import json
 import math
 import sys
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from seqcast.errors import MissingPackageError, SpecError
+from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
 from seqcast.specs.network import NetworkSpec
 from seqcast.tune import Range
 from seqcast.tune.storage import Storage, quiet
+from seqcast.tune.study import _shares
 
-from .conftest import TINY, waves
+from .conftest import waves
 
 
 def parameters(found):
@@ -147,10 +151,34 @@ def test_trials_are_a_frame_and_json(found):
         assert math.isclose(sum(found.importance.values()), 1.0)
 
 
-def test_what_is_found_shares_the_forecast_as_an_untuned_network_does(search, frame):
-    found = search(frame, preset="auto", trials=1, level=(80,), space={"dropout": Range(0.0, 0.1)}, calibrate=False)
-    assert {"finetuned", "trained", "seasonal_naive"} >= set(found.forecaster.choice_.shares)
-    assert set(found.forecaster.choice_.losses) >= {"trained", "seasonal_naive"}
+def test_what_is_found_shares_the_forecast_as_an_untuned_network_would(search, frame):
+    found = search(frame, preset="auto", trials=1, level=(80,), space={"dropout": Range(0.0, 0.1)})
+    assert set(found.references) == {"seasonal_naive", "finetuned"}
+    expected = cautious_shares({**found.references, "trained": found.untuned_loss})
+    shares = found.forecaster.choice_.shares
+    total = sum({"trained": LEAST_SHARE, **expected}.values())
+    assert dict(shares) == pytest.approx(
+        {name: value / total for name, value in {"trained": LEAST_SHARE, **expected}.items()}
+    )
+    assert found.forecaster.preset.shares == shares
+
+
+@dataclass
+class Told:
+    """A trial of Optuna's, as far as shares ask for it."""
+
+    value: float
+    user_attrs: dict
+    state: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="COMPLETE"))
+
+
+def test_the_least_of_many_losses_is_not_taken_for_granted():
+    references = {"finetuned": 1.0, "seasonal_naive": 1.5}
+    trials = [Told(1.1, {"untuned": True}), Told(0.95, {})]
+    assert _shares(references, 0.95, trials) == cautious_shares({**references, "trained": 1.1})
+    assert _shares(references, 0.5, trials) == cautious_shares({**references, "trained": 0.6})
+    assert _shares(references, 5.0, [Told(5.0, {"untuned": True})])["trained"] == LEAST_SHARE
+    assert _shares({}, 1.0, trials) is None
 
 
 def test_a_storage_is_opened_by_its_address(tmp_path):
@@ -164,8 +192,3 @@ def test_a_storage_is_opened_by_its_address(tmp_path):
 def test_a_folder_that_is_not_there(search, frame, tmp_path):
     with pytest.raises(SpecError, match="storage: expected a storage that can be opened"):
         search(frame, storage=tmp_path / "no" / "study.db")
-
-
-def test_no_trial_is_more_than_wanted(found):
-    assert TINY.encoder_units == (3,)
-    assert max(trial.number for trial in found.trials) == 3

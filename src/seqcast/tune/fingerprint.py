@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.specs.base import Spec
 from seqcast.training.fingerprint import digest
 from seqcast.tune.objective import Objective
@@ -77,7 +77,7 @@ def check_fingerprint(study: Any, described: Mapping[str, Any], seed: int, *, re
     if not resume:
         raise SpecError(
             "storage",
-            expected="one without a study, or resume=True",
+            expected=Phrase("one without a study, or ", Option("resume", True)),
             received=f"a study with {len(study.get_trials(deepcopy=False))} trials",
             hint="Go on with it, or name another storage.",
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.errors import SpecError
+from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
 from seqcast.forecaster.defaults import PRETRAINED, middle_length
 from seqcast.forecaster.estimator import Forecaster
@@ -182,7 +182,9 @@ def _address(storage: Any, resume: bool) -> Storage | None:
     """Return where trials are kept; `None` for as long as the call takes."""
     if storage is None:
         if resume:
-            raise SpecError("resume", expected="storage beside it", received="None", hint="Name the study's storage.")
+            raise SpecError(
+                "resume", expected=Phrase(Option("storage"), " beside it"), received="None", hint="Name the study's."
+            )
         return None
     return Storage.of(storage)
 
@@ -205,7 +207,7 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
     arguments = {**known, **options, "preset": preset, "random_state": random_state, "verbose": 0}
     check_options(arguments)
     for name, usual, hint in (
-        ("members", 1, "Give ensemble=5, which combines the best networks."),
+        ("members", 1, Phrase("Give ", Option("ensemble", 5), ", which combines the best networks.")),
         ("effort", "auto", "Leave it out: a search trains networks."),
     ):
         if arguments[name] != usual:

@@ -94,6 +94,7 @@ def test_the_ends_of_the_default_space_can_be_built(untuned, last):
 def test_short_series_get_no_contexts_that_they_cannot_fill():
     lengths = default_space(CLASSIC, Sizes(40, 24, 12, 12))["context_length"].values
     assert max(lengths) <= 28
+    assert min(default_space(CLASSIC, Sizes(200, 24, 12, 24))["context_length"].values) == 24
     assert "context_length" not in default_space(CLASSIC, Sizes(40, 24, 12, 12), contexts=False)
     assert "residual" not in default_space(CLASSIC, Sizes(200, 24, 12, 1))
 

@@ -127,7 +127,10 @@ class Objective:
         own = {"preset": "auto", "context_length": None, "members": 1, "effort": "balanced", "calibrate": False}
         resolved = FitOptions.resolve({**self.options, **own}, self.seed)
         names = ["seasonal_naive", *["finetuned"] * resolved.reads_seasons]
-        resolved = replace(resolved, choice=Choice(dict.fromkeys(names, 1.0 / len(names))))
+        # Without the pretrained network, which reads far, nothing says how much the last season reads.
+        read = None if resolved.reads_seasons else max(self.sizes.context_length, self.season_length)
+        shares = Choice(dict.fromkeys(names, 1.0 / len(names)))
+        resolved = replace(resolved, choice=shares, rows_read=read)
         plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
         state, losses = fit_plan(plan, TrainingRun(callbacks=callbacks)), {}
         for name in names:

@@ -306,7 +306,9 @@ def default_space(untuned: MemberSpec, sizes: Sizes, *, contexts: bool = True) -
         space["residual"] = Choice(["none", "seasonal", "gated"])
     longest = max(context, sizes.windows - sizes.horizon)
     lengths = {context, *(round(share * context) for share in CONTEXTS)}
-    lengths = {length for length in lengths if max(2, untuned.network.segment) <= length <= longest}
+    # A residual needs a season in the context.
+    least = max(2, untuned.network.segment, season if season <= context else 2)
+    lengths = {length for length in lengths if least <= length <= longest}
     if contexts and len(lengths) > 1:
         space["context_length"] = Choice(sorted(lengths))
     return space

@@ -124,7 +124,7 @@ def is_training(storage):
 def test_a_search_survives_the_death_of_its_process(tmp_path, name):
     """`kill -9` in mid-study; the search that goes on ends with the trials that were asked for."""
     storage = tmp_path / name
-    killed = begin(storage, trials=4, workers=1, epochs=400)
+    killed = begin(storage, trials=3, workers=1, epochs=120)
     try:
         wait_for(lambda: is_training(storage), killed)
     finally:
@@ -132,11 +132,11 @@ def test_a_search_survives_the_death_of_its_process(tmp_path, name):
         killed.communicate()
     before = trials_of(storage)
     assert [trial.state.name for trial in before][-1] == "RUNNING"
-    goes_on = begin(storage, trials=4, workers=1, epochs=400)
+    goes_on = begin(storage, trials=3, workers=1, epochs=120)
     out, err = goes_on.communicate(timeout=300)
     assert goes_on.returncode == 0, err
     told = json.loads(out.splitlines()[-1])
-    assert sum(state == "complete" for _, state in told) == 4
+    assert sum(state == "complete" for _, state in told) == 3
     assert sum(state == "failed" for _, state in told) == 1
     after = trials_of(storage)
     again = [trial for trial in after if trial.user_attrs.get("retries")]
@@ -146,7 +146,7 @@ def test_a_search_survives_the_death_of_its_process(tmp_path, name):
 @pytest.mark.processes
 def test_a_search_survives_the_death_of_a_worker(tmp_path):
     storage = tmp_path / "study.log"
-    parent = begin(storage, trials=4, workers=2, epochs=400)
+    parent = begin(storage, trials=3, workers=2, epochs=120)
     try:
         wait_for(lambda: is_training(storage), parent)
         children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
@@ -158,6 +158,6 @@ def test_a_search_survives_the_death_of_a_worker(tmp_path):
         parent.kill()
     assert parent.returncode == 0, err
     told = json.loads(out.splitlines()[-1])
-    assert sum(state == "complete" for _, state in told) == 4
-    assert len(finished(trials_of(storage))) == 4
+    assert sum(state == "complete" for _, state in told) == 3
+    assert len(finished(trials_of(storage))) == 3
     assert any(state == "failed" for _, state in told)

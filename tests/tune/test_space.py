@@ -8,7 +8,7 @@ from seqcast.specs.ensemble import MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import preset
 from seqcast.specs.training import TrainingSpec
-from seqcast.tune.space import Choice, Range, applied, check_space, default_space, fields_of, widened
+from seqcast.tune.space import Choice, Range, applied, check_space, default_space, fields_of, neighbours, widened
 
 CLASSIC = MemberSpec(NetworkSpec(normalise="last"), TrainingSpec(), context_length=24)
 SEGMENTS = MemberSpec(
@@ -102,3 +102,18 @@ def test_short_series_get_no_contexts_that_they_cannot_fill():
 def test_lists_and_tuples_are_the_same_widths():
     bundle = Choice({"35": {"encoder_units": [35, 35]}})
     assert bundle.label_of("units", fields_of(CLASSIC)) == "35"
+
+
+@pytest.mark.parametrize("untuned", [CLASSIC, SEGMENTS])
+def test_neighbours_differ_from_the_untuned_setting_in_one_parameter(untuned):
+    space = widened(default_space(untuned, Sizes(200, untuned.context_length, 24, 12)), untuned)
+    first, others = neighbours(space, untuned, seed=0)
+    assert {sum(other[name] != first[name] for name in first) for other in others} == {1}
+    assert {name for other in others for name in first if other[name] != first[name]} == set(space)
+    for other in others:
+        for name, parameter in space.items():
+            if isinstance(parameter, Range):
+                assert parameter.low <= other[name] <= parameter.high
+    again = neighbours(space, untuned, seed=1)[1]
+    assert again != others
+    assert sorted(map(str, again)) == sorted(map(str, others))

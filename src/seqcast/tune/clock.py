@@ -37,7 +37,7 @@ class Clock:
     Example:
         >>> clock = Clock(Deadline.of(600), workers=2, members=5, compared=True)
         >>> round(clock.final_seconds(20.0, 5)), round(clock.final_seconds(20.0, 1)), clock.affordable(20.0, 40.0)
-        (72, 51, 1)
+        (74, 53, 2)
     """
 
     deadline: Deadline | None

@@ -54,7 +54,7 @@ def script_of(options: Mapping[str, Any], time_limit: float | None = None) -> st
         time_limit: Seconds of its fit, if the clock ends it.
 
     Example:
-        >>> print(script_of({"horizon": 3, "preset": "classic"}).splitlines()[10])
+        >>> print(script_of({"horizon": 3, "preset": "classic"}).splitlines()[9])
         def make_forecaster():
     """
     forecaster = _call("Forecaster", options, indent=1)

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from seqcast.errors import SpecError, unknown_name
 from seqcast.forecaster.defaults import Sizes
 from seqcast.specs.ensemble import MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["Choice", "Range", "Space", "applied", "check_space", "default_space", "widened"]
+__all__ = ["Choice", "Range", "Space", "applied", "check_space", "default_space", "neighbours", "widened"]
 
 _NETWORK = tuple(item.name for item in fields(NetworkSpec))
 _TRAINING = tuple(item.name for item in fields(TrainingSpec))
@@ -89,6 +91,10 @@ class Choice:
             return Choice({UNTUNED: {}, **self.values})
         return Choice([given[name], *self.values])
 
+    def others_than(self, label: Any) -> list[Any]:
+        """Return the labels but one."""
+        return [each for each in self.labels if each != label]
+
     def suggest(self, trial: Any, name: str) -> dict[str, Any]:
         """Return the fields that a trial of Optuna's takes."""
         return self.fields_of(name, trial.suggest_categorical(name, self.labels))
@@ -152,6 +158,12 @@ class Range:
                 "space", expected=f"a Choice for {name}, which is {value!r}", received=repr(self), hint=hint
             )
         return replace(self, low=min(self.low, value), high=max(self.high, value))
+
+    def others_than(self, value: Any) -> list[Any]:
+        """Return numbers half-way from one to both ends, by the order of magnitude where that is what matters."""
+        ends = [end for end in (self.low, self.high) if end != value]
+        middles = [math.sqrt(value * end) if self.log else (value + end) / 2 for end in ends]
+        return [round(middle) if self.whole else middle for middle in middles]
 
     def suggest(self, trial: Any, name: str) -> dict[str, Any]:
         """Return the fields that a trial of Optuna's takes."""
@@ -231,6 +243,33 @@ def widened(space: Space, untuned: MemberSpec) -> dict[str, Choice | Range]:
     """
     given = fields_of(untuned)
     return {name: parameter.widened(name, given) for name, parameter in space.items()}
+
+
+def neighbours(space: Space, untuned: MemberSpec, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the parameters of the untuned setting, and those of settings that differ from it in one of them.
+
+    Defaults that are good on many data are mostly near what is best on one: so a search begins beside them.
+
+    Args:
+        space: The space, which holds the untuned setting.
+        untuned: The network as it is without tuning.
+        seed: Seed of their order.
+
+    Example:
+        >>> member = MemberSpec(NetworkSpec(), TrainingSpec())
+        >>> neighbours({"cell": Choice(["gru", "lstm"])}, member, seed=0)
+        ({'cell': 'gru'}, [{'cell': 'lstm'}])
+    """
+    given = fields_of(untuned)
+    first = {name: parameter.parameter_of(name, given) for name, parameter in space.items()}
+    others = [
+        {**first, name: value}
+        for name, parameter in space.items()
+        for value in parameter.others_than(first[name])
+        if value != first[name]
+    ]
+    order = np.random.default_rng(seed).permutation(len(others))
+    return first, [others[place] for place in order]
 
 
 def applied(untuned: MemberSpec, chosen: Mapping[str, Any]) -> MemberSpec:

@@ -35,16 +35,16 @@ from seqcast.tune.objective import Objective, windows_rule
 from seqcast.tune.recovery import held_run, recover
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import script_of
-from seqcast.tune.space import applied, check_space, default_space, widened
+from seqcast.tune.space import applied, check_space, default_space, neighbours, widened
 from seqcast.tune.storage import Storage, optuna, quiet
-from seqcast.tune.trials import REFERENCES, Task, finished, is_untuned, run_trials, seconds_of
+from seqcast.tune.trials import FIRST_TRIALS, REFERENCES, Task, finished, is_untuned, run_trials, seconds_of
 
 __all__ = ["tune"]
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
-# Networks whose loss is at most so much above the best one's are good enough for an ensemble.
-GOOD_ENOUGH = 0.05
+# Networks whose loss is at most so much above the best one's are good enough for an ensemble: it gains about as much.
+GOOD_ENOUGH = 0.02
 # The least of many losses may be too good by so much.
 ALLOWANCE = 1.2
 # So often may all workers die before the study gives up.
@@ -73,7 +73,8 @@ def tune(
     """Search for the settings of networks, and fit a forecaster with the best ones.
 
     Each trial trains one network on the rows before the first of `n_windows` origins and is judged by its forecasts
-    from all of them, see `seqcast.tune.objective.Objective`. The first trial is the untuned setting. A trial whose
+    from all of them, see `seqcast.tune.objective.Objective`. The first trial is the untuned setting, the next ones
+    change one field of it each, and the others are proposed by a tree-structured Parzen estimator. A trial whose
     validation loss is above that of others is stopped early. The fitted forecaster combines the best networks, trained
     anew on all rows; with `preset="auto"` the last season and the pretrained network share the forecast with them, as
     in a `Forecaster` that is not tuned.
@@ -94,8 +95,8 @@ def tune(
             keeps them until the end of the call.
         resume: Whether to go on with the study in `storage`, or to join it from another machine.
         workers: Processes that train side by side; `None` is one a core.
-        ensemble: Most networks of the forecaster: the best one and those that are at most a twentieth worse; where they
-            are fewer, the best are trained with several seeds.
+        ensemble: Most networks of the forecaster: the best one and those whose loss is at most a fiftieth larger; where
+            they are fewer, these are trained with several seeds.
         pruner: `median`, `hyperband` or `none`.
         random_state: Seed of everything random; with one worker the same seed makes the same search.
         verbose: 0 is silent, 1 shows trials and the fit.
@@ -230,11 +231,10 @@ def _begin(study: Any, task: Task) -> None:
     if task.verbose and again:
         print(f"seqcast: {again} trials of processes that have died are tried again", file=sys.stderr, flush=True)
     if not study.get_trials(deepcopy=False):
-        from seqcast.tune.space import fields_of
-
-        given = fields_of(task.objective.untuned)
-        first = {name: parameter.parameter_of(name, given) for name, parameter in task.space.items()}
+        first, others = neighbours(task.space, task.objective.untuned, task.seed)
         study.enqueue_trial(first, user_attrs={"untuned": True})
+        for other in others[:FIRST_TRIALS]:
+            study.enqueue_trial(other)
 
 
 def _search(study: Any, task: Task) -> None:

@@ -17,10 +17,10 @@ from seqcast.tune.space import Choice, Range, applied
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.watch import LateWatch, TrialWatch, pruner_of
 
-__all__ = ["REFERENCES", "Task", "finished", "is_untuned", "run_trials", "seconds_of", "settings_of"]
+__all__ = ["FIRST_TRIALS", "REFERENCES", "Task", "finished", "is_untuned", "run_trials", "seconds_of", "settings_of"]
 
-# Trials that are drawn at random before others are learnt from.
-RANDOM_TRIALS = 6
+# Trials beside the untuned one that change one field of it, before others are learnt from.
+FIRST_TRIALS = 8
 UNTUNED = "untuned"
 # The attribute of a study that holds the losses of what networks share the forecast with.
 REFERENCES = "seqcast references"
@@ -66,7 +66,7 @@ class Task:
         study = self.storage.study(pruner=pruner_of(self.pruner, epochs, list(self.space)))
         seed = (self.seed + 7_919 * worker + 104_729 * len(study.get_trials(deepcopy=False))) % 2**32
         study.sampler = package.samplers.TPESampler(
-            n_startup_trials=RANDOM_TRIALS, constant_liar=self.clock.workers > 1, seed=seed
+            n_startup_trials=FIRST_TRIALS, constant_liar=self.clock.workers > 1, seed=seed
         )
         return study
 

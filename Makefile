@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
 .PHONY: help demo test test-documents test-processes test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-checkpoint bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
+	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics bench-tuning studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -151,6 +151,9 @@ bench-zero-shot: .venv/.installed  ## The pretrained network and each effort on 
 
 bench-classics: .venv/.installed .venv-peers-libraries/.installed  ## The same on single series, beside statsforecast's models
 	$(BIN)/python benchmarks/accuracy/classics.py '$(DATA)' $(ARGS)
+
+bench-tuning: .venv/.installed  ## Tuning beside the untuned forecaster on three competitions; DATA=folder (about three quarters of an hour)
+	$(BIN)/python benchmarks/tuning.py '$(DATA)' $(ARGS)
 
 studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
 	$(BIN)/seqcast study all

@@ -8,7 +8,8 @@ from seqcast.specs.ensemble import MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import preset
 from seqcast.specs.training import TrainingSpec
-from seqcast.tune.space import Choice, Range, applied, check_space, default_space, fields_of, neighbours, widened
+from seqcast.tune.defaults import default_space
+from seqcast.tune.space import Choice, Range, applied, check_space, fields_of, neighbours, widened
 
 CLASSIC = MemberSpec(NetworkSpec(normalise="last"), TrainingSpec(), context_length=24)
 SEGMENTS = MemberSpec(

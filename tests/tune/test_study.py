@@ -13,9 +13,9 @@ from seqcast.errors import MissingPackageError, SpecError
 from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
 from seqcast.specs.network import NetworkSpec
 from seqcast.tune import Range
+from seqcast.tune.choosing import shares_of
 from seqcast.tune.objective import Objective
 from seqcast.tune.storage import Storage, quiet
-from seqcast.tune.study import _shares
 
 from .conftest import waves
 
@@ -178,10 +178,10 @@ class Told:
 def test_the_least_of_many_losses_is_not_taken_for_granted():
     references = {"finetuned": 1.0, "seasonal_naive": 1.5}
     trials = [Told(1.1, {"untuned": True}), Told(0.95, {})]
-    assert _shares(references, 0.95, trials) == cautious_shares({**references, "trained": 1.1})
-    assert _shares(references, 0.5, trials) == cautious_shares({**references, "trained": 0.6})
-    assert _shares(references, 5.0, [Told(5.0, {"untuned": True})])["trained"] == LEAST_SHARE
-    assert _shares({}, 1.0, trials) is None
+    assert shares_of(references, 0.95, trials) == cautious_shares({**references, "trained": 1.1})
+    assert shares_of(references, 0.5, trials) == cautious_shares({**references, "trained": 0.6})
+    assert shares_of(references, 5.0, [Told(5.0, {"untuned": True})])["trained"] == LEAST_SHARE
+    assert shares_of({}, 1.0, trials) is None
 
 
 def test_a_storage_is_opened_by_its_address(tmp_path):

@@ -8,17 +8,13 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
 from seqcast.forecaster.defaults import PRETRAINED, middle_length
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.finetuning import limits
 from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.options import is_compared
 from seqcast.forecaster.reading import read_rows
@@ -27,15 +23,17 @@ from seqcast.runtime.executors import choose_executor
 from seqcast.runtime.threads import threads
 from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
+from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.training.deadline import Deadline
+from seqcast.tune.choosing import chosen_networks, final_options, shares_of
 from seqcast.tune.clock import Clock
+from seqcast.tune.defaults import default_space
 from seqcast.tune.fingerprint import check_fingerprint, study_fingerprint
 from seqcast.tune.objective import Objective, windows_rule
 from seqcast.tune.recovery import held_run, recover
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import script_of
-from seqcast.tune.space import applied, check_space, default_space, neighbours, widened
+from seqcast.tune.space import check_space, neighbours, widened
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.trials import FIRST_TRIALS, REFERENCES, Task, finished, is_untuned, run_trials, seconds_of
 
@@ -43,10 +41,6 @@ __all__ = ["tune"]
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
-# Networks whose loss is at most so much above the best one's are good enough for an ensemble: it gains about as much.
-GOOD_ENOUGH = 0.02
-# The least of many losses may be too good by so much.
-ALLOWANCE = 1.2
 # So often may all workers die before the study gives up.
 MOST_BREAKS = 3
 
@@ -163,10 +157,10 @@ def tune(
         _search(study, task)
         found = study.get_trials(deepcopy=False)
         importance, references = _importance(study, found), study.user_attrs.get(REFERENCES, {})
-    chosen = _chosen(found, task, ensemble)
+    chosen = chosen_networks(found, task, ensemble)
     members, limit = chosen.members, chosen.limit
-    shares = _shares(references, chosen.loss, found)
-    final = _final_options(arguments, members, seed, preset, shares)
+    shares = shares_of(references, chosen.loss, found)
+    final = final_options(arguments, members, seed, preset, shares)
     forecaster = Forecaster(**final, verbose=verbose).fit(df, time_limit=limit)
     return TuningResult(
         forecaster=forecaster,
@@ -277,84 +271,6 @@ def _importance(study: Any, trials: Sequence[Any]) -> dict[str, float]:
         name: float(share)
         for name, share in optuna().importance.get_param_importances(study, evaluator=evaluator).items()
     }
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """What the forecaster is made of: its networks, their mean loss, and the seconds of a fit that the clock ends."""
-
-    members: tuple[MemberSpec, ...]
-    loss: float | None = None
-    limit: float | None = None
-
-
-def _chosen(trials: Sequence[Any], task: Task, ensemble: int) -> _Chosen:
-    """Return the networks of the forecaster.
-
-    Args:
-        trials: The trials of the study.
-        task: What they had in common.
-        ensemble: Most networks.
-    """
-    untuned, clock = task.objective.untuned, task.clock
-    complete = sorted(
-        (trial for trial in trials if trial.state.name == "COMPLETE"), key=lambda trial: (trial.value, trial.number)
-    )
-    limit = None if clock.deadline is None else max(clock.deadline.left() - clock.in_hand, 1.0)
-    if not complete:
-        if limit is None:
-            raise SpecError("trials", expected="a trial that can be trained", received="none", hint="Widen the space.")
-        return _Chosen((untuned,), limit=limit)
-    good = [trial for trial in complete if trial.value <= (1 + GOOD_ENOUGH) * complete[0].value][:ensemble]
-    count = clock.affordable(float(np.median(seconds_of(good))))
-    chosen = [good[place % len(good)] for place in range(max(1, count))]
-    members = []
-    for trial in chosen:
-        given: dict[str, Any] = {}
-        for name, parameter in task.space.items():
-            given |= parameter.fields_of(name, trial.params[name])
-        members.append(applied(untuned, given))
-    loss = float(np.mean([trial.value for trial in chosen]))
-    return _Chosen(tuple(members), loss, None if count else limit)
-
-
-def _shares(references: Mapping[str, float], loss: float | None, trials: Sequence[Any]) -> dict[str, float] | None:
-    """Return the share of the networks, and of what is compared with them; `None` where nothing is known.
-
-    The least loss of many trials is smaller than what it promises. So the networks have the share of the untuned one,
-    whose loss was not picked, unless theirs is smaller than that by more than an allowance.
-
-    Args:
-        references: The losses of what shares the forecast with them.
-        loss: Their mean loss.
-        trials: The trials of the study.
-    """
-    if not references or loss is None:
-        return None
-    untuned = [trial.value for trial in trials if is_untuned(trial) and trial.state.name == "COMPLETE"]
-    shares = cautious_shares({**references, "trained": min([ALLOWANCE * loss, *untuned])})
-    return {"trained": LEAST_SHARE, **shares}
-
-
-def _final_options(
-    arguments: Mapping[str, Any],
-    members: Sequence[MemberSpec],
-    seed: int,
-    preset: Any,
-    shares: Mapping[str, float] | None,
-) -> dict[str, Any]:
-    """Return the arguments of the final forecaster."""
-    finetuning = limits(arguments["training"]) or None
-    network = EnsembleSpec(tuple(members), alone=not is_compared(preset), finetuning=finetuning, shares=shares)
-    own = {"preset": network, "training": None, "context_length": None, "random_state": seed}
-    final = {**arguments, **own}
-    del final["verbose"]
-    return json_free(final)
-
-
-def json_free(values: dict[str, Any]) -> dict[str, Any]:
-    """Return options with NumPy's numbers as Python's."""
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
 
 def _trial(trial: Any) -> Trial:

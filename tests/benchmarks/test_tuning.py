@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import tuning
 from yardsticks import Competition
+
+import tuning
 
 
 @pytest.fixture
@@ -35,7 +36,8 @@ class Naive:
         last = self.frame.groupby("unique_id").tail(1)
         stamps = pd.date_range(last["ds"].iloc[0], periods=5, freq="QS")[1:]
         columns = [tuning.forecast_column(each) for each in tuning.DECILES]
-        rows = [{"unique_id": name, "ds": ds, **dict.fromkeys(columns, y)} for name, y in zip(last["unique_id"], last["y"], strict=True) for ds in stamps]  # fmt: skip
+        known = list(zip(last["unique_id"], last["y"], strict=True))
+        rows = [{"unique_id": name, "ds": ds, **dict.fromkeys(columns, y)} for name, y in known for ds in stamps]
         return pd.DataFrame(rows)
 
 

@@ -60,6 +60,19 @@ def test_a_study_goes_on_with_the_trials_that_are_left(search, frame, found, tmp
     assert parameters(search(frame, trials=4, storage=place, resume=True)) == parameters(both)
 
 
+def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(search, frame, found, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objective, "fit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            search(frame, trials=1, storage=tmp_path / "study.log")
+    again = search(frame, trials=1, storage=tmp_path / "study.log", resume=True)
+    assert [(trial.state, trial.untuned) for trial in again.trials] == [("failed", True), ("complete", True)]
+    assert again.untuned_loss == found.untuned_loss
+
+
 @pytest.mark.parametrize(
     ("changes", "part"),
     [

@@ -2,8 +2,9 @@
 
 In reading order: `space` (what is searched), `defaults` (unless the user says), `objective` (how a setting is judged),
 `storage` (where trials are kept), `fingerprint` (what a study is of), `clock` (how a time limit is shared), `watch`
-(what stops a trial early), `trials` (what a worker does), `recovery` (trials of processes that have died), `study` (the
-search), `choosing` (from trials to the forecaster), `script` (Python that makes it), `result`, `figures`.
+(what stops a trial early), `sampler` (which setting is next), `trials` (what a worker does), `recovery` (trials of
+processes that have died), `study` (the search), `choosing` (from trials to the forecaster), `script` (Python that makes
+it), `result`, `figures`.
 """
 
 from seqcast.tune.defaults import default_space

@@ -35,7 +35,7 @@ from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import script_of
 from seqcast.tune.space import check_space, neighbours, widened
 from seqcast.tune.storage import Storage, optuna, quiet
-from seqcast.tune.trials import FIRST_TRIALS, REFERENCES, Task, finished, is_untuned, run_trials, seconds_of
+from seqcast.tune.trials import REFERENCES, Task, finished, is_untuned, run_trials, seconds_of
 
 __all__ = ["tune"]
 
@@ -225,10 +225,8 @@ def _begin(study: Any, task: Task) -> None:
     if task.verbose and again:
         print(f"seqcast: {again} trials of processes that have died are tried again", file=sys.stderr, flush=True)
     if not study.get_trials(deepcopy=False):
-        first, others = neighbours(task.space, task.objective.untuned, task.seed)
+        first, _ = neighbours(task.space, task.objective.untuned, task.seed)
         study.enqueue_trial(first, user_attrs={"untuned": True})
-        for other in others[:FIRST_TRIALS]:
-            study.enqueue_trial(other)
 
 
 def _search(study: Any, task: Task) -> None:

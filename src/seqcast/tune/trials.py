@@ -13,14 +13,13 @@ from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.forecaster.choice import CANDIDATES
 from seqcast.tune.clock import Clock
 from seqcast.tune.objective import Objective
-from seqcast.tune.space import Choice, Range, applied
+from seqcast.tune.sampler import sampler_of
+from seqcast.tune.space import Choice, Range, applied, neighbours
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.watch import LateWatch, TrialWatch, pruner_of
 
-__all__ = ["FIRST_TRIALS", "REFERENCES", "Task", "finished", "is_untuned", "run_trials", "seconds_of", "settings_of"]
+__all__ = ["REFERENCES", "Task", "finished", "is_untuned", "run_trials", "seconds_of", "settings_of"]
 
-# Trials beside the untuned one that change one field of it, before others are learnt from.
-FIRST_TRIALS = 8
 UNTUNED = "untuned"
 # The attribute of a study that holds the losses of what networks share the forecast with.
 REFERENCES = "seqcast references"
@@ -62,12 +61,11 @@ class Task:
 
     def study(self, worker: int = 0) -> Any:
         """Return the study, with a sampler whose seed depends on the worker and on the trials that there are."""
-        package, epochs = optuna(), self.objective.untuned.training.epochs
+        epochs = self.objective.untuned.training.epochs
         study = self.storage.study(pruner=pruner_of(self.pruner, epochs, list(self.space)))
         seed = (self.seed + 7_919 * worker + 104_729 * len(study.get_trials(deepcopy=False))) % 2**32
-        study.sampler = package.samplers.TPESampler(
-            n_startup_trials=FIRST_TRIALS, constant_liar=self.clock.workers > 1, seed=seed
-        )
+        _, others = neighbours(self.space, self.objective.untuned, self.seed)
+        study.sampler = sampler_of(others, seed, several=self.clock.workers > 1)
         return study
 
 
@@ -155,6 +153,9 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         if watch.pruned or watch.late:
             return _stopped(task, study, trial, watch)
         loss = task.objective.loss_of(*task.objective.forecast(state))
+    except KeyboardInterrupt:
+        _try_again(study, trial)
+        raise
     except (DataError, SpecError, TrainingError) as error:
         if is_untuned(trial):
             raise  # so would all others
@@ -178,10 +179,15 @@ def _refuse_surplus(task: Task, trials: list[Any], number: int) -> None:
         raise _SurplusTrialError
 
 
+def _try_again(study: Any, trial: Any) -> None:
+    """Let the setting of a trial that is given up be the next to be tried."""
+    study.enqueue_trial(trial.params, user_attrs={UNTUNED: is_untuned(trial)})
+
+
 def _stopped(task: Task, study: Any, trial: Any, watch: TrialWatch) -> float:
     trial.set_user_attr("epochs", watch.epochs)
     if watch.late:
-        study.enqueue_trial(trial.params, user_attrs={UNTUNED: is_untuned(trial)})
+        _try_again(study, trial)
         trial.set_user_attr("reason", "the time was over")
         raise _LateTrialError
     trial.set_user_attr("reason", "others had a smaller validation loss")

@@ -164,6 +164,9 @@ bench-zero-shot: .venv/.installed  ## The pretrained network and each effort on 
 bench-classics: .venv/.installed .venv-peers-libraries/.installed  ## The same on single series, beside statsforecast's models
 	$(BIN)/python benchmarks/accuracy/classics.py '$(DATA)' $(ARGS)
 
+bench-tuning: .venv/.installed  ## Tuning beside the untuned forecaster on three competitions; DATA=folder (about three quarters of an hour)
+	$(BIN)/python benchmarks/tuning.py '$(DATA)' $(ARGS)
+
 studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
 	$(BIN)/seqcast study all
 	$(BIN)/python benchmarks/studies_page.py

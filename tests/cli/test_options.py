@@ -70,7 +70,7 @@ def test_options_that_are_absent_leave_the_forecaster_its_defaults():
     assert plain["columns"] == Columns()
 
 
-@pytest.mark.parametrize("command", ["fit", "backtest"])
+@pytest.mark.parametrize("command", ["fit", "tune", "backtest"])
 def test_commands_that_train_have_every_option(command):
     parameters = {parameter.name: parameter for parameter in typer.main.get_command(app).commands[command].params}
     assert list(parameters)[-len(NAMES) :] == NAMES
@@ -92,7 +92,7 @@ def test_help_imports_nothing_heavy(run_python):
     code = """
 import sys
 from seqcast.cli.main import app
-for command in ([], ["fit"], ["predict"], ["backtest"], ["report"], ["plot"], ["study"], ["demo"]):
+for command in ([], ["fit"], ["tune"], ["predict"], ["backtest"], ["report"], ["plot"], ["study"], ["demo"]):
     app([*command, "--help"], standalone_mode=False)
 heavy = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals", "numpy")
 print([name for name in heavy if name in sys.modules])

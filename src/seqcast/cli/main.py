@@ -27,6 +27,7 @@ from seqcast.cli.predict import predict
 from seqcast.cli.report import report
 from seqcast.cli.serve import serve
 from seqcast.cli.study import study
+from seqcast.cli.tune import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime.interrupts import EXIT_CODE
 
@@ -58,6 +59,7 @@ for _command in (
     demo,
     describe,
     fit,
+    tune,
     predict,
     update,
     finetune,

@@ -24,6 +24,7 @@ from seqcast.runtime.json_types import check_json
 from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
+from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.history import History
@@ -137,6 +138,7 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     options = dict(values)
     for name, kind in _SPECS.items():
         if isinstance(options[name], dict):
+            kind = EnsembleSpec if "members" in options[name] else kind
             options[name] = kind.from_dict(options[name])
     training = options["training"]
     if isinstance(training, dict) and "spec" in training:

@@ -18,6 +18,7 @@ from seqcast.data.series.store import SeriesStore
 from seqcast.intervals.levels import level_quantiles
 from seqcast.pretrained import load_pretrained
 from seqcast.specs.checks import check_choice
+from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.presets import PRESETS, Preset, segment_rule
 from seqcast.specs.presets import preset as find_preset
@@ -81,12 +82,14 @@ class Sizes:
         context_length: Steps of past, `T`.
         horizon: Steps of future, `H`.
         season_length: Steps of a season; 1 is none.
+        member: Which of the networks that are trained it is.
     """
 
     windows: int = 1
     context_length: int = 1
     horizon: int = 1
     season_length: int = 1
+    member: int = 0
 
 
 def auto_effort(rows: int) -> str:
@@ -145,7 +148,7 @@ def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
 
 
 def specs(
-    preset: str | NetworkSpec,
+    preset: str | NetworkSpec | EnsembleSpec,
     training: TrainingSpec | Mapping[str, Any] | None,
     level: Sequence[float],
     sizes: Sizes,
@@ -161,6 +164,8 @@ def specs(
     usual = TrainingSpec()
     if preset == PRETRAINED:
         return load_pretrained().engine.network, usual
+    if isinstance(preset, EnsembleSpec):
+        return preset.member(sizes.member).network, preset.member(sizes.member).training
     if isinstance(preset, NetworkSpec):
         network = preset
     else:

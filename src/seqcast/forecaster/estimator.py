@@ -47,6 +47,7 @@ from seqcast.network.init import fresh_seed
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
+from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
@@ -73,7 +74,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         level: Levels of the intervals, in per cent. A named network forecasts the quantiles that they lie between; with
             `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
             any level, one with quantiles those between them, and one with a point none unless `calibrate` is given.
-        preset: Name of a network, or a `NetworkSpec`, which is taken as it is. `auto` chooses by evidence: the last
+        preset: Name of a network, or a `NetworkSpec` or `EnsembleSpec`, as it is. `auto` chooses by evidence: the last
             season, the pretrained network, the same fine-tuned, and one that is trained (`segment` where the season can
             be cut into segments of at least 4 steps, else `classic`, see `seqcast.specs.presets`) forecast validation
             windows, and share the forecast as is best there; `choice_` says how and why. If the last season alone is
@@ -90,8 +91,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             together; the forecasts then come with a column `target`.
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.
-        season_length: Steps of a season, for the default context and the seasonal naive forecast of
-            `backtest`; `None` takes the usual one of the frequency.
+        season_length: Steps of a season, also of the last one in `backtest`; `None` takes the usual of the frequency.
         static_covariates: Columns that are constant within a series: numbers, scaled over all series, booleans, or
             text, of which each value that fit saw has an input of its own, and all others share one.
         past_covariates: Columns that are known up to the cutoff: numbers, booleans or text.
@@ -154,7 +154,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         *,
         context_length: int | Sequence[int] | None = None,
         level: Sequence[float] | float = (80, 95),
-        preset: str | NetworkSpec = "auto",
+        preset: str | NetworkSpec | EnsembleSpec = "auto",
         effort: str = "auto",
         training: TrainingSpec | Mapping[str, Any] | None = None,
         columns: Columns | None = None,

@@ -42,11 +42,13 @@ class TrainingRun:
         verbose: 0 is silent, 1 shows progress.
         folder: Where their states are written; `None` for no checkpoints.
         deadline: When all have to be done; `None` for no limit.
+        callbacks: Keras callbacks of a single network's training.
     """
 
     verbose: int = 0
     folder: CheckpointFolder | None = None
     deadline: Deadline | None = None
+    callbacks: Sequence[Any] = ()
 
     def prepared(self, plan: FitPlan, name: str = "") -> list[TrainingJob]:
         """Return the jobs of a plan, with checkpoints.
@@ -195,7 +197,7 @@ def _train(
         if deadline is not None:
             deadline = deadline.next_part(len(order) - number)
         try:
-            history = jobs[place].train(engine, verbose=run.verbose, deadline=deadline)
+            history = jobs[place].train(engine, verbose=run.verbose, deadline=deadline, callbacks=run.callbacks)
         except KeyboardInterrupt as interruption:
             if engine.model is not None:
                 trained[place] = engine, getattr(interruption, "history", History(interrupted=True))

@@ -166,13 +166,21 @@ class TrainingJob:
         """Return a new engine, not yet trained."""
         return Engine(self.network, self.training, seed=self.seeds[0])
 
-    def train(self, engine: Engine, *, verbose: int = 0, deadline: Deadline | None = None) -> History:
+    def train(
+        self,
+        engine: Engine,
+        *,
+        verbose: int = 0,
+        deadline: Deadline | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> History:
         """Train an engine.
 
         Args:
             engine: The result of `engine()`.
             verbose: 0 is silent, 1 shows progress.
             deadline: When it has to be done.
+            callbacks: Keras callbacks.
 
         Returns:
             What training recorded.
@@ -186,6 +194,7 @@ class TrainingJob:
             windows,
             window=self.window,
             validation=validation,
+            callbacks=callbacks,
             verbose=verbose,
             weights=self.weights,
             freeze=self.freeze,

@@ -19,6 +19,7 @@ from seqcast.intervals.request import ForecastRequest
 from seqcast.intervals.support import SUPPORTS
 from seqcast.specs.checks import check_choice, check_flag, check_int
 from seqcast.specs.columns import Columns, Covariates
+from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
 
@@ -72,6 +73,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     check_calendar(options["calendar"])
     if options["preset"] == PRETRAINED:
         _check_pretrained(options)
+    if isinstance(options["preset"], EnsembleSpec):
+        _check_ensemble(options)
     _check_effort(options)
     _check_names(options)
     _check_intervals(options)
@@ -84,6 +87,8 @@ def check_head(preset: Any, scale: Any) -> None:
     Example:
         >>> check_head(NetworkSpec(head="log_normal"), "mean")
     """
+    if isinstance(preset, EnsembleSpec):
+        preset = preset.member(0).network
     if not isinstance(preset, NetworkSpec) or preset.head not in MULTIPLICATIVE_HEADS:
         return
     # Counts are scaled inside the network: scaled ones would not be counts.
@@ -122,6 +127,19 @@ def _check_pretrained(options: Mapping[str, Any]) -> None:
             expected=f"{usual[changed]!r} with preset='pretrained', one network that is trained and has quantiles",
             received=repr(options[changed]),
             hint="Leave it out, or name another preset.",
+        )
+
+
+def _check_ensemble(options: Mapping[str, Any]) -> None:
+    """Refuse options that each member of an ensemble has for itself."""
+    usual = {"members": 1, "training": None, "context_length": None}
+    changed = next((name for name, value in usual.items() if options[name] != value), None)
+    if changed is not None:
+        raise SpecError(
+            changed,
+            expected=f"{usual[changed]!r} with an EnsembleSpec, whose members have their own",
+            received=repr(options[changed]),
+            hint="Give it to each MemberSpec, or leave it out.",
         )
 
 
@@ -171,7 +189,9 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
     """Refuse point, levels, head, scaling and calibration that do not go together."""
     level, point = interval_levels(options["level"]), options["point"]
     network, training = specs(options["preset"], options["training"], level, Sizes())
-    check_loss(network.head, training.loss)
+    pairs = preset.specs if isinstance(preset := options["preset"], EnsembleSpec) else [(network, training)]
+    for each, its_training in pairs:
+        check_loss(each.head, its_training.loss)
     check_head(options["preset"], options["scale"])
     ForecastRequest(point, level)
     if point == "mean" and options["scale"] in LOGARITHMS:

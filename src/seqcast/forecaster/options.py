@@ -11,14 +11,24 @@ import numpy as np
 from seqcast.errors import SpecError
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, auto_effort, specs
+from seqcast.forecaster.finetuning import limits
 from seqcast.forecaster.jobs import member_seeds
 from seqcast.intervals.levels import check_levels, quantile_levels
 from seqcast.pretrained import load_pretrained
 from seqcast.specs.checks import check_int
+from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["FitOptions", "can_be_pretrained", "context_lengths", "interval_levels", "refit_every", "wants_training"]
+__all__ = [
+    "FitOptions",
+    "can_be_pretrained",
+    "context_lengths",
+    "interval_levels",
+    "is_compared",
+    "refit_every",
+    "wants_training",
+]
 
 
 # `effort="best"` trains so many networks, and as many again and again while they help, up to so many in all: their
@@ -40,7 +50,7 @@ class FitOptions:
         weighting: Whether `windows` or `series` weigh the same in training.
         fill: Whether missing values and short series are legal.
         seeds: Seeds of each member.
-        preset: Name of a network, or one.
+        preset: Name of a network, or one, or several.
         training: A spec, or the fields that differ from the default.
         seed: The seed from which those of the members are derived.
         level: Levels of the intervals.
@@ -55,6 +65,7 @@ class FitOptions:
         rows_read: The rows that a forecast may read, where the user or a fit before says so; `None` for as many as
             help.
         at_once: Networks that are trained before it is asked whether more would help; `None` trains all.
+        finetuning: Fields of the training of the pretrained network that differ from the usual ones.
     """
 
     horizon: int
@@ -66,7 +77,7 @@ class FitOptions:
     weighting: str
     fill: bool
     seeds: Sequence[tuple[int, int]]
-    preset: str | NetworkSpec = "auto"
+    preset: str | NetworkSpec | EnsembleSpec = "auto"
     training: TrainingSpec | Mapping[str, Any] | None = None
     seed: int = 0
     level: Sequence[float] = ()
@@ -80,6 +91,7 @@ class FitOptions:
     skip: bool = False
     rows_read: int | None = None
     at_once: int | None = None
+    finetuning: Mapping[str, Any] | None = None
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -89,7 +101,7 @@ class FitOptions:
         if self.preset == PRETRAINED:
             return ("pretrained",)
         # Without validation rows there is nothing to compare on.
-        if self.preset != "auto" or not self.validated:
+        if not is_compared(self.preset) or not self.validated:
             return ("trained",)
         ready = ("seasonal_naive", *["pretrained"] * self.reads_seasons)
         if self.effort == "quick":
@@ -130,13 +142,22 @@ class FitOptions:
         effort = options["effort"]
         if effort == "auto" and wants_training(options):
             effort = "balanced"
+        ensemble = options["preset"] if isinstance(options["preset"], EnsembleSpec) else None
+        if effort == "auto" and ensemble is not None:
+            effort = "balanced"
         at_once = None
         if members is None:
-            members = int(options["members"])
+            members = int(options["members"]) if ensemble is None else len(ensemble.members)
             if effort == "best":
                 at_once, members = max(members, MEMBERS_AT_ONCE), max(members, MOST_MEMBERS)
         # A further training has lengths of its own, whatever was given to the fit.
         lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
+        rows_read = max((length for length in lengths if length is not None), default=None)
+        finetuning: Mapping[str, Any] | None = limits(options["training"])
+        if ensemble is not None:
+            # The members' lengths are their own; the pretrained network reads as much as helps it.
+            lengths, finetuning = tuple(member.context_length for member in ensemble.members), ensemble.finetuning
+            rows_read = None
         return cls(
             horizon=int(options["horizon"]),
             context_lengths=lengths,
@@ -155,12 +176,25 @@ class FitOptions:
             calibrate=level if options["calibrate"] else (),
             effort=effort,
             validated=training.validation_fraction > 0,
-            reads_seasons=options["preset"] in ("auto", PRETRAINED) and can_be_pretrained(options, level),
+            reads_seasons=(options["preset"] == PRETRAINED or is_compared(options["preset"]))
+            and can_be_pretrained(options, level),
             support=options["support"],
             skip=options["on_bad_series"] == "skip",
-            rows_read=max((length for length in lengths if length is not None), default=None),
+            rows_read=rows_read,
             at_once=at_once,
+            finetuning=finetuning,
+            choice=None if ensemble is None or ensemble.shares is None else Choice(ensemble.shares),
         )
+
+
+def is_compared(preset: Any) -> bool:
+    """Return whether what is trained is compared with what is not, and shares the forecast with it.
+
+    Example:
+        >>> is_compared("auto"), is_compared("classic"), is_compared(NetworkSpec())
+        (True, False, False)
+    """
+    return not preset.alone if isinstance(preset, EnsembleSpec) else isinstance(preset, str) and preset == "auto"
 
 
 def wants_training(options: Mapping[str, Any]) -> bool:

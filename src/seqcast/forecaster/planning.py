@@ -18,7 +18,7 @@ from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
-from seqcast.forecaster.finetuning import ROBUST_SHARE, FinetuneJob, limits
+from seqcast.forecaster.finetuning import ROBUST_SHARE, FinetuneJob
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
@@ -186,7 +186,7 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
         job = FinetuneJob.of(
             *(zero_shot, reader, starts, season, horizon),
             seeds=options.seeds[0],
-            training=limits(options.training),
+            training=options.finetuning,
             weighting=options.weighting,
             covariates=series.builder.has_covariates,
             most=options.rows_read,
@@ -279,7 +279,7 @@ def _trainings(
             reader, starts, replace(window, context_length=length), network, training, seeds, options.weighting
         )
         count = job.checked_windows(frame)
-        network, training = specs(replace(sizes, windows=count, context_length=length))
+        network, training = specs(replace(sizes, windows=count, context_length=length, member=place))
         check_head_support(frame, network.head)
         season_read = season if network.reads_season else None
         jobs.append(

@@ -113,8 +113,9 @@ class FittedState:
         return min(self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE))
 
     def specs_of(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return the network and the training of the fit with the context length of `sizes`."""
-        for engine, training in zip(self.engines, self.training, strict=False):
+        """Return the network and the training of the fit with the place, or else the context length, of `sizes`."""
+        pairs = list(zip(self.engines, self.training, strict=False))
+        for engine, training in [*pairs[sizes.member : sizes.member + 1], *pairs]:
             if engine.window is not None and engine.window.context_length == sizes.context_length:
                 return engine.network, training
         return NetworkSpec(), TrainingSpec()

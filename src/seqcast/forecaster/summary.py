@@ -8,6 +8,7 @@ from typing import Any
 
 from seqcast.data.description import Description
 from seqcast.forecaster.choice import CANDIDATES
+from seqcast.forecaster.options import is_compared
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.request import ForecastRequest
@@ -65,7 +66,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
         "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
         "preset": preset,
-        "effort": plan.options.effort if given["preset"] == "auto" else "none: nothing is chosen",
+        "effort": plan.options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
         "candidates": ", ".join(CANDIDATES[name] for name in plan.options.candidates),
         "network": "none" if network is None else _in_words(network),
         "inputs": ", ".join(map(str, names)) or "the values alone",

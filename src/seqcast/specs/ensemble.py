@@ -1,0 +1,155 @@
+"""Networks of different shapes that forecast together, each with a training of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from seqcast.errors import SpecError
+from seqcast.specs.base import Spec, set_fields
+from seqcast.specs.checks import check_flag, check_int, check_number
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+
+__all__ = ["EnsembleSpec", "MemberSpec"]
+
+
+@dataclass(frozen=True)
+class MemberSpec(Spec):
+    """A network, how it is trained, and how much it reads.
+
+    Args:
+        network: The network.
+        training: How it is trained; all of it is taken as it is.
+        context_length: Steps of past that it reads; `None` chooses as `Forecaster` does.
+
+    Raises:
+        SpecError: A field is no spec, or the length is impossible.
+
+    Example:
+        >>> MemberSpec(NetworkSpec(), TrainingSpec(epochs=3), context_length=24).training.epochs
+        3
+    """
+
+    network: NetworkSpec
+    training: TrainingSpec
+    context_length: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("network", NetworkSpec), ("training", TrainingSpec)):
+            if not isinstance(getattr(self, name), kind):
+                raise SpecError(
+                    name, expected=f"a {kind.__name__}", received=repr(getattr(self, name)), hint="Give one."
+                )
+        if self.context_length is not None:
+            set_fields(self, context_length=check_int("context_length", self.context_length))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        described = {"network": self.network.to_dict(), "training": self.training.to_dict()}
+        return {**described, "context_length": self.context_length}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build it from the result of `to_dict`.
+
+        Raises:
+            SpecError: A field does not exist, is missing or has an impossible value.
+        """
+        kinds: dict[str, Any] = {"network": NetworkSpec, "training": TrainingSpec}
+        if not isinstance(values, Mapping):
+            return super().from_dict(values)
+        return super().from_dict({name: kinds[name].from_dict(v) if name in kinds else v for name, v in values.items()})
+
+
+@dataclass(frozen=True)
+class EnsembleSpec(Spec):
+    """Networks that are trained side by side and forecast together, as the `preset` of a `Forecaster`.
+
+    The forecast of the members is their median, or their mean, as the forecaster's `combine` says. Unless they are
+    `alone`, the last season and the pretrained network, fine-tuned, share the forecast with them, by the evidence of
+    validation windows, as with `preset="auto"`.
+
+    Args:
+        members: The networks.
+        alone: Whether nothing but them forecasts.
+        finetuning: Fields of the training of the pretrained network that differ from the usual ones.
+        shares: The share of each in the forecast, by `trained` (the members), `finetuned` and `seasonal_naive`, where
+            it is known beforehand; `None` leaves it to the evidence.
+
+    Raises:
+        SpecError: There is no member, one is no `MemberSpec`, or they forecast different things.
+
+    Example:
+        >>> wide = MemberSpec(NetworkSpec(encoder_units=(64,)), TrainingSpec())
+        >>> EnsembleSpec([wide, MemberSpec(NetworkSpec(), TrainingSpec())]).members[0].network.encoder_units
+        (64,)
+    """
+
+    members: tuple[MemberSpec, ...]
+    alone: bool = False
+    finetuning: Mapping[str, Any] | None = None
+    shares: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        members = self.members
+        known = isinstance(members, Sequence) and all(isinstance(member, MemberSpec) for member in members)
+        if not known or not len(members):
+            raise SpecError("members", expected="one MemberSpec or more", received=repr(members), hint="Give a list.")
+        set_fields(self, members=tuple(members))
+        check_flag("alone", self.alone)
+        if self.finetuning is not None:
+            TrainingSpec.from_dict(self.finetuning)
+        if self.shares is not None:
+            set_fields(self, shares=_checked_shares(self.shares, alone=self.alone))
+        for name, values in (
+            ("head", [(member.network.head, member.network.quantiles) for member in members]),
+            ("validation_fraction", [member.training.validation_fraction for member in members]),
+        ):
+            if len(set(values)) > 1:
+                different = " and ".join(map(str, dict.fromkeys(values)))
+                raise SpecError(
+                    name, expected="the same of all members", received=different, hint="Their forecasts are combined."
+                )
+
+    @property
+    def specs(self) -> Iterator[tuple[NetworkSpec, TrainingSpec]]:
+        """The network and the training of each member."""
+        return ((member.network, member.training) for member in self.members)
+
+    def member(self, place: int) -> MemberSpec:
+        """Return the member at a place, counted around."""
+        return self.members[place % len(self.members)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        finetuning = None if self.finetuning is None else dict(self.finetuning)
+        shares = None if self.shares is None else dict(self.shares)
+        members = [each.to_dict() for each in self.members]
+        return {"members": members, "alone": self.alone, "finetuning": finetuning, "shares": shares}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build it from the result of `to_dict`.
+
+        Raises:
+            SpecError: A field does not exist, is missing or has an impossible value.
+        """
+        if isinstance(values, Mapping) and isinstance(values.get("members"), list | tuple):
+            values = {**values, "members": tuple(MemberSpec.from_dict(each) for each in values["members"])}
+        return super().from_dict(values)
+
+
+def _checked_shares(shares: Any, *, alone: bool) -> dict[str, float]:
+    known = ("seasonal_naive", "finetuned", "trained")
+    good = isinstance(shares, Mapping) and "trained" in shares and set(shares) <= set(known) and not alone
+    if not good:
+        raise SpecError(
+            "shares",
+            expected="None with alone=True" if alone else f"shares of {', '.join(known)}, 'trained' among them",
+            received=repr(shares),
+            hint="Leave it out: the evidence of validation windows decides.",
+        )
+    found = {name: check_number("shares", shares[name], low=0.0, open_low=True) for name in known if name in shares}
+    return {name: share / sum(found.values()) for name, share in found.items()}

@@ -1,0 +1,223 @@
+"""How a setting is judged: by forecasts from rolling origins, of rows that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.windows.origins import Origins, known_at_cutoffs
+from seqcast.errors import DataError
+from seqcast.forecaster.choice import Choice, pinball
+from seqcast.forecaster.defaults import Sizes
+from seqcast.forecaster.fitting import TrainingRun, fit_plan
+from seqcast.forecaster.options import FitOptions, interval_levels
+from seqcast.forecaster.planning import make_plan
+from seqcast.forecaster.state import FittedState
+from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
+
+__all__ = ["Objective", "naive_errors", "windows_rule"]
+
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    r"""The loss of a network's forecasts from rolling origins.
+
+    The network is trained once, on rows before the first origin, and forecasts from each origin with the rows before
+    it. The loss is the quantile loss of each window in units of the seasonal naive error before the first origin, so
+    that neither the unit of a series nor its size matters:
+
+    .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
+        2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad
+        e_i = \frac{1}{n_i - m} \sum_{t=m+1}^{n_i} |y_{i, t} - y_{i, t - m}|
+
+    with windows `W` of series `i` and origin `c`, the pinball loss `ρ`, the quantiles that the levels of intervals lie
+    between and the point, and the `n_i` rows before the first origin. With a point alone it is the mean absolute scaled
+    error. What is missing is left out, and so are series that do not change.
+
+    Args:
+        frame: All rows that the user gave.
+        options: Options of the forecaster, by name, as they are without tuning.
+        known: Number of rows of each series that are known at each origin, `[n_windows, N]`.
+        origins: The origins.
+        seed: Seed of everything random.
+        untuned: The network as it is without tuning.
+        season_length: Steps of a season.
+    """
+
+    frame: LongFrame
+    options: Mapping[str, Any]
+    known: Array
+    origins: Origins
+    seed: int
+    untuned: MemberSpec
+    season_length: int
+
+    @classmethod
+    def of(
+        cls, frame: LongFrame, options: Mapping[str, Any], seed: int, *, n_windows: int, step_size: int | None
+    ) -> Self:
+        """Return the objective of a search.
+
+        Args:
+            frame: All rows that the user gave.
+            options: Options of the forecaster, by name.
+            seed: Seed of everything random.
+            n_windows: Number of origins.
+            step_size: Steps from one origin to the next; `None` is the horizon.
+
+        Raises:
+            DataError: There are too few rows before the first origin.
+            SpecError: An option is wrong.
+        """
+        frame.check_observed()
+        horizon, complete = int(options["horizon"]), options["missing"] == "raise"
+        known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
+        origins = Origins.at_cutoffs(frame, known, horizon)
+        resolved = FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
+        plan = make_plan(frame.until(known[0]), resolved, resolved.specs)
+        job = plan.jobs[0]
+        untuned = MemberSpec(job.network, job.training, job.window.context_length)
+        return cls(frame, options, known, origins, seed, untuned, plan.season_length)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Sizes of the data: `windows` are the rows of the longest series before the first origin."""
+        context, rows = int(self.untuned.context_length or 1), int(self.known[0].max())
+        return Sizes(rows, context, int(self.options["horizon"]), self.season_length)
+
+    def score(self, member: MemberSpec, callbacks: Sequence[Any] = ()) -> float:
+        """Train a network and return its loss.
+
+        Args:
+            member: The network.
+            callbacks: Keras callbacks of its training.
+
+        Raises:
+            DataError: There is nothing to score.
+            SpecError: It cannot be built for this data.
+            TrainingError: Training diverged.
+        """
+        return self.loss_of(*self.forecast(self.fit(member, callbacks)))
+
+    def fit(self, member: MemberSpec, callbacks: Sequence[Any] = ()) -> FittedState:
+        """Return what a network learns from the rows before the first origin; arguments as for `score`."""
+        own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
+        options = {**self.options, **own, "preset": EnsembleSpec((member,), alone=True)}
+        resolved = FitOptions.resolve(options, self.seed)
+        plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
+        return fit_plan(plan, TrainingRun(callbacks=callbacks))
+
+    def references(self, callbacks: Sequence[Any] = ()) -> dict[str, float]:
+        """Return the losses of what shares the forecast with networks that are trained, by the names of candidates.
+
+        They are the last season and the pretrained network, fine-tuned on the rows before the first origin, where it
+        can forecast what is asked for.
+
+        Args:
+            callbacks: Keras callbacks of the fine-tuning.
+        """
+        own = {"preset": "auto", "context_length": None, "members": 1, "effort": "balanced", "calibrate": False}
+        resolved = FitOptions.resolve({**self.options, **own}, self.seed)
+        names = ["seasonal_naive", *["finetuned"] * resolved.reads_seasons]
+        # Without the pretrained network, which reads far, nothing says how much the last season reads.
+        read = None if resolved.reads_seasons else max(self.sizes.context_length, self.season_length)
+        shares = Choice(dict.fromkeys(names, 1.0 / len(names)))
+        resolved = replace(resolved, choice=shares, rows_read=read)
+        plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
+        state, losses = fit_plan(plan, TrainingRun(callbacks=callbacks)), {}
+        for name in names:
+            if name == "seasonal_naive" and resolved.level and not state.naive_intervals:
+                continue  # its intervals are not known
+            losses[name] = self.loss_of(*self.forecast(replace(state, choice=Choice.only(name))))
+        return losses
+
+    def forecast(self, state: FittedState) -> tuple[Array, tuple[float, ...]]:
+        """Return the forecasts from all origins, `[B, H, D, parts]`, and the probability of each part."""
+        request = state.request(self.options["point"], interval_levels(self.options["level"]))
+        frame = state.series.checked(self.frame)
+        origins = state.series.scaled_at_cutoffs(frame, self.known, self.origins)
+        predictor = state.predictor(self.options["combine"])
+        forecast = predictor.forecast(state.series.reader(frame, origins), origins, request)
+        return forecast, request.probabilities_with_point
+
+    def loss_of(self, forecast: Array, probabilities: Sequence[float]) -> float:
+        """Return the loss of forecasts from all origins.
+
+        Args:
+            forecast: Quantiles in the data's units, `[B, H, D, parts]`.
+            probabilities: The probability of each.
+
+        Raises:
+            DataError: No window has a known value of a series that changes.
+        """
+        places = self.origins.rows(self.frame)
+        inside = places < self.frame.source.ends[self.origins.series][:, None]
+        truth = np.where(inside[..., None], self.frame.targets[np.where(inside, places, 0)], np.nan)
+        errors = naive_errors(self.frame, self.known[0], self.season_length)[self.origins.series]
+        losses = 2.0 * pinball(truth, forecast, probabilities).mean(axis=-1) / errors[:, None]
+        known = ~np.isnan(losses)
+        counts = known.sum(axis=1)
+        windows = np.where(known, losses, 0.0).sum(axis=1)[counts > 0] / counts[counts > 0]
+        if not len(windows):
+            raise DataError(
+                "df",
+                expected="known values after the first origin, of series that change before it",
+                received="none",
+                hint="Give more rows, or fewer windows.",
+            )
+        return float(windows.mean())
+
+
+def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
+    """Choose the number of origins: one to three, whose horizons are at most a fifth of the rows.
+
+    With more of them, networks of short series would be judged by trainings on much fewer rows than the last fit has.
+
+    Args:
+        rows: Rows of the series that the middle row of the frame is in.
+        horizon: Steps to forecast.
+        step_size: Steps from one origin to the next; `None` is the horizon.
+
+    Example:
+        >>> windows_rule(700, 56), windows_rule(44, 8), windows_rule(1000, 12)
+        (2, 1, 3)
+    """
+    further = int((0.2 * rows - horizon) // (step_size or horizon))
+    return max(1, min(3, 1 + further))
+
+
+def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
+    """Return the mean absolute error of the seasonal naive forecast in the first rows of each series, `[N, D]`.
+
+    A series that is shorter than two seasons has that of the last value; one that does not change has none, NaN.
+
+    Args:
+        frame: The series.
+        stops: Rows of each to look at, `[N]`.
+        season_length: Steps of a season.
+
+    Example:
+        >>> import pandas as pd
+        >>> from seqcast.data.frames.table import read_frame
+        >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(6), "y": [1.0, 2, 4, 1, 3, 99]}))
+        >>> naive_errors(frame, np.array([5]), 3)
+        array([[0.5]])
+    """
+    errors = np.full((len(frame.source), frame.targets.shape[1]), np.nan)
+    for place, (start, stop) in enumerate(zip(frame.source.starts, stops, strict=True)):
+        values = frame.targets[start : start + stop]
+        for steps in (season_length, 1):
+            gaps = np.abs(values[steps:] - values[:-steps])
+            counts = (~np.isnan(gaps)).sum(axis=0)
+            means = np.nansum(gaps, axis=0) / np.maximum(counts, 1)
+            empty = np.isnan(errors[place]) & (means > 0)
+            errors[place, empty] = means[empty]
+    return errors

@@ -1,0 +1,291 @@
+"""What is searched: fields of networks and of trainings, and the values that each may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from seqcast.errors import SpecError, unknown_name
+from seqcast.specs.ensemble import MemberSpec
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+
+__all__ = ["Choice", "Range", "Space", "applied", "check_space", "fields_of", "neighbours", "widened"]
+
+_NETWORK = tuple(item.name for item in fields(NetworkSpec))
+_TRAINING = tuple(item.name for item in fields(TrainingSpec))
+# The members of an ensemble share them, or they say what is forecast.
+_FIXED = ("head", "quantiles", "validation_fraction", "metrics")
+FIELDS = tuple(name for name in (*_NETWORK, *_TRAINING, "context_length") if name not in _FIXED)
+
+# A label for the setting from which a search begins, where none of a bundle's labels is it.
+UNTUNED = "untuned"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values.
+
+    Args:
+        values: The values of a field; or by a label of your own, fields that are set together.
+
+    Raises:
+        SpecError: There are none.
+
+    Example:
+        >>> Choice([64, 128, 256]).labels
+        ('64', '128', '256')
+        >>> wide = Choice({"64": {"encoder_units": (64,), "decoder_units": (64,)}})
+        >>> wide.fields_of("units", "64")
+        {'encoder_units': (64,), 'decoder_units': (64,)}
+    """
+
+    values: Sequence[Any] | Mapping[str, Mapping[str, Any]]
+
+    def __post_init__(self) -> None:
+        known = isinstance(self.values, Sequence | Mapping) and not isinstance(self.values, str)
+        if not known or not len(self.values):
+            raise SpecError("space", expected="a list of values", received=repr(self.values), hint="Give one or more.")
+        bundles = self.values.values() if isinstance(self.values, Mapping) else ()
+        if not all(isinstance(bundle, Mapping) for bundle in bundles):
+            hint = "Choice({'wide': {'encoder_units': (64,), 'decoder_units': (64,)}}), or a list of values."
+            raise SpecError("space", expected="fields for each label", received=repr(self.values), hint=hint)
+
+    @property
+    def bundles(self) -> bool:
+        """Whether its values are fields that are set together."""
+        return isinstance(self.values, Mapping)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each value."""
+        return tuple(str(value) for value in self.values)
+
+    def fields_of(self, name: str, label: str) -> dict[str, Any]:
+        """Return the fields that a label sets."""
+        if isinstance(self.values, Mapping):
+            return dict(self.values[label])
+        return {name: self.values[self.labels.index(label)]}
+
+    def label_of(self, name: str, given: Mapping[str, Any]) -> str | None:
+        """Return the label whose fields are as they are given; `None` where there is none."""
+        for label in self.labels:
+            if all(_same(given.get(key), value) for key, value in self.fields_of(name, label).items()):
+                return label
+        return None
+
+    def widened(self, name: str, given: Mapping[str, Any]) -> Choice:
+        """Return it with the given fields among its values."""
+        if self.label_of(name, given) is not None:
+            return self
+        if isinstance(self.values, Mapping):
+            return Choice({UNTUNED: {}, **self.values})
+        return Choice([given[name], *self.values])
+
+    def others_than(self, label: Any) -> list[Any]:
+        """Return the labels but one."""
+        return [each for each in self.labels if each != label]
+
+    def suggest(self, trial: Any, name: str) -> dict[str, Any]:
+        """Return the fields that a trial of Optuna's takes."""
+        return self.fields_of(name, trial.suggest_categorical(name, self.labels))
+
+    def parameter_of(self, name: str, given: Mapping[str, Any]) -> str | None:
+        """Return the parameter of Optuna's that stands for the given fields."""
+        return self.label_of(name, given)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {"choice": {label: repr(self.fields_of("value", label)) for label in self.labels}}
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number between two others.
+
+    Args:
+        low: The smallest.
+        high: The largest.
+        log: Whether it is the order of magnitude that matters.
+        whole: Whether it is a whole number.
+
+    Raises:
+        SpecError: It is no range.
+
+    Example:
+        >>> Range(1e-4, 1e-2, log=True).high
+        0.01
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = (self.low, self.high)
+        good = all(isinstance(each, int | float) and math.isfinite(each) for each in numbers)
+        if not good or self.low > self.high or (self.log and self.low <= 0):
+            least = " above 0" if self.log else ""
+            raise SpecError(
+                "space", expected=f"numbers{least}, the smaller first", received=repr(self), hint="Range(a, b)"
+            )
+
+    @property
+    def bundles(self) -> bool:
+        """Whether its values are fields that are set together."""
+        return False
+
+    def widened(self, name: str, given: Mapping[str, Any]) -> Range:
+        """Return it with the given number in it.
+
+        Raises:
+            SpecError: What is given is no number.
+        """
+        value = given[name]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            hint = "Give a Choice."
+            raise SpecError(
+                "space", expected=f"a Choice for {name}, which is {value!r}", received=repr(self), hint=hint
+            )
+        return replace(self, low=min(self.low, value), high=max(self.high, value))
+
+    def others_than(self, value: Any) -> list[Any]:
+        """Return numbers half-way from one to both ends, by the order of magnitude where that is what matters."""
+        ends = [end for end in (self.low, self.high) if end != value]
+        middles = [math.sqrt(value * end) if self.log else (value + end) / 2 for end in ends]
+        return [round(middle) if self.whole else middle for middle in middles]
+
+    def suggest(self, trial: Any, name: str) -> dict[str, Any]:
+        """Return the fields that a trial of Optuna's takes."""
+        suggest = trial.suggest_int if self.whole else trial.suggest_float
+        return {name: suggest(name, self.low, self.high, log=self.log)}
+
+    def fields_of(self, name: str, value: float) -> dict[str, Any]:
+        """Return the field that a number sets."""
+        return {name: value}
+
+    def parameter_of(self, name: str, given: Mapping[str, Any]) -> Any:
+        """Return the parameter of Optuna's that stands for the given fields."""
+        return given[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return {"range": [self.low, self.high, self.log, self.whole]}
+
+
+# By name: a field of a network or a training, or a name of the user's for a bundle.
+Space = Mapping[str, Choice | Range]
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == (tuple(other) if isinstance(other, list) and isinstance(one, tuple) else other))
+
+
+def check_space(space: Any) -> Space:
+    """Return the user's space, or refuse it.
+
+    Args:
+        space: By name, a `Choice`, a `Range`, a list of values, or fields by label.
+
+    Raises:
+        SpecError: It is no mapping, names a field that there is not, or one that cannot be searched.
+
+    Example:
+        >>> check_space({"dropout": [0.0, 0.2]})
+        {'dropout': Choice(values=[0.0, 0.2])}
+    """
+    if not isinstance(space, Mapping) or not space:
+        hint = "{'learning_rate': Range(1e-3, 1e-2, log=True), 'dropout': [0.0, 0.2]}"
+        raise SpecError("space", expected="values by the name of a field", received=repr(space), hint=hint)
+    checked: dict[str, Choice | Range] = {}
+    for name, values in space.items():
+        checked[name] = values if isinstance(values, Choice | Range) else Choice(values)
+        parameter = checked[name]
+        named = [name]
+        if isinstance(parameter, Choice) and parameter.bundles:
+            named = [key for label in parameter.labels for key in parameter.fields_of(name, label)]
+        for each in named:
+            if each in _FIXED:
+                raise SpecError(
+                    "space",
+                    expected="fields that members of an ensemble may have for themselves",
+                    received=repr(each),
+                    hint="Give it as an option of the forecaster, such as level or training.",
+                )
+            if each not in FIELDS:
+                raise unknown_name("field of space", each, FIELDS)
+    return checked
+
+
+def fields_of(member: MemberSpec) -> dict[str, Any]:
+    """Return all fields of a network and its training, by name."""
+    network = {name: getattr(member.network, name) for name in _NETWORK}
+    training = {name: getattr(member.training, name) for name in _TRAINING}
+    return {**network, **training, "context_length": member.context_length}
+
+
+def widened(space: Space, untuned: MemberSpec) -> dict[str, Choice | Range]:
+    """Return a space that holds the untuned setting, with which a search begins.
+
+    Args:
+        space: The space.
+        untuned: The network as it is without tuning.
+    """
+    given = fields_of(untuned)
+    return {name: parameter.widened(name, given) for name, parameter in space.items()}
+
+
+def neighbours(space: Space, untuned: MemberSpec, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the parameters of the untuned setting, and those of settings that differ from it in one of them.
+
+    Defaults that are good on many data are mostly near what is best on one: so a search begins beside them.
+
+    Args:
+        space: The space, which holds the untuned setting.
+        untuned: The network as it is without tuning.
+        seed: Seed of their order.
+
+    Example:
+        >>> member = MemberSpec(NetworkSpec(), TrainingSpec())
+        >>> neighbours({"cell": Choice(["gru", "lstm"])}, member, seed=0)
+        ({'cell': 'gru'}, [{'cell': 'lstm'}])
+    """
+    given = fields_of(untuned)
+    first = {name: parameter.parameter_of(name, given) for name, parameter in space.items()}
+    others = [
+        {**first, name: value}
+        for name, parameter in space.items()
+        for value in parameter.others_than(first[name])
+        if value != first[name]
+    ]
+    order = np.random.default_rng(seed).permutation(len(others))
+    return first, [others[place] for place in order]
+
+
+def applied(untuned: MemberSpec, chosen: Mapping[str, Any]) -> MemberSpec:
+    """Return a network with some fields changed.
+
+    Args:
+        untuned: The network as it is without tuning.
+        chosen: The fields that differ.
+
+    Raises:
+        SpecError: They do not go together.
+
+    Example:
+        >>> changed = applied(MemberSpec(NetworkSpec(), TrainingSpec()), {"dropout": 0.2, "context_length": 8})
+        >>> changed.network.dropout, changed.context_length
+        (0.2, 8)
+    """
+    network = {name: value for name, value in chosen.items() if name in _NETWORK}
+    training = {name: value for name, value in chosen.items() if name in _TRAINING}
+    return MemberSpec(
+        replace(untuned.network, **network),
+        replace(untuned.training, **training),
+        chosen.get("context_length", untuned.context_length),
+    )

@@ -1,0 +1,95 @@
+"""`seqcast tune`, as a stranger uses it."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.cli import main as cli
+from seqcast.cli import tune as tune_command
+from seqcast.forecaster.estimator import Forecaster
+from seqcast.tune import tune
+
+SMALL = ("--units", "3", "--epochs", "1", "--seed", "0", "--level", "", "--workers", "1", "--ensemble", "1", "--quiet")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command in a new folder; return exit code, standard output and standard error, each on one line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    days = pd.date_range("2024-01-01", periods=60)
+    pd.DataFrame({"ds": days, "y": 10 + np.sin(np.arange(60) * 2 * np.pi / 7)}).to_csv("sales.csv", index=False)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["seqcast", "tune", "sales.csv", "-H", "3", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ending:
+            code = ending.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
+
+    return run
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Let a search try one learning rate beside the untuned one: each setting is compiled anew."""
+
+    def search(df, horizon, **arguments):
+        return tune(df, horizon, **{**arguments, "space": {"learning_rate": [0.001]}})
+
+    monkeypatch.setattr("seqcast.tune.tune", search)
+
+
+def test_a_model_a_script_and_pictures_are_written(run, narrow, tmp_path):
+    study = ("--trials", 2, "--storage", "study.db", *SMALL)
+    code, out, err = run("-o", "m.seqcast", "--script", "fit_best.py", "--figure", "trials.png", *study)
+    assert code == 0, err
+    assert "The best trials by their loss; untuned" in out
+    assert [line for line in out.splitlines() if line.startswith("Wrote")] == [
+        "Wrote m.seqcast",
+        "Wrote fit_best.py",
+        "Wrote trials.png",
+    ]
+    assert (tmp_path / "trials.png").read_bytes().startswith(b"\x89PNG")
+    assert len(Forecaster.load(tmp_path / "m.seqcast").predict()) == 3
+    code, _, err = run("-o", "m.seqcast", *study)
+    assert (code, "--storage: expected one without a study, or --resume" in err) == (1, True)
+    code, out, err = run("-o", "m.seqcast", "--script", "fit_best.py", "--resume", "--json", *study)
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
+    assert told["files"] == ["m.seqcast", "fit_best.py"]
+    assert [row["number"] for row in told["table"]] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--storage", "study.txt"), "--storage: expected a file study.db (SQLite) or study.log (journal)"),
+        (("--pruner", "sharp"), "--pruner: expected one of 'median', 'hyperband', 'none', received 'sharp'"),
+        (("--resume",), "--resume: expected --storage beside it"),
+        (("--members", 3), "--members: expected 1 in a search"),
+        (("--script", "fit_best.txt"), "expected one of 'py'"),
+        (("--script", "other.py"), "expected no file yet, or a script of seqcast tune"),
+        (("--time-limit", "soon"), "--time-limit: expected seconds"),
+        (("--n-windows", 30), "expected cutoffs inside the longest series"),
+    ],
+)
+def test_what_is_refused(run, tmp_path, arguments, message):
+    (tmp_path / "other.py").write_text("print('mine')\n")
+    code, _, err = run("-o", "m.seqcast", *SMALL, *arguments)
+    assert (code, message in err) == (1, True), err
+    assert not (tmp_path / "m.seqcast").exists()
+
+
+def test_a_script_of_ours_begins_so(run, narrow):
+    from seqcast.tune.script import script_of
+
+    assert script_of({"horizon": 3}).startswith(tune_command.SCRIPT_BEGINS)

@@ -1,0 +1,92 @@
+"""A forecaster of networks of different shapes: what each is, how they forecast together, files, refits, refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from seqcast.errors import SpecError
+from seqcast.forecaster.estimator import Forecaster
+from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+
+QUICK = TrainingSpec(epochs=1, steps_per_epoch=2, batch_size=8)
+SMALL = MemberSpec(NetworkSpec(encoder_units=(3,), decoder_units=(3,), normalise="last"), QUICK, context_length=8)
+LARGE = MemberSpec(NetworkSpec(encoder_units=(5,), decoder_units=(4,), normalise="last"), QUICK, context_length=12)
+# The same length as the first: only its place tells them apart.
+WIDE = MemberSpec(NetworkSpec(encoder_units=(6,), decoder_units=(6,), normalise="last"), QUICK, context_length=8)
+
+
+def frame(rows=60):
+    days = pd.date_range("2024-01-01", periods=rows)
+    return pd.DataFrame({"unique_id": "a", "ds": days, "y": 5.0 + np.sin(np.arange(rows) * 2 * np.pi / 7)})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    ensemble = EnsembleSpec([SMALL, LARGE, WIDE], alone=True)
+    return Forecaster(4, preset=ensemble, level=(), random_state=0, verbose=0).fit(frame())
+
+
+def test_each_network_is_what_its_member_says(fitted):
+    for engine, member in zip(fitted.engines_, (SMALL, LARGE, WIDE), strict=True):
+        assert engine.network == member.network
+        assert engine.training == member.training
+        assert engine.window.context_length == member.context_length
+    assert fitted.choice_.shares == {"trained": 1.0}
+
+
+def test_the_forecast_is_their_median(fitted):
+    """A network alone, with the seed of its place, forecasts what it forecasts among the others."""
+    apart = []
+    for engine in fitted.engines_:
+        alone = clone(fitted).fit(frame())
+        alone._state = type(alone._state)(**{**vars(alone._state), "engines": (engine,)})
+        apart.append(alone.predict()["seqcast"].to_numpy())
+    np.testing.assert_allclose(fitted.predict()["seqcast"], np.median(apart, axis=0), rtol=1e-6)
+
+
+def test_files_refits_and_clones_keep_the_shapes(fitted, tmp_path):
+    fitted.save(tmp_path / "model.seqcast")
+    loaded = Forecaster.load(tmp_path / "model.seqcast")
+    assert loaded.preset == fitted.preset
+    pd.testing.assert_frame_equal(loaded.predict(), fitted.predict())
+    assert clone(loaded).preset == fitted.preset
+    again = clone(fitted).fit(frame()).refit(frame())
+    assert [engine.network for engine in again.engines_] == [engine.network for engine in fitted.engines_]
+    np.testing.assert_array_equal(again.predict()["seqcast"], fitted.predict()["seqcast"])
+
+
+def test_shares_that_are_known_are_taken():
+    network = replace(SMALL.network, head="quantile", quantiles=(0.1, 0.5, 0.9))
+    shares = {"trained": 0.25, "seasonal_naive": 0.75}
+    model = Forecaster(
+        4, preset=EnsembleSpec([replace(SMALL, network=network)], shares=shares), level=(80,), random_state=0, verbose=0
+    )
+    model.fit(frame())
+    assert model.choice_.shares == shares
+    assert len(model.engines_) == 1
+    assert model.describe(frame()).settings["effort"] == "balanced"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"members": 2}, "members: expected 1 with an EnsembleSpec, whose members have their own, received 2"),
+        ({"training": {"epochs": 1}}, "training: expected None with an EnsembleSpec"),
+        ({"context_length": 8}, "context_length: expected None with an EnsembleSpec"),
+        ({"effort": "best"}, "effort: expected 'auto' with a preset that is named"),
+    ],
+)
+def test_options_that_members_have_for_themselves(changes, message):
+    with pytest.raises(SpecError, match=message):
+        Forecaster(4, preset=EnsembleSpec([SMALL]), level=(), verbose=0, **changes).fit(frame())
+
+
+def test_a_head_for_counts_wants_its_scale():
+    counts = MemberSpec(NetworkSpec(head="negative_binomial"), QUICK)
+    with pytest.raises(SpecError, match="scale: expected 'auto' or 'none' with head='negative_binomial'"):
+        Forecaster(4, preset=EnsembleSpec([counts]), scale="standard")

@@ -1,0 +1,106 @@
+"""The objective: its equation in plain NumPy, and that nothing of the future reaches a forecast or a training."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.errors import DataError
+from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.reading import read_rows
+from seqcast.tune.objective import Objective, naive_errors
+
+from .conftest import QUICK, TINY, waves
+
+WINDOWS, HORIZON = 2, 4
+
+
+def objective(frame, **changes):
+    options = Forecaster(HORIZON, preset=TINY, training=QUICK, level=(), context_length=8).get_params(deep=False)
+    options |= changes
+    how = {"n_windows": WINDOWS, "step_size": None}
+    return Objective.of(read_rows(options, frame), options, 0, **how)
+
+
+def test_the_loss_is_that_of_the_equation():
+    frame = waves()
+    frame.loc[57, "y"] = np.nan
+    judge = objective(frame)
+    forecast, probabilities = judge.forecast(judge.fit(judge.untuned))
+    assert probabilities == (0.5,)
+    losses = []
+    values = frame.pivot(index="unique_id", columns="ds", values="y").to_numpy()
+    for place, (series, stop) in enumerate(zip(judge.origins.series, judge.origins.stops, strict=True)):
+        first = values[series, : 60 - WINDOWS * HORIZON]
+        scale = np.nanmean(np.abs(first[7:] - first[:-7]))
+        error = np.abs(values[series, stop : stop + HORIZON] - forecast[place, :, 0, 0])
+        losses.append(np.nanmean(error) / scale)
+    assert judge.loss_of(forecast, probabilities) == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_the_loss_does_not_depend_on_the_unit():
+    frame, judge = waves(), objective(waves())
+    forecast, probabilities = judge.forecast(judge.fit(judge.untuned))
+    larger = objective(frame.assign(y=1000.0 * frame["y"]))
+    assert larger.loss_of(1000.0 * forecast, probabilities) == pytest.approx(judge.loss_of(forecast, probabilities))
+
+
+def test_the_future_reaches_neither_training_nor_forecasts():
+    """What comes after an origin may be anything: the forecast from it, and the network, stay as they are."""
+    frame = waves()
+    judge = objective(frame)
+    state = judge.fit(judge.untuned)
+    forecast, _ = judge.forecast(state)
+    days = np.sort(frame["ds"].unique())
+    for window in range(WINDOWS):
+        first = days[60 - (WINDOWS - window) * HORIZON]
+        changed = frame.assign(y=frame["y"].where(frame["ds"] < first, 1e4 + 77.0 * np.arange(len(frame))))
+        other = objective(changed)
+        other_state = other.fit(other.untuned)
+        for ours, theirs in zip(state.engines[0].weights, other_state.engines[0].weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        known = judge.origins.cutoff <= window
+        np.testing.assert_array_equal(other.forecast(other_state)[0][known], forecast[known])
+    assert not np.array_equal(other.frame.targets, judge.frame.targets)
+
+
+def test_what_is_compared_is_judged_by_the_same_windows():
+    frame = waves(series=1)
+    judge = objective(frame, preset="auto", level=(80,))
+    losses = judge.references()
+    assert set(losses) == {"seasonal_naive", "finetuned"}
+    # The point of the last season alone, by the equation; its intervals are what is left.
+    repeated = judge.origins.naive(judge.frame, 7)
+    assert losses["seasonal_naive"] < judge.loss_of(repeated[..., None], (0.5,))
+    point = objective(frame, preset="auto", point="mean")
+    assert point.references() == {"seasonal_naive": pytest.approx(point.loss_of(repeated[..., None], (0.5,)))}
+
+
+def test_the_past_does_reach_them():
+    frame = waves()
+    judge = objective(frame)
+    changed = objective(frame.assign(y=frame["y"] + (frame["ds"] == frame["ds"].iloc[40])))
+    forecasts = [each.forecast(each.fit(each.untuned))[0] for each in (judge, changed)]
+    assert not np.array_equal(*forecasts)
+
+
+def test_series_that_do_not_change_or_begin_late_are_left_out():
+    frame = waves()
+    flat = pd.DataFrame({"unique_id": "flat", "ds": frame["ds"].iloc[:60], "y": 3.0})
+    late = pd.DataFrame({"unique_id": "late", "ds": frame["ds"].iloc[54:60], "y": np.arange(6.0)})
+    judge = objective(pd.concat([frame, flat, late], ignore_index=True))
+    assert np.isfinite(judge.score(judge.untuned))
+    only = objective(flat)
+    with pytest.raises(DataError, match="of series that change before it"):
+        only.score(only.untuned)
+
+
+def test_naive_errors_of_short_series_are_those_of_the_last_value():
+    options = Forecaster(2).get_params(deep=False)
+    rows = pd.DataFrame({"unique_id": list("aaaab"), "ds": [1, 2, 3, 4, 1], "y": [0.0, 2.0, 4.0, 5.0, 1.0]})
+    errors = naive_errors(read_rows(options, rows), np.array([4, 1]), 7)
+    np.testing.assert_allclose(errors, [[5 / 3], [np.nan]])
+
+
+def test_too_few_rows():
+    with pytest.raises(DataError, match="2 windows of 4 steps"):
+        objective(waves(rows=8))

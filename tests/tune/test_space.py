@@ -1,0 +1,120 @@
+"""Spaces: what they refuse, that they hold the untuned setting, and that a setting changes what it names alone."""
+
+import pytest
+
+from seqcast.errors import SpecError
+from seqcast.forecaster.defaults import Sizes
+from seqcast.specs.ensemble import MemberSpec
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.presets import preset
+from seqcast.specs.training import TrainingSpec
+from seqcast.tune.defaults import default_space
+from seqcast.tune.space import Choice, Range, applied, check_space, fields_of, neighbours, widened
+
+CLASSIC = MemberSpec(NetworkSpec(normalise="last"), TrainingSpec(), context_length=24)
+SEGMENTS = MemberSpec(
+    preset("segment").fitted_to(season_length=12, context_length=48, horizon=24).network,
+    preset("segment").training,
+    context_length=48,
+)
+
+
+class Recorded:
+    """A trial of Optuna's that takes the first or the last of what may be."""
+
+    def __init__(self, last):
+        self.last = last
+
+    def suggest_categorical(self, name, labels):
+        return labels[-1 if self.last else 0]
+
+    def suggest_float(self, name, low, high, log=False):
+        return high if self.last else low
+
+    suggest_int = suggest_float
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({}, "space: expected values by the name of a field"),
+        ("wide", "space: expected values by the name of a field"),
+        ({"drop": [0.1]}, "field of space: expected one of .*received 'drop'. Did you mean 'dropout'"),
+        ({"head": ["normal"]}, "fields that members of an ensemble may have for themselves, received 'head'"),
+        ({"mine": {"a": {"quantiles": (0.5,)}}}, "received 'quantiles'"),
+        ({"mine": {"a": 3}}, "expected fields for each label"),
+        ({"dropout": []}, "expected a list of values"),
+        ({"dropout": "0.1"}, "expected a list of values"),
+    ],
+)
+def test_spaces_that_are_refused(space, message):
+    with pytest.raises(SpecError, match=message):
+        check_space(space)
+
+
+@pytest.mark.parametrize(("low", "high", "log"), [(2, 1, False), (0.0, 1.0, True), (float("nan"), 1.0, False)])
+def test_ranges_that_are_none(low, high, log):
+    with pytest.raises(SpecError, match="the smaller first"):
+        Range(low, high, log=log)
+
+
+def test_a_range_of_what_is_no_number():
+    with pytest.raises(SpecError, match="expected a Choice for normalise, which is 'last'"):
+        widened({"normalise": Range(0, 1)}, CLASSIC)
+
+
+@pytest.mark.parametrize("untuned", [CLASSIC, SEGMENTS])
+def test_a_space_holds_the_untuned_setting(untuned):
+    spaces = [
+        default_space(untuned, Sizes(200, untuned.context_length, 24, 12)),
+        {"dropout": Range(0.7, 0.8), "cell": Choice(["lstm"]), "w": Choice({"9": {"encoder_units": (9,)}})},
+    ]
+    given = fields_of(untuned)
+    for space in spaces:
+        chosen = {}
+        for name, parameter in widened(space, untuned).items():
+            value = parameter.parameter_of(name, given)
+            assert value is not None
+            chosen |= parameter.fields_of(name, value) if isinstance(parameter, Choice) else {name: value}
+        assert applied(untuned, chosen) == untuned
+
+
+@pytest.mark.parametrize("untuned", [CLASSIC, SEGMENTS])
+@pytest.mark.parametrize("last", [False, True])
+def test_the_ends_of_the_default_space_can_be_built(untuned, last):
+    space = widened(default_space(untuned, Sizes(200, untuned.context_length, 24, 12)), untuned)
+    chosen = {}
+    for name, parameter in space.items():
+        chosen |= parameter.suggest(Recorded(last), name)
+    changed = applied(untuned, chosen)
+    assert changed != untuned
+    before, after = fields_of(untuned), fields_of(changed)
+    assert {name for name in before if before[name] != after[name]} <= set(chosen)
+
+
+def test_short_series_get_no_contexts_that_they_cannot_fill():
+    lengths = default_space(CLASSIC, Sizes(40, 24, 12, 12))["context_length"].values
+    assert max(lengths) <= 28
+    assert min(default_space(CLASSIC, Sizes(200, 24, 12, 24))["context_length"].values) == 24
+    assert "context_length" not in default_space(CLASSIC, Sizes(40, 24, 12, 12), contexts=False)
+    assert "residual" not in default_space(CLASSIC, Sizes(200, 24, 12, 1))
+
+
+def test_lists_and_tuples_are_the_same_widths():
+    bundle = Choice({"35": {"encoder_units": [35, 35]}})
+    assert bundle.label_of("units", fields_of(CLASSIC)) == "35"
+
+
+@pytest.mark.parametrize("untuned", [CLASSIC, SEGMENTS])
+def test_neighbours_differ_from_the_untuned_setting_in_one_parameter(untuned):
+    space = widened(default_space(untuned, Sizes(200, untuned.context_length, 24, 12)), untuned)
+    first, others = neighbours(space, untuned, seed=0)
+    assert {sum(other[name] != first[name] for name in first) for other in others} == {1}
+    assert {name for other in others for name in first if other[name] != first[name]} == set(space)
+    for other in others:
+        for name, parameter in space.items():
+            if isinstance(parameter, Range):
+                assert parameter.low <= other[name] <= parameter.high
+    again = neighbours(space, untuned, seed=1)[1]
+    assert again != others
+    assert sorted(map(str, again)) == sorted(map(str, others))

@@ -1,0 +1,210 @@
+"""Searches: never worse than untuned, the same with the same seed, gone on with, and what they refuse."""
+
+import json
+import math
+import sys
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seqcast.errors import MissingPackageError, SpecError
+from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
+from seqcast.specs.network import NetworkSpec
+from seqcast.tune import Range
+from seqcast.tune.choosing import shares_of
+from seqcast.tune.objective import Objective
+from seqcast.tune.storage import Storage, quiet
+
+from .conftest import waves
+
+
+def parameters(found):
+    return [(trial.number, dict(trial.parameters), trial.loss) for trial in found.trials]
+
+
+def test_the_first_trial_is_untuned_and_the_best_is_never_worse(found):
+    first = found.trials[0]
+    assert first.untuned
+    assert dict(first.parameters) == {"learning_rate": "0.01"}
+    assert found.untuned_loss == first.loss
+    assert found.best.loss <= found.untuned_loss
+    assert found.best.loss == min(trial.loss for trial in found.trials)
+    assert [trial.state for trial in found.trials] == ["complete"] * 4
+    assert len(found.members) == len(found.forecaster.engines_) == 2
+
+
+def test_one_worker_and_a_seed_make_the_same_search(search, frame, found):
+    again = search(frame, trials=4, ensemble=2)
+    assert parameters(again) == parameters(found)
+    np.testing.assert_array_equal(again.forecaster.predict()["seqcast"], found.forecaster.predict()["seqcast"])
+
+
+def test_where_the_others_are_worse_the_best_is_trained_with_several_seeds(search, frame):
+    only = search(frame, trials=1, ensemble=2)
+    assert only.members[0] == only.members[1]
+    first, second = (engine.weights for engine in only.forecaster.engines_)
+    assert not all(np.array_equal(*pair) for pair in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("name", ["study.db", "study.log"])
+def test_a_study_goes_on_with_the_trials_that_are_left(search, frame, found, tmp_path, name):
+    place = tmp_path / name
+    search(frame, trials=2, storage=place)
+    with pytest.raises(SpecError, match="expected one without a study, or resume=True, received a study with 2 trials"):
+        search(frame, trials=4, storage=place)
+    both = search(frame, trials=4, storage=place, resume=True)
+    assert len(both.trials) == 4
+    assert parameters(both)[:1] == parameters(found)[:1]
+    assert parameters(search(frame, trials=4, storage=place, resume=True)) == parameters(both)
+
+
+def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(search, frame, found, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Objective, "fit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            search(frame, trials=1, storage=tmp_path / "study.log")
+    again = search(frame, trials=1, storage=tmp_path / "study.log", resume=True)
+    assert [(trial.state, trial.untuned) for trial in again.trials] == [("failed", True), ("complete", True)]
+    assert again.untuned_loss == found.untuned_loss
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"space": {"learning_rate": [0.01, 0.1]}}, "other space: learning_rate"),
+        ({"n_windows": 1}, "other windows: n_windows"),
+        ({"scale": "robust"}, "other options: scale"),
+        ({"df": waves(seed=1)}, "other data"),
+        ({"preset": NetworkSpec(encoder_units=(4,), normalise="last")}, "other untuned network"),
+    ],
+)
+def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, changes, part):
+    place = tmp_path_factory.getbasetemp() / "begun.db"
+    if not place.exists():
+        search(frame, trials=1, storage=place)
+    df = changes.pop("df", frame)
+    with pytest.raises(SpecError, match=f"resume: expected the study of this search, which has {part}"):
+        search(df, trials=1, storage=place, resume=True, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trials": 0}, "trials: expected a whole number >= 1"),
+        ({"workers": 0}, "workers: expected a whole number >= 1"),
+        ({"ensemble": 0}, "ensemble: expected a whole number >= 1"),
+        ({"n_windows": 1.5}, "n_windows: expected a whole number"),
+        ({"time_limit": "soon"}, "time_limit: expected seconds, or a text such as '10 min'"),
+        ({"storage": "study.txt"}, "storage: expected a file study.db"),
+        ({"storage": "nowhere://me:secret@host/x"}, r"nowhere://me:\*\*\*@host/x"),
+        ({"resume": True}, "resume: expected storage beside it"),
+        ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
+        (
+            {"space": {"horizon_decay": [0.0, 0.5]}, "pruner": "median"},
+            "expected 'none' where horizon_decay is searched",
+        ),
+        ({"members": 2}, "members: expected 1 in a search, received 2. Give ensemble=5"),
+        ({"preset": "auto", "effort": "best"}, "effort: expected 'auto' in a search"),
+        ({"preset": "pretrained", "training": None}, "preset: expected auto, classic, segment or a NetworkSpec"),
+        ({"colour": "red"}, "colour: expected an argument of tune or of Forecaster"),
+        ({"random_state": -1}, "random_state"),
+    ],
+)
+def test_options_that_are_refused(search, frame, changes, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SpecError, match=message):
+        search(frame, **changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_optuna(search, frame, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[tune\]'"):
+        search(frame)
+
+
+def test_settings_that_cannot_be_trained_are_left_out(search, frame):
+    found = search(frame, trials=3, space={"segment": [1, 9]}, random_state=1)
+    bad = [trial for trial in found.trials if trial.parameters.get("segment") == "9"]
+    assert bad
+    assert all(trial.state == "pruned" and "at most the horizon, 4" in trial.reason for trial in bad)
+    assert len(found.trials) == 3
+
+
+def test_a_worse_validation_loss_ends_a_trial(search, frame):
+    """At a rate of nothing the loss stays where it is; six epochs at a good one make it smaller."""
+    training = {"epochs": 6, "steps_per_epoch": 8, "batch_size": 16, "early_stopping": 6}
+    how = {"space": {"learning_rate": [1e-6]}, "pruner": "median", "training": training, "random_state": 3}
+    found = search(frame, trials=9, **how)
+    pruned = [trial for trial in found.trials if trial.state == "pruned"]
+    assert pruned
+    assert {trial.parameters["learning_rate"] for trial in pruned} == {"1e-06"}
+    assert all(trial.epochs < 6 and trial.reason == "others had a smaller validation loss" for trial in pruned)
+    assert len(found.trials) == 9
+
+
+@pytest.mark.processes
+def test_a_time_limit_ends_search_and_fit(search, frame):
+    found = search(frame, trials=None, time_limit=12, ensemble=5)
+    assert found.seconds < 20
+    assert found.forecaster.predict().shape[0] == 8
+
+
+def test_trials_are_a_frame_and_json(found):
+    table = found.to_frame()
+    assert list(table.columns)[:3] == ["number", "state", "loss"]
+    assert table["learning_rate"].tolist() == [trial.parameters["learning_rate"] for trial in found.trials]
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert told["trials"] == {"complete": 4, "pruned": 0, "failed": 0}
+    assert told["best"]["loss"] == found.best.loss
+    if found.importance:
+        assert math.isclose(sum(found.importance.values()), 1.0)
+
+
+def test_what_is_found_shares_the_forecast_as_an_untuned_network_would(search, frame, monkeypatch):
+    monkeypatch.setattr(Objective, "references", lambda self, callbacks: {"seasonal_naive": 0.9})
+    found = search(frame, preset="auto", trials=1, level=(80,), space={"dropout": Range(0.0, 0.1)})
+    assert found.references == {"seasonal_naive": 0.9}
+    expected = cautious_shares({**found.references, "trained": found.untuned_loss})
+    shares = found.forecaster.choice_.shares
+    total = sum({"trained": LEAST_SHARE, **expected}.values())
+    assert dict(shares) == pytest.approx(
+        {name: value / total for name, value in {"trained": LEAST_SHARE, **expected}.items()}
+    )
+    assert found.forecaster.preset.shares == shares
+
+
+@dataclass
+class Told:
+    """A trial of Optuna's, as far as shares ask for it."""
+
+    value: float
+    user_attrs: dict
+    state: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="COMPLETE"))
+
+
+def test_the_least_of_many_losses_is_not_taken_for_granted():
+    references = {"finetuned": 1.0, "seasonal_naive": 1.5}
+    trials = [Told(1.1, {"untuned": True}), Told(0.95, {})]
+    assert shares_of(references, 0.95, trials) == cautious_shares({**references, "trained": 1.1})
+    assert shares_of(references, 0.5, trials) == cautious_shares({**references, "trained": 0.6})
+    assert shares_of(references, 5.0, [Told(5.0, {"untuned": True})])["trained"] == LEAST_SHARE
+    assert shares_of({}, 1.0, trials) is None
+
+
+def test_a_storage_is_opened_by_its_address(tmp_path):
+    with quiet():
+        for name in ("a.db", "a.log"):
+            study = Storage.of(tmp_path / name).study()
+            study.enqueue_trial({"x": 1.0})
+            assert len(Storage.of(tmp_path / name).study().get_trials()) == 1
+
+
+def test_a_folder_that_is_not_there(search, frame, tmp_path):
+    with pytest.raises(SpecError, match="storage: expected a storage that can be opened"):
+        search(frame, storage=tmp_path / "no" / "study.db")

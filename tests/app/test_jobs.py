@@ -14,7 +14,7 @@ from seqcast.errors import SpecError
 # A process that is started imports them by their name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from job_functions import die, double, fail, process, wait  # noqa: E402
+from job_functions import die, double, fail, process, wait
 
 
 @pytest.fixture(scope="module")

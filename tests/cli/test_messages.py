@@ -186,10 +186,12 @@ def test_every_flag_is_an_option_of_a_command():
         "--figure",
         "--force",
         "--future-file",
+        "--importance",
         "--json",
         "--most",
         "--output",
         "--quick",
         "--quiet",
+        "--script",
         "--sort",
     }

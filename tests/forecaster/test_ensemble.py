@@ -8,7 +8,9 @@ import pytest
 from sklearn.base import clone
 
 from seqcast.errors import SpecError
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.evidence import _judged
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -60,16 +62,32 @@ def test_files_refits_and_clones_keep_the_shapes(fitted, tmp_path):
     np.testing.assert_array_equal(again.predict()["seqcast"], fitted.predict()["seqcast"])
 
 
-def test_shares_that_are_known_are_taken():
-    network = replace(SMALL.network, head="quantile", quantiles=(0.1, 0.5, 0.9))
-    shares = {"trained": 0.25, "seasonal_naive": 0.75}
-    model = Forecaster(
-        4, preset=EnsembleSpec([replace(SMALL, network=network)], shares=shares), level=(80,), random_state=0, verbose=0
-    )
-    model.fit(frame())
-    assert model.choice_.shares == shares
-    assert len(model.engines_) == 1
-    assert model.describe(frame()).settings["effort"] == "balanced"
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")
+def test_members_have_the_share_of_their_judge():
+    quantiles = replace(SMALL.network, head="quantile", quantiles=(0.1, 0.5, 0.9))
+    small, large = replace(SMALL, network=quantiles), replace(LARGE, network=replace(quantiles, encoder_units=(5,)))
+    how = {"level": (80,), "random_state": 0, "verbose": 0, "point": "mean", "scale": "standard"}
+    both = Forecaster(4, preset=EnsembleSpec([small], judge=large), **how)
+    both.fit(frame())
+    # The judge has the second seed wherever it stands, so it is the second of two members too.
+    together = Forecaster(4, preset=EnsembleSpec([small, large]), **how).fit(frame())
+    assert together.choice_.losses
+    assert [engine.network for engine in both.engines_] == [quantiles] * ("trained" in both.choice_.shares)
+    again = clone(both).fit(frame()).refit(frame())
+    assert again.choice_.shares == both.choice_.shares
+    assert [engine.network for engine in again.engines_] == [engine.network for engine in both.engines_]
+
+
+@pytest.mark.parametrize(
+    ("own", "judged", "expected"),
+    [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.0, "judge")],
+)
+def test_only_members_that_are_better_by_far_stand_for_themselves(own, judged, expected):
+    choices = {
+        "own": Choice({"trained": 1.0}, {"trained": own, "seasonal_naive": 2.0, "blend": own}, 9),
+        "judge": Choice({"seasonal_naive": 1.0}, {"trained": judged, "seasonal_naive": 0.7, "blend": 0.7}, 9),
+    }
+    assert _judged(choices["own"], choices["judge"]) is choices[expected]
 
 
 @pytest.mark.parametrize(

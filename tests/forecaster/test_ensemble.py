@@ -62,20 +62,33 @@ def test_files_refits_and_clones_keep_the_shapes(fitted, tmp_path):
     np.testing.assert_array_equal(again.predict()["seqcast"], fitted.predict()["seqcast"])
 
 
-@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")
-def test_members_have_the_share_of_their_judge():
+def test_members_have_the_share_of_their_judge(monkeypatch):
     quantiles = replace(SMALL.network, head="quantile", quantiles=(0.1, 0.5, 0.9))
-    small, large = replace(SMALL, network=quantiles), replace(LARGE, network=replace(quantiles, encoder_units=(5,)))
+    wide = replace(quantiles, encoder_units=(5,))
+    members, judge = [replace(SMALL, network=quantiles), replace(LARGE, network=quantiles)], replace(WIDE, network=wide)
+    asked = []
+
+    def choose(windows, networks, names, naive, known):
+        asked.append([engine.network for engine in networks.engines])
+        share = 0.25 if networks.engines[0].network == wide else 0.75
+        losses = {"seasonal_naive": 0.5, "trained": 0.5, "blend": 0.5}
+        return Choice({"seasonal_naive": 1 - share, "trained": share}, losses, 9)
+
     how = {"level": (80,), "random_state": 0, "verbose": 0, "point": "mean", "scale": "standard"}
-    both = Forecaster(4, preset=EnsembleSpec([small], judge=large), **how)
-    both.fit(frame())
-    # The judge has the second seed wherever it stands, so it is the second of two members too.
-    together = Forecaster(4, preset=EnsembleSpec([small, large]), **how).fit(frame())
-    assert together.choice_.losses
-    assert [engine.network for engine in both.engines_] == [quantiles] * ("trained" in both.choice_.shares)
-    again = clone(both).fit(frame()).refit(frame())
-    assert again.choice_.shares == both.choice_.shares
-    assert [engine.network for engine in again.engines_] == [engine.network for engine in both.engines_]
+    model = Forecaster(4, preset=EnsembleSpec(members, judge=judge), **how)
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcast.forecaster.evidence._choice", choose)
+        model.fit(frame())
+    assert asked == [[quantiles, quantiles], [wide]]
+    assert model.choice_.shares == {"seasonal_naive": 0.75, "trained": 0.25}
+    assert [engine.network for engine in model.engines_] == [quantiles, quantiles]
+    assert len(model.training_) == len(model.histories_) == 2
+    # A refit takes the choice, and trains the members alone.
+    again = clone(model)
+    again._state = model._state
+    again.refit(frame())
+    assert again.choice_.shares == model.choice_.shares
+    assert [engine.window.context_length for engine in again.engines_] == [8, 12]
 
 
 @pytest.mark.parametrize(

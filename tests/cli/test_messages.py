@@ -187,11 +187,13 @@ def test_every_flag_is_an_option_of_a_command():
         "--figure",
         "--force",
         "--future-file",
+        "--importance",
         "--json",
         "--keys",
         "--most",
         "--output",
         "--quick",
         "--quiet",
+        "--script",
         "--sort",
     }

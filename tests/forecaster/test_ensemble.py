@@ -8,7 +8,9 @@ import pytest
 from sklearn.base import clone
 
 from seqcast.errors import SpecError
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.evidence import _judged
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -60,16 +62,45 @@ def test_files_refits_and_clones_keep_the_shapes(fitted, tmp_path):
     np.testing.assert_array_equal(again.predict()["seqcast"], fitted.predict()["seqcast"])
 
 
-def test_shares_that_are_known_are_taken():
-    network = replace(SMALL.network, head="quantile", quantiles=(0.1, 0.5, 0.9))
-    shares = {"trained": 0.25, "seasonal_naive": 0.75}
-    model = Forecaster(
-        4, preset=EnsembleSpec([replace(SMALL, network=network)], shares=shares), level=(80,), random_state=0, verbose=0
-    )
-    model.fit(frame())
-    assert model.choice_.shares == shares
-    assert len(model.engines_) == 1
-    assert model.describe(frame()).settings["effort"] == "balanced"
+def test_members_have_the_share_of_their_judge(monkeypatch):
+    quantiles = replace(SMALL.network, head="quantile", quantiles=(0.1, 0.5, 0.9))
+    wide = replace(quantiles, encoder_units=(5,))
+    members, judge = [replace(SMALL, network=quantiles), replace(LARGE, network=quantiles)], replace(WIDE, network=wide)
+    asked = []
+
+    def choose(windows, networks, names, naive, known):
+        asked.append([engine.network for engine in networks.engines])
+        share = 0.25 if networks.engines[0].network == wide else 0.75
+        losses = {"seasonal_naive": 0.5, "trained": 0.5, "blend": 0.5}
+        return Choice({"seasonal_naive": 1 - share, "trained": share}, losses, 9)
+
+    how = {"level": (80,), "random_state": 0, "verbose": 0, "point": "mean", "scale": "standard"}
+    model = Forecaster(4, preset=EnsembleSpec(members, judge=judge), **how)
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcast.forecaster.evidence._choice", choose)
+        model.fit(frame())
+    assert asked == [[quantiles, quantiles], [wide]]
+    assert model.choice_.shares == {"seasonal_naive": 0.75, "trained": 0.25}
+    assert [engine.network for engine in model.engines_] == [quantiles, quantiles]
+    assert len(model.training_) == len(model.histories_) == 2
+    # A refit takes the choice, and trains the members alone.
+    again = clone(model)
+    again._state = model._state
+    again.refit(frame())
+    assert again.choice_.shares == model.choice_.shares
+    assert [engine.window.context_length for engine in again.engines_] == [8, 12]
+
+
+@pytest.mark.parametrize(
+    ("own", "judged", "expected"),
+    [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.0, "judge")],
+)
+def test_only_members_that_are_better_by_far_stand_for_themselves(own, judged, expected):
+    choices = {
+        "own": Choice({"trained": 1.0}, {"trained": own, "seasonal_naive": 2.0, "blend": own}, 9),
+        "judge": Choice({"seasonal_naive": 1.0}, {"trained": judged, "seasonal_naive": 0.7, "blend": 0.7}, 9),
+    }
+    assert _judged(choices["own"], choices["judge"]) is choices[expected]
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,16 @@ def test_members_are_counted_around():
     "ensemble",
     [
         EnsembleSpec([ONE, OTHER], alone=True),
-        EnsembleSpec([ONE], finetuning={"epochs": 2}, shares={"trained": 3, "finetuned": 1}),
+        EnsembleSpec([ONE], finetuning={"epochs": 2}, judge=OTHER),
     ],
 )
 def test_round_trip_through_json(ensemble):
     assert EnsembleSpec.from_dict(json.loads(json.dumps(ensemble.to_dict()))) == ensemble
 
 
-def test_shares_sum_to_one():
-    assert EnsembleSpec([ONE], shares={"trained": 3, "finetuned": 1}).shares == {"finetuned": 0.25, "trained": 0.75}
+def test_the_judge_is_trained_after_the_members():
+    assert EnsembleSpec([ONE], judge=OTHER).trained == (ONE, OTHER)
+    assert EnsembleSpec([ONE]).trained == (ONE,)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,12 @@ def test_shares_sum_to_one():
         (lambda: EnsembleSpec([NetworkSpec()]), "members: expected one MemberSpec or more"),
         (lambda: EnsembleSpec([ONE], alone=1), "alone: expected"),
         (lambda: EnsembleSpec([ONE], finetuning={"epoch": 1}), "epoch"),
-        (lambda: EnsembleSpec([ONE], shares={"finetuned": 1.0}), "shares: expected shares of .*'trained' among them"),
-        (lambda: EnsembleSpec([ONE], shares={"trained": 0.0}), "shares: expected"),
-        (lambda: EnsembleSpec([ONE], alone=True, shares={"trained": 1.0}), "shares: expected None with alone=True"),
+        (lambda: EnsembleSpec([ONE], judge=NetworkSpec()), "judge: expected a MemberSpec"),
+        (lambda: EnsembleSpec([ONE], alone=True, judge=OTHER), "judge: expected None with alone=True"),
+        (
+            lambda: EnsembleSpec([ONE], judge=MemberSpec(NetworkSpec(head="normal"), TrainingSpec())),
+            "head: expected the same of all members",
+        ),
         (
             lambda: EnsembleSpec([ONE, MemberSpec(NetworkSpec(head="normal"), TrainingSpec())]),
             "head: expected the same of all members",

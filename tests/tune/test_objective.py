@@ -63,18 +63,6 @@ def test_the_future_reaches_neither_training_nor_forecasts():
     assert not np.array_equal(other.frame.targets, judge.frame.targets)
 
 
-def test_what_is_compared_is_judged_by_the_same_windows():
-    frame = waves(series=1)
-    judge = objective(frame, preset="auto", level=(80,))
-    losses = judge.references()
-    assert set(losses) == {"seasonal_naive", "finetuned"}
-    # The point of the last season alone, by the equation; its intervals are what is left.
-    repeated = judge.origins.naive(judge.frame, 7)
-    assert losses["seasonal_naive"] < judge.loss_of(repeated[..., None], (0.5,))
-    point = objective(frame, preset="auto", point="mean")
-    assert point.references() == {"seasonal_naive": pytest.approx(point.loss_of(repeated[..., None], (0.5,)))}
-
-
 def test_the_past_does_reach_them():
     frame = waves()
     judge = objective(frame)

@@ -3,21 +3,20 @@
 import json
 import math
 import sys
-from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from seqcast.errors import MissingPackageError, SpecError
-from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
+from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
 from seqcast.tune import Range
-from seqcast.tune.choosing import shares_of
+from seqcast.tune.choosing import final_options
 from seqcast.tune.objective import Objective
 from seqcast.tune.storage import Storage, quiet
 
-from .conftest import waves
+from .conftest import TINY, waves
 
 
 def parameters(found):
@@ -166,35 +165,20 @@ def test_trials_are_a_frame_and_json(found):
         assert math.isclose(sum(found.importance.values()), 1.0)
 
 
-def test_what_is_found_shares_the_forecast_as_an_untuned_network_would(search, frame, monkeypatch):
-    monkeypatch.setattr(Objective, "references", lambda self, callbacks: {"seasonal_naive": 0.9})
-    found = search(frame, preset="auto", trials=1, level=(80,), space={"dropout": Range(0.0, 0.1)})
-    assert found.references == {"seasonal_naive": 0.9}
-    expected = cautious_shares({**found.references, "trained": found.untuned_loss})
-    shares = found.forecaster.choice_.shares
-    total = sum({"trained": LEAST_SHARE, **expected}.values())
-    assert dict(shares) == pytest.approx(
-        {name: value / total for name, value in {"trained": LEAST_SHARE, **expected}.items()}
-    )
-    assert found.forecaster.preset.shares == shares
+def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
+    untuned, other = MemberSpec(TINY, TrainingSpec()), MemberSpec(TINY, TrainingSpec(epochs=3))
+    for preset, members, judge in (("auto", [other], untuned), ("auto", [untuned], None), ("classic", [other], None)):
+        arguments = {"preset": preset, "training": {"epochs": 2, "learning_rate": 0.1}, "verbose": 0, "level": 80}
+        final = final_options(arguments, members, untuned, 3)
+        expected = EnsembleSpec(members, alone=preset != "auto", finetuning={"epochs": 2}, judge=judge)
+        assert final == {"preset": expected, "training": None, "context_length": None, "random_state": 3, "level": 80}
 
 
-@dataclass
-class Told:
-    """A trial of Optuna's, as far as shares ask for it."""
-
-    value: float
-    user_attrs: dict
-    state: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="COMPLETE"))
-
-
-def test_the_least_of_many_losses_is_not_taken_for_granted():
-    references = {"finetuned": 1.0, "seasonal_naive": 1.5}
-    trials = [Told(1.1, {"untuned": True}), Told(0.95, {})]
-    assert shares_of(references, 0.95, trials) == cautious_shares({**references, "trained": 1.1})
-    assert shares_of(references, 0.5, trials) == cautious_shares({**references, "trained": 0.6})
-    assert shares_of(references, 5.0, [Told(5.0, {"untuned": True})])["trained"] == LEAST_SHARE
-    assert shares_of({}, 1.0, trials) is None
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")
+def test_without_a_named_preset_the_last_season_may_share_the_forecast(search, frame):
+    found = search(frame, preset="auto", trials=1, level=(80,), point="mean", space={"dropout": Range(0.0, 0.1)})
+    assert set(found.forecaster.choice_.losses) >= {"seasonal_naive", "trained"}
+    assert not found.forecaster.preset.alone
 
 
 def test_a_storage_is_opened_by_its_address(tmp_path):

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CANDIDATES", "Choice", "cautious_shares", "choose", "pinball"]
+__all__ = ["CANDIDATES", "Choice", "choose", "pinball"]
 
 Array = npt.NDArray[Any]
 
@@ -163,23 +163,6 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
     losses["blend"] = loss(shares)
     chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share}
     return Choice(chosen, losses, int(known.any(axis=(1, 2)).sum()))
-
-
-def cautious_shares(losses: Mapping[str, float]) -> dict[str, float]:
-    """Return the shares that follow the losses of candidates alone, as `choose` takes them where there are few windows.
-
-    Args:
-        losses: The loss of each candidate, by its name in `CANDIDATES`.
-
-    Example:
-        >>> cautious_shares({"finetuned": 1.0, "trained": 1.1, "seasonal_naive": 2.0})
-        {'finetuned': 0.73..., 'trained': 0.26...}
-    """
-    ordered = {name: losses[name] for name in CANDIDATES if name in losses}
-    shares = _cautious(ordered)
-    shares = np.where(shares < LEAST_SHARE, 0.0, shares)
-    pairs = zip(ordered, shares / shares.sum(), strict=True)
-    return {name: float(share) for name, share in pairs if share}
 
 
 def _cautious(losses: Mapping[str, float]) -> Array:

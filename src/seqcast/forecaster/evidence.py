@@ -29,6 +29,10 @@ __all__ = ["Networks", "chosen_state", "warn_if_fallen"]
 Array = npt.NDArray[Any]
 
 
+# The loss of networks that were picked as the best of many may seem smaller than it is, by up to this factor.
+PICKED = 1.2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Networks:
     """The networks of a fit.
@@ -57,6 +61,22 @@ class Networks:
     def pretrained_name(self) -> str:
         """Name of the pretrained network among the candidates."""
         return "finetuned" if self.finetuned else "pretrained"
+
+    def parted(self, plan: FitPlan) -> tuple[Self, Self | None]:
+        """Return the networks that forecast, and those with the judge in their place; `None` where there is no judge.
+
+        Args:
+            plan: The plan.
+        """
+        options = plan.options
+        if not options.judged or options.choice is not None or len(self.engines) < len(options.seeds):
+            return self, None
+        ours, judge = slice(0, -1), slice(-1, None)
+        several, one = (
+            replace(self, engines=self.engines[part], training=self.training[part], histories=self.histories[part])
+            for part in (ours, judge)
+        )
+        return several, one
 
     def names(self, plan: FitPlan) -> list[str]:
         """Return the candidates of a plan that are there."""
@@ -105,12 +125,15 @@ def chosen_state(plan: FitPlan, ready: Networks, finetuned: Networks | None) -> 
     networks, forecasts = ready, dict[str, Array]()
     if finetuned is not None:
         networks, forecasts = _better_of(plan, windows, ready, finetuned)
+    networks, judge = networks.parted(plan)
     names, choice = networks.names(plan), plan.options.choice
     naive = _naive_intervals(plan) if "seasonal_naive" in names else None
     if naive is None and len(names) > 1:
         names = [name for name in names if name != "seasonal_naive"]
     if choice is None:
         choice = _choice(windows, networks, names, naive or (), forecasts)
+        if judge is not None:
+            choice = _judged(choice, _choice(windows, judge, names, naive or (), forecasts))
     return networks.state(plan, choice.with_network(networks.pretrained_name), naive or ())
 
 
@@ -148,6 +171,19 @@ class _ValidationWindows:
         """Return the mean quantile loss of forecasts."""
         known = ~np.isnan(self.truth)
         return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
+
+
+def _judged(own: Choice, judges: Choice) -> Choice:
+    """Return the choice that holds for networks that were picked as the best of many on the windows.
+
+    Args:
+        own: What the windows say of them.
+        judges: What they say of the network that judges.
+    """
+    losses = own.losses.get("trained"), judges.losses.get("trained")
+    if losses[0] is None or losses[1] is None or PICKED * losses[0] < losses[1]:
+        return own
+    return judges
 
 
 def _better_of(

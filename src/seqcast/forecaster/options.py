@@ -66,6 +66,7 @@ class FitOptions:
             help.
         at_once: Networks that are trained before it is asked whether more would help; `None` trains all.
         finetuning: Fields of the training of the pretrained network that differ from the usual ones.
+        judged: Whether the last network that is trained judges the share of the others.
     """
 
     horizon: int
@@ -92,6 +93,7 @@ class FitOptions:
     rows_read: int | None = None
     at_once: int | None = None
     finetuning: Mapping[str, Any] | None = None
+    judged: bool = False
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -147,7 +149,7 @@ class FitOptions:
             effort = "balanced"
         at_once = None
         if members is None:
-            members = int(options["members"]) if ensemble is None else len(ensemble.members)
+            members = int(options["members"]) if ensemble is None else len(ensemble.trained)
             if effort == "best":
                 at_once, members = max(members, MEMBERS_AT_ONCE), max(members, MOST_MEMBERS)
         # A further training has lengths of its own, whatever was given to the fit.
@@ -156,7 +158,7 @@ class FitOptions:
         finetuning: Mapping[str, Any] | None = limits(options["training"])
         if ensemble is not None:
             # The members' lengths are their own; the pretrained network reads as much as helps it.
-            lengths, finetuning = tuple(member.context_length for member in ensemble.members), ensemble.finetuning
+            lengths, finetuning = tuple(member.context_length for member in ensemble.trained), ensemble.finetuning
             rows_read = None
         return cls(
             horizon=int(options["horizon"]),
@@ -183,7 +185,7 @@ class FitOptions:
             rows_read=rows_read,
             at_once=at_once,
             finetuning=finetuning,
-            choice=None if ensemble is None or ensemble.shares is None else Choice(ensemble.shares),
+            judged=ensemble is not None and ensemble.judge is not None,
         )
 
 

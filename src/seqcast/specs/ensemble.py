@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from seqcast.errors import SpecError
 from seqcast.specs.base import Spec, set_fields
-from seqcast.specs.checks import check_flag, check_int, check_number
+from seqcast.specs.checks import check_flag, check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -75,8 +75,9 @@ class EnsembleSpec(Spec):
         members: The networks.
         alone: Whether nothing but them forecasts.
         finetuning: Fields of the training of the pretrained network that differ from the usual ones.
-        shares: The share of each in the forecast, by `trained` (the members), `finetuned` and `seasonal_naive`, where
-            it is known beforehand; `None` leaves it to the evidence.
+        judge: A network that is trained beside them and forecasts nothing but validation windows: the members have the
+            share that it would have, unless they are better by far. Members that were picked as the best of many on
+            those windows would else have too much. `None` lets them stand for themselves.
 
     Raises:
         SpecError: There is no member, one is no `MemberSpec`, or they forecast different things.
@@ -90,7 +91,7 @@ class EnsembleSpec(Spec):
     members: tuple[MemberSpec, ...]
     alone: bool = False
     finetuning: Mapping[str, Any] | None = None
-    shares: Mapping[str, float] | None = None
+    judge: MemberSpec | None = None
 
     def __post_init__(self) -> None:
         members = self.members
@@ -101,11 +102,16 @@ class EnsembleSpec(Spec):
         check_flag("alone", self.alone)
         if self.finetuning is not None:
             TrainingSpec.from_dict(self.finetuning)
-        if self.shares is not None:
-            set_fields(self, shares=_checked_shares(self.shares, alone=self.alone))
+        if self.judge is not None and (self.alone or not isinstance(self.judge, MemberSpec)):
+            raise SpecError(
+                "judge",
+                expected="None with alone=True: there is no share to judge" if self.alone else "a MemberSpec",
+                received=repr(self.judge)[:80],
+                hint="Leave it out.",
+            )
         for name, values in (
-            ("head", [(member.network.head, member.network.quantiles) for member in members]),
-            ("validation_fraction", [member.training.validation_fraction for member in members]),
+            ("head", [(member.network.head, member.network.quantiles) for member in self.trained]),
+            ("validation_fraction", [member.training.validation_fraction for member in self.trained]),
         ):
             if len(set(values)) > 1:
                 different = " and ".join(map(str, dict.fromkeys(values)))
@@ -114,20 +120,25 @@ class EnsembleSpec(Spec):
                 )
 
     @property
+    def trained(self) -> tuple[MemberSpec, ...]:
+        """All networks that are trained: the members, and the judge after them."""
+        return self.members if self.judge is None else (*self.members, self.judge)
+
+    @property
     def specs(self) -> Iterator[tuple[NetworkSpec, TrainingSpec]]:
-        """The network and the training of each member."""
-        return ((member.network, member.training) for member in self.members)
+        """The network and the training of each network that is trained."""
+        return ((member.network, member.training) for member in self.trained)
 
     def member(self, place: int) -> MemberSpec:
-        """Return the member at a place, counted around."""
-        return self.members[place % len(self.members)]
+        """Return the network that is trained at a place, counted around."""
+        return self.trained[place % len(self.trained)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         finetuning = None if self.finetuning is None else dict(self.finetuning)
-        shares = None if self.shares is None else dict(self.shares)
+        judge = None if self.judge is None else self.judge.to_dict()
         members = [each.to_dict() for each in self.members]
-        return {"members": members, "alone": self.alone, "finetuning": finetuning, "shares": shares}
+        return {"members": members, "alone": self.alone, "finetuning": finetuning, "judge": judge}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -138,18 +149,6 @@ class EnsembleSpec(Spec):
         """
         if isinstance(values, Mapping) and isinstance(values.get("members"), list | tuple):
             values = {**values, "members": tuple(MemberSpec.from_dict(each) for each in values["members"])}
+            if values.get("judge") is not None:
+                values["judge"] = MemberSpec.from_dict(values["judge"])
         return super().from_dict(values)
-
-
-def _checked_shares(shares: Any, *, alone: bool) -> dict[str, float]:
-    known = ("seasonal_naive", "finetuned", "trained")
-    good = isinstance(shares, Mapping) and "trained" in shares and set(shares) <= set(known) and not alone
-    if not good:
-        raise SpecError(
-            "shares",
-            expected="None with alone=True" if alone else f"shares of {', '.join(known)}, 'trained' among them",
-            received=repr(shares),
-            hint="Leave it out: the evidence of validation windows decides.",
-        )
-    found = {name: check_number("shares", shares[name], low=0.0, open_low=True) for name in known if name in shares}
-    return {name: share / sum(found.values()) for name, share in found.items()}

@@ -9,27 +9,23 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.forecaster.choice import LEAST_SHARE, cautious_shares
 from seqcast.forecaster.finetuning import limits
 from seqcast.forecaster.options import is_compared
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.tune.space import applied
-from seqcast.tune.trials import Task, is_untuned, seconds_of
+from seqcast.tune.trials import Task, seconds_of
 
-__all__ = ["Chosen", "chosen_networks", "final_options", "shares_of"]
+__all__ = ["Chosen", "chosen_networks", "final_options"]
 
 # Networks whose loss is at most so much above the best one's are good enough for an ensemble: it gains about as much.
 GOOD_ENOUGH = 0.02
-# The least of many losses may be too good by so much.
-ALLOWANCE = 1.2
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the forecaster is made of: its networks, their mean loss, and the seconds of a fit that the clock ends."""
+    """What the forecaster is made of: its networks, and the seconds of its fit where the clock has to end it."""
 
     members: tuple[MemberSpec, ...]
-    loss: float | None = None
     limit: float | None = None
 
 
@@ -59,39 +55,24 @@ def chosen_networks(trials: Sequence[Any], task: Task, ensemble: int) -> Chosen:
         for name, parameter in task.space.items():
             given |= parameter.fields_of(name, trial.params[name])
         members.append(applied(untuned, given))
-    loss = float(np.mean([trial.value for trial in chosen]))
-    return Chosen(tuple(members), loss, None if count else limit)
-
-
-def shares_of(references: Mapping[str, float], loss: float | None, trials: Sequence[Any]) -> dict[str, float] | None:
-    """Return the share of the networks, and of what is compared with them; `None` where nothing is known.
-
-    The least loss of many trials is smaller than what it promises. So the networks have the share of the untuned one,
-    whose loss was not picked, unless theirs is smaller than that by more than an allowance.
-
-    Args:
-        references: The losses of what shares the forecast with them.
-        loss: Their mean loss.
-        trials: The trials of the study.
-    """
-    if not references or loss is None:
-        return None
-    untuned = [trial.value for trial in trials if is_untuned(trial) and trial.state.name == "COMPLETE"]
-    shares = cautious_shares({**references, "trained": min([ALLOWANCE * loss, *untuned])})
-    return {"trained": LEAST_SHARE, **shares}
+    return Chosen(tuple(members), None if count else limit)
 
 
 def final_options(
-    arguments: Mapping[str, Any],
-    members: Sequence[MemberSpec],
-    seed: int,
-    preset: Any,
-    shares: Mapping[str, float] | None,
+    arguments: Mapping[str, Any], members: Sequence[MemberSpec], untuned: MemberSpec, seed: int
 ) -> dict[str, Any]:
-    """Return the arguments of the final forecaster."""
+    """Return the arguments of the final forecaster.
+
+    Args:
+        arguments: Those that the user gave.
+        members: Its networks.
+        untuned: The network as it is without tuning, which judges their share of the forecast.
+        seed: Seed of everything random.
+    """
+    compared = is_compared(arguments["preset"])
+    judge = untuned if compared and any(member != untuned for member in members) else None
     finetuning = limits(arguments["training"]) or None
-    network = EnsembleSpec(tuple(members), alone=not is_compared(preset), finetuning=finetuning, shares=shares)
+    network = EnsembleSpec(tuple(members), alone=not compared, finetuning=finetuning, judge=judge)
     own = {"preset": network, "training": None, "context_length": None, "random_state": seed}
-    final = {**arguments, **own}
-    del final["verbose"]
+    final = {name: value for name, value in {**arguments, **own}.items() if name != "verbose"}
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in final.items()}

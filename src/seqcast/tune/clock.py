@@ -37,7 +37,7 @@ class Clock:
     Example:
         >>> clock = Clock(Deadline.of(600), workers=2, members=5, compared=True)
         >>> round(clock.final_seconds(20.0, 5)), round(clock.final_seconds(20.0, 1)), clock.affordable(20.0, 40.0)
-        (74, 53, 2)
+        (86, 40, 1)
     """
 
     deadline: Deadline | None
@@ -52,9 +52,9 @@ class Clock:
             trial: Seconds of a usual trial.
             members: Networks of the fit.
         """
-        jobs = [GROWTH * trial] * members + [FINETUNING * GROWTH * trial] * self.compared
-        # A single network and the fine-tuning follow one another.
-        return sum(jobs) if members == 1 else max(sum(jobs) / self.workers, max(jobs)) + 0.1 * trial
+        # Beside the members there are the judge of their share, and the fine-tuning.
+        jobs = [GROWTH * trial] * (members + self.compared) + [FINETUNING * GROWTH * trial] * self.compared
+        return max(sum(jobs) / self.workers, max(jobs)) + 0.1 * trial
 
     def search_ends(self, seconds: Sequence[float]) -> float:
         """Return when no further trial may run, seconds since 1970.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.errors import DataError
-from seqcast.forecaster.choice import Choice, pinball
+from seqcast.forecaster.choice import pinball
 from seqcast.forecaster.defaults import Sizes
 from seqcast.forecaster.fitting import TrainingRun, fit_plan
 from seqcast.forecaster.options import FitOptions, interval_levels
@@ -114,30 +114,6 @@ class Objective:
         resolved = FitOptions.resolve(options, self.seed)
         plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
         return fit_plan(plan, TrainingRun(callbacks=callbacks))
-
-    def references(self, callbacks: Sequence[Any] = ()) -> dict[str, float]:
-        """Return the losses of what shares the forecast with networks that are trained, by the names of candidates.
-
-        They are the last season and the pretrained network, fine-tuned on the rows before the first origin, where it
-        can forecast what is asked for.
-
-        Args:
-            callbacks: Keras callbacks of the fine-tuning.
-        """
-        own = {"preset": "auto", "context_length": None, "members": 1, "effort": "balanced", "calibrate": False}
-        resolved = FitOptions.resolve({**self.options, **own}, self.seed)
-        names = ["seasonal_naive", *["finetuned"] * resolved.reads_seasons]
-        # Without the pretrained network, which reads far, nothing says how much the last season reads.
-        read = None if resolved.reads_seasons else max(self.sizes.context_length, self.season_length)
-        shares = Choice(dict.fromkeys(names, 1.0 / len(names)))
-        resolved = replace(resolved, choice=shares, rows_read=read)
-        plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
-        state, losses = fit_plan(plan, TrainingRun(callbacks=callbacks)), {}
-        for name in names:
-            if name == "seasonal_naive" and resolved.level and not state.naive_intervals:
-                continue  # its intervals are not known
-            losses[name] = self.loss_of(*self.forecast(replace(state, choice=Choice.only(name))))
-        return losses
 
     def forecast(self, state: FittedState) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, parts]`, and the probability of each part."""

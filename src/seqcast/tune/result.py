@@ -54,7 +54,6 @@ class TuningResult:
         script: Python that makes the forecaster.
         importance: The share of each parameter in the variance of losses, the largest first; empty where too few trials
             are complete.
-        references: With `preset="auto"` the losses of what shares the forecast with the networks.
         seconds: How long the search and the fit took.
     """
 
@@ -63,7 +62,6 @@ class TuningResult:
     trials: tuple[Trial, ...]
     script: str
     importance: Mapping[str, float] = field(default_factory=dict)
-    references: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -100,7 +98,6 @@ class TuningResult:
             "networks": len(self.members),
             "choice": self.forecaster.choice_.to_dict(),
             "trials": {state: sum(trial.state == state for trial in self.trials) for state in STATES},
-            "references": dict(self.references),
             "importance": dict(self.importance),
             "seconds": self.seconds,
         }

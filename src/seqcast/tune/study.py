@@ -25,7 +25,7 @@ from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
 from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.training.deadline import Deadline
-from seqcast.tune.choosing import chosen_networks, final_options, shares_of
+from seqcast.tune.choosing import chosen_networks, final_options
 from seqcast.tune.clock import Clock
 from seqcast.tune.defaults import default_space
 from seqcast.tune.fingerprint import check_fingerprint, study_fingerprint
@@ -35,7 +35,7 @@ from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import script_of
 from seqcast.tune.space import check_space, neighbours, widened
 from seqcast.tune.storage import Storage, optuna, quiet
-from seqcast.tune.trials import REFERENCES, Task, finished, is_untuned, run_trials, seconds_of
+from seqcast.tune.trials import Task, finished, is_untuned, run_trials, seconds_of
 
 __all__ = ["tune"]
 
@@ -156,11 +156,10 @@ def tune(
         _begin(study, task)
         _search(study, task)
         found = study.get_trials(deepcopy=False)
-        importance, references = _importance(study, found), study.user_attrs.get(REFERENCES, {})
+        importance = _importance(study, found)
     chosen = chosen_networks(found, task, ensemble)
     members, limit = chosen.members, chosen.limit
-    shares = shares_of(references, chosen.loss, found)
-    final = final_options(arguments, members, seed, preset, shares)
+    final = final_options(arguments, members, untuned, seed)
     forecaster = Forecaster(**final, verbose=verbose).fit(df, time_limit=limit)
     return TuningResult(
         forecaster=forecaster,
@@ -168,7 +167,6 @@ def tune(
         trials=tuple(_trial(each) for each in found if each.state.is_finished()),
         script=script_of(final, limit),
         importance=importance,
-        references=references,
         seconds=time.time() - began,
     )
 

@@ -10,19 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.forecaster.choice import CANDIDATES
 from seqcast.tune.clock import Clock
 from seqcast.tune.objective import Objective
 from seqcast.tune.sampler import sampler_of
 from seqcast.tune.space import Choice, Range, applied, neighbours
 from seqcast.tune.storage import Storage, optuna, quiet
-from seqcast.tune.watch import LateWatch, TrialWatch, pruner_of
+from seqcast.tune.watch import TrialWatch, pruner_of
 
-__all__ = ["REFERENCES", "Task", "finished", "is_untuned", "run_trials", "seconds_of", "settings_of"]
+__all__ = ["Task", "finished", "is_untuned", "run_trials", "seconds_of", "settings_of"]
 
 UNTUNED = "untuned"
-# The attribute of a study that holds the losses of what networks share the forecast with.
-REFERENCES = "seqcast references"
 
 
 class _SurplusTrialError(Exception):
@@ -104,8 +101,6 @@ def run_trials(task: Task, worker: int) -> int:
     """
     with quiet():
         study = task.study(worker)
-        if worker == 0 and task.clock.compared:
-            _compare(task, study)
         before = 0
         while _is_one_left(task, study.get_trials(deepcopy=False)):
             study.optimize(
@@ -113,18 +108,6 @@ def run_trials(task: Task, worker: int) -> int:
             )
             before += 1
         return before
-
-
-def _compare(task: Task, study: Any) -> None:
-    """Note the losses of what networks share the forecast with, unless they are known or there is no time for it."""
-    if REFERENCES in study.user_attrs:
-        return
-    watch = LateWatch(task.clock.search_ends([]))
-    losses = task.objective.references([watch])
-    if watch.late:
-        return
-    study.set_user_attr(REFERENCES, losses)
-    _tell(task, ", ".join(f"{CANDIDATES[name]} {loss:.4f}" for name, loss in losses.items()))
 
 
 def _is_one_left(task: Task, trials: list[Any]) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from nicegui import ui
 
 from seqcast.errors import SeqcastError
+from seqcast.plots.style import GUIDE, TRUTH
 
 __all__ = [
     "explain_problem",
@@ -27,6 +30,8 @@ __all__ = [
 
 # Dark enough for white text on it, and light enough on a dark page.
 PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
+# Lines that a dark page would swallow.
+ON_DARK = {GUIDE: "#b4b4b4", TRUTH: "#56B4E9"}
 DARK_TEXT, LIGHT_TEXT = "#222222", "#e6e6e6"
 # Units of frequencies, by pandas' names of them.
 STEPS = {
@@ -50,6 +55,7 @@ STYLE = """
 .body--light .seqcast-muted { color: #4a4a4a; }
 .body--dark .q-field__label, .body--dark .q-field__messages { color: #d0d0d0; }
 .body--light .q-field__label, .body--light .q-field__messages { color: #444444; }
+.body--dark .q-radio, .body--dark .q-checkbox, .body--dark .q-linear-progress { --q-primary: #8cc8f2; }
 .body--dark .q-btn--outline { --q-primary: #8cc8f2; --q-negative: #ffb4ab; }
 .seqcast-wrong { outline: 3px solid #b3261e; font-weight: bold; }
 :focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
@@ -130,6 +136,11 @@ def redraw(chart: ui.echart, options: dict[str, Any], *, dark: bool) -> None:
 def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
     """Return the options with text and lines that can be seen on the page."""
     ink, faint = (LIGHT_TEXT, "#555555") if dark else (DARK_TEXT, "#dddddd")
+    if dark:
+        text = json.dumps(options)
+        for colour, lighter in ON_DARK.items():
+            text = text.replace(colour, lighter)
+        options = json.loads(text)
     inked = {**options, "textStyle": {"color": ink}, "backgroundColor": "transparent"}
     inked["legend"] = {**options.get("legend", {}), "textStyle": {"color": ink}, "pageTextStyle": {"color": ink}}
     for axis in ("xAxis", "yAxis"):
@@ -229,6 +240,8 @@ def explain_problem(error: BaseException) -> str:
         parts = [f"{error.where}: " if error.where else ""]
         parts += [f"expected {error.expected}, received {error.received}." if error.expected else ""]
         told = "".join(parts).strip() if error.expected else str(error)
+        path = getattr(error, "path", None)
+        told = told if path is None else told.replace(path, Path(path).name)  # where it is kept is no news
         return told[:1].upper() + told[1:]
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."

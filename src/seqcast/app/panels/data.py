@@ -196,7 +196,7 @@ class DataPanel:
         names = [str(name) for name in table.raw.columns]
         with html_table("Columns of the table"):
             with ui.element("thead"), ui.element("tr"):
-                for text in ("column", "is", *(f"row {row + 2}" for row in range(ROWS_SHOWN))):
+                for text in ("column", "is", *(f"row {row + 2}" for row in range(min(ROWS_SHOWN, len(table.raw))))):
                     with ui.element("th").props("scope=col"):
                         ui.label(text)
             with ui.element("tbody"):

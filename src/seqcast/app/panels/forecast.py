@@ -111,7 +111,7 @@ class ForecastPanel:
                     min=0.2,
                     max=600,
                     on_change=lambda event: self._limit(event.value),
-                ).props("outlined dense clearable").classes("w-80")
+                ).props("outlined dense clearable").classes("w-full max-w-80")
             self.start = ui.button("Forecast", icon="play_arrow", on_click=self.fit).props("no-caps")
             if self.view.job is not None:
                 self.start.disable()

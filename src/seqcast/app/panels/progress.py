@@ -28,16 +28,16 @@ class JobView:
 
     def build(self) -> None:
         """Write it, hidden."""
-        with ui.row().classes("w-full items-center no-wrap") as self.row:
+        with ui.row().classes("w-full items-center sm:flex-nowrap") as self.row:
             self.spinner = ui.spinner(size="md").props('aria-hidden="true"')
-            self.text = ui.label().props("role=status")
+            self.text = ui.label().props("role=status").classes("shrink-0 max-sm:shrink")
             self.bar = (
                 ui.linear_progress(0, show_value=False, size="0.8rem")
                 .classes("grow")
                 .props('aria-label="Share that is done" instant-feedback')
             )
             self.button = ui.button(self.stop_text, icon="stop", on_click=self.stop).props(
-                "no-caps outline color=negative"
+                "no-caps outline no-wrap color=negative"
             )
         self.row.visible = False
         self.timer = ui.timer(SECONDS_BETWEEN_LOOKS, self._look, active=False)

@@ -62,14 +62,12 @@ class TakePanel:
                         ui.button(recipes.FUTURE, icon="download", on_click=self._ahead).props("no-caps outline")
             ui.label("In Python:").classes("font-medium")
             script = recipes.script_of(session)
-            ui.code(script, language="python").classes("w-full").props('tabindex=0 aria-label="Python script"')
+            _code(script, "python", "Python script")
             ui.button("Script", icon="download", on_click=lambda: ui.download.content(script, "forecast.py")).props(
                 "no-caps outline"
             )
             ui.label("At the command line:").classes("font-medium")
-            ui.code(recipes.command_of(session), language="bash").classes("w-full").props(
-                'tabindex=0 aria-label="Command line"'
-            )
+            _code(recipes.command_of(session), "bash", "Command line")
 
     async def _table(self, kind: str) -> None:
         session = self.context.session
@@ -124,6 +122,11 @@ class TakePanel:
 
     def _ahead(self) -> None:
         ui.download.content(as_file(self.context.session.ahead(), "csv"), recipes.FUTURE)
+
+
+def _code(text: str, language: str, said: str) -> None:
+    code = ui.code(text, language=language).classes("w-full").props(f'tabindex=0 aria-label="{said}"')
+    code.copy_button.props(f'aria-label="Copy: {said}"')
 
 
 def as_file(table: Any, kind: str) -> bytes:

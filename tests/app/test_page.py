@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-LONG = 150_000  # milliseconds: a training on a busy machine
+LONG = 300_000  # milliseconds: a training on a busy machine
 
 DAYS = pd.date_range("2024-01-01", periods=120)
 

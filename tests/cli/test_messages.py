@@ -184,6 +184,7 @@ def test_every_flag_is_an_option_of_a_command():
     others = {name for name in known - flags if name.startswith("--")}
     assert others == {
         "--allow-open",
+        "--browser",
         "--figure",
         "--force",
         "--future-file",
@@ -191,6 +192,7 @@ def test_every_flag_is_an_option_of_a_command():
         "--json",
         "--keys",
         "--most",
+        "--no-browser",
         "--output",
         "--quick",
         "--quiet",

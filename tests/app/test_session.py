@@ -228,3 +228,6 @@ def test_impossible_settings_are_refused():
         AppSettings(max_sessions=0)
     with pytest.raises(SpecError, match="port: expected 0 to 65535"):
         AppSettings(port=70000)
+    with pytest.raises(SpecError, match="the page knows no passwords"):
+        AppSettings(host="0.0.0.0")
+    assert AppSettings(host="0.0.0.0", allow_open=True).of_api.allow_open

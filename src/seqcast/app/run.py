@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import threading
 import webbrowser
 from pathlib import Path
 from typing import Any
 
 from seqcast.app.settings import AppSettings
-from seqcast.errors import SpecError
 from seqcast.runtime.optional import require
 
 __all__ = ["create_page_app", "run_page"]
@@ -41,7 +39,7 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
     from seqcast.serve.app import create_app
 
     settings = settings or AppSettings()
-    application = create_app()
+    application = create_app(settings.of_api)
     sessions = Sessions(settings)
     add_page(sessions, first)
     ui.run_with(
@@ -72,35 +70,18 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
         SpecError: The port is taken.
     """
     uvicorn = require("uvicorn", extra="app")
-    listener = _listen(settings)
-    host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    require("nicegui", extra="app")
+    from seqcast.serve.listening import address_of, listen
+
+    listener = listen(settings.host, settings.port)
+    # A browser of this machine cannot go to "all addresses".
+    url = address_of(listener).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
     application = create_page_app(settings, first)
     server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False))
     print(f"The page is at {url} (Ctrl-C ends it)", flush=True)
     if browse:
         threading.Timer(1.0, webbrowser.open, (url,)).start()
     server.run(sockets=[listener])
-
-
-def _listen(settings: AppSettings) -> socket.socket:
-    """Return a socket that listens, so that a taken port is told before anything is loaded."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(128)  # who comes before all is loaded waits
-    except OSError as error:
-        listener.close()
-        raise SpecError(
-            "port",
-            expected="an address and a port that are free",
-            received=f"{settings.host}:{settings.port} ({error.strerror})",
-            hint="Give another; 0 takes a free one.",
-        ) from error
-    return listener
 
 
 def _ignore(*_: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqcast.errors import SpecError
-from seqcast.runtime.limits import FileLimits
+from seqcast.errors import Option, Phrase, SpecError
+from seqcast.serve.settings import ServerSettings
 
 __all__ = ["AppSettings"]
 
@@ -24,9 +24,10 @@ class AppSettings:
         max_sessions: Visitors at a time, each with tables and models of its own.
         max_waiting: Trainings that wait for their turn; one more is refused.
         drawn_series: Series that are drawn at a time.
+        allow_open: Whether other machines may use the page, which knows no passwords.
 
     Raises:
-        SpecError: A number is not positive.
+        SpecError: A number is not positive, or the page would be open to other machines.
 
     Example:
         >>> AppSettings(port=0).max_upload // 2**20
@@ -40,6 +41,7 @@ class AppSettings:
     max_sessions: int = 20
     max_waiting: int = 8
     drawn_series: int = 6
+    allow_open: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_upload", "max_rows", "max_sessions", "max_waiting", "drawn_series"):
@@ -47,8 +49,15 @@ class AppSettings:
                 raise SpecError(name, expected="at least 1", received=repr(getattr(self, name)), hint="Give more.")
         if not 0 <= self.port < 65536:
             raise SpecError("port", expected="0 to 65535", received=repr(self.port), hint="8080 is usual.")
+        if not (self.of_api.is_local or self.allow_open):
+            raise SpecError(
+                "host",
+                expected="127.0.0.1: the page knows no passwords, and whoever reaches it can use it",
+                received=self.host,
+                hint=Phrase("If that is meant, take ", Option("allow_open", True), "."),
+            )
 
     @property
-    def limits(self) -> FileLimits:
-        """To how much a file that was uploaded may unpack."""
-        return FileLimits.of(None)
+    def of_api(self) -> ServerSettings:
+        """The settings of the API at the same address."""
+        return ServerSettings(host=self.host, port=self.port, allow_open=self.allow_open)

@@ -21,6 +21,9 @@ def app(
     max_upload: Annotated[int, count_option("--max-upload", help="Largest file that is taken, in MiB.")] = 100,
     max_sessions: Annotated[int, count_option("--max-sessions", help="Visitors at a time.")] = 20,
     max_waiting: Annotated[int, count_option("--max-waiting", help="Trainings that wait for their turn.")] = 8,
+    allow_open: Annotated[
+        bool, typer.Option("--allow-open", help="Let other machines use the page, which knows no passwords.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """Open a page in the browser: load a table, look at it, forecast, test, ask why, and take the result away.
@@ -47,5 +50,6 @@ def app(
         max_upload=max_upload * MEBIBYTE,
         max_sessions=max_sessions,
         max_waiting=max_waiting,
+        allow_open=allow_open,
     )
     run_page(settings, data, browse=browser)

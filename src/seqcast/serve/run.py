@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import gc
-import socket
 from typing import Any
 
 from seqcast.errors import SpecError
 from seqcast.runtime.optional import require
 from seqcast.serve.app import create_app
+from seqcast.serve.listening import BACKLOG, address_of, listen
 from seqcast.serve.logs import LOGGER, log_event, write_to
 from seqcast.serve.settings import ServerSettings
 
 __all__ = ["serve"]
-
-# Connections that the system holds until the server takes them.
-_BACKLOG = 512
 
 
 def serve(settings: ServerSettings, *, app: Any = None) -> None:
@@ -41,17 +38,15 @@ def serve(settings: ServerSettings, *, app: Any = None) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=int(settings.grace) or None,
             ssl_certfile=settings.certificate,
             ssl_keyfile=settings.private_key,
         )
         _check_certificate(config)
-        listener = _listener(settings)
+        listener = listen(settings.host, settings.port)
         scheme = "http" if settings.certificate is None else "https"
-        host, port = listener.getsockname()[:2]
-        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-        log_event("start", address=address)
+        log_event("start", address=address_of(listener, scheme))
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         LOGGER.removeHandler(handler)
@@ -78,22 +73,3 @@ def _check_certificate(config: Any) -> None:
             received=str(error),
             hint="Check that they belong together.",
         ) from error
-
-
-def _listener(settings: ServerSettings) -> socket.socket:
-    """Return a socket that listens, so that the port is known before anything is answered."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        raise SpecError(
-            "host, port",
-            expected="an address of this machine that is free",
-            received=f"{settings.host}:{settings.port} ({error.strerror or error})",
-            hint="Choose another port; 0 lets the system choose.",
-        ) from error
-    listener.set_inheritable(True)
-    return listener

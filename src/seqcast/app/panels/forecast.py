@@ -11,9 +11,8 @@ from seqcast.app import tasks
 from seqcast.app.charts import fan_chart, loss_chart
 from seqcast.app.context import Context
 from seqcast.app.estimates import estimate_seconds, in_words
-from seqcast.app.panels.progress import JobView
-from seqcast.app.theme import heading, note, panel_card, problem_card, redraw, show_chart, show_table, spoken_step
-from seqcast.errors import SeqcastError
+from seqcast.app.panels.progress import JobPanel
+from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table, spoken_step
 from seqcast.training.listeners import TrainingEvent
 
 __all__ = ["ForecastPanel", "bounds_of", "drawn_past"]
@@ -28,7 +27,7 @@ EFFORTS = {
 HORIZONS_BEFORE, LEAST_BEFORE = 8, 60
 
 
-class ForecastPanel:
+class ForecastPanel(JobPanel):
     """The panel.
 
     Args:
@@ -36,9 +35,7 @@ class ForecastPanel:
     """
 
     def __init__(self, context: Context) -> None:
-        self.context = context
-        self.view = JobView("Stop and keep the best so far")
-        self.problem: BaseException | None = None
+        super().__init__(context, "Stop and keep the best so far")
         self.series: str | None = None
         self.losses: list[tuple[int, float | None, float | None]] = []
         self.known: Any = None
@@ -112,9 +109,7 @@ class ForecastPanel:
                     max=600,
                     on_change=lambda event: self._limit(event.value),
                 ).props("outlined dense clearable").classes("w-full max-w-80")
-            self.start = ui.button("Forecast", icon="play_arrow", on_click=self.fit).props("no-caps")
-            if self.view.job is not None:
-                self.start.disable()
+            self.start_button("Forecast", "play_arrow", self.fit)
 
     def _horizon(self, value: Any) -> None:
         if value and int(value) >= 1:
@@ -125,33 +120,20 @@ class ForecastPanel:
 
     async def fit(self) -> None:
         """Fit and forecast, and show what comes of it."""
-        session = self.context.session
-        assert session.frame is not None
-        self.problem, self.losses = None, []
-        try:
-            job = self.context.sessions.trainings.submit(tasks.fit, session.fit_request(), hear=self._hear)
-        except SeqcastError as error:
-            self.context.tell(error)
-            return
-        self.start.disable()
-        self.view.begin(job)
+        session, sessions = self.context.session, self.context.sessions
         frame, asked, began = session.frame, session.asked, time.monotonic()
-        waited = job.before > 0
-        try:
-            outcome = await job.result()
-            if not waited and not outcome.interrupted and asked.time_limit is None and asked.effort != "quick":
-                estimated = estimate_seconds(frame, asked.horizon, asked.effort)
-                self.context.sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
-            if session.frame is frame:  # else another table has been chosen meanwhile
-                session.take_outcome(outcome)
-        except Exception as error:
-            self.problem = error
-            if not isinstance(error, SeqcastError):
-                self.context.tell(error)
-        finally:
-            self.view.end()
-            self.curve.visible = False
-            self.context.changed()
+        assert frame is not None
+        self.losses = []
+        # What waits, or is broken off, does not say how fast this machine is.
+        tells_pace = not sessions.trainings.length and asked.time_limit is None and asked.effort != "quick"
+        outcome = await self.compute(sessions.trainings, tasks.fit, session.fit_request(), hear=self._hear)
+        if tells_pace and outcome is not None and not outcome.interrupted:
+            estimated = estimate_seconds(frame, asked.horizon, asked.effort)
+            sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
+        if outcome is not None and session.frame is frame:  # else another table has been chosen meanwhile
+            session.take_outcome(outcome)
+        self.curve.visible = False
+        self.context.changed()
 
     def _hear(self, event: TrainingEvent) -> None:
         self.view.hear(event)
@@ -168,8 +150,7 @@ class ForecastPanel:
     @ui.refreshable_method
     def _show(self) -> None:
         session = self.context.session
-        if self.problem is not None:
-            problem_card(self.problem, lambda: note(getattr(self.problem, "hint", "") or ""))
+        self.show_problem()
         if session.outcome is None or session.frame is None:
             return
         outcome, frame = session.outcome, session.frame

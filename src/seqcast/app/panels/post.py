@@ -8,15 +8,15 @@ from nicegui import ui
 
 from seqcast.app.charts import line_chart, map_chart
 from seqcast.app.context import Context
-from seqcast.app.panels.progress import JobView
+from seqcast.app.panels.progress import JobPanel
 from seqcast.app.post import DECODERS, EPOCHS, HORIZON, PostOutcome, PostRequest, Snapshot, run_post
-from seqcast.app.theme import heading, note, panel_card, problem_card, redraw, show_chart, show_table
+from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table
 from seqcast.errors import SeqcastError
 
 __all__ = ["PostPanel"]
 
 
-class PostPanel:
+class PostPanel(JobPanel):
     """The panel.
 
     Args:
@@ -24,9 +24,7 @@ class PostPanel:
     """
 
     def __init__(self, context: Context) -> None:
-        self.context = context
-        self.view = JobView("Stop and see what it has learnt")
-        self.problem: BaseException | None = None
+        super().__init__(context, "Stop and see what it has learnt")
         self.outcome: PostOutcome | None = None
         self.settings: dict[str, Any] = {"sines": 2, "slowest": 0.1, "fastest": 10.0, "noise": 0.0, "context": 15}
         self.compare = False
@@ -51,7 +49,7 @@ class PostPanel:
                     "outlined dense"
                 ).classes("w-52").bind_value(self.settings, field)
             ui.switch("Zeros, teacher forcing and feeding back side by side").bind_value(self, "compare")
-            self.start = ui.button("Learn", icon="school", on_click=self.learn).props("no-caps")
+            self.start_button("Learn", "school", self.learn)
         self.view.build()
         self.live = show_chart(
             self._snapshot(None), "Forecast after each epoch", dark=self.context.dark, height="18rem"
@@ -64,29 +62,18 @@ class PostPanel:
         """Train, and show what comes of it."""
         self.problem = self.outcome = None
         self._show.refresh()
+        values = {name: value for name, value in self.settings.items() if value is not None}
+        values |= {name: int(values[name]) for name in ("sines", "context") if name in values}
         try:
-            decoders = tuple(DECODERS) if self.compare else ("zeros",)
-            values = {name: value for name, value in self.settings.items() if value is not None}
-            values |= {name: int(values[name]) for name in ("sines", "context") if name in values}
-            job = self.context.sessions.trainings.submit(
-                run_post, PostRequest(**values, decoders=decoders), hear=self._hear
-            )
+            request = PostRequest(**values, decoders=tuple(DECODERS) if self.compare else ("zeros",))
         except SeqcastError as error:
-            self.context.tell(error)
-            return
-        self.start.disable()
-        self.view.begin(job)
-        try:
-            self.outcome = await job.result()
-        except Exception as error:
             self.problem = error
-            if not isinstance(error, SeqcastError):
-                self.context.tell(error)
-        finally:
-            self.view.end()
-            self.live.visible = False
+        else:
+            self.outcome = await self.compute(self.context.sessions.trainings, run_post, request, hear=self._hear)
+        self.live.visible = False
+        if self.start is not None:
             self.start.enable()
-            self._show.refresh()
+        self._show.refresh()
 
     def _hear(self, snapshot: Snapshot) -> None:
         self.live.visible = True
@@ -99,8 +86,7 @@ class PostPanel:
 
     @ui.refreshable_method
     def _show(self) -> None:
-        if self.problem is not None:
-            problem_card(self.problem)
+        self.show_problem()
         if self.outcome is None:
             return
         outcome, dark = self.outcome, self.context.dark

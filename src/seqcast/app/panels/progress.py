@@ -1,15 +1,19 @@
-"""A job as a panel shows it: its place in the queue, how far it is, the time left, and a stop button."""
+"""Panels that have something computed, and how they show it: place in the queue, share, time left, a stop button."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
 
-from seqcast.app.jobs import Job
+from seqcast.app.context import Context
+from seqcast.app.jobs import Job, JobQueue
+from seqcast.app.theme import note, problem_card
+from seqcast.errors import SeqcastError
 
-__all__ = ["JobView"]
+__all__ = ["JobPanel", "JobView"]
 
 SECONDS_BETWEEN_LOOKS = 0.3
 
@@ -91,3 +95,69 @@ class JobView:
             name = "Training" if which == 1 else f"Training, network {which}"
             self.text.set_text(f"{name}: {seconds:.0f} s" + ("" if left is None else f", at most {left:.0f} s left"))
             self.bar.set_value(share)
+
+
+class JobPanel:
+    """A panel with a button that has something computed.
+
+    Args:
+        context: The visitor's page.
+        stop_text: What the stop button says.
+    """
+
+    def __init__(self, context: Context, stop_text: str) -> None:
+        self.context = context
+        self.view = JobView(stop_text)
+        self.start: ui.button | None = None
+        self.problem: BaseException | None = None
+
+    def start_button(self, text: str, icon: str, on_click: Callable[[], Any]) -> None:
+        """Write the button; it cannot be pressed while the job runs.
+
+        Args:
+            text: What it says.
+            icon: Its icon.
+            on_click: What it does.
+        """
+        self.start = ui.button(text, icon=icon, on_click=on_click).props("no-caps")
+        if self.view.job is not None:
+            self.start.disable()
+
+    async def compute(
+        self,
+        queue: JobQueue,
+        function: Callable[..., Any],
+        *arguments: Any,
+        hear: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """Have a function run, and show how far it is.
+
+        Args:
+            queue: Where it runs.
+            function: As for `JobQueue.submit`.
+            arguments: Its arguments.
+            hear: Hears its events; the view does if `None`.
+
+        Returns:
+            The result; `None` where there is a `problem`.
+        """
+        self.problem = None
+        try:
+            job = queue.submit(function, *arguments, hear=hear or self.view.hear)
+            if self.start is not None:
+                self.start.disable()
+            self.view.begin(job)
+            return await job.result()
+        except Exception as error:
+            self.problem = error
+            if not isinstance(error, SeqcastError):
+                self.context.tell(error)
+            return None
+        finally:
+            self.view.end()
+
+    def show_problem(self) -> None:
+        """Show what went wrong, if something did."""
+        if self.problem is not None:
+            hint = getattr(self.problem, "hint", "")
+            problem_card(self.problem, (lambda: note(hint)) if hint else None)

@@ -11,9 +11,8 @@ from seqcast.app import tasks
 from seqcast.app.charts import fan_chart, line_chart
 from seqcast.app.context import Context
 from seqcast.app.panels.forecast import bounds_of
-from seqcast.app.panels.progress import JobView
-from seqcast.app.theme import heading, note, panel_card, problem_card, show_chart, show_table
-from seqcast.errors import SeqcastError
+from seqcast.app.panels.progress import JobPanel
+from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 
 __all__ = ["ScoresPanel", "coverage", "error_by_step", "scores_by_series"]
 
@@ -21,7 +20,7 @@ FORECASTS = {"seqcast": "the forecast", "seasonal_naive": "the last season", "la
 WORST_SHOWN = 50
 
 
-class ScoresPanel:
+class ScoresPanel(JobPanel):
     """The panel.
 
     Args:
@@ -29,9 +28,8 @@ class ScoresPanel:
     """
 
     def __init__(self, context: Context) -> None:
-        self.context = context
-        self.view = JobView("Stop the test")
-        self.problem: BaseException | None = None
+        super().__init__(context, "Stop the test")
+        self.known: Any = None
         self.windows = 3
         self.series: str | None = None
 
@@ -48,8 +46,8 @@ class ScoresPanel:
         self.context.on_change(self._refresh)
 
     def _refresh(self) -> None:
-        if self.context.session.backtest is None:
-            self.problem = self.series = None
+        if self.context.session.outcome is not self.known:
+            self.known, self.problem, self.series = self.context.session.outcome, None, None
         self._ask.refresh()
         self._show.refresh()
 
@@ -62,9 +60,7 @@ class ScoresPanel:
             ui.number(
                 "Moments to forecast from", value=self.windows, min=1, max=50, precision=0, on_change=self._set_windows
             ).props("outlined dense").classes("w-56")
-            self.start = ui.button("Test on the past", icon="fact_check", on_click=self.test).props("no-caps")
-            if self.view.job is not None:
-                self.start.disable()
+            self.start_button("Test on the past", "fact_check", self.test)
 
     def _set_windows(self, event: Any) -> None:
         self.windows = max(1, int(event.value or 1))
@@ -72,37 +68,16 @@ class ScoresPanel:
     async def test(self) -> None:
         """Backtest, and show what comes of it."""
         session = self.context.session
-        self.problem = None
-        try:
-            request = session.backtest_request(self.windows)
-            job = self.context.sessions.trainings.submit(tasks.backtest, request, hear=self.view.hear)
-        except SeqcastError as error:
-            self.context.tell(error)
-            return
-        self.start.disable()
-        self.view.begin(job)
-        frame, tested = session.frame, None
-        try:
-            tested = await job.result()
-        except Exception as error:
-            self.problem = error
-            if not isinstance(error, SeqcastError):
-                self.context.tell(error)
-        finally:
-            self.view.end()
-        if session.frame is frame:
-            session.backtest = tested if tested is not None else session.backtest
-        problem = self.problem
+        frame, request = session.frame, session.backtest_request(self.windows)
+        tested = await self.compute(self.context.sessions.trainings, tasks.backtest, request)
+        if tested is not None and session.frame is frame:
+            session.backtest = tested
         self.context.changed()
-        if problem is not None:
-            self.problem = problem
-            self._show.refresh()
 
     @ui.refreshable_method
     def _show(self) -> None:
         session = self.context.session
-        if self.problem is not None:
-            problem_card(self.problem, lambda: note(getattr(self.problem, "hint", "") or ""))
+        self.show_problem()
         if session.backtest is None or session.frame is None:
             return
         columns, tested, dark = session.frame.columns, session.backtest, self.context.dark

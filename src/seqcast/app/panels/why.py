@@ -10,10 +10,9 @@ from nicegui import ui
 from seqcast.app import tasks
 from seqcast.app.charts import bar_chart, line_chart, map_chart
 from seqcast.app.context import Context
-from seqcast.app.panels.progress import JobView
+from seqcast.app.panels.progress import JobPanel
 from seqcast.app.tasks import Explanation
-from seqcast.app.theme import heading, note, panel_card, problem_card, show_chart, show_table
-from seqcast.errors import SeqcastError
+from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 
 __all__ = ["WhyPanel", "nearest_rows", "state_points"]
 
@@ -21,7 +20,7 @@ __all__ = ["WhyPanel", "nearest_rows", "state_points"]
 MOST_BARS = 12
 
 
-class WhyPanel:
+class WhyPanel(JobPanel):
     """The panel.
 
     Args:
@@ -29,9 +28,7 @@ class WhyPanel:
     """
 
     def __init__(self, context: Context) -> None:
-        self.context = context
-        self.view = JobView("Stop")
-        self.problem: BaseException | None = None
+        super().__init__(context, "Stop")
         self.looked = False
 
     def build(self) -> None:
@@ -56,41 +53,23 @@ class WhyPanel:
         note(
             "The network is read through its derivatives and its states: what would change the forecast, and how much."
         )
-        self.start = ui.button("Look inside", icon="psychology", on_click=self.look).props("no-caps")
-        if self.view.job is not None:
-            self.start.disable()
+        self.start_button("Look inside", "psychology", self.look)
 
     async def look(self) -> None:
         """Look inside the network, and show what is seen."""
         session = self.context.session
         assert session.frame is not None
-        self.problem = None
-        try:
-            job = self.context.sessions.answers.submit(tasks.explain, session.model_file, session.frame.df)
-        except SeqcastError as error:
-            self.context.tell(error)
-            return
-        self.start.disable()
-        self.view.begin(job)
-        outcome = session.outcome
-        try:
-            explanation = await job.result()
-            if session.outcome is outcome:
-                session.explanation, self.looked = explanation, True
-        except Exception as error:
-            self.problem = error
-            if not isinstance(error, SeqcastError):
-                self.context.tell(error)
-        finally:
-            self.view.end()
+        outcome, answers = session.outcome, self.context.sessions.answers
+        explanation = await self.compute(answers, tasks.explain, session.model_file, session.frame.df)
+        if session.outcome is outcome:
+            session.explanation, self.looked = explanation, self.problem is None
         self._ask.refresh()
         self._show.refresh()
 
     @ui.refreshable_method
     def _show(self) -> None:
         session, dark = self.context.session, self.context.dark
-        if self.problem is not None:
-            problem_card(self.problem)
+        self.show_problem()
         seen = session.explanation
         if seen is None:
             if self.looked:

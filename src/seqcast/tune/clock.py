@@ -18,7 +18,7 @@ LEAST_SEARCH = 0.5
 IN_HAND, MOST_IN_HAND = 0.03, 10.0
 # A network of the final fit learns from more rows than that of a trial.
 GROWTH = 1.15
-# The fine-tuning beside it takes so long, over a trial (`benchmarks/tuning.py` prints both).
+# The fine-tuning beside it takes so long, over a trial (see the histories that `benchmarks/tuning.py` keeps).
 FINETUNING = 1.3
 # A trial is started where this much of the usual seconds is left.
 LEAST_TO_START = 1.0

@@ -1,7 +1,7 @@
 """Tuning beside the untuned forecaster: NN5 daily, tourism monthly and M3 quarterly, the last horizon held out.
 
     python benchmarks/tuning.py FOLDER                        # the competitions' test parts, 10 minutes a search
-    python benchmarks/tuning.py FOLDER --held-back            # one horizon earlier: on what the search was designed
+    python benchmarks/tuning.py FOLDER --held-back            # one horizon earlier
     python benchmarks/tuning.py FOLDER --seeds 3 --minutes 5
     python benchmarks/tuning.py FOLDER --tasks m3_quarterly --minutes 1   # proves the path
 

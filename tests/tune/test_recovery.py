@@ -66,6 +66,9 @@ def test_trials_of_a_run_that_lives_are_left_alone(study):
         # Our own workers are known to have ended.
         assert recover(study, run) == 1
     assert not os.path.exists(recovery._lock_of(run))
+    with pytest.raises(KeyboardInterrupt), held_run() as run:
+        raise KeyboardInterrupt
+    assert not os.path.exists(recovery._lock_of(run))
 
 
 def test_a_lock_that_is_left_behind_holds_nothing(study):

@@ -35,10 +35,12 @@ def held_run() -> Iterator[str]:
     """
     run = f"tune-{uuid.uuid4().hex}"
     path = _lock_of(run)
-    with FileLock(path):
-        yield run
-    with contextlib.suppress(OSError):
-        path.unlink()
+    try:
+        with FileLock(path):
+            yield run
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _is_dead(trial: Any, ours: str) -> bool:

@@ -162,6 +162,7 @@ def test_covariates_what_if_backtest_and_why(open_page):
     give(page, "shops.csv", long_file())
     page.get_by_role("heading", name="The series").wait_for()
     go(page, "Forecast")
+    page.get_by_role("radio").nth(1).wait_for()
     assert page.get_by_role("radio").count() == 2  # quick reads no covariates
     page.get_by_label("Steps to forecast").fill("10")
     page.get_by_label("Steps to forecast").blur()

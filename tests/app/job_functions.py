@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 from seqcast.errors import SpecError
@@ -38,3 +39,12 @@ def die(tell):
 
 def process(tell):
     return os.getpid()
+
+
+def wait_for_others(tell):
+    """Wait for a lock, as for the results of other processes, and say so when interrupted."""
+    tell("running")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return "kept"

@@ -14,7 +14,7 @@ from seqcast.errors import SpecError
 # A process that is started imports them by their name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from job_functions import die, double, fail, process, wait
+from job_functions import die, double, fail, process, wait, wait_for_others
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,17 @@ def test_a_stop_with_nothing_to_keep_does_not_end_the_event_loop(worker):
         job.stop()
         with pytest.raises(StoppedError, match="before there was anything to keep"):
             await job.result()
+
+    run(worker, scenario)
+
+
+def test_a_stop_reaches_a_job_that_waits_for_other_processes(worker):
+    async def scenario(queue):
+        begun = asyncio.Event()
+        job = queue.submit(wait_for_others, hear=lambda _: begun.set())
+        await begun.wait()
+        job.stop()
+        assert await asyncio.wait_for(job.result(), 20) == "kept"
 
     run(worker, scenario)
 

@@ -196,6 +196,18 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
+def _interrupt() -> None:
+    """Raise `KeyboardInterrupt` in the main thread.
+
+    Where it waits for other processes, only a signal that is sent to that very thread wakes it.
+    """
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+    else:  # Windows
+        _thread.interrupt_main()
+
+
 class _Server:
     """The jobs of a worker process."""
 
@@ -220,7 +232,7 @@ class _Server:
                 with self.lock:
                     self.stopped.add(message[1])
                     if self.running == message[1]:
-                        _thread.interrupt_main()
+                        _interrupt()
             else:
                 kill_workers()
                 os._exit(0)

@@ -48,3 +48,23 @@ def wait_for_others(tell):
         threading.Event().wait()
     except KeyboardInterrupt:
         return "kept"
+
+
+class TwoArgumentsError(Exception):
+    """An error that pickle cannot make anew."""
+
+    def __init__(self, what, why):
+        super().__init__(what)
+        self.why = why
+
+
+class Kept(KeyboardInterrupt):
+    """An interruption that pickle cannot make anew, such as those that hold what a training has kept."""
+
+    def __init__(self, kept):
+        super().__init__()
+        self.kept = kept
+
+
+def fail_unreadably(tell, stopped):
+    raise Kept(1) if stopped else TwoArgumentsError("a", "b")

@@ -14,7 +14,7 @@ from seqcast.errors import SpecError
 # A process that is started imports them by their name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from job_functions import die, double, fail, process, wait, wait_for_others
+from job_functions import die, double, fail, fail_unreadably, process, wait, wait_for_others
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,17 @@ def test_a_stop_reaches_a_job_that_waits_for_other_processes(worker):
         await begun.wait()
         job.stop()
         assert await asyncio.wait_for(job.result(), 20) == "kept"
+
+    run(worker, scenario)
+
+
+def test_errors_that_pickle_cannot_make_anew_end_the_job_all_the_same(worker):
+    async def scenario(queue):
+        with pytest.raises(RuntimeError, match="could not be read"):
+            await asyncio.wait_for(queue.submit(fail_unreadably, False).result(), 20)
+        with pytest.raises(StoppedError):
+            await asyncio.wait_for(queue.submit(fail_unreadably, True).result(), 20)
+        assert await queue.submit(double, 2).result() == 4
 
     run(worker, scenario)
 

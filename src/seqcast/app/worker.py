@@ -148,10 +148,14 @@ class Worker:
         """Hand on what the process tells, until it ends."""
         while True:
             try:
-                kind, number, value = connection.recv()
+                kind, number, told = connection.recv()
             except (EOFError, OSError):
                 self._fail(connection)
                 return
+            try:
+                value = pickle.loads(told)
+            except Exception as error:  # an exception whose arguments pickle does not know, for instance
+                kind, value = "failed", RuntimeError(f"what the job told could not be read: {error}")
             hear, ended = self._waiting.get(number, (_ignore, _ignore))
             if kind == "event":
                 hear(value)
@@ -262,10 +266,11 @@ class _Server:
         self._send(kind, number, value)
 
     def _send(self, kind: str, number: int, value: Any) -> None:
-        with self.sending:
-            try:
-                self.connection.send((kind, number, value))
-            except (OSError, EOFError):
-                pass  # the parent has gone
-            except Exception as error:  # what cannot be pickled
-                self.connection.send(("failed", number, RuntimeError(f"{type(value).__name__}: {value} ({error})")))
+        if isinstance(value, KeyboardInterrupt):
+            value = KeyboardInterrupt()  # what a training has kept until then stays here
+        try:
+            told = pickle.dumps(value)
+        except Exception as error:
+            kind, told = "failed", pickle.dumps(RuntimeError(f"{type(value).__name__}: {value} ({error})"))
+        with self.sending, contextlib.suppress(OSError):  # the parent may have gone
+            self.connection.send((kind, number, told))

@@ -109,6 +109,16 @@ def test_the_model_that_is_taken_away_forecasts_the_same(open_page, tmp_path):
     np.testing.assert_allclose(again["seqcast"], table["seqcast"], rtol=1e-5)
 
 
+def test_columns_are_corrected_and_the_series_follow(open_page):
+    page = open_page()
+    give(page, "absatz.csv", wide_file())
+    page.get_by_role("img", name=re.compile("Values of Nord, Süd")).wait_for()
+    page.get_by_role("switch", name="Each column of values is a series").click()
+    page.get_by_role("img", name=re.compile("Values of absatz")).wait_for()
+    page.get_by_role("switch", name="Each column of values is a series").click()
+    page.get_by_role("img", name=re.compile("Values of Nord, Süd")).wait_for()
+
+
 BAD = {
     "no table": ("picture.csv", b"\x00\x01\x02\x03" * 40, "expected text"),
     "empty": ("empty.csv", b"", "an empty file"),
@@ -204,6 +214,7 @@ def test_a_training_that_is_stopped_keeps_the_best_so_far(open_page):
     kept = page.get_by_text("this is the best so far")
     nothing = page.get_by_text("stopped before there was anything to keep")
     kept.or_(nothing).first.wait_for(timeout=LONG)
+    assert not page.get_by_role("button", name="Stop and keep the best so far").is_visible()
     # The page goes on working.
     forecast(page, "Quick")
 

@@ -44,6 +44,7 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
 
     @ui.page("/", title="seqcast", language="en-US")
     async def page(client: Client) -> None:
+        """Build the page of a visitor."""
         page_colours()
         dark = ui.dark_mode(value=None)
         try:

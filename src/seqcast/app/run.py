@@ -53,7 +53,7 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
     )
     # The first forecast then waits neither for a process nor for imports.
     for queue in (sessions.trainings, sessions.answers):
-        queue.worker.run(tasks.warm_up, (), _ignore, _ignore)
+        queue.worker.run(tasks.warm_up, ())
     return application
 
 
@@ -82,7 +82,3 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
     if browse:
         threading.Timer(1.0, webbrowser.open, (url,)).start()
     server.run(sockets=[listener])
-
-
-def _ignore(*_: Any) -> None:
-    """Drop what nobody waits for."""

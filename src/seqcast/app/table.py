@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from seqcast.data.frames.io import UNDERSTOOD, read_raw, read_table, row_in_file
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 
-__all__ = ["ROLES", "Roles", "Table", "VisitorFrame"]
+__all__ = ["ROLES", "Roles", "Table", "VisitorFrame", "rows_of"]
 
 # What a column can be, in words.
 ROLES: Mapping[str, str] = {
@@ -206,14 +207,19 @@ class VisitorFrame:
         """Whether there are columns beside time, name and value that are read."""
         return any(self.roles.names(role) for role in ("static", "past", "future"))
 
+    @cached_property
+    def _places(self) -> dict[str, Any]:
+        """The rows of each series, by its name as text: a table of millions of rows is searched once."""
+        groups = self.df.groupby(self.columns.unique_id, sort=False, observed=True).indices
+        return {str(name): places for name, places in groups.items()}
+
     def series(self, name: str) -> Any:
         """Return the rows of a series, in order of time.
 
         Args:
             name: Its name.
         """
-        column = self.columns.unique_id
-        return self.df[self.df[column].astype(str) == name].sort_values(self.columns.ds)
+        return self.df.iloc[self._places[name]].sort_values(self.columns.ds)
 
     def marks(self, name: str) -> tuple[Any, Any]:
         """Return where a series has outliers and where values are missing, as two masks over its rows.
@@ -234,6 +240,17 @@ class VisitorFrame:
             "past_covariates": self.roles.names("past"),
             "future_covariates": self.roles.names("future"),
         }
+
+
+def rows_of(table: Any, columns: Columns, name: str) -> Any:
+    """Return the rows of a series in a frame of forecasts.
+
+    Args:
+        table: The frame.
+        columns: Names of its columns.
+        name: Name of the series, as text.
+    """
+    return table[table[columns.unique_id].astype(str) == name]
 
 
 def _split_ahead(frame: Any, columns: Columns, future: tuple[str, ...]) -> tuple[Any, Any]:

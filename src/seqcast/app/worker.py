@@ -42,6 +42,10 @@ class Tell(Protocol):
         """Tell it; the event is pickled."""
 
 
+def _ignore(*_: Any) -> None:
+    """Drop what nobody waits for."""
+
+
 class Worker:
     """A process that runs functions; started by the first job, and anew after it has died.
 
@@ -78,8 +82,8 @@ class Worker:
         self,
         function: Callable[..., Any],
         arguments: Sequence[Any],
-        hear: Callable[[Any], None],
-        ended: Callable[[Any, BaseException | None], None],
+        hear: Callable[[Any], None] = _ignore,
+        ended: Callable[[Any, BaseException | None], None] = _ignore,
     ) -> int:
         """Send a job; it runs when those before it are done.
 
@@ -173,10 +177,6 @@ class Worker:
             waiting, self._waiting = self._waiting, {}
         for _, ended in waiting.values():
             ended(None, WorkerDiedError("the process that computes has ended, perhaps for want of memory"))
-
-
-def _ignore(*_: Any) -> None:
-    """Drop what nobody waits for."""
 
 
 def serve(connection: Connection, parent: int) -> None:

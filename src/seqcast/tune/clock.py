@@ -20,8 +20,6 @@ IN_HAND, MOST_IN_HAND = 0.03, 10.0
 GROWTH = 1.15
 # The fine-tuning beside it takes so long, over a trial (see the histories that `benchmarks/tuning.py` keeps).
 FINETUNING = 1.3
-# A trial is started where this much of the usual seconds is left.
-LEAST_TO_START = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Clock:
         Args:
             seconds: Seconds of the trials that are finished.
         """
-        usual = LEAST_TO_START * float(np.median(seconds)) if len(seconds) else 0.0
+        usual = float(np.median(seconds)) if len(seconds) else 0.0
         return time.time() + usual < self.search_ends(seconds)
 
     def affordable(self, trial: float, left: float | None = None) -> int:

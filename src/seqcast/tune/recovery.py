@@ -46,13 +46,12 @@ def held_run() -> Iterator[str]:
 def _is_dead(trial: Any, ours: str) -> bool:
     """Return whether the process of a running trial has died."""
     run, host = trial.user_attrs.get("run"), trial.user_attrs.get("host")
+    began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
     if run is None:  # its process died, or is about to write it: the next look will tell
-        begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-        return time.time() - begun > SILENT_SECONDS
+        return time.time() - began > SILENT_SECONDS
     if run == ours:
         return True
     if host != platform.node():
-        began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
         return bool(time.time() - trial.user_attrs.get("beat", began) > SILENT_SECONDS)
     lock = FileLock(_lock_of(run))
     try:

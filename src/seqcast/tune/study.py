@@ -212,8 +212,11 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
             received=repr(preset)[:80],
             hint="With auto the pretrained network shares the forecast.",
         )
-    check_writable([each for each in (arguments["training"], preset) if hasattr(each, "to_dict")],
-        where="training or preset", expected="options that can be written to a script")  # fmt: skip
+    check_writable(
+        [each for each in (arguments["training"], preset) if hasattr(each, "to_dict")],
+        where="training or preset",
+        expected="options that can be written to a script",
+    )
     return arguments
 
 

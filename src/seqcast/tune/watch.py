@@ -11,7 +11,7 @@ from seqcast.runtime.backend import keras
 from seqcast.specs.checks import check_choice
 from seqcast.tune.storage import optuna
 
-__all__ = ["PRUNERS", "LateWatch", "TrialWatch", "pruner_of"]
+__all__ = ["PRUNERS", "TrialWatch", "pruner_of"]
 
 PRUNERS = ("median", "hyperband", "none")
 # The first trials are not pruned, nor is one in its first epochs.
@@ -50,28 +50,7 @@ def pruner_of(name: str, epochs: int, names: list[str]) -> Any:
     return pruners.NopPruner()
 
 
-class LateWatch(keras.callbacks.Callback):
-    """Stop a training when the time is over.
-
-    Args:
-        ends: When it has to be done, seconds since 1970.
-
-    Attributes:
-        late: Whether it was stopped.
-    """
-
-    def __init__(self, ends: float = math.inf) -> None:
-        super().__init__()
-        self.ends, self.late = ends, False
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Stop when the time is over."""
-        if time.time() >= self.ends:
-            self.late = True
-            self.model.stop_training = True
-
-
-class TrialWatch(LateWatch):
+class TrialWatch(keras.callbacks.Callback):
     """Report the validation loss of each epoch to a trial, and stop the training when it is of no more use.
 
     The validation loss is that of the training: of rows before the first origin of the objective.
@@ -86,15 +65,18 @@ class TrialWatch(LateWatch):
     """
 
     def __init__(self, trial: Any, ends: float = math.inf) -> None:
-        super().__init__(ends)
-        self.trial, self.pruned = trial, False
+        super().__init__()
+        self.trial, self.ends = trial, ends
+        self.pruned = self.late = False
         self.epochs = 0
         self.beat = time.time()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Stop when the time is over; leave a sign of life now and then."""
-        super().on_train_batch_end(batch, logs)
         now = time.time()
+        if now >= self.ends:
+            self.late = True
+            self.model.stop_training = True
         if now - self.beat >= BEAT_SECONDS:
             self.beat = now
             self.trial.set_user_attr("beat", now)

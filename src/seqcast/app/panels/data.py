@@ -271,8 +271,9 @@ class DataPanel:
         assert frame is not None
         heading("The series", 3)
         ids = frame.ids
-        if not self.shown:
-            self.shown = ids[: min(3, self.context.settings.drawn_series)]
+        # Other columns may name other series.
+        known = set(ids)
+        self.shown = [name for name in self.shown if name in known] or ids[: min(3, self.context.settings.drawn_series)]
         most = self.context.settings.drawn_series
         if len(ids) > 1:
             ui.select(

@@ -12,6 +12,7 @@ from seqcast.app.charts import fan_chart, loss_chart
 from seqcast.app.context import Context
 from seqcast.app.estimates import estimate_seconds, in_words
 from seqcast.app.panels.progress import JobPanel
+from seqcast.app.table import rows_of
 from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table, spoken_step
 from seqcast.training.listeners import TrainingEvent
 
@@ -189,7 +190,7 @@ class ForecastPanel(JobPanel):
             show_chart(chart, said, dark=self.context.dark, height="28rem")
             note("Drag the handles below the chart, or use the wheel, to look closer.")
             with ui.expansion("The numbers").classes("w-full").props('header-class="font-medium"'):
-                part = outcome.forecast[outcome.forecast[frame.columns.unique_id].astype(str) == self.series]
+                part = rows_of(outcome.forecast, frame.columns, self.series)
                 show_table(list(part.columns), part.head(500).values.tolist(), said=f"Forecast of {self.series}")
             with ui.row():
                 ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("no-caps outline")
@@ -221,7 +222,7 @@ def forecast_of(columns: Any, forecast: Any, name: str) -> tuple[tuple[Any, Any]
         forecast: A frame from `Forecaster.predict`.
         name: Name of the series.
     """
-    part = forecast[forecast[columns.unique_id].astype(str) == name]
+    part = rows_of(forecast, columns, name)
     return (part[columns.ds].to_numpy(), part["seqcast"].to_numpy(float)), bounds_of(part)
 
 

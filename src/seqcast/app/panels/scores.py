@@ -12,12 +12,16 @@ from seqcast.app.charts import fan_chart, line_chart
 from seqcast.app.context import Context
 from seqcast.app.panels.forecast import bounds_of
 from seqcast.app.panels.progress import JobPanel
+from seqcast.app.table import rows_of
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
+from seqcast.evaluation import evaluate
 
 __all__ = ["ScoresPanel", "coverage", "error_by_step", "scores_by_series"]
 
 FORECASTS = {"seqcast": "the forecast", "seasonal_naive": "the last season", "last_value": "the last value"}
 WORST_SHOWN = 50
+# Ratios of two errors between which they are called the same.
+SAME = (0.995, 1.005)
 
 
 class ScoresPanel(JobPanel):
@@ -117,7 +121,7 @@ class ScoresPanel(JobPanel):
         session = self.context.session
         assert session.frame is not None
         assert self.series is not None
-        part = tested[tested[columns.unique_id].astype(str) == self.series]
+        part = rows_of(tested, columns, self.series)
         last = part[part["cutoff"] == part["cutoff"].max()]
         rows = session.frame.series(self.series)
         shown = rows[rows[columns.ds] <= last[columns.ds].max()].tail(9 * len(last))
@@ -134,19 +138,17 @@ class ScoresPanel(JobPanel):
 
 
 def _verdict(tested: Any, columns: Any) -> str:
-    truth = tested[columns.value].to_numpy(float)
-    errors = {name: float(np.nanmean(np.abs(tested[name].to_numpy(float) - truth))) for name in FORECASTS}
-    ratio = errors["seqcast"] / errors["seasonal_naive"] if errors["seasonal_naive"] else float("inf")
+    scores = evaluate(tested, ["mae"], models=["seqcast", "seasonal_naive"], columns=columns).iloc[0]
+    ours, naive = float(scores["seqcast"]), float(scores["seasonal_naive"])
+    ratio = ours / naive if naive else float("inf")
     if not np.isfinite(ratio):
-        return f"The mean error of the forecast is {errors['seqcast']:.4g}."
-    how = (
-        f"{1 - ratio:.0%} smaller than"
-        if ratio < 0.995
-        else "as large as"
-        if ratio <= 1.005
-        else f"{ratio - 1:.0%} larger than"
-    )
-    return f"The mean error of the forecast is {errors['seqcast']:.4g}, {how} that of repeating the last season."
+        return f"The mean error of the forecast is {ours:.4g}."
+    how = "as large as"
+    if ratio < SAME[0]:
+        how = f"{1 - ratio:.0%} smaller than"
+    elif ratio > SAME[1]:
+        how = f"{ratio - 1:.0%} larger than"
+    return f"The mean error of the forecast is {ours:.4g}, {how} that of repeating the last season."
 
 
 def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:
@@ -156,10 +158,8 @@ def error_by_step(tested: Any, columns: Any) -> dict[str, list[float]]:
         tested: A frame from `Forecaster.backtest`.
         columns: Names of its columns.
     """
-    ordered = tested.sort_values([columns.unique_id, "cutoff", columns.ds])
-    step = ordered.groupby([columns.unique_id, "cutoff"], sort=False).cumcount()
-    truth = ordered[columns.value].to_numpy(float)
-    return {name: (ordered[name] - truth).abs().groupby(step).mean().tolist() for name in FORECASTS if name in ordered}
+    table = evaluate(tested, ["mae"], by="step", models=list(FORECASTS), columns=columns)
+    return {name: table[name].tolist() for name in FORECASTS}
 
 
 def coverage(tested: Any, columns: Any) -> dict[float, float]:
@@ -169,13 +169,11 @@ def coverage(tested: Any, columns: Any) -> dict[float, float]:
         tested: A frame from `Forecaster.backtest`.
         columns: Names of its columns.
     """
-    truth = tested[columns.value].to_numpy(float)
-    known = ~np.isnan(truth)
-    shares = {}
-    for label, (low, high) in bounds_of(tested).items():
-        within = (truth >= low) & (truth <= high)
-        shares[float(label.split()[0])] = float(within[known].mean())
-    return dict(sorted(shares.items()))
+    levels = sorted(float(label.split()[0]) for label in bounds_of(tested))
+    if not levels:
+        return {}
+    table = evaluate(tested, ["coverage"], models=["seqcast"], level=levels, columns=columns)
+    return dict(zip(levels, table["seqcast"].tolist(), strict=True))
 
 
 def scores_by_series(tested: Any, columns: Any) -> Any:
@@ -185,10 +183,8 @@ def scores_by_series(tested: Any, columns: Any) -> Any:
         tested: A frame from `Forecaster.backtest`.
         columns: Names of its columns.
     """
-    truth = tested[columns.value]
-    errors = {name: (tested[name] - truth).abs() for name in ("seqcast", "seasonal_naive")}
-    table = tested.assign(**errors).groupby(columns.unique_id, sort=False)[list(errors)].mean().reset_index()
-    table.columns = ["series", *errors]
-    table["series"] = table["series"].astype(str)
+    models = ["seqcast", "seasonal_naive"]
+    table = evaluate(tested, ["mae"], by=columns.unique_id, models=models, columns=columns)
+    table = table.rename(columns={columns.unique_id: "series"})[["series", *models]].astype({"series": str})
     table["ratio"] = table["seqcast"] / table["seasonal_naive"].where(table["seasonal_naive"] > 0)
     return table.sort_values("ratio", ascending=False, kind="stable", na_position="last")

@@ -12,7 +12,8 @@ from seqcast.app.assumptions import changed_ahead
 from seqcast.app.charts import fan_chart
 from seqcast.app.context import Context
 from seqcast.app.panels.forecast import drawn_past, forecast_of
-from seqcast.app.theme import heading, html_table, note, panel_card, problem_card, redraw, show_chart
+from seqcast.app.table import rows_of
+from seqcast.app.theme import heading, html_table, note, panel_card, redraw, show_chart
 
 __all__ = ["WhatIfPanel"]
 
@@ -30,7 +31,6 @@ class WhatIfPanel:
         self.ahead: Any = None
         self.outcome: Any = None
         self.changed: Any = None
-        self.problem: BaseException | None = None
         self.asked = 0
 
     def build(self) -> None:
@@ -42,7 +42,7 @@ class WhatIfPanel:
     def _refresh(self) -> None:
         session = self.context.session
         if session.outcome is not self.outcome:
-            self.outcome, self.changed, self.problem, self.series = session.outcome, None, None, None
+            self.outcome, self.changed, self.series = session.outcome, None, None
             self.ahead = session.ahead() if session.outcome is not None else None
         self._show.refresh()
 
@@ -62,8 +62,6 @@ class WhatIfPanel:
         ids = frame.ids
         if self.series not in ids:
             self.series = ids[0]
-        if self.problem is not None:
-            problem_card(self.problem)
         with panel_card():
             if len(ids) > 1:
                 ui.select(
@@ -93,7 +91,8 @@ class WhatIfPanel:
 
     def _table(self, frame: Any) -> None:
         columns, names = frame.columns, frame.roles.names("future")
-        part = self.ahead[self.ahead[columns.unique_id].astype(str) == self.series]
+        assert self.series is not None
+        part = rows_of(self.ahead, columns, self.series)
         with html_table("Known in advance"):
             with ui.element("thead"), ui.element("tr"):
                 for text in (columns.ds, *names):
@@ -149,7 +148,7 @@ class WhatIfPanel:
 
     def _reset(self) -> None:
         self.asked += 1
-        self.ahead, self.changed, self.problem = self.context.session.ahead(), None, None
+        self.ahead, self.changed = self.context.session.ahead(), None
         self._show.refresh()
 
     def _choose(self, name: Any) -> None:

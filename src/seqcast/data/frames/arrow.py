@@ -175,10 +175,15 @@ def _check_views(path: Path, limits: FileLimits, schema: Any) -> None:
     packed, unpacked = path.stat().st_size, 0
     for column in feather.read_table(path, columns=names, memory_map=True).columns:
         for chunk in column.chunks:
-            views = np.frombuffer(chunk.buffers()[1], dtype=np.int32).reshape(-1, 4)
-            unpacked += int(views[chunk.offset : chunk.offset + len(chunk), 0].sum(dtype=np.int64))
+            unpacked += _view_bytes(chunk)
         if unpacked > limits.most(packed):
             raise too_large(path, limits, packed, f"text of {unpacked:,} bytes and more")
+
+
+def _view_bytes(chunk: Any) -> int:
+    """Return the bytes of a chunk of views where its text is written out; each view begins with its length."""
+    views = np.frombuffer(chunk.buffers()[1], dtype=np.int32).reshape(-1, 4)
+    return int(views[chunk.offset : chunk.offset + len(chunk), 0].sum(dtype=np.int64))
 
 
 # ---------------------------------------------------------------- streams
@@ -248,8 +253,7 @@ def _plain_text(pyarrow: Any, table: Any, limits: FileLimits, packed: int) -> An
                 lengths = compute.binary_length(chunk.dictionary)
                 unpacked += compute.sum(lengths.take(chunk.indices).cast("int64")).as_py() or 0
             elif "view" in str(field.type):
-                views = np.frombuffer(chunk.buffers()[1], dtype=np.int32).reshape(-1, 4)
-                unpacked += int(views[chunk.offset : chunk.offset + len(chunk), 0].sum(dtype=np.int64))
+                unpacked += _view_bytes(chunk)
             else:
                 unpacked += chunk.nbytes
         if unpacked > limits.size:

@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/tuning"), help="folder of the result files")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds (default 1)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default 0)")
     parser.add_argument("--minutes", type=float, default=10.0, help="time limit of a search (default 10)")
     parser.add_argument("--held-back", action="store_true", help="score the last horizon of the training parts")
     parser.add_argument("--one", nargs=3, metavar=("TASK", "METHOD", "SEED"), help=argparse.SUPPRESS)
@@ -108,7 +109,8 @@ def main() -> None:
     rows = []
     for task in arguments.tasks:
         for method in METHODS:
-            found = [_result(arguments, task, method, seed) for seed in range(arguments.seeds)]
+            seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+            found = [_result(arguments, task, method, seed) for seed in seeds]
             trials = [sum(one["trials"].values()) if "trials" in one else "" for one in found]
             losses = [
                 f"{one['untuned_loss']:.4f} → {one['best']['loss']:.4f}" if one.get("best") else "" for one in found

@@ -42,9 +42,11 @@ def backtest_table(
         alias: Name of the forecast's column.
 
     Returns:
-        A frame as `Forecaster.backtest` returns it.
+        A frame as `Forecaster.backtest` returns it; `None` where there are no origins.
     """
     by_state = []
+    if not len(origins):
+        return None
     for place, state in enumerate(states):
         first = place * every
         chosen = (origins.cutoff >= first) & (origins.cutoff < first + every)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.series.statistics import LevelSwings
 from seqcast.data.series.store import SeriesStore
 from seqcast.intervals.levels import level_quantiles
@@ -186,7 +186,7 @@ def specs(
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=chosen.steps_per_epoch or steps)
 
 
-def auto_context(frame: LongFrame, rows: int, horizon: int, season: int, specs: Specs) -> int:
+def auto_context(frame: AnyFrame, rows: int, horizon: int, season: int, specs: Specs) -> int:
     """Choose the context length by `context_rule`, of two weeks where the network reads segments of a day.
 
     Args:
@@ -203,7 +203,7 @@ def auto_context(frame: LongFrame, rows: int, horizon: int, season: int, specs: 
     return usual
 
 
-def auto_scale(head: str, point: str, frame: LongFrame, starts: Array, season: int) -> str:
+def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: int) -> str:
     """Choose how series are scaled: as the head needs it, else by how their swings grow with their level.
 
     Args:
@@ -215,7 +215,9 @@ def auto_scale(head: str, point: str, frame: LongFrame, starts: Array, season: i
     """
     if head in MULTIPLICATIVE_HEADS:
         return "none" if head == "negative_binomial" else "mean"
-    if point == "mean" or bool((frame.targets < 0).any()):  # a mean of logarithms is no logarithm of a mean
+    if point == "mean" or any(
+        (part.targets < 0).any() for _, part in frame.parts()
+    ):  # a mean of logarithms is no logarithm of a mean
         return "standard"
     return scale_rule(frame.target_store, starts, season)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,8 @@ from sklearn.base import BaseEstimator
 from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.mask import masked
-from seqcast.data.windows.origins import Origins, known_at_cutoffs
+from seqcast.data.frames.sharded import AnyFrame
+from seqcast.data.windows.origins import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.engine.checks import check_parts
 from seqcast.errors import SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
@@ -31,10 +33,12 @@ from seqcast.forecaster.fitting import (
     fit_plans,
     untrained_state,
 )
+from seqcast.forecaster.from_sources import SourceMixin, frame_digest, in_memory
 from seqcast.forecaster.further import plan_further
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.option_checks import check_head, check_mask, check_options
 from seqcast.forecaster.options import FitOptions, interval_levels, refit_every
+from seqcast.forecaster.parts import PartFolder, gathered
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
@@ -58,7 +62,7 @@ __all__ = ["Forecaster"]
 Array = npt.NDArray[Any]
 
 
-class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
+class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
@@ -216,6 +220,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
+        memory_limit: int | str | None = None,
     ) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
@@ -224,7 +229,10 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
 
         Args:
             df: A pandas or Polars frame with one row a series and time; series in any order. A frame without ids is one
-                series, and so is a pandas Series or frame with an index of times; results have the same form.
+                series, and so is a pandas Series or frame with an index of times; results have the same form. Or a
+                source that is read piece by piece: the path of Parquet files (one, several, a pattern such as
+                `sales/*.parquet`, a folder), a `pyarrow.dataset`, a Polars `LazyFrame` or a DuckDB relation, in which
+                the rows of each series lie together.
             validation: On what the best epoch is chosen: a number of rows, the last ones of each series; a frame of
                 rows that follow; or `None` for the training's `validation_fraction`. Forecasts go on from its end.
             mask: Rows whose values are left out, as if they were missing: a frame with their ids and stamps, such as
@@ -238,6 +246,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
                 learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
                 `checkpoint`.
+            memory_limit: How much memory the rows of a source may take, bytes or a text such as `512 MiB`; `None` is 1
+                GiB. Beside it there are the network, and the names of the series. Checked rows are kept in a temporary
+                folder (`TMPDIR`) until the fit ends; it takes about 24 bytes a row, and 8 for each covariate.
 
         Returns:
             The fitted forecaster.
@@ -250,14 +261,18 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """
         deadline = check_time_limit(time_limit, checkpoint)
         check_options(self.get_params(deep=False))
-        frame, starts = self._with_validation(self._read(df), validation)
-        if mask is not None:
-            check_mask(self.missing)
-            frame = masked(frame, mask)
-        with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
+        with (
+            self._training_rows(df, memory_limit) as (rows, remembered),
+            CheckpointFolder.opened(checkpoint, resume=resume) as folder,
+        ):
+            frame, starts = self._with_validation(rows, validation)
+            if mask is not None:
+                check_mask(self.missing)
+                frame = masked(in_memory(frame, "mask"), mask)
             engines = self._state.engines if warm_start and self._state is not None else ()
             options = self._resolved(self._seed(folder=folder), (self.effort == "best" and len(engines)) or None)
             options = options.trained() if warm_start or folder is not None or deadline is not None else options
+            options = replace(options, most_rows_read=remembered)
             plan = make_plan(frame, options, options.specs, starts)
             if engines:
                 plan = plan.with_weights(engines)
@@ -274,13 +289,15 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """Return the options resolved for a fit, of so many networks where that is known."""
         return replace(FitOptions.resolve(self.get_params(deep=False), seed, members), **changes)
 
-    def _with_validation(self, frame: LongFrame, validation: Any) -> tuple[LongFrame, Array | None]:
+    def _with_validation(self, frame: AnyFrame, validation: Any) -> tuple[Any, Array | None]:
         """Return all rows, and the position of each series' first validation target, `None` without `validation`."""
         if validation is None:
             return frame, None
         if isinstance(validation, int | np.integer):
             return frame, validation_rows(frame, validation, int(self.horizon))
-        return with_validation(frame, self._read(validation, frame, argument="validation"), fill=self.missing == "fill")
+        before = in_memory(frame, "validation")
+        later = self._read(validation, before, argument="validation")
+        return with_validation(before, later, fill=self.missing == "fill")
 
     def _read(self, df: Any, before: LongFrame | SeriesState | None = None, **how: Any) -> LongFrame:
         """Read and check a frame, see `read_rows`; rows that follow `before` may leave static covariates out."""
@@ -312,6 +329,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         future: Any = None,
         level: Sequence[float] | float | None = None,
         samples: int | None = None,
+        *,
+        output: str | os.PathLike[str] | None = None,
+        memory_limit: int | str | None = None,
     ) -> Any:
         """Forecast the steps that follow each series' last row.
 
@@ -320,17 +340,21 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
                 stamps as many as `future` has.
             df: Rows to forecast from, if not those of `fit`: rows of known series, before which those that are
                 remembered stand, whose scaling stays that of training; or rows of new series, which are scaled by
-                these.
+                these. A source, as for `fit`, is forecast piece by piece.
             future: The future steps, one row a series and step, with the future covariates; with irregular stamps, the
                 stamps to forecast. Rows of other series and stamps are ignored.
             level: Levels of the intervals, in per cent: any for a network that forecasts a distribution, otherwise
                 some of those that it was trained or calibrated for. `None` is all of those.
             samples: Number of sample paths to draw instead of a point and intervals. They are not calibrated.
+            output: A folder to which the forecasts are written, in numbered Parquet files, each whole or not at all.
+                Called again after an interruption, with the same arguments, it writes those that are missing.
+            memory_limit: As for `fit`.
 
         Returns:
-            A frame of the kind that came in, sorted by `unique_id`: `unique_id`, `ds`, the forecast and the bounds of
-            its intervals, such as `seqcast-lo-80` and `seqcast-hi-80`; with several targets, sorted by `target` too.
-            Of sample paths: `unique_id`, `ds`, `sample` (from 1) and the path's value, path after path.
+            The path of `output`, if there is one. Else a frame of the kind that came in, sorted by `unique_id`:
+            `unique_id`, `ds`, the forecast and the bounds of its intervals, such as `seqcast-lo-80` and
+            `seqcast-hi-80`; with several targets, sorted by `target` too. Of sample paths: `unique_id`, `ds`, `sample`
+            (from 1) and the path's value, path after path. What comes from a source is in its order.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -339,14 +363,28 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """
         state = self._fitted()
         horizon = None if horizon is None else check_int("horizon", horizon)
+        samples = None if samples is None else check_int("samples", samples)
         if samples is not None and level is not None:
             raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
         request = self._request(state, level)
-        frame = self._rows_before(state, df)
+        forecast = functools.partial(self._forecast, state, request, future, horizon, samples)
+        asked = {"horizon": horizon, "level": request.level, "samples": samples, "future": frame_digest(future)}
+        return self._predicted(state, df, forecast, output, memory_limit, asked)
+
+    def _forecast(
+        self,
+        state: FittedState,
+        request: ForecastRequest,
+        future: Any,
+        horizon: int | None,
+        samples: int | None,
+        frame: LongFrame,
+    ) -> Any:
+        """Forecast from the last rows of a frame."""
         steps = future_steps(state.series, frame, future, horizon, default=int(self.horizon))
         predictor, schema, ids = state.predictor(self.combine), frame.schema, frame.source.ids
         if samples is not None:
-            paths = predictor.paths(steps.reader, steps.origins, check_int("samples", samples))
+            paths = predictor.paths(steps.reader, steps.origins, samples)
             return schema.paths_to_long(ids, steps.stamps, self.alias, paths, steps.of_targets)
         parts = request.parts(predictor.forecast(steps.reader, steps.origins, request), self.alias)
         return schema.to_long(ids, {schema.columns.ds: steps.stamps}, parts, steps.of_targets)
@@ -475,7 +513,9 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         frame, seed = self._read(df), 0 if self.random_state is None else int(self.random_state)
         options = self._resolved(seed)
         plan = make_plan(frame, options, options.specs)
-        return PlannedFit(Description.of(plan.frame, self.season_length), planned(plan, self.get_params(deep=False)))
+        return PlannedFit(
+            Description.of(in_memory(plan.frame, "df"), self.season_length), planned(plan, self.get_params(deep=False))
+        )
 
     def backtest(
         self,
@@ -488,6 +528,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
+        output: str | os.PathLike[str] | None = None,
+        memory_limit: int | str | None = None,
     ) -> Any:
         """Forecast a frame's own past from several cutoffs, beside the truth.
 
@@ -509,11 +551,13 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             checkpoint: As for `fit`, for all trainings.
             resume: As for `fit`.
             time_limit: As for `fit`, for all trainings together.
+            output: As for `predict`. The trainings go on by `checkpoint` and `resume`.
+            memory_limit: As for `fit`.
 
         Returns:
-            A frame of the kind that came in: `unique_id`, `ds`, `cutoff` (the last stamp that was known),
-            `y`, the forecast and its intervals, and the forecasts `seasonal_naive` and `last_value`; a row for
-            each step whose truth is known.
+            The path of `output`, if there is one. Else a frame of the kind that came in: `unique_id`, `ds`, `cutoff`
+            (the last stamp that was known), `y`, the forecast and its intervals, and the forecasts `seasonal_naive` and
+            `last_value`; a row for each step whose truth is known.
 
         Raises:
             DataError: Something in the frame is wrong, or a series is too short before the first cutoff.
@@ -525,37 +569,58 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         deadline = check_time_limit(time_limit, checkpoint)
         check_options(self.get_params(deep=False))
         every = refit_every(refit)
-        frame = self._read(df, self._fitted().series if every is None else None)
-        with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
+        before = self._fitted() if every is None else None
+        with (
+            CheckpointFolder.opened(checkpoint, resume=resume) as folder,
+            self._rows_of_backtest(before, df, output, memory_limit) as (frame, parts, remembered),
+        ):
             run = TrainingRun(self.verbose, folder, deadline)
-            return self._backtest(frame, n_windows, step_size, align, every, run)
+            return self._backtest(frame, n_windows, step_size, align, every, run, parts, remembered)
 
     def _backtest(
         self,
-        frame: LongFrame,
+        frame: AnyFrame,
         n_windows: int,
         step_size: int | None = None,
         align: str = "time",
         every: int | None = 0,
         run: TrainingRun | None = None,
+        parts: PartFolder | None = None,
+        remembered: int | None = None,
     ) -> Any:
         frame.check_observed()
-        complete = self.missing == "raise"
-        known = known_at_cutoffs(frame, int(self.horizon), n_windows, step_size, align, complete=complete)
-        origins = Origins.at_cutoffs(frame, known, int(self.horizon))
+        complete, horizon = self.missing == "raise", int(self.horizon)
+        known = known_at_cutoffs(frame, horizon, n_windows, step_size, align, complete=complete)
+        origins = [Origins.within(part, known[:, series], horizon) for series, part in frame.parts()]
+        check_first_cutoff(origins)
         if every is None:
             states = [self._fitted()]
-            origins.check_after(frame, states[0].series.last_seen)
+            for part_origins, (_, part) in zip(origins, frame.parts(), strict=True):
+                part_origins.check_after(part, states[0].series.last_seen)
         else:
             trained_at = known[:: every or n_windows]
-            states = self._fitted_at([frame.until(stops) for stops in trained_at], run or TrainingRun())
+            frames = [frame.until(stops) for stops in trained_at]
+            states = self._fitted_at(frames, run or TrainingRun(), remembered, parts)
         request, named = self._request(states[0]), {"combine": self.combine, "alias": self.alias}
-        return backtest_table(frame, known, origins, states, every=every or n_windows, request=request, **named)
 
-    def _fitted_at(self, frames: Sequence[LongFrame], run: TrainingRun) -> list[FittedState]:
+        def table(place: int, series: Array, part: LongFrame) -> Any:
+            cutoffs: Any = {"every": every or n_windows, "request": request, **named}
+            return backtest_table(part, known[:, series], origins[place], states, **cutoffs)
+
+        tables = (functools.partial(table, place, *part) for place, part in enumerate(frame.parts()))
+        return gathered(tables, parts)
+
+    def _fitted_at(
+        self,
+        frames: Sequence[AnyFrame],
+        run: TrainingRun,
+        remembered: int | None = None,
+        parts: PartFolder | None = None,
+    ) -> list[FittedState]:
         """Return what a fit learns from each frame, all with the same seed."""
         before = self._state
-        options = self._resolved(self._seed(before, run.folder))
+        seed = self._seed(before, run.folder)
+        options = self._resolved(seed if parts is None else parts.seed(seed), most_rows_read=remembered)
         if before is not None and self.preset == PRETRAINED:
             options = replace(options, choice=before.choice)  # fine-tuned or not, as this one is
         plans = [make_plan(frame, options, options.specs) for frame in frames]

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.windows.origins import Origins
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
@@ -109,7 +110,7 @@ class Networks:
             short_series=plan.short_series,
             skipped=plan.frame.skipped,
             pretrained=pretrained,
-            rows=plan.frame,
+            rows=plan.frame if isinstance(plan.frame, LongFrame) else None,
         )
 
 

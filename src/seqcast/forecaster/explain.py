@@ -73,7 +73,10 @@ class ExplainMixin:
             return self._read(df, state.series)
         if state.rows is None:
             raise NotFittedError(
-                "df", expected="the rows of fit", received="a loaded forecaster", hint="Files hold no rows; give them."
+                "df",
+                expected="the rows of fit",
+                received="a forecaster that was loaded, or fitted to files",
+                hint="Files hold no rows; give them.",
             )
         return state.rows
 

@@ -30,6 +30,9 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
+# Of more rows than this, differences are taken evenly from among all.
+MOST_DIFFERENCES = 5_000_000
+
 
 class FallbackWarning(SeqcastWarning):
     """Warns that forecasts repeat the last season, because no network was better."""
@@ -132,7 +135,8 @@ def naive_calibrations(
     of a normal distribution's.
     """
     levels = check_levels(level)
-    by_batch = [_seasonal_differences(reader, *batch, season_length) for batch in reader.targets.batches()]
+    every = -(-int(reader.lengths.sum()) // MOST_DIFFERENCES)
+    by_batch = [_seasonal_differences(reader, *batch, season_length)[::every] for batch in reader.targets.batches()]
     differences = np.concatenate(by_batch)
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     calibrations = []

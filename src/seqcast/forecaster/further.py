@@ -95,8 +95,8 @@ def plan_further(
         ready,
         "finetuned" in state.choice.shares,
         short_names(frame, least + horizon) if state.engines else (),
-        calibration_origins(frame, starts, horizon, options.calibrate) if options.calibrate else None,
-        comparison_origins(frame, starts, horizon) if ready is not None else None,
+        calibration_origins(reader, starts, horizon, options.calibrate) if options.calibrate else None,
+        comparison_origins(frame.source.lengths, starts, horizon) if ready is not None else None,
     )
 
 

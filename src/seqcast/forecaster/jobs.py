@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from collections.abc import Sequence
@@ -11,8 +12,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
@@ -88,10 +88,11 @@ class TrainingJob:
     def _fingerprint(self) -> dict[str, Any]:
         """Return what the training depends on, by name."""
         reader = self.reader
-        rows = [store.values for store in (reader.targets, reader.features) if isinstance(store, InMemoryStore)]
+        stores = [store for store in (reader.targets, reader.features) if store is not None]
+        rows = (values for store in stores for _, values in store.batches())
         scaling = [reader.scaler.loc, reader.scaler.scale, reader.scaler.unit]
         return fingerprint(
-            [*rows, reader.lengths, reader.static, *scaling, self.starts],
+            itertools.chain(rows, [reader.lengths, reader.static, *scaling, self.starts]),
             self.network,
             self.training,
             windows={**self.window.to_dict(), "weighting": self.weighting},
@@ -132,7 +133,7 @@ class TrainingJob:
         """Return the number of training windows."""
         return self._reader.index(self._horizon, stops=self.starts).count
 
-    def checked_windows(self, frame: LongFrame) -> int:
+    def checked_windows(self, frame: AnyFrame) -> int:
         """Return the number of training windows.
 
         Args:

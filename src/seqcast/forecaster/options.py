@@ -66,6 +66,7 @@ class FitOptions:
             help.
         at_once: Networks that are trained before it is asked whether more would help; `None` trains all.
         finetuning: Fields of the training of the pretrained network that differ from the usual ones.
+        most_rows_read: The rows that a network which is not trained on the data may read, where memory limits them.
         judged: Whether the last network that is trained judges the share of the others.
     """
 
@@ -93,6 +94,7 @@ class FitOptions:
     rows_read: int | None = None
     at_once: int | None = None
     finetuning: Mapping[str, Any] | None = None
+    most_rows_read: int | None = None
     judged: bool = False
 
     @property

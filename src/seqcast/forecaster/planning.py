@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
+from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.scalers import LOGARITHMS, SeriesScaler
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
@@ -57,7 +58,7 @@ class FitPlan:
     season_length: int
     reader: WindowReader
     jobs: Sequence[TrainingJob]
-    frame: LongFrame
+    frame: AnyFrame
     pretrained: PretrainedNetwork | None = None
     finetuned: bool = False
     short_series: tuple[Any, ...] = ()
@@ -130,7 +131,7 @@ class FitPlan:
         return "\n".join(lines)
 
 
-def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None = None) -> FitPlan:
+def make_plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array | None = None) -> FitPlan:
     """Scale the series and plan the training of each network.
 
     Args:
@@ -158,7 +159,7 @@ def make_plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array
             starts = None if starts is None else starts[kept]
 
 
-def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | None) -> FitPlan:
+def _plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array | None) -> FitPlan:
     frame.check_observed()
     frame.check_frequency()
     _check_covariates(frame, options)
@@ -206,12 +207,12 @@ def _plan(frame: LongFrame, options: FitOptions, specs: Specs, starts: Array | N
         frame,
         zero_shot,
         short_series=short_names(frame, max(contexts) + horizon) if trained else (),
-        calibration=calibration_origins(frame, judged, horizon, options.calibrate) if options.calibrate else None,
-        comparison=comparison_origins(frame, judged, horizon) if compare else None,
+        calibration=calibration_origins(reader, judged, horizon, options.calibrate) if options.calibrate else None,
+        comparison=comparison_origins(frame.source.lengths, judged, horizon) if compare else None,
     )
 
 
-def _check_covariates(frame: LongFrame, options: FitOptions) -> None:
+def _check_covariates(frame: AnyFrame, options: FitOptions) -> None:
     """Refuse covariates that the pretrained network would have to know without having learnt from them."""
     covariates = [*frame.covariates.static, *frame.covariates.past, *frame.covariates.future]
     if options.preset == PRETRAINED and options.choice is None and covariates:
@@ -224,7 +225,7 @@ def _check_covariates(frame: LongFrame, options: FitOptions) -> None:
         )
 
 
-def _contexts(frame: LongFrame, options: FitOptions, specs: Specs, season: int) -> list[int]:
+def _contexts(frame: AnyFrame, options: FitOptions, specs: Specs, season: int) -> list[int]:
     """Return the context lengths of the networks that are trained, in turn."""
     lengths, horizon = frame.source.lengths, options.horizon
     rows = middle_length(lengths) if options.fill else int(lengths.min())
@@ -232,7 +233,7 @@ def _contexts(frame: LongFrame, options: FitOptions, specs: Specs, season: int) 
     return [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
 
 
-def _warn_if_all_padded(frame: LongFrame, options: FitOptions) -> None:
+def _warn_if_all_padded(frame: AnyFrame, options: FitOptions) -> None:
     """Warn of a context length that no series fills."""
     longest, horizon = int(frame.source.lengths.max()), options.horizon
     if options.fill and any(length and length + horizon > longest for length in options.context_lengths):
@@ -243,7 +244,7 @@ def _warn_if_all_padded(frame: LongFrame, options: FitOptions) -> None:
         )
 
 
-def _rows_read(frame: LongFrame, options: FitOptions, zero_shot: PretrainedNetwork | None) -> int:
+def _rows_read(frame: AnyFrame, options: FitOptions, zero_shot: PretrainedNetwork | None) -> int:
     """Return how many rows are read by what is not trained on the data."""
     lengths = frame.source.lengths
     if options.rows_read is not None:
@@ -251,6 +252,8 @@ def _rows_read(frame: LongFrame, options: FitOptions, zero_shot: PretrainedNetwo
     if zero_shot is None:
         return 1
     longest = zero_shot.context_lengths[-1]
+    if options.most_rows_read is not None:
+        longest = min(longest, options.most_rows_read)
     if options.fill:
         return longest
     # Each forecast has to have so many rows before it, also those that candidates are compared by.
@@ -259,7 +262,7 @@ def _rows_read(frame: LongFrame, options: FitOptions, zero_shot: PretrainedNetwo
 
 
 def _trainings(
-    frame: LongFrame,
+    frame: AnyFrame,
     options: FitOptions,
     specs: Specs,
     series: SeriesState,
@@ -288,7 +291,7 @@ def _trainings(
     return jobs
 
 
-def training_stops(frame: LongFrame, starts: Array | None, training: TrainingSpec, context: int, horizon: int) -> Array:
+def training_stops(frame: AnyFrame, starts: Array | None, training: TrainingSpec, context: int, horizon: int) -> Array:
     """Return the number of training rows of each series, by default what the validation fraction leaves.
 
     A series without an observed value among them is trained on as a whole.
@@ -306,13 +309,13 @@ def training_stops(frame: LongFrame, starts: Array | None, training: TrainingSpe
     return np.where((frame.count_observed(starts) > 0).all(axis=1), starts, frame.source.lengths)
 
 
-def short_names(frame: LongFrame, rows: int) -> tuple[Any, ...]:
+def short_names(frame: AnyFrame, rows: int) -> tuple[Any, ...]:
     """Return the names of the series with fewer rows."""
     return tuple(frame.source.ids[place] for place in np.flatnonzero(frame.source.lengths < rows))
 
 
 def _learn_series(
-    frame: LongFrame,
+    frame: AnyFrame,
     options: FitOptions,
     network: NetworkSpec,
     starts: Array,
@@ -320,7 +323,7 @@ def _learn_series(
     *,
     context: int,
     longest: int,
-) -> tuple[SeriesState, LongFrame]:
+) -> tuple[SeriesState, AnyFrame]:
     """Learn features and scaling from training rows; return these, and the rows with their categories numbered.
 
     Networks that are trained read `context` steps, a forecast reads `longest`.
@@ -331,18 +334,28 @@ def _learn_series(
         scale = auto_scale(network.head, options.point, frame, starts, season)
     if scale in LOGARITHMS:
         frame.check_positive(scale)
-    aligned = builder.align(frame)
-    gaps = bool(np.isnan(aligned.source.values).any()) or bool((starts < context + options.horizon).any())
+    aligned = frame.changed(builder.align) if builder.has_covariates else frame
+    short = bool((starts < context + options.horizon).any())
+    gaps = short or any(np.isnan(part.source.values).any() for _, part in aligned.parts())
+    remembered = aligned.tail(longest)
+    # Remembered rows are sorted by id, which those of files need not be.
+    order = aligned.source.places(remembered.source.ids)
     series = SeriesState(
-        frame=aligned.tail(longest),
-        scaler=SeriesScaler.learn(aligned.target_store, starts, scale),
+        frame=remembered,
+        scaler=SeriesScaler.learn(aligned.target_store, starts, scale).take(order),
         builder=builder,
         scale=scale,
         context_length=longest,
         observed=options.fill and gaps,
         fill=options.fill,
         last_seen=aligned.latest_stamp,
-        trained_until=aligned.stamps[aligned.source.starts + starts - 1],
+        trained_until=_stamps_before(aligned, starts)[order],
         support=learn_support(frame, options.support),
     )
     return series, aligned
+
+
+def _stamps_before(frame: AnyFrame, starts: Array) -> Stamps:
+    """Return the stamp of the last of the first `starts` rows of each series."""
+    first, *others = (part.stamps[part.source.starts + starts[series] - 1] for series, part in frame.parts())
+    return first.append(others) if others else first

@@ -13,6 +13,7 @@ from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame, complete
 from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore, positions_of
@@ -159,7 +160,7 @@ class SeriesState:
         never = np.iinfo(np.int64).min if self.trained_until.dtype.kind in "iu" else None
         return self.trained_until[places].where(places >= 0, never)
 
-    def scaler_of(self, frame: LongFrame, stops: Array) -> SeriesScaler:
+    def scaler_of(self, frame: AnyFrame, stops: Array) -> SeriesScaler:
         """Return the scaling of each series: of a known one that of the fit, of a new one that of its first rows.
 
         Args:
@@ -170,7 +171,7 @@ class SeriesState:
         known, scaler = places >= 0, self.scaler.take(places)
         return scaler if known.all() else scaler.where(known, SeriesScaler.learn(frame.target_store, stops, self.scale))
 
-    def reader(self, frame: LongFrame, origins: Origins) -> WindowReader:
+    def reader(self, frame: AnyFrame, origins: Origins) -> WindowReader:
         """Return the window reader of a checked frame; new series are scaled by all of their rows.
 
         Raises:
@@ -194,7 +195,7 @@ class SeriesState:
         parts = [scaler.take(origins.series[origins.cutoff == cutoff]) for cutoff, scaler in enumerate(scalers)]
         return replace(origins, scaler=SeriesScaler.concat(parts))
 
-    def check_contexts(self, frame: LongFrame, origins: Origins) -> None:
+    def check_contexts(self, frame: AnyFrame, origins: Origins) -> None:
         """Refuse origins with fewer known rows than a context has, where gaps may not be.
 
         Raises:

@@ -55,7 +55,7 @@ class FittedState:
         short_series: Names of the series whose contexts were padded in training.
         skipped: What is wrong with each series that was left out, by its name.
         pretrained: The pretrained network, fine-tuned or not, where it has a share.
-        rows: The rows of the fit; `None` in a loaded forecaster.
+        rows: The rows of the fit; `None` in a loaded forecaster, and where they were read from files.
     """
 
     series: SeriesState

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from seqcast.data.arrays.checks import outside_support
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.intervals.support import VALUES_OF, observed_support, outside_support_of
 
 __all__ = ["check_head_support", "learn_support"]
 
 
-def learn_support(frame: LongFrame, support: str) -> tuple[str, ...]:
+def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
     """Return the support of each target.
 
     Args:
@@ -20,16 +21,19 @@ def learn_support(frame: LongFrame, support: str) -> tuple[str, ...]:
         DataError: A value lies outside.
     """
     if support == "auto":
-        return observed_support(frame.targets)
-    frame.refuse_targets(
-        outside_support_of(frame.targets, support),
-        expected=f"{VALUES_OF[support]}, for support={support!r}",
-        hint="Correct the row, or choose another support.",
+        by_part = zip(*(observed_support(part.targets) for _, part in frame.parts()), strict=True)
+        return tuple("real" if "real" in found else found[0] for found in by_part)
+    frame.check(
+        lambda part: part.refuse_targets(
+            outside_support_of(part.targets, support),
+            expected=f"{VALUES_OF[support]}, for support={support!r}",
+            hint="Correct the row, or choose another support.",
+        )
     )
     return (support,) * len(frame.schema.columns.targets)
 
 
-def check_head_support(frame: LongFrame, head: str) -> None:
+def check_head_support(frame: AnyFrame, head: str) -> None:
     """Refuse targets that a head's distribution does not have.
 
     Args:
@@ -39,9 +43,13 @@ def check_head_support(frame: LongFrame, head: str) -> None:
     Raises:
         DataError: A value lies outside.
     """
-    unsupported, expected = outside_support(frame.targets, head)
-    frame.refuse_targets(
-        unsupported,
-        expected=f"{expected}, for head={head!r}",
-        hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
-    )
+
+    def check(part: LongFrame) -> None:
+        unsupported, expected = outside_support(part.targets, head)
+        part.refuse_targets(
+            unsupported,
+            expected=f"{expected}, for head={head!r}",
+            hint="Correct the row, or take another head, such as 'quantile', which is for any numbers.",
+        )
+
+    frame.check(check)

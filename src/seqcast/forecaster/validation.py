@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.windows.origins import Origins, counted_back
 from seqcast.data.windows.reader import WindowReader
@@ -42,7 +43,7 @@ MOST_COMPARED_WINDOWS = 2_000
 MOST_CALIBRATION_WINDOWS = 20_000
 
 
-def validation_rows(frame: LongFrame, validation: int | np.integer[Any], horizon: int) -> Array:
+def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon: int) -> Array:
     """Keep the last rows of each series for validation.
 
     Args:
@@ -70,30 +71,29 @@ def validation_rows(frame: LongFrame, validation: int | np.integer[Any], horizon
     return starts
 
 
-def _origins_within(frame: LongFrame, starts: Array, horizon: int, most: int) -> Origins:
+def _origins_within(lengths: Array, starts: Array, horizon: int, most: int) -> Origins:
     """Return at most about `most` origins, evenly spaced, whose horizon lies within the validation rows."""
-    lengths = frame.source.lengths
     counts = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)
     step = max(1, -(-int(counts.sum()) // most))
     return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
 
 
-def comparison_origins(frame: LongFrame, starts: Array, horizon: int) -> Origins:
+def comparison_origins(lengths: Array, starts: Array, horizon: int) -> Origins:
     """Return the origins at which candidates are compared.
 
     Args:
-        frame: The series.
+        lengths: Rows of each series.
         starts: Position of each series' first validation target.
         horizon: Steps to forecast.
     """
-    return _origins_within(frame, starts, horizon, MOST_COMPARED_WINDOWS)
+    return _origins_within(lengths, starts, horizon, MOST_COMPARED_WINDOWS)
 
 
-def calibration_origins(frame: LongFrame, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
+def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
     """Return the origins at which intervals are calibrated.
 
     Args:
-        frame: The series.
+        reader: The window reader of the series.
         starts: Position of each series' first validation target.
         horizon: Steps to forecast.
         level: Levels of the intervals.
@@ -101,10 +101,9 @@ def calibration_origins(frame: LongFrame, starts: Array, horizon: int, level: Se
     Raises:
         DataError: A level needs more windows.
     """
-    origins = _origins_within(frame, starts, horizon, MOST_CALIBRATION_WINDOWS)
+    origins = _origins_within(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
-    places = frame.source.starts[origins.series][:, None] + origins.stops[:, None] + np.arange(horizon)
-    observed = (~np.isnan(frame.targets[places])).sum(axis=0).min() if len(origins) else 0
+    observed = (~np.isnan(truths(reader, origins))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:
         raise DataError(
             "calibrate",

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from seqcast.errors import SpecError
 
-__all__ = ["FileLimits"]
+__all__ = ["FileLimits", "parse_bytes"]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
@@ -51,7 +51,7 @@ class FileLimits:
         Raises:
             SpecError: It is no size.
         """
-        return cls(small=small) if max_size is None else cls(_bytes(max_size), ratio=None, small=small)
+        return cls(small=small) if max_size is None else cls(parse_bytes("max_size", max_size), ratio=None, small=small)
 
     def most(self, packed: int) -> int:
         """Return to how many bytes a file of so many may unpack."""
@@ -84,20 +84,32 @@ class FileLimits:
         return max(100, self.size // _PART_COST)
 
 
-def _bytes(max_size: Any) -> int:
-    """Return a size that is given as a number or a text."""
+def parse_bytes(option: str, given: Any) -> int:
+    """Return a size that is given as a number or a text.
+
+    Args:
+        option: Name of the option.
+        given: Bytes, or a text such as `8 GB`.
+
+    Raises:
+        SpecError: It is no size.
+
+    Example:
+        >>> parse_bytes("max_size", "8 GB"), parse_bytes("memory_limit", "1 GiB")
+        (8000000000, 1073741824)
+    """
     size: float = 0
-    if isinstance(max_size, numbers.Real) and not isinstance(max_size, bool):
-        size = float(max_size)
-    elif isinstance(max_size, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", max_size)
+    if isinstance(given, numbers.Real) and not isinstance(given, bool):
+        size = float(given)
+    elif isinstance(given, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", given)
         if match and match[2].lower() in _UNITS:
             size = float(match[1]) * _UNITS[match[2].lower()]
     if not 1 <= size <= 2**63:
         raise SpecError(
-            "max_size",
+            option,
             expected="a size, such as '8 GB'",
-            received=repr(max_size),
+            received=repr(given),
             hint="Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.",
         )
     return int(size)

@@ -6,6 +6,7 @@ stamps the time since the step before. The last three are known for the future.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypedDict
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from seqcast.data.features.calendar import Calendar, check_calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.frames.stamps import Stamps, seconds
 from seqcast.data.series.store import positions_of
 from seqcast.runtime.json_types import check_json
@@ -142,7 +144,7 @@ class FeatureBuilder:
     median_gap: float | None = None
 
     @classmethod
-    def learn(cls, frame: LongFrame, stops: Array, *, calendar: Any, context_length: int = 0) -> Self:
+    def learn(cls, frame: AnyFrame, stops: Array, *, calendar: Any, context_length: int = 0) -> Self:
         """Learn categories and scaling from training rows, of all series together.
 
         Args:
@@ -154,7 +156,10 @@ class FeatureBuilder:
         Raises:
             DataError: A column has too many categories, or the stamps have no such calendar.
         """
-        return cls.of(FeatureStatistics.of(frame, stops), calendar=calendar, context_length=context_length)
+        parts = (FeatureStatistics.of(part, stops[series]) for series, part in frame.parts())
+        return cls.of(
+            functools.reduce(FeatureStatistics.merge, parts), calendar=calendar, context_length=context_length
+        )
 
     @classmethod
     def of(cls, statistics: FeatureStatistics, *, calendar: Any, context_length: int = 0) -> Self:

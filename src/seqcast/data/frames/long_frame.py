@@ -7,7 +7,7 @@ kind: pandas or Polars.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.store import InMemoryStore, positions_of
+from seqcast.data.series.store import InMemoryStore, positions_of, starts_of
 from seqcast.errors import DataError
 from seqcast.runtime.caution import warn_user
 from seqcast.specs.columns import Covariates
@@ -63,6 +63,47 @@ class LongFrame:
     rows: Array
     static_given: bool = True
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the series of several frames as one, sorted by id.
+
+        Args:
+            parts: Frames of the same columns, whose series differ and whose categories are numbered alike.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        ids = [name for part in parts for name in part.source.ids]
+        order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
+        lengths = np.concatenate([part.source.lengths for part in parts])
+        ends = np.cumsum(lengths[order])
+        places = np.arange(int(ends[-1])) - np.repeat(starts_of(ends), lengths[order])
+        rows = places + np.repeat(starts_of(np.cumsum(lengths))[order], lengths[order])
+        values = np.concatenate([part.source.values for part in parts])[rows]
+        return replace(
+            parts[0],
+            source=InMemoryStore(tuple(ids[place] for place in order), values, ends),
+            stamps=parts[0].stamps.append([part.stamps for part in parts[1:]])[rows],
+            rows=np.concatenate([part.rows for part in parts])[rows],
+            static=np.concatenate([part.static for part in parts])[order],
+            skipped={name: error for part in parts for name, error in part.skipped.items()},
+        )
+
+    def parts(self) -> Iterator[tuple[Array, Self]]:
+        """Yield the frame as its only part: the numbers of its series, and itself."""
+        yield np.arange(len(self.source)), self
+
+    def check(self, check: Callable[[Self], object]) -> None:
+        """Call a check with the frame, which is its only part."""
+        check(self)
+
+    def changed(self, change: Callable[[Self], Self]) -> Self:
+        """Return the frame changed."""
+        return change(self)
+
+    def mapped(self, values: Callable[[Self], Array]) -> InMemoryStore:
+        """Return a store of numbers that are computed from the frame, `[rows, C]`."""
+        return replace(self.source, values=values(self))
 
     @property
     def first_stamps(self) -> Stamps:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy.typing as npt
 
 from seqcast.data.series.store import starts_of
 
-__all__ = ["WindowIndex"]
+__all__ = ["ShardedIndex", "WindowIndex"]
 
 Array = npt.NDArray[Any]
 
@@ -102,3 +104,46 @@ class WindowIndex:
 
     def _series(self, numbers: Array) -> Array:
         return np.searchsorted(self.ends, numbers, side="right")
+
+
+@dataclass(frozen=True)
+class ShardedIndex:
+    """The windows of series some of whose values are missing, numbered stretch of series after stretch.
+
+    The index of one stretch is made when it is needed, since it takes as much memory as the series.
+
+    Args:
+        of_stretch: Makes the index of a stretch.
+        first_series: Number of the first series of each stretch.
+        per_series: Number of windows of each series, `[N]`.
+
+    Example:
+        >>> parts = [WindowIndex.of(np.array([6]), context_length=2, horizon=1) for _ in range(2)]
+        >>> index = ShardedIndex(parts.__getitem__, np.array([0, 1]), np.array([4, 4]))
+        >>> index.count, index.locate(np.array([0, 5]))
+        (8, (array([0, 1]), array([2, 3])))
+    """
+
+    of_stretch: Callable[[int], WindowIndex]
+    first_series: Array
+    per_series: Array
+
+    @cached_property
+    def ends(self) -> Array:
+        """Number of windows of each stretch and all before it."""
+        return np.cumsum(np.add.reduceat(self.per_series, self.first_series))
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return int(self.ends[-1])
+
+    def locate(self, windows: Array) -> tuple[Array, Array]:
+        """Return the series of each window, and how many of its rows are known there; as for `WindowIndex`."""
+        series, known = np.empty(len(windows), dtype=np.int64), np.empty(len(windows), dtype=np.int64)
+        owner, starts = np.searchsorted(self.ends, windows, side="right"), starts_of(self.ends)
+        for stretch in np.unique(owner).tolist():
+            places = np.flatnonzero(owner == stretch)
+            found, known[places] = self.of_stretch(stretch).locate(windows[places] - starts[stretch])
+            series[places] = found + self.first_series[stretch]
+        return series, known

@@ -7,6 +7,7 @@ A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from seqcast.errors import SpecError
 from seqcast.runtime.backend import keras
 
-__all__ = ["Batch", "BatchOrder", "NamedWindows", "NumberedBatches", "Windows"]
+__all__ = ["Batch", "BatchOrder", "NamedWindows", "NumberedBatches", "Windows", "check_rank", "rounded_size"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
@@ -56,15 +57,12 @@ class BatchOrder:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        if not 0 <= rank < world_size:
-            raise SpecError(
-                "rank", expected=f"0 to {world_size - 1}", received=repr(rank), hint="Ranks are counted from 0."
-            )
+        check_rank(rank, world_size)
         self.count, self.seed, self.rank, self.world_size = count, seed, rank, world_size
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
         self.steps = steps or self.batches_per_pass
         # This process's share of a batch.
-        self.batch_size = _rounded(math.ceil(math.ceil(count / self.batches_per_pass) / world_size))
+        self.batch_size = rounded_size(math.ceil(math.ceil(count / self.batches_per_pass) / world_size))
         self._last_pass: tuple[int, Array] | None = None
 
     def batch(self, number: int) -> tuple[Array, Array]:
@@ -95,8 +93,29 @@ class BatchOrder:
         return self._last_pass[1]
 
 
-def _rounded(size: int) -> int:
-    """Return the number of rows of a batch: a power of two up to 8, then a multiple of 8."""
+def check_rank(rank: int, world_size: int) -> None:
+    """Refuse a number that no process has.
+
+    Args:
+        rank: Number of a process among those that share each batch, from 0.
+        world_size: How many processes share each batch.
+
+    Raises:
+        SpecError: It is not below `world_size`.
+    """
+    if not 0 <= rank < world_size:
+        raise SpecError(
+            "rank", expected=f"0 to {world_size - 1}", received=repr(rank), hint="Ranks are counted from 0."
+        )
+
+
+def rounded_size(size: int) -> int:
+    """Return the number of rows of a batch: a power of two up to 8, then a multiple of 8.
+
+    Example:
+        >>> [rounded_size(size) for size in (3, 8, 9)]
+        [4, 8, 16]
+    """
     if size <= 1:
         return size
     return 1 << (size - 1).bit_length() if size <= 8 else -(-size // 8) * 8
@@ -163,25 +182,28 @@ class NumberedBatches(NamedWindows):
 
 
 class Windows(NumberedBatches):
-    """Batches of windows for Keras, in a `BatchOrder`.
+    """Batches of windows for Keras, in a `BatchOrder`, or in another order.
 
     Keras's own shuffling draws from global generators, so it is not used.
 
     Args:
         count: Number of windows.
         teacher_forcing: Whether the inputs hold `target`.
+        make_order: Makes the order of so many windows.
         **order: As for `BatchOrder`.
     """
 
-    def __init__(self, count: int, *, teacher_forcing: bool = False, **order: Any) -> None:
-        self.order = BatchOrder(count, **order)
+    def __init__(
+        self, count: int, *, teacher_forcing: bool = False, make_order: Callable[..., Any] = BatchOrder, **order: Any
+    ) -> None:
+        self.order = make_order(count, **order)
         super().__init__(self.order.steps)
         self.teacher_forcing = teacher_forcing
 
     @property
     def count(self) -> int:
         """Number of windows."""
-        return self.order.count
+        return int(self.order.count)
 
     def batch(self, number: int) -> Batch:
         """Return a batch, filled up with copies of its windows that do not count."""

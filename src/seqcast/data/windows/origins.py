@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -11,13 +11,22 @@ import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import positions_of
 from seqcast.errors import DataError
 from seqcast.specs.checks import check_choice, check_int
 
-__all__ = ["ALIGNMENTS", "Origins", "counted_back", "cutoffs", "known_at_cutoffs", "repeat_season"]
+__all__ = [
+    "ALIGNMENTS",
+    "Origins",
+    "check_first_cutoff",
+    "counted_back",
+    "cutoffs",
+    "known_at_cutoffs",
+    "repeat_season",
+]
 
 Array = npt.NDArray[Any]
 
@@ -57,7 +66,7 @@ class Origins:
     future: Array | None = None
 
     @classmethod
-    def at_ends(cls, frame: LongFrame, horizon: int, future: Array | None = None) -> Self:
+    def at_ends(cls, frame: AnyFrame, horizon: int, future: Array | None = None) -> Self:
         """Return one origin a series, after its last row."""
         lengths = frame.source.lengths
         return cls(np.arange(len(lengths)), lengths, horizon, np.zeros_like(lengths), future=future)
@@ -104,14 +113,14 @@ class Origins:
         Raises:
             DataError: There are none at the first cutoff.
         """
+        origins = cls.within(frame, known, horizon)
+        check_first_cutoff([origins])
+        return origins
+
+    @classmethod
+    def within(cls, frame: LongFrame, known: Array, horizon: int) -> Self:
+        """Return the origins at cutoffs as `at_cutoffs` does, also where there are none."""
         valid = (frame.count_observed(known) > 0).all(axis=-1) & (known < frame.source.lengths)
-        if not valid[0].any():
-            raise DataError(
-                "df",
-                expected="a known value before the first cutoff and rows after it",
-                received="none in any series",
-                hint="Choose fewer windows or a smaller step_size.",
-            )
         cutoff, series = np.nonzero(valid)
         return cls(series, known[valid], horizon, cutoff)
 
@@ -191,8 +200,26 @@ class Origins:
         return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, target)
 
 
+def check_first_cutoff(origins: Sequence[Origins]) -> None:
+    """Refuse origins of which none is at the first cutoff.
+
+    Args:
+        origins: Those of some series at a time.
+
+    Raises:
+        DataError: There are none.
+    """
+    if not any((part.cutoff == 0).any() for part in origins):
+        raise DataError(
+            "df",
+            expected="a known value before the first cutoff and rows after it",
+            received="none in any series",
+            hint="Choose fewer windows or a smaller step_size.",
+        )
+
+
 def known_at_cutoffs(
-    frame: LongFrame,
+    frame: AnyFrame,
     horizon: int,
     n_windows: int = 1,
     step_size: int | None = None,
@@ -233,17 +260,22 @@ def known_at_cutoffs(
     return np.asarray(known)
 
 
-def _known_in_time(frame: LongFrame, horizon: int, n_windows: int, step_size: int | None) -> Array:
+def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int | None) -> Array:
     source, stamps = frame.source, frame.last_stamps
     # Of the series that end last, the longest is the clock.
     last = np.flatnonzero(stamps == stamps.max())
     clock = int(last[np.argmax(source.lengths[last])])
-    marks = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size)
-    series = np.repeat(np.arange(len(source)), source.lengths)
-    counts = []
-    for mark in frame.stamps[source.starts[clock] + marks - 1]:
-        before = np.asarray(frame.stamps <= mark)
-        counts.append(np.bincount(series[before], minlength=len(source)))
+    rows = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size) - 1
+    marks = next(
+        part.stamps[part.source.starts[clock - series[0]] + rows] for series, part in frame.parts() if clock in series
+    )
+    return np.concatenate([_rows_until(part, marks) for _, part in frame.parts()], axis=1)
+
+
+def _rows_until(frame: LongFrame, marks: Stamps) -> Array:
+    """Return how many rows of each series are not after each of some stamps, `[marks, N]`."""
+    series = np.repeat(np.arange(len(frame.source)), frame.source.lengths)
+    counts = [np.bincount(series[np.asarray(frame.stamps <= mark)], minlength=len(frame.source)) for mark in marks]
     return np.stack(counts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.series.scalers import SeriesScaler
+from seqcast.data.series.sharded import ShardedStore
 from seqcast.data.series.store import SeriesStore, starts_of
 from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
-from seqcast.data.windows.index import WindowIndex
+from seqcast.data.windows.index import ShardedIndex, WindowIndex
 from seqcast.data.windows.order import Windows
+from seqcast.data.windows.shard_order import ShardOrder, Shards
 
 __all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader"]
 
@@ -65,13 +68,18 @@ class WindowReader:
 
     @classmethod
     def of_frame(
-        cls, frame: LongFrame, builder: FeatureBuilder, scaler: SeriesScaler, *, context_length: int, observed: bool
+        cls,
+        frame: AnyFrame,
+        builder: FeatureBuilder,
+        scaler: SeriesScaler,
+        *,
+        context_length: int,
+        observed: bool,
     ) -> Self:
         """Return the reader of a frame whose categories are numbered as the builder's."""
-        features = None
-        if builder.features > builder.targets:
-            features = replace(frame.source, values=builder.row_features(frame))
-        static = builder.static_features(frame)
+        features = frame.mapped(builder.row_features) if builder.features > builder.targets else None
+        by_part = [builder.static_features(part) for _, part in frame.parts()]
+        static = np.concatenate([part for part in by_part if part is not None]) if by_part[0] is not None else None
         return cls(
             frame.target_store,
             features,
@@ -106,17 +114,32 @@ class WindowReader:
         """Number of rows of each series."""
         return self.targets.lengths
 
-    def index(self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None) -> WindowIndex:
+    def index(
+        self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None
+    ) -> WindowIndex | ShardedIndex:
         """Number the windows of these series that have a known target; arguments as for `WindowIndex.of`."""
+        sizes: dict[str, Any] = {
+            "context_length": self.context_length,
+            "horizon": horizon,
+            "pad_short": self.observed,
+        }
+        if isinstance(self.targets, ShardedStore) and not self.targets.complete:
+            return _sharded_index(self.targets, {"first_target": first_target, "stops": stops}, sizes)
         return WindowIndex.of(
-            self.lengths,
-            context_length=self.context_length,
-            horizon=horizon,
-            first_target=first_target,
-            stops=stops,
-            pad_short=self.observed,
-            has_target=self._has_target,
+            self.lengths, first_target=first_target, stops=stops, has_target=self._has_target, **sizes
         )
+
+    def shards(self, per_series: Array) -> Shards | None:
+        """Return how windows lie in shards; `None` where all rows are in memory.
+
+        Args:
+            per_series: Number of windows of each series, `[N]`.
+        """
+        stores = [store for store in (self.targets, self.features) if isinstance(store, ShardedStore)]
+        if not stores:
+            return None
+        room = stores[0].cache.most_bytes // sum(store.shard_bytes for store in stores)
+        return Shards(np.add.reduceat(per_series, stores[0].runs[:-1]), max(1, int(room)))
 
     def inputs(
         self,
@@ -186,8 +209,10 @@ class WindowReader:
         return self._cut(self.features, series, starts, stops)[:, :, -self.future :]
 
     @cached_property
-    def _has_target(self) -> Array:
-        """Whether a target of each row is known, `[rows]`; to see it, all series are read."""
+    def _has_target(self) -> Array | None:
+        """Whether a target of each row is known, `[rows]`; to see it, all series are read. `None` if all are."""
+        if isinstance(self.targets, ShardedStore):
+            return None
         return np.concatenate([~np.isnan(rows).all(axis=1) for _, rows in self.targets.batches()])
 
     @cached_property
@@ -242,6 +267,9 @@ class SeriesWindows(Windows):
         self.reader, self.horizon, self.each = reader, horizon, each
         self.index = reader.index(horizon, first_target=first_target, stops=stops)
         self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
+        shards = None if options.get("seed") is None else reader.shards(self.index.per_series * each)
+        if shards is not None:
+            options["make_order"] = functools.partial(_shard_order, shards)
         super().__init__(self.index.count * each, **options)
 
     def locate(self, windows: Array) -> tuple[Array, Array]:
@@ -280,6 +308,42 @@ class SeriesWindows(Windows):
             return y
         targets = np.concatenate([inputs["past"][:, :, : y.shape[2]], y], axis=1)
         return forward_fill(targets)[:, self.reader.context_length :]
+
+
+def _shard_order(shards: Shards, count: int, **options: Any) -> ShardOrder:
+    """Return the order of windows in shards; their number is known."""
+    del count
+    return ShardOrder(shards, **options)
+
+
+def _sharded_index(store: ShardedStore, by_series: Mapping[str, Any], sizes: Mapping[str, Any]) -> ShardedIndex:
+    """Return the index of windows of series in shards, some of whose values are missing.
+
+    Args:
+        store: The targets.
+        by_series: Arguments of `WindowIndex.of` that have a value for each series.
+        sizes: The other ones.
+    """
+    key = object()
+
+    def of_run(run: int) -> WindowIndex:
+        series = slice(int(store.runs[run]), int(store.runs[run + 1]))
+        lengths = store.lengths[series]
+        own: dict[str, Any] = {name: None if values is None else values[series] for name, values in by_series.items()}
+        whole = WindowIndex.of(lengths, **own, **sizes)
+        with_target = store.cache.get((key, run), lambda: _with_target(store, series, own, sizes))
+        return replace(whole, with_target=with_target)
+
+    per_series = np.concatenate([of_run(run).per_series for run in range(len(store.runs) - 1)])
+    return ShardedIndex(of_run, store.runs[:-1], per_series)
+
+
+def _with_target(store: ShardedStore, series: slice, by_series: Mapping[str, Any], sizes: Mapping[str, Any]) -> Array:
+    """Return those windows of some series in one shard that have a known target."""
+    rows = np.arange(store.starts[series.start], store.ends[series.stop - 1])
+    known = np.asarray(~np.isnan(store.read(rows)).all(axis=1))
+    index = WindowIndex.of(store.lengths[series], **by_series, **sizes, has_target=known)
+    return np.arange(index.count) if index.with_target is None else index.with_target
 
 
 def _series_weights(counts: Array) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, Option, Phrase
@@ -50,7 +50,7 @@ def validation_starts(lengths: Array, *, context_length: int, horizon: int, frac
     return np.where(starts >= context_length + horizon, starts, lengths)
 
 
-def check_lengths(frame: LongFrame, *, context_length: int, horizon: int) -> None:
+def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None:
     """Refuse a frame with a series that gives no window of known steps only.
 
     Raises:
@@ -101,12 +101,16 @@ def training_windows(
 
     Returns:
         Both; no validation windows where no series has any. The last windows of each series' tail are taken when
-        there are more than `most_validation`.
+        there are more than `most_validation`, and of more series than that only those of one in so many.
     """
     train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **options)
     divided = starts < reader.lengths
-    each = max(1, most_validation // max(1, int(divided.sum())))
+    count = int(divided.sum())
+    each = max(1, most_validation // max(1, count))
     first = np.where(divided, np.maximum(starts, reader.lengths - horizon - each + 1), starts)
+    if count > most_validation:
+        left_out = np.delete(np.flatnonzero(divided), slice(None, None, -(-count // most_validation)))
+        first[left_out] = reader.lengths[left_out]
     sizes: dict[str, Any] = {"first_target": first, "batch_size": max(batch_size, 1024)}
     validation = windows(reader, horizon, weighting=weighting, **sizes)
     return train, validation if validation.count else None

@@ -1,0 +1,390 @@
+"""Long frames of more rows than memory holds: checked series in a folder, some of which are read at a time."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.frequency import Frequency
+from seqcast.data.frames.io import place_in_file
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames.stamps import Stamps
+from seqcast.data.series.sharded import ArrayCache, ShardedStore
+from seqcast.data.series.store import starts_of
+from seqcast.errors import DataError, SaveError, compose_place
+from seqcast.specs.columns import Covariates
+
+__all__ = ["AnyFrame", "Scratch", "SeriesSizes", "ShardedFrame", "Span", "in_source"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows that were read together.
+
+    Args:
+        path: The file that they are from; `None` where they are from no file.
+        first: Number of the first of them in the file, or among all rows, from 0.
+        rows: How many they are.
+    """
+
+    path: str | None
+    first: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A folder for the shards of a fit, and how much of them may be in memory.
+
+    Args:
+        folder: The folder.
+        cache: What is in memory.
+    """
+
+    folder: Path
+    cache: ArrayCache
+
+    def path(self, suffix: str) -> Path:
+        """Return the path of a new file."""
+        return self.folder / f"{secrets.token_hex(8)}{suffix}"
+
+    def write(self, path: Path, write: Callable[[Any], object]) -> None:
+        """Write a file.
+
+        Args:
+            path: Where it goes.
+            write: Writes the content to an open binary file.
+
+        Raises:
+            SaveError: The disk is full.
+        """
+        try:
+            with path.open("wb") as file:
+                write(file)
+        except OSError as error:
+            raise SaveError(
+                str(path),
+                expected="room for the rows of a fit, eight bytes a number",
+                received=error.strerror or str(error),
+                hint="Set TMPDIR to a folder with more room.",
+            ) from error
+
+
+@dataclass(frozen=True)
+class SeriesSizes:
+    """Names and lengths of series.
+
+    Args:
+        ids: One name a series.
+        lengths: Number of rows of each.
+    """
+
+    ids: tuple[Any, ...]
+    lengths: Array
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def ends(self) -> Array:
+        """Position after each series' last row."""
+        return np.cumsum(self.lengths)
+
+    @cached_property
+    def starts(self) -> Array:
+        """Position of each series' first row."""
+        return starts_of(self.ends)
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        return {name: place for place, name in enumerate(self.ids)}
+
+    def places(self, names: Sequence[Any]) -> Array:
+        """Return the number of each series by name, -1 for names that are not there."""
+        return np.array([self._places.get(name, -1) for name in names], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """Some whole series, in files.
+
+    Args:
+        rest: File of the frame without its values.
+        values: File of its values.
+        sizes: Its series.
+        first_stamps: First stamp of each series.
+        last_stamps: Last stamp of each.
+        complete: Whether no target is missing.
+        spans: Where its rows are from, in the order in which they were read.
+    """
+
+    rest: Path
+    values: Path
+    sizes: SeriesSizes
+    first_stamps: Stamps
+    last_stamps: Stamps
+    complete: bool
+    spans: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, frame: LongFrame, spans: Sequence[Span], scratch: Scratch) -> Self:
+        """Write a frame to files."""
+        rest, values = scratch.path(".rest"), scratch.path(".npy")
+        without = replace(frame, source=replace(frame.source, values=frame.source.values[:0]), skipped={})
+        scratch.write(rest, lambda file: pickle.dump(without, file, protocol=5))
+        scratch.write(values, functools.partial(_save, np.ascontiguousarray(frame.source.values)))
+        return cls(
+            rest,
+            values,
+            SeriesSizes(frame.source.ids, frame.source.lengths),
+            frame.first_stamps,
+            frame.last_stamps,
+            not np.isnan(frame.targets).any(),
+            tuple(spans),
+        )
+
+    def frame(self) -> LongFrame:
+        """Read the frame."""
+        # A file of this process's own, in a folder that nobody else may write to.
+        without: LongFrame = pickle.loads(self.rest.read_bytes())
+        return replace(without, source=replace(without.source, values=np.load(self.values)))
+
+    def located(self, error: DataError) -> DataError:
+        """Return an error of this shard that names file and row, of each series that has one."""
+        return in_source(error, self.spans)
+
+
+def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
+    """Return an error about rows that were read together, naming file and row; of each series that has one.
+
+    Args:
+        error: The error, whose row is counted from the first of them.
+        spans: Where the rows are from, in their order.
+    """
+
+    def one(found: DataError) -> DataError:
+        if found.row is None:
+            return found
+        path, row = _place(spans, found.row)
+        named: Any = {"column": found.column, "series": found.series}
+        where = place_in_file(Path(path), row=row + 1, **named) if path else compose_place(row=row, **named)
+        return type(found)(
+            where,
+            path=path,
+            column=found.column,
+            row=row,
+            series=found.series,
+            expected=found.expected,
+            received=found.received,
+            hint=found.hint,
+        )
+
+    located = one(error)
+    located.by_series = {name: located if own is error else one(own) for name, own in error.by_series.items()}
+    return located
+
+
+def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:
+    """Return the file of a row, and its number there, from 0."""
+    for span in spans:
+        if row < span.rows:
+            return span.path, span.first + row
+        row -= span.rows
+    raise IndexError(row)
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedFrame:
+    """A checked frame in shards, each of which is a `LongFrame` of some whole series.
+
+    It has what a plan asks of a `LongFrame`. Series are in the order of the shards, within each sorted by id.
+
+    Args:
+        scratch: Where the shards are.
+        shards: The shards.
+        frequency: The step between stamps.
+        schema: Names and types of the user's frame.
+        covariates: Names of the covariates.
+        skipped: What is wrong with each series that was left out, by its name.
+    """
+
+    scratch: Scratch
+    shards: tuple[_Shard, ...]
+    frequency: Frequency | None
+    schema: FrameSchema
+    covariates: Covariates
+    skipped: Mapping[Any, DataError] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scratch: Scratch, frames: Iterator[tuple[LongFrame, Sequence[Span]]]) -> Self:
+        """Write frames to a folder.
+
+        Args:
+            scratch: Where they go.
+            frames: Frames of whole series, at least one, and where their rows are from.
+        """
+        shards: list[_Shard] = []
+        first: LongFrame | None = None
+        skipped: dict[Any, DataError] = {}
+        for frame, spans in frames:
+            first = frame if first is None else first
+            shards.append(_Shard.of(frame, spans, scratch))
+            skipped |= frame.skipped
+        assert first is not None
+        return cls(scratch, tuple(shards), first.frequency, first.schema, first.covariates, skipped)
+
+    # ------------------------------------------------------------ facts
+
+    @cached_property
+    def source(self) -> SeriesSizes:
+        """Names and lengths of the series."""
+        ids = tuple(name for shard in self.shards for name in shard.sizes.ids)
+        return SeriesSizes(ids, np.concatenate([shard.sizes.lengths for shard in self.shards]))
+
+    @cached_property
+    def first_stamps(self) -> Stamps:
+        """First time stamp of each series."""
+        return _appended([shard.first_stamps for shard in self.shards])
+
+    @cached_property
+    def last_stamps(self) -> Stamps:
+        """Last time stamp of each series."""
+        return _appended([shard.last_stamps for shard in self.shards])
+
+    @property
+    def latest_stamp(self) -> Stamps:
+        """The latest time stamp of all series, an index of one."""
+        last = int(self.last_stamps.argmax())
+        return self.last_stamps[last : last + 1]
+
+    # ------------------------------------------------------------ rows
+
+    def parts(self) -> Iterator[tuple[Array, LongFrame]]:
+        """Yield the frames of the shards, one after another: the numbers of its series, and the frame."""
+        first = 0
+        for shard in self.shards:
+            yield np.arange(first, first + len(shard.sizes)), shard.frame()
+            first += len(shard.sizes)
+
+    def check(self, check: Callable[[LongFrame], object]) -> None:
+        """Call a check with the frame of each shard.
+
+        Args:
+            check: Raises an error where something is wrong.
+
+        Raises:
+            DataError: The first error, which names file and row, and knows that of each series that has one.
+        """
+        first: DataError | None = None
+        for shard in self.shards:
+            try:
+                check(shard.frame())
+            except DataError as error:
+                located = shard.located(error)
+                if not located.by_series:
+                    raise located from error
+                first = first or located
+                first.by_series = {**located.by_series, **first.by_series}
+        if first is not None:
+            raise first
+
+    def changed(self, change: Callable[[LongFrame], LongFrame | None]) -> Self:
+        """Return a frame in new shards.
+
+        Args:
+            change: Returns a shard's frame changed, or `None` where no series is left.
+        """
+        shards = []
+        for shard in self.shards:
+            try:
+                frame = change(shard.frame())
+            except DataError as error:
+                raise shard.located(error) from error
+            if frame is not None and len(frame.source):
+                shards.append(_Shard.of(frame, shard.spans, self.scratch))
+        return replace(self, shards=tuple(shards))
+
+    def mapped(self, values: Callable[[LongFrame], Array]) -> ShardedStore:
+        """Return a store of numbers that are computed shard by shard.
+
+        Args:
+            values: Returns those of a shard's frame, `[rows, C]`.
+        """
+        paths, complete, width = [], True, 0
+        for _, frame in self.parts():
+            computed = np.ascontiguousarray(values(frame))
+            path = self.scratch.path(".npy")
+            self.scratch.write(path, functools.partial(_save, computed))
+            paths.append(path)
+            complete, width = complete and not np.isnan(computed).any(), computed.shape[1]
+        return self._store(tuple(paths), width, complete=complete)
+
+    def _store(self, paths: tuple[Path, ...], width: int, *, complete: bool) -> ShardedStore:
+        sizes = self.source
+        shard_ends = np.cumsum([int(shard.sizes.lengths.sum()) for shard in self.shards])
+        return ShardedStore(
+            sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width, self.scratch.cache, complete=complete
+        )
+
+    @cached_property
+    def target_store(self) -> ShardedStore:
+        """The targets of each series."""
+        if not self.covariates.varying:
+            complete = all(shard.complete for shard in self.shards)
+            paths = tuple(shard.values for shard in self.shards)
+            return self._store(paths, len(self.schema.columns.targets), complete=complete)
+        return self.mapped(lambda frame: frame.targets)
+
+    def count_observed(self, stops: Array) -> Array:
+        """Count the observed values among the first `stops` rows of each series, `[series, D]`."""
+        return np.concatenate([frame.count_observed(stops[series]) for series, frame in self.parts()])
+
+    def until(self, stops: Array) -> Self:
+        """Return the frame with each series cut off after `stops` rows, see `LongFrame.until`."""
+        return self.changed(lambda frame: frame.until(stops[self.source.places(frame.source.ids)]))
+
+    def tail(self, steps: int) -> LongFrame:
+        """Return the last `steps` rows of each series, in memory, sorted by id."""
+        return LongFrame.concat([frame.tail(steps) for _, frame in self.parts()])
+
+    def without(self, errors: Mapping[Any, DataError]) -> tuple[Array, Self]:
+        """Return which series are kept, and the frame without the others, see `LongFrame.without`."""
+        kept = np.array([name not in errors for name in self.source.ids])
+        rest = self.changed(lambda frame: frame.without(errors)[1])
+        return kept, replace(rest, skipped={**self.skipped, **errors})
+
+    def check_observed(self) -> None:
+        """Refuse series without an observed value of a target, see `LongFrame.check_observed`."""
+        self.check(LongFrame.check_observed)
+
+    def check_frequency(self) -> None:
+        """Refuse a frequency that is too fine for the rows, see `LongFrame.check_frequency`."""
+        self.check(LongFrame.check_frequency)
+
+    def check_positive(self, scale: str) -> None:
+        """Refuse negative values, which have no logarithm, see `LongFrame.check_positive`."""
+        self.check(lambda frame: frame.check_positive(scale))
+
+
+def _appended(stamps: Sequence[Stamps]) -> Stamps:
+    return stamps[0].append(list(stamps[1:]))
+
+
+def _save(values: Array, file: Any) -> None:
+    np.save(file, values)
+
+
+# What a fit reads its rows from.
+AnyFrame = LongFrame | ShardedFrame

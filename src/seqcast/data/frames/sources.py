@@ -1,0 +1,348 @@
+"""Tables that are read piece by piece: Parquet files, Arrow data sets, lazy Polars frames, DuckDB relations.
+
+Rows of a series have to lie together, so that one series after another can be read and checked.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqcast.data.frames.io import place_in_file
+from seqcast.data.frames.sharded import Span
+from seqcast.errors import DataError, MissingFileError, SpecError, compose_place
+from seqcast.runtime.optional import require
+
+__all__ = ["Piece", "TableSource", "is_source", "open_source", "pieces"]
+
+# Rows of a record batch.
+BATCH_ROWS = 1 << 16
+_PARQUET = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table that is read piece by piece, once for each call.
+
+    Args:
+        name: What messages call it.
+        columns: Names of its columns.
+        read: Reads some columns: yields the file of each record batch, `None` where it is from no file, and the batch.
+        kind: Kind of frames that are made of it, `pandas` or `polars`.
+        version: A text that differs when the files do; empty where there are none.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    read: Callable[[list[str]], Iterator[tuple[str | None, Any]]]
+    kind: str = "pandas"
+    version: str = ""
+
+    def frame(self, table: Any) -> Any:
+        """Return rows as a frame of the source's kind."""
+        if self.kind == "polars":
+            return require("polars", extra="polars").from_arrow(table)
+        return table.to_pandas()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of some whole series.
+
+    Args:
+        table: The rows, an Arrow table.
+        spans: Where they are from, in their order.
+    """
+
+    table: Any
+    spans: tuple[Span, ...]
+
+
+def is_source(df: Any) -> bool:
+    """Return whether something is read piece by piece, and is no frame in memory.
+
+    Args:
+        df: What a user gives: a path, several, a glob pattern or a folder of Parquet files, a `pyarrow.dataset`, a
+            Polars `LazyFrame`, or a DuckDB relation.
+
+    Example:
+        >>> is_source("sales/*.parquet"), is_source([1.0])
+        (True, False)
+    """
+    if isinstance(df, str | os.PathLike):
+        return True
+    if isinstance(df, list | tuple):
+        return bool(df) and all(isinstance(path, str | os.PathLike) for path in df)
+    return _type_of(df) in _OPENERS
+
+
+def _type_of(df: Any) -> str:
+    """Return the name of the known type that something is of, or of none."""
+    for kind in type(df).__mro__:
+        name = f"{kind.__module__.split('.')[0].lstrip('_')}.{kind.__name__}"
+        if name in _OPENERS:
+            return name
+    return ""
+
+
+def open_source(df: Any) -> TableSource:
+    """Open something for which `is_source` is true.
+
+    Args:
+        df: The source.
+
+    Raises:
+        MissingFileError: There is no such file.
+        MissingPackageError: pyarrow is not installed.
+        DataError: The files are no Parquet files, or differ in their columns.
+    """
+    if isinstance(df, str | os.PathLike | list | tuple):
+        return _open_files([df] if isinstance(df, str | os.PathLike) else list(df))
+    return _OPENERS[_type_of(df)](df)
+
+
+# ---------------------------------------------------------------- files
+
+
+def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    datasets: Any = require("pyarrow.dataset", extra="parquet")
+    files: list[str] = []
+    for one in given:
+        files += _files_of(os.fspath(one))
+    name = os.fspath(given[0]) if len(given) == 1 else f"{len(given)} paths"
+    keys = [part.split("=", 1)[0] for part in Path(files[0]).parts[:-1] if "=" in part]
+    # The names of folders are text: 007 is not 7.
+    partitioning = datasets.partitioning(pyarrow.schema([(key, pyarrow.string()) for key in keys]), flavor="hive")
+    try:
+        dataset = datasets.dataset(files, format="parquet", partitioning=partitioning if keys else None)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(
+            path=name, expected="Parquet files", received=str(error).splitlines()[0], hint="Check the files."
+        ) from error
+    return _open_dataset(dataset, name)
+
+
+def _files_of(path: str) -> list[str]:
+    """Return the Parquet files of a path, sorted."""
+    if os.path.isdir(path):
+        files = [
+            str(file) for file in sorted(Path(path).rglob("*")) if file.suffix in _PARQUET and _is_seen(file, path)
+        ]
+        received = "a folder without any"
+    elif glob.has_magic(path) and not os.path.exists(path):
+        files, received = sorted(glob.glob(path, recursive=True)), "none that match"
+    else:
+        files, received = [path] if os.path.isfile(path) else [], "nothing"
+    if not files:
+        raise MissingFileError(path, expected="Parquet files", received=received, hint="Check the path.")
+    return files
+
+
+def _is_seen(file: Path, folder: str) -> bool:
+    """Return whether a file and the folders that it is in are neither hidden nor work of a program in progress."""
+    return not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+
+
+def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    options: dict[str, Any] = {"batch_size": BATCH_ROWS, "batch_readahead": 1, "use_threads": False}
+
+    def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
+        for fragment in dataset.get_fragments():
+            path = getattr(fragment, "path", None)
+            try:
+                for batch in fragment.to_batches(schema=dataset.schema, columns=columns, **options):
+                    if batch.num_rows:
+                        yield path, batch
+            except pyarrow.ArrowException as error:
+                raise DataError(
+                    path=path or name,
+                    expected=f"a table with the columns of the others: {', '.join(dataset.schema.names)}",
+                    received=str(error).splitlines()[0],
+                    hint="Check the file.",
+                ) from error
+
+    return TableSource(name, tuple(dataset.schema.names), read, version=_version(getattr(dataset, "files", ())))
+
+
+def _version(files: Sequence[str]) -> str:
+    """Return a text that differs when local files do."""
+    whole = hashlib.blake2b(digest_size=8)
+    for path in files:
+        known = os.stat(path) if os.path.exists(path) else None
+        whole.update(f"{path} {known and (known.st_size, known.st_mtime_ns)}\n".encode())
+    return whole.hexdigest() if files else ""
+
+
+# ---------------------------------------------------------------- lazy tables
+
+
+def _open_lazy_frame(lazy: Any) -> TableSource:
+    polars: Any = require("polars", extra="polars")
+    require("pyarrow", extra="parquet")
+
+    def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
+        for frame in lazy.select([polars.col(name) for name in columns]).collect_batches(
+            chunk_size=BATCH_ROWS, maintain_order=True
+        ):
+            for batch in frame.to_arrow().to_batches():
+                yield None, batch
+
+    return TableSource("the LazyFrame", tuple(lazy.collect_schema().names()), read, kind="polars")
+
+
+def _open_relation(relation: Any) -> TableSource:
+    require("pyarrow", extra="parquet")
+
+    def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
+        chosen = relation.project(", ".join('"' + name.replace('"', '""') + '"' for name in columns))
+        # DuckDB 2 gave it this name.
+        read_batches = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_arrow_reader
+        for batch in read_batches(BATCH_ROWS):
+            yield None, batch
+
+    return TableSource("the relation", tuple(relation.columns), read)
+
+
+_OPENERS: dict[str, Callable[[Any], TableSource]] = {
+    "pyarrow.Dataset": _open_dataset,
+    "polars.LazyFrame": _open_lazy_frame,
+    "duckdb.DuckDBPyRelation": _open_relation,
+}
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def pieces(source: TableSource, columns: Sequence[str], id_column: str, rows: int, most_rows: int) -> Iterator[Piece]:
+    """Yield the rows of a source, some whole series at a time.
+
+    Args:
+        source: The source.
+        columns: The columns that are read.
+        id_column: The column of ids; where the source has none, its rows are one series.
+        rows: About how many rows a piece has, where series are shorter.
+        most_rows: Most rows of a series.
+
+    Raises:
+        DataError: The rows of a series lie apart, or a series has too many rows.
+    """
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    named = id_column in source.columns
+    seen: set[Any] = set()
+    batches: list[Any] = []
+    spans: list[Span] = []
+    counts: dict[str | None, int] = {}
+    waiting = 0
+    for path, batch in source.read(list(columns)):
+        first = counts.get(path, 0)
+        counts[path] = first + batch.num_rows
+        batches.append(batch)
+        spans.append(Span(path, first, batch.num_rows))
+        waiting += batch.num_rows
+        if waiting < rows:
+            continue
+        table = pyarrow.Table.from_batches(batches)
+        whole = _last_change(table.column(id_column)) if named else 0
+        if whole:
+            ready, spans = _divided(spans, whole)
+            _remember(table.column(id_column).slice(0, whole), ready, seen, id_column, source)
+            yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
+            # A copy, so that what was handed out can be freed.
+            batches = _copied(table.slice(whole))
+            waiting -= whole
+        if waiting > most_rows:
+            raise SpecError(
+                "memory_limit",
+                expected=f"room for the longest series; it has room for {most_rows:,} rows of one",
+                received=f"a series of {waiting:,} rows and more",
+                hint="Choose a larger memory_limit.",
+            )
+    if not batches:
+        raise DataError(option="df", expected="at least one row", received=f"none in {source.name}", hint="Give some.")
+    table = pyarrow.Table.from_batches(batches)
+    if named:
+        _remember(table.column(id_column), spans, seen, id_column, source)
+    yield Piece(table, tuple(spans))
+
+
+def _copied(table: Any) -> list[Any]:
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    rows = pyarrow.array(range(table.num_rows), type=pyarrow.int64())
+    return list(table.take(rows).combine_chunks().to_batches())
+
+
+def _changes(ids: Any) -> Any:
+    """Return at which rows another series begins than in the row before, an array of whole numbers."""
+    import numpy as np
+
+    pyarrow: Any = require("pyarrow", extra="parquet")
+    compute: Any = require("pyarrow.compute", extra="parquet")
+    whole = ids.combine_chunks() if isinstance(ids, pyarrow.ChunkedArray) else ids
+    if pyarrow.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    if len(whole) < 2:
+        return np.zeros(0, dtype=np.int64)
+    differs = compute.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
+    # A missing id is refused by the reader of frames.
+    return np.flatnonzero(np.asarray(compute.fill_null(differs, True))) + 1
+
+
+def _last_change(ids: Any) -> int:
+    """Return the row at which the last series begins."""
+    changes = _changes(ids)
+    return int(changes[-1]) if len(changes) else 0
+
+
+def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
+    """Return the spans of the first rows, and those of the others."""
+    first, rest = [], []
+    for span in spans:
+        taken = min(rows, span.rows)
+        rows -= taken
+        if taken:
+            first.append(Span(span.path, span.first, taken))
+        if taken < span.rows:
+            rest.append(Span(span.path, span.first + taken, span.rows - taken))
+    return first, rest
+
+
+def _remember(ids: Any, spans: Sequence[Span], seen: set[Any], column: str, source: TableSource) -> None:
+    """Add the series of a piece to those that were seen.
+
+    Raises:
+        DataError: One of them was seen before.
+    """
+    places = [0, *_changes(ids).tolist()]
+    names = ids.take(places).to_pylist()
+    for place, name in zip(places, names, strict=True):
+        if name in seen:
+            (*_, last), _ = _divided(spans, place + 1)
+            raise _apart(source, column, name, last.path, last.first + last.rows - 1)
+        seen.add(name)
+
+
+def _apart(source: TableSource, column: str, name: Any, path: str | None, row: int) -> DataError:
+    """Return the error for a series whose rows lie apart."""
+    where = compose_place(option="df", column=column, row=row, series=name)
+    data = "DATA"
+    if path is not None:
+        where = place_in_file(Path(path), column=column, row=row + 1, series=name)
+        data = shlex.quote(source.name)
+    return DataError(
+        where,
+        path=path,
+        column=column,
+        row=row,
+        series=name,
+        expected="the rows of each series together, one series after another",
+        received="rows of a series that had others after it",
+        hint=f"Bring them together: seqcast partition {data} -o FOLDER --id {shlex.quote(column)}",
+    )

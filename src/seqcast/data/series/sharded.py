@@ -1,0 +1,182 @@
+"""Series in files, a bounded share of which is in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.series.store import starts_of
+
+__all__ = ["ArrayCache", "ShardedStore"]
+
+Array = npt.NDArray[Any]
+
+
+class ArrayCache:
+    """Arrays that were used last, up to a number of bytes; threads may share it.
+
+    Args:
+        most_bytes: How much is kept. One array alone may be larger.
+
+    Example:
+        >>> cache = ArrayCache(64)
+        >>> cache.get("a", lambda: np.zeros(4)).nbytes, cache.get("b", lambda: np.zeros(8)).nbytes, len(cache)
+        (32, 64, 1)
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._arrays: OrderedDict[Any, Array] = OrderedDict()
+        self._lock = threading.Lock()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def get(self, key: Any, make: Callable[[], Array]) -> Array:
+        """Return the array of a key, which is made if it is not kept.
+
+        Args:
+            key: What it is kept under.
+            make: Makes it.
+        """
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+                return self._arrays[key]
+        array = make()
+        with self._lock:
+            if key not in self._arrays:
+                self._arrays[key] = array
+                self._bytes += array.nbytes
+            while self._bytes > self.most_bytes and len(self._arrays) > 1:
+                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
+        return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the size alone: another process reads what it needs."""
+        return {"most_bytes": self.most_bytes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["most_bytes"])  # type: ignore[misc]
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedStore:
+    """Many series in files, the shards, in which they lie end to end: a `SeriesStore`.
+
+    A series lies wholly in one shard. What is read stays in memory as long as the cache has room.
+
+    Args:
+        ids: One name a series.
+        ends: Position after each series' last row among the rows of all series of this store, `[N]`.
+        paths: The shards, arrays that `numpy.save` wrote, `[rows, C]`.
+        shard_ends: Number of rows of each shard and of all before it.
+        first_rows: Where each series begins among the rows of all shards, `[N]`.
+        width: Number of columns.
+        cache: What is in memory.
+        complete: Whether no value is missing.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "0.npy")
+        ...     np.save(path, np.arange(5.0)[:, None])
+        ...     ends = np.array([3, 5])
+        ...     store = ShardedStore(("a", "b"), ends, (path,), ends[1:], starts_of(ends), 1, ArrayCache(2**20))
+        ...     store.read(np.array([0, 4])).ravel().tolist(), store.take(np.array([1])).read(np.array([0])).item()
+        ([0.0, 4.0], 3.0)
+    """
+
+    ids: tuple[Any, ...]
+    ends: Array
+    paths: tuple[Path, ...]
+    shard_ends: Array
+    first_rows: Array
+    width: int
+    cache: ArrayCache
+    complete: bool = True
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def starts(self) -> Array:
+        """Position of each series' first row."""
+        return starts_of(self.ends)
+
+    @cached_property
+    def lengths(self) -> Array:
+        """Number of rows of each series."""
+        return self.ends - self.starts
+
+    @cached_property
+    def shards(self) -> Array:
+        """The shard of each series, `[N]`."""
+        return np.searchsorted(self.shard_ends, self.first_rows, side="right")
+
+    @cached_property
+    def runs(self) -> Array:
+        """Number of the first series of each stretch of series that are in one shard, and at last `N`."""
+        changes = np.flatnonzero(np.diff(self.shards)) + 1
+        return np.concatenate([[0], changes, [len(self.ids)]]).astype(np.int64)
+
+    @property
+    def shard_bytes(self) -> int:
+        """Bytes of the largest shard in memory."""
+        return max(int(path.stat().st_size) for path in self.paths)
+
+    def read(self, rows: Array) -> Array:
+        """Return the rows with these numbers."""
+        flat = rows.reshape(-1)
+        if not self._is_whole:
+            series = np.searchsorted(self.ends, flat, side="right")
+            flat = flat + (self.first_rows - self.starts)[series]
+        owner = np.searchsorted(self.shard_ends, flat, side="right")
+        first = starts_of(self.shard_ends)
+        shards = np.unique(owner)
+        if len(shards) == 1:
+            shard = int(shards[0])
+            values = np.take(self._shard(shard), flat - first[shard], axis=0)
+            return np.asarray(values.reshape(*rows.shape, self.width))
+        values = np.empty((len(flat), self.width), dtype=self._shard(int(shards[0])).dtype)
+        for shard in shards.tolist():
+            places = np.flatnonzero(owner == shard)
+            values[places] = np.take(self._shard(shard), flat[places] - first[shard], axis=0)
+        return values.reshape(*rows.shape, self.width)
+
+    def batches(self) -> Iterator[tuple[Array, Array]]:
+        """Yield the series shard by shard."""
+        for first, last in zip(self.runs[:-1].tolist(), self.runs[1:].tolist(), strict=True):
+            yield np.arange(first, last), self.read(np.arange(self.starts[first], self.ends[last - 1]))
+
+    def take(self, series: Array) -> Self:
+        """Return a store of some of the series, in this order."""
+        return replace(
+            self,
+            ids=tuple(self.ids[place] for place in series),
+            ends=np.cumsum(self.lengths[series]),
+            first_rows=self.first_rows[series],
+        )
+
+    def contents(self) -> Iterator[Array]:
+        """Yield the values of all series, some at a time."""
+        for _, values in self.batches():
+            yield values
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether rows are numbered as in the shards."""
+        return bool(np.array_equal(self.first_rows, self.starts))
+
+    def _shard(self, number: int) -> Array:
+        path = self.paths[number]
+        return self.cache.get(path, lambda: np.load(path))

@@ -1,0 +1,161 @@
+"""Sources are read piece by piece: whole series, each row once, wherever they come from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.data.frames.sources import is_source, open_source, pieces
+from seqcast.errors import DataError, MissingFileError, SpecError
+
+pa = pytest.importorskip("pyarrow")
+dataset = pytest.importorskip("pyarrow.dataset")
+
+
+def table(lengths, first=0):
+    """Return a frame of series whose rows lie together."""
+    ids = np.repeat([f"s{first + place:03}" for place in range(len(lengths))], lengths)
+    return pd.DataFrame({"unique_id": ids, "ds": np.arange(len(ids)), "y": np.arange(float(len(ids)))})
+
+
+def folder_of(path, frames):
+    path.mkdir(parents=True, exist_ok=True)
+    for number, frame in enumerate(frames):
+        frame.to_parquet(path / f"{number}.parquet", index=False)
+    return path
+
+
+def read(source, rows=4, most_rows=10**6, columns=("unique_id", "ds", "y")):
+    return list(pieces(source, columns, "unique_id", rows, most_rows))
+
+
+few = settings(max_examples=40, deadline=None)
+
+
+@few
+@given(st.lists(st.lists(st.integers(1, 6), min_size=1, max_size=4), min_size=1, max_size=4), st.integers(1, 12))
+def test_whole_series_and_each_row_once(tmp_path_factory, lengths, rows):
+    starts = np.cumsum([0, *map(len, lengths)])
+    frames = [table(own, first) for own, first in zip(lengths, starts, strict=False)]
+    path = folder_of(tmp_path_factory.mktemp("source"), frames)
+    found = read(open_source(path), rows)
+    together = pd.concat([piece.table.to_pandas() for piece in found], ignore_index=True)
+    pd.testing.assert_frame_equal(together, pd.concat(frames, ignore_index=True), check_dtype=False)
+    owners = [set(piece.table["unique_id"].to_pylist()) for piece in found]
+    assert len(set().union(*owners)) == sum(map(len, owners))
+    # Spans say where each row is from.
+    for piece in found:
+        values = [
+            frames[int(span.path.split("/")[-1].split(".")[0])]["y"].tolist()[span.first : span.first + span.rows]
+            for span in piece.spans
+        ]
+        assert [y for span in values for y in span] == piece.table["y"].to_pylist()
+
+
+def test_all_kinds_of_sources_give_the_same_rows(tmp_path):
+    polars, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
+    frame = table([3, 4, 2])
+    path = folder_of(tmp_path / "in", [frame.iloc[:5], frame.iloc[5:]])
+    relation = duckdb.sql(f"select * from '{path}/*.parquet' order by ds")
+    sources = [
+        str(path),
+        path / "*.parquet",
+        [path / "0.parquet", path / "1.parquet"],
+        dataset.dataset(path),
+        polars.from_pandas(frame).lazy(),
+        relation,
+    ]
+    for given_source in sources:
+        assert is_source(given_source)
+        source = open_source(given_source)
+        assert source.columns == ("unique_id", "ds", "y")
+        found = pa.concat_tables([piece.table for piece in read(source)]).to_pandas()
+        np.testing.assert_array_equal(found["y"], frame["y"])
+        assert found["unique_id"].tolist() == frame["unique_id"].tolist()
+    kinds = [type(open_source(each).frame(pa.table({"y": [1.0]}))).__module__.split(".")[0] for each in sources]
+    assert kinds == ["pandas", "pandas", "pandas", "pandas", "polars", "pandas"]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame({"y": [1]}), np.zeros(3), [1.0], [], None, 3])
+def test_what_is_in_memory_is_no_source(frame):
+    assert not is_source(frame)
+
+
+def test_names_of_folders_are_text(tmp_path):
+    for name in ("007", "7"):
+        folder = tmp_path / f"unique_id={name}"
+        folder.mkdir()
+        pd.DataFrame({"ds": [1, 2], "y": [1.0, 2.0]}).to_parquet(folder / "a.parquet", index=False)
+    found = pa.concat_tables([piece.table for piece in read(open_source(tmp_path))])
+    assert found["unique_id"].to_pylist() == ["007", "007", "7", "7"]
+
+
+def test_hidden_and_unfinished_files_are_passed_over(tmp_path):
+    folder_of(tmp_path, [table([3])])
+    (tmp_path / "_seqcast.json").write_text("{}")
+    (tmp_path / ".part.parquet").write_text("half of it")
+    folder_of(tmp_path / "_temporary", [table([9], first=5)])
+    assert sum(piece.table.num_rows for piece in read(open_source(tmp_path))) == 3
+
+
+def test_rows_that_lie_apart_are_refused(tmp_path):
+    frame = table([2, 2, 2])
+    path = folder_of(tmp_path / "my sales", [frame, frame.iloc[2:3]])
+    for rows in (1, 100):
+        with pytest.raises(DataError) as caught:
+            read(open_source(path), rows)
+        error = caught.value
+        assert (error.path, error.column, error.row, error.series) == (f"{path}/1.parquet", "unique_id", 0, "s001")
+        assert f"seqcast partition '{path}' -o FOLDER --id unique_id" in str(error)
+        assert "1.parquet, column 'unique_id', row 1 (series 's001')" in str(error)
+
+
+def test_interleaved_rows_are_refused_however_few(tmp_path):
+    path = folder_of(tmp_path, [table([2, 2]).iloc[[0, 2, 1, 3]]])
+    with pytest.raises(DataError, match=r"row 3 .series 's000'.: expected the rows of each series together"):
+        read(open_source(path), rows=100)
+
+
+def test_a_series_longer_than_memory_is_refused(tmp_path):
+    path = folder_of(tmp_path, [table([40])])
+    with pytest.raises(SpecError, match="memory_limit: expected room for the longest series; it has room for 20 rows"):
+        read(open_source(path), rows=10, most_rows=20)
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(MissingFileError, match="a folder without any"):
+        open_source(tmp_path)
+    with pytest.raises(MissingFileError, match="none that match"):
+        open_source(str(tmp_path / "*.parquet"))
+    with pytest.raises(MissingFileError, match="received nothing"):
+        open_source(tmp_path / "a.parquet")
+    folder_of(tmp_path, [table([1]).iloc[:0]])
+    with pytest.raises(DataError, match="df: expected at least one row, received none in"):
+        read(open_source(tmp_path))
+
+
+def test_a_file_that_is_none_of_parquet_is_refused(tmp_path):
+    (tmp_path / "a.parquet").write_text("no table at all")
+    with pytest.raises(DataError, match="expected Parquet files, received"):
+        open_source(tmp_path)
+
+
+def test_files_whose_columns_differ_are_refused(tmp_path):
+    folder_of(tmp_path, [table([2]), table([2], first=2).assign(y="text")])
+    with pytest.raises(DataError, match=r"1\.parquet: expected a table with the columns of the others"):
+        read(open_source(tmp_path), rows=100)
+
+
+def test_a_source_without_ids_is_one_series(tmp_path):
+    path = folder_of(tmp_path, [table([5]).drop(columns="unique_id")])
+    (piece,) = read(open_source(path), rows=2, columns=("ds", "y"))
+    assert piece.table.num_rows == 5
+
+
+def test_versions_differ_when_files_do(tmp_path):
+    path = folder_of(tmp_path, [table([3])])
+    before = open_source(path).version
+    assert before == open_source(path).version
+    folder_of(path, [table([4])])
+    assert open_source(path).version != before

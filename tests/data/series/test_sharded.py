@@ -1,0 +1,96 @@
+"""Series in files give what they give in memory, and no more of them is in memory than is allowed."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.data.series.sharded import ArrayCache, ShardedStore
+from seqcast.data.series.store import InMemoryStore, starts_of
+
+few = settings(max_examples=60, deadline=None)
+
+
+def stores(folder: Path, lengths, width=1, most_bytes=200):
+    """Return a store in files and one in memory of the same series; `lengths` are those of each shard's series."""
+    rng, paths, sizes = np.random.default_rng(0), [], []
+    values = []
+    for number, shard in enumerate(lengths):
+        values.append(rng.normal(size=(sum(shard), width)))
+        paths.append(folder / f"{number}.npy")
+        np.save(paths[-1], values[-1])
+        sizes += shard
+    ends = np.cumsum(sizes)
+    ids = tuple(range(len(sizes)))
+    shard_ends = np.cumsum([sum(shard) for shard in lengths])
+    cache = ArrayCache(most_bytes)
+    store = ShardedStore(ids, ends, tuple(paths), shard_ends, starts_of(ends), width, cache)
+    return store, InMemoryStore(ids, np.concatenate(values), ends)
+
+
+shapes = st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=4)
+
+
+@few
+@given(shapes, st.integers(1, 2), st.data())
+def test_rows_are_those_of_a_store_in_memory(tmp_path_factory, lengths, width, data):
+    store, whole = stores(tmp_path_factory.mktemp("shards"), lengths, width)
+    number = st.integers(0, len(whole.values) - 1)
+    rows = np.array(data.draw(st.lists(number, min_size=1, max_size=12)))
+    np.testing.assert_array_equal(store.read(rows), whole.read(rows))
+    np.testing.assert_array_equal(store.read(rows[:, None]), whole.read(rows[:, None]))
+    np.testing.assert_array_equal(store.lengths, whole.lengths)
+    chosen = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=6)))
+    some, few_in_memory = store.take(chosen), whole.take(chosen)
+    assert some.ids == few_in_memory.ids
+    every = np.arange(int(some.lengths.sum()))
+    np.testing.assert_array_equal(some.read(every), few_in_memory.read(every))
+    batches = list(some.batches())
+    np.testing.assert_array_equal(np.concatenate([series for series, _ in batches]), np.arange(len(chosen)))
+    np.testing.assert_array_equal(np.concatenate([values for _, values in batches]), few_in_memory.values)
+
+
+def test_each_stretch_of_series_lies_in_one_shard(tmp_path):
+    store, _ = stores(tmp_path, [[1, 2], [3], [1, 1, 1]])
+    assert store.shards.tolist() == [0, 0, 1, 2, 2, 2]
+    assert store.runs.tolist() == [0, 2, 3, 6]
+    assert store.take(np.array([5, 0, 1])).runs.tolist() == [0, 1, 3]
+
+
+def test_memory_is_kept_to(tmp_path):
+    store, whole = stores(tmp_path, [[10]] * 8, most_bytes=3 * 80)
+    for row in range(0, 80, 10):
+        store.read(np.array([row]))
+        assert len(store.cache) <= 3
+    np.testing.assert_array_equal(store.read(np.arange(80)), whole.values)
+    assert len(store.cache) == 3
+
+
+def test_what_was_used_last_is_kept():
+    cache = ArrayCache(16)
+    made = []
+
+    def array(name):
+        return cache.get(name, lambda: made.append(name) or np.zeros(1))
+
+    for name in "aabacab":
+        array(name)
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_another_process_reads_for_itself(tmp_path):
+    store, whole = stores(tmp_path, [[3, 2], [4]])
+    store.read(np.arange(9))
+    again = pickle.loads(pickle.dumps(store))
+    assert len(again.cache) == 0
+    np.testing.assert_array_equal(again.read(np.arange(9)), whole.values)
+
+
+def test_a_file_that_is_gone_is_an_error(tmp_path):
+    store, _ = stores(tmp_path, [[3]])
+    store.paths[0].unlink()
+    with pytest.raises(FileNotFoundError):
+        store.read(np.array([0]))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from seqcast.cli.console import print_json, print_line, print_table
-from seqcast.cli.files import FileOptions
+from seqcast.cli.files import FileOptions, MemoryLimit, is_read_in_pieces
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import (
     Checkpoint,
@@ -33,6 +33,8 @@ from seqcast.cli.outputs import (
     check_output,
 )
 from seqcast.cli.plot import save_forecast_figure
+from seqcast.cli.tables import folder_of, tell_folder
+from seqcast.errors import SpecError
 
 __all__ = ["backtest"]
 
@@ -54,6 +56,7 @@ def backtest(
     ] = None,
     figure: Figure = None,
     time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -70,6 +73,8 @@ def backtest(
         seqcast backtest sales.csv --horizon 28 --n-windows 4 --figure backtest.png
 
         seqcast backtest sales.csv -H 28 --n-windows 4 --refit 1 --members 3
+
+        seqcast backtest 'sales/*.parquet' -H 28 -o backtest
     """
     from seqcast.data.frames.writing import TABLES, write_table
     from seqcast.evaluation import evaluate
@@ -78,15 +83,21 @@ def backtest(
     model = options.forecaster(horizon)
     if as_json:
         model.set_params(verbose=0)
-    table = None if output == STANDARD_OUTPUT else output
+    in_pieces = is_read_in_pieces(data, memory_limit)
+    folder = folder_of(output, in_pieces=in_pieces)
+    if in_pieces and figure is not None:
+        raise SpecError(
+            "figure", expected="none where rows are read piece by piece", received=str(figure), hint="Leave it out."
+        )
+    table = None if output in (STANDARD_OUTPUT, folder) else output
     for target, suffixes, column in ((table, TABLES, model.alias), (figure, SUFFIXES, None)):
         if target is not None:
             check_output(target, suffixes, read=[data], force=force, column=column)
     check_json(as_json, output)
     check_formulas(table, safe_formulas)
     columns = options.columns
-    frame = files.read(data, columns)
-    with in_files(df=(data, frame)):
+    frame = files.source(data) if in_pieces else files.read(data, columns)
+    with in_files(df=(None if in_pieces else data, frame)):
         result = model.backtest(
             frame,
             n_windows,
@@ -95,10 +106,17 @@ def backtest(
             checkpoint=checkpoint_spec(checkpoint, files.max_size),
             resume=resume,
             time_limit=time_limit,
+            output=folder,
+            memory_limit=memory_limit,
         )
+    if folder is not None:
+        tell_folder(folder, as_json=as_json)
+        return
     with in_files(train_df=(data, frame), df=(data, None)):
         by = ("target",) if "target" in result.columns else ()
-        scores = evaluate(result, train_df=frame, season_length=options.season_length, by=by, columns=columns)
+        # Errors in units of each series' own need its past.
+        past = None if in_pieces else frame
+        scores = evaluate(result, train_df=past, season_length=options.season_length, by=by, columns=columns)
     told = not as_json and (output is None or table is not None)
     if told:
         cutoffs, steps = _count_text(n_windows, "cutoff"), _count_text(horizon, "step")

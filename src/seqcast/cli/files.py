@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqcast.cli.console import note
+from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
     from seqcast.specs.columns import Columns
 
-__all__ = ["FileOptions"]
+__all__ = ["FileOptions", "MemoryLimit", "is_read_in_pieces"]
+
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="Memory for the rows of Parquet files that are read piece by piece, as '512 MiB'; 1 GiB if absent. A "
+        "folder or a pattern such as 'sales/*.parquet' is read so in any case. --output may then be a folder.",
+    ),
+]
 
 _TAB = {"\\t": "\t", "tab": "\t"}
+
+
+def is_read_in_pieces(path: Path | None, memory_limit: str | None) -> bool:
+    """Return whether rows are read piece by piece, since there may be more than memory holds.
+
+    Args:
+        path: What the user names: a file, a folder or a pattern.
+        memory_limit: The limit, if the user gives one.
+    """
+    if path is None:
+        return False
+    pattern = any(mark in str(path) for mark in "*?[") and not path.exists()
+    return memory_limit is not None or pattern or path.is_dir()
 
 
 @dataclass(frozen=True)
@@ -49,6 +73,27 @@ class FileOptions:
         bool, typer.Option("--wide", help="The file has a column for each series, beside that of the times.")
     ] = False
     sort: Annotated[bool, typer.Option("--sort", help="Sort rows by series and time first.")] = False
+
+    def source(self, path: Path) -> str:
+        """Return what is read piece by piece; it is written as Parquet is.
+
+        Args:
+            path: Parquet files.
+
+        Raises:
+            SpecError: An option is for other files.
+        """
+        given = [
+            each.name for each in fields(self) if each.name != "max_size" and getattr(self, each.name) != each.default
+        ]
+        if given:
+            raise SpecError(
+                given[0],
+                expected=f"none where {path} is read piece by piece",
+                received=repr(getattr(self, given[0])),
+                hint="Leave it out; seqcast partition makes Parquet files of others.",
+            )
+        return str(path)
 
     def read(self, path: Path, columns: Columns, **options: Any) -> Any:
         """Read a file as a frame, and say what is unusual about it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqcast.cli.console import note, print_json, print_line
-from seqcast.cli.files import FileOptions
+from seqcast.cli.files import FileOptions, MemoryLimit, is_read_in_pieces
 from seqcast.cli.messages import in_files, note_skipped
 from seqcast.cli.options import (
     Checkpoint,
@@ -22,7 +22,7 @@ from seqcast.cli.options import (
 )
 from seqcast.cli.outputs import AsJson, Force, check_output
 from seqcast.cli.tables import read_like
-from seqcast.errors import TrainingError
+from seqcast.errors import SpecError, TrainingError
 
 if TYPE_CHECKING:
     from seqcast.forecaster.estimator import Forecaster
@@ -42,6 +42,7 @@ def fit(
         ),
     ] = None,
     time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -68,10 +69,17 @@ def fit(
 
         seqcast fit sales.csv -H 28 --mask judged.csv -o m.seqcast
 
+        seqcast fit 'sales/*.parquet' -H 28 --memory-limit '2 GiB' -o m.seqcast
+
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
     """
     check_output(output, read=[data, mask], force=force)
-    frame = files.read(data, options.columns)
+    in_pieces = is_read_in_pieces(data, memory_limit)
+    if in_pieces and mask is not None:
+        raise SpecError(
+            "mask", expected="none where rows are read piece by piece", received=str(mask), hint="Leave it out."
+        )
+    frame = files.source(data) if in_pieces else files.read(data, options.columns)
     left_out = None if mask is None else read_like(frame, mask, options.columns, files)
     model = options.forecaster(horizon)
     if as_json:
@@ -79,8 +87,16 @@ def fit(
     written = checkpoint_spec(checkpoint, files.max_size)
     interrupted = False
     try:
-        with in_files(df=(data, frame), mask=(mask, left_out)):
-            model.fit(frame, mask=left_out, checkpoint=written, resume=resume, time_limit=time_limit)
+        # Errors about pieces name their file themselves.
+        with in_files(df=(None if in_pieces else data, frame), mask=(mask, left_out)):
+            model.fit(
+                frame,
+                mask=left_out,
+                checkpoint=written,
+                resume=resume,
+                time_limit=time_limit,
+                memory_limit=memory_limit,
+            )
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
             raise
@@ -90,7 +106,7 @@ def fit(
             error.kept.save(output)
             note(f"Wrote {output} with {_kept(error.kept)}, from before the training went wrong.")
         raise
-    note_skipped(model, data, frame)
+    note_skipped(model, None if in_pieces else data, frame)
     model.save(output)
     if interrupted:
         note(f"Interrupted; kept {_kept(model)}.")

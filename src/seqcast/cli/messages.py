@@ -69,6 +69,7 @@ FLAGS = {
             "learning_rate",
             "level",
             "mask",
+            "memory_limit",
             "max_body",
             "max_horizon",
             "max_rows",
@@ -147,17 +148,17 @@ def in_files(**tables: tuple[Path | None, Any]) -> Iterator[None]:
         raise _about_file(error, path, frame) from error
 
 
-def note_skipped(model: Forecaster, path: Path, frame: Any) -> None:
+def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
     """Print what is wrong with the first of the series that a fit left out.
 
     Args:
         model: The fitted model.
-        path: The file.
+        path: The file; `None` where errors name it themselves.
         frame: What `read_table` made of it.
     """
     skipped = list(model.skipped_series_.values())
     for error in skipped[:MOST_SKIPPED]:
-        note(f"Skipped: {word_error(_about_file(error, path, frame))}")
+        note(f"Skipped: {word_error(error if path is None else _about_file(error, path, frame))}")
     if len(skipped) > MOST_SKIPPED:
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seqcast.cli.files import FileOptions
+from seqcast.cli.files import FileOptions, MemoryLimit, is_read_in_pieces
 from seqcast.cli.messages import in_files
 from seqcast.cli.options import ModelFile, count_option, parse_levels, takes_options
 from seqcast.cli.outputs import (
@@ -19,7 +19,7 @@ from seqcast.cli.outputs import (
     check_formulas,
     check_output,
 )
-from seqcast.cli.tables import as_in, give, read_model_tables
+from seqcast.cli.tables import as_in, folder_of, give, read_model_tables, tell_folder
 from seqcast.errors import SpecError
 
 __all__ = ["predict"]
@@ -46,6 +46,7 @@ def predict(
         int | None, count_option("--samples", help="Sample paths to draw, instead of a point and intervals.")
     ] = None,
     output: TableOutput = None,
+    memory_limit: MemoryLimit = None,
     as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
@@ -63,12 +64,17 @@ def predict(
         seqcast predict sales.seqcast --future prices.csv -o forecast.csv
 
         seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
+
+        seqcast predict sales.seqcast 'newer/*.parquet' -o forecasts
     """
     from seqcast.data.frames.writing import TABLES
     from seqcast.forecaster.estimator import Forecaster
 
     if output == STANDARD_OUTPUT:
         output = None
+    in_pieces = is_read_in_pieces(data, memory_limit)
+    folder = folder_of(output, in_pieces=in_pieces)
+    output = None if folder is not None else output
     if output is not None:
         check_output(output, TABLES, read=[model, data, future], force=force)
     check_formulas(output, safe_formulas)
@@ -79,7 +85,20 @@ def predict(
         check_output(output, TABLES, read=[model, data, future], force=force, column=column)
     if files.wide and samples is not None:
         raise SpecError("samples", expected="none with --wide", received=str(samples), hint="Leave out one of the two.")
-    frame, known_future = read_model_tables(fitted, data, future, files)
-    with in_files(df=(data, frame), future=(future, known_future)):
-        forecast = fitted.predict(horizon, frame, known_future, level=parse_levels(level) or None, samples=samples)
+    frame, known_future = read_model_tables(fitted, None if in_pieces else data, future, files)
+    if in_pieces and data is not None:
+        frame = files.source(data)
+    with in_files(df=(None if in_pieces else data, frame), future=(future, known_future)):
+        forecast = fitted.predict(
+            horizon,
+            frame,
+            known_future,
+            level=parse_levels(level) or None,
+            samples=samples,
+            output=folder,
+            memory_limit=memory_limit,
+        )
+    if folder is not None:
+        tell_folder(folder, as_json=as_json)
+        return
     give(as_in(files, forecast, fitted), output, {}, as_json=as_json, safe_formulas=safe_formulas)

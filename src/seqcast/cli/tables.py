@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seqcast.forecaster.estimator import Forecaster
     from seqcast.specs.columns import Columns
 
-__all__ = ["as_in", "give", "read_like", "read_model_tables"]
+__all__ = ["as_in", "folder_of", "give", "read_like", "read_model_tables", "tell_folder"]
 
 
 def read_model_tables(model: Forecaster, data: Path | None, future: Path | None, files: FileOptions) -> tuple[Any, Any]:
@@ -65,6 +65,30 @@ def as_in(files: FileOptions, forecast: Any, model: Forecaster) -> Any:
     columns = model.series_state_.schema.columns
     values = [name for name in forecast.columns if name not in (columns.unique_id, columns.ds)]
     return to_wide(forecast, values, columns=columns)
+
+
+def folder_of(output: Path | None, *, in_pieces: bool) -> Path | None:
+    """Return the folder that forecasts are written to part by part; `None` where they are one table.
+
+    Args:
+        output: What the user names.
+        in_pieces: Whether rows are read piece by piece.
+    """
+    return output if in_pieces and output is not None and not output.suffix else None
+
+
+def tell_folder(folder: Path, *, as_json: bool) -> None:
+    """Print how many files a folder of forecasts holds.
+
+    Args:
+        folder: The folder.
+        as_json: Whether a JSON document is printed.
+    """
+    files = len(list(folder.glob("*.parquet")))
+    if as_json:
+        print_json({"folder": str(folder), "files": files})
+    else:
+        print_line(f"Wrote {folder}, {files} Parquet file{'s' * (files != 1)}")
 
 
 def give(table: Any, output: Path | None, told: dict[str, Any], *, as_json: bool, safe_formulas: bool) -> None:

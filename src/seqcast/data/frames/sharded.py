@@ -21,7 +21,7 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.sharded import ArrayCache, ShardedStore
 from seqcast.data.series.store import starts_of
-from seqcast.errors import DataError, SaveError, compose_place
+from seqcast.errors import DataError, Phrase, Row, SaveError, compose_place
 from seqcast.specs.columns import Covariates
 
 __all__ = ["AnyFrame", "Scratch", "SeriesSizes", "ShardedFrame", "Span", "in_source"]
@@ -186,14 +186,28 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
             column=found.column,
             row=row,
             series=found.series,
-            expected=found.expected,
-            received=found.received,
-            hint=found.hint,
+            expected=_rows_named(found.expected, spans, path),
+            received=_rows_named(found.received, spans, path),
+            hint=_rows_named(found.hint, spans, path),
         )
 
     located = one(error)
     located.by_series = {name: located if own is error else one(own) for name, own in error.by_series.items()}
     return located
+
+
+def _rows_named(text: str, spans: Sequence[Span], path: str | None) -> str:
+    """Return a phrase whose rows are counted as in their file, which is named where it is not this one."""
+    if not isinstance(text, Phrase):
+        return text
+    parts: list[Any] = []
+    for part in text.parts:
+        if isinstance(part, Row):
+            other, number = _place(spans, part.number)
+            parts += [Row(number + (other is not None)), *([f" of {other}"] if other != path else [])]
+        else:
+            parts.append(part)
+    return Phrase(*parts, remedy=text.remedy)
 
 
 def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:

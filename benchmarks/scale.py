@@ -7,10 +7,10 @@
     python benchmarks/scale.py --cases accuracy --data FOLDER   # NN5 and M4 Hourly, streamed and in memory
     python benchmarks/scale.py --series 2000 --long 5000 --rounds 1   # proves the path
 
-The rows are made here from seeds and written to a temporary folder (`TMPDIR`, 1 GB). Each measurement is a process of its
-own, which begins with a small fit, so that imports and compilation are over; memory is counted from there by the kernel
-(Linux). Streamed and in-memory trainings run in turn. Results stay in files, so that an interrupted program goes on
-where it stopped.
+The rows are made here from seeds and written to a temporary folder (`TMPDIR`, 1 GB). Each measurement is a process of
+its own, which begins with a small fit, so that imports and compilation are over; memory is counted from there by the
+kernel (Linux). Streamed and in-memory trainings run in turn. Results stay in files, so that an interrupted program goes
+on where it stopped.
 """
 
 from __future__ import annotations

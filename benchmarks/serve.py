@@ -3,6 +3,7 @@
     make bench-serve               # a minute for each figure: about ten minutes; nothing else may run
     python benchmarks/serve.py --seconds 10 --presets classic
     python benchmarks/serve.py --replace    # a model's file is replaced every few seconds under load
+    python benchmarks/serve.py --pairs 9    # one client, with batching and without, in turn
     python benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load
 
 Two models are trained on hourly series that are made here (seed 0). The server is a process of its own; `wrk`, which
@@ -15,6 +16,7 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -162,6 +164,23 @@ def throughput(folder, options):
     return results
 
 
+def pairs(folder, options):
+    """Both ways at one client, in turn: whether batching costs those who come alone anything."""
+    results = []
+    models = [folder / f"{preset}.seqcast" for preset in options.presets]
+    with Server(models) as batched, Server(models, "--batch-size", "1") as alone:
+        for preset in options.presets:
+            body, ratios = write_body(folder, preset), []
+            for turn in range(options.pairs + 1):
+                order = (batched, alone) if turn % 2 else (alone, batched)
+                rates = {id(server): load(server, folder, body, 1, 10)["per_second"] for server in order}
+                ratios.append(rates[id(batched)] / rates[id(alone)])
+            told = {"pairs": options.pairs, "median": round(statistics.median(ratios[1:]), 3)}
+            told |= {"least": round(min(ratios[1:]), 3), "most": round(max(ratios[1:]), 3)}
+            results.append(show(f"{preset}, batched over one by one", told))
+    return results
+
+
 def replacement(folder, options):
     """A file that is replaced again and again under load."""
     preset = options.presets[0]
@@ -208,6 +227,7 @@ def main():
     parser.add_argument("--clients", type=int, default=32, help="clients of the figures under load")
     parser.add_argument("--presets", nargs="+", default=["classic", "segment"], choices=["classic", "segment"])
     parser.add_argument("--replace", action="store_true", help="replace the model under load instead")
+    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="compare both ways at one client instead")
     parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="watch the memory instead")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -215,7 +235,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train(folder, options.presets)
-        run = soak if options.soak else replacement if options.replace else throughput
+        run = soak if options.soak else replacement if options.replace else pairs if options.pairs else throughput
         results = run(folder, options)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load_average": os.getloadavg()[0]}
     print(json.dumps({"machine": machine, "results": results}))

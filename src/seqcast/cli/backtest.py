@@ -87,7 +87,7 @@ def backtest(
     folder = folder_of(output, in_pieces=in_pieces)
     if in_pieces and figure is not None:
         raise SpecError(
-            "figure", expected="none where rows are read piece by piece", received=str(figure), hint="Leave it out."
+            "--figure", expected="none where rows are read piece by piece", received=str(figure), hint="Leave it out."
         )
     table = None if output in (STANDARD_OUTPUT, folder) else output
     for target, suffixes, column in ((table, TABLES, model.alias), (figure, SUFFIXES, None)):

@@ -42,8 +42,9 @@ _AT_ONCE = (
     "ods",
 )
 
-# Bytes that a row takes while it is read and checked, and for each column.
-_BYTES_A_ROW, _BYTES_A_COLUMN = 1_500, 250
+# Bytes that a row takes while it is read and checked: a few of them beside what is in memory otherwise, with names of
+# series that differ, or all of the memory for one long series; and for each column.
+_BYTES_A_ROW, _BYTES_A_ROW_OF_ONE, _BYTES_A_COLUMN = 1_500, 100, 250
 FEWEST_ROWS = 1_000
 
 
@@ -87,7 +88,7 @@ class Memory:
 
     def rows_of_one(self, columns: int) -> int:
         """Return the most rows of one series."""
-        return max(FEWEST_ROWS, self.limit // (4 * _BYTES_A_COLUMN * columns))
+        return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
 
     def rows_remembered(self, frame: ShardedFrame) -> int:
         """Return how many of the last rows of each series can be remembered, at least 1.

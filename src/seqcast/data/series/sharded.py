@@ -136,22 +136,23 @@ class ShardedStore:
 
     def read(self, rows: Array) -> Array:
         """Return the rows with these numbers."""
-        flat = rows.reshape(-1)
+        lines = rows.reshape(-1, rows.shape[-1]) if rows.ndim > 1 and rows.size else rows.reshape(-1, 1)
         if not self._is_whole:
-            series = np.searchsorted(self.ends, flat, side="right")
-            flat = flat + (self.first_rows - self.starts)[series]
-        owner = np.searchsorted(self.shard_ends, flat, side="right")
+            series = np.searchsorted(self.ends, lines, side="right")
+            lines = lines + (self.first_rows - self.starts)[series]
+        owner = self._owner(lines.min(axis=1, initial=np.iinfo(np.int64).max))
+        if lines.shape[1] > 1 and (owner != self._owner(lines.max(axis=1))).any():
+            return self.read(rows.reshape(-1)).reshape(*rows.shape, self.width)  # no window of one series
+        values = np.empty((*lines.shape, self.width), dtype=self._dtype)
         first = starts_of(self.shard_ends)
-        shards = np.unique(owner)
-        if len(shards) == 1:
-            shard = int(shards[0])
-            values = np.take(self._shard(shard), flat - first[shard], axis=0)
-            return np.asarray(values.reshape(*rows.shape, self.width))
-        values = np.empty((len(flat), self.width), dtype=self._shard(int(shards[0])).dtype)
-        for shard in shards.tolist():
+        for shard in np.flatnonzero(np.bincount(owner)).tolist():
             places = np.flatnonzero(owner == shard)
-            values[places] = np.take(self._shard(shard), flat[places] - first[shard], axis=0)
+            values[places] = np.take(self._shard(shard), lines[places] - first[shard], axis=0)
         return values.reshape(*rows.shape, self.width)
+
+    def _owner(self, rows: Array) -> Array:
+        """Return the shard of each row of those of all shards."""
+        return np.searchsorted(self.shard_ends, rows, side="right")
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Yield the series shard by shard."""
@@ -176,6 +177,10 @@ class ShardedStore:
     def _is_whole(self) -> bool:
         """Whether rows are numbered as in the shards."""
         return bool(np.array_equal(self.first_rows, self.starts))
+
+    @cached_property
+    def _dtype(self) -> Any:
+        return np.load(self.paths[0], mmap_mode="r").dtype
 
     def _shard(self, number: int) -> Array:
         path = self.paths[number]

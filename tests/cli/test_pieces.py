@@ -1,0 +1,97 @@
+"""Folders and patterns of Parquet files at the command line: fit, predict and backtest read them piece by piece."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast.cli import main as cli
+
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("command")
+    (path / "sales").mkdir()
+    for number in range(4):
+        hours = np.arange(80)
+        rows = pd.DataFrame({"unique_id": f"s{number}", "ds": pd.date_range("2024-01-01", periods=80, freq="h")})
+        rows["y"] = 5 + number + np.sin(hours * np.pi / 12)
+        rows.to_parquet(path / "sales" / f"{number}.parquet", index=False)
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, folder):
+    """Run a command in the folder; return exit code, standard output and standard error, each on one line."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["seqcast", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ending:
+            code = ending.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
+
+    return run
+
+
+QUICK = ("--preset", "classic", "--epochs", "1", "--units", "4", "--quiet", "--seed", "0")
+
+
+def test_from_a_folder_to_forecasts(run, folder):
+    assert run("fit", "sales", "-H", "4", "-o", "m.seqcast", *QUICK)[0] == 0
+    code, out, err = run("predict", "m.seqcast", "sales", "-o", "forecasts")
+    assert (code, err) == (0, "")
+    assert out == "Wrote forecasts, 1 Parquet file\n"
+    written = pd.read_parquet(folder / "forecasts")
+    assert written["unique_id"].nunique() == 4
+    assert len(written) == 16
+    assert run("predict", "m.seqcast", "sales/*.parquet", "-o", "f.parquet", "--memory-limit", "64 MiB")[0] == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "f.parquet"), written)
+    again = json.loads(run("predict", "m.seqcast", "sales", "-o", "forecasts", "--json")[1])
+    assert again == {"folder": "forecasts", "files": 1}
+
+
+def test_a_backtest_of_a_folder(run, folder):
+    code, out, _ = run("backtest", "sales", "-H", "4", "-o", "judged", *QUICK)
+    assert (code, out) == (0, "Wrote judged, 1 Parquet file\n")
+    assert len(pd.read_parquet(folder / "judged")) == 16
+    scores = json.loads(run("backtest", "sales", "-H", "4", "--json", *QUICK)[1])
+    assert {row["metric"] for row in scores["scores"]} >= {"mae", "rmse"}
+
+
+def test_errors_name_file_and_row_and_options(run, folder):
+    (folder / "odd").mkdir(exist_ok=True)
+    rows = pd.read_parquet(folder / "sales" / "0.parquet")
+    rows.assign(y=rows["y"].where(rows.index != 3, np.inf)).to_parquet(folder / "odd" / "a.parquet", index=False)
+    code, _, err = run("fit", "odd", "-H", "4", "-o", "n.seqcast", *QUICK)
+    assert code == 1
+    assert "odd/a.parquet, column 'y', row 4 (series 's0'): expected a finite number" in err
+    assert not (folder / "n.seqcast").exists()
+    for option, words in (
+        (("--wide",), "--wide: expected none where sales is read piece by piece"),
+        (("--mask", "sales/0.parquet"), "--mask: expected none where rows are read piece by piece"),
+        (("--memory-limit", "much"), "--memory-limit: expected a size"),
+    ):
+        assert words in run("fit", "sales", "-H", "4", "-o", "n.seqcast", *option, *QUICK)[2]
+    both = pd.concat([rows.iloc[:5], pd.read_parquet(folder / "sales" / "1.parquet"), rows.iloc[5:]])
+    both.to_parquet(folder / "odd" / "a.parquet", index=False)
+    assert "seqcast partition odd -o FOLDER --id unique_id" in run("fit", "odd", "-H", "4", "-o", "n.seqcast")[2]
+    assert "--figure: expected none" in run("backtest", "sales", "-H", "4", "--figure", "a.png", *QUICK)[2]
+    assert "nothing.parquet" in run("fit", "nothing.parquet", "-H", "4", "-o", "n.seqcast", *QUICK)[2]
+
+
+def test_a_limit_without_such_a_file_is_refused(run, folder):
+    pd.read_parquet(folder / "sales").to_csv(folder / "rows.csv", index=False)
+    code, _, err = run("fit", "rows.csv", "-H", "4", "-o", "n.seqcast", "--memory-limit", "1 GiB", *QUICK)
+    assert code == 1
+    assert "seqcast partition" in err

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seqcast.cli.console import print_json, print_line
-from seqcast.cli.options import IdColumn, TimeColumn, TimeFormat, count_option, named_columns
+from seqcast.cli.options import TimeColumn, TimeFormat, count_option, named_columns
 from seqcast.cli.outputs import AsJson
 
 __all__ = ["partition"]
@@ -21,7 +21,7 @@ def partition(
         typer.Argument(metavar="DATA...", help="Parquet or CSV: files, a folder, or a pattern as 'data/*.parquet'."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write.")],
-    id_column: IdColumn = "unique_id",
+    id_column: Annotated[str, typer.Option("--id", help="Column that names the series.")] = "unique_id",
     time_column: TimeColumn = "ds",
     time_format: TimeFormat = None,
     files: Annotated[int, count_option("--files", help="Most files to write.")] = 64,

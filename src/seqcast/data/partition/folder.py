@@ -131,17 +131,24 @@ def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
     try:
         with duckdb.connect(config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # it would be printed among results
             yield connection
-    except (duckdb.Error, arrow.ArrowException, RuntimeError) as error:
-        raise _worded(error, duckdb, source, limit) from error
+    except (duckdb.Error, arrow.ArrowException, OSError, RuntimeError) as error:
+        worded = _worded(error, duckdb, source, limit)
+        if worded is None:
+            raise
+        raise worded from error
     finally:
         shutil.rmtree(spill, ignore_errors=True)
 
 
-def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseException:
-    """Return the error that tells of one of DuckDB's, some of which come by way of Arrow."""
+def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseException | None:
+    """Return the error that tells of one of DuckDB's; by way of Arrow, or of Python, they lose their type.
+
+    `None` is for others.
+    """
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if "nterrupted" in lines[0]:
+    if isinstance(error, duckdb.InterruptException) or lines[0].endswith(("nterrupted", "nterrupted!")):
         return KeyboardInterrupt()
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in lines[0]:
         return SpecError(
@@ -154,6 +161,8 @@ def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseEx
         return SaveError(
             "the disk beside the folder", expected="room to sort", received=lines[0][:200], hint="Nothing was written."
         )
+    if isinstance(error, OSError | RuntimeError):
+        return None
     return DataError(
         path=source.where,
         expected=f"a table in {source.format}",
@@ -167,7 +176,7 @@ def _sorted(connection: Any, source: Source, typed: dict[str, str], columns: Col
     listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in typed.items())
     keys = f"{identifier(columns.unique_id)}, {identifier(columns.ds)}"
     relation = connection.sql(f"SELECT {listed} FROM {source.sql()} ORDER BY {keys}")
-    # DuckDB before 1.4 has the first name only, and the newest one warns of it.
+    # Older releases of DuckDB know the second name only, and newer ones warn of it.
     read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     return read(_BATCH_ROWS)
 

@@ -25,7 +25,12 @@ if os.environ["KERAS_BACKEND"] == "jax" and "XLA_FLAGS" not in os.environ:
     os.environ.setdefault("JAX_USE_SHARDY_PARTITIONER", "false")
 os.environ["MPLBACKEND"] = "Agg"
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is, nothing of the code.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -203,7 +203,20 @@ def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["anomalies", "demo", "describe", "fit", "predict", "update", "finetune", "explain", "plot", "doctor"]
+    "command",
+    [
+        "anomalies",
+        "demo",
+        "describe",
+        "fit",
+        "predict",
+        "update",
+        "finetune",
+        "explain",
+        "partition",
+        "plot",
+        "doctor",
+    ],
 )
 def test_help_has_an_example_on_its_own_line(run, command):
     code, out, _ = run(command, "--help")

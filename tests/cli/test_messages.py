@@ -186,7 +186,6 @@ def test_every_flag_is_an_option_of_a_command():
         "--allow-open",
         "--browser",
         "--figure",
-        "--force",
         "--future-file",
         "--importance",
         "--json",

@@ -92,8 +92,8 @@ def test_help_imports_nothing_heavy(run_python):
     code = """
 import sys
 from seqcast.cli.main import app
-for command in ([], ["fit"], ["tune"], ["predict"], ["backtest"], ["report"], ["plot"], ["study"], ["demo"]):
-    app([*command, "--help"], standalone_mode=False)
+for command in ("", "fit", "tune", "predict", "backtest", "report", "plot", "study", "demo", "partition"):
+    app([*command.split(), "--help"], standalone_mode=False)
 heavy = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals", "numpy")
 print([name for name in heavy if name in sys.modules])
 """

@@ -8,7 +8,7 @@ import pytest
 
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime import files
-from seqcast.runtime.files import check_directory, check_target, write_beside
+from seqcast.runtime.files import check_directory, check_target, folder_beside, remove_unfinished, write_beside
 
 
 @pytest.fixture
@@ -99,6 +99,70 @@ def test_targets(tmp_path):
         with pytest.raises(SaveError, match="expected a file in a folder to write to"):
             check_target(path)
     assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- folders
+
+
+@pytest.fixture
+def older(tmp_path):
+    """A folder with a file."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "older").touch()
+    return folder
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(older):
+    with folder_beside(older) as place:
+        (place / "newer").touch()
+        assert os.listdir(older) == ["older"]
+        assert place.parent == older.parent
+    assert os.listdir(older) == ["newer"]
+    assert os.listdir(older.parent) == ["folder"]
+
+
+def write_into(folder, end):
+    """Write a folder, and call a function of it before it takes its place."""
+    with folder_beside(folder) as place:
+        (place / "newer").touch()
+        end(place)
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt("mine"), SaveError("mine")])
+def test_other_failures_leave_the_folder_that_was_there(older, error):
+    def fail(place):
+        raise error
+
+    with pytest.raises(type(error), match="mine"):
+        write_into(older, fail)
+    assert os.listdir(older) == ["older"]
+    assert os.listdir(older.parent) == ["folder"]
+
+
+def test_a_folder_that_cannot_be_renamed_leaves_the_one_that_was_there(older, monkeypatch):
+    replace = os.replace
+
+    def refuse(source, target):
+        if os.listdir(source) == ["newer"]:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(SaveError, match=r"folder to write to, with room, received No space left on device\. Nothing"):
+        write_into(older, lambda place: None)
+    assert os.listdir(older) == ["older"]
+    assert os.listdir(older.parent) == ["folder"]
+
+
+def test_a_process_that_is_about_to_end_removes_folders_too(older):
+    def end(place):
+        remove_unfinished()
+        assert not place.exists()
+
+    with pytest.raises(SaveError, match="received No such file"):
+        write_into(older, end)
+    assert os.listdir(older) == ["older"]
 
 
 # ---------------------------------------------------------------- directories of zips

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from seqcast.runtime.executors import kill_workers
+from seqcast.runtime.executors import ALL_MEMORY, kill_workers
 
 __all__ = ["Tell", "Worker", "WorkerDiedError"]
 
@@ -187,6 +187,8 @@ def serve(connection: Connection, parent: int) -> None:
         parent: Process id of the parent, without which this one ends.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The page's workers share a GPU, where there is one; JAX reads this when it starts.
+    os.environ.setdefault(ALL_MEMORY, "false")
     server = _Server(connection)
     threading.Thread(target=_end_with, args=(parent,), name="seqcast-parent", daemon=True).start()
     threading.Thread(target=server.listen, name="seqcast-messages", daemon=True).start()

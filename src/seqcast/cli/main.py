@@ -22,6 +22,7 @@ from seqcast.cli.fit import fit
 from seqcast.cli.forecast import forecast
 from seqcast.cli.further import finetune, update
 from seqcast.cli.messages import word_error
+from seqcast.cli.partition import partition
 from seqcast.cli.plot import plot
 from seqcast.cli.predict import predict
 from seqcast.cli.report import report
@@ -68,6 +69,7 @@ for _command in (
     explain,
     report,
     plot,
+    partition,
     serve,
     study,
     doctor,

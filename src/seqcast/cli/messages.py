@@ -61,6 +61,8 @@ FLAGS = {
             "ensemble",
             "encoding",
             "epochs",
+            "files",
+            "force",
             "freq",
             "future",
             "horizon",

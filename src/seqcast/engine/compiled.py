@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.network.trace import trace_decoder, trace_encoder
-from seqcast.runtime.backend import keras, to_numpy
+from seqcast.runtime.backend import keras, platform, to_numpy
 from seqcast.runtime.jit import Programs, compile_call, derivatives, jax_stateless
 from seqcast.runtime.threads import in_threads, threads
 
@@ -25,7 +25,7 @@ BUCKETS = (1, 8, 64, 128)
 
 
 class CompiledNetwork:
-    """A network whose functions are compiled at their first call and run on all cores.
+    """A network whose functions are compiled at their first call and run on all cores of a CPU.
 
     Any number of threads may call it at once, also for the first time: a program is compiled by one of them, while the
     others that need it wait. The last `MOST_PROGRAMS` programs are kept: each function, number of rows, context,
@@ -92,8 +92,10 @@ class CompiledNetwork:
         blocks = []
         if not program.called:
             blocks, starts = [run(starts[0])], starts[1:]
+        # Another device runs one program after another, whichever thread starts it.
         workers = min(len(starts), threads())
-        blocks += in_threads(run, starts, workers) if workers > 1 else map(run, starts)
+        shared = workers > 1 and platform() == "cpu"
+        blocks += in_threads(run, starts, workers) if shared else map(run, starts)
         if len(blocks) == 1:
             return map_structure(lambda array: array[:rows], to_numpy(blocks[0]))
         return map_structure(lambda *parts: np.concatenate(parts)[:rows], *map(to_numpy, blocks))

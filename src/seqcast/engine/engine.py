@@ -17,7 +17,7 @@ from seqcast.engine.checks import check_parts, check_precision
 from seqcast.engine.forecast_methods import ForecastMethods
 from seqcast.errors import SpecError, TrainingError
 from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import weights_of
+from seqcast.runtime.backend import platform, weights_of
 from seqcast.runtime.memory import keep_scratch_memory
 from seqcast.specs.checks import check_int
 from seqcast.specs.network import NetworkSpec
@@ -218,7 +218,8 @@ class Engine(ForecastMethods):
 
     def _new(self, window: WindowSpec, steps: int) -> BuiltNetwork:
         check_precision()
-        keep_scratch_memory()
+        if platform() == "cpu":
+            keep_scratch_memory()
         network = self.network
         if network.decoder_input == "scheduled" and network.sampling_steps is None:
             network = replace(network, sampling_steps=max(1, steps // 2))

@@ -19,7 +19,7 @@ from seqcast.data.series.sharded import ArrayCache
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime.limits import parse_bytes
+from seqcast.runtime.limits import parse_size
 from seqcast.specs.columns import Columns
 
 __all__ = ["Memory", "as_source", "checked_pieces", "columns_read", "rows_of_fit"]
@@ -70,7 +70,7 @@ class Memory:
         Raises:
             SpecError: It is no size, or less than 16 MiB.
         """
-        limit = parse_bytes("memory_limit", "1 GiB" if memory_limit is None else memory_limit)
+        limit = parse_size("memory_limit", "1 GiB" if memory_limit is None else memory_limit)
         if limit < 16 << 20:
             raise SpecError(
                 "memory_limit", expected="at least 16 MiB", received=repr(memory_limit), hint="Choose a larger one."

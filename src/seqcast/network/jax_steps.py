@@ -1,9 +1,12 @@
-"""Keras's hooks for training and validation steps on JAX on a CPU: compiled for wide vectors, on all cores.
+"""Keras's hooks for training and validation steps on JAX: on a CPU compiled for wide vectors, on all cores.
 
 XLA's own threads gain nothing on products as small as those of a recurrent step, and collectives between host devices
 have been seen to deadlock. So a batch is divided into parts of equal size; the cores run the same compiled program,
 the gradient of one part, in Python threads (JAX releases the interpreter's lock meanwhile); then one compiled program
 adds the gradients up and updates the weights. Nothing waits for another but the update for the gradients.
+
+On a GPU, which divides the work by itself, a batch is one program. Parts are made where they are asked for
+(`TrainingSpec(parts=…)`), one after another, which takes less of its memory.
 
 These functions take the place of the ones that Keras's own `fit` compiles, and keep to its contract: from the state and
 the next batch to logs and the next state. Callbacks, metrics and history are Keras's. What a step computes is in
@@ -22,7 +25,7 @@ import jax
 from seqcast.errors import SpecError
 from seqcast.network.jax_guard import Guard, guarded
 from seqcast.network.jax_train_step import StepState, TrainStep, batch_rows, is_divisible, part_rows
-from seqcast.runtime.backend import keras
+from seqcast.runtime.backend import keras, platform
 from seqcast.runtime.jit import jax_jit
 from seqcast.runtime.threads import in_threads, threads
 
@@ -64,8 +67,8 @@ class TrainFunction:
 
     Args:
         model: A compiled model. Its `parts` say how many parts a batch has, `None` chooses; `resumed_parts` are those
-            of the training that it goes on with, and take the place of the choice; `skipped_steps` are the steps of
-            the epoch that were taken then.
+            of the training that it goes on with, and take the place of the choice on a CPU; `skipped_steps` are the
+            steps of the epoch that were taken then.
 
     Attributes:
         parts: The largest number of parts that a batch was divided into; 1 before the first step.
@@ -79,7 +82,8 @@ class TrainFunction:
         self.model = model
         self.parts = 1
         self.guard = Guard.new()
-        self.cores = threads()
+        self.on_cpu = platform() == "cpu"
+        self.cores = threads() if self.on_cpu else 1
         self.divisible = is_divisible(model)
         # With a number of one's own, results must not depend on how many threads XLA has.
         one_thread = model.parts is not None
@@ -150,7 +154,7 @@ class TrainFunction:
     @property
     def _told(self) -> int | None:
         """The number of parts that does not depend on the batch, if there is one."""
-        return self.model.parts or self.model.resumed_parts  # type: ignore[no-any-return]
+        return self.model.parts or (self.model.resumed_parts if self.on_cpu else None)
 
     def _threads(self, batch: Batch) -> int:
         """Return how many parts of a batch are large enough for a thread each."""

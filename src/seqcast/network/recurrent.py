@@ -9,7 +9,7 @@ from seqcast.network.cells import CELLS, Cell
 from seqcast.network.init import child_seeds
 from seqcast.network.row_random import dropped_rows
 from seqcast.network.scan import scan
-from seqcast.runtime.backend import keras
+from seqcast.runtime.backend import keras, platform
 
 __all__ = ["RecurrentStack", "Scanned"]
 
@@ -247,7 +247,9 @@ class Stepper:
 class Scanned:
     """The loop backend of every Keras backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
 
-    `jax_loops.FeaturesMajor` is the faster one on JAX, with the same methods, for cells that have a gradient by hand.
+    `jax_loops.FeaturesMajor` is the faster one on JAX on a CPU, with the same methods, for cells that have a gradient
+    by hand. Here the inputs of all steps meet their weights in one product before the loop, which is what a GPU wants:
+    it waits for the start of each small operation inside.
     """
 
     def enter(self, x: Tensor) -> Tensor:
@@ -322,8 +324,8 @@ class Scanned:
 
 
 def _fastest_loops(cell: type[Cell]) -> Any:
-    """Return the fastest way through time that this backend has for a cell."""
-    if keras.backend.backend() == "jax":
+    """Return the fastest way through time that this backend has for a cell on this device."""
+    if keras.backend.backend() == "jax" and platform() == "cpu":
         from seqcast.network.jax_loops import FeaturesMajor
         from seqcast.network.jax_recurrences import RECURRENCES
 

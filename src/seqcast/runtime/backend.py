@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-__all__ = ["NumberTypes", "copies", "keras", "to_numpy", "weights_of"]
+__all__ = ["NumberTypes", "copies", "keras", "platform", "to_numpy", "weights_of"]
 
 
 def _choose_backend() -> None:
@@ -26,6 +26,45 @@ def _choose_backend() -> None:
 _choose_backend()
 
 import keras  # noqa: E402  (the choice above comes first)
+
+# Names that JAX has for GPUs.
+_GPUS = ("cuda", "rocm")
+
+
+def platform() -> str:
+    """Return the kind of device that networks run on: `cpu`, `gpu` or `tpu`.
+
+    Whatever is made for the cores of a CPU asks here before it is done: kernels, options of the compiler, threads that
+    share a batch, worker processes. JAX's `jax_default_device` is heeded.
+
+    Example:
+        >>> platform()
+        'cpu'
+    """
+    kind = _device_kind()
+    return "gpu" if kind in _GPUS else kind
+
+
+def _device_kind() -> str:
+    """Return the kind of device by the backend's own name for it."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        config: Any = jax.config
+        chosen = config.jax_default_device
+        if chosen is None:
+            return str(jax.default_backend())
+        return str(getattr(chosen, "platform", chosen))  # a device, or the name of a kind
+    if backend == "torch":
+        import torch
+
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    if backend == "tensorflow":
+        import tensorflow
+
+        return "gpu" if tensorflow.config.list_physical_devices("GPU") else "cpu"
+    return "cpu"
 
 
 def to_numpy(tree: Any) -> Any:

@@ -20,16 +20,27 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import NumberTypes, keras
+from seqcast.runtime.backend import NumberTypes, keras, platform
 from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
 
-__all__ = ["Executor", "LokyExecutor", "SerialExecutor", "choose_executor", "kill_workers", "stop_workers"]
+__all__ = [
+    "ALL_MEMORY",
+    "Executor",
+    "LokyExecutor",
+    "SerialExecutor",
+    "choose_executor",
+    "kill_workers",
+    "stop_workers",
+    "worker_count",
+]
 
 # Seconds after which an idle worker ends: starting one and importing Keras there takes seconds.
 IDLE_SECONDS = 60.0
 # Seconds between two looks of a worker whether its parent is still there.
 PARENT_SECONDS = 1.0
+# Whether JAX takes most of a GPU's memory when it starts, which leaves none for a second process.
+ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
 _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
 
@@ -135,18 +146,34 @@ class LokyExecutor:
 def choose_executor(jobs: int, workers: int | None = None) -> Executor:
     """Return the executor for so many jobs on this machine.
 
-    One job, or one worker, needs no other process; a daemonic process may have none.
+    One job, or one worker, needs no other process; a daemonic process may have none. On a GPU jobs run one after
+    another in this process, which holds the device: workers would take its memory from each other.
 
     Args:
         jobs: Number of jobs.
-        workers: Most processes; `None` is one a core, `threads()`.
+        workers: Most processes on a CPU; `None` is one a core, `threads()`.
 
     Example:
         >>> type(choose_executor(jobs=1, workers=4)).__name__, type(choose_executor(jobs=8, workers=4)).__name__
         ('SerialExecutor', 'LokyExecutor')
     """
-    count = min(threads() if workers is None else workers, jobs)
+    count = min(worker_count(workers), jobs)
     return LokyExecutor(count) if count > 1 and not current_process().daemon else SerialExecutor()
+
+
+def worker_count(workers: int | None = None) -> int:
+    """Return how many processes may train side by side on this machine.
+
+    Args:
+        workers: Most of them on a CPU; `None` is one a core, `threads()`. On another device it is one.
+
+    Example:
+        >>> worker_count(4)
+        4
+    """
+    if platform() != "cpu":
+        return 1
+    return threads() if workers is None else workers
 
 
 def stop_workers() -> None:
@@ -285,8 +312,11 @@ def _environment() -> dict[str, str]:
     )
     changes = dict.fromkeys(names, "1") | {"KERAS_BACKEND": keras.backend.backend()}
     if keras.backend.backend() == "jax":
-        flags = os.environ.get("XLA_FLAGS", "")
-        changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        if platform() == "cpu":
+            flags = os.environ.get("XLA_FLAGS", "")
+            changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        elif ALL_MEMORY not in os.environ:
+            changes[ALL_MEMORY] = "false"
         changes |= cache_variables()
     return changes
 

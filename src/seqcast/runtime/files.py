@@ -1,23 +1,26 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from seqcast.errors import MissingFileError, SaveError, unknown_name
+from seqcast.errors import MissingFileError, Option, Phrase, SaveError, unknown_name
 
 __all__ = [
     "check_directory",
+    "check_new_folder",
     "check_source",
     "check_target",
     "file_kind",
+    "folder_beside",
     "make_folder",
     "remove_unfinished",
     "suffix_of",
@@ -27,7 +30,7 @@ __all__ = [
 # The first entry of the zip archive that a model's file is.
 MODEL_INDEX = "seqcast.json"
 
-# Files that are being written, under their names for the time being.
+# Files and folders that are being written, under their names for the time being.
 _unfinished: set[Path] = set()
 
 # The longest directory of a zip, that of some 100,000 files, and what of a zip's end tells how long it is.
@@ -230,8 +233,93 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
         _unfinished.discard(temporary)
 
 
+def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
+    """Refuse a folder that cannot appear where it should, before any work starts.
+
+    Args:
+        folder: The folder that will be written.
+        force: Whether it replaces one of that name, which holds nothing but files with the suffix.
+        suffix: The suffix of its files, with the dot.
+
+    Raises:
+        SaveError: The folder above it is missing or read-only, or something is there.
+    """
+    received, expected, hint = None, "a folder that is not there yet", "Choose another."
+    entries: list[Path] = []
+    if folder.is_dir():
+        entries = list(folder.iterdir())
+        foreign = [entry for entry in entries if entry.suffix.lower() != suffix or not entry.is_file()]
+        if foreign and force:
+            expected = f"a folder to replace that holds nothing but {suffix} files"
+            received, hint = f"one with {foreign[0].name!r}", "Choose another, or empty it yourself."
+        elif entries and not force:
+            expected, received = "a folder that is not there yet, or is empty", "one that holds files"
+            hint = Phrase("Choose another; ", Option("force", True), " replaces it.")
+    elif folder.exists():
+        received = "a file"
+    elif not folder.parent.is_dir():
+        received = f"no folder {folder.parent}"
+    if received is None:
+        try:
+            tempfile.TemporaryFile(dir=folder.parent).close()
+        except OSError as error:
+            received = f"one in {folder.parent}, which takes no file ({error.strerror})"
+    if received:
+        raise SaveError(str(folder), expected=expected, received=received, hint=hint)
+
+
+@contextlib.contextmanager
+def folder_beside(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside a place, and rename it to that place in the end, so that no reader meets half of it.
+
+    Args:
+        folder: The place. A folder that is there is replaced, when all is written.
+
+    Yields:
+        The folder to write to. An exception removes it.
+
+    Raises:
+        SaveError: It cannot be made or renamed, or the disk is full.
+    """
+    temporary = folder.parent / f".{secrets.token_hex(8)}.part"
+    _unfinished.add(temporary)
+    try:
+        temporary.mkdir()
+        yield temporary
+        _take_place(temporary, folder)
+    except OSError as error:
+        if isinstance(error, SaveError | MissingFileError):
+            raise
+        raise SaveError(
+            str(folder),
+            expected="a folder to write to, with room",
+            received=error.strerror or str(error),
+            hint="Nothing was written.",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _unfinished.discard(temporary)
+
+
+def _take_place(temporary: Path, folder: Path) -> None:
+    """Rename a folder to a place, where another one may be: no system replaces one that holds files."""
+    aside = folder.parent / f".{secrets.token_hex(8)}.part" if folder.is_dir() else None
+    if aside is not None:
+        os.replace(folder, aside)
+    try:
+        os.replace(temporary, folder)
+    except OSError:
+        if aside is not None:
+            os.replace(aside, folder)
+        raise
+    if aside is not None:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def remove_unfinished() -> None:
-    """Remove all files that are being written, because the process is about to end."""
+    """Remove all files and folders that are being written, because the process is about to end."""
     for temporary in tuple(_unfinished):
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime.backend import keras, platform
 from seqcast.runtime.program_cache import cache_compilations
 from seqcast.runtime.threads import threads
 
@@ -19,21 +19,21 @@ MOST_PROGRAMS = 64
 
 
 def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()) -> Any:
-    """Compile a function with JAX, for a CPU with its widest vectors.
+    """Compile a function with JAX, on a CPU for its widest vectors.
 
     LLVM keeps to vectors of 256 bits even where the machine has 512, because some processors of 2017 slowed down under
     them; the loops over gates are up to five times faster with 512.
 
     Args:
         function: The function.
-        one_thread: Whether XLA keeps its products on one core, because the caller divides the work.
+        one_thread: Whether XLA keeps its products on one core of a CPU, because the caller divides the work.
         donate: Positions of arguments whose memory the result may reuse.
     """
     import jax
 
     cache_compilations()
     options: dict[str, Any] = {}
-    if jax.default_backend() == "cpu":
+    if platform() == "cpu":  # elsewhere XLA refuses options that are a CPU's
         divide = not one_thread and threads() > 1
         options = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": divide}
     return jax.jit(function, donate_argnums=donate, compiler_options=options)

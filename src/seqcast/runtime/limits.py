@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from seqcast.errors import SpecError
 
-__all__ = ["FileLimits", "parse_bytes"]
+__all__ = ["FileLimits", "parse_size"]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
@@ -51,7 +51,7 @@ class FileLimits:
         Raises:
             SpecError: It is no size.
         """
-        return cls(small=small) if max_size is None else cls(parse_bytes("max_size", max_size), ratio=None, small=small)
+        return cls(small=small) if max_size is None else cls(parse_size("max_size", max_size), ratio=None, small=small)
 
     def most(self, packed: int) -> int:
         """Return to how many bytes a file of so many may unpack."""
@@ -84,32 +84,32 @@ class FileLimits:
         return max(100, self.size // _PART_COST)
 
 
-def parse_bytes(option: str, given: Any) -> int:
-    """Return a size that is given as a number or a text.
+def parse_size(option: str, size: Any) -> int:
+    """Return a size in bytes that is given as a number or a text.
 
     Args:
-        option: Name of the option.
-        given: Bytes, or a text such as `8 GB`.
+        option: The argument's name, for the error.
+        size: Bytes, or a text such as `8 GB` or `512 MiB`.
 
     Raises:
         SpecError: It is no size.
 
     Example:
-        >>> parse_bytes("max_size", "8 GB"), parse_bytes("memory_limit", "1 GiB")
-        (8000000000, 1073741824)
+        >>> parse_size("max_size", "8 GB"), parse_size("max_size", "1.5GiB"), parse_size("max_size", 10)
+        (8000000000, 1610612736, 10)
     """
-    size: float = 0
-    if isinstance(given, numbers.Real) and not isinstance(given, bool):
-        size = float(given)
-    elif isinstance(given, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", given)
+    count: float = 0
+    if isinstance(size, numbers.Real) and not isinstance(size, bool):
+        count = float(size)
+    elif isinstance(size, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", size)
         if match and match[2].lower() in _UNITS:
-            size = float(match[1]) * _UNITS[match[2].lower()]
-    if not 1 <= size <= 2**63:
+            count = float(match[1]) * _UNITS[match[2].lower()]
+    if not 1 <= count <= 2**63:
         raise SpecError(
             option,
             expected="a size, such as '8 GB'",
-            received=repr(given),
+            received=repr(size),
             hint="Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.",
         )
-    return int(size)
+    return int(count)

@@ -19,8 +19,7 @@ from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.options import is_compared
 from seqcast.forecaster.reading import read_rows
 from seqcast.network.init import fresh_seed
-from seqcast.runtime.executors import choose_executor
-from seqcast.runtime.threads import threads
+from seqcast.runtime.executors import choose_executor, worker_count
 from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
 from seqcast.specs.ensemble import EnsembleSpec
@@ -88,7 +87,7 @@ def tune(
         storage: Where trials are kept: `study.db` (SQLite), `study.log` (a journal), or the URL of a database. `None`
             keeps them until the end of the call.
         resume: Whether to go on with the study in `storage`, or to join it from another machine.
-        workers: Processes that train side by side; `None` is one a core.
+        workers: Processes that train side by side; `None` is one a core. On a GPU it is one.
         ensemble: Most networks of the forecaster: the best one and those whose loss is at most a fiftieth larger; where
             they are fewer, these are trained with several seeds.
         pruner: `median`, `hyperband` or `none`.
@@ -137,7 +136,7 @@ def tune(
     if checked is None:
         checked = default_space(untuned, objective.sizes, contexts=arguments["context_length"] is None)
     searched = widened(checked, untuned)
-    count = min(threads() if workers is None else workers, trials or sys.maxsize)
+    count = min(worker_count(workers), trials or sys.maxsize)
     clock = Clock(deadline, count, ensemble, is_compared(preset))
     most = USUAL_TRIALS if trials is None and deadline is None else trials
     with ExitStack() as stack:

@@ -1,0 +1,9 @@
+"""Tables of any size, written anew as a folder of Parquet files in which the rows of each series lie together.
+
+In reading order: `sources` (files, their columns, and SQL that reads them), `keys` (ids and times are checked),
+`sorting` (sorted rows become files), `folder` (`partition`).
+"""
+
+from seqcast.data.partition.folder import Partition, partition
+
+__all__ = ["Partition", "partition"]

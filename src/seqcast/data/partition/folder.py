@@ -1,0 +1,203 @@
+"""`partition`: a table of any size becomes a folder of Parquet files with whole series."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqcast.data.partition.keys import count_rows, typed_columns
+from seqcast.data.partition.sorting import Repeated, SeriesFiles
+from seqcast.data.partition.sources import Source, find_source, identifier
+from seqcast.errors import DataError, Option, Phrase, SaveError, SpecError
+from seqcast.runtime.files import check_new_folder, folder_beside
+from seqcast.runtime.limits import parse_size
+from seqcast.runtime.optional import require
+from seqcast.runtime.threads import threads
+from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns
+
+__all__ = ["Partition", "partition"]
+
+# Rows that come from DuckDB at a time.
+_BATCH_ROWS = 8_192
+# Memory for each thread: one holds some 120,000 rows while it merges what it has sorted, however wide they are.
+_THREAD_BYTES = 512 << 20
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What `partition` wrote.
+
+    Args:
+        folder: The folder.
+        files: How many files are in it.
+        series: How many series.
+        rows: How many rows.
+        columns: The names of the columns.
+    """
+
+    folder: Path
+    files: int
+    series: int
+    rows: int
+    columns: tuple[str, ...]
+
+
+def partition(
+    source: Any,
+    folder: Any,
+    *,
+    columns: Columns | None = None,
+    files: int = 64,
+    memory_limit: Any = "1 GiB",
+    force: bool = False,
+) -> Partition:
+    """Write a table anew as a folder of Parquet files in which the rows of each series lie together.
+
+    Rows are sorted by id and time, and each series is in one file. The table may be larger than the memory: DuckDB
+    sorts it, with what does not fit on the disk, beside the folder, for as long as it takes. The folder appears when
+    all is written.
+
+    Text becomes typed on the way: ids stay text, times are ISO 8601, whole numbers, or written as `columns.ds_format`
+    says, and other columns become numbers if all their values are. Text is UTF-8, with a decimal point.
+
+    Args:
+        source: Parquet or CSV: a file, a folder, a pattern such as `data/*.parquet`, or a sequence of these.
+        folder: The folder to write.
+        columns: Names of the columns of ids and times; that of the value may be any.
+        files: Most files to write; a file ends with the series that fills it.
+        memory_limit: Most memory that DuckDB takes: bytes, or a text such as `4 GB`. The process takes some more, for
+            what is read and written.
+        force: Whether a folder of Parquet files that is there already is replaced.
+
+    Returns:
+        What was written.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: A column is missing; an id or a time is missing, or no time; a time of a series stands twice.
+        SaveError: The folder cannot be written, or there is no room on the disk.
+        SpecError: An option has an impossible value, or the memory is too small.
+        MissingPackageError: DuckDB or pyarrow is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from seqcast.data.datasets import load
+        >>> place = Path(tempfile.mkdtemp())
+        >>> load("lynx").sample(frac=1, random_state=0).to_parquet(place / "rows.parquet")
+        >>> partition(place / "rows.parquet", place / "series").rows
+        114
+        >>> [file.name for file in (place / "series").iterdir()]
+        ['part-00000.parquet']
+    """
+    columns = columns or Columns()
+    folder = Path(folder)
+    check_int("files", files)
+    limit = parse_size("memory_limit", memory_limit)
+    check_new_folder(folder, force=force, suffix=".parquet")
+    found = find_source(source, columns)
+    with folder_beside(folder) as place, _connected(place / ".spill", limit, found) as connection:
+        rows = count_rows(connection, found, columns)
+        typed = typed_columns(connection, found, columns)
+        sorted_rows = _sorted(connection, found, typed, columns)
+        schema = _with_zones(sorted_rows.schema, found.zones)
+        keys = (columns.unique_id, columns.ds)
+        written = SeriesFiles(place, schema, keys, math.ceil(rows / files))
+        written.write_all(sorted_rows)
+        if written.repeated.count:
+            raise _twice(found, columns, written.repeated)
+    return Partition(folder, written.files, written.series, written.rows, found.names)
+
+
+@contextmanager
+def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
+    """Connect to a DuckDB that keeps to a memory, and word its errors."""
+    duckdb: Any = require("duckdb", extra="files")
+    arrow: Any = require("pyarrow", extra="files")
+    # Nothing is fetched: an extension that DuckDB lacks would come from the network.
+    config = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": f"{limit}B",
+        "preserve_insertion_order": False,
+        "temp_directory": str(spill),
+        "threads": max(1, min(threads(), limit // _THREAD_BYTES)),
+    }
+    try:
+        with duckdb.connect(config=config) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # it would be printed among results
+            yield connection
+    except (duckdb.Error, arrow.ArrowException, OSError, RuntimeError) as error:
+        worded = _worded(error, duckdb, source, limit)
+        if worded is None:
+            raise
+        raise worded from error
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseException | None:
+    """Return the error that tells of one of DuckDB's; by way of Arrow, or of Python, they lose their type.
+
+    `None` is for others.
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    if isinstance(error, duckdb.InterruptException) or lines[0].endswith(("nterrupted", "nterrupted!")):
+        return KeyboardInterrupt()
+    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in lines[0]:
+        return SpecError(
+            "memory_limit",
+            expected="enough memory, and room on the disk beside the folder",
+            received=f"{limit / 1e9:.3g} GB ({lines[0][:200]})",
+            hint=Phrase("Give more, as in ", Option("memory_limit", "4 GB"), "."),
+        )
+    if isinstance(error, duckdb.IOException) and "write" in lines[0]:
+        return SaveError(
+            "the disk beside the folder", expected="room to sort", received=lines[0][:200], hint="Nothing was written."
+        )
+    if isinstance(error, OSError | RuntimeError):
+        return None
+    return DataError(
+        path=source.where,
+        expected=f"a table in {source.format}",
+        received=f"something else ({' '.join(lines[:4])[:300]})",
+        hint="Check the file.",
+    )
+
+
+def _sorted(connection: Any, source: Source, typed: dict[str, str], columns: Columns) -> Any:
+    """Return a reader of Arrow of all rows, sorted by id and time."""
+    listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in typed.items())
+    keys = f"{identifier(columns.unique_id)}, {identifier(columns.ds)}"
+    relation = connection.sql(f"SELECT {listed} FROM {source.sql()} ORDER BY {keys}")
+    # Older releases of DuckDB know the second name only, and newer ones warn of it.
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    return read(_BATCH_ROWS)
+
+
+def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
+    """Return a schema whose stamps are in the time zones of the source: DuckDB knows the moments alone."""
+    arrow: Any = require("pyarrow", extra="files")
+    for place, field in enumerate(schema):
+        if getattr(field.type, "tz", None) is not None:
+            kind = arrow.timestamp(field.type.unit, zones.get(field.name, "UTC"))
+            schema = schema.set(place, field.with_type(kind))
+    return schema
+
+
+def _twice(source: Source, columns: Columns, repeated: Repeated) -> DataError:
+    series, time = repeated.first or (None, None)
+    rows = "1 row" if repeated.count == 1 else f"{repeated.count:,} rows"
+    return DataError(
+        f"{source.where}, column {columns.ds!r}",
+        path=source.where,
+        expected="each time of a series once",
+        received=f"{rows} with the time of another, the first at {time} of series {series!r}",
+        hint="Keep one of the rows of each time, or add them up.",
+    )

@@ -1,0 +1,292 @@
+"""The files of a large table: which they are, what columns they have, and the SQL by which DuckDB reads them.
+
+Nothing is read but the beginnings of text and the footers of Parquet.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seqcast.data.frames.dialect import Dialect, decode, find_dialect
+from seqcast.errors import DataError, MissingFileError, Option, Phrase, suggest_name, unknown_name
+from seqcast.runtime.files import check_source
+from seqcast.runtime.optional import require
+from seqcast.specs.columns import Columns
+
+__all__ = ["Source", "find_source", "identifier", "literal"]
+
+# What is read, by the suffix; text may also be packed.
+_KINDS = {"parquet": "parquet", **dict.fromkeys(("csv", "tsv", "txt"), "text")}
+_IN_WORDS = {"parquet": "Parquet", "text": "CSV"}
+# Bytes at the beginning of text by which its separator is found.
+_BEGINNING = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table in one file or several.
+
+    Args:
+        kind: `parquet` or `text`.
+        files: The files.
+        names: Names of the columns, as they are written.
+        zones: Time zone of each column of stamps that has one, by name.
+        dialect: How text is written.
+    """
+
+    kind: str
+    files: tuple[Path, ...]
+    names: tuple[str, ...]
+    zones: dict[str, str]
+    dialect: Dialect
+
+    @property
+    def where(self) -> str:
+        """The source in words: its file, or the first one and how many others."""
+        more = len(self.files) - 1
+        return f"{self.files[0]}{f' and {more:,} more' if more else ''}"
+
+    @property
+    def format(self) -> str:
+        """The kind of its files, in words."""
+        return _IN_WORDS[self.kind]
+
+    def sql(self, files: Sequence[Path] | None = None) -> str:
+        """Return the SQL that stands for the table, or for that of some of its files.
+
+        Args:
+            files: The files; all if `None`.
+        """
+        listed = ", ".join(literal(_without_patterns(str(file))) for file in files or self.files)
+        if self.kind == "parquet":
+            return f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
+        quote, sep = literal(self.dialect.quote), literal(self.dialect.sep or ",")
+        return (
+            f"read_csv([{listed}], auto_detect=false, header=true, skip={self.dialect.skip}, delim={sep}, "
+            f"quote={quote}, escape={quote}, nullstr='', hive_partitioning=false, columns={{{columns}}})"
+        )
+
+
+def identifier(name: str) -> str:
+    """Return a name as SQL quotes it.
+
+    Example:
+        >>> print(identifier('a "b" c'))
+        "a ""b"" c"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return text as SQL quotes it.
+
+    Example:
+        >>> print(literal("it's"))
+        'it''s'
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def find_source(source: Any, columns: Columns) -> Source:
+    """Find the files of a table, and their columns.
+
+    Args:
+        source: A file, a folder, a pattern such as `data/*.parquet`, or a sequence of these. A folder stands for all
+            Parquet files, or all CSV files, in it and below.
+        columns: The columns of ids and times, which have to be there.
+
+    Raises:
+        MissingFileError: There is no such file, or none in the folder.
+        DataError: The files do not go together, a column is missing or stands twice, or text is not UTF-8.
+        SpecError: A file is neither Parquet nor CSV.
+    """
+    given = [source] if isinstance(source, str | os.PathLike) else list(source)
+    files = tuple(dict.fromkeys(file for each in given for file in _files(Path(each))))
+    if not files:
+        raise MissingFileError("source", expected="files with a table", received="none", hint="Name one or more.")
+    kinds = [_kind(file) for file in files]
+    for file, kind in zip(files, kinds, strict=True):
+        if kind != kinds[0]:
+            raise DataError(
+                path=str(file),
+                expected=f"{_IN_WORDS[kinds[0]]}, as {files[0]} is",
+                received=_IN_WORDS[kind],
+                hint="Name files of one kind, as in 'data/*.parquet'.",
+            )
+    found = _parquet(files) if kinds[0] == "parquet" else _text(files, columns)
+    for field, name in (("unique_id", columns.unique_id), ("ds", columns.ds)):
+        if name not in found.names:
+            raise _unknown_column(files[0], field, name, found.names)
+    return found
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yield the files that a path or a pattern stands for."""
+    if path.is_dir():
+        inside = (file for file in sorted(path.rglob("*")) if file.is_file() and _is_table(file.relative_to(path)))
+        found = list(inside)
+        if not found:
+            received, hint = "a folder without one", "Check the path."
+            raise MissingFileError(str(path), expected="Parquet or CSV files in it", received=received, hint=hint)
+        yield from found
+    elif not path.exists() and glob.has_magic(str(path)):
+        found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+        if not any(file.is_file() for file in found):
+            expected, hint = "a pattern of files", "Check the path."
+            raise MissingFileError(str(path), expected=expected, received="none that match", hint=hint)
+        yield from (file for file in found if file.is_file())
+    else:
+        check_source(path, expected="a file with a table, a folder of them, or a pattern")
+        yield path
+
+
+def _is_table(place: Path) -> bool:
+    """Tell whether a file of a folder belongs to its table: Spark and others leave marks of their own."""
+    return not any(part.startswith((".", "_")) for part in place.parts) and _suffix(place) in _KINDS
+
+
+def _suffix(file: Path) -> str:
+    inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    return inner.suffix.lower().removeprefix(".")
+
+
+def _kind(file: Path) -> str:
+    suffix = _suffix(file)
+    if suffix not in _KINDS or (_KINDS[suffix] == "parquet" and file.suffix.lower() == ".gz"):
+        raise unknown_name(f"{file}, suffix", suffix, _KINDS)
+    return _KINDS[suffix]
+
+
+def _without_patterns(name: str) -> str:
+    """Return a file's name so that DuckDB finds no pattern in it."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+def _parquet(files: tuple[Path, ...]) -> Source:
+    parquet: Any = require("pyarrow.parquet", extra="files")
+    zones: dict[str, str] = {}
+    kinds: dict[str, tuple[str, Path]] = {}
+    for file in files:
+        try:
+            schema = parquet.read_schema(file)
+        except Exception as error:  # whatever a damaged file provokes
+            received = f"something else ({str(error).strip().splitlines()[0][:200]})"
+            raise DataError(
+                path=str(file), expected="a table in Parquet", received=received, hint="Check the file."
+            ) from error
+        _check_names(file, schema.names)
+        for field in schema:
+            kind = _kind_of(field.type)
+            before, first = kinds.setdefault(field.name, (kind, file))
+            if before == "nothing":
+                kinds[field.name] = kind, file
+            elif kind not in (before, "nothing"):
+                raise DataError(
+                    f"{file}, column {field.name!r}",
+                    path=str(file),
+                    expected=f"{before}, as in {first}",
+                    received=kind,
+                    hint="Write the column in one type, or leave it out.",
+                )
+            if getattr(field.type, "tz", None):
+                zones.setdefault(field.name, field.type.tz)
+    _check_names(files[0], list(kinds))
+    return Source("parquet", files, tuple(kinds), zones, Dialect())
+
+
+def _kind_of(kind: Any) -> str:
+    """Return what a type of Arrow holds: types of the same kind go together in a column."""
+    types: Any = require("pyarrow.types", extra="files")
+    if types.is_dictionary(kind):
+        return _kind_of(kind.value_type)
+    if types.is_timestamp(kind):
+        return "times" if kind.tz is None else "times with a zone"
+    named = {
+        "nothing": types.is_null(kind),
+        "numbers": types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind),
+        "text": types.is_string(kind) or types.is_large_string(kind),
+        "times": types.is_date(kind),
+    }
+    return next((name for name, holds in named.items() if holds), str(kind)[:80])
+
+
+# ---------------------------------------------------------------- text
+
+
+def _text(files: tuple[Path, ...], columns: Columns) -> Source:
+    dialect = Dialect()
+    names: tuple[str, ...] = ()
+    for file in files:
+        text, encoding = _beginning(file)
+        if encoding != "utf-8":
+            raise DataError(
+                path=str(file), expected="text in UTF-8", received=encoding, hint="Convert it, as with iconv -t utf-8."
+            )
+        if file == files[0]:
+            dialect = find_dialect(text, Dialect(), file, (columns.ds, columns.unique_id))
+        lines = io.StringIO(text, newline="")
+        for _ in range(dialect.skip):
+            lines.readline()
+        header = next(csv.reader(lines, delimiter=dialect.sep or ",", quotechar=dialect.quote), [])
+        own = tuple(name.strip() for name in header)
+        _check_names(file, own)
+        names = names or own
+        if own != names:
+            raise DataError(
+                path=str(file),
+                expected=f"the columns {', '.join(map(repr, names))}, as in {files[0]}",
+                received=", ".join(map(repr, own)),
+                hint="Files of text have the same header.",
+            )
+    return Source("text", files, names, {}, replace(dialect, sep=dialect.sep or ","))
+
+
+def _beginning(file: Path) -> tuple[str, str]:
+    """Return the first lines of a file of text, and their encoding."""
+    try:
+        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened:
+            data: bytes = opened.read(_BEGINNING)
+    except (OSError, EOFError) as error:
+        received = f"something else ({error})"
+        raise DataError(path=str(file), expected="text", received=received, hint="Check the file.") from error
+    if not data.strip():
+        raise DataError(path=str(file), expected="a table", received="no text", hint="Check the file.")
+    if len(data) == _BEGINNING:
+        data = data[: data.rfind(b"\n") + 1] or data
+    return decode(data, file)
+
+
+# ---------------------------------------------------------------- names
+
+
+def _check_names(file: Path, names: Sequence[str]) -> None:
+    """Refuse names that stand twice, also in other letters: DuckDB would give one of them another name."""
+    twice = [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]
+    if twice:
+        alike = [name for name in names if name.casefold() == twice[0]]
+        received = f"{alike[0]!r} twice" if len(set(alike)) == 1 else " and ".join(map(repr, alike))
+        expected, hint = "names that differ by more than capital letters", "Rename one of them."
+        raise DataError(path=str(file), expected=expected, received=received, hint=hint)
+
+
+def _unknown_column(file: Path, field: str, name: str, known: Sequence[str]) -> DataError:
+    suggestion = suggest_name(name, known)
+    return DataError(
+        path=str(file),
+        expected=f"a column {name!r}",
+        received=f"the columns {', '.join(map(repr, known[:30]))}{' and more' if len(known) > 30 else ''}",
+        hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
+    )

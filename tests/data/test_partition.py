@@ -1,0 +1,399 @@
+"""Tables become folders in which each series lies whole and sorted; what cannot is refused before or as a whole."""
+
+import datetime
+import gzip
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.data.partition import Partition, partition
+from seqcast.errors import DataError, MissingFileError, SaveError, SpecError
+from seqcast.specs.columns import Columns
+
+DAY = datetime.date(2024, 1, 1)
+# Ids and times by the number of a series and of a step.
+IDS = {
+    "text": lambda number: f"series {number}",
+    "text as CSV has it": lambda number: ["001", "1", "NA", "it's", '"', "ä,b", "a\nb", " ", "=1"][number],
+    "whole": lambda number: number - 3,
+    "decimal": lambda number: number / 4,
+    "date": lambda number: DAY + datetime.timedelta(number),
+    "flag": lambda number: number % 2 == 0,
+    "bytes": lambda number: bytes([number, 0]),
+}
+TIMES = {
+    "whole": lambda step: step,
+    "date": lambda step: DAY + datetime.timedelta(step),
+    "stamp": lambda step: datetime.datetime(2024, 3, 30) + datetime.timedelta(hours=step),
+    "zone": lambda step: datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(hours=step),
+    "text": lambda step: (DAY + datetime.timedelta(step)).isoformat(),
+    "text with a zone": lambda step: f"2024-01-01T{step // 60:02}:{step % 60:02}:00+02:00",
+}
+
+
+def rows_of(folder):
+    """Return the tables of a folder, after a look at what holds for each of them."""
+    tables = [pq.read_table(file) for file in sorted(folder.iterdir())]
+    assert [file.name for file in sorted(folder.iterdir())] == [f"part-{n:05}.parquet" for n in range(len(tables))]
+    seen = set()
+    for table in tables:
+        keys = list(zip(table["unique_id"].to_pylist(), table["ds"].to_pylist(), strict=True))
+        assert keys == sorted(keys)
+        ids = {series for series, _ in keys}
+        assert ids
+        assert not ids & seen
+        seen |= ids
+    return pa.concat_tables(tables)
+
+
+def counted(table):
+    return Counter(map(tuple, zip(*(table[name].to_pylist() for name in table.column_names), strict=True)))
+
+
+@st.composite
+def interleaved(draw, ids, times):
+    """Draw rows of several series in any order, and where files of them end."""
+    step = st.tuples(st.integers(0, 1 if ids == "flag" else 8), st.integers(0, 30))
+    places = draw(st.lists(step, min_size=1, max_size=60, unique=True))
+    values = [draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)) for _ in places]
+    table = pa.table(
+        {
+            "unique_id": [IDS[ids](number) for number, _ in places],
+            "y": pa.array(values, pa.float64()),
+            "ds": [TIMES[times](step) for _, step in places],
+        }
+    )
+    cuts = draw(st.lists(st.integers(0, len(places)), max_size=3))
+    return table, [0, *sorted(cuts), len(places)], draw(st.integers(1, 9))
+
+
+@pytest.mark.parametrize("times", TIMES)
+@pytest.mark.parametrize("ids", IDS)
+@settings(max_examples=4, deadline=None)
+@given(data=st.data())
+def test_rows_stay_and_series_lie_together(ids, times, data):
+    table, cuts, files = data.draw(interleaved(ids, times))
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "rows", Path(folder) / "series"
+        source.mkdir()
+        for start, stop in itertools.pairwise(cuts):
+            if start < stop:
+                pq.write_table(table.slice(start, stop - start), source / f"it's [{start}]*.parquet")
+        written = partition(source, target, files=files)
+        found = rows_of(target)
+        series = len(set(table["unique_id"].to_pylist()))
+        assert written == Partition(target, len(list(target.iterdir())), series, len(table), ("unique_id", "y", "ds"))
+        assert written.files <= min(files, series)
+        assert {path.name for path in Path(folder).iterdir()} == {"rows", "series"}
+    if times.startswith("text"):
+        stamps = pd.to_datetime(table["ds"].to_pandas())
+        table = table.set_column(2, "ds", pa.array(stamps).cast(found.schema.field("ds").type))
+    assert counted(found) == counted(table)
+    assert found.schema.field("y") == table.schema.field("y")
+    if times == "zone":
+        assert found.schema.field("ds") == table.schema.field("ds")
+
+
+@pytest.mark.parametrize("ids", ["text", "text as CSV has it", "whole"])
+@pytest.mark.parametrize("times", ["whole", "stamp", "text with a zone"])
+@settings(max_examples=6, deadline=None)
+@given(data=st.data())
+def test_text_files_become_typed_and_their_ids_stay_text(ids, times, data):
+    table, cuts, files = data.draw(interleaved(ids, times))
+    frame = table.to_pandas()
+    with tempfile.TemporaryDirectory() as folder:
+        names = []
+        for place, (start, stop) in enumerate(itertools.pairwise(cuts)):
+            names.append(Path(folder) / f"{place}.csv{'.gz' * (place % 2)}")
+            frame.iloc[start:stop].to_csv(names[-1], index=False, float_format="%.17g")
+        partition(names, Path(folder) / "series", files=files)
+        found = rows_of(Path(folder) / "series")
+    assert sorted(found["unique_id"].to_pylist()) == sorted(frame["unique_id"].astype(str))
+    expected = frame["ds"] if times == "whole" else pd.to_datetime(frame["ds"])
+    assert sorted(found["ds"].to_pylist()) == sorted(expected.tolist())
+    key = zip(frame["unique_id"].astype(str), expected, strict=True)
+    values = dict(zip(key, frame["y"], strict=True))
+    for series, stamp, value in zip(*(found[name].to_pylist() for name in ("unique_id", "ds", "y")), strict=True):
+        expected = values[series, stamp if times == "whole" else pd.Timestamp(stamp)]
+        assert np.isnan(expected) if value is None else value == expected
+
+
+def frame_of(**changes):
+    table = pd.DataFrame({"unique_id": ["b", "a", "a"], "ds": [1, 2, 1], "y": [1.0, 2.0, 3.0]})
+    return table.assign(**changes)
+
+
+def saved(path, frame):
+    frame.to_parquet(path, index=False) if path.suffix == ".parquet" else frame.to_csv(path, index=False)
+    return path
+
+
+# ---------------------------------------------------------------- columns
+
+
+def test_files_may_have_columns_in_another_order_and_lack_some(tmp_path):
+    saved(tmp_path / "1.parquet", frame_of(x=[1, 2, 3]))
+    saved(tmp_path / "2.parquet", frame_of(unique_id="c")[["y", "ds", "unique_id"]].iloc[:2])
+    partition(str(tmp_path / "*.parquet"), tmp_path / "series", files=1)
+    found = rows_of(tmp_path / "series").to_pandas()
+    assert found["unique_id"].tolist() == ["a", "a", "b", "c", "c"]
+    assert found["x"].isna().tolist() == [False] * 3 + [True] * 2
+
+
+def test_zones_and_narrow_types_stay(tmp_path):
+    stamps = pd.date_range("2024-03-30", periods=3, tz="Europe/Berlin").as_unit("ms")
+    frame = frame_of(ds=stamps, y=np.array([1, 2, 3], "int8"), z=pd.Categorical(["u", "v", "u"]))
+    partition(saved(tmp_path / "a.parquet", frame), tmp_path / "series")
+    found = rows_of(tmp_path / "series")
+    assert str(found.schema.field("ds").type.tz) == "Europe/Berlin"
+    assert found.schema.field("y").type == pa.int8()
+    assert found["z"].to_pylist() == ["v", "u", "u"]
+    assert found["ds"].to_pylist() == [stamps[1], stamps[2], stamps[0]]
+
+
+def test_numbers_of_text_files(tmp_path):
+    text = "unique_id;day;whole;part;word;nothing\n007;31.01.2024;1;1e3;1.5;\n007;30.01.2024;NA;;x y;\n"
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    columns = Columns(ds="day", ds_format="%d.%m.%Y")
+    partition(tmp_path / "a.csv", tmp_path / "series", columns=columns)
+    found = pd.read_parquet(tmp_path / "series")
+    assert found["unique_id"].tolist() == ["007"] * 2
+    assert found["day"].tolist() == [pd.Timestamp("2024-01-30"), pd.Timestamp("2024-01-31")]
+    assert found.dtypes[["whole", "part", "nothing"]].map(str).tolist() == ["float64"] * 3
+    assert pq.read_schema(tmp_path / "series" / "part-00000.parquet").field("whole").type == pa.int64()
+    assert found["word"].tolist() == ["x y", "1.5"]
+    np.testing.assert_equal(found["part"].to_numpy(), [np.nan, 1000])
+
+
+def test_files_are_of_about_one_size_and_end_with_a_series(tmp_path):
+    lengths = [1, 500, 1, 1, 30, 30, 30, 7]
+    ids = np.repeat(np.arange(8), lengths)
+    rows = pd.DataFrame({"unique_id": ids, "ds": np.arange(len(ids)), "y": 0.0}).sample(frac=1, random_state=0)
+    partition(saved(tmp_path / "a.parquet", rows), tmp_path / "series", files=20)
+    sizes = [pq.read_metadata(file).num_rows for file in sorted((tmp_path / "series").iterdir())]
+    assert sizes == [501, 32, 30, 30, 7]
+    schema = pq.read_metadata(tmp_path / "series" / "part-00000.parquet").row_group(0)
+    assert [column.column_index for column in schema.sorting_columns] == [0, 1]
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize(
+    ("changes", "columns", "message"),
+    [
+        ({"unique_id": [None, "a", "a"]}, {}, "'unique_id': expected a name of a series in every row, received 1 row"),
+        ({"ds": [1.0, None, None]}, {}, "column 'ds': expected a time in every row, received 2 rows without one. Fill"),
+        ({"ds": [1, 2, 2]}, {}, "once, received 1 row with the time of another, the first at 2 of series 'a'. Keep"),
+        ({}, {"unique_id": "shop"}, "expected a column 'shop', received the columns 'unique_id', 'ds', 'y'. Name"),
+        ({}, {"unique_id": "unique_ID"}, r"expected a column 'unique_ID'.* Did you mean 'unique_id'\? Name yours"),
+        ({"Y": 1}, {}, "expected names that differ by more than capital letters, received 'y' and 'Y'. Rename one"),
+        ({"ds": ["2024-01-01", "31.01.2024", "x"]}, {}, "expected times such as .* received '31.01.2024' and 1 more."),
+        ({"ds": ["2024-01-01", "2024-01-02 00:00Z", "2024-01-03"]}, {}, "received '2024-01-02 00:00Z'. Name how all"),
+        ({"ds": ["01/02/2024", "31/02/2024", "03/02/2024"]}, {"ds_format": "%d/%m/%Y"}, "as %d/%m/%Y, received '31/"),
+        ({"ds": [True, False, True]}, {}, "column 'ds': expected times"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_and_nothing_is_written(tmp_path, suffix, changes, columns, message):
+    source = saved(tmp_path / f"a.{suffix}", frame_of(**changes))
+    with pytest.raises(DataError, match=message) as caught:
+        partition(source, tmp_path / "series", columns=Columns(**columns))
+    assert str(source) in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_missing_ids_are_told_by_file(tmp_path):
+    for place in range(4):
+        frame = frame_of(unique_id=[None, f"{place}", None] if place in (1, 3) else f"{place}", ds=[1, 2, 3])
+        saved(tmp_path / f"{place}.parquet", frame)
+    with pytest.raises(DataError, match=r"1.parquet, .* received 2 rows without one, and 2 in 1 other file\. Fill"):
+        partition(tmp_path, tmp_path.with_suffix(".series"))
+
+
+def test_all_rows_that_stand_twice_are_counted(tmp_path):
+    frame = pd.concat([frame_of(unique_id=f"{place:05}") for place in range(9000)], ignore_index=True)
+    frame["ds"] = frame["ds"].where(frame.index % 9 > 0, 2)
+    source = saved(tmp_path / "a.parquet", pd.concat([frame, frame.iloc[:2]]).drop_duplicates())
+    twice = frame.duplicated(["unique_id", "ds"]).sum()
+    with pytest.raises(DataError, match=f"received {twice:,} rows with the time of another, the first at 2 of series"):
+        partition(saved(source, frame), tmp_path / "series", files=3)
+
+
+def test_files_that_do_not_go_together(tmp_path):
+    first = saved(tmp_path / "a.parquet", frame_of())
+    saved(tmp_path / "b.csv", frame_of())
+    with pytest.raises(DataError, match=r"b.csv: expected Parquet, as .*a.parquet is, received CSV. Name files"):
+        partition(tmp_path, tmp_path / "series")
+    with pytest.raises(DataError, match=r"c.csv: expected the columns .*, as in .*b.csv, received 'unique_id', 'ds'\."):
+        partition([tmp_path / "b.csv", saved(tmp_path / "c.csv", frame_of()[["unique_id", "ds"]])], tmp_path / "series")
+    other = saved(tmp_path / "d.parquet", frame_of(y="text"))
+    with pytest.raises(DataError, match=r"d.parquet, column 'y': expected numbers, as in .*a.parquet, received text"):
+        partition([first, other], tmp_path / "series")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "expected a table, received no text"),
+        ("a.csv", b"unique_id,ds,y\n", "expected at least one row"),
+        ("a.csv", b"unique_id,ds,y\na,1,2\na,2\n", r"expected a table in CSV, received something else \(.*Line: 3"),
+        ("a.csv", b"unique_id,ds,y\na,1,2\na,2,3,4\n", "expected a table in CSV, received something else"),
+        ("a.csv", b"unique_id;ds;y\na;1;2,5\na;2;3\n", "expected numbers with a decimal point, received '2,5'"),
+        ("a.csv", "unique_id,ds,y\nGröße,1,2\n".encode("cp1252"), "expected text in UTF-8, received cp1252"),
+        ("a.csv", b"unique_id,ds,y,y\na,1,2,3\n", "received 'y' twice"),
+        ("a.parquet", b"PAR1 nothing else", "expected a table in Parquet, received something else"),
+        ("a.csv.gz", b"no gzip", "expected text, received something else"),
+        ("a.csv.gz", gzip.compress(b"unique_id,ds,y\n" + b"a,1,2\n" * 300_000)[:-2000], "a.csv.gz: expected"),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_tables(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        partition(tmp_path / name, tmp_path / "series")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_ids_and_times_of_other_types(tmp_path):
+    lists = pa.table({"unique_id": [["a"], ["b"]], "ds": [1, 2], "y": [1, 2]})
+    pq.write_table(lists, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"'unique_id': expected text, numbers or times, .*, received varchar\[\]"):
+        partition(tmp_path / "a.parquet", tmp_path / "series")
+    pq.write_table(lists.rename_columns(["y", "unique_id", "ds"]), tmp_path / "a.parquet")
+    written = partition(tmp_path / "a.parquet", tmp_path / "series")
+    assert pq.read_table(written.folder)["y"].to_pylist() == [["a"], ["b"]]
+
+
+def test_where_there_are_no_files(tmp_path):
+    for source, message in (
+        (tmp_path / "a.parquet", "expected a file with a table, a folder of them, or a pattern, received nothing"),
+        (tmp_path, "expected Parquet or CSV files in it, received a folder without one"),
+        (tmp_path / "*.csv", "expected a pattern of files, received none that match"),
+        ([], "source: expected files with a table, received none"),
+    ):
+        with pytest.raises(MissingFileError, match=message):
+            partition(source, tmp_path / "series")
+    (tmp_path / "a.xlsx").write_bytes(b"x")
+    with pytest.raises(SpecError, match=r"a\.xlsx, suffix: expected one of 'parquet', 'csv'"):
+        partition(tmp_path / "a.xlsx", tmp_path / "series")
+
+
+def test_marks_of_other_programs_are_passed_over(tmp_path):
+    inner = tmp_path / "rows" / "2024"
+    inner.mkdir(parents=True)
+    saved(inner / "a.parquet", frame_of())
+    for name in ("_temporary", ".hidden"):
+        (inner / name).mkdir()
+        saved(inner / name / "b.parquet", frame_of())
+    (tmp_path / "rows" / "_SUCCESS").touch()
+    assert partition(tmp_path / "rows", tmp_path / "series").rows == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"files": 0}, "files: expected a whole number >= 1, received 0"),
+        ({"memory_limit": "much"}, "memory_limit: expected a size, such as '8 GB', received 'much'"),
+        ({"memory_limit": "1 kB"}, "memory_limit: expected enough memory, .* Give more, as in memory_limit='4 GB'"),
+        ({"columns": Columns(ds_format="%d %é")}, "columns.ds_format: expected a format, received '%d %é'"),
+    ],
+)
+def test_options_that_are_impossible(tmp_path, options, message):
+    with pytest.raises(SpecError, match=message):
+        partition(saved(tmp_path / "a.parquet", frame_of(ds=["1", "2", "3"])), tmp_path / "series", **options)
+
+
+# ---------------------------------------------------------------- where it goes
+
+
+def test_only_a_folder_of_its_own_kind_is_replaced_and_only_if_told(tmp_path):
+    source, target = saved(tmp_path / "a.parquet", frame_of()), tmp_path / "series"
+    target.mkdir()
+    partition(source, target)
+    with pytest.raises(SaveError, match=r"is empty, received one that holds files\. Choose another; force=True r"):
+        partition(source, target)
+    larger = saved(tmp_path / "b.parquet", pd.concat([frame_of(), frame_of(unique_id="c", ds=[1, 2, 3])]))
+    assert partition(larger, target, files=2, force=True).rows == 6
+    assert partition(target, target, files=1, force=True).rows == len(rows_of(target)) == 6
+    (target / "notes.txt").touch()
+    with pytest.raises(SaveError, match=r"to replace that holds nothing but .parquet files, received one with 'notes"):
+        partition(source, target, force=True)
+    assert len(list(target.iterdir())) == 2
+    with pytest.raises(SaveError, match="expected a folder that is not there yet, received a file"):
+        partition(source, larger)
+    with pytest.raises(SaveError, match="received no folder"):
+        partition(source, tmp_path / "none" / "series")
+
+
+def test_what_was_there_stays_where_the_new_table_is_refused(tmp_path):
+    target = partition(saved(tmp_path / "a.parquet", frame_of()), tmp_path / "series").folder
+    before = rows_of(target)
+    for wrong in (frame_of(ds=1), frame_of(unique_id=None)):
+        with pytest.raises(DataError):
+            partition(saved(tmp_path / "b.parquet", wrong), target, force=True)
+        assert rows_of(target).equals(before)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "b.parquet", "series"}
+
+
+# ---------------------------------------------------------------- larger than memory
+
+WIDE_ROWS, ROW_BYTES, LIMIT = 1_000_000, 512, 150 << 20
+MAKE = """
+import sys, duckdb
+with duckdb.connect(config={{"memory_limit": "300MB", "threads": 1}}) as connection:
+    connection.execute(\"\"\"COPY (
+        SELECT (i * 7919) % 1000 AS unique_id, i // 1000 AS ds, repeat(md5(i::VARCHAR), 16) AS y FROM range({rows}) t(i)
+    ) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 8192, COMPRESSION zstd)\"\"\")
+"""
+MEASURE = """
+import json, pathlib
+from seqcast.data.partition import partition
+import duckdb, pyarrow.parquet
+def peak():  # not ru_maxrss, which a process takes over from the one that started it
+    status = pathlib.Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+before = peak()
+written = partition({path!r}, {target!r}, memory_limit={limit}, files=8)
+print(json.dumps([before, peak(), written.rows]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+def test_a_table_larger_than_the_memory_takes_no_more_of_it(run_python, tmp_path):
+    path, target = tmp_path / "rows.parquet", tmp_path / "series"
+    run_python(MAKE.format(rows=WIDE_ROWS, path=path))
+    before, peak, rows = json.loads(run_python(MEASURE.format(path=str(path), target=str(target), limit=LIMIT)))
+    assert rows == WIDE_ROWS
+    # DuckDB's memory, and what is read and written at a time.
+    assert peak - before < LIMIT + (200 << 20) < WIDE_ROWS * ROW_BYTES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.parquet", "series"]
+
+
+@pytest.mark.processes
+def test_ctrl_c_leaves_nothing(run_python, tmp_path):
+    path = tmp_path / "rows.parquet"
+    run_python(MAKE.format(rows=WIDE_ROWS, path=path))
+    command = [sys.executable, "-m", "seqcast.cli.start", "partition", str(path), "-o", str(tmp_path / "series")]
+    command += ["--memory-limit", str(LIMIT)]
+    process = subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".*.part/.spill")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(2)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert [each.name for each in tmp_path.iterdir()] == ["rows.parquet"]

@@ -1,0 +1,230 @@
+"""Where JAX sees a GPU, nothing that is a CPU's is done, and what is done instead gives the same.
+
+There is no GPU here: JAX is made to say that there is one, and computes on the CPU all the same.
+"""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast import Engine, Forecaster, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.engine.compiled import CompiledNetwork
+from seqcast.network.recurrent import Scanned
+from seqcast.network.seq2seq import Seq2Seq
+from seqcast.runtime import executors
+from seqcast.runtime.backend import platform
+from seqcast.runtime.executors import SerialExecutor, choose_executor, worker_count
+from seqcast.runtime.threads import in_threads
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="devices of JAX")
+
+if keras.backend.backend() == "jax":
+    import jax
+
+    from seqcast.network import jax_steps
+    from seqcast.network.jax_loops import FeaturesMajor
+
+WINDOW = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
+NETWORKS = {
+    "gru": NetworkSpec(encoder_units=(6, 4), decoder_units=(5, 3)),
+    "lstm, attention, both directions": NetworkSpec(
+        encoder_units=(6,), decoder_units=(5,), cell="lstm", attention="dot", bidirectional=True
+    ),
+    "simple rnn, quantiles": NetworkSpec(
+        encoder_units=(6,), decoder_units=(5,), cell="simple_rnn", head="quantile", quantiles=(0.1, 0.5)
+    ),
+    "segments, parallel": NetworkSpec(
+        encoder_units=(6,), decoder_units=(5,), segment=2, decoder_input="position", decoding="parallel"
+    ),
+    "autoregression": NetworkSpec(
+        encoder_units=(6,), decoder_units=(5,), decoder_input="autoregressive", head="student_t"
+    ),
+}
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Record what reaches the compiler and the threads."""
+
+    class Seen:
+        options = ()
+        threads = ()
+
+        def clear(self):
+            self.options, self.threads = [], []
+
+    found, jit = Seen(), jax.jit
+    found.clear()
+
+    def recorded(function, **options):
+        if "compiler_options" in options:
+            found.options.append(options["compiler_options"])
+        return jit(function, **options)
+
+    def counted(function, items, count):
+        found.threads.append(count)
+        return in_threads(function, items, count)
+
+    monkeypatch.setattr(jax, "jit", recorded)
+    for module in ("seqcast.network.jax_steps", "seqcast.engine.compiled"):
+        monkeypatch.setattr(f"{module}.in_threads", counted)
+        monkeypatch.setattr(f"{module}.threads", lambda: 4)
+    monkeypatch.setattr(jax_steps, "SMALLEST_PART", 1)
+    return found
+
+
+@pytest.fixture
+def see_gpu(monkeypatch):
+    """Return what makes JAX see a GPU from now on."""
+
+    def see(name="gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda: name)
+
+    return see
+
+
+def windows(rows=40):
+    values = np.sin(np.arange(11) * 0.9 + np.linspace(0, 6, rows)[:, None])[:, :, None]
+    return values[:, :8].astype("float32"), values[:, 8:].astype("float32")
+
+
+def batches():
+    past, future = windows()
+    return ArrayWindows({"past": past}, future, batch_size=16, seed=1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
+    past = np.concatenate([windows()[0]] * 8)  # three blocks of rows
+
+    def answers():
+        network = CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2))
+        given = {
+            what: keras.tree.flatten(network(what, {"past": past}, **static))
+            for what, static in {
+                "encode": {},
+                "predict": {"horizon": 5},
+                "trace_encoder": {},
+                "trace_decoder": {"horizon": 3},
+                "sensitivity": {"horizon": 3},
+            }.items()
+        }
+        return network.model.encoder.stack.loop_backend, given
+
+    loops, on_cpu = answers()
+    assert isinstance(loops, FeaturesMajor)
+    assert set(seen.threads) == {2}
+    assert all("xla_cpu_prefer_vector_width" in options for options in seen.options)
+    assert seen.options
+    seen.clear()
+    see_gpu()
+    loops, on_gpu = answers()
+    assert isinstance(loops, Scanned)
+    assert seen.threads == []
+    assert seen.options == [{}] * len(on_gpu)
+    for what, values in on_cpu.items():
+        for ours, theirs in zip(on_gpu[what], values, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_training_takes_whole_batches_and_gives_the_same(see_gpu, seen, name):
+    training = TrainingSpec(epochs=2, batch_size=16, optimizer="sgd", metrics=["mae"])
+
+    def trained(spec=training):
+        engine = Engine(NETWORKS[name], spec, seed=3)
+        history = engine.fit(batches(), window=WINDOW, verbose=0)
+        return engine, history
+
+    theirs, on_cpu = trained()
+    assert theirs.parts == 4
+    seen.clear()
+    see_gpu()
+    ours, on_gpu = trained()
+    assert ours.parts == 1
+    assert seen.threads == []
+    assert seen.options
+    assert not any(seen.options)
+    for metric in ("loss", "mae"):
+        np.testing.assert_allclose(on_gpu[metric], on_cpu[metric], rtol=1e-4)
+    for weight, other in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_allclose(weight, other, atol=1e-5, rtol=1e-4)
+
+
+def test_parts_that_are_asked_for_are_taken_one_after_another(see_gpu, seen):
+    training = TrainingSpec(epochs=2, batch_size=16, optimizer="sgd", parts=2)
+    see_gpu()
+    engine = Engine(NETWORKS["gru"], training, seed=3)
+    engine.fit(batches(), window=WINDOW, verbose=0)
+    assert engine.parts == 2
+    assert set(seen.threads) == {1}
+    assert not any(seen.options)
+
+
+@pytest.fixture
+def no_workers(monkeypatch):
+    """Refuse worker processes, which there would be on a CPU."""
+
+    def refuse(workers):
+        raise AssertionError("workers")
+
+    monkeypatch.setattr(executors, "threads", lambda: 4)
+    monkeypatch.setattr(executors, "LokyExecutor", refuse)
+    with pytest.raises(AssertionError, match="workers"):
+        choose_executor(2)
+
+
+@pytest.mark.usefixtures("no_workers", "seen")
+def test_a_forecaster_trains_its_members_here_and_reads_files_of_a_cpu(see_gpu, monkeypatch, tmp_path):
+    stamps = pd.date_range("2024-01-01", periods=60)
+    frame = pd.DataFrame({"unique_id": "a", "ds": stamps, "y": 10 + np.sin(np.arange(60) * 2 * np.pi / 7)})
+    options = {"preset": "classic", "training": {"epochs": 1}, "random_state": 0, "verbose": 0}
+    alone = Forecaster(3, **options).fit(frame)
+    alone.save(tmp_path / "a.seqcast")
+    see_gpu("cuda")
+    monkeypatch.setattr("seqcast.engine.engine.keep_scratch_memory", lambda: pytest.fail("a CPU's memory"))
+    loaded = Forecaster.load(tmp_path / "a.seqcast")
+    names = [name for name in alone.predict() if name.startswith("seqcast")]
+    np.testing.assert_allclose(loaded.predict()[names], alone.predict()[names], rtol=1e-5)
+    members = Forecaster(3, members=2, **options).fit(frame)
+    assert len(members.engines_) == 2
+    assert np.isfinite(members.predict()[names]).all(axis=None)
+
+
+def test_which_executor_there_is(see_gpu, monkeypatch):
+    monkeypatch.setattr(executors, "threads", lambda: 4)
+    assert worker_count() == 4
+    see_gpu()
+    assert (worker_count(), worker_count(3)) == (1, 1)
+    assert isinstance(choose_executor(5, workers=3), SerialExecutor)
+
+
+def test_workers_that_somebody_wants_all_the_same_share_the_memory(see_gpu, monkeypatch):
+    monkeypatch.delenv(executors.ALL_MEMORY, raising=False)
+    monkeypatch.setenv("XLA_FLAGS", "")
+    on_cpu = executors._environment()
+    assert "xla_cpu" in on_cpu["XLA_FLAGS"]
+    assert executors.ALL_MEMORY not in on_cpu
+    see_gpu()
+    assert executors._environment()[executors.ALL_MEMORY] == "false"
+    assert "XLA_FLAGS" not in executors._environment()
+    monkeypatch.setenv(executors.ALL_MEMORY, "true")
+    assert executors.ALL_MEMORY not in executors._environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("cpu", "cpu"), ("gpu", "gpu"), ("cuda", "gpu"), ("rocm", "gpu"), ("tpu", "tpu")]
+)
+def test_names_of_devices(see_gpu, name, kind):
+    see_gpu(name)
+    assert platform() == kind
+
+
+@pytest.mark.parametrize("device", ["cpu", None])
+def test_the_device_that_jax_is_told_to_take_counts(see_gpu, device):
+    see_gpu()
+    assert platform() == "gpu"
+    with jax.default_device(device or jax.devices("cpu")[0]):
+        assert platform() == "cpu"

@@ -33,6 +33,7 @@ from seqcast.cli.outputs import (
     check_output,
 )
 from seqcast.cli.plot import save_forecast_figure
+from seqcast.cli.workers import Ray, Workers, cluster_of
 
 __all__ = ["backtest"]
 
@@ -56,6 +57,8 @@ def backtest(
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    ray: Ray = None,
+    workers: Workers = None,
     as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
@@ -95,6 +98,7 @@ def backtest(
             checkpoint=checkpoint_spec(checkpoint, files.max_size),
             resume=resume,
             time_limit=time_limit,
+            on=cluster_of(ray, workers, checkpoint),
         )
     with in_files(train_df=(data, frame), df=(data, None)):
         by = ("target",) if "target" in result.columns else ()

@@ -22,6 +22,7 @@ from seqcast.cli.options import (
 )
 from seqcast.cli.outputs import AsJson, Force, check_output
 from seqcast.cli.tables import read_like
+from seqcast.cli.workers import Ray, Workers, cluster_of
 from seqcast.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def fit(
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    ray: Ray = None,
+    workers: Workers = None,
     as_json: AsJson = False,
     force: Force = False,
     *,
@@ -66,6 +69,8 @@ def fit(
 
         seqcast fit sales.csv -H 28 -o m.seqcast --time-limit '10 min'
 
+        seqcast fit sales.csv -H 28 -o m.seqcast --ray local --workers 4
+
         seqcast fit sales.csv -H 28 --mask judged.csv -o m.seqcast
 
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
@@ -76,11 +81,11 @@ def fit(
     model = options.forecaster(horizon)
     if as_json:
         model.set_params(verbose=0)
-    written = checkpoint_spec(checkpoint, files.max_size)
+    written, on = checkpoint_spec(checkpoint, files.max_size), cluster_of(ray, workers, checkpoint)
     interrupted = False
     try:
         with in_files(df=(data, frame), mask=(mask, left_out)):
-            model.fit(frame, mask=left_out, checkpoint=written, resume=resume, time_limit=time_limit)
+            model.fit(frame, mask=left_out, checkpoint=written, resume=resume, time_limit=time_limit, on=on)
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():
             raise

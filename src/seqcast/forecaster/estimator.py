@@ -20,6 +20,7 @@ from seqcast.engine.checks import check_parts
 from seqcast.errors import SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
+from seqcast.forecaster.cluster import Cluster, check_cluster
 from seqcast.forecaster.defaults import PRETRAINED
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
@@ -87,8 +88,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             `NetworkSpec` from 25 on, and its own early stopping); a dict changes some fields, and a `TrainingSpec` is
             taken as it is. The best epoch is chosen on `validation_fraction` of each series, its end, which is not
             trained on; 0 trains on everything.
-        columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`. Several columns of values are forecast
-            together; the forecasts then come with a column `target`.
+        columns: Names of the columns, if not `unique_id`, `ds`, `y`; several values are forecast together (`target`).
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.
         season_length: Steps of a season, also of the last one in `backtest`; `None` takes the usual of the frequency.
@@ -119,8 +119,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             promise on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
         point: Whether the point forecast is the `median` or the `mean` of the distribution that is forecast.
         members: Networks, trained side by side from seeds of their own.
-        combine: How their forecasts become one: `median` (of an even number, the mean of the two in the middle) or
-            `mean`, for the point and for each bound.
+        combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
         alias: Name of the forecast's column.
         random_state: Seed of everything random, a whole number; `None` draws one, which `seed_` shows.
         verbose: 0 is silent, 1 shows what was inferred and progress.
@@ -138,9 +137,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         skipped_series_: What is wrong with each series that was left out, by its name.
 
     Example:
+        >>> from seqcast import NetworkSpec, TrainingSpec
         >>> from seqcast.data.datasets import load
-        >>> from seqcast.specs.network import NetworkSpec
-        >>> from seqcast.specs.training import TrainingSpec
         >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
         >>> forecaster = Forecaster(12, preset=tiny, training=TrainingSpec(epochs=1), verbose=0)
         >>> forecast = forecaster.fit(load("elnino")).predict(horizon=2)
@@ -216,6 +214,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
+        on: Cluster | None = None,
     ) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
@@ -238,6 +237,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
                 learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
                 `checkpoint`.
+            on: A `RayCluster` that trains: one network in all workers together, several in a worker each.
 
         Returns:
             The fitted forecaster.
@@ -248,7 +248,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
-        deadline = check_time_limit(time_limit, checkpoint)
+        deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
         check_options(self.get_params(deep=False))
         frame, starts = self._with_validation(self._read(df), validation)
         if mask is not None:
@@ -259,9 +259,8 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             options = self._resolved(self._seed(folder=folder), (self.effort == "best" and len(engines)) or None)
             options = options.trained() if warm_start or folder is not None or deadline is not None else options
             plan = make_plan(frame, options, options.specs, starts)
-            if engines:
-                plan = plan.with_weights(engines)
-            return self._publish(plan, TrainingRun(self.verbose, folder, deadline))
+            plan = plan.with_weights(engines) if engines else plan
+            return self._publish(plan, TrainingRun(self.verbose, folder, deadline, on=on))
 
     def _seed(self, before: FittedState | None = None, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""
@@ -397,8 +396,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         """
         state = self._fitted()
         check_options(self.get_params(deep=False))
-        frame = self._read(df, state.series, static_optional=False)
-        frame, starts = self._with_validation(frame, validation)
+        frame, starts = self._with_validation(self._read(df, state.series, static_optional=False), validation)
         options = self._resolved(
             self._seed(state),
             max(1, len(state.engines)),
@@ -488,6 +486,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
+        on: Cluster | None = None,
     ) -> Any:
         """Forecast a frame's own past from several cutoffs, beside the truth.
 
@@ -509,6 +508,7 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             checkpoint: As for `fit`, for all trainings.
             resume: As for `fit`.
             time_limit: As for `fit`, for all trainings together.
+            on: As for `fit`; several trainings are those of different cutoffs too.
 
         Returns:
             A frame of the kind that came in: `unique_id`, `ds`, `cutoff` (the last stamp that was known),
@@ -522,12 +522,12 @@ class Forecaster(FittedViews, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing is kept.
         """
-        deadline = check_time_limit(time_limit, checkpoint)
+        deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
         check_options(self.get_params(deep=False))
         every = refit_every(refit)
         frame = self._read(df, self._fitted().series if every is None else None)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
-            run = TrainingRun(self.verbose, folder, deadline)
+            run = TrainingRun(self.verbose, folder, deadline, on=on)
             return self._backtest(frame, n_windows, step_size, align, every, run)
 
     def _backtest(

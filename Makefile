@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-app test-documents test-processes test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -25,14 +25,18 @@ lint: .venv/.installed  ## Format check, lint, types, imports that run downwards
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## Lint, type-check and test; the next three targets have tests of their own
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser and not documents and not processes'
+test: lint  ## Lint, type-check and test; the next four targets have tests of their own
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser and not documents and not processes and not ray'
 
 test-documents: .venv/.installed  ## What README, pages and examples show runs as it is written, with less training
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m documents tests
 
 test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m processes tests
+
+# Each test starts several processes, so one runs at a time.
+test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
+	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
 
 # Playwright drives Debian's Chromium; its own browsers are not fetched.
 test-app: .venv/.installed  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast
@@ -175,7 +179,7 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra app --extra tune --constraint constraints.in pyproject.toml -o requirements.lock
+		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra app --extra tune --extra ray --constraint constraints.in pyproject.toml -o requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs

@@ -15,6 +15,7 @@ OPTIONAL = {
     "polars",
     "prometheus_client",
     "pyarrow",
+    "ray",
     "sktime",
     "starlette",
     "statsmodels",

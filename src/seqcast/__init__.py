@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seqcast.baselines import LastValue as LastValue
     from seqcast.baselines import ManyToOneRegressor as ManyToOneRegressor
     from seqcast.baselines import SeasonalNaive as SeasonalNaive
+    from seqcast.distributed.cluster import RayCluster as RayCluster
     from seqcast.engine import Engine as Engine
     from seqcast.forecaster import Forecaster as Forecaster
     from seqcast.forecaster import forecast as forecast
@@ -35,6 +36,7 @@ _PLACES = {
     "LastValue": "seqcast.baselines",
     "ManyToOneRegressor": "seqcast.baselines",
     "NetworkSpec": "seqcast.specs.network",
+    "RayCluster": "seqcast.distributed.cluster",
     "SeasonalNaive": "seqcast.baselines",
     "Seq2Seq": "seqcast.network",
     "Seq2SeqRegressor": "seqcast.regressor",

@@ -34,6 +34,7 @@ from seqcast.cli.outputs import (
 )
 from seqcast.cli.plot import save_forecast_figure
 from seqcast.cli.tables import folder_of, tell_folder
+from seqcast.cli.workers import Ray, Workers, cluster_of
 from seqcast.errors import SpecError
 
 __all__ = ["backtest"]
@@ -59,6 +60,8 @@ def backtest(
     memory_limit: MemoryLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    ray: Ray = None,
+    workers: Workers = None,
     as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
@@ -108,6 +111,7 @@ def backtest(
             time_limit=time_limit,
             output=folder,
             memory_limit=memory_limit,
+            on=cluster_of(ray, workers, checkpoint),
         )
     if folder is not None:
         tell_folder(folder, as_json=as_json)

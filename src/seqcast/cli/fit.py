@@ -22,6 +22,7 @@ from seqcast.cli.options import (
 )
 from seqcast.cli.outputs import AsJson, Force, check_output
 from seqcast.cli.tables import read_like
+from seqcast.cli.workers import Ray, Workers, cluster_of
 from seqcast.errors import SpecError, TrainingError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def fit(
     memory_limit: MemoryLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    ray: Ray = None,
+    workers: Workers = None,
     as_json: AsJson = False,
     force: Force = False,
     *,
@@ -67,6 +70,8 @@ def fit(
 
         seqcast fit sales.csv -H 28 -o m.seqcast --time-limit '10 min'
 
+        seqcast fit sales.csv -H 28 -o m.seqcast --ray local --workers 4
+
         seqcast fit sales.csv -H 28 --mask judged.csv -o m.seqcast
 
         seqcast fit 'sales/*.parquet' -H 28 --memory-limit '2 GiB' -o m.seqcast
@@ -84,7 +89,7 @@ def fit(
     model = options.forecaster(horizon)
     if as_json:
         model.set_params(verbose=0)
-    written = checkpoint_spec(checkpoint, files.max_size)
+    written, on = checkpoint_spec(checkpoint, files.max_size), cluster_of(ray, workers, checkpoint)
     interrupted = False
     try:
         # Errors about pieces name their file themselves.
@@ -96,6 +101,7 @@ def fit(
                 resume=resume,
                 time_limit=time_limit,
                 memory_limit=memory_limit,
+                on=on,
             )
     except KeyboardInterrupt:
         if not model.__sklearn_is_fitted__():

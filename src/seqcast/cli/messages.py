@@ -48,6 +48,8 @@ FLAGS = {
     "encoder_units": "--units",
     "decoder_units": "--units",
     "random_state": "--seed",
+    "on": "--ray",
+    "address": "--ray",
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (

@@ -19,6 +19,7 @@ from seqcast.errors import SpecError, TrainingError
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.backend import platform, weights_of
 from seqcast.runtime.memory import keep_scratch_memory
+from seqcast.runtime.processes import Processes
 from seqcast.specs.checks import check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
@@ -87,6 +88,7 @@ class Engine(ForecastMethods):
         on_epoch: Callable[[TrainState], Any] | None = None,
         checkpoints: Checkpoints | None = None,
         deadline: Deadline | None = None,
+        processes: Processes | None = None,
     ) -> History:
         """Build a new network and train it; until it is trained the engine forecasts with the one it had.
 
@@ -100,9 +102,10 @@ class Engine(ForecastMethods):
             freeze: Parts whose weights stay as they are: `encoder`, `decoder` (all but its head), `head`.
             state: The state of a training to go on with, which had the same arguments.
             on_epoch: Called with the state of the training after each epoch.
-            checkpoints: Where the state is written now and then, and from where it goes on.
+            checkpoints: Where the state is written now and then, and, without `state`, from where it goes on.
             deadline: When it has to be done. The learning rate is laid over the time in place of the epochs, and
                 training goes on until it is over.
+            processes: The processes that share each batch, of which the windows are this one's; `None` is this one.
 
         Returns:
             What training recorded.
@@ -121,12 +124,13 @@ class Engine(ForecastMethods):
                 received="None",
                 hint="Name the steps until the decoder reads only its own values, or leave out time_limit.",
             )
-        if checkpoints is not None:
+        if checkpoints is not None and state is None:
             state = checkpoints.newest()
         steps = self.training.epochs * self._steps_per_epoch(windows)
         with CtrlC() as ctrl_c:
             built = self._new(window, steps)
             model = built.model
+            model.processes = processes or Processes()
             if weights is not None:
                 model.set_weights(list(weights))
             model.freeze(freeze)

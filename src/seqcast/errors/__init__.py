@@ -10,6 +10,7 @@ SeqcastError
 ├── MissingFileError          (FileNotFoundError) a file to read is not there
 ├── TrainingError             (ArithmeticError)   training diverged
 ├── SaveError                 (OSError)           a file could not be written; what was there before is intact
+├── ClusterError              (RuntimeError)      a cluster does not answer, or its workers die
 └── MissingPackageError       (ImportError)       an optional package is not installed
 ```
 
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from seqcast.errors.phrases import Option, Phrase, Row
 
 __all__ = [
+    "ClusterError",
     "DataError",
     "DataTypeError",
     "FileFormatError",
@@ -186,6 +188,10 @@ class SaveError(SeqcastError, OSError):
     """A file could not be written; nothing half-written is left and an older file is intact."""
 
     __str__ = MissingFileError.__str__  # see there
+
+
+class ClusterError(SeqcastError, RuntimeError):
+    """A cluster of other machines does not answer, or its workers died more often than is allowed."""
 
 
 class MissingPackageError(SeqcastError, ImportError):

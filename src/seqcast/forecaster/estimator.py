@@ -22,6 +22,7 @@ from seqcast.engine.checks import check_parts
 from seqcast.errors import SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import backtest_table
+from seqcast.forecaster.cluster import Cluster, check_cluster, storage_of
 from seqcast.forecaster.defaults import PRETRAINED
 from seqcast.forecaster.explain import ExplainMixin
 from seqcast.forecaster.fallback import refuse_without_network
@@ -91,8 +92,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             `NetworkSpec` from 25 on, and its own early stopping); a dict changes some fields, and a `TrainingSpec` is
             taken as it is. The best epoch is chosen on `validation_fraction` of each series, its end, which is not
             trained on; 0 trains on everything.
-        columns: Names of the frame's columns, if not `unique_id`, `ds`, `y`. Several columns of values are forecast
-            together; the forecasts then come with a column `target`.
+        columns: Names of the columns, if not `unique_id`, `ds`, `y`; several values are forecast together (`target`).
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.
         season_length: Steps of a season, also of the last one in `backtest`; `None` takes the usual of the frequency.
@@ -123,8 +123,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             promise on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
         point: Whether the point forecast is the `median` or the `mean` of the distribution that is forecast.
         members: Networks, trained side by side from seeds of their own.
-        combine: How their forecasts become one: `median` (of an even number, the mean of the two in the middle) or
-            `mean`, for the point and for each bound.
+        combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
         alias: Name of the forecast's column.
         random_state: Seed of everything random, a whole number; `None` draws one, which `seed_` shows.
         verbose: 0 is silent, 1 shows what was inferred and progress.
@@ -142,9 +141,8 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         skipped_series_: What is wrong with each series that was left out, by its name.
 
     Example:
+        >>> from seqcast import NetworkSpec, TrainingSpec
         >>> from seqcast.data.datasets import load
-        >>> from seqcast.specs.network import NetworkSpec
-        >>> from seqcast.specs.training import TrainingSpec
         >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
         >>> forecaster = Forecaster(12, preset=tiny, training=TrainingSpec(epochs=1), verbose=0)
         >>> forecast = forecaster.fit(load("elnino")).predict(horizon=2)
@@ -221,6 +219,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         resume: bool = False,
         time_limit: float | str | None = None,
         memory_limit: int | str | None = None,
+        on: Cluster | None = None,
     ) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
@@ -249,6 +248,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             memory_limit: How much memory the rows of a source may take, bytes or a text such as `512 MiB`; `None` is 1
                 GiB. Beside it there are the network, and the names of the series. Checked rows are kept in a temporary
                 folder (`TMPDIR`) until the fit ends; it takes about 24 bytes a row, and 8 for each covariate.
+            on: A `RayCluster` that trains: one network in all workers together, several in a worker each.
 
         Returns:
             The fitted forecaster.
@@ -259,10 +259,10 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
-        deadline = check_time_limit(time_limit, checkpoint)
+        deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
         check_options(self.get_params(deep=False))
         with (
-            self._training_rows(df, memory_limit) as (rows, remembered),
+            self._training_rows(df, memory_limit, storage_of(on)) as (rows, remembered),
             CheckpointFolder.opened(checkpoint, resume=resume) as folder,
         ):
             frame, starts = self._with_validation(rows, validation)
@@ -274,9 +274,8 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             options = options.trained() if warm_start or folder is not None or deadline is not None else options
             options = replace(options, most_rows_read=remembered)
             plan = make_plan(frame, options, options.specs, starts)
-            if engines:
-                plan = plan.with_weights(engines)
-            return self._publish(plan, TrainingRun(self.verbose, folder, deadline))
+            plan = plan.with_weights(engines) if engines else plan
+            return self._publish(plan, TrainingRun(self.verbose, folder, deadline, on=on))
 
     def _seed(self, before: FittedState | None = None, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""
@@ -435,8 +434,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         """
         state = self._fitted()
         check_options(self.get_params(deep=False))
-        frame = self._read(df, state.series, static_optional=False)
-        frame, starts = self._with_validation(frame, validation)
+        frame, starts = self._with_validation(self._read(df, state.series, static_optional=False), validation)
         options = self._resolved(
             self._seed(state),
             max(1, len(state.engines)),
@@ -530,6 +528,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         time_limit: float | str | None = None,
         output: str | os.PathLike[str] | None = None,
         memory_limit: int | str | None = None,
+        on: Cluster | None = None,
     ) -> Any:
         """Forecast a frame's own past from several cutoffs, beside the truth.
 
@@ -553,6 +552,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             time_limit: As for `fit`, for all trainings together.
             output: As for `predict`. The trainings go on by `checkpoint` and `resume`.
             memory_limit: As for `fit`.
+            on: As for `fit`; several trainings are those of different cutoffs too.
 
         Returns:
             The path of `output`, if there is one. Else a frame of the kind that came in: `unique_id`, `ds`, `cutoff`
@@ -566,15 +566,15 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing is kept.
         """
-        deadline = check_time_limit(time_limit, checkpoint)
+        deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
         check_options(self.get_params(deep=False))
         every = refit_every(refit)
         before = self._fitted() if every is None else None
         with (
             CheckpointFolder.opened(checkpoint, resume=resume) as folder,
-            self._rows_of_backtest(before, df, output, memory_limit) as (frame, parts, remembered),
+            self._rows_of_backtest(before, df, output, memory_limit, storage_of(on)) as (frame, parts, remembered),
         ):
-            run = TrainingRun(self.verbose, folder, deadline)
+            run = TrainingRun(self.verbose, folder, deadline, on=on)
             return self._backtest(frame, n_windows, step_size, align, every, run, parts, remembered)
 
     def _backtest(

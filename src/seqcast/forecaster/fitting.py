@@ -14,6 +14,7 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
 from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.evidence import Networks, chosen_state, warn_if_fallen
 from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob, run_jobs
 from seqcast.forecaster.options import FitOptions
@@ -43,12 +44,25 @@ class TrainingRun:
         folder: Where their states are written; `None` for no checkpoints.
         deadline: When all have to be done; `None` for no limit.
         callbacks: Keras callbacks of a single network's training.
+        on: Other processes that train: one network together, of several each one; `None` is this machine.
     """
 
     verbose: int = 0
     folder: CheckpointFolder | None = None
     deadline: Deadline | None = None
     callbacks: Sequence[Any] = ()
+    on: Cluster | None = None
+
+    def train(self, job: TrainingJob, engine: Engine, deadline: Deadline | None) -> History:
+        """Train a single network; see `TrainingJob.train`."""
+        if self.on is not None:
+            return self.on.train(job, engine, verbose=self.verbose)
+        return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=self.callbacks)
+
+    def run_jobs(self, jobs: Sequence[TrainingJob], names: Sequence[str]) -> list[tuple[Engine, History]]:
+        """Train several networks side by side; see `seqcast.forecaster.jobs.run_jobs`."""
+        executor = None if self.on is None else self.on.executor()
+        return run_jobs(jobs, names, verbose=self.verbose, deadline=self.deadline, executor=executor)
 
     def prepared(self, plan: FitPlan, name: str = "") -> list[TrainingJob]:
         """Return the jobs of a plan, with checkpoints.
@@ -179,7 +193,7 @@ def _train(
         ]
         finished: Mapping[int, tuple[Engine, History]] = {}
         try:
-            done = run_jobs([jobs[place] for place in places], names, verbose=run.verbose, deadline=run.deadline)
+            done = run.run_jobs([jobs[place] for place in places], names)
             finished = dict(enumerate(done))
         except InterruptedJobs as interruption:
             finished = interruption.trained
@@ -190,14 +204,14 @@ def _train(
         finally:
             trained |= {places[number]: result for number, result in finished.items()}
         return
-    # One after another, each with all cores; the fine-tuning first, which is short.
+    # One after another, each with all cores, or all workers; the fine-tuning first, which is short.
     order = sorted(places, key=lambda place: place not in plan.finetuning)
     for number, place in enumerate(order):
         engine, deadline = jobs[place].engine(), run.deadline
         if deadline is not None:
             deadline = deadline.next_part(len(order) - number)
         try:
-            history = jobs[place].train(engine, verbose=run.verbose, deadline=deadline, callbacks=run.callbacks)
+            history = run.train(jobs[place], engine, deadline)
         except KeyboardInterrupt as interruption:
             if engine.model is not None:
                 trained[place] = engine, getattr(interruption, "history", History(interrupted=True))
@@ -246,7 +260,7 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedState]:
         jobs += [plan.jobs[place] for place in places]
         names += [name if count == 1 else f"{name}, network {k + 1} of {count}" for k in range(count)]
     try:
-        trained = iter(run_jobs(jobs, names, verbose=run.verbose, deadline=run.deadline) if jobs else ())
+        trained = iter(run.run_jobs(jobs, names) if jobs else ())
     except DivergedJobsError as diverged:
         raise diverged.error from None
     return [

@@ -44,14 +44,22 @@ class SourceMixin:
     """How rows come into `fit`, `predict` and `backtest`: from a frame, or piece by piece."""
 
     @contextlib.contextmanager
-    def _training_rows(self: SourceForecaster, df: Any, memory_limit: Any) -> Iterator[tuple[AnyFrame, int | None]]:
-        """Read the rows of a fit, and say how many of each series can be remembered, `None` for any number."""
+    def _training_rows(
+        self: SourceForecaster, df: Any, memory_limit: Any, storage: PathLike | None = None
+    ) -> Iterator[tuple[AnyFrame, int | None]]:
+        """Read the rows of a fit, and say how many of each series can be remembered, `None` for any number.
+
+        Args:
+            df: The rows.
+            memory_limit: The user's limit.
+            storage: The folder that shards go to; `None` is one for temporary files.
+        """
         df, streamed = as_source(df, self.columns, memory_limit)
         if not streamed:
             yield self._read(df), None
             return
         memory = Memory.of(memory_limit)
-        with rows_of_fit(self.get_params(deep=False), open_source(df), memory) as frame:
+        with rows_of_fit(self.get_params(deep=False), open_source(df), memory, storage=storage) as frame:
             yield frame, memory.rows_remembered(frame)
 
     def _predicted(
@@ -95,7 +103,12 @@ class SourceMixin:
 
     @contextlib.contextmanager
     def _rows_of_backtest(
-        self: SourceForecaster, state: FittedState | None, df: Any, output: PathLike | None, memory_limit: Any
+        self: SourceForecaster,
+        state: FittedState | None,
+        df: Any,
+        output: PathLike | None,
+        memory_limit: Any,
+        storage: PathLike | None = None,
     ) -> Iterator[tuple[AnyFrame, PartFolder | None, int | None]]:
         """Read the rows of a backtest.
 
@@ -104,6 +117,7 @@ class SourceMixin:
             df: The rows.
             output: The folder for the forecasts, if any.
             memory_limit: The user's limit.
+            storage: As for `_training_rows`.
 
         Yields:
             The rows; the folder; how many rows of each series can be remembered, `None` for any number.
@@ -121,7 +135,7 @@ class SourceMixin:
             yield self._read(df, before), folder, None
             return
         rows = None if folder is None else folder.piece_rows
-        with rows_of_fit(options, source, memory, before, piece_rows=rows) as frame:
+        with rows_of_fit(options, source, memory, before, piece_rows=rows, storage=storage) as frame:
             yield frame, folder, memory.rows_remembered(frame)
 
 

@@ -20,6 +20,7 @@ from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.network.init import child_seeds
 from seqcast.runtime.executors import Executor, choose_executor
+from seqcast.runtime.processes import Processes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -27,6 +28,7 @@ from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
 from seqcast.training.deadline import Deadline
 from seqcast.training.fingerprint import digest, fingerprint
 from seqcast.training.history import History
+from seqcast.training.state import TrainState
 
 __all__ = ["DivergedJobsError", "InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
 
@@ -174,6 +176,8 @@ class TrainingJob:
         verbose: int = 0,
         deadline: Deadline | None = None,
         callbacks: Sequence[Any] = (),
+        state: TrainState | None = None,
+        processes: Processes | None = None,
     ) -> History:
         """Train an engine.
 
@@ -182,6 +186,8 @@ class TrainingJob:
             verbose: 0 is silent, 1 shows progress.
             deadline: When it has to be done.
             callbacks: Keras callbacks.
+            state: The state to go on with; `None` is that of `checkpoints`.
+            processes: The processes that share each batch; `None` is this one alone.
 
         Returns:
             What training recorded.
@@ -190,7 +196,7 @@ class TrainingJob:
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
-        windows, validation = self._windows()
+        windows, validation = self._windows(share=None if processes is None else processes.of_batches)
         return engine.fit(
             windows,
             window=self.window,
@@ -201,6 +207,8 @@ class TrainingJob:
             freeze=self.freeze,
             checkpoints=self.checkpoints,
             deadline=deadline,
+            state=state,
+            processes=processes,
         )
 
     def _windows(self, **kind: Any) -> tuple[Windows, Windows | None]:

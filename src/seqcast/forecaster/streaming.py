@@ -19,6 +19,7 @@ from seqcast.data.series.sharded import ArrayCache
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.runtime.files import make_folder
 from seqcast.runtime.limits import parse_size
 from seqcast.specs.columns import Columns
 
@@ -136,6 +137,7 @@ def rows_of_fit(
     before: SeriesState | None = None,
     *,
     piece_rows: int | None = None,
+    storage: str | os.PathLike[str] | None = None,
 ) -> Iterator[ShardedFrame]:
     """Read and check all rows of a source once, into a folder that is removed in the end.
 
@@ -145,12 +147,15 @@ def rows_of_fit(
         memory: How much memory there is.
         before: As for `checked_pieces`.
         piece_rows: As for `checked_pieces`.
+        storage: The folder in which that folder is; `None` is the one for temporary files.
 
     Raises:
         DataError: Something in the rows is wrong.
         SaveError: There is no room on the disk.
     """
-    with tempfile.TemporaryDirectory(prefix="seqcast-", ignore_cleanup_errors=True) as folder:
+    if storage is not None:
+        make_folder(Path(storage))
+    with tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True) as folder:
         scratch = Scratch(Path(folder), ArrayCache(memory.shards))
         yield ShardedFrame.of(scratch, checked_pieces(options, source, memory, before, piece_rows=piece_rows))
 

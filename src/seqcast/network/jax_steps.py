@@ -24,6 +24,7 @@ import jax
 
 from seqcast.errors import SpecError
 from seqcast.network.jax_guard import Guard, guarded
+from seqcast.network.jax_processes import over_processes
 from seqcast.network.jax_train_step import StepState, TrainStep, batch_rows, is_divisible, part_rows
 from seqcast.runtime.backend import keras, platform
 from seqcast.runtime.jit import jax_jit
@@ -68,7 +69,7 @@ class TrainFunction:
     Args:
         model: A compiled model. Its `parts` say how many parts a batch has, `None` chooses; `resumed_parts` are those
             of the training that it goes on with, and take the place of the choice on a CPU; `skipped_steps` are the
-            steps of the epoch that were taken then.
+            steps of the epoch that were taken then. Its `processes` share each batch and its parts.
 
     Attributes:
         parts: The largest number of parts that a batch was divided into; 1 before the first step.
@@ -105,6 +106,8 @@ class TrainFunction:
             logs, after = step.apply(state, batch, step.combine(parts))
             return logs, *guarded(state, after, guard)
 
+        self.processes = model.processes
+        self.over_processes = over_processes(step)
         self.whole = jax_jit(train_step, one_thread=one_thread, donate=(0,))
         self.part = jax_jit(step.grad_part, one_thread=True)
         self.update = jax_jit(update, one_thread=one_thread, donate=(0,))
@@ -130,11 +133,12 @@ class TrainFunction:
         inputs = state.without_optimizer, batch
         if kind not in self.plans:
             self.plans[kind] = self._plan(*inputs)
-            self.parts = max(self.parts, len(self.plans[kind].rows))
+            self.parts = max(self.parts, len(self.plans[kind].rows) * self.processes.count)
         plan = self.plans[kind]
 
         # Nobody waits for the numbers: the next batch is made ready while they are computed.
         parts = in_threads(lambda rows: plan.program(*inputs, rows), plan.rows, plan.threads)
+        batch, parts = self.over_processes(batch, parts)
         logs, state, self.guard = self.update(state, self.guard, batch, parts)
         return logs, state
 
@@ -163,7 +167,8 @@ class TrainFunction:
     def _plan(self, state: StepState, batch: Batch) -> _Plan:
         """Compile the program of a part; where the number is free, of smaller parts if it takes too much memory."""
         count = batch_rows(batch)
-        parts = self._told or self._threads(batch)
+        # Each process has as many of those that are told.
+        parts = (self._told or 0) // self.processes.count or self._threads(batch)
         workers = min(self.cores, parts)
         while True:
             rows = part_rows(count, parts)
@@ -177,8 +182,28 @@ class TrainFunction:
 
 def make_test_function(model: Any) -> StepFunction:
     """Return the validation function of a compiled model."""
+    if model.processes.count > 1:
+        return _shared_test_function(model)
     whole = jax_jit(model.test_step, one_thread=model.parts is not None, donate=(0,))
     return lambda state, iterator: whole(state, next(iterator))
+
+
+def _shared_test_function(model: Any) -> StepFunction:
+    """Return the validation function of a model whose batches several processes share."""
+    step = TrainStep(model)
+    own = jax_jit(step.validate_part, one_thread=True)
+    measure = jax_jit(step.measure, one_thread=True)
+    together = over_processes(step)
+
+    def validate(state: Any, iterator: Any) -> tuple[Any, Any]:
+        trainable, non_trainable, metrics = state
+        batch = keras.utils.unpack_x_y_sample_weight(next(iterator))
+        state = StepState(trainable, non_trainable, [], metrics)
+        batch, (whole,) = together(batch, [own(state, batch)])
+        logs, after = measure(state, batch, whole)
+        return logs, (after.trainable, after.non_trainable, after.metrics)
+
+    return validate
 
 
 def _kind(batch: Batch) -> tuple[Any, ...]:

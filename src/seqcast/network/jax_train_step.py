@@ -6,8 +6,9 @@ batch ─ rows of each part ─ grad_part ─┐
                             grad_part ─┘
 ```
 
-Nothing here knows who computes the parts, in which order or where: threads of one process carry them today
-(`seqcast.network.jax_steps`). What is random is drawn for the whole batch and cut, so a part needs no other part.
+Nothing here knows who computes the parts, in which order or where: threads of one process carry them
+(`seqcast.network.jax_steps`), and several processes may each have parts of their own (`seqcast.network.jax_processes`).
+What is random is drawn for the whole batch and cut, so a part needs no other part.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from seqcast.network.losses import HeadLoss
 from seqcast.network.row_random import part_of
 from seqcast.runtime.backend import keras
+from seqcast.runtime.processes import Processes
 
 __all__ = ["StepState", "TrainStep", "batch_rows", "is_divisible", "part_rows"]
 
@@ -51,8 +53,8 @@ def is_divisible(model: Any) -> bool:
 
 
 def batch_rows(batch: Batch) -> int:
-    """Return the number of rows of a batch."""
-    return int(jax.tree.leaves(batch[0])[0].shape[0])
+    """Return the number of rows of a batch, those of its targets."""
+    return int(jax.tree.leaves(batch[1])[0].shape[0])
 
 
 def part_rows(rows: int, parts: int) -> list[Any]:
@@ -76,11 +78,13 @@ class TrainStep:
 
     Args:
         model: A compiled model whose loss is a `HeadLoss`: the loss of a whole batch is the mean of its parts'
-            losses, weighted with their `share`.
+            losses, weighted with their `share`. Its `processes` share each batch; what a process has of one is the
+            batch here.
     """
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self.processes: Processes = model.processes
 
     def grad_part(self, state: StepState, batch: Batch, rows: Any) -> Part:
         """Return what one part contributes to a step.
@@ -98,7 +102,8 @@ class TrainStep:
         x, y, weight = jax.tree.map(lambda values: jnp.take(values, rows, axis=0, mode="clip"), batch)
         weight = jnp.where(rows < count, 1.0 if weight is None else jnp.reshape(weight, (-1,)), 0.0)
         gradient = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
-        with part_of(count, jnp.minimum(rows, count - 1)):
+        before = self.processes.rank * count
+        with part_of(self.processes.count * count, before + jnp.minimum(rows, count - 1)):
             (_, aux), gradients = gradient(
                 state.trainable,
                 state.non_trainable,
@@ -149,6 +154,30 @@ class TrainStep:
         )
         logs, metrics = self._metrics(state.metrics, batch, combined)
         return logs, StepState(trainable, combined["non_trainable"], optimizer, metrics)
+
+    def validate_part(self, state: StepState, batch: Batch) -> Part:
+        """Return what a batch contributes to a validation, in the form of `grad_part`, without gradients.
+
+        Args:
+            state: The variables; those of the optimiser are not read.
+            batch: Inputs, targets, weights.
+        """
+        x, y, weight = batch
+        _, (loss, forecast, non_trainable, _) = self.model.compute_loss_and_updates(
+            state.trainable, state.non_trainable, state.metrics, x, y, weight, training=False
+        )
+        return {
+            "gradients": [],
+            "loss": loss,
+            "share": self.model.loss.share(y, weight),
+            "forecast": forecast if self._has_metrics else None,
+            "non_trainable": non_trainable,
+        }
+
+    def measure(self, state: StepState, batch: Batch, combined: Part) -> tuple[dict[str, Any], StepState]:
+        """Return the logs of a validation step and the variables after it; arguments as for `apply`."""
+        logs, metrics = self._metrics(state.metrics, batch, combined)
+        return logs, state._replace(non_trainable=combined["non_trainable"], metrics=metrics)
 
     @property
     def _has_metrics(self) -> bool:

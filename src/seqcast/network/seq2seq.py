@@ -14,6 +14,7 @@ from seqcast.network.init import child_seeds, fresh_seed
 from seqcast.network.prediction_models import decoder_model, encoder_model
 from seqcast.network.states import States
 from seqcast.runtime.backend import keras
+from seqcast.runtime.processes import Processes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
@@ -69,6 +70,8 @@ class Seq2Seq(keras.Model):
         self.parts: int | None = None
         self.resumed_parts: int | None = None
         self.skipped_steps = 0
+        # Which of the processes that share each batch this one is.
+        self.processes = Processes()
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         self.seed = fresh_seed() if seed is None else seed

@@ -1,7 +1,7 @@
 """Executors run independent jobs, in this process one after another or in worker processes.
 
 An `Executor` has one method, `map`. `SerialExecutor` and `LokyExecutor` are here; any other object with that method
-will do, for example one that sends the jobs to other machines.
+will do, for example `seqcast.distributed.RayExecutor`, which sends the jobs to other machines.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ __all__ = [
     "LokyExecutor",
     "SerialExecutor",
     "choose_executor",
+    "inherited_environment",
     "kill_workers",
+    "run_job",
     "stop_workers",
     "worker_count",
+    "worker_environment",
 ]
 
 # Seconds after which an idle worker ends: starting one and importing Keras there takes seconds.
@@ -245,8 +248,8 @@ class _WorkerPool:
 
     def _start(self, count: int) -> Any:
         """Return a pool of `count` workers: the one that was used before, or a new one."""
-        inherited = {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_START)}
-        environment = _environment()
+        inherited = inherited_environment()
+        environment = worker_environment()
         needed = (count, os.getcwd(), list(sys.path), inherited, environment)
         if self._executor is None or self._started_for != needed:
             self.stop()
@@ -299,8 +302,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment variables that are added for workers, set before they import anything."""
+def inherited_environment() -> dict[str, str]:
+    """Return the variables of this process that a worker reads when it starts."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_START)}
+
+
+def worker_environment(cores: int = 1) -> dict[str, str]:
+    """Return the environment variables that are added for workers, set before they import anything.
+
+    Args:
+        cores: Threads of each.
+    """
     from joblib.parallel import ParallelBackendBase
 
     # joblib knows the variables of BLAS and OpenMP. TensorFlow has its own, and `threads` reads the last one.
@@ -310,11 +322,11 @@ def _environment() -> dict[str, str]:
         "TF_NUM_INTEROP_THREADS",
         "SEQCAST_THREADS",
     )
-    changes = dict.fromkeys(names, "1") | {"KERAS_BACKEND": keras.backend.backend()}
+    changes = dict.fromkeys(names, str(cores)) | {"KERAS_BACKEND": keras.backend.backend()}
     if keras.backend.backend() == "jax":
         if platform() == "cpu":
             flags = os.environ.get("XLA_FLAGS", "")
-            changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+            changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip() if cores == 1 else flags
         elif ALL_MEMORY not in os.environ:
             changes[ALL_MEMORY] = "false"
         changes |= cache_variables()

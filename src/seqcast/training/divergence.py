@@ -27,8 +27,9 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
         windows: What it is trained on.
         first_step: Steps of the first epoch that were taken before the training was interrupted.
     """
-    watch = _GuardedWatch if getattr(model, "guards_steps", False) else _LossWatch
-    return watch(windows, first_step)
+    if not getattr(model, "guards_steps", False):
+        return _LossWatch(windows, first_step)
+    return (_SharedWatch if model.processes.count > 1 else _GuardedWatch)(windows, first_step)
 
 
 def is_sound(model: Any) -> bool:
@@ -122,6 +123,13 @@ class _GuardedWatch(DivergenceWatch):
         if not bool(guard.sound):
             self.model.jax_state_sync()
             self.stop(int(guard.steps), float(guard.loss), float(guard.limit))
+
+
+class _SharedWatch(_GuardedWatch):
+    """The watch of a training that processes share: all look at the same step, or some would wait for the others."""
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Leave it to the end of the epoch."""
 
 
 class _LossWatch(DivergenceWatch):

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.errors import Option, Phrase, SpecError
+from seqcast.forecaster.cluster import Cluster, check_cluster
 from seqcast.forecaster.defaults import PRETRAINED, middle_length
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.options import is_compared
 from seqcast.forecaster.reading import read_rows
 from seqcast.network.init import fresh_seed
-from seqcast.runtime.executors import choose_executor, worker_count
+from seqcast.runtime.executors import Executor, choose_executor, worker_count
 from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
 from seqcast.specs.ensemble import EnsembleSpec
@@ -57,6 +58,7 @@ def tune(
     storage: str | os.PathLike[str] | None = None,
     resume: bool = False,
     workers: int | None = None,
+    on: Cluster | None = None,
     ensemble: int = 5,
     pruner: str = "median",
     random_state: int | None = None,
@@ -87,7 +89,9 @@ def tune(
         storage: Where trials are kept: `study.db` (SQLite), `study.log` (a journal), or the URL of a database. `None`
             keeps them until the end of the call.
         resume: Whether to go on with the study in `storage`, or to join it from another machine.
-        workers: Processes that train side by side; `None` is one a core. On a GPU it is one.
+        workers: Processes that train side by side; `None` is one a core, or all of `on`. On a GPU it is one.
+        on: A `seqcast.distributed.RayCluster` whose workers run the trials, one each, and train the final networks
+            where there is no `time_limit`; all machines have to see its `storage`, and that of the study.
         ensemble: Most networks of the forecaster: the best one and those whose loss is at most a fiftieth larger; where
             they are fewer, these are trained with several seeds.
         pruner: `median`, `hyperband` or `none`.
@@ -122,6 +126,7 @@ def tune(
     for name, value in given.items():
         if value is not None:
             check_int(name, value)
+    on = check_cluster(on)
     deadline = None if time_limit is None else Deadline.of(time_limit)
     address = _address(storage, resume)
     arguments = _arguments(horizon, preset, random_state, options)
@@ -136,13 +141,16 @@ def tune(
     if checked is None:
         checked = default_space(untuned, objective.sizes, contexts=arguments["context_length"] is None)
     searched = widened(checked, untuned)
-    count = min(worker_count(workers), trials or sys.maxsize)
+    count = worker_count(workers) if on is None else (workers or on.workers)
+    count = min(count, trials or sys.maxsize)
     clock = Clock(deadline, count, ensemble, is_compared(preset))
     most = USUAL_TRIALS if trials is None and deadline is None else trials
     with ExitStack() as stack:
         if address is None:
             folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="seqcast-tune-", ignore_cleanup_errors=True)
+                tempfile.TemporaryDirectory(
+                    prefix="seqcast-tune-", dir=None if on is None else on.storage, ignore_cleanup_errors=True
+                )
             )
             address = Storage("journal", str(Path(folder) / "study.log"))
         stack.enter_context(quiet())
@@ -153,13 +161,14 @@ def tune(
         seed = check_fingerprint(study, described, seed, resume=resume, drawn=random_state is None)
         task = replace(task, seed=seed, objective=replace(objective, seed=seed))
         _begin(study, task)
-        _search(study, task)
+        # Where a worker dies its trial is tried again here, not the whole job there.
+        _search(study, task, choose_executor(count, count) if on is None else on.executor(retries=0))
         found = study.get_trials(deepcopy=False)
         importance = _importance(study, found)
     chosen = chosen_networks(found, task, ensemble)
     members, limit = chosen.members, chosen.limit
     final = final_options(arguments, members, untuned, seed)
-    forecaster = Forecaster(**final, verbose=verbose).fit(df, time_limit=limit)
+    forecaster = Forecaster(**final, verbose=verbose).fit(df, time_limit=limit, on=on if limit is None else None)
     return TuningResult(
         forecaster=forecaster,
         members=members,
@@ -229,14 +238,14 @@ def _begin(study: Any, task: Task) -> None:
         study.enqueue_trial(first, user_attrs={"untuned": True})
 
 
-def _search(study: Any, task: Task) -> None:
+def _search(study: Any, task: Task, executor: Executor) -> None:
     """Run trials until there are enough or the time is over; workers that die are replaced."""
     breaks = 0
     while True:
         before = len(finished(study.get_trials(deepcopy=False)))
         try:
             workers = task.clock.workers
-            choose_executor(workers, workers).map(run_trials, [(task, worker) for worker in range(workers)])
+            executor.map(run_trials, [(task, worker) for worker in range(workers)])
         except BaseException as error:
             recover(study, task.run)
             if not _is_break(error) or breaks >= MOST_BREAKS:

@@ -37,6 +37,8 @@ class BatchOrder:
         steps: Batches an epoch; `None` is one pass.
         rank: Number of this process among those that share each batch, from 0.
         world_size: How many processes share each batch; each one gets as many windows.
+        parts: Equal parts of a batch, of which each process gets as many, a multiple of `world_size`; `None` is one a
+            process. With the same parts batches are the same, however many processes share them.
 
     Example:
         >>> order = BatchOrder(5, batch_size=2)
@@ -56,17 +58,20 @@ class BatchOrder:
         steps: int | None = None,
         rank: int = 0,
         world_size: int = 1,
+        parts: int | None = None,
     ) -> None:
         check_rank(rank, world_size)
         self.count, self.seed, self.rank, self.world_size = count, seed, rank, world_size
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
         self.steps = steps or self.batches_per_pass
+        parts = parts or world_size
+        part_size = math.ceil(rounded_size(math.ceil(count / self.batches_per_pass)) / parts)
         # This process's share of a batch.
-        self.batch_size = rounded_size(math.ceil(math.ceil(count / self.batches_per_pass) / world_size))
+        self.batch_size = parts // world_size * part_size
         self._last_pass: tuple[int, Array] | None = None
 
     def batch(self, number: int) -> tuple[Array, Array]:
-        """Return the windows of a batch.
+        """Return the windows of a batch that this process reads.
 
         Args:
             number: `k`, from 0.
@@ -74,6 +79,12 @@ class BatchOrder:
         Returns:
             Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
         """
+        windows, counts = self.whole_batch(number)
+        share = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
+        return windows[share], counts[share]
+
+    def whole_batch(self, number: int) -> tuple[Array, Array]:
+        """Return the windows of a batch that all processes read together; see `batch`."""
         pass_number, place = divmod(number, self.batches_per_pass)
         low = place * self.count // self.batches_per_pass
         high = (place + 1) * self.count // self.batches_per_pass
@@ -81,8 +92,7 @@ class BatchOrder:
         counts = np.arange(size) < len(windows)
         if len(windows) < size:
             windows = np.resize(windows, size)
-        share = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
-        return windows[share], counts[share]
+        return windows, counts
 
     def _pass_order(self, number: int) -> Array:
         if self._last_pass is None or self._last_pass[0] != number:
@@ -216,7 +226,7 @@ class Windows(NumberedBatches):
 
     def counted(self, number: int) -> tuple[Array, Batch]:
         """Return the numbers of the windows of a batch that count, and the batch of these alone."""
-        windows, counts = self.order.batch(number)
+        windows, counts = self.order.whole_batch(number)
         inputs, y, weight = self.gather(windows[counts])
         if self.teacher_forcing:
             inputs["target"] = self.teacher_targets(inputs, y)

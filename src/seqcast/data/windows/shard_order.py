@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy.typing as npt
 
 from seqcast.data.series.store import starts_of
 from seqcast.data.windows.order import check_rank, rounded_size
-from seqcast.errors import SpecError
 
 __all__ = ["ShardOrder", "Shards"]
 
@@ -42,20 +42,18 @@ class ShardOrder:
     mixed with those of the other shards in memory. So where a training stands is one number, `k`, and the windows of
     a batch depend on the seed, on `k` and on the list of shards alone.
 
-    A batch consists of `parts`, each of which draws from shards of its own. Processes that share a batch take whole
-    parts, so each reads its own shards, and batches are the same whatever the number of processes.
+    A batch consists of `parts`, each of which draws from shards of its own, or where there are fewer shards from a
+    stretch of one. Processes that share a batch take whole parts, so each reads its own shards, and batches are the
+    same whatever the number of processes.
 
     Args:
         shards: How the windows lie in shards.
         batch_size: Largest number of windows in a batch.
         seed: Seed of the order.
         steps: Batches an epoch; `None` is one pass.
-        parts: Number of parts of a batch.
+        parts: Number of parts of a batch, a multiple of `world_size`; `None` is one a process.
         rank: Number of this process among those that share each batch, from 0.
-        world_size: How many processes share each batch; `parts` is a multiple of it.
-
-    Raises:
-        SpecError: There are fewer shards than parts, or parts that processes cannot share evenly.
+        world_size: How many processes share each batch.
 
     Example:
         >>> order = ShardOrder(Shards(np.array([3, 3]), at_once=1), batch_size=3, seed=0)
@@ -71,36 +69,30 @@ class ShardOrder:
         batch_size: int,
         seed: int,
         steps: int | None = None,
-        parts: int = 1,
+        parts: int | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         check_rank(rank, world_size)
-        counts = np.asarray(shards.counts, dtype=np.int64)
-        if parts > len(counts) or parts % world_size:
-            raise SpecError(
-                "parts",
-                expected=f"at most as many as shards, {len(counts)}, and a multiple of the {world_size} processes",
-                received=repr(parts),
-                hint="Take fewer parts, or a smaller memory_limit, which makes more shards.",
-            )
+        parts = parts or world_size
+        counts = _stretches(np.asarray(shards.counts, dtype=np.int64), parts)
         self.count, self.rank, self.world_size = int(counts.sum()), rank, world_size
         first, size = starts_of(np.cumsum(counts)), math.ceil(batch_size / parts)
         # The same for any number of processes, since the order depends on it.
         at_once = max(1, shards.at_once // parts)
-        # Every process knows the sizes of all parts, so that a pass ends for all of them with the same batch.
         owned = [np.arange(part, len(counts), parts) for part in range(parts)]
+        # A pass ends for all parts with the same batch.
         largest = max(int(counts[own].sum()) for own in owned)
         self.batches_per_pass = max(1, math.ceil(largest / size))
         self.steps = steps or self.batches_per_pass
-        mine = range(rank * parts // world_size, (rank + 1) * parts // world_size)
-        self._parts = [_Part(counts[owned[p]], first[owned[p]], at_once, size, [seed, p]) for p in mine]
+        self._parts = [_Part(counts[own], first[own], at_once, size, [seed, part]) for part, own in enumerate(owned)]
+        self._own = slice(rank * parts // world_size, (rank + 1) * parts // world_size)
         self._part_size = rounded_size(math.ceil(largest / self.batches_per_pass))
         # This process's share of a batch.
-        self.batch_size = self._part_size * len(self._parts)
+        self.batch_size = self._part_size * len(self._parts[self._own])
 
     def batch(self, number: int) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """Return the windows of a batch.
+        """Return the windows of a batch that this process reads.
 
         Args:
             number: `k`, from 0.
@@ -108,13 +100,29 @@ class ShardOrder:
         Returns:
             Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
         """
+        return self._of_parts(number, self._parts[self._own])
+
+    def whole_batch(self, number: int) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Return the windows of a batch that all processes read together; see `batch`."""
+        return self._of_parts(number, self._parts)
+
+    def _of_parts(self, number: int, parts: Sequence[_Part]) -> tuple[Array, npt.NDArray[np.bool_]]:
         pass_number, place = divmod(number, self.batches_per_pass)
-        pieces = [part.windows(pass_number, place, self.batches_per_pass) for part in self._parts]
+        pieces = [part.windows(pass_number, place, self.batches_per_pass) for part in parts]
         # A copy stands for what a part lacks, or a window of another part where it has none at all.
         spare = next((piece for piece in pieces if len(piece)), np.zeros(1, dtype=np.int64))
         filled = [np.resize(piece if len(piece) else spare, self._part_size) for piece in pieces]
         counts = [np.arange(self._part_size) < len(piece) for piece in pieces]
         return np.concatenate(filled), np.concatenate(counts)
+
+
+def _stretches(counts: Array, parts: int) -> Array:
+    """Return the numbers of windows of at least so many shards: where there are fewer, of stretches of equal size."""
+    each = -(-parts // len(counts))
+    if each == 1:
+        return counts
+    places = np.arange(each + 1)
+    return np.diff(counts[:, None] * places // each, axis=1).reshape(-1)
 
 
 class _Part:

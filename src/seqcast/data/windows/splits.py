@@ -5,7 +5,7 @@ All positions are numbers of rows from a series' start.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,7 @@ def training_windows(
     weighting: str = "windows",
     most_validation: int = MOST_VALIDATION_WINDOWS,
     windows: Callable[..., Windows] = SeriesWindows,
+    share: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> tuple[Windows, Windows | None]:
     """Return the windows to train and to validate on.
@@ -97,13 +98,15 @@ def training_windows(
         weighting: As for `SeriesWindows`.
         most_validation: Most windows to validate on.
         windows: The kind of windows.
+        share: Which rows of each batch are read, as options of `BatchOrder`; `None` is all of them.
         **options: Further options of the training windows.
 
     Returns:
         Both; no validation windows where no series has any. The last windows of each series' tail are taken when
         there are more than `most_validation`, and of more series than that only those of one in so many.
     """
-    train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **options)
+    share = share or {}
+    train = windows(reader, horizon, stops=starts, weighting=weighting, batch_size=batch_size, **share, **options)
     divided = starts < reader.lengths
     count = int(divided.sum())
     each = max(1, most_validation // max(1, count))
@@ -111,6 +114,6 @@ def training_windows(
     if count > most_validation:
         left_out = np.delete(np.flatnonzero(divided), slice(None, None, -(-count // most_validation)))
         first[left_out] = reader.lengths[left_out]
-    sizes: dict[str, Any] = {"first_target": first, "batch_size": max(batch_size, 1024)}
+    sizes: dict[str, Any] = {"first_target": first, "batch_size": max(batch_size, 1024), **share}
     validation = windows(reader, horizon, weighting=weighting, **sizes)
     return train, validation if validation.count else None

@@ -1,0 +1,39 @@
+"""Options of the commands that train in workers of Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqcast.cli.options import count_option
+from seqcast.errors import Option, Phrase, SpecError
+
+if TYPE_CHECKING:
+    from seqcast.distributed.cluster import RayCluster
+
+__all__ = ["Ray", "Workers", "cluster_of"]
+
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Train in workers of Ray: local, auto, host:port, ray://host:port."),
+]
+Workers = Annotated[int | None, count_option("--workers", help="Workers of --ray; one a core if absent.")]
+
+
+def cluster_of(address: str | None, workers: int | None, checkpoint: Path | None) -> RayCluster | None:
+    """Return where a command trains; `None` is this machine.
+
+    Args:
+        address: Where Ray is.
+        workers: Number of workers.
+        checkpoint: The folder of checkpoints, which all machines see.
+    """
+    if address is None:
+        if workers is not None:
+            raise SpecError("workers", expected=Phrase(Option("on"), " beside it"), received="none", hint="Add it.")
+        return None
+    from seqcast.distributed.cluster import RayCluster
+
+    return RayCluster(workers, address, storage=checkpoint)

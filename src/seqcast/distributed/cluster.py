@@ -1,0 +1,191 @@
+"""The workers of a cluster: how many there are, where, and how they are reached."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from seqcast.distributed.executor import RayExecutor
+from seqcast.distributed.session import Session
+from seqcast.distributed.together import train_together
+from seqcast.engine.engine import Engine
+from seqcast.errors import SpecError
+from seqcast.forecaster.jobs import TrainingJob
+from seqcast.runtime.threads import cores
+from seqcast.specs.base import set_fields
+from seqcast.specs.checks import check_int
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["RayCluster"]
+
+# Parts of a batch, at least: with one, two or four workers a training is then the same.
+LEAST_PARTS = 4
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """Worker processes that Ray starts, on this machine or on those of a cluster.
+
+    Give it to `Forecaster.fit`, `Forecaster.backtest` or `seqcast.tune.tune` as `on`. One network is trained by all
+    workers: a batch has `parts` equal parts, each worker computes some of them from its own rows, and gradients and
+    losses are summed over the workers. With the same `parts` a training is the same, however many workers there are,
+    but for the order in which numbers are added. Several networks are trained in a worker each, with the same bits as
+    in a worker process of this machine.
+
+    Args:
+        workers: Number of workers; `None` is one a core of this machine.
+        address: Where they are: `local` is this machine, where Ray is started; `auto`, `host:port` and
+            `ray://host:port` are a cluster that runs. `None` takes the variable `RAY_ADDRESS`, or else this machine. A
+            session of Ray that this process has already is used as it is.
+        cpus_per_worker: CPUs of each worker, and its threads.
+        storage: A folder that all workers see, for checkpoints and what Ray writes; `None` is a temporary one, which
+            does for one machine.
+        parts: Equal parts of a batch, a multiple of `workers`; `None` takes those of the `TrainingSpec`, or the
+            smallest number from 4 on.
+        min_workers: Fewest workers with which a shared training begins, or goes on where others are gone; `None` waits
+            for all of them.
+        max_failures: How often a shared training may go on from its last checkpoint after a worker has died.
+
+    Raises:
+        SpecError: A number is impossible.
+
+    Example:
+        >>> RayCluster(workers=2).shared_parts(), RayCluster(workers=3).shared_parts()
+        (4, 6)
+    """
+
+    workers: int
+    address: str | None = None
+    cpus_per_worker: int = 1
+    storage: Path | None = None
+    parts: int | None = None
+    min_workers: int | None = None
+    max_failures: int = 3
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        address: str | None = None,
+        *,
+        cpus_per_worker: int = 1,
+        storage: str | os.PathLike[str] | None = None,
+        parts: int | None = None,
+        min_workers: int | None = None,
+        max_failures: int = 3,
+    ) -> None:
+        if address is not None and not (isinstance(address, str) and address):
+            raise SpecError(
+                "address",
+                expected="local, auto, host:port, ray://host:port or None",
+                received=repr(address),
+                hint="Name the cluster, or leave it out for this machine.",
+            )
+        set_fields(
+            self,
+            workers=cores() if workers is None else check_int("workers", workers),
+            address=address,
+            cpus_per_worker=check_int("cpus_per_worker", cpus_per_worker),
+            storage=None if storage is None else Path(storage).absolute(),
+            parts=None if parts is None else check_int("parts", parts),
+            min_workers=None if min_workers is None else check_int("min_workers", min_workers),
+            max_failures=check_int("max_failures", max_failures, at_least=0),
+        )
+        if parts is not None:
+            self._check_parts(parts)
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise SpecError(
+                "min_workers",
+                expected=f"at most workers={self.workers}",
+                received=repr(min_workers),
+                hint="Choose a smaller one.",
+            )
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def shared_parts(self, training: TrainingSpec | None = None) -> int:
+        """Return the number of parts of a batch in a training that all workers share.
+
+        Args:
+            training: How it is trained.
+
+        Raises:
+            SpecError: Those of the training are others than the cluster's, or no multiple of the workers.
+        """
+        told = None if training is None else training.parts
+        if told is None or told == self.parts:
+            return self.parts or self.workers * -(-LEAST_PARTS // self.workers)
+        if self.parts is not None:
+            raise SpecError(
+                "parts",
+                expected=f"those of the RayCluster, {self.parts}, or none in the TrainingSpec",
+                received=repr(told),
+                hint="Leave out one of the two.",
+            )
+        self._check_parts(told)
+        return told
+
+    def _check_parts(self, parts: int) -> None:
+        if parts % self.workers:
+            raise SpecError(
+                "parts",
+                expected=f"a multiple of workers={self.workers}, so that each worker has as many",
+                received=repr(parts),
+                hint="Choose other parts or workers.",
+            )
+
+    @property
+    def session(self) -> Session:
+        """The workers, and how they are reached."""
+        return Session(self.workers, self.cpus_per_worker, self.address, self.storage)
+
+    def connect(self) -> Any:
+        """Return the module `ray`, connected to the cluster; see `seqcast.distributed.session.Session.connect`."""
+        return self.session.connect()
+
+    def stop(self) -> None:
+        """Leave the cluster; on this machine end Ray and the workers."""
+        self.session.stop()
+
+    def executor(self, retries: int = 2) -> RayExecutor:
+        """Return the executor that gives each worker a job of its own.
+
+        Args:
+            retries: How often a job is tried again whose worker has died.
+        """
+        return RayExecutor(self.session, retries=retries)
+
+    def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
+        """Train one network in all workers together.
+
+        Args:
+            job: The training.
+            engine: Its engine, which holds the network afterwards.
+            verbose: 0 is silent, 1 prints a line before and after, to standard error.
+
+        Returns:
+            What training recorded.
+
+        Raises:
+            SpecError: The backend is not JAX, or parts do not go together.
+            MissingPackageError: Ray is not installed.
+            ClusterError: Workers died more often than `max_failures`.
+            TrainingError: The loss is not finite; the engine holds the best weights so far.
+            KeyboardInterrupt: The user interrupted; the engine holds the best weights of the last checkpoint, if any.
+        """
+        return train_together(
+            self.session,
+            job,
+            engine,
+            parts=self.shared_parts(job.training),
+            min_workers=self.min_workers or self.workers,
+            max_failures=self.max_failures,
+            verbose=verbose,
+        )

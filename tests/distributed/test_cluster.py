@@ -1,0 +1,114 @@
+"""What a cluster is told, and what is refused; nothing is started."""
+
+import keras
+import pytest
+
+from seqcast import RayCluster, TrainingSpec
+from seqcast.cli.workers import cluster_of
+from seqcast.distributed.sharing import processes_among
+from seqcast.errors import SpecError
+from seqcast.forecaster.cluster import Cluster, check_cluster
+from seqcast.runtime.threads import cores
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, "workers: expected a whole number >= 1, received 0"),
+        ({"workers": 2.0}, "workers: expected a whole number >= 1, received 2.0"),
+        ({"workers": 2, "cpus_per_worker": 0}, "cpus_per_worker: expected a whole number >= 1"),
+        ({"workers": 2, "max_failures": -1}, "max_failures: expected a whole number >= 0"),
+        ({"workers": 2, "address": ""}, "address: expected local, auto, host:port, ray://host:port or None"),
+        ({"workers": 4, "parts": 6}, "parts: expected a multiple of workers=4, so that each worker has as many"),
+        ({"workers": 2, "min_workers": 3}, "min_workers: expected at most workers=2, received 3"),
+    ],
+)
+def test_impossible_numbers_are_refused(options, message):
+    with pytest.raises(SpecError, match=message):
+        RayCluster(**options)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "told", "parts"),
+    [
+        ({"workers": 1}, None, 4),
+        ({"workers": 2}, None, 4),
+        ({"workers": 3}, None, 6),
+        ({"workers": 8}, None, 8),
+        ({"workers": 2, "parts": 8}, None, 8),
+        ({"workers": 2, "parts": 8}, 8, 8),
+        ({"workers": 2}, 6, 6),
+    ],
+)
+def test_parts_of_a_batch(cluster, told, parts):
+    assert RayCluster(**cluster).shared_parts(TrainingSpec(parts=told)) == parts
+
+
+@pytest.mark.parametrize(
+    ("cluster", "told", "message"),
+    [
+        ({"workers": 2, "parts": 8}, 4, "parts: expected those of the RayCluster, 8, or none in the TrainingSpec"),
+        ({"workers": 2}, 3, "parts: expected a multiple of workers=2"),
+    ],
+)
+def test_parts_that_do_not_go_together(cluster, told, message):
+    with pytest.raises(SpecError, match=message):
+        RayCluster(**cluster).shared_parts(TrainingSpec(parts=told))
+
+
+def test_a_worker_a_core_unless_told():
+    assert RayCluster().workers == cores()
+
+
+@pytest.mark.parametrize(("workers", "parts", "count"), [(1, 4, 1), (3, 4, 2), (4, 4, 4), (5, 6, 3), (9, 8, 8)])
+def test_parts_are_shared_out_evenly(workers, parts, count):
+    assert processes_among(workers, parts) == count
+
+
+def test_a_fit_takes_a_cluster_only(frame, small_forecaster):
+    cluster = RayCluster(workers=2)
+    assert isinstance(cluster, Cluster)
+    assert check_cluster(cluster) is cluster
+    for call in (small_forecaster().fit, small_forecaster().backtest):
+        with pytest.raises(SpecError, match="on: expected a RayCluster, or None for this machine, received 'local'"):
+            call(frame, on="local")
+        with pytest.raises(SpecError, match="time_limit: expected None with on"):
+            call(frame, on=cluster, time_limit=10)
+
+
+def test_another_backend_shares_no_training(small_job, monkeypatch):
+    job = small_job("gradient")
+    engine = job.engine()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(SpecError, match=r"on: expected the JAX backend, .* received torch\. Set KERAS_BACKEND=jax"):
+        RayCluster(workers=2).train(job, engine)
+
+
+def test_without_ray_it_says_what_to_install(run_python):
+    code = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "ray":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from seqcast import RayCluster
+from seqcast.errors import MissingPackageError
+for use in (lambda: RayCluster(2).connect(), lambda: RayCluster(2).executor().map(abs, [(1,)])):
+    try:
+        use()
+    except MissingPackageError as error:
+        print(error)
+"""
+    expected = "the optional package 'ray' is needed for this. Install it: pip install 'seqcast[ray]'"
+    assert run_python(code).splitlines() == [expected] * 2
+
+
+def test_the_command_line_makes_a_cluster(tmp_path):
+    assert cluster_of(None, None, None) is None
+    cluster = cluster_of("local", 3, tmp_path)
+    assert (cluster.workers, cluster.address, cluster.storage) == (3, "local", tmp_path)
+    with pytest.raises(SpecError, match="workers: expected on beside it, received none"):
+        cluster_of(None, 3, None)

@@ -1,0 +1,111 @@
+"""Processes that share each batch train as one does; they are plain ones, without Ray."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from seqcast.data.windows.order import BatchOrder
+from seqcast.runtime.processes import Processes
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
+]
+
+PROGRAM = Path(__file__).with_name("process.py")
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("", 0))
+        return listening.getsockname()[1]
+
+
+def run(count, folder):
+    """Run so many processes; return what each has found."""
+    folder.mkdir()
+    address = f"127.0.0.1:{free_port()}"
+    running = [
+        subprocess.Popen([sys.executable, PROGRAM, str(rank), str(count), address, folder], stderr=subprocess.PIPE)
+        for rank in range(count)
+    ]
+    errors = [process.communicate(timeout=300)[1].decode() for process in running]
+    assert [process.returncode for process in running] == [0] * count, errors
+    found = [dict(np.load(folder / f"{rank}.npz")) for rank in range(count)]
+    histories = [
+        {name: json.loads(str(each.pop(name))) for name in list(each) if name.endswith("history")} for each in found
+    ]
+    return found, histories
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    found, histories = run(1, tmp_path_factory.mktemp("alone") / "1")
+    return found[0], histories[0]
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def together(request, tmp_path_factory):
+    return run(request.param, tmp_path_factory.mktemp("together") / str(request.param))
+
+
+def of(found, training):
+    return [values for name, values in found.items() if name.startswith(f"{training}/")]
+
+
+def test_gradients_are_those_of_one_process(alone, together):
+    """The weights after one step by the gradient itself."""
+    for ours, theirs in zip(of(together[0][0], "gradient"), of(alone[0], "gradient"), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=0)
+
+
+def test_weights_after_twenty_steps_are_those_of_one_process(alone, together):
+    for ours, theirs in zip(of(together[0][0], "weights"), of(alone[0], "weights"), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=0)
+
+
+def test_losses_and_metrics_are_those_of_the_whole_batch(alone, together):
+    theirs = alone[1]["weights/history"]
+    for each in together[1]:
+        ours = each["weights/history"]
+        assert ours["best_epoch"] == theirs["best_epoch"]
+        assert ours["parts"] == theirs["parts"] == 4
+        assert ours["epochs"].keys() == theirs["epochs"].keys() == {"loss", "mae", "val_loss", "val_mae"}
+        for name in ours["epochs"]:
+            np.testing.assert_allclose(ours["epochs"][name], theirs["epochs"][name], rtol=1e-4)
+
+
+def test_all_processes_have_the_same_bits(together):
+    first, *others = together[0]
+    for other in others:
+        for name in first:
+            np.testing.assert_array_equal(first[name], other[name])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 31, 100])
+@pytest.mark.parametrize("batch_size", [3, 16])
+def test_batches_are_the_same_however_many_processes_share_them(count, batch_size):
+    def batches(world_size):
+        orders = [
+            BatchOrder(count, batch_size=batch_size, seed=0, **Processes(rank, world_size, 4).of_batches)
+            for rank in range(world_size)
+        ]
+        for number in range(3):
+            windows, counts = zip(*(order.batch(number) for order in orders), strict=True)
+            yield np.concatenate(windows).tolist(), np.concatenate(counts).tolist()
+            assert orders[-1].whole_batch(number)[0].tolist() == np.concatenate(windows).tolist()
+
+    one, two, four = map(list, map(batches, (1, 2, 4)))
+    assert one == two == four
+    plain = BatchOrder(count, batch_size=batch_size, seed=0)
+    for number, (windows, counts) in enumerate(one):
+        expected, real = plain.batch(number)
+        assert np.array(windows)[counts].tolist() == expected[real].tolist()
+        if plain.batch_size % 4 == 0:
+            assert windows == expected.tolist()

@@ -20,6 +20,7 @@ from seqcast.cli.outputs import (
     check_output,
 )
 from seqcast.cli.tables import as_in, folder_of, give, read_model_tables, tell_folder
+from seqcast.cli.workers import Ray, Workers, cluster_of
 from seqcast.errors import SpecError
 
 __all__ = ["predict"]
@@ -47,6 +48,8 @@ def predict(
     ] = None,
     output: TableOutput = None,
     memory_limit: MemoryLimit = None,
+    ray: Ray = None,
+    workers: Workers = None,
     as_json: AsJson = False,
     safe_formulas: SafeFormulas = False,
     force: Force = False,
@@ -66,6 +69,8 @@ def predict(
         seqcast predict sales.seqcast newer_wide.csv --wide -o wide_forecast.csv
 
         seqcast predict sales.seqcast 'newer/*.parquet' -o forecasts
+
+        seqcast predict sales.seqcast newer -o forecasts --ray local --workers 4
     """
     from seqcast.data.frames.writing import TABLES
     from seqcast.forecaster.estimator import Forecaster
@@ -97,6 +102,7 @@ def predict(
             samples=samples,
             output=folder,
             memory_limit=memory_limit,
+            on=cluster_of(ray, workers, folder),
         )
     if folder is not None:
         tell_folder(folder, as_json=as_json)

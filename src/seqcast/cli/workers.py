@@ -1,4 +1,4 @@
-"""Options of the commands that train in workers of Ray."""
+"""Options of the commands that work in processes of Ray."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Ray", "Workers", "cluster_of"]
 
 Ray = Annotated[
     str | None,
-    typer.Option("--ray", metavar="ADDRESS", help="Train in workers of Ray: local, auto, host:port, ray://host:port."),
+    typer.Option("--ray", metavar="ADDRESS", help="Work in processes of Ray: local, auto, host:port, ray://host:port."),
 ]
 Workers = Annotated[int | None, count_option("--workers", help="Workers of --ray; one a core if absent.")]
 
 
 def cluster_of(address: str | None, workers: int | None, checkpoint: Path | None) -> RayCluster | None:
-    """Return where a command trains; `None` is this machine.
+    """Return where a command works; `None` is this machine.
 
     Args:
         address: Where Ray is.

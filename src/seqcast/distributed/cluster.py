@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,9 +11,11 @@ from typing import Any, Self
 from seqcast.distributed.executor import RayExecutor
 from seqcast.distributed.session import Session
 from seqcast.distributed.together import train_together
+from seqcast.distributed.writing import write_parts
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
 from seqcast.forecaster.jobs import TrainingJob
+from seqcast.forecaster.parts import PartFolder
 from seqcast.runtime.threads import cores
 from seqcast.specs.base import set_fields
 from seqcast.specs.checks import check_int
@@ -29,11 +32,11 @@ LEAST_PARTS = 4
 class RayCluster:
     """Worker processes that Ray starts, on this machine or on those of a cluster.
 
-    Give it to `Forecaster.fit`, `Forecaster.backtest` or `seqcast.tune.tune` as `on`. One network is trained by all
-    workers: a batch has `parts` equal parts, each worker computes some of them from its own rows, and gradients and
-    losses are summed over the workers. With the same `parts` a training is the same, however many workers there are,
-    but for the order in which numbers are added. Several networks are trained in a worker each, with the same bits as
-    in a worker process of this machine.
+    Give it to `fit`, `predict` or `backtest` of a `Forecaster`, or to `seqcast.tune.tune`, as `on`. One network is
+    trained by all workers: a batch has `parts` equal parts, each worker computes some of them from its own rows, and
+    gradients and losses are summed over the workers. With the same `parts` a training is the same, however many workers
+    there are, but for the order in which numbers are added. Several networks are trained in a worker each, with the
+    same bits as in a worker process of this machine. Forecasts of files are made in a worker each, too.
 
     Args:
         workers: Number of workers; `None` is one a core of this machine.
@@ -161,6 +164,16 @@ class RayCluster:
             retries: How often a job is tried again whose worker has died.
         """
         return RayExecutor(self.session, retries=retries)
+
+    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: PartFolder) -> None:
+        """Write the part of each item in the workers; see `seqcast.distributed.writing.write_parts`.
+
+        Args:
+            table: Makes the frame of an item.
+            items: What each part is made of.
+            folder: Where they are written.
+        """
+        write_parts(self.session, table, items, folder)
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together.

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.windows.origins import Origins
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.request import ForecastRequest
 
-__all__ = ["backtest_table"]
+__all__ = ["backtest_table", "part_table"]
 
 Array = npt.NDArray[Any]
 
@@ -61,3 +62,20 @@ def backtest_table(
     for name, season in (("seasonal_naive", states[0].season_length), ("last_value", 1)):
         forecasts[name] = origins.naive(frame, season)
     return origins.table(frame, forecasts)
+
+
+def part_table(
+    frame: AnyFrame, known: Array, origins: Sequence[Origins], states: Sequence[FittedState], how: Any, number: int
+) -> Any:
+    """Return the table of the series in one part of a frame; `None` where there are no origins.
+
+    Args:
+        frame: All series.
+        known: As for `backtest_table`.
+        origins: The origins in each part.
+        states: As for `backtest_table`.
+        how: Further arguments of `backtest_table`.
+        number: Number of the part.
+    """
+    series, part = frame.part(number)
+    return backtest_table(part, known[:, series], origins[number], states, **how)

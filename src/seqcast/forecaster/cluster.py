@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
 from seqcast.forecaster.jobs import TrainingJob
+from seqcast.forecaster.parts import PartFolder
 from seqcast.runtime.executors import Executor
 from seqcast.training.history import History
 
@@ -37,6 +39,10 @@ class Cluster(Protocol):
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together."""
+        ...
+
+    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: PartFolder) -> None:
+        """Write the part of each item, whose frame `table` makes, in the workers."""
         ...
 
     def executor(self, retries: int = ...) -> Executor:

@@ -21,7 +21,7 @@ from seqcast.data.windows.origins import Origins, check_first_cutoff, known_at_c
 from seqcast.engine.checks import check_parts
 from seqcast.errors import SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
-from seqcast.forecaster.backtest import backtest_table
+from seqcast.forecaster.backtest import part_table
 from seqcast.forecaster.cluster import Cluster, check_cluster, storage_of
 from seqcast.forecaster.defaults import PRETRAINED
 from seqcast.forecaster.explain import ExplainMixin
@@ -331,6 +331,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         *,
         output: str | os.PathLike[str] | None = None,
         memory_limit: int | str | None = None,
+        on: Cluster | None = None,
     ) -> Any:
         """Forecast the steps that follow each series' last row.
 
@@ -347,7 +348,8 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             samples: Number of sample paths to draw instead of a point and intervals. They are not calibrated.
             output: A folder to which the forecasts are written, in numbered Parquet files, each whole or not at all.
                 Called again after an interruption, with the same arguments, it writes those that are missing.
-            memory_limit: As for `fit`.
+            memory_limit: As for `fit`; with `on` that of each worker.
+            on: A `RayCluster` whose workers forecast the series of a file each, and write them to `output`.
 
         Returns:
             The path of `output`, if there is one. Else a frame of the kind that came in, sorted by `unique_id`:
@@ -368,7 +370,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         request = self._request(state, level)
         forecast = functools.partial(self._forecast, state, request, future, horizon, samples)
         asked = {"horizon": horizon, "level": request.level, "samples": samples, "future": frame_digest(future)}
-        return self._predicted(state, df, forecast, output, memory_limit, asked)
+        return self._predicted(state, df, forecast, output, memory_limit, asked, check_cluster(on))
 
     def _forecast(
         self,
@@ -601,14 +603,11 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             trained_at = known[:: every or n_windows]
             frames = [frame.until(stops) for stops in trained_at]
             states = self._fitted_at(frames, run or TrainingRun(), remembered, parts)
-        request, named = self._request(states[0]), {"combine": self.combine, "alias": self.alias}
-
-        def table(place: int, series: Array, part: LongFrame) -> Any:
-            cutoffs: Any = {"every": every or n_windows, "request": request, **named}
-            return backtest_table(part, known[:, series], origins[place], states, **cutoffs)
-
-        tables = (functools.partial(table, place, *part) for place, part in enumerate(frame.parts()))
-        return gathered(tables, parts)
+        request = self._request(states[0])
+        how: Any = {"every": every or n_windows, "request": request, "combine": self.combine, "alias": self.alias}
+        table = functools.partial(part_table, frame, known, origins, states, how)
+        on = None if run is None or run.on is None or parts is None else run.on.write
+        return gathered(table, range(len(origins)), parts, on)
 
     def _fitted_at(
         self,

@@ -13,8 +13,9 @@ import numpy as np
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.sharded import AnyFrame, ShardedFrame, in_source
-from seqcast.data.frames.sources import TableSource, open_source
+from seqcast.data.frames.sources import TableSource, file_groups, open_source
 from seqcast.errors import DataError, SpecError
+from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.parts import PartFolder, gathered
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
@@ -70,6 +71,7 @@ class SourceMixin:
         output: PathLike | None,
         memory_limit: Any,
         asked: Mapping[str, Any],
+        on: Cluster | None = None,
     ) -> Any:
         """Forecast from the rows of a frame or a source.
 
@@ -80,6 +82,7 @@ class SourceMixin:
             output: The folder for the forecasts, if any.
             memory_limit: The user's limit.
             asked: What is forecast, in JSON types.
+            on: Workers that forecast a group of files each.
         """
         options = self.get_params(deep=False)
         df, streamed = as_source(df, state.series.schema.columns, memory_limit)
@@ -89,17 +92,18 @@ class SourceMixin:
             job = {"job": "predict", **asked, "forecaster": _state_digest(state), **_described(source, df)}
             folder = _part_folder(output, job, options, source, memory, state.series)
         if source is None:
-            return gathered([lambda: forecast(self._rows_before(state, df))], folder)
+            return gathered(lambda rows: forecast(self._rows_before(state, rows)), [df], folder)
+        of_piece = functools.partial(_of_piece, state.series, forecast)
+        if on is not None:
+            if folder is None:
+                raise SpecError(
+                    "output", expected="a folder with on", received="None", hint="Name one that all workers see."
+                )
+            groups = file_groups(source, state.series.schema.columns.unique_id)
+            of_files = functools.partial(_of_files, options, memory, state.series, of_piece)
+            return gathered(of_files, groups, folder, on.write)
         rows = None if folder is None else folder.piece_rows
-
-        def table(frame: LongFrame, spans: Any) -> Any:
-            try:
-                return forecast(state.series.with_history(frame))
-            except DataError as error:
-                raise in_source(error, spans) from error
-
-        pieces = checked_pieces(options, source, memory, state.series, piece_rows=rows)
-        return gathered((functools.partial(table, *piece) for piece in pieces), folder)
+        return gathered(of_piece, checked_pieces(options, source, memory, state.series, piece_rows=rows), folder)
 
     @contextlib.contextmanager
     def _rows_of_backtest(
@@ -137,6 +141,22 @@ class SourceMixin:
         rows = None if folder is None else folder.piece_rows
         with rows_of_fit(options, source, memory, before, piece_rows=rows, storage=storage) as frame:
             yield frame, folder, memory.rows_remembered(frame)
+
+
+def _of_piece(series: SeriesState, forecast: Callable[[LongFrame], Any], piece: tuple[LongFrame, Any]) -> Any:
+    """Forecast from new rows and the remembered ones before them; errors name file and row."""
+    frame, spans = piece
+    try:
+        return forecast(series.with_history(frame))
+    except DataError as error:
+        raise in_source(error, spans) from error
+
+
+def _of_files(
+    options: Mapping[str, Any], memory: Memory, series: SeriesState, of_piece: Callable[[Any], Any], files: list[str]
+) -> Any:
+    """Forecast from the rows of some files."""
+    return gathered(of_piece, checked_pieces(options, open_source(files), memory, series), None)
 
 
 def in_memory(frame: AnyFrame, option: str) -> LongFrame:

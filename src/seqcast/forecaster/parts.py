@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -137,12 +138,19 @@ class PartFolder:
         write_beside(self.path / MANIFEST, lambda file: file.write(text.encode()))
 
 
-def gathered(tables: Iterable[Callable[[], Any]], folder: PartFolder | None) -> Any:
-    """Return frames as one, or write them one after another.
+def gathered(
+    table: Callable[[Any], Any],
+    items: Iterable[Any],
+    folder: PartFolder | None,
+    write: Callable[[Callable[[Any], Any], Sequence[Any], PartFolder], None] | None = None,
+) -> Any:
+    """Return the frames of items as one, or write them one after another.
 
     Args:
-        tables: Makes each frame, or `None` where it would be empty.
+        table: Makes the frame of an item, or `None` where it would be empty.
+        items: What each frame is made of.
         folder: Where they are written; `None` returns them.
+        write: Writes the parts of all items elsewhere; `None` writes them here, item by item.
 
     Returns:
         The frame, or the path of the folder.
@@ -150,14 +158,19 @@ def gathered(tables: Iterable[Callable[[], Any]], folder: PartFolder | None) -> 
     Raises:
         SaveError: A part could not be written.
     """
-    if folder is not None:
-        count = 0
-        for count, table in enumerate(tables, 1):
-            folder.write(count - 1, table)
-        folder.finish(count)
+    if folder is None:
+        frames = [frame for frame in (table(item) for item in items) if frame is not None]
+        if len(frames) == 1:
+            return frames[0]
+        together = nw.concat([nw.from_native(frame, eager_only=True) for frame in frames])
+        return nw.to_native(nw.maybe_reset_index(together))
+    if write is not None:
+        several = list(items)
+        write(table, several, folder)
+        folder.finish(len(several))
         return folder.path
-    frames = [frame for frame in (table() for table in tables) if frame is not None]
-    if len(frames) == 1:
-        return frames[0]
-    together = nw.concat([nw.from_native(frame, eager_only=True) for frame in frames])
-    return nw.to_native(nw.maybe_reset_index(together))
+    count = 0
+    for count, item in enumerate(items, 1):
+        folder.write(count - 1, functools.partial(table, item))
+    folder.finish(count)
+    return folder.path

@@ -93,6 +93,10 @@ class LongFrame:
         """Yield the frame as its only part: the numbers of its series, and itself."""
         yield np.arange(len(self.source)), self
 
+    def part(self, number: int) -> tuple[Array, Self]:
+        """Return the part with a number: the numbers of its series, and its frame."""
+        return list(self.parts())[number]
+
     def check(self, check: Callable[[Self], object]) -> None:
         """Call a check with the frame, which is its only part."""
         check(self)

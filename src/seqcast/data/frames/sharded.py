@@ -287,10 +287,13 @@ class ShardedFrame:
 
     def parts(self) -> Iterator[tuple[Array, LongFrame]]:
         """Yield the frames of the shards, one after another: the numbers of its series, and the frame."""
-        first = 0
-        for shard in self.shards:
-            yield np.arange(first, first + len(shard.sizes)), shard.frame()
-            first += len(shard.sizes)
+        return (self.part(number) for number in range(len(self.shards)))
+
+    def part(self, number: int) -> tuple[Array, LongFrame]:
+        """Return the shard with a number: the numbers of its series, and its frame."""
+        first = sum(len(shard.sizes) for shard in self.shards[:number])
+        shard = self.shards[number]
+        return np.arange(first, first + len(shard.sizes)), shard.frame()
 
     def check(self, check: Callable[[LongFrame], object]) -> None:
         """Call a check with the frame of each shard.

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from seqcast.data.frames.sharded import Span
 from seqcast.errors import DataError, MissingFileError, SpecError, compose_place
 from seqcast.runtime.optional import require
 
-__all__ = ["Piece", "TableSource", "is_source", "open_source", "pieces"]
+__all__ = ["Piece", "TableSource", "file_groups", "is_source", "open_source", "pieces"]
 
 # Rows of a record batch.
 BATCH_ROWS = 1 << 16
@@ -36,6 +36,7 @@ class TableSource:
         read: Reads some columns: yields the file of each record batch, `None` where it is from no file, and the batch.
         kind: Kind of frames that are made of it, `pandas` or `polars`.
         version: A text that differs when the files do; empty where there are none.
+        files: The files that it reads, in order; none where it reads no files of this machine's paths.
     """
 
     name: str
@@ -43,6 +44,7 @@ class TableSource:
     read: Callable[[list[str]], Iterator[tuple[str | None, Any]]]
     kind: str = "pandas"
     version: str = ""
+    files: tuple[str, ...] = ()
 
     def frame(self, table: Any) -> Any:
         """Return rows as a frame of the source's kind."""
@@ -126,7 +128,7 @@ def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
         raise DataError(
             path=name, expected="Parquet files", received=str(error).splitlines()[0], hint="Check the files."
         ) from error
-    return _open_dataset(dataset, name)
+    return replace(_open_dataset(dataset, name), files=tuple(os.path.abspath(file) for file in files))
 
 
 def _files_of(path: str) -> list[str]:
@@ -346,3 +348,46 @@ def _apart(source: TableSource, column: str, name: Any, path: str | None, row: i
         received="rows of a series that had others after it",
         hint=f"Bring them together: seqcast partition {data} -o FOLDER --id {shlex.quote(column)}",
     )
+
+
+def file_groups(source: TableSource, id_column: str) -> list[list[str]]:
+    """Return the files of a source in groups, each with whole series: those of a series that goes on in the next file.
+
+    Only the first and the last id of each file are looked at; the pieces of a group are checked as they are read.
+
+    Args:
+        source: The source.
+        id_column: The column of ids.
+
+    Raises:
+        SpecError: It reads no files, or has no ids.
+    """
+    parquet: Any = require("pyarrow.parquet", extra="parquet")
+    if not source.files or id_column not in source.columns:
+        raise SpecError(
+            "on",
+            expected="Parquet files with a column of ids, which workers can share out",
+            received=source.name,
+            hint="Write the rows to files, or leave it out.",
+        )
+    groups: list[list[str]] = []
+    before: Any = None
+    for path in source.files:
+        with parquet.ParquetFile(path) as file:
+            ends = _ends_of(file, path, id_column)
+        if groups and ends and ends[0] == before:
+            groups[-1].append(path)
+        else:
+            groups.append([path])
+        before = ends[-1] if ends else before
+    return groups
+
+
+def _ends_of(file: Any, path: str, id_column: str) -> list[Any]:
+    """Return the first and the last id of an open Parquet file; none of one without rows."""
+    if id_column not in file.schema_arrow.names:
+        return [Path(path).parent.name]  # the folder is named after it
+    if not file.metadata.num_rows:
+        return []
+    first, last = (file.read_row_group(number, [id_column]).column(0) for number in (0, file.num_row_groups - 1))
+    return [first[0].as_py(), last[-1].as_py()]

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="device
 
 if keras.backend.backend() == "jax":
     import jax
+    import jax.export
 
     from seqcast.network import jax_steps
     from seqcast.network.jax_loops import FeaturesMajor
@@ -151,6 +152,30 @@ def test_a_training_takes_whole_batches_and_gives_the_same(see_gpu, seen, name):
         np.testing.assert_allclose(on_gpu[metric], on_cpu[metric], rtol=1e-4)
     for weight, other in zip(ours.weights, theirs.weights, strict=True):
         np.testing.assert_allclose(weight, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_all_programs_can_be_lowered_for_cuda(see_gpu, monkeypatch, name):
+    """Nothing in them is a CPU's alone: JAX lowers a program for a device that is not here."""
+    jit, lowered = jax.jit, []
+
+    def recorded(function, **options):
+        compiled = jit(function, **options)
+        if "compiler_options" not in options:
+            return compiled
+
+        def call(*arguments):
+            exported = jax.export.export(compiled, platforms=["cuda"])(*arguments)
+            lowered.append((function.__name__, exported.platforms))
+            return compiled(*arguments)
+
+        return call
+
+    see_gpu()
+    monkeypatch.setattr(jax, "jit", recorded)
+    CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2))("predict", {"past": windows()[0]}, horizon=5)
+    Engine(NETWORKS[name], TrainingSpec(epochs=1, batch_size=40), seed=3).fit(batches(), window=WINDOW, verbose=0)
+    assert set(lowered) == {("run", ("cuda",)), ("train_step", ("cuda",))}
 
 
 def test_parts_that_are_asked_for_are_taken_one_after_another(see_gpu, seen):

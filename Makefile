@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -134,6 +134,9 @@ bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (
 # ARGS=--replace replaces the model under load, ARGS='--soak 10' watches the memory; needs wrk.
 bench-serve: .venv/.installed  ## The server under load: requests a second, times, batching (about ten minutes; nothing else may run)
 	$(BIN)/python benchmarks/serve.py $(ARGS)
+
+bench-scale: .venv/.installed  ## Rows beyond memory: reading, training, forecasting (25 minutes; nothing else may run)
+	$(BIN)/python benchmarks/scale.py $(ARGS)
 
 bench-seed: .venv/.installed  ## The post's job: recipes and decoder inputs over three seeds (about 25 minutes)
 	$(BIN)/python benchmarks/seed_job.py

@@ -196,7 +196,10 @@ class TrainingJob:
             TrainingError: The loss is not finite.
             KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
         """
-        windows, validation = self._windows(share=None if processes is None else processes.of_batches)
+        parts = self.training.parts
+        # What is in which part of a batch depends on their number alone, not on who computes them.
+        share = processes.of_batches if processes is not None else {"parts": parts} if parts else None
+        windows, validation = self._windows(share=share)
         return engine.fit(
             windows,
             window=self.window,

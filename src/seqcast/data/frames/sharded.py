@@ -387,8 +387,8 @@ class ShardedFrame:
         self.check(LongFrame.check_observed)
 
     def check_frequency(self) -> None:
-        """Refuse a frequency that is too fine for the rows, see `LongFrame.check_frequency`."""
-        self.check(LongFrame.check_frequency)
+        """Refuse a frequency that is too fine for the rows of the first shard, see `LongFrame.check_frequency`."""
+        self.shards[0].frame().check_frequency()
 
     def check_positive(self, scale: str) -> None:
         """Refuse negative values, which have no logarithm, see `LongFrame.check_positive`."""

@@ -168,11 +168,6 @@ class ShardedStore:
             first_rows=self.first_rows[series],
         )
 
-    def contents(self) -> Iterator[Array]:
-        """Yield the values of all series, some at a time."""
-        for _, values in self.batches():
-            yield values
-
     @cached_property
     def _is_whole(self) -> bool:
         """Whether rows are numbered as in the shards."""

@@ -159,3 +159,22 @@ def test_versions_differ_when_files_do(tmp_path):
     assert before == open_source(path).version
     folder_of(path, [table([4])])
     assert open_source(path).version != before
+
+
+@few
+@given(st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_a_series_that_comes_again_is_found_in_whatever_order(tmp_path_factory, names):
+    runs = [name for number, own in enumerate(names) for name in own]
+    runs = [name for number, name in enumerate(runs) if number == 0 or runs[number - 1] != name]
+    ids = np.repeat(runs, 2)
+    frame = pd.DataFrame({"unique_id": ids, "ds": np.arange(len(ids)), "y": 1.0})
+    path = folder_of(tmp_path_factory.mktemp("order"), [frame])
+    if len(set(runs)) == len(runs):
+        assert len(set().union(*(piece.table["unique_id"].to_pylist() for piece in read(open_source(path), 2)))) == len(
+            runs
+        )
+        return
+    again = next(number for number, name in enumerate(runs) if name in runs[:number])
+    with pytest.raises(DataError) as caught:
+        read(open_source(path), 2)
+    assert (caught.value.series, caught.value.row) == (runs[again], 2 * again)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import itertools
 import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seqcast.data.frames.io import place_in_file
 from seqcast.data.frames.sharded import Span
@@ -238,7 +241,7 @@ def pieces(source: TableSource, columns: Sequence[str], id_column: str, rows: in
     """
     pyarrow: Any = require("pyarrow", extra="parquet")
     named = id_column in source.columns
-    seen: set[Any] = set()
+    seen = _SeenIds()
     batches: list[Any] = []
     spans: list[Span] = []
     counts: dict[str | None, int] = {}
@@ -283,8 +286,6 @@ def _copied(table: Any) -> list[Any]:
 
 def _changes(ids: Any) -> Any:
     """Return at which rows another series begins than in the row before, an array of whole numbers."""
-    import numpy as np
-
     pyarrow: Any = require("pyarrow", extra="parquet")
     compute: Any = require("pyarrow.compute", extra="parquet")
     whole = ids.combine_chunks() if isinstance(ids, pyarrow.ChunkedArray) else ids
@@ -316,7 +317,7 @@ def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
     return first, rest
 
 
-def _remember(ids: Any, spans: Sequence[Span], seen: set[Any], column: str, source: TableSource) -> None:
+def _remember(ids: Any, spans: Sequence[Span], seen: _SeenIds, column: str, source: TableSource) -> None:
     """Add the series of a piece to those that were seen.
 
     Raises:
@@ -324,11 +325,45 @@ def _remember(ids: Any, spans: Sequence[Span], seen: set[Any], column: str, sour
     """
     places = [0, *_changes(ids).tolist()]
     names = ids.take(places).to_pylist()
-    for place, name in zip(places, names, strict=True):
-        if name in seen:
-            (*_, last), _ = _divided(spans, place + 1)
-            raise _apart(source, column, name, last.path, last.first + last.rows - 1)
-        seen.add(name)
+    again = seen.add(names)
+    if again is not None:
+        (*_, last), _ = _divided(spans, places[again] + 1)
+        raise _apart(source, column, names[again], last.path, last.first + last.rows - 1)
+
+
+class _SeenIds:
+    """The ids of series that were read, in eight bytes each: their hashes.
+
+    Ids that ascend are new without a look at the hashes, of which two may be the same by chance.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = np.zeros(0, dtype=np.uint64)
+        self._largest: Any = None
+
+    def add(self, names: Sequence[Any]) -> int | None:
+        """Add ids; return the place of the first that was there before, or `None`.
+
+        Args:
+            names: The ids, in the order in which their series begin.
+        """
+        import pandas as pd
+
+        known = [name for name in names if name is not None]  # a missing one is refused by the reader of frames
+        ascending = all(one < other for one, other in itertools.pairwise(known))
+        if not known or (ascending and (self._largest is None or known[0] > self._largest)):
+            again = None
+        else:
+            first = {name: place for place, name in reversed(list(enumerate(names)))}
+            hashes = pd.util.hash_array(np.asarray(names, dtype=object))
+            repeated = np.array([first[name] != place for place, name in enumerate(names)])
+            places = np.flatnonzero(repeated | np.isin(hashes, self._hashes))
+            again = int(places[0]) if len(places) else None
+        if known:
+            added = pd.util.hash_array(np.asarray(known, dtype=object))
+            self._hashes = np.concatenate([self._hashes, added])
+            self._largest = max(known) if self._largest is None else max(self._largest, *known)
+        return again
 
 
 def _apart(source: TableSource, column: str, name: Any, path: str | None, row: int) -> DataError:

@@ -3,6 +3,7 @@
     make bench-scale                                    # all of it, about 25 minutes; nothing else may run
     python benchmarks/scale.py --cases train            # 100,000 series of 200 rows in 64 files, 512 MiB
     python benchmarks/scale.py --cases predict          # a million series of 30 rows, 256 MiB
+    python benchmarks/scale.py --cases workers          # 200,000 short series by 1, 2 and 4 workers of Ray
     python benchmarks/scale.py --cases peer             # 1,000 series, beside neuralforecast's Parquet path
     python benchmarks/scale.py --cases accuracy --data FOLDER   # NN5 and M4 Hourly, streamed and in memory
     python benchmarks/scale.py --series 2000 --long 5000 --rounds 1   # proves the path
@@ -147,6 +148,25 @@ def predict_case(folder: Path, *, limit: str, output: Path) -> dict[str, Any]:
     }
 
 
+def workers_case(folder: Path, *, workers: int, output: Path) -> dict[str, Any]:
+    """Forecast all series of a folder in workers of Ray on this machine, which have begun."""
+    from seqcast import RayCluster
+
+    with tempfile.TemporaryDirectory() as few:
+        path = Path(few, "few")
+        write_rows(path, 200, SHORT, 4)
+        model = forecaster(20, 1).fit(path)
+        with RayCluster(workers, "local") as cluster:
+            began = time.perf_counter()
+            model.predict(df=path, output=Path(few, "out"), on=cluster)
+            start = time.perf_counter() - began
+            before = memory("VmRSS")
+            began = time.perf_counter()
+            model.predict(df=folder, output=output, on=cluster)
+            seconds = time.perf_counter() - began
+    return {"seconds": seconds, "start_s": start, "driver_mib": memory("VmRSS") - before}
+
+
 def accuracy_case(task: str, data: Path, seed: int, *, streamed: bool) -> dict[str, Any]:
     """Fit to a competition's training part, from files or in memory, and score the forecasts."""
     from yardsticks import read_m4_hourly, read_nn5
@@ -261,6 +281,19 @@ def peer_table(options: argparse.Namespace, folder: Path) -> None:
         print(f"neuralforecast over seqcast, {key}: {spread([a[key] / b[key] for a, b in pairs], 2)}")
 
 
+def workers_table(options: argparse.Namespace, folder: Path) -> None:
+    """Print what forecasts take in one, two and four workers."""
+    source, rows = folder / f"short-{options.long // 5}", []
+    write_rows(source, options.long // 5, SHORT)
+    for workers in (1, 2, 4):
+        one = ["--one", "workers", str(source), str(workers), str(folder / f"of-workers-{workers}")]
+        found = run(f"workers-{options.long // 5}-{workers}", options.out, one)
+        rate = options.long // 5 / found["seconds"]
+        rows.append([workers, *(f"{number:,.0f}" for number in (found["seconds"], rate, found["driver_mib"]))])
+    print(f"{options.long // 5:,} series of {SHORT} rows in {FILES} files, forecast by workers of Ray")
+    print(table(["workers", "seconds, with their start", "series/s", "more memory here, MiB"], rows))
+
+
 def accuracy_table(options: argparse.Namespace, folder: Path) -> None:
     """Print the accuracy of streamed and in-memory fits to public data."""
     del folder
@@ -282,13 +315,19 @@ def accuracy_table(options: argparse.Namespace, folder: Path) -> None:
     print(table(["", "", "MASE", "scaling differs by"], rows))
 
 
-CASES = {"train": train_table, "predict": predict_table, "peer": peer_table, "accuracy": accuracy_table}
+CASES = {
+    "train": train_table,
+    "predict": predict_table,
+    "peer": peer_table,
+    "workers": workers_table,
+    "accuracy": accuracy_table,
+}
 
 
 def main() -> None:
     """Measure what is asked for, and print tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=["train", "predict", "peer"])
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=["train", "predict", "peer", "workers"])
     parser.add_argument("--series", type=int, default=100_000, help="series to train on (default 100,000)")
     parser.add_argument("--long", type=int, default=1_000_000, help="series to forecast (default 1,000,000)")
     parser.add_argument("--limit", default="512 MiB", help="memory limit of the training (default 512 MiB)")
@@ -304,6 +343,8 @@ def main() -> None:
             found = fit_case(Path(rest[0]), streamed=rest[1] == "streamed", limit=options.limit, steps=int(rest[2]))
         elif case == "predict":
             found = predict_case(Path(rest[0]), limit="256 MiB", output=Path(rest[1]))
+        elif case == "workers":
+            found = workers_case(Path(rest[0]), workers=int(rest[1]), output=Path(rest[2]))
         else:
             found = accuracy_case(rest[0], Path(rest[1]), int(rest[2]), streamed=rest[3] == "streamed")
         print(json.dumps(found))

@@ -73,6 +73,18 @@ def test_the_page_about_the_pretrained_network_runs():
     assert names["walks"].shape == (3, 100)
 
 
+@pytest.mark.documents
+def test_the_page_about_scale_runs():
+    rows, shared = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "scale.md").read_text(), flags=re.DOTALL)
+    names = {}
+    exec(compile(rows, "docs/scale.md", "exec"), names)
+    assert len(list((names["sales"].parent / "forecasts").glob("*.parquet"))) == 1
+    assert (names["sales"].parent / "backtest" / "_seqcast.json").exists()
+    # Its workers are tested with those of Ray; names and arguments are those that there are.
+    compile(shared, "docs/scale.md", "exec")
+    assert "fit(df, on=cluster)" in shared
+
+
 PAGES = [*ROOT.glob("*.md"), ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*.md")]
 
 

@@ -34,7 +34,7 @@ test-documents: .venv/.installed  ## What README, pages and examples show runs a
 test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m processes tests
 
-# Each test starts several processes, so one runs at a time.
+# Each test starts several processes, so one runs at a time. SEQCAST_RAY_MACHINES=1 adds the loss of a machine.
 test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
 	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
 

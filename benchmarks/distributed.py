@@ -87,6 +87,7 @@ def measure(count: int, given: argparse.Namespace) -> dict[str, float]:
             subprocess.Popen(
                 [sys.executable, __file__, *options, "--process", str(rank), str(count), address, str(file)],
                 env=environment,
+                stdout=subprocess.DEVNULL,  # where gloo tells of its connections
             )
             for rank in range(count)
         ]

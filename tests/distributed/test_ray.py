@@ -1,10 +1,13 @@
 """Trainings that workers of Ray share, jobs that each of them runs, and what is refused."""
 
 import os
+import re
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import BrokenExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,15 +16,20 @@ import pandas as pd
 import pytest
 
 from seqcast import RayCluster
-from seqcast.errors import SpecError
+from seqcast.cli.main import main
+from seqcast.errors import ClusterError, SpecError, TrainingError
+from seqcast.forecaster.jobs import run_jobs
+from seqcast.runtime.executors import LokyExecutor, stop_workers
 from seqcast.specs.checkpoint import CheckpointSpec
+from seqcast.training.checkpoints import Checkpoints
 
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
 ]
 
-LONG = {"epochs": 60, "steps_per_epoch": 40}
+# Long enough to be killed in the middle, once the first epoch is over.
+LONG = {"epochs": 30, "steps_per_epoch": 20}
 
 
 def weights_of(forecaster):
@@ -32,6 +40,11 @@ def assert_close(ours, theirs, **tolerance):
     assert len(ours) == len(theirs) > 0
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, **(tolerance or {"rtol": 0, "atol": 0}))
+
+
+def step_of(path):
+    """Return the step of a checkpoint."""
+    return int(path.stem)
 
 
 def share_workers():
@@ -78,42 +91,143 @@ def test_a_shared_training_is_that_of_one_process(cluster, frame, small_forecast
 
 def test_a_training_goes_on_after_a_worker_was_killed(cluster, frame, small_forecaster, tmp_path):
     whole = small_forecaster(LONG).fit(frame, on=cluster)
-    killed = []
+    kills = []
 
     def kill():
-        killed.append(share_workers()[-1])
-        os.kill(killed[0], signal.SIGKILL)
+        kills.append((time.time(), max(step_of(path) for path in tmp_path.rglob("*.checkpoint"))))
+        os.kill(share_workers()[-1], signal.SIGKILL)
 
-    thread = after_first_checkpoint(tmp_path / "fit", kill)
-    forecaster = small_forecaster(LONG).fit(
-        frame, on=cluster, checkpoint=CheckpointSpec(tmp_path / "fit", minutes=0.005)
-    )
+    thread = after_first_checkpoint(tmp_path, kill)
+    often = CheckpointSpec(tmp_path, minutes=0.005, keep=1000)
+    forecaster = small_forecaster(LONG).fit(frame, on=cluster, checkpoint=often)
     thread.join()
-    assert killed
-    assert len(forecaster.history_) == 60
+    ((moment, step),) = kills
+    assert len(forecaster.history_) == LONG["epochs"]
     assert_close(weights_of(forecaster), weights_of(whole), atol=1e-5, rtol=0)
+    # What came before the last checkpoint was not trained once more.
+    later = [step_of(path) for path in tmp_path.rglob("*.checkpoint") if path.stat().st_mtime > moment + 1]
+    assert min(later) > step
 
 
 def test_a_training_goes_on_with_another_number_of_workers(cluster, small_job, tmp_path):
     """The state of two is gone on with by four."""
-    from dataclasses import replace
-
-    folder = tmp_path / "states"
-    from seqcast.training.checkpoints import Checkpoints
-
-    job = small_job("weights")
-    short = replace(job, checkpoints=Checkpoints(folder, {}, keep=9))
-    whole = job.engine()
-    cluster.train(short, whole)
-    for path in sorted(folder.glob("*.checkpoint"), key=lambda path: int(path.stem))[1:]:
-        path.unlink()
-    further = job.engine()
-    history = RayCluster(workers=4).train(short, further)
+    states = Checkpoints(tmp_path, {}, keep=9, resume=True)
+    job = replace(small_job("weights"), checkpoints=states)
+    whole, further = job.engine(), job.engine()
+    cluster.train(job, whole)
+    for path in tmp_path.glob("*.checkpoint"):
+        if step_of(path) > 5:
+            path.unlink()
+    first = states.newest()
+    first.history.epochs["loss"][0] = 123.0
+    states.write(first)
+    history = RayCluster(workers=4).train(job, further)
+    assert history["loss"][0] == 123.0
     assert len(history) == 4
     assert_close(further.weights, whole.weights, atol=1e-4, rtol=0)
 
 
+@pytest.mark.skipif(not os.environ.get("SEQCAST_RAY_MACHINES"), reason="two minutes: SEQCAST_RAY_MACHINES=1 runs it")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of JAX: machines are started by fork
+def test_a_training_goes_on_with_fewer_workers_when_a_machine_is_gone(cluster, small_job, tmp_path):
+    """Two machines, each with two workers; the machines are daemons of Ray's on this one."""
+    from ray.cluster_utils import Cluster
+
+    cluster.stop()
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    second = machines.add_node(num_cpus=2)
+    try:
+        job = small_job("weights")
+        job = replace(job, training=replace(job.training, **LONG))
+        where = {"workers": 4, "address": machines.address}
+        with pytest.raises(SpecError, match="storage of RayCluster: expected a folder that all machines"):
+            RayCluster(**where).connect()
+        states = Checkpoints(tmp_path / "states", {}, minutes=0.005)
+        thread = after_first_checkpoint(tmp_path, lambda: machines.remove_node(second, allow_graceful=False))
+        engine = job.engine()
+        both = RayCluster(**where, storage=tmp_path, min_workers=1)
+        history = both.train(replace(job, checkpoints=states), engine)
+        thread.join()
+    finally:
+        cluster.stop()
+        machines.shutdown()
+    alone = job.engine()
+    expected = job.train(alone)
+    assert len(history) == len(expected) == LONG["epochs"]
+    assert history.parts == 4
+    # After some hundred steps sums in another order show.
+    assert min(history["val_loss"]) == pytest.approx(min(expected["val_loss"]), rel=0.01)
+
+
+def test_ctrl_c_keeps_the_best_weights_of_the_last_checkpoint(cluster, frame, small_forecaster, tmp_path):
+    forecaster = small_forecaster(LONG)
+    thread = after_first_checkpoint(tmp_path, lambda: os.kill(os.getpid(), signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        forecaster.fit(frame, on=cluster, checkpoint=tmp_path)
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert forecaster.history_.interrupted
+    assert len(forecaster.predict()) == 21
+    # The workers have ended, and others begin.
+    small_forecaster().fit(frame, on=cluster)
+
+
+def test_a_training_that_diverges_says_where_and_is_not_tried_again(cluster, frame, small_forecaster):
+    with pytest.raises(TrainingError, match="training, epoch 1, batch") as caught:
+        small_forecaster({"learning_rate": 1e30, "clip_norm": None}).fit(frame, on=cluster)
+    assert caught.value.kept is not None
+    assert caught.value.series
+
+
+def test_workers_that_die_too_often(cluster, frame, small_forecaster, tmp_path):
+    thread = after_first_checkpoint(tmp_path, lambda: os.kill(share_workers()[0], signal.SIGKILL))
+    with pytest.raises(ClusterError, match="workers that die at most 0 times"):
+        small_forecaster(LONG).fit(frame, on=RayCluster(workers=2, max_failures=0), checkpoint=tmp_path)
+    thread.join()
+
+
 # ---------------------------------------------------------------- a job for each worker
+
+
+def test_several_networks_have_the_bits_of_workers_of_this_machine(cluster, small_job):
+    jobs = [small_job("weights", seeds=(seed, 4)) for seed in (3, 5, 7)]
+    names = ["first", "second", "third"]
+    ours = run_jobs(jobs, names, executor=cluster.executor())
+    theirs = run_jobs(jobs, names, executor=LokyExecutor(2))
+    stop_workers()
+    for (engine, history), (other, other_history) in zip(ours, theirs, strict=True):
+        assert_close(engine.weights, other.weights)
+        assert history.epochs == other_history.epochs
+
+
+def test_members_and_refits_go_to_a_worker_each(cluster, frame, small_forecaster, monkeypatch):
+    def backtest(**where):
+        return small_forecaster(members=2).backtest(frame, 2, refit=True, **where)
+
+    ours = backtest(on=cluster)
+    monkeypatch.setattr("seqcast.runtime.executors.threads", lambda: 2)
+    pd.testing.assert_frame_equal(ours, backtest())
+    stop_workers()
+
+
+def test_trials_of_a_search_run_in_the_workers(cluster, frame):
+    from seqcast.tune import Range, tune
+
+    found = tune(
+        frame,
+        7,
+        preset="classic",
+        training={"epochs": 1, "steps_per_epoch": 2},
+        space={"dropout": Range(0.0, 0.2)},
+        trials=3,
+        ensemble=1,
+        random_state=0,
+        verbose=0,
+        on=cluster,
+    )
+    assert len(found.trials) == 3
+    assert len(found.forecaster.predict()) == 21
 
 
 def test_results_come_in_the_order_of_the_jobs(cluster):
@@ -169,4 +283,29 @@ def test_a_job_whose_worker_dies_is_tried_again_as_often_as_that(cluster, tmp_pa
     assert cluster.executor(retries=1).map(die_once, [()]) == [True]
 
 
-# ---------------------------------------------------------------- the command line
+# ---------------------------------------------------------------- the page, and the command line
+
+
+def test_the_page_runs(cluster, frame, small_forecaster):
+    page = Path(__file__).parents[2] / "docs" / "scale.md"
+    section = page.read_text().partition("## Several machines: Ray")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    few = code.replace("workers=4", "workers=2").replace("Forecaster(28)", "make()")
+    names = {"df": frame, "make": small_forecaster}
+    exec(compile(few, "docs/scale.md", "exec"), names)
+    assert names["forecaster"].history_.parts == 4
+
+
+def test_fit_and_backtest_of_the_command_line(cluster, frame, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("a.csv", index=False)
+    how = ["-H", "7", "--units", "3", "--epochs", "1", "--level", "", "--seed", "0", "--ray", "local", "--workers", "2"]
+    for command in (["fit", "a.csv", "-o", "a.seqcast"], ["backtest", "a.csv", "--n-windows", "2", "--refit", "1"]):
+        monkeypatch.setattr(sys, "argv", ["seqcast", *command, *how])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr().err
+        assert ended.value.code in (0, None), told
+        if command[0] == "fit":
+            assert "seqcast: 2 workers share each batch, in 4 parts" in told
+    assert Path("a.seqcast").exists()

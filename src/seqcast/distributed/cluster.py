@@ -48,8 +48,8 @@ class RayCluster:
             does for one machine.
         parts: Equal parts of a batch, a multiple of `workers`; `None` takes those of the `TrainingSpec`, or the
             smallest number from 4 on.
-        min_workers: Fewest workers with which a shared training begins, or goes on where others are gone; `None` waits
-            for all of them.
+        min_workers: Fewest workers with which a shared training begins, or goes on when machines are gone; `None` waits
+            for all of them. CPUs that others use are waited for in any case.
         max_failures: How often a shared training may go on from its last checkpoint after a worker has died.
 
     Raises:

@@ -20,7 +20,7 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.sharded import ArrayCache, ShardedStore
-from seqcast.data.series.store import starts_of
+from seqcast.data.series.store import SeriesLayout
 from seqcast.errors import DataError, Phrase, Row, SaveError, compose_place
 from seqcast.specs.columns import Covariates
 
@@ -83,37 +83,16 @@ class Scratch:
 
 
 @dataclass(frozen=True)
-class SeriesSizes:
+class SeriesSizes(SeriesLayout):
     """Names and lengths of series.
 
     Args:
         ids: One name a series.
-        lengths: Number of rows of each.
+        ends: Position after each series' last row.
     """
 
     ids: tuple[Any, ...]
-    lengths: Array
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def ends(self) -> Array:
-        """Position after each series' last row."""
-        return np.cumsum(self.lengths)
-
-    @cached_property
-    def starts(self) -> Array:
-        """Position of each series' first row."""
-        return starts_of(self.ends)
-
-    @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {name: place for place, name in enumerate(self.ids)}
-
-    def places(self, names: Sequence[Any]) -> Array:
-        """Return the number of each series by name, -1 for names that are not there."""
-        return np.array([self._places.get(name, -1) for name in names], dtype=np.int64)
+    ends: Array
 
 
 @dataclass(frozen=True)
@@ -148,7 +127,7 @@ class _Shard:
         return cls(
             rest,
             values,
-            SeriesSizes(frame.source.ids, frame.source.lengths),
+            SeriesSizes(frame.source.ids, frame.source.ends),
             frame.first_stamps,
             frame.last_stamps,
             not np.isnan(frame.targets).any(),
@@ -265,7 +244,7 @@ class ShardedFrame:
     def source(self) -> SeriesSizes:
         """Names and lengths of the series."""
         ids = tuple(name for shard in self.shards for name in shard.sizes.ids)
-        return SeriesSizes(ids, np.concatenate([shard.sizes.lengths for shard in self.shards]))
+        return SeriesSizes(ids, np.cumsum(np.concatenate([shard.sizes.lengths for shard in self.shards])))
 
     @cached_property
     def first_stamps(self) -> Stamps:

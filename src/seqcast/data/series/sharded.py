@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import starts_of
+from seqcast.data.series.store import SeriesLayout, starts_of
 
 __all__ = ["ArrayCache", "ShardedStore"]
 
@@ -70,7 +70,7 @@ class ArrayCache:
 
 
 @dataclass(frozen=True, eq=False)
-class ShardedStore:
+class ShardedStore(SeriesLayout):
     """Many series in files, the shards, in which they lie end to end: a `SeriesStore`.
 
     A series lies wholly in one shard. What is read stays in memory as long as the cache has room.
@@ -104,19 +104,6 @@ class ShardedStore:
     width: int
     cache: ArrayCache
     complete: bool = True
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def starts(self) -> Array:
-        """Position of each series' first row."""
-        return starts_of(self.ends)
-
-    @cached_property
-    def lengths(self) -> Array:
-        """Number of rows of each series."""
-        return self.ends - self.starts
 
     @cached_property
     def shards(self) -> Array:

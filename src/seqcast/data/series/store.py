@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["InMemoryStore", "SeriesStore", "positions_of", "starts_of"]
+__all__ = ["InMemoryStore", "SeriesLayout", "SeriesStore", "positions_of", "starts_of"]
 
 Array = npt.NDArray[Any]
 
@@ -44,8 +44,41 @@ class SeriesStore(Protocol):
         """Return a store of some of the series, in this order."""
 
 
+class SeriesLayout:
+    """Where series begin and end among all rows, by their `ids` and `ends`; a base of stores."""
+
+    ids: tuple[Any, ...]
+    ends: Array
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def starts(self) -> Array:
+        """Position of each series' first row."""
+        return starts_of(self.ends)
+
+    @cached_property
+    def lengths(self) -> Array:
+        """Number of rows of each series."""
+        return self.ends - self.starts
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        return {name: place for place, name in enumerate(self.ids)}
+
+    def places(self, names: Iterable[Any]) -> Array:
+        """Return the number of each series by name, -1 for names that are not there.
+
+        Example:
+            >>> InMemoryStore.of({"a": np.zeros(3), "b": np.zeros(2)}).places(["b", "x"])
+            array([ 1, -1])
+        """
+        return np.array([self._places.get(name, -1) for name in names], dtype=np.int64)
+
+
 @dataclass(frozen=True)
-class InMemoryStore:
+class InMemoryStore(SeriesLayout):
     """Many series in memory, laid end to end: a `SeriesStore`.
 
     Args:
@@ -72,36 +105,10 @@ class InMemoryStore:
         ends = np.cumsum([len(series[name]) for name in ids])
         return cls(ids, np.concatenate([series[name] for name in ids]), ends)
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def starts(self) -> Array:
-        """Position of each series' first row in `values`."""
-        return starts_of(self.ends)
-
-    @cached_property
-    def lengths(self) -> Array:
-        """Number of rows of each series."""
-        return self.ends - self.starts
-
     @property
     def width(self) -> int:
         """Number of columns."""
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
-
-    @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {name: place for place, name in enumerate(self.ids)}
-
-    def places(self, names: Iterable[Any]) -> Array:
-        """Return the number of each series by name, -1 for names that the store does not have.
-
-        Example:
-            >>> InMemoryStore.of({"a": np.zeros(3), "b": np.zeros(2)}).places(["b", "x"])
-            array([ 1, -1])
-        """
-        return np.array([self._places.get(name, -1) for name in names], dtype=np.int64)
 
     def read(self, rows: Array) -> Array:
         """Return the rows with these numbers."""

@@ -229,14 +229,14 @@ def test_which_executor_there_is(see_gpu, monkeypatch):
 def test_workers_that_somebody_wants_all_the_same_share_the_memory(see_gpu, monkeypatch):
     monkeypatch.delenv(executors.ALL_MEMORY, raising=False)
     monkeypatch.setenv("XLA_FLAGS", "")
-    on_cpu = executors._environment()
+    on_cpu = executors.worker_environment()
     assert "xla_cpu" in on_cpu["XLA_FLAGS"]
     assert executors.ALL_MEMORY not in on_cpu
     see_gpu()
-    assert executors._environment()[executors.ALL_MEMORY] == "false"
-    assert "XLA_FLAGS" not in executors._environment()
+    assert executors.worker_environment()[executors.ALL_MEMORY] == "false"
+    assert "XLA_FLAGS" not in executors.worker_environment()
     monkeypatch.setenv(executors.ALL_MEMORY, "true")
-    assert executors.ALL_MEMORY not in executors._environment()
+    assert executors.ALL_MEMORY not in executors.worker_environment()
 
 
 @pytest.mark.parametrize(

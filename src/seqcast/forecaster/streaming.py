@@ -183,11 +183,11 @@ def checked_pieces(
         DataError: Something in the rows is wrong; it names file and row.
     """
     names = columns_read(options, source, before)
-    id_column = (before.schema.columns if before is not None else options["columns"] or Columns()).unique_id
+    columns = before.schema.columns if before is not None else options["columns"] or Columns()
     rows = memory.piece_rows(len(names)) if piece_rows is None else piece_rows
     first: LongFrame | None = None
     rest: dict[Any, DataError] = {}
-    for piece in pieces(source, names, id_column, rows, memory.rows_of_one(len(names))):
+    for piece in pieces(source, names, (columns.unique_id, columns.ds), rows, memory.rows_of_one(len(names))):
         try:
             frame = read_rows(options, source.frame(piece.table), before or first, static_optional=before is not None)
         except DataError as error:

@@ -27,7 +27,7 @@ def folder_of(path, frames):
 
 
 def read(source, rows=4, most_rows=10**6, columns=("unique_id", "ds", "y")):
-    return list(pieces(source, columns, "unique_id", rows, most_rows))
+    return list(pieces(source, columns, ("unique_id", "ds"), rows, most_rows))
 
 
 few = settings(max_examples=40, deadline=None)
@@ -107,7 +107,7 @@ def test_rows_that_lie_apart_are_refused(tmp_path):
             read(open_source(path), rows)
         error = caught.value
         assert (error.path, error.column, error.row, error.series) == (f"{path}/1.parquet", "unique_id", 0, "s001")
-        assert f"seqcast partition '{path}' -o FOLDER --id unique_id" in str(error)
+        assert f"seqcast partition '{path}' -o FOLDER --id unique_id --time ds" in str(error)
         assert "1.parquet, column 'unique_id', row 1 (series 's001')" in str(error)
 
 

@@ -226,13 +226,15 @@ _OPENERS: dict[str, Callable[[Any], TableSource]] = {
 # ---------------------------------------------------------------- pieces
 
 
-def pieces(source: TableSource, columns: Sequence[str], id_column: str, rows: int, most_rows: int) -> Iterator[Piece]:
+def pieces(
+    source: TableSource, columns: Sequence[str], keys: tuple[str, str], rows: int, most_rows: int
+) -> Iterator[Piece]:
     """Yield the rows of a source, some whole series at a time.
 
     Args:
         source: The source.
         columns: The columns that are read.
-        id_column: The column of ids; where the source has none, its rows are one series.
+        keys: The columns of ids and of times; where the source has no ids, its rows are one series.
         rows: About how many rows a piece has, where series are shorter.
         most_rows: Most rows of a series.
 
@@ -240,6 +242,7 @@ def pieces(source: TableSource, columns: Sequence[str], id_column: str, rows: in
         DataError: The rows of a series lie apart, or a series has too many rows.
     """
     pyarrow: Any = require("pyarrow", extra="parquet")
+    id_column, _ = keys
     named = id_column in source.columns
     seen = _SeenIds()
     batches: list[Any] = []
@@ -258,7 +261,7 @@ def pieces(source: TableSource, columns: Sequence[str], id_column: str, rows: in
         whole = _last_change(table.column(id_column)) if named else 0
         if whole:
             ready, spans = _divided(spans, whole)
-            _remember(table.column(id_column).slice(0, whole), ready, seen, id_column, source)
+            _remember(table.column(id_column).slice(0, whole), ready, seen, keys, source)
             yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
             # A copy, so that what was handed out can be freed.
             batches = _copied(table.slice(whole))
@@ -274,7 +277,7 @@ def pieces(source: TableSource, columns: Sequence[str], id_column: str, rows: in
         raise DataError(option="df", expected="at least one row", received=f"none in {source.name}", hint="Give some.")
     table = pyarrow.Table.from_batches(batches)
     if named:
-        _remember(table.column(id_column), spans, seen, id_column, source)
+        _remember(table.column(id_column), spans, seen, keys, source)
     yield Piece(table, tuple(spans))
 
 
@@ -317,7 +320,7 @@ def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
     return first, rest
 
 
-def _remember(ids: Any, spans: Sequence[Span], seen: _SeenIds, column: str, source: TableSource) -> None:
+def _remember(ids: Any, spans: Sequence[Span], seen: _SeenIds, keys: tuple[str, str], source: TableSource) -> None:
     """Add the series of a piece to those that were seen.
 
     Raises:
@@ -328,7 +331,7 @@ def _remember(ids: Any, spans: Sequence[Span], seen: _SeenIds, column: str, sour
     again = seen.add(names)
     if again is not None:
         (*_, last), _ = _divided(spans, places[again] + 1)
-        raise _apart(source, column, names[again], last.path, last.first + last.rows - 1)
+        raise _apart(source, keys, names[again], last.path, last.first + last.rows - 1)
 
 
 class _SeenIds:
@@ -366,8 +369,9 @@ class _SeenIds:
         return again
 
 
-def _apart(source: TableSource, column: str, name: Any, path: str | None, row: int) -> DataError:
+def _apart(source: TableSource, keys: tuple[str, str], name: Any, path: str | None, row: int) -> DataError:
     """Return the error for a series whose rows lie apart."""
+    column, time = keys
     where = compose_place(option="df", column=column, row=row, series=name)
     data = "DATA"
     if path is not None:
@@ -381,7 +385,7 @@ def _apart(source: TableSource, column: str, name: Any, path: str | None, row: i
         series=name,
         expected="the rows of each series together, one series after another",
         received="rows of a series that had others after it",
-        hint=f"Bring them together: seqcast partition {data} -o FOLDER --id {shlex.quote(column)}",
+        hint=f"Bring them together: seqcast partition {data} -o FOLDER --id {shlex.quote(column)} --time {shlex.quote(time)}",
     )
 
 

@@ -372,6 +372,7 @@ class _SeenIds:
 def _apart(source: TableSource, keys: tuple[str, str], name: Any, path: str | None, row: int) -> DataError:
     """Return the error for a series whose rows lie apart."""
     column, time = keys
+    named = f"--id {shlex.quote(column)} --time {shlex.quote(time)}"
     where = compose_place(option="df", column=column, row=row, series=name)
     data = "DATA"
     if path is not None:
@@ -385,7 +386,7 @@ def _apart(source: TableSource, keys: tuple[str, str], name: Any, path: str | No
         series=name,
         expected="the rows of each series together, one series after another",
         received="rows of a series that had others after it",
-        hint=f"Bring them together: seqcast partition {data} -o FOLDER --id {shlex.quote(column)} --time {shlex.quote(time)}",
+        hint=f"Bring them together: seqcast partition {data} -o FOLDER {named}",
     )
 
 

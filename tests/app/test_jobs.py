@@ -135,12 +135,17 @@ def test_a_process_that_dies_fails_its_jobs_and_another_one_takes_over(worker):
 
 def test_one_who_waits_no_longer_leaves_the_job_alone(worker):
     async def scenario(queue):
-        job = queue.submit(double, 4)
+        begun = asyncio.Event()
+        first = queue.submit(wait, True, hear=lambda _: begun.set())
+        job = queue.submit(double, 4)  # it cannot end before the first is stopped
+        await begun.wait()
         task = asyncio.ensure_future(job.result())
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        first.stop()
+        assert await first.result() == "kept"
         assert await job.result() == 8
 
     run(worker, scenario)

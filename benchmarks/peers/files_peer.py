@@ -19,7 +19,7 @@ from typing import Any
 
 from common import process_began
 from frame_job import Job
-from frames_peer import FORECAST_BATCH, SILENT
+from frames_peer import neuralforecast_gru
 
 JOB = Job(series=1_000, rows=200, steps=300)
 
@@ -49,27 +49,8 @@ def fit_seqcast(folder: Path) -> Any:
 def fit_neuralforecast(folder: Path) -> Any:
     """Fit neuralforecast."""
     from neuralforecast import NeuralForecast
-    from neuralforecast.losses.pytorch import MSE
-    from neuralforecast.models import GRU
 
-    model = GRU(
-        h=JOB.horizon,
-        h_train=JOB.horizon,
-        input_size=JOB.context - 1,
-        recurrent=True,
-        encoder_n_layers=1,
-        encoder_hidden_size=JOB.width,
-        loss=MSE(),
-        learning_rate=JOB.learning_rate,
-        max_steps=JOB.steps,
-        scaler_type="standard",
-        batch_size=32,
-        valid_batch_size=FORECAST_BATCH,
-        windows_batch_size=JOB.batch,
-        random_seed=JOB.seed,
-        accelerator="cpu",
-        **SILENT,
-    )
+    model = neuralforecast_gru(JOB, scaler_type="standard")
     folders = sorted(str(path) for path in (folder / "folders").iterdir())
     forecaster = NeuralForecast(models=[model], freq="D")
     forecaster.fit(folders)

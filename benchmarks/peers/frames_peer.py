@@ -59,6 +59,36 @@ class FramePeer(ABC):
         """Return the forecasts of all series as a frame."""
 
 
+def neuralforecast_gru(job: Job, **own: Any) -> Any:
+    """Return neuralforecast's network for a job.
+
+    Args:
+        job: Sizes and training.
+        own: Further arguments of `GRU`.
+    """
+    from neuralforecast.losses.pytorch import MSE
+    from neuralforecast.models import GRU
+
+    return GRU(
+        h=job.horizon,
+        h_train=job.horizon,
+        input_size=job.context - 1,  # a recurrent model reads one more
+        recurrent=True,
+        encoder_n_layers=1,
+        encoder_hidden_size=job.width,
+        loss=MSE(),
+        learning_rate=job.learning_rate,
+        max_steps=job.steps,
+        batch_size=32,
+        valid_batch_size=FORECAST_BATCH,
+        windows_batch_size=job.batch,
+        random_seed=job.seed,
+        accelerator="cpu",
+        **SILENT,
+        **own,
+    )
+
+
 class SeqcastFrames(FramePeer):
     """`Forecaster` of seqcast."""
 
@@ -79,29 +109,10 @@ class NeuralForecastFrames(FramePeer):
     def fit(self, df: Any) -> None:
         """Fit on the frame; windows of a step come from `batch_size` series, as many as the library's default."""
         from neuralforecast import NeuralForecast
-        from neuralforecast.losses.pytorch import MSE
-        from neuralforecast.models import GRU
 
-        job = self.job
-        model = GRU(
-            h=job.horizon,
-            h_train=job.horizon,
-            input_size=job.context - 1,  # a recurrent model reads one more
-            recurrent=True,
-            encoder_n_layers=1,
-            encoder_hidden_size=job.width,
-            loss=MSE(),
-            learning_rate=job.learning_rate,
-            max_steps=job.steps,
-            scaler_type="identity",  # the series are scaled below
-            batch_size=32,
-            valid_batch_size=FORECAST_BATCH,
-            windows_batch_size=job.batch,
-            inference_windows_batch_size=FORECAST_BATCH,
-            random_seed=job.seed,
-            alias=self.column,
-            accelerator="cpu",
-            **SILENT,
+        # The series are scaled below.
+        model = neuralforecast_gru(
+            self.job, scaler_type="identity", inference_windows_batch_size=FORECAST_BATCH, alias=self.column
         )
         self.model = NeuralForecast(models=[model], freq="D", local_scaler_type="standard")
         self.model.fit(df)

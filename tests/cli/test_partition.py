@@ -1,17 +1,14 @@
 """`seqcast partition`, as a stranger uses it."""
 
+import functools
 import json
-import re
-import sys
 
 import pandas as pd
 import pytest
 
-from seqcast.cli import main as cli
-
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(monkeypatch, seqcast_command, tmp_path):
     """Run the command in a new folder; return exit code, standard output and standard error, each on one line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
@@ -19,17 +16,7 @@ def run(monkeypatch, capsys, tmp_path):
     rows["day"] = ["2024-01-02", "2024-01-01", "2024-01-01", "2024-01-02"]
     rows.to_csv("sales.csv", index=False)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["seqcast", "partition", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ending:
-            code = ending.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
-
-    return run
+    return functools.partial(seqcast_command, "partition")
 
 
 NAMES = ("--id", "shop", "--time", "day")

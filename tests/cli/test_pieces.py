@@ -1,14 +1,10 @@
 """Folders and patterns of Parquet files at the command line: fit, predict and backtest read them piece by piece."""
 
 import json
-import re
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-
-from seqcast.cli import main as cli
 
 pytest.importorskip("pyarrow")
 
@@ -26,22 +22,12 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, folder):
+def run(monkeypatch, seqcast_command, folder):
     """Run a command in the folder; return exit code, standard output and standard error, each on one line."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "160")
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["seqcast", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ending:
-            code = ending.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
-
-    return run
+    return seqcast_command
 
 
 QUICK = ("--preset", "classic", "--epochs", "1", "--units", "4", "--quiet", "--seed", "0")

@@ -1,14 +1,12 @@
 """`seqcast tune`, as a stranger uses it."""
 
+import functools
 import json
-import re
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.cli import main as cli
 from seqcast.cli import tune as tune_command
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.tune import tune
@@ -17,24 +15,14 @@ SMALL = ("--units", "3", "--epochs", "1", "--seed", "0", "--level", "", "--worke
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(monkeypatch, seqcast_command, tmp_path):
     """Run a command in a new folder; return exit code, standard output and standard error, each on one line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
     days = pd.date_range("2024-01-01", periods=60)
     pd.DataFrame({"ds": days, "y": 10 + np.sin(np.arange(60) * 2 * np.pi / 7)}).to_csv("sales.csv", index=False)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["seqcast", "tune", "sales.csv", "-H", "3", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ending:
-            code = ending.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
-
-    return run
+    return functools.partial(seqcast_command, "tune", "sales.csv", "-H", "3")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from seqcast.data.frames.sources import file_groups, open_source
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError, SaveError, SpecError
 
 pytest.importorskip("pyarrow")
 pytestmark = [
@@ -96,6 +96,9 @@ def test_forecasts_of_files_are_those_of_this_process(cluster, folder, frame, sm
     model.predict(df=folder, output=path, on=cluster)
     assert {part: part.stat().st_mtime_ns for part in parts[1:]} == times
     pd.testing.assert_frame_equal(pd.read_parquet(path), expected, rtol=1e-5)
+    # Parts of this process are pieces, not files: its job is another one.
+    with pytest.raises(SaveError, match="received one of a job with another parts"):
+        model.predict(df=folder, output=path)
 
 
 def test_a_backtest_of_files_is_that_of_this_process(cluster, folder, small_forecaster, tmp_path, monkeypatch):
@@ -119,6 +122,9 @@ def test_what_is_wrong_in_a_worker_is_told_here(cluster, frame, small_forecaster
         model.predict(df=tmp_path / "in", output=tmp_path / "out", on=cluster)
     with pytest.raises(SpecError, match="output: expected a folder with on"):
         model.predict(df=tmp_path / "in", on=cluster)
+    for df in (None, frame):
+        with pytest.raises(SpecError, match=r"on: expected Parquet files .*, received rows in memory"):
+            model.predict(df=df, output=tmp_path / "memory", on=cluster)
     lazy = pytest.importorskip("polars").from_pandas(frame).lazy()
     with pytest.raises(SpecError, match="on: expected Parquet files"):
         model.predict(df=lazy, output=tmp_path / "lazy", on=cluster)

@@ -188,6 +188,14 @@ def test_a_backtest_of_a_source_has_the_rows_of_that_of_the_frame(folder, frame,
     pd.testing.assert_frame_equal(pd.read_parquet(path), found)
 
 
+def test_a_backtest_with_other_cutoffs_is_another_job(folder, tmp_path):
+    model = Forecaster(4, **OPTIONS)
+    model.backtest(folder, n_windows=1, output=tmp_path / "out")
+    for other in ({"n_windows": 2}, {"step_size": 2}, {"align": "series"}, {"refit": True}):
+        with pytest.raises(SaveError, match=f"received one of a job with another {next(iter(other))}"):
+            model.backtest(folder, **{"n_windows": 1, **other}, output=tmp_path / "out")
+
+
 def test_a_backtest_without_training(both, folder, frame, tmp_path):
     model = Forecaster(4, **OPTIONS).fit(frame[frame["ds"] < "2024-01-03"])
     expected = model.backtest(frame, n_windows=2, refit="never")

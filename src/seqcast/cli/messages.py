@@ -178,8 +178,7 @@ def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
     def in_file(text: str) -> str:
         if not isinstance(text, Phrase):
             return text
-        parts = (_row_of_file(part, row_number(part.number)) if isinstance(part, Row) else part for part in text.parts)
-        return Phrase(*parts, remedy=text.remedy)
+        return text.with_rows(lambda row: _row_of_file(row, row_number(row.number)))
 
     return type(error)(
         place_in_file(path, column=error.column, row=row_number(error.row), series=error.series),

@@ -22,13 +22,13 @@ Ray = Annotated[
 Workers = Annotated[int | None, count_option("--workers", help="Workers of --ray; one a core if absent.")]
 
 
-def cluster_of(address: str | None, workers: int | None, checkpoint: Path | None) -> RayCluster | None:
+def cluster_of(address: str | None, workers: int | None, storage: Path | None) -> RayCluster | None:
     """Return where a command works; `None` is this machine.
 
     Args:
         address: Where Ray is.
         workers: Number of workers.
-        checkpoint: The folder of checkpoints, which all machines see.
+        storage: A folder that all machines see: that of checkpoints, or of the forecasts.
     """
     if address is None:
         if workers is not None:
@@ -36,4 +36,4 @@ def cluster_of(address: str | None, workers: int | None, checkpoint: Path | None
         return None
     from seqcast.distributed.cluster import RayCluster
 
-    return RayCluster(workers, address, storage=checkpoint)
+    return RayCluster(workers, address, storage=storage)

@@ -87,6 +87,18 @@ class Phrase(str):
         """
         return "".join(part if isinstance(part, str) else word(part) for part in self.parts)
 
+    def with_rows(self, name: Callable[[Row], str | Row]) -> Phrase:
+        """Return the phrase with its rows named otherwise.
+
+        Args:
+            name: Returns what a row becomes.
+
+        Example:
+            >>> Phrase("as in ", Row(3)).with_rows(lambda row: Row(row.number + 1))
+            'as in row 4'
+        """
+        return Phrase(*(name(part) if isinstance(part, Row) else part for part in self.parts), remedy=self.remedy)
+
 
 def _rebuild_phrase(parts: tuple[str | Option | Row, ...], remedy: str) -> Phrase:
     return Phrase(*parts, remedy=remedy)

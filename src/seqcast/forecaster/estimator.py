@@ -572,9 +572,11 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         check_options(self.get_params(deep=False))
         every = refit_every(refit)
         before = self._fitted() if every is None else None
+        cutoffs = {"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every}
+        rows = self._rows_of_backtest(before, df, output, memory_limit, cutoffs, storage_of(on))
         with (
             CheckpointFolder.opened(checkpoint, resume=resume) as folder,
-            self._rows_of_backtest(before, df, output, memory_limit, storage_of(on)) as (frame, parts, remembered),
+            rows as (frame, parts, remembered),
         ):
             run = TrainingRun(self.verbose, folder, deadline, on=on)
             return self._backtest(frame, n_windows, step_size, align, every, run, parts, remembered)

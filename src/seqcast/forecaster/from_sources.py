@@ -84,27 +84,30 @@ class SourceMixin:
             asked: What is forecast, by name: JSON types, and the frame of the known future.
             on: Workers that forecast a group of files each.
         """
-        options = self.get_params(deep=False)
         df, streamed = as_source(df, state.series.schema.columns, memory_limit)
-        memory, source = Memory.of(memory_limit), open_source(df) if streamed else None
+        if not streamed and output is None and on is None:
+            return forecast(self._rows_before(state, df))
+        options, memory, series = self.get_params(deep=False), Memory.of(memory_limit), state.series
+        source = open_source(df) if streamed else None
+        groups = None if on is None else file_groups(source, series.schema.columns.unique_id)
         folder = None
         if output is not None:
             job = {"job": "predict", **asked, "future": _frame_digest(asked["future"])}
             job |= {"forecaster": _state_digest(state), **_described(source, df)}
-            folder = _part_folder(output, job, options, source, memory, state.series)
+            job |= {"parts": "pieces" if on is None else "files"}
+            folder = _part_folder(output, job, options, source, memory, series)
         if source is None:
             return gathered(lambda rows: forecast(self._rows_before(state, rows)), [df], folder)
-        of_piece = functools.partial(_of_piece, state.series, forecast)
-        if on is not None:
+        of_piece = functools.partial(_of_piece, series, forecast)
+        if on is not None and groups is not None:
             if folder is None:
                 raise SpecError(
                     "output", expected="a folder with on", received="None", hint="Name one that all workers see."
                 )
-            groups = file_groups(source, state.series.schema.columns.unique_id)
-            of_files = functools.partial(_of_files, options, memory, state.series, of_piece)
+            of_files = functools.partial(_of_files, options, memory, series, of_piece)
             return gathered(of_files, groups, folder, on.write)
         rows = None if folder is None else folder.piece_rows
-        return gathered(of_piece, checked_pieces(options, source, memory, state.series, piece_rows=rows), folder)
+        return gathered(of_piece, checked_pieces(options, source, memory, series, piece_rows=rows), folder)
 
     @contextlib.contextmanager
     def _rows_of_backtest(
@@ -113,6 +116,7 @@ class SourceMixin:
         df: Any,
         output: PathLike | None,
         memory_limit: Any,
+        asked: Mapping[str, Any],
         storage: PathLike | None = None,
     ) -> Iterator[tuple[AnyFrame, PartFolder | None, int | None]]:
         """Read the rows of a backtest.
@@ -122,6 +126,7 @@ class SourceMixin:
             df: The rows.
             output: The folder for the forecasts, if any.
             memory_limit: The user's limit.
+            asked: The cutoffs, in JSON types by name.
             storage: As for `_training_rows`.
 
         Yields:
@@ -133,7 +138,7 @@ class SourceMixin:
         before, folder = None if state is None else state.series, None
         if output is not None:
             written = ", ".join(f"{name}={value!r}" for name, value in options.items() if name != "verbose")
-            job = {"job": "backtest", "options": written, **_described(source, df)}
+            job = {"job": "backtest", **asked, "options": written, **_described(source, df)}
             job |= {"forecaster": None if state is None else _state_digest(state)}
             folder = _part_folder(output, job, options, source, memory, before)
         if source is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from seqcast.data.frames.io import read_table
+from seqcast.data.frames.io import is_read_at_once, read_table
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.sharded import Scratch, ShardedFrame, Span, in_source
 from seqcast.data.frames.sources import TableSource, is_source, pieces
@@ -24,24 +24,6 @@ from seqcast.runtime.limits import parse_size
 from seqcast.specs.columns import Columns
 
 __all__ = ["Memory", "as_source", "checked_pieces", "columns_read", "rows_of_fit"]
-
-# Files that hold text or spreadsheets are read at once, by the rules for such files.
-_AT_ONCE = (
-    "csv",
-    "tsv",
-    "txt",
-    "gz",
-    "zst",
-    "zip",
-    "jsonl",
-    "ndjson",
-    "feather",
-    "arrow",
-    "xlsx",
-    "xlsm",
-    "xls",
-    "ods",
-)
 
 # Bytes that a row takes while it is read and checked: a few of them beside what is in memory otherwise, with names of
 # series that differ, or all of the memory for one long series; and for each column.
@@ -115,7 +97,7 @@ def as_source(df: Any, columns: Columns | None, memory_limit: Any, option: str =
     Raises:
         SpecError: There is a limit, and rows that are in memory.
     """
-    if isinstance(df, str | os.PathLike) and Path(df).suffix.lower().removeprefix(".") in _AT_ONCE:
+    if isinstance(df, str | os.PathLike) and is_read_at_once(Path(df)):
         df = read_table(Path(df), columns or Columns())
     streamed = is_source(df)
     if memory_limit is not None and not streamed:

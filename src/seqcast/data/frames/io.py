@@ -36,6 +36,7 @@ from seqcast.specs.columns import Columns
 __all__ = [
     "ONE_SERIES",
     "UNDERSTOOD",
+    "is_read_at_once",
     "place_in_file",
     "read_raw",
     "read_table",
@@ -152,6 +153,17 @@ def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None
     frame, dialect = _read(path, _kind(path), Columns(), dialect or Dialect(), FileLimits.of(max_size))
     frame.attrs[UNDERSTOOD] = dialect.describe()
     return frame
+
+
+def is_read_at_once(path: Path) -> bool:
+    """Return whether a file's name says that `read_table` reads it, and nothing reads it piece by piece.
+
+    Example:
+        >>> is_read_at_once(Path("a.csv.gz")), is_read_at_once(Path("a.parquet")), is_read_at_once(Path("a"))
+        (True, False, False)
+    """
+    suffix = path.suffix.lower()
+    return suffix in PACKED or _KINDS.get(suffix.removeprefix("."), "parquet") != "parquet"
 
 
 def _kind(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import pickle
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,20 +55,16 @@ class Scratch:
     folder: Path
     cache: ArrayCache
 
-    def path(self, suffix: str) -> Path:
-        """Return the path of a new file."""
-        return self.folder / f"{secrets.token_hex(8)}{suffix}"
-
-    def write(self, path: Path, write: Callable[[Any], object]) -> None:
-        """Write a file.
+    def write(self, write: Callable[[Any], object]) -> Path:
+        """Write a new file and return its path.
 
         Args:
-            path: Where it goes.
             write: Writes the content to an open binary file.
 
         Raises:
             SaveError: The disk is full.
         """
+        path = self.folder / secrets.token_hex(8)
         try:
             with path.open("wb") as file:
                 write(file)
@@ -80,6 +75,11 @@ class Scratch:
                 received=error.strerror or str(error),
                 hint="Set TMPDIR to a folder with more room.",
             ) from error
+        return path
+
+    def save(self, values: Array) -> Path:
+        """Write an array to a new file, as `numpy.save` does, and return its path; errors as for `write`."""
+        return self.write(lambda file: np.save(file, np.ascontiguousarray(values)))
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,10 @@ class _Shard:
     @classmethod
     def of(cls, frame: LongFrame, spans: Sequence[Span], scratch: Scratch) -> Self:
         """Write a frame to files."""
-        rest, values = scratch.path(".rest"), scratch.path(".npy")
         without = replace(frame, source=replace(frame.source, values=frame.source.values[:0]), skipped={})
-        scratch.write(rest, lambda file: pickle.dump(without, file, protocol=5))
-        scratch.write(values, functools.partial(_save, np.ascontiguousarray(frame.source.values)))
         return cls(
-            rest,
-            values,
+            scratch.write(lambda file: pickle.dump(without, file, protocol=5)),
+            scratch.save(frame.source.values),
             SeriesSizes(frame.source.ids, frame.source.ends),
             frame.first_stamps,
             frame.last_stamps,
@@ -177,16 +174,13 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
 
 def _rows_named(text: str, spans: Sequence[Span], path: str | None) -> str:
     """Return a phrase whose rows are counted as in their file, which is named where it is not this one."""
-    if not isinstance(text, Phrase):
-        return text
-    parts: list[Any] = []
-    for part in text.parts:
-        if isinstance(part, Row):
-            other, number = _place(spans, part.number)
-            parts += [Row(number + (other is not None)), *([f" of {other}"] if other != path else [])]
-        else:
-            parts.append(part)
-    return Phrase(*parts, remedy=text.remedy)
+
+    def named(row: Row) -> str | Row:
+        other, number = _place(spans, row.number)
+        counted = Row(number + (other is not None))
+        return counted if other == path else f"{counted} of {other}"
+
+    return text.with_rows(named) if isinstance(text, Phrase) else text
 
 
 def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:
@@ -296,11 +290,11 @@ class ShardedFrame:
         if first is not None:
             raise first
 
-    def changed(self, change: Callable[[LongFrame], LongFrame | None]) -> Self:
-        """Return a frame in new shards.
+    def changed(self, change: Callable[[LongFrame], LongFrame]) -> Self:
+        """Return a frame in new shards, without those of which no series is left.
 
         Args:
-            change: Returns a shard's frame changed, or `None` where no series is left.
+            change: Returns a shard's frame changed.
         """
         shards = []
         for shard in self.shards:
@@ -308,7 +302,7 @@ class ShardedFrame:
                 frame = change(shard.frame())
             except DataError as error:
                 raise shard.located(error) from error
-            if frame is not None and len(frame.source):
+            if len(frame.source):
                 shards.append(_Shard.of(frame, shard.spans, self.scratch))
         return replace(self, shards=tuple(shards))
 
@@ -320,10 +314,8 @@ class ShardedFrame:
         """
         paths, complete, width = [], True, 0
         for _, frame in self.parts():
-            computed = np.ascontiguousarray(values(frame))
-            path = self.scratch.path(".npy")
-            self.scratch.write(path, functools.partial(_save, computed))
-            paths.append(path)
+            computed = values(frame)
+            paths.append(self.scratch.save(computed))
             complete, width = complete and not np.isnan(computed).any(), computed.shape[1]
         return self._store(tuple(paths), width, complete=complete)
 
@@ -376,10 +368,6 @@ class ShardedFrame:
 
 def _appended(stamps: Sequence[Stamps]) -> Stamps:
     return stamps[0].append(list(stamps[1:]))
-
-
-def _save(values: Array, file: Any) -> None:
-    np.save(file, values)
 
 
 # What a fit reads its rows from.

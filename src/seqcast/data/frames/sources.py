@@ -20,6 +20,7 @@ import numpy as np
 from seqcast.data.frames.io import place_in_file
 from seqcast.data.frames.sharded import Span
 from seqcast.errors import DataError, MissingFileError, SpecError, compose_place
+from seqcast.runtime.files import files_at
 from seqcast.runtime.optional import require
 
 __all__ = ["Piece", "TableSource", "file_groups", "is_source", "open_source", "pieces"]
@@ -136,23 +137,12 @@ def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
 
 def _files_of(path: str) -> list[str]:
     """Return the Parquet files of a path, sorted."""
-    if os.path.isdir(path):
-        files = [
-            str(file) for file in sorted(Path(path).rglob("*")) if file.suffix in _PARQUET and _is_seen(file, path)
-        ]
-        received = "a folder without any"
-    elif glob.has_magic(path) and not os.path.exists(path):
-        files, received = sorted(glob.glob(path, recursive=True)), "none that match"
-    else:
-        files, received = [path] if os.path.isfile(path) else [], "nothing"
+    files = [str(file) for file in files_at(Path(path), lambda place: place.suffix in _PARQUET) if file.is_file()]
     if not files:
+        received = "none that match" if glob.has_magic(path) else "nothing"
+        received = "a folder without any" if os.path.isdir(path) else received
         raise MissingFileError(path, expected="Parquet files", received=received, hint="Check the path.")
     return files
-
-
-def _is_seen(file: Path, folder: str) -> bool:
-    """Return whether a file and the folders that it is in are neither hidden nor work of a program in progress."""
-    return not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
 
 
 def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
@@ -205,9 +195,10 @@ def _open_lazy_frame(lazy: Any) -> TableSource:
 
 def _open_relation(relation: Any) -> TableSource:
     require("pyarrow", extra="parquet")
+    duckdb: Any = require("duckdb", extra="files")
 
     def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
-        chosen = relation.project(", ".join('"' + name.replace('"', '""') + '"' for name in columns))
+        chosen = relation.select(*map(duckdb.ColumnExpression, columns))
         # DuckDB 2 gave it this name.
         read_batches = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_arrow_reader
         for batch in read_batches(BATCH_ROWS):
@@ -258,10 +249,11 @@ def pieces(
         if waiting < rows:
             continue
         table = pyarrow.Table.from_batches(batches)
-        whole = _last_change(table.column(id_column)) if named else 0
-        if whole:
+        changes = _changes(table.column(id_column)) if named else []
+        if len(changes):
+            *begins, whole = [0, *changes]
             ready, spans = _divided(spans, whole)
-            _remember(table.column(id_column).slice(0, whole), ready, seen, keys, source)
+            _remember(table.column(id_column), begins, ready, seen, keys, source)
             yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
             # A copy, so that what was handed out can be freed.
             batches = _copied(table.slice(whole))
@@ -277,7 +269,8 @@ def pieces(
         raise DataError(option="df", expected="at least one row", received=f"none in {source.name}", hint="Give some.")
     table = pyarrow.Table.from_batches(batches)
     if named:
-        _remember(table.column(id_column), spans, seen, keys, source)
+        ids = table.column(id_column)
+        _remember(ids, [0, *_changes(ids)], spans, seen, keys, source)
     yield Piece(table, tuple(spans))
 
 
@@ -287,24 +280,19 @@ def _copied(table: Any) -> list[Any]:
     return list(table.take(rows).combine_chunks().to_batches())
 
 
-def _changes(ids: Any) -> Any:
-    """Return at which rows another series begins than in the row before, an array of whole numbers."""
+def _changes(ids: Any) -> list[int]:
+    """Return at which rows another series begins than in the row before."""
     pyarrow: Any = require("pyarrow", extra="parquet")
     compute: Any = require("pyarrow.compute", extra="parquet")
     whole = ids.combine_chunks() if isinstance(ids, pyarrow.ChunkedArray) else ids
     if pyarrow.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
     if len(whole) < 2:
-        return np.zeros(0, dtype=np.int64)
+        return []
     differs = compute.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
     # A missing id is refused by the reader of frames.
-    return np.flatnonzero(np.asarray(compute.fill_null(differs, True))) + 1
-
-
-def _last_change(ids: Any) -> int:
-    """Return the row at which the last series begins."""
-    changes = _changes(ids)
-    return int(changes[-1]) if len(changes) else 0
+    changes: list[int] = (np.flatnonzero(np.asarray(compute.fill_null(differs, True))) + 1).tolist()
+    return changes
 
 
 def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
@@ -320,17 +308,31 @@ def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
     return first, rest
 
 
-def _remember(ids: Any, spans: Sequence[Span], seen: _SeenIds, keys: tuple[str, str], source: TableSource) -> None:
+def _remember(
+    ids: Any,
+    begins: Sequence[int],
+    spans: Sequence[Span],
+    seen: _SeenIds,
+    keys: tuple[str, str],
+    source: TableSource,
+) -> None:
     """Add the series of a piece to those that were seen.
+
+    Args:
+        ids: Ids of its rows, and perhaps of others after them.
+        begins: The row at which each series begins.
+        spans: Where its rows are from.
+        seen: The series that were seen.
+        keys: As for `pieces`.
+        source: As for `pieces`.
 
     Raises:
         DataError: One of them was seen before.
     """
-    places = [0, *_changes(ids).tolist()]
-    names = ids.take(places).to_pylist()
+    names = ids.take(begins).to_pylist()
     again = seen.add(names)
     if again is not None:
-        (*_, last), _ = _divided(spans, places[again] + 1)
+        (*_, last), _ = _divided(spans, begins[again] + 1)
         raise _apart(source, keys, names[again], last.path, last.first + last.rows - 1)
 
 
@@ -390,24 +392,24 @@ def _apart(source: TableSource, keys: tuple[str, str], name: Any, path: str | No
     )
 
 
-def file_groups(source: TableSource, id_column: str) -> list[list[str]]:
+def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
     """Return the files of a source in groups, each with whole series: those of a series that goes on in the next file.
 
     Only the first and the last id of each file are looked at; the pieces of a group are checked as they are read.
 
     Args:
-        source: The source.
+        source: The source; `None` where rows are in memory.
         id_column: The column of ids.
 
     Raises:
-        SpecError: It reads no files, or has no ids.
+        SpecError: There are no files, or no ids.
     """
     parquet: Any = require("pyarrow.parquet", extra="parquet")
-    if not source.files or id_column not in source.columns:
+    if source is None or not source.files or id_column not in source.columns:
         raise SpecError(
             "on",
             expected="Parquet files with a column of ids, which workers can share out",
-            received=source.name,
+            received="rows in memory" if source is None else source.name,
             hint="Write the rows to files, or leave it out.",
         )
     groups: list[list[str]] = []

@@ -6,19 +6,18 @@ Nothing is read but the beginnings of text and the footers of Parquet.
 from __future__ import annotations
 
 import csv
-import glob
 import gzip
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect
 from seqcast.errors import DataError, MissingFileError, Option, Phrase, suggest_name, unknown_name
-from seqcast.runtime.files import check_source
+from seqcast.runtime.files import check_source, files_at
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
@@ -130,29 +129,17 @@ def find_source(source: Any, columns: Columns) -> Source:
     return found
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """Yield the files that a path or a pattern stands for."""
-    if path.is_dir():
-        inside = (file for file in sorted(path.rglob("*")) if file.is_file() and _is_table(file.relative_to(path)))
-        found = list(inside)
-        if not found:
-            received, hint = "a folder without one", "Check the path."
-            raise MissingFileError(str(path), expected="Parquet or CSV files in it", received=received, hint=hint)
-        yield from found
-    elif not path.exists() and glob.has_magic(str(path)):
-        found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-        if not any(file.is_file() for file in found):
-            expected, hint = "a pattern of files", "Check the path."
-            raise MissingFileError(str(path), expected=expected, received="none that match", hint=hint)
-        yield from (file for file in found if file.is_file())
-    else:
+def _files(path: Path) -> list[Path]:
+    """Return the files that a path or a pattern stands for."""
+    files = files_at(path, lambda place: _suffix(place) in _KINDS)
+    if files == [path]:
         check_source(path, expected="a file with a table, a folder of them, or a pattern")
-        yield path
-
-
-def _is_table(place: Path) -> bool:
-    """Tell whether a file of a folder belongs to its table: Spark and others leave marks of their own."""
-    return not any(part.startswith((".", "_")) for part in place.parts) and _suffix(place) in _KINDS
+    if not files:
+        expected, received = "a pattern of files", "none that match"
+        if path.is_dir():
+            expected, received = "Parquet or CSV files in it", "a folder without one"
+        raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
+    return files
 
 
 def _suffix(file: Path) -> str:

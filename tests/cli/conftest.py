@@ -1,0 +1,25 @@
+"""What the tests of the command line share."""
+
+import re
+import sys
+
+import pytest
+
+from seqcast.cli import main as cli
+
+
+@pytest.fixture
+def seqcast_command(monkeypatch, capsys):
+    """Run a command; return exit code, standard output and standard error, each on one line."""
+
+    def seqcast_command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["seqcast", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ending:
+            code = ending.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, re.sub(r"[\s│]+", " ", captured.err)
+
+    return seqcast_command

@@ -89,7 +89,7 @@ def test_serving_runs(tmp_path, monkeypatch):
             return ""
 
         try:
-            pages.run(programs("serving", {"8000": str(port)}), "serving.md", shell=shell)
+            pages.run(programs("serving", CHOSEN | {"8000": str(port)}), "serving.md", shell=shell)
         finally:
             for server, thread in servers:
                 server.should_exit = True

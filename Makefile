@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-app test-documents newcomer test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -32,6 +32,7 @@ test-documents: .venv/.installed  ## What README, pages and examples show runs a
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m documents tests
 
 # Needs pip's registry, and no .venv. ARGS='docs/coming-from/sktime.md --extras sktime' walks through another page.
+.PHONY: newcomer
 newcomer:  ## From an empty folder through docs/start.md and a page of docs/coming-from, as they are written (several minutes)
 	$(PYTHON) tests/docs/newcomer.py $(or $(ARGS),docs/coming-from/prophet.md)
 

@@ -1,4 +1,4 @@
-"""Equations of docstrings: `.. math::`, as Sphinx writes them, becomes what the site's Markdown calls an equation."""
+"""Docstrings of the package, as the site's Markdown wants them: equations and examples."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from typing import Any
 
 import griffe
 
-__all__ = ["Equations", "with_equations"]
+__all__ = ["Docstrings", "with_equations"]
+
+EXAMPLE = re.compile(r"^( *)Example:$", re.MULTILINE)
 
 DIRECTIVE = re.compile(
     r"^(?P<indent> *)\.\. math::(?P<first>[^\n]*)\n(?P<rest>(?:(?P=indent) +[^\n]+\n|[ \t]*\n)*)", re.MULTILINE
 )
 
 
-class Equations(griffe.Extension):
-    """Rewrite the equations of each docstring before it is parsed."""
+class Docstrings(griffe.Extension):
+    """Rewrite each docstring before it is parsed.
+
+    `.. math::`, as Sphinx writes it, becomes an equation between `$$`; `Example:`, which griffe takes for a note, becomes
+    `Examples:`, whose lines are code.
+    """
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite the docstring of a module, class, function or attribute."""
-        if obj.docstring is not None and ".. math::" in obj.docstring.value:
-            obj.docstring.value = with_equations(obj.docstring.value)
+        if obj.docstring is not None:
+            obj.docstring.value = EXAMPLE.sub(r"\1Examples:", with_equations(obj.docstring.value))
 
 
 def with_equations(text: str) -> str:

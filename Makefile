@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -29,6 +29,9 @@ $(SITE_MODULES): docs/site/package.json docs/site/package-lock.json
 
 docs: .venv/.installed $(SITE_MODULES)  ## The documentation into site/, which needs no server and no network: open site/index.html
 	$(BIN)/python docs/site/build.py
+
+gallery: .venv/.installed  ## Run the lines of docs/gallery.md and draw its pictures anew (about four minutes)
+	$(BIN)/python docs/site/gallery.py
 
 test-site: docs  ## The site in a browser: each page, its links, equations, search, dark mode, a phone's width
 	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }

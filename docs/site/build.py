@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pages import ROOT, gather
+from pages import ROOT, copy_assets, gather
 
 from seqcast import __version__
 
@@ -26,7 +26,8 @@ CACHE = ROOT / ".cache" / "site"
 
 def build(site: Path, docs: Path = ROOT / "docs") -> None:
     """Build the site from a folder of pages."""
-    gather(CACHE / "pages", CACHE / "node_modules", docs)
+    gather(CACHE / "pages", docs)
+    copy_assets(CACHE / "pages", CACHE / "node_modules")
     settings = {
         "SEQCAST_SITE_NAME": f"seqcast {__version__}",
         "SEQCAST_SITE_PAGES": str(CACHE / "pages"),

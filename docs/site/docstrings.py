@@ -20,8 +20,8 @@ DIRECTIVE = re.compile(
 class Docstrings(griffe.Extension):
     """Rewrite each docstring before it is parsed.
 
-    `.. math::`, as Sphinx writes it, becomes an equation between `$$`; `Example:`, which griffe takes for a note, becomes
-    `Examples:`, whose lines are code.
+    `.. math::`, as Sphinx writes it, becomes an equation between `$$`; `Example:`, which griffe takes for a note,
+    becomes `Examples:`, whose lines are code.
     """
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:

@@ -1,13 +1,12 @@
 """Gather the pages of the site in one folder, from which a generator of sites builds it.
 
-The pages are those of `docs/`, and what they link to outside of it: the other documents of the repository, and examples,
-which are shown as code. Links are written anew where a page lies elsewhere on the site, so that those in the repository
-stay what a Git host understands.
+The pages are those of `docs/`, and what they link to outside of it: the other documents of the repository, and
+examples, which are shown as code. Links are written anew where a page lies elsewhere on the site, so that those in the
+repository stay what a Git host understands.
 """
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 import shutil
@@ -15,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["ASSETS", "ROOT", "gather", "site_path"]
+__all__ = ["DOCUMENTS", "ROOT", "command_line", "copy_assets", "gather", "pages_of", "site_path"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {
@@ -26,10 +25,23 @@ DOCUMENTS = {
 }
 """Documents of the repository outside `docs/`, and their pages."""
 
+ALONE = ("index.md", "start.md", "post.md", "gallery.md")
+"""Pages that are a section by themselves, beside which there is nothing to list."""
+
 CODE = "project/files"
 """Folder of the pages that show files and folders to which a page links."""
 
-LANGUAGES = {".py": "python", ".mjs": "javascript", ".R": "r", ".sh": "sh", ".yml": "yaml", ".yaml": "yaml"}
+LANGUAGES = {
+    ".html": "html",
+    ".mjs": "javascript",
+    ".py": "python",
+    ".R": "r",
+    ".sh": "sh",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
+COPIED = (".ipynb", ".png", ".svg")
+"""What a link to it downloads, or shows, as it is."""
 
 ASSETS = {
     "katex/dist/katex.min.css": "katex/katex.min.css",
@@ -47,29 +59,55 @@ LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(?=\))")
 COMMANDS = "<!-- typer utils docs -->"
 
 
-def gather(target: Path, modules: Path, docs: Path = ROOT / "docs") -> None:
-    """Write all pages and what they show to a folder, which is made anew.
+def gather(target: Path, docs: Path = ROOT / "docs") -> None:
+    """Write all pages and their pictures to a folder, which is made anew.
 
     Args:
         target: The folder.
-        modules: The `node_modules` with fonts and scripts.
         docs: The pages, `docs/` of this repository or a copy of it.
     """
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(docs, target, ignore=shutil.ignore_patterns("site", "__pycache__", "*.md"))
-    shutil.copytree(Path(__file__).parent / "assets", target / "assets")
-    for pattern, place in ASSETS.items():
-        _copy_asset(modules, pattern, target / "assets" / place)
-    waiting = {f"docs/{path.relative_to(docs).as_posix()}": path for path in _markdown(docs)}
-    waiting |= {name: ROOT / name for name in DOCUMENTS if site_path(name) not in map(site_path, waiting)}
+    documents = {f"docs/{path.relative_to(docs).as_posix()}": path for path in pages_of(docs)}
+    # The home page stands in the place of the README.
+    documents |= {name: ROOT / name for name, page in DOCUMENTS.items() if not (docs / page).exists()}
     linked: set[str] = set()
-    for name, path in waiting.items():
+    for name, path in documents.items():
         text = _with_links(path.read_text("utf-8"), name, linked)
         if COMMANDS in text:
             text = text.replace(COMMANDS, command_line())
+        if site_path(name) in ALONE:
+            text = f"---\nhide: [navigation]\n---\n\n{text}"
         _write(target / site_path(name), text)
     for name in linked:
-        _write(target / site_path(name), code_page(name))
+        if name.endswith(COPIED):
+            _write(target / site_path(name), (ROOT / name).read_bytes())
+        else:
+            _write(target / site_path(name), code_page(name))
+
+
+def copy_assets(target: Path, modules: Path) -> None:
+    """Copy styles, scripts and fonts beside the pages.
+
+    Args:
+        target: The folder of the pages.
+        modules: The `node_modules` with fonts and scripts.
+    """
+    shutil.copytree(Path(__file__).parent / "assets", target / "assets")
+    for pattern, place in ASSETS.items():
+        paths = sorted(modules.glob(pattern))
+        if not paths:
+            raise FileNotFoundError(f"{modules / pattern}: nothing is there; `make docs` fetches it")
+        for path in paths:
+            goal = target / "assets" / place
+            goal = goal if goal.suffix else goal / path.name
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, goal)
+
+
+def pages_of(docs: Path = ROOT / "docs") -> list[Path]:
+    """Return the pages of a folder, without what the site is built with."""
+    return sorted(path for path in docs.rglob("*.md") if "site" not in path.relative_to(docs).parts)
 
 
 def site_path(name: str) -> str:
@@ -85,29 +123,33 @@ def site_path(name: str) -> str:
         return DOCUMENTS[name]
     if name.startswith("docs/"):
         return name.removeprefix("docs/")
-    return f"{CODE}/{name}.md"
+    return f"{CODE}/{name}" if name.endswith(COPIED) else f"{CODE}/{name}.md"
 
 
 def code_page(name: str) -> str:
     """Return a page with the lines of a file of the repository, or of all files of a folder."""
     path = ROOT / name
     parts = [f"# {name}"]
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if path.is_dir():
-            parts.append(f"## {file.name}")
+    inside = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    for file in inside or [path]:
+        if inside:
+            parts.append(f"## {file.relative_to(path).as_posix()}")
         parts.append(f"````{LANGUAGES.get(file.suffix, 'text')}\n{file.read_text('utf-8').rstrip()}\n````")
     return "\n\n".join(parts) + "\n"
 
 
 def command_line() -> str:
-    """Return the help of all commands as Markdown, as typer writes it, one heading a command."""
+    """Return the help of all commands as Markdown, as typer writes it, one heading a command.
+
+    typer's list of commands cuts sentences off; the first paragraph of each command stands there instead.
+    """
     command = [sys.executable, "-m", "typer", "seqcast.cli.main", "utils", "docs", "--name", "seqcast"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "120"})
-    return done.stdout.replace("\n# `seqcast`", "\n## `seqcast`").removeprefix("# `seqcast`\n")
-
-
-def _markdown(docs: Path) -> list[Path]:
-    return sorted(path for path in docs.rglob("*.md") if "site" not in path.relative_to(docs).parts)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    text = done.stdout.removeprefix("# `seqcast`\n")
+    for name, sentence in re.findall(r"^## `seqcast (\S+)`\n\n(.+?)\n\n", text, flags=re.DOTALL | re.MULTILINE):
+        line = f"* [`{name}`](#seqcast-{name}): {sentence}"
+        text = re.sub(rf"^\* `{re.escape(name)}`: .*$", lambda _, line=line: line, text, flags=re.MULTILINE)
+    return text
 
 
 def _with_links(text: str, name: str, linked: set[str]) -> str:
@@ -118,7 +160,7 @@ def _with_links(text: str, name: str, linked: set[str]) -> str:
         start, target, anchor = match[1], match[2], match[3] or ""
         goal = posixpath.normpath(posixpath.join(here, target))
         if goal not in DOCUMENTS and not goal.startswith("docs/"):
-            if not (ROOT / goal).exists():
+            if goal.startswith("..") or not (ROOT / goal).exists():
                 return match[0]  # the generator says that it leads nowhere
             linked.add(goal)
         place = posixpath.relpath(site_path(goal), posixpath.dirname(site_path(name)) or ".")
@@ -128,16 +170,6 @@ def _with_links(text: str, name: str, linked: set[str]) -> str:
     return "".join(part if place % 2 else LINK.sub(rewritten, part) for place, part in enumerate(parts))
 
 
-def _copy_asset(modules: Path, pattern: str, place: Path) -> None:
-    paths = sorted(modules.glob(pattern))
-    if not paths:
-        raise FileNotFoundError(f"{modules / pattern}: nothing is there; `make docs` fetches it")
-    for path in paths:
-        goal = place if place.suffix else place / path.name
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, goal)
-
-
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)

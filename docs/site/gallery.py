@@ -11,6 +11,7 @@ from PIL import Image
 __all__ = ["code_of", "draw", "pack"]
 
 PAGE = Path(__file__).resolve().parents[1] / "gallery.md"
+LARGEST = 60 * 1024
 
 
 def code_of(page: Path = PAGE) -> str:
@@ -26,9 +27,13 @@ def draw(folder: Path, code: str) -> None:
 
 
 def pack(picture: Path) -> None:
-    """Write a PNG with 256 colours, which a chart has hardly more of: less than half the size."""
+    """Write a PNG with as many colours as fit into 60 KiB, at most 256, which a chart has hardly more of."""
     with Image.open(picture) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(picture, optimize=True)
+        drawn = image.convert("RGB")
+    for colours in (256, 64, 16):
+        drawn.quantize(colours, dither=Image.Dither.NONE).save(picture, optimize=True)
+        if picture.stat().st_size <= LARGEST:
+            return
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ PUBLIC = (
     "seqcast.evaluation",
     "seqcast.inspect",
     "seqcast.interop.sktime",
+    "seqcast.intervals.conformal",
     "seqcast.network",
     "seqcast.plots",
     "seqcast.pretrained",

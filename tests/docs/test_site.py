@@ -239,6 +239,19 @@ def test_dark_mode_follows_the_system(address, open_browser):
     assert browser.locator("body").get_attribute("data-md-color-scheme") == "slate"
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_can_be_read_by_everybody(address, open_browser, scheme):
+    """axe-core: contrast, names of buttons, order of headings; one page of each kind."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    browser, problems = open_browser(address, color_scheme=scheme), {}
+    for page in ("index", "gallery", "frames", "accuracy", "reference/network", "reference/command-line"):
+        browser.goto(f"{address}{page}.html")
+        found = Axe().run(browser).response["violations"]
+        problems[page] = [each["help"] for each in found if each["impact"] in ("serious", "critical")]
+    assert {page: found for page, found in problems.items() if found} == {}
+
+
 def test_on_a_phone_the_navigation_opens(address, open_browser):
     browser = open_browser(address, PHONE)
     browser.goto(f"{address}reference/index.html")

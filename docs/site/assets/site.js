@@ -7,3 +7,6 @@ for (const element of document.querySelectorAll(".arithmatex")) {
     strict: "ignore",
   });
 }
+
+// Screen readers read out dialogs by their name; Material's search has none.
+document.querySelector(".md-search")?.setAttribute("aria-label", "Search");

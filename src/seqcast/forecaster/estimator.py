@@ -18,7 +18,6 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.mask import masked
 from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.windows.origins import Origins, check_first_cutoff, known_at_cutoffs
-from seqcast.engine.checks import check_parts
 from seqcast.errors import SpecError
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import part_table
@@ -53,6 +52,7 @@ from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 from seqcast.specs.ensemble import EnsembleSpec
+from seqcast.specs.finetune import check_parts
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder

@@ -13,6 +13,8 @@ HEAVY = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals"
 OPTIONAL = (
     "fastapi",
     "holidays",
+    "onnx",
+    "onnxruntime",
     "optuna",
     "polars",
     "prometheus_client",

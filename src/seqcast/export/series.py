@@ -1,0 +1,289 @@
+"""The file of a forecaster: from the raw past of any series to its forecast in the same units."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seqcast.errors import SpecError
+from seqcast.export.file import write_model
+from seqcast.export.gaps import fill_gaps, newest_season
+from seqcast.export.graph import Graph
+from seqcast.export.heads import Parts
+from seqcast.export.horizon import ANY, check_horizon, read_horizon
+from seqcast.export.intervals import bounded, calibrated
+from seqcast.export.metadata import Described, outputs_of
+from seqcast.export.network import NetworkInputs, add_network, check_network
+from seqcast.export.scaling import Scaling, learn_scaling
+from seqcast.intervals.calibration import Calibration
+from seqcast.intervals.request import ForecastRequest
+from seqcast.network.seq2seq import Seq2Seq
+from seqcast.specs.checks import check_choice
+
+__all__ = ["SCALINGS", "Candidate", "NaiveCandidate", "NetworkCandidate", "SeriesModel", "write_series_model"]
+
+# Whether a window is scaled by its own values, or by what is given beside it.
+SCALINGS = ("past", "given")
+
+# The least number of dimensions of an array that holds one target: windows and steps.
+FLAT = 2
+
+
+@dataclass(frozen=True)
+class NetworkCandidate:
+    """Trained networks that forecast together.
+
+    Args:
+        models: The networks.
+        combine: How their forecasts become one: `median` or `mean`.
+    """
+
+    models: Sequence[Seq2Seq]
+    combine: str = "median"
+
+
+@dataclass(frozen=True)
+class NaiveCandidate:
+    """The last season, repeated.
+
+    Args:
+        season_length: Steps of a season.
+        calibrations: The intervals around it, of each target; empty for none.
+    """
+
+    season_length: int
+    calibrations: Sequence[Calibration] = ()
+
+
+Candidate = NetworkCandidate | NaiveCandidate
+
+
+@dataclass(frozen=True)
+class SeriesModel:
+    """All that a file needs of a forecaster.
+
+    Args:
+        candidates: What forecasts.
+        shares: The share of each candidate.
+        request: Point and intervals.
+        scale: How a series is scaled, as for `SeriesScaler.fit`.
+        context_length: Steps of past that are read, `T`.
+        horizon: The trained horizon.
+        observed: Whether networks take gaps.
+        names: Names of the columns of `past`, `future` and `static`, and under `y` of the targets.
+        calibrations: The calibration of each target's intervals; empty for none.
+        support: The support of each target; empty for no bounds.
+        alias: What the forecast is called.
+        facts: What else the file says about itself, JSON types.
+    """
+
+    candidates: Sequence[Candidate]
+    shares: Sequence[float]
+    request: ForecastRequest
+    scale: str
+    context_length: int
+    horizon: int
+    observed: bool
+    names: Mapping[str, Sequence[str]]
+    calibrations: Sequence[Calibration] = ()
+    support: Sequence[str] = ()
+    alias: str = "seqcast"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> int:
+        """Number of targets, `D`."""
+        return len(self.names["y"])
+
+    @property
+    def models(self) -> list[Seq2Seq]:
+        """The networks of all candidates."""
+        groups = [each.models for each in self.candidates if isinstance(each, NetworkCandidate)]
+        return [model for models in groups for model in models]
+
+
+def write_series_model(
+    path: str | os.PathLike[str], model: SeriesModel, *, horizon: int | str | None = None, scaling: str = "past"
+) -> None:
+    """Write the file of a forecaster.
+
+    Args:
+        path: The file; it appears whole or not at all.
+        model: The forecaster.
+        horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the trained one.
+        scaling: `past` scales each window by the values that it is given, as a new series; `given` reads the scaling.
+
+    Raises:
+        SpecError: An option is impossible, or a part of the forecaster cannot be written as operators.
+        MissingPackageError: The package `onnx` is not installed.
+        SaveError: The file could not be written.
+    """
+    steps = check_horizon(horizon, model.horizon)
+    check_choice("scaling", scaling, SCALINGS)
+    for network in model.models:
+        check_network(network.network, network.window, steps)
+    graph = Graph()
+    windows = _Windows(graph, model, scaling, steps)
+    forecast = _blended(graph, model, windows)
+    if model.calibrations:
+        forecast = _calibrated(graph, model, forecast, model.calibrations, windows.horizon)
+    forecast = windows.scaling.inverse(graph, forecast)
+    forecast = bounded(graph, forecast, model.support, model.request.probabilities_with_point)
+    outputs = outputs_of(model.alias, model.request)
+    outputs.write(graph, forecast, ANY if steps is None else steps, targets=model.targets, flat=model.targets == 1)
+    described = Described(
+        model={"name": model.alias, "kind": "Forecaster", **model.facts},
+        past={
+            "targets": list(model.names["y"]),
+            "context_length": model.context_length,
+            "features": list(model.names["past"])[model.targets :],
+            "scaling": scaling,
+            "scale": model.scale,
+        },
+        future=list(model.names.get("future", ())),
+        static=list(model.names.get("static", ())),
+        horizon=ANY if steps is None else steps,
+        outputs=outputs,
+    )
+    write_model(path, graph, described.properties())
+
+
+class _Windows:
+    """Windows of a file, read and scaled."""
+
+    def __init__(self, graph: Graph, model: SeriesModel, scaling: str, horizon: int | None) -> None:
+        self.graph, self.model = graph, model
+        targets, names = model.targets, model.names
+        flat = targets == 1
+        shape: tuple[int | str, ...] = ("batch", "time") if flat else ("batch", "time", targets)
+        past = graph.read("past", np.float64, shape, "values, oldest first; NaN is missing")
+        past = graph.unsqueeze(past, FLAT) if flat else past
+        features = len(names["past"]) - targets
+        self.features = None
+        if features:
+            meaning = "encoded features beside the targets, of the same steps"
+            self.features = graph.read("past_features", np.float32, ("batch", "time", features), meaning)
+        self.static = self._read("static", ("batch", len(names.get("static", ()))), "encoded static features")
+        steps: int | str = "horizon" if horizon is None else horizon
+        meaning = "encoded features of the steps to forecast"
+        self.future = self._read("future", ("batch", steps, len(names.get("future", ()))), meaning)
+        self.horizon = read_horizon(graph, horizon)
+        known = graph("Not", graph("IsNaN", past))
+        values = graph("Where", known, past, np.float64(0))
+        self.scaling = self._given() if scaling == "given" else learn_scaling(graph, values, known, model.scale)
+        self.known = self._end(known, np.array(False))
+        self.scaled = self._end(self.scaling.transform(graph, values), np.float64(0))
+        # What is missing has no value, whatever 0 is in scaled units.
+        self.scaled = graph("Where", self.known, self.scaled, np.float64(0))
+        self._prepared: dict[bool, tuple[str, str]] = {}
+
+    def _read(self, name: str, shape: Sequence[int | str], meaning: str) -> str | None:
+        return self.graph.read(name, np.float32, shape, meaning) if shape[-1] else None
+
+    def _given(self) -> Scaling:
+        """Return the scaling that is an input."""
+        names = ("loc", "scale", "unit") if self.model.scale in ("log", "log1p") else ("loc", "scale")
+        shape = ("batch", self.model.targets)
+        return Scaling(
+            *(self.graph.unsqueeze(self.graph.read(each, np.float64, shape, "scaling"), 1) for each in names)
+        )
+
+    def _end(self, x: str, missing: Any) -> str:
+        """Return the last steps, lengthened on the left by missing ones: a whole context."""
+        g, steps = self.graph, self.model.context_length
+        before = g.expand(missing, g.dims(g.size(x, 0), steps, g.size(x, 2)))
+        return g.cut(g.concat([before, x], 1), 1, -steps)
+
+    def of(self, model: Seq2Seq) -> NetworkInputs:
+        """Return what a network reads."""
+        g, observed = self.graph, model.window.observed
+        steps = model.window.context_length or self.model.context_length
+        if self.model.observed:
+            # Gaps are filled in what the network reads, not before it.
+            past, known = (self._last(each, steps) for each in self._with_features())
+            past = fill_gaps(g, past, known, both_ways=not observed)
+            return NetworkInputs(past, g.cast(known, np.float32), self.static, self.future, steps)
+        if False not in self._prepared:
+            past, known = self._with_features()
+            self._prepared[False] = (fill_gaps(g, past, known, both_ways=True), known)
+        return NetworkInputs(self._last(self._prepared[False][0], steps), None, self.static, self.future, steps)
+
+    def _with_features(self) -> tuple[str, str]:
+        """Return targets and features of the context, in single precision, and which are known."""
+        g = self.graph
+        if True not in self._prepared:
+            past, known = g.cast(self.scaled, np.float32), self.known
+            if self.features is not None:
+                there = g("Not", g("IsNaN", self.features))
+                values = g("Where", there, self.features, np.float32(0))
+                past = g.concat([past, self._end(values, np.float32(0))], 2)
+                known = g.concat([known, self._end(there, np.array(False))], 2)
+            self._prepared[True] = (past, known)
+        return self._prepared[True]
+
+    def _last(self, x: str, steps: int) -> str:
+        return x if steps == self.model.context_length else self.graph.cut(x, 1, -steps)
+
+
+def _blended(graph: Graph, model: SeriesModel, windows: _Windows) -> str:
+    """Return the weighted mean of all candidates, scaled, in double precision, `[B, H, D, parts]`."""
+    forecasts = [_of_candidate(graph, model, candidate, windows) for candidate in model.candidates]
+    if len(forecasts) == 1:
+        return forecasts[0]
+    with graph.scope("blend"):
+        shares = zip(model.shares, forecasts, strict=True)
+        return graph("Sum", *(graph("Mul", forecast, np.float64(share)) for share, forecast in shares))
+
+
+def _of_candidate(graph: Graph, model: SeriesModel, candidate: Candidate, windows: _Windows) -> str:
+    if isinstance(candidate, NaiveCandidate):
+        season, steps = candidate.season_length, model.context_length
+        forecast = newest_season(graph, windows.scaled, windows.known, steps, season, windows.horizon)
+        forecast = graph.unsqueeze(forecast, 3)
+        if not candidate.calibrations:
+            return forecast
+        return _calibrated(graph, model, forecast, candidate.calibrations, windows.horizon, point_only=True)
+    forecasts = []
+    for place, network in enumerate(candidate.models):
+        probabilistic = network.network.is_probabilistic
+        parts = Parts(model.request.point, model.request.probabilities if probabilistic else ())
+        with graph.scope(f"member_{place}"):
+            written = add_network(graph, network, windows.of(network), windows.horizon, parts)
+        forecasts.append(graph.cast(written, np.float64))
+    if len(forecasts) == 1:
+        return forecasts[0]
+    with graph.scope("members"):
+        together = graph.concat([graph.unsqueeze(each, 0) for each in forecasts], 0)
+        return _combined(graph, together, len(forecasts), candidate.combine)
+
+
+def _combined(graph: Graph, together: str, count: int, combine: str) -> str:
+    """Return the mean or the median over the first axis."""
+    if combine == "median":
+        ranked = graph.several("TopK", 2, together, np.array([count], np.int64), axis=0, largest=0, sorted=1)[0]
+        together = graph.cut(ranked, 0, (count - 1) // 2, count // 2 + 1)
+    return graph("ReduceMean", together, axes=[0], keepdims=0)
+
+
+def _calibrated(
+    graph: Graph,
+    model: SeriesModel,
+    forecast: str,
+    calibrations: Sequence[Calibration],
+    horizon: int | str,
+    *,
+    point_only: bool = False,
+) -> str:
+    kinds = {calibration.kind for calibration in calibrations}
+    if len(kinds) > 1:
+        raise SpecError(
+            "calibrate",
+            expected="calibrations of one kind for a file in ONNX",
+            received=" and ".join(sorted(kinds)),
+            hint="Fit again.",
+        )
+    return calibrated(graph, forecast, calibrations, model.request.level, horizon, point_only=point_only)

@@ -38,10 +38,14 @@ test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed
 test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
 	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
 
+# What the page of examples/onnx needs beside it.
+.cache/onnxruntime-web/package:
+	mkdir -p $(@D) && cd $(@D) && npm pack --silent onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-*.tgz
+
 # Playwright drives Debian's Chromium; its own browsers are not fetched.
-test-app: .venv/.installed  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast
+test-app: .venv/.installed .cache/onnxruntime-web/package  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast; the example of ONNX
 	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
-	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/app
+	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/app tests/export
 
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser'

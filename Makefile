@@ -38,7 +38,7 @@ test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed
 test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
 	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
 
-# What the page of examples/onnx needs beside it.
+# What the page of examples/export needs beside it.
 .cache/onnxruntime-web/package:
 	mkdir -p $(@D) && cd $(@D) && npm pack --silent onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-*.tgz
 

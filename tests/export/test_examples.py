@@ -12,7 +12,7 @@ import pytest
 
 from seqcast import Forecaster, NetworkSpec
 
-FOLDER = Path(__file__).parents[2] / "examples" / "onnx"
+FOLDER = Path(__file__).parents[2] / "examples" / "export"
 # `make test-app` fetches the npm package.
 WEB = Path(__file__).parents[2] / ".cache" / "onnxruntime-web" / "package" / "dist"
 WEB_FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")

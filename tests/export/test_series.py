@@ -38,7 +38,7 @@ def frame(ids, length, *, gaps=0.0, targets=1, seed=0, counts=False):
 
 
 def fitted(df, preset=SMALL, **options):
-    training = {"epochs": 1, "steps_per_epoch": 2} if preset != "auto" else None
+    training = None if preset in ("auto", "pretrained") else {"epochs": 1, "steps_per_epoch": 2}
     options = {"calendar": "none", "verbose": 0, "random_state": 0, **options}
     return Forecaster(HORIZON, preset=preset, training=training, **options).fit(df)
 
@@ -82,6 +82,9 @@ CASES = {
     "contexts of several lengths": {"members": 2, "context_length": (14, 21)},
     "segment with gaps": {"gaps": 0.1, "preset": "segment"},
     "classic": {"preset": "classic"},
+    "pretrained": {"preset": "pretrained"},
+    "pretrained with gaps": {"gaps": 0.1, "preset": "pretrained", "scale": "log", "calibrate": True},
+    "chosen by evidence": {"preset": "auto"},
 }
 
 
@@ -122,9 +125,10 @@ def test_a_longer_horizon_of_segments(tmp_path, run_file):
     check(run_file(tmp_path / "model.onnx"), forecaster, frame(("n1",), 60, gaps=0.1, seed=1), 17)
 
 
-def test_several_targets(tmp_path, run_file):
+@pytest.mark.parametrize("preset", [SMALL, "pretrained"])
+def test_several_targets(preset, tmp_path, run_file):
     df = frame(("a", "b"), 120, gaps=0.1, targets=2)
-    forecaster = fitted(df, columns=Columns(y=("y", "z")))
+    forecaster = fitted(df, preset, columns=Columns(y=("y", "z")))
     forecaster.export(tmp_path / "model.onnx")
     new = frame(("n1", "n2"), 50, gaps=0.1, targets=2, seed=1)
     session = run_file(tmp_path / "model.onnx")
@@ -272,6 +276,20 @@ def test_what_is_in_the_way(forecaster, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingPackageError, match=r"seqcast\[onnx\]"):
         forecaster.export(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("season_length", [1, 7])
+def test_a_longer_horizon_of_the_pretrained_network(season_length, tmp_path, run_file):
+    forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), "pretrained", season_length=season_length)
+    forecaster.export(tmp_path / "model.onnx", horizon=150)
+    session = run_file(tmp_path / "model.onnx")
+    for length in (9, 50, 300):
+        check(session, forecaster, frame(("n1", "n2"), length, gaps=0.1, seed=length), 150)
+
+
+def test_the_pretrained_network_has_a_number_of_steps(tmp_path):
+    with pytest.raises(SpecError, match="horizon: expected a number with the pretrained network, received 'any'"):
+        fitted(frame(("a",), 60), "pretrained").export(tmp_path / "model.onnx", horizon="any")
 
 
 def test_heads_that_onnx_does_not_have(tmp_path):

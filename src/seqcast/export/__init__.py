@@ -2,12 +2,14 @@
 
 Nothing is traced. Modules, in reading order: `graph` (operators that name themselves), `file` (from a graph to a file),
 `cells` (ONNX's own GRU, LSTM and RNN), `normalise`, `segment`, `attention`, `heads`, `encoder`, `decoder`, `network`
-(one network), `scaling`, `gaps`, `intervals` (what stands around it), `horizon`, `metadata`, `series` (the file of a
+(one network), `scaling`, `gaps`, `intervals` (what stands around it), `known`, `smoothing`, `autoregression`, `hold`,
+`seasonal`, `pretrained` (the pretrained network and what it reads), `horizon`, `metadata`, `series` (the file of a
 forecaster), `arrays` (that of a regressor).
 """
 
 from seqcast.export.arrays import ArrayModel, write_array_model
 from seqcast.export.heads import Parts
+from seqcast.export.pretrained import PretrainedCandidate
 from seqcast.export.series import NaiveCandidate, NetworkCandidate, SeriesModel, write_series_model
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "NaiveCandidate",
     "NetworkCandidate",
     "Parts",
+    "PretrainedCandidate",
     "SeriesModel",
     "write_array_model",
     "write_series_model",

@@ -135,11 +135,12 @@ class DecoderGraph:
         before = [read.last_targets, *(state for layer in layers for state in layer)]
         body = g.body()
         with body.scope("token"):
-            number = body.read("token/number", np.int64, ())
-            going = body.read("token/going", np.bool_, ())
+            name = body.name("loop")
+            number = body.read(f"{name}/number", np.int64, ())
+            going = body.read(f"{name}/going", np.bool_, ())
             widths = [self.width, *(n for each in self.decoder.stack.state_widths for n in each)]
             last, *flat = (
-                body.read(f"token/before_{place}", np.float32, ("batch", n)) for place, n in enumerate(widths)
+                body.read(f"{name}/before_{place}", np.float32, ("batch", n)) for place, n in enumerate(widths)
             )
             states = iter(flat)
             own = [tuple(next(states) for _ in layer) for layer in layers]
@@ -150,10 +151,10 @@ class DecoderGraph:
             own_season = None if at[1] is None else body.unsqueeze(at[1], 1)
             forecast = self._written(body, body.unsqueeze(output, 1), read, prepared, own_season)
             forecast = body.squeeze(forecast, 1, 3)
-            body.write("token/goes_on", going, np.bool_, ())
+            body.write(f"{name}/goes_on", going, np.bool_, ())
             for place, state in enumerate([forecast, *(state for layer in after for state in layer)]):
-                body.write(f"token/after_{place}", state, np.float32, ("batch", widths[place]))
-            body.write("token/forecast", forecast, np.float32, ("batch", self.width))
+                body.write(f"{name}/after_{place}", state, np.float32, ("batch", widths[place]))
+            body.write(f"{name}/forecast", forecast, np.float32, ("batch", self.width))
         count: Any = np.int64(tokens) if isinstance(tokens, int) else g.squeeze(tokens, 0)
         *_, written = g.several("Loop", len(before) + 1, count, "", *before, body=body)
         return g.unsqueeze(g.transpose(written, 1, 0, 2), 3)

@@ -61,7 +61,9 @@ class EncoderGraph:
             dense = encoder.embedding.dense
             self.embedding = to_numpy([dense.kernel.value, dense.bias.value])
 
-    def read(self, past: str, observed: str | None, static: str | None, steps: int | None) -> Read:
+    def read(
+        self, past: str, observed: str | None, static: str | None, steps: int | None, tokens: str | None = None
+    ) -> Read:
         """Read a past.
 
         Args:
@@ -69,11 +71,12 @@ class EncoderGraph:
             observed: 1 where a value was observed, `[B, T, F]`, where the network knows gaps.
             static: The static vector, `[B, S]`.
             steps: Number of steps, where it is known.
+            tokens: How many tokens of each row are read, its last ones, `[B]`; `None` is all.
         """
         with self.graph.scope("encoder"):
             statistics = self.normalisation.statistics(past, observed)
             past = self.normalisation.apply(past, statistics)
-            return self._read(past, observed, Read([], statistics, static), steps)
+            return self._read(past, observed, Read([], statistics, static), steps, lengths=tokens)
 
     def read_on(self, before: Read, forecast: str, steps: int) -> Read:
         """Read a forecast of whole segments as if it had been observed.
@@ -96,7 +99,16 @@ class EncoderGraph:
                 observed = g.expand(ours.astype(np.float32), g("Shape", past))
             return self._read(past, observed, before, steps, on=True)
 
-    def _read(self, past: str, observed: str | None, before: Read, steps: int | None, on: bool = False) -> Read:
+    def _read(
+        self,
+        past: str,
+        observed: str | None,
+        before: Read,
+        steps: int | None,
+        *,
+        on: bool = False,
+        lengths: str | None = None,
+    ) -> Read:
         """Read a normalised past, from the start or on from what was read before."""
         g, network, segment = self.graph, self.network, self.network.segment
         features = self.window.features * (2 if self.window.observed else 1)
@@ -114,13 +126,14 @@ class EncoderGraph:
             read = replace(read, last_targets=g.squeeze(last, 1))
         if observed is not None:
             whole = g.concat([whole, whole_on_left(g, observed, segment, repeat=False, steps=steps)], 2)
-        tokens, lengths, valid_first = fold(g, whole, segment, features), None, None
+        tokens, valid_first = fold(g, whole, segment, features), None
         if valid is not None:
             counts = whole_on_left(g, g.cast(valid, np.float32), segment, repeat=False, steps=steps)
             if segment > 1:
                 # A token counts from its first step that does: its last step tells.
                 counts = g.cut(fold(g, counts, segment, 1), 2, segment - 1)
             lengths = g.cast(g.total(g.squeeze(counts, 2), 1), np.int64)
+        if lengths is not None:
             tokens = self._shifted(tokens, lengths)
         tokens = self._embedded(tokens, read.static)
         outputs, layers = self.stack.sequence(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from seqcast.export.graph import Graph
@@ -9,7 +11,7 @@ from seqcast.export.graph import Graph
 __all__ = ["fill_gaps", "last_known", "newest_season"]
 
 
-def fill_gaps(graph: Graph, past: str, known: str, *, both_ways: bool) -> str:
+def fill_gaps(graph: Graph, past: str, known: str, *, both_ways: bool, dtype: Any = np.float32) -> str:
     """Return values with gaps filled by the last known one.
 
     The values that are known are written one after another into a row, from its second place on; then each step reads
@@ -17,18 +19,19 @@ def fill_gaps(graph: Graph, past: str, known: str, *, both_ways: bool) -> str:
 
     Args:
         graph: The graph.
-        past: Values, `[B, T, F]`, in single precision; what is not known is 0.
+        past: Values, `[B, T, F]`; what is not known is 0.
         known: Which are known, `[B, T, F]`.
         both_ways: Whether those before the first known one are filled by it; otherwise they are 0.
+        dtype: Type of the values.
     """
     with graph.scope("gaps"):
         counts = graph("CumSum", graph.cast(known, np.int64), np.int64(1))
         # Those that are not known are written to a place that nobody reads.
-        beyond = graph("Add", graph.squeeze(graph.size(past, 1), 0), np.int64(1))
-        row = graph.concat(
-            [graph("Mul", past, np.float32(0))] + [graph("Mul", graph.cut(past, 1, 0, 1), np.float32(0))] * 2, 1
-        )
-        row = graph("ScatterElements", row, graph("Where", known, counts, beyond), past, axis=1)
+        beyond = graph("Add", graph.size(past, 1), np.array([1], np.int64))
+        columns = graph("Mul", graph("Shape", past), np.array([1, 0, 1], np.int64))
+        steps = graph("Add", columns, graph.dims(0, graph("Add", beyond, np.array([1], np.int64)), 0))
+        row = graph.expand(dtype(0), steps)
+        row = graph("ScatterElements", row, graph("Where", known, counts, graph.squeeze(beyond, 0)), past, axis=1)
         return graph("GatherElements", row, graph("Max", counts, np.int64(1)) if both_ways else counts, axis=1)
 
 

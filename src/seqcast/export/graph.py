@@ -100,11 +100,15 @@ class Graph:
 
     def several(self, kind: str, outputs: int, *inputs: Value, **attributes: Any) -> tuple[str, ...]:
         """Add an operator with so many outputs; arguments as for a call."""
-        name = "/".join([*self._scopes, f"{kind.lower()}_{self._count[0]}"])
-        self._count[0] += 1
+        name = self.name(kind.lower())
         written = (name,) if outputs == 1 else tuple(f"{name}:{place}" for place in range(outputs))
         self.nodes.append(Node(kind, tuple(map(self.value, inputs)), written, attributes, name))
         return written
+
+    def name(self, what: str) -> str:
+        """Return a name that nothing else in the graph has, nor in its loops."""
+        self._count[0] += 1
+        return "/".join([*self._scopes, f"{what}_{self._count[0] - 1}"])
 
     def value(self, value: Value) -> str:
         """Return the name of a value; an array becomes a constant, the same one as an equal array."""

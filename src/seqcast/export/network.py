@@ -26,6 +26,7 @@ class NetworkInputs:
         static: The static vector, `[B, S]`.
         future: Known-future inputs, `[B, H, F']`.
         steps: Number of steps of the past, where it is known.
+        tokens: How many tokens of each row are read, its last ones, `[B]`; `None` is all.
     """
 
     past: str
@@ -33,6 +34,7 @@ class NetworkInputs:
     static: str | None = None
     future: str | None = None
     steps: int | None = None
+    tokens: str | None = None
 
 
 def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None) -> None:
@@ -87,7 +89,7 @@ def add_network(graph: Graph, model: Seq2Seq, inputs: NetworkInputs, horizon: in
     """
     encoder = EncoderGraph(graph, model.encoder)
     decoder = DecoderGraph(graph, model.decoder, encoder.normalisation, parts)
-    read = encoder.read(inputs.past, inputs.observed, inputs.static, inputs.steps)
+    read = encoder.read(inputs.past, inputs.observed, inputs.static, inputs.steps, inputs.tokens)
     trained, segment = model.window.horizon, model.network.segment
     if not model.network.in_blocks or (isinstance(horizon, int) and horizon <= trained):
         return decoder.write(read, horizon, inputs.future)

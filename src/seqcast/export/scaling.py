@@ -29,6 +29,11 @@ class Scaling:
     scale: str
     unit: str | None = None
 
+    def of_parts(self, graph: Graph) -> Scaling:
+        """Return the same for values that have parts, `[B, H, D, parts]`."""
+        loc, scale = (graph.unsqueeze(each, 3) for each in (self.loc, self.scale))
+        return Scaling(loc, scale, None if self.unit is None else graph.unsqueeze(self.unit, 3))
+
     def transform(self, graph: Graph, values: str) -> str:
         """Return values, `[B, T, D]`, in scaled units."""
         if self.unit is not None:
@@ -37,14 +42,13 @@ class Scaling:
         return graph("Min", graph("Max", scaled, np.float64(-LARGEST)), np.float64(LARGEST))
 
     def inverse(self, graph: Graph, values: str) -> str:
-        """Return scaled values, `[B, H, D, parts]`, in the data's units."""
-        loc, scale = (graph.unsqueeze(each, 3) for each in (self.loc, self.scale))
-        values = graph("Add", graph("Mul", values, scale), loc)
+        """Return scaled values, `[B, T, D]`, in the data's units."""
+        values = graph("Add", graph("Mul", values, self.scale), self.loc)
         if self.unit is None:
             return values
         # Positive data has positive forecasts, and finite ones.
         bounded = graph("Min", graph("Max", values, ZERO), np.float64(700))
-        grown = graph("Mul", graph.unsqueeze(self.unit, 3), graph("Sub", graph("Exp", bounded), ONE))
+        grown = graph("Mul", self.unit, graph("Sub", graph("Exp", bounded), ONE))
         return graph("Min", grown, np.float64(np.finfo(np.float64).max))
 
 

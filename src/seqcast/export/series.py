@@ -18,6 +18,7 @@ from seqcast.export.horizon import ANY, check_horizon, read_horizon
 from seqcast.export.intervals import bounded, calibrated
 from seqcast.export.metadata import Described, outputs_of
 from seqcast.export.network import NetworkInputs, add_network, check_network
+from seqcast.export.pretrained import PretrainedCandidate, add_pretrained, check_pretrained
 from seqcast.export.scaling import Scaling, learn_scaling
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
@@ -59,7 +60,7 @@ class NaiveCandidate:
     calibrations: Sequence[Calibration] = ()
 
 
-Candidate = NetworkCandidate | NaiveCandidate
+Candidate = NetworkCandidate | NaiveCandidate | PretrainedCandidate
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,15 @@ def write_series_model(
     check_choice("scaling", scaling, SCALINGS)
     for network in model.models:
         check_network(network.network, network.window, steps)
+    for candidate in model.candidates:
+        if isinstance(candidate, PretrainedCandidate):
+            check_pretrained(candidate, steps)
     graph = Graph()
     windows = _Windows(graph, model, scaling, steps)
     forecast = _blended(graph, model, windows)
     if model.calibrations:
         forecast = _calibrated(graph, model, forecast, model.calibrations, windows.horizon)
-    forecast = windows.scaling.inverse(graph, forecast)
+    forecast = windows.scaling.of_parts(graph).inverse(graph, forecast)
     forecast = bounded(graph, forecast, model.support, model.request.probabilities_with_point)
     outputs = outputs_of(model.alias, model.request)
     outputs.write(graph, forecast, ANY if steps is None else steps, targets=model.targets, flat=model.targets == 1)
@@ -247,6 +251,12 @@ def _of_candidate(graph: Graph, model: SeriesModel, candidate: Candidate, window
         if not candidate.calibrations:
             return forecast
         return _calibrated(graph, model, forecast, candidate.calibrations, windows.horizon, point_only=True)
+    if isinstance(candidate, PretrainedCandidate):
+        assert isinstance(windows.horizon, int)
+        with graph.scope("pretrained"):
+            return add_pretrained(
+                graph, candidate, windows.scaled, windows.known, windows.scaling, windows.horizon, model.request
+            )
     forecasts = []
     for place, network in enumerate(candidate.models):
         probabilistic = network.network.is_probabilistic

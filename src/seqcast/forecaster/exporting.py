@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from seqcast.errors import SpecError
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.seq2seq import Seq2Seq
@@ -83,19 +82,15 @@ def write_onnx(
     Raises:
         SpecError: An option is impossible, or the forecaster has a part that ONNX has no operators for.
     """
-    from seqcast.export import NaiveCandidate, NetworkCandidate, SeriesModel, write_series_model
+    from seqcast.export import NaiveCandidate, NetworkCandidate, PretrainedCandidate, SeriesModel, write_series_model
 
     def candidate(name: str) -> Any:
         if name == "seasonal_naive":
             return NaiveCandidate(state.season_length, state.naive_intervals if state.choice.is_blend else ())
         if name == "trained":
             return NetworkCandidate([_model(engine) for engine in state.engines], options["combine"])
-        raise SpecError(
-            "export",
-            expected="a forecaster that is trained on its data, or repeats the last season",
-            received=f"one that forecasts with {state.choice}",
-            hint="What the pretrained network reads of a series takes more than ONNX's operators; name a preset.",
-        )
+        assert state.pretrained is not None
+        return PretrainedCandidate(state.pretrained, state.season_length)
 
     series, shares = state.series, state.choice.shares
     columns = series.schema.columns

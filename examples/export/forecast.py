@@ -1,6 +1,6 @@
 """Forecast with onnxruntime and NumPy alone.
 
-    python examples/onnx/forecast.py model.onnx values.txt
+    python examples/export/forecast.py model.onnx values.txt
 
 The model is what `Forecaster.export` wrote, and the values are numbers, one a line; what is no number is missing.
 """

@@ -82,7 +82,7 @@ CASES = {
     "contexts of several lengths": {"members": 2, "context_length": (14, 21)},
     "segment with gaps": {"gaps": 0.1, "preset": "segment"},
     "classic": {"preset": "classic"},
-    "pretrained": {"preset": "pretrained"},
+    "pretrained": {"preset": "pretrained", "calendar": "auto"},
     "pretrained with gaps": {"gaps": 0.1, "preset": "pretrained", "scale": "log", "calibrate": True},
     "chosen by evidence": {"preset": "auto"},
 }
@@ -196,6 +196,25 @@ def test_covariates_are_inputs(tmp_path, run_file):
     np.testing.assert_allclose(found["point"], ours["seqcast"].to_numpy().reshape(2, HORIZON), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
+def test_the_calendar_is_computed_from_stamps(gaps, tmp_path, run_file):
+    names = ("day_of_week", "day_of_year")
+    df = frame(("a", "b"), 120, gaps=gaps)
+    forecaster = fitted(df, calendar=names)
+    forecaster.export(tmp_path / "model.onnx")
+    session = run_file(tmp_path / "model.onnx")
+    assert session.inputs["stamps"] == ["batch", "time"]
+    assert session.metadata["past"]["calendar"] == list(names)
+    for length in (60, 9 if gaps else 50):
+        new = frame(("n1", "n2"), length, gaps=gaps, seed=length)
+        stamps = pd.date_range("2024-01-01", periods=length + HORIZON)
+        seconds = np.tile((stamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1), (2, 1)).astype(float)
+        feeds = {"stamps": seconds[:, :length], "future_stamps": seconds[:, length:]}
+        found = session(past=values(new), **feeds)["point"]
+        ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(2, HORIZON)
+        np.testing.assert_allclose(found, ours, rtol=1e-4, atol=1e-4)
+
+
 def test_extreme_series(tmp_path, run_file):
     forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), scale="standard")
     forecaster.export(tmp_path / "model.onnx")
@@ -240,6 +259,7 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
         "targets": ["y"],
         "context_length": forecaster.context_length_,
         "features": [],
+        "calendar": [],
         "scaling": "past",
         "scale": forecaster.series_state_.scale,
     }

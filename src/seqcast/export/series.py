@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import SpecError
+from seqcast.export.calendar import calendar_features
 from seqcast.export.file import write_model
 from seqcast.export.gaps import fill_gaps, newest_season
 from seqcast.export.graph import Graph
@@ -75,7 +76,9 @@ class SeriesModel:
         context_length: Steps of past that are read, `T`.
         horizon: The trained horizon.
         observed: Whether networks take gaps.
-        names: Names of the columns of `past`, `future` and `static`, and under `y` of the targets.
+        names: Names of the columns of `past`, `future` and `static` that are given encoded, and under `y` of the
+            targets, which come first in the past.
+        calendar: Cycles that the file computes from stamps; they follow the other features.
         calibrations: The calibration of each target's intervals; empty for none.
         support: The support of each target; empty for no bounds.
         alias: What the forecast is called.
@@ -90,6 +93,7 @@ class SeriesModel:
     horizon: int
     observed: bool
     names: Mapping[str, Sequence[str]]
+    calendar: Sequence[str] = ()
     calibrations: Sequence[Calibration] = ()
     support: Sequence[str] = ()
     alias: str = "seqcast"
@@ -145,6 +149,7 @@ def write_series_model(
             "targets": list(model.names["y"]),
             "context_length": model.context_length,
             "features": list(model.names["past"])[model.targets :],
+            "calendar": list(model.calendar),
             "scaling": scaling,
             "scale": model.scale,
         },
@@ -166,15 +171,12 @@ class _Windows:
         shape: tuple[int | str, ...] = ("batch", "time") if flat else ("batch", "time", targets)
         past = graph.read("past", np.float64, shape, "values, oldest first; NaN is missing")
         past = graph.unsqueeze(past, FLAT) if flat else past
-        features = len(names["past"]) - targets
-        self.features = None
-        if features:
-            meaning = "encoded features beside the targets, of the same steps"
-            self.features = graph.read("past_features", np.float32, ("batch", "time", features), meaning)
-        self.static = self._read("static", ("batch", len(names.get("static", ()))), "encoded static features")
         steps: int | str = "horizon" if horizon is None else horizon
-        meaning = "encoded features of the steps to forecast"
-        self.future = self._read("future", ("batch", steps, len(names.get("future", ()))), meaning)
+        count = len(names["past"]) - targets
+        self.features = self._features("past_features", "stamps", "time", count, "the same steps")
+        self.static = self._read("static", ("batch", len(names.get("static", ()))), "encoded static features")
+        count = len(names.get("future", ()))
+        self.future = self._features("future", "future_stamps", steps, count, "the steps to forecast")
         self.horizon = read_horizon(graph, horizon)
         known = graph("Not", graph("IsNaN", past))
         values = graph("Where", known, past, np.float64(0))
@@ -187,6 +189,16 @@ class _Windows:
 
     def _read(self, name: str, shape: Sequence[int | str], meaning: str) -> str | None:
         return self.graph.read(name, np.float32, shape, meaning) if shape[-1] else None
+
+    def _features(self, name: str, stamps: str, steps: int | str, count: int, of: str) -> str | None:
+        """Return features beside the targets, `[B, T, F]`: those that are given, then the calendar of the stamps."""
+        g, parts = self.graph, [self._read(name, ("batch", steps, count), f"encoded features of {of}")]
+        if self.model.calendar:
+            meaning = f"seconds since 1970 of {of}, on the wall clock"
+            read = g.read(stamps, np.float64, ("batch", steps), meaning)
+            parts.append(calendar_features(g, read, self.model.calendar))
+        there = [part for part in parts if part is not None]
+        return g.concat(there, 2) if there else None
 
     def _given(self) -> Scaling:
         """Return the scaling that is an input."""

@@ -38,8 +38,9 @@ class ExportMixin:
 
         The file fills gaps, scales, forecasts, calibrates and returns to the data's units. It reads `past`, the values
         of each window, `[batch, time]` of any length (`[batch, time, D]` with several targets), NaN where one is
-        missing; where the forecaster has covariates or a calendar also their encoded features, named in the file's
-        metadata. It returns `point`, `[batch, horizon]`, and `quantiles`, `[batch, horizon, Q]`, in rising order.
+        missing; where the forecaster has a calendar also `stamps` and `future_stamps`, seconds since 1970, and where it
+        has covariates their encoded features, named in the file's metadata. It returns `point`, `[batch, horizon]`, and
+        `quantiles`, `[batch, horizon, Q]`, in rising order.
 
         Args:
             path: Where to; the file appears whole or not at all.
@@ -93,7 +94,7 @@ def write_onnx(
         return PretrainedCandidate(state.pretrained, state.season_length)
 
     series, shares = state.series, state.choice.shares
-    columns = series.schema.columns
+    names, calendar = _features(state)
     model = SeriesModel(
         [candidate(name) for name in shares],
         list(shares.values()),
@@ -102,13 +103,31 @@ def write_onnx(
         series.context_length,
         int(options["horizon"]),
         series.observed,
-        series.builder.input_names(columns.targets),
+        names,
+        calendar,
         state.calibrations or (() if state.choice.is_blend else state.naive_intervals),
         series.support,
         options["alias"],
         {"frequency": state.frequency, "season_length": state.season_length, "missing": options["missing"]},
     )
     write_series_model(path, model, horizon=horizon, scaling=scaling)
+
+
+def _features(state: FittedState) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return the names of the features that a file is given, and the cycles that it computes from stamps."""
+    from seqcast.export import is_cyclic
+
+    builder, targets = state.series.builder, state.series.schema.columns.targets
+    names = builder.input_names(targets)
+    if "trained" not in state.choice.shares:
+        return {"past": targets, "y": targets}, ()  # nothing else is read
+    calendar = builder.calendar.names
+    if builder.median_gap is not None or not is_cyclic(calendar):
+        return names, ()  # holidays, and the time since the step before, are given
+    for name in ("past", "future"):
+        if name in names:
+            names[name] = names[name][: len(names[name]) - builder.calendar.width]
+    return names, calendar
 
 
 def _model(engine: Any) -> Seq2Seq:

@@ -8,6 +8,7 @@ import onnx
 import pandas as pd
 import pytest
 
+import seqcast
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.data.windows.origins import Origins
 from seqcast.errors import MissingPackageError, NotFittedError, SaveError, SpecError
@@ -246,7 +247,7 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
     session = run_file(tmp_path / "model.onnx")
     assert session.inputs == {"past": ["batch", "time"]}
     told = session.metadata
-    assert told["format"] == 1
+    assert (told["format"], told["seqcast"]) == (1, seqcast.__version__)
     assert told["horizon"] == HORIZON
     assert told["model"] == {
         "name": "seqcast",

@@ -21,18 +21,16 @@ def calibrated(
     calibrations: Sequence[Calibration],
     level: Sequence[float],
     horizon: int | str,
-    *,
-    point_only: bool,
 ) -> str:
     """Return a forecast with its intervals widened, or with intervals around a point.
 
     Args:
         graph: The graph.
-        forecast: The point, then for each level the lower and the upper bound, `[B, H, D, parts]`.
+        forecast: The point, then for each level the lower and the upper bound, `[B, H, D, parts]`; a point alone for
+            calibrations of points.
         calibrations: The calibration of each target.
         level: The levels, `L` of them, ascending.
         horizon: Number of steps; a number, or a value `[1]`.
-        point_only: Whether there is a point alone, `[B, H, D, 1]`.
 
     Returns:
         The forecast, `[B, H, D, 1 + 2 L]`.
@@ -42,8 +40,8 @@ def calibrated(
     with graph.scope("calibration"):
         point = graph.cut(forecast, 3, 0, 1)
         widths = graph.concat([_widths(graph, each, level, horizon) for each in calibrations], 1)
-        # Each target is calibrated by itself, but all of them in the same way.
-        around = point_only or all(each.kind == "point" for each in calibrations)
+        # Targets have widths of their own, but are all forecast by the same networks.
+        around = calibrations[0].kind == "point"
         bounds: list[str] = []
         for place in range(len(level)):
             width = graph.cut(widths, 2, place, place + 1)

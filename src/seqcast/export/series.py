@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from seqcast.errors import SpecError
 from seqcast.export.calendar import calendar_features
 from seqcast.export.file import write_model
 from seqcast.export.gaps import fill_gaps, newest_season
@@ -30,9 +30,6 @@ __all__ = ["SCALINGS", "Candidate", "NaiveCandidate", "NetworkCandidate", "Serie
 
 # Whether a window is scaled by its own values, or by what is given beside it.
 SCALINGS = ("past", "given")
-
-# The least number of dimensions of an array that holds one target: windows and steps.
-FLAT = 2
 
 
 @dataclass(frozen=True)
@@ -138,7 +135,7 @@ def write_series_model(
     windows = _Windows(graph, model, scaling, steps)
     forecast = _blended(graph, model, windows)
     if model.calibrations:
-        forecast = _calibrated(graph, model, forecast, model.calibrations, windows.horizon)
+        forecast = calibrated(graph, forecast, model.calibrations, model.request.level, windows.horizon)
     forecast = windows.scaling.of_parts(graph).inverse(graph, forecast)
     forecast = bounded(graph, forecast, model.support, model.request.probabilities_with_point)
     outputs = outputs_of(model.alias, model.request)
@@ -170,7 +167,7 @@ class _Windows:
         flat = targets == 1
         shape: tuple[int | str, ...] = ("batch", "time") if flat else ("batch", "time", targets)
         past = graph.read("past", np.float64, shape, "values, oldest first; NaN is missing")
-        past = graph.unsqueeze(past, FLAT) if flat else past
+        past = graph.unsqueeze(past, 2) if flat else past
         steps: int | str = "horizon" if horizon is None else horizon
         count = len(names["past"]) - targets
         self.features = self._features("past_features", "stamps", "time", count, "the same steps")
@@ -185,7 +182,6 @@ class _Windows:
         self.scaled = self._end(self.scaling.transform(graph, values), np.float64(0))
         # What is missing has no value, whatever 0 is in scaled units.
         self.scaled = graph("Where", self.known, self.scaled, np.float64(0))
-        self._prepared: dict[bool, tuple[str, str]] = {}
 
     def _read(self, name: str, shape: Sequence[int | str], meaning: str) -> str | None:
         return self.graph.read(name, np.float32, shape, meaning) if shape[-1] else None
@@ -215,31 +211,30 @@ class _Windows:
         return g.cut(g.concat([before, x], 1), 1, -steps)
 
     def of(self, model: Seq2Seq) -> NetworkInputs:
-        """Return what a network reads."""
-        g, observed = self.graph, model.window.observed
-        steps = model.window.context_length or self.model.context_length
-        if self.model.observed:
-            # Gaps are filled in what the network reads, not before it.
-            past, known = (self._last(each, steps) for each in self._with_features())
-            past = fill_gaps(g, past, known, both_ways=not observed)
-            return NetworkInputs(past, g.cast(known, np.float32), self.static, self.future, steps)
-        if False not in self._prepared:
-            past, known = self._with_features()
-            self._prepared[False] = (fill_gaps(g, past, known, both_ways=True), known)
-        return NetworkInputs(self._last(self._prepared[False][0], steps), None, self.static, self.future, steps)
+        """Return what a network reads: the end of the context, which is as long as the longest network's."""
+        g, steps = self.graph, model.window.context_length or self.model.context_length
+        if not self.model.observed:
+            return NetworkInputs(self._last(self._filled, steps), None, self.static, self.future, steps)
+        # A network that knows gaps is shown what it reads alone: they are filled afterwards.
+        past, known = (self._last(each, steps) for each in self._context)
+        past = fill_gaps(g, past, known, both_ways=False)
+        return NetworkInputs(past, g.cast(known, np.float32), self.static, self.future, steps)
 
-    def _with_features(self) -> tuple[str, str]:
-        """Return targets and features of the context, in single precision, and which are known."""
-        g = self.graph
-        if True not in self._prepared:
-            past, known = g.cast(self.scaled, np.float32), self.known
-            if self.features is not None:
-                there = g("Not", g("IsNaN", self.features))
-                values = g("Where", there, self.features, np.float32(0))
-                past = g.concat([past, self._end(values, np.float32(0))], 2)
-                known = g.concat([known, self._end(there, np.array(False))], 2)
-            self._prepared[True] = (past, known)
-        return self._prepared[True]
+    @cached_property
+    def _context(self) -> tuple[str, str]:
+        """Targets and features of the context, in single precision, and which are known, `[B, T, F]` each."""
+        g, past, known = self.graph, self.graph.cast(self.scaled, np.float32), self.known
+        if self.features is None:
+            return past, known
+        there = g("Not", g("IsNaN", self.features))
+        values = g("Where", there, self.features, np.float32(0))
+        past = g.concat([past, self._end(values, np.float32(0))], 2)
+        return past, g.concat([known, self._end(there, np.array(False))], 2)
+
+    @cached_property
+    def _filled(self) -> str:
+        """The context without gaps, for networks that do not know them."""
+        return fill_gaps(self.graph, *self._context, both_ways=True)
 
     def _last(self, x: str, steps: int) -> str:
         return x if steps == self.model.context_length else self.graph.cut(x, 1, -steps)
@@ -262,7 +257,7 @@ def _of_candidate(graph: Graph, model: SeriesModel, candidate: Candidate, window
         forecast = graph.unsqueeze(forecast, 3)
         if not candidate.calibrations:
             return forecast
-        return _calibrated(graph, model, forecast, candidate.calibrations, windows.horizon, point_only=True)
+        return calibrated(graph, forecast, candidate.calibrations, model.request.level, windows.horizon)
     if isinstance(candidate, PretrainedCandidate):
         assert isinstance(windows.horizon, int)
         with graph.scope("pretrained"):
@@ -289,23 +284,3 @@ def _combined(graph: Graph, together: str, count: int, combine: str) -> str:
         ranked = graph.several("TopK", 2, together, np.array([count], np.int64), axis=0, largest=0, sorted=1)[0]
         together = graph.cut(ranked, 0, (count - 1) // 2, count // 2 + 1)
     return graph("ReduceMean", together, axes=[0], keepdims=0)
-
-
-def _calibrated(
-    graph: Graph,
-    model: SeriesModel,
-    forecast: str,
-    calibrations: Sequence[Calibration],
-    horizon: int | str,
-    *,
-    point_only: bool = False,
-) -> str:
-    kinds = {calibration.kind for calibration in calibrations}
-    if len(kinds) > 1:
-        raise SpecError(
-            "calibrate",
-            expected="calibrations of one kind for a file in ONNX",
-            received=" and ".join(sorted(kinds)),
-            hint="Fit again.",
-        )
-    return calibrated(graph, forecast, calibrations, model.request.level, horizon, point_only=point_only)

@@ -11,11 +11,14 @@ import pytest
 import seqcast
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.seasonal_covariates import CovariateSizes
 from seqcast.errors import MissingPackageError, NotFittedError, SaveError, SpecError
+from seqcast.export.pretrained import PretrainedCandidate, check_pretrained
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fallback import naive_calibrations
 from seqcast.forecaster.future import future_steps
 from seqcast.intervals.levels import check_levels
+from seqcast.pretrained import load_pretrained
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -268,6 +271,15 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
     assert probabilities == [0.025, 0.1, 0.9, 0.975]
 
 
+def test_the_same_forecaster_makes_the_same_file(forecaster, tmp_path):
+    forecaster.save(tmp_path / "model.seqcast")
+    Forecaster.load(tmp_path / "model.seqcast").export(tmp_path / "loaded.onnx")
+    for name in ("first.onnx", "second.onnx"):
+        forecaster.export(tmp_path / name)
+    first, second, loaded = ((tmp_path / f"{name}.onnx").read_bytes() for name in ("first", "second", "loaded"))
+    assert first == second == loaded
+
+
 def test_a_row_does_not_depend_on_its_company(forecaster, tmp_path, run_file):
     forecaster.export(tmp_path / "model.onnx")
     session, past = run_file(tmp_path / "model.onnx"), values(frame(("n1", "n2", "n3"), 40))
@@ -306,6 +318,12 @@ def test_a_longer_horizon_of_the_pretrained_network(season_length, tmp_path, run
     session = run_file(tmp_path / "model.onnx")
     for length in (9, 50, 300):
         check(session, forecaster, frame(("n1", "n2"), length, gaps=0.1, seed=length), 150)
+
+
+def test_a_pretrained_network_with_covariates():
+    network = load_pretrained().with_covariates(CovariateSizes(past=1))
+    with pytest.raises(SpecError, match="export: expected a pretrained network that reads no covariates"):
+        check_pretrained(PretrainedCandidate(network, 7), 12)
 
 
 def test_the_pretrained_network_has_a_number_of_steps(tmp_path):

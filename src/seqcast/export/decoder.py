@@ -85,7 +85,7 @@ class DecoderGraph:
         g, parts = self.graph, []
         if self.decoder.position is not None:
             assert isinstance(tokens, int)
-            positions = to_numpy(self.decoder.position.value)[None, :tokens]
+            positions = to_numpy(self.decoder.position.value)[None, :tokens].astype(np.float32)
             parts.append(g.expand(positions, g.dims(g.size(layers[0][0], 0), 1, 1)))
         if future is not None:
             segment = self.network.segment

@@ -204,6 +204,6 @@ class Graph:
         return self("Range", np.int64(0), self.squeeze(count, 0), np.int64(1))
 
     def dense(self, x: str, kernel: Array, bias: Array | None) -> str:
-        """Return `x W + b`."""
-        product = self("MatMul", x, kernel)
-        return product if bias is None else self("Add", product, bias)
+        """Return `x W + b`, with weights in single precision, whatever they were trained in."""
+        product = self("MatMul", x, kernel.astype(np.float32))
+        return product if bias is None else self("Add", product, bias.astype(np.float32))

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -136,6 +136,9 @@ bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (
 	$(BIN)/python benchmarks/checkpoint_cost.py $(ARGS)
 
 # ARGS=--replace replaces the model under load, ARGS='--soak 10' watches the memory; needs wrk.
+bench-export: .venv/.installed  ## Files in ONNX: size, time of a window, difference from predict (two minutes)
+	$(BIN)/python benchmarks/onnx_export.py
+
 bench-serve: .venv/.installed  ## The server under load: requests a second, times, batching (about ten minutes; nothing else may run)
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 

@@ -5,12 +5,14 @@ import os
 import numpy as np
 import pytest
 
+from seqcast.data.series.scalers import SERIES_SCALES
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import SpecError
 from seqcast.export.file import model_of
 from seqcast.export.graph import Graph
 from seqcast.export.heads import Parts
-from seqcast.export.network import NetworkInputs, add_network, check_network
+from seqcast.export.network import WRITTEN, NetworkInputs, add_network, check_network
+from seqcast.export.scaling import check_scale
 from seqcast.network import Seq2Seq
 from seqcast.network.distributions import distribution_of
 from seqcast.runtime.backend import keras
@@ -161,3 +163,24 @@ def test_what_cannot_be_written(network, horizon, message):
     window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
     with pytest.raises(SpecError, match=message):
         check_network(NetworkSpec(**network), window, horizon)
+
+
+@pytest.mark.parametrize("part", ["cell", "normalise", "attention"])
+def test_parts_of_ones_own_are_refused_by_name(part, monkeypatch):
+    monkeypatch.setitem(NetworkSpec._names, part, (*NetworkSpec._names[part], "own"))
+    window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
+    with pytest.raises(SpecError, match=f"{part}: expected one of .*, received 'own'"):
+        check_network(NetworkSpec(**{part: "own"}), window, 3)
+
+
+def test_a_scale_of_ones_own_is_refused_by_name():
+    with pytest.raises(SpecError, match=r"scale: expected one of 'standard', .*, received 'own'"):
+        check_scale("own")
+
+
+def test_every_part_of_a_spec_is_written_or_known():
+    for name, known in WRITTEN.items():
+        others = set(NetworkSpec._names[name]) - set(known)
+        assert others == ({"student_t", "negative_binomial"} if name == "head" else set())
+    for scale in SERIES_SCALES:
+        check_scale(scale)

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from seqcast.errors import SpecError
 from seqcast.export.graph import Graph
 from seqcast.network.distribution_heads import LARGEST_LOGARITHM, SMALLEST_SCALE
 from seqcast.network.distributions import Quantiles, quantile_weights
@@ -23,11 +22,12 @@ from seqcast.network.head import Head
 from seqcast.runtime.backend import to_numpy
 from seqcast.specs.network import NetworkSpec
 
-__all__ = ["Parts", "check_head", "head_parts"]
+__all__ = ["HEADS", "Parts", "head_parts"]
 
 Array = npt.NDArray[Any]
 
-EXPORTED = ("point", "quantile", "normal", "log_normal")
+# Those whose quantiles are sums of what the head writes.
+HEADS = ("point", "quantile", "normal", "log_normal")
 
 
 @dataclass(frozen=True)
@@ -48,21 +48,6 @@ class Parts:
 
     def __len__(self) -> int:
         return 1 + len(self.probabilities)
-
-
-def check_head(network: NetworkSpec) -> None:
-    """Refuse heads whose quantiles no sum of operators gives.
-
-    Raises:
-        SpecError: It is such a head.
-    """
-    if network.head not in EXPORTED:
-        raise SpecError(
-            "head",
-            expected=f"one of {', '.join(map(repr, EXPORTED))} for a file in ONNX",
-            received=repr(network.head),
-            hint="ONNX has no quantiles of that distribution; train with head='quantile'.",
-        )
 
 
 def head_parts(graph: Graph, head: Head, network: NetworkSpec, outputs: str, parts: Parts) -> str:

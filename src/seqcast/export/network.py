@@ -8,12 +8,21 @@ from seqcast.errors import SpecError
 from seqcast.export.decoder import DecoderGraph
 from seqcast.export.encoder import EncoderGraph
 from seqcast.export.graph import Graph
-from seqcast.export.heads import Parts, check_head
+from seqcast.export.heads import HEADS, Parts
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
-__all__ = ["NetworkInputs", "add_network", "check_network"]
+__all__ = ["WRITTEN", "NetworkInputs", "add_network", "check_network"]
+
+
+# What there are operators for; a part of one's own is refused by name.
+WRITTEN = {
+    "cell": ("gru", "lstm", "simple_rnn"),
+    "normalise": ("none", "last", "level", "instance", "recent", "scale"),
+    "attention": ("none", "additive", "dot", "multi_head"),
+    "head": HEADS,
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,17 @@ def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None)
     Raises:
         SpecError: It is such a network.
     """
-    check_head(network)
+    for name, known in WRITTEN.items():
+        value = getattr(network, name)
+        if value not in known:
+            raise SpecError(
+                name,
+                expected=f"one of {', '.join(map(repr, known))} for a file in ONNX",
+                received=repr(value),
+                hint="There are no operators for it. Quantiles of counts and of heavy tails come from head='quantile'."
+                if name == "head"
+                else "There are no operators for it: `seqcast.export` has to learn it first.",
+            )
     if network.feeds_back and network.is_probabilistic:
         raise SpecError(
             "decoder_input",

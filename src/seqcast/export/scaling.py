@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqcast.data.series.scalers import CONSTANT_SCALE, LARGEST, LEAST_SHARE, LOGARITHMS, ROUNDING
+from seqcast.errors import SpecError
 from seqcast.export.graph import Graph
 
-__all__ = ["Scaling", "learn_scaling"]
+__all__ = ["Scaling", "check_scale", "learn_scaling"]
 
 ZERO, ONE = np.float64(0), np.float64(1)
 INFINITY = np.float64(np.inf)
@@ -50,6 +51,21 @@ class Scaling:
         bounded = graph("Min", graph("Max", values, ZERO), np.float64(700))
         grown = graph("Mul", self.unit, graph("Sub", graph("Exp", bounded), ONE))
         return graph("Min", grown, np.float64(np.finfo(np.float64).max))
+
+
+def check_scale(method: str) -> None:
+    """Refuse a scale that there are no operators for.
+
+    Raises:
+        SpecError: It is one.
+    """
+    if method not in _STATISTICS:
+        raise SpecError(
+            "scale",
+            expected=f"one of {', '.join(map(repr, _STATISTICS))} for a file in ONNX",
+            received=repr(method),
+            hint="There are no operators for it: `seqcast.export` has to learn it first.",
+        )
 
 
 def learn_scaling(graph: Graph, past: str, known: str, method: str) -> Scaling:

@@ -20,7 +20,7 @@ from seqcast.export.intervals import bounded, calibrated
 from seqcast.export.metadata import Described, outputs_of
 from seqcast.export.network import NetworkInputs, add_network, check_network
 from seqcast.export.pretrained import PretrainedCandidate, add_pretrained, check_pretrained
-from seqcast.export.scaling import Scaling, learn_scaling
+from seqcast.export.scaling import Scaling, check_scale, learn_scaling
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.seq2seq import Seq2Seq
@@ -126,6 +126,7 @@ def write_series_model(
     """
     steps = check_horizon(horizon, model.horizon)
     check_choice("scaling", scaling, SCALINGS)
+    check_scale(model.scale)
     for network in model.models:
         check_network(network.network, network.window, steps)
     for candidate in model.candidates:

@@ -157,15 +157,20 @@ def test_known_series_by_their_own_scaling(scale, tmp_path, run_file):
 
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")
 @pytest.mark.parametrize("gaps", [0.0, 0.2])
-def test_the_last_season(gaps, tmp_path, run_file):
-    """A forecaster on which nothing was better than the last season."""
+def test_the_last_season_and_blends(gaps, tmp_path, run_file):
+    """What evidence may choose: the last season alone, or in shares with networks."""
     forecaster = fitted(frame(("a", "b"), 120, gaps=gaps), level=(80, 95))
     state = forecaster._fitted()
     reader = state.series.reader(state.series.frame, Origins.at_ends(state.series.frame, HORIZON))
     naive = naive_calibrations(reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95)))
     new = frame(("n1", "n2"), 40, gaps=gaps, seed=4)
-    for shares in ({"seasonal_naive": 1.0}, {"seasonal_naive": 0.3, "trained": 0.7}):
-        forecaster._state = replace(state, choice=Choice(shares), naive_intervals=naive)
+    state = replace(state, naive_intervals=naive, pretrained=load_pretrained())
+    for shares in (
+        {"seasonal_naive": 1.0},
+        {"seasonal_naive": 0.3, "trained": 0.7},
+        {"seasonal_naive": 0.2, "finetuned": 0.5, "trained": 0.3},
+    ):
+        forecaster._state = replace(state, choice=Choice(shares))
         forecaster.export(tmp_path / "model.onnx")
         check(run_file(tmp_path / "model.onnx"), forecaster, new)
 

@@ -13,6 +13,8 @@ HEAVY = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals"
 OPTIONAL = (
     "fastapi",
     "holidays",
+    "onnx",
+    "onnxruntime",
     "optuna",
     "polars",
     "prometheus_client",
@@ -146,7 +148,7 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 import seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli.main, seqcast.interop.sktime
-import seqcast.serve.app, seqcast.serve.run
+import seqcast.export, seqcast.serve.app, seqcast.serve.run
 print("imported")
 try:
     from seqcast.interop.sktime import SeqcastForecaster

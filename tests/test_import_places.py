@@ -11,6 +11,8 @@ ROOT = Path(seqcast.__file__).parent
 OPTIONAL = {
     "fastapi",
     "holidays",
+    "onnx",
+    "onnxruntime",
     "optuna",
     "polars",
     "prometheus_client",

@@ -64,6 +64,16 @@ def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
 
 
 @pytest.mark.documents
+def test_the_page_about_export_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), flags=re.DOTALL)
+    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
+    assert small != code
+    exec(compile(small, "docs/export.md", "exec"), {})
+    assert (tmp_path / "model.onnx").stat().st_size > 0
+
+
+@pytest.mark.documents
 def test_the_page_about_the_pretrained_network_runs():
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "pretrained.md").read_text(), flags=re.DOTALL))
     names = {}

@@ -25,6 +25,7 @@ from seqcast.forecaster.backtest import part_table
 from seqcast.forecaster.cluster import Cluster, check_cluster, storage_of
 from seqcast.forecaster.defaults import PRETRAINED
 from seqcast.forecaster.explain import ExplainMixin
+from seqcast.forecaster.exporting import ExportMixin
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.fitting import (
     DivergedFitError,
@@ -63,7 +64,7 @@ __all__ = ["Forecaster"]
 Array = npt.NDArray[Any]
 
 
-class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
+class Forecaster(FittedViews, SourceMixin, ExplainMixin, ExportMixin, BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with

@@ -20,6 +20,7 @@ from seqcast.network.init import child_seeds
 from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
 from seqcast.regressor.checkpoints import checkpoints_of, refuse_unresumable
+from seqcast.regressor.exporting import ExportMixin
 from seqcast.regressor.inputs import check_new_steps, check_states
 from seqcast.regressor.options import Options, draw_seed, resolve_options
 from seqcast.regressor.state import FittedState, continued_history
@@ -35,7 +36,7 @@ __all__ = ["Seq2SeqRegressor"]
 Array = npt.NDArray[Any]
 
 
-class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
+class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
     `None` means "as `preset` says"; where nothing is a value of its own it is written `"none"`.

@@ -84,8 +84,8 @@ def log_fit(
     """Fit an estimator within a run of MLflow, which holds the fit.
 
     These are its options and what was chosen for `None` and `auto` (as parameters), losses and learning rate by epoch
-    (as metrics), figures of the forecast and of the loss, and the model, by `log_model`. The run is the active one, or
-    a new one that ends with the fit.
+    (as metrics), figures of the loss and, where no future has to be told, of the forecast, and the model, by
+    `log_model`. The run is the active one, or a new one that ends with the fit; it holds one fit.
 
     Args:
         estimator: A `Forecaster` or a `Seq2SeqRegressor`.
@@ -105,12 +105,6 @@ def log_fit(
         SpecError: It is no such estimator, or as `fit` raises it.
         TrainingError: Training diverged.
         KeyboardInterrupt: The user interrupted; the run holds what was logged so far.
-
-    Example:
-        >>> import mlflow
-        >>> from seqcast.data.datasets import load
-        >>> with mlflow.start_run():  # doctest: +SKIP
-        ...     log_fit(Forecaster(12), load("elnino"))
     """
     if not isinstance(estimator, Forecaster | Seq2SeqRegressor):
         raise SpecError(

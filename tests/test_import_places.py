@@ -11,6 +11,7 @@ ROOT = Path(seqcast.__file__).parent
 OPTIONAL = {
     "fastapi",
     "holidays",
+    "mlflow",
     "onnx",
     "onnxruntime",
     "optuna",
@@ -25,6 +26,7 @@ OPTIONAL = {
     "tensorflow",
     "torch",
     "uvicorn",
+    "wandb",
 }
 MODULES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
 

@@ -72,6 +72,7 @@ FLAGS = {
             "last",
             "learning_rate",
             "level",
+            "log",
             "mask",
             "memory_limit",
             "max_body",

@@ -30,7 +30,6 @@ from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.fitting import (
     DivergedFitError,
     InterruptedFit,
-    TrainingRun,
     fit_plan,
     fit_plans,
     untrained_state,
@@ -46,6 +45,7 @@ from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.summary import PlannedFit, planned
+from seqcast.forecaster.training_run import TrainingRun
 from seqcast.forecaster.validation import validation_rows, with_validation
 from seqcast.forecaster.views import FittedViews
 from seqcast.intervals.request import ForecastRequest
@@ -58,6 +58,7 @@ from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import check_time_limit
+from seqcast.training.observers import check_callbacks
 
 __all__ = ["Forecaster"]
 
@@ -216,6 +217,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, ExportMixin, BaseEstima
         *,
         mask: Any = None,
         warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
@@ -239,6 +241,9 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, ExportMixin, BaseEstima
                 `df[unusual]`, or what `anomalies` returned, of which the rows count whose `anomaly` is true.
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
                 new ones. All else is learnt anew, such as scaling and categories.
+            callbacks: Keras callbacks of this fit, which are not kept. Those that only watch
+                (`seqcast.training.observers.Observer`) hear each network. Others hear the one that is trained on the
+                data, and are refused where there are several, and with `checkpoint`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
                 epochs; a `CheckpointSpec` says how often.
             resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
@@ -262,6 +267,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, ExportMixin, BaseEstima
         """
         deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
         check_options(self.get_params(deep=False))
+        callbacks = check_callbacks(callbacks)
         with (
             self._training_rows(df, memory_limit, storage_of(on)) as (rows, remembered),
             CheckpointFolder.opened(checkpoint, resume=resume) as folder,
@@ -276,7 +282,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, ExportMixin, BaseEstima
             options = replace(options, most_rows_read=remembered)
             plan = make_plan(frame, options, options.specs, starts)
             plan = plan.with_weights(engines) if engines else plan
-            return self._publish(plan, TrainingRun(self.verbose, folder, deadline, on=on))
+            return self._publish(plan, TrainingRun(self.verbose, folder, deadline, callbacks, on))
 
     def _seed(self, before: FittedState | None = None, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""

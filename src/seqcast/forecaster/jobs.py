@@ -276,6 +276,7 @@ def run_jobs(
     *,
     verbose: int = 0,
     deadline: Deadline | None = None,
+    callbacks: Sequence[Sequence[Any]] = (),
     executor: Executor | None = None,
 ) -> list[tuple[Engine, History]]:
     """Run training jobs in parallel, a core each.
@@ -287,6 +288,7 @@ def run_jobs(
         names: Name of each in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
         deadline: When all have to be done; those that follow one another on a core get equal parts of the time.
+        callbacks: Keras callbacks of each; none for none. A worker process gets copies.
         executor: The executor; `None` takes worker processes of this machine where that helps.
 
     Returns:
@@ -307,7 +309,10 @@ def run_jobs(
     try:
         workers = getattr(executor, "workers", None) or 1
         rounds = math.ceil(len(jobs) / workers)
-        work = [(job.with_own_series(), deadline, rounds - place // workers) for place, job in enumerate(jobs)]
+        own = callbacks or [()] * len(jobs)
+        work = [
+            (job.with_own_series(), deadline, rounds - place // workers, own[place]) for place, job in enumerate(jobs)
+        ]
         executor.map(_train_apart, work, finished=finished)
     except KeyboardInterrupt as interruption:
         raise InterruptedJobs(_rebuilt_all(jobs, done)) from interruption
@@ -316,10 +321,13 @@ def run_jobs(
     return list(_rebuilt_all(jobs, done).values())
 
 
-def _train_apart(job: TrainingJob, deadline: Deadline | None, parts: int) -> tuple[dict[str, Any], History]:
+def _train_apart(
+    job: TrainingJob, deadline: Deadline | None, parts: int, callbacks: Sequence[Any]
+) -> tuple[dict[str, Any], History]:
     """Train the network of a job, in one of so many parts of the time that is left."""
     engine = job.engine()
-    history = job.train(engine, deadline=None if deadline is None else deadline.next_part(parts))
+    part = None if deadline is None else deadline.next_part(parts)
+    history = job.train(engine, deadline=part, callbacks=callbacks)
     return engine.__getstate__(), history
 
 

@@ -225,7 +225,8 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             validation_data: `(X, y)`, or `(X, y, covariates)` with a dict of the two covariates, to validate on
                 instead of the last windows; or a `PyDataset` of batches that has an end.
             checkpoint: A folder for this fit, in which the state of the training is written every two minutes and at
-                the end of epochs; a `CheckpointSpec` says how often. Not with batches or `callbacks`.
+                the end of epochs; a `CheckpointSpec` says how often. Not with batches, or `callbacks` that
+                are no `seqcast.training.observers.Observer`.
             resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
                 with the same data and options the fit ends with the same weights as one that was never interrupted.
             time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The

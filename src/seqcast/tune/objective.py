@@ -14,10 +14,11 @@ from seqcast.data.windows.origins import Origins, known_at_cutoffs
 from seqcast.errors import DataError
 from seqcast.forecaster.choice import pinball
 from seqcast.forecaster.defaults import Sizes
-from seqcast.forecaster.fitting import TrainingRun, fit_plan
+from seqcast.forecaster.fitting import fit_plan
 from seqcast.forecaster.options import FitOptions, interval_levels
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.training_run import TrainingRun
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 
 __all__ = ["Objective", "naive_errors", "windows_rule"]

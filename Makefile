@@ -189,7 +189,7 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra mlflow --extra wandb --extra app --extra tune --extra ray --constraint constraints.in pyproject.toml -o requirements.lock
+		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra mlflow --extra wandb --extra onnx --extra app --extra tune --extra ray --constraint constraints.in pyproject.toml -o requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs

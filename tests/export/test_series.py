@@ -106,6 +106,22 @@ def test_it_forecasts_new_series_as_we_do(name, tmp_path, run_file):
         check(session, forecaster, frame(("n1", "n2"), 9, seed=9))  # shorter than the context
 
 
+@pytest.mark.parametrize("preset", [SMALL, "pretrained"])
+def test_a_forecaster_of_files_and_one_that_was_loaded(preset, tmp_path, run_file):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "rows").mkdir()
+    for name in "ab":
+        frame((name,), 120, gaps=0.05).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
+    forecaster = fitted(tmp_path / "rows", preset)
+    forecaster.save(tmp_path / "model.seqcast")
+    new = frame(("n1", "n2"), 60, gaps=0.05, seed=3)
+    for number, model in enumerate((forecaster, Forecaster.load(tmp_path / "model.seqcast"))):
+        path = tmp_path / f"{number}.onnx"
+        model.export(path)
+        check(run_file(path), forecaster, new)
+    assert (tmp_path / "0.onnx").read_bytes() == (tmp_path / "1.onnx").read_bytes()
+
+
 def test_any_horizon(tmp_path, run_file):
     forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), calibrate=True, level=(80,))
     forecaster.export(tmp_path / "model.onnx", horizon="any")

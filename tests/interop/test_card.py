@@ -146,3 +146,9 @@ def test_what_has_no_card():
         model_card(LastValue())
     with pytest.raises(NotFittedError):
         model_card(Forecaster(12))
+
+
+@pytest.mark.parametrize("name", ["data", "backtest"])
+def test_files_are_refused(name, tiny, tmp_path):
+    with pytest.raises(SpecError, match=f"{name}: expected a frame in memory, received .*read the files"):
+        model_card(tiny, **{name: tmp_path})

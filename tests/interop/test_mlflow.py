@@ -133,6 +133,47 @@ def test_worker_processes_log_to_the_same_run(mlflow, monkeypatch):
         assert metrics(mlflow, run, f"network-{number}/loss") == list(enumerate(history["loss"], 1))
 
 
+class Elsewhere:
+    """A cluster that trains in this process."""
+
+    workers, storage = 2, None
+
+    def train(self, job, engine, *, verbose=0):
+        return job.train(engine)
+
+    def write(self, table, items, folder):
+        raise AssertionError
+
+    def executor(self, retries=2):
+        return LokyExecutor(1)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_fit_in_other_processes_is_logged_when_it_is_over(members, mlflow):
+    with mlflow.start_run() as run:
+        model = interop().log_fit(
+            Forecaster(12, **OPTIONS, members=members), load("elnino"), on=Elsewhere(), model=False, figures=False
+        )
+    for number, history in enumerate(model.histories_, 1):
+        name = "loss" if members == 1 else f"network-{number}/loss"
+        assert metrics(mlflow, run, name) == list(enumerate(history["loss"], 1))
+    with pytest.raises(SpecError, match="every_n_steps: expected None with on"):
+        interop().log_fit(Forecaster(12, **OPTIONS), load("elnino"), on=Elsewhere(), every_n_steps=1)
+    assert len(mlflow.search_runs(output_format="list")) == 1
+
+
+def test_a_fit_of_files_in_a_run(mlflow, tmp_path):
+    pytest.importorskip("pyarrow")
+    load("elnino").to_parquet(tmp_path / "rows.parquet", index=False)
+    with mlflow.start_run() as run:
+        model = interop().log_fit(Forecaster(12, **OPTIONS), tmp_path / "rows.parquet", memory_limit="64 MiB")
+    assert metrics(mlflow, run, "val_loss") == list(enumerate(model.history_["val_loss"], 1))
+    figures = mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures")
+    assert [each.path for each in figures] == ["figures/forecast.png", "figures/learning_curve.png"]
+    (logged,) = mlflow.search_logged_models(output_format="list")
+    pd.testing.assert_frame_equal(interop().load_model(logged.model_uri).predict(), model.predict())
+
+
 def test_what_the_server_does_not_take_is_said_once(mlflow):
     log = interop().MlflowLog("0" * 32)  # there is no such run
     model = Seq2SeqRegressor(**SMALL, callbacks=[log])

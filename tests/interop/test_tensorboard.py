@@ -115,3 +115,17 @@ def test_without_the_package_the_line_that_installs_it_is_named(monkeypatch, tmp
     monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[tensorboard\]'"):
         TensorBoard(tmp_path)
+
+
+def test_pictures_and_states_of_a_fit_of_files(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "rows").mkdir()
+    for name in ("north", "south"):
+        load("elnino").assign(unique_id=name).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
+    board = TensorBoard(tmp_path / "logs", images_every=1, states=True)
+    options = {"training": {"epochs": 1, "steps_per_epoch": 2}, "level": (), "random_state": 0, "verbose": 0}
+    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+    Forecaster(12, preset=tiny, **options).fit(tmp_path / "rows", callbacks=[board])
+    assert len(events(tmp_path / "logs" / "forecasts").Images("forecasts")) == 1
+    labels = rows(tmp_path / "logs" / "train" / "encoder_states-labels.tsv")
+    assert {row[0] for row in labels[1:]} == {"north", "south"}

@@ -5,12 +5,13 @@ import dataclasses
 import pickle
 
 import keras
+import pandas as pd
 import pytest
 
-from seqcast import Forecaster, NetworkSpec, Seq2Seq, Seq2SeqRegressor, WindowSpec
+from seqcast import Forecaster, NetworkSpec, RayCluster, Seq2Seq, Seq2SeqRegressor, WindowSpec
 from seqcast.data.datasets import load
 from seqcast.data.signals import random_sines
-from seqcast.errors import SpecError
+from seqcast.errors import FileFormatError, SpecError
 from seqcast.runtime.executors import LokyExecutor
 from seqcast.training.logs import TrainingLog, read_log
 from seqcast.training.observers import Observer, check_callbacks, for_network, others
@@ -206,14 +207,65 @@ def test_callbacks_that_cannot_hear_a_training(options, fit, message, tmp_path, 
     assert not model.__sklearn_is_fitted__()
 
 
-def test_clusters_take_no_callbacks():
-    from seqcast.forecaster.training_run import TrainingRun
+def test_clusters_take_no_callbacks(tmp_path):
+    """They are refused before anything is read."""
+    with pytest.raises(SpecError, match="callbacks: expected none with on: other processes train"):
+        forecaster().fit(tmp_path / "not there.parquet", callbacks=[Keep()], on=RayCluster(workers=2))
 
-    class Plan:
-        jobs, finetuning = (1,), ()
 
-    with pytest.raises(SpecError, match="callbacks: expected None with on"):
-        TrainingRun(callbacks=[Keep()], on=object()).check_callbacks(Plan)
+def test_a_log_that_would_replace_another_file_is_refused_before_training(tmp_path):
+    for name in ("sales.csv", "log-network-2.csv"):
+        (tmp_path / name).write_text("ds,y\n")
+    with pytest.raises(FileFormatError, match="expected a log of training, or no file"):
+        forecaster().fit(tmp_path / "not there.parquet", callbacks=[TrainingLog(tmp_path / "sales.csv")])
+    model = forecaster(members=2)
+    with pytest.raises(FileFormatError, match=r"log-network-2\.csv"):
+        model.fit(load("elnino"), callbacks=[TrainingLog(tmp_path / "log.csv")])
+    assert not (tmp_path / "log-network-1.csv").exists()
+    with pytest.raises(FileFormatError):
+        Seq2SeqRegressor(**SMALL, callbacks=[TrainingLog(tmp_path / "sales.csv")]).fit(PAST, FUTURE)
+
+
+# ---------------------------------------------------------------- rows in files
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Three series in two files that are read piece by piece."""
+    rows = load("elnino")
+    for number, names in enumerate(("ab", "c")):
+        parts = [rows.assign(unique_id=name, y=rows["y"] + place) for place, name in enumerate(names)]
+        pd.concat(parts).to_parquet(tmp_path / f"{number}.parquet", index=False)
+    return tmp_path
+
+
+def test_a_fit_of_files_is_watched(files):
+    keep = Keep(1)
+    model = forecaster().fit(files, callbacks=[keep])
+    epochs = [record for _, record in keep.records if record.event == "epoch"]
+    assert [record.values["val_loss"] for record in epochs] == model.history_["val_loss"]
+    assert [record.step for record in epochs] == [3, 6]
+
+
+def test_worker_processes_that_read_files_write_logs(files, tmp_path, monkeypatch):
+    monkeypatch.setattr("seqcast.forecaster.jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    log = TrainingLog(tmp_path / "logs" / "log.csv")
+    model = forecaster(members=2).fit(files, callbacks=[log], memory_limit="64 MiB")
+    for number, history in enumerate(model.histories_, 1):
+        rows = read_log(tmp_path / "logs" / f"log-network-{number}.csv")
+        assert [row["val_loss"] for row in rows] == history["val_loss"]
+
+
+def test_a_fit_of_files_goes_on_with_its_log(files, tmp_path):
+    class Break(Observer):
+        def record(self, record):
+            raise InterruptedError
+
+    log, state = TrainingLog(tmp_path / "logs" / "log.csv"), tmp_path / "state"
+    with pytest.raises(InterruptedError):
+        forecaster().fit(files, callbacks=[log, Break()], checkpoint=state)
+    model = forecaster().fit(files, callbacks=[log], checkpoint=state, resume=True)
+    assert [row["val_loss"] for row in read_log(log.path)] == pytest.approx(model.history_["val_loss"])
 
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, "2"])

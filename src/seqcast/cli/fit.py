@@ -83,7 +83,7 @@ def fit(
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
     """
     check_output(output, read=[data, mask], force=force)
-    callbacks = _log_of(log, ray)
+    callbacks = _log_of(log, ray, output)
     in_pieces = is_read_in_pieces(data, memory_limit)
     if in_pieces and mask is not None:
         raise SpecError(
@@ -130,17 +130,21 @@ def fit(
         print_line(f"Wrote {output}")
 
 
-def _log_of(log: Path | None, ray: str | None) -> list[Any]:
-    """Return the callbacks that write a log, and refuse one that cannot be written."""
+def _log_of(log: Path | None, ray: str | None, output: Path) -> list[Any]:
+    """Return the callbacks that write a log, and refuse one that cannot be written, or would be another file."""
     if log is None:
         return []
     if ray is not None:
         raise SpecError(
             "log", expected="none with --ray", received=str(log), hint="Workers write no log: leave it out."
         )
+    if log.absolute() == output.absolute():
+        raise SpecError("log", expected="a file of its own", received=f"that of -o, {log}", hint="Name another one.")
     from seqcast.training.logs import TrainingLog
 
-    return [TrainingLog(log)]
+    callback = TrainingLog(log)
+    callback.check()
+    return [callback]
 
 
 def _kept(model: Forecaster) -> str:

@@ -240,7 +240,7 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ExportMixin, FittedViews
                 new ones. All else is learnt anew, such as scaling and categories.
             callbacks: Keras callbacks of this fit, which are not kept. Those that only watch
                 (`seqcast.training.observers.Observer`) hear each network. Others hear the one that is trained on the
-                data, and are refused where there are several, and with `checkpoint`.
+                data, and are refused where there are several, and with `checkpoint`. Not with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
                 epochs; a `CheckpointSpec` says how often.
             resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
@@ -262,9 +262,9 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ExportMixin, FittedViews
             TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
-        deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
+        callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
+        on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
         check_options(self.get_params(deep=False))
-        callbacks = check_callbacks(callbacks)
         with (
             self._training_rows(df, memory_limit, storage_of(on)) as (rows, remembered),
             CheckpointFolder.opened(checkpoint, resume=resume) as folder,

@@ -14,7 +14,7 @@ from seqcast.forecaster.planning import FitPlan
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import Deadline
 from seqcast.training.history import History
-from seqcast.training.observers import Observer, for_network, others
+from seqcast.training.observers import Observer, check_callbacks, for_network, others
 
 __all__ = ["TrainingRun"]
 
@@ -28,7 +28,8 @@ class TrainingRun:
         folder: Where their states are written; `None` for no checkpoints.
         deadline: When all have to be done; `None` for no limit.
         callbacks: Keras callbacks. Observers hear each network, others the one that is trained on the data alone.
-        on: Other processes that train: one network together, of several each one; `None` is this machine.
+        on: Other processes that train: one network together, of several each one; `None` is this machine. With them
+            there are no callbacks, see `check_cluster`.
     """
 
     verbose: int = 0
@@ -58,15 +59,9 @@ class TrainingRun:
         """Refuse callbacks that cannot hear the trainings of a plan, before any of them begins.
 
         Raises:
-            SpecError: There are workers; or some are no observers, and there are checkpoints or several networks.
+            SpecError: Some are no observers, and there are checkpoints or several networks.
+            FileFormatError: The log of a network would replace a file that is none.
         """
-        if self.callbacks and self.on is not None:
-            raise SpecError(
-                "callbacks",
-                expected="None with on: the networks are trained by other processes",
-                received=repr(self.callbacks),
-                hint="Train on this machine, or leave them out.",
-            )
         ours = len(plan.jobs) - len(plan.finetuning)
         left, expected = others(self.callbacks), "observers only with checkpoint"
         if self.folder is None:
@@ -79,6 +74,8 @@ class TrainingRun:
                 received=f"{left[0]!r}, which hears a single training from its beginning",
                 hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
             )
+        for place in range(len(plan.jobs)):
+            check_callbacks(self.callbacks_of(plan, place))
 
     def callbacks_of(self, plan: FitPlan, place: int) -> list[Any]:
         """Return the callbacks of one of the networks of a plan."""

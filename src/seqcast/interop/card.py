@@ -71,8 +71,9 @@ def model_card(
 
     Args:
         estimator: A fitted `Forecaster` or `Seq2SeqRegressor`.
-        data: The rows of the fit of a forecaster, to say what is in them; `None` says only what it remembers.
-        backtest: What `backtest` of a forecaster returned, to be scored.
+        data: The rows of the fit of a forecaster, to say what is in them; `None` says only what it remembers, also of
+            a fit of files.
+        backtest: The frame that `backtest` of a forecaster returned, to be scored.
         test: Windows that a regressor has not seen, `(X, y)`, to be scored.
         title: Its title; a usual one if empty.
         purpose: What it is for, in your words.
@@ -113,6 +114,11 @@ def model_card(
                 received=type(value).__name__,
                 hint="A Forecaster takes data and backtest, a Seq2SeqRegressor test.",
             )
+    for name, value in {"data": data, "backtest": backtest}.items():
+        opened = nw.from_native(value, eager_only=True, allow_series=True, pass_through=True)
+        if value is not None and not isinstance(opened, nw.DataFrame | nw.Series):
+            hint = "Leave it out, or read the files into a frame."
+            raise SpecError(name, expected="a frame in memory", received=repr(value), hint=hint)
     if isinstance(estimator, Forecaster):
         about, sections = _about_frames(estimator, data, backtest, metrics)
     else:

@@ -40,6 +40,17 @@ class WandbLog(Observer):
         super().__init__(every_n_steps)
         require("wandb", extra="wandb")
 
+    def check(self) -> None:
+        """Refuse a fit outside of a run.
+
+        Raises:
+            SpecError: There is no active run.
+        """
+        if require("wandb", extra="wandb").run is None:
+            raise SpecError(
+                "callbacks", expected="WandbLog within a run of W&B", received="none", hint="Call wandb.init() first."
+            )
+
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
         """Say over what the metrics are drawn.
 
@@ -47,11 +58,8 @@ class WandbLog(Observer):
             SpecError: There is no active run.
         """
         super().watch(windows, validation, step=step, seconds=seconds)
+        self.check()
         run = require("wandb", extra="wandb").run
-        if run is None:
-            raise SpecError(
-                "callbacks", expected="WandbLog within a run of W&B", received="none", hint="Call wandb.init() first."
-            )
         for event, counter in _COUNTERS.items():
             if event == "epoch" or self.every_n_steps is not None:
                 run.define_metric(self._name(counter))

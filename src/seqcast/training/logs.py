@@ -53,6 +53,15 @@ class TrainingLog(Observer):
         log.path = self.path.with_stem(f"{self.path.stem}-{network}")
         return log
 
+    def check(self) -> None:
+        """Refuse a file that is no log.
+
+        Raises:
+            FileFormatError: There is a file of that name that is no log.
+        """
+        if self.path.is_file():
+            _check_log(self.path, self.suffix)
+
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
         """Begin the file, or drop the lines after the step that the training goes on from.
 
@@ -63,10 +72,10 @@ class TrainingLog(Observer):
         super().watch(windows, validation, step=step, seconds=seconds)
         self._failed = False
         make_folder(self.path.parent)
+        self.check()
         rows: list[dict[str, Any]] = []
-        if self.path.is_file():
-            _check_log(self.path, self.suffix)
-            rows = [row for row in read_log(self.path) if row["step"] <= step] if step else []
+        if step and self.path.is_file():
+            rows = [row for row in read_log(self.path) if row["step"] <= step]
         self._columns = list(rows[0]) if rows else []
         text = "".join(map(self._line, rows))
         if self.suffix == "csv" and rows:

@@ -87,6 +87,9 @@ class Observer(keras.callbacks.Callback):
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_model": None}
 
+    def check(self) -> None:
+        """Raise what would end the training when it begins; called before a fit reads its data. Here nothing."""
+
     def record(self, record: Record) -> None:
         """Take a record."""
         raise NotImplementedError
@@ -167,6 +170,7 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
 
     Raises:
         SpecError: They are no list of Keras callbacks.
+        SeqcastError: An observer cannot write what it has to, see `Observer.check`.
 
     Example:
         >>> check_callbacks(None)
@@ -182,6 +186,9 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
             received=repr(callbacks),
             hint="Give a list, also for one.",
         )
+    for callback in callbacks:
+        if isinstance(callback, Observer):
+            callback.check()
     return callbacks
 
 

@@ -85,12 +85,13 @@ def log_fit(
 
     These are its options and what was chosen for `None` and `auto` (as parameters), losses and learning rate by epoch
     (as metrics), figures of the loss and, where no future has to be told, of the forecast, and the model, by
-    `log_model`. The run is the active one, or a new one that ends with the fit; it holds one fit.
+    `log_model`. The run is the active one, or a new one that ends with the fit; it holds one fit. With `on`, where other
+    processes train, metrics of epochs are logged when the fit is over.
 
     Args:
         estimator: A `Forecaster` or a `Seq2SeqRegressor`.
         *data: The data of its `fit`.
-        every_n_steps: Steps from one record to the next within epochs; `None` logs epochs only.
+        every_n_steps: Steps from one record to the next within epochs; `None` logs epochs only. Not with `on`.
         figures: Whether figures are logged.
         model: Whether the model is logged.
         name: Its name.
@@ -113,12 +114,22 @@ def log_fit(
             received=repr(estimator),
             hint=Phrase("Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks."),
         )
+    elsewhere = fit.get("on") is not None
+    if elsewhere and every_n_steps is not None:
+        raise SpecError(
+            "every_n_steps",
+            expected="None with on: other processes train",
+            received=repr(every_n_steps),
+            hint="Leave it out, or train on this machine.",
+        )
     mlflow = require("mlflow", extra="mlflow")
     with contextlib.nullcontext() if mlflow.active_run() else mlflow.start_run():
         mlflow.set_tag("seqcast.estimator", type(estimator).__name__)
         mlflow.log_params(_params(estimator.get_params(deep=False)))
         log = MlflowLog(every_n_steps=every_n_steps)
-        if isinstance(estimator, Forecaster):
+        if elsewhere and isinstance(estimator, Forecaster):
+            _log_epochs(estimator.fit(*data, **fit))
+        elif isinstance(estimator, Forecaster):
             estimator.fit(*data, **{**fit, "callbacks": [*(fit.get("callbacks") or ()), log]})
         else:
             with _hearing(estimator, log):
@@ -142,6 +153,20 @@ def _hearing(estimator: Seq2SeqRegressor, log: MlflowLog) -> Iterator[None]:
         yield
     finally:
         estimator.set_params(callbacks=given)
+
+
+def _log_epochs(forecaster: Forecaster) -> None:
+    """Log losses and metrics of a fit that is over, under the names that `MlflowLog` gives them."""
+    mlflow = require("mlflow", extra="mlflow")
+    histories = forecaster.histories_
+    names = [f"network-{number}/" for number in range(1, len(histories) + 1)]
+    if "pretrained" in forecaster.choice_.shares:
+        names[-1] = "pretrained/"
+    for name, history in zip(names, histories, strict=True):
+        prefix = "" if len(histories) == 1 else name
+        for epoch in range(1, len(history) + 1):
+            values = {name: values[epoch - 1] for name, values in history.epochs.items() if len(values) >= epoch}
+            mlflow.log_metrics({prefix + name: value for name, value in values.items()}, step=epoch)
 
 
 def _params(options: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -38,8 +38,9 @@ test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed
 test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
 	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
 
-# What the page of examples/export needs beside it.
+# What the page of examples/export needs beside it, from npm; where there is no npm, Debian's is installed.
 .cache/onnxruntime-web/package:
+	@command -v npm > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends npm; }
 	mkdir -p $(@D) && cd $(@D) && npm pack --silent onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-*.tgz
 
 # Playwright drives Debian's Chromium; its own browsers are not fetched.

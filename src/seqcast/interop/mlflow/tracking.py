@@ -85,8 +85,8 @@ def log_fit(
 
     These are its options and what was chosen for `None` and `auto` (as parameters), losses and learning rate by epoch
     (as metrics), figures of the loss and, where no future has to be told, of the forecast, and the model, by
-    `log_model`. The run is the active one, or a new one that ends with the fit; it holds one fit. With `on`, where other
-    processes train, metrics of epochs are logged when the fit is over.
+    `log_model`. The run is the active one, or a new one that ends with the fit; it holds one fit. With `on`, where
+    other processes train, metrics of epochs are logged when the fit is over.
 
     Args:
         estimator: A `Forecaster` or a `Seq2SeqRegressor`.

@@ -7,14 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.data.windows.seasonal_base import (
-    FEW,
-    GAINS,
-    LEAST_ERROR,
-    LONGER_GAINS,
-    SHARPNESS,
-    SHARPNESS_OF_CHECK,
-)
+from seqcast.data.windows.seasonal_base import FEW, GAINS, LEAST_ERROR, LONGER_GAINS, SHARPNESS, SHARPNESS_OF_CHECK
 from seqcast.data.windows.seasonal_inputs import LARGEST_UNIT, LEAST_UNIT, SEASONS
 from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.autoregression import autoregressed

@@ -17,7 +17,8 @@ from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.mask import masked
 from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.origins import Origins, check_first_cutoff, known_at_cutoffs
+from seqcast.data.windows.cutoffs import known_at_cutoffs
+from seqcast.data.windows.origins import Origins, check_first_cutoff
 from seqcast.errors import SpecError
 from seqcast.forecaster.adapt import AdaptMixin
 from seqcast.forecaster.archive import read_forecaster, write_forecaster

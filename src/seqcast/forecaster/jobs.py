@@ -18,7 +18,6 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.network.init import child_seeds
 from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.runtime.processes import Processes
 from seqcast.specs.network import NetworkSpec
@@ -30,7 +29,7 @@ from seqcast.training.fingerprint import digest, fingerprint
 from seqcast.training.history import History
 from seqcast.training.state import TrainState
 
-__all__ = ["DivergedJobsError", "InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
+__all__ = ["DivergedJobsError", "InterruptedJobs", "TrainingJob", "run_jobs"]
 
 Array = npt.NDArray[Any]
 
@@ -257,17 +256,6 @@ class DivergedJobsError(Exception):
 def _shaping(window: WindowSpec) -> dict[str, Any]:
     """Return the sizes of a window on which the shapes of weights depend."""
     return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
-
-
-def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
-    """Return the seeds of each member; those of the first do not depend on how many there are.
-
-    Example:
-        >>> member_seeds(0, 1) == member_seeds(0, 3)[:1]
-        True
-    """
-    seeds = child_seeds(seed, 2 * members)
-    return list(zip(seeds[::2], seeds[1::2], strict=True))
 
 
 def run_jobs(

@@ -194,4 +194,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results

@@ -1,5 +1,7 @@
 """What stands beside the package: workflows, and how to cite it."""
 
+import ast
+import pkgutil
 import re
 from pathlib import Path
 
@@ -67,3 +69,42 @@ def test_the_citation_has_what_its_schema_needs():
     assert citation["license"] == "MIT"
     for reference in citation["references"]:
         assert {"type", "title", "authors"} <= set(reference)
+
+
+# ---------------------------------------------------------------- versions and stability
+
+
+ROOMS = sorted(module.name for module in pkgutil.iter_modules(seqcast.__path__) if not module.name.startswith("_"))
+
+
+def stability(module):
+    """The word that the source of a module says of itself; read, not imported."""
+    folder = ROOT / "src" / "seqcast"
+    path = next(each for each in (folder / module / "__init__.py", folder / f"{module}.py") if each.is_file())
+    found = re.findall(
+        r"^Stability: (\w+)\.", ast.get_docstring(ast.parse(path.read_text("utf-8"))), flags=re.MULTILINE
+    )
+    assert len(found) == 1, f"{path}: one line such as 'Stability: experimental.'"
+    return found[0]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_package_says_how_stable_it_is_as_the_page_does(room):
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (stable|experimental|internal) \| .* \| (.*) \|$", page, flags=re.MULTILINE)
+    told = {name: word for word, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert set(told) == set(ROOMS)
+    assert stability(room) == told[room]
+
+
+def test_the_root_says_which_of_its_names_are_experimental():
+    """Each public name is as stable as the package that it is from."""
+    experimental = {name for name, place in seqcast._PLACES.items() if stability(place.split(".")[1]) != "stable"}
+    told = re.search(r"^Stability: stable\.(.*)$", seqcast.__doc__, flags=re.MULTILINE)[1]
+    assert set(re.findall(r"`(\w+)`", told)) == experimental
+
+
+def test_the_version_is_semantic():
+    version = Version(seqcast.__version__)
+    assert len(version.release) == 3
+    assert (version.epoch, version.local, version.post) == (0, None, None)

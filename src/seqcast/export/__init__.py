@@ -5,6 +5,8 @@ Nothing is traced. Modules, in reading order: `graph` (operators that name thems
 (one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `known`, `smoothing`,
 `autoregression`, `hold`, `seasonal`, `pretrained` (the pretrained network and what it reads), `horizon`, `metadata`,
 `series` (the file of a forecaster), `arrays` (that of a regressor).
+
+Stability: experimental.
 """
 
 from seqcast.export.arrays import ArrayModel, write_array_model

@@ -4,6 +4,8 @@ In reading order: `estimator`, `views`, `from_sources`, `adapt`, `options`, `def
 `planning`, `learning`, `further`, `jobs`, `finetuning`, `training_run`, `fitting`, `evidence`, `choice`,
 `validation`, `state`, `series_state`, `future`, `predictor`, `pretrained`, `fallback`, `blend`, `backtest`,
 `explain`, `exporting`, `summary`, `archive`; and `at_once`, all of it in one step.
+
+Stability: stable.
 """
 
 from seqcast.forecaster.at_once import forecast

@@ -1,1 +1,4 @@
-"""Other tools and their interfaces: `sktime`, `mlflow`, `tensorboard`, `wandb`. Each is behind an extra of its own."""
+"""Other tools and their interfaces: `sktime`, `mlflow`, `tensorboard`, `wandb`. Each is behind an extra of its own.
+
+Stability: experimental.
+"""

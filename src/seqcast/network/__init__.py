@@ -8,6 +8,8 @@ In reading order: `cells`, `recurrent` (layers over time; `jax_recurrences` and 
 `prediction_models`, `seq2seq`, `plain_keras` (weights from and to Keras's own layers);
 `jax_train_step` and `jax_steps` (training steps on JAX), `row_random`, `init`, `scan`; `draws`, `distributions` and
 `predictive` (what can be asked of a forecast), `trace` (what each layer did).
+
+Stability: stable.
 """
 
 from seqcast.network.attention import AdditiveAttention, DotAttention, MultiHeadAttention

@@ -1,7 +1,14 @@
 """MLflow: a fit in a run, and a model that is logged, loaded and served with the same forecasts."""
 
+import itertools
 import json
+import os
+import signal
+import socket
+import subprocess
 import sys
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -257,6 +264,39 @@ def test_covariates_of_arrays(mlflow, tmp_path):
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     told = model.predict({"past": PAST, "static": static, "future": future})
     assert (told == regressor.predict(PAST, **covariates)).all()
+
+
+@pytest.mark.processes
+def test_the_server_of_the_command_line_forecasts_the_same(forecaster, tmp_path):
+    pytest.importorskip("uvicorn")
+    interop().save_model(forecaster, tmp_path / "model")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "127.0.0.1", free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(tmp_path / "model")]
+    command += ["--env-manager", "local", "--workers", "1", "--host", address[0], "--port", str(address[1])]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        told = list(itertools.takewhile(lambda line: "Uvicorn running" not in line, server.stdout))
+        assert server.poll() is None, "".join(told)
+        frame = load("elnino")
+        body = json.dumps({"dataframe_split": as_json(frame), "params": {"horizon": 3}}).encode()
+        request = urllib.request.Request(
+            f"http://{address[0]}:{address[1]}/invocations", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=120) as response:
+            answer = json.load(response)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.communicate(timeout=60)
+    expected = forecaster.predict(3, df=frame)
+    assert pd.DataFrame(answer["predictions"])["seqcast"].tolist() == pytest.approx(
+        expected["seqcast"].tolist(), rel=1e-6
+    )
 
 
 # ---------------------------------------------------------------- the model's folder

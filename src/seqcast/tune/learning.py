@@ -8,11 +8,12 @@ from typing import Any
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.forecaster.defaults import PRETRAINED
-from seqcast.forecaster.fitting import TrainingRun, fit_plan, untrained_state
+from seqcast.forecaster.fitting import fit_plan, untrained_state
 from seqcast.forecaster.further import plan_further
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.training_run import TrainingRun
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.finetune import FinetuneSpec
 from seqcast.specs.training import TrainingSpec

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.windows.origins import Origins, known_at_cutoffs
+from seqcast.data.windows.cutoffs import known_at_cutoffs
+from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError
 from seqcast.forecaster.choice import pinball
 from seqcast.forecaster.defaults import Sizes

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -19,9 +19,28 @@ help:  ## Show this list
 demo: .venv/.installed  ## Train on the post's two sines and on a real series; tables and pictures go to runs/demo
 	$(BIN)/seqcast demo
 
-lint: .venv/.installed  ## Format check, lint, types, imports that run downwards
+# Fonts, KaTeX and the search of a site without a server; package-lock.json holds their digests.
+SITE_MODULES := .cache/site/node_modules/.package-lock.json
+$(SITE_MODULES): docs/site/package.json docs/site/package-lock.json
+	@command -v npm > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nodejs npm; }
+	@mkdir -p .cache/site && cp $^ .cache/site/
+	npm ci --prefix .cache/site --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+docs: .venv/.installed $(SITE_MODULES)  ## The documentation into site/, which needs no server and no network: open site/index.html
+	$(BIN)/python docs/site/build.py
+
+gallery: .venv/.installed  ## Run the lines of docs/gallery.md and draw its pictures anew (about four minutes)
+	$(BIN)/python docs/site/gallery.py
+
+test-site: docs  ## The site in a browser: each page, its links, equations, search, dark mode, a phone's width
+	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
+	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/docs
+
+lint: .venv/.installed  ## Format check, lint, spelling, types, imports that run downwards
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -206,4 +225,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site

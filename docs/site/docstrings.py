@@ -10,6 +10,7 @@ import griffe
 
 __all__ = ["Docstrings", "with_equations"]
 
+STABILITY = re.compile(r"^Stability: (\w+)\.", re.MULTILINE)
 EXAMPLE = re.compile(r"^( *)Example:$", re.MULTILINE)
 
 DIRECTIVE = re.compile(
@@ -18,11 +19,17 @@ DIRECTIVE = re.compile(
 
 
 class Docstrings(griffe.Extension):
-    """Rewrite each docstring before it is parsed.
+    """Rewrite each docstring before it is parsed, and label what is experimental.
 
     `.. math::`, as Sphinx writes it, becomes an equation between `$$`; `Example:`, which griffe takes for a note,
     becomes `Examples:`, whose lines are code.
     """
+
+    def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
+        """Give each class and function of an experimental package the label that its heading shows."""
+        for room in pkg.modules.values():
+            if room.docstring is not None and STABILITY.findall(room.docstring.value) == ["experimental"]:
+                _label(room)
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite the docstring of a module, class, function or attribute."""
@@ -55,6 +62,14 @@ def with_equations(text: str) -> str:
         return "\n".join(match["indent"] + line if line else "" for line in lines)
 
     return DIRECTIVE.sub(rewritten, text + "\n").rstrip("\n")
+
+
+def _label(module: griffe.Module) -> None:
+    for member in module.members.values():
+        if isinstance(member, griffe.Module):
+            _label(member)
+        elif isinstance(member, griffe.Object):
+            member.labels.add("experimental")
 
 
 def _gathered(equations: list[str]) -> str:

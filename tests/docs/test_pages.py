@@ -22,6 +22,7 @@ PUBLIC = (
     "seqcast",
     "seqcast.data",
     "seqcast.data.datasets",
+    "seqcast.data.frames.io",
     "seqcast.data.partition",
     "seqcast.data.prices",
     "seqcast.data.signals",
@@ -30,7 +31,11 @@ PUBLIC = (
     "seqcast.distributed",
     "seqcast.evaluation",
     "seqcast.inspect",
+    "seqcast.interop.card",
+    "seqcast.interop.mlflow",
     "seqcast.interop.sktime",
+    "seqcast.interop.tensorboard",
+    "seqcast.interop.wandb",
     "seqcast.intervals.conformal",
     "seqcast.network",
     "seqcast.plots",
@@ -38,6 +43,7 @@ PUBLIC = (
     "seqcast.report",
     "seqcast.specs.checkpoint",
     "seqcast.specs.ensemble",
+    "seqcast.training.logs",
     "seqcast.tune",
 )
 
@@ -129,6 +135,16 @@ def test_modules_that_pages_name_are_there(site_modules):
             pkgutil.resolve_name(name)
 
 
+def test_the_reference_says_of_each_page_how_stable_it_is():
+    told = re.findall(r"^\| \[.+?\]\((\S+)\) \|.*\| (\w+) \|$", (DOCS / "reference" / "index.md").read_text(), flags=re.M)
+    for name, word in told:
+        objects = [pkgutil.resolve_name(each) for each in REFERENCE[DOCS / "reference" / name]]
+        rooms = {getattr(each, "__module__", None) or each.__name__ for each in objects if callable(each)}
+        rooms = {".".join(room.split(".")[:2]) for room in rooms} or {"seqcast.cli"}
+        words = {re.search(r"^Stability: (\w+)\.", importlib.import_module(room).__doc__, flags=re.M)[1] for room in rooms}
+        assert words == {word}, f"{name}: {rooms}"
+
+
 # ---------------------------------------------------------------- what the site is built from
 
 
@@ -183,6 +199,15 @@ def test_the_command_line_shows_each_command_with_its_first_paragraph(gathered):
 
 
 # ---------------------------------------------------------------- docstrings
+
+
+def test_what_is_experimental_is_labelled(site_modules):
+    griffe = pytest.importorskip("griffe")
+    extensions = griffe.load_extensions(site_modules("docstrings").Docstrings)
+    package = griffe.load("seqcast", search_paths=[str(ROOT / "src")], extensions=extensions)
+    assert "experimental" in package["inspect.gates.gate_statistics"].labels
+    assert "experimental" in package["serve.app.create_app"].labels
+    assert "experimental" not in package["forecaster.estimator.Forecaster"].labels
 
 
 def test_equations_of_docstrings_become_display_equations(site_modules):

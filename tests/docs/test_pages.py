@@ -22,7 +22,6 @@ PUBLIC = (
     "seqcast",
     "seqcast.data",
     "seqcast.data.datasets",
-    "seqcast.data.frames.io",
     "seqcast.data.partition",
     "seqcast.data.prices",
     "seqcast.data.signals",
@@ -42,7 +41,6 @@ PUBLIC = (
     "seqcast.pretrained",
     "seqcast.report",
     "seqcast.specs.checkpoint",
-    "seqcast.specs.ensemble",
     "seqcast.training.logs",
     "seqcast.tune",
 )
@@ -136,12 +134,16 @@ def test_modules_that_pages_name_are_there(site_modules):
 
 
 def test_the_reference_says_of_each_page_how_stable_it_is():
-    told = re.findall(r"^\| \[.+?\]\((\S+)\) \|.*\| (\w+) \|$", (DOCS / "reference" / "index.md").read_text(), flags=re.M)
+    told = re.findall(
+        r"^\| \[.+?\]\((\S+)\) \|.*\| (\w+) \|$", (DOCS / "reference" / "index.md").read_text(), flags=re.M
+    )
     for name, word in told:
         objects = [pkgutil.resolve_name(each) for each in REFERENCE[DOCS / "reference" / name]]
         rooms = {getattr(each, "__module__", None) or each.__name__ for each in objects if callable(each)}
         rooms = {".".join(room.split(".")[:2]) for room in rooms} or {"seqcast.cli"}
-        words = {re.search(r"^Stability: (\w+)\.", importlib.import_module(room).__doc__, flags=re.M)[1] for room in rooms}
+        words = {
+            re.search(r"^Stability: (\w+)\.", importlib.import_module(room).__doc__, flags=re.M)[1] for room in rooms
+        }
         assert words == {word}, f"{name}: {rooms}"
 
 

@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
 .PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
+	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -160,6 +160,15 @@ test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow back
 	.venv-peers-libraries/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+.venv-peers-docs/.installed: benchmarks/peers/requirements-docs.txt
+	$(PYTHON) -m venv .venv-peers-docs
+	.venv-peers-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# ARGS='darts prophet' takes some of the pages.
+docs-peers: .venv/.installed .venv-peers-docs/.installed .venv-peers-libraries/.installed  ## The programs of docs/coming-from, in each peer and here: names there are, shapes are the same (ten minutes)
+	$(BIN)/python benchmarks/peers/coming_from.py $(ARGS)
+
 # ARGS=--minutes 5 is shorter; results/soak.md holds the tables of all runs.
 soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loads for half an hour stays as large as it is
 	$(BIN)/python benchmarks/soak.py $(ARGS)
@@ -225,4 +234,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-docs .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site

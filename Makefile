@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -110,6 +110,9 @@ fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), sh
 
 fuzz-files: .venv/.installed  ## Hostile files: 10,000 models and checkpoints, 1,000 Parquet tables (about a quarter of an hour)
 	SEQCAST_FUZZ_FILES=10000 SEQCAST_FUZZ_TABLES=1000 KERAS_BACKEND=jax $(BIN)/pytest -rP tests/fuzz
+
+fuzz-export: .venv/.installed  ## Two hundred random networks and shapes forecast in ONNX what they do here (a few minutes)
+	SEQCAST_EXPORTED=200 KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/export/test_networks.py
 
 fuzz-serve: .venv/.installed  ## Thousands of requests made from the server's description (about ten minutes)
 	SEQCAST_FUZZ_SERVE=1500 KERAS_BACKEND=jax $(BIN)/pytest tests/serve/test_openapi.py

@@ -5,8 +5,8 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
+.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -111,6 +111,9 @@ fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), sh
 fuzz-files: .venv/.installed  ## Hostile files: 10,000 models and checkpoints, 1,000 Parquet tables (about a quarter of an hour)
 	SEQCAST_FUZZ_FILES=10000 SEQCAST_FUZZ_TABLES=1000 KERAS_BACKEND=jax $(BIN)/pytest -rP tests/fuzz
 
+fuzz-export: .venv/.installed  ## Two hundred random networks and shapes forecast in ONNX what they do here (a few minutes)
+	SEQCAST_EXPORTED=200 KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/export/test_networks.py
+
 fuzz-serve: .venv/.installed  ## Thousands of requests made from the server's description (about ten minutes)
 	SEQCAST_FUZZ_SERVE=1500 KERAS_BACKEND=jax $(BIN)/pytest tests/serve/test_openapi.py
 
@@ -159,6 +162,15 @@ test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow back
 	$(PYTHON) -m venv .venv-peers-libraries
 	.venv-peers-libraries/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
+
+.venv-peers-docs/.installed: benchmarks/peers/requirements-docs.txt
+	$(PYTHON) -m venv .venv-peers-docs
+	.venv-peers-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# ARGS='darts prophet' takes some of the pages.
+docs-peers: .venv/.installed .venv-peers-docs/.installed .venv-peers-libraries/.installed  ## The programs of docs/coming-from, in each peer and here: names there are, shapes are the same (ten minutes)
+	$(BIN)/python benchmarks/peers/coming_from.py $(ARGS)
 
 # ARGS=--minutes 5 is shorter; results/soak.md holds the tables of all runs.
 soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loads for half an hour stays as large as it is
@@ -225,4 +237,4 @@ lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-docs .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site

@@ -1,0 +1,210 @@
+"""The programs of a page of the docs: found, run in order in one folder, and compared with the output that it shows.
+
+A block of `python` or `shell` is a program. A block of `text` that comes next is what it prints, or the error that it
+ends with. Numbers are not compared, since they depend on the machine; words, columns and rows are.
+
+    python tests/docs/pages.py docs/start.md
+
+runs a page as it is written, in a folder of its own, and writes outputs and pictures anew: of a picture
+`images/start_forecast.png` of `start.md` that is the file `forecast.png` which the page makes.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+ERROR = re.compile(r"(?:\w+Error|Error): ")
+FRAMES = str.maketrans(dict.fromkeys("━─│┃┏┳┓┡╇┩└┴┘├┼┤╭╮╰╯", " "))
+NUMBER = re.compile(r"[-+]?\d[\d,.]*(?:e[-+]?\d+)?")
+
+
+@dataclasses.dataclass
+class Program:
+    """A program of a page: its language, its text, the line it begins in, and the output that the page shows."""
+
+    language: str
+    code: str
+    line: int
+    shown: str | None = None
+    span: tuple[int, int] | None = None
+
+    @property
+    def fails(self):
+        """Whether the page shows an error as its end."""
+        return self.shown is not None and ERROR.match(self.shown) is not None
+
+
+def programs_of(page):
+    """Return the programs of a page, in order."""
+    programs = []
+    before = None
+    for fence in FENCE.finditer(page):
+        language, code = fence.groups()
+        program = None
+        if language in ("python", "shell"):
+            program = Program(language, code, page.count("\n", 0, fence.start()) + 2)
+            programs.append(program)
+        elif language == "text" and before is not None:
+            before.shown, before.span = code, fence.span(2)
+        before = program
+    return programs
+
+
+def changed(programs, changes):
+    """Return the programs with pieces of text replaced; a piece that none of them holds is an error.
+
+    Args:
+        programs: The programs.
+        changes: The new text for each piece of text.
+    """
+    for old in changes:
+        assert any(old in program.code for program in programs), f"the page no longer holds {old!r}"
+    smaller = []
+    for program in programs:
+        code = program.code
+        for old, new in changes.items():
+            code = code.replace(old, new)
+        smaller.append(dataclasses.replace(program, code=code))
+    return smaller
+
+
+def masked(text):
+    """Return the lines of a text, counted, without what differs from machine to machine: numbers, widths, the order."""
+    lines = (" ".join(NUMBER.sub("#", line).split()) for line in text.translate(FRAMES).splitlines())
+    return collections.Counter(line for line in lines if line)
+
+
+def check_output(program, printed, page="page"):
+    """Compare what a program printed with what the page shows; a line `…` stands for any further lines."""
+    if program.shown is None:
+        return
+    if program.fails:
+        # The page may break the message into lines, but quotes it as it is.
+        same = printed.split() == program.shown.split()
+    else:
+        shown, printed_lines = masked(program.shown), masked(printed)
+        same = not shown - printed_lines if shown.pop("…", 0) else shown == printed_lines
+    assert same, f"{page}, line {program.line} shows\n{program.shown}\nand prints\n{printed}"
+
+
+def run_python(program, names, place):
+    """Run Python in a namespace; return what it printed, or the error that the page shows."""
+    printed = io.StringIO()
+    code = compile("\n" * (program.line - 1) + program.code, place, "exec")
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        if not program.fails:
+            exec(code, names)
+            return printed.getvalue()
+        try:
+            exec(code, names)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+    raise AssertionError(f"{place}, line {program.line} ends without the error that the page shows")
+
+
+def commands_of(code):
+    """Return the commands of a block for the shell, without comments."""
+    return [words for line in code.replace("\\\n", " ").splitlines() if (words := shlex.split(line, comments=True))]
+
+
+def run_in_process(program, passed_over=()):
+    """Run the commands of `seqcast` in this process, which has imported all it takes; return what they printed.
+
+    Args:
+        program: The program.
+        passed_over: How commands of others begin that are not run; any further command is an error.
+    """
+    from seqcast.cli import main as cli
+
+    printed, before = io.StringIO(), sys.argv
+    for words in commands_of(program.code):
+        if words[0] != "seqcast":
+            assert " ".join(words).startswith(tuple(passed_over)), f"line {program.line}: nobody runs {words}"
+            continue
+        sys.argv, code = words, 0
+        try:
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+                cli.main()
+        except SystemExit as ending:
+            code = ending.code or 0
+        finally:
+            sys.argv = before
+        assert bool(code) is program.fails, f"line {program.line} ends with {code}: {printed.getvalue()}"
+    return printed.getvalue()
+
+
+def run_in_shell(program):
+    """Run a block as somebody does who types it; return what it printed."""
+    done = subprocess.run(
+        ["bash", "-e", "-c", program.code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert bool(done.returncode) is program.fails, f"line {program.line} ends with {done.returncode}: {done.stdout}"
+    return done.stdout
+
+
+def run(programs, page="page", *, shell=run_in_process, told=None):
+    """Run programs in order in the present folder, Python in one namespace, and compare outputs.
+
+    Args:
+        programs: The programs.
+        page: Name of the page.
+        shell: What runs those for the shell.
+        told: Called with each program, the seconds that it took, and what it printed.
+
+    Returns:
+        The names that the Python programs defined.
+    """
+    names = {"__name__": "__main__"}
+    for program in programs:
+        began = time.perf_counter()
+        printed = shell(program) if program.language == "shell" else run_python(program, names, page)
+        if told is not None:
+            told(program, time.perf_counter() - began, printed)
+        check_output(program, printed, page)
+    return names
+
+
+def write_anew(path):
+    """Run a page as it is written, and write outputs that are whole, and pictures, anew."""
+    path = path.resolve()
+    page = path.read_text(encoding="utf-8")
+    programs, outputs, before = programs_of(page), [], Path.cwd()
+
+    def shell(program):
+        return run_in_process(program, [""])
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        names = {"__name__": "__main__"}
+        for program in programs:
+            printed = shell(program) if program.language == "shell" else run_python(program, names, path.name)
+            if program.shown is not None and "…\n" not in program.shown:
+                if program.fails:
+                    printed = textwrap.fill(printed, 118, break_long_words=False, break_on_hyphens=False)
+                outputs.append((program.span, printed.rstrip("\n") + "\n"))
+        for picture in set(re.findall(rf"\]\((images/{path.stem}_[^)]+)\)", page)):
+            made = Path(folder, picture.removeprefix(f"images/{path.stem}_"))
+            if made.exists():
+                shutil.copy(made, path.parent / picture)
+        os.chdir(before)
+    for (start, stop), printed in reversed(outputs):
+        page = page[:start] + printed + page[stop:]
+    path.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("COLUMNS", "80")
+    for each in sys.argv[1:]:
+        write_anew(Path(each))

@@ -41,10 +41,9 @@ def _sktime_is_here(request):
 
 def briefly(code):
     """Return a program that trains for a moment."""
-    for text, smaller in BRIEFLY.items():
-        if text in code:
-            return code.replace(text, smaller)
-    return code
+    changes = [text for text in BRIEFLY if text in code]
+    assert changes or ("fit(" not in code and "evaluate(" not in code), "a program that trains at full size"
+    return code.replace(changes[0], BRIEFLY[changes[0]]) if changes else code
 
 
 @pytest.mark.parametrize("peer", PEERS)

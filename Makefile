@@ -6,7 +6,7 @@ BIN := .venv/bin
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
 .PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
+	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies post lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -177,6 +177,9 @@ bench-tuning: .venv/.installed  ## Tuning beside the untuned forecaster on three
 studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
 	$(BIN)/seqcast study all
 	$(BIN)/python benchmarks/studies_page.py
+
+post: .venv/.installed  ## The post, retold: runs examples/post.ipynb and writes docs/post.md and its pictures (some minutes)
+	$(BIN)/python benchmarks/post_page.py
 
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery post test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -228,6 +228,9 @@ bench-tuning: .venv/.installed  ## Tuning beside the untuned forecaster on three
 studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
 	$(BIN)/seqcast study all
 	$(BIN)/python benchmarks/studies_page.py
+
+post: .venv/.installed  ## The post, retold: runs examples/post.ipynb and writes docs/post.md and its pictures (some minutes)
+	$(BIN)/python benchmarks/post_page.py
 
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock

@@ -22,7 +22,7 @@ SMALL = {
     "epochs": 1,
     "test_windows": 60,
     "probed_windows": 60,
-    "seeds": 2,
+    "seeds": 1,
     "echo_units": (16,),
 }
 

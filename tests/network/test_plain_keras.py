@@ -66,6 +66,26 @@ def test_to_keras_and_back(cell):
     np.testing.assert_allclose(keras.ops.convert_to_numpy(again(PAST)), ours, atol=1e-6)
 
 
+def test_each_model_keeps_its_weights_when_the_other_forecasts():
+    """On JAX `predict` gives buffers of weights to its program, which frees them: none is shared."""
+    model, *layers = post("GRU", (4,))
+    network = from_keras(*layers, horizon=4)
+    zeros = np.zeros((3, 4, 1), "float32")
+    before = [model.predict([PAST, zeros], verbose=0), network.predict(PAST, verbose=0)]
+    again = to_keras(network)
+    again.predict([PAST, zeros], verbose=0)
+    for theirs, first in zip(
+        (model.predict([PAST, zeros], verbose=0), network.predict(PAST, verbose=0)), before, strict=True
+    ):
+        np.testing.assert_allclose(theirs, first, atol=1e-6)
+
+
+def test_layers_in_another_order_do_not_load():
+    _, encoder, decoder, head = post("GRU", (4, 4))
+    with pytest.raises(SpecError, match=r"encoder: expected layers in their order.* is \(4, 12\), received \(2, 12\)"):
+        from_keras([decoder[1], encoder[0]], decoder, head, horizon=3)
+
+
 def built(layer, width=1):
     layer.build((None, None, width))
     return layer

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from seqcast.errors import SpecError
 from seqcast.network.cells import Cell
 from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import keras
+from seqcast.runtime.backend import keras, to_numpy
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
@@ -70,14 +72,14 @@ def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Se
     spec = NetworkSpec(cell=kinds.pop(), encoder_units=widths[0], decoder_units=widths[1])
     window = WindowSpec(horizon=horizon, features=int(ours[0].kernel.shape[0]), targets=dense.units)
     network = Seq2Seq(window, spec, seed=0)
-    for stack, cells in ((network.encoder.stack, ours), (network.decoder.stack, theirs)):
-        for cell, plain in zip(stack.layers_forward, cells, strict=True):
+    for where, part, cells in (("encoder", network.encoder, ours), ("decoder", network.decoder, theirs)):
+        for cell, plain in zip(part.stack.layers_forward, cells, strict=True):
             if cell.kernel is not None:
-                cell.kernel.assign(plain.kernel)
-            cell.recurrent_kernel.assign(plain.recurrent_kernel)
-            cell.bias.assign(plain.bias)
-    network.decoder.head.dense.kernel.assign(dense.kernel)
-    network.decoder.head.dense.bias.assign(dense.bias)
+                _copy(where, plain.kernel, cell.kernel)
+            _copy(where, plain.recurrent_kernel, cell.recurrent_kernel)
+            _copy(where, plain.bias, cell.bias)
+    _copy("head", dense.kernel, network.decoder.head.dense.kernel)
+    _copy("head", dense.bias, network.decoder.head.dense.bias)
     return network
 
 
@@ -129,16 +131,31 @@ def to_keras(network: Seq2Seq) -> Any:
     head = keras.layers.TimeDistributed(keras.layers.Dense(network.window.targets), name="head")
     model = keras.Model([past, zeros], head(x), name="post")
     for layer, cell in pairs:
-        _assign(layer.cell, cell)
-    head.layer.kernel.assign(network.decoder.head.dense.kernel)
-    head.layer.bias.assign(network.decoder.head.dense.bias)
+        _copy_cell(cell, layer.cell)
+    _copy("network", network.decoder.head.dense.kernel, head.layer.kernel)
+    _copy("network", network.decoder.head.dense.bias, head.layer.bias)
     return model
 
 
-def _assign(plain: Any, cell: Cell) -> None:
-    plain.kernel.assign(keras.ops.zeros_like(plain.kernel.value) if cell.kernel is None else cell.kernel)
-    plain.recurrent_kernel.assign(cell.recurrent_kernel)
-    plain.bias.assign(cell.bias)
+def _copy_cell(cell: Cell, plain: Any) -> None:
+    if cell.kernel is None:
+        plain.kernel.assign(keras.ops.zeros_like(plain.kernel.value))
+    else:
+        _copy("network", cell.kernel, plain.kernel)
+    _copy("network", cell.recurrent_kernel, plain.recurrent_kernel)
+    _copy("network", cell.bias, plain.bias)
+
+
+def _copy(where: str, source: Any, target: Any) -> None:
+    """Copy the numbers of a weight: a shared buffer would be gone when one of both models gives it to a program."""
+    if tuple(source.shape) != tuple(target.shape):
+        raise SpecError(
+            where,
+            expected=f"layers in their order, first to last, whose weight {source.path} is {tuple(target.shape)}",
+            received=str(tuple(source.shape)),
+            hint="Give the layers of one part of the model, each after the one that it reads.",
+        )
+    target.assign(np.array(to_numpy(source.value)))
 
 
 def _cells(where: str, layers: Any) -> list[Any]:

@@ -110,7 +110,7 @@ def run_python(program, names, place):
         try:
             exec(code, names)
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
+            return re.sub(r" at 0x[0-9a-f]+", " at 0x…", f"{type(error).__name__}: {error}")
     raise AssertionError(f"{place}, line {program.line} ends without the error that the page shows")
 
 

@@ -1,14 +1,14 @@
 """*Start* runs as it is written, but for the one training, which is small; `make newcomer` walks through it in full."""
 
-import importlib.util
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-spec = importlib.util.spec_from_file_location("pages", Path(__file__).with_name("pages.py"))
-pages = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(pages)
+sys.path.append(str(Path(__file__).parent))
+pages = importlib.import_module("pages")
 
 SMALLER = {
     'future=ahead[["ds", "promotion"]], random_state=0': (

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery post test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery newcomer post test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -37,6 +37,10 @@ docs: .venv/.installed $(SITE_MODULES)  ## The documentation into site/, which n
 
 gallery: .venv/.installed  ## Run the lines of docs/gallery.md and draw its pictures anew (about four minutes)
 	$(BIN)/python docs/site/gallery.py
+
+# The pages make their own environment, from a clone and the lock. ARGS=docs/coming-from/PAGE.md takes another page.
+newcomer: .venv/.installed  ## A newcomer's walk through Start and a page of Coming from, from an empty folder (several minutes)
+	$(BIN)/python tests/docs/newcomer.py $(or $(ARGS),docs/coming-from/prophet.md)
 
 test-site: docs  ## The site in a browser: each page, its links, equations, search, dark mode, a phone's width
 	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }

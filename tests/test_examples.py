@@ -16,6 +16,7 @@ PICTURES = {
     "page_views": {"backtest", "calibration", "error_by_step", "forecast"},
     "prices": {"backtest", "calibration", "error_by_step", "forecast"},
     "several_signals": {"backtest", "error_by_step", "forecast"},
+    "store_hierarchy": {"error_by_series", "forecast"},
     "store_panel": {"calibration", "error_by_step", "error_by_store", "forecast"},
 }
 
@@ -98,6 +99,8 @@ def run(name, arguments, folder):
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")  # of networks that hardly learnt
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_runs(name, arguments, tmp_path, capsys):
+    if name == "store_hierarchy":
+        pytest.importorskip("hierarchicalforecast")
     run(name, arguments(name), tmp_path / "deep" / "pictures")
     printed = capsys.readouterr().out
     told = r"95 % of the influence" if name == "inside_demand" else r"^ *model +mae .*coverage_level80"
@@ -119,6 +122,29 @@ def test_without_statsmodels(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "statsmodels.datasets", None)
     with pytest.raises(SystemExit, match="pip install statsmodels"):
         load("several_signals").read(None)
+
+
+def test_without_hierarchicalforecast(monkeypatch, tmp_path):
+    monkeypatch.setitem(__import__("sys").modules, "hierarchicalforecast.utils", None)
+    with pytest.raises(SystemExit, match="pip install hierarchicalforecast"):
+        load("store_hierarchy").main(["--out", str(tmp_path / "pictures")])
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_reconciled_forecasts_add_up():
+    utils, example = pytest.importorskip("hierarchicalforecast.utils"), load("store_hierarchy")
+    frame, sums, tags = utils.aggregate(example.make_stores(60), example.LEVELS)
+    errors = frame.assign(seqcast=frame["y"].shift(1, fill_value=0.0))
+    noise = np.random.default_rng(0).normal(size=len(frame))
+    backtest = frame.assign(seqcast=frame["y"] + noise, cutoff=frame["ds"].where(frame["ds"].dt.day < 15))
+    backtest = backtest.dropna(subset=["cutoff"]).assign(cutoff=pd.Timestamp("2022-12-31"))
+    found = example.reconcile(backtest, errors, sums, tags)
+    assert len(found) == len(backtest)
+    ids = sums["unique_id"].tolist()
+    for model, adds_up in (("seqcast", False), ("bottom_up", True), ("min_trace", True)):
+        values = found.pivot(index="unique_id", columns="ds", values=model).loc[ids]
+        of_stores = values.loc[list(sums.columns[1:])].to_numpy()
+        assert np.allclose(sums.iloc[:, 1:].to_numpy() @ of_stores, values) == adds_up
 
 
 @pytest.mark.parametrize("name", ["electricity_demand", "inside_demand", "page_views", "prices"])

@@ -13,6 +13,9 @@ HEAVY = ("keras", "jax", "sklearn", "pandas", "polars", "matplotlib", "narwhals"
 OPTIONAL = (
     "fastapi",
     "holidays",
+    "mlflow",
+    "onnx",
+    "onnxruntime",
     "optuna",
     "polars",
     "prometheus_client",
@@ -25,6 +28,7 @@ OPTIONAL = (
     "tensorflow",
     "torch",
     "uvicorn",
+    "wandb",
 )
 PUBLIC = {
     "__version__": "seqcast",
@@ -146,7 +150,8 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 import seqcast.regressor, seqcast.forecaster, seqcast.baselines, seqcast.plots, seqcast.cli.main, seqcast.interop.sktime
-import seqcast.serve.app, seqcast.serve.run
+import seqcast.export, seqcast.serve.app, seqcast.serve.run
+import seqcast.interop.mlflow, seqcast.interop.tensorboard, seqcast.interop.wandb
 print("imported")
 try:
     from seqcast.interop.sktime import SeqcastForecaster

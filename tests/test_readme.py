@@ -64,6 +64,16 @@ def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
 
 
 @pytest.mark.documents
+def test_the_page_about_export_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), flags=re.DOTALL)
+    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
+    assert small != code
+    exec(compile(small, "docs/export.md", "exec"), {})
+    assert (tmp_path / "model.onnx").stat().st_size > 0
+
+
+@pytest.mark.documents
 def test_the_page_about_the_pretrained_network_runs():
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "pretrained.md").read_text(), flags=re.DOTALL))
     names = {}
@@ -83,6 +93,39 @@ def test_the_page_about_scale_runs():
     # Its workers are tested with those of Ray; names and arguments are those that there are.
     compile(shared, "docs/scale.md", "exec")
     assert "fit(df, on=cluster)" in shared
+
+
+@pytest.mark.documents
+@pytest.mark.filterwarnings("ignore")  # MLflow's and W&B's own
+def test_the_page_about_tracking_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    page = (ROOT / "docs" / "tracking.md").read_text()
+    missing = {
+        heading: name
+        for heading, name in (("TensorBoard", "tensorboard"), ("MLflow", "mlflow"), ("Weights & Biases", "wandb"))
+        if importlib.util.find_spec(name) is None
+    }
+    sections = re.split(r"\n## ", page)
+    code = "\n".join(
+        block
+        for section in sections
+        if section.partition("\n")[0] not in missing
+        for block in re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    )
+    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 10}")
+    small = small.replace("images_every=5", "images_every=1")
+    if "MLflow" not in missing:
+        import mlflow
+
+        mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
+        number = mlflow.create_experiment("tracking", artifact_location=str(tmp_path / "artifacts"))
+        mlflow.set_experiment(experiment_id=number)
+    names = {}
+    exec(compile(small, "docs/tracking.md", "exec"), names)
+    assert [row["event"] for row in names["rows"]] == ["step", "epoch"]
+    assert (tmp_path / "runs" / "README.md").read_text().startswith("---\nlibrary_name: seqcast")
 
 
 PAGES = [*ROOT.glob("*.md"), ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*.md")]

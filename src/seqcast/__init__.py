@@ -3,6 +3,8 @@
 Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long data frames;
 `forecast` is the second one in one step.
 Importing this module imports none of Keras, JAX, scikit-learn, pandas and matplotlib; the first use of a name does.
+
+Stability: stable. What comes from an experimental package (`Engine`, `RayCluster`) is as stable as that.
 """
 
 from __future__ import annotations

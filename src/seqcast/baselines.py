@@ -1,6 +1,8 @@
 """Baselines that a forecast has to beat: last value, seasonal naive, the many-to-one network.
 
 They are scikit-learn estimators on windows, as `Seq2SeqRegressor` is.
+
+Stability: stable.
 """
 
 from __future__ import annotations

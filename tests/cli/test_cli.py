@@ -17,6 +17,7 @@ from seqcast.cli import main as cli
 from seqcast.data.datasets import load
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.runtime.program_cache import QUIET_JAXLIB
+from seqcast.training.logs import read_log
 
 SMALL = ("--units", "4", "--epochs", "1", "--seed", "0", "--quiet")
 MODEL = ("seqcast", "seqcast-lo-80", "seqcast-hi-80", "seqcast-lo-95", "seqcast-hi-95")
@@ -141,6 +142,21 @@ def test_a_training_is_written_and_goes_on(run, tmp_path):
     assert (code, "--resume: expected False without checkpoint" in err) == (1, True)
     backtest = ("backtest", "sales.csv", "-H", 3, *SMALL)
     assert run(*backtest, "--checkpoint", "runs/test")[1] == run(*backtest, "--checkpoint", "runs/test", "--resume")[1]
+
+
+def test_a_training_has_a_log(run, tmp_path):
+    months().to_csv(tmp_path / "sales.csv", index=False)
+    fit = ("fit", "sales.csv", "-H", 3, "--units", "4", "--epochs", 2, "--quiet", "-o", "m.seqcast")
+    assert run(*fit, "--preset", "classic", "--log", "runs/log.csv")[0] == 0
+    assert [row["epoch"] for row in read_log(tmp_path / "runs" / "log.csv")] == [1, 2]
+    for arguments, told in (
+        (("--log", "log.txt"), "log.txt, suffix"),
+        (("--log", "sales.csv"), "expected a log of training, or no file"),
+        (("--log", "log.csv", "--ray", "local"), "--log: expected none with --ray"),
+    ):
+        code, _, err = run(*fit, "--preset", "classic", *arguments, "--force")
+        assert (code, told in err) == (1, True), err
+    assert (tmp_path / "sales.csv").read_text().startswith("ds,y")
 
 
 def test_wide_files_have_wide_forecasts(run, tmp_path):

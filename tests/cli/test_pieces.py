@@ -1,10 +1,13 @@
 """Folders and patterns of Parquet files at the command line: fit, predict and backtest read them piece by piece."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from seqcast.training.logs import read_log
 
 pytest.importorskip("pyarrow")
 
@@ -81,3 +84,14 @@ def test_a_limit_without_such_a_file_is_refused(run, folder):
     code, _, err = run("fit", "rows.csv", "-H", "4", "-o", "n.seqcast", "--memory-limit", "1 GiB", *QUICK)
     assert code == 1
     assert "seqcast partition" in err
+
+
+def test_a_fit_of_a_folder_has_a_log(run, folder):
+    arguments = ("-H", "4", "-o", "logged.seqcast", "--memory-limit", "64 MiB", "--log", "runs/log.jsonl", *QUICK)
+    assert run("fit", "sales", *arguments)[0] == 0
+    assert [row["epoch"] for row in read_log(folder / "runs" / "log.jsonl")] == [1]
+    for log, told in (("logged.seqcast", "log.*suffix"), ("same.csv", "--log: expected a file of its own")):
+        output = "same.csv" if log == "same.csv" else "m.seqcast"
+        code, _, err = run("fit", "not there", "-H", "4", "-o", output, "--log", log, *QUICK)
+        assert code == 1
+        assert re.search(told, err), err

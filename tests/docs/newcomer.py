@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
-import pages
+import page_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 START = ROOT / "docs" / "start.md"
@@ -47,7 +47,7 @@ def installing(programs):
 
 def run_scripts(path):
     """Run the scripts of a page, each in a process of its own; that of a library that is not here is left out."""
-    for program in pages.programs_of(path.read_text(encoding="utf-8")):
+    for program in page_programs.programs_of(path.read_text(encoding="utf-8")):
         name, began = script_of(program), time.perf_counter()
         assert name, f"{path.name}, line {program.line}: no script"
         if name == f"with_{path.stem}.py" and importlib.util.find_spec(path.stem) is None:
@@ -65,8 +65,8 @@ def walk(path):
     """Run the programs of a page, after those that install, in a folder of its own; the environment is this one."""
     print(path.relative_to(ROOT))
     if path == START:
-        _, programs = installing(pages.programs_of(path.read_text(encoding="utf-8")))
-        pages.run(programs, path.name, shell=pages.run_in_shell, told=told)
+        _, programs = installing(page_programs.programs_of(path.read_text(encoding="utf-8")))
+        page_programs.run(programs, path.name, shell=page_programs.run_in_shell, told=told)
         return
     Path(path.stem).mkdir()
     os.chdir(path.stem)
@@ -114,9 +114,9 @@ def main():
             del os.environ[variable]
         subprocess.run(["git", "clone", "--quiet", str(ROOT), "seqcast"], check=True)
         print(f"{START.relative_to(ROOT)}, installing")
-        for program in installing(pages.programs_of(START.read_text(encoding="utf-8")))[0]:
+        for program in installing(page_programs.programs_of(START.read_text(encoding="utf-8")))[0]:
             since = time.perf_counter()
-            pages.run_in_shell(program)
+            page_programs.run_in_shell(program)
             told(program, time.perf_counter() - since)
         python = folder / ".venv" / "bin" / "python"
         if arguments.extras:

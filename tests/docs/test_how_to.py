@@ -20,7 +20,7 @@ from seqcast.serve.settings import ServerSettings
 FOLDER = Path(__file__).parents[2] / "docs" / "how-to"
 PAGES = sorted(FOLDER.glob("*.md"))
 sys.path.append(str(Path(__file__).parent))
-pages = importlib.import_module("pages")
+page_programs = importlib.import_module("page_programs")
 
 TINY = "training={'epochs': 1, 'steps_per_epoch': 2}"
 # Where a page leaves the choice of a network to the forecaster, and where it names one.
@@ -62,7 +62,7 @@ SMALLER = {
 
 
 def programs(name, changes):
-    return pages.changed(pages.programs_of((FOLDER / f"{name}.md").read_text()), changes)
+    return page_programs.changed(page_programs.programs_of((FOLDER / f"{name}.md").read_text()), changes)
 
 
 @pytest.mark.documents
@@ -71,7 +71,7 @@ def programs(name, changes):
 def test_programs_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    pages.run(programs(name, SMALLER[name]), f"{name}.md")
+    page_programs.run(programs(name, SMALLER[name]), f"{name}.md")
 
 
 @pytest.mark.documents
@@ -84,7 +84,7 @@ def test_serving_runs(tmp_path, monkeypatch):
 
         def shell(program):
             if program.code != "seqcast serve sea.seqcast\n":
-                return pages.run_in_process(program)
+                return page_programs.run_in_process(program)
             server = uvicorn.Server(uvicorn.Config(create_app(ServerSettings(models=(("sea", Path("sea.seqcast")),)))))
             servers.append((server, threading.Thread(target=server.run, kwargs={"sockets": [listener]})))
             servers[-1][1].start()
@@ -92,7 +92,7 @@ def test_serving_runs(tmp_path, monkeypatch):
             return ""
 
         try:
-            pages.run(programs("serving", CHOSEN | {"8000": str(port)}), "serving.md", shell=shell)
+            page_programs.run(programs("serving", CHOSEN | {"8000": str(port)}), "serving.md", shell=shell)
         finally:
             for server, thread in servers:
                 server.should_exit = True
@@ -125,13 +125,15 @@ def test_several_machines_says_what_there_is(tmp_path, monkeypatch):
         names,
     )
     for program in others:
-        pages.check_output(program, pages.run_python(program, names, "several-machines.md"), "several-machines.md")
+        page_programs.check_output(
+            program, page_programs.run_python(program, names, "several-machines.md"), "several-machines.md"
+        )
 
 
 @pytest.mark.ray
 def test_several_machines_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = pages.run(small_cluster_programs(), "several-machines.md")
+    names = page_programs.run(small_cluster_programs(), "several-machines.md")
     assert len(names["forecast"]) == 12
     assert names["backtest"]["cutoff"].nunique() == 4
 

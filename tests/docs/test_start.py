@@ -8,7 +8,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 sys.path.append(str(Path(__file__).parent))
-pages = importlib.import_module("pages")
+page_programs = importlib.import_module("page_programs")
 
 SMALLER = {
     'future=ahead[["ds", "promotion"]], random_state=0': (
@@ -25,8 +25,10 @@ def test_start_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     page = (DOCS / "start.md").read_text()
-    programs = pages.changed(pages.programs_of(page), SMALLER)
-    names = pages.run(programs, "start.md", shell=lambda program: pages.run_in_process(program, INSTALLS))
+    programs = page_programs.changed(page_programs.programs_of(page), SMALLER)
+    names = page_programs.run(
+        programs, "start.md", shell=lambda program: page_programs.run_in_process(program, INSTALLS)
+    )
     assert len(names["forecast"]) == 12
     assert len(names["informed"]) == 14
     for picture in ("forecast.png", "years.png"):
@@ -42,7 +44,7 @@ def test_pictures_are_small():
 
 def run_page(text, tmp_path, monkeypatch, changes=()):
     monkeypatch.chdir(tmp_path)
-    return pages.run(pages.changed(pages.programs_of(text), dict(changes)))
+    return page_programs.run(page_programs.changed(page_programs.programs_of(text), dict(changes)))
 
 
 @pytest.mark.parametrize(

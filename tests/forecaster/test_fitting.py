@@ -9,7 +9,7 @@ import pytest
 
 from seqcast import Forecaster
 from seqcast.errors import SeqcastWarning, TrainingError
-from seqcast.forecaster import fitting, options
+from seqcast.forecaster import fitting, options, training_run
 from seqcast.forecaster.fallback import FallbackWarning
 from seqcast.forecaster.jobs import DivergedJobsError
 
@@ -79,9 +79,9 @@ def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(capsys, mon
     assert told(capsys.readouterr().err)[0] == counts
 
 
-def in_the_second_round(monkeypatch, name, error):
-    """Let a function of the module fail when it is called for the second time."""
-    calls, function = [], getattr(fitting, name)
+def in_the_second_round(monkeypatch, name, error, module=fitting):
+    """Let a function of a module fail when it is called for the second time."""
+    calls, function = [], getattr(module, name)
 
     def failing(*arguments, **options):
         calls.append(name)
@@ -89,13 +89,13 @@ def in_the_second_round(monkeypatch, name, error):
             raise error
         return function(*arguments, **options)
 
-    monkeypatch.setattr(fitting, name, failing)
+    monkeypatch.setattr(module, name, failing)
 
 
 @pytest.mark.usefixtures("one_by_one")
 def test_a_further_network_that_diverges_is_left_out(monkeypatch):
     error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
-    in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}))
+    in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}), training_run)
     with pytest.warns(SeqcastWarning, match="one of the further networks was left out"):
         forecaster = best(verbose=0).fit(waves())
     assert len(forecaster.engines_) == 1

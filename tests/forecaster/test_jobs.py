@@ -9,7 +9,8 @@ from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.reader import WindowReader
 from seqcast.engine.engine import Engine
-from seqcast.forecaster.jobs import DivergedJobsError, TrainingJob, member_seeds, run_jobs
+from seqcast.forecaster.jobs import DivergedJobsError, TrainingJob, run_jobs
+from seqcast.forecaster.options import member_seeds
 from seqcast.runtime import executors
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec

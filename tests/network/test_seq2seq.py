@@ -296,7 +296,7 @@ def test_any_keras_optimiser_loss_metric_and_callback():
 
 
 def test_tensorboard_writes_its_log(tmp_path):
-    # Keras's callback writes through TensorFlow whatever the backend; seqcast.training.tensorboard does without.
+    # Keras's callback writes through TensorFlow whatever the backend; seqcast.interop.tensorboard does without.
     pytest.importorskip("tensorflow")
     network = build("seed")
     inputs, y = batch(network.window)

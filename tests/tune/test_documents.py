@@ -31,9 +31,10 @@ def test_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = "\n".join(block for block in BLOCKS if block is not ARRAYS)
     quick = "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}, workers=1"
-    small = code.replace('time_limit="10 min", storage', "trials=2, ensemble=2, storage").replace(
-        "random_state=0)\n", f"{quick})\n"
-    )
+    small = code.replace('time_limit="10 min", storage', "trials=2, ensemble=2, storage")
+    finetuning = 'training={"epochs": 2}, trials=3, '
+    assert finetuning in small
+    small = small.replace(finetuning, "trials=1, ").replace("random_state=0)\n", f"{quick})\n")
     small = small.replace(f"level=(), {quick}).fit", "level=(), random_state=0, verbose=0).fit")
     small = small.replace("random_state=0).fit", "random_state=0, verbose=0).fit")
     small = small.replace("TrainingSpec(epochs=3)", "TrainingSpec(epochs=1, steps_per_epoch=2)")

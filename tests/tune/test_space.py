@@ -5,11 +5,12 @@ import pytest
 from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import Sizes
 from seqcast.specs.ensemble import MemberSpec
+from seqcast.specs.finetune import FinetuneSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import preset
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune.defaults import default_space
-from seqcast.tune.space import Choice, Range, applied, check_space, fields_of, neighbours, widened
+from seqcast.tune.space import FINETUNE_FIELDS, Choice, Range, check_space, neighbours, widened
 
 CLASSIC = MemberSpec(NetworkSpec(normalise="last"), TrainingSpec(), context_length=24)
 SEGMENTS = MemberSpec(
@@ -17,6 +18,12 @@ SEGMENTS = MemberSpec(
     preset("segment").training,
     context_length=48,
 )
+FINETUNING = FinetuneSpec(TrainingSpec(learning_rate=5e-4, batch_size=64, steps_per_epoch=8))
+SETTINGS = [CLASSIC, SEGMENTS, FINETUNING]
+
+
+def sizes(untuned):
+    return Sizes(200, untuned.values.get("context_length", 1), 24, 12)
 
 
 class Recorded:
@@ -63,32 +70,32 @@ def test_a_range_of_what_is_no_number():
         widened({"normalise": Range(0, 1)}, CLASSIC)
 
 
-@pytest.mark.parametrize("untuned", [CLASSIC, SEGMENTS])
+@pytest.mark.parametrize("untuned", SETTINGS)
 def test_a_space_holds_the_untuned_setting(untuned):
     spaces = [
-        default_space(untuned, Sizes(200, untuned.context_length, 24, 12)),
-        {"dropout": Range(0.7, 0.8), "cell": Choice(["lstm"]), "w": Choice({"9": {"encoder_units": (9,)}})},
+        default_space(untuned, sizes(untuned)),
+        {"warmup": Range(0.7, 0.8), "optimizer": Choice(["sgd"]), "w": Choice({"9": {"batch_size": 9, "epochs": 2}})},
     ]
-    given = fields_of(untuned)
+    given = untuned.values
     for space in spaces:
         chosen = {}
         for name, parameter in widened(space, untuned).items():
             value = parameter.parameter_of(name, given)
             assert value is not None
             chosen |= parameter.fields_of(name, value) if isinstance(parameter, Choice) else {name: value}
-        assert applied(untuned, chosen) == untuned
+        assert untuned.changed(chosen) == untuned
 
 
-@pytest.mark.parametrize("untuned", [CLASSIC, SEGMENTS])
+@pytest.mark.parametrize("untuned", SETTINGS)
 @pytest.mark.parametrize("last", [False, True])
 def test_the_ends_of_the_default_space_can_be_built(untuned, last):
-    space = widened(default_space(untuned, Sizes(200, untuned.context_length, 24, 12)), untuned)
+    space = widened(default_space(untuned, sizes(untuned)), untuned)
     chosen = {}
     for name, parameter in space.items():
         chosen |= parameter.suggest(Recorded(last), name)
-    changed = applied(untuned, chosen)
+    changed = untuned.changed(chosen)
     assert changed != untuned
-    before, after = fields_of(untuned), fields_of(changed)
+    before, after = untuned.values, changed.values
     assert {name for name in before if before[name] != after[name]} <= set(chosen)
 
 
@@ -102,12 +109,12 @@ def test_short_series_get_no_contexts_that_they_cannot_fill():
 
 def test_lists_and_tuples_are_the_same_widths():
     bundle = Choice({"35": {"encoder_units": [35, 35]}})
-    assert bundle.label_of("units", fields_of(CLASSIC)) == "35"
+    assert bundle.label_of("units", CLASSIC.values) == "35"
 
 
-@pytest.mark.parametrize("untuned", [CLASSIC, SEGMENTS])
+@pytest.mark.parametrize("untuned", SETTINGS)
 def test_neighbours_differ_from_the_untuned_setting_in_one_parameter(untuned):
-    space = widened(default_space(untuned, Sizes(200, untuned.context_length, 24, 12)), untuned)
+    space = widened(default_space(untuned, sizes(untuned)), untuned)
     first, others = neighbours(space, untuned, seed=0)
     assert {sum(other[name] != first[name] for name in first) for other in others} == {1}
     assert {name for other in others for name in first if other[name] != first[name]} == set(space)
@@ -118,3 +125,11 @@ def test_neighbours_differ_from_the_untuned_setting_in_one_parameter(untuned):
     again = neighbours(space, untuned, seed=1)[1]
     assert again != others
     assert sorted(map(str, again)) == sorted(map(str, others))
+
+
+def test_a_fine_tuning_that_learns_covariates_freezes_nothing():
+    assert "freeze" in default_space(FINETUNING, sizes(FINETUNING))
+    assert "freeze" not in default_space(FINETUNING, sizes(FINETUNING), covariates=True)
+    check_space({"freeze": [(), ("encoder",)]}, FINETUNE_FIELDS)
+    with pytest.raises(SpecError, match="encoder_units"):
+        check_space({"size": {"small": {"encoder_units": (9,)}}}, FINETUNE_FIELDS)

@@ -12,7 +12,7 @@ from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune import Range
-from seqcast.tune.choosing import final_options
+from seqcast.tune.choosing import Recipe
 from seqcast.tune.objective import Objective
 from seqcast.tune.storage import Storage, quiet
 
@@ -31,7 +31,7 @@ def test_the_first_trial_is_untuned_and_the_best_is_never_worse(found):
     assert found.best.loss <= found.untuned_loss
     assert found.best.loss == min(trial.loss for trial in found.trials)
     assert [trial.state for trial in found.trials] == ["complete"] * 4
-    assert len(found.members) == len(found.forecaster.engines_) == 2
+    assert len(found.settings) == len(found.forecaster.engines_) == 2
 
 
 def test_one_worker_and_a_seed_make_the_same_search(search, frame, found):
@@ -42,7 +42,7 @@ def test_one_worker_and_a_seed_make_the_same_search(search, frame, found):
 
 def test_where_the_others_are_worse_the_best_is_trained_with_several_seeds(search, frame):
     only = search(frame, trials=1, ensemble=2)
-    assert only.members[0] == only.members[1]
+    assert only.settings[0] == only.settings[1]
     first, second = (engine.weights for engine in only.forecaster.engines_)
     assert not all(np.array_equal(*pair) for pair in zip(first, second, strict=True))
 
@@ -109,7 +109,16 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
         ),
         ({"members": 2}, "members: expected 1 in a search, received 2. Give ensemble=5"),
         ({"preset": "auto", "effort": "best"}, "effort: expected 'auto' in a search"),
-        ({"preset": "pretrained", "training": None}, "preset: expected auto, classic, segment or a NetworkSpec"),
+        (
+            {"preset": EnsembleSpec([MemberSpec(TINY, TrainingSpec())]), "training": None},
+            "preset: expected auto, classic",
+        ),
+        ({"preset": "pretrained", "ensemble": 2}, "ensemble: expected 1 with preset='pretrained'"),
+        (
+            {"preset": "pretrained", "space": {"dropout": [0.0]}},
+            "field of space: expected one of .*freeze.*, received 'dropout'",
+        ),
+        ({"space": {"freeze": [()]}}, "field of space: expected one of .*, received 'freeze'"),
         ({"colour": "red"}, "colour: expected an argument of tune or of Forecaster"),
         ({"random_state": -1}, "random_state"),
     ],
@@ -169,7 +178,7 @@ def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
     untuned, other = MemberSpec(TINY, TrainingSpec()), MemberSpec(TINY, TrainingSpec(epochs=3))
     for preset, members, judge in (("auto", [other], untuned), ("auto", [untuned], None), ("classic", [other], None)):
         arguments = {"preset": preset, "training": {"epochs": 2, "learning_rate": 0.1}, "verbose": 0, "level": 80}
-        final = final_options(arguments, members, untuned, 3)
+        final = Recipe.of(arguments, members, untuned, 3).options
         expected = EnsembleSpec(members, alone=preset != "auto", finetuning={"epochs": 2}, judge=judge)
         assert final == {"preset": expected, "training": None, "context_length": None, "random_state": 3, "level": 80}
 

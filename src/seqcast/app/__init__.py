@@ -3,4 +3,6 @@
 In reading order: `settings`, `worker` and `jobs` (what computes, and how it is waited for), `tasks` and `post` (what is
 computed), `table`, `session`, `assumptions`, `estimates`, `recipes` (a visitor's work, without a browser), `charts`,
 `theme`, `context`, `panels` and `page` (what is seen), `run`.
+
+Stability: experimental.
 """

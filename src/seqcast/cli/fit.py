@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +46,10 @@ def fit(
     memory_limit: MemoryLimit = None,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="File for losses and learning rate by epoch, .csv or .jsonl."),
+    ] = None,
     ray: Ray = None,
     workers: Workers = None,
     as_json: AsJson = False,
@@ -68,7 +72,7 @@ def fit(
 
         seqcast fit sales.csv -H 28 -o m.seqcast --checkpoint runs/sales --resume
 
-        seqcast fit sales.csv -H 28 -o m.seqcast --time-limit '10 min'
+        seqcast fit sales.csv -H 28 -o m.seqcast --time-limit '10 min' --log m.csv
 
         seqcast fit sales.csv -H 28 -o m.seqcast --ray local --workers 4
 
@@ -79,6 +83,7 @@ def fit(
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
     """
     check_output(output, read=[data, mask], force=force)
+    callbacks = _log_of(log, ray, output)
     in_pieces = is_read_in_pieces(data, memory_limit)
     if in_pieces and mask is not None:
         raise SpecError(
@@ -97,6 +102,7 @@ def fit(
             model.fit(
                 frame,
                 mask=left_out,
+                callbacks=callbacks,
                 checkpoint=written,
                 resume=resume,
                 time_limit=time_limit,
@@ -122,6 +128,23 @@ def fit(
         print_json({**fitted, "networks": len(model.engines_), "seconds": seconds, "interrupted": interrupted})
     else:
         print_line(f"Wrote {output}")
+
+
+def _log_of(log: Path | None, ray: str | None, output: Path) -> list[Any]:
+    """Return the callbacks that write a log, and refuse one that cannot be written, or would be another file."""
+    if log is None:
+        return []
+    if ray is not None:
+        raise SpecError(
+            "log", expected="none with --ray", received=str(log), hint="Workers write no log: leave it out."
+        )
+    if log.absolute() == output.absolute():
+        raise SpecError("log", expected="a file of its own", received=f"that of -o, {log}", hint="Name another one.")
+    from seqcast.training.logs import TrainingLog
+
+    callback = TrainingLog(log)
+    callback.check()
+    return [callback]
 
 
 def _kept(model: Forecaster) -> str:

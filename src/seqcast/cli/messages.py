@@ -72,6 +72,7 @@ FLAGS = {
             "last",
             "learning_rate",
             "level",
+            "log",
             "mask",
             "memory_limit",
             "max_body",
@@ -168,7 +169,8 @@ def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
 
 
 def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
-    from seqcast.data.frames.io import place_in_file, row_in_file
+    from seqcast.data.frames.io import row_in_file
+    from seqcast.data.frames.places import place_in_file
 
     def row_number(row: int | None) -> int | None:
         if row is None or frame is None or row >= len(frame):

@@ -56,7 +56,7 @@ def plot(
 
         seqcast plot sales.csv forecast.csv -o forecast.png
     """
-    from seqcast.data.frames.io import place_in_file
+    from seqcast.data.frames.places import place_in_file
     from seqcast.errors import DataError
     from seqcast.plots.style import SUFFIXES
 

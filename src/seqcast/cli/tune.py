@@ -51,8 +51,9 @@ def tune(
         int | None, count_option("--workers", help="Processes that train side by side; one a core if absent.")
     ] = None,
     ensemble: Annotated[
-        int, count_option("--ensemble", help="Most networks of the model: the best ones of the search.")
-    ] = 5,
+        int | None,
+        count_option("--ensemble", help="Most networks of the model, the best ones of the search; 5 if absent."),
+    ] = None,
     n_windows: Annotated[
         int | None, count_option("--n-windows", help="Origins by which a trial is judged; one to three if absent.")
     ] = None,

@@ -1,4 +1,7 @@
-"""From arrays, files and frames to windows; `describe` looks at a table, `from_wide` and `to_wide` change its form."""
+"""From arrays, files and frames to windows; `describe` looks at a table, `from_wide` and `to_wide` change its form.
+
+Stability: stable.
+"""
 
 from typing import Any
 

@@ -5,6 +5,8 @@ worker), `together` (one training that all workers share, seen from here), `shar
 `writing` (forecasts, part by part).
 
 Names are imported when they are first used: a worker has to begin with JAX's collectives before seqcast uses JAX.
+
+Stability: experimental.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 In reading order: `engine` (training, copies, files), `checks`, `built` (a network as one value),
 `forecast_methods` (what an engine does with it), `sampling` (points, distributions, paths), `compiled`, `inputs`.
+
+Stability: experimental.
 """
 
 from seqcast.engine.engine import Engine

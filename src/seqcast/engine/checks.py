@@ -1,4 +1,4 @@
-"""Checks of an engine: the precision of weights, the parts that are frozen, the weights of a file."""
+"""Checks of an engine: the precision of weights, the weights of a file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.network.seq2seq import PARTS
 from seqcast.network.weight_shapes import weight_shapes
 from seqcast.runtime.backend import keras
-from seqcast.specs.checks import check_choice
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
-__all__ = ["check_parts", "check_precision", "check_weights"]
+__all__ = ["check_precision", "check_weights"]
 
 
 def check_precision() -> None:
@@ -27,20 +25,6 @@ def check_precision() -> None:
             received=repr(policy.name),
             hint="Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32.",
         )
-
-
-def check_parts(freeze: Sequence[str]) -> None:
-    """Refuse parts of a network that cannot be frozen.
-
-    Example:
-        >>> check_parts(("encoder",))
-    """
-    if isinstance(freeze, str):
-        raise SpecError("freeze", expected="a tuple of parts", received=repr(freeze), hint=f"Give ({freeze!r},).")
-    for part in freeze:
-        check_choice("freeze", part, PARTS)
-    if set(freeze) == set(PARTS):
-        raise SpecError("freeze", expected="a part that is left to train", received=repr(freeze), hint="Leave one out.")
 
 
 def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSpec) -> None:

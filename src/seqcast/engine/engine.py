@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from seqcast.engine.built import BuiltNetwork
-from seqcast.engine.checks import check_parts, check_precision
+from seqcast.engine.checks import check_precision
 from seqcast.engine.forecast_methods import ForecastMethods
 from seqcast.errors import SpecError, TrainingError
 from seqcast.network.seq2seq import Seq2Seq
@@ -21,6 +21,7 @@ from seqcast.runtime.backend import platform, weights_of
 from seqcast.runtime.memory import keep_scratch_memory
 from seqcast.runtime.processes import Processes
 from seqcast.specs.checks import check_int
+from seqcast.specs.finetune import check_parts
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec, check_loss
 from seqcast.specs.window import WindowSpec

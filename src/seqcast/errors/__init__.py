@@ -17,6 +17,8 @@ SeqcastError
 Every message says where (argument, or column and row), what was expected, what came, and how to mend it. It is worded
 once, for those who call from Python. A `DataError` also keeps the place as fields, and a `Phrase` keeps the options and
 rows that it mentions, so that another speaker, such as the command line, need not take a message apart.
+
+Stability: stable.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 All functions take long frames of forecasts beside the truth, pandas or Polars, and return frames of the same kind.
 In reading order: `backtest` (the checked frame), `metrics` (losses by name), `scores`, `leaderboard`, `significance`;
 `frame_view` reads columns and keys of such frames.
+
+Stability: stable.
 """
 
 from seqcast.evaluation.backtest import count_steps as count_steps

@@ -50,16 +50,17 @@ class Cluster(Protocol):
         ...
 
 
-def check_cluster(on: Any, *, time_limit: Any = None) -> Cluster | None:
+def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] | None = None) -> Cluster | None:
     """Return where a fit trains; `None` is this machine.
 
     Args:
         on: The argument of the fit.
         time_limit: Its argument of that name.
+        callbacks: Its argument of that name.
 
     Raises:
-        SpecError: It is no cluster, or there is a time limit: workers that share a training would not agree when it is
-            over.
+        SpecError: It is no cluster; there is a time limit: workers that share a training would not agree when it is
+            over; or there are callbacks, which would be called in processes of other machines.
     """
     if on is None:
         return None
@@ -76,6 +77,13 @@ def check_cluster(on: Any, *, time_limit: Any = None) -> Cluster | None:
             expected="None with on: workers would not agree when it is over",
             received=repr(time_limit),
             hint="Say with epochs how long to train.",
+        )
+    if callbacks:
+        raise SpecError(
+            "callbacks",
+            expected="none with on: other processes train",
+            received=repr(callbacks),
+            hint="Leave them out and read histories_ afterwards, or train on this machine.",
         )
     return on
 

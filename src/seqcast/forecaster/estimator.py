@@ -17,25 +17,23 @@ from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.mask import masked
 from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.origins import Origins, check_first_cutoff, known_at_cutoffs
-from seqcast.engine.checks import check_parts
+from seqcast.data.windows.cutoffs import known_at_cutoffs
+from seqcast.data.windows.origins import Origins, check_first_cutoff
 from seqcast.errors import SpecError
+from seqcast.forecaster.adapt import AdaptMixin
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import part_table
 from seqcast.forecaster.cluster import Cluster, check_cluster, storage_of
 from seqcast.forecaster.defaults import PRETRAINED
 from seqcast.forecaster.explain import ExplainMixin
-from seqcast.forecaster.fallback import refuse_without_network
+from seqcast.forecaster.exporting import ExportMixin
 from seqcast.forecaster.fitting import (
     DivergedFitError,
     InterruptedFit,
-    TrainingRun,
     fit_plan,
     fit_plans,
-    untrained_state,
 )
 from seqcast.forecaster.from_sources import SourceMixin, in_memory
-from seqcast.forecaster.further import plan_further
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.option_checks import check_head, check_mask, check_options
 from seqcast.forecaster.options import FitOptions, interval_levels, refit_every
@@ -45,6 +43,7 @@ from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.summary import PlannedFit, planned
+from seqcast.forecaster.training_run import TrainingRun
 from seqcast.forecaster.validation import validation_rows, with_validation
 from seqcast.forecaster.views import FittedViews
 from seqcast.intervals.request import ForecastRequest
@@ -57,13 +56,14 @@ from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import check_time_limit
+from seqcast.training.observers import check_callbacks
 
 __all__ = ["Forecaster"]
 
 Array = npt.NDArray[Any]
 
 
-class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
+class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ExportMixin, FittedViews, BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
@@ -215,6 +215,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
         *,
         mask: Any = None,
         warm_start: bool = False,
+        callbacks: Sequence[Any] | None = None,
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
@@ -238,6 +239,9 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
                 `df[unusual]`, or what `anomalies` returned, of which the rows count whose `anomaly` is true.
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
                 new ones. All else is learnt anew, such as scaling and categories.
+            callbacks: Keras callbacks of this fit, which are not kept. Those that only watch
+                (`seqcast.training.observers.Observer`) hear each network. Others hear the one that is trained on the
+                data, and are refused where there are several, and with `checkpoint`. Not with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
                 epochs; a `CheckpointSpec` says how often.
             resume: Whether to go on with the trainings of `checkpoint`, if there are any, after the process has died.
@@ -259,7 +263,8 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
             KeyboardInterrupt: The user interrupted.
         """
-        deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
+        callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
+        on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
         check_options(self.get_params(deep=False))
         with (
             self._training_rows(df, memory_limit, storage_of(on)) as (rows, remembered),
@@ -275,7 +280,7 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
             options = replace(options, most_rows_read=remembered)
             plan = make_plan(frame, options, options.specs, starts)
             plan = plan.with_weights(engines) if engines else plan
-            return self._publish(plan, TrainingRun(self.verbose, folder, deadline, on=on))
+            return self._publish(plan, TrainingRun(self.verbose, folder, deadline, callbacks, on))
 
     def _seed(self, before: FittedState | None = None, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""
@@ -397,104 +402,6 @@ class Forecaster(FittedViews, SourceMixin, ExplainMixin, BaseEstimator):
     def _request(self, state: FittedState, level: Sequence[float] | float | None = None) -> ForecastRequest:
         """Return a forecast request, and refuse levels that there are no intervals for."""
         return state.request(self.point, interval_levels(self.level), level)
-
-    def update(self, df: Any) -> Self:
-        """Append rows to the remembered series; nothing is trained, and known series keep their scaling.
-
-        Args:
-            df: Rows that follow those of known series, or rows of new series, which are scaled by these.
-
-        Returns:
-            This forecaster; `predict` goes on from the new rows.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-            DataError: Something in the frame is wrong, or rows do not follow.
-        """
-        state = self._fitted()
-        self._state = replace(state, series=state.series.updated(self._read(df, state.series)))
-        return self
-
-    def refit(self, df: Any, validation: Any = None) -> Self:
-        """Train anew on other rows, with the choices that `fit` made from its own: the sizes stay as they are.
-
-        Context length, frequency, season, calendar and network are those of the fit; scaling, categories and weights
-        are learnt from these rows alone.
-
-        Args:
-            df: All rows to train on.
-            validation: As for `fit`.
-
-        Returns:
-            The fitted forecaster.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-            DataError: Something in the frame is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
-            KeyboardInterrupt: The user interrupted.
-        """
-        state = self._fitted()
-        check_options(self.get_params(deep=False))
-        frame, starts = self._with_validation(self._read(df, state.series, static_optional=False), validation)
-        options = self._resolved(
-            self._seed(state),
-            max(1, len(state.engines)),
-            context_lengths=state.context_lengths,
-            rows_read=state.series.context_length,
-            season_length=state.season_length,
-            calendar=state.series.builder.calendar.names or "none",
-            choice=state.choice,
-        )
-        return self._publish(make_plan(frame, options, state.specs_of, starts))
-
-    def finetune(
-        self,
-        df: Any,
-        *,
-        freeze: Sequence[str] = (),
-        training: TrainingSpec | Mapping[str, Any] | None = None,
-        validation: Any = None,
-    ) -> Self:
-        """Train the networks further, from their present weights, on some series.
-
-        Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
-        stand before the new ones. What is calibrated is calibrated anew. The pretrained network stays as it was where
-        the fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no `fit` before, and learns to
-        read covariates.
-
-        Args:
-            df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
-                rows of new series.
-            freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
-            training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
-                learning rate, or for the pretrained network `seqcast.forecaster.finetuning.finetune_training`.
-            validation: As for `fit`.
-
-        Returns:
-            This forecaster.
-
-        Raises:
-            NotFittedError: `fit` was not called, and the preset is not `pretrained`.
-            DataError: Something in the frame is wrong; nothing was trained.
-            SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
-            KeyboardInterrupt: The user interrupted.
-        """
-        check_parts(freeze)
-        if self._state is None and self.preset == PRETRAINED:
-            check_options(self.get_params(deep=False))
-            state = untrained_state(*self._with_validation(self._read(df), validation), self._resolved(self._seed(), 1))
-        else:
-            state = self._fitted()
-        if not state.networks:
-            refuse_without_network("finetune")
-        frame, starts = self._with_validation(self._read(df, state.series), validation)
-        options = self._resolved(
-            self._seed(state), max(1, len(state.engines)), season_length=state.season_length, choice=state.choice
-        )
-        plan = plan_further(frame, starts, state, options, training, tuple(freeze))
-        return self._publish(plan, training=state.training)
 
     def describe(self, df: Any) -> PlannedFit:
         """Describe a frame and what `fit` would make of it; nothing is trained.

@@ -99,8 +99,7 @@ class ExplainMixin:
         state, step = self._fitted(), check_int("step_size", step_size)
         frame = self._rows_of_fit(state, df)
         origins = Origins.every(frame, int(self.horizon), state.rows_before, step)
-        checked, request = state.series.checked(frame), self._request(state)
-        reader = state.series.reader(checked, origins)
+        reader, request = state.series.reader(state.series.checked(frame), origins), self._request(state)
         forecast = state.predictor(self.combine).forecast(reader, origins, request)
         return origins.table(frame, request.parts(forecast, self.alias))
 
@@ -230,8 +229,7 @@ class ExplainMixin:
             >>> list(judged.columns[3:])
             ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
         """
-        state = self._fitted()
-        levels = check_levels(level)
+        state, levels = self._fitted(), check_levels(level)
         if len(levels) != 1:
             raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
         frame = state.series.checked(self._rows_of_fit(state, df))
@@ -329,12 +327,11 @@ class ExplainMixin:
         state = self._fitted()
         frame = self._rows_of_fit(state, df)
         check_int("n_windows", n_windows, at_least=0)
-        forecast = None
+        forecast = importance = None
         if future is not None or not (state.series.frame.covariates.future or self.irregular):
             forecast = self.predict(df=df, future=future)
         if backtest is None and n_windows:
             backtest = self._backtest(frame, n_windows)
-        importance = None
         if state.engines:
             with contextlib.suppress(DataError):  # there are no covariates, or no rows to judge them by
                 importance = self.covariate_importance(df, repeats=5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
@@ -14,69 +14,23 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.engine.engine import Engine
 from seqcast.errors import TrainingError
 from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.evidence import Networks, chosen_state, warn_if_fallen
-from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob, run_jobs
+from seqcast.forecaster.jobs import DivergedJobsError, InterruptedJobs, TrainingJob
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.training_run import TrainingRun
 from seqcast.forecaster.validation import calibrate
 from seqcast.runtime.caution import warn_user
 from seqcast.specs.training import TrainingSpec
-from seqcast.training.checkpoints import CheckpointFolder
-from seqcast.training.deadline import Deadline
 from seqcast.training.history import History
 
-__all__ = ["DivergedFitError", "InterruptedFit", "TrainingRun", "fit_plan", "fit_plans", "untrained_state"]
+__all__ = ["DivergedFitError", "InterruptedFit", "fit_plan", "fit_plans", "untrained_state"]
 
 Array = npt.NDArray[Any]
 
 # So much less has the loss on validation windows to be with more networks, as a share, for still more to be trained.
 LEAST_GAIN = 0.002
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """How trainings are run.
-
-    Args:
-        verbose: 0 is silent, 1 shows progress.
-        folder: Where their states are written; `None` for no checkpoints.
-        deadline: When all have to be done; `None` for no limit.
-        callbacks: Keras callbacks of a single network's training.
-        on: Other processes that train: one network together, of several each one; `None` is this machine.
-    """
-
-    verbose: int = 0
-    folder: CheckpointFolder | None = None
-    deadline: Deadline | None = None
-    callbacks: Sequence[Any] = ()
-    on: Cluster | None = None
-
-    def train(self, job: TrainingJob, engine: Engine, deadline: Deadline | None) -> History:
-        """Train a single network; see `TrainingJob.train`."""
-        if self.on is not None:
-            return self.on.train(job, engine, verbose=self.verbose)
-        return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=self.callbacks)
-
-    def run_jobs(self, jobs: Sequence[TrainingJob], names: Sequence[str]) -> list[tuple[Engine, History]]:
-        """Train several networks side by side; see `seqcast.forecaster.jobs.run_jobs`."""
-        executor = None if self.on is None else self.on.executor()
-        return run_jobs(jobs, names, verbose=self.verbose, deadline=self.deadline, executor=executor)
-
-    def prepared(self, plan: FitPlan, name: str = "") -> list[TrainingJob]:
-        """Return the jobs of a plan, with checkpoints.
-
-        Args:
-            plan: The plan.
-            name: Its name, where there are several.
-
-        Raises:
-            SpecError: The training holds a function, which a file cannot.
-        """
-        if self.folder is None:
-            return list(plan.jobs)
-        return [job.with_checkpoints(self.folder, f"{name}member-{place}") for place, job in enumerate(plan.jobs, 1)]
 
 
 class InterruptedFit(KeyboardInterrupt):
@@ -119,11 +73,13 @@ def fit_plan(plan: FitPlan, run: TrainingRun, *, training: Sequence[TrainingSpec
         DivergedFitError: Training diverged; it holds the best weights so far of a single network, or the members of an
             ensemble that had finished.
         TrainingError: Training diverged before there was any of it.
+        SpecError: There are callbacks that cannot hear these trainings.
         InterruptedFit: The user interrupted; it holds the same.
         KeyboardInterrupt: The user interrupted before there was any of it.
     """
     trained: dict[int, tuple[Engine, History]] = {}
     state, loss = None, math.inf
+    run.check_callbacks(plan)
     jobs = run.prepared(plan)
     for places in _rounds(plan, timed=run.deadline is not None):
         try:
@@ -193,7 +149,8 @@ def _train(
         ]
         finished: Mapping[int, tuple[Engine, History]] = {}
         try:
-            done = run.run_jobs([jobs[place] for place in places], names)
+            callbacks = [run.callbacks_of(plan, place) for place in places]
+            done = run.run_jobs([jobs[place] for place in places], names, callbacks)
             finished = dict(enumerate(done))
         except InterruptedJobs as interruption:
             finished = interruption.trained
@@ -211,7 +168,7 @@ def _train(
         if deadline is not None:
             deadline = deadline.next_part(len(order) - number)
         try:
-            history = run.train(jobs[place], engine, deadline)
+            history = run.train(jobs[place], engine, deadline, run.callbacks_of(plan, place))
         except KeyboardInterrupt as interruption:
             if engine.model is not None:
                 trained[place] = engine, getattr(interruption, "history", History(interrupted=True))

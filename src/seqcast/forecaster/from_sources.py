@@ -12,7 +12,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame, ShardedFrame, in_source
+from seqcast.data.frames.places import in_source
+from seqcast.data.frames.sharded import AnyFrame, ShardedFrame
 from seqcast.data.frames.sources import TableSource, file_groups, open_source
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.cluster import Cluster

@@ -18,7 +18,6 @@ from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.network.init import child_seeds
 from seqcast.runtime.executors import Executor, choose_executor
 from seqcast.runtime.processes import Processes
 from seqcast.specs.network import NetworkSpec
@@ -30,7 +29,7 @@ from seqcast.training.fingerprint import digest, fingerprint
 from seqcast.training.history import History
 from seqcast.training.state import TrainState
 
-__all__ = ["DivergedJobsError", "InterruptedJobs", "TrainingJob", "member_seeds", "run_jobs"]
+__all__ = ["DivergedJobsError", "InterruptedJobs", "TrainingJob", "run_jobs"]
 
 Array = npt.NDArray[Any]
 
@@ -259,23 +258,13 @@ def _shaping(window: WindowSpec) -> dict[str, Any]:
     return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
 
 
-def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
-    """Return the seeds of each member; those of the first do not depend on how many there are.
-
-    Example:
-        >>> member_seeds(0, 1) == member_seeds(0, 3)[:1]
-        True
-    """
-    seeds = child_seeds(seed, 2 * members)
-    return list(zip(seeds[::2], seeds[1::2], strict=True))
-
-
 def run_jobs(
     jobs: Sequence[TrainingJob],
     names: Sequence[str],
     *,
     verbose: int = 0,
     deadline: Deadline | None = None,
+    callbacks: Sequence[Sequence[Any]] = (),
     executor: Executor | None = None,
 ) -> list[tuple[Engine, History]]:
     """Run training jobs in parallel, a core each.
@@ -287,6 +276,7 @@ def run_jobs(
         names: Name of each in its line.
         verbose: 0 is silent, 1 prints the lines, to standard error.
         deadline: When all have to be done; those that follow one another on a core get equal parts of the time.
+        callbacks: Keras callbacks of each; none for none. A worker process gets copies.
         executor: The executor; `None` takes worker processes of this machine where that helps.
 
     Returns:
@@ -307,7 +297,10 @@ def run_jobs(
     try:
         workers = getattr(executor, "workers", None) or 1
         rounds = math.ceil(len(jobs) / workers)
-        work = [(job.with_own_series(), deadline, rounds - place // workers) for place, job in enumerate(jobs)]
+        own = callbacks or [()] * len(jobs)
+        work = [
+            (job.with_own_series(), deadline, rounds - place // workers, own[place]) for place, job in enumerate(jobs)
+        ]
         executor.map(_train_apart, work, finished=finished)
     except KeyboardInterrupt as interruption:
         raise InterruptedJobs(_rebuilt_all(jobs, done)) from interruption
@@ -316,10 +309,13 @@ def run_jobs(
     return list(_rebuilt_all(jobs, done).values())
 
 
-def _train_apart(job: TrainingJob, deadline: Deadline | None, parts: int) -> tuple[dict[str, Any], History]:
+def _train_apart(
+    job: TrainingJob, deadline: Deadline | None, parts: int, callbacks: Sequence[Any]
+) -> tuple[dict[str, Any], History]:
     """Train the network of a job, in one of so many parts of the time that is left."""
     engine = job.engine()
-    history = job.train(engine, deadline=None if deadline is None else deadline.next_part(parts))
+    part = None if deadline is None else deadline.next_part(parts)
+    history = job.train(engine, deadline=part, callbacks=callbacks)
     return engine.__getstate__(), history
 
 

@@ -12,8 +12,8 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, auto_effort, specs
 from seqcast.forecaster.finetuning import limits
-from seqcast.forecaster.jobs import member_seeds
 from seqcast.intervals.levels import check_levels, quantile_levels
+from seqcast.network.init import child_seeds
 from seqcast.pretrained import load_pretrained
 from seqcast.specs.checks import check_int
 from seqcast.specs.ensemble import EnsembleSpec
@@ -26,6 +26,7 @@ __all__ = [
     "context_lengths",
     "interval_levels",
     "is_compared",
+    "member_seeds",
     "refit_every",
     "wants_training",
 ]
@@ -270,3 +271,14 @@ def refit_every(refit: bool | int | str) -> int | None:
         received=repr(refit),
         hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
     )
+
+
+def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
+    """Return the seeds of each member; those of the first do not depend on how many there are.
+
+    Example:
+        >>> member_seeds(0, 1) == member_seeds(0, 3)[:1]
+        True
+    """
+    seeds = child_seeds(seed, 2 * members)
+    return list(zip(seeds[::2], seeds[1::2], strict=True))

@@ -9,25 +9,22 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.scalers import LOGARITHMS, SeriesScaler
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, auto_scale, middle_length
+from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, middle_length
 from seqcast.forecaster.finetuning import ROBUST_SHARE, FinetuneJob
 from seqcast.forecaster.jobs import TrainingJob
+from seqcast.forecaster.learning import learn_series
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.support import check_head_support, learn_support
+from seqcast.forecaster.support import check_head_support
 from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
 from seqcast.pretrained import PretrainedNetwork, load_pretrained
 from seqcast.runtime.caution import warn_user
-from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
 __all__ = ["FitPlan", "make_plan", "short_names", "training_stops"]
@@ -175,7 +172,7 @@ def _plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array | No
     # Of what nothing is trained on, all rows but the first may be validated on.
     least = max(contexts) if trained else 1
     starts = training_stops(frame, starts, training, least, horizon)
-    series, aligned = _learn_series(
+    series, aligned = learn_series(
         frame, options, network, starts, season, context=max(contexts, default=longest), longest=longest
     )
     reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
@@ -312,50 +309,3 @@ def training_stops(frame: AnyFrame, starts: Array | None, training: TrainingSpec
 def short_names(frame: AnyFrame, rows: int) -> tuple[Any, ...]:
     """Return the names of the series with fewer rows."""
     return tuple(frame.source.ids[place] for place in np.flatnonzero(frame.source.lengths < rows))
-
-
-def _learn_series(
-    frame: AnyFrame,
-    options: FitOptions,
-    network: NetworkSpec,
-    starts: Array,
-    season: int,
-    *,
-    context: int,
-    longest: int,
-) -> tuple[SeriesState, AnyFrame]:
-    """Learn features and scaling from training rows; return these, and the rows with their categories numbered.
-
-    Networks that are trained read `context` steps, a forecast reads `longest`.
-    """
-    builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
-    scale = options.scale
-    if scale == "auto":
-        scale = auto_scale(network.head, options.point, frame, starts, season)
-    if scale in LOGARITHMS:
-        frame.check_positive(scale)
-    aligned = frame.changed(builder.align) if builder.has_covariates else frame
-    short = bool((starts < context + options.horizon).any())
-    gaps = short or any(np.isnan(part.source.values).any() for _, part in aligned.parts())
-    remembered = aligned.tail(longest)
-    # Remembered rows are sorted by id, which those of files need not be.
-    order = aligned.source.places(remembered.source.ids)
-    series = SeriesState(
-        frame=remembered,
-        scaler=SeriesScaler.learn(aligned.target_store, starts, scale).take(order),
-        builder=builder,
-        scale=scale,
-        context_length=longest,
-        observed=options.fill and gaps,
-        fill=options.fill,
-        last_seen=aligned.latest_stamp,
-        trained_until=_stamps_before(aligned, starts)[order],
-        support=learn_support(frame, options.support),
-    )
-    return series, aligned
-
-
-def _stamps_before(frame: AnyFrame, starts: Array) -> Stamps:
-    """Return the stamp of the last of the first `starts` rows of each series."""
-    first, *others = (part.stamps[part.source.starts + starts[series] - 1] for series, part in frame.parts())
-    return first.append(others) if others else first

@@ -12,8 +12,10 @@ from typing import Any, Self
 
 from seqcast.data.frames.io import is_read_at_once, read_table
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import Scratch, ShardedFrame, Span, in_source
-from seqcast.data.frames.sources import TableSource, is_source, pieces
+from seqcast.data.frames.pieces import pieces
+from seqcast.data.frames.places import Span, in_source
+from seqcast.data.frames.sharded import Scratch, ShardedFrame
+from seqcast.data.frames.sources import TableSource, is_source
 from seqcast.data.frames.table import check_columns
 from seqcast.data.series.sharded import ArrayCache
 from seqcast.errors import DataError, SpecError

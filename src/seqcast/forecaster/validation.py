@@ -13,7 +13,8 @@ from seqcast.data.features.builder import FeatureBuilder
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.windows.origins import Origins, counted_back
+from seqcast.data.windows.cutoffs import counted_back
+from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError
 from seqcast.forecaster.predictor import Predictor

@@ -10,6 +10,8 @@ return NumPy arrays or data frames; plots of them are in `seqcast.plots`.
 
 In reading order: `trajectories` (states), `gates`, `geometry` (components, neighbours), `probes`, `influence`
 (sensitivities and attention), `importance` (covariates permuted), `ablation` (units removed).
+
+Stability: experimental.
 """
 
 from seqcast.inspect.ablation import remove_units as remove_units

@@ -1,1 +1,4 @@
-"""Other libraries' interfaces to the forecaster. Each is a module of its own, behind an extra of its own."""
+"""Other tools and their interfaces: `sktime`, `mlflow`, `tensorboard`, `wandb`. Each is behind an extra of its own.
+
+Stability: experimental.
+"""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SUPPORTS", "VALUES_OF", "bounded", "observed_support", "outside_support_of"]
+__all__ = ["MOST_COUNT", "SUPPORTS", "VALUES_OF", "bounded", "observed_support", "outside_support_of"]
 
 Array = npt.NDArray[np.floating]
 
@@ -17,7 +17,7 @@ SUPPORTS = ("auto", "real", "non-negative", "counts")
 VALUES_OF = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}
 
 # Whole numbers beyond this are no longer told apart by doubles.
-_MOST_COUNT = 2.0**53
+MOST_COUNT = 2.0**53
 
 
 def observed_support(targets: Array) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ def bounded(forecast: Array, supports: Sequence[str], probabilities: Sequence[fl
         if support != "real":
             np.maximum(values, 0.0, out=values)
         if support == "counts":
-            np.minimum(values, _MOST_COUNT, out=values)
+            np.minimum(values, MOST_COUNT, out=values)
             for part, probability in enumerate(probabilities):
                 whole = np.floor if probability < 0.5 else np.ceil if probability > 0.5 else np.rint
                 values[..., part] = whole(values[..., part])

@@ -18,10 +18,7 @@ from seqcast.runtime.processes import Processes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
-__all__ = ["PARTS", "Seq2Seq", "load_network"]
-
-# Parts that can be frozen while the others are trained.
-PARTS = ("encoder", "decoder", "head")
+__all__ = ["Seq2Seq", "load_network"]
 
 Tensor = Any
 ops = keras.ops

@@ -7,6 +7,8 @@ differ too, for print without colour.
 In reading order: `style` (colours, lines, legends), `history`, `series`, `fans` and `anomalies` (frames), `windows`
 (forecasts of arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps`
 (inside a network), `importance` (covariates), `families` (of synthetic series).
+
+Stability: stable.
 """
 
 from seqcast.plots.anomalies import anomaly_frame as anomaly_frame

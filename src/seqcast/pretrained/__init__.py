@@ -1,4 +1,7 @@
-"""The network that has learnt from synthetic series alone, and forecasts others without training."""
+"""The network that has learnt from synthetic series alone, and forecasts others without training.
+
+Stability: experimental.
+"""
 
 from __future__ import annotations
 

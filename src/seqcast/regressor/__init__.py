@@ -2,6 +2,8 @@
 
 Modules, in reading order: `estimator` (`Seq2SeqRegressor`), `options` (keyword arguments to specs), `inputs` (checks
 of arrays), `windows` (arrays or batches to windows to train on), `state` (what a fit learns), `archive` (files).
+
+Stability: stable.
 """
 
 from seqcast.regressor.estimator import Seq2SeqRegressor

@@ -11,6 +11,7 @@ from seqcast.regressor.options import Options
 from seqcast.regressor.windows import TrainingData, TrainingWindows
 from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
 from seqcast.training.fingerprint import fingerprint
+from seqcast.training.observers import others
 
 __all__ = ["checkpoints_of", "refuse_unresumable"]
 
@@ -24,13 +25,13 @@ def refuse_unresumable(checkpoint: Any, data: TrainingData, options: Options) ->
         options: The regressor's options.
 
     Raises:
-        SpecError: Batches come from a `PyDataset` or generator, or there are Keras callbacks: where these stand is not
-            known.
+        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: where
+            these stand is not known.
     """
     if checkpoint is None:
         return
     streams = {"X": data.y is None and is_stream(data.X), "validation_data": is_stream(data.validation_data)}
-    given = [name for name, stream in streams.items() if stream] + ["callbacks"] * bool(options.callbacks)
+    given = [name for name, stream in streams.items() if stream] + ["callbacks"] * bool(others(options.callbacks))
     if given:
         what = "callbacks" if given[0] == "callbacks" else "batches"
         raise SpecError(

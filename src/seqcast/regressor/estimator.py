@@ -20,6 +20,7 @@ from seqcast.network.init import child_seeds
 from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
 from seqcast.regressor.checkpoints import checkpoints_of, refuse_unresumable
+from seqcast.regressor.exporting import ExportMixin
 from seqcast.regressor.inputs import check_new_steps, check_states
 from seqcast.regressor.options import Options, draw_seed, resolve_options
 from seqcast.regressor.state import FittedState, continued_history
@@ -35,7 +36,7 @@ __all__ = ["Seq2SeqRegressor"]
 Array = npt.NDArray[Any]
 
 
-class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
+class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
     `None` means "as `preset` says"; where nothing is a value of its own it is written `"none"`.
@@ -224,7 +225,8 @@ class Seq2SeqRegressor(FittedViews, RegressorMixin, BaseEstimator):
             validation_data: `(X, y)`, or `(X, y, covariates)` with a dict of the two covariates, to validate on
                 instead of the last windows; or a `PyDataset` of batches that has an end.
             checkpoint: A folder for this fit, in which the state of the training is written every two minutes and at
-                the end of epochs; a `CheckpointSpec` says how often. Not with batches or `callbacks`.
+                the end of epochs; a `CheckpointSpec` says how often. Not with batches, or `callbacks` that
+                are no `seqcast.training.observers.Observer`.
             resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
                 with the same data and options the fit ends with the same weights as one that was never interrupted.
             time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The

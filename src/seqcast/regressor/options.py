@@ -10,11 +10,11 @@ from seqcast.data.series.scalers import SCALES
 from seqcast.errors import SpecError
 from seqcast.intervals.support import SUPPORTS
 from seqcast.network.init import fresh_seed
-from seqcast.runtime.backend import keras
 from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.presets import preset
 from seqcast.specs.training import TrainingSpec, check_loss
+from seqcast.training.observers import check_callbacks
 
 __all__ = ["NETWORK_OPTIONS", "TRAINING_OPTIONS", "Options", "draw_seed", "resolve_options"]
 
@@ -85,7 +85,7 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     return Options(
         network,
         training,
-        callbacks=_check_callbacks(params["callbacks"]),
+        callbacks=check_callbacks(params["callbacks"]),
         scale=params["scale"],
         target_features=params["target_features"],
         season_length=params["season_length"],
@@ -125,17 +125,3 @@ def _check_scale(scale: str, head: str) -> None:
             received=repr(scale),
             hint="Positive data may be multiplied, but not shifted; normalise='scale' does that window by window.",
         )
-
-
-def _check_callbacks(callbacks: Any) -> Sequence[Any]:
-    callbacks = () if callbacks is None else callbacks
-    if not isinstance(callbacks, Sequence) or not all(
-        isinstance(callback, keras.callbacks.Callback) for callback in callbacks
-    ):
-        raise SpecError(
-            "callbacks",
-            expected="a list of keras.callbacks.Callback objects",
-            received=repr(callbacks),
-            hint="Give a list, also for one.",
-        )
-    return callbacks

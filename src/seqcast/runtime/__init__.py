@@ -2,4 +2,6 @@
 
 It knows nothing of forecasting. In reading order: `backend`, `jit`, `program_cache`, `memory`, `threads`, `executors`,
 `interrupts`, `caution`, `optional`, `files`, `archive`.
+
+Stability: internal.
 """

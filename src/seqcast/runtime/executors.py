@@ -76,7 +76,6 @@ class Executor(Protocol):
         Returns:
             The results, in the order of the jobs.
         """
-        ...
 
 
 class SerialExecutor:

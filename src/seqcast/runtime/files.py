@@ -345,7 +345,6 @@ def _take_place(temporary: Path, folder: Path) -> None:
 def remove_unfinished() -> None:
     """Remove all files and folders that are being written, because the process is about to end."""
     for temporary in tuple(_unfinished):
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)  # leaves a file to the next lines
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -1,1 +1,4 @@
-"""Forecasts over HTTP: FastAPI and uvicorn, from the extra `serve`. `docs/serving.md` says how to use it."""
+"""Forecasts over HTTP: FastAPI and uvicorn, from the extra `serve`. `docs/serving.md` says how to use it.
+
+Stability: experimental.
+"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from seqcast.errors import SpecError
@@ -12,7 +12,10 @@ from seqcast.specs.checks import check_flag, check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["EnsembleSpec", "MemberSpec"]
+__all__ = ["NETWORK_FIELDS", "TRAINING_FIELDS", "EnsembleSpec", "MemberSpec"]
+
+NETWORK_FIELDS = tuple(item.name for item in fields(NetworkSpec))
+TRAINING_FIELDS = tuple(item.name for item in fields(TrainingSpec))
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,33 @@ class MemberSpec(Spec):
                 )
         if self.context_length is not None:
             set_fields(self, context_length=check_int("context_length", self.context_length))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All fields of the network and its training, and the context length, by name."""
+        network = {name: getattr(self.network, name) for name in NETWORK_FIELDS}
+        training = {name: getattr(self.training, name) for name in TRAINING_FIELDS}
+        return {**network, **training, "context_length": self.context_length}
+
+    def changed(self, values: Mapping[str, Any]) -> MemberSpec:
+        """Return it with some fields changed.
+
+        Args:
+            values: The fields that differ, by name, as in `values`.
+
+        Raises:
+            SpecError: They do not go together.
+
+        Example:
+            >>> other = MemberSpec(NetworkSpec(), TrainingSpec()).changed({"dropout": 0.2, "context_length": 8})
+            >>> other.network.dropout, other.context_length
+            (0.2, 8)
+        """
+        return MemberSpec(
+            replace(self.network, **{name: value for name, value in values.items() if name in NETWORK_FIELDS}),
+            replace(self.training, **{name: value for name, value in values.items() if name in TRAINING_FIELDS}),
+            values.get("context_length", self.context_length),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

@@ -8,6 +8,8 @@ A study (`study.Study`) is a grid of settings, a `run` of one setting and seed, 
 execute and the versions of the libraries, so that an interrupted study goes on where it stopped and a finished one
 draws at once. A run trains its networks through `study.Trainings`, with checkpoints from which it goes on. `tasks` and
 `oracle` are shared by studies; `demo` is the post's job and a real series.
+
+Stability: experimental.
 """
 
 from __future__ import annotations

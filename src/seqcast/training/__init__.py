@@ -1,1 +1,6 @@
-"""Compile, fit, keep the best: `optimizers`, `history`, `callbacks`, `state`, `loop`, `progress`, `tensorboard`."""
+"""Compile, fit, keep the best: `optimizers`, `history`, `callbacks`, `state`, `loop`, `progress`.
+
+Those who only watch: `listeners`, `observers`, `logs`.
+
+Stability: experimental.
+"""

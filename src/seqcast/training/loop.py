@@ -14,6 +14,7 @@ from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, Metric
 from seqcast.training.deadline import Deadline, Timekeeper, scheduled_rate
 from seqcast.training.divergence import divergence_watch
 from seqcast.training.history import History
+from seqcast.training.observers import Observer
 from seqcast.training.state import StateCallback, TrainState
 
 __all__ = ["train"]
@@ -72,6 +73,9 @@ def train(
         last = MOST_EPOCHS
     if checkpoints is not None:
         states.append(CheckpointCallback(keeper, checkpoints, before))
+    for callback in callbacks:
+        if isinstance(callback, Observer):
+            callback.watch(windows, validation, step=0 if state is None else state.step, seconds=before)
     began = time.perf_counter()
     try:
         with CtrlC() as ctrl_c:

@@ -5,6 +5,8 @@ In reading order: `space` (what is searched), `defaults` (unless the user says),
 (what stops a trial early), `sampler` (which setting is next), `trials` (what a worker does), `recovery` (trials of
 processes that have died), `study` (the search), `choosing` (from trials to the forecaster), `script` (Python that makes
 it), `result`, `figures`.
+
+Stability: experimental.
 """
 
 from seqcast.tune.defaults import default_space

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.windows.origins import Origins, known_at_cutoffs
+from seqcast.data.windows.cutoffs import known_at_cutoffs
+from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError
 from seqcast.forecaster.choice import pinball
 from seqcast.forecaster.defaults import Sizes
-from seqcast.forecaster.fitting import TrainingRun, fit_plan
-from seqcast.forecaster.options import FitOptions, interval_levels
-from seqcast.forecaster.planning import make_plan
+from seqcast.forecaster.options import interval_levels
 from seqcast.forecaster.state import FittedState
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
+from seqcast.tune.learning import learn, untuned_setting
+from seqcast.tune.space import Setting
 
 __all__ = ["Objective", "naive_errors", "windows_rule"]
 
@@ -30,9 +30,9 @@ Array = npt.NDArray[Any]
 class Objective:
     r"""The loss of a network's forecasts from rolling origins.
 
-    The network is trained once, on rows before the first origin, and forecasts from each origin with the rows before
-    it. The loss is the quantile loss of each window in units of the seasonal naive error before the first origin, so
-    that neither the unit of a series nor its size matters:
+    The network is trained once, or the pretrained one trained further, on rows before the first origin, and forecasts
+    from each origin with the rows before it. The loss is the quantile loss of each window in units of the seasonal
+    naive error before the first origin, so that neither the unit of a series nor its size matters:
 
     .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
         2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad
@@ -48,7 +48,7 @@ class Objective:
         known: Number of rows of each series that are known at each origin, `[n_windows, N]`.
         origins: The origins.
         seed: Seed of everything random.
-        untuned: The network as it is without tuning.
+        untuned: The setting as it is without tuning.
         season_length: Steps of a season.
     """
 
@@ -57,7 +57,7 @@ class Objective:
     known: Array
     origins: Origins
     seed: int
-    untuned: MemberSpec
+    untuned: Setting
     season_length: int
 
     @classmethod
@@ -81,39 +81,32 @@ class Objective:
         horizon, complete = int(options["horizon"]), options["missing"] == "raise"
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
         origins = Origins.at_cutoffs(frame, known, horizon)
-        resolved = FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
-        plan = make_plan(frame.until(known[0]), resolved, resolved.specs)
-        job = plan.jobs[0]
-        untuned = MemberSpec(job.network, job.training, job.window.context_length)
-        return cls(frame, options, known, origins, seed, untuned, plan.season_length)
+        untuned, season_length = untuned_setting(frame.until(known[0]), options, seed)
+        return cls(frame, options, known, origins, seed, untuned, season_length)
 
     @property
     def sizes(self) -> Sizes:
         """Sizes of the data: `windows` are the rows of the longest series before the first origin."""
-        context, rows = int(self.untuned.context_length or 1), int(self.known[0].max())
+        context, rows = int(self.untuned.values.get("context_length") or 1), int(self.known[0].max())
         return Sizes(rows, context, int(self.options["horizon"]), self.season_length)
 
-    def score(self, member: MemberSpec, callbacks: Sequence[Any] = ()) -> float:
+    def score(self, setting: Setting, callbacks: Sequence[Any] = ()) -> float:
         """Train a network and return its loss.
 
         Args:
-            member: The network.
+            setting: The setting.
             callbacks: Keras callbacks of its training.
 
         Raises:
             DataError: There is nothing to score.
-            SpecError: It cannot be built for this data.
+            SpecError: It is impossible for this data.
             TrainingError: Training diverged.
         """
-        return self.loss_of(*self.forecast(self.fit(member, callbacks)))
+        return self.loss_of(*self.forecast(self.fit(setting, callbacks)))
 
-    def fit(self, member: MemberSpec, callbacks: Sequence[Any] = ()) -> FittedState:
-        """Return what a network learns from the rows before the first origin; arguments as for `score`."""
-        own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
-        options = {**self.options, **own, "preset": EnsembleSpec((member,), alone=True)}
-        resolved = FitOptions.resolve(options, self.seed)
-        plan = make_plan(self.frame.until(self.known[0]), resolved, resolved.specs)
-        return fit_plan(plan, TrainingRun(callbacks=callbacks))
+    def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> FittedState:
+        """Return what a setting learns from the rows before the first origin; arguments as for `score`."""
+        return learn(setting, self.frame.until(self.known[0]), self.options, self.seed, callbacks)
 
     def forecast(self, state: FittedState) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, parts]`, and the probability of each part."""

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.runtime.files import write_beside
-from seqcast.specs.ensemble import MemberSpec
 from seqcast.tune.figures import importance_bars, parallel_coordinates
+from seqcast.tune.space import Setting
 
 __all__ = ["Trial", "TuningResult"]
 
@@ -49,7 +49,7 @@ class TuningResult:
 
     Args:
         forecaster: The fitted forecaster.
-        members: Its networks, as they were chosen.
+        settings: Its networks, as they were chosen, or the fine-tuning of the pretrained one.
         trials: All trials of the study.
         script: Python that makes the forecaster.
         importance: The share of each parameter in the variance of losses, the largest first; empty where too few trials
@@ -58,7 +58,7 @@ class TuningResult:
     """
 
     forecaster: Forecaster
-    members: tuple[MemberSpec, ...]
+    settings: tuple[Setting, ...]
     trials: tuple[Trial, ...]
     script: str
     importance: Mapping[str, float] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class TuningResult:
         return {
             "best": None if best is None else {"number": best.number, "loss": best.loss, **dict(best.parameters)},
             "untuned_loss": self.untuned_loss,
-            "networks": len(self.members),
+            "networks": len(self.settings),
             "choice": self.forecaster.choice_.to_dict(),
             "trials": {state: sum(trial.state == state for trial in self.trials) for state in STATES},
             "importance": dict(self.importance),

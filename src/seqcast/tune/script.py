@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from seqcast.specs.base import Spec
+from seqcast.specs.finetune import FinetuneSpec
 
 __all__ = ["script_of"]
 
@@ -26,7 +27,7 @@ def make_forecaster():
 
 def fit(frame):
     """Return the forecaster, fitted to a frame with the columns that it was tuned on."""
-    return make_forecaster().fit(frame{limit})
+    return make_forecaster().{fit}
 
 
 if __name__ == "__main__":
@@ -46,12 +47,15 @@ _MODULES = {
 }
 
 
-def script_of(options: Mapping[str, Any], time_limit: float | None = None) -> str:
+def script_of(
+    options: Mapping[str, Any], time_limit: float | None = None, finetuning: FinetuneSpec | None = None
+) -> str:
     """Return the script of a forecaster.
 
     Args:
         options: Its arguments, by name.
         time_limit: Seconds of its fit, if the clock ends it.
+        finetuning: How it is fine-tuned in place of a fit.
 
     Example:
         >>> print(script_of({"horizon": 3, "preset": "classic"}).splitlines()[9])
@@ -59,12 +63,20 @@ def script_of(options: Mapping[str, Any], time_limit: float | None = None) -> st
     """
     forecaster = _call("Forecaster", options, indent=1)
     names = {"Columns", "Forecaster", "read_table", *_specs(options)}
+    if finetuning is not None:
+        names |= _specs(finetuning.training)
     modules: dict[str, list[str]] = {}
     for name in sorted(names):
         modules.setdefault(_MODULES[name], []).append(name)
     imports = "\n".join(f"from {module} import {', '.join(modules[module])}" for module in sorted(modules))
-    limit = "" if time_limit is None else f", time_limit={time_limit:.0f}"
-    return _TEMPLATE.format(imports=imports, forecaster=forecaster, limit=limit)
+    return _TEMPLATE.format(imports=imports, forecaster=forecaster, fit=_fit(time_limit, finetuning))
+
+
+def _fit(time_limit: float | None, finetuning: FinetuneSpec | None) -> str:
+    """Return the call that fits the forecaster."""
+    if finetuning is not None:
+        return _call("finetune", finetuning.arguments, indent=1, first="frame")
+    return "fit(frame)" if time_limit is None else f"fit(frame, time_limit={time_limit:.0f})"
 
 
 def _specs(value: Any) -> set[str]:
@@ -78,10 +90,11 @@ def _specs(value: Any) -> set[str]:
     return set()
 
 
-def _call(name: str, arguments: Mapping[str, Any], indent: int) -> str:
-    """Return a call with an argument a line."""
+def _call(name: str, arguments: Mapping[str, Any], indent: int, first: str = "") -> str:
+    """Return a call with an argument a line, after the first, which has no name, if there is one."""
     space = "    " * (indent + 1)
-    lines = [f"{space}{key}={_literal(value, indent + 1)}," for key, value in arguments.items()]
+    lines = [f"{space}{first},"] if first else []
+    lines += [f"{space}{key}={_literal(value, indent + 1)}," for key, value in arguments.items()]
     return "\n".join([f"{name}(", *lines, f"{'    ' * indent})"])
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from seqcast.errors import SpecError, unknown_name
-from seqcast.specs.ensemble import MemberSpec
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
+from seqcast.specs.ensemble import NETWORK_FIELDS, TRAINING_FIELDS, MemberSpec
+from seqcast.specs.finetune import FinetuneSpec
 
-__all__ = ["Choice", "Range", "Space", "applied", "check_space", "fields_of", "neighbours", "widened"]
+__all__ = ["FIELDS", "FINETUNE_FIELDS", "Choice", "Range", "Setting", "Space", "check_space", "neighbours", "widened"]
 
-_NETWORK = tuple(item.name for item in fields(NetworkSpec))
-_TRAINING = tuple(item.name for item in fields(TrainingSpec))
 # The members of an ensemble share them, or they say what is forecast.
 _FIXED = ("head", "quantiles", "validation_fraction", "metrics")
-FIELDS = tuple(name for name in (*_NETWORK, *_TRAINING, "context_length") if name not in _FIXED)
+# What may be searched of networks that are trained, and of the fine-tuning of the pretrained one.
+FIELDS = tuple(name for name in (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length") if name not in _FIXED)
+FINETUNE_FIELDS = tuple(name for name in (*TRAINING_FIELDS, "freeze") if name not in _FIXED)
+
+# What a trial is about.
+Setting = MemberSpec | FinetuneSpec
 
 # A label for the setting from which a search begins, where none of a bundle's labels is it.
 UNTUNED = "untuned"
@@ -186,11 +188,12 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == (tuple(other) if isinstance(other, list) and isinstance(one, tuple) else other))
 
 
-def check_space(space: Any) -> Space:
+def check_space(space: Any, known: Sequence[str] = FIELDS) -> Space:
     """Return the user's space, or refuse it.
 
     Args:
         space: By name, a `Choice`, a `Range`, a list of values, or fields by label.
+        known: The fields that may be searched: `FIELDS`, or `FINETUNE_FIELDS` for a fine-tuning.
 
     Raises:
         SpecError: It is no mapping, names a field that there is not, or one that cannot be searched.
@@ -217,45 +220,39 @@ def check_space(space: Any) -> Space:
                     received=repr(each),
                     hint="Give it as an option of the forecaster, such as level or training.",
                 )
-            if each not in FIELDS:
-                raise unknown_name("field of space", each, FIELDS)
+            if each not in known:
+                raise unknown_name("field of space", each, known)
     return checked
 
 
-def fields_of(member: MemberSpec) -> dict[str, Any]:
-    """Return all fields of a network and its training, by name."""
-    network = {name: getattr(member.network, name) for name in _NETWORK}
-    training = {name: getattr(member.training, name) for name in _TRAINING}
-    return {**network, **training, "context_length": member.context_length}
-
-
-def widened(space: Space, untuned: MemberSpec) -> dict[str, Choice | Range]:
+def widened(space: Space, untuned: Setting) -> dict[str, Choice | Range]:
     """Return a space that holds the untuned setting, with which a search begins.
 
     Args:
         space: The space.
-        untuned: The network as it is without tuning.
+        untuned: The setting as it is without tuning.
     """
-    given = fields_of(untuned)
+    given = untuned.values
     return {name: parameter.widened(name, given) for name, parameter in space.items()}
 
 
-def neighbours(space: Space, untuned: MemberSpec, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def neighbours(space: Space, untuned: Setting, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the parameters of the untuned setting, and those of settings that differ from it in one of them.
 
     Defaults that are good on many data are mostly near what is best on one: so a search begins beside them.
 
     Args:
         space: The space, which holds the untuned setting.
-        untuned: The network as it is without tuning.
+        untuned: The setting as it is without tuning.
         seed: Seed of their order.
 
     Example:
+        >>> from seqcast import NetworkSpec, TrainingSpec
         >>> member = MemberSpec(NetworkSpec(), TrainingSpec())
         >>> neighbours({"cell": Choice(["gru", "lstm"])}, member, seed=0)
         ({'cell': 'gru'}, [{'cell': 'lstm'}])
     """
-    given = fields_of(untuned)
+    given = untuned.values
     first = {name: parameter.parameter_of(name, given) for name, parameter in space.items()}
     others = [
         {**first, name: value}
@@ -265,27 +262,3 @@ def neighbours(space: Space, untuned: MemberSpec, seed: int) -> tuple[dict[str, 
     ]
     order = np.random.default_rng(seed).permutation(len(others))
     return first, [others[place] for place in order]
-
-
-def applied(untuned: MemberSpec, chosen: Mapping[str, Any]) -> MemberSpec:
-    """Return a network with some fields changed.
-
-    Args:
-        untuned: The network as it is without tuning.
-        chosen: The fields that differ.
-
-    Raises:
-        SpecError: They do not go together.
-
-    Example:
-        >>> changed = applied(MemberSpec(NetworkSpec(), TrainingSpec()), {"dropout": 0.2, "context_length": 8})
-        >>> changed.network.dropout, changed.context_length
-        (0.2, 8)
-    """
-    network = {name: value for name, value in chosen.items() if name in _NETWORK}
-    training = {name: value for name, value in chosen.items() if name in _TRAINING}
-    return MemberSpec(
-        replace(untuned.network, **network),
-        replace(untuned.training, **training),
-        chosen.get("context_length", untuned.context_length),
-    )

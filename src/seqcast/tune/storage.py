@@ -117,7 +117,7 @@ class Storage:
                 "storage",
                 expected="a storage that can be opened",
                 received=f"{_without_password(self.place)}: {str(error).splitlines()[0]}",
-                hint="Install the driver of the database, such as psycopg."
+                hint="Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
                 if missing
                 else "Check path, URL and rights.",
             ) from error

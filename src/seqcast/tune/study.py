@@ -25,15 +25,14 @@ from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
 from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.training.deadline import Deadline
-from seqcast.tune.choosing import chosen_networks, final_options
+from seqcast.tune.choosing import Recipe, chosen_settings
 from seqcast.tune.clock import Clock
 from seqcast.tune.defaults import default_space
 from seqcast.tune.fingerprint import check_fingerprint, study_fingerprint
 from seqcast.tune.objective import Objective, windows_rule
 from seqcast.tune.recovery import held_run, recover
 from seqcast.tune.result import Trial, TuningResult
-from seqcast.tune.script import script_of
-from seqcast.tune.space import check_space, neighbours, widened
+from seqcast.tune.space import FIELDS, FINETUNE_FIELDS, check_space, neighbours, widened
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.trials import Task, finished, is_untuned, run_trials, seconds_of
 
@@ -41,6 +40,8 @@ __all__ = ["tune"]
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
+# Most networks of the forecaster.
+USUAL_NETWORKS = 5
 # So often may all workers die before the study gives up.
 MOST_BREAKS = 3
 
@@ -59,7 +60,7 @@ def tune(
     resume: bool = False,
     workers: int | None = None,
     on: Cluster | None = None,
-    ensemble: int = 5,
+    ensemble: int | None = None,
     pruner: str = "median",
     random_state: int | None = None,
     verbose: int = 1,
@@ -72,14 +73,15 @@ def tune(
     change one field of it each, and the others are proposed by a tree-structured Parzen estimator. A trial whose
     validation loss is above that of others is stopped early. The fitted forecaster combines the best networks, trained
     anew on all rows; with `preset="auto"` the last season and the pretrained network share the forecast with them, as
-    in a `Forecaster` that is not tuned.
+    in a `Forecaster` that is not tuned. With `preset="pretrained"` the settings of its fine-tuning are searched.
 
     Args:
         df: As for `Forecaster.fit`.
         horizon: Steps to forecast.
-        preset: The network that a search starts from: `auto`, the name of a preset that is trained, or a `NetworkSpec`.
+        preset: The network that a search starts from: `auto`, the name of a preset, or a `NetworkSpec`.
         space: What is searched: by the name of a field of `NetworkSpec` or `TrainingSpec`, or `context_length`, a
-            `Choice`, a `Range` or a list of values. The untuned value joins them. `None` takes `default_space`.
+            `Choice`, a `Range` or a list of values. The untuned value joins them. `None` takes `default_space`. Of a
+            fine-tuning, fields of `TrainingSpec`, or `freeze`.
         n_windows: Origins by which a trial is judged; `None` is one to three, see
             `seqcast.tune.objective.windows_rule`.
         step_size: Steps from one origin to the next; `None` is the horizon.
@@ -91,9 +93,11 @@ def tune(
         resume: Whether to go on with the study in `storage`, or to join it from another machine.
         workers: Processes that train side by side; `None` is one a core, or all of `on`. On a GPU it is one.
         on: A `seqcast.distributed.RayCluster` whose workers run the trials, one each, and train the final networks
-            where there is no `time_limit`; all machines have to see its `storage`, and that of the study.
+            where there is no `time_limit`; all machines have to see its `storage`, and that of the study. The final
+            fine-tuning runs here.
         ensemble: Most networks of the forecaster: the best one and those whose loss is at most a fiftieth larger; where
-            they are fewer, these are trained with several seeds.
+            they are fewer, these are trained with several seeds. `None` is 5, or 1 with `preset="pretrained"`, of which
+            there is no ensemble.
         pruner: `median`, `hyperband` or `none`.
         random_state: Seed of everything random; with one worker the same seed makes the same search.
         verbose: 0 is silent, 1 shows trials and the fit.
@@ -129,8 +133,9 @@ def tune(
     on = check_cluster(on)
     deadline = None if time_limit is None else Deadline.of(time_limit)
     address = _address(storage, resume)
+    ensemble = _networks(preset, ensemble)
     arguments = _arguments(horizon, preset, random_state, options)
-    checked = None if space is None else check_space(space)
+    checked = None if space is None else check_space(space, FINETUNE_FIELDS if preset == PRETRAINED else FIELDS)
     seed = int(fresh_seed() if random_state is None else random_state)
     frame = read_rows(arguments, df)
     if n_windows is None:
@@ -139,7 +144,12 @@ def tune(
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
     untuned = objective.untuned
     if checked is None:
-        checked = default_space(untuned, objective.sizes, contexts=arguments["context_length"] is None)
+        checked = default_space(
+            untuned,
+            objective.sizes,
+            contexts=arguments["context_length"] is None,
+            covariates=any(vars(frame.covariates).values()),
+        )
     searched = widened(checked, untuned)
     count = worker_count(workers) if on is None else (workers or on.workers)
     count = min(count, trials or sys.maxsize)
@@ -165,15 +175,13 @@ def tune(
         _search(study, task, choose_executor(count, count) if on is None else on.executor(retries=0))
         found = study.get_trials(deepcopy=False)
         importance = _importance(study, found)
-    chosen = chosen_networks(found, task, ensemble)
-    members, limit = chosen.members, chosen.limit
-    final = final_options(arguments, members, untuned, seed)
-    forecaster = Forecaster(**final, verbose=verbose).fit(df, time_limit=limit, on=on if limit is None else None)
+    settings, limit = chosen_settings(found, task, ensemble)
+    recipe = Recipe.of(arguments, settings, untuned, seed, limit)
     return TuningResult(
-        forecaster=forecaster,
-        members=members,
+        forecaster=recipe.fitted(df, verbose=verbose, on=on),
+        settings=settings,
         trials=tuple(_trial(each) for each in found if each.state.is_finished()),
-        script=script_of(final, limit),
+        script=recipe.script,
         importance=importance,
         seconds=time.time() - began,
     )
@@ -188,6 +196,20 @@ def _address(storage: Any, resume: bool) -> Storage | None:
             )
         return None
     return Storage.of(storage)
+
+
+def _networks(preset: Any, ensemble: int | None) -> int:
+    """Return the most networks of the forecaster."""
+    if preset != PRETRAINED:
+        return USUAL_NETWORKS if ensemble is None else ensemble
+    if ensemble not in (None, 1):
+        raise SpecError(
+            "ensemble",
+            expected="1 with preset='pretrained', one network that is fine-tuned",
+            received=repr(ensemble),
+            hint="Leave it out, or name another preset.",
+        )
+    return 1
 
 
 def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,21 +227,22 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
                 received=repr(options[name]),
                 hint="Leave it out.",
             )
+    if isinstance(preset, EnsembleSpec):
+        raise SpecError(
+            "preset",
+            expected="auto, classic, segment, pretrained or a NetworkSpec: one network whose settings are searched",
+            received=repr(preset)[:80],
+            hint="Search for each of its networks.",
+        )
     arguments = {**known, **options, "preset": preset, "random_state": random_state, "verbose": 0}
-    check_options(arguments)
+    # The forecaster has no training of the pretrained network; here it is that of its fine-tuning.
+    check_options({**arguments, "training": None} if preset == PRETRAINED else arguments)
     for name, usual, hint in (
         ("members", 1, Phrase("Give ", Option("ensemble", 5), ", which combines the best networks.")),
         ("effort", "auto", "Leave it out: a search trains networks."),
     ):
         if arguments[name] != usual:
             raise SpecError(name, expected=f"{usual!r} in a search", received=repr(arguments[name]), hint=hint)
-    if preset == PRETRAINED or isinstance(preset, EnsembleSpec):
-        raise SpecError(
-            "preset",
-            expected="auto, classic, segment or a NetworkSpec: one network whose settings are searched",
-            received=repr(preset)[:80],
-            hint="With auto the pretrained network shares the forecast.",
-        )
     check_writable(
         [each for each in (arguments["training"], preset) if hasattr(each, "to_dict")],
         where="training or preset",

@@ -13,7 +13,7 @@ from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.tune.clock import Clock
 from seqcast.tune.objective import Objective
 from seqcast.tune.sampler import sampler_of
-from seqcast.tune.space import Choice, Range, applied, neighbours
+from seqcast.tune.space import Choice, Range, neighbours
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.watch import TrialWatch, pruner_of
 
@@ -131,8 +131,7 @@ def _run(task: Task, study: Any, trial: Any) -> float:
     chosen = settings_of(task.space, trial)
     watch = TrialWatch(trial, task.clock.search_ends(seconds_of(study.get_trials(deepcopy=False))))
     try:
-        member = applied(task.objective.untuned, chosen)
-        state = task.objective.fit(member, [watch])
+        state = task.objective.fit(task.objective.untuned.changed(chosen), [watch])
         if watch.pruned or watch.late:
             return _stopped(task, study, trial, watch)
         loss = task.objective.loss_of(*task.objective.forecast(state))

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from seqcast.data.frames.io import place_in_file, read_table, row_in_file
+from seqcast.data.frames.io import read_table, row_in_file
+from seqcast.data.frames.places import place_in_file
 from seqcast.data.frames.table import read_frame
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import DataError

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.data.frames.sources import is_source, open_source, pieces
+from seqcast.data.frames.pieces import pieces
+from seqcast.data.frames.sources import is_source, open_source
 from seqcast.errors import DataError, MissingFileError, SpecError
 
 pa = pytest.importorskip("pyarrow")

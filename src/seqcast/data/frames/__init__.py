@@ -1,5 +1,6 @@
 """Long data frames: read and checked once, turned into series, and built from forecasts.
 
 In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `forms`, `schema`, `grid`, `regular`,
-`long_frame`, `static`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `io`, `writing`.
+`long_frame`, `static`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `io`, `writing`, and
+`places`, what a place in them is called. Of rows beyond memory `sources`, `pieces`, `sharded`.
 """

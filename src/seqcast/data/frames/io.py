@@ -1,4 +1,4 @@
-"""Files of long frames: reading, writing, and naming a place in a file.
+"""Files of long frames: reading, and the number that a row has in its file.
 
 Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
 """
@@ -19,14 +19,12 @@ from seqcast.data.frames.dialect import Dialect, decode, find_dialect
 from seqcast.data.frames.forms import from_wide
 from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals, refuse_text
 from seqcast.data.frames.packed import PACKED, STANDARD_INPUT, read_bytes
+from seqcast.data.frames.places import place_in_file, unknown_column
 from seqcast.data.frames.text import check_json, check_text
 from seqcast.data.frames.workbooks import read_workbook
 from seqcast.errors import (
     DataError,
-    Option,
-    Phrase,
     SeqcastError,
-    suggest_name,
     unknown_name,
 )
 from seqcast.runtime.files import check_source
@@ -37,7 +35,6 @@ __all__ = [
     "ONE_SERIES",
     "UNDERSTOOD",
     "is_read_at_once",
-    "place_in_file",
     "read_raw",
     "read_table",
     "row_in_file",
@@ -54,8 +51,6 @@ _KINDS = {
 _FIRST_ROW = {"text": 2, "excel": 2, "json": 1, "feather": 1, "parquet": 1}
 _IN_WORDS = {"text": "CSV", "excel": "Excel", "json": "JSON lines", "feather": "Feather", "parquet": "Parquet"}
 
-# Names of columns that an error lists.
-_MOST_NAMES = 30
 
 # Attributes of a frame: that it has no ids and is taken for one series; how its file was understood, in words; and the
 # number of its first row.
@@ -117,7 +112,7 @@ def read_table(
         frame.attrs.update(attributes)
     for field, name in columns.named():
         if name not in frame.columns and (value or field != "y"):
-            raise _unknown_column(path, field, name, names, wide=_is_wide(frame, columns))
+            raise unknown_column(path, field, name, names, wide=_is_wide(frame, columns))
     if not len(frame):
         raise DataError(path=str(path), expected="at least one row", received="none", hint="Check the file.")
     with _naming(path, frame):
@@ -181,7 +176,7 @@ def _from_wide(frame: Any, path: Path, columns: Columns) -> Any:
     """Return a wide table as a long one, whose index keeps the rows of the file."""
     attributes, keys = dict(frame.attrs), columns.ds
     if keys not in frame.columns:
-        raise _unknown_column(path, "ds", keys, [str(name) for name in frame.columns])
+        raise unknown_column(path, "ds", keys, [str(name) for name in frame.columns])
     with _naming(path, frame):
         twice = frame[keys].duplicated().to_numpy()
         if twice.any():
@@ -316,50 +311,6 @@ def _naming(path: Path, frame: Any) -> Iterator[None]:
             received=error.received,
             hint=error.hint,
         ) from error
-
-
-def _unknown_column(path: Path, field: str, name: str, known: list[str], *, wide: bool = False) -> DataError:
-    suggestion = suggest_name(name, known)
-    names = ", ".join(map(repr, known[:_MOST_NAMES]))
-    names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
-    if wide and field == "y":
-        return DataError(
-            path=str(path),
-            expected=f"a column {name!r}",
-            received=f"the columns {names}, perhaps one for each series",
-            hint=Phrase(
-                "If so, read them as series: ",
-                Option("wide", True),
-                ". Else name yours with ",
-                Option("columns.y", ...),
-                ".",
-            ),
-        )
-    return DataError(
-        path=str(path),
-        expected=f"a column {name!r}",
-        received=f"the columns {names}",
-        hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
-    )
-
-
-def place_in_file(path: Path, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
-    """Return the name of a place in a file, as a spreadsheet shows it.
-
-    Args:
-        path: The file.
-        column: Name of the column.
-        row: The row as the file counts, see `row_in_file`.
-        series: Name of the series.
-
-    Example:
-        >>> place_in_file(Path("sales.csv"), column="y", row=3, series="a")
-        "sales.csv, column 'y', row 3 (series 'a')"
-    """
-    place = str(path)
-    place += "" if column is None else f", column {column!r}"
-    place += "" if row is None else f", row {row}"
-    return place if series is None else f"{place} (series {series!r})"
 
 
 def row_in_file(path: Path, frame: Any, row: int) -> int:

@@ -77,8 +77,8 @@ class LongFrame:
         order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
         lengths = np.concatenate([part.source.lengths for part in parts])
         ends = np.cumsum(lengths[order])
-        places = np.arange(int(ends[-1])) - np.repeat(starts_of(ends), lengths[order])
-        rows = places + np.repeat(starts_of(np.cumsum(lengths))[order], lengths[order])
+        moved = starts_of(np.cumsum(lengths))[order] - starts_of(ends)
+        rows = np.arange(int(ends[-1])) + np.repeat(moved, lengths[order])
         values = np.concatenate([part.source.values for part in parts])[rows]
         return replace(
             parts[0],
@@ -147,8 +147,7 @@ class LongFrame:
         counts = np.zeros((len(self.stamps) + 1, self.targets.shape[1]), dtype=np.int64)
         np.cumsum(~np.isnan(self.targets), axis=0, out=counts[1:])
         starts = self.source.starts
-        observed: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
-        return observed
+        return np.asarray(counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts])
 
     def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
         """Build the error for a row, which names its number in the user's frame and its series.
@@ -285,11 +284,9 @@ class LongFrame:
         Raises:
             DataError: More than half of the steps are missing, and all rows are multiples of some steps apart.
         """
-        if self.frequency is None or self.frequency.inferred:
-            return
         given = np.flatnonzero(self.rows >= 0)
         share = 1 - len(given) / max(1, len(self.rows))
-        if share <= 0.5:
+        if self.frequency is None or self.frequency.inferred or share <= 0.5:
             return
         same_series = np.diff(np.searchsorted(self.source.ends, given, side="right")) == 0
         steps = np.diff(given)[same_series]

@@ -14,33 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.frequency import Frequency
-from seqcast.data.frames.io import place_in_file
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.places import Span, in_source
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.sharded import ArrayCache, ShardedStore
 from seqcast.data.series.store import SeriesLayout
-from seqcast.errors import DataError, Phrase, Row, SaveError, compose_place
+from seqcast.errors import DataError, SaveError
 from seqcast.specs.columns import Covariates
 
-__all__ = ["AnyFrame", "Scratch", "SeriesSizes", "ShardedFrame", "Span", "in_source"]
+__all__ = ["AnyFrame", "Scratch", "SeriesSizes", "ShardedFrame"]
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Span:
-    """Rows that were read together.
-
-    Args:
-        path: The file that they are from; `None` where they are from no file.
-        first: Number of the first of them in the file, or among all rows, from 0.
-        rows: How many they are.
-    """
-
-    path: str | None
-    first: int
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -140,56 +125,6 @@ class _Shard:
     def located(self, error: DataError) -> DataError:
         """Return an error of this shard that names file and row, of each series that has one."""
         return in_source(error, self.spans)
-
-
-def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
-    """Return an error about rows that were read together, naming file and row; of each series that has one.
-
-    Args:
-        error: The error, whose row is counted from the first of them.
-        spans: Where the rows are from, in their order.
-    """
-
-    def one(found: DataError) -> DataError:
-        if found.row is None:
-            return found
-        path, row = _place(spans, found.row)
-        named: Any = {"column": found.column, "series": found.series}
-        where = place_in_file(Path(path), row=row + 1, **named) if path else compose_place(row=row, **named)
-        return type(found)(
-            where,
-            path=path,
-            column=found.column,
-            row=row,
-            series=found.series,
-            expected=_rows_named(found.expected, spans, path),
-            received=_rows_named(found.received, spans, path),
-            hint=_rows_named(found.hint, spans, path),
-        )
-
-    located = one(error)
-    located.by_series = {name: located if own is error else one(own) for name, own in error.by_series.items()}
-    return located
-
-
-def _rows_named(text: str, spans: Sequence[Span], path: str | None) -> str:
-    """Return a phrase whose rows are counted as in their file, which is named where it is not this one."""
-
-    def named(row: Row) -> str | Row:
-        other, number = _place(spans, row.number)
-        counted = Row(number + (other is not None))
-        return counted if other == path else f"{counted} of {other}"
-
-    return text.with_rows(named) if isinstance(text, Phrase) else text
-
-
-def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:
-    """Return the file of a row, and its number there, from 0."""
-    for span in spans:
-        if row < span.rows:
-            return span.path, span.first + row
-        row -= span.rows
-    raise IndexError(row)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,1 +1,4 @@
-"""Windows of series and arrays, batch by batch: `order`, `index`, `gaps`, `reader`, `arrays`, `splits`, `origins`."""
+"""Windows of series and arrays, batch by batch.
+
+In reading order: `order`, `index`, `gaps`, `reader`, `arrays`, `splits`, `cutoffs`, `origins`.
+"""

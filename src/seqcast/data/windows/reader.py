@@ -310,9 +310,8 @@ class SeriesWindows(Windows):
         return forward_fill(targets)[:, self.reader.context_length :]
 
 
-def _shard_order(shards: Shards, count: int, **options: Any) -> ShardOrder:
+def _shard_order(shards: Shards, _count: int, **options: Any) -> ShardOrder:
     """Return the order of windows in shards; their number is known."""
-    del count
     return ShardOrder(shards, **options)
 
 

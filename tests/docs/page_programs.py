@@ -3,7 +3,7 @@
 A block of `python` or `shell` is a program. A block of `text` that comes next is what it prints, or the error that it
 ends with. Numbers are not compared, since they depend on the machine; words, columns and rows are.
 
-    python tests/docs/pages.py docs/start.md
+    python tests/docs/page_programs.py docs/start.md
 
 runs a page as it is written, in a folder of its own, and writes outputs and pictures anew: of a picture
 `images/start_forecast.png` of `start.md` that is the file `forecast.png` which the page makes.

@@ -1,0 +1,86 @@
+"""Time files in ONNX: one window and 256 of them, on one thread, beside the same forecast by `predict`.
+
+    python benchmarks/onnx_export.py
+
+Each preset is fitted on two series of 400 steps and exported; what is timed is onnxruntime's `run`, from raw values to
+point and quantiles, the median of 2,000 calls (200 for many windows; of the pretrained network 200 and 10). The largest
+difference from `predict` stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+SEASON, HORIZON, LENGTH, MANY = 7, 14, 400, 256
+PRESETS = ("classic", "segment", "pretrained")
+ROUNDS = {"pretrained": (200, 10)}
+
+
+def made(count: int, *, gaps: float, seed: int) -> pd.DataFrame:
+    """Return weekly seasons with noise and gaps, as a long frame."""
+    rng = np.random.default_rng(seed)
+    y = 10 + 3 * np.sin(2 * np.pi * np.arange(LENGTH) / SEASON) + rng.normal(size=(count, LENGTH))
+    y[rng.random(y.shape) < gaps] = np.nan
+    stamps = pd.date_range("2024-01-01", periods=LENGTH)
+    names = [f"{seed}-{place:04d}" for place in range(count)]
+    return pd.DataFrame({"unique_id": np.repeat(names, LENGTH), "ds": np.tile(stamps, count), "y": y.ravel()})
+
+
+def median_ms(call: Callable[[], object], rounds: int) -> float:
+    """Return the median time of a call in milliseconds, after a few that warm up."""
+    seconds = []
+    for place in range(rounds + 20):
+        start = time.perf_counter()
+        call()
+        if place >= 20:
+            seconds.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(seconds))
+
+
+def measure(preset: str, gaps: float) -> str:
+    """Fit, export and time a preset; return a row of the table."""
+    import onnxruntime
+
+    from seqcast import Forecaster
+
+    training = None if preset == "pretrained" else {"epochs": 1, "steps_per_epoch": 5}
+    forecaster = Forecaster(
+        HORIZON, preset=preset, training=training, calendar="none", verbose=0, random_state=0, level=(80, 95)
+    )
+    forecaster.fit(made(2, gaps=gaps, seed=0))
+    new = made(MANY, gaps=gaps, seed=1)
+    past = new["y"].to_numpy().reshape(MANY, LENGTH)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        forecaster.export(path)
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        size = path.stat().st_size
+    ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(MANY, HORIZON)
+    difference = np.abs(session.run(["point"], {"past": past})[0] - ours).max()
+    rounds = ROUNDS.get(preset, (2000, 200))
+    one = median_ms(lambda: session.run(None, {"past": past[:1]}), rounds[0])
+    many = median_ms(lambda: session.run(None, {"past": past}), rounds[1])
+    return f"{preset:<12}{gaps:>6.0%}{size / 1e3:>10.0f}{one:>12.3f}{many:>16.2f}{difference:>14.1e}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
+    arguments = parser.parse_args()
+    print(f"{'preset':<12}{'gaps':>6}{'kB':>10}{'one, ms':>12}{f'{MANY} rows, ms':>16}{'difference':>14}")
+    for preset in arguments.presets:
+        for gaps in (0.0, 0.1):
+            print(measure(preset, gaps), flush=True)
+
+
+if __name__ == "__main__":
+    main()

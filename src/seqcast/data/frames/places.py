@@ -1,0 +1,133 @@
+"""Where rows were read from, and what their place is called in an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqcast.errors import DataError, Option, Phrase, Row, compose_place, suggest_name
+
+__all__ = ["Span", "in_source", "place_in_file", "unknown_column"]
+
+# Names of columns that an error lists.
+_MOST_NAMES = 30
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows that were read together.
+
+    Args:
+        path: The file that they are from; `None` where they are from no file.
+        first: Number of the first of them in the file, or among all rows, from 0.
+        rows: How many they are.
+    """
+
+    path: str | None
+    first: int
+    rows: int
+
+
+def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
+    """Return an error about rows that were read together, naming file and row; of each series that has one.
+
+    Args:
+        error: The error, whose row is counted from the first of them.
+        spans: Where the rows are from, in their order.
+    """
+
+    def one(found: DataError) -> DataError:
+        if found.row is None:
+            return found
+        path, row = _place(spans, found.row)
+        named: Any = {"column": found.column, "series": found.series}
+        where = place_in_file(Path(path), row=row + 1, **named) if path else compose_place(row=row, **named)
+        return type(found)(
+            where,
+            path=path,
+            column=found.column,
+            row=row,
+            series=found.series,
+            expected=_rows_named(found.expected, spans, path),
+            received=_rows_named(found.received, spans, path),
+            hint=_rows_named(found.hint, spans, path),
+        )
+
+    located = one(error)
+    located.by_series = {name: located if own is error else one(own) for name, own in error.by_series.items()}
+    return located
+
+
+def _rows_named(text: str, spans: Sequence[Span], path: str | None) -> str:
+    """Return a phrase whose rows are counted as in their file, which is named where it is not this one."""
+
+    def named(row: Row) -> str | Row:
+        other, number = _place(spans, row.number)
+        counted = Row(number + (other is not None))
+        return counted if other == path else f"{counted} of {other}"
+
+    return text.with_rows(named) if isinstance(text, Phrase) else text
+
+
+def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:
+    """Return the file of a row, and its number there, from 0."""
+    for span in spans:
+        if row < span.rows:
+            return span.path, span.first + row
+        row -= span.rows
+    raise IndexError(row)
+
+
+def place_in_file(path: Path, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
+    """Return the name of a place in a file, as a spreadsheet shows it.
+
+    Args:
+        path: The file.
+        column: Name of the column.
+        row: The row as the file counts, see `row_in_file`.
+        series: Name of the series.
+
+    Example:
+        >>> place_in_file(Path("sales.csv"), column="y", row=3, series="a")
+        "sales.csv, column 'y', row 3 (series 'a')"
+    """
+    place = str(path)
+    place += "" if column is None else f", column {column!r}"
+    place += "" if row is None else f", row {row}"
+    return place if series is None else f"{place} (series {series!r})"
+
+
+def unknown_column(path: Path, field: str, name: str, known: list[str], *, wide: bool = False) -> DataError:
+    """Return the error for a column that a file does not have.
+
+    Args:
+        path: The file.
+        field: What the column is for, a field of `Columns`.
+        name: Its name.
+        known: Names of the columns that there are.
+        wide: Whether the table looks as if it had a column for each series.
+    """
+    suggestion = suggest_name(name, known)
+    names = ", ".join(map(repr, known[:_MOST_NAMES]))
+    names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+    if wide and field == "y":
+        return DataError(
+            path=str(path),
+            expected=f"a column {name!r}",
+            received=f"the columns {names}, perhaps one for each series",
+            hint=Phrase(
+                "If so, read them as series: ",
+                Option("wide", True),
+                ". Else name yours with ",
+                Option("columns.y", ...),
+                ".",
+            ),
+        )
+    return DataError(
+        path=str(path),
+        expected=f"a column {name!r}",
+        received=f"the columns {names}",
+        hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
+    )

@@ -1,0 +1,177 @@
+"""The pretrained network: from raw windows to quantiles, see `seqcast.pretrained`."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqcast.data.synthetic import Season
+from seqcast.errors import SpecError
+from seqcast.export.graph import Graph
+from seqcast.export.heads import Parts
+from seqcast.export.hold import Hold
+from seqcast.export.known import Known
+from seqcast.export.network import NetworkInputs, add_network
+from seqcast.export.scaling import Scaling
+from seqcast.export.seasonal import read_seasonal
+from seqcast.intervals.request import ForecastRequest
+from seqcast.pretrained import PretrainedNetwork
+
+__all__ = ["PretrainedCandidate", "add_pretrained", "check_pretrained"]
+
+
+@dataclass(frozen=True)
+class PretrainedCandidate:
+    """The pretrained network, fine-tuned or not.
+
+    Args:
+        network: The network.
+        season_length: Steps of a season; 1 is none.
+    """
+
+    network: PretrainedNetwork
+    season_length: int
+
+
+def check_pretrained(candidate: PretrainedCandidate, horizon: int | None) -> None:
+    """Refuse what the file of the pretrained network cannot do.
+
+    Args:
+        candidate: The network.
+        horizon: Number of steps; `None` is any.
+
+    Raises:
+        SpecError: The horizon is any, or the network reads covariates.
+    """
+    if horizon is None:
+        raise SpecError(
+            "horizon",
+            expected="a number with the pretrained network",
+            received="'any'",
+            hint="What it reads of the future is computed for a known number of steps: write a file for each horizon.",
+        )
+    if candidate.network.covariates:
+        raise SpecError(
+            "export",
+            expected="a pretrained network that reads no covariates",
+            received=f"one that was fine-tuned with {candidate.network.covariates}",
+            hint="Fine-tune without covariates, or name a preset, whose file takes them.",
+        )
+
+
+def add_pretrained(
+    graph: Graph,
+    candidate: PretrainedCandidate,
+    scaled: str,
+    known: str,
+    scaling: Scaling,
+    horizon: int,
+    request: ForecastRequest,
+) -> str:
+    """Add the pretrained network, which forecasts each target of each window by itself.
+
+    Args:
+        graph: The graph.
+        candidate: The network.
+        scaled: The scaled past, `[B, T, D]`.
+        known: Which values are known.
+        scaling: The scaling, which is undone for it.
+        horizon: Number of steps, `H`.
+        request: Intervals of the forecasts.
+
+    Returns:
+        The parts of the forecast, scaled, `[B, H, D, parts]`.
+    """
+    g, network = graph, candidate.network
+    # Its windows come from a reader in single precision.
+    raw = scaling.inverse(g, g.cast(g.cast(scaled, np.float32), np.float64))
+    targets = g.size(raw, 2)
+    past = Known(*(g("Reshape", g.transpose(each, 0, 2, 1), g.dims(-1, g.size(raw, 1))) for each in (raw, known)))
+    length = network.context_lengths[-1]
+    past = Known(_end(g, past.values, length, np.array(0.0)), _end(g, past.mask, length, np.array(False)))
+    contexts = _contexts(g, past.mask, network)
+    blocks = _Blocks(g, candidate, past, contexts, Parts("median", request.probabilities))
+    shape = g.dims(-1, targets, horizon, 1 + len(request.probabilities))
+    forecast = g.transpose(g("Reshape", blocks.forecast(horizon), shape), 0, 2, 1, 3)
+    return scaling.of_parts(g).transform(g, forecast)
+
+
+class _Blocks:
+    """A forecast block by block, as `PretrainedNetwork.quantiles` writes it."""
+
+    def __init__(self, graph: Graph, candidate: PretrainedCandidate, past: Known, contexts: str, parts: Parts) -> None:
+        self.graph, self.network, self.parts = graph, candidate.network, parts
+        self.season = Season.of(candidate.season_length)
+        self.past, self.contexts = past, contexts
+        self.length = self.network.context_lengths[-1]
+
+    def forecast(self, horizon: int) -> str:
+        """Return the parts of the forecast in the units of the data, `[N, H, parts]`."""
+        g, known, length, blocks = self.graph, self.past, self.length, []
+        before: str | None = None
+        hold: Hold | None = None
+        for first in range(0, horizon, self.network.horizon):
+            steps = self.network.steps(horizon - first)
+            block = self._block(known, steps)
+            median = g.cut(block, 2, 0, 1)
+            distance = g("Sub", block, median)
+            if before is not None:
+                # Distances of independent errors.
+                size = g("Sqrt", g("Add", g("Mul", distance, distance), g("Mul", before, before)))
+                distance = g("Mul", g("Sign", distance), size)
+            before = g.cut(distance, 1, -1)
+            line = g.squeeze(median, 2)
+            if first:
+                if hold is None:
+                    sizes = {"length": length, "first": first}
+                    hold = Hold.of(g, known, self.contexts, self.season.length, **sizes)
+                since = length - self.length - self.network.horizon
+                line = hold.held(g, line, known, length=length, count=steps, since=since)
+            blocks.append(g("Add", g.unsqueeze(line, 2), distance))
+            # The next block's seasons begin where this one's go on.
+            new = g.expand(np.array([[True]]), g.dims(g.size(line, 0), steps))
+            known = Known(g.concat([known.values, line], 1), g.concat([known.mask, new], 1))
+            length += steps
+        return g.cut(g.concat(blocks, 1), 1, 0, horizon)
+
+    def _block(self, known: Known, steps: int) -> str:
+        """Return the parts of one block, `[N, steps, parts]`."""
+        g = self.graph
+        values, mask = (g.cut(each, 1, -self.length) for each in (known.values, known.mask))
+        # What is before the context of a window is not read, also where it has slid on.
+        inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], self.contexts)
+        read = read_seasonal(
+            g,
+            Known(values, g("And", mask, inside)),
+            self.contexts,
+            length=self.length,
+            season=self.season.length,
+            longer=self.season.longer or 0,
+            horizon=steps,
+        )
+        tokens = g.cast(g.squeeze(g("Div", self.contexts, np.float64(self.network.segment)), 1), np.int64)
+        model = self.network.engine.model
+        assert model is not None  # of a network with weights
+        inputs = NetworkInputs(read.past, None, read.static, read.future, self.length, tokens)
+        written = g.squeeze(add_network(g, model, inputs, steps, self.parts), 2)
+        distances = g("Mul", g.cast(written, np.float64), g.unsqueeze(read.unit, 2))
+        return g("Add", distances, g.unsqueeze(read.base, 2))
+
+
+def _end(graph: Graph, x: str, length: int, missing: np.ndarray) -> str:
+    """Return the last steps of windows, `[N, T]`, lengthened on the left."""
+    before = graph.expand(missing, graph.dims(graph.size(x, 0), length))
+    return graph.cut(graph.concat([before, x], 1), 1, -length)
+
+
+def _contexts(graph: Graph, mask: str, network: PretrainedNetwork) -> str:
+    """Return the shortest context length that holds what is known of each window, `[N, 1]`."""
+    begun = graph("Min", graph("CumSum", graph.cast(mask, np.int64), np.int64(1)), np.int64(1))
+    lengths = graph.total(begun, 1, keep=True)
+    contexts = graph.value(np.array([[float(network.context_lengths[0])]]))
+    for shorter, longer in itertools.pairwise(network.context_lengths):
+        more = graph.cast(graph("Greater", lengths, np.int64(shorter)), np.float64)
+        contexts = graph("Add", contexts, graph("Mul", more, np.float64(longer - shorter)))
+    return contexts

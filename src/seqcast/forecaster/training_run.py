@@ -1,0 +1,100 @@
+"""How the trainings of a plan are run: progress, checkpoints, time limit, callbacks, other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqcast.engine.engine import Engine
+from seqcast.errors import SpecError
+from seqcast.forecaster.cluster import Cluster
+from seqcast.forecaster.jobs import TrainingJob, run_jobs
+from seqcast.forecaster.planning import FitPlan
+from seqcast.training.checkpoints import CheckpointFolder
+from seqcast.training.deadline import Deadline
+from seqcast.training.history import History
+from seqcast.training.observers import Observer, check_callbacks, for_network, others
+
+__all__ = ["TrainingRun"]
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """How trainings are run.
+
+    Args:
+        verbose: 0 is silent, 1 shows progress.
+        folder: Where their states are written; `None` for no checkpoints.
+        deadline: When all have to be done; `None` for no limit.
+        callbacks: Keras callbacks. Observers hear each network, others the one that is trained on the data alone.
+        on: Other processes that train: one network together, of several each one; `None` is this machine. With them
+            there are no callbacks, see `check_cluster`.
+    """
+
+    verbose: int = 0
+    folder: CheckpointFolder | None = None
+    deadline: Deadline | None = None
+    callbacks: Sequence[Any] = ()
+    on: Cluster | None = None
+
+    def train(
+        self, job: TrainingJob, engine: Engine, deadline: Deadline | None, callbacks: Sequence[Any] = ()
+    ) -> History:
+        """Train a single network; see `TrainingJob.train`."""
+        if self.on is not None:
+            return self.on.train(job, engine, verbose=self.verbose)
+        return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=callbacks)
+
+    def run_jobs(
+        self, jobs: Sequence[TrainingJob], names: Sequence[str], callbacks: Sequence[Sequence[Any]] = ()
+    ) -> list[tuple[Engine, History]]:
+        """Train several networks side by side; see `seqcast.forecaster.jobs.run_jobs`."""
+        executor = None if self.on is None else self.on.executor()
+        return run_jobs(
+            jobs, names, verbose=self.verbose, deadline=self.deadline, callbacks=callbacks, executor=executor
+        )
+
+    def check_callbacks(self, plan: FitPlan) -> None:
+        """Refuse callbacks that cannot hear the trainings of a plan, before any of them begins.
+
+        Raises:
+            SpecError: Some are no observers, and there are checkpoints or several networks.
+            FileFormatError: The log of a network would replace a file that is none.
+        """
+        ours = len(plan.jobs) - len(plan.finetuning)
+        left, expected = others(self.callbacks), "observers only with checkpoint"
+        if self.folder is None:
+            left = others(self.callbacks, in_workers=True) if ours > 1 else []
+            expected = f"copies for worker processes, of {ours} networks"
+        if left:
+            raise SpecError(
+                "callbacks",
+                expected=expected,
+                received=f"{left[0]!r}, which hears a single training from its beginning",
+                hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
+            )
+        for place in range(len(plan.jobs)):
+            check_callbacks(self.callbacks_of(plan, place))
+
+    def callbacks_of(self, plan: FitPlan, place: int) -> list[Any]:
+        """Return the callbacks of one of the networks of a plan."""
+        if len(plan.jobs) == 1:
+            return list(self.callbacks)
+        if place not in plan.finetuning:
+            return for_network(self.callbacks, f"network-{place + 1}")
+        return for_network([each for each in self.callbacks if isinstance(each, Observer)], "pretrained")
+
+    def prepared(self, plan: FitPlan, name: str = "") -> list[TrainingJob]:
+        """Return the jobs of a plan, with checkpoints.
+
+        Args:
+            plan: The plan.
+            name: Its name, where there are several.
+
+        Raises:
+            SpecError: The training holds a function, which a file cannot.
+        """
+        if self.folder is None:
+            return list(plan.jobs)
+        return [job.with_checkpoints(self.folder, f"{name}member-{place}") for place, job in enumerate(plan.jobs, 1)]

@@ -1,0 +1,76 @@
+"""Weights & Biases: losses, metrics and learning rate as training goes on.
+
+It needs `pip install 'seqcast[wandb]'`. W&B's own `wandb.integration.keras.WandbMetricsLogger` imports TensorFlow, and
+reads the learning rate in a way that fails on JAX. This one writes what that one does, under the same names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqcast.errors import SpecError
+from seqcast.runtime.optional import require
+from seqcast.training.observers import Observer, Record
+
+__all__ = ["WandbLog"]
+
+# W&B's word for a step.
+_EVENTS = {"epoch": "epoch", "step": "batch"}
+_COUNTERS = {"epoch": "epoch/epoch", "step": "batch/batch_step"}
+
+
+class WandbLog(Observer):
+    """Log losses, metrics and learning rate to the active run of Weights & Biases.
+
+    Epochs have the names `epoch/loss`, `epoch/val_loss`, `epoch/learning_rate` over `epoch/epoch`, from 0; steps
+    `batch/loss` over `batch/batch_step`. Where the pretrained network is fine-tuned beside another one, each has its
+    name before it. Networks that are trained side by side, in worker processes, cannot share a run.
+
+    Args:
+        every_n_steps: Steps from one record to the next within epochs; `None` logs epochs only.
+
+    Raises:
+        MissingPackageError: `wandb` is not installed.
+        SpecError: `every_n_steps` is no whole number above 0; when the training begins, that there is no active run.
+    """
+
+    in_workers = False
+
+    def __init__(self, every_n_steps: int | None = None) -> None:
+        super().__init__(every_n_steps)
+        require("wandb", extra="wandb")
+
+    def check(self) -> None:
+        """Refuse a fit outside of a run.
+
+        Raises:
+            SpecError: There is no active run.
+        """
+        if require("wandb", extra="wandb").run is None:
+            raise SpecError(
+                "callbacks", expected="WandbLog within a run of W&B", received="none", hint="Call wandb.init() first."
+            )
+
+    def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
+        """Say over what the metrics are drawn.
+
+        Raises:
+            SpecError: There is no active run.
+        """
+        super().watch(windows, validation, step=step, seconds=seconds)
+        self.check()
+        run = require("wandb", extra="wandb").run
+        for event, counter in _COUNTERS.items():
+            if event == "epoch" or self.every_n_steps is not None:
+                run.define_metric(self._name(counter))
+                run.define_metric(self._name(f"{_EVENTS[event]}/*"), step_metric=self._name(counter))
+
+    def record(self, record: Record) -> None:
+        """Log the numbers."""
+        values = {**record.values, "learning_rate": record.learning_rate}
+        count = record.epoch - 1 if record.event == "epoch" else record.step
+        named = {self._name(f"{_EVENTS[record.event]}/{name}"): value for name, value in values.items()}
+        require("wandb", extra="wandb").run.log({**named, self._name(_COUNTERS[record.event]): count})
+
+    def _name(self, name: str) -> str:
+        return f"{self.network}/{name}" if self.network else name

@@ -1,0 +1,205 @@
+"""Weights from and to plain Keras layers: the post's model, an encoder and a decoder of `GRU`, `LSTM` or `SimpleRNN`.
+
+There the encoder returns its states, the decoder begins with them and reads zeros, and a dense layer writes each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqcast.errors import SpecError
+from seqcast.network.cells import Cell
+from seqcast.network.seq2seq import Seq2Seq
+from seqcast.runtime.backend import keras, to_numpy
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.window import WindowSpec
+
+__all__ = ["from_keras", "to_keras"]
+
+LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
+# Options of Keras's cells that the cells here have, too; there is no other value for them.
+CELL_OPTIONS: dict[str, dict[str, Any]] = {
+    "gru": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True, "reset_after": True},
+    "lstm": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True},
+    "simple_rnn": {"activation": "tanh", "use_bias": True},
+}
+
+
+def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Seq:
+    """Return a network with the weights of plain Keras layers.
+
+    Args:
+        encoder: Its recurrent layers, first to last: `GRU`, `LSTM` or `SimpleRNN` layers, or an `RNN` of their cells.
+        decoder: Those of the decoder, as wide, each of which begins with the state of the encoder's. It reads zeros, so
+            that the weights of its input do not matter.
+        head: A `Dense` layer without activation, perhaps in a `TimeDistributed`.
+        horizon: Steps that the network forecasts when it is called.
+
+    Returns:
+        The network; it forecasts what the model of these layers does.
+
+    Raises:
+        SpecError: A layer is of another kind, or has options that the network's cells do not have.
+
+    Example:
+        >>> encoder, decoder, head = keras.layers.GRU(4), keras.layers.GRU(4), keras.layers.Dense(1)
+        >>> for layer, width in ((encoder, 1), (decoder, 1), (head, 4)):
+        ...     layer.build((None, 4) if layer is head else (None, None, width))
+        >>> from_keras(encoder, decoder, head, horizon=5).network.encoder_units
+        (4,)
+    """
+    ours, theirs = _cells("encoder", encoder), _cells("decoder", decoder)
+    kinds = {_kind("encoder", cell) for cell in ours} | {_kind("decoder", cell) for cell in theirs}
+    widths = [tuple(cell.units for cell in cells) for cells in (ours, theirs)]
+    if len(kinds) > 1 or widths[0] != widths[1]:
+        raise SpecError(
+            "decoder",
+            expected=f"layers of one kind as wide as the encoder's, {widths[0]}",
+            received=f"{' and '.join(sorted(kinds))} layers of widths {widths[1]}",
+            hint="Each layer of the decoder begins with the state of a layer of the encoder.",
+        )
+    dense = getattr(head, "layer", head)
+    if not isinstance(dense, keras.layers.Dense) or _name(dense.activation) != "linear" or not dense.use_bias:
+        raise SpecError(
+            "head",
+            expected="a Dense layer with a bias and without activation",
+            received=repr(head),
+            hint="Give the layer that writes the forecast.",
+        )
+    spec = NetworkSpec(cell=kinds.pop(), encoder_units=widths[0], decoder_units=widths[1])
+    window = WindowSpec(horizon=horizon, features=int(ours[0].kernel.shape[0]), targets=dense.units)
+    network = Seq2Seq(window, spec, seed=0)
+    for where, part, cells in (("encoder", network.encoder, ours), ("decoder", network.decoder, theirs)):
+        for cell, plain in zip(part.stack.layers_forward, cells, strict=True):
+            if cell.kernel is not None:
+                _copy(where, plain.kernel, cell.kernel)
+            _copy(where, plain.recurrent_kernel, cell.recurrent_kernel)
+            _copy(where, plain.bias, cell.bias)
+    _copy("head", dense.kernel, network.decoder.head.dense.kernel)
+    _copy("head", dense.bias, network.decoder.head.dense.bias)
+    return network
+
+
+def to_keras(network: Seq2Seq) -> Any:
+    """Return the post's model with the weights of a network, as a `keras.Model` of plain Keras layers.
+
+    Args:
+        network: One whose decoder reads zeros, with a point head and nothing else around it.
+
+    Returns:
+        A model from the past, `[B, T, F]`, and zeros, `[B, H, 1]`, to the forecast, `[B, H, D]`.
+
+    Raises:
+        SpecError: The network has a part that the post's does not have.
+
+    Example:
+        >>> network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(), seed=0)
+        >>> model = to_keras(network)
+        >>> model([keras.ops.ones((2, 5, 1)), keras.ops.zeros((2, 3, 1))]).shape == (2, 3, 1)
+        True
+    """
+    spec = network.network
+    plain = NetworkSpec(cell=spec.cell, encoder_units=spec.encoder_units, decoder_units=spec.encoder_units)
+    others = [name for name, value in spec.to_dict().items() if plain.to_dict()[name] != value]
+    own = {"dropout", "regularizer", "sampling_schedule", "sampling_steps", "attention_heads", "static_input"}
+    others = [name for name in others if name not in own]
+    others += [name for name in ("static", "future", "observed") if getattr(network.window, name)]
+    if others:
+        raise SpecError(
+            ", ".join(others),
+            expected="what NetworkSpec has by default, for plain Keras layers",
+            received="others",
+            hint="Save such a network with network.save('….keras').",
+        )
+    make = getattr(keras.layers, LAYERS[spec.cell])
+    past = keras.Input((network.window.context_length, network.window.features), name="past")
+    zeros = keras.Input((None, 1), name="zeros")
+    x, pairs, states = past, [], []
+    for depth, cell in enumerate(network.encoder.stack.layers_forward):
+        layer = make(cell.units, return_sequences=True, return_state=True, name=f"encoder_{depth}")
+        x, *last = layer(x)
+        states.append(last)
+        pairs.append((layer, cell))
+    x = zeros
+    for depth, cell in enumerate(network.decoder.stack.layers_forward):
+        layer = make(cell.units, return_sequences=True, name=f"decoder_{depth}")
+        x = layer(x, initial_state=states[depth])
+        pairs.append((layer, cell))
+    head = keras.layers.TimeDistributed(keras.layers.Dense(network.window.targets), name="head")
+    model = keras.Model([past, zeros], head(x), name="post")
+    for layer, cell in pairs:
+        _copy_cell(cell, layer.cell)
+    _copy("network", network.decoder.head.dense.kernel, head.layer.kernel)
+    _copy("network", network.decoder.head.dense.bias, head.layer.bias)
+    return model
+
+
+def _copy_cell(cell: Cell, plain: Any) -> None:
+    if cell.kernel is None:
+        plain.kernel.assign(keras.ops.zeros_like(plain.kernel.value))
+    else:
+        _copy("network", cell.kernel, plain.kernel)
+    _copy("network", cell.recurrent_kernel, plain.recurrent_kernel)
+    _copy("network", cell.bias, plain.bias)
+
+
+def _copy(where: str, source: Any, target: Any) -> None:
+    """Copy the numbers of a weight: a shared buffer would be gone when one of both models gives it to a program."""
+    if tuple(source.shape) != tuple(target.shape):
+        raise SpecError(
+            where,
+            expected=f"layers in their order, first to last, whose weight {source.path} is {tuple(target.shape)}",
+            received=str(tuple(source.shape)),
+            hint="Give the layers of one part of the model, each after the one that it reads.",
+        )
+    target.assign(np.array(to_numpy(source.value)))
+
+
+def _cells(where: str, layers: Any) -> list[Any]:
+    """Return the cells of recurrent layers, first to last."""
+
+    def each(layer: Any) -> Iterator[Any]:
+        if isinstance(layer, Sequence):
+            for item in layer:
+                yield from each(item)
+        elif isinstance(layer, keras.layers.StackedRNNCells):
+            yield from layer.cells
+        elif isinstance(layer, keras.layers.RNN):
+            yield from each(layer.cell)
+        else:
+            yield layer
+
+    cells = list(each(layers))
+    if not cells:
+        raise SpecError(where, expected="a recurrent layer", received="none", hint="Give its layers.")
+    return cells
+
+
+def _kind(where: str, cell: Any) -> str:
+    """Return the name of a cell's kind, and refuse cells that compute something else."""
+    kinds = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}
+    kind = kinds.get(type(cell).__name__)
+    if kind is None or not cell.built:
+        raise SpecError(
+            where,
+            expected="built GRU, LSTM or SimpleRNN layers",
+            received=repr(cell),
+            hint="Call the model once before, and give its recurrent layers.",
+        )
+    for name, value in CELL_OPTIONS[kind].items():
+        option = getattr(cell, name)
+        if (_name(option) if callable(option) else option) != value:
+            raise SpecError(
+                where,
+                expected=f"cells with {name}={value!r}",
+                received=repr(_name(option) if callable(option) else option),
+                hint="The network's cells compute this and nothing else.",
+            )
+    return kind
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", function))

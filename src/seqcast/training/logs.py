@@ -1,0 +1,159 @@
+"""The log of a training as a file: CSV, or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from seqcast.errors import FileFormatError
+from seqcast.runtime.caution import warn_user
+from seqcast.runtime.files import make_folder, suffix_of, write_beside
+from seqcast.training.observers import Observer, Record
+
+__all__ = ["TrainingLog", "read_log"]
+
+FIELDS = ("event", "epoch", "step", "seconds", "learning_rate")
+SUFFIXES = ("csv", "jsonl")
+
+
+class TrainingLog(Observer):
+    """Write the numbers of a training to a file, line by line as they come.
+
+    A line holds `event` (`epoch` or `step`), `epoch`, `step`, `seconds`, `learning_rate`, and losses and metrics by
+    name. A training that begins replaces the file; one that goes on from a checkpoint keeps the lines up to there.
+    Where a fit trains several networks, each has a file of its own: `log-network-1.csv`, `log-pretrained.csv`.
+
+    Args:
+        path: The file; its suffix, `.csv` or `.jsonl`, says its form. Missing folders are made.
+        every_n_steps: Steps from one line to the next within epochs; `None` writes epochs only.
+
+    Raises:
+        SpecError: The suffix is another one, or `every_n_steps` is no whole number above 0.
+
+    Example:
+        >>> from seqcast import Seq2SeqRegressor
+        >>> model = Seq2SeqRegressor(callbacks=[TrainingLog("runs/log.csv")])
+    """
+
+    def __init__(self, path: str | os.PathLike[str], every_n_steps: int | None = None) -> None:
+        super().__init__(every_n_steps)
+        self.path = Path(path)
+        self.suffix = suffix_of(self.path, SUFFIXES)
+        self._columns: list[str] = []
+        self._failed = False
+
+    def for_network(self, network: str) -> Self:
+        """Return the log of one of several networks, with its name in that of the file."""
+        log = super().for_network(network)
+        log.path = self.path.with_stem(f"{self.path.stem}-{network}")
+        return log
+
+    def check(self) -> None:
+        """Refuse a file that is no log.
+
+        Raises:
+            FileFormatError: There is a file of that name that is no log.
+        """
+        if self.path.is_file():
+            _check_log(self.path, self.suffix)
+
+    def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
+        """Begin the file, or drop the lines after the step that the training goes on from.
+
+        Raises:
+            SaveError: It cannot be written.
+            FileFormatError: There is a file of that name that is no log.
+        """
+        super().watch(windows, validation, step=step, seconds=seconds)
+        self._failed = False
+        make_folder(self.path.parent)
+        self.check()
+        rows: list[dict[str, Any]] = []
+        if step and self.path.is_file():
+            rows = [row for row in read_log(self.path) if row["step"] <= step]
+        self._columns = list(rows[0]) if rows else []
+        text = "".join(map(self._line, rows))
+        if self.suffix == "csv" and rows:
+            text = _csv_line(self._columns) + text
+        write_beside(self.path, lambda file: file.write(text.encode("utf-8")))
+
+    def record(self, record: Record) -> None:
+        """Append a line; what cannot be written is said once, and training goes on."""
+        row, head = record.to_dict(), ""
+        if self.suffix == "csv" and not self._columns:
+            names = list(record.values)
+            # The first line may be that of a step, where nothing has been validated yet.
+            names += [f"val_{name}" for name in names if record.event == "step"]
+            self._columns = [*FIELDS, *names]
+            head = _csv_line(self._columns)
+        try:
+            with open(self.path, "a", encoding="utf-8", newline="") as file:
+                file.write(head + self._line(row))
+        except OSError as error:
+            if not self._failed:
+                warn_user(f"{self.path} cannot be written, training goes on without it: {error.strerror}")
+            self._failed = True
+
+    def _line(self, row: dict[str, Any]) -> str:
+        if self.suffix == "csv":
+            return _csv_line([_cell(row.get(name)) for name in self._columns])
+        return json.dumps({name: _finite(value) for name, value in row.items()}) + "\n"
+
+
+def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Read a log of training.
+
+    Args:
+        path: A file of `TrainingLog`.
+
+    Returns:
+        A dict for each line; an empty cell is `None`. A line that a killed process left unfinished is left out.
+
+    Raises:
+        SpecError: The suffix is another one.
+        FileFormatError: It is no log.
+    """
+    path = Path(path)
+    suffix = suffix_of(path, SUFFIXES)
+    _check_log(path, suffix)
+    text = path.read_text("utf-8")
+    lines = text[: text.rfind("\n") + 1]
+    if suffix == "jsonl":
+        return [json.loads(line) for line in lines.splitlines()]
+    return [{name: _read(name, cell) for name, cell in row.items()} for row in csv.DictReader(io.StringIO(lines))]
+
+
+def _check_log(path: Path, suffix: str) -> None:
+    """Refuse a file that is no log, by its first line; an empty one is a log."""
+    with path.open("rb") as file:
+        first = file.readline(4096).decode("utf-8", "replace").strip()
+    start = ",".join(FIELDS) if suffix == "csv" else '{"event":'
+    if first and not first.startswith(start):
+        raise FileFormatError(
+            str(path), expected="a log of training, or no file", received=repr(first[:60]), hint="Name another file."
+        )
+
+
+def _csv_line(cells: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(name: str, cell: str) -> Any:
+    if name == "event":
+        return cell
+    return None if cell == "" else int(cell) if name in ("epoch", "step") else float(cell)

@@ -1,0 +1,164 @@
+"""The pages about other libraries: our programs run, and each name of ours in their tables is there.
+
+The libraries themselves, and their programs, are in `make docs-peers`.
+"""
+
+import ast
+import importlib
+import inspect
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "benchmarks" / "peers"))
+
+pages, table_names = importlib.import_module("coming_from"), importlib.import_module("table_names")
+PAGES, PEERS, OURS, read_page = pages.PAGES, pages.PEERS, pages.OURS.split(), pages.read_page
+found, wrong = table_names.found, table_names.wrong
+
+pytestmark = pytest.mark.documents
+
+BRIEFLY = {
+    "epochs=5, random_state=0": "epochs=1, random_state=0, verbose=0",
+    "random_state=0": "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}",
+    "epochs=5, verbose=0": "epochs=1, verbose=0",
+}
+# Of the peers only Keras is here.
+RUNS_HERE = {peer: [name for name in read_page(peer).programs if name != f"with_{peer}.py"] for peer in PEERS}
+RUNS_HERE["keras"] = list(read_page("keras").programs)
+
+
+@pytest.fixture(autouse=True)
+def _sktime_is_here(request):
+    """Skip what needs sktime where it is not installed."""
+    if "[sktime]" in request.node.name:
+        pytest.importorskip("sktime")
+
+
+def briefly(code):
+    """Return a program that trains for a moment."""
+    changes = [text for text in BRIEFLY if text in code]
+    assert changes or ("fit(" not in code and "evaluate(" not in code), "a program that trains at full size"
+    return code.replace(changes[0], BRIEFLY[changes[0]]) if changes else code
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_our_programs_run_and_print_what_the_page_says(peer, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # with_keras.py sets it
+    page = read_page(peer)
+    for name in RUNS_HERE[peer]:
+        code = page.programs[name]
+        Path(name).write_text(briefly(code))
+        runpy.run_path(name)
+        said = re.findall(r"^print\(.*\)  # (\([\d, ]+\)|True)", code, flags=re.MULTILINE)
+        printed = capsys.readouterr().out.splitlines()[-1:]
+        assert said == printed or not (said or name.startswith("with_")), name
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_both_programs_print_the_same_shape(peer):
+    programs = read_page(peer).programs
+    shapes = [
+        re.findall(r"^print\(forecast\.shape\)  # (\(.*?\))|^print\(bounds\.shape\)  # (\(.*?\))", code, re.MULTILINE)
+        for code in (programs[f"with_{peer}.py"], programs["with_seqcast.py"])
+    ]
+    assert len(shapes[0]) == 1
+    assert shapes[0] == shapes[1]
+
+
+def test_the_data_of_all_pages_about_frames_are_the_same():
+    assert len({read_page(peer).programs["make_data.py"] for peer in PEERS if peer != "keras"}) == 1
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_names_of_ours_are_there(peer):
+    names = read_page(peer).ours
+    assert len(names) > 15
+    assert [error for name in names if (error := wrong(name, OURS)) is not None] == []
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_options_of_ours_are_taken(peer):
+    """Values too are right: specs are made, and estimators check what they are given."""
+    from seqcast.errors import MissingPackageError
+    from seqcast.forecaster.option_checks import check_options
+    from seqcast.regressor.options import resolve_options
+
+    for name in read_page(peer).ours:
+        node = ast.parse(name, mode="eval").body
+        if not isinstance(node, ast.Call) or not inspect.isclass(found(node.func, OURS)):
+            continue
+        class_name = ast.unparse(node.func)
+        if any(isinstance(value, ast.Name) for value in (*node.args, *(item.value for item in node.keywords))):
+            continue  # a value that the reader has, such as callbacks
+        names = {part.id: found(part, OURS) for part in ast.walk(node) if isinstance(part, ast.Name)}
+        horizon = class_name == "Forecaster" and not node.args and "horizon" not in {one.arg for one in node.keywords}
+        made = eval(name.replace("Forecaster(", "Forecaster(14, ", 1) if horizon else name, names)
+        if class_name == "Forecaster":
+            try:
+                check_options(made.get_params(deep=False))
+            except MissingPackageError:
+                assert "holidays:" in name  # a package that nothing else needs
+        elif class_name == "Seq2SeqRegressor":
+            resolve_options(made.get_params(deep=False))
+
+
+def test_columns_of_ours_are_those_of_a_forecast_or_a_backtest():
+    from seqcast import Forecaster, NetworkSpec
+    from seqcast.data.datasets import load
+
+    tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,), head="quantile")
+    training = {"epochs": 1, "steps_per_epoch": 1}
+    forecaster = Forecaster(12, preset=tiny, training=training, level=80, verbose=0).fit(load("elnino"))
+    columns = {*forecaster.predict().columns, *forecaster.backtest(load("elnino")).columns}
+    named = {name.strip('"') for peer in PEERS for name in read_page(peer).ours if name.startswith('"')}
+    options = {"scheduled", "autoregressive"}  # values of an option, on the page about Keras
+    assert named - options
+    assert named - options <= columns
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Forecaster(horizn=12)", "Forecaster.backtests", "NetworkSpec(cell='gru', units=3)", "Nothing", "seqcast.nothing"],
+)
+def test_a_name_that_is_not_there_is_found(name):
+    assert wrong(name, OURS).startswith(name)
+
+
+def words(peer, column):
+    return {word for name in getattr(read_page(peer), column) for word in re.findall(r"\w+", name)}
+
+
+def test_names_of_the_overview_are_those_of_the_pages():
+    text = (PAGES / "index.md").read_text()
+    table = text.split("## One idea, many names\n")[1].split("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("|")][2:]
+    assert len(rows) > 10
+    for what, ours, elsewhere in rows:
+        assert set(re.findall(r"`(\w+)`", ours)) <= set().union(*(words(peer, "ours") for peer in PEERS)), what
+        for part in elsewhere.split(","):
+            peer, *names = re.findall(r"\w+", part)
+            assert set(names) - {"and"} <= words(peer.lower(), "theirs"), (what, part)
+
+
+def test_versions_are_those_that_are_installed():
+    text = (PAGES / "index.md").read_text().split("## Which versions\n")[1]
+    said = dict(re.findall(r"\| (\w+) \| (\d+(?:\.\d+)+) ", text))
+    pins = {}
+    for name in ("requirements-libraries.txt", "requirements-docs.txt"):
+        lines = (ROOT / "benchmarks" / "peers" / name).read_text().splitlines()
+        pins |= dict(re.findall(r"^(\w+)(?:\[\w+\])?==(\S+)$", "\n".join(lines), flags=re.MULTILINE))
+    assert said == {peer: pins[peer] for peer in PEERS}
+
+
+def test_links_lead_somewhere():
+    for page in PAGES.glob("*.md"):
+        for target, anchor in re.findall(r"\]\(([\w./-]+\.md)(?:#([\w-]+))?\)", page.read_text()):
+            titles = re.findall(r"^#+ (.*)$", (page.parent / target).read_text(), flags=re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert not anchor or anchor in slugs, f"{page.name}: {target}#{anchor}"

@@ -1,0 +1,186 @@
+"""Many small networks of random parts and sizes: operators forecast what the network does."""
+
+import os
+
+import numpy as np
+import pytest
+
+from seqcast.data.series.scalers import SERIES_SCALES
+from seqcast.data.windows.gaps import fill_gaps
+from seqcast.errors import SpecError
+from seqcast.export.file import model_of
+from seqcast.export.graph import Graph
+from seqcast.export.heads import Parts
+from seqcast.export.network import WRITTEN, NetworkInputs, add_network, check_network
+from seqcast.export.scaling import check_scale
+from seqcast.network import Seq2Seq
+from seqcast.network.distributions import distribution_of
+from seqcast.runtime.backend import keras
+from seqcast.specs.network import (
+    ATTENTIONS,
+    CELLS,
+    DECODER_INPUTS,
+    DECODINGS,
+    NORMALISERS,
+    RESIDUALS,
+    STATIC_INPUTS,
+    NetworkSpec,
+)
+from seqcast.specs.window import WindowSpec
+
+COUNT = int(os.environ.get("SEQCAST_EXPORTED", "24"))
+HEADS = ("point", "point", "quantile", "normal", "log_normal")
+
+
+def drawn(rng):
+    """Draw a network and the sizes of its windows, that can be built and written."""
+    while True:
+        options = {
+            "cell": CELLS,
+            "normalise": NORMALISERS,
+            "static_input": STATIC_INPUTS,
+            "decoder_input": [name for name in DECODER_INPUTS if name != "scheduled"],
+            "decoding": DECODINGS,
+            "residual": ("none", *RESIDUALS),
+            "attention": ("none", *ATTENTIONS),
+            "head": HEADS,
+        }
+        spec = {name: str(rng.choice(values)) for name, values in options.items()}
+        widths = [tuple(2 * int(n) for n in rng.integers(1, 4, rng.integers(1, 3))) for _ in range(2)]
+        spec |= {"encoder_units": widths[0], "decoder_units": widths[int(rng.random() < 0.6)]}
+        spec |= {"segment": int(rng.integers(1, 4)), "bidirectional": bool(rng.random() < 0.3), "attention_heads": 2}
+        targets = int(rng.integers(1, 3))
+        features, steps = targets + int(rng.integers(0, 3)), int(rng.integers(3, 12))
+        sizes = {"static": int(rng.integers(0, 3)), "future": int(rng.integers(0, 3))}
+        sizes |= {"observed": bool(rng.integers(0, 2)), "season_length": int(rng.integers(1, steps + 1))}
+        places = tuple(int(place) for place in rng.permutation(features)[:targets])
+        try:
+            network = NetworkSpec(**spec)
+            window = WindowSpec(int(rng.integers(1, 7)), features, targets, target_features=places, **sizes)
+            network.check_window(window)
+            check_network(network, window, window.horizon)
+        except SpecError:
+            continue
+        return network, window, steps
+
+
+def windows(rng, network, window, steps, horizon):
+    """Draw what a network reads."""
+    rows = int(rng.integers(1, 5))
+    past = rng.normal(size=(rows, steps, window.features)).astype(np.float32)
+    past = np.abs(past) if network.head == "log_normal" or network.normalise == "scale" else past
+    inputs = {"past": past}
+    if window.observed:
+        past[rng.random(past.shape) < 0.3] = np.nan
+        for row in past:
+            row[: rng.integers(0, steps)] = np.nan
+        if rng.random() < 0.3:
+            past[0] = np.nan  # nothing is known
+        inputs = dict(zip(("past", "observed"), fill_gaps(past), strict=True))
+    if window.static:
+        inputs["static"] = rng.normal(size=(rows, window.static)).astype(np.float32)
+    if window.future:
+        inputs["future"] = rng.normal(size=(rows, horizon, window.future)).astype(np.float32)
+    return inputs
+
+
+def forecast(model, inputs, horizon, parts):
+    """Return what the network forecasts: the parts, `[B, H, D, parts]`."""
+    tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
+    future = tensors.pop("future", None)
+    written, _ = model.unroll(model.encoder(tensors, training=False), horizon=horizon, future=future)
+    written = keras.ops.convert_to_numpy(written)
+    if not model.network.is_probabilistic:
+        return written[..., None]
+    distribution = distribution_of(model.network)
+    point = distribution.mean(written) if parts.point == "mean" else distribution.median(written)
+    return np.concatenate([point[..., None], distribution.quantile(written, parts.probabilities)], axis=-1)
+
+
+@pytest.mark.filterwarnings("ignore:.*You are using a softmax:UserWarning")  # of Keras, over a past of one token
+@pytest.mark.parametrize("seed", range(COUNT))
+def test_operators_forecast_what_the_network_does(seed, run_file):
+    rng = np.random.default_rng(seed)
+    network, window, steps = drawn(rng)
+    model = Seq2Seq(window, network, seed=seed)
+    for weight in model.trainable_weights:
+        weight.assign(keras.ops.convert_to_numpy(weight.value) + 0.3 * rng.normal(size=weight.shape))
+    horizon = int(rng.integers(1, 2 * window.horizon + 2))
+    if network.in_blocks and (network.is_probabilistic or network.bidirectional):
+        horizon = min(horizon, window.horizon)
+    parts = Parts(str(rng.choice(["median", "mean"])), (0.025, 0.1, 0.3, 0.9)) if network.is_probabilistic else Parts()
+    inputs = windows(rng, network, window, steps, horizon)
+    any_horizon = not network.in_blocks and rng.random() < 0.5
+    known_steps = rng.random() < 0.5
+
+    graph, values = Graph(), {}
+    for name, array in inputs.items():
+        shape = ["batch", *array.shape[1:]]
+        if name == "future":
+            shape[1] = "horizon" if any_horizon else horizon
+        elif name != "static" and not known_steps:
+            shape[1] = "time"
+        values[name] = graph.read(name, np.float32, shape)
+    count = graph.read("horizon", np.int64, (1,)) if any_horizon else horizon
+    read = NetworkInputs(**values, steps=steps if known_steps else None)
+    written = add_network(graph, model, read, count, parts)
+    graph.write("forecast", written, np.float32, ("batch", "steps", window.targets, len(parts)))
+    feeds = {**inputs, "horizon": np.array([horizon])} if any_horizon else inputs
+    found = run_file(model_of(graph, {}).SerializeToString())(**feeds)["forecast"]
+
+    expected = forecast(model, inputs, horizon, parts)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_names_of_nodes_say_where_they_are():
+    model = Seq2Seq(WindowSpec(3, 1, 1), NetworkSpec(encoder_units=(4, 4), decoder_units=(4, 4)), seed=0)
+    graph = Graph()
+    past = graph.read("past", np.float32, ("batch", "time", 1))
+    add_network(graph, model, NetworkInputs(past), 3, Parts())
+    names = [node.name for node in graph.nodes]
+    assert len(set(names)) == len(names)
+    operators = [node.name.rpartition("_")[0] for node in graph.nodes if node.kind == "GRU"]
+    assert operators == ["encoder/stack/gru"] * 2 + ["decoder/stack/gru"] * 2
+
+
+@pytest.mark.parametrize(
+    ("network", "horizon", "message"),
+    [
+        ({"head": "student_t"}, 3, "head: expected one of 'point', .*, received 'student_t'"),
+        ({"head": "negative_binomial"}, 3, "head: .*received 'negative_binomial'"),
+        ({"head": "normal", "decoder_input": "teacher"}, 3, "decoder_input: .*received 'teacher'"),
+        (
+            {"head": "normal", "decoder_input": "position"},
+            4,
+            "horizon: expected at most the trained one, 3, received 4",
+        ),
+        ({"bidirectional": True, "decoder_input": "position"}, 4, "horizon: expected at most the trained one, 3"),
+        ({"decoder_input": "position"}, None, "horizon: expected a number with decoder_input='position'"),
+    ],
+)
+def test_what_cannot_be_written(network, horizon, message):
+    window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
+    with pytest.raises(SpecError, match=message):
+        check_network(NetworkSpec(**network), window, horizon)
+
+
+@pytest.mark.parametrize("part", ["cell", "normalise", "attention"])
+def test_parts_of_ones_own_are_refused_by_name(part, monkeypatch):
+    monkeypatch.setitem(NetworkSpec._names, part, (*NetworkSpec._names[part], "own"))
+    window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
+    with pytest.raises(SpecError, match=f"{part}: expected one of .*, received 'own'"):
+        check_network(NetworkSpec(**{part: "own"}), window, 3)
+
+
+def test_a_scale_of_ones_own_is_refused_by_name():
+    with pytest.raises(SpecError, match=r"scale: expected one of 'standard', .*, received 'own'"):
+        check_scale("own")
+
+
+def test_every_part_of_a_spec_is_written_or_known():
+    for name, known in WRITTEN.items():
+        others = set(NetworkSpec._names[name]) - set(known)
+        assert others == ({"student_t", "negative_binomial"} if name == "head" else set())
+    for scale in SERIES_SCALES:
+        check_scale(scale)

@@ -1,0 +1,154 @@
+"""Model cards: what they say is what the fit holds."""
+
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast.baselines import LastValue
+from seqcast.data.datasets import load
+from seqcast.data.signals import random_sines
+from seqcast.errors import NotFittedError, SpecError
+from seqcast.evaluation import leaderboard
+from seqcast.interop.card import model_card
+
+TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+OPTIONS = {
+    "preset": TINY,
+    "training": {"epochs": 2, "steps_per_epoch": 3},
+    "level": (),
+    "random_state": 0,
+    "verbose": 0,
+}
+PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return Forecaster(12, effort="quick", random_state=0, verbose=0).fit(load("elnino"))
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return Forecaster(12, **OPTIONS).fit(load("elnino"))
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return Seq2SeqRegressor(encoder_units=(4,), epochs=2, batch_size=32, random_state=0, verbose=0).fit(PAST, FUTURE)
+
+
+def parts(card):
+    """The metadata, and the text of each section by its heading."""
+    _, metadata, body = card.split("---\n", 2)
+    first, *sections = re.split(r"^## ", body, flags=re.MULTILINE)
+    named = {section.partition("\n")[0]: section.partition("\n")[2] for section in sections}
+    return yaml.safe_load(metadata), {"": first, **named}
+
+
+def rows(section):
+    """The rows of a table, its head first."""
+    lines = [line for line in section.splitlines() if line.startswith("|") and " --- " not in line]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def test_a_forecaster_that_chose(quick):
+    frame = load("elnino")
+    backtest = quick.backtest(frame, n_windows=2)
+    card = model_card(quick, data=frame, backtest=backtest, title="Sea", license="mit", metrics=["mae", "rmse"])
+    metadata, sections = parts(card)
+    assert metadata["library_name"] == "seqcast"
+    assert metadata["license"] == "mit"
+    assert metadata["tags"] == ["seqcast", "forecaster"]
+    assert list(sections)[1:] == ["Data", "Model", "Choice", "Scores", "Limits", "How to use it"]
+    assert sections[""].strip().startswith("# Sea\n")
+    data = dict(rows(sections["Data"])[1:])
+    assert (data["rows"], data["first stamp"], data["last stamp"]) == ("732", "1950-01-01", "2010-12-01")
+    model = dict(rows(sections["Model"])[1:])
+    assert model["weights"] == f"{quick.engine_.weight_count:,}"
+    assert model["random_state"] == "0"
+    assert len(rows(sections["Choice"])) == 3
+    scores = leaderboard(backtest, ["mae", "rmse"], train_df=frame, season_length=12)
+    assert [row[0] for row in rows(sections["Scores"])[1:]] == list(scores["model"])
+    assert rows(sections["Scores"])[1][1] == f"{scores['mae'][0]:,.4g}"
+    assert "not calibrated" in sections["Limits"]
+
+
+def test_a_forecaster_that_was_trained(tiny):
+    _, sections = parts(model_card(tiny))
+    assert "Choice" not in sections
+    assert "It was not judged by a backtest." in sections["Scores"]
+    model = dict(rows(sections["Model"])[1:])
+    assert (model["epochs"], model["forecast"]) == ("2", "a network trained on this data")
+    assert "does not say how sure it is" in sections["Limits"]
+    assert "rows" not in dict(rows(sections["Data"])[1:])
+
+
+def test_limits_follow_from_the_fit():
+    days = pd.date_range("2024-01-01", periods=60)
+    frame = pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "price": 1.0, "y": range(60)}) for name in "ab"])
+    frame = frame[(frame["unique_id"] == "a") | (frame["ds"] >= days[50])]
+    model = Forecaster(6, **OPTIONS, future_covariates=["price"]).fit(frame)
+    _, sections = parts(model_card(model, limits=["Not for holidays."]))
+    for limit in ("Not for holidays.", "never negative", "(price) have to be known", "1 series were shorter"):
+        assert limit in sections["Limits"]
+    calibrated = Forecaster(12, **{**OPTIONS, "level": (80,), "preset": "classic"}, calibrate=True).fit(load("elnino"))
+    assert "Intervals are calibrated on" in parts(model_card(calibrated))[1]["Limits"]
+
+
+def test_a_regressor(regressor):
+    metadata, sections = parts(model_card(regressor, test=(PAST, FUTURE), file="sines.seqcast"))
+    assert metadata["tags"] == ["seqcast", "regressor"]
+    assert dict(rows(sections["Data"])[1:])["future of a window"] == "3 steps"
+    error = abs(regressor.predict(PAST) - FUTURE).mean()
+    assert rows(sections["Scores"])[1][:2] == ["seqcast", f"{error:,.4g}"]
+    assert rows(sections["Scores"])[2][0] == "last value"
+    assert 'Seq2SeqRegressor.load("sines.seqcast")' in sections["How to use it"]
+    assert "not judged" in parts(model_card(regressor))[1]["Scores"]
+
+
+def test_the_lines_that_load_it_run(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny.save("sea.seqcast")
+    (code,) = re.findall(r"```python\n(.*?)```", model_card(tiny, file="sea.seqcast"), flags=re.DOTALL)
+    exec(compile(code, "card", "exec"), {})
+
+
+def test_names_and_words_cannot_become_html_or_cells():
+    frame = load("elnino").assign(unique_id="<b>|x")
+    frame = frame.rename(columns={"y": "y|<i>"})
+    from seqcast import Columns
+
+    model = Forecaster(12, **OPTIONS, columns=Columns(y="y|<i>")).fit(frame)
+    card = model_card(model, title="a\nb: <c>", purpose="<script>", limits=["x | <y>"], license="mit\nx: y")
+    assert not re.search(r"<[a-z]", card)
+    metadata, sections = parts(card)
+    assert metadata["license"] == "mit\nx: y"
+    assert "x" not in metadata
+    assert {len(row) for row in rows(sections["Data"])} == {2}
+
+
+def test_a_forecaster_has_no_windows(tiny):
+    with pytest.raises(SpecError, match="test: expected None for a Forecaster"):
+        model_card(tiny, test=(PAST, FUTURE))
+
+
+@pytest.mark.parametrize("name", ["data", "backtest", "metrics"])
+def test_a_regressor_has_no_frames(name, regressor):
+    with pytest.raises(SpecError, match=f"{name}: expected None for a Seq2SeqRegressor"):
+        model_card(regressor, **{name: ["mae"]})
+
+
+def test_what_has_no_card():
+    with pytest.raises(SpecError, match="estimator: expected a fitted Forecaster or Seq2SeqRegressor"):
+        model_card(LastValue())
+    with pytest.raises(NotFittedError):
+        model_card(Forecaster(12))
+
+
+@pytest.mark.parametrize("name", ["data", "backtest"])
+def test_files_are_refused(name, tiny, tmp_path):
+    with pytest.raises(SpecError, match=f"{name}: expected a frame in memory, received .*read the files"):
+        model_card(tiny, **{name: tmp_path})

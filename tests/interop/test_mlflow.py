@@ -1,0 +1,350 @@
+"""MLflow: a fit in a run, and a model that is logged, loaded and served with the same forecasts."""
+
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast.baselines import LastValue
+from seqcast.data.datasets import load
+from seqcast.data.signals import random_sines
+from seqcast.errors import DataError, MissingPackageError, NotFittedError, SeqcastWarning, SpecError
+from seqcast.runtime.executors import LokyExecutor
+
+# What MLflow warns of itself, of SQLAlchemy and its own type hints; ours stay errors.
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.filterwarnings("error::seqcast.errors.SeqcastWarning")]
+
+TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+OPTIONS = {
+    "preset": TINY,
+    "training": {"epochs": 2, "steps_per_epoch": 3},
+    "level": (),
+    "random_state": 0,
+    "verbose": 0,
+}
+SMALL = {"encoder_units": (4,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
+PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """The tables of a store, which take seconds to make."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        mlflow = pytest.importorskip("mlflow")
+        pytest.importorskip("alembic")
+        path = tmp_path_factory.mktemp("mlflow") / "runs.db"
+        mlflow.MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def mlflow(empty_store, tmp_path, monkeypatch):
+    """MLflow with a store of its own, and nothing that goes out."""
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs.db").write_bytes(empty_store.read_bytes())
+    package = pytest.importorskip("mlflow")
+    package.set_tracking_uri(f"sqlite:///{tmp_path / 'runs.db'}")
+    number = package.create_experiment("tests", artifact_location=str(tmp_path / "artifacts"))
+    package.set_experiment(experiment_id=number)
+    yield package
+    while package.active_run():
+        package.end_run()
+    package.set_tracking_uri(None)
+
+
+@pytest.fixture(scope="module")
+def forecaster():
+    return Forecaster(12, **OPTIONS).fit(load("elnino"))
+
+
+def interop():
+    from seqcast.interop import mlflow
+
+    return mlflow
+
+
+def metrics(mlflow, run, name):
+    return [(each.step, each.value) for each in mlflow.MlflowClient().get_metric_history(run.info.run_id, name)]
+
+
+def served(mlflow, uri, body):
+    """The answer of MLflow's server to a request, and its status."""
+    server, client = pytest.importorskip("mlflow.pyfunc.scoring_server"), pytest.importorskip("fastapi.testclient")
+    answer = client.TestClient(server.init(mlflow.pyfunc.load_model(uri))).post("/invocations", json=body)
+    return answer.status_code, answer.json()
+
+
+def as_json(frame):
+    return json.loads(frame.to_json(orient="split", date_format="iso", index=False))
+
+
+# ---------------------------------------------------------------- a fit in a run
+
+
+def test_a_run_holds_a_fit(mlflow):
+    with mlflow.start_run() as run:
+        model = interop().log_fit(Forecaster(12, **OPTIONS), load("elnino"), every_n_steps=2)
+    for name in ("loss", "val_loss"):
+        assert metrics(mlflow, run, name) == list(enumerate(model.history_[name], 1))
+    assert [step for step, _ in metrics(mlflow, run, "step/loss")] == [2, 4, 6]
+    assert len(metrics(mlflow, run, "learning_rate")) == 2
+    data = mlflow.get_run(run.info.run_id).data
+    assert data.params["horizon"] == "12"
+    assert json.loads(data.params["preset"])["encoder_units"] == [4]
+    assert (data.params["fit.freq"], data.params["fit.seed"]) == ("MS", "0")
+    assert data.metrics["best_val_loss"] == min(model.history_["val_loss"])
+    assert data.tags["seqcast.estimator"] == "Forecaster"
+    figures = mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures")
+    assert [each.path for each in figures] == ["figures/forecast.png", "figures/learning_curve.png"]
+    (logged,) = mlflow.search_logged_models(output_format="list")
+    assert logged.source_run_id == run.info.run_id
+    pd.testing.assert_frame_equal(interop().load_model(logged.model_uri).predict(), model.predict())
+
+
+def test_without_a_run_there_is_a_new_one_that_ends(mlflow):
+    model = interop().log_fit(Seq2SeqRegressor(**SMALL), PAST, FUTURE, model=False)
+    assert mlflow.active_run() is None
+    (run,) = mlflow.search_runs(output_format="list")
+    assert run.info.status == "FINISHED"
+    assert metrics(mlflow, run, "val_loss") == list(enumerate(model.history_["val_loss"], 1))
+    assert model.callbacks is None
+    figures = mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures")
+    assert [each.path for each in figures] == ["figures/forecast.png", "figures/learning_curve.png"]
+    assert mlflow.search_logged_models(output_format="list") == []
+
+
+def test_a_fit_that_fails_is_a_run_that_failed(mlflow):
+    with pytest.raises(DataError):
+        interop().log_fit(Forecaster(12, **OPTIONS), pd.DataFrame({"y": [1.0]}))
+    (run,) = mlflow.search_runs(output_format="list")
+    assert run.info.status == "FAILED"
+
+
+def test_worker_processes_log_to_the_same_run(mlflow, monkeypatch):
+    monkeypatch.setattr("seqcast.forecaster.jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    with mlflow.start_run() as run:
+        model = interop().log_fit(Forecaster(12, **OPTIONS, members=2), load("elnino"), model=False, figures=False)
+    for number, history in enumerate(model.histories_, 1):
+        assert metrics(mlflow, run, f"network-{number}/loss") == list(enumerate(history["loss"], 1))
+
+
+class Elsewhere:
+    """A cluster that trains in this process."""
+
+    workers, storage = 2, None
+
+    def train(self, job, engine, *, verbose=0):
+        return job.train(engine)
+
+    def write(self, table, items, folder):
+        raise AssertionError
+
+    def executor(self, retries=2):
+        return LokyExecutor(1)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_fit_in_other_processes_is_logged_when_it_is_over(members, mlflow):
+    with mlflow.start_run() as run:
+        model = interop().log_fit(
+            Forecaster(12, **OPTIONS, members=members), load("elnino"), on=Elsewhere(), model=False, figures=False
+        )
+    for number, history in enumerate(model.histories_, 1):
+        name = "loss" if members == 1 else f"network-{number}/loss"
+        assert metrics(mlflow, run, name) == list(enumerate(history["loss"], 1))
+    with pytest.raises(SpecError, match="every_n_steps: expected None with on"):
+        interop().log_fit(Forecaster(12, **OPTIONS), load("elnino"), on=Elsewhere(), every_n_steps=1)
+    assert len(mlflow.search_runs(output_format="list")) == 1
+
+
+def test_a_fit_of_files_in_a_run(mlflow, tmp_path):
+    pytest.importorskip("pyarrow")
+    load("elnino").to_parquet(tmp_path / "rows.parquet", index=False)
+    with mlflow.start_run() as run:
+        model = interop().log_fit(Forecaster(12, **OPTIONS), tmp_path / "rows.parquet", memory_limit="64 MiB")
+    assert metrics(mlflow, run, "val_loss") == list(enumerate(model.history_["val_loss"], 1))
+    figures = mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures")
+    assert [each.path for each in figures] == ["figures/forecast.png", "figures/learning_curve.png"]
+    (logged,) = mlflow.search_logged_models(output_format="list")
+    pd.testing.assert_frame_equal(interop().load_model(logged.model_uri).predict(), model.predict())
+
+
+def test_what_the_server_does_not_take_is_said_once(mlflow):
+    log = interop().MlflowLog("0" * 32)  # there is no such run
+    model = Seq2SeqRegressor(**SMALL, callbacks=[log])
+    with pytest.warns(SeqcastWarning, match="training goes on without") as warned:
+        model.fit(PAST, FUTURE)
+    assert len([each for each in warned if each.category is SeqcastWarning]) == 1
+    assert len(model.history_) == 2
+
+
+# ---------------------------------------------------------------- log, load, serve: the same forecast
+
+
+def test_a_forecaster_that_is_served_forecasts_the_same(mlflow, forecaster):
+    uri = interop().log_model(forecaster, "elnino").model_uri
+    model, frame = mlflow.pyfunc.load_model(uri), load("elnino")
+    pd.testing.assert_frame_equal(model.predict(frame), forecaster.predict(df=frame))
+    pd.testing.assert_frame_equal(model.predict(frame, params={"horizon": 5}), forecaster.predict(5, df=frame))
+    pd.testing.assert_frame_equal(model.predict(frame[:0]), forecaster.predict())
+    newer = pd.DataFrame({"unique_id": "new", "ds": frame["ds"], "y": 2 * frame["y"]})
+    status, answer = served(mlflow, uri, {"dataframe_split": as_json(newer), "params": {"horizon": 3}})
+    assert status == 200
+    told = pd.DataFrame(answer["predictions"])
+    assert told["seqcast"].tolist() == forecaster.predict(3, df=newer)["seqcast"].tolist()
+    assert pd.to_datetime(told["ds"]).tolist() == forecaster.predict(3, df=newer)["ds"].tolist()
+
+
+def test_levels(mlflow, tmp_path):
+    normal = NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="normal")
+    forecaster = Forecaster(12, **{**OPTIONS, "preset": normal, "level": (80,)}).fit(load("elnino"))
+    interop().save_model(forecaster, tmp_path / "model")
+    model, frame = mlflow.pyfunc.load_model(str(tmp_path / "model")), load("elnino")
+    pd.testing.assert_frame_equal(model.predict(frame), forecaster.predict(df=frame))
+    told = model.predict(frame, params={"level": [50.0], "horizon": 2})
+    pd.testing.assert_frame_equal(told, forecaster.predict(2, df=frame, level=[50]))
+
+
+def test_future_covariates_are_rows_after_the_last_value(mlflow, tmp_path):
+    days = pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin")
+    series = [pd.DataFrame({"unique_id": name, "ds": days, "price": np.sin(np.arange(60.0))}) for name in "ab"]
+    frame = pd.concat(series, ignore_index=True)
+    frame["y"] = 3 + 2 * frame["price"]
+    ahead = frame["ds"] >= days[54]
+    frame.loc[frame.index[10], "y"] = np.nan  # a gap is no future
+    known, future = frame[~ahead], frame.loc[ahead, ["unique_id", "ds", "price"]]
+    forecaster = Forecaster(6, **OPTIONS, future_covariates=["price"]).fit(known)
+    interop().save_model(forecaster, tmp_path / "model")
+    expected = forecaster.predict(df=known, future=future)
+    asked = frame.assign(y=frame["y"].where(~ahead))
+    pd.testing.assert_frame_equal(mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(asked), expected)
+    status, answer = served(mlflow, str(tmp_path / "model"), {"dataframe_split": as_json(asked)})
+    assert status == 200
+    assert pd.DataFrame(answer["predictions"])["seqcast"].tolist() == expected["seqcast"].tolist()
+
+
+def test_polars_forecasts_are_served_too(mlflow, tmp_path):
+    polars = pytest.importorskip("polars")
+    frame = load("elnino")
+    forecaster = Forecaster(12, **OPTIONS).fit(polars.from_pandas(frame))
+    interop().save_model(forecaster, tmp_path / "model")
+    told = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(frame)
+    assert told["seqcast"].tolist() == forecaster.predict(df=polars.from_pandas(frame))["seqcast"].to_list()
+
+
+def test_a_regressor_that_is_served_forecasts_the_same(mlflow):
+    regressor = Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE)
+    uri = interop().log_model(regressor).model_uri
+    model = mlflow.pyfunc.load_model(uri)
+    assert (model.predict(PAST) == regressor.predict(PAST)).all()
+    assert (model.predict({"past": PAST}, params={"horizon": 7}) == regressor.predict(PAST, 7)).all()
+    assert isinstance(interop().load_model(uri), Seq2SeqRegressor)
+    status, answer = served(mlflow, uri, {"inputs": PAST[:2].tolist()})
+    assert status == 200
+    assert np.array(answer["predictions"]) == pytest.approx(regressor.predict(PAST[:2]), rel=1e-6)
+
+
+def test_covariates_of_arrays(mlflow, tmp_path):
+    static, future = np.ones((64, 2)), np.zeros((64, 3, 1))
+    covariates = {"static_covariates": static, "future_covariates": future}
+    regressor = Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE, **covariates)
+    interop().save_model(regressor, tmp_path / "model")
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    told = model.predict({"past": PAST, "static": static, "future": future})
+    assert (told == regressor.predict(PAST, **covariates)).all()
+
+
+@pytest.mark.processes
+def test_the_server_of_the_command_line_forecasts_the_same(forecaster, tmp_path):
+    pytest.importorskip("uvicorn")
+    interop().save_model(forecaster, tmp_path / "model")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "127.0.0.1", free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(tmp_path / "model")]
+    command += ["--env-manager", "local", "--workers", "1", "--host", address[0], "--port", str(address[1])]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        told = list(itertools.takewhile(lambda line: "Uvicorn running" not in line, server.stdout))
+        assert server.poll() is None, "".join(told)
+        frame = load("elnino")
+        body = json.dumps({"dataframe_split": as_json(frame), "params": {"horizon": 3}}).encode()
+        request = urllib.request.Request(
+            f"http://{address[0]}:{address[1]}/invocations", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=120) as response:
+            answer = json.load(response)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.communicate(timeout=60)
+    expected = forecaster.predict(3, df=frame)
+    assert pd.DataFrame(answer["predictions"])["seqcast"].tolist() == pytest.approx(
+        expected["seqcast"].tolist(), rel=1e-6
+    )
+
+
+# ---------------------------------------------------------------- the model's folder
+
+
+def test_a_model_holds_no_pickle_and_names_its_versions(mlflow, forecaster, tmp_path):
+    import seqcast
+
+    interop().save_model(forecaster, tmp_path / "model", metadata={"owner": "sales"})
+    files = {path.relative_to(tmp_path / "model").as_posix() for path in (tmp_path / "model").rglob("*.*")}
+    assert "data/forecaster.seqcast" in files
+    assert not [name for name in files if name.endswith((".pkl", ".py"))]
+    assert f"seqcast=={seqcast.__version__}" in (tmp_path / "model" / "requirements.txt").read_text()
+    described = mlflow.models.Model.load(str(tmp_path / "model"))
+    assert set(described.flavors) == {"seqcast", "python_function"}
+    assert described.metadata == {"owner": "sales"}
+
+
+def test_a_model_of_another_flavour(mlflow, tmp_path):
+    class Other(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            return model_input
+
+    mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=Other(), pip_requirements=[])
+    with pytest.raises(SpecError, match="model_uri: expected a model that seqcast has saved"):
+        interop().load_model(str(tmp_path / "other"))
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_what_is_no_model(mlflow, tmp_path):
+    with pytest.raises(SpecError, match="model: expected a fitted Forecaster or Seq2SeqRegressor"):
+        interop().save_model(LastValue(), tmp_path / "model")
+    with pytest.raises(SpecError, match="estimator: expected a Forecaster or a Seq2SeqRegressor"):
+        interop().log_fit(LastValue(), PAST, FUTURE)
+    with pytest.raises(NotFittedError):
+        interop().save_model(Forecaster(12), tmp_path / "model")
+    with pytest.raises(SpecError, match="run_id: expected an active run"):
+        interop().MlflowLog()
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: interop().MlflowLog("a"), lambda: interop().log_model(None), lambda: interop().load_model("m")]
+)
+def test_without_the_package_the_line_that_installs_it_is_named(call, monkeypatch):
+    for name in ("mlflow", "mlflow.models", "mlflow.artifacts"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[mlflow\]'"):
+        call()

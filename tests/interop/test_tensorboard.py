@@ -1,0 +1,131 @@
+"""The TensorBoard log: what training recorded is what the files hold, and TensorBoard shows it."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+
+from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
+from seqcast.data.datasets import load
+from seqcast.data.signals import random_sines
+from seqcast.errors import MissingPackageError, SpecError
+from seqcast.interop.tensorboard import TensorBoard
+
+event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+make_ndarray = pytest.importorskip("tensorboard.util.tensor_util").make_ndarray
+
+SMALL = {"encoder_units": (4,), "batch_size": 32, "random_state": 0, "verbose": 0}
+PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
+
+
+def events(folder):
+    read = event_accumulator.EventAccumulator(str(folder))
+    read.Reload()
+    return read
+
+
+def scalars(folder, tag):
+    return {event.step: float(make_ndarray(event.tensor_proto)) for event in events(folder).Tensors(tag)}
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file, delimiter="\t"))
+
+
+def test_the_log_holds_what_training_recorded(tmp_path):
+    model = Seq2SeqRegressor(**SMALL, epochs=3, callbacks=[TensorBoard(tmp_path)]).fit(PAST, FUTURE)
+    for run, name in (("train", "loss"), ("validation", "val_loss")):
+        assert scalars(tmp_path / run, "epoch_loss") == pytest.approx(dict(enumerate(model.history_[name])), rel=1e-5)
+    assert "epoch_learning_rate" in events(tmp_path / "train").Tags()["tensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["train", "validation"]
+
+
+def test_steps(tmp_path):
+    Seq2SeqRegressor(**SMALL, epochs=2, callbacks=[TensorBoard(tmp_path, 1)]).fit(PAST, FUTURE)
+    assert list(scalars(tmp_path / "train", "step_loss")) == [1, 2, 3, 4]
+
+
+def test_pictures_of_forecasts_every_few_epochs(tmp_path):
+    board = TensorBoard(tmp_path, images_every=2, windows=3)
+    Seq2SeqRegressor(**SMALL, epochs=5, callbacks=[board]).fit(PAST, FUTURE)
+    pictures = events(tmp_path / "forecasts").Images("forecasts")
+    assert [picture.step for picture in pictures] == [1, 3]
+    for picture in pictures:
+        assert picture.encoded_image_string.startswith(b"\x89PNG")
+        size = np.frombuffer(picture.encoded_image_string[16:24], dtype=">u4")
+        assert size.tolist() == [picture.width, picture.height]
+
+
+def test_states_are_those_of_the_best_weights(tmp_path):
+    board = TensorBoard(tmp_path, states=True)
+    model = Seq2SeqRegressor(**SMALL, epochs=3, callbacks=[board])
+    model.fit(PAST, FUTURE, validation_data=(PAST[:5], FUTURE[:5]))
+    written = np.array(rows(tmp_path / "train" / "encoder_states.tsv"), dtype=float)
+    assert written == pytest.approx(model.encode(PAST[:5]).vector(), abs=1e-4)
+    assert rows(tmp_path / "train" / "encoder_states-labels.tsv")[:2] == [["series", "window"], ["", "X[0]"]]
+
+
+def test_the_projector_serves_the_states_of_each_network(tmp_path):
+    multiplexer = pytest.importorskip("tensorboard.backend.event_processing.plugin_event_multiplexer")
+    provider = pytest.importorskip("tensorboard.backend.event_processing.data_provider")
+    plugins = pytest.importorskip("tensorboard.plugins.base_plugin")
+    projector = pytest.importorskip("tensorboard.plugins.projector.projector_plugin")
+    test_client = pytest.importorskip("werkzeug.test").Client
+    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+    options = {"preset": tiny, "members": 2, "training": {"epochs": 1, "steps_per_epoch": 2}, "verbose": 0}
+    board = TensorBoard(tmp_path, images_every=1, states=True)
+    Forecaster(12, **options, random_state=0).fit(load("elnino"), callbacks=[board])
+    runs = multiplexer.EventMultiplexer()
+    runs.AddRunsFromDirectory(str(tmp_path))
+    runs.Reload()
+    data = provider.MultiplexerDataProvider(runs, str(tmp_path))
+    plugin = projector.ProjectorPlugin(
+        plugins.TBContext(logdir=str(tmp_path), data_provider=data, multiplexer=runs)
+    ).get_plugin_apps()
+    assert sorted(test_client(plugin["/runs"]).get("/runs").json) == ["network-1/train", "network-2/train"]
+    (embedding,) = test_client(plugin["/info"]).get("/info?run=network-2/train").json["embeddings"]
+    count, width = embedding["tensorShape"]
+    assert width == 4
+    labels = rows(tmp_path / "network-2" / "train" / "encoder_states-labels.tsv")
+    assert len(labels) == count + 1
+    assert labels[1][0] == "elnino"
+    tensor = test_client(plugin["/tensor"]).get("/tensor?run=network-2/train&name=encoder_states").data
+    assert len(tensor) == 4 * count * width
+
+
+def test_batches_of_a_stream_have_no_windows_to_draw():
+    def batches():
+        while True:
+            yield PAST[:8], FUTURE[:8]
+
+    model = Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1, callbacks=[TensorBoard("nowhere", states=True)])
+    with pytest.raises(SpecError, match="states: expected arrays, a frame or validation_data"):
+        model.fit(batches())
+
+
+@pytest.mark.parametrize("options", [{"images_every": 0}, {"windows": 0}, {"every_n_steps": 0}])
+def test_numbers_are_checked(options):
+    with pytest.raises(SpecError, match=next(iter(options))):
+        TensorBoard("nowhere", **options)
+
+
+def test_without_the_package_the_line_that_installs_it_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[tensorboard\]'"):
+        TensorBoard(tmp_path)
+
+
+def test_pictures_and_states_of_a_fit_of_files(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "rows").mkdir()
+    for name in ("north", "south"):
+        load("elnino").assign(unique_id=name).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
+    board = TensorBoard(tmp_path / "logs", images_every=1, states=True)
+    options = {"training": {"epochs": 1, "steps_per_epoch": 2}, "level": (), "random_state": 0, "verbose": 0}
+    tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+    Forecaster(12, preset=tiny, **options).fit(tmp_path / "rows", callbacks=[board])
+    assert len(events(tmp_path / "logs" / "forecasts").Images("forecasts")) == 1
+    labels = rows(tmp_path / "logs" / "train" / "encoder_states-labels.tsv")
+    assert {row[0] for row in labels[1:]} == {"north", "south"}

@@ -1,0 +1,110 @@
+"""What stands beside the package: workflows, and how to cite it."""
+
+import ast
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.version import Version
+
+import seqcast
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+def matrix_values(job, name):
+    """All values that a job's matrix gives a name."""
+    matrix = job.get("strategy", {}).get("matrix", {})
+    return [*matrix.get(name, []), *(each[name] for each in matrix.get("include", []) if name in each)]
+
+
+def made(workflow):
+    """The targets of `make` that a workflow names."""
+    targets = []
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            for word in re.findall(r"\bmake +(\S+)", step.get("run", "")):
+                if word == '"$TARGET"':
+                    variable = re.search(r"matrix\.(\w+)", step["env"]["TARGET"])
+                    targets += matrix_values(job, variable[1])
+                else:
+                    targets.append(word)
+    return targets
+
+
+def test_there_are_three():
+    assert set(WORKFLOWS) == {"docs", "release", "test"}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_each_target_of_make_that_a_workflow_names_is_there(name):
+    targets = made(WORKFLOWS[name])
+    assert targets
+    assert set(targets) <= TARGETS
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflows_can_do_no_more_than_they_need(name):
+    assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
+    for job in WORKFLOWS[name]["jobs"].values():
+        assert job.get("permissions", {}) in ({}, {"id-token": "write"})
+        assert job["steps"]
+
+
+def test_what_has_to_pass_on_a_clean_clone_is_in_the_workflows():
+    needed = re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE)
+    assert set(needed) <= {target for workflow in WORKFLOWS.values() for target in made(workflow)}
+
+
+def test_the_citation_has_what_its_schema_needs():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert all("name" in author or "family-names" in author for author in citation["authors"])
+    assert citation["version"] == Version(seqcast.__version__).base_version
+    assert citation["license"] == "MIT"
+    for reference in citation["references"]:
+        assert {"type", "title", "authors"} <= set(reference)
+
+
+# ---------------------------------------------------------------- versions and stability
+
+
+ROOMS = sorted(module.name for module in pkgutil.iter_modules(seqcast.__path__) if not module.name.startswith("_"))
+
+
+def stability(module):
+    """The word that the source of a module says of itself; read, not imported."""
+    folder = ROOT / "src" / "seqcast"
+    path = next(each for each in (folder / module / "__init__.py", folder / f"{module}.py") if each.is_file())
+    found = re.findall(
+        r"^Stability: (\w+)\.", ast.get_docstring(ast.parse(path.read_text("utf-8"))), flags=re.MULTILINE
+    )
+    assert len(found) == 1, f"{path}: one line such as 'Stability: experimental.'"
+    return found[0]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_package_says_how_stable_it_is_as_the_page_does(room):
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (stable|experimental|internal) \| .* \| (.*) \|$", page, flags=re.MULTILINE)
+    told = {name: word for word, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert set(told) == set(ROOMS)
+    assert stability(room) == told[room]
+
+
+def test_the_root_says_which_of_its_names_are_experimental():
+    """Each public name is as stable as the package that it is from."""
+    experimental = {name for name, place in seqcast._PLACES.items() if stability(place.split(".")[1]) != "stable"}
+    told = re.search(r"^Stability: stable\.(.*)$", seqcast.__doc__, flags=re.MULTILINE)[1]
+    assert set(re.findall(r"`(\w+)`", told)) == experimental
+
+
+def test_the_version_is_semantic():
+    version = Version(seqcast.__version__)
+    assert len(version.release) == 3
+    assert (version.epoch, version.local, version.post) == (0, None, None)

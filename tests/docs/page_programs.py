@@ -86,16 +86,22 @@ def masked(text):
     return collections.Counter(line for line in lines if line)
 
 
+def in_a_row(text, other):
+    """Tell whether two texts are the same words, numbers aside, in the same order."""
+    return NUMBER.sub("#", text.translate(FRAMES)).split() == NUMBER.sub("#", other.translate(FRAMES)).split()
+
+
 def check_output(program, printed, page="page"):
     """Compare what a program printed with what the page shows; a line `…` stands for any further lines."""
     if program.shown is None:
         return
+    # The page may break long lines.
     if program.fails:
-        # The page may break the message into lines, but quotes it as it is.
         same = printed.split() == program.shown.split()
     else:
         shown, printed_lines = masked(program.shown), masked(printed)
-        same = not shown - printed_lines if shown.pop("…", 0) else shown == printed_lines
+        further = shown.pop("…", 0)
+        same = not shown - printed_lines if further else shown == printed_lines or in_a_row(printed, program.shown)
     assert same, f"{page}, line {program.line} shows\n{program.shown}\nand prints\n{printed}"
 
 
@@ -176,6 +182,14 @@ def run(programs, page="page", *, shell=run_in_process, told=None):
     return names
 
 
+def broken(printed):
+    """Return what was printed with lines that fit a page, but for those of tables."""
+    wrapper = textwrap.TextWrapper(118, break_long_words=False, break_on_hyphens=False)
+    sentence = re.compile(r"seqcast: |\w*Error: ")
+    lines = printed.rstrip("\n").splitlines()
+    return "\n".join(wrapper.fill(line) if sentence.match(line) else line for line in lines) + "\n"
+
+
 def write_anew(path):
     """Run a page as it is written, and write outputs that are whole, and pictures, anew."""
     path = path.resolve()
@@ -191,9 +205,7 @@ def write_anew(path):
         for program in programs:
             printed = shell(program) if program.language == "shell" else run_python(program, names, path.name)
             if program.shown is not None and "…\n" not in program.shown:
-                if program.fails:
-                    printed = textwrap.fill(printed, 118, break_long_words=False, break_on_hyphens=False)
-                outputs.append((program.span, printed.rstrip("\n") + "\n"))
+                outputs.append((program.span, broken(printed)))
         for picture in set(re.findall(rf"\]\((images/{path.stem}_[^)]+)\)", page)):
             made = Path(folder, picture.removeprefix(f"images/{path.stem}_"))
             if made.exists():

@@ -49,7 +49,7 @@ SMALLER = {
     "long-horizons": named('preset="classic", ') | CHOSEN,
     "looking-inside": named('preset="segment", ') | {"step_size=13": "step_size=60", "windows[-20:]": "windows[-2:]"},
     "many-series": CHOSEN,
-    "new-series": CHOSEN,
+    "new-series": NAMED,
     "reproducibility": {
         "Forecaster(12, ": f"Forecaster(12, {TINY}, ",
         "n_windows=4": "n_windows=1",
@@ -66,7 +66,6 @@ def programs(name, changes):
 
 
 @pytest.mark.documents
-@pytest.mark.filterwarnings("default::seqcast.forecaster.fallback.FallbackWarning")
 @pytest.mark.parametrize("name", SMALLER)
 def test_programs_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -54,6 +54,8 @@ def run_page(text, tmp_path, monkeypatch, changes=()):
         ("a  2.25\nb  -3\n", True),  # numbers are the machine's
         ("b  2\na  1.5\n", True),  # and so is which of them is the largest
         ("a  1.5\n", False),
+        ("a\n1.5 b\n2\n", True),  # a long line may be broken
+        ("b\n2 a\n1.5\n", False),
         ("a  1.5\n…\n", True),
         ("c  1.5\n…\n", False),
         ("a  1.5  7\nb  2\n", False),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from seqcast.data.frames.places import Span, place_in_file
 from seqcast.data.frames.sources import TableSource
@@ -158,7 +159,8 @@ class _SeenIds:
     """
 
     def __init__(self) -> None:
-        self._hashes = np.zeros(0, dtype=np.uint64)
+        # An array a piece: one that grows would be copied again and again, and leave holes in the memory.
+        self._hashes: list[npt.NDArray[np.uint64]] = []
         self._largest: Any = None
 
     def add(self, names: Sequence[Any]) -> int | None:
@@ -177,11 +179,12 @@ class _SeenIds:
             first = {name: place for place, name in reversed(list(enumerate(names)))}
             hashes = pd.util.hash_array(np.asarray(names, dtype=object))
             repeated = np.array([first[name] != place for place, name in enumerate(names)])
-            places = np.flatnonzero(repeated | np.isin(hashes, self._hashes))
+            for before in self._hashes:
+                repeated |= np.isin(hashes, before)
+            places = np.flatnonzero(repeated)
             again = int(places[0]) if len(places) else None
         if known:
-            added = pd.util.hash_array(np.asarray(known, dtype=object))
-            self._hashes = np.concatenate([self._hashes, added])
+            self._hashes.append(pd.util.hash_array(np.asarray(known, dtype=object)))
             self._largest = max(known) if self._largest is None else max(self._largest, *known)
         return again
 

@@ -3,7 +3,7 @@
 In reading order: `estimator`, `views`, `from_sources`, `adapt`, `options`, `defaults`, `option_checks`, `support`,
 `planning`, `learning`, `further`, `jobs`, `finetuning`, `training_run`, `fitting`, `evidence`, `choice`,
 `validation`, `state`, `series_state`, `future`, `predictor`, `pretrained`, `fallback`, `blend`, `backtest`,
-`explain`, `exporting`, `summary`, `archive`; and `at_once`, all of it in one step.
+`explain`, `reporting`, `exporting`, `summary`, `archive`; and `at_once`, all of it in one step.
 
 Stability: stable.
 """

@@ -40,6 +40,7 @@ from seqcast.forecaster.options import FitOptions, interval_levels, refit_every
 from seqcast.forecaster.parts import PartFolder, gathered
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import read_rows
+from seqcast.forecaster.reporting import ReportMixin
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.forecaster.summary import PlannedFit, planned
@@ -63,7 +64,7 @@ __all__ = ["Forecaster"]
 Array = npt.NDArray[Any]
 
 
-class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ExportMixin, FittedViews, BaseEstimator):
+class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin, FittedViews, BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with

@@ -1,9 +1,7 @@
-"""The methods of a fitted forecaster that explain it: in-sample forecasts, inputs, states, attention, a report."""
+"""The methods of a fitted forecaster that explain it: in-sample forecasts, inputs, states, attention, unusual rows."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,15 +9,15 @@ import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.schema import as_ids
+from seqcast.data.frames.stamps import Stamps
 from seqcast.data.windows.origins import Origins
 from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import NotFittedError, SpecError
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.fallback import refuse_without_network
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.importance import check_trained, mean_importance, window_step
 from seqcast.forecaster.pretrained import PretrainedPredictor, pretrained_inputs
-from seqcast.forecaster.reporting import write_report
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.levels import check_levels
@@ -37,7 +35,6 @@ class FittedForecaster(Protocol):
     horizon: int
     combine: str
     alias: str
-    irregular: bool
 
     def _fitted(self) -> FittedState: ...
 
@@ -49,19 +46,8 @@ class FittedForecaster(Protocol):
 
     def _request(self, state: FittedState) -> ForecastRequest: ...
 
-    def _backtest(self, frame: LongFrame, n_windows: int) -> Any: ...
-
     def model_inputs(self, df: Any = None, *, step_size: int | None = None, member: int = 1) -> ModelInputs:
         """Return the inputs of a network."""
-
-    def covariate_importance(self, df: Any = None, *, repeats: int = 10) -> Any:
-        """Return the importance of covariates."""
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the options by name."""
-
-    def predict(self, *, df: Any = None, future: Any = None) -> Any:
-        """Forecast."""
 
 
 class ExplainMixin:
@@ -99,7 +85,8 @@ class ExplainMixin:
         state, step = self._fitted(), check_int("step_size", step_size)
         frame = self._rows_of_fit(state, df)
         origins = Origins.every(frame, int(self.horizon), state.rows_before, step)
-        reader, request = state.series.reader(state.series.checked(frame), origins), self._request(state)
+        checked, request = state.series.checked(frame), self._request(state)
+        reader = state.series.reader(checked, origins)
         forecast = state.predictor(self.combine).forecast(reader, origins, request)
         return origins.table(frame, request.parts(forecast, self.alias))
 
@@ -229,7 +216,8 @@ class ExplainMixin:
             >>> list(judged.columns[3:])
             ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
         """
-        state, levels = self._fitted(), check_levels(level)
+        state = self._fitted()
+        levels = check_levels(level)
         if len(levels) != 1:
             raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
         frame = state.series.checked(self._rows_of_fit(state, df))
@@ -289,62 +277,26 @@ class ExplainMixin:
         steps = future_steps(state.series, frame, future, horizon, default=int(self.horizon))
         weights = state.predictor(self.combine).attention(steps.reader, steps.origins)
         places = np.flatnonzero((weights != 0).any(axis=(0, 1)))
-        return frame.attended(steps.stamps, weights.shape[2] - 1 - places, weights[:, :, places])
+        return _attention_table(frame, steps.stamps, weights.shape[2] - 1 - places, weights[:, :, places])
 
-    def report(
-        self: FittedForecaster,
-        path: str | os.PathLike[str],
-        df: Any = None,
-        *,
-        future: Any = None,
-        backtest: Any = None,
-        n_windows: int = 3,
-        title: str = "",
-        unit: str = "",
-        max_series: int = 12,
-    ) -> None:
-        """Write a report as one HTML page that needs no other file.
 
-        It shows the series with their forecasts, the scores of a backtest beside those of naive forecasts, the largest
-        errors, which covariates matter, the training curve and all settings.
+def _attention_table(frame: LongFrame, stamps: Stamps, back: Array, weights: Array) -> Any:
+    """Return attention weights as a frame of the kind that came in.
 
-        Args:
-            path: Where to; the page appears whole or not at all.
-            df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
-            future: As for `predict`; without it a forecaster that needs it, for future covariates or irregular stamps,
-                shows no forecast.
-            backtest: A frame that `backtest` gave, perhaps with other models' forecasts.
-            n_windows: Cutoffs of the backtest that is made when none is given, which trains once more; 0 for none.
-            title: Title of the page.
-            unit: Unit of the values.
-            max_series: Most series that are drawn.
+    Args:
+        frame: The rows that were forecast from.
+        stamps: Stamps of the forecast steps, `H` a series.
+        back: Steps of the past, counted back from each series' last one, `[A]`.
+        weights: Weights, `[N, H, A]`.
 
-        Raises:
-            NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
-            DataError: Something in a frame is wrong; nothing was written.
-            SaveError: The file could not be written.
-        """
-        state = self._fitted()
-        frame = self._rows_of_fit(state, df)
-        check_int("n_windows", n_windows, at_least=0)
-        forecast = importance = None
-        if future is not None or not (state.series.frame.covariates.future or self.irregular):
-            forecast = self.predict(df=df, future=future)
-        if backtest is None and n_windows:
-            backtest = self._backtest(frame, n_windows)
-        if state.engines:
-            with contextlib.suppress(DataError):  # there are no covariates, or no rows to judge them by
-                importance = self.covariate_importance(df, repeats=5)
-        write_report(
-            path,
-            state,
-            frame,
-            options=self.get_params(deep=False),
-            request=self._request(state),
-            title=title,
-            forecast=forecast,
-            backtest=backtest,
-            importance=importance,
-            max_series=max_series,
-            unit=unit,
-        )
+    Returns:
+        A frame with `unique_id`, `ds`, `past_ds` and `weight`; steps before a series' first row are left out.
+    """
+    count, horizon, _ = weights.shape
+    places = np.broadcast_to((frame.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
+    inside = places >= frame.source.starts[:, None, None]
+    steps = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
+    ids = as_ids(frame.source.ids)
+    series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
+    times = {frame.schema.columns.ds: stamps[steps[inside]], "past_ds": frame.stamps[places[inside]]}
+    return frame.schema.build(ids[series[inside]], times, {"weight": weights[inside]})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import secrets
 import shutil
@@ -21,7 +20,6 @@ __all__ = [
     "check_source",
     "check_target",
     "file_kind",
-    "files_at",
     "folder_beside",
     "make_folder",
     "remove_unfinished",
@@ -48,30 +46,6 @@ _NO_FILES = (
 
 # O_BINARY exists on Windows alone, where a file would else change line ends.
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
-
-def files_at(path: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
-    """Return the files that a path stands for, sorted: those of a folder, those of a pattern, or itself.
-
-    Of a folder, files below it count too, but none that is hidden or that another program marks as its own by `_`.
-
-    Args:
-        path: A file, a folder, or a pattern such as `sales/*.parquet`.
-        is_wanted: Whether a file of a folder counts, by its path within it.
-
-    Returns:
-        The files; none of a folder or a pattern that has none. A path that is neither is returned as it is.
-    """
-    if path.is_dir():
-        inside = ((file, file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file())
-        return [
-            file
-            for file, place in inside
-            if not any(part.startswith((".", "_")) for part in place.parts) and is_wanted(place)
-        ]
-    if glob.has_magic(str(path)) and not path.exists():
-        return [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
-    return [path]
 
 
 def check_source(path: Path, *, expected: str = "a file") -> None:
@@ -345,6 +319,7 @@ def _take_place(temporary: Path, folder: Path) -> None:
 def remove_unfinished() -> None:
     """Remove all files and folders that are being written, because the process is about to end."""
     for temporary in tuple(_unfinished):
-        shutil.rmtree(temporary, ignore_errors=True)  # leaves a file to the next lines
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -147,7 +147,8 @@ class LongFrame:
         counts = np.zeros((len(self.stamps) + 1, self.targets.shape[1]), dtype=np.int64)
         np.cumsum(~np.isnan(self.targets), axis=0, out=counts[1:])
         starts = self.source.starts
-        return np.asarray(counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts])
+        observed: Array = counts[starts + np.clip(stops, 0, self.source.lengths)] - counts[starts]
+        return observed
 
     def error(self, column: str, place: int, *, expected: str, received: str, hint: str) -> DataError:
         """Build the error for a row, which names its number in the user's frame and its series.
@@ -245,26 +246,6 @@ class LongFrame:
         values = {columns.value: self.targets[rows, targets]}
         return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, targets)
 
-    def attended(self, stamps: Stamps, back: Array, weights: Array) -> Any:
-        """Return attention weights as a frame of the kind that came in.
-
-        Args:
-            stamps: Stamps of the forecast steps, `H` a series.
-            back: Steps of the past, counted back from each series' last one, `[A]`.
-            weights: Weights, `[N, H, A]`.
-
-        Returns:
-            A frame with `unique_id`, `ds`, `past_ds` and `weight`; steps before a series' first row are left out.
-        """
-        count, horizon, _ = weights.shape
-        places = np.broadcast_to((self.source.ends[:, None] - 1 - back)[:, None, :], weights.shape)
-        inside = places >= self.source.starts[:, None, None]
-        steps = np.broadcast_to(np.arange(count * horizon).reshape(count, horizon, 1), weights.shape)
-        ids = as_ids(self.source.ids)
-        series = np.broadcast_to(np.arange(count)[:, None, None], weights.shape)
-        times = {self.schema.columns.ds: stamps[steps[inside]], "past_ds": self.stamps[places[inside]]}
-        return self.schema.build(ids[series[inside]], times, {"weight": weights[inside]})
-
     def check_positive(self, scale: str) -> None:
         """Refuse negative values, which have no logarithm.
 
@@ -284,9 +265,11 @@ class LongFrame:
         Raises:
             DataError: More than half of the steps are missing, and all rows are multiples of some steps apart.
         """
+        if self.frequency is None or self.frequency.inferred:
+            return
         given = np.flatnonzero(self.rows >= 0)
         share = 1 - len(given) / max(1, len(self.rows))
-        if self.frequency is None or self.frequency.inferred or share <= 0.5:
+        if share <= 0.5:
             return
         same_series = np.diff(np.searchsorted(self.source.ends, given, side="right")) == 0
         steps = np.diff(given)[same_series]

@@ -1,18 +1,43 @@
-"""Where rows were read from, and what their place is called in an error."""
+"""Where rows are read from, and what their place is called in an error."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqcast.errors import DataError, Option, Phrase, Row, compose_place, suggest_name
 
-__all__ = ["Span", "in_source", "place_in_file", "unknown_column"]
+__all__ = ["Span", "files_at", "in_source", "place_in_file", "unknown_column"]
 
 # Names of columns that an error lists.
 _MOST_NAMES = 30
+
+
+def files_at(path: Path, is_wanted: Callable[[Path], bool]) -> list[Path]:
+    """Return the files that a path stands for, sorted: those of a folder, those of a pattern, or itself.
+
+    Of a folder, files below it count too, but none that is hidden or that another program marks as its own by `_`.
+
+    Args:
+        path: A file, a folder, or a pattern such as `sales/*.parquet`.
+        is_wanted: Whether a file of a folder counts, by its path within it.
+
+    Returns:
+        The files; none of a folder or a pattern that has none. A path that is neither is returned as it is.
+    """
+    if path.is_dir():
+        inside = ((file, file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file())
+        return [
+            file
+            for file, place in inside
+            if not any(part.startswith((".", "_")) for part in place.parts) and is_wanted(place)
+        ]
+    if glob.has_magic(str(path)) and not path.exists():
+        return [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
+    return [path]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seqcast.data.frames.places import files_at
 from seqcast.errors import DataError, MissingFileError, SpecError
-from seqcast.runtime.files import files_at
 from seqcast.runtime.optional import require
 
 __all__ = ["TableSource", "file_groups", "is_source", "open_source"]

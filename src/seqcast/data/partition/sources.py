@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect
+from seqcast.data.frames.places import files_at
 from seqcast.errors import DataError, MissingFileError, Option, Phrase, suggest_name, unknown_name
-from seqcast.runtime.files import check_source, files_at
+from seqcast.runtime.files import check_source
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.export.graph import Graph
-from seqcast.network.attention import AdditiveAttention, Attention, DotAttention, MultiHeadAttention
+from seqcast.network.attention import NO_SCORE, AdditiveAttention, Attention, DotAttention, MultiHeadAttention
 from seqcast.runtime.backend import to_numpy
 
 __all__ = ["AttentionGraph"]
@@ -51,7 +51,7 @@ class AttentionGraph:
             scores = self._scores(graph, query, keys)
             if valid is not None:
                 axes = (1, 2) if isinstance(self.attention, MultiHeadAttention) else (1,)
-                scores = graph("Where", graph.unsqueeze(valid, *axes), scores, np.float32(-1e9))
+                scores = graph("Where", graph.unsqueeze(valid, *axes), scores, np.float32(NO_SCORE))
             context = graph("MatMul", graph("Softmax", scores, axis=-1), values)
             if isinstance(self.attention, MultiHeadAttention):
                 context = graph.reshape(graph.transpose(context, 0, 2, 1, 3), 0, 0, -1)

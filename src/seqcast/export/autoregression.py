@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqcast.data.windows.autoregression import FITTED, HELD_BACK, LAGS
+from seqcast.data.windows.autoregression import FITTED, HELD_BACK, LAGS, LEAST_PENALTY
 from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.gaps import fill_gaps
-from seqcast.export.graph import Graph
+from seqcast.export.graph import ONE, Graph
 from seqcast.export.known import Known, clip
 from seqcast.export.smoothing import Said
 
 __all__ = ["autoregressed", "solved"]
-
-ZERO, ONE = np.float64(0), np.float64(1)
 
 
 def autoregressed(graph: Graph, past: Known, length: int, horizon: int) -> Said:
@@ -100,8 +98,7 @@ def _coefficients(graph: Graph, centred: str, before: str, fitted: str) -> str:
     size = g("Div", g.total(g.total(diagonal, 2), 1, keep=True), np.float64(LAGS))
     shrunk = g("Min", g("Div", np.float64(HELD_BACK), g("Max", g.total(fitted, 1, keep=True), ONE)), ONE)
     penalty = g("Mul", g("Mul", size, shrunk), (np.arange(1, LAGS + 1) / LAGS)[None])
-    # Where nothing varies, all coefficients are 0.
-    ridge = g("Mul", g.unsqueeze(g("Add", penalty, np.float64(1e-9)), 2), np.eye(LAGS)[None])
+    ridge = g("Mul", g.unsqueeze(g("Add", penalty, np.float64(LEAST_PENALTY)), 2), np.eye(LAGS)[None])
     return solved(g, g("Add", products, ridge), sides, LAGS)
 
 

@@ -11,11 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from seqcast.data.features.calendar import CALENDAR_FEATURES
-from seqcast.export.graph import Graph
+from seqcast.export.graph import ZERO, Graph
 
 __all__ = ["calendar_features", "is_cyclic"]
 
-ZERO, ONE = np.float64(0), np.float64(1)
 DAY = 86_400
 # From January on, where it is no leap year.
 DAYS_IN_MONTH = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.float64)

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["END", "Graph", "Node", "Port"]
+__all__ = ["END", "INFINITY", "ONE", "ZERO", "Graph", "Node", "Port"]
 
 Array = npt.NDArray[Any]
 Value = str | Array | np.generic
 
 # The end of an axis, whatever its length, for `Slice`.
 END = int(np.iinfo(np.int64).max)
+# Numbers of double precision, in which everything around networks is computed.
+ZERO, ONE, INFINITY = np.float64(0), np.float64(1), np.float64(np.inf)
 
 
 @dataclass(frozen=True)

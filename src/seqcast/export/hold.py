@@ -7,14 +7,11 @@ from typing import Self
 
 import numpy as np
 
-from seqcast.export.graph import Graph
+from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.known import Known, mean_of_known
 from seqcast.pretrained.far import REPEATED
 
 __all__ = ["Hold", "again"]
-
-ZERO, ONE = np.float64(0), np.float64(1)
-INFINITY = np.float64(np.inf)
 
 
 @dataclass(frozen=True)

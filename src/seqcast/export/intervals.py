@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqcast.export.graph import Graph
+from seqcast.export.graph import ZERO, Graph
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.support import MOST_COUNT
 
 __all__ = ["bounded", "calibrated"]
-
-ZERO = np.float64(0)
 
 
 def calibrated(

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.export.graph import Graph
+from seqcast.export.graph import ONE, ZERO, Graph
 
 __all__ = ["Known", "clip", "either", "join", "mean_of_known"]
-
-ZERO, ONE = np.float64(0), np.float64(1)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from seqcast.export.decoder import DecoderGraph
 from seqcast.export.encoder import EncoderGraph
 from seqcast.export.graph import Graph
 from seqcast.export.heads import HEADS, Parts
+from seqcast.network.blocks import later_blocks
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
@@ -118,14 +119,10 @@ def add_network(graph: Graph, model: Seq2Seq, inputs: NetworkInputs, horizon: in
         return None if inputs.future is None else graph.cut(inputs.future, 1, start, start + steps)
 
     # As `seqcast.network.blocks.write_in_blocks` does.
-    block, start, end = decoder.write(read, trained, known(0, trained)), 0, trained
-    blocks = [block]
-    while end < horizon:
-        whole = end // segment * segment
-        forecast = graph.squeeze(graph.cut(graph.concat(blocks, 1), 1, start, whole), 3)
-        read = encoder.read_on(read, forecast, whole - start)
-        start, steps = whole, min(trained, horizon - whole)
-        block = decoder.write(read, steps, known(start, steps))
+    blocks = [decoder.write(read, trained, known(0, trained))]
+    for before, start, stop, end in later_blocks(horizon, trained, segment):
+        forecast = graph.squeeze(graph.cut(graph.concat(blocks, 1), 1, before, start), 3)
+        read = encoder.read_on(read, forecast, start - before)
+        block = decoder.write(read, stop - start, known(start, stop - start))
         blocks.append(graph.cut(block, 1, end - start))
-        end = start + steps
     return graph.concat(blocks, 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqcast.export.graph import Graph
-from seqcast.network.normalise import InstanceNormaliser, Normaliser
+from seqcast.network.normalise import LEAST_MEAN, LEAST_VARIANCE, InstanceNormaliser, Normaliser
 
 __all__ = ["Normalisation", "Statistics"]
 
@@ -65,11 +65,12 @@ class Normalisation:
                 return Statistics(self._level(values, weight))
             if self.name == "scale":
                 mean = self._mean(g("Abs", values), weight)
-                return Statistics(None, g("Where", g("Greater", mean, np.float32(1e-30)), mean, ONE))
+                return Statistics(None, g("Where", g("Greater", mean, np.float32(LEAST_MEAN)), mean, ONE))
             mean = self._mean(values, weight)
             off = g("Sub", values, g.unsqueeze(mean, 1))
             variance = self._mean(g("Mul", off, off), weight)
-            deviation = g("Add", g("Sqrt", g("Add", variance, np.float32(1e-12))), self._epsilon)
+            root = g("Sqrt", g("Add", variance, np.float32(LEAST_VARIANCE)))
+            deviation = g("Add", root, np.float32(InstanceNormaliser.epsilon))
             return Statistics(self._level(values, weight) if self.name == "recent" else mean, deviation)
 
     def apply(self, past: str, statistics: Statistics) -> str:
@@ -104,10 +105,6 @@ class Normalisation:
         if np.array_equal(self.normaliser.place, np.eye(self.features)):
             return targets
         return self.graph("MatMul", targets, self.normaliser.place)
-
-    @property
-    def _epsilon(self) -> np.float32:
-        return np.float32(InstanceNormaliser.epsilon)
 
     def _mean(self, values: str, weight: str | None) -> str:
         """Return the mean of what was observed along the steps, `[B, D]`."""

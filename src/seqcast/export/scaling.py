@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.data.series.scalers import CONSTANT_SCALE, LARGEST, LEAST_SHARE, LOGARITHMS, ROUNDING
+from seqcast.data.series.scalers import (
+    CONSTANT_SCALE,
+    LARGEST,
+    LARGEST_LOGARITHM,
+    LEAST_SHARE,
+    LOGARITHMS,
+    ROUNDING,
+)
 from seqcast.errors import SpecError
-from seqcast.export.graph import Graph
+from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 
 __all__ = ["Scaling", "check_scale", "learn_scaling"]
-
-ZERO, ONE = np.float64(0), np.float64(1)
-INFINITY = np.float64(np.inf)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Scaling:
         if self.unit is None:
             return values
         # Positive data has positive forecasts, and finite ones.
-        bounded = graph("Min", graph("Max", values, ZERO), np.float64(700))
+        bounded = graph("Min", graph("Max", values, ZERO), np.float64(LARGEST_LOGARITHM))
         grown = graph("Mul", self.unit, graph("Sub", graph("Exp", bounded), ONE))
         return graph("Min", grown, np.float64(np.finfo(np.float64).max))
 

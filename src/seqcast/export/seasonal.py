@@ -7,20 +7,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.data.windows.seasonal_base import FEW, GAINS, LEAST_ERROR, LONGER_GAINS, SHARPNESS, SHARPNESS_OF_CHECK
+from seqcast.data.windows.seasonal_base import (
+    FEW,
+    GAINS,
+    LEAST_ERROR,
+    LEAST_SIZE,
+    LEAST_SPREAD,
+    LONGER_GAINS,
+    MODELS,
+    SHARPNESS,
+    SHARPNESS_OF_CHECK,
+    WAYS,
+)
 from seqcast.data.windows.seasonal_inputs import LARGEST_UNIT, LEAST_UNIT, SEASONS
 from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.autoregression import autoregressed
 from seqcast.export.gaps import last_known
-from seqcast.export.graph import Graph
+from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.hold import again
 from seqcast.export.known import Known, clip, either, join, mean_of_known
 from seqcast.export.smoothing import Said, smoothed
 
 __all__ = ["SeasonalRead", "read_seasonal"]
-
-ZERO, ONE = np.float64(0), np.float64(1)
-INFINITY = np.float64(np.inf)
 
 
 @dataclass(frozen=True)
@@ -86,8 +94,8 @@ class _Windows:
         loc = either(g, last, everywhere).filled(g)
         off = Known(g("Abs", g("Sub", past.values, everywhere.values)), past.mask)
         spread = mean_of_known(g, off).filled(g)
-        size = g("Max", g("Abs", loc), np.float64(1e-6))
-        return loc, g("Where", g("Greater", spread, g("Mul", size, np.float64(1e-14))), spread, size)
+        size = g("Max", g("Abs", loc), np.float64(LEAST_SIZE))
+        return loc, g("Where", g("Greater", spread, g("Mul", size, np.float64(LEAST_SPREAD))), spread, size)
 
     def _scaled(self, past: Known, loc: str, scale: str, *, far: float | None) -> str:
         scaled = self.graph("Div", self.graph("Sub", past.values, loc), scale)
@@ -172,12 +180,13 @@ class _Windows:
 
     def _there(self) -> str:
         """Return which models say something of which windows, `[N, K]`."""
-        g, always = self.graph, 2 * len(GAINS) + 2
+        g, of_longer = self.graph, len(WAYS) * len(LONGER_GAINS)
+        always = len(MODELS) - of_longer
         there = g.expand(np.ones((1, always), bool), g.dims(g.size(self.count, 0), always))
         if not self.reads_longer:
             return there
         longer = g("GreaterOrEqual", self.count, np.float64(2 * self.longer))
-        return g.concat([there, *([longer] * (2 * len(LONGER_GAINS)))], 1)
+        return g.concat([there, *([longer] * of_longer)], 1)
 
     def _errors(self) -> Known:
         """Return the mean absolute error one step ahead of each model, `[N, K]`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seqcast.data.series.scalers import LOGARITHMS
 from seqcast.export.calendar import calendar_features
 from seqcast.export.file import write_model
 from seqcast.export.gaps import fill_gaps, newest_season
@@ -199,7 +200,7 @@ class _Windows:
 
     def _given(self) -> Scaling:
         """Return the scaling that is an input."""
-        names = ("loc", "scale", "unit") if self.model.scale in ("log", "log1p") else ("loc", "scale")
+        names = ("loc", "scale", "unit") if self.model.scale in LOGARITHMS else ("loc", "scale")
         shape = ("batch", self.model.targets)
         return Scaling(
             *(self.graph.unsqueeze(self.graph.read(each, np.float64, shape, "scaling"), 1) for each in names)

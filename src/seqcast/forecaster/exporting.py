@@ -6,6 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from seqcast.forecaster.blend import BlendPredictor
+from seqcast.forecaster.fallback import SeasonalNaivePredictor
+from seqcast.forecaster.predictor import EnsemblePredictor, Predictor
+from seqcast.forecaster.pretrained import PretrainedPredictor
 from seqcast.forecaster.state import FittedState
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.seq2seq import Seq2Seq
@@ -85,19 +89,22 @@ def write_onnx(
     """
     from seqcast.export import NaiveCandidate, NetworkCandidate, PretrainedCandidate, SeriesModel, write_series_model
 
-    def candidate(name: str) -> Any:
-        if name == "seasonal_naive":
-            return NaiveCandidate(state.season_length, state.naive_intervals if state.choice.is_blend else ())
-        if name == "trained":
-            return NetworkCandidate([_model(engine) for engine in state.engines], options["combine"])
-        assert state.pretrained is not None
-        return PretrainedCandidate(state.pretrained, state.season_length)
+    predictor, series = state.predictor(options["combine"]), state.series
+    blend = predictor if isinstance(predictor, BlendPredictor) else BlendPredictor([predictor], [1.0])
 
-    series, shares = state.series, state.choice.shares
+    def candidate(part: Predictor) -> Any:
+        if isinstance(part, SeasonalNaivePredictor):
+            # Alone, its intervals are those of the whole.
+            return NaiveCandidate(part.season_length, () if part is predictor else part.calibrations)
+        if isinstance(part, EnsemblePredictor):
+            return NetworkCandidate([_model(engine) for engine in part.engines], part.combine)
+        assert isinstance(part, PretrainedPredictor)
+        return PretrainedCandidate(part.network, part.season_length)
+
     names, calendar = _features(state)
     model = SeriesModel(
-        [candidate(name) for name in shares],
-        list(shares.values()),
+        [candidate(part) for part in blend.parts],
+        list(blend.shares),
         request,
         series.scale,
         series.context_length,
@@ -105,7 +112,7 @@ def write_onnx(
         series.observed,
         names,
         calendar,
-        state.calibrations or (() if state.choice.is_blend else state.naive_intervals),
+        predictor.calibrations,
         series.support,
         options["alias"],
         {"frequency": state.frequency, "season_length": state.season_length, "missing": options["missing"]},

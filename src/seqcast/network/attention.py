@@ -17,6 +17,9 @@ __all__ = ["ATTENTIONS", "AdditiveAttention", "Attention", "DotAttention", "Mult
 Tensor = Any
 ops = keras.ops
 
+# The score of a step that does not count.
+NO_SCORE = -1e9
+
 
 class Attention(keras.layers.Layer):
     """What the scores have in common: softmax over valid steps, weighted sum, joining with the query.
@@ -106,7 +109,7 @@ class Attention(keras.layers.Layer):
         if valid is not None:
             teacher_mask = ops.expand_dims(valid, 1)
             teacher_mask = ops.expand_dims(teacher_mask, 1) if len(scores.shape) == 4 else teacher_mask
-            scores = ops.where(teacher_mask, scores, ops.cast(-1e9, scores.dtype))
+            scores = ops.where(teacher_mask, scores, ops.cast(NO_SCORE, scores.dtype))
         weights = ops.softmax(scores, axis=-1)
         context = self.contexts(weights, values)
         if len(weights.shape) == 4:

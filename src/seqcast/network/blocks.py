@@ -8,14 +8,14 @@ so a shorter horizon is always the beginning of a longer one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from seqcast.runtime.backend import keras
 
-__all__ = ["write_in_blocks"]
+__all__ = ["later_blocks", "write_in_blocks"]
 
 Tensor = Any
 ops = keras.ops
@@ -53,16 +53,35 @@ def write_in_blocks(
     """
     forecast, weights = decode(states, 0, min(trained, horizon))
     attention = [weights]
-    start, end = 0, min(trained, horizon)
-    while end < horizon:
-        whole = end // segment * segment
-        states = append(states, forecast[:, start:whole])
-        start, steps = whole, min(trained, horizon - whole)
-        block, weights = decode(states, start, steps)
+    for before, start, stop, end in later_blocks(horizon, trained, segment):
+        states = append(states, forecast[:, before:start])
+        block, weights = decode(states, start, stop - start)
         forecast = _library(block).concatenate([forecast, block[:, end - start :]], axis=1)
         attention.append(None if weights is None else weights[:, end - start :])
-        end = start + steps
     return forecast, _joined(attention)
+
+
+def later_blocks(horizon: int, trained: int, segment: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the bounds of each block after the first, which begins with a whole token.
+
+    Args:
+        horizon: Number of steps.
+        trained: The trained horizon, the longest block.
+        segment: Steps of a token.
+
+    Yields:
+        Where the block before began, where it begins, where it stops, and up to where the forecast is written already.
+
+    Example:
+        >>> list(later_blocks(5, trained=3, segment=2))
+        [(0, 2, 5, 3)]
+    """
+    before, end = 0, min(trained, horizon)
+    while end < horizon:
+        start = end // segment * segment
+        stop = min(start + trained, horizon)
+        yield before, start, stop, end
+        before, end = start, stop
 
 
 def _joined(attention: list[Tensor | None]) -> Tensor | None:

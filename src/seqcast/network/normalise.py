@@ -24,6 +24,11 @@ __all__ = [
 Tensor = Any
 ops = keras.ops
 
+# A mean absolute value that is not above it is that of a window of zeros.
+LEAST_MEAN = 1e-30
+# Under the root of a variance, so that the gradient of a constant window is finite.
+LEAST_VARIANCE = 1e-12
+
 
 class Normaliser:
     """No normalisation, and what the others share.
@@ -104,7 +109,7 @@ class InstanceNormaliser(Normaliser):
         weight, count = self._observed(values, observed)
         mean = ops.sum(weight * values, axis=1) / count
         squares = ops.sum(weight * ops.square(values - ops.expand_dims(mean, 1)), axis=1)
-        return mean, ops.sqrt(squares / count + 1e-12) + self.epsilon
+        return mean, ops.sqrt(squares / count + LEAST_VARIANCE) + self.epsilon
 
 
 class RecentNormaliser(InstanceNormaliser):
@@ -130,7 +135,7 @@ class ScaleNormaliser(Normaliser):
         values = self.targets(past)
         weight, count = self._observed(values, observed)
         mean = ops.sum(weight * ops.abs(values), axis=1) / count
-        return ops.zeros_like(mean), ops.where(mean > 1e-30, mean, 1.0)
+        return ops.zeros_like(mean), ops.where(mean > LEAST_MEAN, mean, 1.0)
 
 
 NORMALISERS: dict[str, type[Normaliser]] = {

@@ -105,6 +105,8 @@ LEAST_SHARE = 0.01
 
 
 LOGARITHMS = ("log1p", "log")
+# A larger logarithm is that of no number of double precision.
+LARGEST_LOGARITHM = 700.0
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,7 @@ class SeriesScaler:
             return values
         # Positive data has positive forecasts, and finite ones.
         with np.errstate(over="ignore"):
-            grown: Array = _as_cube(self.unit, values) * np.expm1(np.clip(values, 0.0, 700.0))
+            grown: Array = _as_cube(self.unit, values) * np.expm1(np.clip(values, 0.0, LARGEST_LOGARITHM))
         return np.asarray(np.minimum(grown, np.finfo(np.float64).max))
 
 

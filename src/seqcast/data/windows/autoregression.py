@@ -17,6 +17,8 @@ LAGS = 12
 HELD_BACK = 20
 # Of the twelve coefficients, held back as they are, so many count as fitted.
 FITTED = 8
+# The least penalty, so that where nothing varies all coefficients are 0.
+LEAST_PENALTY = 1e-9
 
 
 def autoregressed(values: Array, horizon: int) -> SimpleForecasts:
@@ -85,6 +87,5 @@ def _coefficients(centred: Array, before: Array, fitted: npt.NDArray[np.bool_]) 
     size = np.trace(products, axis1=1, axis2=2) / LAGS
     shrunk = np.minimum(1.0, HELD_BACK / np.maximum(fitted.sum(axis=1), 1))
     penalty = (size * shrunk)[:, None] * np.arange(1, LAGS + 1) / LAGS
-    # Where nothing varies, all coefficients are 0.
-    products = products + np.einsum("bp,pq->bpq", penalty + 1e-9, np.eye(LAGS))
+    products = products + np.einsum("bp,pq->bpq", penalty + LEAST_PENALTY, np.eye(LAGS))
     return np.asarray(np.linalg.solve(products, sides)[:, :, 0])

@@ -57,6 +57,8 @@ MODELS = (
 SHARPNESS, SHARPNESS_OF_CHECK = 4, 1
 # Smaller errors are none.
 LEAST_ERROR = 1e-6
+# The size of a window around zero, and a spread over the size that is none but rounding: a few spacings of numbers.
+LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-14
 # Fewer known values than these tell no model anything.
 FEW = 4
 
@@ -157,10 +159,9 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
     loc = mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
     spread = mean_of_known(np.abs(past - everywhere))
-    # A constant is its own unit; what is less than a few spacings of numbers of this size is none but rounding.
-    least = np.maximum(np.abs(loc), 1e-6) * 1e-14
-    scale = np.where(np.nan_to_num(spread) > least, spread, np.maximum(np.abs(loc), 1e-6))
-    return loc, scale
+    # A constant is its own unit.
+    size = np.maximum(np.abs(loc), LEAST_SIZE)
+    return loc, np.where(np.nan_to_num(spread) > size * LEAST_SPREAD, spread, size)
 
 
 def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]) -> SimpleForecasts:

@@ -137,6 +137,7 @@ def test_the_reference_says_of_each_page_how_stable_it_is():
     told = re.findall(
         r"^\| \[.+?\]\((\S+)\) \|.*\| (\w+) \|$", (DOCS / "reference" / "index.md").read_text(), flags=re.M
     )
+    assert {name for name, _ in told} == {page.name for page in REFERENCE if page.name != "index.md"}
     for name, word in told:
         objects = [pkgutil.resolve_name(each) for each in REFERENCE[DOCS / "reference" / name]]
         rooms = {getattr(each, "__module__", None) or each.__name__ for each in objects if callable(each)}

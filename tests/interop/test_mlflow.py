@@ -169,6 +169,17 @@ def test_a_fit_in_other_processes_is_logged_when_it_is_over(members, mlflow):
     assert len(mlflow.search_runs(output_format="list")) == 1
 
 
+def test_a_fine_tuning_in_other_processes_has_the_name_of_its_network(mlflow):
+    options = {**OPTIONS, "preset": "auto", "effort": "balanced", "training": {"epochs": 1, "steps_per_epoch": 2}}
+    with mlflow.start_run() as run:
+        model = interop().log_fit(
+            Forecaster(12, **{**options, "level": (80, 95)}), load("elnino"), on=Elsewhere(), model=False, figures=False
+        )
+    assert {"trained", "finetuned"} <= set(model.choice_.shares)
+    for name, history in zip(("network-1", "pretrained"), model.histories_, strict=True):
+        assert metrics(mlflow, run, f"{name}/loss") == list(enumerate(history["loss"], 1))
+
+
 def test_a_fit_of_files_in_a_run(mlflow, tmp_path):
     pytest.importorskip("pyarrow")
     load("elnino").to_parquet(tmp_path / "rows.parquet", index=False)

@@ -108,6 +108,16 @@ def test_a_plain_keras_fit_is_watched_too():
     assert [record.step for _, record in keep.records] == [2, 4]
 
 
+def test_each_plain_keras_fit_begins_and_closes_its_log(tmp_path):
+    log = TrainingLog(tmp_path / "log.csv")
+    network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(encoder_units=(4,), decoder_units=(4,)))
+    network.compile("adam", "mse")
+    for epochs in (2, 1):
+        network.fit({"past": PAST}, FUTURE, batch_size=32, epochs=epochs, verbose=0, callbacks=[log])
+        assert log.model is None
+        assert [row["epoch"] for row in read_log(tmp_path / "log.csv")] == list(range(1, epochs + 1))
+
+
 # ---------------------------------------------------------------- which network
 
 

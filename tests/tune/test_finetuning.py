@@ -44,8 +44,7 @@ def test_the_script_makes_the_same_forecasts(tuned, frame):
     pd.testing.assert_frame_equal(names["fit"](frame).predict(), tuned.forecaster.predict(), rtol=1e-6)
 
 
-def test_a_frozen_trial_leaves_the_parts_as_they_are(search):
-    """With covariates too, which the network has to learn first: nothing is frozen then."""
+def test_with_covariates_which_the_network_has_to_learn_nothing_is_frozen(search):
     frame = waves()
     frame["price"] = np.cos(np.arange(len(frame)))
     found = search(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.data.description import Description
+from seqcast.engine.engine import Engine
 from seqcast.forecaster.choice import CANDIDATES
 from seqcast.forecaster.options import is_compared
 from seqcast.forecaster.planning import FitPlan
@@ -14,7 +15,7 @@ from seqcast.forecaster.state import FittedState
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.network import NetworkSpec
 
-__all__ = ["PlannedFit", "facts", "planned"]
+__all__ = ["PlannedFit", "facts", "network_facts", "planned"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,22 @@ def facts(state: FittedState, options: dict[str, Any], request: ForecastRequest)
     return {"Training": _training(state), "Network": _network(state), "Settings": _settings(state, options, request)}
 
 
+def network_facts(engine: Engine) -> dict[str, Any]:
+    """Return what a network is, by name.
+
+    Args:
+        engine: The engine that it was trained by.
+    """
+    network = engine.network
+    return {
+        "cell": network.cell,
+        "encoder units": ", ".join(map(str, network.encoder_units)),
+        "decoder units": ", ".join(map(str, network.decoder_units)),
+        "head": network.head,
+        "weights": f"{engine.weight_count:,}",
+    }
+
+
 def _training(state: FittedState) -> dict[str, Any]:
     history = state.histories[0]
     return {
@@ -106,17 +123,11 @@ def _training(state: FittedState) -> dict[str, Any]:
 def _network(state: FittedState) -> dict[str, Any]:
     if not state.networks:
         return {"forecast": str(state.choice)}
-    engine = state.networks[0]
-    network = engine.network
     version = {} if state.pretrained is None else {"pretrained weights": f"version {state.pretrained.version}"}
     return {
         "forecast": str(state.choice),
         **version,
-        "cell": network.cell,
-        "encoder units": ", ".join(map(str, network.encoder_units)),
-        "decoder units": ", ".join(map(str, network.decoder_units)),
-        "head": network.head,
-        "weights": f"{engine.weight_count:,}",
+        **network_facts(state.networks[0]),
         "members": len(state.networks),
     }
 

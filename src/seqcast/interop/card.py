@@ -23,7 +23,7 @@ from seqcast.evaluation.leaderboard import leaderboard
 from seqcast.evaluation.metrics import spoken_metric
 from seqcast.forecaster.choice import CANDIDATES
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.summary import facts
+from seqcast.forecaster.summary import facts, network_facts
 from seqcast.intervals.levels import level_text
 from seqcast.regressor.estimator import Seq2SeqRegressor
 
@@ -162,7 +162,6 @@ def _about_frames(
 def _about_arrays(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> tuple[str, list[_Section]]:
     """Return what a regressor is, and the sections about data, model and scores."""
     engine, history, window = regressor.engine_, regressor.history_, regressor.preparation_.window
-    network = engine.network
     data = {
         "features": window.features,
         "targets": window.targets,
@@ -173,11 +172,7 @@ def _about_arrays(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> 
         "scaling": regressor.scale,
     }
     model = {
-        "cell": network.cell,
-        "encoder units": ", ".join(map(str, network.encoder_units)),
-        "decoder units": ", ".join(map(str, network.decoder_units)),
-        "head": network.head,
-        "weights": f"{engine.weight_count:,}",
+        **network_facts(engine),
         "epochs": len(history),
         "best epoch": history.best_epoch or "none chosen: no validation windows",
         **{name.replace("_", " "): _number(values[-1]) for name, values in history.epochs.items() if values},

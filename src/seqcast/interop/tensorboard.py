@@ -145,8 +145,7 @@ class TensorBoard(Observer):
 
     def _add_picture(self, step: int) -> None:
         """Write the picture of an epoch."""
-        if self._watched is None:  # of a plain `Model.fit`, which does not say what it trains on
-            return
+        assert self._watched is not None  # `watch` refuses trainings that give no windows
         from seqcast.plots import forecast_panels
 
         numbers, (inputs, y, _) = self._watched.counted(0)

@@ -101,7 +101,7 @@ class TrainingLog(Observer):
 
     def _line(self, row: dict[str, Any]) -> str:
         if self.suffix == "csv":
-            return _csv_line([_cell(row.get(name)) for name in self._columns])
+            return _csv_line([row.get(name) for name in self._columns])
         return json.dumps({name: _finite(value) for name, value in row.items()}) + "\n"
 
 
@@ -143,10 +143,6 @@ def _csv_line(cells: list[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return "" if value is None else value
 
 
 def _finite(value: Any) -> Any:

@@ -83,6 +83,7 @@ class Observer(keras.callbacks.Callback):
         self._epoch = self._step = 0
         self._before: float | None = None
         self._began = 0.0
+        self._alone = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_model": None}
@@ -123,9 +124,15 @@ class Observer(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
-        if self._before is None:  # a plain `Model.fit` does not say what it trains on
+        self._alone = self._before is None
+        if self._alone:  # a plain `Model.fit` does not say what it trains on, nor that it is over
             self.watch(None, None)
         self._began = time.perf_counter()
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+        """Close what nobody else does."""
+        if self._alone:
+            self.close()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
         """Count from the epoch that a resumed training goes on with."""

@@ -160,7 +160,7 @@ def _log_epochs(forecaster: Forecaster) -> None:
     mlflow = require("mlflow", extra="mlflow")
     histories = forecaster.histories_
     names = [f"network-{number}/" for number in range(1, len(histories) + 1)]
-    if "pretrained" in forecaster.choice_.shares:
+    if "finetuned" in forecaster.choice_.shares:
         names[-1] = "pretrained/"
     for name, history in zip(names, histories, strict=True):
         prefix = "" if len(histories) == 1 else name

@@ -151,6 +151,20 @@ def test_one_who_waits_no_longer_leaves_the_job_alone(worker):
     run(worker, scenario)
 
 
+def test_a_loop_that_ends_before_its_job_leaves_the_worker_to_others(worker):
+    async def leave(queue):
+        begun = asyncio.Event()
+        job = queue.submit(wait, True, hear=lambda _: begun.set())
+        await begun.wait()
+        return job
+
+    async def stay(queue):
+        return await asyncio.wait_for(queue.submit(double, 4).result(), 20)
+
+    run(worker, leave).stop()
+    assert run(worker, stay) == 8
+
+
 def test_a_function_that_cannot_be_sent_is_told_at_once(worker):
     async def scenario(queue):
         with pytest.raises((AttributeError, pickle.PicklingError)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -126,12 +127,16 @@ class JobQueue:
             self._jobs.remove(job)
             job.end(result, error)
 
+        def later(call: Callable[..., None], *told: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+                loop.call_soon_threadsafe(call, *told)
+
         def heard(event: Any) -> None:
             if hear is not None:
-                loop.call_soon_threadsafe(hear, event)
+                later(hear, event)
 
         def ended(result: Any, error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(end, result, error)
+            later(end, result, error)
 
         job.number = self.worker.run(function, arguments, heard, ended)
         self._jobs.append(job)

@@ -3,13 +3,15 @@
     python benchmarks/onnx_export.py
 
 Each preset is fitted on two series of 400 steps and exported; what is timed is onnxruntime's `run`, from raw values to
-point and quantiles, the median of 2,000 calls (200 for many windows; of the pretrained network 200 and 10). The largest
-difference from `predict` stands beside it.
+point and quantiles, the median of 2,000 calls (200 for many windows; of the pretrained network 200 and 10). Beside it
+stand what the recurrent layers take of one window, by onnxruntime's own profile, and the largest difference from
+`predict`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -44,6 +46,22 @@ def median_ms(call: Callable[[], object], rounds: int) -> float:
     return 1e3 * float(np.median(seconds))
 
 
+def recurrent_ms(path: Path, past: np.ndarray, rounds: int = 100) -> float:
+    """Return the mean time of the operators GRU and LSTM in a call, in milliseconds."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.enable_profiling = True
+    options.profile_file_prefix = str(path.with_suffix(""))
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    for _ in range(rounds):
+        session.run(None, {"past": past})
+    events = json.loads(Path(session.end_profiling()).read_text("utf-8"))
+    layers = [event["dur"] for event in events if event.get("args", {}).get("op_name") in ("GRU", "LSTM")]
+    return float(sum(layers)) / rounds / 1e3
+
+
 def measure(preset: str, gaps: float) -> str:
     """Fit, export and time a preset; return a row of the table."""
     import onnxruntime
@@ -64,19 +82,21 @@ def measure(preset: str, gaps: float) -> str:
         forecaster.export(path)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         size = path.stat().st_size
+        recurrent = recurrent_ms(path, past[:1])
     ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(MANY, HORIZON)
     difference = np.abs(session.run(["point"], {"past": past})[0] - ours).max()
     rounds = ROUNDS.get(preset, (2000, 200))
     one = median_ms(lambda: session.run(None, {"past": past[:1]}), rounds[0])
     many = median_ms(lambda: session.run(None, {"past": past}), rounds[1])
-    return f"{preset:<12}{gaps:>6.0%}{size / 1e3:>10.0f}{one:>12.3f}{many:>16.2f}{difference:>14.1e}"
+    return f"{preset:<12}{gaps:>6.0%}{size / 1e3:>10.0f}{one:>12.3f}{recurrent:>16.3f}{many:>16.2f}{difference:>14.1e}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
     arguments = parser.parse_args()
-    print(f"{'preset':<12}{'gaps':>6}{'kB':>10}{'one, ms':>12}{f'{MANY} rows, ms':>16}{'difference':>14}")
+    headings = f"{'preset':<12}{'gaps':>6}{'kB':>10}{'one, ms':>12}{'recurrent, ms':>16}{f'{MANY} rows, ms':>16}"
+    print(f"{headings}{'difference':>14}")
     for preset in arguments.presets:
         for gaps in (0.0, 0.1):
             print(measure(preset, gaps), flush=True)

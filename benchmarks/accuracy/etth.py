@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from competitions import DECAYING, MEANS_OF_SEEDS, OUT_OF_THE_BOX, ZEROS, Candidate, width
+from competitions import BEST, DECAYING, MEANS_OF_SEEDS, OUT_OF_THE_BOX, ZEROS, Candidate, width
 from reporting import code, machine_line, options, peak_mib, table
 from yardsticks import (
     ETT_CONTEXT,
@@ -76,6 +76,7 @@ NEAR = LEVEL.changed(training=DECAYING)
 WIDE = NEAR.changed(width(256))
 CALM = WIDE.changed(training={"learning_rate": 5e-4})
 CANDIDATES = {
+    "out of the box, best": BEST,
     "base": BASE,
     "instance": BASE.changed({"normalise": "instance"}),
     "128 MAE": LIGHT,

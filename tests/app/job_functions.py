@@ -23,8 +23,8 @@ def fail(tell, kind):
 
 def wait(tell, keep):
     """Wait to be interrupted, and say so when something is kept."""
-    tell("running")
     try:
+        tell("running")
         while True:
             time.sleep(0.01)
     except KeyboardInterrupt:
@@ -43,8 +43,8 @@ def process(tell):
 
 def wait_for_others(tell):
     """Wait for a lock, as for the results of other processes, and say so when interrupted."""
-    tell("running")
     try:
+        tell("running")
         threading.Event().wait()
     except KeyboardInterrupt:
         return "kept"

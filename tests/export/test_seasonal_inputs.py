@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from seqcast.data.windows.seasonal_inputs import seasonal_inputs
-from seqcast.export.autoregression import solved
 from seqcast.export.file import model_of
 from seqcast.export.graph import Graph
 from seqcast.export.known import Known
-from seqcast.export.seasonal import read_seasonal
+from seqcast.export.seasonal_inputs import read_seasonal
 
 LENGTH, HORIZON = 96, 16
 
@@ -51,14 +50,3 @@ def test_it_reads_what_we_do(season, longer, run_file):
             part = found[name][row : row + 1]
             part = part[:, -context:] if name == "past" else part
             np.testing.assert_allclose(part, values, rtol=1e-5, atol=1e-5, err_msg=f"{name} of window {row}")
-
-
-def test_linear_systems(run_file):
-    rng = np.random.default_rng(0)
-    half = rng.normal(size=(5, 12, 12))
-    matrix, side = half @ half.transpose(0, 2, 1) + 0.1 * np.eye(12), rng.normal(size=(5, 12, 1))
-    graph = Graph()
-    names = [graph.read(name, np.float64, ("rows", 12, n)) for name, n in (("matrix", 12), ("side", 1))]
-    graph.write("solution", solved(graph, *names, 12), np.float64, ("rows", 12))
-    found = run_file(model_of(graph, {}).SerializeToString())(matrix=matrix, side=side)["solution"]
-    np.testing.assert_allclose(found, np.linalg.solve(matrix, side)[:, :, 0], rtol=1e-8)

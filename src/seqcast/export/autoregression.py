@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from seqcast.data.windows.autoregression import FITTED, HELD_BACK, LAGS, LEAST_PENALTY
@@ -9,27 +12,36 @@ from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.gaps import fill_gaps
 from seqcast.export.graph import ONE, Graph
 from seqcast.export.known import Known, clip
-from seqcast.export.smoothing import Said
+from seqcast.export.simple_forecasts import Said
 
 __all__ = ["autoregressed", "solved"]
 
 
-def autoregressed(graph: Graph, past: Known, length: int, horizon: int) -> Said:
+def autoregressed(graph: Graph, past: Known, length: int, horizon: int, ways: int) -> list[Said]:
     """Fit an autoregression to each window and continue it.
 
     Args:
         graph: The graph.
-        past: Values, `[R, T]`.
+        past: Values, `[N, T, W]`, in several ways to write them; known in all of these or in none, `[N, T, 1]`.
         length: Number of steps, `T`.
         horizon: Number of future steps.
+        ways: Number of ways, `W`.
+
+    Returns:
+        What is said of each way.
     """
     g = graph
     with g.scope("autoregression"):
-        counted = g.cast(past.mask, np.float64)
+        values = past.filled(g)
+        known = g.expand(past.mask, g("Shape", values))
+        filled = fill_gaps(g, values, known, both_ways=False, dtype=np.float64)
+
+        def stacked(x: str) -> str:
+            return g("Reshape", g.transpose(x, 0, 2, 1), g.dims(-1, length))
+
+        filled, counted = stacked(filled), g.cast(stacked(known), np.float64)  # [R, T], with R = N W
         begun = g("Min", g("CumSum", counted, np.int64(1)), ONE)
         count = g.total(counted, 1, keep=True)
-        values = g.unsqueeze(past.filled(g), 2)
-        filled = g.squeeze(fill_gaps(g, values, g.unsqueeze(past.mask, 2), both_ways=False, dtype=np.float64), 2)
         mean = g("Div", g.total(g("Mul", filled, begun), 1, keep=True), g("Max", g.total(begun, 1, keep=True), ONE))
         centred = g("Mul", g("Sub", filled, mean), begun)
         zeros = g.expand(np.zeros((1, LAGS)), g.dims(g.size(centred, 0), LAGS))
@@ -47,13 +59,20 @@ def autoregressed(graph: Graph, past: Known, length: int, horizon: int) -> Said:
         ends = [0, *checked]
         starts = np.stack([np.arange(LAGS)[::-1] + length - end for end in ends])  # newest first
         states = g.take(lagged, starts, 1)  # [R, starts, lags]
-        lines = _continued(g, states, g.unsqueeze(coefficients, 1), max(horizon, *checked, 1), len(ends))
-        lines = g("Add", g.transpose(lines, 1, 0, 2), g.unsqueeze(mean, 2))  # [R, steps, starts]
-        forecasts = g.cut(g.cut(lines, 1, 0, horizon), 2, 0, 1)
-        checks = {
-            steps: g.cut(g.cut(lines, 1, 0, steps), 2, place, place + 1) for place, steps in enumerate(checked, start=1)
-        }
-        return Said(forecasts, ahead, checks, optimism)
+        lines = _continued(g, states, coefficients, max(horizon, *checked, 1), len(ends))
+        lines = g("Add", lines, g.unsqueeze(mean, 2))  # [R, steps, starts]
+        first, *others = (g.cut(lines, 2, place, place + 1) for place in range(len(ends)))
+        checks = {steps: g.cut(line, 1, 0, steps) for steps, line in zip(checked, others, strict=True)}
+        stacked_said = Said(g.cut(first, 1, 0, horizon), ahead, checks)
+
+        def of_way(x: str, way: int) -> str:
+            return g.take(g("Reshape", x, g.dims(-1, ways, g.size(x, 1), 1)), np.int64(way), 1)
+
+        optimism = g.unsqueeze(optimism, 2)
+        return [
+            replace(stacked_said.mapped(partial(of_way, way=way)), optimism=g.squeeze(of_way(optimism, way), 2))
+            for way in range(ways)
+        ]
 
 
 def solved(graph: Graph, matrix: str, side: str, size: int) -> str:
@@ -103,13 +122,52 @@ def _coefficients(graph: Graph, centred: str, before: str, fitted: str) -> str:
 
 
 def _continued(graph: Graph, states: str, coefficients: str, steps: int, starts: int) -> str:
+    """Continue lines from their last values, `[R, starts, lags]`, newest first: `[R, steps, starts]`.
+
+    Lines that stay in reach are continued as many steps at once as there are lags; only where one leaves it, all are
+    continued step by step, since each step is brought back.
+    """
+    g = graph
+    lines = _in_blocks(g, g.transpose(states, 0, 2, 1), coefficients, steps)
+    farthest = g("ReduceMax", g("Abs", lines), keepdims=0)
+    in_reach, beyond = g.body(), g.body()
+    shape = ("rows", steps, starts)
+    # What is not a number is not in reach either.
+    in_reach.write(g.name("lines"), lines, np.float64, shape)
+    by_step = beyond.transpose(_step_by_step(beyond, states, beyond.unsqueeze(coefficients, 2), steps, starts), 1, 0, 2)
+    beyond.write(g.name("lines"), by_step, np.float64, shape)
+    near = g("LessOrEqual", farthest, np.float64(FARTHEST))
+    return g("If", near, then_branch=in_reach, else_branch=beyond)
+
+
+def _in_blocks(graph: Graph, states: str, coefficients: str, steps: int) -> str:
+    """Continue lines wherever they go; their last values, `[R, lags, starts]`, come newest first."""
+    g = graph
+    place, other = np.arange(LAGS)[:, None], np.arange(LAGS)
+    nothing = g.expand(np.zeros((1, 1)), g.dims(g.size(coefficients, 0), 1))
+    padded = g.concat([coefficients, nothing], 1)
+    # What a step takes from those before it in its block, and from those before the block.
+    power = g.take(padded, np.where(place > other, place - other - 1, LAGS), 1)
+    block = g.take(padded, np.minimum(place + other, LAGS), 1)
+    # The sum of all powers, as a product: those from the number of lags on are zero.
+    for doubling in range(int(LAGS - 1).bit_length()):
+        power = power if doubling == 0 else g("MatMul", power, power)
+        block = g("Add", block, g("MatMul", power, block))
+    found = []
+    for _ in range(0, steps, LAGS):
+        found.append(g("MatMul", block, states))
+        states = g.take(found[-1], other[::-1].copy(), 1)
+    return g.cut(g.concat(found, 1), 1, 0, steps)
+
+
+def _step_by_step(graph: Graph, states: str, coefficients: str, steps: int, starts: int) -> str:
     """Continue lines from their last values, `[R, starts, lags]`, newest first: `[steps, R, starts]`."""
     body = graph.body()
     with body.scope("line"):
         name = body.name("loop")
         state = body.read(f"{name}/state", np.float64, ("rows", starts, LAGS))
         body.read(f"{name}/step", np.int64, ())
-        value = clip(body, body.total(body("Mul", state, coefficients), 2, keep=True), -FARTHEST, FARTHEST)
+        value = clip(body, body("MatMul", state, coefficients), -FARTHEST, FARTHEST)
         after = body.concat([value, body.cut(state, 2, 0, LAGS - 1)], 2)
         body.write(f"{name}/after", after, np.float64, ("rows", starts, LAGS))
         body.write(f"{name}/value", body.squeeze(value, 2), np.float64, ("rows", starts))

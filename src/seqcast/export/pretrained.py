@@ -15,7 +15,7 @@ from seqcast.export.hold import Hold
 from seqcast.export.known import Known
 from seqcast.export.network import NetworkInputs, add_network
 from seqcast.export.scaling import Scaling
-from seqcast.export.seasonal import read_seasonal
+from seqcast.export.seasonal_inputs import read_seasonal
 from seqcast.intervals.request import ForecastRequest
 from seqcast.pretrained import PretrainedNetwork
 

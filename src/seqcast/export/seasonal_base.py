@@ -1,0 +1,203 @@
+"""The forecast that the pretrained network corrects, see `seqcast.data.windows.seasonal_base`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from seqcast.data.windows.seasonal_base import (
+    FEW,
+    GAINS,
+    LEAST_ERROR,
+    LEAST_SIZE,
+    LEAST_SPREAD,
+    LONGER_GAINS,
+    MODELS,
+    SHARPNESS,
+    SHARPNESS_OF_CHECK,
+    WAYS,
+)
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
+from seqcast.data.windows.smoothing import Gains
+from seqcast.export.autoregression import autoregressed
+from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
+from seqcast.export.known import Known, clip, either, mean_of_known
+from seqcast.export.simple_forecasts import Said
+from seqcast.export.smoothing import smoothed
+
+__all__ = ["SeasonalBaseGraph"]
+
+
+class SeasonalBaseGraph:
+    """What simple models say of windows, in each window's own units, and their mean.
+
+    Args:
+        graph: The graph.
+        past: Values, `[N, T]`, in the units of the data.
+        contexts: With how many steps of past each is read, its last ones, `[N, 1]` as double.
+        length: Number of steps, `T`.
+        season: Steps of a season; 1 is none.
+        longer: Steps of a season that contains it; 0 is none.
+        horizon: Number of future steps, `H`.
+    """
+
+    def __init__(
+        self, graph: Graph, past: Known, contexts: str, length: int, season: int, longer: int, horizon: int
+    ) -> None:
+        self.graph, self.past, self.contexts = graph, Known(past.filled(graph), past.mask), contexts
+        self.length, self.season, self.longer, self.horizon = length, season, longer, horizon
+        self.count = graph.total(graph.cast(past.mask, np.float64), 1, keep=True)
+        self.loc, self.scale = self._units(self.past, season)
+        self.values = Known(self._scaled(self.past, self.loc, self.scale, far=FARTHEST), past.mask)
+        self.models = self._said()
+        self.errors = self._errors()
+        checks = [self.check_errors(self.models, steps) for steps in CHECKS]
+        self.weights = self._weights(self.errors, checks)
+        self.forecast = self.mean(self.models.forecasts)  # [N, H]
+
+    def _units(self, past: Known, season: int) -> tuple[str, str]:
+        """Return the mean of the last season, and the mean absolute deviation, `[N, 1]` each."""
+        g = self.graph
+        everywhere = mean_of_known(g, past)
+        last = mean_of_known(g, Known(*(g.cut(each, 1, -season) for each in (past.values, past.mask))))
+        loc = either(g, last, everywhere).filled(g)
+        off = Known(g("Abs", g("Sub", past.values, everywhere.values)), past.mask)
+        spread = mean_of_known(g, off).filled(g)
+        size = g("Max", g("Abs", loc), np.float64(LEAST_SIZE))
+        return loc, g("Where", g("Greater", spread, g("Mul", size, np.float64(LEAST_SPREAD))), spread, size)
+
+    def _scaled(self, past: Known, loc: str, scale: str, *, far: float | None) -> str:
+        scaled = self.graph("Div", self.graph("Sub", past.values, loc), scale)
+        scaled = scaled if far is None else clip(self.graph, scaled, -far, far)
+        return self.graph("Where", past.mask, scaled, ZERO)
+
+    def _said(self) -> Said:
+        """Return what all models say, in the order of `MODELS`."""
+        g = self.graph
+
+        def smooth(season: int, gains: Gains) -> Callable[[Known], list[Said]]:
+            def model(past: Known) -> list[Said]:
+                own = season if 2 * season <= self.length else 1
+                used = g("GreaterOrEqual", self.count, np.float64(2 * own))
+                # Seasons are counted from the end; what is before the first whole one of a context is not among them.
+                whole = g("Mul", g("Floor", g("Div", self.contexts, np.float64(own))), np.float64(own))
+                inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], whole)
+                inside = g.unsqueeze(inside, 2)
+                return smoothed(g, past, used, inside, self.length, own, self.horizon, gains, len(WAYS))
+
+            return model
+
+        def autoregress(past: Known) -> list[Said]:
+            return autoregressed(g, past, self.length, self.horizon, len(WAYS))
+
+        parts = self._both_ways(self.season, self.loc, self.scale, smooth(self.season, GAINS))
+        parts += self._both_ways(self.season, self.loc, self.scale, autoregress)
+        if self.reads_longer:
+            loc, scale = self._units(self.past, self.longer)
+            for part in self._both_ways(self.longer, loc, scale, smooth(self.longer, LONGER_GAINS)):
+                parts.append(self._moved(part, loc, scale))
+        return Said.concat(g, parts)
+
+    @property
+    def reads_longer(self) -> bool:
+        """Whether a window can know two of the longer seasons."""
+        return 0 < 2 * self.longer <= self.length
+
+    def _both_ways(self, season: int, loc: str, scale: str, model: Callable[[Known], list[Said]]) -> list[Said]:
+        """Ask models about the values, and about their logarithms."""
+        g = self.graph
+        values = self._scaled(self.past, loc, scale, far=FARTHEST)
+        least = g("ReduceMin", self.past.filled(g, INFINITY), axes=[1], keepdims=1)
+        positive = g("And", g("Greater", least, ZERO), g("Greater", self.count, ZERO))
+        safe = Known(g("Log", g("Where", g("And", self.past.mask, positive), self.past.values, ONE)), self.past.mask)
+        centre, spread = self._units(safe, season)
+        logarithms = self._scaled(safe, centre, spread, far=None)
+        both = g.concat([g.unsqueeze(each, 2) for each in (values, logarithms)], 2)
+        of_values, of_logarithms = model(Known(both, g.unsqueeze(self.past.mask, 2)))
+        # What is out of reach anyway, before its exponential is more than a number can be.
+        most = g("Add", loc, g("Mul", scale, np.float64(2 * FARTHEST)))
+        most = g("Log", g("Where", positive, most, ONE))
+        loc, scale, centre, spread, most, positive = (
+            g.unsqueeze(each, 2) for each in (loc, scale, centre, spread, most, positive)
+        )
+
+        def grown(part: str) -> str:
+            values = g("Exp", g("Min", g("Add", g("Mul", part, spread), centre), most))
+            return g("Div", g("Sub", values, loc), scale)
+
+        # Of windows that have none, the logarithms' place is taken by the values.
+        chosen = of_logarithms.mapped(grown).joined(of_values, lambda a, b: g("Where", positive, a, b))
+        return [said.mapped(lambda part: clip(g, part, -FARTHEST, FARTHEST)) for said in (of_values, chosen)]
+
+    def _moved(self, said: Said, loc: str, scale: str) -> Said:
+        """Return what is said in other units, in those of the windows."""
+        g = self.graph
+        own_loc, own_scale, to_loc, to_scale = (g.unsqueeze(each, 2) for each in (loc, scale, self.loc, self.scale))
+
+        def moved(part: str) -> str:
+            return g("Div", g("Sub", g("Add", g("Mul", part, own_scale), own_loc), to_loc), to_scale)
+
+        return said.mapped(moved)
+
+    def _there(self) -> str:
+        """Return which models say something of which windows, `[N, K]`."""
+        g, of_longer = self.graph, len(WAYS) * len(LONGER_GAINS)
+        always = len(MODELS) - of_longer
+        there = g.expand(np.ones((1, always), bool), g.dims(g.size(self.count, 0), always))
+        if not self.reads_longer:
+            return there
+        longer = g("GreaterOrEqual", self.count, np.float64(2 * self.longer))
+        return g.concat([there, *([longer] * of_longer)], 1)
+
+    def _errors(self) -> Known:
+        """Return the mean absolute error one step ahead of each model, `[N, K]`."""
+        g = self.graph
+        self.there = self._there()
+        off = g("Abs", g("Sub", self.models.ahead, g.unsqueeze(self.values.values, 2)))
+        error = mean_of_known(g, Known(off, g.unsqueeze(self.values.mask, 2)))
+        values = g.squeeze(error.values, 1)
+        if self.models.optimism is not None:
+            values = g("Mul", values, self.models.optimism)
+        return Known(values, g("And", self.there, g.squeeze(error.mask, 1)))
+
+    def check_errors(self, models: Said, steps: int) -> Known | None:
+        """Return the mean absolute error of a check of each model, `[N, K]`; `None` where no window has it."""
+        g = self.graph
+        if steps not in models.checks:
+            return None
+        values, mask = (g.unsqueeze(g.cut(each, 1, -steps), 2) for each in (self.values.values, self.values.mask))
+        error = mean_of_known(g, Known(g("Abs", g("Sub", models.checks[steps], values)), mask))
+        found = g.squeeze(error.values, 1)
+        if models.optimism is not None:
+            found = g("Mul", found, models.optimism)
+        enough = g("GreaterOrEqual", self.count, np.float64(2 * steps))
+        return Known(found, g("And", g("And", enough, self.there), g.squeeze(error.mask, 1)))
+
+    def _weights(self, errors: Known, checks: Sequence[Known | None]) -> str:
+        """Return how much each model counts in their mean, `[N, K]`."""
+        g = self.graph
+        logarithms = g("Mul", self._above_least(errors), np.float64(SHARPNESS))
+        for check in checks:
+            if check is not None:
+                above = g("Mul", self._above_least(check), np.float64(SHARPNESS_OF_CHECK))
+                logarithms = g("Add", logarithms, above)
+        nothing = g("Equal", self.count, ZERO)
+        counts = g.cast(g("Or", errors.mask, nothing), np.float64)
+        weights = g("Mul", g("Exp", g("Neg", logarithms)), counts)
+        weights = g("Div", weights, g.total(weights, 1, keep=True))
+        # Trends and coefficients of few values have no error.
+        return g("Where", g("Less", self.count, np.float64(FEW)), ZERO, weights)
+
+    def _above_least(self, errors: Known) -> str:
+        """Return the logarithm of errors over the least of each window; 0 where there is none."""
+        g = self.graph
+        found = g("Log", g("Max", errors.values, np.float64(LEAST_ERROR)))
+        least = g("ReduceMin", g("Where", errors.mask, found, np.float64(1e300)), axes=[1], keepdims=1)
+        return g("Where", errors.mask, g("Sub", found, least), ZERO)
+
+    def mean(self, forecasts: str) -> str:
+        """Return the mean of the models, `[N, .]`."""
+        g = self.graph
+        known = g("Where", g.unsqueeze(self.there, 1), forecasts, ZERO)
+        return g.squeeze(g("MatMul", known, g.unsqueeze(self.weights, 2)), 2)

@@ -1,8 +1,12 @@
 """Environment of all tests, set before seqcast, Keras or matplotlib is imported, and what several tests share."""
 
+import contextlib
+import functools
 import gc
+import http.server
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -50,6 +54,47 @@ def run_python():
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser: Debian's Chromium, through Playwright, of which only one may run at a time."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.fail("there is no Chromium: make test-app and make test-site install Debian's")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Print nothing."""
+
+
+class _QuietServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Print nothing: a browser that leaves a page hangs up."""
+
+
+@pytest.fixture(scope="module")
+def serve_folder():
+    """Return a function that serves a folder on this machine, and returns its address, which ends with a slash."""
+    with contextlib.ExitStack() as running:
+
+        def serve(folder):
+            handler = functools.partial(_QuietHandler, directory=str(folder))
+            server = running.enter_context(_QuietServer(("127.0.0.1", 0), handler))
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            running.callback(thread.join)
+            running.callback(server.shutdown)
+            return f"http://127.0.0.1:{server.server_port}/"
+
+        yield serve
 
 
 @pytest.fixture

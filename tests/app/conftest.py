@@ -1,13 +1,10 @@
-"""A page in a process of its own, and a browser to look at it with: Debian's Chromium, through Playwright."""
+"""A page in a process of its own, and visitors who look at it with a browser."""
 
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Page:
@@ -35,18 +32,6 @@ def served():
     process.terminate()
     _, told = process.communicate(timeout=60)
     assert "Traceback" not in told, told
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        pytest.fail("there is no Chromium: make test-app installs Debian's")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,11 +3,7 @@
 `make test-site` builds it first.
 """
 
-import functools
-import http.server
 import re
-import shutil
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -18,7 +14,6 @@ import seqcast
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "site"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HERE = "http://site/"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -49,16 +44,6 @@ LOOK = """() => {
 }"""
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Print nothing."""
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, *_):
-        """Print nothing: a browser that leaves a page hangs up."""
-
-
 class _Page(HTMLParser):
     """The links of a page, and the places in it to which links may lead."""
 
@@ -84,26 +69,8 @@ def pages():
 
 
 @pytest.fixture(scope="module")
-def address():
-    server = _Server(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(SITE)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        pytest.fail("there is no Chromium: make test-site installs Debian's")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def address(serve_folder):
+    return serve_folder(SITE)
 
 
 @pytest.fixture

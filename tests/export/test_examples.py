@@ -1,10 +1,8 @@
 """The examples: forecasts with onnxruntime and NumPy alone, and in a browser without network."""
 
-import http.server
 import runpy
 import shutil
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,6 @@ FOLDER = Path(__file__).parents[2] / "examples" / "export"
 # `make test-app` fetches the npm package.
 WEB = Path(__file__).parents[2] / ".cache" / "onnxruntime-web" / "package" / "dist"
 WEB_FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HORIZON = 5
 
 
@@ -56,53 +53,29 @@ def test_numpy_and_onnxruntime_alone(forecaster, new, tmp_path, capsys, monkeypa
 
 
 @pytest.fixture
-def served(forecaster, tmp_path):
+def served(forecaster, tmp_path, serve_folder):
     """Serve the page and what lies beside it; return its address."""
     if not WEB.is_dir():
         pytest.fail(f"there is no {WEB}: make test-app fetches it")
     forecaster.export(tmp_path / "model.onnx")
     for path in (FOLDER / "forecast.html", *(WEB / name for name in WEB_FILES)):
         shutil.copy(path, tmp_path)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _quiet(tmp_path))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _quiet(folder):
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments):
-            super().__init__(*arguments, directory=str(folder))
-
-        def log_message(self, *_):
-            pass
-
-    return Handler
+    return serve_folder(tmp_path)
 
 
 @pytest.mark.browser
-def test_in_a_browser_without_network(forecaster, new, served):
-    if CHROMIUM is None:
-        pytest.fail("there is no Chromium: make test-app installs Debian's")
-    from playwright.sync_api import sync_playwright
-
+def test_in_a_browser_without_network(forecaster, new, served, chromium):
     assert len((FOLDER / "forecast.html").read_text().splitlines()) <= 60
     asked = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
+    with chromium.new_page() as page:
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{served}/forecast.html")
+        page.goto(f"{served}forecast.html")
         page.get_by_text("ready").wait_for()
         page.get_by_role("textbox").fill(" ".join(map(str, new["y"])))
         page.get_by_role("button", name="Forecast").click()
         page.get_by_text("done").wait_for()
         cells = page.locator("td").all_inner_texts()
         drawn = page.locator("polyline").count()
-        browser.close()
     assert all(url.startswith((served, "blob:", "data:")) for url in asked)
     assert drawn == 2
     ours = forecaster.predict(df=new)[["seqcast-lo-80", "seqcast", "seqcast-hi-80"]].to_numpy()

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery newcomer post test test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -53,13 +53,18 @@ lint: .venv/.installed  ## Format check, lint, spelling, types, imports that run
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## Lint, type-check and test; the next four targets have tests of their own
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m 'not browser and not documents and not processes and not ray'
+OTHERS := not browser and not documents and not processes and not ray
+
+test: lint  ## Lint, type-check and test data, networks and the two estimators; the next five targets have tests of their own
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m '$(OTHERS) and not tools'
+
+test-tools: .venv/.installed  ## Command line, plots, reports, studies, tuning, export, other libraries, page, server, clusters
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m '$(OTHERS) and tools'
 
 test-documents: .venv/.installed  ## What README, pages and examples show runs as it is written, with less training
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m documents tests
 
-test-processes: .venv/.installed  ## Processes that are interrupted, killed, fed hostile files or watched for long; the wheel, built and installed
+test-processes: .venv/.installed  ## Processes that are started, interrupted, killed, fed hostile files or watched for long; the wheel, built and installed
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m processes tests
 
 # Each test starts several processes, so one runs at a time. SEQCAST_RAY_MACHINES=1 adds the loss of a machine.

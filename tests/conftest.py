@@ -28,6 +28,8 @@ if os.environ["KERAS_BACKEND"] == "jax" and "XLA_FLAGS" not in os.environ:
     os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
     os.environ.setdefault("JAX_USE_SHARDY_PARTITIONER", "false")
 os.environ["MPLBACKEND"] = "Agg"
+# Two processes of tests share two cores: threads of both would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
@@ -35,6 +37,21 @@ import pytest
 # How long an example takes says how busy the machine is, nothing of the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
+
+
+ROOT = Path(__file__).resolve().parents[1]
+# What is built on the networks and the two estimators, or draws and writes them.
+TOOLS = {"app", "cli", "distributed", "export", "inspect", "interop", "plots", "report", "serve", "studies", "tune"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests of tools, which are next to them in the source too, and those that start an interpreter."""
+    for item in items:
+        if TOOLS & {*item.path.relative_to(ROOT).parts[1:3]}:
+            item.add_marker("tools")
+        if "run_python" in getattr(item, "fixturenames", ()):
+            item.add_marker("processes")
 
 
 @pytest.fixture(scope="session")

@@ -260,6 +260,7 @@ def test_fit_and_predict(run, tmp_path, suffix):
     assert {path.name for path in tmp_path.iterdir()} == {f"sales.{suffix}", "m.seqcast", f"forecast.{suffix}", "p.png"}
 
 
+@pytest.mark.processes
 def test_standard_output_is_the_forecast_and_nothing_else(fitted):
     done = subprocess.run(_command("predict", fitted / "sales.seqcast"), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -358,6 +359,7 @@ def test_members_and_refits(run):
     assert run("backtest", "sales.csv", "-H", 3, "--refit", 0)[0] == 2
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(__version_info__ < QUIET_JAXLIB, reason="keeps programs only where it is told to")
 def test_a_second_fit_finds_the_programs_of_the_first(tmp_path):
     """The command line keeps compiled programs in the user's cache folder."""
@@ -516,6 +518,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 INTERACTIVE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 
 
+@pytest.mark.processes
 def test_a_full_disk_leaves_the_old_file(fitted, tmp_path):
     target = tmp_path / "m.seqcast"
     target.write_bytes(b"old")
@@ -527,6 +530,7 @@ def test_a_full_disk_leaves_the_old_file(fitted, tmp_path):
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
+@pytest.mark.processes
 def test_a_full_standard_output(fitted):
     with open("/dev/full", "w") as full:
         command = _command("predict", fitted / "sales.seqcast")
@@ -551,6 +555,7 @@ def _interrupt(*arguments, at):
     return process.returncode, lines
 
 
+@pytest.mark.processes
 def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path):
     load("co2").to_csv(tmp_path / "co2.csv", index=False)
     target = tmp_path / "m.seqcast"
@@ -595,6 +600,7 @@ def test_a_training_that_diverges_at_once_writes_nothing(run, tmp_path):
     assert "Error: training, epoch 1, batch 1: expected weights below 1e+15" in told
 
 
+@pytest.mark.processes
 def test_ctrl_c_in_a_backtest_writes_nothing(fitted, tmp_path):
     target = tmp_path / "b.csv"
     code, lines = _interrupt(

@@ -372,6 +372,7 @@ print(json.dumps([before, peak(), written.rows]))
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_a_table_larger_than_the_memory_takes_no_more_of_it(run_python, tmp_path):
     path, target = tmp_path / "rows.parquet", tmp_path / "series"

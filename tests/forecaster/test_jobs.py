@@ -46,6 +46,7 @@ def test_seeds_of_the_first_members_stay_when_more_join():
     assert len({seed for pair in member_seeds(7, 5) for seed in pair}) == 10
 
 
+@pytest.mark.processes
 def test_in_workers_is_one_after_another(capsys, monkeypatch):
     monkeypatch.setattr(executors, "threads", lambda: 2)
     members = [member((0, 1)), member((2, 3))]

@@ -112,6 +112,7 @@ def test_paths_have_the_quantiles_and_are_the_same_again(fitted):
     assert (np.abs(median - forecast["seqcast"].to_numpy()) < 0.2 * width).all()
 
 
+@pytest.mark.processes
 def test_files_and_copies_bring_the_same_numbers(fitted, tmp_path):
     fitted.save(tmp_path / "m.seqcast")
     for copied in (Forecaster.load(tmp_path / "m.seqcast"), copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):

@@ -208,6 +208,7 @@ def test_rows_do_not_see_each_other(name):
     np.testing.assert_allclose(forecast(network, shuffled), forecast(network, inputs)[order], atol=1e-6)
 
 
+@pytest.mark.processes
 def test_another_process_loads_the_file(tmp_path):
     network = trained("rich, scheduled")
     inputs, _ = batch(network.window)

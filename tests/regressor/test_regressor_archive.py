@@ -18,6 +18,7 @@ from seqcast.errors import DataError, FileFormatError, SaveError, SpecError
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 
 
+@pytest.mark.processes
 def test_a_file_brings_the_identical_numbers_back_in_another_process_too(sines, tmp_path):
     past, future = sines
     static = np.random.default_rng(0).normal(size=(96, 2))

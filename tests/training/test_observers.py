@@ -133,6 +133,7 @@ def test_each_of_several_networks_has_a_name():
     assert [name for name, _ in keep.records] == ["network-1"] * 2 + ["network-2"] * 2
 
 
+@pytest.mark.processes
 def test_worker_processes_have_copies(tmp_path, monkeypatch):
     monkeypatch.setattr("seqcast.forecaster.jobs.choose_executor", lambda jobs: LokyExecutor(2))
     model = forecaster(members=2).fit(load("elnino"), callbacks=[TrainingLog(tmp_path / "log.jsonl")])

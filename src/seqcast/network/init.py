@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.runtime.backend import keras
+from seqcast.runtime.blas import one_blas_thread
 
 __all__ = ["GlorotUniform", "Orthogonal", "StandardNormal", "child_seeds", "fresh_seed"]
 
@@ -75,7 +76,8 @@ class Orthogonal(_Seeded):
         """Draw the values."""
         rows, columns = shape
         normal = generator.normal(size=(max(shape), min(shape)))
-        q, r = np.linalg.qr(normal)
+        with one_blas_thread():
+            q, r = np.linalg.qr(normal)
         q *= np.sign(np.diag(r))
         return q if rows >= columns else q.T
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from seqcast.data.synthetic.draws import Season
+from seqcast.runtime.blas import one_blas_thread
 
 __all__ = ["composed_kernel", "gaussian_process"]
 
@@ -34,7 +34,7 @@ def gaussian_process(rng: Generator, n: int, length: int, season: Season) -> Arr
     4.2; kernels as in Duvenaud et al. 2013, arXiv:1302.4922.
     """
     values = np.empty((n, length))
-    with threadpool_limits(1, user_api="blas"):  # on small matrices more threads only wait for each other
+    with one_blas_thread():
         _fill(rng, values, season)
     return values
 

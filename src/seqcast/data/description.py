@@ -11,19 +11,18 @@ import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.table import read_frame
+from seqcast.data.seasons import detect_season, strengths
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 
-__all__ = ["Description", "SeriesFacts", "describe", "detect_season", "is_outlier", "strengths"]
+__all__ = ["Description", "SeriesFacts", "describe", "is_outlier"]
 
 Array = npt.NDArray[Any]
 
 # Values farther from the quartiles than this many times their distance are outliers, "far out" with Tukey.
 FAR_OUT = 3.0
-# A season is found in whole-number stamps where values a season apart correlate by this much.
-LEAST_CORRELATION = 0.3
-# Longest season that is looked for, number of series that are looked at (the longest), and of problems that are listed.
-LONGEST_SEASON, SERIES_TRIED, LISTED = 400, 20, 10
+# Number of problems that are listed.
+LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,11 @@ class Description:
         problems = {series: str(error) for series, error in frame.skipped.items()}
         return cls(facts, name, frequency is not None and frequency.inferred, season_length, problems, frame)
 
+    @property
+    def span(self) -> tuple[str, str]:
+        """First and last stamp of all series, as text."""
+        return _stamp(min(self.frame.first_stamps)), _stamp(max(self.frame.last_stamps))
+
     def to_dict(self) -> dict[str, Any]:
         """Return all facts as JSON types."""
         return {
@@ -134,7 +138,7 @@ class Description:
         lengths = [facts.rows for facts in self.series]
         rows = f"{lengths[0]} rows" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)} rows each"
         yield f"{_count(count, 'series', 'series')}, {rows}, {sum(lengths)} in all"
-        yield f"time      {min(facts.start for facts in self.series)} to {max(facts.end for facts in self.series)}"
+        yield f"time      {' to '.join(self.span)}"
         step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
         yield f"step      {step}{' (inferred)' if self.inferred else ''}"
         season = "none" if self.season_length == 1 else f"{self.season_length} steps"
@@ -194,12 +198,15 @@ def describe(
     return Description.of(frame, season_length)
 
 
+def _stamp(stamp: Any) -> str:
+    return str(stamp).removesuffix(" 00:00:00")
+
+
 def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
     starts, ends = frame.source.starts, frame.source.ends
     given = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
     names = frame.schema.columns.targets
-    first_and_last = (frame.first_stamps, frame.last_stamps)
-    stamps = [[str(each).removesuffix(" 00:00:00") for each in part] for part in first_and_last]
+    stamps = [list(map(_stamp, part)) for part in (frame.first_stamps, frame.last_stamps)]
     for target, target_name in enumerate(names):
         column = frame.targets[:, target]
         for place, name in enumerate(frame.source.ids):
@@ -255,95 +262,3 @@ def _longest_constant(values: Array) -> int:
         return 0
     breaks = np.flatnonzero(~(values[1:] == values[:-1])) + 1
     return int(np.diff(np.concatenate([[0], breaks, [len(values)]])).max())
-
-
-def strengths(values: Array, season_length: int) -> tuple[float, float]:
-    r"""Return the strength of trend and season of a series.
-
-    .. math::
-        F_T = \max\Big(0, 1 - \frac{Var(R)}{Var(T + R)}\Big), \quad
-        F_S = \max\Big(0, 1 - \frac{Var(R)}{Var(S + R)}\Big)
-
-    with the trend `T`, a moving average over a season, the season `S`, the mean of each of its steps, and the rest `R`.
-
-    Args:
-        values: The series, `[T]`; NaN is missing, and is interpolated.
-        season_length: Steps of a season, `m`; 1 for none.
-
-    Returns:
-        Both; the season's is NaN without two whole seasons.
-
-    Example:
-        >>> steps = np.arange(48.0)
-        >>> trend, season = strengths(steps + 5 * np.sin(2 * np.pi * steps / 12), 12)
-        >>> round(trend, 1), round(season, 1), strengths(steps, 1)[0]
-        (1.0, 1.0, 1.0)
-
-    Source: Hyndman and Athanasopoulos 2021, sections 3.4 and 4.3.
-    """
-    known = np.flatnonzero(~np.isnan(values))
-    if len(known) < 4:
-        return 0.0, float("nan")
-    filled = values if len(known) == len(values) else np.interp(np.arange(len(values)), known, values[known])
-    seasonal = season_length > 1 and len(filled) >= 2 * season_length
-    window = season_length if seasonal else max(3, len(filled) // 10)
-    # Where a window does not fit, at both ends, there is no trend.
-    trend, half = _moving_average(filled, window), window // 2
-    rest = filled[half : half + len(trend)] - trend
-    season = np.zeros_like(rest)
-    if seasonal:
-        phase = np.arange(len(rest)) % season_length
-        means = np.bincount(phase, rest) / np.bincount(phase)
-        season = (means - means.mean())[phase]
-        rest = rest - season
-
-    rounding = 1e-24 * float(np.mean(filled**2))
-
-    def strength(part: Array) -> float:
-        whole = float(np.var(part + rest))
-        return max(0.0, 1.0 - float(np.var(rest)) / whole) if whole > rounding else 0.0
-
-    return strength(trend), strength(season) if seasonal else float("nan")
-
-
-def _moving_average(values: Array, window: int) -> Array:
-    """Return the centred moving average where the window fits; an even one weighs its two ends half."""
-    weights = np.ones(window + (window % 2 == 0))
-    if window % 2 == 0:
-        weights[[0, -1]] = 0.5
-    return np.convolve(values, weights / window, mode="valid")
-
-
-def detect_season(frame: LongFrame) -> int:
-    """Return the lag at which the changes of the longest series correlate most; 1 where they hardly do.
-
-    Args:
-        frame: The series.
-    """
-    source = frame.source
-    longest = np.argsort(-source.lengths, kind="stable")[:SERIES_TRIED]
-    correlations = []
-    for place in longest.tolist():
-        values = source.series(place)[:, 0]
-        known = np.flatnonzero(~np.isnan(values))
-        lags = min(LONGEST_SEASON, len(values) // 3)
-        if len(known) < 8 or lags < 2:
-            continue
-        changes = np.diff(np.interp(np.arange(len(values)), known, values[known]))
-        changes = changes - changes.mean()
-        power = np.abs(np.fft.rfft(changes, 2 * len(changes))) ** 2
-        correlation = np.fft.irfft(power)[: lags + 1]
-        if correlation[0] > 0:
-            correlations.append(
-                np.pad(correlation / correlation[0], (0, LONGEST_SEASON - lags), constant_values=np.nan)
-            )
-    if not correlations:
-        return 1
-    table = np.array(correlations)
-    mean = np.nansum(table, axis=0) / np.maximum((~np.isnan(table)).sum(axis=0), 1)
-    peaks = np.flatnonzero((mean[2:-1] > mean[1:-2]) & (mean[2:-1] >= mean[3:])) + 2
-    if not len(peaks):
-        return 1
-    best = float(mean[peaks].max())
-    # Multiples of a season correlate as well: the shortest of those that are nearly the best is it.
-    return int(peaks[mean[peaks] >= 0.9 * best][0]) if best >= LEAST_CORRELATION else 1

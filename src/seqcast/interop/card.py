@@ -216,7 +216,7 @@ def _data(forecaster: Forecaster, data: Any) -> dict[str, Any]:
         **known,
         "rows": f"{whole['rows']:,}",
         "rows a series": str(lengths[0]) if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)}",
-        "first stamp": min(each.start for each in found.series),
+        "first stamp": found.span[0],
         "steps without a row": whole["missing_steps"],
         "rows without a value": whole["missing_values"],
         "outliers": whole["outliers"],

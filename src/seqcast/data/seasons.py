@@ -1,0 +1,111 @@
+"""Seasons that series show: how strong one is, and how long where nobody says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.long_frame import LongFrame
+
+__all__ = ["detect_season", "strengths"]
+
+Array = npt.NDArray[Any]
+
+# A season is found in whole-number stamps where values a season apart correlate by this much.
+LEAST_CORRELATION = 0.3
+# Longest season that is looked for, and number of series that are looked at, the longest.
+LONGEST_SEASON, SERIES_TRIED = 400, 20
+
+
+def strengths(values: Array, season_length: int) -> tuple[float, float]:
+    r"""Return the strength of trend and season of a series.
+
+    .. math::
+        F_T = \max\Big(0, 1 - \frac{Var(R)}{Var(T + R)}\Big), \quad
+        F_S = \max\Big(0, 1 - \frac{Var(R)}{Var(S + R)}\Big)
+
+    with the trend `T`, a moving average over a season, the season `S`, the mean of each of its steps, and the rest `R`.
+
+    Args:
+        values: The series, `[T]`; NaN is missing, and is interpolated.
+        season_length: Steps of a season, `m`; 1 for none.
+
+    Returns:
+        Both; the season's is NaN without two whole seasons.
+
+    Example:
+        >>> steps = np.arange(48.0)
+        >>> trend, season = strengths(steps + 5 * np.sin(2 * np.pi * steps / 12), 12)
+        >>> round(trend, 1), round(season, 1), strengths(steps, 1)[0]
+        (1.0, 1.0, 1.0)
+
+    Source: Hyndman and Athanasopoulos 2021, sections 3.4 and 4.3.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) < 4:
+        return 0.0, float("nan")
+    filled = values if len(known) == len(values) else np.interp(np.arange(len(values)), known, values[known])
+    seasonal = season_length > 1 and len(filled) >= 2 * season_length
+    window = season_length if seasonal else max(3, len(filled) // 10)
+    # Where a window does not fit, at both ends, there is no trend.
+    trend, half = _moving_average(filled, window), window // 2
+    rest = filled[half : half + len(trend)] - trend
+    season = np.zeros_like(rest)
+    if seasonal:
+        phase = np.arange(len(rest)) % season_length
+        means = np.bincount(phase, rest) / np.bincount(phase)
+        season = (means - means.mean())[phase]
+        rest = rest - season
+
+    rounding = 1e-24 * float(np.mean(filled**2))
+
+    def strength(part: Array) -> float:
+        whole = float(np.var(part + rest))
+        return max(0.0, 1.0 - float(np.var(rest)) / whole) if whole > rounding else 0.0
+
+    return strength(trend), strength(season) if seasonal else float("nan")
+
+
+def _moving_average(values: Array, window: int) -> Array:
+    """Return the centred moving average where the window fits; an even one weighs its two ends half."""
+    weights = np.ones(window + (window % 2 == 0))
+    if window % 2 == 0:
+        weights[[0, -1]] = 0.5
+    return np.convolve(values, weights / window, mode="valid")
+
+
+def detect_season(frame: LongFrame) -> int:
+    """Return the lag at which the changes of the longest series correlate most; 1 where they hardly do.
+
+    Args:
+        frame: The series.
+    """
+    source = frame.source
+    longest = np.argsort(-source.lengths, kind="stable")[:SERIES_TRIED]
+    correlations = []
+    for place in longest.tolist():
+        values = source.series(place)[:, 0]
+        known = np.flatnonzero(~np.isnan(values))
+        lags = min(LONGEST_SEASON, len(values) // 3)
+        if len(known) < 8 or lags < 2:
+            continue
+        changes = np.diff(np.interp(np.arange(len(values)), known, values[known]))
+        changes = changes - changes.mean()
+        power = np.abs(np.fft.rfft(changes, 2 * len(changes))) ** 2
+        correlation = np.fft.irfft(power)[: lags + 1]
+        if correlation[0] > 0:
+            correlations.append(
+                np.pad(correlation / correlation[0], (0, LONGEST_SEASON - lags), constant_values=np.nan)
+            )
+    if not correlations:
+        return 1
+    table = np.array(correlations)
+    mean = np.nansum(table, axis=0) / np.maximum((~np.isnan(table)).sum(axis=0), 1)
+    peaks = np.flatnonzero((mean[2:-1] > mean[1:-2]) & (mean[2:-1] >= mean[3:])) + 2
+    if not len(peaks):
+        return 1
+    best = float(mean[peaks].max())
+    # Multiples of a season correlate as well: the shortest of those that are nearly the best is it.
+    return int(peaks[mean[peaks] >= 0.9 * best][0]) if best >= LEAST_CORRELATION else 1

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,3 +133,20 @@ def test_a_limit_is_raised_by_an_argument(file):
     Forecaster.load(file, max_size="10 MB")
     with pytest.raises(SpecError, match="max_size: expected a size"):
         Forecaster.load(file, max_size="much")
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def absolute(y, forecast):
+    return keras.ops.mean(keras.ops.abs(y - forecast), axis=-1)
+
+
+def test_some_fields_of_a_training_may_hold_functions_and_objects(tmp_path):
+    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=40), "y": np.sin(np.arange(40.0))})
+    training = {"loss": absolute, "optimizer": keras.optimizers.Adam(0.02), "epochs": 1, "steps_per_epoch": 1}
+    options = {"context_length": 6, "level": (), "random_state": 0, "verbose": 0}
+    model = Forecaster(3, preset=NetworkSpec(encoder_units=(4,), decoder_units=(4,)), training=training, **options)
+    model.fit(frame).save(tmp_path / "model")
+    loaded = Forecaster.load(tmp_path / "model")
+    assert loaded.training.keys() == training.keys()
+    assert TrainingSpec(**loaded.training).to_dict() == TrainingSpec(**training).to_dict()
+    np.testing.assert_array_equal(loaded.refit(frame).predict()["seqcast"], model.refit(frame).predict()["seqcast"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -143,6 +143,9 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     training = options["training"]
     if isinstance(training, dict) and "spec" in training:
         options["training"] = TrainingSpec.from_dict(training["spec"])
+    elif isinstance(training, dict):
+        spec = TrainingSpec.from_dict({**TrainingSpec().to_dict(), **training})
+        options["training"] = {name: getattr(spec, name) for name in training}
     for name in ("static_covariates", "past_covariates", "future_covariates", "calendar", "level", "context_length"):
         if isinstance(options[name], list):
             options[name] = tuple(options[name])
@@ -238,6 +241,9 @@ def _to_json(value: Any) -> Any:
     """Return an option as JSON types; the key `spec` marks a whole training spec, not some of its fields."""
     if isinstance(value, TrainingSpec):
         return {"spec": value.to_dict()}
+    if isinstance(value, Mapping):  # some fields of a training, which may hold objects of Keras
+        whole = TrainingSpec(**value).to_dict()
+        return {name: whole[name] for name in value}
     if hasattr(value, "to_dict"):
         return value.to_dict()
     return int(value) if isinstance(value, np.integer) else value

@@ -53,9 +53,10 @@ lint: .venv/.installed  ## Format check, lint, spelling, types, imports that run
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What has a target of its own.
 OTHERS := not browser and not documents and not processes and not ray
 
-test: lint  ## Lint, type-check and test data, networks and the two estimators; the next five targets have tests of their own
+test: lint  ## Lint, type-check and test data, networks and the two estimators; the other targets of .ci/run have tests of their own
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m '$(OTHERS) and not tools'
 
 test-tools: .venv/.installed  ## Command line, plots, reports, studies, tuning, export, other libraries, page, server, clusters

@@ -46,7 +46,7 @@ TOOLS = {"app", "cli", "distributed", "export", "inspect", "interop", "plots", "
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the tests of tools, which are next to them in the source too, and those that start an interpreter."""
+    """Mark tests of tools by their folder, doctests included, and tests that start an interpreter by `run_python`."""
     for item in items:
         if TOOLS & {*item.path.relative_to(ROOT).parts[1:3]}:
             item.add_marker("tools")
@@ -75,7 +75,7 @@ def run_python():
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A browser: Debian's Chromium, through Playwright, of which only one may run at a time."""
+    """A browser: Debian's Chromium, driven by Playwright, which a process may start once at a time."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.fail("there is no Chromium: make test-app and make test-site install Debian's")

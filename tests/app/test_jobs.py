@@ -151,18 +151,23 @@ def test_one_who_waits_no_longer_leaves_the_job_alone(worker):
     run(worker, scenario)
 
 
-def test_a_loop_that_ends_before_its_job_leaves_the_worker_to_others(worker):
-    async def leave(queue):
+def test_a_loop_that_ends_before_its_job_leaves_the_queue_to_others(worker):
+    queue = JobQueue(worker, max_waiting=0)
+
+    async def leave():
         begun = asyncio.Event()
         job = queue.submit(wait, True, hear=lambda _: begun.set())
         await begun.wait()
         return job
 
-    async def stay(queue):
-        return await asyncio.wait_for(queue.submit(double, 4).result(), 20)
+    async def stay():
+        # The job that was left is stopped, and ends in a loop that is closed.
+        while queue.length:
+            await asyncio.sleep(0.01)
+        return await queue.submit(double, 4).result()
 
-    run(worker, leave).stop()
-    assert run(worker, stay) == 8
+    asyncio.run(leave()).stop()
+    assert asyncio.run(asyncio.wait_for(stay(), 20)) == 8
 
 
 def test_a_function_that_cannot_be_sent_is_told_at_once(worker):

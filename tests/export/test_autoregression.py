@@ -6,7 +6,6 @@ import pytest
 from seqcast.data.windows.autoregression import autoregressed
 from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.autoregression import autoregressed as autoregressed_in
-from seqcast.export.autoregression import solved
 from seqcast.export.file import model_of
 from seqcast.export.graph import Graph
 from seqcast.export.known import Known
@@ -45,14 +44,3 @@ def test_lines_go_on_as_ours_do(leaves, run_file):
             np.testing.assert_allclose(found[f"{steps} {way}"][known], ours.checks[steps][known], atol=1e-8)
         farthest = np.abs(ours.forecasts[2] - values[2].mean()).max()
         assert (farthest > FARTHEST - 1e-9) == leaves
-
-
-def test_linear_systems(run_file):
-    rng = np.random.default_rng(0)
-    half = rng.normal(size=(5, 12, 12))
-    matrix, side = half @ half.transpose(0, 2, 1) + 0.1 * np.eye(12), rng.normal(size=(5, 12, 1))
-    graph = Graph()
-    names = [graph.read(name, np.float64, ("rows", 12, n)) for name, n in (("matrix", 12), ("side", 1))]
-    graph.write("solution", solved(graph, *names, 12), np.float64, ("rows", 12))
-    found = run_file(model_of(graph, {}).SerializeToString())(matrix=matrix, side=side)["solution"]
-    np.testing.assert_allclose(found, np.linalg.solve(matrix, side)[:, :, 0], rtol=1e-8)

@@ -102,7 +102,10 @@ def test_a_missing_covariate_ahead_is_the_one_before(rich):
 
 
 WRONG_FUTURE = {
-    "none": (None, "future: expected a frame of the steps ahead, with 'unique_id', 'ds', 'price', 'promo', received"),
+    "none": (
+        None,
+        "future: expected a frame of the steps ahead, with 'ds', 'price', 'promo', and 'unique_id' of several series",
+    ),
     "stamps": (
         FUTURE[FUTURE["ds"] != "2024-02-18"],
         r"future \(series 'a'\): .*3 steps ahead, received none for 2024-02-18 00:00:00; 2 other series lack",

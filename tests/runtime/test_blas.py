@@ -1,5 +1,7 @@
 """Linear algebra on one thread, and on as many as before when that ends."""
 
+import os
+import textwrap
 import threading
 
 import numpy as np
@@ -57,3 +59,23 @@ def test_first_weights_are_drawn_on_one_thread(monkeypatch):
     monkeypatch.setattr(np.linalg, "qr", lambda matrix: seen.append(set(counts())) or qr(matrix))
     Orthogonal(3)((4, 8))
     assert seen == [{1}]
+
+
+FORKED = """
+    import os, signal, warnings
+    from seqcast.runtime import blas
+
+    warnings.simplefilter("ignore")  # Python warns of forks beside threads
+    with blas._lock:  # as if another thread were inside
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            with blas.one_blas_thread():
+                os._exit(0)
+    print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks of POSIX")
+def test_a_forked_process_does_not_wait_for_its_parent(run_python):
+    assert run_python(textwrap.dedent(FORKED)) == "0"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -127,17 +126,23 @@ class JobQueue:
             self._jobs.remove(job)
             job.end(result, error)
 
-        def later(call: Callable[..., None], *told: Any) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
-                loop.call_soon_threadsafe(call, *told)
-
         def heard(event: Any) -> None:
             if hear is not None:
-                later(hear, event)
+                _call_in(loop, hear, event)
 
         def ended(result: Any, error: BaseException | None) -> None:
-            later(end, result, error)
+            if not _call_in(loop, end, result, error):
+                self._jobs.remove(job)
 
         job.number = self.worker.run(function, arguments, heard, ended)
         self._jobs.append(job)
         return job
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> bool:
+    """Call a function in an event loop, from another thread; return whether there is a loop still."""
+    try:
+        loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:  # it has been closed
+        return False
+    return True

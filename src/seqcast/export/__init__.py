@@ -2,9 +2,10 @@
 
 Nothing is traced. Modules, in reading order: `graph` (operators that name themselves), `file` (from a graph to a file),
 `cells` (ONNX's own GRU, LSTM and RNN), `normalise`, `segment`, `attention`, `heads`, `encoder`, `decoder`, `network`
-(one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `known`, `smoothing`,
-`autoregression`, `hold`, `seasonal`, `pretrained` (the pretrained network and what it reads), `horizon`, `metadata`,
-`series` (the file of a forecaster), `arrays` (that of a regressor).
+(one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `known`, `linear_systems`,
+`simple_forecasts`, `smoothing_blocks`, `smoothing`, `autoregression`, `hold`, `seasonal_base`, `seasonal_inputs`,
+`pretrained` (the pretrained network and what it reads), `horizon`, `metadata`, `series` (the file of a forecaster),
+`arrays` (that of a regressor).
 
 Stability: experimental.
 """

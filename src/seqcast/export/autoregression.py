@@ -12,9 +12,10 @@ from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.gaps import fill_gaps
 from seqcast.export.graph import ONE, Graph
 from seqcast.export.known import Known, clip
+from seqcast.export.linear_systems import solved, solved_triangular
 from seqcast.export.simple_forecasts import Said
 
-__all__ = ["autoregressed", "solved"]
+__all__ = ["autoregressed"]
 
 
 def autoregressed(graph: Graph, past: Known, length: int, horizon: int, ways: int) -> list[Said]:
@@ -75,28 +76,6 @@ def autoregressed(graph: Graph, past: Known, length: int, horizon: int, ways: in
         ]
 
 
-def solved(graph: Graph, matrix: str, side: str, size: int) -> str:
-    """Solve `A x = b` for symmetric positive matrices, by elimination without exchanges.
-
-    Args:
-        graph: The graph.
-        matrix: `A`, `[R, n, n]`.
-        side: `b`, `[R, n, 1]`.
-        size: `n`.
-
-    Returns:
-        The solutions, `[R, n]`.
-    """
-    both = graph.concat([matrix, side], 2)
-    for place in range(size):
-        row = graph.cut(both, 1, place, place + 1)
-        pivot = graph("Div", row, graph.cut(row, 2, place, place + 1))
-        # The row itself becomes the pivot: one unit less of it is taken.
-        column = graph("Sub", graph.cut(both, 2, place, place + 1), np.eye(size)[None, :, place : place + 1])
-        both = graph("Sub", both, graph("Mul", column, pivot))
-    return graph.squeeze(graph.cut(both, 2, size), 2)
-
-
 def _fitted(graph: Graph, begun: str, count: str, length: int) -> str:
     """Return 1 for steps that have enough before them to be fitted to, `[R, T]`."""
     g = graph
@@ -124,15 +103,14 @@ def _coefficients(graph: Graph, centred: str, before: str, fitted: str) -> str:
 def _continued(graph: Graph, states: str, coefficients: str, steps: int, starts: int) -> str:
     """Continue lines from their last values, `[R, starts, lags]`, newest first: `[R, steps, starts]`.
 
-    Lines that stay in reach are continued as many steps at once as there are lags; only where one leaves it, all are
-    continued step by step, since each step is brought back.
+    Lines that stay in reach are continued as many steps at once as there are lags. Only where one leaves it, all lines
+    of all windows are continued step by step, since each step is brought back: the same up to rounding.
     """
     g = graph
     lines = _in_blocks(g, g.transpose(states, 0, 2, 1), coefficients, steps)
     farthest = g("ReduceMax", g("Abs", lines), keepdims=0)
     in_reach, beyond = g.body(), g.body()
     shape = ("rows", steps, starts)
-    # What is not a number is not in reach either.
     in_reach.write(g.name("lines"), lines, np.float64, shape)
     by_step = beyond.transpose(_step_by_step(beyond, states, beyond.unsqueeze(coefficients, 2), steps, starts), 1, 0, 2)
     beyond.write(g.name("lines"), by_step, np.float64, shape)
@@ -149,10 +127,7 @@ def _in_blocks(graph: Graph, states: str, coefficients: str, steps: int) -> str:
     # What a step takes from those before it in its block, and from those before the block.
     power = g.take(padded, np.where(place > other, place - other - 1, LAGS), 1)
     block = g.take(padded, np.minimum(place + other, LAGS), 1)
-    # The sum of all powers, as a product: those from the number of lags on are zero.
-    for doubling in range(int(LAGS - 1).bit_length()):
-        power = power if doubling == 0 else g("MatMul", power, power)
-        block = g("Add", block, g("MatMul", power, block))
+    (block,) = solved_triangular(g, power, [block], LAGS)
     found = []
     for _ in range(0, steps, LAGS):
         found.append(g("MatMul", block, states))

@@ -61,7 +61,7 @@ def model_of(graph: Graph, metadata: Mapping[str, str]) -> Any:
 
 
 def _graph(onnx: Any, graph: Graph, name: str, *, inside: bool = False) -> Any:
-    # The body of a loop reads the constants of the graph around it.
+    # Loops and branches read the constants of the graph around them.
     constants = {} if inside else graph.constants
     return onnx.helper.make_graph(
         [_node(onnx, node) for node in graph.nodes],

@@ -32,7 +32,7 @@ class Node:
         kind: Name of the operator.
         inputs: Names of the values that it reads; empty for one that is left out.
         outputs: Names of the values that it writes; empty for one that nobody reads.
-        attributes: Its attributes; a `Graph` is the body of a loop.
+        attributes: Its attributes; a `Graph` is the body of a loop, or a branch.
         name: Its name.
     """
 
@@ -133,7 +133,7 @@ class Graph:
             self._scopes.pop()
 
     def body(self) -> Graph:
-        """Return an empty graph for the body of a loop, which reads this one's values and keeps its constants there."""
+        """Return an empty graph for a loop or a branch, which reads this one's values and keeps its constants there."""
         return Graph(constants=self.constants, _scopes=list(self._scopes), _names=self._names, _count=self._count)
 
     def read(self, name: str, dtype: Any, shape: Sequence[int | str], meaning: str = "") -> str:

@@ -4,15 +4,19 @@ What is forecast of a step is linear in the state before its block and in the er
 
     forecast = C x + G c e,    e = y - forecast,    so    (1 + G c) e = y - C x,
 
-with `x` the level, the trend and the entries of the season that the block reads, `G` strictly lower triangular, and
-`c` 1 where a value is known. Powers of `G c` end, so that a few products solve it for all blocks at once. After a block
-the state is `A x + B c e`, a matrix times the state before it and a vector. A loop from block to block multiplies by
-these, where one from step to step has a dozen operators for each.
+with `x` the level, the trend and the entries of the season that the block reads, and `c` 1 where a value is known. `G`
+is strictly lower triangular, so three products solve it for all blocks at once (`solved_triangular`). After a block the
+state is `A x + B c e`, a matrix times the state before it and a vector. A loop from block to block multiplies by these,
+where one from step to step has a dozen operators for each.
+
+In the words of state-space models: `C` is `Effects.read`, the transition `A` `Effects.kept_state`, the gain `B`
+`Effects.on_state`, and `e` are the innovations.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,7 @@ import numpy.typing as npt
 
 from seqcast.data.windows.smoothing import Gains
 from seqcast.export.graph import ONE, Graph
+from seqcast.export.linear_systems import solved_triangular
 
 __all__ = ["Blocks", "State"]
 
@@ -36,7 +41,7 @@ class State:
     Args:
         level: `[N, K, W]`.
         trend: `[N, K, W]`.
-        seasons: What the next steps add, `[N, m, K, W]`.
+        seasons: What the next steps add, `[N, S, K, W]`: those of a season, or of as many steps as are asked for.
     """
 
     level: str
@@ -111,8 +116,8 @@ class Effects:
         return found
 
     def _entry(self, places: Array, steps: int) -> Array:
-        """Return where what steps added stands some steps later: of a long season the loop moves it to the end."""
-        return places if self.season >= STEPS else (places - steps) % self.season
+        """Return the entry at which a step's season stands some steps later; one longer than a block the loop moves."""
+        return places if self.season > STEPS else (places - steps) % self.season
 
 
 class Blocks:
@@ -162,12 +167,9 @@ class Blocks:
         if by_season.any():
             power = g("Sub", power, g("Mul", self.used, by_season))
         power = g("Mul", power, self.counted)
-        found = [g.take(self.effects.read(), g.total(self.begun, 2), 0), self.values]
-        # The sum of all powers, as a product: those from the number of steps on are zero.
-        for place in range(STEPS.bit_length() - 1):
-            power = power if place == 0 else g("MatMul", power, power)
-            found = [g("Add", each, g("MatMul", power, each)) for each in found]
-        return found[0], found[1]
+        read = g.take(self.effects.read(), g.total(self.begun, 2), 0)
+        of_state, of_values = solved_triangular(g, power, [read, self.values], STEPS)
+        return of_state, of_values
 
     def after(self, steps: int, begun: str, counted: str) -> tuple[str, str]:
         """Return what the first steps of blocks do to the state: a matrix of the state, and one of the errors.
@@ -260,7 +262,11 @@ class Run:
         return self._state(self.end)
 
     def before(self, left: int) -> State:
-        """Return the state before the last steps, with as many entries of the season as these read."""
+        """Return the state before the last steps, with as many entries of the season as these read.
+
+        Args:
+            left: How many last steps.
+        """
         g, blocks = self.blocks.graph, self.blocks
         place, steps = blocks.count - -(-left // STEPS), -left % STEPS
         start, errors, begun, counted = (
@@ -272,10 +278,13 @@ class Run:
         state = self._state(g.squeeze(start, 1))
         if blocks.effects.season <= STEPS:
             return state
-        # What a block reads of a long season is what its steps added.
-        added = self._by_step(g.cut(self.starts, 3, 2))
         stop = blocks.length - left + min(left, blocks.effects.season)
-        return State(state.level, state.trend, g.cut(added, 1, blocks.length - left, stop))
+        return State(state.level, state.trend, g.cut(self._added, 1, blocks.length - left, stop))
+
+    @cached_property
+    def _added(self) -> str:
+        """What the season added to each step, `[N, T, K, W]`, of one that is longer than a block."""
+        return self._by_step(self.blocks.graph.cut(self.starts, 3, 2))
 
     def _state(self, state: str) -> State:
         g = self.blocks.graph
@@ -287,4 +296,4 @@ class Run:
         g, blocks = self.blocks.graph, self.blocks
         x = g.transpose(x, 0, 1, 3, 2, 4)
         x = g.reshape(x, 0, blocks.count * STEPS, blocks.sets, blocks.ways)
-        return g.cut(x, 1, blocks.added)
+        return g.cut(x, 1, blocks.added) if blocks.added else x

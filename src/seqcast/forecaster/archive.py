@@ -72,6 +72,8 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         SaveError: The file could not be written.
     """
     specs = [*state.training, *(spec for engine in state.engines for spec in (engine.training, engine.network))]
+    if options["training"] is not None:  # of which nothing is among these where the last season alone is used
+        specs.append(_whole(options["training"]))
     check_writable(specs, where="training or preset", expected="options that can be written to a file")
     series, arrays = series_to_parts(state.series)
     parts = {f"series/{name}": value for name, value in arrays.items()}
@@ -90,7 +92,10 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
             intervals[kind].append(described)
             parts.update({f"{kind} {place}/{name}": value for name, value in widths.items()})
     header = {
-        "options": {name: _to_json(value) for name, value in options.items()},
+        "options": {
+            **{name: _to_json(value) for name, value in options.items()},
+            "training": _training_to_json(options["training"]),
+        },
         "series": series,
         "season_length": state.season_length,
         "seed": state.seed,
@@ -143,8 +148,8 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     training = options["training"]
     if isinstance(training, dict) and "spec" in training:
         options["training"] = TrainingSpec.from_dict(training["spec"])
-    elif isinstance(training, dict):
-        spec = TrainingSpec.from_dict({**TrainingSpec().to_dict(), **training})
+    elif training is not None:
+        spec = TrainingSpec.from_dict(training)
         options["training"] = {name: getattr(spec, name) for name in training}
     for name in ("static_covariates", "past_covariates", "future_covariates", "calendar", "level", "context_length"):
         if isinstance(options[name], list):
@@ -238,12 +243,19 @@ def _texts(error: DataError) -> list[str]:
 
 
 def _to_json(value: Any) -> Any:
-    """Return an option as JSON types; the key `spec` marks a whole training spec, not some of its fields."""
-    if isinstance(value, TrainingSpec):
-        return {"spec": value.to_dict()}
-    if isinstance(value, Mapping):  # some fields of a training, which may hold objects of Keras
-        whole = TrainingSpec(**value).to_dict()
-        return {name: whole[name] for name in value}
+    """Return an option as JSON types."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
     return int(value) if isinstance(value, np.integer) else value
+
+
+def _training_to_json(given: TrainingSpec | Mapping[str, Any] | None) -> Any:
+    """Return the option `training` as JSON types: whole under the key `spec`, or the fields that were given."""
+    if given is None:
+        return None
+    whole = _whole(given).to_dict()
+    return {"spec": whole} if isinstance(given, TrainingSpec) else {name: whole[name] for name in given}
+
+
+def _whole(given: TrainingSpec | Mapping[str, Any]) -> TrainingSpec:
+    return given if isinstance(given, TrainingSpec) else TrainingSpec(**given)

@@ -112,10 +112,10 @@ def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, n
             received="a frame",
             hint=Phrase("Leave it out, or fit with ", Option("future_covariates"), "."),
         )
-    required_columns = ", ".join(map(repr, (columns.unique_id, columns.ds, *names)))
+    required_columns = ", ".join(map(repr, (columns.ds, *names)))
     raise DataError(
         "future",
-        expected=f"a frame of the steps ahead, with {required_columns}",
+        expected=f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series",
         received="None",
         hint="Give what is known of each step of the horizon, or the stamps to forecast.",
     )

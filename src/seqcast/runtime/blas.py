@@ -19,10 +19,12 @@ _lock = threading.RLock()
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let NumPy's products and decompositions of matrices use one thread; other threads of the process that do wait.
+    """Let NumPy's products and decompositions of matrices use one thread.
 
     On matrices of a few hundred rows more threads mostly wait for each other, on a busy machine hundreds of times as
-    long as one thread needs.
+    long as one thread needs. Only one thread is inside at a time, and others that enter wait. OpenBLAS has one setting
+    a process, so products in other threads use one thread meanwhile, too; where another thread holds a limit of
+    `threadpoolctl`, that limit stays.
 
     Example:
         >>> import numpy as np
@@ -31,14 +33,14 @@ def one_blas_thread() -> Iterator[None]:
         >>> q.shape
         (3, 3)
     """
-    with _lock, _controller().limit(limits=1, user_api="blas"):
+    with _lock, _controller().limit(limits=1):
         yield
 
 
 @functools.cache
 def _controller() -> ThreadpoolController:
-    """Return the libraries of this process, of which NumPy's is one; to look for them takes a millisecond."""
-    return ThreadpoolController()
+    """Return the BLAS libraries of this process; to look for them takes a millisecond."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _forget_after_fork() -> None:

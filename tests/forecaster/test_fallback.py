@@ -3,6 +3,7 @@
 import copy
 import warnings
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.fallback import FallbackWarning, SeasonalNaivePredictor, naive_calibrations
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
 
 ONE_STEP = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
 BOUNDS = ["seqcast-lo-99", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast-hi-99"]
@@ -184,6 +186,20 @@ def test_what_is_named_is_used(options):
         warnings.simplefilter("error")
         model = untrained(**options).fit(seasonal())
     assert len(model.engines_) == 1
+
+
+def unknown_metric(y, forecast):
+    """Return a number for each window; Keras has it not by name."""
+    return keras.ops.mean(forecast, axis=-1)
+
+
+@pytest.mark.parametrize("given", [dict, TrainingSpec])
+def test_a_function_that_no_file_can_hold_is_refused_where_no_network_is_left(given, tmp_path):
+    with pytest.warns(FallbackWarning):
+        model = untrained(training=given(**ONE_STEP, metrics=[unknown_metric])).fit(seasonal())
+    assert model.engines_ == ()
+    with pytest.raises(SpecError, match="training or preset: expected options that can be written to a file"):
+        model.save(tmp_path / "model")
 
 
 def test_networks_that_are_better_are_used():

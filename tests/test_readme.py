@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 SMALLER = {
-    "20_000": "200",
+    "100_000": "200",
     'load("elnino"), 12)': 'load("elnino"), 12, verbose=0)',
     "epochs=10": "epochs=1, verbose=0",
     "Forecaster(horizon=52, random_state=0)": (

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-torch test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -54,7 +54,7 @@ lint: .venv/.installed  ## Format check, lint, spelling, types, imports that run
 	$(BIN)/lint-imports
 
 # What has a target of its own.
-OTHERS := not browser and not documents and not processes and not ray
+OTHERS := not browser and not documents and not processes and not ray and not backends
 
 test: lint  ## Lint, type-check and test data, networks and the two estimators; the other targets of .ci/run have tests of their own
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m '$(OTHERS) and not tools'
@@ -150,7 +150,8 @@ anomalies: .venv/.installed  ## Planted anomalies are the most unusual rows, wit
 	.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,torch]'
 	@touch $@
 
-test-torch: .venv-torch/.installed  ## The tests of network/ and of derivatives on the torch backend, in an environment of their own
+test-backends: .venv/.installed .venv-torch/.installed  ## Where JAX sees a GPU; network/ and derivatives on torch, in an environment of its own
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m backends tests
 	KERAS_BACKEND=torch OMP_NUM_THREADS=1 .venv-torch/bin/pytest -n 2 --dist worksteal tests/network tests/inspect/test_influence.py
 
 # TensorFlow holds protobuf, ml-dtypes and others to ranges of its own, so the lock cannot hold here.

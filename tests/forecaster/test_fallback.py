@@ -160,6 +160,7 @@ def test_backtests_fall_back_too():
     np.testing.assert_allclose(table["seqcast"], table["seasonal_naive"], rtol=1e-5)
 
 
+@pytest.mark.tools
 def test_a_report_of_it_can_be_written(fallen, tmp_path):
     with pytest.warns(FallbackWarning):
         fallen.report(tmp_path / "page.html", n_windows=1)

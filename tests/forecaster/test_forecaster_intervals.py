@@ -421,6 +421,7 @@ def test_attention_as_a_frame():
         forecaster(epochs=1).fit(PANEL).attention()
 
 
+@pytest.mark.tools
 def test_report(fitted, tmp_path):
     model = fitted("quantile")
     model.report(tmp_path / "report.html", n_windows=2, title="Sales & more", unit="pieces")
@@ -437,6 +438,7 @@ def test_report(fitted, tmp_path):
     assert "Accuracy in the backtest" not in (tmp_path / "other.html").read_text("utf-8")
 
 
+@pytest.mark.tools
 def test_report_of_irregular_stamps_has_no_forecast_without_a_future(tmp_path):
     df = PANEL[np.random.default_rng(0).random(len(PANEL)) < 0.8]
     model = forecaster(irregular=True, epochs=1).fit(df)
@@ -446,6 +448,7 @@ def test_report_of_irregular_stamps_has_no_forecast_without_a_future(tmp_path):
     assert "<h2>Forecast</h2>" not in text
 
 
+@pytest.mark.tools
 def test_report_of_several_targets(tmp_path):
     df = PANEL.rename(columns={"y": "low"}).assign(high=PANEL["y"] + 2)
     model = forecaster(columns=Columns(y=("low", "high")), epochs=1).fit(df)

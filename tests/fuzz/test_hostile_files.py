@@ -15,8 +15,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.processes
-
 MODELS = int(os.environ.get("SEQCAST_FUZZ_FILES", 150))
 TABLES = int(os.environ.get("SEQCAST_FUZZ_TABLES", 50))
 FIRST = int(os.environ.get("SEQCAST_FUZZ_FIRST", 0))
@@ -24,6 +22,7 @@ SECONDS, BYTES = 10, 1 << 30
 ATTEMPTS = Path(__file__).with_name("attempts.py")
 
 pytestmark = [
+    pytest.mark.processes,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc"),
     pytest.mark.skipif(os.environ["KERAS_BACKEND"] != "jax", reason="files are the same on every backend"),
 ]

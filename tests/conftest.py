@@ -27,6 +27,8 @@ if os.environ["KERAS_BACKEND"] == "jax" and "XLA_FLAGS" not in os.environ:
     os.environ["XLA_FLAGS"] = " ".join(f"--xla_{flag}" for flag in quickly)
     os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
     os.environ.setdefault("JAX_USE_SHARDY_PARTITIONER", "false")
+    # To shorten tracebacks, JAX wraps each call, whether it fails or not.
+    os.environ.setdefault("JAX_TRACEBACK_FILTERING", "off")
 os.environ["MPLBACKEND"] = "Agg"
 # Two processes of tests share two cores: threads of both would wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -46,11 +46,21 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOLS = {"app", "cli", "distributed", "export", "inspect", "interop", "plots", "report", "serve", "studies", "tune"}
 
 
+def is_of_tools(path):
+    """Tell tests and sources of tools by their folder."""
+    return bool(TOOLS & {*path.relative_to(ROOT).parts[1:3]})
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave tools out where none is asked for: what they import takes as long as all the rest."""
+    return True if "not tools" in config.option.markexpr and is_of_tools(collection_path) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark tests of tools by their folder, doctests included, and tests that start an interpreter by `run_python`."""
     for item in items:
-        if TOOLS & {*item.path.relative_to(ROOT).parts[1:3]}:
+        if is_of_tools(item.path):
             item.add_marker("tools")
         if "run_python" in getattr(item, "fixturenames", ()):
             item.add_marker("processes")

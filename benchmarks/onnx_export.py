@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,15 +47,20 @@ def median_ms(call: Callable[[], object], rounds: int) -> float:
     return 1e3 * float(np.median(seconds))
 
 
-def recurrent_ms(path: Path, past: np.ndarray, rounds: int = 100) -> float:
-    """Return the mean time of the operators GRU and LSTM in a call, in milliseconds."""
+def opened(path: Path, *, profile: bool = False) -> Any:
+    """Return a file in onnxruntime, on one thread; its profile is written beside it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    options.enable_profiling = True
+    options.enable_profiling = profile
     options.profile_file_prefix = str(path.with_suffix(""))
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def recurrent_ms(path: Path, past: np.ndarray, rounds: int = 100) -> float:
+    """Return the mean time of the operators GRU and LSTM in a call, in milliseconds."""
+    session = opened(path, profile=True)
     for _ in range(rounds):
         session.run(None, {"past": past})
     events = json.loads(Path(session.end_profiling()).read_text("utf-8"))
@@ -64,8 +70,6 @@ def recurrent_ms(path: Path, past: np.ndarray, rounds: int = 100) -> float:
 
 def measure(preset: str, gaps: float) -> str:
     """Fit, export and time a preset; return a row of the table."""
-    import onnxruntime
-
     from seqcast import Forecaster
 
     training = None if preset == "pretrained" else {"epochs": 1, "steps_per_epoch": 5}
@@ -75,12 +79,10 @@ def measure(preset: str, gaps: float) -> str:
     forecaster.fit(made(2, gaps=gaps, seed=0))
     new = made(MANY, gaps=gaps, seed=1)
     past = new["y"].to_numpy().reshape(MANY, LENGTH)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         forecaster.export(path)
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = opened(path)
         size = path.stat().st_size
         recurrent = recurrent_ms(path, past[:1])
     ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(MANY, HORIZON)

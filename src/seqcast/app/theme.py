@@ -11,6 +11,7 @@ from typing import Any
 
 from nicegui import ui
 
+from seqcast.data.frames.stamps import stamp_text
 from seqcast.errors import SeqcastError
 from seqcast.plots.style import GUIDE, TRUTH
 
@@ -204,7 +205,7 @@ def show_table(
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
-    return str(value).removesuffix(" 00:00:00")
+    return stamp_text(value)
 
 
 def spoken_step(frequency: str | int | None) -> str:

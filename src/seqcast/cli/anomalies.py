@@ -96,6 +96,7 @@ def anomalies(
 
 
 def _print_rows(judged: Any, unusual: Any, fitted: Forecaster, level: float, most: int) -> None:
+    from seqcast.data.frames.stamps import stamp_text
     from seqcast.intervals.levels import level_text
 
     columns = fitted.series_state_.schema.columns
@@ -108,7 +109,7 @@ def _print_rows(judged: Any, unusual: Any, fitted: Forecaster, level: float, mos
     low, high = (f"{fitted.alias}-{side}-{level_text(level)}" for side in ("lo", "hi"))
     rows = [
         [
-            *(str(row[name]).removesuffix(" 00:00:00") for name in names),
+            *(stamp_text(row[name]) for name in names),
             *(f"{row[name]:.6g}" for name in (columns.value, low, high)),
             f"{row['score']:.2f}",
             "yes" if row["trained_on"] else "no",

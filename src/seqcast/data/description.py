@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.stamps import stamp_text
 from seqcast.data.frames.table import read_frame
 from seqcast.data.seasons import detect_season, strengths
 from seqcast.specs.checks import check_int
@@ -104,7 +105,7 @@ class Description:
     @property
     def span(self) -> tuple[str, str]:
         """First and last stamp of all series, as text."""
-        return _stamp(min(self.frame.first_stamps)), _stamp(max(self.frame.last_stamps))
+        return stamp_text(min(self.frame.first_stamps)), stamp_text(max(self.frame.last_stamps))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all facts as JSON types."""
@@ -198,15 +199,11 @@ def describe(
     return Description.of(frame, season_length)
 
 
-def _stamp(stamp: Any) -> str:
-    return str(stamp).removesuffix(" 00:00:00")
-
-
 def _facts(frame: LongFrame, season_length: int) -> Iterator[SeriesFacts]:
     starts, ends = frame.source.starts, frame.source.ends
     given = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
     names = frame.schema.columns.targets
-    stamps = [list(map(_stamp, part)) for part in (frame.first_stamps, frame.last_stamps)]
+    stamps = [list(map(stamp_text, part)) for part in (frame.first_stamps, frame.last_stamps)]
     for target, target_name in enumerate(names):
         column = frame.targets[:, target]
         for place, name in enumerate(frame.source.ids):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -53,9 +52,6 @@ def autoregressed(graph: Graph, past: Known, length: int, horizon: int, ways: in
         fitted = _fitted(g, begun, count, length)
         coefficients = _coefficients(g, centred, before, fitted)
         ahead = g("Add", g("MatMul", before, g.unsqueeze(coefficients, 2)), g.unsqueeze(mean, 2))
-        optimism = g(
-            "Sqrt", g("Div", g("Add", count, np.float64(FITTED)), g("Max", g("Sub", count, np.float64(FITTED)), ONE))
-        )
         checked = [steps for steps in CHECKS if steps < length]
         ends = [0, *checked]
         starts = np.stack([np.arange(LAGS)[::-1] + length - end for end in ends])  # newest first
@@ -64,16 +60,20 @@ def autoregressed(graph: Graph, past: Known, length: int, horizon: int, ways: in
         lines = g("Add", lines, g.unsqueeze(mean, 2))  # [R, steps, starts]
         first, *others = (g.cut(lines, 2, place, place + 1) for place in range(len(ends)))
         checks = {steps: g.cut(line, 1, 0, steps) for steps, line in zip(checked, others, strict=True)}
-        stacked_said = Said(g.cut(first, 1, 0, horizon), ahead, checks)
+        together = Said(g.cut(first, 1, 0, horizon), ahead, checks, _optimism(g, past))
 
         def of_way(x: str, way: int) -> str:
             return g.take(g("Reshape", x, g.dims(-1, ways, g.size(x, 1), 1)), np.int64(way), 1)
 
-        optimism = g.unsqueeze(optimism, 2)
-        return [
-            replace(stacked_said.mapped(partial(of_way, way=way)), optimism=g.squeeze(of_way(optimism, way), 2))
-            for way in range(ways)
-        ]
+        return [together.mapped(partial(of_way, way=way)) for way in range(ways)]
+
+
+def _optimism(graph: Graph, past: Known) -> str:
+    """Return how much larger errors are at steps that were not fitted to, `[N, 1]`."""
+    g = graph
+    count = g.squeeze(g.total(g.cast(past.mask, np.float64), 1, keep=True), 2)
+    fewer = g("Max", g("Sub", count, np.float64(FITTED)), ONE)
+    return g("Sqrt", g("Div", g("Add", count, np.float64(FITTED)), fewer))
 
 
 def _fitted(graph: Graph, begun: str, count: str, length: int) -> str:
@@ -125,9 +125,9 @@ def _in_blocks(graph: Graph, states: str, coefficients: str, steps: int) -> str:
     nothing = g.expand(np.zeros((1, 1)), g.dims(g.size(coefficients, 0), 1))
     padded = g.concat([coefficients, nothing], 1)
     # What a step takes from those before it in its block, and from those before the block.
-    power = g.take(padded, np.where(place > other, place - other - 1, LAGS), 1)
+    inside = g.take(padded, np.where(place > other, place - other - 1, LAGS), 1)
     block = g.take(padded, np.minimum(place + other, LAGS), 1)
-    (block,) = solved_triangular(g, power, [block], LAGS)
+    (block,) = solved_triangular(g, inside, [block], LAGS)
     found = []
     for _ in range(0, steps, LAGS):
         found.append(g("MatMul", block, states))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from seqcast.data.windows.seasonal_base import (
     SHARPNESS_OF_CHECK,
     WAYS,
 )
-from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
+from seqcast.data.windows.simple_forecasts import FARTHEST
 from seqcast.data.windows.smoothing import Gains
 from seqcast.export.autoregression import autoregressed
 from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
@@ -51,8 +52,9 @@ class SeasonalBaseGraph:
         self.loc, self.scale = self._units(self.past, season)
         self.values = Known(self._scaled(self.past, self.loc, self.scale, far=FARTHEST), past.mask)
         self.models = self._said()
-        self.errors = self._errors()
-        checks = [self.check_errors(self.models, steps) for steps in CHECKS]
+        self.there = self._there()
+        self.errors = self._errors(self.models.ahead, self.values)
+        checks = [self._errors(part, self.newest(steps)) for steps, part in self.models.checks.items()]
         self.weights = self._weights(self.errors, checks)
         self.forecast = self.mean(self.models.forecasts)  # [N, H]
 
@@ -76,36 +78,34 @@ class SeasonalBaseGraph:
         """Return what all models say, in the order of `MODELS`."""
         g = self.graph
 
-        def smooth(season: int, gains: Gains) -> Callable[[Known], list[Said]]:
-            def model(past: Known) -> list[Said]:
-                own = season if 2 * season <= self.length else 1
-                used = g("GreaterOrEqual", self.count, np.float64(2 * own))
-                # Seasons are counted from the end; what is before the first whole one of a context is not among them.
-                whole = g("Mul", g("Floor", g("Div", self.contexts, np.float64(own))), np.float64(own))
-                inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], whole)
-                inside = g.unsqueeze(inside, 2)
-                return smoothed(g, past, used, inside, self.length, own, self.horizon, gains, len(WAYS))
-
-            return model
-
         def autoregress(past: Known) -> list[Said]:
             return autoregressed(g, past, self.length, self.horizon, len(WAYS))
 
-        parts = self._both_ways(self.season, self.loc, self.scale, smooth(self.season, GAINS))
-        parts += self._both_ways(self.season, self.loc, self.scale, autoregress)
+        smooth = partial(self._smoothed, season=self.season, gains=GAINS)
+        parts = self._both_ways(self.season, self.loc, self.scale, smooth, autoregress)
         if self.reads_longer:
             loc, scale = self._units(self.past, self.longer)
-            for part in self._both_ways(self.longer, loc, scale, smooth(self.longer, LONGER_GAINS)):
-                parts.append(self._moved(part, loc, scale))
+            smooth = partial(self._smoothed, season=self.longer, gains=LONGER_GAINS)
+            parts += [self._moved(part, loc, scale) for part in self._both_ways(self.longer, loc, scale, smooth)]
         return Said.concat(g, parts)
+
+    def _smoothed(self, past: Known, season: int, gains: Gains) -> list[Said]:
+        """Smooth each way, in windows that hold two seasons with a season."""
+        g = self.graph
+        own = season if 2 * season <= self.length else 1
+        used = g("GreaterOrEqual", self.count, np.float64(2 * own))
+        # Seasons are counted from the end; what is before the first whole one of a context is not among them.
+        whole = g("Mul", g("Floor", g("Div", self.contexts, np.float64(own))), np.float64(own))
+        inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], whole)
+        return smoothed(g, past, used, g.unsqueeze(inside, 2), self.length, own, self.horizon, gains, len(WAYS))
 
     @property
     def reads_longer(self) -> bool:
         """Whether a window can know two of the longer seasons."""
         return 0 < 2 * self.longer <= self.length
 
-    def _both_ways(self, season: int, loc: str, scale: str, model: Callable[[Known], list[Said]]) -> list[Said]:
-        """Ask models about the values, and about their logarithms."""
+    def _both_ways(self, season: int, loc: str, scale: str, *models: Callable[[Known], list[Said]]) -> list[Said]:
+        """Ask each of some models about the values, and about their logarithms."""
         g = self.graph
         values = self._scaled(self.past, loc, scale, far=FARTHEST)
         least = g("ReduceMin", self.past.filled(g, INFINITY), axes=[1], keepdims=1)
@@ -114,7 +114,7 @@ class SeasonalBaseGraph:
         centre, spread = self._units(safe, season)
         logarithms = self._scaled(safe, centre, spread, far=None)
         both = g.concat([g.unsqueeze(each, 2) for each in (values, logarithms)], 2)
-        of_values, of_logarithms = model(Known(both, g.unsqueeze(self.past.mask, 2)))
+        asked = Known(both, g.unsqueeze(self.past.mask, 2))
         # What is out of reach anyway, before its exponential is more than a number can be.
         most = g("Add", loc, g("Mul", scale, np.float64(2 * FARTHEST)))
         most = g("Log", g("Where", positive, most, ONE))
@@ -126,9 +126,11 @@ class SeasonalBaseGraph:
             values = g("Exp", g("Min", g("Add", g("Mul", part, spread), centre), most))
             return g("Div", g("Sub", values, loc), scale)
 
-        # Of windows that have none, the logarithms' place is taken by the values.
-        chosen = of_logarithms.mapped(grown).joined(of_values, lambda a, b: g("Where", positive, a, b))
-        return [said.mapped(lambda part: clip(g, part, -FARTHEST, FARTHEST)) for said in (of_values, chosen)]
+        found = []
+        for of_values, of_logarithms in (model(asked) for model in models):
+            # Of windows that have none, the logarithms' place is taken by the values.
+            found += [of_values, of_logarithms.mapped(grown).joined(of_values, lambda a, b: g("Where", positive, a, b))]
+        return [said.mapped(lambda part: clip(g, part, -FARTHEST, FARTHEST)) for said in found]
 
     def _moved(self, said: Said, loc: str, scale: str) -> Said:
         """Return what is said in other units, in those of the windows."""
@@ -150,38 +152,27 @@ class SeasonalBaseGraph:
         longer = g("GreaterOrEqual", self.count, np.float64(2 * self.longer))
         return g.concat([there, *([longer] * of_longer)], 1)
 
-    def _errors(self) -> Known:
-        """Return the mean absolute error one step ahead of each model, `[N, K]`."""
+    def _errors(self, forecasts: str, values: Known) -> Known:
+        """Return the mean absolute error of each model, `[N, K]`, of what was forecast, `[N, n, K]`, of `[N, n]`."""
         g = self.graph
-        self.there = self._there()
-        off = g("Abs", g("Sub", self.models.ahead, g.unsqueeze(self.values.values, 2)))
-        error = mean_of_known(g, Known(off, g.unsqueeze(self.values.mask, 2)))
-        values = g.squeeze(error.values, 1)
-        if self.models.optimism is not None:
-            values = g("Mul", values, self.models.optimism)
-        return Known(values, g("And", self.there, g.squeeze(error.mask, 1)))
+        off = g("Abs", g("Sub", forecasts, g.unsqueeze(values.values, 2)))
+        error = mean_of_known(g, Known(off, g.unsqueeze(values.mask, 2)))
+        found = g("Mul", g.squeeze(error.values, 1), self.models.optimism)
+        return Known(found, g("And", self.there, g.squeeze(error.mask, 1)))
 
-    def check_errors(self, models: Said, steps: int) -> Known | None:
-        """Return the mean absolute error of a check of each model, `[N, K]`; `None` where no window has it."""
+    def newest(self, steps: int) -> Known:
+        """Return the last values, `[N, steps]`, known only of windows that know as many before them."""
         g = self.graph
-        if steps not in models.checks:
-            return None
-        values, mask = (g.unsqueeze(g.cut(each, 1, -steps), 2) for each in (self.values.values, self.values.mask))
-        error = mean_of_known(g, Known(g("Abs", g("Sub", models.checks[steps], values)), mask))
-        found = g.squeeze(error.values, 1)
-        if models.optimism is not None:
-            found = g("Mul", found, models.optimism)
-        enough = g("GreaterOrEqual", self.count, np.float64(2 * steps))
-        return Known(found, g("And", g("And", enough, self.there), g.squeeze(error.mask, 1)))
+        values, mask = (g.cut(each, 1, -steps) for each in (self.values.values, self.values.mask))
+        return Known(values, g("And", mask, g("GreaterOrEqual", self.count, np.float64(2 * steps))))
 
-    def _weights(self, errors: Known, checks: Sequence[Known | None]) -> str:
+    def _weights(self, errors: Known, checks: Sequence[Known]) -> str:
         """Return how much each model counts in their mean, `[N, K]`."""
         g = self.graph
         logarithms = g("Mul", self._above_least(errors), np.float64(SHARPNESS))
         for check in checks:
-            if check is not None:
-                above = g("Mul", self._above_least(check), np.float64(SHARPNESS_OF_CHECK))
-                logarithms = g("Add", logarithms, above)
+            above = g("Mul", self._above_least(check), np.float64(SHARPNESS_OF_CHECK))
+            logarithms = g("Add", logarithms, above)
         nothing = g("Equal", self.count, ZERO)
         counts = g.cast(g("Or", errors.mask, nothing), np.float64)
         weights = g("Mul", g("Exp", g("Neg", logarithms)), counts)

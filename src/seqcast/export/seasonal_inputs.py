@@ -40,17 +40,7 @@ class SeasonalRead:
 def read_seasonal(
     graph: Graph, past: Known, contexts: str, *, length: int, season: int, longer: int, horizon: int
 ) -> SeasonalRead:
-    """Return what the network reads of windows.
-
-    Args:
-        graph: The graph.
-        past: Values, `[N, T]`, in the units of the data.
-        contexts: With how many steps of past each is read, its last ones, `[N, 1]` as double.
-        length: Number of steps, `T`.
-        season: Steps of a season; 1 is none.
-        longer: Steps of a season that contains it; 0 is none.
-        horizon: Number of future steps, `H`.
-    """
+    """Return what the network reads of windows; arguments as for `SeasonalBaseGraph`."""
     with graph.scope("seasonal"):
         base = SeasonalBaseGraph(graph, past, contexts, length, season, longer, horizon)
         return _Reading(graph, base).read()
@@ -131,11 +121,9 @@ class _Reading:
         g = self.graph
         if steps not in self.base.models.checks:
             return Known(g("Mul", self.base.count, ZERO), g("Less", self.base.count, ZERO))
-        values, mask = (g.cut(each, 1, -steps) for each in (self.base.values.values, self.base.values.mask))
-        off = g("Abs", g("Sub", self.base.mean(self.base.models.checks[steps]), values))
-        error = mean_of_known(g, Known(off, mask))
-        enough = g("GreaterOrEqual", self.base.count, np.float64(2 * steps))
-        return Known(error.values, g("And", enough, error.mask))
+        newest = self.base.newest(steps)
+        off = g("Abs", g("Sub", self.base.mean(self.base.models.checks[steps]), newest.values))
+        return mean_of_known(g, Known(off, newest.mask))
 
     def _logarithms(self, errors: Known, unit: str) -> str:
         """Return logarithms of errors in units of the distances; 0 where there is none."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from seqcast.export.graph import Graph
 
 __all__ = ["Said"]
@@ -21,13 +19,13 @@ class Said:
         forecasts: Forecasts, `[N, H, K]`.
         ahead: What was forecast of each step from the one before it, `[N, T, K]`.
         checks: What was forecast of the last steps, `[N, n, K]`, by their number.
-        optimism: How much larger errors are at other steps, `[N, 1]`; `None` is 1.
+        optimism: How much larger errors are at steps that a model was not fitted to, `[N, 1]`: 1 where none was.
     """
 
     forecasts: str
     ahead: str
     checks: dict[int, str]
-    optimism: str | None = None
+    optimism: str
 
     def mapped(self, change: Callable[[str], str]) -> Self:
         """Return all forecasts changed by a function."""
@@ -46,7 +44,7 @@ class Said:
         optimism = []
         for part in parts:
             shape = graph.dims(graph.size(part.forecasts, 0), graph.size(part.forecasts, 2))
-            optimism.append(graph.expand(np.ones((1, 1)) if part.optimism is None else part.optimism, shape))
+            optimism.append(graph.expand(part.optimism, shape))
         return cls(
             graph.concat([part.forecasts for part in parts], 2),
             graph.concat([part.ahead for part in parts], 2),

@@ -53,7 +53,7 @@ def smoothed(
 
         forecasts, ahead = continued(run.last(), horizon), run.ahead()
         checks = {left: continued(run.before(left), left) for left in CHECKS if left < length}
-        together = Said(forecasts, ahead, checks)
+        together = Said(forecasts, ahead, checks, graph.value(np.ones((1, 1))))
 
         def of_way(part: str, way: int) -> str:
             return graph.take(part, np.int64(way), 3)

@@ -26,7 +26,7 @@ from seqcast.data.windows.smoothing import Gains
 from seqcast.export.graph import ONE, Graph
 from seqcast.export.linear_systems import solved_triangular
 
-__all__ = ["Blocks", "State"]
+__all__ = ["Blocks", "Effects", "State"]
 
 Array = npt.NDArray[Any]
 
@@ -157,18 +157,19 @@ class Blocks:
         return self.graph.concat([self.graph.expand(np.zeros([1] * (2 + len(others))), shape), x], 1)
 
     def _solved(self) -> tuple[str, str]:
-        """Return the errors, `[N, blocks, K, steps, .]`, as a matrix of the state before less those of values alone.
+        """Return what a state takes from the errors of a block, and the errors where that state is nothing.
 
-        The errors are what comes second less what comes first times the state.
+        `[N, blocks, K, steps, 2 + entries]` and `[N, blocks, K, steps, W]`; the errors are the second less the first
+        times the state.
         """
         g = self.graph
         by_line, by_season = (each[None, None] for each in self.effects.on_forecasts())
-        power = g.value(-by_line)
+        later = g.value(-by_line)
         if by_season.any():
-            power = g("Sub", power, g("Mul", self.used, by_season))
-        power = g("Mul", power, self.counted)
+            later = g("Sub", later, g("Mul", self.used, by_season))
+        later = g("Mul", later, self.counted)
         read = g.take(self.effects.read(), g.total(self.begun, 2), 0)
-        of_state, of_values = solved_triangular(g, power, [read, self.values], STEPS)
+        of_state, of_values = solved_triangular(g, later, [read, self.values], STEPS)
         return of_state, of_values
 
     def after(self, steps: int, begun: str, counted: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from seqcast.baselines import LastValue
 from seqcast.data.description import Description, describe
+from seqcast.data.frames.stamps import stamp_text
 from seqcast.errors import SpecError
 from seqcast.evaluation.leaderboard import leaderboard
 from seqcast.evaluation.metrics import spoken_metric
@@ -199,7 +200,7 @@ def _data(forecaster: Forecaster, data: Any) -> dict[str, Any]:
         "targets": ", ".join(columns.targets),
         "frequency": forecaster.freq_ or "irregular",
         "steps of a season": forecaster.season_length_,
-        "last stamp": str(max(frame.last_stamps)).removesuffix(" 00:00:00"),
+        "last stamp": stamp_text(max(frame.last_stamps)),
         "static covariates": ", ".join(covariates.static) or "none",
         "other covariates": ", ".join(covariates.varying) or "none",
         "padded series": len(forecaster.short_series_),

@@ -14,6 +14,7 @@ from seqcast.app.table import ROLES, Roles, Table
 from seqcast.app.theme import heading, html_table, note, panel_card, problem_card, show_chart, show_table, spoken_step
 from seqcast.data import datasets
 from seqcast.data.frames.dialect import Dialect
+from seqcast.data.frames.stamps import stamp_text
 from seqcast.errors import DataError, SeqcastError
 
 __all__ = ["DataPanel"]
@@ -208,7 +209,7 @@ class DataPanel:
                             self._role(table, name)
                         for value in table.raw[name].head(ROWS_SHOWN):
                             with ui.element("td"):
-                                ui.label("" if value != value else str(value).removesuffix(" 00:00:00"))
+                                ui.label("" if value != value else stamp_text(value))
         if len(names) > COLUMNS_SHOWN:
             note(f"and {len(names) - COLUMNS_SHOWN} more columns like these")
         with ui.expansion("How the file is written").classes("w-full").props('header-class="font-medium"'):

@@ -14,6 +14,7 @@ from seqcast.app.context import Context
 from seqcast.app.panels.forecast import drawn_past, forecast_of
 from seqcast.app.table import rows_of
 from seqcast.app.theme import heading, html_table, note, panel_card, redraw, show_chart
+from seqcast.data.frames.stamps import stamp_text
 
 __all__ = ["WhatIfPanel"]
 
@@ -101,7 +102,7 @@ class WhatIfPanel:
             with ui.element("tbody"):
                 for step, row in enumerate(part.to_dict("records")):
                     with ui.element("tr"):
-                        when = str(row[columns.ds]).removesuffix(" 00:00:00")
+                        when = stamp_text(row[columns.ds])
                         with ui.element("th").props("scope=row"):
                             ui.label(when)
                         for name in names:

@@ -17,6 +17,7 @@ __all__ = [
     "plain_stamps",
     "seconds",
     "stamp_kind",
+    "stamp_text",
     "wall_clock",
 ]
 
@@ -35,6 +36,17 @@ def stamp_kind(stamps: Stamps) -> str:
     if stamps.dtype.kind in "iu":
         return "whole numbers"
     return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"
+
+
+def stamp_text(stamp: Any) -> str:
+    """Return one stamp as text; midnight is a date.
+
+    Example:
+        >>> import pandas as pd
+        >>> [stamp_text(stamp) for stamp in (pd.Timestamp("2024-03-01"), pd.Timestamp("2024-03-01 06:00"), 17)]
+        ['2024-03-01', '2024-03-01 06:00:00', '17']
+    """
+    return str(stamp).removesuffix(" 00:00:00")
 
 
 def in_zone_of(stamps: Stamps, others: Stamps) -> Stamps:

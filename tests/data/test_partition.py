@@ -226,7 +226,8 @@ def test_missing_ids_are_told_by_file(tmp_path):
 
 
 def test_all_rows_that_stand_twice_are_counted(tmp_path):
-    frame = pd.concat([frame_of(unique_id=f"{place:05}") for place in range(9000)], ignore_index=True)
+    frame = pd.concat([frame_of()] * 9000, ignore_index=True)
+    frame["unique_id"] = [f"{row // 3:05}" for row in frame.index]
     frame["ds"] = frame["ds"].where(frame.index % 9 > 0, 2)
     source = saved(tmp_path / "a.parquet", pd.concat([frame, frame.iloc[:2]]).drop_duplicates())
     twice = frame.duplicated(["unique_id", "ds"]).sum()

@@ -1,5 +1,6 @@
 """A forecaster of networks of different shapes: what each is, how they forecast together, files, refits, refusals."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -43,9 +44,9 @@ def test_each_network_is_what_its_member_says(fitted):
 
 def test_the_forecast_is_their_median(fitted):
     """A network alone, with the seed of its place, forecasts what it forecasts among the others."""
-    apart = []
-    for engine in fitted.engines_:
-        alone = clone(fitted).fit(frame())
+    again, apart = clone(fitted).fit(frame()), []
+    for engine in again.engines_:
+        alone = copy.copy(again)
         alone._state = type(alone._state)(**{**vars(alone._state), "engines": (engine,)})
         apart.append(alone.predict()["seqcast"].to_numpy())
     np.testing.assert_allclose(fitted.predict()["seqcast"], np.median(apart, axis=0), rtol=1e-6)

@@ -96,7 +96,7 @@ def test_trainings_run_on_any_executor(capsys):
     assert (other.predict(past, horizon=2) != engine.predict(past, horizon=2)).any()
 
 
-@pytest.mark.parametrize("executor", [None, executors.SerialExecutor()])
+@pytest.mark.parametrize("executor", [pytest.param(None, marks=pytest.mark.processes), executors.SerialExecutor()])
 def test_a_training_that_diverges_is_an_error(monkeypatch, executor):
     monkeypatch.setattr(executors, "threads", lambda: 2)
     wild = member(optimizer="sgd", learning_rate=1e30, clip_norm=None, learning_rate_schedule="constant")

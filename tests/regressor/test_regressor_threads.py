@@ -12,7 +12,7 @@ from seqcast.data.signals import random_sines
 PAST, FUTURE = random_sines(64, past=8, future=3, seed=1)
 KNOWN = np.ones((64, 3, 1))
 LEVELS = (0.1, 0.9)
-ROUNDS = 3
+ROUNDS = 2
 
 
 def test_predictions_beside_fits_are_each_of_one_fit(read_beside):

@@ -17,9 +17,13 @@ from seqcast.errors import SpecError
 from seqcast.runtime import executors
 from seqcast.runtime.executors import LokyExecutor, SerialExecutor, choose_executor, stop_workers
 
-EXECUTORS = {"serial": SerialExecutor, "loky": lambda: LokyExecutor(2)}
-
-each_executor = pytest.mark.parametrize("make", EXECUTORS.values(), ids=EXECUTORS)
+each_executor = pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(SerialExecutor, id="serial"),
+        pytest.param(lambda: LokyExecutor(2), id="loky", marks=pytest.mark.processes),
+    ],
+)
 needs_processes = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and forks of POSIX")
 
 
@@ -102,6 +106,7 @@ def test_there_is_at_least_one_worker(workers):
 # ---------------------------------------------------------------- workers
 
 
+@pytest.mark.processes
 def test_a_worker_is_another_process_with_one_thread_and_our_backend():
     def look():
         import keras
@@ -116,11 +121,13 @@ def test_a_worker_is_another_process_with_one_thread_and_our_backend():
         assert rest == [1, {"1"}, keras.backend.backend()]
 
 
+@pytest.mark.processes
 def test_workers_are_kept():
     first, second = (set(LokyExecutor(2).map(os.getpid, [()] * 4)) for _ in range(2))
     assert first & second
 
 
+@pytest.mark.processes
 @needs_processes
 def test_workers_do_not_hear_ctrl_c():
     """It goes to all processes of a terminal; the one that waits for the workers ends them."""
@@ -132,6 +139,7 @@ def test_workers_do_not_hear_ctrl_c():
     assert LokyExecutor(2).map(interrupt, [(0,), (1,)]) == [0, 1]
 
 
+@pytest.mark.processes
 @needs_processes
 def test_workers_do_not_wait_for_those_of_joblib():
     """Each call of joblib.Parallel with other settings waits for the one before, and this one never ends by itself."""
@@ -151,6 +159,7 @@ def test_workers_do_not_wait_for_those_of_joblib():
     assert inner == [[number, number] for number in range(6)]
 
 
+@pytest.mark.processes
 def test_workers_are_stopped_when_they_are_no_longer_needed():
     processes = LokyExecutor(2).map(os.getpid, [()] * 4)
     assert all(map(runs, processes))
@@ -159,6 +168,7 @@ def test_workers_are_stopped_when_they_are_no_longer_needed():
     stop_workers()  # none is left to stop
 
 
+@pytest.mark.processes
 def test_the_first_error_comes_out_as_itself_and_leaves_no_worker():
     executor = LokyExecutor(2)
     processes = executor.map(os.getpid, [()] * 4)
@@ -183,7 +193,7 @@ def test_one_after_another_an_error_comes_out_as_itself():
     assert done == [1]
 
 
-@pytest.mark.parametrize("make", [SerialExecutor, lambda: LokyExecutor(1)], ids=EXECUTORS)
+@each_executor
 def test_an_error_of_the_callback_comes_out_too(make):
     def finished(place, result):
         raise LookupError(f"place {place}")

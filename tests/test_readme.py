@@ -5,6 +5,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -126,6 +127,35 @@ def test_the_page_about_tracking_runs(tmp_path, monkeypatch):
     exec(compile(small, "docs/tracking.md", "exec"), names)
     assert [row["event"] for row in names["rows"]] == ["step", "epoch"]
     assert (tmp_path / "runs" / "README.md").read_text().startswith("---\nlibrary_name: seqcast")
+
+
+@pytest.mark.documents
+def test_the_page_about_evaluation_runs(capsys):
+    first, second = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "evaluation.md").read_text(), flags=re.DOTALL)
+    small = first.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
+    assert small != first
+    names = {}
+    exec(compile(small, "docs/evaluation.md", "exec"), names)
+    assert {"grown", "seqcast"} < set(names["backtest"])
+    exec(compile(second, "docs/evaluation.md", "exec"), names)
+    assert "[0.8" in capsys.readouterr().out
+    np.testing.assert_allclose(names["inside"].mean(axis=(0, 1)), [0.8, 0.95], atol=0.02)
+
+
+@pytest.mark.documents
+def test_the_first_page_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "index.md").read_text(), flags=re.DOTALL)
+    names = {}
+    exec(compile(code, "docs/index.md", "exec"), names)
+    assert len(names["forecast"]) == 12
+
+
+def test_python_of_every_page_is_run():
+    """Those that are not run here are by the tests of tuning, serving and the site."""
+    here = {"evaluation", "export", "frames", "index", "inspection", "pretrained", "scale", "tracking"}
+    elsewhere = {"gallery", "post", "serving", "start", "tuning"}
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md") if "```python\n" in page.read_text()}
+    assert pages == here | elsewhere
 
 
 PAGES = [*ROOT.glob("*.md"), ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*.md")]

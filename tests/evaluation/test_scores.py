@@ -201,6 +201,23 @@ def test_the_season_is_that_of_the_frequency(make_backtest):
     assert value(weekly, "mase") != value(evaluate(backtest, ["mase"], train_df=history, season_length=1), "mase")
 
 
+@pytest.mark.parametrize("by", ["unique_id", "step"])
+def test_windows_whose_truth_is_all_zero_have_no_score_over_its_size(make_backtest, by):
+    _, backtest = make_backtest()
+    names = ["nd", "scaled_crps", "mae"]
+    whole = evaluate(backtest, names, by=by)
+    quiet = (
+        backtest["unique_id"] == "s00"
+        if by == "unique_id"
+        else backtest.groupby(["unique_id", "cutoff"]).cumcount() == 0
+    )
+    zeros = evaluate(backtest.assign(y=backtest["y"].where(~quiet, 0.0)), names, by=by)
+    first = zeros[by] == zeros[by].iloc[0]
+    assert zeros.loc[first & (zeros["metric"] != "mae"), "good"].isna().all()
+    assert zeros.loc[first & (zeros["metric"] == "mae"), "good"].notna().all()
+    pd.testing.assert_frame_equal(zeros[~first], whole[~first])
+
+
 def test_a_scale_of_zero_leaves_the_series_out(make_backtest):
     history, backtest = make_backtest()
     flat = history.assign(y=np.where(history["unique_id"] == "s00", 1.0, history["y"]))

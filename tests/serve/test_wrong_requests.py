@@ -43,6 +43,11 @@ WRONG = {
     "a column that is a number": ({"model": "sales", "rows": {"y": 1}}, 422, "rows, y: expected a list"),
     "no column of values": (rows() | {"rows": [{"unique_id": "a", "ds": "x", "z": 1}]}, 422, "expected a column 'y'"),
     "text for a value": (rows(y="much"), 422, "y: expected numbers"),
+    "text among values": (
+        {"model": "sales", "rows": [ROW, {**ROW, "ds": "2024-03-02", "y": "much"}]},
+        422,
+        "y, row 1 (series 'a'): expected a number, received 'much'. Send a number, or null where there is none.",
+    ),
     "a list for a value": (rows(y=[1]), 422, "y, row 0: expected a number, text"),
     "a flag for a value": (rows(y=True), 422, "y"),
     "a value beyond all numbers": (rows(y=10**400), 422, "y: expected numbers of 64 bits"),

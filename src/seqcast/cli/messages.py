@@ -126,6 +126,7 @@ FLAGS = {
 # What to do, for those who hold a file, where Python's words are about code.
 _REMEDIES = {
     "convert": "Convert the column.",
+    "correct": "Correct it, or leave the cell empty where there is no number.",
     "deduplicate": "Keep one of the two rows, or add them up.",
     "fill": "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
     "sort": "Sort them with --sort.",

@@ -28,12 +28,14 @@ class Metric:
         scale: The scaled loss of utilsforecast whose scale truth and forecasts are divided by first: `mase`, the mean
             absolute error of the seasonal naive forecast in training, or `rmsse`, its root mean squared error; `None`
             leaves them as they are.
+        over_truth: Whether the loss is divided by the size of the truth, so that there is none where that is 0.
         lower_is_better: Whether models can be ranked by it.
     """
 
     loss: str | Loss
     of: str = "point"
     scale: str | None = None
+    over_truth: bool = False
     lower_is_better: bool = True
 
 
@@ -46,11 +48,11 @@ METRICS = {
     "mqloss": Metric("mqloss", of="quantiles"),
     "mse": Metric("mse"),
     "msse": Metric("mse", scale="rmsse"),
-    "nd": Metric("nd"),
+    "nd": Metric("nd", over_truth=True),
     "quantile_loss": Metric("quantile_loss", of="quantile"),
     "rmse": Metric("rmse"),
     "rmsse": Metric("rmse", scale="rmsse"),
-    "scaled_crps": Metric("scaled_crps", of="quantiles"),
+    "scaled_crps": Metric("scaled_crps", of="quantiles", over_truth=True),
     "scaled_mqloss": Metric("mqloss", of="quantiles", scale="mase"),
     "scaled_quantile_loss": Metric("quantile_loss", of="quantile", scale="mase"),
     "smape": Metric("smape"),
@@ -69,7 +71,7 @@ def find_metric(metric: str | Loss) -> tuple[str, Metric]:
 
     Example:
         >>> find_metric("rmsse")
-        ('rmsse', Metric(loss='rmse', of='point', scale='rmsse', lower_is_better=True))
+        ('rmsse', Metric(loss='rmse', of='point', scale='rmsse', over_truth=False, lower_is_better=True))
     """
     if callable(metric):
         return getattr(getattr(metric, "func", metric), "__name__", "metric"), Metric(metric)

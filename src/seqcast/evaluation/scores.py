@@ -48,7 +48,8 @@ def evaluate(
         metrics: Names from `METRICS`, or functions with the arguments of utilsforecast's point losses; `smape` is a
             fraction up to 1. `None` is `mae`, `rmse`, `smape`, `mase` when there is `train_df` with a season to be
             read, and `scaled_crps` and `coverage` when there are intervals. Scores of intervals are missing (NaN) for
-            models without them, scaled ones of series that do not change or are shorter than a season.
+            models without them, scaled ones of series that do not change or are shorter than a season, `nd` and
+            `scaled_crps` where all truth is 0.
         train_df: Rows from which scaled metrics take their scale, the seasonal naive forecast's error; with `cutoff`,
             only rows up to the cutoff are read.
         season_length: Steps of that naive forecast's season; `None` takes the usual one of `train_df`'s frequency.
@@ -221,6 +222,10 @@ class Scorer:
                 if scored:
                     losses = loss(table, names).sort_values("part")
                     scores[ending][:, scored] = losses[names].to_numpy(dtype=np.float64)
+        if metric.over_truth:
+            sizes = np.bincount(parts.codes, np.abs(self.backtest.truth), minlength=len(parts))
+            for values in scores.values():
+                values[sizes == 0] = np.nan
         return scores
 
     def _table(self, metric: Metric, parts: Groups) -> Any:

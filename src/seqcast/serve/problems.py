@@ -17,6 +17,7 @@ _NAMES = {"df": "rows"}
 # What to do, for those who send a body, where Python's words are about code.
 _REMEDIES = {
     "convert": "Send the column with another type.",
+    "correct": "Send a number, or null where there is none.",
     "deduplicate": "Keep one of the two rows, or add them up.",
     "fill": "Send every step; null is a value that is missing.",
     "sort": "Send the rows of a series in the order of their times.",

@@ -76,6 +76,11 @@ WRONG = {
     "float ds": (long().assign(ds=0.5), "ds: expected time stamps, dates or whole numbers"),
     "period ds": (long().assign(ds=pd.period_range("2024", periods=41, freq="M")), "dt.to_timestamp"),
     "text y": (long().astype({"y": str}), "y: expected numbers, received type str"),
+    "a word in y": (
+        long().astype({"y": object}).replace({"y": {2.0: "two"}}),
+        r"y, row 2 \(series 'b'\): expected a number, received 'two'. Correct it.*\.astype\(float\)",
+    ),
+    "objects in y": (long().astype({"y": object}), r"y: expected numbers, received type object.*\.astype\(float\)"),
     "nan": (with_value(5, "y", np.nan), r"y, row 5 \(series 'b'\): expected a finite number, received nan \(1 such"),
     "inf": (with_value(6, "y", np.inf), r"y, row 6 \(series 'b'\): expected a finite number, received inf"),
     "null y": (long().assign(y=pd.array([1, None] + [2] * 39, dtype="Int64")), r"y, row 1 \(series 'b'\): expected a"),

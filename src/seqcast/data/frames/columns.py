@@ -5,6 +5,7 @@ Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's 
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -96,12 +97,31 @@ class FrameColumn:
             polars: The method of a Polars column that converts it.
             pandas: The expression that converts it in pandas, of a frame `df`.
         """
-        df = self.option or "df"
-        code = f'{df}["{self.name}"] = {pandas.replace("df[", f"{df}[")}'
-        if self.values.implementation.is_polars():
-            code = f'{df} = {df}.with_columns(pl.col("{self.name}").{polars})'
+        code = self._conversion(polars=polars, pandas=pandas)
         received = f"type {self.values.to_native().dtype}, such as {self.values.head(1).to_list()[0]!r}"
         return self.error(expected=expected, received=received, hint=Phrase(f"Convert it: {code}.", remedy="convert"))
+
+    def _conversion(self, *, polars: str, pandas: str) -> str:
+        """Return the line that converts the column."""
+        df = self.option or "df"
+        if self.values.implementation.is_polars():
+            return f'{df} = {df}.with_columns(pl.col("{self.name}").{polars})'
+        return f'{df}["{self.name}"] = {pandas.replace("df[", f"{df}[")}'
+
+    def no_numbers(self) -> DataError:
+        """Build the error for a column that should hold numbers; one that does in some rows names the first other."""
+        methods = {"polars": "cast(pl.Float64)", "pandas": f'df["{self.name}"].astype(float)'}
+        values = self.values.to_list() if self.values.dtype == nw.Object else []
+        others = np.array([not (value is None or isinstance(value, numbers.Number)) for value in values], dtype=bool)
+        if others.all() or not others.any():
+            return self.wrong_type("numbers", **methods)
+        hint = f"Correct it, None where there is no number, then convert the column: {self._conversion(**methods)}."
+        return self.first_error(
+            others,
+            lambda row: self.error(
+                row=row, expected="a number", received=f"{values[row]!r:.80}", hint=Phrase(hint, remedy="correct")
+            ),
+        )
 
     def check_no_null(self, expected: str) -> None:
         """Refuse a column in which a value is missing.
@@ -127,7 +147,7 @@ def as_numbers(column: FrameColumn) -> Array:
         DataError: They are no numbers.
     """
     if not column.values.dtype.is_numeric():
-        raise column.wrong_type("numbers", polars="cast(pl.Float64)", pandas=f'df["{column.name}"].astype(float)')
+        raise column.no_numbers()
     return np.asarray(column.values.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
 

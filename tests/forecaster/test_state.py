@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from seqcast import Forecaster, NetworkSpec
-from seqcast.errors import NotFittedError, TrainingError
+from seqcast.errors import DataError, NotFittedError, TrainingError
 
 TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
 ONE_EPOCH = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 16}
@@ -114,6 +114,14 @@ def test_later_trainings_derive_theirs_from_that_of_the_fit():
         assert model.engine_.training.learning_rate == pytest.approx(0.001)
     model.refit(later)
     assert model.engine_.training.learning_rate == pytest.approx(0.01)
+
+
+def test_a_further_training_says_how_many_rows_it_needs(fitted):
+    """Its network has read whole contexts only."""
+    model = copy.deepcopy(fitted)
+    with pytest.raises(DataError, match=r"df \(series 'new'\): expected at least 7 \+ 3 rows, .* received 9 rows"):
+        model.finetune(series(rows=9, ids=["new"]))
+    model.finetune(series(rows=12, ids=["new"]))
 
 
 def test_a_drawn_seed_is_kept_and_repeats_the_fit(tmp_path):

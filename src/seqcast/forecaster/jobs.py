@@ -146,10 +146,12 @@ class TrainingJob:
         if count := self.count_windows():
             return count
         longest = int(np.argmax(self.starts))
+        # A network that has read whole contexts only cannot take a padded one.
+        least, read = (1, "one to read") if self.reader.observed else (self.window.context_length, "the context")
         raise DataError(
             option="df",
             series=frame.source.ids[longest],
-            expected=f"at least 1 + {self._horizon} rows, one to read and the horizon, "
+            expected=f"at least {least} + {self._horizon} rows, {read} and the horizon, "
             "with a known value among the last",
             received=f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
             hint="Give longer series, or choose a smaller horizon.",

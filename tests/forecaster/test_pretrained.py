@@ -62,6 +62,8 @@ def test_intervals_hold_each_other_and_any_level_can_be_had(fitted):
     assert (np.diff(np.stack(bounds), axis=0) >= 0).all()
     half = pretrained(level=(50,)).fit(series()).predict()
     np.testing.assert_allclose(half["seqcast-hi-50"], forecast["seqcast-hi-50"], rtol=1e-6)
+    with pytest.raises(SpecError, match="level: expected levels up to 98, the widest that the pretrained network"):
+        fitted.predict(level=(80, 98.5))
 
 
 def test_the_unit_is_kept_and_series_do_not_know_each_other(fitted):

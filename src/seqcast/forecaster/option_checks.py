@@ -14,7 +14,7 @@ from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.defaults import EFFORTS, PRETRAINED, Sizes, specs
 from seqcast.forecaster.options import can_be_pretrained, context_lengths, interval_levels, wants_training
 from seqcast.forecaster.predictor import COMBINATIONS
-from seqcast.intervals.levels import check_trained, quantile_levels
+from seqcast.intervals.levels import check_trained, check_within, quantile_levels
 from seqcast.intervals.request import ForecastRequest
 from seqcast.intervals.support import SUPPORTS
 from seqcast.specs.checks import check_choice, check_flag, check_int
@@ -205,15 +205,7 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
         received = repr(options["level"])
         raise SpecError("level", expected="a level to calibrate", received=received, hint="Give level=(80, 95).")
     if options["preset"] == PRETRAINED:
-        # Its quantiles are so many that all levels between them are known too.
-        widest = quantile_levels(network.quantiles or ())[-1]
-        if max(level, default=0.0) > widest:
-            raise SpecError(
-                "level",
-                expected=f"levels up to {widest:g}, the widest that the pretrained network knows",
-                received=f"{max(level):g}",
-                hint="Give smaller ones, or name another preset.",
-            )
+        check_within(level, network.quantiles or ())
     elif network.head == "quantile":
         known = quantile_levels(network.quantiles or ())
         listed = ", ".join(f"{each:g}" for each in known)

@@ -20,7 +20,7 @@ from seqcast.forecaster.predictor import EnsemblePredictor, Predictor
 from seqcast.forecaster.pretrained import PretrainedPredictor
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.levels import check_levels, check_trained
+from seqcast.intervals.levels import check_levels, check_trained, check_within
 from seqcast.intervals.request import ForecastRequest
 from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.network import NetworkSpec
@@ -167,6 +167,8 @@ class FittedState:
             if point_only:
                 hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
             check_trained(levels, available, hint=hint)
+        elif self.pretrained is not None and {"pretrained", "finetuned"} & set(self.choice.shares):
+            check_within(levels, self.pretrained.engine.network.quantiles or ())
         return ForecastRequest(point, levels)
 
     @property

@@ -13,6 +13,7 @@ __all__ = [
     "bound_probability",
     "check_levels",
     "check_trained",
+    "check_within",
     "interval_columns",
     "level_quantiles",
     "level_text",
@@ -99,3 +100,15 @@ def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) 
         if not any(abs(each - other) < _ROUNDING for other in known):
             listed = ", ".join(f"{other:g}" for other in known) or "none: it forecasts a point"
             raise SpecError("level", expected=f"levels that it has: {listed}", received=f"{each:g}", hint=hint)
+
+
+def check_within(level: Sequence[float], quantiles: Sequence[float]) -> None:
+    """Refuse levels beyond the outermost of a pretrained network's quantiles, between which it knows all."""
+    widest = quantile_levels(quantiles)[-1]
+    if max(level, default=0.0) > widest:
+        raise SpecError(
+            "level",
+            expected=f"levels up to {widest:g}, the widest that the pretrained network knows",
+            received=f"{max(level):g}",
+            hint="Give smaller ones, or name another preset.",
+        )

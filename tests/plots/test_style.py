@@ -55,6 +55,12 @@ def test_a_picture_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
+def test_a_notebook_shows_figures_where_nobody_imported_pyplot():
+    formatters = pytest.importorskip("IPython.core.formatters")
+    shown, _ = formatters.DisplayFormatter().format(learning_curve(HISTORY))
+    assert shown["image/png"].startswith(b"\x89PNG")
+
+
 def test_the_users_style_is_neither_used_nor_changed(tmp_path):
     save_figure(learning_curve(HISTORY), tmp_path / "light.png")
     with matplotlib.style.context("dark_background"):

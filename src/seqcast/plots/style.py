@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from pathlib import Path
@@ -94,9 +95,19 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) 
     write_beside(path, lambda file: figure.savefig(file, format=suffix, dpi=dpi))
 
 
+class _ShownFigure(Figure):
+    """A figure that a notebook shows, also where nobody has imported `pyplot` or said `%matplotlib inline`."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture, by the name that IPython asks for."""
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure; sizes in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = _ShownFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -85,10 +85,10 @@ def test_without_the_package_the_line_that_installs_it_is_named(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore")  # W&B's own
 def test_a_real_run_that_is_offline(tmp_path, monkeypatch):
-    monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     wandb = pytest.importorskip("wandb")
-    with wandb.init(project="seqcast", dir=tmp_path) as real:
+    # Of the environment W&B reads only what is there when a process begins.
+    with wandb.init(project="seqcast", dir=tmp_path, mode="offline") as real:
         model = Seq2SeqRegressor(**SMALL, epochs=2, callbacks=[WandbLog()]).fit(PAST, FUTURE)
         summary = dict(real.summary)
     assert summary["epoch/epoch"] == 1

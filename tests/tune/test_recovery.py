@@ -34,8 +34,8 @@ print(json.dumps([[trial.number, trial.state] for trial in found.trials]))
 
 @pytest.fixture
 def study(tmp_path):
-    with quiet():
-        yield Storage.of(tmp_path / "study.log").study()
+    with quiet(), Storage.of(tmp_path / "study.log").study() as study:
+        yield study
 
 
 def begun(study, run, host=None, **attributes):
@@ -114,8 +114,8 @@ def wait_for(condition, process, seconds=240):
 
 
 def trials_of(storage):
-    with quiet():
-        return Storage.of(storage).study().get_trials()
+    with quiet(), Storage.of(storage).study() as study:
+        return study.get_trials()
 
 
 def is_training(storage):

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,12 +192,20 @@ def test_without_a_named_preset_the_last_season_may_share_the_forecast(search, f
     assert not found.forecaster.preset.alone
 
 
-def test_a_storage_is_opened_by_its_address(tmp_path):
-    with quiet():
-        for name in ("a.db", "a.log"):
-            study = Storage.of(tmp_path / name).study()
-            study.enqueue_trial({"x": 1.0})
-            assert len(Storage.of(tmp_path / name).study().get_trials()) == 1
+def open_files():
+    """Return the paths of the files that this process holds open, where the system tells."""
+    return {os.path.realpath(place) for place in Path("/proc/self/fd").glob("*")}
+
+
+@pytest.mark.parametrize("name", ["a.db", "a.log"])
+def test_a_storage_is_opened_by_its_address_and_closed(tmp_path, name):
+    with quiet(), Storage.of(tmp_path / name).study() as study:
+        study.enqueue_trial({"x": 1.0})
+        with Storage.of(tmp_path / name).study() as again:
+            assert len(again.get_trials()) == 1
+        kept = study  # as a user's variable may
+    assert not [path for path in open_files() if path.startswith(str(tmp_path))]
+    del kept
 
 
 def test_a_folder_that_is_not_there(search, frame, tmp_path):

@@ -122,11 +122,18 @@ class Storage:
                 else "Check path, URL and rights.",
             ) from error
 
-    def study(self, *, sampler: Any = None, pruner: Any = None) -> Any:
-        """Return the study, which is made if it is not there."""
-        return optuna().create_study(
-            storage=self.open(), study_name=STUDY_NAME, load_if_exists=True, sampler=sampler, pruner=pruner
-        )
+    @contextlib.contextmanager
+    def study(self, *, sampler: Any = None, pruner: Any = None) -> Iterator[Any]:
+        """Yield the study, which is made if it is not there, for a `with` block; then no connection is left open."""
+        storage = self.open()
+        try:
+            yield optuna().create_study(
+                storage=storage, study_name=STUDY_NAME, load_if_exists=True, sampler=sampler, pruner=pruner
+            )
+        finally:
+            storage.remove_session()
+            if self.kind == "database":
+                storage.engine.dispose()
 
 
 def _without_password(url: str) -> str:

@@ -166,7 +166,7 @@ def tune(
         stack.enter_context(quiet())
         run = stack.enter_context(held_run())
         task = Task(address, objective, searched, most, clock, pruner, run, seed, verbose)
-        study = task.study()
+        study = stack.enter_context(task.study())
         described = study_fingerprint(objective, searched, n_windows=n_windows, step_size=step_size)
         seed = check_fingerprint(study, described, seed, resume=resume, drawn=random_state is None)
         task = replace(task, seed=seed, objective=replace(objective, seed=seed))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,14 +57,15 @@ class Task:
     seed: int
     verbose: int = 0
 
-    def study(self, worker: int = 0) -> Any:
-        """Return the study, with a sampler whose seed depends on the worker and on the trials that there are."""
+    @contextlib.contextmanager
+    def study(self, worker: int = 0) -> Iterator[Any]:
+        """Yield the study, with a sampler whose seed depends on the worker and on the trials that there are."""
         epochs = self.objective.untuned.training.epochs
-        study = self.storage.study(pruner=pruner_of(self.pruner, epochs, list(self.space)))
-        seed = (self.seed + 7_919 * worker + 104_729 * len(study.get_trials(deepcopy=False))) % 2**32
-        _, others = neighbours(self.space, self.objective.untuned, self.seed)
-        study.sampler = sampler_of(others, seed, several=self.clock.workers > 1)
-        return study
+        with self.storage.study(pruner=pruner_of(self.pruner, epochs, list(self.space))) as study:
+            seed = (self.seed + 7_919 * worker + 104_729 * len(study.get_trials(deepcopy=False))) % 2**32
+            _, others = neighbours(self.space, self.objective.untuned, self.seed)
+            study.sampler = sampler_of(others, seed, several=self.clock.workers > 1)
+            yield study
 
 
 def finished(trials: list[Any]) -> list[Any]:
@@ -99,8 +101,7 @@ def run_trials(task: Task, worker: int) -> int:
     Returns:
         Number of trials that it has finished.
     """
-    with quiet():
-        study = task.study(worker)
+    with quiet(), task.study(worker) as study:
         before = 0
         while _is_one_left(task, study.get_trials(deepcopy=False)):
             study.optimize(

@@ -81,6 +81,10 @@ WRONG = {
         r"y, row 2 \(series 'b'\): expected a number, received 'two'. Correct it.*\.astype\(float\)",
     ),
     "objects in y": (long().astype({"y": object}), r"y: expected numbers, received type object.*\.astype\(float\)"),
+    "text and gaps in y": (
+        long().assign(y=pd.Series(["1.5", None, np.nan, pd.NA] + ["2"] * 37, dtype=object)),
+        r"y: expected numbers, received type object, such as '1.5'. Convert it",
+    ),
     "nan": (with_value(5, "y", np.nan), r"y, row 5 \(series 'b'\): expected a finite number, received nan \(1 such"),
     "inf": (with_value(6, "y", np.inf), r"y, row 6 \(series 'b'\): expected a finite number, received inf"),
     "null y": (long().assign(y=pd.array([1, None] + [2] * 39, dtype="Int64")), r"y, row 1 \(series 'b'\): expected a"),

@@ -112,8 +112,10 @@ class FrameColumn:
         """Build the error for a column that should hold numbers; one that does in some rows names the first other."""
         methods = {"polars": "cast(pl.Float64)", "pandas": f'df["{self.name}"].astype(float)'}
         values = self.values.to_list() if self.values.dtype == nw.Object else []
-        others = np.array([not (value is None or isinstance(value, numbers.Number)) for value in values], dtype=bool)
-        if others.all() or not others.any():
+        known = ~self.values.is_null().to_numpy()[: len(values)]
+        is_number = np.array([isinstance(value, numbers.Number) for value in values], dtype=bool)
+        others = known & ~is_number
+        if not (others.any() and (known & is_number).any()):
             return self.wrong_type("numbers", **methods)
         hint = f"Correct it, None where there is no number, then convert the column: {self._conversion(**methods)}."
         return self.first_error(

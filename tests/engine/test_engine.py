@@ -130,7 +130,7 @@ def count_programs(monkeypatch):
 
 
 def test_threads_may_call_a_fresh_engine_at_once(count_programs):
-    """Eight threads, twenty calls each, on an engine that has compiled nothing: as one after another, compiled once."""
+    """Eight threads, fifty calls each, on an engine that has compiled nothing: as one after another, compiled once."""
     serial = {name: call() for name, call in questions(probabilistic("normal", "autoregressive")).items()}
     count_programs.clear()
     engine = Engine.from_parts(*probabilistic("normal", "autoregressive").to_parts())
@@ -138,12 +138,12 @@ def test_threads_may_call_a_fresh_engine_at_once(count_programs):
 
     def ask(thread):
         barrier.wait()
-        order = np.random.default_rng(thread).integers(len(calls), size=20)
+        order = np.random.default_rng(thread).integers(len(calls), size=50)
         return [(name, calls[name]()) for name in (list(calls)[place] for place in order)]
 
     with ThreadPoolExecutor(8) as pool:
         answers = [answer for answers in pool.map(ask, range(8)) for answer in answers]
-    assert len(answers) == 160
+    assert len(answers) == 400
     for name, answer in answers:
         np.testing.assert_array_equal(answer, serial[name])
     if keras.backend.backend() == "jax":

@@ -244,7 +244,7 @@ def months(**options):
 def with_price():
     known, _ = priced()
     model = months(future_covariates=["price"], static_covariates=["kind"])
-    return model.finetune(known, training={"epochs": 2, "steps_per_epoch": 30, "batch_size": 32, "learning_rate": 0.01})
+    return model.finetune(known, training={"epochs": 4, "steps_per_epoch": 30})
 
 
 def test_covariates_are_learnt_in_a_fine_tuning(with_price, tmp_path):
@@ -258,7 +258,7 @@ def test_covariates_are_learnt_in_a_fine_tuning(with_price, tmp_path):
     # The price is what is read, not only what is remembered.
     other = with_price.predict(future=later.assign(price=1.0 - later["price"]))
     moved = (other["seqcast"] - forecast["seqcast"]).to_numpy() * np.where(later["price"] == 1.0, 1, -1)
-    assert np.mean(moved > 0) > 0.8
+    assert np.mean(moved > 0) > 0.9
     with_price.save(tmp_path / "m.seqcast")
     loaded = Forecaster.load(tmp_path / "m.seqcast")
     np.testing.assert_array_equal(values(loaded.predict(future=later)), values(forecast))
@@ -304,7 +304,7 @@ def test_a_fine_tuned_one_is_reported_and_tested_on_the_past_with_its_covariates
     model.report(tmp_path / "report.html", known[known["unique_id"] < 2], n_windows=1)
     assert "fine-tuned" in (tmp_path / "report.html").read_text()
     assert len(model.encode()) == 24
-    assert set(model.anomalies(known[known["unique_id"] < 2], level=80)["unique_id"]) == {0, 1}
+    assert len(model.anomalies(known, level=80)) > 1000
     model.update(later)
     assert np.isfinite(values(model.predict(future=later.assign(ds=later["ds"] + H)))).all()
     with pytest.raises(SpecError, match="covariate_importance: expected a network that was trained on this data alone"):

@@ -12,7 +12,7 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, auto_effort, specs
 from seqcast.forecaster.finetuning import limits
-from seqcast.intervals.levels import check_levels, quantile_levels
+from seqcast.intervals.levels import check_levels, widest_level
 from seqcast.network.init import child_seeds
 from seqcast.pretrained import load_pretrained
 from seqcast.specs.checks import check_int
@@ -215,7 +215,7 @@ def can_be_pretrained(options: Mapping[str, Any], level: Sequence[float]) -> boo
         options: The arguments of a `Forecaster`, by name.
         level: Levels of its intervals.
     """
-    widest = quantile_levels(load_pretrained().engine.network.quantiles or ())[-1]
+    widest = widest_level(load_pretrained().engine.network.quantiles or ())
     return options["point"] == "median" and not options["irregular"] and max(level, default=0.0) <= widest
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "level_quantiles",
     "level_text",
     "quantile_levels",
+    "widest_level",
 ]
 
 
@@ -94,6 +95,16 @@ def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
     return tuple(round(200 * each - 100, 9) for each in sorted(upper))
 
 
+def widest_level(quantiles: Sequence[float]) -> float:
+    """Return the level of the interval between the outermost of some quantiles.
+
+    Example:
+        >>> widest_level((0.1, 0.5, 0.9))
+        80.0
+    """
+    return quantile_levels(quantiles)[-1]
+
+
 def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) -> None:
     """Refuse levels for which a forecaster has no intervals."""
     for each in level:
@@ -104,7 +115,7 @@ def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) 
 
 def check_within(level: Sequence[float], quantiles: Sequence[float]) -> None:
     """Refuse levels beyond the outermost of a pretrained network's quantiles, between which it knows all."""
-    widest = quantile_levels(quantiles)[-1]
+    widest = widest_level(quantiles)
     if max(level, default=0.0) > widest:
         raise SpecError(
             "level",

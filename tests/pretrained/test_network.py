@@ -77,6 +77,14 @@ def test_a_forecast_does_not_depend_on_its_company_or_on_missing_values_before_t
     np.testing.assert_allclose(forecast(network, mixed)[:1], alone, rtol=1e-4, atol=1e-4)
 
 
+def test_many_windows_are_forecast_in_parts_of_any_number_that_do_not_mix(network):
+    past = series(1100, 10)
+    past[::3, :4] = np.nan  # they are read with the shorter context
+    together = forecast(network, past, horizon=12)
+    for rows in (slice(0, 70), slice(500, 560), slice(1099, 1100)):
+        np.testing.assert_allclose(together[rows], forecast(network, past[rows], horizon=12), rtol=1e-4, atol=1e-4)
+
+
 def test_only_the_longest_context_is_read(network):
     past = series(length=40)
     np.testing.assert_array_equal(forecast(network, past), forecast(network, past[:, -16:]))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from seqcast.errors import SpecError
-from seqcast.runtime.threads import in_threads, threads
+from seqcast.runtime.threads import begin, in_threads, threads
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,22 @@ def test_a_number_of_threads_that_is_none(monkeypatch, value):
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_results_come_in_the_order_of_the_items(count):
     assert in_threads(lambda item: item * item, range(7), count) == [0, 1, 4, 9, 16, 25, 36]
+
+
+def test_calls_that_were_begun_are_finished_though_all_threads_wait_for_them():
+    many = 4 * (os.cpu_count() or 1)
+
+    def nested(item):
+        return begin(lambda: item * item)()
+
+    results = [begin(nested, item) for item in range(many)]
+    assert [result() for result in results] == [item * item for item in range(many)]
+
+
+def test_an_error_of_a_call_that_was_begun_comes_out_with_its_result():
+    result = begin(int, "four")
+    with pytest.raises(ValueError, match="four"):
+        result()
 
 
 def test_an_error_comes_out_as_itself():

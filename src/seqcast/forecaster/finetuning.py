@@ -196,7 +196,10 @@ class FinetuneJob(TrainingJob):
             steps_forecast=self.window.horizon,
             covariates=bool(self.pretrained.covariates),
         )
-        return super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
+        training, validation = super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
+        if isinstance(validation, SeasonalWindows):
+            validation.keep()
+        return training, validation
 
     def finetuned(self, weights: Sequence[Array]) -> PretrainedNetwork:
         r"""Return the network with the weights of a training, or with some of them and some of the first ones.

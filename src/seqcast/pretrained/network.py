@@ -16,6 +16,7 @@ from seqcast.engine.engine import Engine
 from seqcast.pretrained.far import Hold
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.json_types import check_json
+from seqcast.runtime.threads import in_threads, threads
 from seqcast.specs.window import WindowSpec
 
 __all__ = ["PretrainedNetwork", "read_log"]
@@ -24,7 +25,7 @@ Array = npt.NDArray[Any]
 
 KIND = "Pretrained"
 
-# Windows that are forecast at once: of few series, and of many.
+# Windows that are forecast at once: at least so many, copies included, and at most.
 FEW_ROWS, MOST_ROWS = 64, 512
 
 
@@ -147,10 +148,16 @@ class PretrainedNetwork:
             The quantiles, `[B, horizon, Qs]`.
         """
         result = np.empty((len(past), horizon, len(probabilities)))
-        for rows, context in self._by_context(past):
+
+        def forecast(part: tuple[Array, int]) -> None:
+            rows, context = part
             further = None if covariates is None else covariates.take(rows)
             of_rows = (past[rows, -context:], season[rows], longer[rows])
             result[rows] = self._in_blocks(*of_rows, horizon, probabilities, further)
+
+        parts = list(self._by_context(past))
+        # What a part reads is worked out while the network forecasts another.
+        in_threads(forecast, parts, min(len(parts), threads()))
         return result
 
     def read(
@@ -171,12 +178,7 @@ class PretrainedNetwork:
             covariates: Covariates, for a network that reads some.
         """
         context = self.context(max(1, int(_known_lengths(past).max(initial=1))))
-        parts = []
-        # What is worked out on the way is many times what is read.
-        for first in range(0, max(1, len(past)), MOST_ROWS):
-            rows = slice(first, first + MOST_ROWS)
-            parts.append(seasonal_inputs(_fitted(past[rows], context), season[rows], longer[rows], horizon))
-        windows = SeasonalInputs.concat(parts)
+        windows = seasonal_inputs(_fitted(past, context), season, longer, horizon)
         return windows if covariates is None else replace(windows, inputs=covariates.beside(windows.inputs))
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
@@ -222,10 +224,10 @@ class PretrainedNetwork:
     def _forecast(self, inputs: Mapping[str, Array], steps: int, asked: Sequence[float]) -> Array:
         """Return quantiles in the windows' units, `[B, steps, Qs]`.
 
-        Batches are filled up with copies, so that data of any size share two compiled programs.
+        Few windows are filled up with copies, so that data of any size share two compiled programs.
         """
         count = len(inputs["past"])
-        rows = np.resize(np.arange(count), FEW_ROWS if count <= FEW_ROWS else MOST_ROWS)
+        rows = np.resize(np.arange(count), max(count, FEW_ROWS))
         filled = {name: values[rows] for name, values in inputs.items()}
         return np.asarray(self.engine.quantiles(filled, steps, asked)[:count, :, 0])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqcast.errors import SpecError
 
-__all__ = ["cores", "in_threads", "threads"]
+__all__ = ["begin", "cores", "in_threads", "threads"]
 
 
 def cores() -> int:
@@ -77,6 +77,26 @@ def in_threads(function: Callable[[Any], Any], items: Sequence[Any], count: int)
         for future in futures:
             future.cancel()
     return [shares[place % count][place // count] for place in range(len(items))]
+
+
+def begin(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Begin a call in a thread of the pool.
+
+    Args:
+        function: The function.
+        *arguments: Its arguments.
+
+    Returns:
+        A function that waits for the result and returns it, or raises what the call raised. Where no thread was free,
+        it makes the call itself.
+
+    Example:
+        >>> result = begin(abs, -1)
+        >>> result()
+        1
+    """
+    future = _shared_pool().submit(function, *arguments)
+    return lambda: function(*arguments) if future.cancel() else future.result()
 
 
 _pool: ThreadPoolExecutor | None = None

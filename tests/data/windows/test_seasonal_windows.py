@@ -53,3 +53,52 @@ def test_a_short_series_begins_with_gaps():
     assert inputs["past"].shape[1] == 12
     assert (inputs["past"][0, :8, 3] == 0).all()  # nothing is known there
     assert (weight > 0).all()
+
+
+def test_kept_batches_are_the_same_in_every_epoch_and_read_once(monkeypatch):
+    windows, kept, reads = windows_of(series(), batch_size=16), windows_of(series(), batch_size=16), []
+    kept.keep()
+    monkeypatch.setattr(kept, "gather", lambda numbers: reads.append(numbers) or SeasonalWindows.gather(kept, numbers))
+    assert len(kept) > 1
+    for _ in range(2):
+        for number in range(len(kept)):
+            for ours, theirs in zip(kept[number], windows[number], strict=True):
+                assert_same(ours, theirs)
+        windows.on_epoch_end()
+        kept.on_epoch_end()
+    assert len(reads) == len(kept)
+
+
+def test_batches_that_are_read_ahead_are_those_that_are_asked_for():
+    windows = windows_of(series(), batch_size=16, seed=3)
+    for number in (0, 1, 2, 5, 4, 4, 5):
+        inputs, y, weight = windows.batch(number)
+        rows, counts = windows.order.batch(number)
+        expected, truth, _ = windows.gather(rows)
+        assert_same(inputs, expected)
+        np.testing.assert_array_equal(y, truth)
+        np.testing.assert_array_equal(weight > 0, counts)
+
+
+def test_what_goes_wrong_with_a_batch_that_is_read_ahead_is_raised_when_it_is_asked_for(monkeypatch):
+    windows = windows_of(series(), batch_size=16, seed=3)
+    gather = SeasonalWindows.gather
+
+    def failing(self, rows):
+        if set(rows) == set(windows.order.batch(1)[0]):
+            raise ValueError("unreadable")
+        return gather(self, rows)
+
+    monkeypatch.setattr(SeasonalWindows, "gather", failing)
+    windows.batch(0)
+    with pytest.raises(ValueError, match="unreadable"):
+        windows.batch(1)
+
+
+def assert_same(ours, theirs):
+    if isinstance(theirs, dict):
+        assert ours.keys() == theirs.keys()
+        for name in theirs:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+    else:
+        np.testing.assert_array_equal(ours, theirs)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows.autoregression import autoregressed
-from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, mean_of_known
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, mean_of_known, zero_if_unknown
 from seqcast.data.windows.smoothing import Gains, smoothed
 
 __all__ = [
@@ -142,7 +142,7 @@ class SeasonalBase:
 
     def _mean(self, forecasts: Array) -> Array:
         """Return the mean of the models, `[B, .]`; NaN where none is known."""
-        mean = np.einsum("btk,bk->bt", np.nan_to_num(forecasts), self.weights)
+        mean = np.einsum("btk,bk->bt", zero_if_unknown(forecasts), self.weights)
         return np.where(np.isnan(forecasts).all(axis=2), np.nan, mean)
 
 
@@ -177,24 +177,28 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
         the same as the former where some values are not positive.
     """
     loc, scale = units_of(past, season)
-    of_values = model(_in_reach((past - loc) / scale), season)
-    of_logarithms = of_values.mapped(np.copy)
     least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
     rows = np.flatnonzero((least > 0) & np.isfinite(least))
-    if len(rows):
-        logarithms = np.log(past[rows])
-        centre, spread = units_of(logarithms, season[rows])
-        found = model((logarithms - centre) / spread, season[rows])
+    logarithms = np.log(past[rows])
+    centre, spread = units_of(logarithms, season[rows])
+    # Both at once, since a model goes through the steps of all windows one by one.
+    both = [_in_reach((past - loc) / scale), (logarithms - centre) / spread]
+    found = model(np.concatenate(both), np.concatenate([season, season[rows]]))
+    of_values = found.take(slice(0, len(past)))
+    # What is out of reach anyway, before its exponential is more than a number can be.
+    most = np.log(loc[rows, :, None] + 2 * FARTHEST * scale[rows, :, None])
 
-        # What is out of reach anyway, before its exponential is more than a number can be.
-        most = np.log(loc[rows, :, None] + 2 * FARTHEST * scale[rows, :, None])
+    def grown(part: Array) -> Array:
+        values = np.exp(np.minimum(part * spread[:, :, None] + centre[:, :, None], most))
+        return np.asarray((values - loc[rows, :, None]) / scale[rows, :, None])
 
-        def grown(part: Array) -> Array:
-            values = np.exp(np.minimum(part * spread[:, :, None] + centre[:, :, None], most))
-            return np.asarray((values - loc[rows, :, None]) / scale[rows, :, None])
-
-        of_logarithms.put(rows, found.mapped(grown))
-    return SimpleForecasts.concat([of_values, of_logarithms]).mapped(_in_reach)
+    of_logarithms = found.take(slice(len(past), None)).mapped(grown)
+    if len(rows) < len(past):
+        everywhere = of_values.mapped(np.copy)
+        everywhere.put(rows, of_logarithms)
+        of_logarithms = everywhere
+    # What was put together is no one else's.
+    return SimpleForecasts.concat([of_values, of_logarithms]).mapped(lambda part: _in_reach(part, out=part))
 
 
 def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
@@ -229,5 +233,5 @@ def _above_least(errors: Array) -> Array:
     return np.where(np.isinf(found), 0.0, above)
 
 
-def _in_reach(values: Array) -> Array:
-    return np.clip(values, -FARTHEST, FARTHEST)
+def _in_reach(values: Array, out: Array | None = None) -> Array:
+    return np.clip(values, -FARTHEST, FARTHEST, out=out)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows.seasonal_base import MODELS, SeasonalBase
-from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, mean_of_known
+from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
 
 __all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "seasonal_inputs"]
 
@@ -61,6 +61,8 @@ STATIC = (
 )
 """Columns that a window has once."""
 
+# Values that are worked on at once: many more would leave the processor's cache, with fewer windows Python is slow.
+VALUES_AT_ONCE, LEAST_AT_ONCE = 2**16, 64
 # Seasons that the mean is taken of.
 SEASONS = 6
 # The unit of distances from the base, in mean absolute deviations of the window.
@@ -115,6 +117,14 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
         >>> windows.base.round(6).tolist()
         [[1.0, 2.0, 3.0, 1.0]]
     """
+    count = max(LEAST_AT_ONCE, VALUES_AT_ONCE // past.shape[1])
+    parts = [slice(first, first + count) for first in range(0, max(1, len(past)), count)]
+    found = [_of_few(past[rows], season[rows], longer[rows], horizon) for rows in parts]
+    return found[0] if len(found) == 1 else SeasonalInputs.concat(found)
+
+
+def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
+    """Return the same of windows that are worked out at once."""
     base = SeasonalBase.of(past, season, longer, horizon)
     values, loc, scale, errors = base.values, base.loc, base.scale, base.errors
     differences = [values - _before(values, lag) for lag in (season, longer)]
@@ -126,7 +136,7 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
     known = [~np.isnan(each) for each in (values, *differences)]
     repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
-        "past": np.stack([*map(np.nan_to_num, (values, *distances)), *known], axis=2),
+        "past": np.stack([*map(zero_if_unknown, (values, *distances)), *known], axis=2),
         "future": _future(base, unit, season, longer),
         "static": np.concatenate(
             [
@@ -165,7 +175,7 @@ def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers)
     filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
     candidates = np.concatenate([np.stack(filled, axis=2), base.models.forecasts], axis=2)
     # What no model says is as the base.
-    distances = np.nan_to_num(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -FARTHEST, FARTHEST))
+    distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -FARTHEST, FARTHEST))
     numbers = [
         ~np.isnan(last_longer),
         np.broadcast_to(steps / 24, (rows, horizon)),

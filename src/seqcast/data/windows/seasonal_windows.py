@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from seqcast.data.windows.order import Batch
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.data.windows.seasonal_covariates import SeasonalCovariates, seasonal_reader
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
+from seqcast.runtime.threads import begin, threads
 
 __all__ = ["SeasonalWindows"]
 
@@ -56,6 +58,25 @@ class SeasonalWindows(SeriesWindows):
         )
         self.covariates = covariates
         self.season_length, self.longer, self.steps_forecast = season_length, longer, steps_forecast
+        self._kept: dict[int, Batch] | None = None
+        self._next: tuple[int, Callable[[], Batch]] | None = None
+
+    def keep(self) -> None:
+        """Keep batches once they are read: for few windows without a seed, which each epoch reads again."""
+        self._kept = {}
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch; see `Windows`. The next one is read meanwhile, which takes as long as a training step."""
+        if self._kept is not None:
+            place = number % self.order.batches_per_pass
+            if place not in self._kept:
+                self._kept[place] = super().batch(place)
+            return self._kept[place]
+        following, self._next = self._next, None
+        batch = following[1]() if following is not None and following[0] == number else super().batch(number)
+        if threads() > 1:
+            self._next = number + 1, begin(super().batch, number + 1)
+        return batch
 
     def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch."""

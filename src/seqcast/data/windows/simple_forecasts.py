@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CHECKS", "FARTHEST", "SimpleForecasts", "mean_of_known"]
+__all__ = ["CHECKS", "FARTHEST", "SimpleForecasts", "mean_of_known", "zero_if_unknown"]
 
 Array = npt.NDArray[np.float64]
 
@@ -60,6 +60,11 @@ class SimpleForecasts:
             np.concatenate([part.optimism for part in parts], axis=1),
         )
 
+    def take(self, rows: slice) -> Self:
+        """Return what is said of some of the windows."""
+        checks = {steps: forecast[rows] for steps, forecast in self.checks.items()}
+        return type(self)(self.forecasts[rows], self.ahead[rows], checks, self.optimism[rows])
+
     def put(self, rows: npt.NDArray[np.int64], part: Self) -> None:
         """Write down what is said of some of the windows."""
         self.forecasts[rows], self.ahead[rows], self.optimism[rows] = part.forecasts, part.ahead, part.optimism
@@ -77,7 +82,7 @@ class SimpleForecasts:
         Args:
             values: The known values, `[B, T]`; NaN is missing.
         """
-        return mean_of_known(np.abs(self.ahead - values[:, :, None]))[:, 0] * self.optimism
+        return _mean_error(self.ahead, values) * self.optimism
 
     def check_errors(self, values: Array) -> Array:
         """Return the mean absolute error of each check, `[checks, B, K]`; NaN where there is none.
@@ -88,7 +93,7 @@ class SimpleForecasts:
         found = np.full((len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
         for place, steps in enumerate(CHECKS):
             if steps < values.shape[1]:
-                found[place] = mean_of_known(np.abs(self.checks[steps] - values[:, -steps:, None]))[:, 0]
+                found[place] = _mean_error(self.checks[steps], values[:, -steps:])
         return found * self.optimism
 
 
@@ -98,3 +103,14 @@ def mean_of_known(values: Array, axis: int = 1) -> Array:
     count = known.sum(axis=axis, keepdims=True)
     total = np.where(known, values, 0.0).sum(axis=axis, keepdims=True)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def zero_if_unknown(values: Array) -> Array:
+    """Return values with 0 in place of NaN."""
+    return np.where(np.isnan(values), 0.0, values)
+
+
+def _mean_error(forecasts: Array, values: Array) -> Array:
+    """Return the mean absolute error of forecasts `[B, ., K]`, `[B, K]`; NaN where no value is known."""
+    errors = forecasts - values[:, :, None]
+    return mean_of_known(np.abs(errors, out=errors))[:, 0]

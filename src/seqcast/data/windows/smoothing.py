@@ -76,16 +76,18 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     begun = np.logical_or.accumulate(known, axis=1).T.astype(float)
     counted = known.T.astype(float)
     gamma = gamma * float(season > 1)
+    all_begun, all_counted = (np.asarray(each.all(axis=1)) for each in (begun, counted))
     # Before its first value a window stands still: its trend is that of the first step.
     for step in range(length):
         left = length - step
         if left in checks:
             checks[left] = levels + trends * reach[:left] + seasons[places[step:length]]
         before = seasons[places[step]]
-        damped = trends * (1.0 + (phi - 1.0) * begun[step])
-        forecast = levels + damped * begun[step] + before
-        error = (filled[step] - forecast) * counted[step]
-        ahead[step] = forecast
+        damped = trends * (1.0 + (phi - 1.0) * (1.0 if all_begun[step] else begun[step]))
+        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before, out=ahead[step])
+        error = filled[step] - forecast
+        if not all_counted[step]:
+            error *= counted[step]
         levels = forecast - before + alpha * error
         trends = damped + beta * error
         before += gamma * error

@@ -207,7 +207,7 @@ bench-series: .venv/.installed  ## The Forecaster's defaults on the series that 
 	$(BIN)/python benchmarks/series_backtest.py
 
 bench-coverage: .venv/.installed  ## Coverage of intervals and the worth of covariates; DATA=folder of the public data
-	$(BIN)/python benchmarks/coverage.py --data '$(DATA)'
+	$(BIN)/python benchmarks/interval_coverage.py --data '$(DATA)'
 
 bench-frames: .venv/.installed .venv-peers-libraries/.installed  ## Frames of many series, against neuralforecast and darts (about half an hour)
 	SEQCAST_CACHE_DIR= $(BIN)/python benchmarks/frames.py --write

@@ -3,6 +3,8 @@
 import ast
 import pkgutil
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,11 @@ def test_the_version_is_semantic():
     version = Version(seqcast.__version__)
     assert len(version.release) == 3
     assert (version.epoch, version.local, version.post) == (0, None, None)
+
+
+def test_no_program_is_named_like_a_library():
+    """The folder of a program is the first place where Python looks for what a library imports, `coverage` say."""
+    programs = {path.stem for path in (ROOT / "benchmarks").rglob("*.py")}
+    others = {*sys.stdlib_module_names, *packages_distributions(), "coverage", "distributed"}
+    assert len(programs) > 30
+    assert not programs & others

@@ -49,13 +49,15 @@ def autoregressed(graph: Graph, past: Known, length: int, horizon: int, ways: in
         # The newest lag first.
         places = np.arange(length)[:, None] + LAGS - 1 - np.arange(LAGS)
         before = g.take(lagged, places, 1)  # [R, T, lags]
-        fitted = _fitted(g, begun, count, length)
-        coefficients = _coefficients(g, centred, before, fitted)
+        # Here and below nothing is transposed that a matrix product reads: ONNX Runtime before 1.26 joins the two, and
+        # has no such operator in double precision.
+        across = g.take(lagged, np.ascontiguousarray(places.T), 1)  # [R, lags, T]
+        coefficients = _coefficients(g, centred, before, across, _fitted(g, begun, count, length))
         ahead = g("Add", g("MatMul", before, g.unsqueeze(coefficients, 2)), g.unsqueeze(mean, 2))
         checked = [steps for steps in CHECKS if steps < length]
         ends = [0, *checked]
-        starts = np.stack([np.arange(LAGS)[::-1] + length - end for end in ends])  # newest first
-        states = g.take(lagged, starts, 1)  # [R, starts, lags]
+        starts = np.stack([np.arange(LAGS)[::-1] + length - end for end in ends], axis=1)  # newest first
+        states = g.take(lagged, starts, 1)  # [R, lags, starts]
         lines = _continued(g, states, coefficients, max(horizon, *checked, 1), len(ends))
         lines = g("Add", lines, g.unsqueeze(mean, 2))  # [R, steps, starts]
         first, *others = (g.cut(lines, 2, place, place + 1) for place in range(len(ends)))
@@ -87,10 +89,18 @@ def _fitted(graph: Graph, begun: str, count: str, length: int) -> str:
     return g("Mul", g.cast(late, np.float64), begun)
 
 
-def _coefficients(graph: Graph, centred: str, before: str, fitted: str) -> str:
-    """Return the coefficients of each window, `[R, lags]`."""
+def _coefficients(graph: Graph, centred: str, before: str, across: str, fitted: str) -> str:
+    """Return the coefficients of each window, `[R, lags]`.
+
+    Args:
+        graph: The graph.
+        centred: Values, `[R, T]`.
+        before: The lags of each step, `[R, T, lags]`.
+        across: The same, `[R, lags, T]`.
+        fitted: 1 for steps that are fitted to, `[R, T]`.
+    """
     g = graph
-    weighted = g.transpose(g("Mul", before, g.unsqueeze(fitted, 2)), 0, 2, 1)
+    weighted = g("Mul", across, g.unsqueeze(fitted, 1))
     products, sides = g("MatMul", weighted, before), g("MatMul", weighted, g.unsqueeze(centred, 2))
     diagonal = g("Mul", products, np.eye(LAGS)[None])
     size = g("Div", g.total(g.total(diagonal, 2), 1, keep=True), np.float64(LAGS))
@@ -101,18 +111,20 @@ def _coefficients(graph: Graph, centred: str, before: str, fitted: str) -> str:
 
 
 def _continued(graph: Graph, states: str, coefficients: str, steps: int, starts: int) -> str:
-    """Continue lines from their last values, `[R, starts, lags]`, newest first: `[R, steps, starts]`.
+    """Continue lines from their last values, `[R, lags, starts]`, newest first: `[R, steps, starts]`.
 
     Lines that stay in reach are continued as many steps at once as there are lags. Only where one leaves it, all lines
     of all windows are continued step by step, since each step is brought back: the same up to rounding.
     """
     g = graph
-    lines = _in_blocks(g, g.transpose(states, 0, 2, 1), coefficients, steps)
+    lines = _in_blocks(g, states, coefficients, steps)
     farthest = g("ReduceMax", g("Abs", lines), keepdims=0)
     in_reach, beyond = g.body(), g.body()
     shape = ("rows", steps, starts)
     in_reach.write(g.name("lines"), lines, np.float64, shape)
-    by_step = beyond.transpose(_step_by_step(beyond, states, beyond.unsqueeze(coefficients, 2), steps, starts), 1, 0, 2)
+    by_start = beyond.transpose(states, 0, 2, 1)
+    lines_again = _step_by_step(beyond, by_start, beyond.unsqueeze(coefficients, 2), steps, starts)
+    by_step = beyond.transpose(lines_again, 1, 0, 2)
     beyond.write(g.name("lines"), by_step, np.float64, shape)
     near = g("LessOrEqual", farthest, np.float64(FARTHEST))
     return g("If", near, then_branch=in_reach, else_branch=beyond)

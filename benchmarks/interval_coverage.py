@@ -1,8 +1,8 @@
 """Do calibrated intervals hold what they promise, and do covariates known ahead help? Backtests on public data.
 
-    python benchmarks/coverage.py --data FOLDER             # all settings, three seeds
-    python benchmarks/coverage.py --data FOLDER --explore   # the candidates, on rows before the test rows
-    python benchmarks/coverage.py --data FOLDER --quick     # few rows, one seed, hardly any training: proves the path
+    python benchmarks/interval_coverage.py --data FOLDER             # all settings, three seeds
+    python benchmarks/interval_coverage.py --data FOLDER --explore   # the candidates, on rows before the test rows
+    python benchmarks/interval_coverage.py --data FOLDER --quick     # few rows, one seed: proves the path
 
 FOLDER is laid out as `public_data` says. The last rows of each data set are the test rows: a network is trained once,
 on what comes before, of which the last part is for choosing the epoch and for calibration; it then forecasts the test

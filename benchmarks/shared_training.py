@@ -1,6 +1,6 @@
 """What a training costs that processes of this machine share: bytes and seconds a step for 1, 2 and 4 of them.
 
-    python benchmarks/distributed.py [--units 64] [--batch 512] [--steps 60]
+    python benchmarks/shared_training.py [--units 64] [--batch 512] [--steps 60]
 
 Each process has one thread. The bytes are those of the message that each hands to the sum; a ring of W processes sends
 2 (W - 1) / W times as many from each. The first epoch, which compiles, is left out of the seconds. The processes are

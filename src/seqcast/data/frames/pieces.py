@@ -180,7 +180,7 @@ class _SeenIds:
             hashes = pd.util.hash_array(np.asarray(names, dtype=object))
             repeated = np.array([first[name] != place for place, name in enumerate(names)])
             for before in self._hashes:
-                repeated |= np.isin(hashes, before)
+                repeated |= np.isin(hashes, before, kind="sort")  # a table of so large numbers fails in NumPy 2.0
             places = np.flatnonzero(repeated)
             again = int(places[0]) if len(places) else None
         if known:

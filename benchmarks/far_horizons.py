@@ -1,16 +1,18 @@
-"""Forecasts of the pretrained network far beyond its 64 steps: how much of the last season is in its later blocks.
+"""Forecasts of the pretrained network far beyond its 64 steps.
 
     python benchmarks/far_horizons.py FOLDER    # three minutes
 
-Squared and absolute errors after step 64, over those of the last season, of windows before the test parts: ETTh1 and
-ETTh2 (720 hours; rows 8,640 to 11,520), electricity of Victoria (672 half-hours) and tourism by months (72 months, the
-test part of 24 left out).
+How much of the last season is in what comes after its first block, and how many blocks the network writes before its
+base goes on alone: squared errors, absolute errors and quantile losses after step 64, over the squared and the absolute
+error of the last season, and seconds. Windows are those before the test parts: ETTh1 and ETTh2 (720 hours; rows 8,640
+to 11,520), electricity of Victoria (672 half-hours) and tourism by months (72 months, the test part of 24 left out).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,14 +20,18 @@ import numpy as np
 
 from public_data import read_competition, read_vic_elec
 from seqcast.data.synthetic import Season
-from seqcast.pretrained import far, load_pretrained
+from seqcast.forecaster.choice import pinball
+from seqcast.pretrained import far, load_pretrained, network
 
 sys.path.append(str(Path(__file__).parent / "accuracy"))
 from reporting import machine_line, table
 from yardsticks import ETT_VALIDATION, read_ett
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+BLOCKS = (2, 3, 4, 12)
 FIRST = 64
+PROBABILITIES = (0.025, 0.1, 0.5, 0.9, 0.975)
+MEDIAN = PROBABILITIES.index(0.5)
 
 
 def windows(folder: Path) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
@@ -46,26 +52,38 @@ def windows(folder: Path) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
     yield "tourism, months", 12, cut[:, :60], cut[:, 60:]
 
 
+def scores(season: int, past: np.ndarray, truth: np.ndarray) -> list[str]:
+    """Return the errors after the first block over those of the last season, and the seconds."""
+    told, steps = Season.of(season), truth.shape[1]
+    seasons, longer = (np.full(len(past), length or 0) for length in (told.length, told.longer))
+    began = time.perf_counter()
+    quantiles = load_pretrained().quantiles(past, seasons, longer, steps, PROBABILITIES)
+    seconds = time.perf_counter() - began
+    naive = past[:, -season:][:, np.arange(steps) % season]
+    y, ours, theirs = (each[:, FIRST:] for each in (truth, quantiles, naive))
+    off, of_season, loss = ours[:, :, MEDIAN] - y, theirs - y, pinball(y, ours, PROBABILITIES)
+    size = np.abs(of_season).mean()
+    found = (np.mean(off**2) / np.mean(of_season**2), np.abs(off).mean() / size, loss.mean() / size)
+    return [*(f"{value:.3f}" for value in found), f"{seconds:.2f}"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of the public data sets")
     arguments = parser.parse_args()
-    pretrained, rows = load_pretrained(), []
+    usual, shares, blocks = (far.REPEATED, far.BLOCKS), [], []
     for name, season, past, truth in windows(arguments.folder):
-        steps, told = truth.shape[1], Season.of(season)
-        seasons, longer = (np.full(len(past), length or 0) for length in (told.length, told.longer))
-        naive = past[:, -season:][:, np.arange(steps) % season]
-        cells = []
+        scores(season, past, truth)  # programs are compiled
         for share in SHARES:
             far.REPEATED = share
-            median = pretrained.quantiles(past, seasons, longer, steps, (0.5,))[:, :, 0]
-            ours, theirs = ((forecast - truth)[:, FIRST:] for forecast in (median, naive))
-            cells.append(
-                f"{np.mean(ours**2) / np.mean(theirs**2):.3f} / {np.abs(ours).mean() / np.abs(theirs).mean():.3f}"
-            )
-        rows.append([name, len(past), *cells])
-        print(table(["windows", "number", *map(str, SHARES)], rows[-1:]), flush=True)
-    print(table(["windows", "number", *map(str, SHARES)], rows))
+            shares.append([name, len(past), f"{share:.0%} of the season before", *scores(season, past, truth)])
+        far.REPEATED = usual[0]
+        for count in BLOCKS:
+            network.BLOCKS = count
+            blocks.append([name, len(past), f"{count} of the network", *scores(season, past, truth)])
+        network.BLOCKS = usual[1]
+    headings = ["windows", "number", "blocks", "squared error", "absolute error", "quantile loss", "seconds"]
+    print(table(headings, [*shares, *blocks]))
     print(machine_line())
 
 

@@ -72,8 +72,8 @@ def test_forecasts_learn_something():
     assert error < 0.5 * df["y"].std()
 
 
-def rule(sizes, preset="auto"):
-    return specs(preset, None, (80.0, 95.0), sizes)
+def rule(sizes, preset="auto", training=None):
+    return specs(preset, training, (80.0, 95.0), sizes)
 
 
 def planned(model, df):
@@ -162,6 +162,36 @@ def test_small_data_take_more_steps_of_named_networks():
     assert rule(daily, NetworkSpec())[1].steps_per_epoch == 25
     for windows, steps in ((99_999, 200), (100_000, 300)):
         assert rule(replace(daily, windows=windows))[1].steps_per_epoch == steps
+
+
+def test_networks_of_segments_stop_sooner_where_epochs_are_long():
+    few = Sizes(windows=20_000, context_length=28, horizon=7, season_length=7)
+    many = replace(few, windows=60_000)
+
+    def length(*arguments):
+        training = rule(*arguments)[1]
+        return training.epochs, training.early_stopping
+
+    assert length(few) == (20, 5)
+    assert length(many) == (8, 3)
+    assert length(many, "classic") == (TrainingSpec().epochs, 5)
+    spec = NetworkSpec(segment=7, decoder_input="position", normalise="instance")
+    assert length(many, spec) == (TrainingSpec().epochs, TrainingSpec().early_stopping)
+
+
+@pytest.mark.parametrize(
+    ("training", "length"),
+    [
+        ({"epochs": 50}, (50, 3)),
+        ({"early_stopping": None}, (8, None)),
+        ({"steps_per_epoch": 10}, (20, 5)),
+        (TrainingSpec(epochs=30), (30, 20)),
+    ],
+)
+def test_lengths_that_are_given_hold(training, length):
+    many = Sizes(windows=60_000, context_length=28, horizon=7, season_length=7)
+    found = rule(many, training=training)[1]
+    assert (found.epochs, found.early_stopping) == length
 
 
 def test_logarithms_have_positive_forecasts_and_read_what_is_negative():

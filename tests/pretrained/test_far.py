@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast.pretrained import load_pretrained
-from seqcast.pretrained.far import REPEATED, Hold
+from seqcast.pretrained.far import REPEATED, Hold, base_after, widths_after
 
 
 def adjusted(means):
@@ -53,9 +53,28 @@ def test_nothing_goes_farther_than_a_line_through_what_was_known(seed, later, si
     begun = known[:, :30]
     found = Hold.of(begun, np.array([1, 5]), repeats=True)(1e9 * rng.normal(size=(2, 8)), known)
     low, high = begun.min(axis=1, keepdims=True), begun.max(axis=1, keepdims=True)
-    room = (high - low) * (1 + later / 30)
+    room = (high - low) * (1 + (later + np.arange(8)) / 30)
     assert (found >= low - room).all()
     assert (found <= high + room).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), length=st.integers(1, 5), steps=st.integers(1, 14))
+def test_widths_go_on_as_if_the_last_block_came_again_and_again(seed, length, steps):
+    rng = np.random.default_rng(seed)
+    block, before = rng.normal(size=(2, length, 3)), rng.normal(size=(2, 1, 3))
+    chain, last = [], before
+    for _ in range(0, steps, length):
+        chain.append(np.sign(block) * np.hypot(block, last))
+        last = chain[-1][:, -1:]
+    np.testing.assert_allclose(widths_after(block, before, steps), np.concatenate(chain, axis=1)[:, :steps])
+
+
+def test_the_base_goes_on_in_the_units_of_what_is_known():
+    week = np.tile([10.0, 20.0, 30.0], 6)[None]
+    for known in (week, -7 * week):
+        found = base_after(known, np.array([3]), np.array([0]), 5)
+        np.testing.assert_allclose(found, known[:, [0, 1, 2, 0, 1]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("season", [1, 12])

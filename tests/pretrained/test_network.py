@@ -11,6 +11,7 @@ from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCov
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError
 from seqcast.pretrained import SHA256, PretrainedNetwork, load_pretrained, training_log
+from seqcast.pretrained.far import Hold, base_after
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -105,6 +106,32 @@ def test_the_second_block_reads_the_medians_of_the_first(network):
     long = forecast(network, past, horizon=16, season=1)
     again = forecast(network, np.concatenate([past, long[:, :8, 1]], axis=1), season=1)
     np.testing.assert_allclose(long[:, 8:, 1], again[:, :, 1], rtol=1e-4, atol=1e-4)
+
+
+def test_after_three_blocks_the_base_goes_on_held_to_what_was_known(network):
+    past = series(length=16)
+    long = forecast(network, past, horizon=41)
+    np.testing.assert_allclose(forecast(network, past, horizon=30), long[:, :30], rtol=1e-5)
+    known = np.concatenate([past, long[:, :24, 1]], axis=1)
+    hold = Hold.of(known[:, :24], told(past)[0], repeats=True)
+    expected = hold(base_after(known[:, -16:], *told(past), 17), known)
+    np.testing.assert_allclose(long[:, 24:, 1], expected, rtol=1e-4, atol=1e-4)
+    width = long[:, :, 2] - long[:, :, 0]
+    assert (width[:, 32:40] >= width[:, 24:32]).all()
+
+
+def test_with_covariates_of_the_future_the_network_writes_every_block(network):
+    rng, past = np.random.default_rng(0), series()
+    wider = network.with_covariates(CovariateSizes(future=1))
+    wider = wider.with_weights([weight + 0.1 * (weight == 0) for weight in wider.engine.weights], "test")
+    future = rng.normal(size=(5, 40, 1))
+    both = []
+    for last in (0.0, 5.0):
+        future[:, 32:] = last
+        covariates = SeasonalCovariates(np.empty((5, 14, 0)), future.copy(), np.empty((5, 0)))
+        both.append(wider.quantiles(past, *told(past), 40, PROBABILITIES, covariates))
+    np.testing.assert_array_equal(both[0][:, :32], both[1][:, :32])
+    assert np.abs(both[0] - both[1])[:, 32:].max() > 1e-3
 
 
 @pytest.mark.parametrize("values", [[np.nan] * 6, [4.0] * 6, [np.nan] * 5 + [1e12]])

@@ -56,15 +56,15 @@ class Hold:
             return cls(season, share, low, high, steps)
 
     def held(self, graph: Graph, median: str, known: Known, *, length: int, count: int, since: int) -> str:
-        """Return a later block, held.
+        """Return what comes after the first block, held.
 
         Args:
             graph: The graph.
-            median: The block, `[N, count]`.
+            median: Its forecast, `[N, count]`.
             known: What it was forecast from, `[N, length]`.
             length: Number of steps that it was forecast from.
-            count: Number of steps of the block.
-            since: Steps between the first block and this one.
+            count: Number of its steps.
+            since: Steps between the first block and these.
         """
         g = graph
         with g.scope("hold"):
@@ -72,7 +72,8 @@ class Hold:
                 repeated = again(g, known, self.season, length=length, horizon=count)
                 mixed = g("Add", g("Mul", g("Sub", ONE, self.share), median), g("Mul", self.share, repeated.values))
                 median = g("Where", repeated.mask, mixed, median)
-            farther = g("Add", g("Div", np.float64(since), self.steps), ONE)
+            later = since + np.arange(count, dtype=np.float64)[None]
+            farther = g("Add", g("Div", later, self.steps), ONE)
             room = g("Mul", g("Sub", self.high, self.low), farther)
             return g("Min", g("Max", median, g("Sub", self.low, room)), g("Add", self.high, room))
 

@@ -15,9 +15,11 @@ from seqcast.export.hold import Hold
 from seqcast.export.known import Known
 from seqcast.export.network import NetworkInputs, add_network
 from seqcast.export.scaling import Scaling
+from seqcast.export.seasonal_base import SeasonalBaseGraph
 from seqcast.export.seasonal_inputs import read_seasonal
 from seqcast.intervals.request import ForecastRequest
 from seqcast.pretrained import PretrainedNetwork
+from seqcast.pretrained.far import BLOCKS
 
 __all__ = ["PretrainedCandidate", "add_pretrained", "check_pretrained"]
 
@@ -112,39 +114,75 @@ class _Blocks:
         g, known, length, blocks = self.graph, self.past, self.length, []
         before: str | None = None
         hold: Hold | None = None
-        for first in range(0, horizon, self.network.horizon):
-            steps = self.network.steps(horizon - first)
+        near = min(horizon, BLOCKS * self.network.horizon)
+        for first in range(0, near, self.network.horizon):
+            steps = self.network.steps(near - first)
             block = self._block(known, steps)
             median = g.cut(block, 2, 0, 1)
-            distance = g("Sub", block, median)
+            distance = own = g("Sub", block, median)
             if before is not None:
-                # Distances of independent errors.
-                size = g("Sqrt", g("Add", g("Mul", distance, distance), g("Mul", before, before)))
-                distance = g("Mul", g("Sign", distance), size)
+                distance = self._farther(own, g("Mul", before, before))
             before = g.cut(distance, 1, -1)
             line = g.squeeze(median, 2)
             if first:
                 if hold is None:
                     sizes = {"length": length, "first": first}
                     hold = Hold.of(g, known, self.contexts, self.season.length, **sizes)
-                since = length - self.length - self.network.horizon
-                line = hold.held(g, line, known, length=length, count=steps, since=since)
+                line = self._held(hold, line, known, length, steps)
             blocks.append(g("Add", g.unsqueeze(line, 2), distance))
             # The next block's seasons begin where this one's go on.
             new = g.expand(np.array([[True]]), g.dims(g.size(line, 0), steps))
             known = Known(g.concat([known.values, line], 1), g.concat([known.mask, new], 1))
             length += steps
+        if near < horizon:
+            assert hold is not None
+            assert before is not None
+            line = self._held(hold, self._base_after(known, horizon - near), known, length, horizon - near)
+            blocks.append(g("Add", g.unsqueeze(line, 2), self._widths_after(own, before, horizon - near)))
         return g.cut(g.concat(blocks, 1), 1, 0, horizon)
 
-    def _block(self, known: Known, steps: int) -> str:
-        """Return the parts of one block, `[N, steps, parts]`."""
+    def _farther(self, own: str, squares: str) -> str:
+        """Return distances to which others are added, given their squares, as those of independent errors are."""
+        g = self.graph
+        size = g("Sqrt", g("Add", g("Mul", own, own), squares))
+        return g("Mul", g("Sign", own), size)
+
+    def _held(self, hold: Hold, line: str, known: Known, length: int, count: int) -> str:
+        """Return medians after the first block, held to what they were forecast from."""
+        since = length - self.length - self.network.horizon
+        return hold.held(self.graph, line, known, length=length, count=count, since=since)
+
+    def _base_after(self, known: Known, steps: int) -> str:
+        """Return what the base says of the steps after what is known, `[N, steps]`."""
+        g = self.graph
+        with g.scope("seasonal"):
+            past, sizes = self._read_past(known), (self.length, self.season.length, self.season.longer or 0, steps)
+            base = SeasonalBaseGraph(g, past, self.contexts, *sizes)
+            return g("Add", g("Mul", base.forecast, base.scale), base.loc)
+
+    def _widths_after(self, block: str, before: str, steps: int) -> str:
+        """Return how far parts are from the median after the last block, see `seqcast.pretrained.far.widths_after`."""
+        g = self.graph
+        places, length = np.arange(steps), self.network.horizon
+        end = g.cut(block, 1, -1)
+        numbers = (places // length).astype(np.float64)[None, :, None]
+        squares = g("Add", g("Mul", numbers, g("Mul", end, end)), g("Mul", before, before))
+        return self._farther(g.take(block, places % length, 1), squares)
+
+    def _read_past(self, known: Known) -> Known:
+        """Return the last steps that are known, those that are read."""
         g = self.graph
         values, mask = (g.cut(each, 1, -self.length) for each in (known.values, known.mask))
         # What is before the context of a window is not read, also where it has slid on.
         inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], self.contexts)
+        return Known(values, g("And", mask, inside))
+
+    def _block(self, known: Known, steps: int) -> str:
+        """Return the parts of one block, `[N, steps, parts]`."""
+        g = self.graph
         read = read_seasonal(
             g,
-            Known(values, g("And", mask, inside)),
+            self._read_past(known),
             self.contexts,
             length=self.length,
             season=self.season.length,

@@ -1,4 +1,4 @@
-"""Far horizons: what holds a forecast that reads its own forecasts as if they were known."""
+"""Far horizons: what holds a forecast that reads its own forecasts as if they were known, and how it ends."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows.seasonal_base import SeasonalBase
 from seqcast.data.windows.seasonal_inputs import season_again
 
-__all__ = ["Hold"]
+__all__ = ["BLOCKS", "Hold", "base_after", "widths_after"]
 
 Array = npt.NDArray[Any]
 
 # The largest share of the season before: what is wrong with a forecast that is read as if it were known grows from
 # block to block (`benchmarks/far_horizons.py`).
 REPEATED = 0.5
+# The network writes so many blocks: with all of them, which take several times as long, errors are the same.
+BLOCKS = 3
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Hold:
 
     Example:
         >>> known = np.tile([1.0, 2.0, 1.0, 2.0], (1, 3))
-        >>> Hold.of(known, np.array([2]), repeats=True)(np.array([[1.0, 4.0, 9.0]]), known)
-        array([[1., 3., 3.]])
+        >>> Hold.of(known, np.array([2]), repeats=True)(np.array([[1.0, 4.0, 9.0]]), known).round(2)
+        array([[1.  , 3.  , 3.17]])
     """
 
     season: Array
@@ -63,16 +66,54 @@ class Hold:
         return cls(season, share[:, None], low, high, (~np.isnan(known)).sum(axis=1, keepdims=True), known.shape[1])
 
     def __call__(self, median: Array, known: Array) -> Array:
-        """Return a later block, held.
+        """Return what comes after the first block, held.
 
         Args:
-            median: The block, `[B, steps]`.
+            median: Its forecast, `[B, steps]`.
             known: What it was forecast from, all blocks before it included, `[B, T]`; NaN is missing.
         """
         repeated = season_again(known, self.season, median.shape[1])
         mixed = np.where(np.isnan(repeated), median, (1 - self.share) * median + self.share * repeated)
-        room = (self.high - self.low) * (1 + (known.shape[1] - self.length) / self.steps)
+        later = known.shape[1] - self.length + np.arange(median.shape[1])
+        room = (self.high - self.low) * (1 + later / self.steps)
         return np.clip(mixed, self.low - room, self.high + room)
+
+
+def base_after(known: Array, season: Array, longer: Array, steps: int) -> Array:
+    """Return what the base says of the steps after what is known, `[B, steps]`.
+
+    Args:
+        known: Values, those that were forecast included, `[B, T]`; NaN is missing.
+        season: Steps of the season of each window, `[B]`; 1 is none.
+        longer: Steps of a season that contains it, `[B]`; 0 is none.
+        steps: How many.
+    """
+    base = SeasonalBase.of(known, season, longer, steps)
+    return base.forecast * base.scale + base.loc
+
+
+def widths_after(block: Array, before: Array, steps: int) -> Array:
+    r"""Return how far quantiles are from the median after the last block of the network, `[B, steps, Qs]`.
+
+    Block after block it is as far as in that one, to which is added how far it was at the end of the one before, as
+    independent errors are:
+
+    .. math:: d_{k, j} = \operatorname{sign}(d_j) \sqrt{d_j^2 + k\, d_n^2 + b^2}
+
+    Args:
+        block: How far they are in the last block by itself, `d`, `[B, n, Qs]`.
+        before: How far they are at its end with all before it, `b`, `[B, 1, Qs]`.
+        steps: How many.
+
+    Example:
+        >>> widths_after(np.array([[[3.0], [4.0]]]), np.array([[[0.0]]]), 3)[0, :, 0]
+        array([3., 4., 5.])
+    """
+    length = block.shape[1]
+    places = np.arange(steps)
+    own = block[:, places % length]
+    squared = own**2 + (places // length)[:, None] * block[:, -1:] ** 2 + before**2
+    return np.asarray(np.sign(own) * np.sqrt(squared))
 
 
 def _straightness(known: Array, season: Array) -> Array:

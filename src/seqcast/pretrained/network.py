@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.engine.engine import Engine
-from seqcast.pretrained.far import Hold
+from seqcast.pretrained.far import BLOCKS, Hold, base_after, widths_after
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.runtime.threads import in_threads, threads
@@ -134,7 +134,8 @@ class PretrainedNetwork:
 
         A block after the first one reads the medians before it as if they were known, and is held to them (see
         `seqcast.pretrained.far.Hold`). How far its quantiles are from its median is added, as independent errors are,
-        to how far those of the step before it were.
+        to how far those of the step before it were. After three blocks the median is what the base says, held too,
+        unless there are covariates of the future, and widths go on as in the third.
 
         Args:
             past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.
@@ -202,15 +203,18 @@ class PretrainedNetwork:
         known, blocks, hold = _fitted(past, context), list[Array](), None
         asked = (*probabilities, 0.5)
         before = np.zeros((len(past), 1, len(asked)))
-        for first in range(0, horizon, self.horizon):
-            steps = self.steps(horizon - first)
+        # What covariates of the future mean the network alone can tell.
+        near = horizon if self.covariates.future else min(horizon, BLOCKS * self.horizon)
+        for first in range(0, near, self.horizon):
+            steps = self.steps(near - first)
             windows = seasonal_inputs(known[:, -context:], season, longer, steps)
             inputs = dict(windows.inputs)
             if covariates is not None:
                 inputs = covariates.after(first).beside(inputs)
             block = windows.in_units(self._forecast(inputs, steps, asked))
             median = block[:, :, -1:]
-            distance = np.sign(block - median) * np.hypot(block - median, before)
+            own = block - median
+            distance = np.sign(own) * np.hypot(own, before)
             before = distance[:, -1:]
             if first:
                 # The season before had other covariates of the future.
@@ -219,6 +223,10 @@ class PretrainedNetwork:
             blocks.append(median + distance)
             # The next block's seasons begin where this one's go on.
             known = np.concatenate([known, median[:, :, 0]], axis=1)
+        if near < horizon:
+            assert hold is not None
+            rest = base_after(known[:, -context:], season, longer, horizon - near)
+            blocks.append(hold(rest, known)[:, :, None] + widths_after(own, before, horizon - near))
         return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
 
     def _forecast(self, inputs: Mapping[str, Array], steps: int, asked: Sequence[float]) -> Array:

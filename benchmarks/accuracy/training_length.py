@@ -41,21 +41,23 @@ class Length:
 
     Args:
         epochs: Most epochs of the network of its own, where an epoch is long.
+        more: The same from a hundred thousand windows on.
         early_stopping: Epochs without a gain after which its training ends.
         steps: Most steps of the fine-tuning.
         rounds: Epochs that these are divided into.
     """
 
     epochs: int
+    more: int
     early_stopping: int
     steps: int
     rounds: int
 
     def __str__(self) -> str:
-        return f"{self.epochs} epochs, {self.early_stopping} without a gain; {self.steps} steps in {self.rounds}"
+        return f"{self.epochs} or {self.more} epochs, {self.early_stopping} without a gain; {self.steps} steps"
 
 
-LENGTHS = (Length(20, 5, 240, 6), Length(8, 3, 120, 3))
+LENGTHS = (Length(20, 20, 5, 240, 6), Length(8, 8, 3, 120, 3), Length(8, 12, 3, 120, 3))
 
 
 def fitted(data: Path, task: str, seed: int, *, quick: bool) -> Any:
@@ -72,7 +74,8 @@ def fitted(data: Path, task: str, seed: int, *, quick: bool) -> Any:
 
 def measured(data: Path, task: str, length: Length, seed: int, *, quick: bool) -> dict[str, Any]:
     """Fit a task with trainings of some length; return the losses of its candidates, and the seconds."""
-    defaults.LONG_EPOCHS, defaults.LONG_EARLY_STOPPING = length.epochs, length.early_stopping
+    defaults.LONG_EPOCHS, defaults.MORE_EPOCHS = length.epochs, length.more
+    defaults.LONG_EARLY_STOPPING = length.early_stopping
     finetuning.MOST_STEPS, finetuning.EPOCHS = length.steps, length.rounds
     began = time.perf_counter()
     model = fitted(data, task, seed, quick=quick)

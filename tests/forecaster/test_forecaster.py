@@ -174,6 +174,7 @@ def test_networks_of_segments_stop_sooner_where_epochs_are_long():
 
     assert length(few) == (20, 5)
     assert length(many) == (8, 3)
+    assert length(replace(many, windows=100_000)) == (12, 3)
     assert length(many, "classic") == (TrainingSpec().epochs, 5)
     spec = NetworkSpec(segment=7, decoder_input="position", normalise="instance")
     assert length(many, spec) == (TrainingSpec().epochs, TrainingSpec().early_stopping)

@@ -64,12 +64,11 @@ LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 # stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
 # (`benchmarks/accuracy/classic_training.py`).
 LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
-# From a hundred thousand windows on, where networks of segments are largest, they learn from more steps.
-MORE_WINDOWS, MORE_STEPS = 100_000, 300
 # Where an epoch is so long, networks of segments have learnt what there is after eight, in which the learning rate
-# comes down: 12 more take twice the time for a loss that is less than 1 % smaller
-# (`benchmarks/accuracy/training_length.py`).
+# comes down (`benchmarks/accuracy/training_length.py`).
 LONG_EPOCH, LONG_EPOCHS, LONG_EARLY_STOPPING = 200, 8, 3
+# From a hundred thousand windows on, where networks of segments are largest, they learn from more and longer epochs.
+MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 100_000, 300, 12
 
 # A network of segments is chosen where segments have at least so many steps: there it was better, and mostly several
 # times faster, in 17 of 20 cases of `benchmarks/preset_rule.py`, however few the windows.
@@ -184,10 +183,12 @@ def specs(
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
     least = LEAST_QUICK_STEPS if network.segment > 1 or network is not preset else LEAST_STEPS
-    most = MORE_STEPS if network.segment > 1 and sizes.windows >= MORE_WINDOWS else MANY_STEPS
+    many = network.segment > 1 and sizes.windows >= MORE_WINDOWS
+    most = MORE_STEPS if many else MANY_STEPS
     steps = chosen.steps_per_epoch or max(least, min(most, -(-sizes.windows // batch_size)))
     if network.segment > 1 and network is not preset and steps >= LONG_EPOCH:
-        brief: dict[str, Any] = {"epochs": LONG_EPOCHS, "early_stopping": LONG_EARLY_STOPPING}
+        epochs = MORE_EPOCHS if many else LONG_EPOCHS
+        brief: dict[str, Any] = {"epochs": epochs, "early_stopping": LONG_EARLY_STOPPING}
         chosen = replace(chosen, **{name: value for name, value in brief.items() if name not in changes})
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=steps)
 

@@ -57,7 +57,7 @@ class Length:
         return f"{self.epochs} or {self.more} epochs, {self.early_stopping} without a gain; {self.steps} steps"
 
 
-LENGTHS = (Length(20, 20, 5, 240, 6), Length(8, 8, 3, 120, 3), Length(8, 12, 3, 120, 3))
+LENGTHS = (Length(20, 20, 5, 240, 6), Length(8, 12, 3, 120, 3))
 
 
 def fitted(data: Path, task: str, seed: int, *, quick: bool) -> Any:

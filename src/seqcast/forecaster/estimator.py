@@ -90,9 +90,9 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
             horizon after them, and otherwise, or with covariates, `training` or `members`, `balanced`.
         training: How it is trained. `None` is a `TrainingSpec()` with `early_stopping=5`, or for segments that of the
             preset, in batches down to 64 when windows are few and epochs of 60 to 200 steps (of segments to 300, and
-            8 to 12 epochs at most from 200 on; of a `NetworkSpec` from 25 on, and its own early stopping); a dict changes some
-            fields, and a `TrainingSpec` is taken as it is. The best epoch is chosen on `validation_fraction` of each
-            series, its end, which is not trained on; 0 trains on everything.
+            8 to 12 epochs at most from 200 on; of a `NetworkSpec` from 25 on, and its own early stopping); a dict
+            changes some fields, and a `TrainingSpec` is taken as it is. The best epoch is chosen on
+            `validation_fraction` of each series, its end, which is not trained on; 0 trains on everything.
         columns: Names of the columns, if not `unique_id`, `ds`, `y`; several values are forecast together (`target`).
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.

@@ -73,13 +73,13 @@ def main() -> None:
     arguments = parser.parse_args()
     usual, shares, blocks = (far.REPEATED, far.BLOCKS), [], []
     for name, season, past, truth in windows(arguments.folder):
-        scores(season, past, truth)  # programs are compiled
         for share in SHARES:
             far.REPEATED = share
             shares.append([name, len(past), f"{share:.0%} of the season before", *scores(season, past, truth)])
         far.REPEATED = usual[0]
-        for count in BLOCKS:
+        for count in BLOCKS if truth.shape[1] > min(BLOCKS) * FIRST else ():
             network.BLOCKS = count
+            scores(season, past, truth)  # programs are compiled
             blocks.append([name, len(past), f"{count} of the network", *scores(season, past, truth)])
         network.BLOCKS = usual[1]
     headings = ["windows", "number", "blocks", "squared error", "absolute error", "quantile loss", "seconds"]

@@ -3,7 +3,7 @@
     python benchmarks/accuracy/training_length.py --data FOLDER --seeds 1    # 25 minutes on one core
     python benchmarks/accuracy/training_length.py --data FOLDER --tasks NN5 tourism
 
-Forecasters of the yardsticks are fitted with nothing said, with other lengths of training in place of the rules'.
+Forecasters of the yardsticks are fitted with nothing said, and with longer trainings in place of the rules'.
 Quantile losses are those on the validation windows of the fit, by which candidates are compared; test parts are not
 looked at.
 """
@@ -32,6 +32,7 @@ from seqcast.forecaster import defaults, finetuning
 from seqcast.studies.cache import cached
 
 COMPETITIONS = {"M4 Hourly": read_m4_hourly, "NN5": read_nn5, "tourism": read_tourism}
+FILES = ("yardsticks.py", "etth.py", "training_length.py")
 HEADINGS = ["task", "seed", "training", "trained", "fine-tuned", "together", "seconds"]
 
 
@@ -41,23 +42,24 @@ class Length:
 
     Args:
         epochs: Most epochs of the network of its own, where an epoch is long.
-        more: The same from a hundred thousand windows on.
+        epochs_of_many: The same from a hundred thousand windows on.
         early_stopping: Epochs without a gain after which its training ends.
-        steps: Most steps of the fine-tuning.
-        rounds: Epochs that these are divided into.
+        finetuning_steps: Most steps of the fine-tuning.
+        finetuning_epochs: Epochs that these are divided into.
     """
 
     epochs: int
-    more: int
+    epochs_of_many: int
     early_stopping: int
-    steps: int
-    rounds: int
+    finetuning_steps: int
+    finetuning_epochs: int
 
     def __str__(self) -> str:
-        return f"{self.epochs} or {self.more} epochs, {self.early_stopping} without a gain; {self.steps} steps"
+        own = f"{self.epochs} or {self.epochs_of_many} epochs, {self.early_stopping} without a gain"
+        return f"{own}; {self.finetuning_steps} steps"
 
 
-LENGTHS = (Length(20, 20, 5, 240, 6), Length(8, 12, 3, 120, 3))
+LENGTHS = (Length(8, 12, 3, 120, 3), Length(20, 20, 5, 240, 6))
 
 
 def fitted(data: Path, task: str, seed: int, *, quick: bool) -> Any:
@@ -74,9 +76,9 @@ def fitted(data: Path, task: str, seed: int, *, quick: bool) -> Any:
 
 def measured(data: Path, task: str, length: Length, seed: int, *, quick: bool) -> dict[str, Any]:
     """Fit a task with trainings of some length; return the losses of its candidates, and the seconds."""
-    defaults.LONG_EPOCHS, defaults.MORE_EPOCHS = length.epochs, length.more
-    defaults.LONG_EARLY_STOPPING = length.early_stopping
-    finetuning.MOST_STEPS, finetuning.EPOCHS = length.steps, length.rounds
+    defaults.SHORTER_EPOCHS, defaults.MORE_EPOCHS = length.epochs, length.epochs_of_many
+    defaults.SHORTER_EARLY_STOPPING = length.early_stopping
+    finetuning.MOST_STEPS_BESIDE, finetuning.EPOCHS_BESIDE = length.finetuning_steps, length.finetuning_epochs
     began = time.perf_counter()
     model = fitted(data, task, seed, quick=quick)
     return {"losses": dict(model.choice_.losses), "seconds": round(time.perf_counter() - began, 1)}
@@ -91,7 +93,7 @@ def main() -> None:
     for task in arguments.tasks:
         for seed in range(arguments.seeds):
             for length in LENGTHS:
-                described = {"length": dataclasses.asdict(length), "quick": arguments.quick, "code": code()}
+                described = {"length": dataclasses.asdict(length), "quick": arguments.quick, "code": code(FILES)}
 
                 def make(task: str = task, length: Length = length, seed: int = seed) -> dict[str, Any]:
                     return measured(arguments.data, task, length, seed, quick=arguments.quick)

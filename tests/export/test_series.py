@@ -335,10 +335,10 @@ def test_what_is_in_the_way(forecaster, tmp_path, monkeypatch):
 @pytest.mark.parametrize("season_length", [1, 7])
 def test_a_longer_horizon_of_the_pretrained_network(season_length, tmp_path, run_file):
     forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), "pretrained", season_length=season_length)
-    forecaster.export(tmp_path / "model.onnx", horizon=210)
+    forecaster.export(tmp_path / "model.onnx", horizon=270)
     session = run_file(tmp_path / "model.onnx")
     for length in (9, 50, 300):
-        check(session, forecaster, frame(("n1", "n2"), length, gaps=0.1, seed=length), 210)
+        check(session, forecaster, frame(("n1", "n2"), length, gaps=0.1, seed=length), 270)
 
 
 def test_a_pretrained_network_with_covariates():

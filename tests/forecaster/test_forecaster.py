@@ -12,6 +12,7 @@ from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SpecError
 from seqcast.forecaster.defaults import Sizes, specs
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.finetuning import finetune_training
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.predictor import EnsemblePredictor
@@ -76,14 +77,19 @@ def rule(sizes, preset="auto", training=None):
     return specs(preset, training, (80.0, 95.0), sizes)
 
 
-def planned(model, df):
-    """Return what a fit of this forecaster would learn of a frame, before anything is trained."""
+def plan_of(model, df):
+    """Return what a fit of this forecaster would do with a frame, before anything is trained."""
     options = model.get_params(deep=False)
 
     def choose(sizes):
         return specs(model.preset, model.training, (80.0, 95.0), sizes)
 
-    return make_plan(read_frame(df, missing="fill"), FitOptions.resolve(options, 0, 1), choose).series
+    return make_plan(read_frame(df, missing="fill"), FitOptions.resolve(options, 0, 1), choose)
+
+
+def planned(model, df):
+    """Return what a fit of this forecaster would learn of a frame, before anything is trained."""
+    return plan_of(model, df).series
 
 
 def alone(model, engine, request):
@@ -180,12 +186,28 @@ def test_networks_of_segments_stop_sooner_where_epochs_are_long():
     assert length(many, spec) == (TrainingSpec().epochs, TrainingSpec().early_stopping)
 
 
+def test_a_fine_tuning_beside_a_network_of_its_own_is_half_as_long():
+    many = 10**6
+    for options, epochs, steps in (
+        ({}, 6, 240),
+        ({"beside": True}, 3, 120),
+        ({"beside": True, "covariates": True}, 6, 240),
+    ):
+        training = finetune_training(many, **options)
+        assert (training.epochs, training.epochs * training.steps_per_epoch) == (epochs, steps)
+    (job,) = plan_of(Forecaster(24, effort="balanced", verbose=0), hourly()).finetuning.values()
+    assert job.training.epochs == 3
+
+
 @pytest.mark.parametrize(
     ("training", "length"),
     [
-        ({"epochs": 50}, (50, 3)),
-        ({"early_stopping": None}, (8, None)),
-        ({"steps_per_epoch": 10}, (20, 5)),
+        ({"loss": "mae"}, (8, 3)),
+        ({"epochs": 50}, (50, 5)),
+        ({"early_stopping": None}, (20, None)),
+        ({"steps_per_epoch": 200}, (20, 5)),
+        ({"batch_size": 16}, (20, 5)),
+        ({"learning_rate": 1e-4}, (20, 5)),
         (TrainingSpec(epochs=30), (30, 20)),
     ],
 )

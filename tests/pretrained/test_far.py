@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained import load_pretrained
+from seqcast.pretrained import far, load_pretrained
 from seqcast.pretrained.far import REPEATED, Hold, base_after, widths_after
 
 
@@ -73,13 +73,38 @@ def test_widths_go_on_as_if_the_last_block_came_again_and_again(seed, length, st
 def test_the_base_goes_on_in_the_units_of_what_is_known():
     week = np.tile([10.0, 20.0, 30.0], 6)[None]
     for known in (week, -7 * week):
-        found = base_after(known, np.array([3]), np.array([0]), 5)
+        found = base_after(known, np.array([3]), np.array([0]), 5, context=18)
         np.testing.assert_allclose(found, known[:, [0, 1, 2, 0, 1]], rtol=1e-6)
+
+
+def test_the_base_reads_its_context_or_all_that_is_known_where_that_holds_no_two_seasons():
+    known = np.cumsum(np.random.default_rng(0).normal(size=(3, 40)), axis=1)
+    season = np.array([4, 6, 9])  # two seasons of the last are more than 12 steps
+    found = base_after(known, season, np.zeros(3, int), 7, context=12)
+    for row, length in enumerate((12, 12, 40)):
+        alone = base_after(known[row : row + 1, -length:], season[row : row + 1], np.zeros(1, int), 7, context=length)
+        np.testing.assert_allclose(found[row : row + 1], alone, rtol=1e-6, atol=1e-6)
+
+
+def test_the_base_is_worked_out_in_parts(monkeypatch):
+    known, season = np.random.default_rng(0).normal(size=(11, 30)), np.full(11, 5)
+    whole = base_after(known, season, np.zeros(11, int), 20, context=30)
+    monkeypatch.setattr(far, "VALUES_AT_ONCE", 200)
+    np.testing.assert_array_equal(base_after(known, season, np.zeros(11, int), 20, context=30), whole)
+
+
+def test_a_season_that_a_short_past_does_not_have_twice_keeps_its_size():
+    """The base reads what the network wrote, which ends at step 192."""
+    y = 10 + 3 * np.sin(2 * np.pi * np.arange(18) / 24)
+    found = load_pretrained().quantiles(y[None], np.array([24]), np.array([0]), 240, (0.5,))[0, :, 0]
+    assert np.ptp(found[192:216]) > 0.8 * np.ptp(found[168:192])
 
 
 @pytest.mark.parametrize("season", [1, 12])
 def test_a_trend_goes_on(season):
-    steps = np.arange(320)
+    steps, rng = np.arange(620), np.random.default_rng(0)
     y = 100 + 2.0 * steps + (5 * np.sin(2 * np.pi * steps / 12) if season > 1 else 0)
-    found = load_pretrained().quantiles(y[None, :120], np.array([season]), np.array([0]), 200, (0.5,))[0, :, 0]
-    assert np.abs(found[64:] - y[184:]).mean() < 0.05 * (y[319] - y[120])
+    known = y[None, :120] + rng.normal(size=120)
+    found = load_pretrained().quantiles(known, np.array([season]), np.array([0]), 500, (0.5,))[0, :, 0]
+    for later in (slice(64, 192), slice(192, None)):  # of the network, and of the base alone
+        assert np.abs(found[later] - y[120:][later]).mean() < 0.05 * (y[-1] - y[120])

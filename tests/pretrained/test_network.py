@@ -114,7 +114,7 @@ def test_after_three_blocks_the_base_goes_on_held_to_what_was_known(network):
     np.testing.assert_allclose(forecast(network, past, horizon=30), long[:, :30], rtol=1e-5)
     known = np.concatenate([past, long[:, :24, 1]], axis=1)
     hold = Hold.of(known[:, :24], told(past)[0], repeats=True)
-    expected = hold(base_after(known[:, -16:], *told(past), 17), known)
+    expected = hold(base_after(known[:, -16:], *told(past), 17, context=16), known)
     np.testing.assert_allclose(long[:, 24:, 1], expected, rtol=1e-4, atol=1e-4)
     width = long[:, :, 2] - long[:, :, 0]
     assert (width[:, 32:40] >= width[:, 24:32]).all()

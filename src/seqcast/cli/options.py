@@ -186,7 +186,9 @@ class ForecasterOptions:
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Widen intervals to what they promise on validation rows.")
     ] = False
-    epochs: Annotated[int | None, count_option("--epochs", help="Passes over the windows; 30 if absent.")] = None
+    epochs: Annotated[
+        int | None, count_option("--epochs", help="Passes over the windows; as the preset if absent.")
+    ] = None
     learning_rate: Annotated[
         float | None,
         typer.Option(

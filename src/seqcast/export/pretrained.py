@@ -137,7 +137,7 @@ class _Blocks:
         if near < horizon:
             assert hold is not None
             assert before is not None
-            line = self._held(hold, self._base_after(known, horizon - near), known, length, horizon - near)
+            line = self._held(hold, self._base_after(known, near, horizon - near), known, length, horizon - near)
             blocks.append(g("Add", g.unsqueeze(line, 2), self._widths_after(own, before, horizon - near)))
         return g.cut(g.concat(blocks, 1), 1, 0, horizon)
 
@@ -152,12 +152,15 @@ class _Blocks:
         since = length - self.length - self.network.horizon
         return hold.held(self.graph, line, known, length=length, count=count, since=since)
 
-    def _base_after(self, known: Known, steps: int) -> str:
-        """Return what the base says of the steps after what is known, `[N, steps]`."""
-        g = self.graph
+    def _base_after(self, known: Known, written: int, steps: int) -> str:
+        """Return what the base says of the steps after what is known and written, `[N, steps]`."""
+        g, sizes = self.graph, (self.length, self.season.length, self.season.longer or 0, steps)
         with g.scope("seasonal"):
-            past, sizes = self._read_past(known), (self.length, self.season.length, self.season.longer or 0, steps)
-            base = SeasonalBaseGraph(g, past, self.contexts, *sizes)
+            # What was written is read on top of contexts that hold fewer than two seasons.
+            more = g("Min", g("Add", self.contexts, np.float64(written)), np.float64(self.length))
+            short = g("Less", self.contexts, np.float64(2 * self.season.length))
+            contexts = g("Where", short, more, self.contexts)
+            base = SeasonalBaseGraph(g, self._read(known, contexts), contexts, *sizes)
             return g("Add", g("Mul", base.forecast, base.scale), base.loc)
 
     def _widths_after(self, block: str, before: str, steps: int) -> str:
@@ -169,12 +172,12 @@ class _Blocks:
         squares = g("Add", g("Mul", numbers, g("Mul", end, end)), g("Mul", before, before))
         return self._farther(g.take(block, places % length, 1), squares)
 
-    def _read_past(self, known: Known) -> Known:
-        """Return the last steps that are known, those that are read."""
+    def _read(self, known: Known, contexts: str) -> Known:
+        """Return the last steps that are known, of which each window is read with its context."""
         g = self.graph
         values, mask = (g.cut(each, 1, -self.length) for each in (known.values, known.mask))
         # What is before the context of a window is not read, also where it has slid on.
-        inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], self.contexts)
+        inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], contexts)
         return Known(values, g("And", mask, inside))
 
     def _block(self, known: Known, steps: int) -> str:
@@ -182,7 +185,7 @@ class _Blocks:
         g = self.graph
         read = read_seasonal(
             g,
-            self._read_past(known),
+            self._read(known, self.contexts),
             self.contexts,
             length=self.length,
             season=self.season.length,

@@ -64,9 +64,18 @@ LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
 # stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
 # (`benchmarks/accuracy/classic_training.py`).
 LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
-# Where an epoch is so long, networks of segments have learnt what there is after eight, in which the learning rate
-# comes down (`benchmarks/accuracy/training_length.py`).
-LONG_EPOCH, LONG_EPOCHS, LONG_EARLY_STOPPING = 200, 8, 3
+# Where an epoch has so many steps, networks of segments have learnt what there is after eight, in which the learning
+# rate comes down (`benchmarks/accuracy/training_length.py`). Who changes a field on which that depends has all epochs.
+LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
+SHORTER_UNLESS = (
+    "epochs",
+    "early_stopping",
+    "steps_per_epoch",
+    "batch_size",
+    "learning_rate",
+    "learning_rate_schedule",
+    "optimizer",
+)
 # From a hundred thousand windows on, where networks of segments are largest, they learn from more and longer epochs.
 MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 100_000, 300, 12
 
@@ -186,10 +195,10 @@ def specs(
     many = network.segment > 1 and sizes.windows >= MORE_WINDOWS
     most = MORE_STEPS if many else MANY_STEPS
     steps = chosen.steps_per_epoch or max(least, min(most, -(-sizes.windows // batch_size)))
-    if network.segment > 1 and network is not preset and steps >= LONG_EPOCH:
-        epochs = MORE_EPOCHS if many else LONG_EPOCHS
-        brief: dict[str, Any] = {"epochs": epochs, "early_stopping": LONG_EARLY_STOPPING}
-        chosen = replace(chosen, **{name: value for name, value in brief.items() if name not in changes})
+    ours = network is not preset and not set(SHORTER_UNLESS) & set(changes)
+    if ours and network.segment > 1 and steps >= LONG_EPOCH_STEPS:
+        epochs = MORE_EPOCHS if many else SHORTER_EPOCHS
+        chosen = replace(chosen, epochs=epochs, early_stopping=SHORTER_EARLY_STOPPING)
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=steps)
 
 

@@ -89,10 +89,11 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
             one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
             horizon after them, and otherwise, or with covariates, `training` or `members`, `balanced`.
         training: How it is trained. `None` is a `TrainingSpec()` with `early_stopping=5`, or for segments that of the
-            preset, in batches down to 64 when windows are few and epochs of 60 to 200 steps (of segments to 300, and
-            8 to 12 epochs at most from 200 on; of a `NetworkSpec` from 25 on, and its own early stopping); a dict
-            changes some fields, and a `TrainingSpec` is taken as it is. The best epoch is chosen on
-            `validation_fraction` of each series, its end, which is not trained on; 0 trains on everything.
+            preset, in batches down to 64 when windows are few and epochs of 60 to 200 steps (of segments to 300; of a
+            `NetworkSpec` from 25 on, and its own early stopping). Epochs of segments that have 200 steps or more are 8
+            at most, from 100,000 windows on 12, and end after 3 without a gain. A dict changes some fields (who changes
+            length, rate or optimiser has all epochs), and a `TrainingSpec` is taken as it is. The best epoch is chosen
+            on `validation_fraction` of each series, its end, which is not trained on; 0 trains on everything.
         columns: Names of the columns, if not `unique_id`, `ds`, `y`; several values are forecast together (`target`).
         freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number; `None`
             infers it, checks every row against it and says what it is.

@@ -24,10 +24,11 @@ __all__ = ["ROBUST_SHARE", "FinetuneJob", "finetune_context", "finetune_training
 
 Array = npt.NDArray[Any]
 
-# Steps in all for few windows and for many; in between, each window is seen about three times. Twice as many make the
-# loss .5 % smaller (`benchmarks/accuracy/training_length.py`).
-LEAST_STEPS, MOST_STEPS, PASSES = 48, 120, 3
-BATCH_SIZE, EPOCHS = 64, 3
+# Steps in all for few windows and for many; in between, each window is seen about three times.
+LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
+BATCH_SIZE, EPOCHS = 64, 6
+# Beside a network of its own half as many do: the loss is .5 % larger (`benchmarks/accuracy/training_length.py`).
+MOST_STEPS_BESIDE, EPOCHS_BESIDE = 120, 3
 # Training windows hold so many seasons, where series do.
 SEASONS_READ = 3
 # Weights half-way between those that have seen everything and those that have seen this data forecast what comes next
@@ -40,7 +41,11 @@ MOST_VALIDATION_WINDOWS = 1_000
 
 
 def finetune_training(
-    windows: int, changes: TrainingSpec | Mapping[str, Any] | None = None, *, covariates: bool = False
+    windows: int,
+    changes: TrainingSpec | Mapping[str, Any] | None = None,
+    *,
+    covariates: bool = False,
+    beside: bool = False,
 ) -> TrainingSpec:
     """Return how the pretrained network is trained further: the more windows, the more steps.
 
@@ -48,21 +53,24 @@ def finetune_training(
         windows: Number of training windows.
         changes: A spec, which is taken as it is, or the fields that differ.
         covariates: Whether it has to learn what covariates mean, which takes a larger learning rate.
+        beside: Whether a network of its own learns the data too.
 
     Example:
         >>> spec = finetune_training(2000)
         >>> spec.epochs * spec.steps_per_epoch
-        93
+        96
     """
     if isinstance(changes, TrainingSpec):
         return changes
-    steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, MOST_STEPS))
+    short = beside and not covariates
+    most, epochs = (MOST_STEPS_BESIDE, EPOCHS_BESIDE) if short else (MOST_STEPS, EPOCHS)
+    steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, most))
     usual = {
         "learning_rate": 2e-3 if covariates else 5e-4,
         "batch_size": BATCH_SIZE,
-        "epochs": EPOCHS,
-        "steps_per_epoch": -(-steps // EPOCHS),
-        "early_stopping": 2,
+        "epochs": epochs,
+        "steps_per_epoch": -(-steps // epochs),
+        "early_stopping": None if short else 2,
         "horizon_decay": 0.5,
     }
     return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
@@ -134,6 +142,7 @@ class FinetuneJob(TrainingJob):
         covariates: bool = False,
         most: int | None = None,
         share: float = 1.0,
+        beside: bool = False,
     ) -> Self:
         """Return the job.
 
@@ -150,6 +159,7 @@ class FinetuneJob(TrainingJob):
             covariates: Whether the network learns to read the features beside the targets.
             most: Rows that a forecast may read; windows are hardly longer. `None` is for as many as help.
             share: As for the class; where covariates are learnt, all of the weights are.
+            beside: As for `finetune_training`.
         """
         learns = covariates and not pretrained.covariates
         if learns and freeze:
@@ -181,7 +191,7 @@ class FinetuneJob(TrainingJob):
             horizon=block,
             share=1.0 if learns else share,
         )
-        return replace(job, training=finetune_training(job.count_windows(), training, covariates=learns))
+        return replace(job, training=finetune_training(job.count_windows(), training, covariates=learns, beside=beside))
 
     @property
     def _horizon(self) -> int:

@@ -189,6 +189,7 @@ def _plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array | No
             covariates=series.builder.has_covariates,
             most=options.rows_read,
             share=1.0 if options.preset == PRETRAINED else ROBUST_SHARE,
+            beside=options.preset != PRETRAINED,
         )
         jobs += [job] if job.count_windows() else []
     if zero_shot is not None:

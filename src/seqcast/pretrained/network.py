@@ -73,7 +73,7 @@ class PretrainedNetwork:
 
     @property
     def horizon(self) -> int:
-        """Steps that it forecasts at once, `H`; more are written block by block."""
+        """Steps that it forecasts at once, `H`; more are written in blocks, see `quantiles`."""
         assert self.engine.window is not None
         return self.engine.window.horizon
 
@@ -134,8 +134,8 @@ class PretrainedNetwork:
 
         A block after the first one reads the medians before it as if they were known, and is held to them (see
         `seqcast.pretrained.far.Hold`). How far its quantiles are from its median is added, as independent errors are,
-        to how far those of the step before it were. After three blocks the median is what the base says, held too,
-        unless there are covariates of the future, and widths go on as in the third.
+        to how far those of the step before it were. After three blocks the median is what the base says, held too, and
+        widths go on as in the third. With covariates of the future the network writes all blocks.
 
         Args:
             past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.
@@ -225,7 +225,8 @@ class PretrainedNetwork:
             known = np.concatenate([known, median[:, :, 0]], axis=1)
         if near < horizon:
             assert hold is not None
-            rest = base_after(known[:, -context:], season, longer, horizon - near)
+            read = known[:, -max(context, self.context_lengths[-1]) :]
+            rest = base_after(read, season, longer, horizon - near, context)
             blocks.append(hold(rest, known)[:, :, None] + widths_after(own, before, horizon - near))
         return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
 

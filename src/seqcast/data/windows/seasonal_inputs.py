@@ -18,7 +18,7 @@ import numpy.typing as npt
 from seqcast.data.windows.seasonal_base import MODELS, SeasonalBase
 from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
 
-__all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "seasonal_inputs"]
+__all__ = ["FUTURE", "PAST", "STATIC", "VALUES_AT_ONCE", "SeasonalInputs", "season_again", "seasonal_inputs"]
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -186,13 +186,11 @@ class ForecasterOptions:
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Widen intervals to what they promise on validation rows.")
     ] = False
-    epochs: Annotated[
-        int | None, count_option("--epochs", help="Passes over the windows; as the preset if absent.")
-    ] = None
+    epochs: Annotated[int | None, count_option("--epochs", help="Passes over the windows; else the preset's.")] = None
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            "--learning-rate", parser=parse_number, metavar="RATE", help="Largest learning rate; 0.01 if absent."
+            "--learning-rate", parser=parse_number, metavar="RATE", help="Largest learning rate; else the preset's."
         ),
     ] = None
     members: Annotated[

@@ -1,6 +1,6 @@
 """How long `preset="auto"` trains: epochs of its own network, and steps of the pretrained one's fine-tuning.
 
-    python benchmarks/accuracy/training_length.py --data FOLDER --seeds 1    # 25 minutes on one core
+    python benchmarks/accuracy/training_length.py --data FOLDER --seeds 1    # half an hour on one core
     python benchmarks/accuracy/training_length.py --data FOLDER --tasks NN5 tourism
 
 Forecasters of the yardsticks are fitted with nothing said, and with longer trainings in place of the rules'.

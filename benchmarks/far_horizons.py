@@ -71,19 +71,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of the public data sets")
     arguments = parser.parse_args()
-    usual, shares, blocks = (far.REPEATED, far.BLOCKS), [], []
-    for name, season, past, truth in windows(arguments.folder):
-        for share in SHARES:
-            far.REPEATED = share
-            shares.append([name, len(past), f"{share:.0%} of the season before", *scores(season, past, truth)])
-        far.REPEATED = usual[0]
-        for count in BLOCKS if truth.shape[1] > min(BLOCKS) * FIRST else ():
-            network.BLOCKS = count
-            scores(season, past, truth)  # programs are compiled
-            blocks.append([name, len(past), f"{count} of the network", *scores(season, past, truth)])
-        network.BLOCKS = usual[1]
+    usual, rows = (far.REPEATED, far.BLOCKS), []
     headings = ["windows", "number", "blocks", "squared error", "absolute error", "quantile loss", "seconds"]
-    print(table(headings, [*shares, *blocks]))
+    for name, season, past, truth in windows(arguments.folder):
+        longer = truth.shape[1] > min(BLOCKS) * FIRST
+        settings = [(share, usual[1], f"{share:.0%} of the season before") for share in SHARES]
+        settings += [(usual[0], count, f"{count} of the network") for count in BLOCKS if longer]
+        for far.REPEATED, network.BLOCKS, told in settings:
+            scores(season, past, truth)  # programs are compiled
+            rows.append([name, len(past), told, *scores(season, past, truth)])
+            print(table(headings, rows[-1:]), flush=True)
+    print(table(headings, rows))
     print(machine_line())
 
 

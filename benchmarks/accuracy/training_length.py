@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,7 @@ def main() -> None:
         for seed in range(arguments.seeds):
             for length in LENGTHS:
                 described = {"length": dataclasses.asdict(length), "quick": arguments.quick, "code": code(FILES)}
-
-                def make(task: str = task, length: Length = length, seed: int = seed) -> dict[str, Any]:
-                    return measured(arguments.data, task, length, seed, quick=arguments.quick)
-
+                make = partial(measured, arguments.data, task, length, seed, quick=arguments.quick)
                 found = cached(arguments.results, f"{task}, {length}", seed, described, make, print)
                 losses = found["losses"]
                 finetuned = losses.get("finetuned", losses.get("pretrained"))

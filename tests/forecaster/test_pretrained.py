@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -367,17 +368,15 @@ def test_fine_tuning_reads_hardly_more_than_a_forecast_may(most, context):
 def test_a_fine_tuned_network_may_keep_some_of_its_first_weights(share):
     store = InMemoryStore.of({"a": np.arange(100.0)[:, None]})
     reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=64)
-    job = FinetuneJob.of(load_pretrained(), reader, np.array([90]), 4, 8, seeds=(0, 0), share=share)
+    job = FinetuneJob.of(load_pretrained(), reader, np.array([90]), 4, 8, seeds=(0, 0))
     first = load_pretrained().engine.weights
-    found = job.finetuned([weight + 1.0 for weight in first])
+    found = replace(job, share=share).finetuned([weight + 1.0 for weight in first])
     for before, after in zip(first, found.engine.weights, strict=True):
         np.testing.assert_allclose(after, before + share, rtol=1e-3, atol=1e-3)
     assert found.version == f"{load_pretrained().version}, fine-tuned"
 
 
 def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_path):
-    from dataclasses import replace
-
     from seqcast.errors import FileFormatError
 
     model = copy.deepcopy(with_price)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained import far, load_pretrained
-from seqcast.pretrained.far import REPEATED, Hold, base_after, widths_after
+from seqcast.data.windows import seasonal_inputs
+from seqcast.pretrained import load_pretrained
+from seqcast.pretrained.far import REPEATED, Hold, base_after, widened
 
 
 def adjusted(means):
@@ -59,15 +60,15 @@ def test_nothing_goes_farther_than_a_line_through_what_was_known(seed, later, si
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 999), length=st.integers(1, 5), steps=st.integers(1, 14))
-def test_widths_go_on_as_if_the_last_block_came_again_and_again(seed, length, steps):
+@given(seed=st.integers(0, 999), length=st.integers(1, 5), steps=st.integers(1, 14), size=st.sampled_from([1.0, 1e200]))
+def test_widths_go_on_as_if_the_last_block_came_again_and_again(seed, length, steps, size):
     rng = np.random.default_rng(seed)
-    block, before = rng.normal(size=(2, length, 3)), rng.normal(size=(2, 1, 3))
+    block, before = size * rng.normal(size=(2, length, 3)), size * rng.normal(size=(2, 1, 3))
     chain, last = [], before
     for _ in range(0, steps, length):
         chain.append(np.sign(block) * np.hypot(block, last))
         last = chain[-1][:, -1:]
-    np.testing.assert_allclose(widths_after(block, before, steps), np.concatenate(chain, axis=1)[:, :steps])
+    np.testing.assert_allclose(widened(block, before, steps), np.concatenate(chain, axis=1)[:, :steps])
 
 
 def test_the_base_goes_on_in_the_units_of_what_is_known():
@@ -89,7 +90,7 @@ def test_the_base_reads_its_context_or_all_that_is_known_where_that_holds_no_two
 def test_the_base_is_worked_out_in_parts(monkeypatch):
     known, season = np.random.default_rng(0).normal(size=(11, 30)), np.full(11, 5)
     whole = base_after(known, season, np.zeros(11, int), 20, context=30)
-    monkeypatch.setattr(far, "VALUES_AT_ONCE", 200)
+    monkeypatch.setattr(seasonal_inputs, "VALUES_AT_ONCE", 200)
     np.testing.assert_array_equal(base_after(known, season, np.zeros(11, int), 20, context=30), whole)
 
 

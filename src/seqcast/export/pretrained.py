@@ -160,11 +160,10 @@ class _Blocks:
             more = g("Min", g("Add", self.contexts, np.float64(written)), np.float64(self.length))
             short = g("Less", self.contexts, np.float64(2 * self.season.length))
             contexts = g("Where", short, more, self.contexts)
-            base = SeasonalBaseGraph(g, self._read(known, contexts), contexts, *sizes)
-            return g("Add", g("Mul", base.forecast, base.scale), base.loc)
+            return SeasonalBaseGraph(g, self._read(known, contexts), contexts, *sizes).in_units()
 
     def _widths_after(self, block: str, before: str, steps: int) -> str:
-        """Return how far parts are from the median after the last block, see `seqcast.pretrained.far.widths_after`."""
+        """Return how far parts are from the median after the last block, see `seqcast.pretrained.far.widened`."""
         g = self.graph
         places, length = np.arange(steps), self.network.horizon
         end = g.cut(block, 1, -1)

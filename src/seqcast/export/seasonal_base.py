@@ -58,6 +58,10 @@ class SeasonalBaseGraph:
         self.weights = self._weights(self.errors, checks)
         self.forecast = self.mean(self.models.forecasts)  # [N, H]
 
+    def in_units(self) -> str:
+        """Return the forecast in the units of the data, `[N, H]`."""
+        return self.graph("Add", self.graph("Mul", self.forecast, self.scale), self.loc)
+
     def _units(self, past: Known, season: int) -> tuple[str, str]:
         """Return the mean of the last season, and the mean absolute deviation, `[N, 1]` each."""
         g = self.graph

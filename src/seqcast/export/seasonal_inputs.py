@@ -71,7 +71,7 @@ class _Reading:
         columns += [g.cast(each.mask, np.float64) for each in (values, *differences)]
         past = g.concat([g.unsqueeze(each, 2) for each in columns], 2)
         static = self._static(spread, unit)
-        base = g("Add", g("Mul", self.base.forecast, self.base.scale), self.base.loc)
+        base = self.base.in_units()
         past, future, static = (g.cast(each, np.float32) for each in (past, self._future(unit), static))
         return SeasonalRead(past, future, static, base, g("Mul", unit, self.base.scale))
 

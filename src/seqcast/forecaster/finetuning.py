@@ -20,7 +20,7 @@ from seqcast.forecaster.jobs import TrainingJob
 from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["ROBUST_SHARE", "FinetuneJob", "finetune_context", "finetune_training", "limits"]
+__all__ = ["FinetuneJob", "finetune_context", "finetune_training", "limits"]
 
 Array = npt.NDArray[Any]
 
@@ -141,7 +141,6 @@ class FinetuneJob(TrainingJob):
         freeze: Sequence[str] = (),
         covariates: bool = False,
         most: int | None = None,
-        share: float = 1.0,
         beside: bool = False,
     ) -> Self:
         """Return the job.
@@ -158,8 +157,7 @@ class FinetuneJob(TrainingJob):
             freeze: As for `TrainingJob`.
             covariates: Whether the network learns to read the features beside the targets.
             most: Rows that a forecast may read; windows are hardly longer. `None` is for as many as help.
-            share: As for the class; where covariates are learnt, all of the weights are.
-            beside: As for `finetune_training`.
+            beside: As for `finetune_training`; half of the weights are learnt then, or all where covariates are.
         """
         learns = covariates and not pretrained.covariates
         if learns and freeze:
@@ -189,7 +187,7 @@ class FinetuneJob(TrainingJob):
             pretrained=pretrained,
             season=Season.of(season_length),
             horizon=block,
-            share=1.0 if learns else share,
+            share=ROBUST_SHARE if beside and not learns else 1.0,
         )
         return replace(job, training=finetune_training(job.count_windows(), training, covariates=learns, beside=beside))
 

@@ -16,7 +16,7 @@ from seqcast.data.windows.splits import check_lengths, validation_starts
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, middle_length
-from seqcast.forecaster.finetuning import ROBUST_SHARE, FinetuneJob
+from seqcast.forecaster.finetuning import FinetuneJob
 from seqcast.forecaster.jobs import TrainingJob
 from seqcast.forecaster.learning import learn_series
 from seqcast.forecaster.options import FitOptions
@@ -188,7 +188,6 @@ def _plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array | No
             weighting=options.weighting,
             covariates=series.builder.has_covariates,
             most=options.rows_read,
-            share=1.0 if options.preset == PRETRAINED else ROBUST_SHARE,
             beside=options.preset != PRETRAINED,
         )
         jobs += [job] if job.count_windows() else []

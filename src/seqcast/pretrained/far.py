@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows.seasonal_base import SeasonalBase
-from seqcast.data.windows.seasonal_inputs import VALUES_AT_ONCE, season_again
+from seqcast.data.windows.seasonal_inputs import pieces, season_again
 
-__all__ = ["BLOCKS", "Hold", "base_after", "widths_after"]
+__all__ = ["BLOCKS", "Hold", "base_after", "widened"]
 
 Array = npt.NDArray[Any]
 
@@ -93,37 +93,33 @@ def base_after(known: Array, season: Array, longer: Array, steps: int, context: 
     read = np.where(2 * season <= context, context, known.shape[1])
     length = int(read.max(initial=1))
     known = np.where(np.arange(length) < length - read[:, None], np.nan, known[:, -length:])
-    count = max(1, VALUES_AT_ONCE // (length + steps))
-    result = np.empty((len(known), steps))
-    for first in range(0, len(known), count):
-        rows = slice(first, first + count)
-        base = SeasonalBase.of(known[rows], season[rows], longer[rows], steps)
-        result[rows] = base.forecast * base.scale + base.loc
-    return result
+    parts = pieces(len(known), length + steps)
+    return np.concatenate([SeasonalBase.of(known[rows], season[rows], longer[rows], steps).in_units for rows in parts])
 
 
-def widths_after(block: Array, before: Array, steps: int) -> Array:
-    r"""Return how far quantiles are from the median after the last block of the network, `[B, steps, Qs]`.
+def widened(block: Array, before: Array, steps: int) -> Array:
+    r"""Return how far quantiles are from the median in a block, and after it where there are more steps.
 
-    Block after block it is as far as in that one, to which is added how far it was at the end of the one before, as
-    independent errors are:
+    To how far they are by themselves is added, as independent errors are, how far those of the step before the block
+    were. After the block it comes again and again, each time after the one before:
 
     .. math:: d_{k, j} = \operatorname{sign}(d_j) \sqrt{d_j^2 + k\, d_n^2 + b^2}
 
     Args:
-        block: How far they are in the last block by itself, `d`, `[B, n, Qs]`.
-        before: How far they are at its end with all before it, `b`, `[B, 1, Qs]`.
-        steps: How many.
+        block: How far they are in the block by itself, `d`, `[B, n, Qs]`.
+        before: How far they are at the step before it, `b`, `[B, 1, Qs]`.
+        steps: How many steps to return.
+
+    Returns:
+        The distances, `[B, steps, Qs]`.
 
     Example:
-        >>> widths_after(np.array([[[3.0], [4.0]]]), np.array([[[0.0]]]), 3)[0, :, 0]
+        >>> widened(np.array([[[3.0], [4.0]]]), np.array([[[0.0]]]), 3)[0, :, 0]
         array([3., 4., 5.])
     """
-    length = block.shape[1]
-    places = np.arange(steps)
-    own = block[:, places % length]
-    squared = own**2 + (places // length)[:, None] * block[:, -1:] ** 2 + before**2
-    return np.asarray(np.sign(own) * np.sqrt(squared))
+    places, length = np.arange(steps), block.shape[1]
+    own, blocks = block[:, places % length], (places // length)[:, None]
+    return np.asarray(np.sign(own) * np.hypot(np.hypot(own, np.sqrt(blocks) * block[:, -1:]), before))
 
 
 def _straightness(known: Array, season: Array) -> Array:

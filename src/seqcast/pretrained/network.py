@@ -13,7 +13,7 @@ import numpy.typing as npt
 from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.engine.engine import Engine
-from seqcast.pretrained.far import BLOCKS, Hold, base_after, widths_after
+from seqcast.pretrained.far import BLOCKS, Hold, base_after, widened
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.runtime.threads import in_threads, threads
@@ -214,7 +214,7 @@ class PretrainedNetwork:
             block = windows.in_units(self._forecast(inputs, steps, asked))
             median = block[:, :, -1:]
             own = block - median
-            distance = np.sign(own) * np.hypot(own, before)
+            distance = widened(own, before, steps)
             before = distance[:, -1:]
             if first:
                 # The season before had other covariates of the future.
@@ -225,9 +225,8 @@ class PretrainedNetwork:
             known = np.concatenate([known, median[:, :, 0]], axis=1)
         if near < horizon:
             assert hold is not None
-            read = known[:, -max(context, self.context_lengths[-1]) :]
-            rest = base_after(read, season, longer, horizon - near, context)
-            blocks.append(hold(rest, known)[:, :, None] + widths_after(own, before, horizon - near))
+            rest = base_after(known[:, -self.context_lengths[-1] :], season, longer, horizon - near, context)
+            blocks.append(hold(rest, known)[:, :, None] + widened(own, before, horizon - near))
         return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
 
     def _forecast(self, inputs: Mapping[str, Array], steps: int, asked: Sequence[float]) -> Array:

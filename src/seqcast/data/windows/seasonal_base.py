@@ -92,7 +92,7 @@ class SeasonalBase:
         Example:
             >>> week = np.tile([1.0, 2.0, 3.0], 4)[None]
             >>> base = SeasonalBase.of(week, np.array([3]), np.array([0]), horizon=4)
-            >>> (base.forecast * base.scale + base.loc).round(6).tolist()
+            >>> base.in_units.round(6).tolist()
             [[1.0, 2.0, 3.0, 1.0]]
         """
         loc, scale = units_of(past, season)
@@ -127,6 +127,11 @@ class SeasonalBase:
     def forecast(self) -> Array:
         """The forecast that the network corrects, `[B, H]`."""
         return self._mean(self.models.forecasts)
+
+    @property
+    def in_units(self) -> Array:
+        """The same in the units of the data, `[B, H]`."""
+        return self.forecast * self.scale + self.loc
 
     @cached_property
     def surprises(self) -> Array:

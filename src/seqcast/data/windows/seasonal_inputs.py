@@ -18,7 +18,7 @@ import numpy.typing as npt
 from seqcast.data.windows.seasonal_base import MODELS, SeasonalBase
 from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
 
-__all__ = ["FUTURE", "PAST", "STATIC", "VALUES_AT_ONCE", "SeasonalInputs", "season_again", "seasonal_inputs"]
+__all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "pieces", "season_again", "seasonal_inputs"]
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -117,10 +117,25 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
         >>> windows.base.round(6).tolist()
         [[1.0, 2.0, 3.0, 1.0]]
     """
-    count = max(LEAST_AT_ONCE, VALUES_AT_ONCE // past.shape[1])
-    parts = [slice(first, first + count) for first in range(0, max(1, len(past)), count)]
+    parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
     found = [_of_few(past[rows], season[rows], longer[rows], horizon) for rows in parts]
     return found[0] if len(found) == 1 else SeasonalInputs.concat(found)
+
+
+def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
+    """Return the rows that are worked on at once, as many as the processor's cache holds; one piece at least.
+
+    Args:
+        rows: Number of rows.
+        values: Values of a row.
+        least: At least so many rows a piece.
+
+    Example:
+        >>> pieces(5, VALUES_AT_ONCE // 2)
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    count = max(least, VALUES_AT_ONCE // values)
+    return [slice(first, first + count) for first in range(0, max(1, rows), count)]
 
 
 def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
@@ -155,7 +170,7 @@ def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> Se
         ),
     }
     single = {name: each.astype(np.float32) for name, each in inputs.items()}
-    return SeasonalInputs(single, base.forecast * scale + loc, unit * scale)
+    return SeasonalInputs(single, base.in_units, unit * scale)
 
 
 def _logarithms(errors: Array) -> Array:

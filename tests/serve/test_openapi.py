@@ -14,7 +14,6 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from seqcast.serve.app import create_app
-from seqcast.serve.bodies import ARROW
 from seqcast.serve.openapi import describe
 from seqcast.serve.problems import MEDIA_TYPE
 from seqcast.serve.routes import ROUTES
@@ -30,12 +29,6 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-
-
-@schemathesis.serializer(ARROW)
-def any_bytes(_, value):
-    """What is said to be a stream, and seldom is one."""
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 DESCRIPTION = schemathesis.openapi.from_dict(describe(has_keys=False))

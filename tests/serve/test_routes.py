@@ -1,15 +1,14 @@
-"""What users send and get: JSON, CSV, Arrow; newer rows, new series, known futures, zero-shot, backtests."""
+"""What users send and get: JSON, CSV; newer rows, new series, known futures, zero-shot, backtests."""
 
 import io
 
 import numpy as np
 import pandas as pd
-import pyarrow
 import pytest
 
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.serve.app import create_app
-from seqcast.serve.bodies import ARROW, CSV
+from seqcast.serve.bodies import CSV
 from seqcast.serve.openapi import EXAMPLES
 
 from .clients import DAYS, Client, newer, panel, rows_of
@@ -134,17 +133,6 @@ def test_csv_for_a_model_with_whole_ids_and_text_that_looks_like_a_number(client
     response = client.post("/v1/forecast?model=store", content=text, headers={"Content-Type": CSV})
     assert response.status_code == 422
     assert response.json()["option"] == "future"  # the rows were taken; the steps ahead are what is missing
-
-
-def test_arrow_in_and_out(client, forecasters):
-    frame = pd.DataFrame(newer("b")).assign(ds=lambda rows: pd.to_datetime(rows["ds"]))
-    table, buffer = pyarrow.Table.from_pandas(frame, preserve_index=False), io.BytesIO()
-    with pyarrow.ipc.new_stream(buffer, table.schema) as stream:
-        stream.write_table(table)
-    headers = {"Content-Type": ARROW, "Accept": ARROW}
-    response = client.post("/v1/forecast?model=sales", content=buffer.getvalue(), headers=headers)
-    answer = pyarrow.ipc.open_stream(response.content).read_pandas()
-    same(answer, forecasters["sales"].predict(df=frame))
 
 
 # ---------------------------------------------------------------- without a model, and backtests

@@ -1,8 +1,7 @@
-"""Forecasts as answers: JSON, CSV or an Arrow stream, of a part of the table that several requests share."""
+"""Forecasts as answers: JSON or CSV, of a part of the table that several requests share."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime.optional import require
-from seqcast.serve.bodies import ARROW, CSV, JSON
+from seqcast.serve.bodies import CSV, JSON
 from seqcast.serve.models import ServedModel
 from seqcast.serve.problems import RequestError
 from seqcast.serve.settings import PRETRAINED
 
 __all__ = ["Answer", "Answers", "choose_media_type"]
 
-_OFFERED = (JSON, CSV, ARROW)
+_OFFERED = (JSON, CSV)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +80,7 @@ class Answer:
         if media_type == JSON:
             return self._json()
         table = self.answers.table.iloc[self.start : self.stop]
-        if media_type == CSV:
-            return bytes(table.to_csv(index=False).encode("utf-8", "replace"))
-        pyarrow: Any = require("pyarrow", extra="serve")
-        arrow, buffer = pyarrow.Table.from_pandas(table, preserve_index=False), io.BytesIO()
-        with pyarrow.ipc.new_stream(buffer, arrow.schema) as stream:
-            stream.write_table(arrow)
-        return buffer.getvalue()
+        return bytes(table.to_csv(index=False).encode("utf-8", "replace"))
 
     def _json(self) -> bytes:
         model, columns = self.answers.model, self.answers.columns

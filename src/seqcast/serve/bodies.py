@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON, CSV and Arrow streams become columns, within limits; what is malformed is named."""
+"""Bodies of requests: JSON and CSV become columns, within limits; what is malformed is named."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqcast.data.frames.arrow import read_arrow_stream
 from seqcast.errors import DataError
-from seqcast.runtime.limits import FileLimits
 from seqcast.serve.problems import RequestError
 
-__all__ = ["ARROW", "CSV", "JSON", "Body", "read_body", "whole"]
+__all__ = ["CSV", "JSON", "Body", "read_body", "whole"]
 
-JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
+JSON, CSV = "application/json", "text/csv"
 
 Columns = dict[str, Sequence[Any]]
 
@@ -33,7 +31,7 @@ class Body:
     """What a body says.
 
     Args:
-        options: Its options, by name; those of CSV and Arrow come with the address.
+        options: Its options, by name; those of CSV come with the address.
         tables: Columns of its tables, by the field that they are.
         is_text: Whether whole numbers may be written as text.
     """
@@ -68,12 +66,10 @@ def read_body(data: bytes, media_type: str, *, texts: Container[str], most_rows:
         return _read_json(data, most_rows)
     if kind == CSV:
         return Body({}, {"rows": _read_csv(data, texts, most_rows)}, is_text=True)
-    if kind == ARROW:
-        return Body({}, {"rows": _read_arrow(data, most_rows)})
     raise RequestError(
         415,
         "Content-Type",
-        expected=f"{JSON}, {CSV} or {ARROW}",
+        expected=f"{JSON} or {CSV}",
         received=repr(kind[:80]) if kind else "none",
         hint="Say what the body is.",
     )
@@ -211,27 +207,6 @@ def whole(cells: Sequence[Any]) -> Sequence[Any]:
     if all(isinstance(cell, str) and _WHOLE.fullmatch(cell) for cell in cells):
         return [int(cell) for cell in cells]
     return cells
-
-
-# ---------------------------------------------------------------- Arrow
-
-
-def _read_arrow(data: bytes, most_rows: int) -> Columns:
-    # A stream that is compressed may unpack to ten times its size, and to a megabyte anyway.
-    limits = FileLimits(size=max(10 * len(data), 1 << 20), ratio=None)
-    table = read_arrow_stream(data, limits, most_rows)
-    _check_names(table.column_names)
-    return {name: _arrow_cells(table.column(name)) for name in table.column_names}
-
-
-def _arrow_cells(column: Any) -> Sequence[Any]:
-    cells = column.to_pylist()
-    if any(hasattr(cell, "isoformat") for cell in cells):
-        return [cell.isoformat() if hasattr(cell, "isoformat") else cell for cell in cells]
-    kinds = set(map(type, cells))
-    if kinds <= {str, bool, int, float, type(None)}:
-        return [None if isinstance(cell, float) and cell != cell else cell for cell in cells]
-    return [cell if isinstance(cell, str | bool | int | float | None) else str(cell) for cell in cells]
 
 
 # ---------------------------------------------------------------- refusals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqcast._version import __version__
-from seqcast.serve.bodies import ARROW, CSV, JSON
+from seqcast.serve.bodies import CSV, JSON
 from seqcast.serve.problems import MEDIA_TYPE
 from seqcast.serve.settings import PRETRAINED
 
@@ -192,33 +192,29 @@ def _table(
             "in": "query",
             "required": False,
             "schema": {key: value for key, value in described.items() if key != "description"},
-            "description": f"{described.get('description', '')} Beside CSV and Arrow; in JSON it is in the body.",
+            "description": f"{described.get('description', '')} Beside CSV; in JSON it is in the body.",
             **({"style": "form", "explode": option == "series"} if described.get("type") == "array" else {}),
         }
         for option, described in properties.items()
         if option not in ("rows", "future")
     ]
-    answers = {JSON: {"schema": {"$ref": "#/components/schemas/Forecast"}}, **_binary()}
+    answers = {JSON: {"schema": {"$ref": "#/components/schemas/Forecast"}}, CSV: {"schema": {"type": "string"}}}
     return {
         "operationId": name,
         "summary": summary,
         "parameters": parameters,
         "requestBody": {
             "required": True,
-            "content": {JSON: {"schema": schema, "examples": EXAMPLES[path]}, **_binary(_CSV_EXAMPLE)},
+            "content": {
+                JSON: {"schema": schema, "examples": EXAMPLES[path]},
+                CSV: {"schema": {"type": "string"}, "example": _CSV_EXAMPLE},
+            },
         },
         "responses": {
             "200": {"description": "The forecast", "content": answers},
             **_problems([400, 401, 403, 404, 406, 408, 413, 415, 422, 429, 503, 504]),
         },
     }
-
-
-def _binary(example: str | None = None) -> dict[str, Any]:
-    csv: dict[str, Any] = {"schema": {"type": "string"}}
-    if example is not None:
-        csv["example"] = example
-    return {CSV: csv, ARROW: {"schema": {"type": "string", "contentMediaType": ARROW}}}
 
 
 def _plain(name: str, summary: str, statuses: list[int], media_type: str = JSON) -> dict[str, Any]:

@@ -11,12 +11,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from jaxlib.version import __version_info__
 
 from seqcast.cli import main as cli
 from seqcast.data.datasets import load
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.runtime.program_cache import QUIET_JAXLIB
 from seqcast.training.logs import read_log
 
 SMALL = ("--units", "4", "--epochs", "1", "--seed", "0", "--quiet")
@@ -360,7 +358,6 @@ def test_members_and_refits(run):
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(__version_info__ < QUIET_JAXLIB, reason="keeps programs only where it is told to")
 def test_a_second_fit_finds_the_programs_of_the_first(tmp_path):
     """The command line keeps compiled programs in the user's cache folder."""
     months().to_csv(tmp_path / "sales.csv", index=False)

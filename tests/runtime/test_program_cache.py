@@ -1,6 +1,7 @@
 """Compiled programs are kept between processes, unless the user has a say."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ class Config:
 
     def __init__(self):
         self.jax_enable_compilation_cache, self.jax_compilation_cache_dir, self.updated = True, None, []
+        self.jax_logging_level = "NOTSET"
         vars(self).update({name: default for name, (default, _) in SETTINGS.items()})
 
     def update(self, name, value):
@@ -188,12 +190,24 @@ def test_the_users_folder_is_used_by_its_owner_only(config, monkeypatch, named):
     assert bool(cache_compilations()) is named
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_jaxlib_that_prints_errors_keeps_programs_where_it_is_told_to(config, monkeypatch, named):
-    monkeypatch.setattr("jaxlib.version.__version_info__", (0, 10, 1))
-    if named:
-        monkeypatch.setenv("SEQCAST_CACHE_DIR", "named")
-    assert bool(cache_compilations()) is named
+@pytest.mark.parametrize(
+    ("version", "level", "variable", "silenced"),
+    [
+        ((0, 10, 1), "NOTSET", "1", True),
+        ((0, 10, 1), "NOTSET", "0", False),
+        ((0, 10, 1), "WARNING", "1", False),
+        ((0, 11, 0), "NOTSET", "1", False),
+    ],
+)
+def test_a_jaxlib_that_prints_errors_is_silenced_unless_the_user_chose_a_level(
+    config, monkeypatch, version, level, variable, silenced
+):
+    monkeypatch.setattr("jaxlib.version.__version_info__", version)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", variable)
+    config.jax_logging_level = level
+    assert cache_compilations()
+    assert config.updated.count("jax_logging_level") == (2 if silenced else 0)
+    assert config.jax_logging_level == level
 
 
 def test_programs_without_a_time_of_last_use_are_removed(config, tmp_path):
@@ -303,3 +317,35 @@ def test_a_fit_in_a_new_process_writes_where_the_environment_says(fit, tmp_path)
 
 def test_a_fit_that_is_told_off_writes_nothing_and_a_folder_of_the_user_stays(fit):
     assert fit(THEN, SEQCAST_CACHE_DIR="off") == ["None", "None", "mine mine"]
+
+
+READ_BACK = """
+import sys
+import jax
+from seqcast.runtime.jit import jax_jit
+
+hits = []
+jax.monitoring.register_event_listener(lambda event, **_: hits.append(event.endswith("cache_hits")))
+jax.block_until_ready(jax_jit(lambda x: jax.numpy.tanh(x @ x.T).sum())(jax.numpy.ones((8, 8))))
+print(sum(hits) > 0)
+"""
+# Features of a processor that a program was compiled for, and what LLVM adds to them on processors with slow gathers.
+LACKED, PREFERRED = b"-avx512vp2intersect,-avx512vpopcntdq", b"+prefer-no-scatter,+prefer-no-gather"
+
+
+@pytest.mark.processes
+def test_programs_that_are_read_back_print_nothing(tmp_path):
+    """Elsewhere than on such a processor the program is changed as if it came from one."""
+    zstandard = pytest.importorskip("zstandard")
+    environment = {**os.environ, "SEQCAST_CACHE_DIR": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
+    def run():
+        done = subprocess.run([sys.executable, "-c", READ_BACK], env=environment, capture_output=True, text=True)
+        return done.stdout.strip(), done.stderr, done.returncode
+
+    assert run() == ("False", "", 0)
+    for path in tmp_path.rglob("*-cache"):
+        program = zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes())
+        path.write_bytes(zstandard.ZstdCompressor().compress(program.replace(LACKED, PREFERRED)))
+    assert run() == ("True", "", 0)

@@ -24,8 +24,8 @@ __all__ = ["cache_compilations", "cache_variables"]
 
 VARIABLE = "SEQCAST_CACHE_DIR"
 SECONDS_BETWEEN_HALVES = 5.0
-# jaxlib before it may print, for each program that it reads back, that the machine is another one, and then run it.
-# Nobody should see that who has not asked for the cache, so there the environment has to name a folder.
+# On some processors jaxlib before it prints two errors for each program that it reads, and then runs the program: it
+# takes preferences of its compiler for features that the machine lacks (jax-ml/jax#38445).
 QUIET_JAXLIB = (0, 10, 2)
 # Settings of JAX: its default and our value. A size makes JAX remove the programs that were not used for longest, and
 # lock the folder while it reads and writes, both by the package filelock. It does not count the files that XLA would
@@ -91,6 +91,7 @@ def _choose_folder() -> Path | None:
     if programs is None:
         return None
     _remove_halves(programs)
+    _silence_reading(config)
     for name, (default, value) in SETTINGS.items():
         if name.upper() not in os.environ and getattr(config, name) == default:
             config.update(name, value)
@@ -117,9 +118,10 @@ def _writable_programs() -> Path | None:
     if named is not None and named.strip().lower() in ("", "off"):
         return None
     try:
-        folder = _users_folder() if named is None else Path(named).absolute()
-        if folder is None:
-            return None
+        folder = Path(platformdirs.user_cache_dir("seqcast") if named is None else named)
+        if named is None and not folder.is_absolute():
+            return None  # a user without a home
+        folder = folder.absolute()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if named is None and hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
             return None  # sudo may keep the home of who calls it: root should not run what that user has written
@@ -135,12 +137,18 @@ def _writable_programs() -> Path | None:
         return None
 
 
-def _users_folder() -> Path | None:
-    """Return the user's cache folder, `None` without a home or with a jaxlib that is not silent."""
+def _silence_reading(config: Any) -> None:
+    """Stop XLA's log of an old jaxlib, unless the user has chosen what it shows; errors of programs are still raised.
+
+    JAX's own loggers stay as they are: the second update restores them, and leaves XLA's log as the first has set it.
+    """
     import jaxlib.version
 
-    folder = Path(platformdirs.user_cache_dir("seqcast"))
-    return folder if folder.is_absolute() and jaxlib.version.__version_info__ >= QUIET_JAXLIB else None
+    level = config.jax_logging_level
+    is_default = level == "NOTSET" and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1"  # JAX sets it to 1 itself
+    if is_default and jaxlib.version.__version_info__ < QUIET_JAXLIB:
+        config.update("jax_logging_level", "CRITICAL")
+        config.update("jax_logging_level", level)
 
 
 def _remove_halves(programs: Path) -> None:

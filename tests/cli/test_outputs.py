@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.cli.console import print_json
+from seqcast.cli.console import note, print_error, print_json, print_line, print_table
 from seqcast.cli.outputs import as_records, check_output
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import SaveError, SpecError
@@ -122,3 +122,29 @@ def test_records_hold_what_the_table_holds():
 def test_a_colon_is_no_picture(capsys):
     print_json({"name": "a:car:b"})
     assert json.loads(capsys.readouterr().out) == {"name": "a:car:b"}
+
+
+HOSTILE = (
+    "\x1b]0;title\x07",
+    "\x1b[2J",
+    "[red]",
+    "[link=http://localhost]a[/link]",
+    "[/]",
+    "\x9b31m",
+    "a\u202eb",
+    "\x00\x7f",
+    "\r",
+)
+
+
+def test_names_are_shown_and_not_obeyed(capsys):
+    for name in HOSTILE:
+        print_table(name, [name, name], [[name, name]])
+        print_line(name)
+        note(name)
+        print_error(name)
+        shown = "".join(capsys.readouterr())
+        assert not set(shown) & set("\x00\x07\r\x1b\x7f\x9b\u202e")
+        visible = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
+        visible = visible.replace("\\r", "\\x0d")
+        assert shown.count(visible) == 8, (name, shown)

@@ -1,5 +1,6 @@
 """MLflow: a fit in a run, and a model that is logged, loaded and served with the same forecasts."""
 
+import importlib
 import itertools
 import json
 import os
@@ -359,3 +360,15 @@ def test_without_the_package_the_line_that_installs_it_is_named(call, monkeypatc
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[mlflow\]'"):
         call()
+
+
+def test_usage_data_is_switched_off_unless_the_user_says_so(monkeypatch):
+    import seqcast.interop.mlflow as ours
+
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
+    importlib.reload(ours)
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
+    importlib.reload(ours)
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert pytest.importorskip("mlflow.telemetry.utils").is_telemetry_disabled()

@@ -12,6 +12,19 @@ from rich.table import Table
 
 __all__ = ["note", "print_error", "print_json", "print_line", "print_table"]
 
+# What a terminal would obey, or write from right to left, is shown as its code: names of series may hold it.
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for codes in (
+        range(9),
+        range(11, 32),
+        range(127, 160),
+        (0x200E, 0x200F),
+        range(0x202A, 0x202F),
+        range(0x2066, 0x206A),
+    )
+    for code in codes
+}
 # A colon is a colon: names of series may hold what would else become a picture.
 _OUTPUT = Console(emoji=False)
 _ERRORS = Console(stderr=True, emoji=False)
@@ -19,7 +32,7 @@ _ERRORS = Console(stderr=True, emoji=False)
 
 def print_line(text: str) -> None:
     """Print a line of the result."""
-    _OUTPUT.print(text, highlight=False, markup=False, soft_wrap=True)
+    _OUTPUT.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -39,16 +52,20 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str
     table = Table()
     for number, heading in enumerate(headings):
         # In a narrow terminal a number goes on in the next line, where it would else lose its end.
-        table.add_column(heading, justify="left" if number < names else "right", overflow="fold")
+        table.add_column(_shown(heading), justify="left" if number < names else "right", overflow="fold")
     for cells in rows:
-        table.add_row(*map(escape, cells))
+        table.add_row(*map(_shown, cells))
     print_line(title)
     _OUTPUT.print(table)
 
 
+def _shown(cell: str) -> str:
+    return escape(cell.translate(_CONTROLS))
+
+
 def note(text: str) -> None:
     """Print a line about the work."""
-    _ERRORS.print(text, highlight=False, markup=False, soft_wrap=True)
+    _ERRORS.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
 def print_error(text: str) -> None:

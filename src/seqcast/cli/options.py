@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -210,7 +211,7 @@ class ForecasterOptions:
     @property
     def step(self) -> str | int | None:
         """The step between stamps; whole numbers as such."""
-        return int(self.freq) if self.freq is not None and self.freq.isdigit() else self.freq
+        return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
 
     def forecaster(self, horizon: int) -> Forecaster:
         """Return the forecaster that is asked for, not fitted."""

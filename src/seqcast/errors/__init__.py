@@ -51,6 +51,9 @@ __all__ = [
     "unknown_name",
 ]
 
+# Longer names are not compared, which takes time that grows with the square of their length.
+_LONGEST_NAME = 100
+
 
 class SeqcastError(Exception):
     """Base of all errors that seqcast raises on purpose.
@@ -267,7 +270,8 @@ def suggest_name(name: object, known: Iterable[str]) -> str:
         >>> suggest_name("grru", ["gru", "lstm"]), suggest_name("transformer", ["gru", "lstm"])
         ("Did you mean 'gru'?", '')
     """
-    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    near = [each for each in known if len(each) <= _LONGEST_NAME] if len(str(name)) <= _LONGEST_NAME else []
+    close = difflib.get_close_matches(str(name), near, n=1, cutoff=0.5)
     return f"Did you mean {close[0]!r}?" if close else ""
 
 

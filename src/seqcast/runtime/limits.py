@@ -98,11 +98,11 @@ def parse_size(option: str, size: Any) -> int:
         >>> parse_size("max_size", "8 GB"), parse_size("max_size", "1.5GiB"), parse_size("max_size", 10)
         (8000000000, 1610612736, 10)
     """
-    count: float = 0
+    count: Any = 0
     if isinstance(size, numbers.Real) and not isinstance(size, bool):
-        count = float(size)
+        count = size
     elif isinstance(size, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", size)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", size.strip())
         if match and match[2].lower() in _UNITS:
             count = float(match[1]) * _UNITS[match[2].lower()]
     if not 1 <= count <= 2**63:

@@ -9,7 +9,7 @@ from typing import Any
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs.columns import Columns
 
-__all__ = ["parse_dates"]
+__all__ = ["parse_dates", "without_long"]
 
 # Zones to suggest, those of most people first, one for each rule of summer time that is in use.
 _ZONES = (
@@ -64,7 +64,7 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
 
 def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
     """Parse times that all differ; arguments and errors as for `parse_dates`."""
-    column = column.str.strip()
+    written, column = column.str.strip(), without_long(column.str.strip())
     parsed = _parsed(column, "ISO8601")
     if not parsed.isna().any():
         _check_offsets(column, parsed, columns)
@@ -76,7 +76,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     tried = [(None, parsed), *((style, _parsed(column, style)) for style in styles)]
     style, parsed = min(tried, key=lambda pair: int(pair[1].isna().sum()))
     _refuse_first(
-        column,
+        written,
         parsed.isna(),
         expected="a date or time, such as 2026-01-31 or 2026-01-31 12:00",
         hint=Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), "."),
@@ -90,6 +90,11 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
             hint=Phrase("Give ", Option("day_first", True), " or ", Option("day_first", False), "."),
         )
     return parsed, _day_stands_first(style)
+
+
+def without_long(column: Any) -> Any:
+    """Return a column of text in which what is too long for a time is missing, as pandas would read it for minutes."""
+    return column.where(column.str.len() <= _LONGEST)
 
 
 def _day_stands_first(style: str | None) -> bool | None:

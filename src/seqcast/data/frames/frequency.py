@@ -24,6 +24,8 @@ __all__ = ["CLOCK", "Frequency", "infer", "resolve"]
 
 Array = npt.NDArray[Any]
 
+# An alias has no more letters.
+_LONGEST = 64
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
@@ -60,9 +62,7 @@ class Frequency:
     @property
     def offset(self) -> Any:
         """The step as a pandas offset, or as an int."""
-        from pandas.tseries.frequencies import to_offset
-
-        return self.name if isinstance(self.name, int) else to_offset(self.name)
+        return self.name if isinstance(self.name, int) else _to_offset(self.name)
 
     @property
     def season_length(self) -> int:
@@ -195,23 +195,29 @@ def _no_alias(freq: Any, reason: str = "") -> SpecError:
     return SpecError(
         "freq",
         expected="a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'",
-        received=f"{freq!r}{reason}",
+        received=f"{freq!r:.80}{reason}",
         hint="Name the step between the time stamps, or leave freq out to have it inferred.",
     )
 
 
-def _alias(text: str, stamps: Stamps) -> str:
+def _to_offset(text: str) -> Any:
     from pandas.tseries.frequencies import to_offset
 
-    polars = re.fullmatch(r"(\d+)(ns|us|ms|s|mo|m|h|d|w|q|y)", text)
+    if len(text) > _LONGEST:  # pandas would take time that grows with the square of the length
+        raise ValueError(f"an alias of {len(text):,} letters")
+    return to_offset(text)
+
+
+def _alias(text: str, stamps: Stamps) -> str:
+    polars = re.fullmatch(r"(\d{1,18})(ns|us|ms|s|mo|m|h|d|w|q|y)", text)
     if polars is not None:
         count, unit = int(polars[1]), polars[2]
         text = _months(text, count * _POLARS_MONTHS[unit], stamps) if unit in _POLARS_MONTHS else (
             f"{7 * count}D" if unit == "w" else f"{count}{_POLARS[unit]}"
         )  # fmt: skip
     try:
-        offset = to_offset(text)
-    except ValueError as error:
+        offset = _to_offset(text)
+    except (ValueError, OverflowError) as error:
         hint = re.search(r"(Did you mean \w+|use '\w+' instead)", str(error))
         raise _no_alias(text, f" ({hint[1]})" if hint else "") from error
     if offset.n < 1:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.dates import parse_dates
+from seqcast.data.frames.dates import parse_dates, without_long
 from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 
@@ -134,7 +134,7 @@ def _as_times(column: Any) -> Any:
         # Some of it is no time, or it can be read in two ways, which is asked when the file is read.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return pd.to_datetime(column, errors="coerce", format="mixed", dayfirst=True, utc=True)
+            return pd.to_datetime(without_long(column), errors="coerce", format="mixed", dayfirst=True, utc=True)
 
 
 def _could_be_time(column: Any) -> bool:
@@ -171,7 +171,8 @@ def _guess_time(head: Any, names: Sequence[str]) -> str | None:
 
 def _guess_id(table: Any, time: str | None, others: Sequence[str], numbers: Sequence[str]) -> str | None:
     """Return the column within each value of which no time comes twice."""
-    candidates = [name for name in others if name not in numbers]
+    known = set(numbers)
+    candidates = [name for name in others if name not in known]
     named = _by_name(others, IDS)
     if named is not None:
         candidates = [named, *(name for name in candidates if name != named)]

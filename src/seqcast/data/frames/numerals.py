@@ -18,6 +18,9 @@ _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+
 # An error shows no more letters of a value.
 _LONGEST = 100
 _GROUPS = "'’_" + _SPACES
+# Marks between groups of three digits, as they are written.
+_WRITTEN = {" ": f"[{_SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
+_BETWEEN = {mark: re.compile(rf"(?<=\d){marks}(?=\d{{3}}(?!\d))") for mark, marks in _WRITTEN.items()}
 
 
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:
@@ -58,7 +61,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
         raise DataError(
             path=str(path),
             expected="one decimal mark in all numbers",
-            received=f"{example!r} (column {first!r}) and {other!r} (column {second!r})",
+            received=f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})",
             hint=Phrase("Correct one of them, or give ", Option("decimal"), "."),
         )
     if not decimals and undecided is not None:
@@ -70,7 +73,7 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
             path=str(path),
             column=name,
             expected="numbers that can be read in one way only",
-            received=f"{text!r}, and no number tells a decimal mark from one between thousands",
+            received=f"{text!r:.80}, and no number tells a decimal mark from one between thousands",
             hint=Phrase("Give ", Option("decimal", mark), " or ", Option("thousands", mark), "."),
         )
     return replace(dialect, decimal=next(iter(decimals), "."), thousands=thousands)
@@ -104,8 +107,7 @@ def parse_numerals(column: Any, dialect: Dialect) -> Any:
     groups = dialect.thousands if dialect.thousands not in (None, decimal) else None
     if groups is not None:
         # Only between groups of three digits: 1.23 is not 123.
-        marks = rf"[{_SPACES}]" if groups == " " else r"['’]" if groups == "'" else re.escape(groups)
-        spoken = spoken.str.replace(rf"(?<=\d){marks}(?=\d{{3}}(?!\d))", "", regex=True)
+        spoken = spoken.str.replace(_BETWEEN[groups], "", regex=True)
     if decimal == ",":
         # A point that is left is no mark of this file.
         spoken = spoken.where(~spoken.str.contains(".", regex=False, na=False), "?")

@@ -165,7 +165,7 @@ def _times(connection: Any, source: Source, columns: Columns) -> str:
         source,
         columns.ds,
         expected=f"times written as {given}" if given else "times such as 2024-01-31 12:00, or whole numbers",
-        received=f"{example!r}{more}",
+        received=f"{example!r:.80}{more}",
         hint=Phrase(
             "Name how all are written with ", Option("columns.ds_format", "%d.%m.%Y"), ", or convert the column."
         ),
@@ -197,7 +197,7 @@ def _numbers(connection: Any, source: Source, names: list[str]) -> dict[str, str
                 source,
                 name,
                 expected="numbers with a decimal point",
-                received=f"{example!r}",
+                received=f"{example!r:.80}",
                 hint="Write a point, or save the table as Parquet.",
             )
         if filled and number == filled:

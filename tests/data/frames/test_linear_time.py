@@ -1,0 +1,167 @@
+"""What anybody may put into a file of text is read or refused in time that grows with its size, not with its square."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+from seqcast.data.frames.forms import form_of
+from seqcast.data.frames.frequency import resolve
+from seqcast.data.frames.guess import guess_columns
+from seqcast.data.frames.io import read_raw, read_table
+from seqcast.errors import SeqcastError, SpecError, suggest_name
+from seqcast.runtime.limits import parse_size
+from seqcast.specs.columns import Columns
+
+# Four times the text may take six times the time; times below this one are noise.
+GROWTH, NOISE = 6.0, 0.02
+
+HEADER = "unique_id,ds,y\na,2024-01-01,1\n"
+LONG = 100_000
+
+
+def row(cell: str) -> str:
+    return f"{HEADER}a,2024-01-02,{cell}\n"
+
+
+def times(cell: str) -> str:
+    return f"unique_id,ds,y\na,01.02.2024,1\na,{cell},2\n"
+
+
+def wide(columns: int, cell: str, sep: str = ",") -> str:
+    names = sep.join(f"c{number}" for number in range(columns))
+    return f"ds{sep}{names}\n" + 3 * (f"2024-01-01{sep}" + sep.join([cell] * columns) + "\n")
+
+
+TEXTS = {
+    "a cell of digits": (lambda n: row("1" * n), LONG),
+    "a cell of digits between semicolons": (lambda n: row("1" * n).replace(",", ";"), LONG),
+    "digits and a letter": (lambda n: row("1" * n + "x"), LONG),
+    "an exponent": (lambda n: row("1e" + "9" * n), LONG),
+    "thousands": (lambda n: row("1" + ".234" * (n // 4)).replace(",", ";"), LONG),
+    "thousands with spaces": (lambda n: row("1" + " 234" * (n // 4)).replace(",", ";"), LONG),
+    "signs": (lambda n: row("-" * n), LONG),
+    "quotes in a cell": (lambda n: row('"' * 2 * n), LONG),
+    "an open quote": (lambda n: row('"' * (2 * n + 1)), LONG),
+    "a time of digits": (lambda n: times("1" * n), LONG),
+    "a time of spaces": (lambda n: times("01.02.2024" + " " * n + "x"), LONG),
+    "a time of months": (lambda n: times("jan " * (n // 4)), LONG),
+    "a time of parts of a second": (lambda n: times("2024-01-01T00:00:00." + "0" * n), LONG),
+    "a name": (lambda n: f"unique_id,ds,y,{'a' * n}\na,2024-01-01,2,3\n", LONG // 4),
+    "names of ids": (lambda n: f"unique_id,ds,y\n{'a' * n},2024-01-01,2\n", LONG),
+    "empty lines before": (lambda n: "\n" * n + HEADER, 4 * LONG),
+    "empty lines after": (lambda n: HEADER + "\n" * n, 4 * LONG),
+    "nothing but empty lines": (lambda n: "\n" * n, 4 * LONG),
+    "nothing but quotes": (lambda n: '"' * n, 4 * LONG),
+    "zeros": (lambda n: HEADER + "\0" * n, 4 * LONG),
+    "one line": (lambda n: "x" * n, 20 * LONG),
+    "a line of commas": (lambda n: "," * n, LONG),
+    "a line of semicolons": (lambda n: ";".join("1" * n), LONG),
+    "marks of all kinds": (lambda n: ";|\t," * n, 2_000),
+    "columns": (lambda n: wide(n, "1"), 500),
+    "columns of text": (lambda n: wide(n, "x"), 100),
+    "columns with commas": (lambda n: wide(n, "1 234,5", ";"), 100),
+    "columns of one name": (lambda n: f"ds{',a' * n}\n2024-01-01{',1' * n}\n", 500),
+    "rows": (lambda n: HEADER + "a,2024-01-02,1\n" * n, 10_000),
+}
+
+
+def growth(call, small, large) -> float:
+    """Return how much longer a call takes, in CPU time; the best of three where it is too long."""
+
+    def seconds(argument):
+        start = time.process_time()
+        with contextlib.suppress(SeqcastError):
+            call(argument)
+        return time.process_time() - start
+
+    longest, shortest = seconds(large), NOISE
+    if longest > GROWTH * NOISE:
+        shortest = max(NOISE, min(seconds(small) for _ in range(3)))
+    if longest > GROWTH * shortest:
+        longest = min(seconds(large) for _ in range(2))
+    return longest / shortest
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_of_any_kind_is_read_or_refused_in_linear_time(tmp_path, name):
+    make, size = TEXTS[name]
+    paths = []
+    for factor in (1, 4):
+        paths.append(tmp_path / f"{factor}.csv")
+        paths[-1].write_text(make(factor * size), newline="")
+
+    def read(path):
+        read_table(path, Columns())
+
+    def guess(path):
+        guess_columns(read_raw(path))
+
+    assert growth(read, *paths) < GROWTH
+    if not any(word in name for word in ("columns", "a line", "marks")):  # each column is looked at by itself
+        assert growth(guess, *paths) < GROWTH
+
+
+def test_a_long_line_of_columns_is_refused_quickly(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(";".join("1" * 100_000))
+    start = time.process_time()
+    with pytest.raises(SeqcastError, match="columns, received 100,000"):
+        read_raw(path)
+    assert time.process_time() - start < 10
+
+
+def test_a_dialect_is_found_where_the_sample_ends_within_a_line(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("ds;value;text\n" + "".join(f"2024-01-01;1,5;{'x y' * 100}\n" for _ in range(1_000)))
+    frame = read_raw(path)
+    assert list(frame.columns) == ["ds", "value", "text"]
+    assert frame["value"].eq(1.5).all()
+    path.write_text(";".join(f"column {number}" for number in range(10_000)) + "\n" + ";".join("1" * 10_000))
+    assert read_raw(path).shape == (1, 10_000)
+
+
+def test_a_time_that_is_too_long_is_named(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text(times("2024-01-01T00:00:00." + "0" * 200))
+    with pytest.raises(SeqcastError, match=r"row 3: expected a date or time, .* received '2024-01-01T00"):
+        read_table(path, Columns())
+
+
+@pytest.mark.parametrize("text", ["1", "1h", "1 ", ".", "a"])
+def test_frequencies_are_refused_in_linear_time(text):
+    import pandas as pd
+
+    stamps = pd.date_range("2024-01-01", periods=3)
+    assert growth(lambda n: resolve(text * n + "!", stamps), 2_000, 8_000) < GROWTH
+    with pytest.raises(SpecError, match=r"^freq: expected a pandas offset alias"):
+        resolve(text * 10_000, stamps)
+    with pytest.raises(SpecError, match=r"^freq"):
+        resolve("9" * 17 + "mo", stamps)
+
+
+def test_sizes_are_refused_in_linear_time():
+    assert growth(lambda n: parse_size("max_size", "1" + " " * n + "!"), 10_000, 40_000) < GROWTH
+    assert parse_size("max_size", "  8  GB ") == 8_000_000_000
+    for size in ("1" * 5000, 10**400, -(10**400), float("nan"), float("inf")):
+        with pytest.raises(SpecError, match="max_size: expected a size"):
+            parse_size("max_size", size)
+
+
+def test_names_are_suggested_in_linear_time():
+    def text(n):
+        return "".join(chr(0x4E00 + number * number % 2_003) for number in range(n))
+
+    assert growth(lambda n: suggest_name(text(n), [text(n)[::-1]]), 2_000, 8_000) < GROWTH
+    assert suggest_name("a" * 99, ["a" * 98]) == f"Did you mean '{'a' * 98}'?"
+
+
+def test_names_of_frames_are_compared_in_linear_time():
+    import pandas as pd
+
+    def frame(n):
+        return pd.DataFrame([range(n)], columns=[f"unique name {number}" for number in range(n)])
+
+    assert growth(lambda df: form_of(df, Columns()), frame(500), frame(2_000)) < GROWTH

@@ -207,7 +207,7 @@ def rewrite_archive():
     """Return a function that changes a model's file, as somebody might who wants to fill a memory.
 
     `change_index` changes the index in place; `zeros` gives arrays another shape and type, filled with zeros, which
-    take next to nothing in the file.
+    take next to nothing in the file; `first` gives the first number of an array another value.
     """
     import io
     import json
@@ -216,11 +216,17 @@ def rewrite_archive():
 
     import numpy as np
 
-    def rewrite(path, *, change_index=lambda index: None, zeros=()):
+    def rewrite(path, *, change_index=lambda index: None, zeros=(), first=()):
         with zipfile.ZipFile(path) as old:
             members = {item.filename: old.read(item) for item in old.infolist()}
         index = json.loads(members["seqcast.json"])
         shapes = {f"arrays/{index['arrays'].index(name)}.npy": value for name, value in dict(zeros).items()}
+        for name, value in dict(first).items():
+            entry, buffer = f"arrays/{index['arrays'].index(name)}.npy", io.BytesIO()
+            values = np.load(io.BytesIO(members[entry]))
+            values.flat[0] = value
+            np.save(buffer, values)
+            members[entry] = buffer.getvalue()
         change_index(index)
         members["seqcast.json"] = json.dumps(index)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:

@@ -206,6 +206,12 @@ def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
     assert (code, "--level: expected" in err) == (1, True)
 
 
+def test_a_level_that_is_a_share_is_refused(run):
+    months().to_csv("sales.csv", index=False)
+    code, _, err = run("forecast", "sales.csv", "-H", 3, "--level", 0.8)
+    assert (code, "Levels are per cent: 80, not 0.8." in err) == (1, True)
+
+
 @pytest.mark.parametrize(
     "command",
     [

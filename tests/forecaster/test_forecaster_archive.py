@@ -93,6 +93,50 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
         refused(file, received)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("engine 0/weight/0", np.nan),
+        ("engine 0/weight/1", np.inf),
+        ("engine 0/weight/2", -2e15),
+        ("series/loc", np.nan),
+        ("series/loc", 1e308),
+        ("series/scale", np.inf),
+        ("series/scale", -1.0),
+        ("series/values", -np.inf),
+    ],
+)
+def test_numbers_that_no_fit_leaves_are_refused(file, rewrite_archive, name, value):
+    rewrite_archive(file, first={name: value})
+    with pytest.raises(FileFormatError, match=r"not finite, or beyond|which no training leaves|that no scaling has"):
+        Forecaster.load(file)
+
+
+def test_a_value_may_be_missing_in_a_file(file, rewrite_archive):
+    rewrite_archive(file, first={"series/values": np.nan})
+    assert np.isfinite(Forecaster.load(file).predict()["seqcast"]).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "steps"), [("options", "horizon", 10**9), ("series", "context_length", 10**9)]
+)
+def test_steps_that_would_fill_the_memory_are_refused(file, rewrite_archive, part, name, steps):
+    rewrite_archive(file, change_index=lambda index: index["header"][part].update({name: steps}))
+    refused(file, "a horizon or context of 1000000000 steps, of 2 series with 12 rows")
+
+
+def test_a_network_of_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
+    rewrite_archive(file, change_index=lambda index: index["header"]["engines"][0]["window"].update(horizon=10**9))
+    with pytest.raises(SpecError, match="horizon: expected at most 100,000 steps, received 1000000000"):
+        Forecaster.load(file)
+
+
+@pytest.mark.parametrize("name", ["shares", "losses"])
+def test_numbers_of_the_header_are_finite(file, rewrite_archive, name):
+    rewrite_archive(file, change_index=lambda index: index["header"]["choice"][name].update(trained=float("nan")))
+    refused(file, f"choice.{name}.trained is nan, where a finite number is expected")
+
+
 def test_each_network_has_its_training(file):
     model = Forecaster.load(file)
     model._state = dataclasses.replace(model._state, training=model.training_ * 3)

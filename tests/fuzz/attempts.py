@@ -175,6 +175,8 @@ def attempt(kind, number, folder):
             answer |= {"outcome": "bug", "type": type(error).__name__, "text": traceback.format_exc()[-1500:]}
         else:
             answer |= {"outcome": "same" if same(result, ORIGINAL[kind]) else "another"}
+            if isinstance(result, np.ndarray) and not np.isfinite(result).all():
+                answer |= {"outcome": "bug", "text": f"a forecast that is not finite: {result.ravel()[:5]}"}
     return answer
 
 

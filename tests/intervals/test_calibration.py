@@ -118,8 +118,8 @@ _, LO, HI = random_bounds(0)
 WRONG = {
     "level": (lambda: INTERVALS.apply(LO, HI, level=(80, 90)), SpecError, "level: expected one of 80, 95, received 90"),
     "order": (lambda: INTERVALS.apply(LO, HI, level=(95, 80)), SpecError, "level: .*ascending"),
-    "hundred": (lambda: check_levels((80, 100)), SpecError, "level: expected levels above 0 and below 100"),
-    "zero": (lambda: check_levels(0), SpecError, "level: expected a number in"),
+    "hundred": (lambda: check_levels((80, 100)), SpecError, "level: expected levels above 1 and below 100"),
+    "zero": (lambda: check_levels(0), SpecError, "level: expected levels above 1 and below 100"),
     "text": (lambda: check_levels("80"), SpecError, "level: expected a number in"),
     "none": (lambda: check_levels(()), SpecError, "level: expected levels"),
     "lo": (lambda: INTERVALS.apply(LO[:, :, :1], HI), DataError, "lo: expected shape"),

@@ -155,6 +155,14 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
         PretrainedNetwork.load(tmp_path / "other.seqcast")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(network, tmp_path, rewrite_archive, value):
+    network.save(tmp_path / "net.seqcast", {})
+    rewrite_archive(tmp_path / "net.seqcast", first={"weight/3": value})
+    with pytest.raises(FileFormatError, match="holds numbers that are not finite"):
+        PretrainedNetwork.load(tmp_path / "net.seqcast")
+
+
 def test_the_file_that_comes_along_is_the_one_that_is_named():
     """Its digest, its size, its log, and that half precision is all it has."""
     path = resources.files("seqcast.pretrained") / "weights.seqcast"

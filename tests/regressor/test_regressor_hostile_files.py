@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
-from seqcast.errors import FileFormatError
+from seqcast.errors import FileFormatError, SpecError
 
 MIB = 1 << 20
 
@@ -64,3 +64,22 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
 def test_headers_that_lack_a_part_are_refused(file, rewrite_archive, remove, received):
     rewrite_archive(file, change_index=lambda index: index["header"].pop(remove))
     refused(file, received)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("weight/0", np.nan), ("weight/1", -np.inf), ("scaler/y/loc", np.nan), ("scaler/past/scale", np.inf)],
+)
+def test_numbers_that_are_not_finite_are_refused(file, rewrite_archive, name, value):
+    rewrite_archive(file, first={name: value})
+    refused(file, "holds numbers that are not finite")
+
+
+def test_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
+    def lengthen(index):
+        for part in ("engine", "preparation"):
+            index["header"][part]["window"]["horizon"] = 10**9
+
+    rewrite_archive(file, change_index=lengthen)
+    with pytest.raises(SpecError, match="horizon: expected at most 100,000 steps, received 1000000000"):
+        Seq2SeqRegressor.load(file)

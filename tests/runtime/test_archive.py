@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import time
 import zipfile
 import zlib
 
@@ -18,7 +19,7 @@ from seqcast.runtime.archive import FORMAT_VERSION, open_archive, write_archive
 HEADER = {"name": "Zürich 🙂", "sizes": [1, 2, None], "nested": {"dropout": 0.1, "on": True}, "empty": {}}
 ARRAYS = {
     "float32": np.linspace(-1, 1, 7, dtype=np.float32),
-    "float64": np.array([[np.pi, -0.0], [np.nan, -np.inf]]),
+    "float64": np.array([[np.pi, -0.0], [np.nan, -1e30]]),
     "int64": np.arange(-4, 4).reshape(2, 2, 2),
     "bool": np.array([True, False]),
     "unicode": np.array(["a", "Zürich", "🙂", ""]),
@@ -69,7 +70,7 @@ def change_index(path, **changes):
 
 def read_archive(path, kind):
     """Return the header and all arrays."""
-    with open_archive(path, kind) as opened:
+    with open_archive(path, kind, gaps=("float64", "stamps")) as opened:
         return opened.header, {name: np.asarray(values) for name, values in opened.arrays.items()}
 
 
@@ -80,6 +81,14 @@ def npy(values, **options):
 
 
 # ---------------------------------------------------------------- round trip
+
+
+@pytest.mark.parametrize("year", [1970, 1980, 2026, 2110])
+def test_a_file_is_the_same_at_any_time(tmp_path, file, monkeypatch, year):
+    monkeypatch.setattr("time.localtime", lambda *_: time.struct_time((year, 1, 1, 0, 0, 0, 3, 1, 0)))
+    later = tmp_path / "later"
+    write_archive(later, "Model", HEADER, {name: ARRAYS[name] for name in ("float64", "unicode")})
+    assert later.read_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -227,6 +236,31 @@ def test_another_kind(file):
     assert error.hint == "Use Model.load."
 
 
+@pytest.mark.parametrize("kind", ["f2", "f4", ">f4", "f8"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused(file, kind, value):
+    write_archive(file, "Model", {}, {"weights": np.array([1.0, value], dtype=kind)})
+    not_finite = pytest.raises(FileFormatError, match=r"arrays/0\.npy holds numbers that are not finite")
+    with open_archive(file, "Model", gaps=("values",)) as opened, not_finite:
+        np.asarray(opened.arrays["weights"])
+
+
+@pytest.mark.parametrize("value", [np.inf, 1.1e150, -1e200])
+def test_what_is_missing_is_no_infinity(file, value):
+    write_archive(file, "Model", {}, {"values": np.array([np.nan, value])})
+    beyond = pytest.raises(FileFormatError, match=r"holds numbers that are not finite, or beyond 1e\+150")
+    with open_archive(file, "Model", gaps=("values",)) as opened, beyond:
+        np.asarray(opened.arrays["values"])
+
+
+def test_times_that_are_missing_are_refused(file):
+    write_archive(file, "Model", {}, {"stamps": np.array(["2024-02-29", "NaT"], dtype="datetime64[us]")})
+    with open_archive(file, "Model") as opened, pytest.raises(FileFormatError, match="not finite"):
+        np.asarray(opened.arrays["stamps"])
+    with open_archive(file, "Model", gaps=("stamps",)) as opened:
+        assert np.isnat(np.asarray(opened.arrays["stamps"])).tolist() == [False, True]
+
+
 def test_objects_are_refused(file):
     class Trap:
         def __reduce__(self):
@@ -303,7 +337,7 @@ def test_an_array_is_read_when_it_is_asked_for(file):
 
 
 def test_arrays_are_converted_and_owned(file):
-    with open_archive(file, "Model") as opened:
+    with open_archive(file, "Model", gaps=("float64",)) as opened:
         stored = opened.arrays["float64"]
         assert np.asarray(stored, dtype=np.float32).dtype == np.float32
         first, second = np.asarray(stored), np.asarray(stored)

@@ -35,6 +35,8 @@ def test_what_is_declared_passes():
         ({"name": 3}, "header.name is 'int', where NoneType is expected"),
         ({"numbers": [1, "2"]}, r"header.numbers\[1\] is 'str', where float is expected"),
         ({"numbers": [True]}, r"header.numbers\[0\] is 'bool', where float is expected"),
+        ({"numbers": [1, float("nan")]}, r"header.numbers\[1\] is nan, where a finite number is expected"),
+        ({"numbers": json.loads("[-1e999]")}, r"header.numbers\[0\] is -inf, where a finite number is expected"),
         ({"numbers": None}, "header.numbers is 'NoneType'"),
         ({"counts": {"a": 1.0}}, "header.counts.a is 'float', where int is expected"),
         ({"counts": [1]}, "header.counts is 'list'"),

@@ -31,7 +31,7 @@ WRONG = {
     "a horizon in text": ({**rows(), "horizon": "3"}, 422, "horizon: expected a whole number >= 1"),
     "a horizon beyond the limit": ({**rows(), "horizon": 51}, 422, "horizon: expected at most 50, received 51"),
     "a huge horizon": ({**rows(), "horizon": 10**30}, 422, "horizon"),
-    "an impossible level": ({**rows(), "level": [100]}, 422, "level: expected levels above 0 and below 100"),
+    "an impossible level": ({**rows(), "level": [100]}, 422, "level: expected levels above 1 and below 100"),
     "no levels": ({**rows(), "level": []}, 422, "level"),
     "levels in text": ({**rows(), "level": "80"}, 422, "level"),
     "no rows": ({"model": "sales", "rows": []}, 422, "rows: expected at least one row, received none"),

@@ -183,10 +183,14 @@ def test_of_other_versions_too(tmp_path):
         forecaster(random_state=0).fit(FRAME, checkpoint=tmp_path / "f", resume=True)
 
 
-def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path):
+@pytest.mark.parametrize("value", [None, np.nan, np.inf])
+def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archive, value):
     expected = fit_all(tmp_path / "f", forecaster(random_state=0)).predict()
     *_, before, newest = states(tmp_path / "f" / "member-1")
-    newest.write_bytes(newest.read_bytes()[:-100])
+    if value is None:
+        newest.write_bytes(newest.read_bytes()[:-100])
+    else:
+        rewrite_archive(newest, first={"trainable/0": value})
     with pytest.warns(SeqcastWarning, match=f"{newest.name} is damaged, so training goes on from {before.name}"):
         again = forecaster(random_state=0).fit(FRAME, checkpoint=tmp_path / "f", resume=True)
     pd.testing.assert_frame_equal(again.predict(), expected)

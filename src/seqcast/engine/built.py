@@ -14,6 +14,7 @@ import numpy.typing as npt
 from seqcast.engine.checks import check_weights
 from seqcast.engine.sampling import Forecasts
 from seqcast.network.init import child_seeds
+from seqcast.network.losses import LARGEST_WEIGHT
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.backend import copies, weights_of
 from seqcast.runtime.json_types import check_json
@@ -119,6 +120,9 @@ class BuiltNetwork:
         window, network = WindowSpec.from_dict(header["window"]), NetworkSpec.from_dict(header["built_network"])
         weights = [values for name, values in arrays.items() if name.startswith("weight/")]
         check_weights(weights, window, network)
+        read = [np.asarray(values) for values in weights]
+        if not all(float(np.abs(values).max(initial=0.0)) < LARGEST_WEIGHT for values in read):
+            raise ValueError(f"weights of {LARGEST_WEIGHT:g} and more, which no training leaves")
         built = cls.build(window, network, seed=seed, parts=header["parts"])
-        built.model.set_weights([np.asarray(values) for values in weights])
+        built.model.set_weights(read)
         return built

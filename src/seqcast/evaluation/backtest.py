@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from seqcast.errors import DataError, Phrase, Row, SpecError
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows
+from seqcast.intervals.levels import check_levels
 from seqcast.specs.checks import check_choice
 from seqcast.specs.columns import Columns
 
@@ -98,7 +99,7 @@ class Backtest:
         known = sorted({each_level for name in self.models for each_level in self.rows.bounds(name)})
         if level is None:
             return tuple(known)
-        levels = [float(each_level) for each_level in np.atleast_1d(level)]
+        levels = check_levels(sorted(set(np.atleast_1d(level).tolist())))
         for each_level in levels:
             if each_level not in known:
                 raise SpecError(
@@ -107,7 +108,7 @@ class Backtest:
                     received=f"{each_level:g}",
                     hint=f"Such a level needs columns like {self.models[0]}-lo-{each_level:g}.",
                 )
-        return tuple(sorted(levels))
+        return levels
 
     def interval(self, model: str, level: float) -> tuple[Array, Array] | None:
         """Return a model's lower and upper bounds, `[rows]` each; `None` when it has none of that level."""

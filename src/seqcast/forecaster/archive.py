@@ -34,6 +34,10 @@ __all__ = ["read_forecaster", "write_forecaster"]
 Array = npt.NDArray[Any]
 
 KIND = "Forecaster"
+# Arrays in which something may be missing: values, and when a series was trained on.
+GAPS = ("series/values", "series/static", "series/trained_until")
+# Horizon and context that a file names: its series have at most so many times its rows, but a few are allowed to any.
+MOST_GROWTH, FEW_STEPS, FEW_ROWS = 100, 1_000, 100_000
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 
 
@@ -130,7 +134,7 @@ def read_forecaster(
         FileFormatError: It is no forecaster's file.
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
-    with open_archive(path, KIND, max_size=max_size) as archive:
+    with open_archive(path, KIND, max_size=max_size, gaps=GAPS) as archive:
         header: Any = check_json(archive.header, _Header, "header")
         if set(header["options"]) != set(names):
             raise ValueError(f"options {', '.join(sorted(set(header['options']) ^ set(names)))}")
@@ -193,6 +197,11 @@ def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict
 def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
     """Refuse networks of other windows than the series have."""
     series, networks, shares = state.series, len(state.networks), set(state.choice.shares)
+    source, steps = series.frame.source, max(options["horizon"], series.context_length)
+    if steps > max(FEW_STEPS, max(FEW_ROWS, MOST_GROWTH * len(source.values)) // len(source)):
+        raise ValueError(
+            f"a horizon or context of {steps} steps, of {len(source)} series with {len(source.values)} rows"
+        )
     for engine in state.engines:
         window = engine.window
         if window is None or window.context_length is None or window.context_length > series.context_length:

@@ -10,6 +10,7 @@ from seqcast.errors import SpecError
 from seqcast.specs.checks import check_number
 
 __all__ = [
+    "LEAST_LEVEL",
     "bound_probability",
     "check_levels",
     "check_trained",
@@ -20,6 +21,10 @@ __all__ = [
     "quantile_levels",
     "widest_level",
 ]
+
+
+# A level of 0.8 is meant as a share.
+LEAST_LEVEL = 1
 
 
 def level_text(level: float) -> str:
@@ -43,20 +48,23 @@ def bound_probability(level: float, sign: int) -> float:
 
 
 def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
-    """Return levels of intervals, in per cent, and refuse impossible ones.
+    """Return levels of intervals, in per cent, and refuse impossible ones, and shares such as 0.8.
 
     Example:
         >>> check_levels(80), check_levels([80, 95])
         ((80.0,), (80.0, 95.0))
     """
     values = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
-    levels = [check_number("level", each, low=0.0, high=100.0, open_low=True) for each in values]
-    if not levels or 100.0 in levels or levels != sorted(set(levels)):
+    levels = [check_number("level", each) for each in values]
+    if not levels or levels[0] <= LEAST_LEVEL or levels[-1] >= 100 or levels != sorted(set(levels)):
+        share = next((each for each in levels if 0 < each < 1), None)
         raise SpecError(
             "level",
-            expected="levels above 0 and below 100 per cent, ascending",
+            expected=f"levels above {LEAST_LEVEL} and below 100 per cent, ascending",
             received=repr(level),
-            hint="Give, for example, level=(80, 95).",
+            hint="Give, for example, level=(80, 95)."
+            if share is None
+            else f"Levels are per cent: {100 * share:g}, not {share:g}.",
         )
     return tuple(levels)
 

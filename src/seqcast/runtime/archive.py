@@ -17,7 +17,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ import numpy.typing as npt
 from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
 from seqcast.runtime.files import MODEL_INDEX, check_directory, check_source, write_beside
-from seqcast.runtime.limits import FileLimits
+from seqcast.runtime.limits import LARGEST_NUMBER, FileLimits
 
 __all__ = ["FORMAT_VERSION", "Archive", "StoredArray", "open_archive", "write_archive"]
 
@@ -53,10 +53,11 @@ class StoredArray:
         path: The archive's path, for messages.
         archive: The open archive.
         entry: Its entry there.
+        gaps: Whether NaN stands in it for a missing value.
     """
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-        self._path, self._archive, self._entry = path, archive, entry
+    def __init__(self, path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, gaps: bool) -> None:
+        self._path, self._archive, self._entry, self._gaps = path, archive, entry, gaps
         with archive.open(entry) as file:
             start = io.BytesIO(file.read(_HEADER_BYTES))
         if np.lib.format.read_magic(start) != (1, 0):
@@ -85,7 +86,7 @@ class StoredArray:
         """Read the array; a copy is always new.
 
         Raises:
-            FileFormatError: The file is damaged.
+            FileFormatError: The file is damaged, or a number is not finite.
         """
         if copy is False:
             raise ValueError("an array in a file cannot be used without a copy")
@@ -103,6 +104,8 @@ class StoredArray:
                 part = file.read(len(chunk))
                 chunk[:] = np.frombuffer(part, dtype=np.uint8, count=len(chunk))
         flat = buffer.view(self.dtype)
+        if self.dtype.kind in "fMm" and not (_within_limits(flat) | (self._gaps & np.isnan(flat))).all():
+            raise ValueError(f"{self._entry.filename} holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}")
         return flat.reshape(self.shape, order="F" if self._columns_first else "C")
 
 
@@ -156,16 +159,17 @@ def write_archive(
             hint="Fewer categories, or members with fewer epochs, need less.",
         )
 
+    # Entries have the date of a new `ZipInfo`: zips know no time before 1980, and equal models are equal files.
     def write(file: IO[bytes]) -> None:
         for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)[not compressed :]:
             file.seek(0)
             file.truncate()
             with zipfile.ZipFile(file, "w", compression) as archive:
-                archive.writestr(MODEL_INDEX, text)
+                archive.writestr(zipfile.ZipInfo(MODEL_INDEX), text, compression)
                 for number, values in enumerate(arrays.values()):
                     buffer = io.BytesIO()
                     np.save(buffer, np.asarray(values, order="C"), allow_pickle=False)
-                    archive.writestr(f"arrays/{number}.npy", buffer.getvalue())
+                    archive.writestr(zipfile.ZipInfo(f"arrays/{number}.npy"), buffer.getvalue(), compression)
             # Large arrays of zeros pack so well that the file would be refused: they are stored as they are.
             if _unpacked(archive) <= replace(FileLimits(), size=_unpacked(archive)).most(file.tell()):
                 return
@@ -174,7 +178,9 @@ def write_archive(
 
 
 @contextmanager
-def open_archive(path: str | os.PathLike[str], kind: str, *, max_size: Any = None) -> Iterator[Archive]:
+def open_archive(
+    path: str | os.PathLike[str], kind: str, *, max_size: Any = None, gaps: Collection[str] = ()
+) -> Iterator[Archive]:
     """Open a model's file for a `with` block, which builds the model.
 
     Arrays cost no memory before they are read; the block should compare their shapes with the header before it reads
@@ -184,6 +190,7 @@ def open_archive(path: str | os.PathLike[str], kind: str, *, max_size: Any = Non
         path: The file.
         kind: Name of the class that it has to hold.
         max_size: To how much it may unpack, see `FileLimits.of`.
+        gaps: Arrays in which NaN stands for a missing value; the numbers of all others are finite.
 
     Yields:
         Header and arrays.
@@ -201,7 +208,7 @@ def open_archive(path: str | os.PathLike[str], kind: str, *, max_size: Any = Non
         archive = zipfile.ZipFile(target)
     with archive:
         with _as_format_error(target):
-            opened = _opened(archive, target, kind, limits)
+            opened = _opened(archive, target, kind, limits, gaps)
         try:
             yield opened
         except SeqcastError:
@@ -209,6 +216,14 @@ def open_archive(path: str | os.PathLike[str], kind: str, *, max_size: Any = Non
         except (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
             text = f"a file whose parts do not fit together ({type(error).__name__}: {error})"
             raise _unusable(target, text) from error
+
+
+def _within_limits(values: Array) -> npt.NDArray[np.bool_]:
+    """Return which numbers are finite and of a size that a forecast can be computed with; times that are known."""
+    if values.dtype.kind != "f":
+        return ~np.isnan(values)
+    most = min(LARGEST_NUMBER, float(np.finfo(values.dtype).max))
+    return (values <= most) & (values >= -most)
 
 
 @contextmanager
@@ -237,7 +252,7 @@ def _unpacked(archive: zipfile.ZipFile) -> int:
     return sum(entry.file_size for entry in archive.infolist())
 
 
-def _opened(archive: zipfile.ZipFile, path: Path, kind: str, limits: FileLimits) -> Archive:
+def _opened(archive: zipfile.ZipFile, path: Path, kind: str, limits: FileLimits, gaps: Collection[str]) -> Archive:
     entries = {entry.filename: entry for entry in archive.infolist()}
     if len(archive.infolist()) > _ENTRIES:
         raise _unusable(path, f"a zip file of {len(archive.infolist()):,} files")
@@ -263,7 +278,10 @@ def _opened(archive: zipfile.ZipFile, path: Path, kind: str, limits: FileLimits)
     missing = [number for number in range(len(names)) if f"arrays/{number}.npy" not in entries]
     if missing:
         raise _unusable(path, f"a file that is damaged: array {names[missing[0]]!r} is not in it")
-    arrays = {name: StoredArray(path, archive, entries[f"arrays/{number}.npy"]) for number, name in enumerate(names)}
+    arrays = {
+        name: StoredArray(path, archive, entries[f"arrays/{number}.npy"], name in gaps)
+        for number, name in enumerate(names)
+    }
     return Archive(index["header"], arrays)
 
 

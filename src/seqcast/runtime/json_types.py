@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
 
     Args:
         value: The value.
-        hint: `None`, `bool`, `int`, `float` (which takes whole numbers too), `str`, `list[…]`, `dict[str, …]`, unions
+        hint: `None`, `bool`, `int`, `float` (finite; whole numbers too), `str`, `list[…]`, `dict[str, …]`, unions
             of them, `Any`, or a `TypedDict`, whose fields have to be there, and no others.
         where: Its place, for the error.
 
@@ -42,6 +43,9 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
         return {name: check_json(item, parts[1], f"{where}.{name}") for name, item in value.items()}
     kinds = (int, float) if hint is float else hint
     if origin is None and isinstance(value, kinds) and (hint is bool or not isinstance(value, bool)):
+        # Python's JSON reads NaN and Infinity, and as such what is too large for a float.
+        if hint is float and not math.isfinite(value):
+            raise ValueError(f"{where} is {value}, where a finite number is expected")
         return value
     raise ValueError(f"{where} is {type(value).__name__!r}, where {getattr(hint, '__name__', hint)} is expected")
 

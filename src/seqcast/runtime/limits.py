@@ -9,7 +9,10 @@ from typing import Any, Self
 
 from seqcast.errors import SpecError
 
-__all__ = ["FileLimits", "parse_size"]
+__all__ = ["LARGEST_NUMBER", "FileLimits", "parse_size"]
+
+# A larger number has a square that a double cannot hold, so that no error, deviation or interval could be computed.
+LARGEST_NUMBER = 1e150
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}

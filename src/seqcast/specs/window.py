@@ -13,6 +13,9 @@ from seqcast.specs.checks import check_flag, check_int
 
 __all__ = ["WindowSpec"]
 
+# A file's horizon is what `predict` forecasts by default: a billion steps would fill the memory.
+MOST_STEPS = 100_000
+
 
 @dataclass(frozen=True)
 class WindowSpec(Spec):
@@ -52,6 +55,13 @@ class WindowSpec(Spec):
         for name in ("context_length", "season_length"):
             if getattr(self, name) is not None:
                 set_fields(self, **{name: check_int(name, getattr(self, name))})
+        if self.horizon > MOST_STEPS:
+            raise SpecError(
+                "horizon",
+                expected=f"at most {MOST_STEPS:,} steps",
+                received=str(self.horizon),
+                hint="Train on a shorter one; predict(horizon=...) forecasts more steps.",
+            )
         if self.target_features is not None:
             set_fields(self, target_features=self._checked_target_features())
         check_flag("observed", self.observed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self, get_type_hints
 
@@ -46,8 +47,11 @@ class History:
         return len(self.epochs.get("loss", []))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        return asdict(self)
+        """Return the fields as JSON types; a number that is not finite is null."""
+        epochs = {
+            name: [value if math.isfinite(value) else None for value in values] for name, values in self.epochs.items()
+        }
+        return {**asdict(self), "epochs": epochs}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -56,7 +60,12 @@ class History:
         Raises:
             ValueError: It is no history.
         """
-        history = cls(**check_fields(values, get_type_hints(cls), "history"))
+        fields = check_fields(values, {**get_type_hints(cls), "epochs": dict[str, list[float | None]]}, "history")
+        fields["epochs"] = {
+            name: [math.nan if value is None else value for value in values]
+            for name, values in fields["epochs"].items()
+        }
+        history = cls(**fields)
         # What a later training did not measure has fewer epochs.
         length = max([1, *map(len, history.epochs.values())])
         if not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length or history.parts < 1:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from seqcast.data.series.statistics import power_of_two
 from seqcast.errors import DataError, DataTypeError
+from seqcast.runtime.limits import LARGEST_NUMBER
 
 __all__ = [
     "as_array",
@@ -92,15 +93,15 @@ def check_finite(where: str, array: Array) -> None:
         Traceback (most recent call last):
         seqcast.errors.DataError: X, window 0, step 1: expected finite numbers, received NaN. Drop or fill it.
     """
-    with np.errstate(all="ignore"):
-        # A finite sum proves that all are finite, without another array; only otherwise each value is checked.
-        if np.isfinite(array.sum(dtype=np.float64)) or np.isfinite(array).all():
-            return
-    place = np.argwhere(~np.isfinite(array))[0]
+    # The extremes of an array with NaN are NaN; they need no array of their own.
+    if max(float(array.max(initial=0.0)), -float(array.min(initial=0.0))) <= LARGEST_NUMBER:
+        return
+    place = np.argwhere(~(np.abs(array.astype(np.float64)) <= LARGEST_NUMBER))[0]
     value = array[tuple(place)]
     axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
-    received = "NaN" if np.isnan(value) else ("inf" if value > 0 else "-inf")
-    raise DataError(f"{where}, {axes}", expected="finite numbers", received=received, hint="Drop or fill it.")
+    received = "NaN" if np.isnan(value) else f"{value:g}"
+    expected = f"numbers up to {LARGEST_NUMBER:g}" if np.isfinite(value) else "finite numbers"
+    raise DataError(f"{where}, {axes}", expected=expected, received=received, hint="Drop or fill it.")
 
 
 def check_support(where: str, array: Array, head: str) -> None:

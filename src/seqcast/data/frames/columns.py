@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import DataError, Option, Phrase
+from seqcast.runtime.limits import LARGEST_NUMBER
 
 __all__ = [
     "ColumnType",
@@ -164,14 +165,19 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
         DataError: They are no numbers, are infinite, or are missing and may not be.
     """
     values = as_numbers(column)
-    invalid = np.isinf(values) if gaps else ~np.isfinite(values)
+    invalid = ~(np.abs(values) <= LARGEST_NUMBER) & ~(gaps & np.isnan(values))
     if invalid.any():
         how = "Fill such values series by series, e.g. by interpolation, or take "
         hint = "Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), ".")
         count = f"({int(invalid.sum())} such rows)"
         raise column.first_error(
             invalid,
-            lambda row: column.error(row=row, expected="a finite number", received=f"{values[row]} {count}", hint=hint),
+            lambda row: column.error(
+                row=row,
+                expected=f"a number up to {LARGEST_NUMBER:g}" if np.isfinite(values[row]) else "a finite number",
+                received=f"{values[row]} {count}",
+                hint=hint,
+            ),
         )
     return values
 

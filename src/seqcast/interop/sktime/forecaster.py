@@ -19,6 +19,7 @@ from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import interval_levels
 from seqcast.interop.sktime.index import HorizonSteps, last_stamps
 from seqcast.interop.sktime.translation import ALIAS, Translation
+from seqcast.intervals.levels import LEAST_LEVEL
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.distributions import Quantiles
 from seqcast.runtime.optional import require
@@ -251,7 +252,8 @@ class SeqcastForecaster(BaseForecaster):
         forecaster = self.forecaster_
         if forecaster.calibrations_ or forecaster.engine_.network.head in ("point", "quantile"):
             return interval_levels(self.level)
-        return tuple(sorted({80.0, *(round(abs(200 * each - 100), 9) for each in alpha)} - {0.0}))
+        levels = {80.0, *(round(abs(200 * each - 100), 9) for each in alpha)}
+        return tuple(sorted(level for level in levels if level > LEAST_LEVEL))
 
     def _forecast(
         self, forecaster: Forecaster, fh: Any, X: Any, level: Sequence[float] | None = None

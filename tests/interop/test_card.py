@@ -1,5 +1,6 @@
 """Model cards: what they say is what the fit holds."""
 
+import html
 import re
 
 import pandas as pd
@@ -13,6 +14,7 @@ from seqcast.data.signals import random_sines
 from seqcast.errors import NotFittedError, SpecError
 from seqcast.evaluation import leaderboard
 from seqcast.interop.card import model_card
+from seqcast.specs.columns import Columns
 
 TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
 OPTIONS = {
@@ -152,3 +154,15 @@ def test_what_has_no_card():
 def test_files_are_refused(name, tiny, tmp_path):
     with pytest.raises(SpecError, match=f"{name}: expected a frame in memory, received .*read the files"):
         model_card(tiny, **{name: tmp_path})
+
+
+def test_names_are_letters_and_no_markdown():
+    name = "<script> ![x](http://localhost) a|b\\|c `x a\r# b\u2028c &lt;"
+    frame = load("elnino").rename(columns={"y": name})
+    columns = Columns(y=name)
+    card = model_card(Forecaster(12, effort="quick", columns=columns, random_state=0, verbose=0).fit(frame))
+    row = next(line for line in card.split("\n") if line.startswith("| targets"))
+    _, _, cell, end = row.split("|")
+    assert not end
+    assert not set(cell) & set("<>[]`\\\r\u2028")
+    assert html.unescape(cell)[1:-1] == name.replace("\r", " ").replace("\u2028", " ")

@@ -1,14 +1,16 @@
 """Styles tell models apart, and files are whole."""
 
+import io
 import sys
 
 import matplotlib
 import matplotlib.style
+import numpy as np
 import pytest
 
 from seqcast.errors import SaveError, SpecError
 from seqcast.plots import learning_curve, save_figure
-from seqcast.plots.style import model_style
+from seqcast.plots.style import finish, line, model_style, new_figure, plain
 
 HISTORY = {"loss": [1.0, 0.5, 0.4], "val_loss": [1.2, 0.7, 0.9]}
 
@@ -77,3 +79,28 @@ def test_pyplot_is_not_imported(run_python):
     assert run_python(code) == "False"
     if "matplotlib.pyplot" in sys.modules:
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("$x_{$", r"\$x_{\$"),
+        (r"$\frac", r"\$\frac"),
+        ("$$", r"\$\$"),
+        ("a\nb", "a\ufffdb"),
+        ("\u202eabc", "\ufffdabc"),
+        ("\x00\x1b[2J", "\ufffd\ufffd[2J"),
+        ("\ud800", "\ufffd"),
+        ("_hidden", " _hidden"),
+        ("x" * 10_000, "x" * 100 + "…" + "x" * 99),
+    ],
+)
+def test_names_are_drawn_as_they_are(name, shown):
+    assert plain(name) == shown
+    figure = new_figure(6, 3)
+    ax = figure.subplots()
+    line(ax, np.arange(3), np.arange(3), name, "#000000", "o", "-")
+    ax.set_title(plain(name))
+    finish(figure, name)
+    for kind in ("png", "svg"):
+        figure.savefig(io.BytesIO(), format=kind)

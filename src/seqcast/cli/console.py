@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unicodedata import category
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,16 +15,7 @@ __all__ = ["note", "print_error", "print_json", "print_line", "print_table"]
 
 # What a terminal would obey, or write from right to left, is shown as its code: names of series may hold it.
 _CONTROLS = {
-    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-    for codes in (
-        range(9),
-        range(11, 32),
-        range(127, 160),
-        (0x200E, 0x200F),
-        range(0x202A, 0x202F),
-        range(0x2066, 0x206A),
-    )
-    for code in codes
+    code: repr(chr(code))[1:-1] for code in range(0x2070) if category(chr(code)) in ("Cc", "Cf") and code not in (9, 10)
 }
 # A colon is a colon: names of series may hold what would else become a picture.
 _OUTPUT = Console(emoji=False)

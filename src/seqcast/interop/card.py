@@ -35,6 +35,8 @@ __all__ = ["model_card"]
 
 # Fewer windows say little about which candidate is the best.
 FEW_WINDOWS = 100
+# Markdown takes these for letters.
+_ENTITIES = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>[]|`\\"})
 # Settings that the section about the data has.
 _OF_DATA = ("frequency", "season_length")
 
@@ -326,8 +328,8 @@ def _number(value: float) -> str:
 
 
 def _line(value: Any) -> str:
-    """Return a value as a line of Markdown that is no HTML and ends no cell of a table."""
-    return " ".join(str(value).replace("<", "&lt;").replace("|", "\\|").split("\n"))
+    """Return a value as a line of Markdown that is no HTML, no link and no code, and ends no cell of a table."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(value)).translate(_ENTITIES)
 
 
 @functools.cache

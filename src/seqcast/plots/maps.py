@@ -96,7 +96,7 @@ def heat_map(
     beyond = any(np.nanmax(array) > ends["vmax"] for array in arrays.values())
     ends_with = "max" if beyond else "neither"  # an arrow says that there is more
     bar = figure.colorbar(mesh, ax=list(figure.axes), fraction=0.04, pad=0.02, extend=ends_with)
-    bar.set_label(plain(value))
+    bar.set_label("\n".join(map(plain, value.split("\n"))))
     finish(figure, title)
     return figure
 

@@ -52,6 +52,7 @@ DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the tru
 COLOURS, CIRCLE = "viridis", "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
 
+_LONGEST = 200  # letters of a text; matplotlib needs seconds for thousands
 _MOST_MARKERS = 60  # points of a line; more than that would be one smear
 # Ticks are made when they are drawn, when the user's style is back.
 _TICKS: Any = {"labelsize": 9, "color": GUIDE, "labelcolor": "black", "grid_color": "#DDDDDD", "grid_linewidth": 0.6}
@@ -151,8 +152,9 @@ def finish(figure: Figure, title: str | None) -> None:
 
 
 def plain(text: str) -> str:
-    """Return a text that matplotlib shows as it is: no mathematics, not hidden from legends."""
-    escaped = text.replace("$", r"\$")
+    """Return a text that matplotlib shows as it is: one line, no mathematics, not hidden from legends."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in short(text, _LONGEST))
+    escaped = shown.replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 
 

@@ -19,20 +19,8 @@ from seqcast.specs.columns import Columns
 __all__ = ["ColumnGuess", "guess_columns"]
 
 # Names of columns, as people write them, the likeliest first.
-TIMES = (
-    "ds",
-    "timestamp",
-    "datetime",
-    "date_time",
-    "date",
-    "time",
-    "day",
-    "week",
-    "month",
-    "quarter",
-    "year",
-    "period",
-)
+TIMES: tuple[str, ...] = ("ds", "timestamp", "datetime", "date_time", "date", "time")
+TIMES += ("day", "week", "month", "quarter", "year", "period")
 IDS = ("unique_id", "id", "series", "series_id", "item_id", "item", "sku", "product", "store", "shop", "name", "key")
 VALUES = ("y", "value", "target", "sales", "sold", "demand", "quantity", "qty", "count", "units", "amount", "close")
 

@@ -14,12 +14,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import (
-    ColumnType,
-    FrameColumn,
-    read_covariate,
-    read_numbers,
-)
+from seqcast.data.frames.columns import ColumnType, FrameColumn, read_covariate, read_numbers
 from seqcast.data.frames.forms import form_of, to_long
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.keys import IdColumn, StampColumn, read_ids, read_stamps

@@ -18,7 +18,9 @@ import warnings
 from pathlib import Path
 
 import hostile_archives
+import hostile_feather
 import hostile_tables
+import hostile_workbooks
 import numpy as np
 import pandas as pd
 
@@ -115,7 +117,7 @@ class CheckpointFile:
         return model.fit(PAST, FUTURE, checkpoint=folder, resume=resume)
 
 
-class TableFile:
+class ParquetFile:
     """A Parquet file of several row groups."""
 
     def write(self, path):
@@ -126,11 +128,44 @@ class TableFile:
         return read_table(path, Columns())
 
 
+class FeatherFile(ParquetFile):
+    """A Feather file of several batches, one of whose columns is a dictionary."""
+
+    def write(self, path):
+        frame = series().drop(columns="open").astype({"region": "category"})
+        frame.to_feather(path, chunksize=30, compression="zstd")
+
+
+class WorkbookFile(ParquetFile):
+    """A workbook as pandas writes it."""
+
+    def write(self, path):
+        series().drop(columns="open").to_excel(path, index=False)
+
+
+class OdsFile(ParquetFile):
+    """A workbook of LibreOffice."""
+
+    def write(self, path):
+        rows = [[f'office:value-type="string"><text:p>{name}</text:p>' for name in ("ds", "y")]]
+        for row in range(40):
+            rows.append([f'office:value-type="float" office:value="{value}">' for value in (row, row % 7)])
+        cells = ("".join(f"<table:table-cell {cell}</table:table-cell>" for cell in row) for row in rows)
+        rows = "".join(f"<table:table-row>{row}</table:table-row>" for row in cells)
+        path.write_bytes(hostile_workbooks.ods(rows))
+
+    def read(self, path):
+        return read_table(path, Columns())
+
+
 FILES = {
     "forecaster": (ForecasterFile(), "model.seqcast", hostile_archives),
     "regressor": (RegressorFile(), "model.seqcast", hostile_archives),
     "checkpoint": (CheckpointFile(), "state.checkpoint", hostile_archives),
-    "parquet": (TableFile(), "table.parquet", hostile_tables),
+    "parquet": (ParquetFile(), "table.parquet", hostile_tables),
+    "feather": (FeatherFile(), "table.feather", hostile_feather),
+    "workbook": (WorkbookFile(), "table.xlsx", hostile_workbooks),
+    "ods": (OdsFile(), "table.ods", hostile_workbooks),
 }
 
 

@@ -1,3 +1,9 @@
 """What pytest leaves alone here: the process that tries files, and what makes them."""
 
-collect_ignore = ["attempts.py", "hostile_archives.py", "hostile_tables.py"]
+collect_ignore = [
+    "attempts.py",
+    "hostile_archives.py",
+    "hostile_feather.py",
+    "hostile_tables.py",
+    "hostile_workbooks.py",
+]

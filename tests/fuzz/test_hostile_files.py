@@ -1,7 +1,7 @@
 """Hostile files end in a clean error or the right result, in a process that is watched: its time and its memory.
 
-`make fuzz-files` tries ten thousand models and checkpoints, and a thousand Parquet files. `SEQCAST_FUZZ_FIRST` begins
-at another number, for other files.
+`make fuzz-files` tries ten thousand models and checkpoints, and a thousand tables: Parquet, Feather, workbooks.
+`SEQCAST_FUZZ_FIRST` begins at another number, for other files.
 """
 
 import collections
@@ -104,7 +104,8 @@ def told(answers):
 def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
     kinds = ("forecaster", "regressor", "checkpoint")
     cases = [(kinds[number % 3], number // 3) for number in range(FIRST, FIRST + MODELS)]
-    cases += [("parquet", number) for number in range(FIRST, FIRST + TABLES)]
+    tables = ("parquet", "feather", "workbook", "ods")
+    cases += [(tables[number % 4], number // 4) for number in range(FIRST, FIRST + TABLES)]
     answers = try_all(tmp_path, cases, readers=1 if len(cases) < 1000 else 2)
     print(told(answers))
     bugs = [answer for answer in answers if answer["outcome"] == "bug"]

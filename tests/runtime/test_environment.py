@@ -30,7 +30,7 @@ def test_this_environment_has_all_that_is_needed():
     assert found.problems == []
     assert found.packages["keras"] == metadata.version("keras")
     assert "dev" not in found.extras
-    assert set(found.extras["files"]) == {"duckdb", "fastexcel", "pyarrow", "zstandard"}
+    assert set(found.extras["files"]) == {"duckdb", "fastexcel", "pyarrow"}
     assert found.devices
     assert 1 <= found.threads <= found.cores
 

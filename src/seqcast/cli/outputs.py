@@ -12,7 +12,6 @@ import typer
 
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.files import check_target, file_kind, suffix_of
-from seqcast.runtime.optional import require
 
 __all__ = [
     "STANDARD_OUTPUT",
@@ -163,7 +162,8 @@ def check_formulas(path: Path | None, safe_formulas: bool) -> None:
 def _column_names(path: Path, kind: str) -> list[str]:
     """Return the names of a table's columns."""
     if kind == "parquet":
-        parquet: Any = require("pyarrow.parquet", extra="parquet")
-        return list(parquet.read_schema(path).names)
+        from seqcast.data.frames.binary import column_names
+
+        return column_names(path)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         return next(csv.reader(file), [])

@@ -17,14 +17,13 @@ LARGEST_NUMBER = 1e150
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 
-# For each so many bytes that are allowed a table may have a column, a Parquet file a page, a workbook a part: they take
-# time and memory beside what is in them.
-_COLUMN_COST, _PAGE_COST, _PART_COST = 200_000, 20_000, 400_000
+# For each so many bytes that are allowed a table may have a column, which takes time and memory beside its values.
+_COLUMN_COST = 200_000
 
 
 @dataclass(frozen=True)
 class FileLimits:
-    """What a file may unpack to and hold; it is refused by its headers, or where unpacking reaches the limit.
+    """What a file may unpack to and hold; it is refused by what it claims, or where unpacking reaches the limit.
 
     Args:
         size: Most bytes that it unpacks to. The frame of a table may take a few times as much.
@@ -75,16 +74,6 @@ class FileLimits:
     def columns(self) -> int:
         """Most columns of a table."""
         return max(100, self.size // _COLUMN_COST)
-
-    @property
-    def pages(self) -> int:
-        """Most pages of a Parquet file."""
-        return max(1000, self.size // _PAGE_COST)
-
-    @property
-    def parts(self) -> int:
-        """Most parts of a workbook, members of an archive or row groups of a Parquet file."""
-        return max(100, self.size // _PART_COST)
 
 
 def parse_size(option: str, size: Any) -> int:

@@ -1,6 +1,7 @@
 """Long data frames: read and checked once, turned into series, and built from forecasts.
 
 In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `forms`, `schema`, `grid`, `regular`,
-`long_frame`, `static`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `io`, `writing`, and
-`places`, what a place in them is called. Of rows beyond memory `sources`, `pieces`, `sharded`.
+`long_frame`, `static`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `text`, `packed`, `binary`,
+`reader_process` and its program `reader_script`, `io`, `writing`, and `places`, what a place in them is called. Of rows
+beyond memory `sources`, `pieces`, `sharded`.
 """

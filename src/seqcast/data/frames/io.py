@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.arrow import read_feather, read_parquet
+from seqcast.data.frames.binary import read_binary
 from seqcast.data.frames.dates import parse_dates
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect
 from seqcast.data.frames.forms import from_wide
@@ -21,7 +21,6 @@ from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals,
 from seqcast.data.frames.packed import PACKED, STANDARD_INPUT, read_bytes
 from seqcast.data.frames.places import place_in_file, unknown_column
 from seqcast.data.frames.text import check_json, check_text
-from seqcast.data.frames.workbooks import read_workbook
 from seqcast.errors import (
     DataError,
     SeqcastError,
@@ -49,7 +48,7 @@ _KINDS = {
     "parquet": "parquet",
 }
 _FIRST_ROW = {"text": 2, "excel": 2, "json": 1, "feather": 1, "parquet": 1}
-_IN_WORDS = {"text": "CSV", "excel": "Excel", "json": "JSON lines", "feather": "Feather", "parquet": "Parquet"}
+_IN_WORDS = {"text": "CSV", "json": "JSON lines"}
 
 
 # Attributes of a frame: that it has no ids and is taken for one series; how its file was understood, in words; and the
@@ -216,13 +215,10 @@ def _read(path: Path, kind: str, columns: Columns, dialect: Dialect, limits: Fil
     try:
         if kind == "text":
             frame, dialect = _read_text(path, columns, dialect, limits)
-        elif kind == "excel":
-            frame = read_workbook(path, limits, dialect.sheet)
         elif kind == "json":
             frame = _read_json(path, dialect, limits)
         else:
-            read = read_parquet if kind == "parquet" else read_feather
-            frame = read(path, limits).reset_index(drop=True)
+            frame = read_binary(kind, path, limits, dialect.sheet)
     except SeqcastError:
         raise
     except Exception as error:  # whatever a damaged file provokes, which depends on the package that reads it

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.packed import check_cells
+from seqcast.data.frames.excess import check_cells
 from seqcast.errors import DataError
 from seqcast.runtime.limits import FileLimits
 

@@ -1,0 +1,161 @@
+"""The program of the process that reads one file; `reader_process` starts it.
+
+It runs as a plain file, imports one reader and nothing of seqcast, and may die of what it reads. It answers on standard
+output: a byte once its imports are done, then the table as an Arrow stream, or unpacked text as it is. An error goes to
+standard error, as a line of JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import IO, Any
+
+__all__ = ["main"]
+
+# Rows that are answered at a time, and bytes of text.
+_ROWS, _CHUNK_BYTES = 1 << 16, 1 << 20
+# The bit of an entry of a zip whose content is not to be had without a password.
+_ENCRYPTED = 0x1
+
+
+class RefusedError(Exception):
+    """What the process that asks makes an error of: a word for its kind, and what it says."""
+
+
+def main(task: dict[str, Any]) -> None:
+    """Read a file and answer.
+
+    Args:
+        task: `kind`, `file` and `sheet`; `packages`, the folders to import from; and `memory` (0 for no limit) and
+            `seconds`, its limits.
+    """
+    answers, errors = _own(1), _own(2)
+    sys.path += task["packages"]
+    try:
+        name, read = _READERS[task["kind"]]
+        module = importlib.import_module(name)
+        _limit(task["memory"], task["seconds"])
+        answers.write(b"+")
+        answers.flush()
+        read(module, task, answers)
+        answers.flush()
+    except BaseException as error:  # a panic in Rust is no Exception
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        kind = "memory" if isinstance(error, MemoryError) else "something else"
+        errors.write(json.dumps(error.args if isinstance(error, RefusedError) else [kind, text]).encode())
+        errors.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def _own(descriptor: int) -> IO[bytes]:
+    """Return a file for a descriptor, to which what readers print goes no more."""
+    file = os.fdopen(os.dup(descriptor), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return file
+
+
+def _limit(memory: int, seconds: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, seconds)]
+    limits += [(resource.RLIMIT_DATA, memory)] if memory else []
+    for kind, most in limits:
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _read_parquet(parquet: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+    with parquet.ParquetFile(task["file"]) as file:
+        _answer(answers, file.schema_arrow, file.iter_batches(batch_size=_ROWS, use_threads=False))
+
+
+def _read_columns(parquet: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+    _answer(answers, parquet.read_schema(task["file"]), [])
+
+
+def _read_feather(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+    with pyarrow.memory_map(task["file"]) as whole, pyarrow.ipc.open_file(whole) as file:
+        _answer(answers, file.schema, map(file.get_batch, range(file.num_record_batches)))
+
+
+def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+    book, sheet = fastexcel.read_excel(task["file"]), task["sheet"]
+    if sheet is not None and sheet not in book.sheet_names:
+        raise RefusedError("sheet", *book.sheet_names)
+    batch = book.load_sheet(sheet or book.sheet_names[0]).to_arrow()
+    _answer(answers, batch.schema, [batch])
+
+
+def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:
+    """Write a table in pieces, with text written out that stands once and is used often."""
+    pyarrow: Any = importlib.import_module("pyarrow")
+    fields = [pyarrow.field(each.name, _plain(pyarrow, each.type), metadata=each.metadata) for each in schema]
+    plain = pyarrow.schema(fields, schema.metadata)
+    with pyarrow.ipc.new_stream(answers, plain) as stream:
+        for batch in batches:
+            # Offsets and indices may lead anywhere until they have been looked at.
+            batch.validate(full=True)
+            for start in range(0, batch.num_rows, _ROWS):
+                columns = batch.slice(start, _ROWS).columns
+                pairs = zip(columns, plain.types, strict=True)
+                written = [each if each.type == kind else each.cast(kind) for each, kind in pairs]
+                stream.write_batch(pyarrow.RecordBatch.from_arrays(written, schema=plain))
+
+
+def _plain(pyarrow: Any, kind: Any) -> Any:
+    """Return the type of a column whose values are written out."""
+    kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+    return {"string_view": pyarrow.string(), "binary_view": pyarrow.binary()}.get(str(kind), kind)
+
+
+# ---------------------------------------------------------------- packed text
+
+
+def _unpack_gzip(gzip: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+    _copy(gzip.open(task["file"]), answers)
+
+
+def _unpack_zstandard(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+    _copy(pyarrow.input_stream(task["file"], compression="zstd"), answers)
+
+
+def _unpack_zip(zipfile: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+    archive = zipfile.ZipFile(task["file"])
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    if len(entries) != 1:
+        raise RefusedError("refused", "one file in it", str(len(entries)), "Unpack it and give one of them.")
+    if entries[0].flag_bits & _ENCRYPTED:
+        hint = "Unpack it with its password and give what is in it."
+        raise RefusedError("refused", "a file in it", "an encrypted one", hint)
+    _copy(archive.open(entries[0]), answers)
+
+
+def _copy(file: IO[bytes], answers: IO[bytes]) -> None:
+    while chunk := file.read(_CHUNK_BYTES):
+        answers.write(chunk)
+
+
+_READERS: dict[str, tuple[str, Callable[[Any, dict[str, Any], IO[bytes]], None]]] = {
+    "parquet": ("pyarrow.parquet", _read_parquet),
+    "columns": ("pyarrow.parquet", _read_columns),
+    "feather": ("pyarrow", _read_feather),
+    "excel": ("fastexcel", _read_workbook),
+    ".gz": ("gzip", _unpack_gzip),
+    ".zst": ("pyarrow", _unpack_zstandard),
+    ".zip": ("zipfile", _unpack_zip),
+}
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

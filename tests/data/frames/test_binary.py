@@ -1,0 +1,215 @@
+"""Parquet and Feather files and workbooks are read as pandas reads them, and refused where they hold too much."""
+
+import gzip
+import io
+import struct
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.feather as pf
+import pyarrow.parquet as pq
+import pytest
+
+from seqcast.data.frames.binary import column_names, read_binary
+from seqcast.errors import DataError, SpecError
+from seqcast.runtime.limits import FileLimits
+
+MIB = 1 << 20
+LIMITS = FileLimits()
+FRAME = pd.DataFrame(
+    {
+        "unique_id": ["a", "ü", None] * 40,
+        "ds": pd.date_range("2024-01-01", periods=120, tz="UTC"),
+        "y": np.arange(120.0) / 7,
+        "count": np.arange(120) % 5,
+        "open": np.arange(120) % 2 == 0,
+        "kind": pd.Categorical(["x", "y", "x"] * 40),
+        "empty": [None] * 120,
+    }
+)
+# Text is written out.
+PLAIN = FRAME.astype({"kind": "str"})
+WRITERS = {"parquet": pq.write_table, "feather": pf.write_feather}
+
+
+@pytest.fixture(params=WRITERS)
+def kind(request):
+    return request.param
+
+
+def refused(kind, path, text, limits=LIMITS):
+    with pytest.raises(DataError) as caught:
+        read_binary(kind, path, limits)
+    assert text in str(caught.value)
+    assert caught.value.path == str(path)
+
+
+@pytest.mark.parametrize("codec", ["snappy", "gzip", "zstd", "lz4", "brotli", None])
+def test_parquet_is_read_as_pandas_reads_it(tmp_path, codec):
+    path, other = tmp_path / "a.parquet", codec in ("gzip", "lz4", None)
+    settings = {"data_page_version": "2.0" if other else "1.0", "use_dictionary": other, "write_page_checksum": True}
+    FRAME.to_parquet(path, compression=codec, row_group_size=50, data_page_size=256, **settings)
+    pd.testing.assert_frame_equal(read_binary("parquet", path, LIMITS), PLAIN)
+    assert column_names(path) == list(FRAME.columns)
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4", "uncompressed"])
+def test_feather_is_read_as_pandas_reads_it(tmp_path, codec):
+    path = tmp_path / "a.feather"
+    FRAME.to_feather(path, compression=codec, chunksize=50)
+    pd.testing.assert_frame_equal(read_binary("feather", path, LIMITS), PLAIN)
+
+
+@pytest.mark.parametrize("codec", ["zstd", "uncompressed"])
+def test_files_of_polars_are_read(tmp_path, codec):
+    frame = pl.from_pandas(FRAME.drop(columns="kind"))
+    frame.write_ipc(tmp_path / "a.feather", compression=codec)
+    frame.write_parquet(tmp_path / "a.parquet", compression=codec, row_group_size=50)
+    for kind in WRITERS:
+        values = read_binary(kind, tmp_path / f"a.{kind}", LIMITS)
+        np.testing.assert_array_equal(values["y"], FRAME["y"])
+        assert values["unique_id"].fillna("").tolist() == FRAME["unique_id"].fillna("").tolist()
+
+
+def test_a_long_table_comes_in_pieces_and_stays_in_order(tmp_path, kind):
+    rows = 200_000
+    table = pa.table({"y": np.arange(rows), "text": np.arange(rows).astype(str)})
+    WRITERS[kind](table, tmp_path / "a")
+    pd.testing.assert_frame_equal(read_binary(kind, tmp_path / "a", LIMITS), table.to_pandas())
+
+
+@pytest.mark.parametrize("sheet", [None, "Sales"])
+def test_a_sheet_of_a_workbook_is_read(tmp_path, sheet):
+    path = tmp_path / "a.xlsx"
+    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=50), "y": np.arange(50.0), "id": "ü"})
+    with pd.ExcelWriter(path) as book:
+        frame.to_excel(book, sheet_name="Sales", index=False)
+        frame.head(3).to_excel(book, sheet_name="Other", index=False)
+    pd.testing.assert_frame_equal(read_binary("excel", path, LIMITS, sheet), frame, check_dtype=False)
+    with pytest.raises(SpecError, match=r"sheet: expected one of 'Sales', 'Other', received 'Sale'\. Did you mean"):
+        read_binary("excel", path, LIMITS, "Sale")
+
+
+def test_cells_that_are_only_formatted_are_none(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [["y"], [1], [2]]:
+        book.active.append(row)
+    book.active.cell(1_048_576, 16_384).fill = openpyxl.styles.PatternFill("solid", start_color="FF0000")
+    book.save(tmp_path / "a.xlsx")
+    assert read_binary("excel", tmp_path / "a.xlsx", LIMITS)["y"].tolist() == [1, 2]
+
+
+# ---------------------------------------------------------------- what is too large
+
+
+def test_numbers_that_unpack_to_too_much(tmp_path, kind, memory_at_most):
+    path = tmp_path / "a"
+    WRITERS[kind](pa.table({"y": np.zeros(10_000_000)}), path, compression="zstd")
+    before = pa.total_allocated_bytes()
+    with memory_at_most(80 * MIB):
+        refused(kind, path, "expected at most 67.11 MB, received")
+    assert pa.total_allocated_bytes() - before < 2 * MIB
+    assert len(read_binary(kind, path, FileLimits.of("100 MB"))) == 10_000_000
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_text_that_stands_once_and_is_used_often(tmp_path, kind, stored):
+    ids = pa.DictionaryArray.from_arrays(np.zeros(100_000, dtype=np.int32), pa.array(["x" * 10_000]))
+    settings = {"store_schema": stored} if kind == "parquet" else {"compression": "zstd" if stored else "lz4"}
+    WRITERS[kind](pa.table({"unique_id": ids}), tmp_path / "a", **settings)
+    refused(kind, tmp_path / "a", "at most 67.11 MB, received more")
+
+
+def test_views_of_one_text(tmp_path):
+    text = ("x" * 10_000).encode()
+    places = struct.pack("<i4sii", len(text), text[:4], 0, 0) * 100_000
+    view = pa.Array.from_buffers(pa.string_view(), 100_000, [None, pa.py_buffer(places), pa.py_buffer(text)])
+    pf.write_feather(pa.table({"unique_id": view}), tmp_path / "a", compression="uncompressed")
+    refused("feather", tmp_path / "a", "received more")
+
+
+def test_rows_of_nothing_are_counted(tmp_path, kind):
+    settings = {"chunksize": 20_000_000} if kind == "feather" else {}
+    WRITERS[kind](pa.table({"y": pa.nulls(20_000_000)}), tmp_path / "a", **settings)
+    refused(kind, tmp_path / "a", "rows of 1 columns, 67,")
+
+
+def test_too_many_columns(tmp_path, kind):
+    WRITERS[kind](pa.table({f"c{place}": [1.0] for place in range(300)}), tmp_path / "a")
+    refused(kind, tmp_path / "a", "expected at most 100 columns, received 300", FileLimits.of("5 MB"))
+
+
+@pytest.mark.parametrize("nested", [pa.list_(pa.int64()), pa.struct({"a": pa.int64()})])
+def test_columns_of_lists_and_the_like(tmp_path, kind, nested):
+    WRITERS[kind](pa.table({"y": [1.0], "more": pa.array([None], nested)}), tmp_path / "a")
+    refused(kind, tmp_path / "a", "column 'more': expected numbers, text, times or flags, received")
+
+
+def test_a_column_that_stands_twice(tmp_path, kind):
+    table = pa.Table.from_arrays([pa.array([1.0])] * 2, names=["y", "y"])
+    writer = pq.write_table if kind == "parquet" else write_ipc
+    writer(table, tmp_path / "a")
+    refused(kind, tmp_path / "a", "expected each column once, received 'y' twice")
+
+
+def write_ipc(table, path):
+    with pa.ipc.new_file(path, table.schema) as file:
+        file.write_table(table)
+
+
+# ---------------------------------------------------------------- files that lie
+
+
+def test_a_footer_that_claims_less_than_its_pages_hold(tmp_path):
+    """Only the pages unpack to much: they are of another file of the same layout, with more rows."""
+    path, rows = tmp_path / "a", 12_000_000
+    buffer = io.BytesIO()
+    settings = {"compression": "zstd", "use_dictionary": False, "write_statistics": False, "data_page_size": 1 << 40}
+    pq.write_table(pa.table({"y": np.zeros(rows)}), buffer, row_group_size=rows, **settings)
+    whole = buffer.getvalue()
+    length = struct.unpack("<I", whole[-8:-4])[0]
+    footer = whole[-8 - length :]
+    # Thrift writes numbers in seven bits a byte: less rows in the same number of bytes, wherever they are counted.
+    few = 3_000_000
+    lied = footer.replace(_varint(rows), _varint(few))
+    assert lied.count(_varint(few)) >= 2
+    path.write_bytes(whole[: -8 - length] + lied)
+    try:
+        assert len(read_binary("parquet", path, LIMITS)) <= few
+    except DataError as error:
+        assert "something else (" in str(error) or "received more" in str(error)  # noqa: PT017
+
+
+def _varint(number):
+    number, parts = 2 * number, []
+    while number >= 0x80:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("parquet", b"PAR1" * 3),
+        ("parquet", b"a,b"),
+        ("feather", b"ARROW1" * 9),
+        ("feather", b""),
+        ("excel", b"PK\x03\x04" + bytes(100)),
+        ("excel", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
+        ("excel", gzip.compress(b"a")),
+    ],
+)
+def test_what_is_no_such_file_is_refused(tmp_path, kind, data):
+    (tmp_path / "a.xls").write_bytes(data)
+    refused(kind, tmp_path / "a.xls", "received something else (")
+
+
+def test_indices_that_lead_out_of_their_dictionary_are_refused(tmp_path):
+    index = np.full(5, 77, dtype=np.int32)
+    ids = pa.DictionaryArray.from_arrays(pa.array(index), pa.array(["a"]), safe=False)
+    write_ipc(pa.table({"unique_id": ids}), tmp_path / "a")
+    refused("feather", tmp_path / "a", "received something else (")

@@ -1,0 +1,275 @@
+"""Hostile files end the process that reads them, not the one that asks: an error, in time and in few bytes."""
+
+import gzip
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as pf
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+import seqcast
+from seqcast.app.table import Table
+from seqcast.data.frames import reader_process
+from seqcast.data.frames.io import read_raw, read_table
+from seqcast.errors import DataError, SeqcastError
+from seqcast.specs.columns import Columns
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
+import hostile_feather
+import hostile_workbooks
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have no limit on memory"),
+]
+MIB, GIB = 1 << 20, 1 << 30
+SECONDS = 10
+BOOKS = hostile_workbooks.corners()
+
+
+def parquet(path, columns, **settings):
+    pq.write_table(pa.table(columns), path, compression="zstd", **settings)
+
+
+def often(text):
+    return pa.DictionaryArray.from_arrays(np.zeros(100_000, dtype=np.int32), pa.array([text]))
+
+
+def other_lengths(path):
+    """Write a Feather file whose messages claim buffers of exabytes."""
+    pf.write_feather(pa.table({"y": np.arange(1000.0)}), path, compression="uncompressed")
+    length = (8000).to_bytes(8, "little")
+    whole = path.read_bytes()
+    assert length in whole
+    path.write_bytes(whole.replace(length, (1 << 61).to_bytes(8, "little")))
+
+
+def encrypted(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "ds,y\n1,2\n")
+    whole = path.read_bytes()
+    place = whole.rindex(b"PK\x01\x02") + 8
+    path.write_bytes(whole[:place] + b"\x01\x00" + whole[place + 2 :])
+
+
+def bomb_in_zip(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", bytes(GIB // 4))
+
+
+def many_in_zip(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(30_000):
+            archive.writestr(f"{number}.csv", b"")
+
+
+def zstandard_of(size):
+    """Return frames of blank text; each is a few bytes."""
+    return zstandard.ZstdCompressor(level=1).compress(bytes(size))
+
+
+WRITERS = {
+    "numbers.parquet": lambda path: parquet(path, {"ds": np.zeros(30_000_000), "y": np.zeros(30_000_000)}),
+    "text.parquet": lambda path: parquet(path, {"ds": often("x" * 5_000_000)}, store_schema=False),
+    "categories.parquet": lambda path: parquet(path, {"ds": often("x" * 5_000_000)}),
+    "numbers.feather": lambda path: pf.write_feather(pa.table({"y": np.zeros(30_000_000)}), path, compression="zstd"),
+    "categories.feather": lambda path: pf.write_feather(pa.table({"y": often("x" * 5_000_000)}), path),
+    "views.feather": lambda path: path.write_bytes(
+        hostile_feather.written(pa.table({"y": hostile_feather.views(100_000, b"x" * 100_000)}), "uncompressed")
+    ),
+    "lengths.arrow": other_lengths,
+    "zeros.csv.gz": lambda path: path.write_bytes(gzip.compress(bytes(GIB // 4), 1)),
+    "zeros.csv.zst": lambda path: path.write_bytes(zstandard_of(GIB)),
+    "window.csv.zst": lambda path: path.write_bytes(b"\x28\xb5\x2f\xfd\x00\xa8" + b"\x00" * 8),
+    "zeros.csv.zip": bomb_in_zip,
+    "archive.csv.gz": lambda path: path.write_bytes(gzip.compress(gzip.compress(b"ds,y\n1,2\n"))),
+    "archive.csv.zip": lambda path: zipfile.ZipFile(path, "w").writestr("a.csv", gzip.compress(b"ds,y\n1,2\n")),
+    "encrypted.csv.zip": encrypted,
+    "many.csv.zip": many_in_zip,
+}
+
+
+# What their errors say; that of the others is that there is too much.
+SAID = {
+    **dict.fromkeys(("plain.ods", "bracket.ods", "decoy.ods"), "Cell limit exceeded"),
+    "lengths.arrow": "received something else (",
+    "window.csv.zst": "received something else (ZSTD decompress failed",
+    "archive.csv.gz": "received a gzip archive in it",
+    "archive.csv.zip": "received a gzip archive in it",
+    "encrypted.csv.zip": "received an encrypted one",
+    "many.csv.zip": "expected one file in it, received 30000",
+}
+
+
+def peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("name", [*BOOKS, *WRITERS])
+def test_a_hostile_file_is_an_error_in_time_without_memory_or_noise(tmp_path, capfd, name):
+    path = tmp_path / name
+    if name in BOOKS:
+        path.write_bytes(BOOKS[name])
+    else:
+        WRITERS[name](path)
+    capfd.readouterr()
+    before, began = peak(), time.perf_counter()
+    with pytest.raises(DataError) as caught:
+        read_table(path, Columns())
+    assert caught.value.path == str(path)
+    assert SAID.get(name, "expected at most") in str(caught.value)
+    assert time.perf_counter() - began < SECONDS
+    assert peak() - before < GIB
+    assert capfd.readouterr() == ("", "")
+
+
+# ---------------------------------------------------------------- every door
+
+
+DOORS = {
+    "read_table": lambda path: read_table(path, Columns()),
+    "read_raw": read_raw,
+    "forecast": lambda path: seqcast.forecast(path, horizon=2),
+    "page": Table.read,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("name", ["bracket.xlsx", "categories.parquet"])
+def test_every_door_refuses_it(tmp_path, door, name):
+    path = tmp_path / name
+    if name in BOOKS:
+        path.write_bytes(BOOKS[name])
+    else:
+        WRITERS[name](path)
+    with pytest.raises(DataError, match=r"at most 67.11 MB, received more"):
+        DOORS[door](path)
+
+
+def test_the_command_line_refuses_it(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(BOOKS["decoy.xlsx"])
+    command = [sys.executable, "-c", "from seqcast.cli.start import main; main()", "describe", str(tmp_path / "a.xlsx")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode not in (0, -6)
+    assert "at most 67.11 MB" in done.stderr.replace("\n", " ")
+    assert "--max-size" in done.stderr
+    assert "memory allocation" not in done.stdout + done.stderr
+
+
+def test_no_script_runs_twice(tmp_path):
+    """A script without `if __name__ == "__main__"`, as people write them; multiprocessing would run it again."""
+    pd.DataFrame({"ds": range(5), "y": range(5)}).to_excel(tmp_path / "a.xlsx", index=False)
+    (tmp_path / "random.py").write_text("raise SystemExit('the folder of the script is searched first')")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys; sys.path.append(sys.path.pop(0))\n"
+        "print('once', flush=True)\n"
+        "from pathlib import Path\n"
+        "from seqcast.data.frames.io import read_raw\n"
+        f"print(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r}))))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("once\n5\n", "")
+
+
+# ---------------------------------------------------------------- readers that misbehave
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """Return a function that puts another package in the place of fastexcel, and reads a workbook with it."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    book = tmp_path / "a.xlsx"
+    book.write_bytes(hostile_workbooks.xlsx(hostile_workbooks.FIRST))
+
+    def read(body, **settings):
+        (folder / "fastexcel.py").write_text(f"import os, sys, time\n\ndef read_excel(path):\n    {body}\n")
+        return read_raw(book, **settings)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("os.abort()", "at most 1 MB, received more"),
+        ("bytearray(1 << 40)", "at most 1 MB, received more"),
+        ("return [bytearray(1 << 20) for _ in range(300)]", "at most 1 MB, received more"),
+        ("os.kill(os.getpid(), 11)", "received something else (the process that read it ended with SIGSEGV)"),
+        ("os._exit(3)", "received something else (the process that read it ended with exit code 3)"),
+        ("os._exit(0)", "received something else ("),
+        ("sys.exit('no')", "received something else (no)"),
+        ("raise BaseException('panic\\nat line 3')", "received something else (panic)"),
+        ("print('noise'); print('noise', file=sys.stderr); os.write(1, b'noise'); raise OSError('x')", "(x). Check"),
+        ("while True: pass", "expected a file that is read in 3 s, received one that takes longer"),
+        ("time.sleep(100)", "expected a file that is read in 3 s, received one that takes longer"),
+    ],
+)
+def test_a_reader_that_misbehaves_is_an_error(reader, capfd, body, text):
+    with pytest.raises(DataError) as caught:
+        reader(body, max_size="1 MB")
+    assert text in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="POSIX's ps is missing")
+def test_a_large_process_is_killed_where_no_limit_holds(reader, monkeypatch):
+    monkeypatch.setattr(reader_process, "_HAS_LIMIT", False)  # as on macOS
+    with pytest.raises(DataError, match="at most 1 MB, received more"):
+        reader("large = [bytes(1 << 20).replace(b'\\0', b'a') for _ in range(300)]; time.sleep(100)", max_size="1 MB")
+
+
+def test_the_reader_alone_is_imported(tmp_path, monkeypatch):
+    for name in ("seqcast", "pandas", "keras", "jax", "multiprocessing", "sitecustomize", "usercustomize"):
+        (tmp_path / f"{name}.py").write_text("import os; os._exit(7)")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "a.xlsx").write_bytes(hostile_workbooks.xlsx(hostile_workbooks.TWO_ROWS))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"ds,y\n1,2\n"))
+    frame = pd.DataFrame({"y": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_feather(tmp_path / "a.feather")
+    for name in ("a.xlsx", "a.csv.gz", "a.parquet", "a.feather"):
+        assert len(read_raw(tmp_path / name)) > 0
+
+
+@pytest.mark.parametrize("executable", [None, "", "frozen"])
+def test_a_program_that_embeds_python_is_not_started_again(tmp_path, monkeypatch, executable):
+    path = tmp_path / "a.parquet"
+    parquet(path, {"y": [1.0]})
+    if executable == "frozen":
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+    else:
+        monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(DataError, match=r"expected an interpreter of Python to read it with \(sys.executable\)"):
+        read_table(path, Columns())
+
+
+def test_a_program_that_is_no_interpreter_is_an_error(tmp_path, monkeypatch):
+    parquet(tmp_path / "a.parquet", {"y": [1.0]})
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(SeqcastError, match="the process that read it ended with exit code 1"):
+        read_table(tmp_path / "a.parquet", Columns())
+
+
+def test_no_process_and_no_thread_stays(tmp_path):
+    import threading
+
+    (tmp_path / "a.xlsx").write_bytes(BOOKS["plain.xlsx"])
+    with pytest.raises(DataError):
+        read_raw(tmp_path / "a.xlsx")
+    assert not [thread for thread in threading.enumerate() if "seqcast-reader" in thread.name]
+    children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    commands = [Path("/proc", child, "cmdline").read_text() for of_thread in children for child in of_thread]
+    assert not [command for command in commands if "reader_script" in command]

@@ -1,0 +1,241 @@
+"""Hostile workbooks: small ones, written part by part, that claim what no program writes; and others made by a seed."""
+
+import io
+import re
+import struct
+import zipfile
+
+import numpy as np
+
+TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+MIB = 1 << 20
+OASIS = "urn:oasis:names:tc:opendocument:xmlns"
+
+
+def packed(parts):
+    """Return a zip of parts by name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def relations(*targets):
+    """Return the part that says where other parts are: pairs of a kind and a target."""
+    links = "".join(
+        f'<Relationship Id="rId{number}" Type="{RELATIONS}/{kind}" Target="{target}"/>'
+        for number, (kind, target) in enumerate(targets, 1)
+    )
+    return f'<Relationships xmlns="{PACKAGE}/relationships">{links}</Relationships>'
+
+
+def xlsx(rows, *, sheet="worksheets/sheet1.xml"):
+    """Return an `.xlsx` whose one sheet has these rows, as XML.
+
+    Args:
+        rows: The tags of rows and cells.
+        sheet: Where the part with the sheet is, below `xl/`.
+    """
+    types = f'<Override PartName="/xl/workbook.xml" ContentType="{TYPES}.sheet.main+xml"/>'
+    types += f'<Override PartName="/xl/{sheet}" ContentType="{TYPES}.worksheet+xml"/>'
+    names = '<sheets><sheet name="Sales" sheetId="1" r:id="rId1"/></sheets>'
+    return packed(
+        {
+            "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types">{types}</Types>',
+            "_rels/.rels": relations(("officeDocument", "xl/workbook.xml")),
+            "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}">{names}</workbook>',
+            "xl/_rels/workbook.xml.rels": relations(("worksheet", sheet)),
+            f"xl/{sheet}": f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>',
+        }
+    )
+
+
+def ods(rows):
+    """Return an `.ods` whose one table has these rows, as XML."""
+    spaces = " ".join(f'xmlns:{name}="{OASIS}:{name}:1.0"' for name in ("office", "table", "text"))
+    table = f'<table:table table:name="Sales">{rows}</table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    return packed(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "META-INF/manifest.xml": f'<m:manifest xmlns:m="{OASIS}:manifest:1.0"/>',
+            "content.xml": f"<office:document-content {spaces}>{body}</office:document-content>",
+        }
+    )
+
+
+def record(kind, content=b""):
+    """Return a record of an `.xlsb`: its kind and its length in seven bits a byte, and what is in it."""
+    return b"".join(map(_seven_bits, (kind, len(content)))) + content
+
+
+def _seven_bits(number):
+    parts = []
+    while number >= 0x80:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+def _text(letters):
+    return struct.pack("<I", len(letters)) + letters.encode("utf-16-le")
+
+
+def xlsb(cells, *, sheet="worksheets/sheet1.bin"):
+    """Return an `.xlsb` with numbers, each a row, a column and a value; both are counted from 0."""
+    one = struct.pack("<II", 0, 1) + _text("rId1") + _text("Sales")
+    rows = b"".join(
+        record(0, struct.pack("<I", row) + bytes(13)) + record(5, struct.pack("<IId", column, 0, value))
+        for row, column, value in cells
+    )
+    corners = [min(cells)[0], max(cells)[0], min(cell[1] for cell in cells), max(cell[1] for cell in cells)]
+    extent = record(148, struct.pack("<4I", *corners))
+    return packed(
+        {
+            "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
+            "_rels/.rels": relations(("officeDocument", "xl/workbook.bin")),
+            "xl/workbook.bin": record(131) + record(143) + record(156, one) + record(144) + record(132),
+            "xl/_rels/workbook.bin.rels": relations(("worksheet", sheet)),
+            f"xl/{sheet}": record(129) + extent + record(145) + rows + record(146) + record(130),
+        }
+    )
+
+
+# ---------------------------------------------------------------- those that ask for hundreds of gigabytes
+
+FIRST = '<row r="1"><c r="A1"><v>1</v></c></row>'
+TWO_ROWS = FIRST + '<row r="2"><c r="A2"><v>2</v></c></row>'
+NUMBER = 'office:value-type="float" office:value="1"><text:p>1</text:p></table:table-cell></table:table-row>'
+
+
+def corner(row="", cell="", before=""):
+    """Return two cells in opposite corners of a sheet of `.xlsx`, with more attributes and blanks."""
+    return f'{FIRST}{before}<row {row} r="1048576"><c {cell} r="XFD1048576"><v>2</v></c></row>'
+
+
+def repeated(row="", cell=""):
+    """Return a cell of `.ods` that fills a sheet, with more attributes."""
+    rows = f'<table:table-row {row} table:number-rows-repeated="1000000">'
+    return f'{rows}<table:table-cell {cell} table:number-columns-repeated="16000" {NUMBER}'
+
+
+def one_text_often():
+    """Return an `.xlsx` in which two hundred thousand cells share a text of a megabyte."""
+    cells = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(1, 200_001))
+    with zipfile.ZipFile(io.BytesIO(xlsx(cells))) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/_rels/workbook.xml.rels"] = relations(
+        ("worksheet", "worksheets/sheet1.xml"), ("sharedStrings", "sharedStrings.xml")
+    )
+    parts["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}"><si><t>{"x" * MIB}</t></si></sst>'
+    return packed(parts)
+
+
+def corners():
+    """Return workbooks with cells in opposite corners, by a name with the suffix; each hides them in another way."""
+    decoy, far = """x=" r='A2'" """, [(0, 0, 1.0), (1_048_575, 16_383, 2.0)]
+    long = {"cell": f'x="{"y" * 70_000}"', "before": " " * (MIB - 69_000)}
+    return {
+        "plain.xlsx": xlsx(corner()),
+        "bracket.xlsx": xlsx(corner('x=">"', 'x=">"')),
+        "decoy.xlsx": xlsx(corner("""x=" r='2'" """, decoy)),
+        "long tag.xlsx": xlsx(corner(**long)),
+        "elsewhere.xlsx": xlsx(corner(), sheet="sheets/one.xml"),
+        "one text often.xlsx": one_text_often(),
+        "plain.ods": ods(repeated()),
+        "bracket.ods": ods(repeated('x=">"', 'x=">"')),
+        "decoy.ods": ods(repeated(cell="""x=" table:number-columns-repeated='1'" """)),
+        "plain.xlsb": xlsb(far),
+        "macros.xlsm": xlsx(corner()),
+    }
+
+
+# ---------------------------------------------------------------- those made from a valid one
+
+
+def mutate(whole, rng):
+    """Return the bytes of a hostile file made from a valid one, and how it was made."""
+    kind = str(rng.choice(list(KINDS)))
+    return KINDS[kind](whole, rng), kind
+
+
+def parts_of(whole):
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def flip(whole, rng):
+    data = bytearray(whole)
+    for _ in range(int(rng.integers(1, 9))):
+        data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+    return bytes(data)
+
+
+def flip_part(whole, rng):
+    """Flip bits of a part, which is packed again, so that no sum tells."""
+    parts = parts_of(whole)
+    name = str(rng.choice([name for name, content in parts.items() if content]))
+    return packed({**parts, name: flip(parts[name], rng)})
+
+
+def truncate(whole, rng):
+    return whole[: int(rng.integers(len(whole)))]
+
+
+def drop_part(whole, rng):
+    parts = parts_of(whole)
+    del parts[str(rng.choice(list(parts)))]
+    return packed(parts)
+
+
+def change_numbers(whole, rng):
+    """Put other numbers in the place of some of a part's: counts, places, repetitions, indices."""
+    parts = parts_of(whole)
+    name = str(rng.choice([name for name, content in parts.items() if re.search(rb"[0-9]", content)]))
+    others = [b"0", b"-1", b"1048576", b"16384", b"2147483648", b"18446744073709551616", b"1e308", b"A", b""]
+
+    def other(found):
+        return others[int(rng.integers(len(others)))] if rng.random() < 0.05 else found[0]
+
+    return packed({**parts, name: re.sub(rb"[0-9]+", other, parts[name])})
+
+
+def bomb(whole, rng):
+    """Let a part unpack to tens or hundreds of megabytes of blanks, or of the part itself again and again."""
+    parts = parts_of(whole)
+    name = str(rng.choice(list(parts)))
+    content = parts[name] or b" "
+    size = int(rng.choice([20, 70, 200])) * MIB
+    filling = b" " * size if rng.random() < 0.5 else content * min(size // len(content), 100_000)
+    middle = int(rng.integers(len(content) + 1))
+    return packed({**parts, name: content[:middle] + filling + content[middle:]})
+
+
+def corner_of(_, rng):
+    """Take one of those with cells in opposite corners, or one of them damaged."""
+    whole = list(corners().values())[int(rng.integers(len(corners())))]
+    return whole if rng.random() < 0.5 else flip_part(whole, rng)
+
+
+def far_cells(_, rng):
+    """Write an `.xlsb` whose cells are anywhere."""
+    places = rng.integers(0, 2 ** rng.integers(1, 32, (3, 2)))
+    return xlsb([(int(row), int(column), float(np.nan)) for row, column in places])
+
+
+KINDS = {
+    "flip": flip,
+    "flip part": flip_part,
+    "flip part again": flip_part,
+    "truncate": truncate,
+    "drop part": drop_part,
+    "change numbers": change_numbers,
+    "change numbers again": change_numbers,
+    "bomb": bomb,
+    "corner": corner_of,
+    "far cells": far_cells,
+}

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import httpx
 import numpy as np
@@ -23,7 +24,7 @@ class Client:
         self._lifespan = self.app.router.lifespan_context(self.app)
         self.run(self._lifespan.__aenter__())
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://seqcast", timeout=60)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60)
         if self._ready:
             assert self.app.state.service.shelf.ready.wait(60)
         return self
@@ -74,3 +75,10 @@ def newer(name, count=5, offset=0.0, start=DAYS[-1]):
     """JSON rows that follow those that the models remember."""
     days = pd.date_range(start + pd.Timedelta("1D"), periods=count).strftime("%Y-%m-%d")
     return [{"unique_id": name, "ds": day, "y": 10.0 + offset + place % 7} for place, day in enumerate(days)]
+
+
+def wait_until(condition, seconds=60):
+    """Ask until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end

@@ -1,13 +1,17 @@
 """A line a request, of JSON, that holds nothing of what was sent."""
 
+import asyncio
 import io
 import json
+import logging
+import threading
+import warnings
 
 import pytest
 
 from seqcast.serve.app import create_app
 from seqcast.serve.keys import entry_of, new_key
-from seqcast.serve.logs import LOGGER, log_event, write_to
+from seqcast.serve.logs import LOGGER, log_event, write_to, writing
 from seqcast.serve.settings import ServerSettings
 
 from .clients import Client, newer
@@ -53,3 +57,49 @@ def test_a_line_says_what_was_asked_and_how_it_ended(models, tmp_path, written):
 def test_without_a_stream_nothing_is_written(capfd):
     log_event("request", id="x")
     assert capfd.readouterr() == ("", "")
+
+
+class Dropped:
+    """Fails where Python drops what it raises."""
+
+    def __del__(self):
+        raise ValueError("secret")
+
+
+def test_lines_of_others_are_json_and_hold_no_values():
+    stream = io.StringIO()
+    before = logging.getLogger().handlers[:]
+
+    async def forgotten():
+        asyncio.get_running_loop().call_exception_handler({"message": "nobody looked", "exception": KeyError("secret")})
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        await asyncio.sleep(0)
+
+    with writing(stream):
+        try:
+            raise ValueError("secret")
+        except ValueError:
+            logging.getLogger("uvicorn.error").exception("Exception in ASGI application\nsecret")
+        logging.getLogger("some.library").warning("strange value %s", "secret")
+        logging.getLogger("some.library").error(ValueError("secret"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("secret", RuntimeWarning, stacklevel=1)
+        asyncio.run(forgotten())
+        thread = threading.Thread(target=lambda: int("secret"))
+        thread.start()
+        thread.join()
+        Dropped()
+        log_event("stop")
+    assert logging.getLogger().handlers == before
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert "secret" not in stream.getvalue()
+    assert [line.get("text") for line in lines[:2]] == ["Exception in ASGI application", "strange value %s"]
+    assert lines[0]["error"].startswith("ValueError at ")
+    assert lines[3]["error"].startswith("RuntimeWarning at ")
+    assert [line["event"] for line in lines] == [
+        *("log", "log", "log", "warning", "log", "log", "lost", "lost", "stop"),
+    ]
+    assert [line["error"].partition(" ")[0] for line in lines[4:8]] == [
+        *("KeyError", "ZeroDivisionError", "ValueError", "ValueError"),
+    ]

@@ -1,18 +1,21 @@
 """Models are read, warmed up, and taken over when their files are replaced."""
 
+import errno
 import os
 import shutil
+import threading
 
 import pytest
 
 from seqcast.errors import FileFormatError, MissingFileError
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.serve import models as models_module
 from seqcast.serve.app import create_app
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.problems import RequestError
 from seqcast.serve.settings import ServerSettings
 
-from .clients import Client, newer, panel
+from .clients import Client, newer, panel, wait_until
 
 
 @pytest.fixture
@@ -58,6 +61,125 @@ def test_a_file_that_cannot_be_read_leaves_the_model(copied):
     copied.unlink()
     shelf.look()
     assert shelf.find("m") is before
+
+
+def garbage(path, _):
+    path.write_bytes(b"half a file")
+
+
+def folder(path, _):
+    path.unlink()
+    path.mkdir()
+
+
+def loop(path, _):
+    path.unlink()
+    path.symlink_to(path)
+
+
+def nothing(path, _):
+    path.unlink()
+
+
+def failing(error):
+    """Let the reader fail once, as it does without memory or descriptors."""
+
+    def change(path, monkeypatch):
+        load, errors = Forecaster.load, [error]
+        monkeypatch.setattr(Forecaster, "load", lambda *a, **k: load(*a, **k) if not errors else fail(errors.pop()))
+        path.touch()
+
+    return change
+
+
+def fail(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        garbage,
+        folder,
+        loop,
+        nothing,
+        *map(
+            failing, (OSError(errno.EMFILE, "x"), PermissionError("x"), MemoryError(), RecursionError(), KeyError("x"))
+        ),
+    ],
+)
+def test_whatever_fails_leaves_the_model_and_the_next_good_file_is_taken(copied, forecasters, monkeypatch, change):
+    told = []
+    shelf = ModelShelf(ServerSettings(models=(("m", copied),)), lambda name, error: told.append(error))
+    shelf.warm_up()
+    before = shelf.find("m")
+    change(copied, monkeypatch)
+    shelf.look()
+    shelf.look()
+    assert shelf.find("m") is before
+    assert shelf.degraded == ["m"]
+    assert [error is None for error in told] == [True, False]
+    if copied.is_dir():
+        copied.rmdir()
+    replace_file(copied, forecasters["store"])
+    shelf.look()
+    assert shelf.find("m").digest != before.digest
+    assert shelf.degraded == []
+    assert told[2:] == [None]
+
+
+def test_a_file_that_does_not_change_is_tried_again(copied, monkeypatch):
+    now, told, calls = [0.0], [], []
+    shelf = ModelShelf(ServerSettings(models=(("m", copied),)), lambda name, error: told.append(error))
+    shelf.warm_up()
+    load = Forecaster.load
+    monkeypatch.setattr(models_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Forecaster, "load", lambda *a, **k: calls.append(1) or fail(OSError(errno.EMFILE, "x")))
+    copied.touch()
+    for _ in range(100):
+        shelf.look()
+        now[0] += 1.0
+    assert 5 <= len(calls) <= 20
+    assert len(told) == 2  # that it could be read at first, and that it could not
+    monkeypatch.setattr(Forecaster, "load", load)
+    now[0] += 60.0
+    shelf.look()
+    assert shelf.degraded == []
+
+
+def test_a_warm_up_that_fails_at_the_start_is_tried_again(models, monkeypatch):
+    warm_up, failures = models_module.warm_up, [ZeroDivisionError("secret"), ValueError("secret")]
+    monkeypatch.setattr(
+        models_module, "warm_up", lambda model, sizes: fail(failures.pop()) if failures else warm_up(model, sizes)
+    )
+    monkeypatch.setattr(models_module, "_RETRY_SECONDS", 0.0)
+    go = threading.Event()
+    app = create_app(ServerSettings(models=models[:1], watch=0.01))
+    look = app.state.service.shelf.look
+    monkeypatch.setattr(app.state.service.shelf, "look", lambda: look() if go.is_set() else None)
+    with Client(app) as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"status": "degraded", "models": ["sales"], "degraded": ["sales"]},
+        )
+        assert client.post("/v1/forecast", json={"rows": newer("a", 3)}).status_code == 200
+        go.set()
+        wait_until(lambda: client.get("/readyz").json()["status"] == "ready")
+        counted = client.get("/metrics").text
+    assert 'loads_total{model="sales",outcome="failed"} 2.0' in counted
+    assert 'loads_total{model="sales",outcome="loaded"} 1.0' in counted
+
+
+def test_the_watch_survives_what_fails_around_it(copied, forecasters):
+    app = create_app(ServerSettings(models=(("m", copied),), watch=0.01))
+    shelf = app.state.service.shelf
+    before, look, failures = shelf.find("m").digest, shelf.look, [RuntimeError("can't start new thread")] * 3
+    shelf.look = lambda: fail(failures.pop()) if failures else look()
+    with Client(app) as client:
+        replace_file(copied, forecasters["store"])
+        wait_until(lambda: client.get("/v1/models").json()["models"][0]["sha256"] != before)
+    assert not failures
 
 
 def test_files_that_are_no_models_are_refused_at_the_start(copied, tmp_path):

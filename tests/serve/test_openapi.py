@@ -50,7 +50,7 @@ def one(models):
     database=None,
 )
 def test_requests_made_from_the_description(case, one):
-    how = case.as_transport_kwargs(base_url="http://seqcast")
+    how = case.as_transport_kwargs(base_url="http://127.0.0.1")
     method, url = how.pop("method"), how.pop("url")
     for name in ("cookies", "auth", "timeout", "verify", "cert", "proxies", "allow_redirects", "stream", "hooks"):
         how.pop(name, None)

@@ -28,10 +28,11 @@ pytestmark = [
 class Server:
     """`seqcast serve`, whose log is read line by line."""
 
-    def __init__(self, *arguments, **changes):
+    def __init__(self, *arguments, before=(), **changes):
         code = "from seqcast.cli.start import main; main()"
         command = [sys.executable, "-c", code, "serve", *map(str, arguments), "--port", "0"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **changes})
+        environment = {**os.environ, **changes}
+        self.process = subprocess.Popen([*before, *command], stderr=subprocess.PIPE, text=True, env=environment)
         self.lines, self._seen = [], threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -101,7 +102,8 @@ def test_clients(server, language, command):
         assert done.stdout.splitlines()[-1].startswith("422 y expected numbers"[:6])
 
 
-def test_an_end_in_order(models):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_end_in_order(models, number):
     model = dict(models)["sales"]
     with Server(f"m={model}", "--batch-wait", "0") as server:
         answers = []
@@ -118,12 +120,12 @@ def test_an_end_in_order(models):
         for thread in threads:
             thread.start()
         server.wait_for("request", count=20)
-        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(number)
         for thread in threads:
             thread.join(60)
         assert server.process.wait(60) in (0, -signal.SIGTERM)
         server.wait_for("stop")
-        taken = [json.loads(line) for line in server.lines if line.startswith("{")]
+        taken = [json.loads(line) for line in server.lines if line]
     # What the server had taken was answered, and its answer came.
     assert [one["status"] for one in taken if one["event"] == "request"] == answers
     assert set(answers) == {200}
@@ -147,6 +149,22 @@ def test_a_replaced_file_loses_no_request(models, forecasters, tmp_path):
                 break
         assert versions[-1] != first
         server.wait_for("model", count=2, model="m")
+
+
+def test_nohup_outlives_its_terminal():
+    with Server(before=["nohup"]) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert httpx.get(f"{server.address}/healthz", timeout=60).status_code == 200
+        assert httpx.get(f"{server.address}/docs", timeout=60).status_code == 404
+        with socket.create_connection(server.address.removeprefix("http://").rsplit(":", 1)) as hostile:
+            hostile.sendall(b"secret\r\n\r\n")
+            assert hostile.recv(100).startswith(b"HTTP/1.1 400")
+        server.process.terminate()
+        server.wait_for("stop")
+        server.process.wait(60)
+        assert [json.loads(line)["event"] for line in server.lines if line] == [
+            *("start", "ready", "request", "log", "stop"),
+        ]
 
 
 def test_tls(tmp_path):

@@ -210,19 +210,6 @@ def test_a_queue_that_is_full(models):
     assert {answer.status_code for answer in answers} == {200, 429}
 
 
-def test_bodies_that_are_open_are_counted(models):
-    with Client(create_app(ServerSettings(models=models[:1], queue=2, batch_size=1, watch=0))) as client:
-        service = client.app.state.service
-        service.open = 3
-        assert (
-            check(client.post("/v1/forecast", json={"rows": [ROW]}), 429)["expected"] == "at most 3 requests that wait"
-        )
-        service.open = 2
-        assert client.post("/v1/forecast", json={"rows": [ROW]}).status_code == 200
-        assert client.post("/v1/forecast", content=b"{").status_code == 415
-        assert service.open == 2
-
-
 def test_an_error_of_ours_says_nothing_of_what_was_sent(models):
     with Client(create_app(ServerSettings(models=models[:1], watch=0))) as client:
         client.app.state.service.short.run = lambda queries: 1 / 0

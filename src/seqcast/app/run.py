@@ -8,13 +8,15 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from seqcast.app.settings import AppSettings
+from seqcast.app.settings import MEBIBYTE, AppSettings
 from seqcast.runtime.optional import require
 
 __all__ = ["create_page_app", "run_page"]
 
 # How long a visitor may be away, as when a laptop sleeps, before the session goes.
 RECONNECT_SECONDS = 60.0
+# What the paths of NiceGUI begin with that take files.
+UPLOADS = "/_nicegui/client/"
 
 
 def create_page_app(settings: AppSettings | None = None, first: Path | None = None) -> Any:
@@ -39,7 +41,8 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
     from seqcast.serve.app import create_app
 
     settings = settings or AppSettings()
-    application = create_app(settings.of_api)
+    # A form around the file takes some bytes too.
+    application = create_app(settings.of_api, bodies={UPLOADS: settings.max_upload + MEBIBYTE})
     sessions = Sessions(settings)
     add_page(sessions, first)
     ui.run_with(
@@ -69,15 +72,15 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
         MissingPackageError: The extra `app` is not installed.
         SpecError: The port is taken.
     """
-    uvicorn = require("uvicorn", extra="app")
     require("nicegui", extra="app")
     from seqcast.serve.listening import address_of, listen
+    from seqcast.serve.run import server_of
 
     listener = listen(settings.host, settings.port)
     # A browser of this machine cannot go to "all addresses".
     url = address_of(listener).replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
     application = create_page_app(settings, first)
-    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False))
+    server = server_of(application, settings.of_api)
     print(f"The page is at {url} (Ctrl-C ends it)", flush=True)
     if browse:
         threading.Timer(1.0, webbrowser.open, (url,)).start()

@@ -25,6 +25,7 @@ class AppSettings:
         max_waiting: Trainings that wait for their turn; one more is refused.
         drawn_series: Series that are drawn at a time.
         allow_open: Whether other machines may use the page, which knows no passwords.
+        allow_host: As for `ServerSettings`.
 
     Raises:
         SpecError: A number is not positive, or the page would be open to other machines.
@@ -42,6 +43,7 @@ class AppSettings:
     max_waiting: int = 8
     drawn_series: int = 6
     allow_open: bool = False
+    allow_host: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("max_upload", "max_rows", "max_sessions", "max_waiting", "drawn_series"):
@@ -60,4 +62,4 @@ class AppSettings:
     @property
     def of_api(self) -> ServerSettings:
         """The settings of the API at the same address."""
-        return ServerSettings(host=self.host, port=self.port, allow_open=self.allow_open)
+        return ServerSettings(host=self.host, port=self.port, allow_open=self.allow_open, allow_host=self.allow_host)

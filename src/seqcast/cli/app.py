@@ -24,6 +24,10 @@ def app(
     allow_open: Annotated[
         bool, typer.Option("--allow-open", help="Let other machines use the page, which knows no passwords.")
     ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name by which this machine is asked; may be repeated."),
+    ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """Open a page in the browser: load a table, look at it, forecast, test, ask why, and take the result away.
@@ -51,5 +55,6 @@ def app(
         max_sessions=max_sessions,
         max_waiting=max_waiting,
         allow_open=allow_open,
+        allow_host=tuple(allow_host or ()),
     )
     run_page(settings, data, browse=browser)

@@ -25,6 +25,10 @@ def serve(
         typer.Option("--keys", metavar="FILE", help="File with hashes of API keys; $SEQCAST_API_KEYS if absent."),
     ] = None,
     allow_open: Annotated[bool, typer.Option("--allow-open", help="Let other machines ask without a key.")] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name by which this machine is asked; may be repeated."),
+    ] = None,
     new_key: Annotated[
         str | None, typer.Option("--new-key", metavar="NAME", help="Print a new key and its hash, and end.")
     ] = None,
@@ -64,9 +68,10 @@ def serve(
         typer.Option("--grace", parser=parse_number, metavar="SECONDS", help="Time to finish when stopped."),
     ] = 30.0,
 ) -> None:
-    """Answer forecasts over HTTP, from models and from the pretrained network; /docs describes the routes.
+    """Answer forecasts over HTTP, from models and from the pretrained network; /openapi.json describes the routes.
 
-    It listens on this machine alone unless --host says otherwise, which takes keys. It stops on Ctrl-C or SIGTERM.
+    It listens on this machine alone unless --host says otherwise, which takes keys. Ctrl-C, SIGTERM
+    and SIGHUP stop it.
 
     For example:
 
@@ -95,6 +100,7 @@ def serve(
             port=port,
             keys=keys,
             allow_open=allow_open,
+            allow_host=tuple(allow_host or ()),
             certificate=certificate,
             private_key=private_key,
             max_body=max_body,

@@ -91,7 +91,12 @@ class Lane:
         self._queue.append(waiting)
         if len(self._queue) >= self._wanted:
             self._arrived.set()
-        outcome = await waiting.outcome
+        try:
+            outcome = await waiting.outcome
+        except asyncio.CancelledError:  # nobody waits for it any more
+            with contextlib.suppress(ValueError):
+                self._queue.remove(waiting)
+            raise
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
@@ -122,7 +127,7 @@ class Lane:
 
     async def _gathered(self) -> list[_Waiting]:
         """Take the first query and those of its shape out of the queue, after a moment if more are expected."""
-        if self.size > 1 and self._queue[0].query.shape is not None and self._expected > 1:
+        if self.size > 1 and self._queue and self._queue[0].query.shape is not None and self._expected > 1:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.wait):
                     await self._some(min(self.size, self._expected))

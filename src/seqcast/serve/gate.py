@@ -14,7 +14,7 @@ from seqcast.serve.logs import log_event
 from seqcast.serve.metrics import Metrics
 from seqcast.serve.problems import MEDIA_TYPE, RequestError, problem_of
 
-__all__ = ["GUARDED", "Gate", "problem_response"]
+__all__ = ["GUARDED", "Gate", "Message", "Receive", "Send", "problem_response"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,6 +25,8 @@ GUARDED = ("/v1/", "/metrics")
 
 # Of paths that are none of ours neither log nor metrics say more than this.
 _OTHER = "other"
+# Status in log and metrics of a request whose client went, as nginx has it.
+_CLIENT_GONE = 499
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -39,7 +41,9 @@ class Gate:
     """
 
     def __init__(self, app: Any, *, keys: ApiKeys, metrics: Metrics, routes: frozenset[str]) -> None:
-        self.app, self.keys, self.metrics, self.routes = app, keys, metrics, routes
+        from starlette.requests import ClientDisconnect
+
+        self.app, self.keys, self.metrics, self.routes, self._gone = app, keys, metrics, routes, ClientDisconnect
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -67,6 +71,8 @@ class Gate:
             if self.keys and path.startswith(GUARDED):
                 told["key"] = self._key(headers.get(b"authorization"), headers.get(b"x-api-key"))
             await self.app(scope, receive, answer)
+        except self._gone:
+            status, told["error"] = _CLIENT_GONE, "ClientDisconnect"
         except Exception as error:
             if started:
                 raise

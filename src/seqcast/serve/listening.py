@@ -27,22 +27,16 @@ def listen(host: str, port: int) -> socket.socket:
         ...     address_of(listener).startswith("http://127.0.0.1:")
         True
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    family, dual = (socket.AF_INET6, socket.has_dualstack_ipv6()) if ":" in host else (socket.AF_INET, False)
     try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
     except OSError as error:
-        listener.close()
         raise SpecError(
             "host, port",
             expected="an address of this machine that is free",
             received=f"{host}:{port} ({error.strerror or error})",
             hint="Choose another port; 0 lets the system choose.",
         ) from error
-    listener.set_inheritable(True)
-    return listener
 
 
 def address_of(listener: socket.socket, scheme: str = "http") -> str:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seqcast.data.frames.forms import LONG
-from seqcast.errors import SeqcastError, suggest_name
+from seqcast.errors import suggest_name
 from seqcast.forecaster.apart import predict_apart
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.state import FittedState
@@ -32,6 +35,10 @@ __all__ = ["ModelShelf", "ServedModel", "warm_up"]
 # Requests in one call that programs are compiled for: the sizes that blocks of rows are padded to.
 _WARM_SIZES = (1, 8, 64)
 _DIGEST_CHUNK = 1 << 20
+# Until a file that cannot be served, and has not changed, is tried again.
+_RETRY_SECONDS = 10.0
+
+_Mark = tuple[int, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,13 +174,13 @@ class ModelShelf:
         ready: Set when all models have been warmed up for the first time.
     """
 
-    def __init__(
-        self, settings: ServerSettings, told: Callable[[str, SeqcastError | None], None] | None = None
-    ) -> None:
+    def __init__(self, settings: ServerSettings, told: Callable[[str, Exception | None], None] | None = None) -> None:
         self.settings = settings
         self.told = told or (lambda _name, _error: None)
         self.settled: Callable[[], None] = lambda: None
         self.ready = threading.Event()
+        # Of a file that cannot be served: its mark, what failed, and when it is tried again.
+        self._failures: dict[str, tuple[_Mark, type[Exception], float]] = {}
         self._seen = {name: _mark(path) for name, path in settings.models}
         self._models = {name: ServedModel.read(name, path, settings.max_size) for name, path in settings.models}
 
@@ -181,6 +188,11 @@ class ModelShelf:
     def models(self) -> list[ServedModel]:
         """All models."""
         return list(self._models.values())
+
+    @property
+    def degraded(self) -> list[str]:
+        """Names of the models whose files cannot be served; the ones before them answer."""
+        return list(self._failures)
 
     def find(self, name: str | None) -> ServedModel | None:
         """Return a model; `None` for the pretrained network.
@@ -208,41 +220,51 @@ class ModelShelf:
         )
 
     def warm_up(self) -> None:
-        """Make all models ready, and say so."""
-        for model in self.models:
-            self._warm(model)
-            self.told(model.name, None)
-        self.settled()
+        """Make all models ready, and say so; one that cannot be warmed up is tried again by later looks."""
+        for name in self._models:
+            self._attempt(name, self._seen[name], partial(self._models.__getitem__, name))
         self.ready.set()
+
+    def look(self) -> None:
+        """Read the files that were replaced; one that cannot be served leaves the model as it is.
+
+        It is tried again when it changes, and now and then while it does not: what failed may have been the machine.
+        """
+        for name, path in self.settings.models:
+            mark = _mark(path)
+            seen, _, again = self._failures.get(name, (self._seen[name], None, math.inf))
+            if mark != seen or time.monotonic() >= again:
+                self._attempt(name, mark, partial(ServedModel.read, name, path, self.settings.max_size))
+
+    def _attempt(self, name: str, mark: _Mark, read: Callable[[], ServedModel]) -> None:
+        """Take over the model that is read, unless anything fails, whatever it is."""
+        failure = self._failures.get(name)
+        try:
+            model = read()
+            is_news = not self.ready.is_set() or failure is not None or model.digest != self._models[name].digest
+            if is_news:
+                self._warm(model)
+        except Exception as error:
+            self._failures[name] = (mark, type(error), time.monotonic() + _RETRY_SECONDS)
+            if failure is None or failure[:2] != (mark, type(error)):
+                self.told(name, error)
+            return
+        self._seen[name] = mark
+        self._failures.pop(name, None)
+        if is_news:
+            self._models = {**self._models, name: model}
+            self.settled()
+            self.told(name, None)
 
     def _warm(self, model: ServedModel) -> None:
         most = self.settings.batch_size
         warm_up(model, [size for size in _WARM_SIZES if size <= most] if most > 1 else [1])
 
-    def look(self) -> None:
-        """Read the files that were replaced; one that cannot be read leaves the model as it is."""
-        for name, path in self.settings.models:
-            mark = _mark(path)
-            if mark is None or mark == self._seen[name]:
-                continue
-            self._seen[name] = mark
-            try:
-                model = ServedModel.read(name, path, self.settings.max_size)
-                if model.digest == self._models[name].digest:
-                    continue
-                self._warm(model)
-            except SeqcastError as error:
-                self.told(name, error)
-                continue
-            self._models = {**self._models, name: model}
-            self.settled()
-            self.told(name, None)
 
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
+def _mark(path: Path) -> _Mark:
     """Return what tells one file of a name from the next; `None` where there is none."""
     try:
         facts = path.stat()
     except OSError:
         return None
-    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from seqcast.serve.answers import choose_media_type
@@ -41,7 +42,13 @@ def add_routes(app: Any, service: Service) -> None:
     async def readyz(_: Request) -> Response:
         if not service.is_ready:
             raise _not_ready()
-        return document({"status": "ready", "models": [model.name for model in service.shelf.models]})
+        models, degraded = [model.name for model in service.shelf.models], service.shelf.degraded
+        # Still 200: the models before them answer, and orchestration would send nobody here.
+        return document(
+            {"status": "degraded", "models": models, "degraded": degraded}
+            if degraded
+            else {"status": "ready", "models": models}
+        )
 
     async def metrics(_: Request) -> Response:
         body, media_type = service.metrics.written()
@@ -55,13 +62,14 @@ def add_routes(app: Any, service: Service) -> None:
             media_type = choose_media_type(request.headers.get("accept"))
             if not service.is_ready:
                 raise _not_ready()
-            with service.opened():
-                query = await _within(408, "body", _query(request, known, service), service)
+            data = await _body(request)
+            async with _awaited(request, service.settings.time_limit):
+                query = await _query(request, data, known, service)
                 request.scope.setdefault("seqcast", {}).update(model=query.name, rows=query.size)
                 service.metrics.rows.labels(query.name).inc(query.size)
-                given = await _within(504, "time_limit", service.ask(query), service)
-                long = given.stop - given.start > _LONG_ANSWER
-                data = await asyncio.to_thread(given.written, media_type) if long else given.written(media_type)
+                given = await service.ask(query)
+            long = given.stop - given.start > _LONG_ANSWER
+            data = await asyncio.to_thread(given.written, media_type) if long else given.written(media_type)
             return Response(data, media_type=media_type)
 
         return answer
@@ -78,22 +86,37 @@ def add_routes(app: Any, service: Service) -> None:
         app.router.add_route(path, endpoint, methods=[method], include_in_schema=False)
 
 
-async def _within(status: int, where: str, work: Awaitable[Any], service: Service) -> Any:
-    """Return the result of some work, and refuse what takes longer than a request may."""
-    limit = service.settings.time_limit
+@contextlib.asynccontextmanager
+async def _awaited(request: Any, limit: float) -> AsyncIterator[None]:
+    """Give up what takes longer than a request may, and what nobody waits for any more.
+
+    What waits for its turn is then not computed; a call that has begun ends in its thread, and nobody reads its answer.
+    """
+    from starlette.requests import ClientDisconnect
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        timer.reschedule(0.0)
+
     try:
-        async with asyncio.timeout(limit):
-            return await work
+        async with asyncio.timeout(limit) as timer:
+            watcher = asyncio.create_task(watch())
+            try:
+                yield
+            finally:
+                watcher.cancel()
     except TimeoutError:
-        what = "a body" if status == 408 else "an answer"
+        if watcher.done() and not watcher.cancelled():
+            raise ClientDisconnect from None
         hint = "Ask for less at a time."
-        raise RequestError(status, where, expected=f"{what} within {limit:g} s", received="none", hint=hint) from None
+        expected = f"an answer within {limit:g} s"
+        raise RequestError(504, "time_limit", expected=expected, received="none", hint=hint) from None
 
 
-async def _query(request: Any, known: Sequence[str], service: Service) -> Query:
+async def _query(request: Any, data: bytes, known: Sequence[str], service: Service) -> Query:
     """Read what a request asks for."""
     settings, shelf = service.settings, service.shelf
-    data = await _body(request, settings.max_body)
     address = list(request.query_params.multi_items())
     media_type = request.headers.get("content-type", "")
 
@@ -110,25 +133,13 @@ async def _query(request: Any, known: Sequence[str], service: Service) -> Query:
     return await asyncio.to_thread(reading) if len(data) > _LONG_BODY else reading()
 
 
-async def _body(request: Any, most: int) -> bytes:
-    """Return the body of a request, and refuse one that is too long as soon as that is seen."""
+async def _body(request: Any) -> bytes:
+    """Return the body of a request."""
     if request.headers.get("content-encoding", "identity") != "identity":
         hint = "Send it as it is."
         raise RequestError(415, "Content-Encoding", expected="none", received="a packed body", hint=hint)
-    claimed = request.headers.get("content-length", "")
-    size = int(claimed) if claimed.isascii() and claimed.isdigit() and len(claimed) < 19 else 0
-    data = bytearray()
-    if size <= most:
-        async for chunk in request.stream():
-            data += chunk
-            size = len(data)
-            if size > most:
-                break
-    if size > most:
-        raise RequestError(
-            413, "body", expected=f"at most {most:,} bytes", received=f"{size:,} and more", hint="Send fewer rows."
-        )
-    return bytes(data)
+    data: bytes = await request.body()
+    return data
 
 
 def _not_ready() -> RequestError:

@@ -9,14 +9,14 @@ from seqcast.errors import SpecError
 from seqcast.runtime.optional import require
 from seqcast.serve.app import create_app
 from seqcast.serve.listening import BACKLOG, address_of, listen
-from seqcast.serve.logs import LOGGER, log_event, write_to
+from seqcast.serve.logs import log_event, writing
 from seqcast.serve.settings import ServerSettings
 
-__all__ = ["serve"]
+__all__ = ["serve", "server_of"]
 
 
 def serve(settings: ServerSettings, *, app: Any = None) -> None:
-    """Serve until SIGTERM or Ctrl-C; what is being answered is finished first.
+    """Serve until SIGTERM, SIGHUP or Ctrl-C; what is being answered is finished first.
 
     Args:
         settings: The settings.
@@ -26,30 +26,48 @@ def serve(settings: ServerSettings, *, app: Any = None) -> None:
         SeqcastError: A model, a key or a certificate cannot be read, or the address is not free.
         MissingPackageError: A package of the extra `serve` is not installed.
     """
-    uvicorn: Any = require("uvicorn", extra="serve")
-    handler = write_to()
-    try:
+    require("uvicorn", extra="serve")
+    with writing():
         app = create_app(settings) if app is None else app
         app.state.service.shelf.settled = _rest_garbage
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=int(settings.grace) or None,
-            ssl_certfile=settings.certificate,
-            ssl_keyfile=settings.private_key,
-        )
-        _check_certificate(config)
+        server = server_of(app, settings)
         listener = listen(settings.host, settings.port)
         scheme = "http" if settings.certificate is None else "https"
         log_event("start", address=address_of(listener, scheme))
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        LOGGER.removeHandler(handler)
+        server.run(sockets=[listener])
+
+
+def server_of(app: Any, settings: ServerSettings) -> Any:
+    """Return the uvicorn server of an application, whose connections are bounded.
+
+    Args:
+        app: The application.
+        settings: Its address, certificate, limits and time to finish.
+
+    Raises:
+        SpecError: The certificate cannot be used.
+    """
+    import uvicorn
+
+    from seqcast.serve.connections import Connection, WatchedServer
+
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        # h11 takes twice the time for a request, and thirty times for a body in chunks of a byte.
+        http=Connection,
+        ws_max_size=settings.max_body,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=int(settings.grace) or None,
+        ssl_certfile=settings.certificate,
+        ssl_keyfile=settings.private_key,
+    )
+    _check_certificate(config)
+    return WatchedServer(config)
 
 
 def _rest_garbage() -> None:

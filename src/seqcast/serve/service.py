@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-from seqcast.errors import SeqcastError
 from seqcast.serve.batching import Lane
 from seqcast.serve.forecasting import answer_all
 from seqcast.serve.keys import ApiKeys
-from seqcast.serve.logs import log_event
+from seqcast.serve.logs import describe_error, log_event
 from seqcast.serve.metrics import Metrics
 from seqcast.serve.models import ModelShelf
-from seqcast.serve.problems import too_many
 from seqcast.serve.queries import Query
 from seqcast.serve.settings import PRETRAINED, ServerSettings
 
@@ -45,7 +42,6 @@ class Service:
         self.short = Lane(answer_all, settings.batch_size, settings.batch_wait, settings.queue, seen=seen, **common)
         # Backtests, the pretrained network and large tables take long: short queries do not stand behind them.
         self.long = Lane(answer_all, 1, 0.0, settings.queue, **common)
-        self.open = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -68,22 +64,6 @@ class Service:
         await self.short.stop()
         await self.long.stop()
         log_event("stop")
-
-    @contextlib.contextmanager
-    def opened(self) -> Iterator[None]:
-        """Count a request from before its body is read, so that bodies cannot fill the memory.
-
-        Raises:
-            RequestError: As many are open as may wait and be forecast.
-        """
-        most = self.settings.queue + self.settings.batch_size
-        if self.open >= most:
-            raise too_many(most, self.settings.retry_after)
-        self.open += 1
-        try:
-            yield
-        finally:
-            self.open -= 1
 
     async def ask(self, query: Query) -> Any:
         """Return the answer of a query.
@@ -111,14 +91,18 @@ class Service:
         }
 
     async def _watch(self) -> None:
-        """Warm the models up, then look at their files now and then."""
-        await asyncio.to_thread(self.shelf.warm_up)
-        log_event("ready", models=[model.name for model in self.shelf.models])
-        while self.settings.watch:
-            await asyncio.sleep(self.settings.watch)
-            await asyncio.to_thread(self.shelf.look)
+        """Warm the models up, then look at their files now and then; nothing that fails ends this."""
+        while self.settings.watch or not self.is_ready:
+            work = self.shelf.look if self.is_ready else self.shelf.warm_up
+            try:
+                await asyncio.to_thread(work)
+                if work == self.shelf.warm_up:
+                    log_event("ready", models=[model.name for model in self.shelf.models])
+            except Exception as error:  # a thread that cannot be started, for want of memory
+                log_event("watch", error=describe_error(error))
+            await asyncio.sleep(self.settings.watch or 1.0)
 
-    def _told(self, name: str, error: SeqcastError | None) -> None:
+    def _told(self, name: str, error: Exception | None) -> None:
         self.metrics.loads.labels(name, "failed" if error else "loaded").inc()
         version = {model.name: model.digest[:16] for model in self.shelf.models}.get(name)
-        log_event("model", model=name, version=version, error=None if error is None else str(error))
+        log_event("model", model=name, version=version, error=None if error is None else describe_error(error))

@@ -31,7 +31,8 @@ class ServerSettings:
         host: The address to listen at.
         port: The port; 0 lets the system choose.
         keys: File with hashes of API keys, see `seqcast.serve.keys`; `None` reads the environment.
-        allow_open: Whether other machines may ask without a key.
+        allow_open: Whether other machines may ask without a key, by any name of this one.
+        allow_host: Names by which this machine is asked, besides its addresses, `localhost` and `host`.
         certificate: PEM file with the certificate for TLS.
         private_key: PEM file with its private key.
         max_body: Most bytes of a request.
@@ -60,6 +61,7 @@ class ServerSettings:
     port: int = 8000
     keys: Path | None = None
     allow_open: bool = False
+    allow_host: tuple[str, ...] = ()
     certificate: Path | None = None
     private_key: Path | None = None
     max_body: int = 16 << 20

@@ -1,0 +1,72 @@
+"""What the page's own paths refuse, without a browser."""
+
+import json
+import re
+
+import httpx
+import pytest
+
+from seqcast.app.settings import AppSettings
+
+pytestmark = pytest.mark.processes
+SOCKET = "/_nicegui_ws/socket.io/"
+
+
+@pytest.fixture
+def visitor(served):
+    with httpx.Client(base_url=served.url, timeout=60) as client:
+        yield client
+
+
+def form(size):
+    """A form with a file of so many bytes, in pieces."""
+    yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\n'
+    for _ in range(size >> 20):
+        yield b"x" * (1 << 20)
+    yield b"\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize("is_claimed", [False, True])
+def test_an_upload_is_counted_while_it_comes(visitor, is_claimed):
+    route = re.search(r"/_nicegui/client/[^\"'\\]+/upload/\d+", visitor.get("/").text)[0]
+    size = AppSettings().max_upload + (3 << 20)
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    if is_claimed:
+        headers["Content-Length"] = str(sum(map(len, form(size))))
+    try:
+        answer = visitor.post(route, content=form(size), headers=headers)
+        assert answer.status_code == 413
+        assert answer.json()["expected"].startswith("at most")
+    except (httpx.WriteError, httpx.ReadError):
+        assert visitor.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example", "Origin": "http://evil.example"}, 403),
+    ],
+)
+def test_other_sites_get_nothing(visitor, headers, status):
+    assert visitor.get("/", headers=headers).status_code == status
+    assert visitor.get(SOCKET, params={"EIO": "4", "transport": "polling"}, headers=headers).status_code in (
+        (status,) if status == 403 else (200, 400)
+    )
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    with visitor.stream(
+        "GET",
+        SOCKET,
+        params={"EIO": "4", "transport": "websocket"},
+        headers={**handshake, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", **headers},
+    ) as answer:
+        assert answer.status_code == (101 if status == 200 else 403)
+
+
+def test_no_page_of_the_server_loads_a_foreign_script(visitor):
+    assert visitor.get("/docs").status_code == 404
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", visitor.get("/").text)
+    assert "paths" in json.loads(visitor.get("/openapi.json").text)

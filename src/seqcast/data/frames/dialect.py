@@ -162,7 +162,8 @@ def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str])
         return _without_sniffer(text, dialect, path, header, error)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "text.csv"
-        plain.write_text(_whole_lines(text), encoding="utf-8", newline="")
+        end = len(text) if len(text) <= _SAMPLE else text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE
+        plain.write_text(text[:end], encoding="utf-8", newline="")
         # Nothing is fetched: an extension that DuckDB lacks would come from the network.
         config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
         with duckdb.connect(config=config) as connection:
@@ -172,12 +173,6 @@ def find_dialect(text: str, dialect: Dialect, path: Path, names: Container[str])
             except duckdb.Error:
                 return replace(dialect, sep=",")
     return replace(dialect, sep=sep, quote='"' if quote in ("", "(empty)") else quote, skip=int(skip))
-
-
-def _whole_lines(text: str) -> str:
-    """Return the lines that a sample holds whole; the sample if the first does not end in it."""
-    sample = text[:_SAMPLE]
-    return sample if len(text) <= _SAMPLE else sample[: sample.rfind("\n") + 1] or sample
 
 
 def _without_sniffer(text: str, dialect: Dialect, path: Path, header: list[str], error: MissingPackageError) -> Dialect:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
+.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-checkpoint bench-seed bench-series \
 	bench-coverage docs-peers bench-frames bench-speed bench-speed-all bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -186,6 +186,10 @@ docs-peers: .venv/.installed .venv-peers-docs/.installed .venv-peers-libraries/.
 # ARGS=--minutes 5 is shorter; results/soak.md holds the tables of all runs.
 soak: .venv/.installed  ## A process that fits, predicts, updates, saves and loads for half an hour stays as large as it is
 	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+# ARGS='--visitors 20 --megabytes 1' is shorter.
+soak-page: .venv/.installed  ## The page stays as large as it is while 200 visitors come, upload 5 MB and leave (half an hour)
+	$(BIN)/python benchmarks/page_visitors.py $(ARGS)
 
 bench-checkpoint: .venv/.installed  ## What checkpoints cost a fit of a minute (about a quarter of an hour; nothing else may run)
 	$(BIN)/python benchmarks/checkpoint_cost.py $(ARGS)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seqcast.app.jobs import JobQueue, QueueFullError, StoppedError
-from seqcast.app.worker import Worker, WorkerDiedError
-from seqcast.errors import SpecError
+from seqcast.app.worker import Worker
+from seqcast.errors import SpecError, WorkerDiedError
 
 # A process that is started imports them by their name.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -124,7 +124,7 @@ def test_a_process_that_dies_fails_its_jobs_and_another_one_takes_over(worker):
         before = await queue.submit(process).result()
         jobs = [queue.submit(die), queue.submit(double, 1)]
         for job in jobs:
-            with pytest.raises(WorkerDiedError, match="has ended"):
+            with pytest.raises(WorkerDiedError, match=r"received its end. It may have run out of memory"):
                 await job.result()
         after = await queue.submit(process).result()
         assert after != before

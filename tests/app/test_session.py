@@ -12,12 +12,13 @@ from seqcast.app import recipes, tasks
 from seqcast.app.assumptions import assumed_ahead, changed_ahead
 from seqcast.app.estimates import Pace, estimate_seconds
 from seqcast.app.panels.scores import coverage, error_by_step, scores_by_series
-from seqcast.app.panels.take import as_file, picture_of
+from seqcast.app.panels.take import picture_of
 from seqcast.app.panels.why import nearest_rows, state_points
 from seqcast.app.post import PostRequest, run_post
 from seqcast.app.session import SessionLimitError, Sessions
 from seqcast.app.settings import AppSettings
 from seqcast.app.table import Table
+from seqcast.data.frames.writing import table_bytes
 from seqcast.errors import SpecError
 from seqcast.specs.columns import Columns
 
@@ -121,7 +122,7 @@ def test_recipes_make_the_same_forecast(session, tmp_path):
         session.table.__class__(**{**vars(session.table), "roles": session.table.roles.changed("West", "ignore")})
     )
     fitted(session, season_length=7)
-    (tmp_path / recipes.file_name(session)).write_bytes(as_file(session.frame.df, "csv"))
+    (tmp_path / recipes.file_name(session)).write_bytes(table_bytes(session.frame.df, "csv"))
     (tmp_path / "script.py").write_text(recipes.script_of(session))
     words = shlex.split(recipes.command_of(session))
     assert words[:2] == ["seqcast", "forecast"]

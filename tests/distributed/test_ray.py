@@ -6,7 +6,6 @@ import signal
 import sys
 import threading
 import time
-from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 
 from seqcast import RayCluster
 from seqcast.cli.main import main
-from seqcast.errors import ClusterError, SpecError, TrainingError
+from seqcast.errors import ClusterError, SpecError, TrainingError, WorkerDiedError
 from seqcast.forecaster.jobs import run_jobs
 from seqcast.runtime.executors import LokyExecutor, stop_workers
 from seqcast.specs.checkpoint import CheckpointSpec
@@ -277,7 +276,7 @@ def test_a_job_whose_worker_dies_is_tried_again_as_often_as_that(cluster, tmp_pa
             os._exit(1)
         return True
 
-    with pytest.raises(BrokenExecutor):
+    with pytest.raises(WorkerDiedError, match="a process that computes"):
         cluster.executor(retries=0).map(die_once, [()])
     (tmp_path / "seen").unlink()
     assert cluster.executor(retries=1).map(die_once, [()]) == [True]

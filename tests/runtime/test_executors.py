@@ -13,7 +13,7 @@ import pytest
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
-from seqcast.errors import SpecError
+from seqcast.errors import SpecError, WorkerDiedError
 from seqcast.runtime import executors
 from seqcast.runtime.executors import LokyExecutor, SerialExecutor, choose_executor, stop_workers
 
@@ -184,6 +184,14 @@ def test_the_first_error_comes_out_as_itself_and_leaves_no_worker():
     assert caught.value.received == "0"
     assert time.perf_counter() - began < 30
     assert not any(map(runs, processes))
+
+
+@pytest.mark.processes
+def test_a_worker_that_is_killed_is_said_in_words_and_others_take_over():
+    executor = LokyExecutor(2)
+    with pytest.raises(WorkerDiedError, match=r"expected it to run until its work is done.*Try again with fewer rows"):
+        executor.map(lambda: os.kill(os.getpid(), signal.SIGKILL), [()] * 2)
+    assert executor.map(abs, [(-1,), (2,)]) == [1, 2]
 
 
 def test_one_after_another_an_error_comes_out_as_itself():

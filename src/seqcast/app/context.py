@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
+from types import MethodType
 from typing import Any
 
 from nicegui import ui
@@ -12,9 +14,20 @@ from seqcast.app.session import Session, Sessions
 from seqcast.app.theme import explain_problem
 from seqcast.errors import SeqcastError
 
-__all__ = ["Context"]
+__all__ = ["Context", "refreshable"]
 
 logger = logging.getLogger("seqcast.app")
+
+
+def refreshable(method: Callable[[Any], None]) -> cached_property[ui.refreshable[[], None]]:
+    """Let a method of a panel be written anew by its `refresh`.
+
+    `ui.refreshable_method` is one for all visitors, and keeps the panels and tables of those who have left.
+
+    Args:
+        method: Writes a part of the panel.
+    """
+    return cached_property(lambda panel: ui.refreshable(MethodType(method, panel)))
 
 
 class Context:

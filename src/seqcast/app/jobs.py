@@ -36,7 +36,7 @@ class Job:
     @property
     def before(self) -> int:
         """How many jobs run or wait before it."""
-        return self._queue.before(self)
+        return self._queue.jobs.index(self) if self in self._queue.jobs else 0
 
     def stop(self) -> None:
         """Ask it to stop: a training keeps the best so far."""
@@ -76,6 +76,9 @@ class JobQueue:
         worker: The process.
         max_waiting: Most jobs that wait beside the one that runs.
 
+    Attributes:
+        jobs: Those that run or wait, in their order.
+
     Example:
         >>> JobQueue(Worker("example"), max_waiting=2).length
         0
@@ -83,20 +86,12 @@ class JobQueue:
 
     def __init__(self, worker: Worker, *, max_waiting: int) -> None:
         self.worker, self.max_waiting = worker, max_waiting
-        self._jobs: list[Job] = []
+        self.jobs: list[Job] = []
 
     @property
     def length(self) -> int:
         """How many jobs run or wait."""
-        return len(self._jobs)
-
-    def before(self, job: Job) -> int:
-        """Return how many jobs come before one.
-
-        Args:
-            job: The job.
-        """
-        return self._jobs.index(job) if job in self._jobs else 0
+        return len(self.jobs)
 
     def submit(self, function: Callable[..., Any], *arguments: Any, hear: Callable[[Any], None] | None = None) -> Job:
         """Take a job, from within the event loop.
@@ -123,7 +118,7 @@ class JobQueue:
         job = Job(self)
 
         def end(result: Any, error: BaseException | None) -> None:
-            self._jobs.remove(job)
+            self.jobs.remove(job)
             job.end(result, error)
 
         def heard(event: Any) -> None:
@@ -132,10 +127,10 @@ class JobQueue:
 
         def ended(result: Any, error: BaseException | None) -> None:
             if not _call_in(loop, end, result, error):
-                self._jobs.remove(job)
+                self.jobs.remove(job)
 
         job.number = self.worker.run(function, arguments, heard, ended)
-        self._jobs.append(job)
+        self.jobs.append(job)
         return job
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from nicegui import Client, app, ui
+from nicegui.functions.refreshable import RefreshableTarget
 
 from seqcast.app.context import Context
 from seqcast.app.panels.data import DataPanel
 from seqcast.app.panels.forecast import ForecastPanel
 from seqcast.app.panels.post import PostPanel
+from seqcast.app.panels.progress import JobPanel
 from seqcast.app.panels.scores import ScoresPanel
 from seqcast.app.panels.take import TakePanel
 from seqcast.app.panels.what_if import WhatIfPanel
@@ -33,6 +36,9 @@ PANELS: dict[str, tuple[str, str, Any]] = {
     "take": ("Take away", "download", TakePanel),
 }
 
+# A browser connects within moments of loading the page; a program that only asks for the page never does.
+CONNECTING_SECONDS = 15.0
+
 
 def add_page(sessions: Sessions, first: Path | None = None) -> None:
     """Add the page at `/`.
@@ -44,9 +50,12 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
 
     @ui.page("/", title="seqcast", language="en-US")
     async def page(client: Client) -> None:
-        """Build the page of a visitor."""
+        """Build the page of a visitor, once the browser has connected: who asks for it and never does costs nothing."""
         page_colours()
         dark = ui.dark_mode(value=None)
+        await client.connected(CONNECTING_SECONDS)
+        if client.is_deleted:
+            return
         try:
             session = sessions.open()
         except SeqcastError as error:
@@ -54,21 +63,31 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
                 heading("seqcast", 1)
                 problem_card(error)
             return
-        client.on_delete(lambda: sessions.close(session))
         context = Context(sessions, session, dark)
         panels = {name: kind(context) for name, (_, _, kind) in PANELS.items()}
+        client.on_delete(lambda: _leave(context, panels))
         switch = _build(context, panels)
-        await client.connected()
         # The browser says what it prefers; from then on the switch does.
-        if await ui.run_javascript('window.matchMedia("(prefers-color-scheme: dark)").matches'):
-            switch.set_value(True)
-        else:
-            dark.set_value(False)
+        preferred = False
+        with contextlib.suppress(TimeoutError):
+            preferred = await ui.run_javascript(
+                'window.matchMedia("(prefers-color-scheme: dark)").matches', timeout=5.0
+            )
+        switch.set_value(True) if preferred else dark.set_value(False)
         if first is not None:
             path = session.store(first.name, await asyncio.to_thread(first.read_bytes))
             await panels["data"].open(path)
 
     app.on_shutdown(sessions.close_all)
+
+
+def _leave(context: Context, panels: dict[str, Any]) -> None:
+    """End a visitor's session and what is computed for it."""
+    for panel in panels.values():
+        if isinstance(panel, JobPanel) and panel.view.job is not None:
+            panel.view.job.stop()
+    context.sessions.close(context.session)
+    RefreshableTarget.current_target = None  # the part of a page that was written last
 
 
 def _build(context: Context, panels: dict[str, Any]) -> ui.switch:

@@ -19,6 +19,9 @@ from seqcast.runtime.files import write_beside
 
 __all__ = ["Asked", "Session", "SessionLimitError", "Sessions"]
 
+# Characters of a file's name, of up to four bytes each: file systems take 255 bytes.
+LONGEST_NAME = 60
+
 
 class SessionLimitError(SeqcastError):
     """As many visitors are here as the settings allow."""
@@ -94,7 +97,8 @@ class Session:
         Returns:
             Where it is.
         """
-        path = self.folder / "table" / (Path(name.replace("\\", "/")).name or "table.csv")
+        name = "".join(filter(str.isprintable, name.replace("\\", "/"))).rpartition("/")[2][-LONGEST_NAME:]
+        path = self.folder / "table" / (name if name.strip(". ") else "table.csv")
         path.parent.mkdir(exist_ok=True)
         write_beside(path, lambda file: file.write(content))
         return path
@@ -174,22 +178,17 @@ class Sessions:
         self.pace = Pace()
         self._open: list[Session] = []
 
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._open)
-
     def open(self) -> Session:
         """Return a new session.
 
         Raises:
             SessionLimitError: There are too many.
         """
-        if self.count >= self.settings.max_sessions:
+        if len(self._open) >= self.settings.max_sessions:
             raise SessionLimitError(
                 "visitors",
                 expected=f"at most {self.settings.max_sessions} at a time",
-                received=f"{self.count}",
+                received=f"{len(self._open)}",
                 hint="Close another page of this address, or try again later.",
             )
         session = Session(Path(tempfile.mkdtemp(prefix="seqcast-app-")))

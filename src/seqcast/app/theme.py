@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nicegui import ui
 
@@ -16,9 +16,11 @@ from seqcast.errors import SeqcastError
 from seqcast.plots.style import GUIDE, TRUTH
 
 __all__ = [
+    "choose_series",
     "explain_problem",
     "heading",
     "html_table",
+    "named",
     "note",
     "page_colours",
     "panel_card",
@@ -28,6 +30,8 @@ __all__ = [
     "show_table",
     "spoken_step",
 ]
+
+Named = TypeVar("Named", bound=ui.element)
 
 # Dark enough for white text on it, and light enough on a dark page.
 PRIMARY, NEGATIVE, POSITIVE = "#00609c", "#b3261e", "#0f6e4f"
@@ -63,6 +67,7 @@ STYLE = """
 .seqcast-table { border-collapse: collapse; width: 100%; }
 .seqcast-table th, .seqcast-table td { border: 1px solid #8a8a8a; padding: 2px 8px; }
 .seqcast-table th, .seqcast-table td { text-align: left; white-space: nowrap; }
+.seqcast-code { white-space: pre; overflow-x: auto; font-family: monospace; padding: 8px; border: 1px solid #8a8a8a; }
 .seqcast-scroll { overflow-x: auto; max-width: 100%; }
 """
 
@@ -80,9 +85,9 @@ def heading(text: str, level: int = 2) -> None:
         text: The heading.
         level: 1 for the page's, 2 for a panel's, 3 within one.
     """
-    size = {1: "text-xl", 2: "text-xl", 3: "text-lg"}[level]
-    with ui.element(f"h{level}").classes(f"{size} font-medium m-0"):
+    with ui.element(f"h{level}").classes("font-medium m-0") as written:
         ui.label(text)
+    written.classes("text-lg" if level == 3 else "text-xl")
 
 
 def note(text: str) -> ui.label:
@@ -94,6 +99,19 @@ def note(text: str) -> ui.label:
     return ui.label(text).classes("seqcast-muted")
 
 
+def named(element: Named, said: str) -> Named:
+    """Give an element a name for screen readers, and return it.
+
+    The name is assigned. In a text of props, the name of a column could begin another prop, which `:` runs as a script.
+
+    Args:
+        element: The element.
+        said: Its name.
+    """
+    element.props["aria-label"] = said
+    return element
+
+
 @contextlib.contextmanager
 def panel_card() -> Iterator[None]:
     """Lay out a part of a panel."""
@@ -101,9 +119,25 @@ def panel_card() -> Iterator[None]:
         yield
 
 
-def show_chart(
-    options: dict[str, Any], said: str, *, dark: bool, height: str = "24rem", on_point: Any = None
-) -> ui.echart:
+def choose_series(names: list[str], chosen: str | None, choose: Callable[[str], Any]) -> None:
+    """Let one of several series be chosen.
+
+    Args:
+        names: Their names.
+        chosen: The one that is shown.
+        choose: Called with the name of another.
+    """
+    if len(names) > 1:
+        ui.select(
+            names,
+            value=chosen,
+            with_input=True,
+            label=f"Series, of {len(names):,}; type to search",
+            on_change=lambda event: None if event.value is None else choose(event.value),
+        ).props("outlined dense").classes("w-full")
+
+
+def show_chart(options: dict[str, Any], said: str, *, dark: bool, height: str = "24rem") -> ui.echart:
     """Draw a chart, with its text for those who do not see it.
 
     Args:
@@ -111,14 +145,10 @@ def show_chart(
         said: What the chart shows, in a sentence.
         dark: Whether the page is dark.
         height: Its height.
-        on_point: Called when a point is clicked.
     """
-    chart = (
-        ui.echart(_inked(options, dark), on_point_click=on_point).classes("seqcast-chart").style(f"height: {height}")
-    )
-    chart.props["role"] = "img"
-    chart.props["aria-label"] = said
-    return chart
+    chart = ui.echart(_inked(options, dark)).classes("seqcast-chart").props("role=img")
+    chart.style["height"] = height
+    return named(chart, said)
 
 
 def redraw(chart: ui.echart, options: dict[str, Any], *, dark: bool) -> None:
@@ -157,18 +187,21 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def html_table(said: str) -> Iterator[None]:
-    """Lay out a table of HTML that is moved sideways where it is wider than the page.
+def html_table(names: Iterable[str], said: str) -> Iterator[None]:
+    """Lay out a table of HTML, whose rows follow; it is moved sideways where it is wider than the page.
 
     Args:
+        names: Names of the columns.
         said: What the table holds.
     """
-    quoted = said.replace('"', "'")
-    with (
-        ui.element("div").classes("seqcast-scroll").props(f'tabindex=0 role=region aria-label="{quoted}"'),
-        ui.element("table").classes("seqcast-table"),
-    ):
-        yield
+    scroll = ui.element("div").classes("seqcast-scroll").props("tabindex=0 role=region")
+    with named(scroll, said), ui.element("table").classes("seqcast-table"):
+        with ui.element("thead"), ui.element("tr"):
+            for name in names:
+                with ui.element("th").props("scope=col"):
+                    ui.label(name)
+        with ui.element("tbody"):
+            yield
 
 
 def show_table(
@@ -186,20 +219,15 @@ def show_table(
         said: What the table holds.
         wrong: Row and column of the cell that something is wrong with.
     """
-    with html_table(said):
-        with ui.element("thead"), ui.element("tr"):
-            for name in names:
-                with ui.element("th").props("scope=col"):
-                    ui.label(name)
-        with ui.element("tbody"):
-            for place, row in enumerate(rows):
-                with ui.element("tr"):
-                    for column, value in enumerate(row):
-                        cell = ui.element("td")
-                        if wrong == (place, column):
-                            cell.classes("seqcast-wrong")
-                        with cell:
-                            ui.label(_text(value))
+    with html_table(names, said):
+        for place, row in enumerate(rows):
+            with ui.element("tr"):
+                for column, value in enumerate(row):
+                    cell = ui.element("td")
+                    if wrong == (place, column):
+                        cell.classes("seqcast-wrong")
+                    with cell:
+                        ui.label(_text(value))
 
 
 def _text(value: Any) -> str:
@@ -256,7 +284,9 @@ def problem_card(error: BaseException, more: Callable[[], Any] | None = None) ->
         error: The error.
         more: Writes what belongs to it below.
     """
-    with ui.card().props("flat bordered role=alert").classes("w-full border-2").style(f"border-color: {NEGATIVE}"):
+    with (
+        ui.card().props("flat bordered role=alert").classes("w-full border-2").style("border-color: var(--q-negative)")
+    ):
         with ui.row().classes("items-center no-wrap"):
             ui.icon("error", color="negative", size="md").props("aria-hidden=true")
             ui.label(explain_problem(error)).classes("font-medium")

@@ -21,18 +21,15 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from seqcast.errors import WorkerDiedError
 from seqcast.runtime.executors import ALL_MEMORY, kill_workers
 
-__all__ = ["Tell", "Worker", "WorkerDiedError"]
+__all__ = ["Tell", "Worker"]
 
 # Seconds between two looks whether the parent is still there.
 PARENT_SECONDS = 1.0
 # So long a worker is waited for when it is closed.
 CLOSING_SECONDS = 5.0
-
-
-class WorkerDiedError(RuntimeError):
-    """A worker process ended in the middle of a job, most likely for want of memory."""
 
 
 class Tell(Protocol):
@@ -72,11 +69,6 @@ class Worker:
     def is_running(self) -> bool:
         """Whether there is a process."""
         return self._process is not None and self._process.is_alive()
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id."""
-        return None if self._process is None else self._process.pid
 
     def run(
         self,
@@ -127,7 +119,7 @@ class Worker:
             connection, self._connection = self._connection, None
             waiting, self._waiting = self._waiting, {}
         for _, ended in waiting.values():
-            ended(None, WorkerDiedError("the process that computes was closed"))
+            ended(None, WorkerDiedError("the end of the server"))
         if process is None:
             return
         with contextlib.suppress(OSError):
@@ -152,20 +144,24 @@ class Worker:
         """Hand on what the process tells, until it ends."""
         while True:
             try:
-                kind, number, told = connection.recv()
+                message = connection.recv()
             except (EOFError, OSError):
                 self._fail(connection)
                 return
-            try:
-                value = pickle.loads(told)
-            except Exception as error:  # an exception whose arguments pickle does not know, for instance
-                kind, value = "failed", RuntimeError(f"what the job told could not be read: {error}")
-            hear, ended = self._waiting.get(number, (_ignore, _ignore))
-            if kind == "event":
-                hear(value)
-                continue
-            self._waiting.pop(number, None)
-            ended(value, None) if kind == "done" else ended(None, value)
+            self._hand_on(*message)
+            del message  # it may hold a visitor's table
+
+    def _hand_on(self, kind: str, number: int, told: bytes) -> None:
+        try:
+            value = pickle.loads(told)
+        except Exception as error:  # an exception whose arguments pickle does not know, for instance
+            kind, value = "failed", RuntimeError(f"what the job told could not be read: {error}")
+        hear, ended = self._waiting.get(number, (_ignore, _ignore))
+        if kind == "event":
+            hear(value)
+            return
+        self._waiting.pop(number, None)
+        ended(value, None) if kind == "done" else ended(None, value)
 
     def _fail(self, connection: Connection) -> None:
         """Let all jobs fail whose process has ended."""
@@ -176,7 +172,7 @@ class Worker:
             self._connection = self._process = None
             waiting, self._waiting = self._waiting, {}
         for _, ended in waiting.values():
-            ended(None, WorkerDiedError("the process that computes has ended, perhaps for want of memory"))
+            ended(None, WorkerDiedError())
 
 
 def serve(connection: Connection, parent: int) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import BrokenExecutor
 from typing import Any
 
 from seqcast.distributed.session import Session
+from seqcast.errors import WorkerDiedError
 from seqcast.runtime.backend import NumberTypes
 from seqcast.runtime.executors import run_job
 
@@ -45,7 +45,7 @@ class RayExecutor:
         """Call `function(*job)` for each job; see `Executor.map`.
 
         Raises:
-            BrokenExecutor: Workers died, more often than jobs are tried again.
+            WorkerDiedError: Workers died, more often than jobs are tried again.
         """
         waiting = deque(enumerate(jobs))
         if not waiting:
@@ -72,7 +72,7 @@ class RayExecutor:
             if isinstance(error, ray.exceptions.RayTaskError):
                 raise error.cause from None
             if isinstance(error, (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError)):
-                raise BrokenExecutor(str(error)) from error
+                raise WorkerDiedError from error
             raise
         return [results[place] for place in range(len(results))]
 

@@ -11,6 +11,7 @@ SeqcastError
 ├── TrainingError             (ArithmeticError)   training diverged
 ├── SaveError                 (OSError)           a file could not be written; what was there before is intact
 ├── ClusterError              (RuntimeError)      a cluster does not answer, or its workers die
+├── WorkerDiedError           (BrokenExecutor)    a process that computes has ended, perhaps for want of memory
 └── MissingPackageError       (ImportError)       an optional package is not installed
 ```
 
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
 
 from seqcast.errors.phrases import Option, Phrase, Row
@@ -45,6 +47,7 @@ __all__ = [
     "SeqcastWarning",
     "SpecError",
     "TrainingError",
+    "WorkerDiedError",
     "compose_message",
     "compose_place",
     "suggest_name",
@@ -197,6 +200,32 @@ class SaveError(SeqcastError, OSError):
 
 class ClusterError(SeqcastError, RuntimeError):
     """A cluster of other machines does not answer, or its workers died more often than is allowed."""
+
+
+class WorkerDiedError(SeqcastError, BrokenExecutor):
+    """A process that computes has ended in the middle of its work, most likely for want of memory.
+
+    Args:
+        received: How it ended.
+
+    Example:
+        >>> raise WorkerDiedError("its end by signal 9")
+        Traceback (most recent call last):
+        ...
+        seqcast.errors.WorkerDiedError: a process that computes: expected it to run until its work is done, received its
+        end by signal 9. It may have run out of memory. Try again with fewer rows, series or steps, or with less effort.
+    """
+
+    def __init__(self, received: str = "its end") -> None:
+        super().__init__(
+            "a process that computes",
+            expected="it to run until its work is done",
+            received=received,
+            hint="It may have run out of memory. Try again with fewer rows, series or steps, or with less effort.",
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.received,), self.__dict__
 
 
 class MissingPackageError(SeqcastError, ImportError):

@@ -13,13 +13,13 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import BrokenExecutor, as_completed
 from contextlib import contextmanager, suppress
 from multiprocessing import current_process, resource_tracker
 from pathlib import Path
 from typing import Any, Protocol
 
-from seqcast.errors import SpecError
+from seqcast.errors import SpecError, WorkerDiedError
 from seqcast.runtime.backend import NumberTypes, keras, platform
 from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
@@ -56,7 +56,7 @@ class Executor(Protocol):
     - Function, jobs and results can be pickled by cloudpickle; a job may get copies of its arguments.
     - A job sees the number types of the caller, `seqcast.runtime.backend.NumberTypes`.
     - The first error comes out as itself, and the other jobs are stopped. `KeyboardInterrupt` stops them too. Nothing
-      goes on running after `map` has ended with an exception.
+      goes on running after `map` has ended with an exception. A worker that dies is a `WorkerDiedError`.
     """
 
     def map(
@@ -241,8 +241,10 @@ class _WorkerPool:
                     if finished is not None:
                         finished(places[future], result)
                 return [future.result() for future in futures]
-            except BaseException:
+            except BaseException as error:
                 self.stop()
+                if isinstance(error, BrokenExecutor) and not isinstance(error, WorkerDiedError):
+                    raise WorkerDiedError from error
                 raise
 
     def _start(self, count: int) -> Any:

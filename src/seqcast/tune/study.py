@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seqcast.errors import Option, Phrase, SpecError
+from seqcast.errors import Option, Phrase, SpecError, WorkerDiedError
 from seqcast.forecaster.cluster import Cluster, check_cluster
 from seqcast.forecaster.defaults import PRETRAINED, middle_length
 from seqcast.forecaster.estimator import Forecaster
@@ -271,7 +271,7 @@ def _search(study: Any, task: Task, executor: Executor) -> None:
             executor.map(run_trials, [(task, worker) for worker in range(workers)])
         except BaseException as error:
             recover(study, task.run)
-            if not _is_break(error) or breaks >= MOST_BREAKS:
+            if not isinstance(error, WorkerDiedError) or breaks >= MOST_BREAKS:
                 raise
             breaks += 1
             if task.verbose:
@@ -282,13 +282,6 @@ def _search(study: Any, task: Task, executor: Executor) -> None:
         enough = task.trials is None or done >= task.trials
         if enough or done == before or not task.clock.fits_another(seconds_of(after)):
             return
-
-
-def _is_break(error: BaseException) -> bool:
-    """Return whether a worker process has died."""
-    from concurrent.futures import BrokenExecutor
-
-    return isinstance(error, BrokenExecutor)
 
 
 def _importance(study: Any, trials: Sequence[Any]) -> dict[str, float]:

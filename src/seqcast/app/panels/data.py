@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import Any
+from weakref import proxy
 
 from nicegui import events, ui
 
 from seqcast.app.charts import series_chart
-from seqcast.app.context import Context
+from seqcast.app.context import Context, refreshable
 from seqcast.app.table import ROLES, Roles, Table
-from seqcast.app.theme import heading, html_table, note, panel_card, problem_card, show_chart, show_table, spoken_step
+from seqcast.app.theme import (
+    heading,
+    html_table,
+    named,
+    note,
+    panel_card,
+    problem_card,
+    show_chart,
+    show_table,
+    spoken_step,
+)
 from seqcast.data import datasets
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.stamps import stamp_text
@@ -60,17 +71,20 @@ class DataPanel:
                 heading("A file", 3)
                 note("CSV, Excel, Parquet, JSON lines or Feather: one row a time, or a column for each series.")
                 kinds = "a CSV, Excel, Parquet, JSON lines or Feather file"
+                # FastAPI's caches keep the route of each upload, and the route keeps this function.
+                panel = proxy(self)
                 most = f"at most {self.context.settings.max_upload // 2**20} MiB"
                 self.upload = (
                     ui.upload(
                         auto_upload=True,
                         max_file_size=self.context.settings.max_upload,
-                        on_upload=self._uploaded,
+                        on_upload=lambda event: panel._uploaded(event),
                         on_rejected=lambda: ui.notify(f"Expected one table: {kinds} of {most}.", type="negative"),
                     )
-                    .props(f'accept="{ACCEPTED}" bordered flat hide-upload-btn')
+                    .props("bordered flat hide-upload-btn")
                     .classes("w-full")
                 )
+                self.upload.props["accept"] = ACCEPTED
                 self.upload.add_slot("header", UPLOAD_HEADER)
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("Copied from a spreadsheet", 3)
@@ -146,7 +160,7 @@ class DataPanel:
             self.problem = error
         self.context.changed()
 
-    @ui.refreshable_method
+    @refreshable
     def _show(self) -> None:
         session = self.context.session
         if self.problem is not None:
@@ -195,21 +209,17 @@ class DataPanel:
                 on_change=lambda event: self._set_wide(bool(event.value)),
             )
         names = [str(name) for name in table.raw.columns]
-        with html_table("Columns of the table"):
-            with ui.element("thead"), ui.element("tr"):
-                for text in ("column", "is", *(f"row {row + 2}" for row in range(min(ROWS_SHOWN, len(table.raw))))):
-                    with ui.element("th").props("scope=col"):
-                        ui.label(text)
-            with ui.element("tbody"):
-                for name in names[:COLUMNS_SHOWN]:
-                    with ui.element("tr"):
-                        with ui.element("th").props("scope=row"):
-                            ui.label(name)
+        first = (f"row {row + 2}" for row in range(min(ROWS_SHOWN, len(table.raw))))
+        with html_table(("column", "is", *first), "Columns of the table"):
+            for name in names[:COLUMNS_SHOWN]:
+                with ui.element("tr"):
+                    with ui.element("th").props("scope=row"):
+                        ui.label(name)
+                    with ui.element("td"):
+                        self._role(table, name)
+                    for value in table.raw[name].head(ROWS_SHOWN):
                         with ui.element("td"):
-                            self._role(table, name)
-                        for value in table.raw[name].head(ROWS_SHOWN):
-                            with ui.element("td"):
-                                ui.label("" if value != value else stamp_text(value))
+                            ui.label("" if value != value else stamp_text(value))
         if len(names) > COLUMNS_SHOWN:
             note(f"and {len(names) - COLUMNS_SHOWN} more columns like these")
         with ui.expansion("How the file is written").classes("w-full").props('header-class="font-medium"'):
@@ -219,11 +229,12 @@ class DataPanel:
         roles = (
             {"time": ROLES["time"], "value": "a series", "ignore": ROLES["ignore"]} if table.roles.wide else dict(ROLES)
         )
-        ui.select(
+        chosen = ui.select(
             roles,
             value=table.roles.of[name],
             on_change=lambda event, name=name: self._change(table.roles.changed(name, str(event.value))),
-        ).props(f'outlined dense options-dense aria-label="What the column {name} is"'.replace("'", "")).classes("w-52")
+        )
+        named(chosen.props("outlined dense options-dense").classes("w-52"), f"What the column {name} is")
 
     async def _set_wide(self, wide: bool) -> None:
         table = self.context.session.table
@@ -277,14 +288,15 @@ class DataPanel:
         self.shown = [name for name in self.shown if name in known] or ids[: min(3, self.context.settings.drawn_series)]
         most = self.context.settings.drawn_series
         if len(ids) > 1:
-            ui.select(
+            drawn = ui.select(
                 ids,
                 value=self.shown,
                 multiple=True,
                 with_input=len(ids) > 8,
                 label=f"Series that are drawn, of {len(ids):,}; at most {most}",
                 on_change=lambda event: self._draw(list(event.value)),
-            ).props(f"outlined use-chips max-values={most}").classes("w-full")
+            )
+            drawn.props("outlined use-chips").classes("w-full").props["max-values"] = most
         lines, marks = {}, {}
         for name in self.shown:
             rows = frame.series(name)

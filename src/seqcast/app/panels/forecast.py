@@ -9,11 +9,11 @@ from nicegui import ui
 
 from seqcast.app import tasks
 from seqcast.app.charts import fan_chart, loss_chart
-from seqcast.app.context import Context
+from seqcast.app.context import Context, refreshable
 from seqcast.app.estimates import estimate_seconds, in_words
 from seqcast.app.panels.progress import JobPanel
 from seqcast.app.table import rows_of
-from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table, spoken_step
+from seqcast.app.theme import choose_series, heading, note, panel_card, redraw, show_chart, show_table, spoken_step
 from seqcast.training.listeners import TrainingEvent
 
 __all__ = ["ForecastPanel", "bounds_of", "drawn_past"]
@@ -65,7 +65,7 @@ class ForecastPanel(JobPanel):
         self._ask.refresh()
         self._show.refresh()
 
-    @ui.refreshable_method
+    @refreshable
     def _ask(self) -> None:
         session = self.context.session
         frame, asked = session.frame, session.asked
@@ -148,7 +148,7 @@ class ForecastPanel(JobPanel):
         validation = [loss for _, _, loss in self.losses if loss is not None]
         redraw(self.curve, loss_chart(losses, validation), dark=self.context.dark)
 
-    @ui.refreshable_method
+    @refreshable
     def _show(self) -> None:
         session = self.context.session
         self.show_problem()
@@ -168,14 +168,7 @@ class ForecastPanel(JobPanel):
             ids = frame.ids
             if self.series not in ids:
                 self.series = ids[0]
-            if len(ids) > 1:
-                ui.select(
-                    ids,
-                    value=self.series,
-                    with_input=True,
-                    label=f"Series, of {len(ids):,}; type to search",
-                    on_change=lambda event: self._choose(event.value),
-                ).props("outlined dense").classes("w-full")
+            choose_series(ids, self.series, self._choose)
             assert self.series is not None
             rows = frame.columns, outcome.forecast
             ahead, bounds = forecast_of(*rows, self.series)
@@ -196,10 +189,9 @@ class ForecastPanel(JobPanel):
                 ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("no-caps outline")
                 ui.button("Take it away", on_click=lambda: self.context.go_to("take")).props("no-caps outline")
 
-    def _choose(self, name: Any) -> None:
-        if name is not None:
-            self.series = str(name)
-            self._show.refresh()
+    def _choose(self, name: str) -> None:
+        self.series = name
+        self._show.refresh()
 
 
 def drawn_past(frame: Any, name: str, horizon: int) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from seqcast.app.charts import line_chart, map_chart
-from seqcast.app.context import Context
+from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.progress import JobPanel
 from seqcast.app.post import DECODERS, EPOCHS, HORIZON, PostOutcome, PostRequest, Snapshot, run_post
 from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table
@@ -84,7 +84,7 @@ class PostPanel(JobPanel):
         name = "" if snapshot is None else f"{DECODERS[snapshot.decoder]}: epoch {snapshot.epoch} of {EPOCHS}"
         return line_chart({name: forecast}, x=range(1, HORIZON + 1), x_name="step of the forecast", y_name="signal")
 
-    @ui.refreshable_method
+    @refreshable
     def _show(self) -> None:
         self.show_problem()
         if self.outcome is None:

@@ -69,8 +69,9 @@ class JobView:
     def end(self) -> None:
         """Hide it."""
         self.job = None
-        self.row.visible = False
-        self.timer.deactivate()
+        if not self.row.is_deleted:  # the visitor may have left
+            self.row.visible = False
+            self.timer.deactivate()
 
     def stop(self) -> None:
         """Ask the job to stop."""

@@ -9,11 +9,11 @@ from nicegui import ui
 
 from seqcast.app import tasks
 from seqcast.app.charts import fan_chart, line_chart
-from seqcast.app.context import Context
+from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.forecast import bounds_of
 from seqcast.app.panels.progress import JobPanel
 from seqcast.app.table import rows_of
-from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
+from seqcast.app.theme import choose_series, heading, note, panel_card, show_chart, show_table
 from seqcast.evaluation import evaluate
 
 __all__ = ["ScoresPanel", "coverage", "error_by_step", "scores_by_series"]
@@ -55,7 +55,7 @@ class ScoresPanel(JobPanel):
         self._ask.refresh()
         self._show.refresh()
 
-    @ui.refreshable_method
+    @refreshable
     def _ask(self) -> None:
         if self.context.session.frame is None:
             note("Choose a table in the panel Data first.")
@@ -78,7 +78,7 @@ class ScoresPanel(JobPanel):
             session.backtest = tested
         self.context.changed()
 
-    @ui.refreshable_method
+    @refreshable
     def _show(self) -> None:
         session = self.context.session
         self.show_problem()
@@ -110,11 +110,7 @@ class ScoresPanel(JobPanel):
             if len(table) > WORST_SHOWN:
                 note(f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's")
         with panel_card():
-            names = table["series"].tolist()
-            if len(names) > 1:
-                ui.select(
-                    names, value=self.series, with_input=True, label="Series", on_change=lambda e: self._choose(e.value)
-                ).props("outlined dense").classes("w-full")
+            choose_series(table["series"].tolist(), self.series, self._choose)
             self._window(tested, columns, dark)
 
     def _window(self, tested: Any, columns: Any, dark: bool) -> None:
@@ -131,10 +127,9 @@ class ScoresPanel(JobPanel):
         chart = fan_chart(self.series, past, ahead, bounds_of(last), unit=columns.value)
         show_chart(chart, f"Forecast of the past of {self.series} beside what came", dark=dark)
 
-    def _choose(self, name: Any) -> None:
-        if name is not None:
-            self.series = str(name)
-            self._show.refresh()
+    def _choose(self, name: str) -> None:
+        self.series = name
+        self._show.refresh()
 
 
 def _verdict(tested: Any, columns: Any) -> str:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nicegui import ui
 
 from seqcast.app import recipes, tasks
-from seqcast.app.context import Context
+from seqcast.app.context import Context, refreshable
 from seqcast.app.session import Session
-from seqcast.app.theme import heading, note, panel_card
+from seqcast.app.theme import heading, named, note, panel_card
+from seqcast.data.frames.writing import table_bytes
 
-__all__ = ["TakePanel", "as_file", "picture_of"]
+__all__ = ["TakePanel", "picture_of"]
 
 KINDS = {"csv": "CSV", "parquet": "Parquet", "xlsx": "Excel"}
+
+# Copies the text beside the button that is pressed.
+COPY = "(event) => navigator.clipboard?.writeText(event.currentTarget.previousElementSibling.textContent)"
 
 
 class TakePanel:
@@ -34,7 +40,7 @@ class TakePanel:
         self._show()
         self.context.on_change(self._show.refresh)
 
-    @ui.refreshable_method
+    @refreshable
     def _show(self) -> None:
         session = self.context.session
         if session.outcome is None or session.frame is None:
@@ -44,13 +50,13 @@ class TakePanel:
             heading("The forecast", 3)
             with ui.row():
                 for kind, name in KINDS.items():
-                    ui.button(name, icon="download", on_click=lambda kind=kind: self._table(kind)).props(
-                        f'no-caps outline aria-label="Forecast as {name}"'
-                    )
+                    button = ui.button(name, icon="download", on_click=lambda kind=kind: self._table(kind))
+                    named(button.props("no-caps outline"), f"Forecast as {name}")
                 ui.button("Picture", icon="download", on_click=self._picture).props("no-caps outline")
                 ui.button("Report", icon="download", on_click=self._report).props("no-caps outline")
                 ui.button("Model", icon="download", on_click=self._model).props("no-caps outline")
             note("The report is one page that needs no other file. The model is read by seqcast.Forecaster.load.")
+            note("In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1.")
         with panel_card():
             heading("The same again, without this page", 3)
             files = [recipes.file_name(session)]
@@ -62,30 +68,29 @@ class TakePanel:
                         ui.button(recipes.FUTURE, icon="download", on_click=self._ahead).props("no-caps outline")
             ui.label("In Python:").classes("font-medium")
             script = recipes.script_of(session)
-            _code(script, "python", "Python script")
+            _code(script, "Python script")
             ui.button("Script", icon="download", on_click=lambda: ui.download.content(script, "forecast.py")).props(
                 "no-caps outline"
             )
             ui.label("At the command line:").classes("font-medium")
-            _code(recipes.command_of(session), "bash", "Command line")
+            _code(recipes.command_of(session), "Command line")
+
+    async def _give(self, name: str, make: Callable[..., bytes], *arguments: Any) -> None:
+        """Have a browser save what a function makes."""
+        try:
+            content = await asyncio.to_thread(make, *arguments)
+        except Exception as error:
+            self.context.tell(error)
+            return
+        ui.download.content(content, name)
 
     async def _table(self, kind: str) -> None:
-        session = self.context.session
-        assert session.outcome is not None
-        try:
-            content = await asyncio.to_thread(as_file, session.outcome.forecast, kind)
-        except Exception as error:
-            self.context.tell(error)
-            return
-        ui.download.content(content, f"forecast.{kind}")
+        outcome = self.context.session.outcome
+        assert outcome is not None
+        await self._give(f"forecast.{kind}", partial(table_bytes, safe_formulas=True), outcome.forecast, kind)
 
     async def _picture(self) -> None:
-        try:
-            content = await asyncio.to_thread(picture_of, self.context.session)
-        except Exception as error:
-            self.context.tell(error)
-            return
-        ui.download.content(content, "forecast.png")
+        await self._give("forecast.png", picture_of, self.context.session)
 
     async def _report(self) -> None:
         session = self.context.session
@@ -106,44 +111,30 @@ class TakePanel:
         except Exception as error:
             self.context.tell(error)
             return
-        ui.download.content(path.read_bytes(), "report.html")
+        await self._give("report.html", path.read_bytes)
 
-    def _model(self) -> None:
-        ui.download.content(self.context.session.model_file.read_bytes(), "model.seqcast")
+    async def _model(self) -> None:
+        await self._give("model.seqcast", self.context.session.model_file.read_bytes)
 
-    def _rows(self) -> None:
+    async def _rows(self) -> None:
         session = self.context.session
         assert session.frame is not None
         assert session.table is not None
         if recipes.needs_rows(session):
-            ui.download.content(as_file(session.frame.df, "csv"), recipes.ROWS)
+            await self._give(recipes.ROWS, table_bytes, session.frame.df, "csv")
         else:
-            ui.download.content(session.table.path.read_bytes(), session.table.path.name)
+            await self._give(session.table.path.name, session.table.path.read_bytes)
 
-    def _ahead(self) -> None:
-        ui.download.content(as_file(self.context.session.ahead(), "csv"), recipes.FUTURE)
-
-
-def _code(text: str, language: str, said: str) -> None:
-    code = ui.code(text, language=language).classes("w-full").props(f'tabindex=0 aria-label="{said}"')
-    code.copy_button.props(f'aria-label="Copy: {said}"')
+    async def _ahead(self) -> None:
+        await self._give(recipes.FUTURE, table_bytes, self.context.session.ahead(), "csv")
 
 
-def as_file(table: Any, kind: str) -> bytes:
-    """Return a table as the content of a file.
-
-    Args:
-        table: A pandas frame.
-        kind: One of `KINDS`.
-    """
-    buffer = io.BytesIO()
-    if kind == "parquet":
-        table.to_parquet(buffer, index=False)
-    elif kind == "xlsx":
-        table.to_excel(buffer, index=False, sheet_name="forecast")
-    else:
-        table.to_csv(buffer, index=False)
-    return buffer.getvalue()
+def _code(text: str, said: str) -> None:
+    """Show a script as plain text, which `ui.code` would read as Markdown, and a button that copies it."""
+    with ui.row().classes("w-full items-start no-wrap"):
+        named(ui.label(text).classes("seqcast-code grow min-w-0").props("tabindex=0 role=region"), said)
+        copy = ui.button(icon="content_copy").props("flat round").on("click", js_handler=COPY)
+        named(copy, f"Copy: {said}")
 
 
 def picture_of(session: Session) -> bytes:

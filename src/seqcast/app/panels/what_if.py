@@ -10,10 +10,10 @@ from nicegui import ui
 from seqcast.app import tasks
 from seqcast.app.assumptions import changed_ahead
 from seqcast.app.charts import fan_chart
-from seqcast.app.context import Context
+from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.forecast import drawn_past, forecast_of
 from seqcast.app.table import rows_of
-from seqcast.app.theme import heading, html_table, note, panel_card, redraw, show_chart
+from seqcast.app.theme import choose_series, heading, html_table, named, note, panel_card, redraw, show_chart
 from seqcast.data.frames.stamps import stamp_text
 
 __all__ = ["WhatIfPanel"]
@@ -47,7 +47,7 @@ class WhatIfPanel:
             self.ahead = session.ahead() if session.outcome is not None else None
         self._show.refresh()
 
-    @ui.refreshable_method
+    @refreshable
     def _show(self) -> None:
         session = self.context.session
         if session.outcome is None or session.frame is None:
@@ -64,10 +64,7 @@ class WhatIfPanel:
         if self.series not in ids:
             self.series = ids[0]
         with panel_card():
-            if len(ids) > 1:
-                ui.select(
-                    ids, value=self.series, with_input=True, label="Series", on_change=lambda e: self._choose(e.value)
-                ).props("outlined dense").classes("w-full")
+            choose_series(ids, self.series, self._choose)
             assert self.series is not None
             said = f"Forecast of {self.series} before and after the change"
             self.chart = show_chart(self._options(), said, dark=self.context.dark)
@@ -94,37 +91,31 @@ class WhatIfPanel:
         columns, names = frame.columns, frame.roles.names("future")
         assert self.series is not None
         part = rows_of(self.ahead, columns, self.series)
-        with html_table("Known in advance"):
-            with ui.element("thead"), ui.element("tr"):
-                for text in (columns.ds, *names):
-                    with ui.element("th").props("scope=col"):
-                        ui.label(text)
-            with ui.element("tbody"):
-                for step, row in enumerate(part.to_dict("records")):
-                    with ui.element("tr"):
-                        when = stamp_text(row[columns.ds])
-                        with ui.element("th").props("scope=row"):
-                            ui.label(when)
-                        for name in names:
-                            with ui.element("td"):
-                                self._cell(step, name, row[name], f"{name} on {when}")
+        with html_table((columns.ds, *names), "Known in advance"):
+            for step, row in enumerate(part.to_dict("records")):
+                with ui.element("tr"):
+                    when = stamp_text(row[columns.ds])
+                    with ui.element("th").props("scope=row"):
+                        ui.label(when)
+                    for name in names:
+                        with ui.element("td"):
+                            self._cell(step, name, row[name], f"{name} on {when}")
 
     def _cell(self, step: int, name: str, value: Any, said: str) -> None:
-        label = f'aria-label="{said}"'
+        async def change(event: Any) -> None:
+            await self._change(step, name, event.value)
+
+        cell: ui.element
         if isinstance(value, bool | np.bool_):
-            ui.checkbox(value=bool(value), on_change=lambda event: self._change(step, name, bool(event.value))).props(
-                label
-            )
+            cell = ui.checkbox(value=bool(value), on_change=change)
         elif isinstance(value, int | float | np.number):
-            ui.number(
-                value=None if value != value else float(value),
-                on_change=lambda event: self._change(step, name, event.value),
-            ).props(f"outlined dense debounce=300 {label}").classes("w-32")
+            cell = ui.number(value=None if value != value else float(value), on_change=change)
+            cell.props("outlined dense debounce=300").classes("w-32")
         else:
             known = sorted(map(str, self.context.session.frame.df[name].dropna().unique()))  # type: ignore[union-attr]
-            ui.select(known, value=str(value), on_change=lambda event: self._change(step, name, event.value)).props(
-                f"outlined dense options-dense {label}"
-            ).classes("w-40")
+            cell = ui.select(known, value=str(value) if str(value) in known else None, on_change=change)
+            cell.props("outlined dense options-dense").classes("w-40")
+        named(cell, said)
 
     async def _change(self, step: int, name: str, value: Any) -> None:
         session = self.context.session
@@ -152,7 +143,6 @@ class WhatIfPanel:
         self.ahead, self.changed = self.context.session.ahead(), None
         self._show.refresh()
 
-    def _choose(self, name: Any) -> None:
-        if name is not None:
-            self.series = str(name)
-            self._show.refresh()
+    def _choose(self, name: str) -> None:
+        self.series = name
+        self._show.refresh()

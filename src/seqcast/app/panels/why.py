@@ -9,7 +9,7 @@ from nicegui import ui
 
 from seqcast.app import tasks
 from seqcast.app.charts import bar_chart, line_chart, map_chart
-from seqcast.app.context import Context
+from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.progress import JobPanel
 from seqcast.app.tasks import Explanation
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
@@ -45,7 +45,7 @@ class WhyPanel(JobPanel):
         self._ask.refresh()
         self._show.refresh()
 
-    @ui.refreshable_method
+    @refreshable
     def _ask(self) -> None:
         if self.context.session.outcome is None:
             note("Make a forecast in the panel Forecast first.")
@@ -66,7 +66,7 @@ class WhyPanel(JobPanel):
         self._ask.refresh()
         self._show.refresh()
 
-    @ui.refreshable_method
+    @refreshable
     def _show(self) -> None:
         session, dark = self.context.session, self.context.dark
         self.show_problem()

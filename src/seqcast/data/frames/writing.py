@@ -6,7 +6,9 @@ import contextlib
 import csv
 import io
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from seqcast.errors import SaveError
 from seqcast.runtime.files import suffix_of, write_beside
 from seqcast.runtime.optional import require
 
-__all__ = ["TABLES", "write_table"]
+__all__ = ["TABLES", "table_bytes", "write_table"]
 
 # What is written.
 TABLES = ("csv", "parquet")
@@ -22,6 +24,9 @@ TABLES = ("csv", "parquet")
 
 # What a cell begins with that spreadsheets take for a formula, also in the full width of East Asian text.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+# Control characters that XML does not know.
+_NOT_IN_WORKBOOKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def write_table(frame: Any, path: Path | None, *, safe_formulas: bool = False) -> None:
@@ -36,35 +41,63 @@ def write_table(frame: Any, path: Path | None, *, safe_formulas: bool = False) -
     Raises:
         SaveError: It could not be written; an older file is unchanged.
     """
-    quoting = csv.QUOTE_MINIMAL
-    if safe_formulas and (path is None or suffix_of(path, TABLES) == "csv"):
-        # In quotes a line end within a text begins no cell.
-        frame, quoting = _without_formulas(frame), csv.QUOTE_NONNUMERIC
+    content = table_bytes(frame, "csv" if path is None else suffix_of(path, TABLES), safe_formulas=safe_formulas)
     if path is None:
-        _write_out(frame.to_csv(index=False, quoting=quoting))
-        return
+        _write_out(content.decode())
+    else:
+        write_beside(path, lambda file: file.write(content))
+
+
+def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:
+    """Return a pandas frame as the content of a file.
+
+    Args:
+        frame: The frame.
+        kind: `csv`, `parquet` or `xlsx`, in which all text is text and none a formula.
+        safe_formulas: As for `write_table`.
+    """
     buffer = io.BytesIO()
-    if suffix_of(path, TABLES) == "parquet":
+    if kind == "parquet":
         require("pyarrow", extra="parquet")
         frame.to_parquet(buffer, index=False)
+    elif kind == "xlsx":
+        _write_workbook(frame, buffer)
+    elif safe_formulas:
+        # In quotes a line end within a text begins no cell.
+        _with_text(frame, _safe).to_csv(buffer, index=False, quoting=csv.QUOTE_NONNUMERIC)
     else:
-        frame.to_csv(buffer, index=False, quoting=quoting)
-    write_beside(path, lambda file: file.write(buffer.getvalue()))
+        frame.to_csv(buffer, index=False)
+    return buffer.getvalue()
 
 
-def _without_formulas(frame: Any) -> Any:
-    """Return a frame whose text, names of columns included, begins with nothing that makes a formula."""
+def _write_workbook(frame: Any, buffer: io.BytesIO) -> None:
     import pandas as pd
 
-    def safe(value: Any) -> Any:
-        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+    with pd.ExcelWriter(buffer, engine="openpyxl") as writer:
+        legal = _with_text(frame, lambda text: _NOT_IN_WORKBOOKS.sub("", text))
+        legal.to_excel(writer, index=False, sheet_name="forecast")
+        for row in writer.sheets["forecast"].iter_rows():
+            for cell in row:
+                if cell.data_type in "fe":  # openpyxl takes text such as =1 and #N/A for formulas and errors
+                    cell.data_type = "s"
 
-    texts = [place for place, kind in enumerate(frame.dtypes) if not pd.api.types.is_numeric_dtype(kind)]
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
+def _with_text(frame: Any, change: Callable[[str], str]) -> Any:
+    """Return a frame whose text, names of columns included, is changed."""
+    import pandas as pd
+
+    def changed(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
-    for place in texts:
-        if not pd.api.types.is_datetime64_any_dtype(columns[place]):
-            columns[place] = columns[place].astype(object).map(safe)
-    return pd.concat(columns, axis=1).set_axis([safe(name) for name in frame.columns], axis=1)
+    for place, kind in enumerate(frame.dtypes):
+        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
+            columns[place] = columns[place].astype(object).map(changed)
+    return pd.concat(columns, axis=1).set_axis([changed(name) for name in frame.columns], axis=1)
 
 
 def _write_out(text: str) -> None:

@@ -186,6 +186,17 @@ def test_csv_has_an_apostrophe_before_formulas():
 
 
 @pytest.mark.browser
+def test_the_name_of_a_column_runs_no_script(open_page):
+    page = open_page()
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
+    name = f'rain" :title="{SCRIPT}" x="'
+    give(page, "rain.csv", pd.DataFrame({"ds": days, "y": range(60), name: range(60)}).to_csv(index=False).encode())
+    page.get_by_role("img", name=re.compile("Values of")).wait_for()
+    assert page.evaluate("window.hacked") is None
+    assert page.get_by_label(f"What the column {name} is", exact=True).count() == 1
+
+
+@pytest.mark.browser
 def test_a_hostile_table_in_all_panels(open_page):
     """No script, no request elsewhere, no complaint of the browser (`open_page` sees to these two), no broken page."""
     page = open_page()

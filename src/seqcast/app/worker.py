@@ -119,7 +119,7 @@ class Worker:
             connection, self._connection = self._connection, None
             waiting, self._waiting = self._waiting, {}
         for _, ended in waiting.values():
-            ended(None, WorkerDiedError("the end of the server"))
+            ended(None, WorkerDiedError.with_advice("the end of the server"))
         if process is None:
             return
         with contextlib.suppress(OSError):
@@ -172,7 +172,7 @@ class Worker:
             self._connection = self._process = None
             waiting, self._waiting = self._waiting, {}
         for _, ended in waiting.values():
-            ended(None, WorkerDiedError())
+            ended(None, WorkerDiedError.with_advice())
 
 
 def serve(connection: Connection, parent: int) -> None:

@@ -72,7 +72,7 @@ class RayExecutor:
             if isinstance(error, ray.exceptions.RayTaskError):
                 raise error.cause from None
             if isinstance(error, (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError)):
-                raise WorkerDiedError from error
+                raise WorkerDiedError.with_advice() from error
             raise
         return [results[place] for place in range(len(results))]
 

@@ -203,29 +203,26 @@ class ClusterError(SeqcastError, RuntimeError):
 
 
 class WorkerDiedError(SeqcastError, BrokenExecutor):
-    """A process that computes has ended in the middle of its work, most likely for want of memory.
+    """A process that computes has ended in the middle of its work, most likely for want of memory."""
 
-    Args:
-        received: How it ended.
+    @classmethod
+    def with_advice(cls, received: str = "its end") -> WorkerDiedError:
+        """Return the error, in words.
 
-    Example:
-        >>> raise WorkerDiedError("its end by signal 9")
-        Traceback (most recent call last):
-        ...
-        seqcast.errors.WorkerDiedError: a process that computes: expected it to run until its work is done, received its
-        end by signal 9. It may have run out of memory. Try again with fewer rows, series or steps, or with less effort.
-    """
+        Args:
+            received: What came instead of a result.
 
-    def __init__(self, received: str = "its end") -> None:
-        super().__init__(
+        Example:
+            >>> print(WorkerDiedError.with_advice())
+            a process that computes: expected it to run until its work is done, received its end. It may have run out of
+            memory. Try again with fewer rows, series or steps, or with less effort.
+        """
+        return cls(
             "a process that computes",
             expected="it to run until its work is done",
             received=received,
             hint="It may have run out of memory. Try again with fewer rows, series or steps, or with less effort.",
         )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.received,), self.__dict__
 
 
 class MissingPackageError(SeqcastError, ImportError):

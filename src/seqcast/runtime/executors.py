@@ -228,8 +228,7 @@ class _WorkerPool:
         """Run jobs in so many workers; see `Executor.map`."""
         number_types = NumberTypes.current()
         with warnings.catch_warnings():
-            # loky warns of workers that it replaces or cannot kill with their children; it recovers from both by
-            # itself.
+            # loky warns of workers that it replaces or cannot kill with their children; it recovers by itself.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
             try:
                 executor = self._start(count)
@@ -243,8 +242,8 @@ class _WorkerPool:
                 return [future.result() for future in futures]
             except BaseException as error:
                 self.stop()
-                if isinstance(error, BrokenExecutor) and not isinstance(error, WorkerDiedError):
-                    raise WorkerDiedError from error
+                if isinstance(error, BrokenExecutor):
+                    raise WorkerDiedError.with_advice() from error
                 raise
 
     def _start(self, count: int) -> Any:
@@ -264,8 +263,7 @@ class _WorkerPool:
 
     def kill(self) -> None:
         """Kill the workers, whatever this process holds or waits for."""
-        # Those that are starting are not known yet, but Linux knows all children: also the ones that would complain of
-        # what is left, which is removed here.
+        # Linux knows all children: those that are just starting, and those that would complain of what is removed here.
         children = (path.read_text().split() for path in Path("/proc/self/task").glob("*/children"))
         processes = {int(child) for of_thread in children for child in of_thread}
         for process in processes | set(getattr(self._executor, "_processes", None) or ()):

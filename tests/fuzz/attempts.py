@@ -158,6 +158,15 @@ class OdsFile(ParquetFile):
         return read_table(path, Columns())
 
 
+class XlsbFile(ParquetFile):
+    """A workbook of Excel's binary kind."""
+
+    def write(self, path):
+        rows = [("ds", "y"), *((float(row), row % 7 / 2) for row in range(40))]
+        cells = [(number, place, value) for number, row in enumerate(rows) for place, value in enumerate(row)]
+        path.write_bytes(hostile_workbooks.xlsb(cells))
+
+
 FILES = {
     "forecaster": (ForecasterFile(), "model.seqcast", hostile_archives),
     "regressor": (RegressorFile(), "model.seqcast", hostile_archives),
@@ -166,6 +175,7 @@ FILES = {
     "feather": (FeatherFile(), "table.feather", hostile_feather),
     "workbook": (WorkbookFile(), "table.xlsx", hostile_workbooks),
     "ods": (OdsFile(), "table.ods", hostile_workbooks),
+    "xlsb": (XlsbFile(), "table.xlsb", hostile_workbooks),
 }
 
 

@@ -5,8 +5,6 @@ import re
 import struct
 import zipfile
 
-import numpy as np
-
 TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -85,12 +83,16 @@ def _text(letters):
     return struct.pack("<I", len(letters)) + letters.encode("utf-16-le")
 
 
+def _cell(column, value):
+    kind, content = (6, _text(value)) if isinstance(value, str) else (5, struct.pack("<d", value))
+    return record(kind, struct.pack("<II", column, 0) + content)
+
+
 def xlsb(cells, *, sheet="worksheets/sheet1.bin"):
-    """Return an `.xlsb` with numbers, each a row, a column and a value; both are counted from 0."""
+    """Return an `.xlsb` with cells, each a row, a column and a number or a text; both are counted from 0."""
     one = struct.pack("<II", 0, 1) + _text("rId1") + _text("Sales")
     rows = b"".join(
-        record(0, struct.pack("<I", row) + bytes(13)) + record(5, struct.pack("<IId", column, 0, value))
-        for row, column, value in cells
+        record(0, struct.pack("<I", row) + bytes(13)) + _cell(column, value) for row, column, value in cells
     )
     corners = [min(cells)[0], max(cells)[0], min(cell[1] for cell in cells), max(cell[1] for cell in cells)]
     extent = record(148, struct.pack("<4I", *corners))
@@ -215,16 +217,27 @@ def bomb(whole, rng):
     return packed({**parts, name: content[:middle] + filling + content[middle:]})
 
 
-def corner_of(_, rng):
-    """Take one of those with cells in opposite corners, or one of them damaged."""
-    whole = list(corners().values())[int(rng.integers(len(corners())))]
-    return whole if rng.random() < 0.5 else flip_part(whole, rng)
+def suffix_of(whole):
+    parts = parts_of(whole)
+    return ".ods" if "content.xml" in parts else ".xlsb" if "xl/workbook.bin" in parts else ".xlsx"
 
 
-def far_cells(_, rng):
-    """Write an `.xlsb` whose cells are anywhere."""
-    places = rng.integers(0, 2 ** rng.integers(1, 32, (3, 2)))
-    return xlsb([(int(row), int(column), float(np.nan)) for row, column in places])
+def corner_of(whole, rng):
+    """Take a workbook of the same kind with cells in opposite corners, or one of them damaged."""
+    books = [book for name, book in corners().items() if name.endswith(suffix_of(whole))]
+    book = books[int(rng.integers(len(books)))]
+    return book if rng.random() < 0.5 else flip_part(book, rng)
+
+
+def far_cells(whole, rng):
+    """Write cells anywhere: as numbers in an `.xlsb`, as names in an `.xlsx`."""
+    if suffix_of(whole) == ".ods":
+        return corner_of(whole, rng)
+    places = [(int(row), int(column)) for row, column in rng.integers(0, 2 ** rng.integers(1, 32, (3, 2)))]
+    if suffix_of(whole) == ".xlsb":
+        return xlsb([(row, column, 1.0) for row, column in places])
+    letters = "".join(chr(65 + int(letter)) for letter in rng.integers(0, 26, int(rng.integers(1, 9))))
+    return xlsx("".join(f'<row r="{row}"><c r="{letters}{row}"><v>1</v></c></row>' for row, _ in places))
 
 
 KINDS = {

@@ -104,8 +104,8 @@ def told(answers):
 def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
     kinds = ("forecaster", "regressor", "checkpoint")
     cases = [(kinds[number % 3], number // 3) for number in range(FIRST, FIRST + MODELS)]
-    tables = ("parquet", "feather", "workbook", "ods")
-    cases += [(tables[number % 4], number // 4) for number in range(FIRST, FIRST + TABLES)]
+    tables = ("parquet", "feather", "workbook", "ods", "xlsb")
+    cases += [(tables[number % 5], number // 5) for number in range(FIRST, FIRST + TABLES)]
     answers = try_all(tmp_path, cases, readers=1 if len(cases) < 1000 else 2)
     print(told(answers))
     bugs = [answer for answer in answers if answer["outcome"] == "bug"]

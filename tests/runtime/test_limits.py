@@ -46,10 +46,9 @@ def test_by_default_more_is_allowed_to_larger_files_within_bounds(first, second)
 def test_counts_grow_with_the_size(first, second):
     low, high = (FileLimits.of(size) for size in sorted((first, second)))
     assert 100 <= low.columns <= high.columns
-    assert 100 <= low.parts <= high.parts
 
 
 def test_defaults_are_those_that_the_documentation_states():
     assert (DEFAULTS.size, DEFAULTS.ratio, DEFAULTS.small) == (4 * 10**9, 100, 64 << 20)
-    assert (DEFAULTS.columns, DEFAULTS.parts) == (20_000, 10_000)
+    assert DEFAULTS.columns == 20_000
     assert FileLimits.of(None) == DEFAULTS

@@ -184,3 +184,12 @@ def test_times_that_many_rows_share_are_parsed_once(tmp_path, monkeypatch):
     table(path, f"unique_id,ds,y\n{rows}0,soon,1\n")
     with pytest.raises(DataError, match="column 'ds', row 1002: expected a date or time"):
         read_table(path, COLUMNS)
+
+
+def test_tables_without_columns_are_refused(tmp_path):
+    """An empty sheet, a file of rows without columns, and lines of objects without names."""
+    pd.DataFrame().to_excel(tmp_path / "a.xlsx", index=False)
+    pd.DataFrame(index=range(3)).to_parquet(tmp_path / "a.parquet")
+    for path in (tmp_path / "a.xlsx", tmp_path / "a.parquet", table(tmp_path / "a.jsonl", "{}\n{}\n")):
+        with pytest.raises(DataError, match="expected a table, received no columns"):
+            read_table(path, COLUMNS)

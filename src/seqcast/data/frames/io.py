@@ -227,6 +227,8 @@ def _read(path: Path, kind: str, columns: Columns, dialect: Dialect, limits: Fil
             reason = "rows with more values than the first row has names"
         expected, received = f"a table in {_IN_WORDS[kind]}", f"something else ({reason})"
         raise DataError(path=str(path), expected=expected, received=received, hint="Check the file.") from error
+    if frame.columns.empty:
+        raise DataError(path=str(path), expected="a table", received="no columns", hint="Check the file.")
     frame.attrs[FIRST_ROW] = _FIRST_ROW[kind] + dialect.skip
     return frame, dialect
 

@@ -15,8 +15,9 @@ from seqcast.serve.app import create_app
 from seqcast.serve.batching import Lane
 from seqcast.serve.bodies import Body
 from seqcast.serve.models import ModelShelf
+from seqcast.serve.options import ForecastOptions
 from seqcast.serve.problems import RequestError
-from seqcast.serve.queries import FORECAST_OPTIONS, read_query
+from seqcast.serve.queries import read_query
 from seqcast.serve.settings import ServerSettings
 
 from .clients import Client, newer
@@ -30,8 +31,8 @@ def shelf(models):
 
 
 def query(shelf, rows, **options):
-    columns = {name: [row.get(name) for row in rows] for name in ("unique_id", "ds", "y")}
-    return read_query(Body({"model": "sales", **options}, {"rows": columns}), [], FORECAST_OPTIONS, shelf, LIMITS)
+    body = Body({"model": "sales", "rows": rows, **options}, LIMITS.max_rows)
+    return read_query(body, [], ForecastOptions, shelf, LIMITS)
 
 
 # A good request has newer rows of known series, or rows of a new one, or both; a bad one has a fault of its own.

@@ -25,13 +25,13 @@ def rows(**changes):
 WRONG = {
     "no model of the name": ({**rows(), "model": "salse"}, 404, "one of 'sales', 'store', 'events', 'pretrained'"),
     "no model named": ({"rows": [ROW]}, 422, "model: expected one of"),
-    "a model that is no text": ({**rows(), "model": 3}, 422, "model: expected a name, received a huge number"),
+    "a model that is no text": ({**rows(), "model": 3}, 422, "model: expected a name, received 3. One that GET"),
     "another field": ({**rows(), "horizn": 3}, 422, "Did you mean 'horizon'?"),
     "a horizon of nothing": ({**rows(), "horizon": 0}, 422, "horizon: expected a whole number >= 1, received 0"),
     "a horizon in text": ({**rows(), "horizon": "3"}, 422, "horizon: expected a whole number >= 1"),
     "a horizon beyond the limit": ({**rows(), "horizon": 51}, 422, "horizon: expected at most 50, received 51"),
     "a huge horizon": ({**rows(), "horizon": 10**30}, 422, "horizon"),
-    "an impossible level": ({**rows(), "level": [100]}, 422, "level: expected levels above 1 and below 100"),
+    "an impossible level": ({**rows(), "level": [100]}, 422, "level: expected at most 20 levels above 1 and below 100"),
     "no levels": ({**rows(), "level": []}, 422, "level"),
     "levels in text": ({**rows(), "level": "80"}, 422, "level"),
     "no rows": ({"model": "sales", "rows": []}, 422, "rows: expected at least one row, received none"),
@@ -78,6 +78,24 @@ WRONG = {
         422,
         "season_length",
     ),
+    **{
+        f"a step of {freq}": (
+            {"model": "pretrained", "horizon": 3, "rows": newer("a", 30), "freq": freq},
+            422,
+            "freq: expected a pandas offset alias",
+        )
+        for freq in ("999999999999D", "99999999999999999h", "9" * 19 + "d", "999999999999YE")
+    },
+    "levels that are shares": ({**rows(), "level": [0.8]}, 422, "Levels are per cent: 80, not 0.8."),
+    "levels that fall": ({**rows(), "level": [95, 80]}, 422, "ascending"),
+    "a flag for a level": ({**rows(), "level": True}, 422, "level"),
+    "a level beyond all numbers": ({**rows(), "level": 10**400}, 422, "level"),
+    "a horizon of halves": ({**rows(), "horizon": 3.0}, 422, "horizon: expected a whole number >= 1, received 3.0"),
+    "a name as long as a book": ({**rows(), "model": "x" * 90_000}, 422, "model: expected a name, received 'xxx"),
+    "series that are flags": ({"model": "sales", "series": [True] * 9}, 422, "series: expected a list of names"),
+    "half a character for a series": ({"model": "sales", "series": ["\ud800"]}, 422, "series"),
+    "an id beyond 64 bits": ({"model": "store", "series": [2**64]}, 422, "series"),
+    "a future of a backtest's": ({**rows(), "step_size": 3}, 422, "step_size: expected one of the options"),
     "rows beyond the limit": ({"model": "sales", "rows": [ROW] * 501}, 413, "rows: expected at most 500 rows"),
     "an answer beyond the limit": (
         {"model": "sales", "horizon": 50, "rows": [{**ROW, "unique_id": str(n)} for n in range(11)]},
@@ -118,9 +136,22 @@ def test_fields_of_the_error_are_told(client):
 
 WRITTEN = [
     (b"{", JSON, 400, "body: expected JSON"),
+    (b'{"model": "a", "horizon": 1, "model": "b"}', JSON, 400, "each name once in an object, received 'model' twice"),
+    (b'{"rows": [{"y": 1, "ds" : "a", "y": 2}]}', JSON, 400, "received 'y' twice"),
+    (b'{"rows": {"y": [1], "y": [2]}}', JSON, 400, "received 'y' twice"),
+    (b'{"rows": [{"y": {"a": 1, "b": 2, "a": 3}}]}', JSON, 400, "received 'a' twice"),
+    (b'{"rows": [{"\\":": 1, "y": 1, "y": 2}]}', JSON, 400, "received 'y' twice"),
+    (b'{"rows": [' + b"{}," * 20_000 + b"{}]}", JSON, 413, "at most 3,000 lists and objects, received 20,003"),
+    (b'{"rows": {"y": [' + b"1," * 20_000 + b"1]}}", JSON, 413, "at most 11,000 values, received 20,000"),
+    (b'{"a": ' + b"[" * 90_000, JSON, 413, "at most 3,000 lists and objects"),
+    (b"unique_id,ds,y\n" + b"," * 20_000, CSV, 413, "at most 11,000 values, received 20,002"),
+    (b"unique_id,ds,y\na,2024-03-01," + b"9" * 90_000 + b"x\n", CSV, 422, "y: expected numbers"),
+    (b"unique_id,ds,y\na,2024-03-01,nan\n", CSV, 422, "y: expected numbers"),
+    (b"unique_id,ds,y\na,2024-03-01,1_0\n", CSV, 422, "y: expected numbers"),
+    (b"unique_id,ds,y\na,2024-03-01,1e999\n", CSV, 422, "y, row 0: expected a finite number"),
     (b"[1]", JSON, 400, "body: expected an object, received a list"),
     (b'{"rows": NaN}', JSON, 400, "null is what is missing"),
-    (b'{"a": ' + b"[" * 90_000, JSON, 400, "lists within lists"),
+    (b'{"a": ' + b"[" * 2_500, JSON, 400, "lists within lists"),
     (b"\xff\xfe", JSON, 400, "a byte that is none"),
     (b'{"horizon": ' + b"9" * 5000 + b"}", JSON, 400, "body: expected JSON"),
     (b"{}", "text/html", 415, "Content-Type: expected application/json"),
@@ -145,7 +176,7 @@ def test_wrongly_written(client, data, kind, status, said):
 
 def test_wrong_addresses_and_headers(client):
     for address, status, said in (
-        ("/v1/forecast?horizon=x", 422, "horizon: expected a number, received 'x'"),
+        ("/v1/forecast?horizon=x", 422, "horizon: expected a whole number >= 1, received 'x'"),
         ("/v1/forecast?model=sales&horizon=1&horizon=2", 422, "horizon: expected one value"),
         ("/v1/forecast?modle=sales", 422, "Did you mean 'model'?"),
         ("/v1/nothing", 404, "path"),
@@ -165,7 +196,7 @@ def test_wrong_backtests(client):
         ({**rows(), "horizon": 3}, "horizon: expected 7, the model's"),
         ({**rows(), "series": ["a"]}, "series"),
         ({**rows(), "level": [80]}, "level: expected none"),
-        ({**rows(), "n_windows": 0}, "n_windows: expected a whole number >= 1"),
+        ({**rows(), "n_windows": 0}, "n_windows: expected a whole number from 1 to 1,000"),
     ):
         assert said in check(client.post("/v1/backtest", json=body), 422)["detail"]
 

@@ -49,7 +49,7 @@ def _as_json(column: Any) -> list[Any]:
         if getattr(column.dtype, "tz", None) is not None:
             return [value.isoformat() for value in column]
         stamps: Any = column.to_numpy()
-        whole = not (stamps.astype("datetime64[ns]").view("int64") % 10**9).any()
+        whole = bool((stamps == stamps.astype("datetime64[s]")).all())
         return list(np.datetime_as_string(stamps, unit="s" if whole else "us").tolist())
     values: list[Any] = column.tolist()
     if kind == "f" and not np.isfinite(column.to_numpy()).all():

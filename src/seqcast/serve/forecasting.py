@@ -114,7 +114,7 @@ def _of_series(forecaster: Forecaster, names: Sequence[Any]) -> Forecaster:
 
 
 def _pretrained(query: Query, horizon: int) -> Forecaster:
-    options = {name: value for name, value in query.further if name in ("freq", "season_length")}
+    options = {name: value for name, value in query.further.items() if name in ("freq", "season_length")}
     if query.level is not None:
         options["level"] = query.level
     return Forecaster(horizon, preset="pretrained", random_state=0, verbose=0, **options)
@@ -135,7 +135,7 @@ def _backtest(query: Query) -> Answer:
     """
     if query.rows is None:
         raise DataError(option="rows", expected="rows with their truth", received="none", hint="Send some.")
-    how: dict[str, Any] = {name: value for name, value in query.further if name in ("n_windows", "step_size")}
+    how: dict[str, Any] = {name: value for name, value in query.further.items() if name in ("n_windows", "step_size")}
     if query.model is None:
         assert query.horizon is not None
         forecaster = _pretrained(query, query.horizon)

@@ -6,6 +6,7 @@ from typing import Any
 
 from seqcast._version import __version__
 from seqcast.serve.bodies import CSV, JSON
+from seqcast.serve.options import CELL, TABLES, BacktestOptions, ForecastOptions, Options
 from seqcast.serve.problems import MEDIA_TYPE
 from seqcast.serve.settings import PRETRAINED
 
@@ -42,53 +43,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 _CSV_EXAMPLE = "unique_id,ds,y\n" + "".join(f"{row['unique_id']},{row['ds']},{row['y']}\n" for row in _ROWS)
 
-_CELL = {"type": ["number", "string", "boolean", "null"]}
-_TABLE = {
-    "description": "A list of objects, one a row, or an object of lists, one a column; null is missing.",
-    "oneOf": [
-        {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": _CELL}},
-        {
-            "type": "object",
-            "minProperties": 1,
-            "additionalProperties": {"type": "array", "minItems": 1, "items": _CELL},
-        },
-    ],
-}
-_MODEL = {"type": "string", "description": f"Name of a model, or {PRETRAINED!r}; the only model if absent."}
-_LEVEL = {
-    "description": "Levels of the intervals in per cent, ascending; the model's if absent.",
-    "type": "array",
-    "items": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100},
-    "minItems": 1,
-    "maxItems": 20,
-}
-_COUNT = {"type": "integer", "minimum": 1, "maximum": 1000}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "model": _MODEL,
-    "horizon": {**_COUNT, "description": "Steps to forecast; the model's if absent."},
-    "level": _LEVEL,
-    "freq": {
-        "type": ["string", "integer"],
-        "maxLength": 20,
-        "description": "Step between stamps, for the pretrained network; inferred if absent.",
-    },
-    "season_length": {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 100_000,
-        "description": "Steps of a season, for the pretrained network; by the step if absent.",
-    },
-}
-_SERIES = {
-    "type": "array",
-    "minItems": 1,
-    "items": {"type": ["string", "integer"]},
-    "description": "Remembered series to forecast, where no rows are sent; all if absent.",
-}
-_WINDOWS = {
-    "n_windows": {**_COUNT, "description": "Number of cutoffs."},
-    "step_size": {**_COUNT, "description": "Steps from one cutoff to the next; the horizon if absent."},
-}
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "error", "detail"],
@@ -116,7 +70,7 @@ _FORECAST = {
         "version": {"type": "string"},
         "frequency": {"type": ["string", "integer", "null"]},
         "season_length": {"type": ["integer", "null"]},
-        "rows": {"type": "array", "items": {"type": "object", "additionalProperties": _CELL}},
+        "rows": {"type": "array", "items": {"type": "object", "additionalProperties": CELL}},
     },
 }
 _SAID = {
@@ -141,16 +95,13 @@ def describe(*, has_keys: bool) -> dict[str, Any]:
     Args:
         has_keys: Whether requests need a key.
     """
-    level = {"description": _LEVEL["description"], "anyOf": [_LEVEL, _LEVEL["items"]]}
-    forecast = {**_OPTIONS, "series": _SERIES, "rows": _TABLE, "future": _TABLE}
-    backtest = {**_OPTIONS, **_WINDOWS, "rows": _TABLE}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "seqcast", "version": __version__, "description": "Forecasts of time series."},
         "paths": {
-            "/v1/forecast": {"post": _table("forecast", "Forecast the steps after the last rows", forecast, level)},
+            "/v1/forecast": {"post": _table("forecast", "Forecast the steps after the last rows", ForecastOptions)},
             "/v1/backtest": {
-                "post": _table("backtest", "Forecast the rows' own past, beside the truth", backtest, level, ["rows"])
+                "post": _table("backtest", "Forecast the rows' own past, beside the truth", BacktestOptions)
             },
             "/v1/models": {"get": _plain("models", "The models, their columns and the limits", [401, 403])},
             "/healthz": {"get": _plain("health", "Whether the process is alive", [])},
@@ -173,31 +124,10 @@ def describe(*, has_keys: bool) -> dict[str, Any]:
     return document
 
 
-def _table(
-    name: str,
-    summary: str,
-    properties: dict[str, Any],
-    level: dict[str, Any],
-    required: list[str] | None = None,
-) -> dict[str, Any]:
-    """Return the description of a route that takes a table; in JSON one level may stand without a list."""
-    path = f"/v1/{name}"
-    in_body = {**properties, "level": level}
-    schema: dict[str, Any] = {"type": "object", "properties": in_body, "additionalProperties": False}
-    if required:
-        schema["required"] = required
-    parameters = [
-        {
-            "name": option,
-            "in": "query",
-            "required": False,
-            "schema": {key: value for key, value in described.items() if key != "description"},
-            "description": f"{described.get('description', '')} Beside CSV; in JSON it is in the body.",
-            **({"style": "form", "explode": option == "series"} if described.get("type") == "array" else {}),
-        }
-        for option, described in properties.items()
-        if option not in ("rows", "future")
-    ]
+def _table(name: str, summary: str, options: type[Options]) -> dict[str, Any]:
+    """Return the description of a route that takes a table."""
+    schema = options.model_json_schema()
+    parameters = [_parameter(name, each) for name, each in schema["properties"].items() if name not in TABLES]
     answers = {JSON: {"schema": {"$ref": "#/components/schemas/Forecast"}}, CSV: {"schema": {"type": "string"}}}
     return {
         "operationId": name,
@@ -206,7 +136,7 @@ def _table(
         "requestBody": {
             "required": True,
             "content": {
-                JSON: {"schema": schema, "examples": EXAMPLES[path]},
+                JSON: {"schema": schema, "examples": EXAMPLES[f"/v1/{name}"]},
                 CSV: {"schema": {"type": "string"}, "example": _CSV_EXAMPLE},
             },
         },
@@ -214,6 +144,19 @@ def _table(
             "200": {"description": "The forecast", "content": answers},
             **_problems([400, 401, 403, 404, 406, 408, 413, 415, 422, 429, 503, 504]),
         },
+    }
+
+
+def _parameter(name: str, option: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of an option in the address, which lists values where it may."""
+    kinds = [kind for kind in option["anyOf"] if kind["type"] != "null"]
+    listed = next((kind for kind in kinds if kind["type"] == "array"), None)
+    return {
+        "name": name,
+        "in": "query",
+        "schema": listed or {"anyOf": kinds},
+        "description": f"{option['description']} Beside CSV; in JSON it is in the body.",
+        **({"style": "form", "explode": name == "series"} if listed else {}),
     }
 
 

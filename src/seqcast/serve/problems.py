@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http
+import reprlib
 from typing import Any
 
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 
-__all__ = ["MEDIA_TYPE", "RequestError", "problem_of", "too_many"]
+__all__ = ["MEDIA_TYPE", "RequestError", "json_kind", "problem_of", "shown", "too_many"]
 
 MEDIA_TYPE = "application/problem+json"
+
+# Letters of a value that a message shows.
+_MOST_SHOWN = 80
 
 # What a client calls the arguments of `Forecaster.predict`.
 _NAMES = {"df": "rows"}
@@ -22,6 +26,34 @@ _REMEDIES = {
     "fill": "Send every step; null is a value that is missing.",
     "sort": "Send the rows of a series in the order of their times.",
 }
+
+
+def json_kind(value: Any) -> str:
+    """Return what JSON calls the kind of a value.
+
+    Example:
+        >>> json_kind([1]), json_kind(1.5)
+        ('a list', 'a number')
+    """
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def shown(value: Any) -> str:
+    """Return a JSON value as a message shows it: in a line, however long it is.
+
+    Example:
+        >>> shown([80, "x"]), shown({"a": 1}), len(shown("a" * 100_000))
+        ("[80, 'x']", 'an object', 80)
+    """
+    if isinstance(value, dict | None):
+        return json_kind(value)
+    text = (
+        reprlib.repr(value)
+        if isinstance(value, list)
+        else repr(value[:_MOST_SHOWN] if isinstance(value, str) else value)
+    )
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
 
 
 class RequestError(SeqcastError):

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
-from seqcast.errors import DataError, SpecError, suggest_name
+from seqcast.errors import DataError, SpecError
 from seqcast.intervals.levels import check_levels
-from seqcast.serve.bodies import Body, whole
+from seqcast.serve.bodies import Body, typed, whole
 from seqcast.serve.models import ModelShelf, ServedModel
-from seqcast.serve.problems import RequestError
+from seqcast.serve.options import BacktestOptions, ForecastOptions, Options
+from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.settings import PRETRAINED, ServerSettings
 from seqcast.serve.tables import Needed, Table
-from seqcast.specs.checks import check_int
 
-__all__ = ["BACKTEST_OPTIONS", "FORECAST_OPTIONS", "Query", "read_query"]
+__all__ = ["Query", "read_query"]
 
-FORECAST_OPTIONS = ("model", "horizon", "level", "series", "freq", "season_length")
-BACKTEST_OPTIONS = ("model", "horizon", "level", "freq", "season_length", "n_windows", "step_size")
-
-# What only the pretrained network is told, and the columns that it reads.
-_ZERO_SHOT = ("freq", "season_length")
+# Options that only the pretrained network has, or a backtest, and the columns that the network reads.
+_ZERO_SHOT, _WINDOWS = {"freq", "season_length"}, {"n_windows", "step_size"}
 _ZERO_SHOT_NEEDED = Needed("unique_id", "ds", ("y",), only="series")
-_MOST_SEASON = 100_000
-_MOST_WINDOWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +44,7 @@ class Query:
     series: tuple[Any, ...] | None = None
     horizon: int | None = None
     level: tuple[float, ...] | None = None
-    further: tuple[tuple[str, Any], ...] = ()
+    further: Mapping[str, Any] = field(default_factory=dict)
     is_backtest: bool = False
 
     @property
@@ -78,14 +73,14 @@ class Query:
 
 
 def read_query(
-    body: Body, address: Sequence[tuple[str, str]], known: Sequence[str], shelf: ModelShelf, settings: ServerSettings
+    body: Body, address: Sequence[tuple[str, str]], kind: type[Options], shelf: ModelShelf, settings: ServerSettings
 ) -> Query:
     """Read what a request asks for.
 
     Args:
         body: Its body.
         address: Names and values after the `?`, as text.
-        known: Names of the options that there are.
+        kind: Which options there are.
         shelf: The models.
         settings: Limits.
 
@@ -94,147 +89,76 @@ def read_query(
         SpecError: An option is wrong.
         DataError: A table is wrong.
     """
-    options = _options(body.options, address, known)
-    name = options.get("model")
-    if name is not None and not isinstance(name, str):
-        raise SpecError("model", expected="a name", received=_told(name), hint="GET /v1/models lists them.")
-    model = shelf.find(name)
-    level = options.get("level")
-    if level is not None:
-        level = check_levels(level)
-        if len(level) > 20:
-            raise SpecError("level", expected="at most 20 levels", received=str(len(level)), hint="Ask for fewer.")
-    horizon = _within(options, "horizon", settings.max_horizon)
-    further = _further(options, model)
-    if model is None and horizon is None:
-        raise SpecError(
-            "horizon", expected="a number of steps", received="none", hint="The pretrained network has none."
-        )
-    rows = _table(body, "rows", _ZERO_SHOT_NEEDED if model is None else model.needed, model)
-    if "future" in body.tables and (model is None or not (model.forecaster.future_covariates or not model.is_regular)):
-        raise DataError(
-            option="future",
-            expected="none: there are no future covariates",
-            received="a table",
-            hint="Leave it out.",
-        )
-    future = None if model is None else _table(body, "future", model.ahead, model)
-    series = _series(options, rows, model)
-    query = Query(model, rows, future, series, horizon, level, further, is_backtest="n_windows" in known)
+    options = kind.read(body.fields, address)
+    model = shelf.find(options.model)
+    _check_horizon(options.horizon, model, settings)
+    further = options.model_dump(include=_ZERO_SHOT | _WINDOWS, exclude_none=True)
+    for name in sorted(_ZERO_SHOT & further.keys()) if model is not None else ():
+        hint = f"Leave it out, or ask for {PRETRAINED!r}."
+        raise SpecError(name, expected="none: a model has its own", received=shown(further[name]), hint=hint)
+    needed = _ZERO_SHOT_NEEDED if model is None else model.needed
+    rows = _table(body, "rows", needed, model)
+    if model is None and rows is None:
+        raise DataError(option="rows", expected="rows to forecast from", received="none", hint="Send some.")
+    future, series = None, None
+    if isinstance(options, ForecastOptions):
+        future = _future(body, model)
+        series = _series(options.series, rows, model)
+    level = None if options.level is None else check_levels(options.level)
+    query = Query(model, rows, future, series, options.horizon, level, further, isinstance(options, BacktestOptions))
     _check_answer(query, settings)
     return query
 
 
-def _options(given: Mapping[str, Any], address: Sequence[tuple[str, str]], known: Sequence[str]) -> dict[str, Any]:
-    """Return the options of body and address, each given once."""
-    options = {name: value for name, value in given.items() if value is not None}
-    for name in given:
-        if name not in known:
-            _refuse_name(name, (*known, "rows", "future"))
-    for name, text in address:
-        if name not in known:
-            _refuse_name(name, known)
-        if name in given or (name in options and name != "series"):
-            raise SpecError(name, expected="one value", received="several", hint="Give it once.")
-        if name == "series":
-            options.setdefault("series", []).append(text)
-        elif name == "level":
-            options[name] = [_number(part, name, float) for part in text.split(",")]
-        elif name in ("horizon", "season_length", "n_windows", "step_size"):
-            options[name] = _number(text, name, int)
-        else:
-            options[name] = text
-    return options
-
-
-def _refuse_name(name: str, known: Sequence[str]) -> NoReturn:
-    listed = ", ".join(map(repr, known))
-    raise SpecError(
-        name[:80], expected=f"one of the options {listed}", received="another", hint=suggest_name(name[:80], known)
-    )
-
-
-def _number(text: str, name: str, kind: type[int] | type[float]) -> Any:
-    try:
-        if len(text) > 40 or not text.isascii():
-            raise ValueError
-        return kind(text)
-    except ValueError:
-        raise SpecError(name, expected="a number", received=repr(text[:40]), hint="For example 7.") from None
-
-
-def _within(options: Mapping[str, Any], name: str, most: int) -> int | None:
-    if options.get(name) is None:
-        return None
-    number = check_int(name, _small(options[name]))
-    if number > most:
-        raise SpecError(name, expected=f"at most {most:,}", received=f"{number:,}", hint="Ask for fewer.")
-    return number
-
-
-def _small(value: Any) -> Any:
-    """Return a value whose `repr` is short, so that a message cannot become as long as a body."""
-    return (
-        value if isinstance(value, float | bool) or (isinstance(value, int) and abs(value) < 10**15) else _told(value)
-    )
-
-
-def _told(value: Any) -> str:
-    return repr(value)[:80] if not isinstance(value, int) else "a huge number"
-
-
-def _further(options: Mapping[str, Any], model: ServedModel | None) -> tuple[tuple[str, Any], ...]:
-    """Return the options that only the pretrained network or a backtest has."""
-    for name in _ZERO_SHOT if model is not None else ():
-        if name in options:
-            hint = f"Leave it out, or ask for {PRETRAINED!r}."
-            raise SpecError(name, expected="none: a model has its own", received=_told(options[name]), hint=hint)
-    further: dict[str, Any] = {"season_length": _within(options, "season_length", _MOST_SEASON)}
-    further |= {name: _within(options, name, _MOST_WINDOWS) for name in ("n_windows", "step_size")}
-    freq = options.get("freq")
-    if freq is not None:
-        if not isinstance(freq, str | int) or isinstance(freq, bool) or len(str(_small(freq))) > 20:
-            raise SpecError("freq", expected="a step such as 'D' or 'h'", received=_told(freq), hint="See pandas.")
-        further["freq"] = int(freq) if isinstance(freq, str) and freq.isascii() and freq.isdigit() else freq
-    return tuple(sorted((name, value) for name, value in further.items() if value is not None))
+def _check_horizon(horizon: int | None, model: ServedModel | None, settings: ServerSettings) -> None:
+    if horizon is not None and horizon > settings.max_horizon:
+        most = f"at most {settings.max_horizon:,}"
+        raise SpecError("horizon", expected=most, received=shown(horizon), hint="Ask for fewer.")
+    if model is None and horizon is None:
+        hint = "The pretrained network has none."
+        raise SpecError("horizon", expected="a number of steps", received="none", hint=hint)
 
 
 def _table(body: Body, name: str, needed: Needed, model: ServedModel | None) -> Table | None:
-    columns = body.tables.get(name)
+    columns = body.columns(name)
     if columns is None:
         return None
     if body.is_text:
-        wanted = {needed.unique_id: model is not None and model.has_whole_ids, needed.ds: not needed.text_times}
-        columns = {key: whole(cells) if wanted.get(key) else cells for key, cells in columns.items()}
+        texts = {needed.unique_id, needed.ds} if model is None else model.texts
+        are_whole = {needed.unique_id: model is not None and model.has_whole_ids, needed.ds: not needed.text_times}
+        read: dict[str, Sequence[Any]] = {}
+        for column in needed.read & columns.keys():
+            cells = [cell or None for cell in columns[column]]
+            read[column] = typed(cells) if column not in texts else whole(cells) if are_whole.get(column) else cells
+        columns = {**columns, **read}
     return Table.of(columns, needed, name)
 
 
-def _series(options: Mapping[str, Any], rows: Table | None, model: ServedModel | None) -> tuple[Any, ...] | None:
+def _future(body: Body, model: ServedModel | None) -> Table | None:
+    """Return what is known of the steps ahead."""
+    if model is not None and (model.forecaster.future_covariates or not model.is_regular):
+        return _table(body, "future", model.ahead, model)
+    if body.fields.get("future") is not None:
+        expected = "none: there are no future covariates"
+        raise DataError(option="future", expected=expected, received="a table", hint="Leave it out.")
+    return None
+
+
+def _series(asked: list[str | int] | None, rows: Table | None, model: ServedModel | None) -> tuple[Any, ...] | None:
     """Return the remembered series that are asked for."""
-    if model is None and rows is None:
-        raise DataError(option="rows", expected="rows to forecast from", received="none", hint="Send some.")
-    asked = options.get("series")
-    if asked is None or model is None:
-        if asked is not None:
-            raise SpecError("series", expected="none without a model", received=_told(asked), hint="Send rows.")
+    if asked is None:
         return None
+    if model is None:
+        raise SpecError("series", expected="none without a model", received=shown(asked), hint="Send rows.")
     if rows is not None:
         hint = "Rows say which series are forecast."
-        raise SpecError("series", expected="none beside rows", received=_told(asked), hint=hint)
-    asked = whole(asked) if model.has_whole_ids and isinstance(asked, list) else asked
-    if not isinstance(asked, list) or not asked or any(isinstance(each, list | dict | float | bool) for each in asked):
-        raise SpecError("series", expected="a list of names", received=_told(asked), hint='For example ["a", "b"].')
-    names = tuple(dict.fromkeys(asked))
-    unknown = [
-        name for name, place in zip(names, model.forecaster.series_state_.places(names), strict=True) if place < 0
-    ]
-    if unknown:
-        raise DataError(
-            option="series",
-            expected="series that the model remembers",
-            received=_told(unknown[0]) if not isinstance(unknown[0], int) else str(_small(unknown[0])),
-            hint="Send rows of a new series.",
-        )
+        raise SpecError("series", expected="none beside rows", received=shown(asked), hint=hint)
+    names = tuple(dict.fromkeys(whole(asked) if model.has_whole_ids else asked))
+    places = model.forecaster.series_state_.places(names)
+    unknown = next((name for name, place in zip(names, places, strict=True) if place < 0), None)
+    if unknown is not None:
+        expected, hint = "series that the model remembers", "Send rows of a new series."
+        raise DataError(option="series", expected=expected, received=shown(unknown), hint=hint)
     return names
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from seqcast.serve.answers import choose_media_type
-from seqcast.serve.bodies import read_body
+from seqcast.serve.bodies import JSON, read_body
+from seqcast.serve.options import BacktestOptions, ForecastOptions, Options
 from seqcast.serve.problems import RequestError
-from seqcast.serve.queries import BACKTEST_OPTIONS, FORECAST_OPTIONS, Query, read_query
+from seqcast.serve.queries import Query, read_query
 from seqcast.serve.service import Service
 
 __all__ = ["ROUTES", "add_routes"]
@@ -57,14 +58,14 @@ def add_routes(app: Any, service: Service) -> None:
     async def models(_: Request) -> Response:
         return document(service.described())
 
-    def table_route(known: Sequence[str]) -> Any:
+    def table_route(kind: type[Options]) -> Any:
         async def answer(request: Request) -> Response:
             media_type = choose_media_type(request.headers.get("accept"))
             if not service.is_ready:
                 raise _not_ready()
             data = await _body(request)
             async with _awaited(request, service.settings.time_limit):
-                query = await _query(request, data, known, service)
+                query = await _query(request, data, kind, service)
                 request.scope.setdefault("seqcast", {}).update(model=query.name, rows=query.size)
                 service.metrics.rows.labels(query.name).inc(query.size)
                 given = await service.ask(query)
@@ -75,8 +76,8 @@ def add_routes(app: Any, service: Service) -> None:
         return answer
 
     for path, endpoint, method in (
-        ("/v1/forecast", table_route(FORECAST_OPTIONS), "POST"),
-        ("/v1/backtest", table_route(BACKTEST_OPTIONS), "POST"),
+        ("/v1/forecast", table_route(ForecastOptions), "POST"),
+        ("/v1/backtest", table_route(BacktestOptions), "POST"),
         ("/v1/models", models, "GET"),
         ("/healthz", healthz, "GET"),
         ("/readyz", readyz, "GET"),
@@ -114,21 +115,16 @@ async def _awaited(request: Any, limit: float) -> AsyncIterator[None]:
         raise RequestError(504, "time_limit", expected=expected, received="none", hint=hint) from None
 
 
-async def _query(request: Any, data: bytes, known: Sequence[str], service: Service) -> Query:
+async def _query(request: Any, data: bytes, kind: type[Options], service: Service) -> Query:
     """Read what a request asks for."""
     settings, shelf = service.settings, service.shelf
     address = list(request.query_params.multi_items())
     media_type = request.headers.get("content-type", "")
 
     def reading() -> Query:
-        texts = frozenset(("unique_id", "ds"))
-        if media_type.startswith("text/csv"):
-            model = shelf.find(next((value for key, value in address if key == "model"), None))
-            texts = texts if model is None else model.texts
         # Without a body nothing is asked for but what the address says.
-        kind = media_type if data or media_type else "application/json"
-        body = read_body(data or b"{}", kind, texts=texts, most_rows=settings.max_rows)
-        return read_query(body, address, known, shelf, settings)
+        body = read_body(data or b"{}", media_type if data or media_type else JSON, most_rows=settings.max_rows)
+        return read_query(body, address, kind, shelf, settings)
 
     return await asyncio.to_thread(reading) if len(data) > _LONG_BODY else reading()
 

@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import DataError, DataTypeError
+from seqcast.serve.problems import shown
 
 __all__ = ["Needed", "Table"]
 
@@ -83,29 +85,28 @@ class Table:
         Raises:
             DataError: There are no rows, a column is missing, or something is no time.
         """
-        rows = len(next(iter(columns.values()), ()))
-        if not rows:
-            raise DataError(option=option, expected="at least one row", received="none", hint="Send some.")
-        names = list(columns)
-        if needed.unique_id not in columns and needed.only is not None:
-            columns = {needed.unique_id: [needed.only] * rows, **columns}
-        lacking = [name for name in (needed.unique_id, needed.ds, *needed.values) if name not in columns]
-        if lacking:
-            listed = ", ".join(repr(name[:80]) for name in names[:_MOST_NAMES])
+        keys = (needed.unique_id, needed.ds) if needed.only is None else (needed.ds,)
+        lacking = next((name for name in (*keys, *needed.values) if name not in columns), None)
+        if lacking is not None and len(columns):
+            listed = ", ".join(repr(name[:80]) for name in islice(columns, _MOST_NAMES))
             raise DataError(
                 option=option,
-                expected=f"a column {lacking[0]!r}",
+                expected=f"a column {lacking!r}",
                 received=f"the columns {listed}",
                 hint="GET /v1/models names the columns of each model.",
             )
+        read = {name: columns[name] for name in sorted(needed.read) if name in columns}
+        rows = len(read.get(needed.ds, ()))
+        if not rows:
+            raise DataError(option=option, expected="at least one row", received="none", hint="Send some.")
         arrays, kinds = {}, []
-        for name in sorted(needed.read & columns.keys()):
+        for name, values in ({needed.unique_id: [needed.only] * rows} | read).items():
             if name == needed.ds:
-                kind, array = _times(columns[name], name, option, text=needed.text_times)
+                kind, array = _times(values, name, option, text=needed.text_times)
             elif name == needed.unique_id:
-                kind, array = _ids(columns[name], name, option)
+                kind, array = _ids(values, name, option)
             else:
-                kind, array = _values(columns[name], name, option)
+                kind, array = _values(values, name, option)
             arrays[name] = array
             kinds.append((name, kind))
         return cls(arrays, tuple(kinds), rows, option)
@@ -152,13 +153,7 @@ def _ids(values: Sequence[Any], name: str, option: str) -> tuple[str, Array]:
     like = str if isinstance(values[0], str) else int
     row = next((row for row, value in enumerate(values) if type(value) is not like), 0)
     expected = "text" if like is str else "text, or whole numbers"
-    raise _wrong(name, option, f"{expected}, in all rows", _shown(values[row]), row=row)
-
-
-def _shown(value: Any) -> str:
-    return (
-        "null" if value is None else f"{value!r:.80}" if not isinstance(value, list | dict) else "a list or an object"
-    )
+    raise _wrong(name, option, f"{expected}, in all rows", shown(values[row]), row=row)
 
 
 def _values(values: Sequence[Any], name: str, option: str) -> tuple[str, Array]:
@@ -193,7 +188,7 @@ def _times(values: Sequence[Any], name: str, option: str, *, text: bool) -> tupl
     if text or kinds != {str}:
         row = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
         if row is not None:
-            raise _wrong(name, option, "a time as text, or a whole number", _shown(values[row]), row=row)
+            raise _wrong(name, option, "a time as text, or a whole number", shown(values[row]), row=row)
         _check_text(values, name, option)
         return "s", _objects(values)
     if all(map(_PLAIN_TIME.fullmatch, values)):
@@ -203,7 +198,7 @@ def _times(values: Sequence[Any], name: str, option: str, *, text: bool) -> tupl
             pass  # the message names the row
     row = next((row for row, value in enumerate(values) if not _TIME.fullmatch(value)), None)
     if row is not None:
-        raise _wrong(name, option, "a time as ISO 8601 writes it", repr(values[row])[:80], row=row)
+        raise _wrong(name, option, "a time as ISO 8601 writes it", shown(values[row]), row=row)
     try:
         index = pd.DatetimeIndex(pd.to_datetime(_objects(values), format="ISO8601", utc=False))
         if index.isna().any():
@@ -221,11 +216,11 @@ def _zoned(values: Sequence[str], name: str, option: str) -> Any:
     wrong = np.asarray(index.isna())
     if wrong.any():
         row = int(wrong.argmax())
-        raise _wrong(name, option, "a time as ISO 8601 writes it", repr(values[row])[:80], row=row)
+        raise _wrong(name, option, "a time as ISO 8601 writes it", shown(values[row]), row=row)
     zoned = [bool(_ZONE.search(value[10:])) for value in values]
     if not all(zoned):
         row = zoned.index(not zoned[0])
-        raise _wrong(name, option, "times that all have a zone, or none", repr(values[row])[:80], row=row)
+        raise _wrong(name, option, "times that all have a zone, or none", shown(values[row]), row=row)
     return index
 
 

@@ -217,6 +217,7 @@ def _alias(text: str, stamps: Stamps) -> str:
         )  # fmt: skip
     try:
         offset = _to_offset(text)
+        stamps[:1] + offset  # a step that no calendar holds fails here rather than in a forecast
     except (ValueError, OverflowError) as error:
         hint = re.search(r"(Did you mean \w+|use '\w+' instead)", str(error))
         raise _no_alias(text, f" ({hint[1]})" if hint else "") from error

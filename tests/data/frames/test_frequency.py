@@ -104,3 +104,31 @@ def test_following_steps_beyond_the_calendar_are_refused():
     for horizon in (3, 6):
         with pytest.raises((OverflowError, ValueError)):
             Frequency("1000000h").following(last, horizon)
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("freq", ["h", "D", "B", "W-SUN", "MS", "QE-DEC", "YS-JAN", "15min"])
+@pytest.mark.parametrize(("unit", "end"), [("ns", "2262-04-11"), ("us", "9999-12-31")])
+def test_steps_beyond_the_calendar_are_refused(unit, end, freq, zone):
+    """Also weeks, with which pandas begins anew in the year 1677."""
+    last = pd.DatetimeIndex([np.datetime64("2024-01-01", unit), np.datetime64(end, unit) - np.timedelta64(40, "D")])
+    last = pd.DatetimeIndex([pd.Timestamp(each).normalize() for each in last]).as_unit(unit).tz_localize(zone)
+    last = last.map(pd.tseries.frequencies.to_offset(freq).rollback).as_unit(unit)
+    steps = {"h": 9000, "15min": 36_000}.get(freq, 400)
+    words = rf"horizon: expected steps up to {end}.*, received {steps} steps of '{freq}' after {last[-1].year}-"
+    for move in (Frequency(freq).after, Frequency(freq).following):
+        with pytest.raises(DataError, match=words):
+            move(last, steps)
+    assert (Frequency(freq).after(last[:1], 1) > last[:1]).all()
+
+
+@pytest.mark.parametrize("freq", ["999999999999W", "999999999999D", 2**62])
+def test_one_step_may_be_beyond_the_calendar(freq):
+    last = pd.Index([2**62 + 5]) if isinstance(freq, int) else pd.DatetimeIndex(["2024-01-07"])
+    with pytest.raises(DataError, match="horizon: expected steps .*, received 1 steps of"):
+        Frequency(freq).after(last, 1)
+
+
+def test_a_step_of_millennia_is_refused():
+    with pytest.raises(SpecError, match="freq: expected .*, received '999999999999h', which is longer than 292 years"):
+        resolve("999999999999h", pd.DatetimeIndex(["2024-01-01"]))

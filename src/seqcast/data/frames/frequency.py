@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, seconds, wall_clock
+from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, seconds, stamp_text, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.specs.checks import check_int
 
@@ -30,6 +30,8 @@ _LONGEST = 64
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
+# That of the last moment of the year 9999; and more steps of days or longer than there are till then.
+LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7
 # Steps of the cycle that is looked for first, by kind of step.
 _CYCLES = {
     "Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52,
@@ -102,23 +104,46 @@ class Frequency:
 
         Returns:
             An index of the same length and time zone.
+
+        Raises:
+            DataError: They are beyond what such stamps can hold, or beyond the year 9999.
         """
+        from pandas.errors import OutOfBoundsDatetime, OutOfBoundsTimedelta
+
+        try:
+            later = self._after(stamps, steps)
+            # Weeks go on with the first year that a stamp can hold.
+            if (later < stamps).any() or (later.dtype.kind == "M" and seconds(later).max(initial=0) > LAST_SECOND):
+                raise OverflowError
+        # pandas has no zones of later years.
+        except (OverflowError, OutOfBoundsDatetime, OutOfBoundsTimedelta, NotImplementedError) as error:
+            whole = stamps.dtype.kind in "iu"
+            nano = not whole and stamps.unit == "ns"
+            end = "2262-04-11, the last day in nanoseconds" if nano else "9999-12-31"
+            raise DataError(
+                option="horizon",
+                expected="steps that whole numbers of 64 bits can count" if whole else f"steps up to {end}",
+                received=f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}",
+                hint="Ask for fewer, or check the last stamp"
+                + (", or give times in microseconds: astype('datetime64[us]')." if nano else "."),
+            ) from error
+        return later
+
+    def _after(self, stamps: Stamps, steps: int) -> Stamps:
         from utilsforecast.processing import offset_times
 
         offset, zone = self.offset, getattr(stamps, "tz", None)
-        later: Any
-        if isinstance(offset, int) and len(stamps) and int(stamps.max()) + offset * steps > np.iinfo(np.int64).max:
-            raise DataError(
-                option="horizon",
-                expected="steps that whole numbers of 64 bits can count",
-                received=f"{steps} steps of {offset} after {stamps.max()}",
-                hint="Ask for fewer, or count in larger units.",
-            )
-        if isinstance(offset, int) or zone is None:
+        if isinstance(offset, int):
+            if len(stamps) and int(stamps.max()) + offset * steps > np.iinfo(np.int64).max:
+                raise OverflowError
             return offset_times(stamps, offset, steps)
-        if type(offset).__name__ in CLOCK:
-            later = offset_times(stamps.tz_convert("UTC"), offset, steps)
-            return later.tz_convert(zone)
+        is_clock = type(offset).__name__ in CLOCK
+        if not is_clock and offset.n * steps > MOST_STEPS:
+            raise OverflowError
+        if zone is None:
+            return offset_times(stamps, offset, steps)
+        if is_clock:
+            return offset_times(stamps.tz_convert("UTC"), offset, steps).tz_convert(zone)
         return from_wall_clock(offset_times(wall_clock(stamps), offset, steps), zone)
 
     def following(self, last_stamps: Stamps, horizon: int) -> Stamps:
@@ -136,11 +161,11 @@ class Frequency:
             >>> Frequency(1).following(pd.Index([3, 7]), 2).tolist()
             [4, 5, 8, 9]
         """
+        self.after(last_stamps, horizon)  # whether the calendar holds them
         kind, zone = type(self.offset).__name__, getattr(last_stamps, "tz", None)
         if kind not in CLOCK and (kind != "Day" or zone is not None):
             return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
-        # All steps last the same, so they are multiples of one; the last of them tells whether the calendar holds them.
-        self.after(last_stamps, horizon)
+        # All steps last the same, so they are multiples of one.
         one = self.after(last_stamps, 1) - last_stamps
         multiples = np.tile(np.arange(1, horizon + 1), len(last_stamps))
         return last_stamps.repeat(horizon) + one.repeat(horizon) * multiples
@@ -223,6 +248,8 @@ def _alias(text: str, stamps: Stamps) -> str:
         raise _no_alias(text, f" ({hint[1]})" if hint else "") from error
     if offset.n < 1:
         raise _no_alias(text, ", which does not go forward")
+    if type(offset).__name__ in CLOCK and offset.nanos > np.iinfo(np.int64).max:
+        raise _no_alias(text, ", which is longer than 292 years")
     return str(offset.freqstr)
 
 

@@ -1,6 +1,7 @@
 """Files appear whole or not at all, with the permissions of any new file."""
 
 import os
+import sys
 import textwrap
 import zipfile
 
@@ -203,3 +204,48 @@ def test_pipes_and_devices_are_not_written_to(tmp_path):
     for path in (tmp_path / "pipe.csv", type(tmp_path)("/dev/null")):
         with pytest.raises(SaveError, match="expected a file in a folder to write to, received a pipe, a socket or a"):
             check_target(path)
+
+
+KILLED = """
+    import os
+    from pathlib import Path
+    from seqcast.runtime.files import folder_beside, write_beside
+
+    if {folder}:
+        with folder_beside(Path("place")) as part:
+            (part / "half").touch()
+            os._exit(0)
+    write_beside("place", lambda stream: os._exit(0))
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "_JUST_NOW", -1.0)
+    run_python(textwrap.dedent(KILLED).format(folder=folder))
+    assert [name.endswith(".part") for name in os.listdir(tmp_path)] == [True]
+    others = [".download.part", f".{'0' * 24}.part", "table.part", "place"]
+    for name in others:
+        (tmp_path / name).touch()
+    write_beside(tmp_path / "file", lambda stream: stream.write(b"whole"))
+    assert sorted(os.listdir(tmp_path)) == sorted(["file", *others])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+def test_what_is_being_written_is_not_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_JUST_NOW", -1.0)
+    with folder_beside(tmp_path / "folder") as place:
+        (place / "half").touch()
+
+        def write(stream):
+            files._tidied.clear()
+            write_beside(tmp_path / "other", lambda other: other.write(b"other"))
+            stream.write(b"whole")
+
+        write_beside(tmp_path / "file", write)
+        (place / "whole").touch()
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder", "other"]
+    assert sorted(os.listdir(tmp_path / "folder")) == ["half", "whole"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import platform
 import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -32,6 +35,11 @@ MODEL_INDEX = "seqcast.json"
 
 # Files and folders that are being written, under their names for the time being.
 _unfinished: set[Path] = set()
+# Folders in which nothing is left of processes that were killed. What is written there by other machines looks as if
+# nobody held it, as on some shared disks a lock is seen on one machine only: names tell the machines from one another.
+_tidied: set[Path] = set()
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_JUST_NOW = 1.0  # seconds
 
 # The longest directory of a zip, that of some 100,000 files, and what of a zip's end tells how long it is.
 _DIRECTORY_BYTES, _ZIP_END_BYTES = 16 << 20, (1 << 16) + 200
@@ -203,34 +211,24 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
         SaveError: The folder is missing or read-only, or the disk is full; an older file is left as it was.
     """
     target = Path(path)
-    # Its length does not depend on the target's, whose name may be as long as the system allows.
-    temporary = target.parent / f".{secrets.token_hex(8)}.part"
-    created = False
     try:
-        # The system takes the umask from these permissions. Python could only read the umask by changing it, for all
-        # threads.
-        _unfinished.add(temporary)
-        descriptor = os.open(temporary, _NEW_FILE, 0o666)
-        created = True
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException as error:
-        if created:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        if not isinstance(error, OSError):
-            raise
+        with _part(target.parent) as temporary:
+            # The system takes the umask from these permissions. Python could only read the umask by changing it, for all
+            # threads.
+            descriptor = os.open(temporary, _NEW_FILE, 0o666)
+            with _held(temporary):
+                with os.fdopen(descriptor, "wb") as file:
+                    write(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+    except OSError as error:
         raise SaveError(
             str(target),
             expected="a folder to write to, with room",
             received=error.strerror or str(error),
             hint="Nothing was written, and an older file of that name is unchanged.",
         ) from error
-    finally:
-        _unfinished.discard(temporary)
 
 
 def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
@@ -281,12 +279,12 @@ def folder_beside(folder: Path) -> Iterator[Path]:
     Raises:
         SaveError: It cannot be made or renamed, or the disk is full.
     """
-    temporary = folder.parent / f".{secrets.token_hex(8)}.part"
-    _unfinished.add(temporary)
     try:
-        temporary.mkdir()
-        yield temporary
-        _take_place(temporary, folder)
+        with _part(folder.parent) as temporary:
+            temporary.mkdir()
+            with _held(temporary):
+                yield temporary
+                _take_place(temporary, folder)
     except OSError as error:
         if isinstance(error, SaveError | MissingFileError):
             raise
@@ -296,14 +294,12 @@ def folder_beside(folder: Path) -> Iterator[Path]:
             received=error.strerror or str(error),
             hint="Nothing was written.",
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        _unfinished.discard(temporary)
 
 
 def _take_place(temporary: Path, folder: Path) -> None:
     """Rename a folder to a place, where another one may be: no system replaces one that holds files."""
-    aside = folder.parent / f".{secrets.token_hex(8)}.part" if folder.is_dir() else None
+    # Not a name of what is unfinished: until the other folder is in its place, this one is all that there is.
+    aside = folder.parent / f".{secrets.token_hex(8)}.before" if folder.is_dir() else None
     if aside is not None:
         os.replace(folder, aside)
     try:
@@ -316,10 +312,65 @@ def _take_place(temporary: Path, folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _part(folder: Path) -> Iterator[Path]:
+    """Give a name in a folder for what is being written, and remove what is there of that name in the end.
+
+    What processes of this machine left there that were killed is removed first, once a process.
+    """
+    if folder not in _tidied:
+        _tidied.add(folder)
+        _remove_abandoned(folder)
+    # Its length does not depend on the target's, whose name may be as long as the system allows.
+    temporary = folder / f".{_MACHINE}{secrets.token_hex(8)}.part"
+    _unfinished.add(temporary)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        _unfinished.discard(temporary)
+
+
+@contextlib.contextmanager
+def _held(temporary: Path) -> Iterator[None]:
+    """Hold a file or folder by a lock, which ends with the process, however that ends; not on Windows."""
+    descriptor = None
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        descriptor = os.open(temporary, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what processes of this machine have begun to write in a folder and nobody holds."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        for path in folder.glob(f".{_MACHINE}*.part"):
+            # One that has just begun is not held yet.
+            if time.time() - path.lstat().st_ctime < _JUST_NOW or path.is_symlink():
+                continue
+            descriptor = os.open(path, os.O_RDONLY)
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path)
+            os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 def remove_unfinished() -> None:
     """Remove all files and folders that are being written, because the process is about to end."""
     for temporary in tuple(_unfinished):
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        _remove(temporary)

@@ -260,3 +260,48 @@ def test_irregular_series_are_described_too():
     found = tiny(irregular=True).describe(df)
     assert found.data.frequency is None
     assert "step      no step that all rows keep to" in str(found)
+
+
+# ---------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize("value", [2.0**64 - 1, -(2.0**63), 1e20, 1.7e38])
+@pytest.mark.parametrize("row", [3, 30, 59])
+def test_a_value_that_rounds_all_others_away_is_refused_with_its_row(value, row):
+    df = waves(rows=60)
+    df.loc[row, "y"] = value
+    words = rf"y, row {row} \(series 's0'\): expected a value beside which the usual ones .* are not rounded away"
+    with pytest.raises(DataError, match=words):
+        Forecaster(4, preset="pretrained", verbose=0).fit(df)
+    model = Forecaster(4, preset="pretrained", verbose=0).fit(waves(rows=60))
+    with pytest.raises(DataError, match=words):
+        model.predict(df=df)
+
+
+@pytest.mark.parametrize("change", [lambda y: y * 1e20, lambda y: y.where(y.index % 9 > 0, 0.0) * 1e-18, lambda y: y])
+def test_sizes_of_any_kind_are_no_outliers(change):
+    """Neither large ones, nor rounding near zero beside what is usual."""
+    df = waves(rows=60)
+    df["y"] = change(df["y"])
+    df.loc[df.index % 7 == 0, "y"] *= 1e-30
+    assert np.isfinite(Forecaster(4, preset="pretrained", verbose=0).fit(df).predict()["seqcast"]).all()
+
+
+@pytest.mark.parametrize("value", [1e151, -1e308])
+def test_values_whose_squares_no_double_holds_are_refused(value):
+    df = waves()
+    df.loc[7, "y"] = value
+    with pytest.raises(DataError, match=r"y, row 7 \(series 's0'\): expected a number up to 1e\+150"):
+        tiny().fit(df)
+
+
+@pytest.mark.parametrize("options", [{}, {"preset": "pretrained"}, {"preset": "pretrained", "calibrate": True}])
+@pytest.mark.parametrize("level", [1e12, 1e15])
+def test_forecasts_at_a_high_level_are_those_of_the_swings(level, options):
+    """Values near 1e15 are an eighth from one another; logarithms of them would be eight from one another."""
+    days = pd.date_range("2024-01-01", periods=120)
+    swings = np.round(3 * np.sin(2 * np.pi * np.arange(127) / 7) * 8) / 8
+    df = pd.DataFrame({"unique_id": "a", "ds": days, "y": swings[:120] + level})
+    forecast = Forecaster(7, verbose=0, level=(80,), **options).fit(df).predict()
+    for column in ("seqcast", "seqcast-lo-80", "seqcast-hi-80"):
+        np.testing.assert_allclose(forecast[column] - level, swings[120:], rtol=0, atol=1.5, err_msg=column)

@@ -70,8 +70,9 @@ class SeasonalBaseGraph:
         loc = either(g, last, everywhere).filled(g)
         off = Known(g("Abs", g("Sub", past.values, everywhere.values)), past.mask)
         spread = mean_of_known(g, off).filled(g)
-        size = g("Max", g("Abs", loc), np.float64(LEAST_SIZE))
-        return loc, g("Where", g("Greater", spread, g("Mul", size, np.float64(LEAST_SPREAD))), spread, size)
+        low = g("ReduceMin", past.filled(g, INFINITY), axes=[1], keepdims=1)
+        high = g("ReduceMax", past.filled(g, -INFINITY), axes=[1], keepdims=1)
+        return loc, g("Where", g("Greater", high, low), spread, g("Max", g("Abs", loc), np.float64(LEAST_SIZE)))
 
     def _scaled(self, past: Known, loc: str, scale: str, *, far: float | None) -> str:
         scaled = self.graph("Div", self.graph("Sub", past.values, loc), scale)
@@ -114,6 +115,7 @@ class SeasonalBaseGraph:
         values = self._scaled(self.past, loc, scale, far=FARTHEST)
         least = g("ReduceMin", self.past.filled(g, INFINITY), axes=[1], keepdims=1)
         positive = g("And", g("Greater", least, ZERO), g("Greater", self.count, ZERO))
+        positive = g("And", positive, g("Greater", scale, g("Mul", loc, np.float64(LEAST_SPREAD))))
         safe = Known(g("Log", g("Where", g("And", self.past.mask, positive), self.past.values, ONE)), self.past.mask)
         centre, spread = self._units(safe, season)
         logarithms = self._scaled(safe, centre, spread, far=None)

@@ -317,6 +317,7 @@ class SeriesState:
         static[new_owner] = np.where(np.isnan(new.static), static[new_owner], new.static)
         source = InMemoryStore(ids, values, np.cumsum(np.bincount(owner, minlength=len(ids))))
         joined = replace(new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency)
+        joined.check_sizes()
         return complete(joined, fill=self.fill)
 
     def _older(self, new: LongFrame) -> Array:

@@ -213,8 +213,8 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
     target = Path(path)
     try:
         with _part(target.parent) as temporary:
-            # The system takes the umask from these permissions. Python could only read the umask by changing it, for all
-            # threads.
+            # The system takes the umask from these permissions. Python could only read the umask by changing it, for
+            # all threads.
             descriptor = os.open(temporary, _NEW_FILE, 0o666)
             with _held(temporary):
                 with os.fdopen(descriptor, "wb") as file:

@@ -30,6 +30,9 @@ Array = npt.NDArray[Any]
 
 MISSING = ("fill", "raise")
 
+# Beside a number that is so many times larger a double holds no digit of the smaller one.
+MOST_DIGITS = 2.0**52
+
 # With fewer steps between rows, it may be by chance that all are multiples of a longer one.
 LEAST_STEPS = 10
 
@@ -285,11 +288,13 @@ class LongFrame:
         warn_user(f"{missing}. Name the longer step, if there is one; missing steps are read as gaps.")
 
     def check_observed(self) -> None:
-        """Refuse series without an observed value of a target.
+        """Refuse series without an observed value of a target, or with one beside which all others are rounded away.
 
         Raises:
-            DataError: All values of a target are missing in a series.
+            DataError: All values of a target are missing in a series, or one is as much larger than the usual ones as
+                no double can hold.
         """
+        self.check_sizes()
         empty = self.count_observed(self.source.lengths) == 0
 
         def at(series: int) -> DataError:
@@ -304,6 +309,19 @@ class LongFrame:
         if empty.any():
             series = np.flatnonzero(empty.any(axis=1)).tolist()
             raise DataError.first_of(series, [self.source.ids[place] for place in series], at)
+
+    def check_sizes(self) -> None:
+        """Refuse values such as `2**64 - 1` among others near 10; rounding near zero makes no value too large."""
+        sizes, source = np.abs(self.targets), self.source
+        largest = np.fmax.reduceat(sizes, source.starts)
+        least = np.fmin.reduceat(np.where(sizes > 0, sizes, np.nan), source.starts)
+        far = np.zeros(sizes.shape, dtype=bool)
+        for series in np.flatnonzero(((largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)).any(axis=1)):
+            rows = slice(int(source.starts[series]), int(source.ends[series]))
+            own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
+            far[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
+        expected = "a value beside which the usual ones of its series are not rounded away"
+        self.refuse_targets(far, expected=expected, hint="Correct it, or write NaN where a value is missing.")
 
 
 def complete(frame: LongFrame, *, fill: bool, option: str | None = None) -> LongFrame:

@@ -57,8 +57,9 @@ MODELS = (
 SHARPNESS, SHARPNESS_OF_CHECK = 4, 1
 # Smaller errors are none.
 LEAST_ERROR = 1e-6
-# The size of a window around zero, and a spread over the size that is none but rounding: a few spacings of numbers.
-LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-14
+# The size of a window around zero. With a smaller spread over the level logarithms say the same as values, but rounded:
+# those of numbers near 1e15 are eight from one another.
+LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-9
 # Fewer known values than these tell no model anything.
 FEW = 4
 
@@ -164,9 +165,9 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
     loc = mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
     spread = mean_of_known(np.abs(past - everywhere))
-    # A constant is its own unit.
-    size = np.maximum(np.abs(loc), LEAST_SIZE)
-    return loc, np.where(np.nan_to_num(spread) > size * LEAST_SPREAD, spread, size)
+    # A constant is its own unit, whatever the rounding of its mean leaves.
+    varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(past, axis=1, keepdims=True)
+    return loc, np.where(varies, spread, np.maximum(np.abs(loc), LEAST_SIZE))
 
 
 def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]) -> SimpleForecasts:
@@ -179,11 +180,11 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
 
     Returns:
         What they say of values, and what they say of logarithms, `2K` in all, in the units of the values. The latter is
-        the same as the former where some values are not positive.
+        the same as the former where some values are not positive, or all are the same but for a billionth.
     """
     loc, scale = units_of(past, season)
     least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
-    rows = np.flatnonzero((least > 0) & np.isfinite(least))
+    rows = np.flatnonzero((least > 0) & np.isfinite(least) & (scale > LEAST_SPREAD * loc)[:, 0])
     logarithms = np.log(past[rows])
     centre, spread = units_of(logarithms, season[rows])
     # Both at once, since a model goes through the steps of all windows one by one.

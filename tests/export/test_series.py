@@ -341,6 +341,18 @@ def test_a_longer_horizon_of_the_pretrained_network(season_length, tmp_path, run
         check(session, forecaster, frame(("n1", "n2"), length, gaps=0.1, seed=length), 270)
 
 
+def test_a_high_level_of_the_pretrained_network(tmp_path, run_file):
+    forecaster = fitted(frame(("a", "b"), 120), "pretrained")
+    forecaster.export(tmp_path / "model.onnx")
+    new = frame(("n1", "n2"), 120)
+    new["y"] = np.round(8 * new["y"]) / 8 + 1e15
+    ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(2, HORIZON)
+    theirs = run_file(tmp_path / "model.onnx")(past=values(new))["point"]
+    swings = np.ptp(new["y"])
+    assert np.abs(ours - 1e15).max() < 2 * swings
+    np.testing.assert_allclose(theirs - 1e15, ours - 1e15, rtol=0, atol=0.1 * swings)
+
+
 def test_a_pretrained_network_with_covariates():
     network = load_pretrained().with_covariates(CovariateSizes(past=1))
     with pytest.raises(SpecError, match="export: expected a pretrained network that reads no covariates"):

@@ -8,8 +8,9 @@ import zipfile
 import pytest
 
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime import files
-from seqcast.runtime.files import check_directory, check_target, folder_beside, remove_unfinished, write_beside
+from seqcast.runtime import files, unfinished
+from seqcast.runtime.files import check_directory, check_target, folder_beside, write_beside
+from seqcast.runtime.unfinished import remove_unfinished
 
 
 @pytest.fixture
@@ -224,7 +225,7 @@ KILLED = """
 @pytest.mark.parametrize("folder", [False, True])
 def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(files, "_JUST_NOW", -1.0)
+    monkeypatch.setattr(unfinished, "_JUST_NOW", -1.0)
     run_python(textwrap.dedent(KILLED).format(folder=folder))
     assert [name.endswith(".part") for name in os.listdir(tmp_path)] == [True]
     others = [".download.part", f".{'0' * 24}.part", "table.part", "place"]
@@ -236,12 +237,12 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_pat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 def test_what_is_being_written_is_not_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_JUST_NOW", -1.0)
+    monkeypatch.setattr(unfinished, "_JUST_NOW", -1.0)
     with folder_beside(tmp_path / "folder") as place:
         (place / "half").touch()
 
         def write(stream):
-            files._tidied.clear()
+            unfinished._tidied.clear()
             write_beside(tmp_path / "other", lambda other: other.write(b"other"))
             stream.write(b"whole")
 

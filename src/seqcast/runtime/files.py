@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import platform
 import secrets
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from seqcast.errors import MissingFileError, Option, Phrase, SaveError, unknown_name
+from seqcast.runtime.unfinished import held, part_of
 
 __all__ = [
     "check_directory",
@@ -25,21 +23,12 @@ __all__ = [
     "file_kind",
     "folder_beside",
     "make_folder",
-    "remove_unfinished",
     "suffix_of",
     "write_beside",
 ]
 
 # The first entry of the zip archive that a model's file is.
 MODEL_INDEX = "seqcast.json"
-
-# Files and folders that are being written, under their names for the time being.
-_unfinished: set[Path] = set()
-# Folders in which nothing is left of processes that were killed. What is written there by other machines looks as if
-# nobody held it, as on some shared disks a lock is seen on one machine only: names tell the machines from one another.
-_tidied: set[Path] = set()
-_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-_JUST_NOW = 1.0  # seconds
 
 # The longest directory of a zip, that of some 100,000 files, and what of a zip's end tells how long it is.
 _DIRECTORY_BYTES, _ZIP_END_BYTES = 16 << 20, (1 << 16) + 200
@@ -212,11 +201,11 @@ def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
     """
     target = Path(path)
     try:
-        with _part(target.parent) as temporary:
+        with part_of(target.parent) as temporary:
             # The system takes the umask from these permissions. Python could only read the umask by changing it, for
             # all threads.
             descriptor = os.open(temporary, _NEW_FILE, 0o666)
-            with _held(temporary):
+            with held(temporary):
                 with os.fdopen(descriptor, "wb") as file:
                     write(file)
                     file.flush()
@@ -280,9 +269,9 @@ def folder_beside(folder: Path) -> Iterator[Path]:
         SaveError: It cannot be made or renamed, or the disk is full.
     """
     try:
-        with _part(folder.parent) as temporary:
+        with part_of(folder.parent) as temporary:
             temporary.mkdir()
-            with _held(temporary):
+            with held(temporary):
                 yield temporary
                 _take_place(temporary, folder)
     except OSError as error:
@@ -310,67 +299,3 @@ def _take_place(temporary: Path, folder: Path) -> None:
         raise
     if aside is not None:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _part(folder: Path) -> Iterator[Path]:
-    """Give a name in a folder for what is being written, and remove what is there of that name in the end.
-
-    What processes of this machine left there that were killed is removed first, once a process.
-    """
-    if folder not in _tidied:
-        _tidied.add(folder)
-        _remove_abandoned(folder)
-    # Its length does not depend on the target's, whose name may be as long as the system allows.
-    temporary = folder / f".{_MACHINE}{secrets.token_hex(8)}.part"
-    _unfinished.add(temporary)
-    try:
-        yield temporary
-    finally:
-        _remove(temporary)
-        _unfinished.discard(temporary)
-
-
-@contextlib.contextmanager
-def _held(temporary: Path) -> Iterator[None]:
-    """Hold a file or folder by a lock, which ends with the process, however that ends; not on Windows."""
-    descriptor = None
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        descriptor = os.open(temporary, os.O_RDONLY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    try:
-        yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what processes of this machine have begun to write in a folder and nobody holds."""
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
-
-        for path in folder.glob(f".{_MACHINE}*.part"):
-            # One that has just begun is not held yet.
-            if time.time() - path.lstat().st_ctime < _JUST_NOW or path.is_symlink():
-                continue
-            descriptor = os.open(path, os.O_RDONLY)
-            with contextlib.suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(path)
-            os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def remove_unfinished() -> None:
-    """Remove all files and folders that are being written, because the process is about to end."""
-    for temporary in tuple(_unfinished):
-        _remove(temporary)

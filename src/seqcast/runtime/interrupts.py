@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from seqcast.runtime.files import remove_unfinished
+from seqcast.runtime.unfinished import remove_unfinished
 
 __all__ = ["EXIT_CODE", "hear_interrupts", "raises_interrupts", "was_interrupted"]
 

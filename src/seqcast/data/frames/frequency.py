@@ -95,15 +95,12 @@ class Frequency:
         return bool(self.season_length * step == 1440)
 
     def after(self, stamps: Stamps, steps: int) -> Stamps:
-        """Return the stamps so many steps later.
+        """Return the stamps so many steps later, an index of the same length and time zone.
 
         Args:
             stamps: pandas Index of integers or time stamps. Days and longer steps keep the wall clock's time,
                 shorter ones pass through changes of the clock.
             steps: Number of steps.
-
-        Returns:
-            An index of the same length and time zone.
 
         Raises:
             DataError: They are beyond what such stamps can hold, or beyond the year 9999.
@@ -112,20 +109,17 @@ class Frequency:
 
         try:
             later = self._after(stamps, steps)
-            # Weeks go on with the first year that a stamp can hold.
             if (later < stamps).any() or (later.dtype.kind == "M" and seconds(later).max(initial=0) > LAST_SECOND):
                 raise OverflowError
-        # pandas has no zones of later years.
+        # pandas goes on with the year 1677 after the last weeks of 2262, and has no zones of years beyond 9999.
         except (OverflowError, OutOfBoundsDatetime, OutOfBoundsTimedelta, NotImplementedError) as error:
-            whole = stamps.dtype.kind in "iu"
-            nano = not whole and stamps.unit == "ns"
-            end = "2262-04-11, the last day in nanoseconds" if nano else "9999-12-31"
+            unit = "" if stamps.dtype.kind in "iu" else stamps.unit
+            end = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}.get(unit, "9999-12-31")
             raise DataError(
                 option="horizon",
-                expected="steps that whole numbers of 64 bits can count" if whole else f"steps up to {end}",
+                expected=f"steps up to {end}",
                 received=f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}",
-                hint="Ask for fewer, or check the last stamp"
-                + (", or give times in microseconds: astype('datetime64[us]')." if nano else "."),
+                hint="Ask for fewer, check the last stamp, or give times in microseconds: astype('datetime64[us]').",
             ) from error
         return later
 
@@ -137,24 +131,21 @@ class Frequency:
             if len(stamps) and int(stamps.max()) + offset * steps > np.iinfo(np.int64).max:
                 raise OverflowError
             return offset_times(stamps, offset, steps)
-        is_clock = type(offset).__name__ in CLOCK
-        if not is_clock and offset.n * steps > MOST_STEPS:
+        if type(offset).__name__ not in CLOCK and offset.n * steps > MOST_STEPS:
             raise OverflowError
         if zone is None:
             return offset_times(stamps, offset, steps)
-        if is_clock:
-            return offset_times(stamps.tz_convert("UTC"), offset, steps).tz_convert(zone)
+        if type(offset).__name__ in CLOCK:
+            later: Any = offset_times(stamps.tz_convert("UTC"), offset, steps)
+            return later.tz_convert(zone)
         return from_wall_clock(offset_times(wall_clock(stamps), offset, steps), zone)
 
     def following(self, last_stamps: Stamps, horizon: int) -> Stamps:
-        """Return the stamps of the steps after the last ones, series after series.
+        """Return the stamps of the `H` steps after the last ones, series after series, `[series · H]`.
 
         Args:
             last_stamps: The last stamp of each series.
-            horizon: Number of steps, `H`.
-
-        Returns:
-            An index of `series · H` stamps.
+            horizon: Number of steps.
 
         Example:
             >>> import pandas as pd
@@ -165,7 +156,6 @@ class Frequency:
         kind, zone = type(self.offset).__name__, getattr(last_stamps, "tz", None)
         if kind not in CLOCK and (kind != "Day" or zone is not None):
             return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
-        # All steps last the same, so they are multiples of one.
         one = self.after(last_stamps, 1) - last_stamps
         multiples = np.tile(np.arange(1, horizon + 1), len(last_stamps))
         return last_stamps.repeat(horizon) + one.repeat(horizon) * multiples

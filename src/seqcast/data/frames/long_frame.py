@@ -1,8 +1,7 @@
 """Series of a long frame that has been checked, at one frequency, with a row for every step.
 
 Each row keeps its place in the user's frame, so that errors can name it. Frames that are built from it are of the
-user's
-kind: pandas or Polars.
+user's kind: pandas or Polars.
 """
 
 from __future__ import annotations

@@ -30,8 +30,7 @@ _LONGEST = 64
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
-# That of the last moment of the year 9999; and more steps of days or longer than there are till then.
-LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7
+LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7  # of the year 9999; more days than there are till then
 # Steps of the cycle that is looked for first, by kind of step.
 _CYCLES = {
     "Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52,
@@ -153,8 +152,8 @@ class Frequency:
             [4, 5, 8, 9]
         """
         self.after(last_stamps, horizon)  # whether the calendar holds them
-        kind, zone = type(self.offset).__name__, getattr(last_stamps, "tz", None)
-        if kind not in CLOCK and (kind != "Day" or zone is not None):
+        kind = type(self.offset).__name__
+        if kind not in CLOCK and (kind != "Day" or getattr(last_stamps, "tz", None) is not None):
             return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
         one = self.after(last_stamps, 1) - last_stamps
         multiples = np.tile(np.arange(1, horizon + 1), len(last_stamps))

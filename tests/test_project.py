@@ -118,3 +118,11 @@ def test_no_program_is_named_like_a_library():
     others = {*sys.stdlib_module_names, *packages_distributions(), "coverage", "distributed"}
     assert len(programs) > 30
     assert not programs & others
+
+
+def test_the_tests_that_hold_the_promises_of_the_page_on_security_are_there():
+    page = (ROOT / "docs" / "security.md").read_text().partition("## Which test holds which promise")[2]
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 40
+    for path, function in named:
+        assert re.search(rf"^def {function}\(", (ROOT / "tests" / path).read_text(), flags=re.MULTILINE), function

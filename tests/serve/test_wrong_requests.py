@@ -307,3 +307,24 @@ def test_malformed_bodies_each_get_a_4xx_that_names_the_fault(client):
         assert any(document.get(name) for name in ("column", "option", "row")) or ":" in document["detail"]
         statuses.add(answer.status_code)
     assert {400, 415, 422} <= statuses
+
+
+def test_long_bodies_are_decoded_one_after_another(models, monkeypatch):
+    import threading
+
+    from seqcast.serve import routes
+
+    inside, most, read = [], [], routes.read_body
+
+    def watched(*arguments, **options):
+        inside.append(1)
+        most.append(len(inside))
+        threading.Event().wait(0.02)
+        inside.pop()
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(routes, "read_body", watched)
+    with Client(create_app(ServerSettings(models=models[:1], time_limit=60, watch=0))) as client:
+        answers = client.all([{"rows": [ROW], "model": "sales", "x": "y" * 300_000}] * 6)
+    assert {answer.status_code for answer in answers} == {422}
+    assert most == [1] * 6

@@ -126,7 +126,8 @@ async def _query(request: Any, data: bytes, kind: type[Options], service: Servic
         body = read_body(data or b"{}", media_type if data or media_type else JSON, most_rows=settings.max_rows)
         return read_query(body, address, kind, shelf, settings)
 
-    return await asyncio.to_thread(reading) if len(data) > _LONG_BODY else reading()
+    is_long = len(data) > _LONG_BODY
+    return await asyncio.get_running_loop().run_in_executor(service.reader, reading) if is_long else reading()
 
 
 async def _body(request: Any) -> bytes:

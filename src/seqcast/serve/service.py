@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from seqcast.serve.batching import Lane
@@ -42,6 +43,8 @@ class Service:
         self.short = Lane(answer_all, settings.batch_size, settings.batch_wait, settings.queue, seen=seen, **common)
         # Backtests, the pretrained network and large tables take long: short queries do not stand behind them.
         self.long = Lane(answer_all, 1, 0.0, settings.queue, **common)
+        # JSON takes twenty times its size while it is read: one body at a time.
+        self.reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -63,6 +66,7 @@ class Service:
                 await task
         await self.short.stop()
         await self.long.stop()
+        self.reader.shutdown(wait=False, cancel_futures=True)
         log_event("stop")
 
     async def ask(self, query: Query) -> Any:

@@ -6,8 +6,8 @@
 The page is served by a process of its own. A visitor here is what a browser is to the server: a request for the page,
 a WebSocket, an upload, and messages until the series are drawn. Four come at a time, and the server forgets each two
 seconds after the WebSocket has closed. A line of JSON follows each quarter of the visitors: the server's memory, and
-the sessions and pandas frames that it still holds when all visitors have left. The exit status is 1 if any session
-remains, or if the memory after the last quarter is more than a tenth above that after the first.
+the sessions, pandas frames and jobs that it still holds when all visitors have left. The exit status is 1 if any
+session remains, or if the memory after the last quarter is more than a tenth above that after the first.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import pandas as pd
 
 AT_A_TIME, QUARTERS = 4, 4
 AWAY_SECONDS = 2.0
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 LARGEST_GROWTH = 1.10
 
 
@@ -62,6 +62,7 @@ def main() -> int:
 def serve() -> None:
     """Serve the page, and say at `/held` what the process holds."""
     from seqcast.app import run
+    from seqcast.app.jobs import JobQueue
     from seqcast.app.session import Session
     from seqcast.app.settings import AppSettings
 
@@ -75,7 +76,9 @@ def serve() -> None:
             gc.collect()
             kinds = [type(each) for each in gc.get_objects()]
             rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-            return {"rss_mib": round(rss), "sessions": kinds.count(Session), "frames": kinds.count(pd.DataFrame)}
+            jobs = sum(each.length for each in gc.get_objects() if type(each) is JobQueue)
+            counts = {"sessions": kinds.count(Session), "frames": kinds.count(pd.DataFrame), "jobs": jobs}
+            return {"rss_mib": round(rss), **counts}
 
         routes = application.router.routes
         routes.insert(0, routes.pop())  # before the page, which answers everything

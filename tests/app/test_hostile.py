@@ -133,6 +133,7 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
             yield from keys(each)
 
     assert not [key for chart in drawn for key in keys(chart) if key.startswith(":")]
+    assert charts.series_chart({"a": line}, unit="a\nb")["yAxis"]["name"] == "a b"
 
 
 def test_the_script_is_python_with_the_names_as_they_are(session):

@@ -6,12 +6,11 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
 import pytest
-
-pytestmark = pytest.mark.processes
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "page_visitors.py"
 
@@ -33,15 +32,42 @@ def url(visitors):
         server.terminate()
 
 
+def held(url):
+    return json.load(urllib.request.urlopen(f"{url}/held", timeout=60))
+
+
+@pytest.mark.processes
 def test_who_only_asks_for_the_page_takes_nobodys_place(visitors, url):
     for _ in range(20):
         assert urllib.request.urlopen(url, timeout=60).status == 200
-    assert json.load(urllib.request.urlopen(f"{url}/held", timeout=60))["sessions"] == 0
+    assert held(url)["sessions"] == 0
     # A visitor comes all the same: the count after the visit says that the table was read, and let go.
     assert asyncio.run(visitors.visit(url, 4, visitors.table(0.1)))[-1]["sessions"] == 0
 
 
+@pytest.mark.processes
 def test_nothing_stays_of_visitors_who_have_left(visitors, url):
-    for held in asyncio.run(visitors.visit(url, 8, visitors.table(0.1))):
-        assert held["sessions"] == 0
-        assert held["frames"] == 0
+    for counts in asyncio.run(visitors.visit(url, 8, visitors.table(0.1))):
+        assert counts["sessions"] == 0
+        assert counts["frames"] == 0
+
+
+@pytest.mark.browser
+def test_the_training_of_a_visitor_who_leaves_is_stopped(chromium, url):
+    context = chromium.new_context()
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_role("button", name="Take this example").click()
+    page.get_by_role("heading", name="The series").wait_for()
+    page.get_by_role("tab", name="Forecast").click()
+    page.get_by_role("radio", name=re.compile("Best")).click()
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    page.get_by_text(re.compile(r"Training.*: \d+ s")).wait_for(timeout=300_000)
+    assert held(url)["jobs"] == 1
+    context.close()
+    # Its networks would take minutes; the one that runs is stopped as soon as the session ends.
+    end = time.monotonic() + 60
+    while (counts := held(url))["jobs"] and time.monotonic() < end:
+        pass
+    assert (counts["sessions"], counts["jobs"]) == (0, 0)

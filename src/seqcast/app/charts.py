@@ -232,7 +232,8 @@ def _chart(y_name: str) -> Options:
         "color": list(COLOURS),
         "grid": {"left": 56, "right": 24, "top": 48, "bottom": 48, "containLabel": True},
         "legend": {"type": "scroll", "top": 4},
-        "yAxis": {"type": "value", "name": y_name, "scale": True, "nameTextStyle": {"align": "left"}},
+        # On one line, or it would cover the legend.
+        "yAxis": {"type": "value", "name": " ".join(y_name.split()), "scale": True, "nameTextStyle": {"align": "left"}},
         "series": [],
     }
 

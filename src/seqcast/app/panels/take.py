@@ -48,49 +48,48 @@ class TakePanel:
             return
         with panel_card():
             heading("The forecast", 3)
+            make = partial(table_bytes, safe_formulas=True)
             with ui.row():
                 for kind, name in KINDS.items():
-                    button = ui.button(name, icon="download", on_click=lambda kind=kind: self._table(kind))
-                    named(button.props("no-caps outline"), f"Forecast as {name}")
-                ui.button("Picture", icon="download", on_click=self._picture).props("no-caps outline")
+                    button = self._button(name, f"forecast.{kind}", make, session.outcome.forecast, kind)
+                    named(button, f"Forecast as {name}")
+                self._button("Picture", "forecast.png", picture_of, session)
                 ui.button("Report", icon="download", on_click=self._report).props("no-caps outline")
-                ui.button("Model", icon="download", on_click=self._model).props("no-caps outline")
+                self._button("Model", "model.seqcast", session.model_file.read_bytes)
             note("The report is one page that needs no other file. The model is read by seqcast.Forecaster.load.")
             note("In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1.")
         with panel_card():
             heading("The same again, without this page", 3)
-            files = [recipes.file_name(session)]
-            if recipes.needs_rows(session) or (session.table is not None and session.table.shipped):
+            assert session.table is not None
+            if recipes.needs_rows(session) or session.table.shipped:
                 note("The recipes read these tables: download them beside the script.")
                 with ui.row():
-                    ui.button(files[0], icon="download", on_click=self._rows).props("no-caps outline")
+                    name = recipes.file_name(session)
+                    if recipes.needs_rows(session):
+                        self._button(name, name, table_bytes, session.frame.df, "csv")
+                    else:
+                        self._button(name, name, session.table.path.read_bytes)
                     if session.frame.roles.names("future"):
-                        ui.button(recipes.FUTURE, icon="download", on_click=self._ahead).props("no-caps outline")
+                        self._button(recipes.FUTURE, recipes.FUTURE, table_bytes, session.ahead(), "csv")
             ui.label("In Python:").classes("font-medium")
             script = recipes.script_of(session)
             _code(script, "Python script")
-            ui.button("Script", icon="download", on_click=lambda: ui.download.content(script, "forecast.py")).props(
-                "no-caps outline"
-            )
+            self._button("Script", "forecast.py", script.encode)
             ui.label("At the command line:").classes("font-medium")
             _code(recipes.command_of(session), "Command line")
 
-    async def _give(self, name: str, make: Callable[..., bytes], *arguments: Any) -> None:
-        """Have a browser save what a function makes."""
-        try:
-            content = await asyncio.to_thread(make, *arguments)
-        except Exception as error:
-            self.context.tell(error)
-            return
-        ui.download.content(content, name)
+    def _button(self, text: str, name: str, make: Callable[..., bytes], *arguments: Any) -> ui.button:
+        """Write a button that has a browser save what a function makes."""
 
-    async def _table(self, kind: str) -> None:
-        outcome = self.context.session.outcome
-        assert outcome is not None
-        await self._give(f"forecast.{kind}", partial(table_bytes, safe_formulas=True), outcome.forecast, kind)
+        async def give() -> None:
+            try:
+                content = await asyncio.to_thread(make, *arguments)
+            except Exception as error:
+                self.context.tell(error)
+                return
+            ui.download.content(content, name)
 
-    async def _picture(self) -> None:
-        await self._give("forecast.png", picture_of, self.context.session)
+        return ui.button(text, icon="download", on_click=give).props("no-caps outline")
 
     async def _report(self) -> None:
         session = self.context.session
@@ -111,22 +110,7 @@ class TakePanel:
         except Exception as error:
             self.context.tell(error)
             return
-        await self._give("report.html", path.read_bytes)
-
-    async def _model(self) -> None:
-        await self._give("model.seqcast", self.context.session.model_file.read_bytes)
-
-    async def _rows(self) -> None:
-        session = self.context.session
-        assert session.frame is not None
-        assert session.table is not None
-        if recipes.needs_rows(session):
-            await self._give(recipes.ROWS, table_bytes, session.frame.df, "csv")
-        else:
-            await self._give(session.table.path.name, session.table.path.read_bytes)
-
-    async def _ahead(self) -> None:
-        await self._give(recipes.FUTURE, table_bytes, self.context.session.ahead(), "csv")
+        ui.download.content(path.read_bytes(), "report.html")
 
 
 def _code(text: str, said: str) -> None:

@@ -5,13 +5,16 @@
     python benchmarks/serve.py --replace    # a model's file is replaced every few seconds under load
     python benchmarks/serve.py --pairs 9    # one client, with batching and without, in turn
     python benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load
+    python benchmarks/serve.py --attack     # 64 clients, and a visitor of the page, with an attacker and without
 
 Two models are trained on hourly series that are made here (seed 0). The server is a process of its own; `wrk`, which
 takes a tenth of a core, asks it: each request is one series with 48 new rows as JSON, so one window of a forecast.
 """
 
 import argparse
+import asyncio
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -23,6 +26,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +122,17 @@ class Server:
         self.process.terminate()
         self.process.wait(60)
         self.log.close()
+
+
+class Page(Server):
+    """`seqcast app` as a process of its own."""
+
+    def __init__(self):
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        code = "from seqcast.cli.start import main; main()"
+        command = [sys.executable, "-c", code, "app", "--port", "0", "--no-browser"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.address = re.search(r"http://\S+", self.process.stdout.readline())[0]
 
 
 def load(server, folder, body, clients, seconds):
@@ -221,6 +236,82 @@ def soak(folder, options):
     return results
 
 
+async def ask_for(server, body, clients, until):
+    """Ask four times a second by each of some clients; return seconds of the answers, and errors."""
+    host, port = server.address.removeprefix("http://").rsplit(":", 1)
+    data = body.read_bytes()
+    head = f"POST /v1/forecast HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
+    times, errors = [], Counter()
+
+    async def client(number):
+        streams = None
+        await asyncio.sleep(number / clients / 4)
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            try:
+                reader, writer = streams = streams or await asyncio.open_connection(host, int(port))
+                writer.write(request)
+                answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+                await reader.readexactly(int(re.search(rb"content-length: (\d+)", answer)[1]))
+                if not answer.startswith(b"HTTP/1.1 200"):
+                    errors[answer[9:12].decode()] += 1
+            except (OSError, EOFError, TimeoutError) as error:
+                errors[type(error).__name__] += 1
+                streams = None
+            times.append(time.monotonic() - begun)
+            await asyncio.sleep(max(0.0, 0.25 - times[-1]))
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    return times, errors
+
+
+def look_at(page, until, times, errors):
+    """Ask the page whether it lives, ten times a second."""
+    while time.monotonic() < until:
+        begun = time.monotonic()
+        try:
+            with urllib.request.urlopen(f"{page.address}/healthz", timeout=30) as answer:
+                answer.read()
+        except OSError as error:
+            errors[type(error).__name__] += 1
+        times.append(time.monotonic() - begun)
+        time.sleep(max(0.0, 0.1 - times[-1]))
+
+
+def under_attack(folder, options):
+    """Sixty-four clients and a visitor, alone and beside an attacker."""
+    from attack import attack
+
+    preset, results = options.presets[0], []
+    body = write_body(folder, preset)
+    with Server([folder / f"{preset}.seqcast"]) as server, Page() as page:
+        asyncio.run(ask_for(server, body, 64, time.monotonic() + 5))  # connections and programs
+        for name in ("alone", "under attack"):
+            until, looks, failures = time.monotonic() + options.seconds, [], Counter()
+            sizes = [(each.mebibytes(), each) for each in (server, page)]
+            others = [threading.Thread(target=look_at, args=(page, until, looks, failures))]
+            if name != "alone":
+                host, port = server.address.removeprefix("http://").rsplit(":", 1)
+                process = multiprocessing.get_context("spawn").Process
+                others.append(process(target=attack, args=((host, int(port)), page.address, options.seconds)))
+            for each in others:
+                each.start()
+            times, errors = asyncio.run(ask_for(server, body, 64, until))
+            for each in others:
+                each.join()
+            memory = [f"{before:.0f} to {each.mebibytes():.0f} MiB" for before, each in sizes]
+            for who, seconds, wrong, held in (
+                ("64 clients", times, errors, memory[0]),
+                ("the page", looks, failures, memory[1]),
+            ):
+                p50, p99 = np.percentile(seconds, (50, 99)) * 1e3
+                told = {"requests": len(seconds), "p50_ms": round(p50, 1), "p99_ms": round(p99, 1)}
+                told |= {"max_ms": round(1e3 * max(seconds), 1), "errors": dict(wrong), "memory": held}
+                results.append(show(f"{who}, {name}", told))
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=60, help="seconds of each figure")
@@ -228,14 +319,16 @@ def main():
     parser.add_argument("--presets", nargs="+", default=["classic", "segment"], choices=["classic", "segment"])
     parser.add_argument("--replace", action="store_true", help="replace the model under load instead")
     parser.add_argument("--pairs", type=int, default=0, metavar="N", help="compare both ways at one client instead")
+    parser.add_argument("--attack", action="store_true", help="ask beside an attacker instead")
     parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="watch the memory instead")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
+    if not options.attack and shutil.which("wrk") is None:
         raise SystemExit("wrk is needed: it asks without taking the server's cores (Debian: apt install wrk)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train(folder, options.presets)
-        run = soak if options.soak else replacement if options.replace else pairs if options.pairs else throughput
+        chosen = under_attack if options.attack else throughput
+        run = soak if options.soak else replacement if options.replace else pairs if options.pairs else chosen
         results = run(folder, options)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load_average": os.getloadavg()[0]}
     print(json.dumps({"machine": machine, "results": results}))

@@ -2,9 +2,11 @@
 
 import json
 import re
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from seqcast.app.settings import AppSettings
 
@@ -28,7 +30,18 @@ def form(size):
 
 @pytest.mark.parametrize("is_claimed", [False, True])
 def test_an_upload_is_counted_while_it_comes(visitor, is_claimed):
-    route = re.search(r"/_nicegui/client/[^\"'\\]+/upload/\d+", visitor.get("/").text)[0]
+    client = re.search(r"client_id\W+([\w-]+)", visitor.get("/").text)[1]
+    facts = {"client_id": client, "tab_id": client, "document_id": client, "next_message_id": "0"}
+    how = {"EIO": "4", "transport": "websocket", "implicit_handshake": "true"}
+    address = str(visitor.base_url).replace("http", "ws").rstrip("/") + SOCKET
+    with connect(f"{address}?{urlencode({**how, **facts})}", max_size=None) as live:
+        live.send("40")
+        while (route := re.search(r"/_nicegui/client/[\w-]+/upload/\d+", str(live.recv(60)))) is None:
+            pass
+        check_upload(visitor, route[0], is_claimed)
+
+
+def check_upload(visitor, route, is_claimed):
     size = AppSettings().max_upload + (3 << 20)
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     if is_claimed:

@@ -1,0 +1,145 @@
+"""Hostile requests for `benchmarks/serve.py --attack`: ten a second of each kind, over four connections at a time."""
+
+import collections
+import contextlib
+import io
+import itertools
+import re
+import socket
+import threading
+import time
+import urllib.parse
+import urllib.request
+import zipfile
+
+CONNECTIONS, RATE = 4, 10
+HEAD = b"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+_SHEET = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    '<row r="1" x="&gt;>"><c r="A1"><v>1</v></c></row>'
+    '<row r="1048576"><c r="XFD1048576" x=">"><v>1</v></c></row></sheetData></worksheet>'
+)
+_RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_PARTS = {
+    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{_MAIN}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/sheet.xml" ContentType="{_MAIN}.worksheet+xml"/></Types>',
+    "_rels/.rels": f'<Relationships xmlns="{_RELATIONS}">'
+    f'<Relationship Id="r1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
+    f'xmlns:r="{_OFFICE}"><sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_RELATIONS}">'
+    f'<Relationship Id="r1" Type="{_OFFICE}/worksheet" Target="sheet.xml"/></Relationships>',
+    "xl/sheet.xml": _SHEET,
+}
+
+
+def workbook():
+    """A workbook of two cells in opposite corners, in a part where no check of names looks."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in _PARTS.items():
+            archive.writestr(name, text)
+    return file.getvalue()
+
+
+def said(address, *parts):
+    """Send a request; return the status of its answer, or how the connection ended."""
+    with contextlib.suppress(ConnectionError), socket.create_connection(address, timeout=30) as connection:
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                connection.sendall(part)
+        return connection.recv(1 << 16)[9:12].decode() or "closed"
+    return "closed"
+
+
+class Attacker:
+    """One connection at a time to the server, one to the page.
+
+    Args:
+        server: Host and port of `seqcast serve`.
+        page: URL of `seqcast app`.
+    """
+
+    def __init__(self, server, page):
+        self.server, self.page = server, page
+        self.halves = collections.deque(maxlen=100)
+        self.visit = None
+        self.kinds = {
+            "digits": self.digits,
+            "many headers": lambda: said(self.server, HEAD, b"x: y\r\n" * 10_000, b"\r\n"),
+            "long header": lambda: said(self.server, HEAD, b"x: ", b"y" * 1_000_000, b"\r\n\r\n"),
+            "half a head": self.half,
+            "long body": self.long_body,
+            "workbook": self.upload,
+        }
+
+    def digits(self):
+        """Send a table whose cell is a numeral but for its end."""
+        body = b"unique_id,ds,y\na,2024-01-01," + b"1" * 80_000 + b"x\n"
+        return said(self.server, HEAD, b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+
+    def half(self):
+        """Begin a request and leave it; a hundred of them are open."""
+        self.halves.append(socket.create_connection(self.server, timeout=30))
+        self.halves[-1].sendall(HEAD)
+        return "left"
+
+    def long_body(self):
+        """Send a body that says nothing of its length, which is more than a server takes."""
+        chunk = b"100000\r\n" + b"1" * (1 << 20) + b"\r\n"
+        kind = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        return said(self.server, HEAD, kind, *itertools.repeat(chunk, 17), b"0\r\n\r\n")
+
+    def upload(self):
+        """Upload the workbook as a visitor whose page is open."""
+        import httpx
+        from websockets.sync.client import connect
+
+        if self.visit is None:
+            client = re.search(r"client_id\W+([\w-]+)", httpx.get(self.page).text)[1]
+            facts = {"client_id": client, "tab_id": client, "document_id": client, "next_message_id": "0"}
+            how = {"EIO": "4", "transport": "websocket", "implicit_handshake": "true"}
+            query = urllib.parse.urlencode({**how, **facts})
+            live = connect(f"{self.page.replace('http', 'ws')}/_nicegui_ws/socket.io/?{query}", max_size=None)
+            live.send("40")
+            while (route := re.search(r"/_nicegui/client/[\w-]+/upload/\d+", str(live.recv(30)))) is None:
+                pass  # the panels come once the socket is connected
+            self.visit = route[0]
+            threading.Thread(target=self.hear, args=(live,), daemon=True).start()
+        answer = httpx.post(self.page + self.visit, files={"file": ("a.xlsx", workbook())}, timeout=30)
+        if answer.status_code != 200:
+            self.visit = None
+        return str(answer.status_code)
+
+    def hear(self, live):
+        """Answer the page's pings as a browser does."""
+        with contextlib.suppress(Exception):
+            for message in live:
+                if message == "2":
+                    live.send("3")
+        self.visit = None
+
+    def run(self, until, results):
+        """Attack in turn until a time."""
+        while (begun := time.monotonic()) < until:
+            for name, send in self.kinds.items():
+                try:
+                    results[name, send()] += 1
+                except Exception as error:
+                    results[name, type(error).__name__] += 1
+            time.sleep(max(0.0, CONNECTIONS / RATE - (time.monotonic() - begun)))
+
+
+def attack(server, page, seconds):
+    """Attack from a process of its own; print how often, and what the answers were."""
+    results, until = collections.Counter(), time.monotonic() + seconds
+    attackers = [threading.Thread(target=Attacker(server, page).run, args=(until, results)) for _ in range(CONNECTIONS)]
+    for each in attackers:
+        each.start()
+    for each in attackers:
+        each.join()
+    print("attack:", {f"{kind}, {end}": count for (kind, end), count in sorted(results.items())}, flush=True)

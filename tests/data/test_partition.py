@@ -205,6 +205,9 @@ def test_files_are_of_about_one_size_and_end_with_a_series(tmp_path):
         ({"Y": 1}, {}, "expected names that differ by more than capital letters, received 'y' and 'Y'. Rename one"),
         ({"ds": ["2024-01-01", "31.01.2024", "x"]}, {}, "expected times such as .* received '31.01.2024' and 1 more."),
         ({"ds": ["2024-01-01", "2024-01-02 00:00Z", "2024-01-03"]}, {}, "received '2024-01-02 00:00Z'. Name how all"),
+        ({"ds": ["2024-01-01 12:00 Europe/Berlin"] * 3}, {}, "expected times such as .* received '.*Berlin' and 2"),
+        ({"ds": ["2024-01-01 12:00:00 AM"] * 3}, {}, "expected times such as .* received '.* AM' and 2 more."),
+        ({"ds": ["2024-01-01 (BC)"] * 3}, {}, "expected times such as .* received '.* \\(BC\\)' and 2 more."),
         ({"ds": ["01/02/2024", "31/02/2024", "03/02/2024"]}, {"ds_format": "%d/%m/%Y"}, "as %d/%m/%Y, received '31/"),
         ({"ds": [True, False, True]}, {}, "column 'ds': expected times"),
     ],
@@ -273,6 +276,10 @@ def test_ids_and_times_of_other_types(tmp_path):
     lists = pa.table({"unique_id": [["a"], ["b"]], "ds": [1, 2], "y": [1, 2]})
     pq.write_table(lists, tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"'unique_id': expected text, numbers or times, .*, received varchar\[\]"):
+        partition(tmp_path / "a.parquet", tmp_path / "series")
+    stamps = pa.array([[0], [1]], pa.list_(pa.timestamp("us")))
+    pq.write_table(lists.set_column(0, "unique_id", stamps), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"'unique_id': expected text, numbers or times, .*, received timestamp\[\]"):
         partition(tmp_path / "a.parquet", tmp_path / "series")
     pq.write_table(lists.rename_columns(["y", "unique_id", "ds"]), tmp_path / "a.parquet")
     written = partition(tmp_path / "a.parquet", tmp_path / "series")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.partition.keys import count_rows, typed_columns
-from seqcast.data.partition.sorting import Repeated, SeriesFiles
-from seqcast.data.partition.sources import Source, find_source, identifier
-from seqcast.errors import DataError, Option, Phrase, SaveError, SpecError
+from seqcast.data.partition.keys import read_columns
+from seqcast.data.partition.sorting import SeriesFiles
+from seqcast.data.partition.sources import Source, find_source, identifier, table_error
+from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime.files import check_new_folder, folder_beside
 from seqcast.runtime.limits import parse_size
 from seqcast.runtime.optional import require
@@ -102,15 +102,22 @@ def partition(
     check_new_folder(folder, force=force, suffix=".parquet")
     found = find_source(source, columns)
     with folder_beside(folder) as place, _connected(place / ".spill", limit, found) as connection:
-        rows = count_rows(connection, found, columns)
-        typed = typed_columns(connection, found, columns)
-        sorted_rows = _sorted(connection, found, typed, columns)
+        rows, typed = read_columns(connection, found, columns)
+        keys = [columns.unique_id, columns.ds]
+        sorted_rows = _sorted(connection, found, typed, keys)
         schema = _with_zones(sorted_rows.schema, found.zones)
-        keys = (columns.unique_id, columns.ds)
         written = SeriesFiles(place, schema, keys, math.ceil(rows / files))
         written.write_all(sorted_rows)
-        if written.repeated.count:
-            raise _twice(found, columns, written.repeated)
+        if written.twice:
+            series, time = written.first_twice or (None, None)
+            raise table_error(
+                found.where,
+                "each time of a series once",
+                f"{written.twice:,} row{'s' * (written.twice > 1)} with the time of another, "
+                f"the first at {time} of series {series!r}",
+                "Keep one of the rows of each time, or add them up.",
+                column=columns.ds,
+            )
     return Partition(folder, written.files, written.series, written.rows, found.names)
 
 
@@ -163,19 +170,13 @@ def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseEx
         )
     if isinstance(error, OSError | RuntimeError):
         return None
-    return DataError(
-        path=source.where,
-        expected=f"a table in {source.format}",
-        received=f"something else ({' '.join(lines[:4])[:300]})",
-        hint="Check the file.",
-    )
+    return table_error(source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})")
 
 
-def _sorted(connection: Any, source: Source, typed: dict[str, str], columns: Columns) -> Any:
+def _sorted(connection: Any, source: Source, typed: dict[str, str], keys: list[str]) -> Any:
     """Return a reader of Arrow of all rows, sorted by id and time."""
     listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in typed.items())
-    keys = f"{identifier(columns.unique_id)}, {identifier(columns.ds)}"
-    relation = connection.sql(f"SELECT {listed} FROM {source.sql()} ORDER BY {keys}")
+    relation = connection.sql(f"SELECT {listed} FROM {source.sql()} ORDER BY {', '.join(map(identifier, keys))}")
     # Older releases of DuckDB know the second name only, and newer ones warn of it.
     read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     return read(_BATCH_ROWS)
@@ -184,20 +185,9 @@ def _sorted(connection: Any, source: Source, typed: dict[str, str], columns: Col
 def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
     """Return a schema whose stamps are in the time zones of the source: DuckDB knows the moments alone."""
     arrow: Any = require("pyarrow", extra="files")
-    for place, field in enumerate(schema):
-        if getattr(field.type, "tz", None) is not None:
-            kind = arrow.timestamp(field.type.unit, zones.get(field.name, "UTC"))
-            schema = schema.set(place, field.with_type(kind))
-    return schema
-
-
-def _twice(source: Source, columns: Columns, repeated: Repeated) -> DataError:
-    series, time = repeated.first or (None, None)
-    rows = "1 row" if repeated.count == 1 else f"{repeated.count:,} rows"
-    return DataError(
-        f"{source.where}, column {columns.ds!r}",
-        path=source.where,
-        expected="each time of a series once",
-        received=f"{rows} with the time of another, the first at {time} of series {series!r}",
-        hint="Keep one of the rows of each time, or add them up.",
+    return arrow.schema(
+        field.with_type(arrow.timestamp(field.type.unit, zones.get(field.name, "UTC")))
+        if getattr(field.type, "tz", None)
+        else field
+        for field in schema
     )

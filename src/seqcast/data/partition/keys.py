@@ -1,207 +1,160 @@
 """Ids and times of a large table are looked at before anything is written, and text becomes numbers and times.
 
-Each question is one pass of DuckDB over the table, which takes no memory.
+One pass of DuckDB over the table answers all questions, and takes no memory.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from seqcast.data.partition.sources import Source, identifier, literal
+from seqcast.data.partition.sources import Source, identifier, literal, table_error
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.specs.columns import Columns
 
-__all__ = ["count_rows", "typed_columns"]
+__all__ = ["read_columns"]
 
-# Types of ids, and of times beside text.
-_IDS = (
-    *("VARCHAR", "UUID", "BLOB", "BOOLEAN", "DATE", "TIME", "FLOAT", "DOUBLE", "DECIMAL", "TIMESTAMP", "HUGEINT"),
-    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
-)
-_TIMES = tuple(name for name in _IDS if name.endswith("INT") or name in ("INTEGER", "UINTEGER", "DATE", "TIMESTAMP"))
+# DuckDB's types of times beside text, and of ids.
+_TIMES = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DATE|TIMESTAMP[A-Z_ ]*"
+_IDS = rf"{_TIMES}|VARCHAR|UUID|BLOB|BOOLEAN|TIME|FLOAT|DOUBLE|DECIMAL\([0-9, ]+\)"
 
+# How text is written that becomes a type.
+_WHOLE = " *[+-]?[0-9]+ *"
+_ISO = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]*)?"
+_WRITTEN = {"BIGINT": _WHOLE, "TIMESTAMP": _ISO, "TIMESTAMPTZ": f"{_ISO} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"}
+_COMMA = " *[+-]?[0-9.]*,[0-9]+ *"
 # What stands for no value among the numbers of a text file, as pandas reads it.
 _NO_VALUE = ("NA", "N/A", "#N/A", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>", "n/a")
 
-_WHOLE = "'[+-]?[0-9]+'"
-_OFFSET = "'.*[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)'"
-_ISO = "'[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?'"
-_COMMA = "'[+-]?[0-9.]*,[0-9]+'"
 
-
-def count_rows(connection: Any, source: Source, columns: Columns) -> int:
-    """Return the number of rows of a table, in which no id and no time is missing.
+def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int, dict[str, str]]:
+    """Return the number of rows, and the SQL of each column: times that are text become times, and so do numbers.
 
     Args:
         connection: A connection of DuckDB.
-        source: The table.
-        columns: The columns of ids and times.
-
-    Raises:
-        DataError: There is no row, an id or a time is missing somewhere, or they are of a type that is none.
-    """
-    kinds = _types(connection, source)
-    missing = {name: _missing(name, kinds[name]) for name in (columns.unique_id, columns.ds)}
-    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in missing.values())
-
-    def counted(files: list[Path] | None) -> tuple[int, ...]:
-        query = f"SELECT count(*), {counts} FROM {source.sql(files)}"
-        return _answer(connection, query)
-
-    rows, *absent = counted(None)
-    for place, (name, count) in enumerate(zip(missing, absent, strict=True)):
-        if count:
-            by_file = {file: counted([file])[1 + place] for file in source.files}
-            file, first = next((file, some) for file, some in by_file.items() if some)
-            others = sum(1 for some in by_file.values() if some) - 1
-            more = f", and {count - first:,} in {others:,} other file{'s' * (others > 1)}" if others else ""
-            raise DataError(
-                f"{file}, column {name!r}",
-                path=str(file),
-                expected=f"{'a name of a series' if name == columns.unique_id else 'a time'} in every row",
-                received=f"{first:,} row{'s' * (first > 1)} without one{more}",
-                hint="Fill them in, or leave the rows out.",
-            )
-    for name in (columns.unique_id, columns.ds):
-        expected = _IDS if name == columns.unique_id else (*_TIMES, "VARCHAR")
-        if _plain(kinds[name]) not in expected:
-            ids = name == columns.unique_id
-            raise _about(
-                source,
-                name,
-                expected="text, numbers or times, by which rows are sorted" if ids else "times or whole numbers",
-                received=kinds[name].lower()[:80],
-                hint="Convert the column.",
-            )
-    if not rows:
-        raise DataError(path=source.where, expected="at least one row", received="none", hint="Check the file.")
-    return int(rows)
-
-
-def typed_columns(connection: Any, source: Source, columns: Columns) -> dict[str, str]:
-    """Return the SQL of each column: times that are text become times, and in text files numbers become numbers.
-
-    Args:
-        connection: A connection of DuckDB.
-        source: The table.
+        source: The table; its numbers become numbers where it is text.
         columns: The columns of ids and times, and how times are written.
 
     Raises:
-        DataError: Times are no times, or numbers have a decimal comma.
+        DataError: There is no row; an id or a time is missing, or is of a type that is none; times are no times, or
+            numbers have a decimal comma.
         SpecError: The format of the times does not exist.
     """
-    kinds = _types(connection, source)
-    typed = {name: identifier(name) for name in source.names}
-    if kinds[columns.unique_id] == "UUID":  # Arrow has no such type
-        typed[columns.unique_id] = f"CAST({identifier(columns.unique_id)} AS VARCHAR)"
-    if kinds[columns.ds] == "VARCHAR":
-        typed[columns.ds] = _times(connection, source, columns)
-    if source.kind == "text":
-        others = [name for name in source.names if name not in (columns.unique_id, columns.ds)]
-        typed |= _numbers(connection, source, others)
-    return typed
-
-
-def _types(connection: Any, source: Source) -> dict[str, str]:
     described = connection.execute(f"DESCRIBE SELECT * FROM {source.sql()}").fetchall()
-    return {name: str(kind) for name, kind, *_ in described}
+    types = {name: str(kind) for name, kind, *_ in described}
+    typed = {name: identifier(name) for name in source.names}
+    if types[columns.unique_id] == "UUID":  # Arrow has no such type
+        typed[columns.unique_id] = f"CAST({typed[columns.unique_id]} AS VARCHAR)"
+    missing = {name: _missing(name, types[name]) for name in (columns.unique_id, columns.ds)}
+    texts = {name: _numbers(name) for name in source.names if source.kind == "CSV" and name not in missing}
+    if types[columns.ds] == "VARCHAR":
+        texts[columns.ds] = _times(connection, columns)
+    asked = ["count(*)", *missing.values()]
+    for text, readings in texts.values():
+        for reading in readings.values():
+            asked += [f"count({reading})", f"min({text}) FILTER ({reading} IS NULL)"]
+    rows, *answers = _answer(connection, source.sql(), asked)
+    for name, count in zip(missing, answers, strict=False):
+        if count:
+            raise _no_key(connection, source, columns, name, missing[name])
+    _check_types(source, columns, types)
+    if not rows:
+        raise table_error(source.where, "at least one row", "none")
+    rest = iter(answers[len(missing) :])
+    for name, (text, readings) in texts.items():
+        found = [(sql, next(rest), next(rest)) for sql in readings]
+        if name == columns.ds:
+            typed[name] = _chosen_time(source, columns, rows, found)
+        else:
+            typed[name] = _chosen_number(source, name, text, found)
+    return int(rows), typed
 
 
-def _answer(connection: Any, query: str) -> tuple[Any, ...]:
+def _answer(connection: Any, table: str, asked: Sequence[str]) -> tuple[Any, ...]:
     """Return the one row of a query; not `fetchone`, after which DuckDB 2 waits for the next."""
-    return tuple(connection.execute(query).fetchall()[0])
+    return tuple(connection.execute(f"SELECT {', '.join(asked)} FROM {table}").fetchall()[0])
 
 
-def _plain(kind: str) -> str:
-    """Return a type without its digits and its precision: all stamps are the same."""
-    return "TIMESTAMP" if kind.startswith("TIMESTAMP") else kind.partition("(")[0]
+def _check_types(source: Source, columns: Columns, types: dict[str, str]) -> None:
+    for name, known, expected in (
+        (columns.unique_id, _IDS, "text, numbers or times, by which rows are sorted"),
+        (columns.ds, f"{_TIMES}|VARCHAR", "times or whole numbers"),
+    ):
+        if not re.fullmatch(known, types[name]):
+            raise table_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
 
 
 def _missing(name: str, kind: str) -> str:
+    """Return the SQL that counts the rows without a value."""
     column = identifier(name)
-    return f"{column} IS NULL" + (f" OR isnan({column})" if kind in ("FLOAT", "DOUBLE") else "")
+    return f"count(*) FILTER ({column} IS NULL{f' OR isnan({column})' if kind in ('FLOAT', 'DOUBLE') else ''})"
 
 
-def _about(source: Source, name: str, *, expected: str, received: str, hint: str) -> DataError:
-    return DataError(
-        f"{source.where}, column {name!r}", path=source.where, expected=expected, received=received, hint=hint
-    )
+def _no_key(connection: Any, source: Source, columns: Columns, name: str, missing: str) -> DataError:
+    """Return the error that names the first file with rows without an id, or a time."""
+    by_file = {file: _answer(connection, source.sql([file]), [missing])[0] for file in source.files}
+    (file, first), *others = ((file, count) for file, count in by_file.items() if count)
+    received = f"{first:,} row{'s' * (first > 1)} without one"
+    if others:
+        more = sum(count for _, count in others)
+        received += f", and {more:,} in {len(others):,} other file{'s' * (len(others) > 1)}"
+    expected = f"{'a name of a series' if name == columns.unique_id else 'a time'} in every row"
+    return table_error(file, expected, received, "Fill them in, or leave the rows out.", column=name)
 
 
 # ---------------------------------------------------------------- text
 
 
-def _times(connection: Any, source: Source, columns: Columns) -> str:
-    """Return the SQL by which a column of text becomes one of times or whole numbers."""
-    column = f"trim({identifier(columns.ds)})"
-    if columns.ds_format is not None and "%" in columns.ds_format:
-        time = f"try_strptime({column}, {literal(columns.ds_format)})"
-        try:
-            _answer(connection, f"SELECT try_strptime('', {literal(columns.ds_format)})")
-        except Exception as error:
-            received, hint = repr(columns.ds_format), "Codes such as %Y and %m are those of strptime."
-            raise SpecError("columns.ds_format", expected="a format", received=received, hint=hint) from error
-        ways = {time: f"{time} IS NOT NULL"}
-    else:
-        whole = f"regexp_full_match({column}, {_WHOLE}) AND TRY_CAST({column} AS BIGINT) IS NOT NULL"
-        iso = f"regexp_full_match({column}, {_ISO})"
-        zone = f"regexp_full_match({column}, {_OFFSET}) AND length({column}) > 10"
-        ways = {
-            f"CAST({column} AS BIGINT)": whole,
-            f"CAST({column} AS TIMESTAMP)": f"{iso} AND NOT ({zone}) AND TRY_CAST({column} AS TIMESTAMP) IS NOT NULL",
-            f"CAST({column} AS TIMESTAMPTZ)": f"{iso} AND {zone} AND TRY_CAST({column} AS TIMESTAMPTZ) IS NOT NULL",
-        }
-    asked = ", ".join(f"count(*) FILTER (NOT ({way})), min({column}) FILTER (NOT ({way}))" for way in ways.values())
-    answers = _answer(connection, f"SELECT {asked} FROM {source.sql()}")
-    wrong = dict(zip(ways, zip(answers[::2], answers[1::2], strict=True), strict=True))
-    found = next((time for time, (count, _) in wrong.items() if not count), None)
-    if found is not None:
-        return found
-    count, example = min(wrong.values())
-    more = f" and {count - 1:,} more" if count > 1 else ""
-    given = columns.ds_format if len(ways) == 1 else None
-    raise _about(
-        source,
-        columns.ds,
-        expected=f"times written as {given}" if given else "times such as 2024-01-31 12:00, or whole numbers",
-        received=f"{example!r:.80}{more}",
-        hint=Phrase(
-            "Name how all are written with ", Option("columns.ds_format", "%d.%m.%Y"), ", or convert the column."
-        ),
+def _reading(text: str, kind: str) -> str:
+    """Return the SQL of text as a type, which is missing where the text is written otherwise."""
+    cast = f"TRY_CAST({text} AS {kind})"
+    written = _WRITTEN.get(kind)
+    return f"CASE WHEN regexp_full_match({text}, {literal(written)}) THEN {cast} END" if written else cast
+
+
+def _times(connection: Any, columns: Columns) -> tuple[str, dict[str, str]]:
+    """Return the SQL of a text of times, and of what it may become, with a check of it."""
+    text = f"trim({identifier(columns.ds)})"
+    if columns.ds_format is None or "%" not in columns.ds_format:
+        return text, {f"CAST({text} AS {kind})": _reading(text, kind) for kind in _WRITTEN}
+    time = f"try_strptime({text}, {literal(columns.ds_format)})"
+    try:
+        connection.execute(f"SELECT try_strptime('', {literal(columns.ds_format)})")
+    except Exception as error:
+        received, hint = repr(columns.ds_format), "Codes such as %Y and %m are those of strptime."
+        raise SpecError("columns.ds_format", expected="a format", received=received, hint=hint) from error
+    return text, {time: time}
+
+
+def _chosen_time(source: Source, columns: Columns, rows: int, found: list[tuple[str, int, str]]) -> str:
+    """Return the SQL of what all text of times is."""
+    sql, count, example = max(found, key=lambda reading: reading[1])
+    if count == rows:
+        return sql
+    given = f"times written as {columns.ds_format}"
+    raise table_error(
+        source.where,
+        given if len(found) == 1 else "times such as 2024-01-31 12:00, or whole numbers",
+        f"{example!r:.80}{f' and {rows - count - 1:,} more' if rows - count > 1 else ''}",
+        Phrase("Name how all are written with ", Option("columns.ds_format", "%d.%m.%Y"), ", or convert the column."),
+        column=columns.ds,
     )
 
 
-def _numbers(connection: Any, source: Source, names: list[str]) -> dict[str, str]:
-    """Return the SQL of columns of text, in which those that hold nothing but numbers become numbers."""
-    if not names:
-        return {}
-    listed = ", ".join(map(literal, _NO_VALUE))
-    cleaned = {name: f"CASE WHEN {identifier(name)} NOT IN ({listed}) THEN {identifier(name)} END" for name in names}
-    asked = []
-    for text in cleaned.values():
-        whole = f"regexp_full_match(trim({text}), {_WHOLE}) AND TRY_CAST({text} AS BIGINT) IS NOT NULL"
-        asked += [
-            f"count({text})",
-            f"count(*) FILTER ({whole})",
-            f"count(TRY_CAST({text} AS DOUBLE))",
-            f"count(*) FILTER (regexp_full_match(trim({text}), {_COMMA}) OR TRY_CAST({text} AS DOUBLE) IS NOT NULL)",
-            f"min({text}) FILTER (regexp_full_match(trim({text}), {_COMMA}))",
-        ]
-    answers = _answer(connection, f"SELECT {', '.join(asked)} FROM {source.sql()}")
-    typed = {}
-    for place, (name, text) in enumerate(cleaned.items()):
-        filled, whole, number, comma, example = answers[5 * place : 5 * place + 5]
-        if filled and number < filled == comma:
-            raise _about(
-                source,
-                name,
-                expected="numbers with a decimal point",
-                received=f"{example!r:.80}",
-                hint="Write a point, or save the table as Parquet.",
-            )
-        if filled and number == filled:
-            typed[name] = f"CAST({text} AS {'BIGINT' if whole == filled else 'DOUBLE'})"
-        else:
-            typed[name] = identifier(name) if filled else f"CAST({text} AS DOUBLE)"
-    return typed
+def _numbers(name: str) -> tuple[str, dict[str, str]]:
+    """Return the SQL of a column of text without its marks for no value, and of what it may become, with a check."""
+    column = identifier(name)
+    text = f"CASE WHEN {column} NOT IN ({', '.join(map(literal, _NO_VALUE))}) THEN {column} END"
+    readings = {f"CAST({text} AS {kind})": _reading(text, kind) for kind in ("BIGINT", "DOUBLE")}
+    comma = f"CASE WHEN regexp_full_match({text}, {literal(_COMMA)}) THEN 0 ELSE {_reading(text, 'DOUBLE')} END"
+    return text, {**readings, "": comma, column: text}
+
+
+def _chosen_number(source: Source, name: str, text: str, found: list[tuple[str, int, str]]) -> str:
+    """Return the SQL of the first type that all text of a column is: numbers, or else text."""
+    sql, count, _ = max(found, key=lambda reading: reading[1])
+    if not sql:
+        example, hint = found[1][2], "Write a point, or save the table as Parquet."
+        raise table_error(source.where, "numbers with a decimal point", f"{example!r:.80}", hint, column=name)
+    return sql if count else f"CAST({text} AS DOUBLE)"

@@ -9,24 +9,32 @@ import csv
 import gzip
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect
-from seqcast.data.frames.places import files_at
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, suggest_name, unknown_name
+from seqcast.data.frames.places import files_at, unknown_column
+from seqcast.errors import DataError, MissingFileError, unknown_name
 from seqcast.runtime.files import check_source
 from seqcast.runtime.optional import require
 from seqcast.specs.columns import Columns
 
-__all__ = ["Source", "find_source", "identifier", "literal"]
+__all__ = ["Source", "find_source", "identifier", "literal", "table_error"]
 
 # What is read, by the suffix; text may also be packed.
-_KINDS = {"parquet": "parquet", **dict.fromkeys(("csv", "tsv", "txt"), "text")}
-_IN_WORDS = {"parquet": "Parquet", "text": "CSV"}
+_KINDS = {"parquet": "Parquet", **dict.fromkeys(("csv", "tsv", "txt"), "CSV")}
+# What types of Arrow hold: those of the same kind go together in a column.
+_CONTENTS = {
+    "nothing": "null",
+    "numbers": "u?int[0-9]+|halffloat|float|double|decimal.*",
+    "text": "string|large_string",
+    "times": r"date.*|timestamp\[[a-z]+\]",
+    "times with a zone": "timestamp.*",
+}
 # Bytes at the beginning of text by which its separator is found.
 _BEGINNING = 1 << 20
 
@@ -36,7 +44,7 @@ class Source:
     """A table in one file or several.
 
     Args:
-        kind: `parquet` or `text`.
+        kind: `Parquet` or `CSV`.
         files: The files.
         names: Names of the columns, as they are written.
         zones: Time zone of each column of stamps that has one, by name.
@@ -55,19 +63,15 @@ class Source:
         more = len(self.files) - 1
         return f"{self.files[0]}{f' and {more:,} more' if more else ''}"
 
-    @property
-    def format(self) -> str:
-        """The kind of its files, in words."""
-        return _IN_WORDS[self.kind]
-
     def sql(self, files: Sequence[Path] | None = None) -> str:
         """Return the SQL that stands for the table, or for that of some of its files.
 
         Args:
             files: The files; all if `None`.
         """
-        listed = ", ".join(literal(_without_patterns(str(file))) for file in files or self.files)
-        if self.kind == "parquet":
+        # A sign of patterns stands for itself in brackets.
+        listed = ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in files or self.files)
+        if self.kind == "Parquet":
             return f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
         quote, sep = literal(self.dialect.quote), literal(self.dialect.sep or ",")
@@ -97,6 +101,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def table_error(
+    path: Path | str, expected: str, received: str, hint: str = "Check the file.", *, column: str | None = None
+) -> DataError:
+    """Return the error about a file, or about a column in it."""
+    where = "" if column is None else f"{path}, column {column!r}"
+    return DataError(where, path=str(path), expected=expected, received=received, hint=hint)
+
+
 def find_source(source: Any, columns: Columns) -> Source:
     """Find the files of a table, and their columns.
 
@@ -114,19 +126,15 @@ def find_source(source: Any, columns: Columns) -> Source:
     files = tuple(dict.fromkeys(file for each in given for file in _files(Path(each))))
     if not files:
         raise MissingFileError("source", expected="files with a table", received="none", hint="Name one or more.")
-    kinds = [_kind(file) for file in files]
-    for file, kind in zip(files, kinds, strict=True):
-        if kind != kinds[0]:
-            raise DataError(
-                path=str(file),
-                expected=f"{_IN_WORDS[kinds[0]]}, as {files[0]} is",
-                received=_IN_WORDS[kind],
-                hint="Name files of one kind, as in 'data/*.parquet'.",
-            )
-    found = _parquet(files) if kinds[0] == "parquet" else _text(files, columns)
+    kind = _kind(files[0])
+    for file in files:
+        if _kind(file) != kind:
+            hint = "Name files of one kind, as in 'data/*.parquet'."
+            raise table_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
+    found = _parquet(files) if kind == "Parquet" else _text(files, columns)
     for field, name in (("unique_id", columns.unique_id), ("ds", columns.ds)):
         if name not in found.names:
-            raise _unknown_column(files[0], field, name, found.names)
+            raise unknown_column(files[0], field, name, list(found.names))
     return found
 
 
@@ -150,14 +158,18 @@ def _suffix(file: Path) -> str:
 
 def _kind(file: Path) -> str:
     suffix = _suffix(file)
-    if suffix not in _KINDS or (_KINDS[suffix] == "parquet" and file.suffix.lower() == ".gz"):
+    if suffix not in _KINDS or (suffix == "parquet" and file.suffix.lower() == ".gz"):
         raise unknown_name(f"{file}, suffix", suffix, _KINDS)
     return _KINDS[suffix]
 
 
-def _without_patterns(name: str) -> str:
-    """Return a file's name so that DuckDB finds no pattern in it."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+def _check_names(file: Path, names: Sequence[str]) -> None:
+    """Refuse names that stand twice, also in other letters: DuckDB would give one of them another name."""
+    twice = [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]
+    if twice:
+        alike = [name for name in names if name.casefold() == twice[0]]
+        received = f"{alike[0]!r} twice" if len(set(alike)) == 1 else " and ".join(map(repr, alike))
+        raise table_error(file, "names that differ by more than capital letters", received, "Rename one of them.")
 
 
 # ---------------------------------------------------------------- Parquet
@@ -172,9 +184,7 @@ def _parquet(files: tuple[Path, ...]) -> Source:
             schema = parquet.read_schema(file)
         except Exception as error:  # whatever a damaged file provokes
             received = f"something else ({str(error).strip().splitlines()[0][:200]})"
-            raise DataError(
-                path=str(file), expected="a table in Parquet", received=received, hint="Check the file."
-            ) from error
+            raise table_error(file, "a table in Parquet", received) from error
         _check_names(file, schema.names)
         for field in schema:
             kind = _kind_of(field.type)
@@ -182,33 +192,18 @@ def _parquet(files: tuple[Path, ...]) -> Source:
             if before == "nothing":
                 kinds[field.name] = kind, file
             elif kind not in (before, "nothing"):
-                raise DataError(
-                    f"{file}, column {field.name!r}",
-                    path=str(file),
-                    expected=f"{before}, as in {first}",
-                    received=kind,
-                    hint="Write the column in one type, or leave it out.",
-                )
+                hint = "Write the column in one type, or leave it out."
+                raise table_error(file, f"{before}, as in {first}", kind, hint, column=field.name)
             if getattr(field.type, "tz", None):
                 zones.setdefault(field.name, field.type.tz)
     _check_names(files[0], list(kinds))
-    return Source("parquet", files, tuple(kinds), zones, Dialect())
+    return Source("Parquet", files, tuple(kinds), zones, Dialect())
 
 
 def _kind_of(kind: Any) -> str:
-    """Return what a type of Arrow holds: types of the same kind go together in a column."""
-    types: Any = require("pyarrow.types", extra="files")
-    if types.is_dictionary(kind):
-        return _kind_of(kind.value_type)
-    if types.is_timestamp(kind):
-        return "times" if kind.tz is None else "times with a zone"
-    named = {
-        "nothing": types.is_null(kind),
-        "numbers": types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind),
-        "text": types.is_string(kind) or types.is_large_string(kind),
-        "times": types.is_date(kind),
-    }
-    return next((name for name, holds in named.items() if holds), str(kind)[:80])
+    """Return what a type of Arrow holds."""
+    name = str(getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind)
+    return next((words for words, types in _CONTENTS.items() if re.fullmatch(types, name)), name[:80])
 
 
 # ---------------------------------------------------------------- text
@@ -218,11 +213,9 @@ def _text(files: tuple[Path, ...], columns: Columns) -> Source:
     dialect = Dialect()
     names: tuple[str, ...] = ()
     for file in files:
-        text, encoding = _beginning(file)
+        text, encoding = decode(_beginning(file), file)
         if encoding != "utf-8":
-            raise DataError(
-                path=str(file), expected="text in UTF-8", received=encoding, hint="Convert it, as with iconv -t utf-8."
-            )
+            raise table_error(file, "text in UTF-8", encoding, "Convert it, as with iconv -t utf-8.")
         if file == files[0]:
             dialect = find_dialect(text, Dialect(), file, (columns.ds, columns.unique_id))
         lines = io.StringIO(text, newline="")
@@ -233,48 +226,18 @@ def _text(files: tuple[Path, ...], columns: Columns) -> Source:
         _check_names(file, own)
         names = names or own
         if own != names:
-            raise DataError(
-                path=str(file),
-                expected=f"the columns {', '.join(map(repr, names))}, as in {files[0]}",
-                received=", ".join(map(repr, own)),
-                hint="Files of text have the same header.",
-            )
-    return Source("text", files, names, {}, replace(dialect, sep=dialect.sep or ","))
+            expected = f"the columns {', '.join(map(repr, names))}, as in {files[0]}"
+            raise table_error(file, expected, ", ".join(map(repr, own)), "Files of text have the same header.")
+    return Source("CSV", files, names, {}, dialect)
 
 
-def _beginning(file: Path) -> tuple[str, str]:
-    """Return the first lines of a file of text, and their encoding."""
+def _beginning(file: Path) -> bytes:
+    """Return the first lines of a file of text."""
     try:
         with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened:
             data: bytes = opened.read(_BEGINNING)
     except (OSError, EOFError) as error:
-        received = f"something else ({error})"
-        raise DataError(path=str(file), expected="text", received=received, hint="Check the file.") from error
+        raise table_error(file, "text", f"something else ({error})") from error
     if not data.strip():
-        raise DataError(path=str(file), expected="a table", received="no text", hint="Check the file.")
-    if len(data) == _BEGINNING:
-        data = data[: data.rfind(b"\n") + 1] or data
-    return decode(data, file)
-
-
-# ---------------------------------------------------------------- names
-
-
-def _check_names(file: Path, names: Sequence[str]) -> None:
-    """Refuse names that stand twice, also in other letters: DuckDB would give one of them another name."""
-    twice = [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]
-    if twice:
-        alike = [name for name in names if name.casefold() == twice[0]]
-        received = f"{alike[0]!r} twice" if len(set(alike)) == 1 else " and ".join(map(repr, alike))
-        expected, hint = "names that differ by more than capital letters", "Rename one of them."
-        raise DataError(path=str(file), expected=expected, received=received, hint=hint)
-
-
-def _unknown_column(file: Path, field: str, name: str, known: Sequence[str]) -> DataError:
-    suggestion = suggest_name(name, known)
-    return DataError(
-        path=str(file),
-        expected=f"a column {name!r}",
-        received=f"the columns {', '.join(map(repr, known[:30]))}{' and more' if len(known) > 30 else ''}",
-        hint=Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", Option(f"columns.{field}", ...), "."),
-    )
+        raise table_error(file, "a table", "no text")
+    return data[: data.rfind(b"\n") + 1] or data if len(data) == _BEGINNING else data

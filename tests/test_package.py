@@ -26,6 +26,7 @@ MOST_BYTES = 12 << 20
 DATA = {
     "seqcast/py.typed",
     "seqcast/data/samples/SOURCES.md",
+    "seqcast/data/samples/catalogue.json",
     *(f"seqcast/data/samples/{name}.csv" for name in ("co2", "elnino", "lynx", "sunspots")),
     "seqcast/interop/card.md.j2",
     "seqcast/pretrained/weights.seqcast",

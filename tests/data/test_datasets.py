@@ -50,7 +50,7 @@ def test_description_is_complete_and_frozen(name):
 def test_every_file_is_in_the_list_and_in_the_sources():
     folder = resources.files("seqcast.data") / "samples"
     files = {item.name for item in folder.iterdir()}
-    assert files == {f"{name}.csv" for name in NAMES} | {"SOURCES.md"}
+    assert files == {f"{name}.csv" for name in NAMES} | {"SOURCES.md", "catalogue.json"}
     sources = (folder / "SOURCES.md").read_text(encoding="utf-8")
     for name in NAMES:
         assert f"\n## {name}\n" in sources

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqcast.data import describe
+from seqcast.data import datasets, describe
 from seqcast.data.datasets import load, names
 from seqcast.data.description import is_outlier
 from seqcast.errors import DataError
@@ -49,9 +49,7 @@ def test_it_reads_as_a_text_a_table_and_json():
 
 @pytest.mark.parametrize("name", names())
 def test_the_series_that_ship_have_their_step_and_season(name):
-    from seqcast.data.datasets import _ALL
-
-    (true,) = (each for each in _ALL if each.name == name)
+    true = datasets.describe(name)
     found = describe(load(name))
     assert found.series[0].rows == true.length
     assert found.frequency == true.frequency

@@ -73,19 +73,9 @@ _FORECAST = {
         "rows": {"type": "array", "items": {"type": "object", "additionalProperties": CELL}},
     },
 }
-_SAID = {
-    400: "The body is malformed",
-    401: "No API key",
-    403: "Another API key than those that are known",
-    404: "No such model",
-    406: "No such format of the answer",
-    408: "The body came too slowly",
-    413: "Too large a body, or too long an answer",
-    415: "No such format of the body",
-    422: "Something in the rows or options is wrong; the fields say where",
-    429: "Too many requests wait",
-    503: "Models are being warmed up",
-    504: "It took too long",
+_PROBLEMS = {
+    "description": "What is wrong; the fields say where, and how to mend it. docs/serving.md lists the statuses.",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
 
@@ -103,10 +93,10 @@ def describe(*, has_keys: bool) -> dict[str, Any]:
             "/v1/backtest": {
                 "post": _table("backtest", "Forecast the rows' own past, beside the truth", BacktestOptions)
             },
-            "/v1/models": {"get": _plain("models", "The models, their columns and the limits", [401, 403])},
-            "/healthz": {"get": _plain("health", "Whether the process is alive", [])},
-            "/readyz": {"get": _plain("ready", "Whether the models are ready", [503])},
-            "/metrics": {"get": _plain("metrics", "Metrics for Prometheus", [401, 403], "text/plain")},
+            "/v1/models": {"get": _plain("models", "The models, their columns and the limits")},
+            "/healthz": {"get": _plain("health", "Whether the process is alive")},
+            "/readyz": {"get": _plain("ready", "Whether the models are ready")},
+            "/metrics": {"get": _plain("metrics", "Metrics for Prometheus", "text/plain")},
         },
         "components": {
             "schemas": {"Problem": _PROBLEM, "Forecast": _FORECAST},
@@ -142,7 +132,7 @@ def _table(name: str, summary: str, options: type[Options]) -> dict[str, Any]:
         },
         "responses": {
             "200": {"description": "The forecast", "content": answers},
-            **_problems([400, 401, 403, 404, 406, 408, 413, 415, 422, 429, 503, 504]),
+            "default": _PROBLEMS,
         },
     }
 
@@ -160,18 +150,7 @@ def _parameter(name: str, option: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plain(name: str, summary: str, statuses: list[int], media_type: str = JSON) -> dict[str, Any]:
-    schema = {"type": "object"} if media_type == JSON else {"type": "string"}
-    return {
-        "operationId": name,
-        "summary": summary,
-        "responses": {
-            "200": {"description": "Here it is", "content": {media_type: {"schema": schema}}},
-            **_problems(statuses),
-        },
-    }
-
-
-def _problems(statuses: list[int]) -> dict[str, Any]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {str(status): {"description": _SAID[status], "content": content} for status in statuses}
+def _plain(name: str, summary: str, media_type: str = JSON) -> dict[str, Any]:
+    content = {media_type: {"schema": {"type": "object" if media_type == JSON else "string"}}}
+    responses = {"200": {"description": "Here it is", "content": content}, "default": _PROBLEMS}
+    return {"operationId": name, "summary": summary, "responses": responses}

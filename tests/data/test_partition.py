@@ -228,6 +228,14 @@ def test_missing_ids_are_told_by_file(tmp_path):
         partition(tmp_path, tmp_path.with_suffix(".series"))
 
 
+def test_a_file_without_the_column_of_times_is_told(tmp_path):
+    saved(tmp_path / "1.parquet", frame_of())
+    saved(tmp_path / "[2].parquet", frame_of().drop(columns="ds").assign(file=1, filename=2))
+    message = r"\[2\]\.parquet, column 'ds': expected a time in every row, received 3 rows without one\. Fill"
+    with pytest.raises(DataError, match=message):
+        partition([tmp_path / "1.parquet", tmp_path / "[2].parquet"], tmp_path / "series")
+
+
 def test_all_rows_that_stand_twice_are_counted(tmp_path):
     frame = pd.concat([frame_of()] * 9000, ignore_index=True)
     frame["unique_id"] = [f"{row // 3:05}" for row in frame.index]

@@ -6,7 +6,7 @@ One pass of DuckDB over the table answers all questions, and takes no memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from seqcast.data.partition.sources import Source, identifier, literal, table_error
@@ -54,7 +54,8 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     for text, readings in texts.values():
         for reading in readings.values():
             asked += [f"count({reading})", f"min({text}) FILTER ({reading} IS NULL)"]
-    rows, *answers = _answer(connection, source.sql(), asked)
+    # Not `fetchone`, after which DuckDB 2 waits for the next row.
+    ((rows, *answers),) = connection.execute(f"SELECT {', '.join(asked)} FROM {source.sql()}").fetchall()
     for name, count in zip(missing, answers, strict=False):
         if count:
             raise _no_key(connection, source, columns, name, missing[name])
@@ -69,11 +70,6 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
         else:
             typed[name] = _chosen_number(source, name, text, found)
     return int(rows), typed
-
-
-def _answer(connection: Any, table: str, asked: Sequence[str]) -> tuple[Any, ...]:
-    """Return the one row of a query; not `fetchone`, after which DuckDB 2 waits for the next."""
-    return tuple(connection.execute(f"SELECT {', '.join(asked)} FROM {table}").fetchall()[0])
 
 
 def _check_types(source: Source, columns: Columns, types: dict[str, str]) -> None:
@@ -93,8 +89,10 @@ def _missing(name: str, kind: str) -> str:
 
 def _no_key(connection: Any, source: Source, columns: Columns, name: str, missing: str) -> DataError:
     """Return the error that names the first file with rows without an id, or a time."""
-    by_file = {file: _answer(connection, source.sql([file]), [missing])[0] for file in source.files}
-    (file, first), *others = ((file, count) for file, count in by_file.items() if count)
+    place = "".join((*source.names, "file"))  # longer than the name of any column, so that it is none of them
+    query = f"SELECT {identifier(place)}, {missing} FROM {source.sql(place)} GROUP BY ALL"
+    by_file = {Path(file): count for file, count in connection.execute(query).fetchall()}
+    (file, first), *others = ((file, by_file[file]) for file in source.files if by_file.get(file))
     received = f"{first:,} row{'s' * (first > 1)} without one"
     if others:
         more = sum(count for _, count in others)

@@ -63,21 +63,22 @@ class Source:
         more = len(self.files) - 1
         return f"{self.files[0]}{f' and {more:,} more' if more else ''}"
 
-    def sql(self, files: Sequence[Path] | None = None) -> str:
-        """Return the SQL that stands for the table, or for that of some of its files.
+    def sql(self, file_column: str | None = None) -> str:
+        """Return the SQL that stands for the table.
 
         Args:
-            files: The files; all if `None`.
+            file_column: Name of one more column, of the files that rows are from.
         """
         # A sign of patterns stands for itself in brackets.
-        listed = ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in files or self.files)
+        listed = ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in self.files)
+        options = "hive_partitioning=false" + (f", filename={literal(file_column)}" if file_column else "")
         if self.kind == "Parquet":
-            return f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)"
+            return f"read_parquet([{listed}], union_by_name=true, {options})"
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
         quote, sep = literal(self.dialect.quote), literal(self.dialect.sep or ",")
         return (
             f"read_csv([{listed}], auto_detect=false, header=true, skip={self.dialect.skip}, delim={sep}, "
-            f"quote={quote}, escape={quote}, nullstr='', hive_partitioning=false, columns={{{columns}}})"
+            f"quote={quote}, escape={quote}, nullstr='', {options}, columns={{{columns}}})"
         )
 
 

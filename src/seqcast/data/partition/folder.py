@@ -109,7 +109,7 @@ def partition(
         written = SeriesFiles(place, schema, keys, math.ceil(rows / files))
         written.write_all(sorted_rows)
         if written.twice:
-            series, time = written.first_twice or (None, None)
+            series, time = written.first_twice
             raise table_error(
                 found.where,
                 "each time of a series once",
@@ -165,9 +165,8 @@ def _worded(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseEx
             hint=Phrase("Give more, as in ", Option("memory_limit", "4 GB"), "."),
         )
     if isinstance(error, duckdb.IOException) and "write" in lines[0]:
-        return SaveError(
-            "the disk beside the folder", expected="room to sort", received=lines[0][:200], hint="Nothing was written."
-        )
+        place, hint = "the disk beside the folder", "Nothing was written."
+        return SaveError(place, expected="room to sort", received=lines[0][:200], hint=hint)
     if isinstance(error, OSError | RuntimeError):
         return None
     return table_error(source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})")
@@ -185,9 +184,8 @@ def _sorted(connection: Any, source: Source, typed: dict[str, str], keys: list[s
 def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
     """Return a schema whose stamps are in the time zones of the source: DuckDB knows the moments alone."""
     arrow: Any = require("pyarrow", extra="files")
-    return arrow.schema(
-        field.with_type(arrow.timestamp(field.type.unit, zones.get(field.name, "UTC")))
-        if getattr(field.type, "tz", None)
-        else field
-        for field in schema
-    )
+    for place, field in enumerate(schema):
+        if getattr(field.type, "tz", None):
+            stamps = arrow.timestamp(field.type.unit, zones.get(field.name, "UTC"))
+            schema = schema.set(place, field.with_type(stamps))
+    return schema

@@ -65,10 +65,8 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     rest = iter(answers[len(missing) :])
     for name, (text, readings) in texts.items():
         found = [(sql, next(rest), next(rest)) for sql in readings]
-        if name == columns.ds:
-            typed[name] = _chosen_time(source, columns, rows, found)
-        else:
-            typed[name] = _chosen_number(source, name, text, found)
+        is_ds = name == columns.ds
+        typed[name] = _as_time(source, columns, rows, found) if is_ds else _as_number(source, name, text, found)
     return int(rows), typed
 
 
@@ -92,10 +90,10 @@ def _no_key(connection: Any, source: Source, columns: Columns, name: str, missin
     place = "".join((*source.names, "file"))  # longer than the name of any column, so that it is none of them
     query = f"SELECT {identifier(place)}, {missing} FROM {source.sql(place)} GROUP BY ALL"
     by_file = {Path(file): count for file, count in connection.execute(query).fetchall()}
-    (file, first), *others = ((file, by_file[file]) for file in source.files if by_file.get(file))
-    received = f"{first:,} row{'s' * (first > 1)} without one"
+    file, *others = (file for file in source.files if by_file.get(file))
+    received = f"{by_file[file]:,} row{'s' * (by_file[file] > 1)} without one"
     if others:
-        more = sum(count for _, count in others)
+        more = sum(by_file[other] for other in others)
         received += f", and {more:,} in {len(others):,} other file{'s' * (len(others) > 1)}"
     expected = f"{'a name of a series' if name == columns.unique_id else 'a time'} in every row"
     return table_error(file, expected, received, "Fill them in, or leave the rows out.", column=name)
@@ -125,7 +123,7 @@ def _times(connection: Any, columns: Columns) -> tuple[str, dict[str, str]]:
     return text, {time: time}
 
 
-def _chosen_time(source: Source, columns: Columns, rows: int, found: list[tuple[str, int, str]]) -> str:
+def _as_time(source: Source, columns: Columns, rows: int, found: list[tuple[str, int, str]]) -> str:
     """Return the SQL of what all text of times is."""
     sql, count, example = max(found, key=lambda reading: reading[1])
     if count == rows:
@@ -149,7 +147,7 @@ def _numbers(name: str) -> tuple[str, dict[str, str]]:
     return text, {**readings, "": comma, column: text}
 
 
-def _chosen_number(source: Source, name: str, text: str, found: list[tuple[str, int, str]]) -> str:
+def _as_number(source: Source, name: str, text: str, found: list[tuple[str, int, str]]) -> str:
     """Return the SQL of the first type that all text of a column is: numbers, or else text."""
     sql, count, _ = max(found, key=lambda reading: reading[1])
     if not sql:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +44,23 @@ class SeriesFiles:
     rows: int = 0
     series: int = 0
     twice: int = 0
-    first_twice: tuple[Any, Any] | None = None
+    first_twice: tuple[Any, ...] = ()
     _last: Any = None
     _writer: Any = None
+    _open: ExitStack = field(default_factory=ExitStack)
     _full: int = 0
 
     def write_all(self, batches: Iterable[Any]) -> None:
         """Write batches of Arrow, and end the last file."""
         arrow: Any = require("pyarrow", extra="files")
         self._last = self.schema.empty_table().select(self.keys)
-        try:
+        with self._open:
             for group in _groups(batches):
                 table = arrow.Table.from_batches(group).cast(self.schema)
                 begins = self._look_at(arrow.concat_tables([self._last, table.select(self.keys)]))
                 if not self.twice:
                     self._write(table, begins)
                 self.rows += len(table)
-        finally:
-            self._end_file()
 
     def _look_at(self, keys: Any) -> list[int]:
         """Return the rows at which a series begins; count those that stand twice.
@@ -84,25 +84,19 @@ class SeriesFiles:
         start = 0
         for begin in begins:
             if self.rows + begin >= self._full:
-                self._add(table[start:begin])
-                self._end_file()
+                if begin > start:
+                    self._writer.write_table(table[start:begin])
+                self._begin_file()
                 start, self._full = begin, self.rows + begin + self.rows_per_file
-        self._add(table[start:])
+        self._writer.write_table(table[start:])
 
-    def _add(self, table: Any) -> None:
-        if self._writer is None and len(table):
-            parquet: Any = require("pyarrow.parquet", extra="files")
-            order = parquet.SortingColumn.from_ordering(self.schema, [(name, "ascending") for name in self.keys])
-            path = self.folder / f"part-{self.files:05}.parquet"
-            self._writer = parquet.ParquetWriter(path, self.schema, sorting_columns=order)
-            self.files += 1
-        if len(table):
-            self._writer.write_table(table)
-
-    def _end_file(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._writer = None
+    def _begin_file(self) -> None:
+        parquet: Any = require("pyarrow.parquet", extra="files")
+        self._open.close()
+        order = parquet.SortingColumn.from_ordering(self.schema, [(name, "ascending") for name in self.keys])
+        path = self.folder / f"part-{self.files:05}.parquet"
+        self._writer = self._open.enter_context(parquet.ParquetWriter(path, self.schema, sorting_columns=order))
+        self.files += 1
 
 
 def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:

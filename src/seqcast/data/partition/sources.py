@@ -145,9 +145,11 @@ def _files(path: Path) -> list[Path]:
     if files == [path]:
         check_source(path, expected="a file with a table, a folder of them, or a pattern")
     if not files:
-        expected, received = "a pattern of files", "none that match"
-        if path.is_dir():
-            expected, received = "Parquet or CSV files in it", "a folder without one"
+        folder, other = (
+            ("Parquet or CSV files in it", "a folder without one"),
+            ("a pattern of files", "none that match"),
+        )
+        expected, received = folder if path.is_dir() else other
         raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
     return files
 

@@ -145,11 +145,8 @@ def _files(path: Path) -> list[Path]:
     if files == [path]:
         check_source(path, expected="a file with a table, a folder of them, or a pattern")
     if not files:
-        folder, other = (
-            ("Parquet or CSV files in it", "a folder without one"),
-            ("a pattern of files", "none that match"),
-        )
-        expected, received = folder if path.is_dir() else other
+        expected = "Parquet or CSV files in it" if path.is_dir() else "a pattern of files"
+        received = "a folder without one" if path.is_dir() else "none that match"
         raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
     return files
 

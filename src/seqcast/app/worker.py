@@ -16,18 +16,15 @@ import pickle
 import queue
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from seqcast.errors import WorkerDiedError
-from seqcast.runtime.executors import ALL_MEMORY, kill_workers
+from seqcast.runtime.executors import ALL_MEMORY, end_with_parent, kill_workers
 
 __all__ = ["Tell", "Worker"]
 
-# Seconds between two looks whether the parent is still there.
-PARENT_SECONDS = 1.0
 # So long a worker is waited for when it is closed.
 CLOSING_SECONDS = 5.0
 
@@ -186,16 +183,9 @@ def serve(connection: Connection, parent: int) -> None:
     # The page's workers share a GPU, where there is one; JAX reads this when it starts.
     os.environ.setdefault(ALL_MEMORY, "false")
     server = _Server(connection)
-    threading.Thread(target=_end_with, args=(parent,), name="seqcast-parent", daemon=True).start()
+    end_with_parent(parent)
     threading.Thread(target=server.listen, name="seqcast-messages", daemon=True).start()
     server.work()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(PARENT_SECONDS)
-    kill_workers()
-    os._exit(1)
 
 
 def _interrupt() -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "LokyExecutor",
     "SerialExecutor",
     "choose_executor",
+    "end_with_parent",
     "inherited_environment",
     "kill_workers",
     "run_job",
@@ -196,7 +197,7 @@ def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequen
 
 
 def end_with_parent(parent: int) -> None:
-    """Let this worker end soon after its parent has, also if that was killed: loky's would wait for it for ever.
+    """Let this worker and its own end soon after its parent has, also if that was killed: they would wait for ever.
 
     Args:
         parent: The parent's process id.
@@ -205,6 +206,7 @@ def end_with_parent(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(PARENT_SECONDS)
+        kill_workers()
         os._exit(1)
 
     threading.Thread(target=watch, name="seqcast-parent", daemon=True).start()

@@ -99,21 +99,25 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
     """
     if suffixes:
         suffix_of(path, suffixes)
-    folder = path.parent
-    received = None
     if path.is_dir():
-        received = "a folder"
-    elif not folder.is_dir():
-        received = f"no folder {folder}"
+        received: str | None = "a folder"
     elif path.exists() and not path.is_file():
         received = "a pipe, a socket or a device"
     else:
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            received = f"the folder {folder}, which takes no file ({error.strerror})"
+        received = _no_place(path.parent)
     if received:
         raise SaveError(str(path), expected="a file in a folder to write to", received=received, hint="Choose another.")
+
+
+def _no_place(folder: Path) -> str | None:
+    """Return in words why nothing can be written into a folder; `None` if something can."""
+    if not folder.is_dir():
+        return f"no folder {folder}"
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"the folder {folder}, which takes no file ({error.strerror})"
+    return None
 
 
 def suffix_of(path: Path, known: Sequence[str]) -> str:
@@ -244,13 +248,7 @@ def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
             hint = Phrase("Choose another; ", Option("force", True), " replaces it.")
     elif folder.exists():
         received = "a file"
-    elif not folder.parent.is_dir():
-        received = f"no folder {folder.parent}"
-    if received is None:
-        try:
-            tempfile.TemporaryFile(dir=folder.parent).close()
-        except OSError as error:
-            received = f"one in {folder.parent}, which takes no file ({error.strerror})"
+    received = received or _no_place(folder.parent)
     if received:
         raise SaveError(str(folder), expected=expected, received=received, hint=hint)
 

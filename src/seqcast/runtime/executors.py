@@ -39,10 +39,8 @@ __all__ = [
     "worker_environment",
 ]
 
-# Seconds after which an idle worker ends: starting one and importing Keras there takes seconds.
-IDLE_SECONDS = 60.0
-# Seconds between two looks of a worker whether its parent is still there.
-PARENT_SECONDS = 1.0
+IDLE_SECONDS = 60.0  # until a worker without jobs ends: starting one and importing Keras there takes seconds
+PARENT_SECONDS = 1.0  # between two looks of a worker whether its parent is still there
 # Whether JAX takes most of a GPU's memory when it starts, which leaves none for a second process.
 ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.

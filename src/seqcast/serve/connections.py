@@ -1,16 +1,22 @@
 """Connections as strangers open them: their number, the bytes before a request, and silence are bounded.
 
 uvicorn ends a connection that is silent after an answer, no other: one that sends half a request, or does not read its
-answer, would stay. Only servers of ours import this module, since uvicorn is optional.
+answer, would stay.
 """
 
 from __future__ import annotations
 
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from seqcast.runtime.optional import require
+
+if TYPE_CHECKING:
+    import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+else:
+    uvicorn = require("uvicorn", extra="serve")
+    HttpToolsProtocol = require("uvicorn.protocols.http.httptools_impl", extra="serve").HttpToolsProtocol
 
 __all__ = ["Connection", "WatchedServer"]
 

@@ -24,8 +24,7 @@ __all__ = ["CLOCK", "Frequency", "infer", "resolve"]
 
 Array = npt.NDArray[Any]
 
-# An alias has no more letters.
-_LONGEST = 64
+_LONGEST = 64  # letters of an alias
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}

@@ -119,8 +119,8 @@ def test_a_dialect_is_found_where_the_sample_ends_within_a_line(tmp_path):
     frame = read_raw(path)
     assert list(frame.columns) == ["ds", "value", "text"]
     assert frame["value"].eq(1.5).all()
-    path.write_text(";".join(f"column {number}" for number in range(10_000)) + "\n" + ";".join("1" * 10_000))
-    assert read_raw(path).shape == (1, 10_000)
+    path.write_text(";".join(f"column {number:40}" for number in range(2_000)) + "\n" + ";".join("1" * 2_000))
+    assert read_raw(path).shape == (1, 2_000)
 
 
 def test_a_time_that_is_too_long_is_named(tmp_path):

@@ -156,7 +156,7 @@ def test_a_seasonal_residual_knows_the_season():
 
 
 IMPOSSIBLE = {
-    "level": ({"level": (80, 120)}, "level: expected a number in"),
+    "level": ({"level": (80, 120)}, "level: expected levels above 1 and below 100 per cent"),
     "levels of quantiles": ({"level": (80, 90)}, r"levels that it has: 80, 95, received 90"),
     "point": ({"point": "mode"}, "point: expected one of"),
     "mean of logarithms": ({"point": "mean", "scale": "log1p"}, r"point: expected 'median' with scale='log1p'"),

@@ -96,6 +96,7 @@ def test_a_fit_that_fails_leaves_the_old_one_whole(fitted):
 
 def test_the_series_and_the_column_that_made_a_training_diverge_are_named():
     frame = series()
+    frame.loc[frame["unique_id"] == "b", "y"] = 0.0
     frame.loc[frame.index[frame["unique_id"] == "b"][10], "y"] = 1e30
     model = tiny(scale="none", preset=dataclasses.replace(TINY, head="normal"), level=())
     with pytest.raises(TrainingError) as caught:

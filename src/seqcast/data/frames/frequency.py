@@ -24,7 +24,6 @@ __all__ = ["CLOCK", "Frequency", "infer", "resolve"]
 
 Array = npt.NDArray[Any]
 
-_LONGEST = 64  # letters of an alias
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
@@ -111,8 +110,8 @@ class Frequency:
                 raise OverflowError
         # pandas goes on with the year 1677 after the last weeks of 2262, and has no zones of years beyond 9999.
         except (OverflowError, OutOfBoundsDatetime, OutOfBoundsTimedelta, NotImplementedError) as error:
-            unit = "" if stamps.dtype.kind in "iu" else stamps.unit
-            end = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}.get(unit, "9999-12-31")
+            ends = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}
+            end = ends.get(getattr(stamps, "unit", ""), "9999-12-31")
             raise DataError(
                 option="horizon",
                 expected=f"steps up to {end}",
@@ -216,7 +215,7 @@ def _no_alias(freq: Any, reason: str = "") -> SpecError:
 def _to_offset(text: str) -> Any:
     from pandas.tseries.frequencies import to_offset
 
-    if len(text) > _LONGEST:  # pandas would take time that grows with the square of the length
+    if len(text) > 64:  # pandas would take time that grows with the square of the length
         raise ValueError(f"an alias of {len(text):,} letters")
     return to_offset(text)
 
@@ -230,14 +229,14 @@ def _alias(text: str, stamps: Stamps) -> str:
         )  # fmt: skip
     try:
         offset = _to_offset(text)
-        stamps[:1] + offset  # a step that no calendar holds fails here rather than in a forecast
+        is_long = type(offset).__name__ in CLOCK and offset.nanos > np.iinfo(np.int64).max
+        if not is_long:
+            stamps[:1] + offset  # a step that no calendar holds fails here rather than in a forecast
     except (ValueError, OverflowError) as error:
         hint = re.search(r"(Did you mean \w+|use '\w+' instead)", str(error))
         raise _no_alias(text, f" ({hint[1]})" if hint else "") from error
-    if offset.n < 1:
-        raise _no_alias(text, ", which does not go forward")
-    if type(offset).__name__ in CLOCK and offset.nanos > np.iinfo(np.int64).max:
-        raise _no_alias(text, ", which is longer than 292 years")
+    if is_long or offset.n < 1:
+        raise _no_alias(text, ", which is longer than 292 years" if is_long else ", which does not go forward")
     return str(offset.freqstr)
 
 

@@ -15,9 +15,9 @@ from seqcast.specs.columns import Columns
 
 __all__ = ["read_columns"]
 
-# DuckDB's types of times beside text, and of ids.
-_TIMES = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DATE|TIMESTAMP[A-Z_ ]*"
-_IDS = rf"{_TIMES}|VARCHAR|UUID|BLOB|BOOLEAN|TIME|FLOAT|DOUBLE|DECIMAL\([0-9, ]+\)"
+# DuckDB's types of times, and of ids.
+_TIMES = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DATE|TIMESTAMP[A-Z_ ]*|VARCHAR")
+_IDS = re.compile(rf"{_TIMES.pattern}|UUID|BLOB|BOOLEAN|TIME|FLOAT|DOUBLE|DECIMAL\([0-9, ]+\)")
 
 # How text is written that becomes a type.
 _WHOLE = " *[+-]?[0-9]+ *"
@@ -71,11 +71,11 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
 
 
 def _check_types(source: Source, columns: Columns, types: dict[str, str]) -> None:
-    for name, known, expected in (
-        (columns.unique_id, _IDS, "text, numbers or times, by which rows are sorted"),
-        (columns.ds, f"{_TIMES}|VARCHAR", "times or whole numbers"),
+    for name, fits, expected in (
+        (columns.unique_id, _IDS.fullmatch, "text, numbers or times, by which rows are sorted"),
+        (columns.ds, _TIMES.fullmatch, "times or whole numbers"),
     ):
-        if not re.fullmatch(known, types[name]):
+        if not fits(types[name]):
             raise table_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
 
 

@@ -29,11 +29,11 @@ __all__ = ["Source", "find_source", "identifier", "literal", "table_error"]
 _KINDS = {"parquet": "Parquet", **dict.fromkeys(("csv", "tsv", "txt"), "CSV")}
 # What types of Arrow hold: those of the same kind go together in a column.
 _CONTENTS = {
-    "nothing": "null",
-    "numbers": "u?int[0-9]+|halffloat|float|double|decimal.*",
-    "text": "string|large_string",
-    "times": r"date.*|timestamp\[[a-z]+\]",
-    "times with a zone": "timestamp.*",
+    "nothing": re.compile("null"),
+    "numbers": re.compile("u?int[0-9]+|halffloat|float|double|decimal.*"),
+    "text": re.compile("string|large_string"),
+    "times": re.compile(r"date.*|timestamp\[[a-z]+\]"),
+    "times with a zone": re.compile("timestamp.*"),
 }
 # Bytes at the beginning of text by which its separator is found.
 _BEGINNING = 1 << 20
@@ -203,7 +203,7 @@ def _parquet(files: tuple[Path, ...]) -> Source:
 def _kind_of(kind: Any) -> str:
     """Return what a type of Arrow holds."""
     name = str(getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind)
-    return next((words for words, types in _CONTENTS.items() if re.fullmatch(types, name)), name[:80])
+    return next((words for words, types in _CONTENTS.items() if types.fullmatch(name)), name[:80])
 
 
 # ---------------------------------------------------------------- text

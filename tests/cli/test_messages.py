@@ -183,6 +183,7 @@ def test_every_flag_is_an_option_of_a_command():
     # Options of the command line's own, which no argument in Python has, are files and switches.
     others = {name for name in known - flags if name.startswith("--")}
     assert others == {
+        "--allow-host",
         "--allow-open",
         "--browser",
         "--figure",

@@ -31,7 +31,16 @@ __all__ = ["FLAGS", "in_files", "note_skipped", "word_error"]
 # Series that are listed as left out.
 MOST_SKIPPED = 5
 
-# What an argument in Python is called at the command line.
+# Arguments in Python that are called the same at the command line.
+_SAME_NAMES = """
+    batch_size batch_wait calendar calibrate cell checkpoint context_length decimal effort encoding ensemble
+    epochs files force freeze freq future grace horizon host last learning_rate level log mask max_body
+    max_horizon max_rows max_series max_sessions max_size max_upload max_waiting members memory_limit metric
+    missing n_windows new_key on_bad_series port preset pruner queue refit repeats resume safe_formulas samples
+    scale season_length seeds sep sheet step_size storage support thousands time_limit title trials unit units
+    watch wide workers
+"""
+# What an argument in Python is called there.
 FLAGS = {
     "columns": "--id, --time, --value",
     "columns.unique_id": "--id",
@@ -50,77 +59,7 @@ FLAGS = {
     "random_state": "--seed",
     "on": "--ray",
     "address": "--ray",
-    **{
-        name: f"--{name.replace('_', '-')}"
-        for name in (
-            "calendar",
-            "calibrate",
-            "cell",
-            "checkpoint",
-            "context_length",
-            "decimal",
-            "effort",
-            "ensemble",
-            "encoding",
-            "epochs",
-            "files",
-            "force",
-            "freq",
-            "future",
-            "horizon",
-            "host",
-            "last",
-            "learning_rate",
-            "level",
-            "log",
-            "mask",
-            "memory_limit",
-            "max_body",
-            "max_horizon",
-            "max_rows",
-            "max_sessions",
-            "max_size",
-            "max_upload",
-            "max_waiting",
-            "freeze",
-            "max_series",
-            "metric",
-            "members",
-            "missing",
-            "n_windows",
-            "new_key",
-            "on_bad_series",
-            "port",
-            "preset",
-            "pruner",
-            "queue",
-            "refit",
-            "repeats",
-            "resume",
-            "safe_formulas",
-            "samples",
-            "scale",
-            "season_length",
-            "seeds",
-            "sep",
-            "sheet",
-            "step_size",
-            "storage",
-            "support",
-            "thousands",
-            "time_limit",
-            "batch_size",
-            "batch_wait",
-            "grace",
-            "watch",
-            "title",
-            "trials",
-            "unit",
-            "wide",
-            "units",
-            "workers",
-        )
-    },
+    **{name: f"--{name.replace('_', '-')}" for name in _SAME_NAMES.split()},
 }
 
 # What to do, for those who hold a file, where Python's words are about code.

@@ -13,7 +13,18 @@ from matplotlib.ticker import MaxNLocator
 
 from seqcast.data.arrays.checks import as_array
 from seqcast.errors import DataError, SpecError
-from seqcast.plots.style import MARKERS, MODELS, PAST, STYLE, finish, guide, line, model_style, new_figure, plain
+from seqcast.plots.style import (
+    MARKERS,
+    MODELS,
+    PAST,
+    STYLE,
+    axis_label,
+    finish,
+    guide,
+    line,
+    model_style,
+    new_figure,
+)
 from seqcast.specs.checks import check_int
 
 __all__ = ["error_by_step", "learning_curve"]
@@ -117,6 +128,6 @@ def error_by_step(
 
 
 def _label(ax: Axes, xlabel: str, ylabel: str) -> None:
-    ax.set_xlabel(plain(xlabel))
-    ax.set_ylabel(plain(ylabel))
+    ax.set_xlabel(axis_label(xlabel))
+    ax.set_ylabel(axis_label(ylabel))
     ax.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import STEP
 from seqcast.evaluation.scores import Scorer
 from seqcast.plots.curves import error_by_step
-from seqcast.plots.style import GUIDE, STYLE, finish, model_style, new_figure, plain, short, spoken
+from seqcast.plots.style import GUIDE, STYLE, axis_label, finish, model_style, new_figure, plain, short, spoken
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 
@@ -160,7 +159,7 @@ def score_by_series(
         ax.set_xlim(left=0)
     else:
         ax.axvline(0, color=GUIDE, linewidth=1.0, zorder=1)
-    ax.set_xlabel(plain(_axis(metric, unit)))
+    ax.set_xlabel(axis_label(_axis(metric, unit)))
     few = f"the {len(order)} hardest of {len(groups)}" if len(order) < len(groups) else f"all {len(groups)}"
     finish(figure, title or f"Error by series ({few})")
     return figure
@@ -250,9 +249,7 @@ def _only(scores: dict[str, Array], metric: str) -> Array:
 
 
 def _axis(metric: str, unit: str) -> str:
-    label = SPOKEN.get(metric, metric.replace("_", " ")) + (f" [{unit}]" if unit else "")
-    # A longer line is cut off beside a small picture.
-    return textwrap.fill(label, 48, break_long_words=False)
+    return SPOKEN.get(metric, metric.replace("_", " ")) + (f" [{unit}]" if unit else "")
 
 
 def _counted(backtest: Backtest) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ __all__ = [
     "PAST",
     "STYLE",
     "TRUTH",
+    "axis_label",
     "finish",
     "guide",
     "line",
@@ -149,6 +151,11 @@ def finish(figure: Figure, title: str | None) -> None:
     across = max(1, min(len(legend), int(width / (0.075 * longest + 0.7))))
     figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(legend) / across))
     figure.legend([*legend.values()], [*legend], loc="outside lower center", ncols=across)
+
+
+def axis_label(text: str) -> str:
+    """Return a text as the label of an axis: a longer line is cut off beside a small picture."""
+    return textwrap.fill(plain(text), 48, break_long_words=False)
 
 
 def plain(text: str) -> str:

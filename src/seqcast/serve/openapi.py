@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from seqcast._version import __version__
@@ -73,9 +74,10 @@ _FORECAST = {
         "rows": {"type": "array", "items": {"type": "object", "additionalProperties": CELL}},
     },
 }
+_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _PROBLEMS = {
-    "description": "What is wrong; the fields say where, and how to mend it. docs/serving.md lists the statuses.",
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    str(status): {"description": HTTPStatus(status).phrase, "content": _CONTENT}
+    for status in (400, 401, 403, 404, 406, 408, 413, 415, 422, 429, 431, 503, 504)
 }
 
 
@@ -132,7 +134,7 @@ def _table(name: str, summary: str, options: type[Options]) -> dict[str, Any]:
         },
         "responses": {
             "200": {"description": "The forecast", "content": answers},
-            "default": _PROBLEMS,
+            **_PROBLEMS,
         },
     }
 
@@ -152,5 +154,5 @@ def _parameter(name: str, option: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(name: str, summary: str, media_type: str = JSON) -> dict[str, Any]:
     content = {media_type: {"schema": {"type": "object" if media_type == JSON else "string"}}}
-    responses = {"200": {"description": "Here it is", "content": content}, "default": _PROBLEMS}
+    responses = {"200": {"description": "Here it is", "content": content}, **_PROBLEMS}
     return {"operationId": name, "summary": summary, "responses": responses}

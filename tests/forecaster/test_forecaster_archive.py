@@ -122,7 +122,19 @@ def test_a_value_may_be_missing_in_a_file(file, rewrite_archive):
 )
 def test_steps_that_would_fill_the_memory_are_refused(file, rewrite_archive, part, name, steps):
     rewrite_archive(file, change_index=lambda index: index["header"][part].update({name: steps}))
-    refused(file, "a horizon or context of 1000000000 steps, of 2 series with 12 rows")
+    with pytest.raises(SpecError, match="at most 5,000,000 steps, for 2 series with 12 rows, received 1,000,000,000"):
+        Forecaster.load(file)
+
+
+def test_what_was_fitted_and_saved_is_loaded(tmp_path):
+    """Many short series and many steps fit into a file, and what does not is refused when it is saved."""
+    rows = pd.DataFrame({"unique_id": np.repeat(np.arange(101), 8), "ds": np.tile(np.arange(8), 101), "y": 1.0})
+    model = Forecaster(1500, preset="pretrained", season_length=1, verbose=0).fit(rows)
+    model.save(tmp_path / "m.seqcast")
+    assert Forecaster.load(tmp_path / "m.seqcast").horizon == 1500
+    model.horizon = 10**6
+    with pytest.raises(SpecError, match="horizon, context_length: expected at most 99,009 steps, for 101 series"):
+        model.save(tmp_path / "other.seqcast")
 
 
 def test_a_network_of_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):

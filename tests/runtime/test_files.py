@@ -3,6 +3,7 @@
 import os
 import sys
 import textwrap
+import threading
 import zipfile
 
 import pytest
@@ -233,6 +234,18 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_pat
         (tmp_path / name).touch()
     write_beside(tmp_path / "file", lambda stream: stream.write(b"whole"))
     assert sorted(os.listdir(tmp_path)) == sorted(["file", *others])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(unfinished, "_JUST_NOW", -1.0)
+    os.mkfifo(tmp_path / f".{unfinished._MACHINE}0.part")
+    writing = threading.Thread(
+        target=write_beside, args=(tmp_path / "file", lambda file: file.write(b"whole")), daemon=True
+    )
+    writing.start()
+    writing.join(60)
+    assert (tmp_path / "file").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")

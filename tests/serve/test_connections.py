@@ -109,12 +109,13 @@ def test_a_thousand_requests_at_once_on_a_connection_are_refused():
         assert is_alive(address)
 
 
-def test_silent_connections_lock_nobody_out(monkeypatch):
+@pytest.mark.parametrize("beginning", [b"GET /", b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"])
+def test_silent_connections_lock_nobody_out(monkeypatch, beginning):
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
     with running() as (address, open_now), contextlib.ExitStack() as stack:
         for _ in range(100):
             silent = stack.enter_context(socket.create_connection(address, timeout=60))
-            silent.sendall(b"GET /")
+            silent.sendall(beginning)
         for _ in range(10):
             assert is_alive(address)
         assert len(open_now) <= 21

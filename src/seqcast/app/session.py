@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -99,7 +100,8 @@ class Session:
         """
         name = "".join(filter(str.isprintable, name.replace("\\", "/"))).rpartition("/")[2][-LONGEST_NAME:]
         path = self.folder / "table" / (name if name.strip(". ") else "table.csv")
-        path.parent.mkdir(exist_ok=True)
+        shutil.rmtree(path.parent, ignore_errors=True)  # the file before it
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_beside(path, lambda file: file.write(content))
         return path
 
@@ -176,6 +178,8 @@ class Sessions:
         self.trainings = JobQueue(Worker("seqcast-training"), max_waiting=settings.max_waiting)
         self.answers = JobQueue(Worker("seqcast-answers"), max_waiting=4 * settings.max_waiting)
         self.pace = Pace()
+        # Readers of files may take gigabytes each.
+        self.reading = asyncio.Semaphore(2)
         self._open: list[Session] = []
 
     def open(self) -> Session:

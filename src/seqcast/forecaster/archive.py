@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from seqcast.data.windows.seasonal_covariates import CovariateSizes
 from seqcast.engine.engine import Engine
-from seqcast.errors import DataError
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
@@ -36,8 +36,8 @@ Array = npt.NDArray[Any]
 KIND = "Forecaster"
 # Arrays in which something may be missing: values, and when a series was trained on.
 GAPS = ("series/values", "series/static", "series/trained_until")
-# Horizon and context that a file names: its series have at most so many times its rows, but a few are allowed to any.
-MOST_GROWTH, FEW_STEPS, FEW_ROWS = 100, 1_000, 100_000
+# A file's own horizon and context: steps of all its series, if that is more than so many times its rows.
+MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 
 
@@ -72,9 +72,10 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], stat
         state: Its fitted state; the rows of the fit are not written.
 
     Raises:
-        SpecError: The training holds a function that a file cannot.
+        SpecError: The training holds a function that a file cannot, or the horizon would fill a memory.
         SaveError: The file could not be written.
     """
+    _check_steps(state, options)
     specs = [*state.training, *(spec for engine in state.engines for spec in (engine.training, engine.network))]
     if options["training"] is not None:  # of which nothing is among these where the last season alone is used
         specs.append(_whole(options["training"]))
@@ -194,14 +195,24 @@ def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict
     return state
 
 
+def _check_steps(state: FittedState, options: dict[str, Any]) -> None:
+    """Refuse a horizon or context that would fill the memory: a small file may name any."""
+    source, steps = state.series.frame.source, max(options["horizon"], state.series.context_length)
+    most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
+    if steps * len(source) > most:
+        what = f"{len(source):,} series with {len(source.values):,} rows"
+        raise SpecError(
+            "horizon, context_length",
+            expected=f"at most {most // len(source):,} steps, for {what}",
+            received=f"{steps:,}",
+            hint="Fit a shorter one; predict(horizon=...) forecasts more steps.",
+        )
+
+
 def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
     """Refuse networks of other windows than the series have."""
+    _check_steps(state, options)
     series, networks, shares = state.series, len(state.networks), set(state.choice.shares)
-    source, steps = series.frame.source, max(options["horizon"], series.context_length)
-    if steps > max(FEW_STEPS, max(FEW_ROWS, MOST_GROWTH * len(source.values)) // len(source)):
-        raise ValueError(
-            f"a horizon or context of {steps} steps, of {len(source)} series with {len(source.values)} rows"
-        )
     for engine in state.engines:
         window = engine.window
         if window is None or window.context_length is None or window.context_length > series.context_length:

@@ -64,14 +64,16 @@ def _remove_abandoned(folder: Path) -> None:
         import fcntl
 
         for path in folder.glob(f".{_MACHINE}*.part"):
-            # One that has just begun is not held yet.
-            if time.time() - path.lstat().st_ctime < _JUST_NOW or path.is_symlink():
-                continue
-            descriptor = os.open(path, os.O_RDONLY)
-            with contextlib.suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(path)
-            os.close(descriptor)
+            with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
+                # A pipe would wait for its other end, and a link lead elsewhere.
+                descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    # One that has just begun is not held yet.
+                    if time.time() - os.fstat(descriptor).st_ctime >= _JUST_NOW:
+                        _remove(path)
+                finally:
+                    os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

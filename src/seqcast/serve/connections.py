@@ -7,6 +7,7 @@ answer, would stay.
 from __future__ import annotations
 
 import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 from seqcast.runtime.optional import require
@@ -42,12 +43,13 @@ class Connection(HttpToolsProtocol):
         return self.cycle is None or bool(self.cycle.response_complete)
 
     def connection_made(self, transport: Any) -> None:
-        """Take the connection; where there are too many, the one that has waited longest goes."""
+        """Take the connection; where there are too many, the one that lets the server wait for longest goes."""
         super().connection_made(transport)
         self.since = self.loop.time()
         if len(self.connections) > MOST_CONNECTIONS:
-            waiting = [each for each in self.connections if isinstance(each, Connection) and each.is_waiting]
-            oldest = min(waiting, key=lambda each: each.since)
+            others = [each for each in self.connections if isinstance(each, Connection) and each is not self]
+            waiting = [each for each in others if each.is_waiting] or [each for each in others if each.cycle.more_body]
+            oldest = min(waiting or [self], key=lambda each: each.since)
             self.connections.discard(oldest)
             oldest.transport.abort()
 
@@ -60,14 +62,14 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin a request."""
-        self._barren = 0
+        self._barren, self.since = 0, self.loop.time()
         if len(self.pipeline) >= _MOST_PIPELINED:
             raise ValueError("too many requests at once")  # httptools makes a 400 of it
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
-        self._barren = 0
+        self._barren, self.since = 0, self.loop.time()
         super().on_body(body)
 
     def on_response_complete(self) -> None:
@@ -93,7 +95,8 @@ class WatchedServer(uvicorn.Server):
 
     def run(self, sockets: Any = None) -> None:
         """Serve until the process is to end; SIGHUP is SIGTERM, unless nohup has the process outlive its terminal."""
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        is_main = threading.current_thread() is threading.main_thread()  # others can set no handler
+        if is_main and hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
         super().run(sockets)
 

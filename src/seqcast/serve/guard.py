@@ -22,7 +22,7 @@ _SMALL, _ALWAYS_TAKEN = 1 << 20, 64 << 10
 # How many bodies of the greatest length may be open at a time.
 _TOGETHER = 8
 # A body has the time limit, and a second for so many bytes.
-_BYTES_PER_SECOND = 256 << 10
+_BYTES_PER_SECOND = 32 << 10
 
 
 @dataclass
@@ -129,7 +129,7 @@ class _Exchange:
             async with asyncio.timeout_at(None if self.is_whole else until):
                 message = await self._receive()
         except TimeoutError:
-            expected, hint = f"a body within {limit:g} s", "Send less at a time."
+            expected, hint = f"a body within {limit:g} s, and 1 s for each 32 KiB", "Send less at a time."
             raise RequestError(408, "body", expected=expected, received="none", hint=hint) from None
         length = len(message.get("body", b""))
         self.is_whole = not message.get("more_body", False)

@@ -36,8 +36,8 @@ _Levels = Annotated[list[_Level], Field(min_length=1, max_length=20, fail_fast=T
 _Count = Annotated[int | None, Field(ge=1, le=1000, title="a whole number from 1 to 1,000")]
 
 
-def _in_digits(freq: str | int | None) -> str | int | None:
-    return int(freq) if isinstance(freq, str) and freq.isascii() and freq.isdigit() else freq
+def _in_digits(freq: Any) -> Any:
+    return int(freq) if isinstance(freq, str) and len(freq) <= 20 and freq.isascii() and freq.isdigit() else freq
 
 
 class Options(pydantic.BaseModel):
@@ -56,7 +56,7 @@ class Options(pydantic.BaseModel):
     )
     freq: Annotated[
         Annotated[str, Field(min_length=1, max_length=20)] | Annotated[int, Field(ge=1, lt=2**63)] | None,
-        pydantic.AfterValidator(_in_digits),
+        pydantic.BeforeValidator(_in_digits),
         Field(title="a step such as 'D' or 'h', or a whole number"),
     ] = Field(None, description="Step between stamps, for the pretrained network; inferred if absent.")
     season_length: Annotated[int | None, Field(ge=1, le=100_000, title="a whole number from 1 to 100,000")] = Field(

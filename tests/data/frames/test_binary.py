@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import struct
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcast.data.frames.binary import column_names, read_binary
+from seqcast.data.frames.io import read_raw
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime.limits import FileLimits
 
@@ -189,6 +191,20 @@ def _varint(number):
         parts.append(number & 0x7F | 0x80)
         number >>= 7
     return bytes([*parts, number])
+
+
+def test_what_pandas_says_of_columns_is_not_obeyed(tmp_path):
+    path = tmp_path / "a.parquet"
+    frame = pd.DataFrame({"ds": [1, 3, 4], "y": [1.0, 2.0, 3.0]}).set_index("ds")
+    frame.to_parquet(path)
+    assert sorted(read_raw(path).columns) == ["ds", "y"]
+    frame.reset_index()[::-1].to_parquet(path)
+    assert list(read_raw(path).columns) == ["ds", "y"]
+    table = pa.table({"ds": [1], "y": [1.0], "z": [2.0]})
+    columns = [{"name": "y", "field_name": name, "pandas_type": "float64"} for name in ("y", "z")]
+    facts = {"index_columns": [], "columns": columns, "column_indexes": []}
+    pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(facts)}), path)
+    assert list(read_raw(path).columns) == ["ds", "y", "z"]
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,13 @@ def test_one_step_may_be_beyond_the_calendar(freq):
         Frequency(freq).after(last, 1)
 
 
+def test_a_step_beyond_64_bits_is_refused():
+    with pytest.raises(
+        SpecError, match=r"freq: expected .*, received 1000.*, which whole numbers of 64 bits cannot count"
+    ):
+        resolve(10**20, pd.Index([1, 2]))
+
+
 def test_a_step_of_millennia_is_refused():
     with pytest.raises(SpecError, match=r"freq: expected .*, received '999999999999h', which is longer than 292 years"):
         resolve("999999999999h", pd.DatetimeIndex(["2024-01-01"]))

@@ -117,9 +117,10 @@ class DataPanel:
         """
         session, self.problem, self.shown = self.context.session, None, []
         try:
-            table = await asyncio.to_thread(
-                lambda: Table.read(path, dialect=dialect, shipped=shipped, max_rows=self.context.settings.max_rows)
-            )
+            async with self.context.sessions.reading:
+                table = await asyncio.to_thread(
+                    lambda: Table.read(path, dialect=dialect, shipped=shipped, max_rows=self.context.settings.max_rows)
+                )
             if roles is not None and set(roles.of) == set(table.roles.of):
                 table = replace(table, roles=roles)
             await asyncio.to_thread(session.take, table)

@@ -43,7 +43,10 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
                 rows += len(batch)
                 check_cells(path, limits, packed, rows, columns)
                 batches.append(batch)
-            return pyarrow.Table.from_batches(batches, stream.schema).to_pandas().reset_index(drop=True)
+            table = pyarrow.Table.from_batches(batches, stream.schema)
+            # pandas writes an index without a name as such a column; what else it says of columns is not obeyed.
+            index = [name for name in table.column_names if name.startswith("__index_level_")]
+            return table.drop_columns(index).to_pandas(ignore_metadata=True)
 
     return ReaderProcess(kind, path, limits, sheet).ask(take)
 

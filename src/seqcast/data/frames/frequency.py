@@ -196,9 +196,10 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
                 received=repr(freq),
                 hint="Give 1, or turn the time stamps into dates.",
             )
-        return Frequency(check_int("freq", freq))
-    text = getattr(freq, "freqstr", freq)
-    if not isinstance(text, str):
+        if check_int("freq", freq) >= 2**63:
+            raise _no_alias(freq, ", which whole numbers of 64 bits cannot count")
+        return Frequency(int(freq))
+    if not isinstance(text := getattr(freq, "freqstr", freq), str):
         raise _no_alias(freq)
     return Frequency(_alias(text, stamps))
 

@@ -290,8 +290,7 @@ class LongFrame:
         """Refuse series without an observed value of a target, or with one beside which all others are rounded away.
 
         Raises:
-            DataError: All values of a target are missing in a series, or one is as much larger than the usual ones as
-                no double can hold.
+            DataError: All values of a target are missing in a series, or one is so much larger than the usual ones.
         """
         self.check_sizes()
         empty = self.count_observed(self.source.lengths) == 0
@@ -318,6 +317,7 @@ class LongFrame:
         for series in np.flatnonzero(((largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)).any(axis=1)):
             rows = slice(int(source.starts[series]), int(source.ends[series]))
             own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
+            own[:, np.isnan(own).all(axis=0)] = 1.0  # no size is far from those of nothing but zeros
             far[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
         expected = "a value beside which the usual ones of its series are not rounded away"
         self.refuse_targets(far, expected=expected, hint="Correct it, or write NaN where a value is missing.")

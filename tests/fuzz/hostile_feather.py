@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pyarrow as pa
 import pyarrow.feather as pf
+from hostile_tables import flip
 
 # The end of a file: the length of its footer and the sign.
 END_BYTES = 10
@@ -19,13 +20,6 @@ def mutate(whole, rng):
 
 def footer_start(whole):
     return len(whole) - END_BYTES - struct.unpack("<I", whole[-END_BYTES : 4 - END_BYTES])[0]
-
-
-def flip(whole, rng, low=0, high=None):
-    data = bytearray(whole)
-    for _ in range(int(rng.integers(1, 9))):
-        data[int(rng.integers(low, high or len(data)))] ^= 1 << int(rng.integers(8))
-    return bytes(data)
 
 
 def flip_footer(whole, rng):

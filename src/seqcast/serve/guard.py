@@ -46,6 +46,7 @@ class Guard:
     def __init__(self, app: Any, *, settings: ServerSettings, bodies: Mapping[str, int]) -> None:
         self.app, self.settings = app, settings
         self._names = frozenset(name.lower() for name in settings.allow_host)
+        self._own = self._names | {"", "localhost", settings.host.lower()}
         self._kinds = [_Kind(*each) for each in {**bodies, "/v1/": settings.max_body, "": _SMALL}.items()]
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -79,8 +80,7 @@ class Guard:
             raise RequestError(431, "headers", expected=expected, received="more", hint="Send fewer.")
         headers = dict(lines)
         host, origin = (headers.get(name, b"").decode("latin-1").lower() for name in (b"host", b"origin"))
-        own = {"", "localhost", self.settings.host.lower(), *self._names}
-        if not self.settings.allow_open and _name_of(host) not in own:
+        if not self.settings.allow_open and _name_of(host) not in self._own:
             raise _another("Host", host)
         site = origin.partition("://")[2]
         if origin and site != host and _name_of(site) not in self._names:
@@ -129,7 +129,10 @@ class _Exchange:
             async with asyncio.timeout_at(None if self.is_whole else until):
                 message = await self._receive()
         except TimeoutError:
-            expected, hint = f"a body within {limit:g} s, and 1 s for each 32 KiB", "Send less at a time."
+            expected, hint = (
+                f"a body within {limit:g} s, and 1 s for each {_BYTES_PER_SECOND >> 10} KiB",
+                "Send less at a time.",
+            )
             raise RequestError(408, "body", expected=expected, received="none", hint=hint) from None
         length = len(message.get("body", b""))
         self.is_whole = not message.get("more_body", False)

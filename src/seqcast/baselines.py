@@ -7,16 +7,17 @@ Stability: stable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 
 from seqcast.data.arrays.checks import as_array, check_finite, check_targets
 from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.engine.estimator import LearningEstimator, Learnt
 from seqcast.errors import DataError, NotFittedError
 from seqcast.network.cells import CELLS
 from seqcast.network.heads import PointHead
@@ -24,7 +25,6 @@ from seqcast.network.init import child_seeds
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.scan import scan
 from seqcast.regressor.options import draw_seed
-from seqcast.regressor.state import StatefulEstimator
 from seqcast.runtime.backend import keras, to_numpy, weights_of
 from seqcast.runtime.jit import compile_call
 from seqcast.specs.checks import check_choice, check_int
@@ -39,7 +39,7 @@ __all__ = ["LastValue", "ManyToOneRegressor", "SeasonalNaive"]
 Array = npt.NDArray[Any]
 
 
-class SeasonalNaive(StatefulEstimator[int], BaseEstimator):
+class SeasonalNaive(LearningEstimator[int]):
     """The seasonal naive forecast: `ŷ_{T+h} = x_{T+h-m⌈h/m⌉}`.
 
     Args:
@@ -57,6 +57,9 @@ class SeasonalNaive(StatefulEstimator[int], BaseEstimator):
     Source: Hyndman and Athanasopoulos, Forecasting: Principles and Practice, section 5.2.
     """
 
+    horizon_ = Learnt[int](lambda fitted: fitted)
+    """Number of steps that y had in fit."""
+
     def __init__(self, season_length: int, *, target_features: Sequence[int] | None = None) -> None:
         self.season_length = season_length
         self.target_features = target_features
@@ -72,13 +75,8 @@ class SeasonalNaive(StatefulEstimator[int], BaseEstimator):
             The fitted baseline.
         """
         past = self._past(X)
-        self._state = check_targets(y, len(past))[0].shape[1]
+        self._learnt = check_targets(y, len(past))[0].shape[1]
         return self
-
-    @property
-    def horizon_(self) -> int:
-        """Number of steps that y had in fit."""
-        return self._fitted
 
     def predict(self, X: Any, horizon: int | None = None) -> Array:
         """Forecast.
@@ -94,7 +92,7 @@ class SeasonalNaive(StatefulEstimator[int], BaseEstimator):
             NotFittedError: There is neither a horizon nor a fit.
             DataError: The past is shorter than a season.
         """
-        steps = self._state if horizon is None else check_int("horizon", horizon)
+        steps = self._learnt if horizon is None else check_int("horizon", horizon)
         if steps is None:
             raise NotFittedError("horizon", expected="a number", received="None before fit", hint="Give it, or fit.")
         past = self._past(X)
@@ -132,7 +130,7 @@ class LastValue(SeasonalNaive):
         super().__init__(1, target_features=target_features)
 
 
-class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
+class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     """The many-to-one network: it forecasts one step, and further steps from its own forecasts.
 
     Args:
@@ -157,6 +155,18 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
 
     Source: the introduction of Luke Tonin's post, which turns from it to the encoder-decoder.
     """
+
+    model_ = Learnt["ManyToOne"](lambda fitted: fitted.model)
+    """The trained network."""
+
+    history_ = Learnt[History](lambda fitted: fitted.history)
+    """The training history."""
+
+    horizon_ = Learnt[int](lambda fitted: fitted.horizon)
+    """Number of steps that y had in fit."""
+
+    seed_ = Learnt[int](lambda fitted: fitted.seed)
+    """Seed of everything that was random in the fit."""
 
     def __init__(
         self,
@@ -196,8 +206,7 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
         spec = self.training or TrainingSpec()
         seed = draw_seed(self.random_state)
         network_seed, order_seed = (int(word) for word in np.random.SeedSequence(seed).generate_state(2))
-        sizes = {"units": tuple(self.units), "features": past.shape[2], "cell": self.cell}
-        model = ManyToOne(**sizes, seed=network_seed)
+        model = ManyToOne(tuple(self.units), features=past.shape[2], cell=self.cell, seed=network_seed)
         windows = ArrayWindows(
             {"past": past},
             future[:, :1],
@@ -208,28 +217,8 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
         rate = learning_rate(spec, spec.epochs * len(windows))
         model.compile(optimizer=optimizer(spec, rate), loss=model.head.loss(spec.loss))
         history = train(model, windows, spec, callbacks=progress(self.verbose))
-        self._state = _FittedNetwork(model, sizes, history, future.shape[1], seed, compile_call(model, model.roll))
+        self._learnt = FittedManyToOne(model, history, future.shape[1], seed)
         return self
-
-    @property
-    def model_(self) -> ManyToOne:
-        """The trained network."""
-        return self._fitted.model
-
-    @property
-    def history_(self) -> History:
-        """The training history."""
-        return self._fitted.history
-
-    @property
-    def horizon_(self) -> int:
-        """Number of steps that y had in fit."""
-        return self._fitted.horizon
-
-    @property
-    def seed_(self) -> int:
-        """Seed of everything that was random in the fit."""
-        return self._fitted.seed
 
     def predict(self, X: Any, horizon: int | None = None) -> Array:
         """Forecast step by step, each step from the whole window, moved on by one.
@@ -244,44 +233,37 @@ class ManyToOneRegressor(StatefulEstimator["_FittedNetwork"], BaseEstimator):
         Raises:
             NotFittedError: The baseline is not fitted.
         """
-        state = self._fitted
-        steps = state.horizon if horizon is None else check_int("horizon", horizon)
+        fitted = self.fitted_
+        steps = fitted.horizon if horizon is None else check_int("horizon", horizon)
         past = as_array("X", X, ranks=(3,)).astype(np.float32)
         check_finite("X", past)
-        return to_numpy(state.roll(past, horizon=steps))  # type: ignore[no-any-return]
+        return to_numpy(fitted.roll(past, horizon=steps))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
-class _FittedNetwork:
+class FittedManyToOne:
     """Everything that a fit of the many-to-one network learns.
 
     Args:
         model: The trained network.
-        sizes: Its arguments but for the seed.
         history: The training history.
         horizon: Number of steps that y had.
         seed: Seed of everything that was random.
-        roll: `model.roll`, compiled.
     """
 
     model: ManyToOne
-    sizes: dict[str, Any]
     history: History
     horizon: int
     seed: int
-    roll: Callable[..., Any]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Neither a compiled program nor an optimiser can be pickled; weights travel as arrays.
-        return _fitted_network, (weights_of(self.model), self.sizes, self.history, self.horizon, self.seed)
+    @cached_property
+    def roll(self) -> Any:
+        """`model.roll`, compiled."""
+        return compile_call(self.model, self.model.roll)
 
-
-def _fitted_network(
-    weights: list[Array], sizes: dict[str, Any], history: History, horizon: int, seed: int
-) -> _FittedNetwork:
-    model = ManyToOne(**sizes)
-    model.set_weights(weights)
-    return _FittedNetwork(model, sizes, history, horizon, seed, compile_call(model, model.roll))
+    def __getstate__(self) -> dict[str, Any]:
+        # A compiled program cannot be pickled.
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 class ManyToOne(keras.Model):
@@ -296,10 +278,18 @@ class ManyToOne(keras.Model):
 
     def __init__(self, units: tuple[int, ...], *, features: int, cell: str = "gru", seed: int = 0) -> None:
         super().__init__()
+        self.units, self.features, self.cell = units, features, cell
         stack_seed, head_seed = child_seeds(seed, 2)
         self.stack = RecurrentStack(units, features, cell=cell, seed=stack_seed)
         self.head = PointHead(self.stack.output_width, features, seed=head_seed)
         self.built = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An optimiser cannot be pickled; weights travel as arrays.
+        return partial(ManyToOne, self.units, features=self.features, cell=self.cell), (), weights_of(self)
+
+    def __setstate__(self, weights: list[Array]) -> None:
+        self.set_weights(weights)
 
     def build(self, input_shape: Any = None) -> None:
         """Do nothing: all sizes are known, and weights exist from the start."""

@@ -1,0 +1,86 @@
+"""The base of estimators: parameters, one value that a fit has learnt, and attributes that show parts of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, overload
+
+from sklearn.base import BaseEstimator
+
+from seqcast.errors import NotFittedError
+
+__all__ = ["LearningEstimator", "Learnt"]
+
+Value = TypeVar("Value")
+
+
+class LearningEstimator(BaseEstimator, Generic[Value]):
+    """A base of estimators that keep everything that a fit learns in one value.
+
+    A fit makes the value completely and publishes it by a single assignment, `self._learnt = fitted`. A method reads it
+    once, from `fitted_`. So a thread that predicts while another one fits sees the whole old value or the whole new
+    one, and a fit that fails leaves the old one.
+
+    Example:
+        >>> class Mean(LearningEstimator[float]):
+        ...     mean_ = Learnt[float](lambda fitted: fitted)
+        ...     def fit(self, y):
+        ...         self._learnt = sum(y) / len(y)
+        ...         return self
+        >>> model = Mean().fit([1.0, 2.0])
+        >>> model.mean_, model.with_fitted(5.0).mean_, hasattr(Mean(), "mean_")
+        (1.5, 5.0, False)
+    """
+
+    _learnt: Value | None = None
+
+    @property
+    def fitted_(self) -> Value:
+        """What a fit has learnt, as one value.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        learnt = self._learnt
+        if learnt is None:
+            raise NotFittedError(
+                f"this {type(self).__name__} instance is not fitted yet", hint="Call fit before using this estimator."
+            )
+        return learnt
+
+    def with_fitted(self, fitted: Value) -> Self:
+        """Return a copy of this estimator that has learnt something else.
+
+        Args:
+            fitted: What it has learnt, see `fitted_`.
+        """
+        other = copy.copy(self)
+        other._learnt = fitted
+        return other
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._learnt is not None
+
+
+class Learnt(Generic[Value]):
+    """A read-only attribute of an estimator that shows a part of what it has learnt.
+
+    Args:
+        of: Returns the part of the fitted value.
+    """
+
+    def __init__(self, of: Callable[[Any], Value]) -> None:
+        self.of = of
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: LearningEstimator[Any], owner: type) -> Value: ...
+
+    def __get__(self, instance: LearningEstimator[Any] | None, owner: type) -> Self | Value:
+        return self if instance is None else self.of(instance.fitted_)
+
+    def __set__(self, instance: LearningEstimator[Any], value: Any) -> None:
+        raise AttributeError("what a fit has learnt is read-only")

@@ -8,7 +8,8 @@
 
 The old commit gets a worktree and an environment of its own (`commits.py`). Each side is one process, one after the
 other, with the same backend, threads and cache of compiled programs. Only public calls are made; names that changed
-between the two are in the tables `NAMES`, `VALUES`, `FIELDS` and `PLACES` below, the new name and the old one.
+between the two are in the tables `NAMES`, `ARGUMENTS`, `VALUES`, `FIELDS` and `PLACES` below, the new name and the old
+one.
 
 What is compared are entries, arrays called `case/name/...`: forecasts, states, weights, losses, the columns of frames
 and their types. An entry is equal bit for bit, or its largest absolute and relative difference is printed; it fails
@@ -49,6 +50,8 @@ PACKAGES = ("jax", "keras", "numpy", "scipy", "scikit-learn", "pandas", "polars"
 # What was renamed between the two sides: the new name first, then what it was.
 # Methods and attributes of public objects.
 NAMES: dict[str, str] = {"model_inputs": "reading"}
+# Arguments of methods.
+ARGUMENTS: dict[str, str] = {"validation": "validation_data"}
 # Values of options, by option and new value.
 VALUES: dict[tuple[str, str], str] = {("weighting", "windows"): "rows"}
 # Fields of `States`; entries have the new names.
@@ -90,6 +93,14 @@ def find(name: str) -> Any:
 def named(owner: Any, name: str) -> Any:
     """Return a method or an attribute by its new name, or by its old one."""
     return getattr(owner, name if hasattr(owner, name) else NAMES.get(name, name))
+
+
+def called(method: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Call a method with arguments by their new names, or by their old ones where it has these."""
+    known = inspect.signature(method).parameters
+    return method(
+        *given, **{name if name in known else ARGUMENTS.get(name, name): each for name, each in named.items()}
+    )
 
 
 def value(option: str, new: str) -> str:
@@ -405,7 +416,7 @@ def arrays_divided() -> dict[str, Any]:
     X, y = windows(12, 1024, past=10, future=5)
     validation = windows(13, 64, past=10, future=5)
     models = {
-        cell: regressor(cell=cell, encoder_units=(20, 20), batch_size=512).fit(X, y, validation_data=validation)
+        cell: called(regressor(cell=cell, encoder_units=(20, 20), batch_size=512).fit, X, y, validation=validation)
         for cell in ("gru", "lstm")
     }
     return {cell: {**fitted(model), "predict": model.predict(X[:300])} for cell, model in models.items()}

@@ -66,13 +66,13 @@ def fit_step(cell: str, watched: bool, epochs: int) -> float:
 
     marks = LambdaCallback(on_epoch_begin=lambda *_: ends.append(time.perf_counter()))
     model = Seq2SeqRegressor(
-        encoder_units=(WIDTH,) * LAYERS, cell=cell, batch_size=BATCH, epochs=epochs + 2, callbacks=[marks],
+        encoder_units=(WIDTH,) * LAYERS, cell=cell, batch_size=BATCH, epochs=epochs + 2,
         validation_fraction=0.0, random_state=0, verbose=0, **POST,
     )  # fmt: skip
     plain = jax_steps.TrainFunction
     jax_steps.TrainFunction = Watched if watched else plain
     try:
-        model.fit(past, future)
+        model.fit(past, future, callbacks=[marks])
     finally:
         jax_steps.TrainFunction = plain
     return statistics.median(b - a for a, b in pairwise(ends[1:])) * 10

@@ -45,7 +45,7 @@ class SeqcastPeer(Peer):
         from keras.callbacks import LambdaCallback
 
         callback = LambdaCallback(on_epoch_end=lambda _, logs: after_epoch(logs["loss"]))
-        self.model.set_params(epochs=epochs, callbacks=[callback]).fit(past, future)
+        self.model.set_params(epochs=epochs).fit(past, future, callbacks=[callback])
 
     def forecast(self, past: np.ndarray) -> np.ndarray:
         """Return what the public `predict` does; a network that is only timed is trained on a few windows first."""

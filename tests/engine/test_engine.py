@@ -171,6 +171,22 @@ def test_a_copy_has_weights_of_its_own_and_compiles_nothing_again(count_programs
     assert count_programs == [] or keras.backend.backend() != "jax"
 
 
+def test_a_snapshot_leads_back_to_its_engine_once():
+    past, future = series()
+    windows = ArrayWindows({"past": past}, future, batch_size=16, seed=1)
+    engine = fitted()
+    snapshot = engine.snapshot()
+    before, twin = snapshot.predict({"past": past}, 5), pickle.loads(pickle.dumps(snapshot))
+    assert snapshot.trainer() is engine
+    engine.continue_fit(windows, window=PLAIN)
+    np.testing.assert_array_equal(snapshot.predict({"past": past}, 5), before)
+    # Afterwards the engine has other weights: what goes on from the snapshot is a copy of it, as of a pickled one.
+    for other in (snapshot.trainer(), twin.trainer(), engine.copy().trainer()):
+        assert other not in (engine, snapshot, twin)
+    np.testing.assert_array_equal(snapshot.trainer().predict({"past": past}, 5), before)
+    np.testing.assert_array_equal(twin.trainer().predict({"past": past}, 5), before)
+
+
 def test_a_copy_of_nothing_is_not_fitted():
     copy = Engine(NETWORK, TRAINING, seed=1).copy()
     assert copy.model is None

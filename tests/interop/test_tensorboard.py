@@ -35,7 +35,7 @@ def rows(path):
 
 
 def test_the_log_holds_what_training_recorded(tmp_path):
-    model = Seq2SeqRegressor(**SMALL, epochs=3, callbacks=[TensorBoard(tmp_path)]).fit(PAST, FUTURE)
+    model = Seq2SeqRegressor(**SMALL, epochs=3).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path)])
     for run, name in (("train", "loss"), ("validation", "val_loss")):
         assert scalars(tmp_path / run, "epoch_loss") == pytest.approx(dict(enumerate(model.history_[name])), rel=1e-5)
     assert "epoch_learning_rate" in events(tmp_path / "train").Tags()["tensors"]
@@ -43,13 +43,13 @@ def test_the_log_holds_what_training_recorded(tmp_path):
 
 
 def test_steps(tmp_path):
-    Seq2SeqRegressor(**SMALL, epochs=2, callbacks=[TensorBoard(tmp_path, 1)]).fit(PAST, FUTURE)
+    Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path, 1)])
     assert list(scalars(tmp_path / "train", "step_loss")) == [1, 2, 3, 4]
 
 
 def test_pictures_of_forecasts_every_few_epochs(tmp_path):
     board = TensorBoard(tmp_path, images_every=2, windows=3)
-    Seq2SeqRegressor(**SMALL, epochs=5, callbacks=[board]).fit(PAST, FUTURE)
+    Seq2SeqRegressor(**SMALL, epochs=5).fit(PAST, FUTURE, callbacks=[board])
     pictures = events(tmp_path / "forecasts").Images("forecasts")
     assert [picture.step for picture in pictures] == [1, 3]
     for picture in pictures:
@@ -60,8 +60,8 @@ def test_pictures_of_forecasts_every_few_epochs(tmp_path):
 
 def test_states_are_those_of_the_best_weights(tmp_path):
     board = TensorBoard(tmp_path, states=True)
-    model = Seq2SeqRegressor(**SMALL, epochs=3, callbacks=[board])
-    model.fit(PAST, FUTURE, validation_data=(PAST[:5], FUTURE[:5]))
+    model = Seq2SeqRegressor(**SMALL, epochs=3)
+    model.fit(PAST, FUTURE, validation=(PAST[:5], FUTURE[:5]), callbacks=[board])
     written = np.array(rows(tmp_path / "train" / "encoder_states.tsv"), dtype=float)
     assert written == pytest.approx(model.encode(PAST[:5]).vector(), abs=1e-4)
     assert rows(tmp_path / "train" / "encoder_states-labels.tsv")[:2] == [["series", "window"], ["", "X[0]"]]
@@ -100,9 +100,9 @@ def test_batches_of_a_stream_have_no_windows_to_draw():
         while True:
             yield PAST[:8], FUTURE[:8]
 
-    model = Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1, callbacks=[TensorBoard("nowhere", states=True)])
-    with pytest.raises(SpecError, match="states: expected arrays, a frame or validation_data"):
-        model.fit(batches())
+    model = Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1)
+    with pytest.raises(SpecError, match="states: expected arrays, a frame or validation to"):
+        model.fit(batches(), callbacks=[TensorBoard("nowhere", states=True)])
 
 
 @pytest.mark.parametrize("options", [{"images_every": 0}, {"windows": 0}, {"every_n_steps": 0}])

@@ -39,7 +39,7 @@ def run(monkeypatch):
 
 
 def test_epochs_and_steps_have_the_names_of_their_own_callback(run):
-    model = Seq2SeqRegressor(**SMALL, epochs=2, callbacks=[WandbLog(1)]).fit(PAST, FUTURE)
+    model = Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE, callbacks=[WandbLog(1)])
     epochs = [values for values in run.logged if "epoch/epoch" in values]
     assert [values["epoch/epoch"] for values in epochs] == [0, 1]
     for name in ("loss", "val_loss"):
@@ -74,7 +74,7 @@ def test_workers_cannot_share_a_run(run):
 def test_a_run_has_to_be_active(run):
     sys.modules["wandb"].run = None
     with pytest.raises(SpecError, match=r"Call wandb.init\(\) first"):
-        Seq2SeqRegressor(**SMALL, callbacks=[WandbLog()]).fit(PAST, FUTURE)
+        Seq2SeqRegressor(**SMALL).fit(PAST, FUTURE, callbacks=[WandbLog()])
 
 
 def test_without_the_package_the_line_that_installs_it_is_named(monkeypatch):
@@ -89,7 +89,7 @@ def test_a_real_run_that_is_offline(tmp_path, monkeypatch):
     wandb = pytest.importorskip("wandb")
     # Of the environment W&B reads only what is there when a process begins.
     with wandb.init(project="seqcast", dir=tmp_path, mode="offline") as real:
-        model = Seq2SeqRegressor(**SMALL, epochs=2, callbacks=[WandbLog()]).fit(PAST, FUTURE)
+        model = Seq2SeqRegressor(**SMALL, epochs=2).fit(PAST, FUTURE, callbacks=[WandbLog()])
         summary = dict(real.summary)
     assert summary["epoch/epoch"] == 1
     assert summary["epoch/val_loss"] == pytest.approx(model.history_["val_loss"][-1])

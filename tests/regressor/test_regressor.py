@@ -235,8 +235,8 @@ def test_the_users_own_keras_objects_are_copied(sines):
     optimiser = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9))
     seen = []
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
-    model = Seq2SeqRegressor(**SMALL, optimizer=optimiser, loss=keras.losses.MeanAbsoluteError(), callbacks=[callback])
-    first = model.fit(*sines).predict(sines[0])
+    model = Seq2SeqRegressor(**SMALL, optimizer=optimiser, loss=keras.losses.MeanAbsoluteError())
+    first = model.fit(*sines, callbacks=[callback]).predict(sines[0])
     assert not optimiser.built
     assert seen == [0, 1]
     np.testing.assert_array_equal(model.fit(*sines).predict(sines[0]), first)

@@ -47,11 +47,13 @@ def test_what_cannot_be_saved_is_named_before_training_and_refused_at_save(sines
     def loss(y_true, y_pred):
         return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
 
-    model = Seq2SeqRegressor(**SMALL, loss=loss)
-    with pytest.warns(UserWarning, match="loss: cannot be written to a file"):
-        model.fit(*sines)
-    with pytest.raises(SpecError, match="loss: expected options that can be written"):
-        model.save(tmp_path / "model.seqcast")
+    for fit in (Seq2SeqRegressor.fit, Seq2SeqRegressor.partial_fit):
+        model = Seq2SeqRegressor(**SMALL, loss=loss)
+        with pytest.warns(UserWarning, match="loss: cannot be written to a file") as warned:
+            fit(model, *sines)
+        assert warned[0].filename == __file__
+        with pytest.raises(SpecError, match="loss: expected options that can be written"):
+            model.save(tmp_path / "model.seqcast")
     assert not list(tmp_path.iterdir())
 
 

@@ -16,7 +16,7 @@ X, Y = np.ones((8, 6, 2)), np.ones((8, 3, 2))
 
 
 def test_options_are_those_of_the_specs():
-    others = {"preset", "scale", "target_features", "season_length", "support", "callbacks", "random_state", "verbose"}
+    others = {"preset", "scale", "target_features", "season_length", "support", "random_state", "verbose"}
     assert set(Seq2SeqRegressor().get_params()) == {*NETWORK_OPTIONS, *TRAINING_OPTIONS} | others
     options = resolve_options(Seq2SeqRegressor().get_params())
     assert (options.network, options.training) == (PRESETS["classic"].network, PRESETS["classic"].training)
@@ -37,8 +37,10 @@ def test_one_metric_may_be_named_without_a_list(sines):
 
 @pytest.mark.parametrize("callbacks", [keras.callbacks.Callback(), [3]])
 def test_callbacks_are_checked_before_training(sines, callbacks):
-    with pytest.raises(SpecError, match=r"callbacks: expected a list of keras.callbacks.Callback"):
-        Seq2SeqRegressor(**SMALL, callbacks=callbacks).fit(*sines)
+    model = Seq2SeqRegressor(**SMALL)
+    for fit in (model.fit, model.partial_fit):
+        with pytest.raises(SpecError, match=r"callbacks: expected a list of keras.callbacks.Callback"):
+            fit(*sines, callbacks=callbacks)
 
 
 WRONG_OPTIONS = [

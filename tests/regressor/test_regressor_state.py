@@ -15,7 +15,7 @@ from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, NotFittedError, TrainingError
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
-LEARNT = ("engine_", "history_", "preparation_", "seed_", "n_features_in_", "feature_names_in_")
+LEARNT = ("fitted_", "engine_", "history_", "preparation_", "seed_", "n_features_in_", "feature_names_in_")
 
 
 def interrupt(*_):
@@ -192,27 +192,27 @@ def test_a_refused_fit_leaves_the_fitted_estimator_as_it_was(sines):
     before = model.predict(past)
     with pytest.raises(DataError, match="y: "):
         model.fit(past[:, :, 0], future[:3])
-    with pytest.raises(DataError, match="validation_data"):
-        model.fit(past * 2, future * 9, validation_data=(past, future[:, :2]))
+    with pytest.raises(DataError, match="validation"):
+        model.fit(past * 2, future * 9, validation=(past, future[:, :2]))
     np.testing.assert_array_equal(model.predict(past), before)
     with pytest.raises(DataError, match="states: expected what encode returned"):
         model.decode(past)
 
 
 @pytest.mark.parametrize(
-    ("options", "error"),
+    ("options", "callbacks", "error"),
     [
-        ({"learning_rate": 1e30, "clip_norm": "none", "optimizer": "sgd"}, TrainingError),
-        ({"callbacks": [stopping(fail, at=1)]}, RuntimeError),
+        ({"learning_rate": 1e30, "clip_norm": "none", "optimizer": "sgd"}, [], TrainingError),
+        ({}, [stopping(fail, at=1)], RuntimeError),
     ],
 )
-def test_a_fit_that_fails_leaves_the_estimator_as_it_was(sines, options, error):
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was(sines, options, callbacks, error):
     past, future = sines
     fitted, new = Seq2SeqRegressor(**SMALL).fit(past, future), Seq2SeqRegressor(**SMALL, **options)
     before, engine, history = fitted.predict(past), fitted.engine_, fitted.history_
     for model in (fitted.set_params(**options), new):
         with pytest.raises(error) as caught:
-            model.fit(past * 1e3, future * 1e3)
+            model.fit(past * 1e3, future * 1e3, callbacks=callbacks)
         if error is TrainingError:  # what there was before the batch can be had
             kept = caught.value.kept
             assert kept.get_params() == model.get_params()
@@ -244,19 +244,19 @@ def test_a_partial_fit_that_fails_leaves_the_estimator_as_it_was(sines, fails):
     twin = pickled(model)
     for each in (model, Seq2SeqRegressor(**SMALL)):
         with pytest.raises((RuntimeError, KeyboardInterrupt)):
-            each.set_params(callbacks=[ends]).partial_fit(past, future)
+            each.partial_fit(past, future, callbacks=[ends])
     assert not hasattr(each, "engine_")
     np.testing.assert_array_equal(model.predict(past), before)
     assert len(model.history_) == 2
     # The next call goes on from what was published, as a copy of it does.
-    model.set_params(callbacks=None).partial_fit(past, future)
+    model.partial_fit(past, future)
     np.testing.assert_array_equal(model.predict(past), twin.partial_fit(past, future).predict(past))
 
 
 def test_an_interruption_leaves_the_best_weights(sines):
-    model = Seq2SeqRegressor(**{**SMALL, "epochs": 9}, callbacks=[stopping(interrupt, at=3)])
+    model = Seq2SeqRegressor(**{**SMALL, "epochs": 9})
     with pytest.raises(KeyboardInterrupt):
-        model.fit(*sines)
+        model.fit(*sines, callbacks=[stopping(interrupt, at=3)])
     assert model.history_.interrupted
     assert model.history_.best_epoch is not None
     assert np.isfinite(model.predict(sines[0])).all()
@@ -265,9 +265,8 @@ def test_an_interruption_leaves_the_best_weights(sines):
 def test_an_interruption_leaves_a_whole_state(sines):
     past, future = sines
     model = Seq2SeqRegressor(**SMALL).fit(past, future)
-    model.set_params(callbacks=[stopping(interrupt, at=1)])
     with pytest.raises(KeyboardInterrupt):
-        model.fit(past * 1e3 + 5e4, future * 1e3 + 5e4)
+        model.fit(past * 1e3 + 5e4, future * 1e3 + 5e4, callbacks=[stopping(interrupt, at=1)])
     assert (model.history_.interrupted, len(model.history_)) == (True, 1)
     # In the units of the new data: weights and scaling are of the same fit.
     assert np.abs(model.predict(past * 1e3 + 5e4) - 5e4).max() < 1e4

@@ -20,7 +20,7 @@ INF[5, 0, 0] = -np.inf
 
 def test_batches_from_a_dataset_and_from_a_generator(sines):
     stream = SineBatches(3, 16, past=12, future=5, seed=1)
-    model = Seq2SeqRegressor(**SMALL).fit(stream, validation_data=SineBatches(1, 32, past=12, future=5, seed=2))
+    model = Seq2SeqRegressor(**SMALL).fit(stream, validation=SineBatches(1, 32, past=12, future=5, seed=2))
     assert "val_loss" in model.history_
     assert model.predict(sines[0]).shape == (96, 5, 1)
 
@@ -37,38 +37,74 @@ def test_batches_from_a_dataset_and_from_a_generator(sines):
         Seq2SeqRegressor(**SMALL).fit(generator())
 
 
-def test_given_validation_data_are_used_and_not_trained_on(sines):
+def test_given_validation_is_used_and_not_trained_on(sines):
     past, future = sines
     held = random_sines(20, past=12, future=5, seed=9)
-    model = Seq2SeqRegressor(**SMALL).fit(past, future, validation_data=held)
+    model = Seq2SeqRegressor(**SMALL).fit(past, future, validation=held)
     error = np.mean(((model.predict(held[0]) - held[1]) / model.preparation_.scalers["y"].scale) ** 2)
     assert min(model.history_["val_loss"]) == pytest.approx(error, rel=1e-4)
-    with pytest.raises(DataError, match="validation_data"):
-        Seq2SeqRegressor(**SMALL).fit(past, future, validation_data=(held[0], held[1][:, :2]))
-    with pytest.raises(DataError, match="validation_data"):
-        Seq2SeqRegressor(**SMALL).fit(past, future, validation_data=held[0])
+    with pytest.raises(DataError, match="validation"):
+        Seq2SeqRegressor(**SMALL).fit(past, future, validation=(held[0], held[1][:, :2]))
+    with pytest.raises(DataError, match="validation"):
+        Seq2SeqRegressor(**SMALL).fit(past, future, validation=held[0])
 
 
-def test_validation_data_of_another_form_are_refused_with_their_name(sines):
+def test_a_number_of_windows_is_validated_on_as_that_share_of_them(sines):
+    models = [
+        Seq2SeqRegressor(**SMALL).fit(*sines, validation=24),
+        Seq2SeqRegressor(**SMALL, validation_fraction=0.25).fit(*sines),
+        Seq2SeqRegressor(**{**SMALL, "validation_fraction": 0.0}).fit(
+            sines[0][:72], sines[1][:72], validation=(sines[0][72:], sines[1][72:])
+        ),
+    ]
+    for other in models[1:]:
+        assert other.history_.epochs == models[0].history_.epochs
+        np.testing.assert_array_equal(other.predict(sines[0]), models[0].predict(sines[0]))
+    assert "val_loss" in models[0].history_
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        (96, "validation: expected fewer windows than X has, 96, received 96. Leave some to train on."),
+        (0, "validation: expected a whole number >= 1, received 0."),
+        (0.2, "validation: expected a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset"),
+    ],
+)
+def test_numbers_that_leave_nothing_are_refused(sines, validation, message):
+    model = Seq2SeqRegressor(**SMALL)
+    with pytest.raises((DataError, SpecError)) as caught:
+        model.fit(*sines, validation=validation)
+    assert str(caught.value).startswith(message)
+    assert not hasattr(model, "fitted_")
+
+
+def test_batches_have_no_last_windows_to_validate_on():
+    stream = SineBatches(3, 16, past=12, future=5, seed=1)
+    with pytest.raises(DataError, match="validation: expected windows or batches of their own, for an X of batches"):
+        Seq2SeqRegressor(**SMALL).fit(stream, validation=8)
+
+
+def test_validation_of_another_form_is_refused_with_its_name(sines):
     flat, univariate, target = sines[0][:, :, 0], sines[0][:, :, :1], sines[1]
     model = Seq2SeqRegressor(**SMALL)
-    with pytest.raises(DataError, match=r"validation_data: X: X has 3 features, but .* is expecting 12"):
-        model.fit(flat, target, validation_data=(flat[:, :3], target))
-    with pytest.raises(DataError, match=r"validation_data: X: expected .N, T, 1., as at fit, received 2 axes"):
-        model.fit(univariate, target, validation_data=(flat, target))
-    with pytest.raises(DataError, match=r"validation_data, covariates: .*received static"):
-        model.fit(univariate, target, validation_data=(univariate, target, {"static": target[:, 0]}))
-    with pytest.raises(DataError, match=r"validation_data, covariates: expected a dict"):
-        model.fit(univariate, target, validation_data=(univariate, target, target[:, 0]))
+    with pytest.raises(DataError, match=r"validation: X: X has 3 features, but .* is expecting 12"):
+        model.fit(flat, target, validation=(flat[:, :3], target))
+    with pytest.raises(DataError, match=r"validation: X: expected .N, T, 1., as at fit, received 2 axes"):
+        model.fit(univariate, target, validation=(flat, target))
+    with pytest.raises(DataError, match=r"validation, covariates: .*received static"):
+        model.fit(univariate, target, validation=(univariate, target, {"static": target[:, 0]}))
+    with pytest.raises(DataError, match=r"validation, covariates: expected a dict"):
+        model.fit(univariate, target, validation=(univariate, target, target[:, 0]))
 
 
 def test_batches_are_validated_on_arrays_but_not_on_a_generator(sines):
     stream = SineBatches(2, 16, past=12, future=5, seed=1)
     held = random_sines(20, past=12, future=5, seed=9)
-    assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(stream, validation_data=held).history_
+    assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(stream, validation=held).history_
     # Keras would read an endless one for ever, and one that ends in the first epoch only.
-    with pytest.raises(DataError, match=r"validation_data: .*received generator"):
-        Seq2SeqRegressor(**SMALL).fit(stream, validation_data=(batch for batch in [held]))
+    with pytest.raises(DataError, match=r"validation: .*received generator"):
+        Seq2SeqRegressor(**SMALL).fit(stream, validation=(batch for batch in [held]))
 
 
 @pytest.mark.parametrize("name", ["static_covariates", "future_covariates", "sample_weight"])
@@ -148,8 +184,8 @@ def test_data_that_a_distribution_does_not_have_are_refused(purchases):
         with pytest.raises(DataError, match=message):
             fit(model, past, wrong)
         assert not hasattr(model, "engine_")
-    with pytest.raises(DataError, match="validation_data: " + message):
-        Seq2SeqRegressor(**counts).fit(past, future, validation_data=(past, wrong))
+    with pytest.raises(DataError, match="validation: " + message):
+        Seq2SeqRegressor(**counts).fit(past, future, validation=(past, wrong))
     batches = ((past, wrong) for _ in range(4))
     with pytest.raises(DataError, match=message):
         Seq2SeqRegressor(**counts, steps_per_epoch=2).fit(batches)

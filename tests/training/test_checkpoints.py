@@ -235,9 +235,9 @@ def test_what_cannot_be_resumed_is_refused(tmp_path):
 
     stop = keras.callbacks.TerminateOnNaN()
     for fit, match in (
-        (lambda f: regressor(callbacks=[stop]).fit(PAST, FUTURE, checkpoint=f), "None with callbacks of one's own"),
+        (lambda f: regressor().fit(PAST, FUTURE, callbacks=[stop], checkpoint=f), "observers only with checkpoint"),
         (lambda f: regressor().fit(windows(), checkpoint=f), "None with batches of one's own in X"),
-        (lambda f: regressor().fit(PAST, FUTURE, validation_data=windows(), checkpoint=f), "in validation_data"),
+        (lambda f: regressor().fit(PAST, FUTURE, validation=windows(), checkpoint=f), "in validation"),
         (
             lambda f: regressor(loss=lambda y, z: y - z).fit(PAST, FUTURE, checkpoint=f),
             "a training that can be written",

@@ -18,7 +18,7 @@ COLUMNS = ["event", "epoch", "step", "seconds", "learning_rate", "loss", "mae", 
 
 
 def train(path, every=None, **options):
-    return Seq2SeqRegressor(**{**SMALL, "epochs": 2, **options}, callbacks=[TrainingLog(path, every)]).fit(PAST, FUTURE)
+    return Seq2SeqRegressor(**{**SMALL, "epochs": 2, **options}).fit(PAST, FUTURE, callbacks=[TrainingLog(path, every)])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])

@@ -131,10 +131,9 @@ def run_post(tell: Tell, request: PostRequest) -> PostOutcome:
     tokens: list[list[float]] = []
     for decoder in request.decoders:
         model = network(request.seed, epochs=EPOCHS, decoder_input=decoder, scale="none")
-        model.set_params(callbacks=[_snapshots(tell, decoder, unseen[:1])])
         stopped = False
         try:
-            model.fit(past, future)
+            model.fit(past, future, callbacks=[_snapshots(tell, decoder, unseen[:1])])
         except KeyboardInterrupt:
             stopped = True
             if not hasattr(model, "engine_"):

@@ -70,6 +70,8 @@ class Engine(ForecastMethods):
         self._built: BuiltNetwork | None = None
         # The network that `continue_fit` has compiled, whose optimiser goes on.
         self._continued: Seq2Seq | None = None
+        # The engine that this one is a snapshot of, see `trainer`.
+        self._trainer: Engine | None = None
 
     def __repr__(self) -> str:
         parts = "" if self.parts is None else f", parts={self.parts}"
@@ -156,7 +158,7 @@ class Engine(ForecastMethods):
     def continue_fit(self, windows: Any, *, window: WindowSpec, callbacks: Sequence[Any] = ()) -> History:
         """Train for one pass at the constant learning rate, going on from where the network is.
 
-        The network itself is trained, which cannot be used meanwhile: publish a `copy`.
+        The network itself is trained, which cannot be used meanwhile: publish a `snapshot`.
 
         Args:
             windows: Batches of windows.
@@ -168,13 +170,12 @@ class Engine(ForecastMethods):
         """
         if self._built is None:
             self.build(window, steps=self._steps_per_epoch(windows))
-        assert self._built is not None
-        model, constant = self._built.model, replace(self.training, learning_rate_schedule="constant")
+        model, constant = self.built.model, replace(self.training, learning_rate_schedule="constant")
         if self._continued is not model:
             self._compile(model, learning_rate(constant, 1))
             self._continued = model
         history = train(model, windows, constant, epochs=1, callbacks=callbacks)
-        self._built = replace(self._built, parts=history.parts)
+        self._built = replace(self.built, parts=history.parts)
         return history
 
     def copy(self) -> Engine:
@@ -186,6 +187,21 @@ class Engine(ForecastMethods):
         engine = Engine(self.network, self.training, seed=self.seed)
         engine._built = None if self._built is None else self._built.copy()
         return engine
+
+    def snapshot(self) -> Engine:
+        """Return a copy that stays as it is, from which `trainer` leads back to this engine."""
+        copied = self.copy()
+        copied._trainer = self
+        return copied
+
+    def trainer(self) -> Engine:
+        """Return an engine that goes on training from here, while this one stays as it is.
+
+        It is the engine that this one is a `snapshot` of, whose optimiser goes on: once, since its weights then belong
+        to another training. Otherwise it is a copy.
+        """
+        trainer = vars(self).pop("_trainer", None)  # two threads get two engines
+        return self.copy() if trainer is None else trainer
 
     @property
     def model(self) -> Seq2Seq | None:
@@ -242,8 +258,7 @@ class Engine(ForecastMethods):
     def _steps_per_epoch(self, windows: Any) -> int:
         if hasattr(windows, "__len__"):
             return len(windows)
-        assert self.training.steps_per_epoch is not None  # the doors ask for it when batches have no length
-        return self.training.steps_per_epoch
+        return check_int("steps_per_epoch", self.training.steps_per_epoch)
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold all of the engine but the optimiser's moments."""

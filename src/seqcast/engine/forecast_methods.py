@@ -229,11 +229,20 @@ class ForecastMethods:
             for name, values in derivatives.items()
         }
 
+    @property
+    def built(self) -> BuiltNetwork:
+        """The network and the sizes of its windows.
+
+        Raises:
+            NotFittedError: Neither `fit` nor `build` was called.
+        """
+        if self._built is None:
+            raise NotFittedError("the network", expected="a fitted one", received="none", hint="Call fit first.")
+        return self._built
+
     def _ready(self, inputs: dict[str, Any]) -> tuple[Forecasts, dict[str, Any]]:
         """Return what the network forecasts, and inputs as it reads them: arrays without gaps."""
-        built = self._built
-        if built is None:
-            raise NotFittedError("the network", expected="a fitted one", received="none", hint="Call fit first.")
+        built = self.built
         prepared: dict[str, Any] = {
             name: values.to_dict() if isinstance(values, States) else np.asarray(values, dtype=np.float32)
             for name, values in inputs.items()

@@ -61,8 +61,7 @@ class TensorBoard(Observer):
         SpecError: A number is no whole one above 0.
 
     Example:
-        >>> from seqcast import Seq2SeqRegressor
-        >>> model = Seq2SeqRegressor(callbacks=[TensorBoard("runs/tensorboard", images_every=5, states=True)])
+        >>> callbacks = [TensorBoard("runs/tensorboard", images_every=5, states=True)]  # for `fit`
     """
 
     def __init__(
@@ -104,9 +103,9 @@ class TensorBoard(Observer):
         if self._watched is None:
             raise SpecError(
                 "images_every" if self.images_every is not None else "states",
-                expected="arrays, a frame or validation_data to take windows from",
+                expected="arrays, a frame or validation to take windows from",
                 received="a training that gives none",
-                hint="Give validation_data, or leave it out.",
+                hint="Give validation, or leave it out.",
             )
 
     def record(self, record: Record) -> None:

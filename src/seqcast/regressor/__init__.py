@@ -1,7 +1,8 @@
 """The regressor for arrays.
 
 Modules, in reading order: `estimator` (`Seq2SeqRegressor`), `options` (keyword arguments to specs), `inputs` (checks
-of arrays), `windows` (arrays or batches to windows to train on), `state` (what a fit learns), `archive` (files).
+of arrays), `windows` (arrays or batches to batches that are trained on), `fitted` (what a fit learns, which forecasts),
+`checkpoints`, `archive` (files).
 
 Stability: stable.
 """

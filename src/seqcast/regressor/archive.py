@@ -5,50 +5,43 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
-from seqcast.data.arrays.preparation import Preparation
-from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
-from seqcast.intervals.support import SUPPORTS
+from seqcast.regressor.fitted import FittedRegressor, Payload
 from seqcast.regressor.options import TRAINING_OPTIONS, resolve_options
-from seqcast.regressor.state import FittedState
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.backend import keras
+from seqcast.runtime.caution import warn_user
 from seqcast.runtime.json_types import check_json
-from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
 
 __all__ = ["read_regressor", "unwritable_options", "warn_if_unwritable", "write_regressor"]
 
 
-class _Header(TypedDict):
+class _Header(Payload):
     params: dict[str, Any]
-    engine: dict[str, Any]
-    preparation: dict[str, Any]
-    history: dict[str, Any]
-    seed: int
-    support: list[str]
 
 
-def write_regressor(path: str | os.PathLike[str], kind: str, params: Mapping[str, Any], state: FittedState) -> None:
+def write_regressor(
+    path: str | os.PathLike[str], kind: str, params: Mapping[str, Any], fitted: FittedRegressor
+) -> None:
     """Write a file.
 
     Args:
         path: Where it goes; it appears whole or not at all.
         kind: Name of the estimator's class.
-        params: The estimator's options. Callbacks are left out.
-        state: Its fitted state.
+        params: The estimator's options.
+        fitted: What it has learnt.
 
     Raises:
         SpecError: An option is an object that cannot be written to a file.
         SaveError: The file could not be written; an older one is unchanged.
     """
-    names = unwritable_options(state.engine.network, state.engine.training, params["random_state"])
+    names = unwritable_options(fitted.engine.network, fitted.engine.training, params["random_state"])
     if names:
         raise SpecError(
             ", ".join(names),
@@ -56,22 +49,13 @@ def write_regressor(path: str | os.PathLike[str], kind: str, params: Mapping[str
             received=", ".join(repr(params[name]) for name in names),
             hint="Give names, Keras objects or registered functions, and an int as random_state.",
         )
-    engine, weights = state.engine.to_parts()
-    preparation, scalers = state.preparation.to_parts()
-    header = {
-        "params": _plain_params(params, engine),
-        "engine": engine,
-        "preparation": preparation,
-        "history": state.history.to_dict(),
-        "seed": state.seed,
-        "support": list(state.support),
-    }
-    write_archive(path, kind, header, {**weights, **scalers})
+    header, arrays = fitted.payload()
+    write_archive(path, kind, {"params": _plain_params(params, header["engine"]), **header}, arrays)
 
 
 def read_regressor(
     path: str | os.PathLike[str], kind: str, options: Collection[str], *, max_size: Any = None
-) -> tuple[dict[str, Any], FittedState]:
+) -> tuple[dict[str, Any], FittedRegressor]:
     """Read a file.
 
     Args:
@@ -81,7 +65,7 @@ def read_regressor(
         max_size: As for `Seq2SeqRegressor.load`.
 
     Returns:
-        The estimator's options, and its fitted state.
+        The estimator's options, and what it has learnt.
 
     Raises:
         MissingFileError: There is no such file.
@@ -94,15 +78,7 @@ def read_regressor(
         if set(params) != set(options):
             raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")
         resolve_options(params)
-        history = History.from_dict(header["history"])
-        preparation = Preparation.from_parts(header["preparation"], archive.arrays)
-        engine = Engine.from_parts(header["engine"], archive.arrays)
-        if engine.window != preparation.window or len(header["support"]) != preparation.window.targets:
-            raise ValueError(f"a network of {engine.window}, where the windows are {preparation.window}")
-        for support in header["support"]:
-            check_choice("support", support, SUPPORTS)
-        seed = check_int("seed", header["seed"], at_least=0)
-        return params, FittedState(engine, history, preparation, seed, tuple(header["support"]))
+        return params, FittedRegressor.from_payload(header, archive.arrays)
 
 
 def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> list[str]:
@@ -128,14 +104,12 @@ def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_stat
 
 
 def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> None:
-    """Warn before training of options that keep the model from being saved; called by the user's own call."""
+    """Warn before training of options that keep the model from being saved."""
     names = unwritable_options(network, training, random_state)
     if names:
-        warnings.warn(
+        warn_user(
             f"{', '.join(names)}: cannot be written to a file, so save() will refuse this model. Give a name, a "
-            "Keras object, or a function or class registered with keras.saving.register_keras_serializable.",
-            UserWarning,
-            stacklevel=3,
+            "Keras object, or a function or class registered with keras.saving.register_keras_serializable."
         )
 
 
@@ -150,7 +124,7 @@ def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[
         plain["target_features"] = [int(index) for index in np.atleast_1d(params["target_features"])]
     for name in ("season_length", "random_state", "verbose"):
         plain[name] = None if params[name] is None else int(params[name])
-    return {**plain, "callbacks": None}
+    return plain
 
 
 def _is_writable(value: Any) -> bool:

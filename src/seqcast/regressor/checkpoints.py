@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from seqcast.data.arrays.streams import is_stream
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import SpecError
+from seqcast.regressor.inputs import GivenWindows
 from seqcast.regressor.options import Options
-from seqcast.regressor.windows import TrainingData, TrainingWindows
+from seqcast.regressor.windows import TrainingWindows, Validation
 from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
 from seqcast.training.fingerprint import fingerprint
-from seqcast.training.observers import others
+from seqcast.training.observers import check_observers
 
 __all__ = ["checkpoints_of", "refuse_unresumable"]
 
 
-def refuse_unresumable(checkpoint: Any, data: TrainingData, options: Options) -> None:
+def refuse_unresumable(checkpoint: Any, given: GivenWindows, validation: Validation, callbacks: Sequence[Any]) -> None:
     """Refuse checkpoints of a fit that cannot be resumed.
 
     Args:
-        checkpoint: The argument of the fit.
-        data: Its data.
-        options: The regressor's options.
+        checkpoint: The argument of the fit; `None` is none.
+        given: Its data.
+        validation: On what it is validated.
+        callbacks: Its callbacks.
 
     Raises:
         SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: where
@@ -30,15 +32,14 @@ def refuse_unresumable(checkpoint: Any, data: TrainingData, options: Options) ->
     """
     if checkpoint is None:
         return
-    streams = {"X": data.y is None and is_stream(data.X), "validation_data": is_stream(data.validation_data)}
-    given = [name for name, stream in streams.items() if stream] + ["callbacks"] * bool(others(options.callbacks))
-    if given:
-        what = "callbacks" if given[0] == "callbacks" else "batches"
+    check_observers(callbacks, "observers only with checkpoint")
+    streams = {"X": given.are_batches, "validation": validation.batches is not None}
+    for name in (name for name, is_given in streams.items() if is_given):
         raise SpecError(
             "checkpoint",
-            expected=f"None with {what} of one's own in {given[0]}, which cannot be resumed",
+            expected=f"None with batches of one's own in {name}, which cannot be resumed",
             received=repr(checkpoint),
-            hint="Leave out one of the two, or give arrays." if what == "batches" else "Leave out one of the two.",
+            hint="Leave out one of the two, or give arrays.",
         )
 
 

@@ -7,36 +7,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from seqcast.data.arrays.checks import check_targets
+from seqcast.data.arrays.preparation import Preparation
 from seqcast.engine.engine import Engine
+from seqcast.engine.estimator import LearningEstimator, Learnt
 from seqcast.engine.inputs import ModelInputs
 from seqcast.errors import TrainingError
 from seqcast.network.init import child_seeds
 from seqcast.network.states import States
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
 from seqcast.regressor.checkpoints import checkpoints_of, refuse_unresumable
-from seqcast.regressor.exporting import ExportMixin
-from seqcast.regressor.inputs import check_new_steps, check_states
-from seqcast.regressor.options import Options, draw_seed, resolve_options
-from seqcast.regressor.state import FittedState, continued_history
-from seqcast.regressor.views import FittedViews
-from seqcast.regressor.windows import TrainingData, prepare_windows
+from seqcast.regressor.fitted import FittedRegressor
+from seqcast.regressor.inputs import GivenWindows
+from seqcast.regressor.options import draw_seed, resolve_options
+from seqcast.regressor.windows import Validation, prepare_windows
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.training.checkpoints import CheckpointFolder
-from seqcast.training.deadline import Deadline, check_time_limit
+from seqcast.training.deadline import check_time_limit
 from seqcast.training.history import History
+from seqcast.training.observers import check_callbacks
 
 __all__ = ["Seq2SeqRegressor"]
 
 Array = npt.NDArray[Any]
 
 
-class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
+class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
 
     `None` means "as `preset` says"; where nothing is a value of its own it is written `"none"`.
@@ -89,11 +89,11 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
         parts: Parts of equal size that each batch is divided into, shared by the cores; chosen by default.
-        callbacks: Keras callbacks; they are not saved with the model.
         random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
         verbose: 0 is silent, 1 shows progress.
 
     Attributes:
+        fitted_: What a fit has learnt, which forecasts by itself (`seqcast.regressor.fitted.FittedRegressor`).
         engine_: The trained engine; `engine_.model` is the Keras model.
         history_: The training history.
         preparation_: Sizes and scaling learnt from the training windows.
@@ -102,6 +102,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         feature_names_in_: Names of the columns of a 2-D X, where it was a frame.
 
     Example:
+        >>> import numpy as np
         >>> from seqcast.data.signals import random_sines
         >>> past, future = random_sines(64, past=15, future=5, seed=1)
         >>> model = Seq2SeqRegressor(encoder_units=(8,), epochs=1, random_state=0, verbose=0).fit(past, future)
@@ -113,6 +114,24 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
 
     Source: Luke Tonin's Keras encoder-decoder for time series prediction.
     """
+
+    engine_ = Learnt[Engine](lambda fitted: fitted.engine)
+    """The trained engine."""
+
+    history_ = Learnt[History](lambda fitted: fitted.history)
+    """The training history."""
+
+    preparation_ = Learnt[Preparation](lambda fitted: fitted.preparation)
+    """Sizes and scaling learnt from the training windows."""
+
+    seed_ = Learnt[int](lambda fitted: fitted.seed)
+    """Seed of everything that was random in the fit."""
+
+    n_features_in_ = Learnt[int](lambda fitted: fitted.preparation.n_features_in)
+    """Columns of a 2-D X, or features of a 3-D one."""
+
+    feature_names_in_ = Learnt[Array](lambda fitted: fitted.feature_names)
+    """Names of the columns of X, where it was a frame."""
 
     def __init__(
         self,
@@ -154,7 +173,6 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         early_stopping: int | str | None = None,
         metrics: Sequence[Any] | None = None,
         parts: int | None = None,
-        callbacks: Sequence[Any] | None = None,
         random_state: Any = None,
         verbose: int = 1,
     ) -> None:
@@ -195,7 +213,6 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.metrics = metrics
         self.parts = parts
-        self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
 
@@ -207,7 +224,8 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         static_covariates: Any = None,
         future_covariates: Any = None,
         sample_weight: Any = None,
-        validation_data: Any = None,
+        validation: Any = None,
+        callbacks: Sequence[Any] | None = None,
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
@@ -222,11 +240,13 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             static_covariates: `[N, S]`.
             future_covariates: Known for the future: `[N, H, F']`.
             sample_weight: `[N]`.
-            validation_data: `(X, y)`, or `(X, y, covariates)` with a dict of the two covariates, to validate on
-                instead of the last windows; or a `PyDataset` of batches that has an end.
+            validation: On what the best epoch is chosen: a number of windows, the last ones; `(X, y)`, or
+                `(X, y, covariates)` with a dict of the two covariates; a `PyDataset` of batches that has an end; or
+                `None` for `validation_fraction`.
+            callbacks: Keras callbacks of this fit alone. Those that only watch
+                (`seqcast.training.observers.Observer`) go with `checkpoint`, others do not.
             checkpoint: A folder for this fit, in which the state of the training is written every two minutes and at
-                the end of epochs; a `CheckpointSpec` says how often. Not with batches, or `callbacks` that
-                are no `seqcast.training.observers.Observer`.
+                the end of epochs; a `CheckpointSpec` says how often. Not with batches.
             resume: Whether to go on with the training of `checkpoint`, if there is one, after the process has died:
                 with the same data and options the fit ends with the same weights as one that was never interrupted.
             time_limit: About how long it may take, compilation included: seconds, or a text such as `10 min`. The
@@ -242,43 +262,40 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             TrainingError: Training diverged; the estimator is as it was before, see the error's `kept`.
             KeyboardInterrupt: Training was interrupted; the estimator holds the best weights so far.
         """
-        deadline = check_time_limit(time_limit, checkpoint)
+        callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
         options = resolve_options(self.get_params(deep=False))
-        fraction = options.training.validation_fraction
-        data = TrainingData(
-            X, y, static_covariates, future_covariates, sample_weight, validation_data, validation_fraction=fraction
-        )
-        refuse_unresumable(checkpoint, data, options)
+        given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
+        judged_on = Validation.of(validation, options.training.validation_fraction)
+        refuse_unresumable(checkpoint, given, judged_on, callbacks)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
-            return self._fit(data, options, folder, deadline)
-
-    def _fit(
-        self, data: TrainingData, options: Options, folder: CheckpointFolder | None, deadline: Deadline | None
-    ) -> Self:
-        """Train a new network and publish it."""
-        seed = draw_seed(self.random_state)
-        if folder is not None and self.random_state is None:
-            seed = folder.seed(seed)
-        network_seed, order_seed = child_seeds(seed, 2)
-        windows = prepare_windows(data, options, type(self).__name__, seed=order_seed)
-        preparation = windows.preparation
-        checkpoints = checkpoints_of(folder, windows, options, seed)
-        warn_if_unwritable(options.network, options.training, self.random_state)
-        engine = Engine(options.network, options.training, seed=network_seed)
-        try:
-            history = engine.fit(
-                windows.train,
-                window=preparation.window,
-                validation=windows.validation,
-                callbacks=options.callbacks,
-                verbose=self.verbose,
-                checkpoints=checkpoints,
-                deadline=deadline,
-            )
-        except (KeyboardInterrupt, TrainingError) as error:
-            self._keep(error, FittedState(engine, History(), preparation, seed, windows.support))
-            raise
-        self._publish(FittedState(engine, history, preparation, seed, windows.support))
+            seed = draw_seed(self.random_state)
+            if folder is not None and self.random_state is None:
+                seed = folder.seed(seed)
+            network_seed, order_seed = child_seeds(seed, 2)
+            windows = prepare_windows(given, options, judged_on, seed=order_seed)
+            checkpoints = checkpoints_of(folder, windows, options, seed)
+            warn_if_unwritable(options.network, options.training, self.random_state)
+            engine = Engine(options.network, options.training, seed=network_seed)
+            fitted = FittedRegressor(engine, History(), windows.preparation, seed, windows.support)
+            try:
+                history = engine.fit(
+                    windows.train,
+                    window=windows.preparation.window,
+                    validation=windows.validation,
+                    callbacks=callbacks,
+                    verbose=self.verbose,
+                    checkpoints=checkpoints,
+                    deadline=deadline,
+                )
+            except TrainingError as error:
+                error.kept = self.with_fitted(replace(fitted, history=error.history))
+                raise
+            except KeyboardInterrupt as interruption:
+                # One that comes before training has begun brings no history, and leaves the estimator as it was.
+                recorded = getattr(interruption, "history", None)
+                self._learnt = self._learnt if recorded is None else replace(fitted, history=recorded)
+                raise
+        self._learnt = replace(fitted, history=history)
         return self
 
     def partial_fit(
@@ -289,12 +306,13 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         static_covariates: Any = None,
         future_covariates: Any = None,
         sample_weight: Any = None,
+        callbacks: Sequence[Any] | None = None,
     ) -> Self:
         """Train for one pass over these windows at the constant `learning_rate`, going on from where the model is.
 
         It shows no progress and does not validate. The first call creates the network and learns the scaling; later
-        ones keep both, and the seed. After `load`, and after a call that failed or was interrupted, the optimiser
-        starts without the moments that it had.
+        ones keep both, and the seed. After `load`, in a copy, and after a call that failed or was interrupted, the
+        optimiser starts without the moments that it had.
 
         Args:
             X: As for `fit`.
@@ -302,37 +320,37 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             static_covariates: `[N, S]`.
             future_covariates: `[N, H, F']`.
             sample_weight: `[N]`.
+            callbacks: Keras callbacks of this pass alone.
 
         Returns:
             The estimator. Where an error is raised, it is as it was before.
         """
+        callbacks = check_callbacks(callbacks)
         options = resolve_options(self.get_params(deep=False))
         if options.support == "auto":
             options = replace(options, support="real")
-        before = self._state
-        seed = draw_seed(self.random_state) if before is None else before.seed
+        fitted = self._learnt
+        seed = draw_seed(self.random_state) if fitted is None else fitted.seed
         network_seed, order_seed = child_seeds(seed, 2)
-        history = History() if before is None else before.history
         windows = prepare_windows(
-            TrainingData(X, y, static_covariates, future_covariates, sample_weight),
+            GivenWindows(X, y, static_covariates, future_covariates, sample_weight),
             options,
-            type(self).__name__,
-            seed=order_seed + len(history),
-            fitted=None if before is None else before.preparation,
+            Validation(),
+            seed=order_seed + (0 if fitted is None else len(fitted.history)),
+            fitted=None if fitted is None else fitted.preparation,
         )
-        if before is None:
+        if fitted is None:
             warn_if_unwritable(options.network, options.training, self.random_state)
             engine = Engine(options.network, options.training, seed=network_seed)
-        else:
-            engine = self._engine_to_train(before)
-        support = windows.support if before is None else before.support
-        state = FittedState(engine, history, windows.preparation, seed, support)
+            fitted = FittedRegressor(engine, History(), windows.preparation, seed, windows.support)
+        trainer = fitted.engine.trainer()
         try:
-            recorded = engine.continue_fit(windows.train, window=state.preparation.window, callbacks=options.callbacks)
+            recorded = trainer.continue_fit(windows.train, window=fitted.preparation.window, callbacks=callbacks)
         except TrainingError as error:
-            self._keep(error, replace(state, engine=engine.copy()))
+            history = fitted.history if len(fitted.history) else error.history
+            error.kept = self.with_fitted(replace(fitted, engine=trainer.copy(), history=history))
             raise
-        self._publish(replace(state, engine=engine.copy(), history=continued_history(history, recorded)), engine)
+        self._learnt = replace(fitted, engine=trainer.snapshot(), history=fitted.history.continued(recorded))
         return self
 
     # Forecasts
@@ -361,10 +379,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             NotFittedError: The estimator is not fitted.
             DataError: Something in the data is wrong.
         """
-        state = self._fitted
-        steps = state.horizon(horizon)
-        inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
-        return np.asarray(state.in_units(state.engine.predict(inputs, steps)[..., None])[..., 0])
+        return self.fitted_.predict(X, horizon, static=static_covariates, future=future_covariates)
 
     def predict_quantiles(
         self,
@@ -402,10 +417,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             >>> model.predict_quantiles(past, (0.1, 0.5, 0.9)).shape
             (64, 5, 1, 3)
         """
-        state = self._fitted
-        steps = state.horizon(horizon)
-        inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
-        return state.in_units(state.engine.quantiles(inputs, steps, probabilities), probabilities)
+        return self.fitted_.quantiles(X, probabilities, horizon, static=static_covariates, future=future_covariates)
 
     def encode(self, X: Any, *, static_covariates: Any = None) -> States:
         """Encode the past into states, from which `decode` forecasts.
@@ -417,8 +429,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         Returns:
             The states, in scaled units. They belong to this fit: another one reads other units out of them.
         """
-        state = self._fitted
-        return state.engine.encode(state.past(X, static_covariates, type(self).__name__))
+        return self.fitted_.states(X, static=static_covariates)
 
     def update(self, states: States, X_new: Any) -> States:
         """Encode new steps from states, so that a long past need not be read again.
@@ -438,10 +449,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             SpecError: The encoder also reads backwards, so that it cannot go on.
             DataError: The new steps are no whole segments, or something in them is wrong.
         """
-        state = self._fitted
-        check_states(states, state.engine)
-        steps = check_new_steps(X_new, type(self).__name__, state.preparation)
-        return state.engine.update(states, state.preparation.scaled({"past": steps}))
+        return self.fitted_.update(states, X_new)
 
     def decode(self, states: States, horizon: int | None = None, *, future_covariates: Any = None) -> Array:
         """Forecast from states.
@@ -454,11 +462,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         Returns:
             The same as `predict` on the same past.
         """
-        state = self._fitted
-        steps = state.horizon(horizon)
-        check_states(states, state.engine)
-        future = state.future(future_covariates, len(states), steps)
-        return np.asarray(state.in_units(state.engine.decode(states, steps, future)[..., None])[..., 0])
+        return self.fitted_.decode(states, horizon, future=future_covariates)
 
     def attention_weights(
         self,
@@ -483,10 +487,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         Raises:
             SpecError: The network has no attention.
         """
-        state = self._fitted
-        steps = state.horizon(horizon)
-        inputs = state.inputs(X, static_covariates, future_covariates, steps, type(self).__name__)
-        return state.engine.attention(inputs, steps)
+        return self.fitted_.attention(X, horizon, static=static_covariates, future=future_covariates)
 
     def model_inputs(
         self,
@@ -513,8 +514,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             NotFittedError: The estimator is not fitted.
             DataError: Something in the data is wrong.
         """
-        state = self._fitted
-        return state.model_inputs(X, y, static_covariates, future_covariates, horizon, type(self).__name__)
+        return self.fitted_.model_inputs(X, y, horizon, static=static_covariates, future=future_covariates)
 
     def score(
         self,
@@ -537,16 +537,41 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
         Returns:
             R², the mean over steps and targets; 1 is perfect.
         """
-        _ = self._fitted
+        fitted = self.fitted_
         truth, _ = check_targets(y, len(X))
-        forecast = self.predict(
-            X, truth.shape[1], static_covariates=static_covariates, future_covariates=future_covariates
-        )
-        rows = len(truth)
+        rows, horizon = truth.shape[:2]
+        forecast = fitted.predict(X, horizon, static=static_covariates, future=future_covariates)
         return float(r2_score(truth.reshape(rows, -1), forecast.reshape(rows, -1), sample_weight=sample_weight))
 
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        horizon: int | str | None = None,
+        probabilities: Sequence[float] | None = None,
+    ) -> None:
+        """Write the regressor to one ONNX file, which forecasts from raw windows wherever ONNX runs.
+
+        The file reads `past` with the axes of X, `[batch, time, F]` of any length or `[batch, T]`, and `static`,
+        `[batch, S]`, and `future`, `[batch, horizon, F']`, where the network was trained with them. It returns `point`,
+        what `predict` does, with the axes of y (`[batch, 1]` where y had one), and `quantiles`, with one axis more.
+
+        Args:
+            path: Where to; the file appears whole or not at all.
+            horizon: Steps to forecast: a number, `any` for an input `horizon` that says it, or `None` for the trained
+                one.
+            probabilities: Of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
+
+        Raises:
+            NotFittedError: The estimator is not fitted.
+            SpecError: An option is impossible, or the network has a part that ONNX has no operators for.
+            MissingPackageError: The package `onnx` is not installed.
+            SaveError: The file could not be written.
+        """
+        self.fitted_.export(path, horizon=horizon, probabilities=probabilities)
+
     def save(self, path: Any) -> None:
-        """Write the fitted estimator to one file; see `seqcast.runtime.files`. Callbacks are left out.
+        """Write the fitted estimator to one file; see `seqcast.runtime.files`.
 
         Args:
             path: Where the file goes.
@@ -556,8 +581,7 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             SpecError: An option is an object that cannot be written to a file.
             SaveError: The file could not be written; an older one is unchanged.
         """
-        state = self._fitted
-        write_regressor(path, type(self).__name__, self.get_params(deep=False), state)
+        write_regressor(path, type(self).__name__, self.get_params(deep=False), self.fitted_)
 
     @classmethod
     def load(cls, path: Any, *, max_size: Any = None) -> Self:
@@ -574,10 +598,8 @@ class Seq2SeqRegressor(FittedViews, ExportMixin, RegressorMixin, BaseEstimator):
             MissingFileError: There is no such file.
             FileFormatError: The file is damaged, foreign, newer or too large; `SpecError` for what is no size.
         """
-        params, state = read_regressor(path, cls.__name__, cls._get_param_names(), max_size=max_size)
-        model = cls(**params)
-        model._state = state
-        return model
+        params, fitted = read_regressor(path, cls.__name__, cls._get_param_names(), max_size=max_size)
+        return cls(**params).with_fitted(fitted)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

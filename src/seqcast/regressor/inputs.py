@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +10,16 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from seqcast.data.arrays.checks import as_array, check_covariates, check_finite, check_targets, rank
+from seqcast.data.arrays.checks import CheckedWindows, as_array, check_covariates, check_finite, check_targets, rank
 from seqcast.data.arrays.preparation import Preparation
+from seqcast.data.arrays.streams import is_stream
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError
 from seqcast.network.states import States
 
 __all__ = [
     "CheckedPast",
-    "CheckedWindows",
+    "GivenWindows",
     "check_new_steps",
     "check_past",
     "check_states",
@@ -27,6 +27,34 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
+
+
+# What scikit-learn's check of a table sets its attributes on; its messages show the name.
+_Columns: Any = type("Seq2SeqRegressor", (BaseEstimator,), {})
+
+
+@dataclass(frozen=True)
+class GivenWindows:
+    """Windows as a user gives them, unchecked.
+
+    Args:
+        X: The past, or batches.
+        y: The future; `None` for batches.
+        static_covariates: `[N, S]`, or `None`.
+        future_covariates: `[N, H, F']`, or `None`.
+        sample_weight: `[N]`, or `None`.
+    """
+
+    X: Any
+    y: Any = None
+    static_covariates: Any = None
+    future_covariates: Any = None
+    sample_weight: Any = None
+
+    @property
+    def are_batches(self) -> bool:
+        """Whether X yields batches, with all that belongs to them."""
+        return self.y is None and is_stream(self.X)
 
 
 @dataclass(frozen=True)
@@ -44,34 +72,11 @@ class CheckedPast:
     feature_names: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
-class CheckedWindows:
-    """Checked windows: past, covariates and targets.
-
-    Args:
-        inputs: `past` `[N, T, F]`, and where they were given `static` `[N, S]` and `future` `[N, H, F']`.
-        y: Targets, `[N, H, D]`.
-        y_axes: Number of axes that the user's y had.
-        is_flat: Whether the user's X was `[N, T]`.
-        feature_names: Names of the columns of a frame `[N, T]`, otherwise `None`.
-    """
-
-    inputs: dict[str, Array]
-    y: Array
-    y_axes: int
-    is_flat: bool = False
-    feature_names: tuple[str, ...] | None = None
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-
-def check_past(X: Any, owner: str, fitted: Preparation | None = None) -> CheckedPast:
+def check_past(X: Any, fitted: Preparation | None = None) -> CheckedPast:
     """Check the past.
 
     Args:
         X: `[N, T, F]`, or `[N, T]` for univariate windows of a fixed length.
-        owner: Name of the estimator's class, for messages.
         fitted: The preparation of a fit, to which X has to conform; `None` while fitting.
 
     Returns:
@@ -81,7 +86,7 @@ def check_past(X: Any, owner: str, fitted: Preparation | None = None) -> Checked
         DataError: Shape or a value is wrong, or names or numbers of features are not those of fit.
 
     Example:
-        >>> check_past([[1, 2, 3]], "Seq2SeqRegressor").values.shape
+        >>> check_past([[1, 2, 3]]).values.shape
         (1, 3, 1)
     """
     if rank(X) == 3 and not hasattr(X, "toarray"):
@@ -93,23 +98,17 @@ def check_past(X: Any, owner: str, fitted: Preparation | None = None) -> Checked
             received=f"{rank(X)} axes",
             hint="Reshape your data.",
         )
-    feature_names = _check_table(X, owner, fitted)
+    feature_names = _check_table(X, fitted)
     array = as_array("X", X, ranks=(2,))
     check_finite("X", array)
     return CheckedPast(array[:, :, None], is_flat=True, feature_names=feature_names)
 
 
-def check_windows(
-    X: Any, y: Any, static: Any, future: Any, owner: str, fitted: Preparation | None = None
-) -> CheckedWindows:
-    """Check windows to train or to validate on.
+def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> CheckedWindows:
+    """Check windows to train or to validate on, but for their weights.
 
     Args:
-        X: The past, as for `check_past`.
-        y: The future, `[N, H, D]`, `[N, H]` or `[N]`.
-        static: Static covariates, `[N, S]`, or `None`.
-        future: Known-future covariates, `[N, H, F']`, or `None`.
-        owner: Name of the estimator's class, for messages.
+        given: The windows.
         fitted: The preparation of a fit, to which the past and the covariates have to conform; `None` while fitting.
 
     Returns:
@@ -118,29 +117,22 @@ def check_windows(
     Raises:
         DataError: Something in them is wrong.
     """
-    if y is None:
+    if given.y is None:
         check_targets(None, 0)
-    past = check_past(X, owner, fitted)
+    past = check_past(given.X, fitted)
     rows = len(past.values)
-    targets, y_axes = check_targets(y, rows)
-    horizon = targets.shape[1]
-    if fitted is not None:
-        covariates = fitted.covariates(rows, static, future, horizon)
-    else:
-        checked = {
-            "static": check_covariates("static_covariates", static, rows, features=None),
-            "future": check_covariates("future_covariates", future, rows, features=None, horizon=horizon),
-        }
-        covariates = {name: values for name, values in checked.items() if values is not None}
-    return CheckedWindows({"past": past.values, **covariates}, targets, y_axes, past.is_flat, past.feature_names)
+    y, y_axes = check_targets(given.y, rows)
+    covariates = _check_covariates(given, rows, y.shape[1], fitted)
+    return CheckedWindows(
+        {"past": past.values, **covariates}, y, y_axes, is_flat=past.is_flat, feature_names=past.feature_names
+    )
 
 
-def check_new_steps(X_new: Any, owner: str, fitted: Preparation) -> Array:
+def check_new_steps(X_new: Any, fitted: Preparation) -> Array:
     """Check steps that follow a past: like it, but of any number also where X had two axes at fit.
 
     Args:
         X_new: `[N, n, F]`, or `[N, n]` where X had two axes at fit.
-        owner: Name of the estimator's class, for messages.
         fitted: The preparation of a fit.
 
     Returns:
@@ -150,7 +142,7 @@ def check_new_steps(X_new: Any, owner: str, fitted: Preparation) -> Array:
         DataError: Shape or a value is wrong.
     """
     if not fitted.is_flat or rank(X_new) != 2:
-        return check_past(X_new, owner, fitted).values
+        return check_past(X_new, fitted).values
     steps = as_array("X_new", X_new, ranks=(2,))[:, :, None]
     check_finite("X_new", steps)
     return steps
@@ -201,10 +193,21 @@ def _check_cube(X: Any, fitted: Preparation | None) -> Array:
     return array
 
 
-def _check_table(X: Any, owner: str, fitted: Preparation | None) -> tuple[str, ...] | None:
+def _check_covariates(given: GivenWindows, rows: int, horizon: int, fitted: Preparation | None) -> dict[str, Array]:
+    """Check the covariates of windows, and return those that there are."""
+    static, future = given.static_covariates, given.future_covariates
+    if fitted is not None:
+        return {**fitted.static(static, rows), **fitted.future(future, rows, horizon)}
+    checked = {
+        "static": check_covariates("static_covariates", static, rows, features=None),
+        "future": check_covariates("future_covariates", future, rows, features=None, horizon=horizon),
+    }
+    return {name: values for name, values in checked.items() if values is not None}
+
+
+def _check_table(X: Any, fitted: Preparation | None) -> tuple[str, ...] | None:
     """Run scikit-learn's check of a past of two axes, in its words, and return the names of the columns."""
-    # validate_data sets attributes of its estimator, so it gets a temporary one.
-    columns = _columns_class(owner)()
+    columns = _Columns()
     if fitted is not None:
         columns.n_features_in_ = fitted.n_features_in
         if fitted.feature_names is not None:
@@ -215,9 +218,3 @@ def _check_table(X: Any, owner: str, fitted: Preparation | None) -> tuple[str, .
         raise DataError(f"X: {error}") from error
     names = getattr(columns, "feature_names_in_", None)
     return None if names is None else tuple(str(name) for name in names)
-
-
-@functools.cache
-def _columns_class(owner: str) -> Any:
-    """Return a class with the estimator's name, which scikit-learn's messages show."""
-    return type(owner, (BaseEstimator,), {})

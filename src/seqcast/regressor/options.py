@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
+from seqcast.data.arrays.checks import CheckedWindows
+from seqcast.data.arrays.preparation import Preparation
 from seqcast.data.series.scalers import SCALES
 from seqcast.errors import SpecError
 from seqcast.intervals.support import SUPPORTS
@@ -14,12 +16,13 @@ from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.presets import preset
 from seqcast.specs.training import TrainingSpec, check_loss
-from seqcast.training.observers import check_callbacks
 
 __all__ = ["NETWORK_OPTIONS", "TRAINING_OPTIONS", "Options", "draw_seed", "resolve_options"]
 
 NETWORK_OPTIONS = tuple(item.name for item in fields(NetworkSpec))
 TRAINING_OPTIONS = tuple(item.name for item in fields(TrainingSpec))
+
+Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 
 # Options whose absence is a value, written "none" because None means "as the preset says".
 NONE_BY_NAME = ("regularizer", "clip_norm", "early_stopping", "steps_per_epoch", "sampling_steps")
@@ -32,7 +35,6 @@ class Options:
     Args:
         network: The network.
         training: How it is trained.
-        callbacks: Keras callbacks.
         scale: `standard` or `none`.
         target_features: As the user gave it; it is checked against the data.
         season_length: Steps of a season, where there is one.
@@ -41,11 +43,25 @@ class Options:
 
     network: NetworkSpec
     training: TrainingSpec
-    callbacks: Sequence[Any] = ()
     scale: str = "standard"
     target_features: Any = None
     season_length: int | None = None
     support: str = "auto"
+
+    def learn(self, windows: CheckedWindows) -> Preparation:
+        """Learn sizes and scaling from training windows.
+
+        Raises:
+            SpecError: An option does not fit the data.
+            DataError: The windows are shorter than a season that the network looks back.
+        """
+        return Preparation.learn(
+            windows,
+            self.network,
+            scale=self.scale,
+            target_features=self.target_features,
+            season_length=self.season_length,
+        )
 
 
 def resolve_options(params: Mapping[str, Any]) -> Options:
@@ -69,23 +85,16 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     base = preset(params["preset"])
     check_choice("scale", params["scale"], SCALES)
     check_choice("support", params["support"], SUPPORTS)
-    changes = {name: params[name] for name in (*NETWORK_OPTIONS, *TRAINING_OPTIONS) if params[name] is not None}
-    for name in NONE_BY_NAME:
-        if isinstance(changes.get(name), str) and changes[name] == "none":
-            changes[name] = None
-    if "encoder_units" in changes:
-        changes.setdefault("decoder_units", changes["encoder_units"])
-    if "metrics" in changes:
-        metrics = changes["metrics"]
-        changes["metrics"] = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    network = replace(base.network, **{name: changes[name] for name in NETWORK_OPTIONS if name in changes})
-    training = replace(base.training, **{name: changes[name] for name in TRAINING_OPTIONS if name in changes})
+    if params["encoder_units"] is not None and params["decoder_units"] is None:
+        params = {**params, "decoder_units": params["encoder_units"]}
+    if isinstance(params["metrics"], str):
+        params = {**params, "metrics": (params["metrics"],)}
+    network, training = _changed(base.network, params), _changed(base.training, params)
     check_loss(network.head, training.loss)
     _check_scale(params["scale"], network.head)
     return Options(
         network,
         training,
-        callbacks=check_callbacks(params["callbacks"]),
         scale=params["scale"],
         target_features=params["target_features"],
         season_length=params["season_length"],
@@ -115,6 +124,13 @@ def draw_seed(random_state: Any) -> int:
     if hasattr(random_state, "randint"):
         return int(random_state.randint(2**31 - 1))
     return check_int("random_state", random_state, at_least=0)
+
+
+def _changed(spec: Spec, params: Mapping[str, Any]) -> Spec:
+    """Return a spec with the fields that are given; `None` is as the preset says."""
+    given = {item.name: params[item.name] for item in fields(spec) if params[item.name] is not None}
+    none = {name: None for name in NONE_BY_NAME if isinstance(given.get(name), str) and given[name] == "none"}
+    return type(spec).from_dict({**vars(spec), **given, **none})
 
 
 def _check_scale(scale: str, head: str) -> None:

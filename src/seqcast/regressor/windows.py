@@ -1,57 +1,121 @@
-"""From a user's arrays or batches to windows for training and validation."""
+"""From a user's arrays or batches to batches that are trained and validated on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import check_support, check_weight
+from seqcast.data.arrays.checks import CheckedWindows, check_support, check_weight
 from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.arrays.streams import check_in_batches, first_batches, is_stream, scaled_stream
+from seqcast.data.arrays.streams import StreamWindows, check_in_batches, first_batches, scaled_stream
+from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import DataError
 from seqcast.intervals.support import VALUES_OF, observed_support, outside_support_of
-from seqcast.regressor.inputs import CheckedWindows, check_past, check_windows
+from seqcast.regressor.inputs import GivenWindows, check_past, check_windows
 from seqcast.regressor.options import Options
 from seqcast.runtime.backend import keras
+from seqcast.specs.checks import check_int
 
-__all__ = ["TrainingData", "TrainingWindows", "prepare_windows"]
+__all__ = ["TrainingWindows", "Validation", "prepare_windows"]
 
 Array = npt.NDArray[Any]
+Batches = ArrayWindows | StreamWindows | Iterator[Any]
 
-# Keys of the third part of validation_data, named as the arguments of fit.
+# Keys of the covariates of `validation`, named as the arguments of fit.
 COVARIATES = ("static_covariates", "future_covariates")
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """The arguments of `fit` or `partial_fit`, unchecked.
+class Validation:
+    """On what the best epoch is chosen; by default on nothing.
 
     Args:
-        X: The past, or batches.
-        y: The future; `None` for batches.
-        static_covariates: `[N, S]`, or `None`.
-        future_covariates: `[N, H, F']`, or `None`.
-        sample_weight: `[N]`, or `None`.
-        validation_data: Windows or batches to validate on, or `None`.
-        validation_fraction: Share of the windows, the last ones, to validate on where there are no others.
+        count: Number of windows, the last ones of the training data.
+        share: Share of the windows, the last ones, where there is no number.
+        windows: Windows of their own.
+        batches: Batches of their own.
     """
 
-    X: Any
-    y: Any = None
-    static_covariates: Any = None
-    future_covariates: Any = None
-    sample_weight: Any = None
-    validation_data: Any = None
-    validation_fraction: float = 0.0
+    count: int = 0
+    share: float = 0.0
+    windows: GivenWindows | None = None
+    batches: Any = None
+
+    @classmethod
+    def of(cls, validation: Any, share: float) -> Self:
+        """Return what the argument of a fit says.
+
+        Args:
+            validation: The argument.
+            share: Share of the windows where it is `None`.
+
+        Raises:
+            SpecError: It is a number below 1.
+            DataError: It is nothing that can be validated on.
+
+        Example:
+            >>> Validation.of(None, 0.1).share, Validation.of(20, 0.1).count
+            (0.1, 20)
+        """
+        if validation is None:
+            return cls(share=share)
+        if isinstance(validation, int | np.integer):
+            return cls(count=check_int("validation", validation))
+        if isinstance(validation, keras.utils.PyDataset) and validation.num_batches is not None:
+            return cls(batches=validation)
+        if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+            raise DataError(
+                "validation",
+                expected="a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end",
+                received=type(validation).__name__,
+                hint="Give a tuple; a generator cannot be read again after each epoch.",
+            )
+        static, future = _covariates(validation[2]) if len(validation) == 3 else (None, None)
+        return cls(windows=GivenWindows(validation[0], validation[1], static, future))
+
+    def split(self, windows: CheckedWindows) -> tuple[CheckedWindows, CheckedWindows | None]:
+        """Return the windows to train on, and those to validate on, where these are some of them.
+
+        Raises:
+            DataError: None would be left to train on.
+        """
+        count = self.count or int(len(windows) * self.share)
+        left = len(windows) - count
+        if left < 1:
+            raise DataError(
+                "validation",
+                expected=f"fewer windows than X has, {len(windows)}",
+                received=str(count),
+                hint="Leave some to train on.",
+            )
+        return windows.rows(slice(None, left)), windows.rows(slice(left, None)) if count else None
+
+    def batches_for(self, preparation: Preparation, options: Options) -> Batches | None:
+        """Check windows and batches of their own, and return them in the network's units; `None` where there are none.
+
+        Raises:
+            DataError: They do not conform to the training data.
+        """
+        if self.batches is not None:
+            return scaled_stream(self.batches, preparation, teacher_forcing=False)
+        if self.windows is None:
+            return None
+        try:
+            windows = check_windows(self.windows, preparation)
+            preparation.check_y(windows.y)
+            check_support("y", windows.y, options.network.head)
+        except DataError as error:
+            raise DataError(f"validation: {error}") from error
+        return preparation.batches(windows, options.training)
 
 
 @dataclass(frozen=True)
 class TrainingWindows:
-    """Checked, scaled windows, and their preparation.
+    """Batches in the network's units, and their preparation.
 
     Args:
         train: Batches to train on.
@@ -60,77 +124,85 @@ class TrainingWindows:
         support: The support of each target.
     """
 
-    train: Any
-    validation: Any
+    train: Batches
+    validation: Batches | None
     preparation: Preparation
     support: tuple[str, ...]
 
 
 def prepare_windows(
-    data: TrainingData, options: Options, owner: str, *, seed: int, fitted: Preparation | None = None
+    given: GivenWindows, options: Options, validation: Validation, *, seed: int, fitted: Preparation | None = None
 ) -> TrainingWindows:
-    """Check the data of a fit, learn sizes and scaling, and return windows.
+    """Check the data of a fit, learn sizes and scaling, and return batches.
 
     Args:
-        data: The arguments of the fit.
+        given: The data of the fit.
         options: The regressor's options.
-        owner: Name of the estimator's class, for messages.
+        validation: On what the best epoch is chosen.
         seed: Seed of the order in which windows are trained on.
         fitted: Sizes and scaling that an earlier fit has learnt and this one keeps; `None` learns them.
 
     Returns:
-        The windows.
+        The batches.
 
     Raises:
         DataError: Something in the data is wrong.
         SpecError: An option does not go with the data.
     """
-    if data.y is None and is_stream(data.X):
-        return _from_batches(data, options, owner, fitted)
-    return _from_arrays(data, options, owner, seed, fitted)
+    if given.are_batches:
+        return _from_batches(given, options, validation, fitted)
+    return _from_arrays(given, options, validation, seed=seed, fitted=fitted)
 
 
 def _from_arrays(
-    data: TrainingData, options: Options, owner: str, seed: int, fitted: Preparation | None
+    given: GivenWindows, options: Options, validation: Validation, *, seed: int, fitted: Preparation | None
 ) -> TrainingWindows:
-    windows = check_windows(data.X, data.y, data.static_covariates, data.future_covariates, owner, fitted)
-    check_support("y", windows.y, options.network.head)
-    weight = check_weight(data.sample_weight, len(windows))
-    validation_count = int(len(windows) * data.validation_fraction) if data.validation_data is None else 0
-    count = len(windows) - validation_count
-    train = _rows(windows, slice(None, count))
-    preparation = _learn(train, options) if fitted is None else fitted
+    network, training = options.network, options.training
+    windows = check_windows(given, fitted)
+    check_support("y", windows.y, network.head)
+    windows = replace(windows, weight=check_weight(given.sample_weight, len(windows)))
+    train, last = validation.split(windows)
+    preparation = fitted or options.learn(train)
     preparation.check_y(train.y)
-    validation = _validation_windows(data.validation_data, preparation, options, owner)
-    if validation_count:
-        last = _rows(windows, slice(count, None))
-        last_weight = None if weight is None else weight[count:]
-        validation = preparation.windows(last.inputs, last.y, last_weight, options.training)
-    batches = preparation.windows(
-        train.inputs,
-        train.y,
-        None if weight is None else weight[:count],
-        options.training,
-        seed=seed,
-        teacher_forcing=options.network.uses_teacher_forcing,
+    own = validation.batches_for(preparation, options)
+    return TrainingWindows(
+        preparation.batches(train, training, seed=seed, teacher_forcing=network.uses_teacher_forcing),
+        own if last is None else preparation.batches(last, training),
+        preparation,
+        _support(windows.y, options.support),
     )
-    return TrainingWindows(batches, validation, preparation, _support(windows.y, options.support))
 
 
-def _from_batches(data: TrainingData, options: Options, owner: str, fitted: Preparation | None) -> TrainingWindows:
-    check_in_batches(data.static_covariates, data.future_covariates, data.sample_weight)
-    first, stream = first_batches(data.X, options.training.steps_per_epoch)
-    if fitted is None:
-        inputs = {name: np.concatenate([batch[0][name] for batch in first]) for name in first[0][0]}
-        check_past(inputs["past"], owner)
-        y = np.concatenate([batch[1] for batch in first])
-        check_support("y", y, options.network.head)
-        fitted = _learn(CheckedWindows(inputs, y, y_axes=3), options)
-    batches = scaled_stream(stream, fitted, teacher_forcing=options.network.uses_teacher_forcing)
-    validation = _validation_windows(data.validation_data, fitted, options, owner)
+def _from_batches(
+    given: GivenWindows, options: Options, validation: Validation, fitted: Preparation | None
+) -> TrainingWindows:
+    check_in_batches(given.static_covariates, given.future_covariates, given.sample_weight)
+    if validation.count:
+        raise DataError(
+            "validation",
+            expected="windows or batches of their own, for an X of batches",
+            received=str(validation.count),
+            hint="Give (X, y), or a keras.utils.PyDataset.",
+        )
+    first, stream = first_batches(given.X, options.training.steps_per_epoch)
+    preparation = fitted or options.learn(_joined(first, options.network.head))
     # What later batches hold is not known yet.
     support = "real" if options.support == "auto" else options.support
-    return TrainingWindows(batches, validation, fitted, (support,) * fitted.window.targets)
+    return TrainingWindows(
+        scaled_stream(stream, preparation, teacher_forcing=options.network.uses_teacher_forcing),
+        validation.batches_for(preparation, options),
+        preparation,
+        (support,) * preparation.window.targets,
+    )
+
+
+def _joined(batches: list[Any], head: str) -> CheckedWindows:
+    """Return the windows of some batches, checked for a head."""
+    inputs = {name: np.concatenate([batch[0][name] for batch in batches]) for name in batches[0][0]}
+    check_past(inputs["past"])
+    y = np.concatenate([batch[1] for batch in batches])
+    check_support("y", y, head)
+    return CheckedWindows(inputs, y, y_axes=3)
 
 
 def _support(y: Array, support: str) -> tuple[str, ...]:
@@ -150,56 +222,14 @@ def _support(y: Array, support: str) -> tuple[str, ...]:
     return (support,) * targets
 
 
-def _learn(windows: CheckedWindows, options: Options) -> Preparation:
-    return Preparation.learn(
-        windows.inputs,
-        windows.y,
-        network=options.network,
-        scale=options.scale,
-        y_axes=windows.y_axes,
-        target_features=options.target_features,
-        is_flat=windows.is_flat,
-        feature_names=windows.feature_names,
-        season_length=options.season_length,
-    )
-
-
-def _validation_windows(validation_data: Any, fitted: Preparation, options: Options, owner: str) -> Any:
-    """Check a user's validation data against the training data and return them as windows."""
-    if validation_data is None:
-        return None
-    if isinstance(validation_data, keras.utils.PyDataset) and validation_data.num_batches is not None:
-        return scaled_stream(validation_data, fitted, teacher_forcing=False)
-    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-        raise DataError(
-            "validation_data",
-            expected="(X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end",
-            received=type(validation_data).__name__,
-            hint="Give a tuple; a generator cannot be read again after each epoch.",
-        )
-    X, y, *more = validation_data
-    covariates = _check_covariates(more[0] if more else {})
-    static, future = (covariates.get(name) for name in COVARIATES)
-    try:
-        windows = check_windows(X, y, static, future, owner, fitted)
-        fitted.check_y(windows.y)
-        check_support("y", windows.y, options.network.head)
-    except DataError as error:
-        raise DataError(f"validation_data: {error}") from error
-    return fitted.windows(windows.inputs, windows.y, None, options.training)
-
-
-def _check_covariates(covariates: Any) -> Mapping[str, Any]:
+def _covariates(covariates: Any) -> tuple[Any, Any]:
+    """Return the static and the known-future covariates of `validation`."""
     if not isinstance(covariates, Mapping) or set(covariates) - set(COVARIATES):
         raise DataError(
-            "validation_data, covariates",
+            "validation, covariates",
             expected=f"a dict with {' and '.join(COVARIATES)}",
             received=", ".join(map(str, covariates)) if isinstance(covariates, Mapping) else repr(type(covariates)),
             hint="Name them as the arguments of fit.",
         )
-    return covariates
-
-
-def _rows(windows: CheckedWindows, rows: slice) -> CheckedWindows:
-    inputs = {name: values[rows] for name, values in windows.inputs.items()}
-    return replace(windows, inputs=inputs, y=windows.y[rows])
+    static, future = (covariates.get(name) for name in COVARIATES)
+    return static, future

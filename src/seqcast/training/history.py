@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, get_type_hints
 
 from seqcast.runtime.json_types import check_fields
@@ -45,6 +45,18 @@ class History:
 
     def __len__(self) -> int:
         return len(self.epochs.get("loss", []))
+
+    def continued(self, recorded: Self) -> Self:
+        """Return the history with the records of a further training appended.
+
+        Example:
+            >>> history = History({"loss": [2.0]}, seconds=1.0).continued(History({"loss": [1.0]}, seconds=0.5))
+            >>> history.epochs, history.seconds
+            ({'loss': [2.0, 1.0]}, 1.5)
+        """
+        names = {**self.epochs, **recorded.epochs}
+        epochs = {name: [*self.epochs.get(name, ()), *recorded.epochs.get(name, ())] for name in names}
+        return replace(self, epochs=epochs, seconds=self.seconds + recorded.seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types; a number that is not finite is null."""

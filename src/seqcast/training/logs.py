@@ -36,8 +36,7 @@ class TrainingLog(Observer):
         SpecError: The suffix is another one, or `every_n_steps` is no whole number above 0.
 
     Example:
-        >>> from seqcast import Seq2SeqRegressor
-        >>> model = Seq2SeqRegressor(callbacks=[TrainingLog("runs/log.csv")])
+        >>> callbacks = [TrainingLog("runs/log.csv", every_n_steps=10)]  # for `fit`
     """
 
     def __init__(self, path: str | os.PathLike[str], every_n_steps: int | None = None) -> None:

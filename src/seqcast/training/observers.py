@@ -16,7 +16,7 @@ from seqcast.errors import SpecError
 from seqcast.runtime.backend import keras, to_numpy
 from seqcast.specs.checks import check_int
 
-__all__ = ["Observer", "Record", "check_callbacks", "for_network", "others"]
+__all__ = ["Observer", "Record", "check_callbacks", "check_observers", "for_network", "others"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Observer(keras.callbacks.Callback):
         >>> class Print(Observer):
         ...     def record(self, record):
         ...         print(record.event, record.epoch, record.step, sorted(record.values))
-        >>> model = Seq2SeqRegressor(encoder_units=4, epochs=2, batch_size=32, verbose=0, callbacks=[Print()])
-        >>> _ = model.fit(*random_sines(64, past=8, future=3, seed=0))
+        >>> model = Seq2SeqRegressor(encoder_units=4, epochs=2, batch_size=32, verbose=0)
+        >>> _ = model.fit(*random_sines(64, past=8, future=3, seed=0), callbacks=[Print()])
         epoch 1 2 ['loss', 'val_loss']
         epoch 2 4 ['loss', 'val_loss']
     """
@@ -211,6 +211,31 @@ def others(callbacks: Sequence[Any], *, in_workers: bool = False) -> list[Any]:
         for callback in callbacks
         if not isinstance(callback, Observer) or (in_workers and not callback.in_workers)
     ]
+
+
+def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool = False) -> None:
+    """Refuse callbacks that are no observers.
+
+    Args:
+        callbacks: Keras callbacks.
+        expected: What callbacks have to be, in words.
+        in_workers: As for `others`.
+
+    Raises:
+        SpecError: There are others.
+
+    Example:
+        >>> check_observers([keras.callbacks.TerminateOnNaN()], "observers only with checkpoint")
+        Traceback (most recent call last):
+        seqcast.errors.SpecError: callbacks: expected observers only with checkpoint, received ...
+    """
+    for callback in others(callbacks, in_workers=in_workers)[:1]:
+        raise SpecError(
+            "callbacks",
+            expected=expected,
+            received=f"{callback!r}, which hears a single training from its beginning",
+            hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
+        )
 
 
 def for_network(callbacks: Sequence[Any], network: str) -> list[Any]:

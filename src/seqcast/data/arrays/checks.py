@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from seqcast.errors import DataError, DataTypeError
 from seqcast.runtime.limits import LARGEST_NUMBER
 
 __all__ = [
+    "CheckedWindows",
     "as_array",
     "check_covariates",
     "check_finite",
@@ -27,6 +29,40 @@ Array = npt.NDArray[Any]
 
 # Names of the axes in messages, by the number of axes.
 _AXES = {1: ("window",), 2: ("window", "step"), 3: ("window", "step", "feature")}
+
+
+@dataclass(frozen=True)
+class CheckedWindows:
+    """Checked windows: past, covariates, targets and weights.
+
+    Args:
+        inputs: `past` `[N, T, F]`, and where they were given `static` `[N, S]` and `future` `[N, H, F']`.
+        y: Targets, `[N, H, D]`.
+        y_axes: Number of axes that the user's y had.
+        weight: Weights, `[N]`; `None` is the same for all.
+        is_flat: Whether the user's X was `[N, T]`.
+        feature_names: Names of the columns of a frame `[N, T]`, otherwise `None`.
+
+    Example:
+        >>> windows = CheckedWindows({"past": np.zeros((5, 4, 1))}, np.zeros((5, 2, 1)), y_axes=3)
+        >>> len(windows), len(windows.rows(slice(3, None)))
+        (5, 2)
+    """
+
+    inputs: dict[str, Array]
+    y: Array
+    y_axes: int
+    weight: Array | None = None
+    is_flat: bool = False
+    feature_names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def rows(self, rows: slice) -> Self:
+        """Return some of the windows."""
+        inputs = {name: values[rows] for name, values in self.inputs.items()}
+        return replace(self, inputs=inputs, y=self.y[rows], weight=None if self.weight is None else self.weight[rows])
 
 
 def as_array(where: str, values: Any, ranks: tuple[int, ...]) -> Array:

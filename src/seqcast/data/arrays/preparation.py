@@ -9,7 +9,7 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import check_covariates
+from seqcast.data.arrays.checks import CheckedWindows, check_covariates
 from seqcast.data.series.scalers import Scaler
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.errors import DataError, SpecError
@@ -35,8 +35,8 @@ class Preparation:
         feature_names: Names of the columns of a past that came as a frame `[N, T]`, otherwise `None`.
 
     Example:
-        >>> inputs, y = {"past": np.arange(12.0).reshape(2, 6, 1)}, np.zeros((2, 3, 1))
-        >>> learnt = Preparation.learn(inputs, y, network=NetworkSpec(), scale="standard", y_axes=3)
+        >>> windows = CheckedWindows({"past": np.arange(12.0).reshape(2, 6, 1)}, np.zeros((2, 3, 1)), y_axes=3)
+        >>> learnt = Preparation.learn(windows, NetworkSpec(), scale="standard")
         >>> learnt.window.horizon, learnt.window.target_features
         (3, (0,))
     """
@@ -59,28 +59,20 @@ class Preparation:
     @classmethod
     def learn(
         cls,
-        inputs: dict[str, Array],
-        y: Array,
-        *,
+        windows: CheckedWindows,
         network: NetworkSpec,
+        *,
         scale: str,
-        y_axes: int,
         target_features: Any = None,
-        is_flat: bool = False,
-        feature_names: tuple[str, ...] | None = None,
         season_length: int | None = None,
     ) -> Self:
         """Learn sizes and scaling from training windows.
 
         Args:
-            inputs: Checked arrays: `past` `[N, T, F]`, perhaps `static` `[N, S]` and `future` `[N, H, F']`.
-            y: Checked targets, `[N, H, D]`.
+            windows: The windows.
             network: The network.
             scale: `standard` or `none`.
-            y_axes: Number of axes that the user's y had.
             target_features: As the user gave it.
-            is_flat: Whether the past came as `[N, T]`, so that later ones have the same number of steps.
-            feature_names: Names of the columns of a frame `[N, T]`.
             season_length: Steps of a season, where there is one.
 
         Returns:
@@ -90,6 +82,7 @@ class Preparation:
             SpecError: An option does not fit the data or the network.
             DataError: The windows are shorter than a season that the network looks back.
         """
+        inputs, y = windows.inputs, windows.y
         features, targets = inputs["past"].shape[2], y.shape[2]
         window = WindowSpec(
             horizon=y.shape[1],
@@ -98,18 +91,18 @@ class Preparation:
             static=inputs["static"].shape[1] if "static" in inputs else 0,
             future=inputs["future"].shape[2] if "future" in inputs else 0,
             target_features=_target_features(target_features, features, targets, network),
-            context_length=inputs["past"].shape[1] if is_flat else None,
+            context_length=inputs["past"].shape[1] if windows.is_flat else None,
             season_length=season_length,
         )
         network.check_window(window)
         if network.reads_season:
-            _check_season(inputs["past"].shape[1], window, network.residual)
+            _check_season(inputs["past"].shape[1], season_length, network.residual)
         scalers = {name: Scaler.fit(values, scale) for name, values in inputs.items()}
         scalers["y"] = Scaler.fit(y, scale)
         if network.needs_target_past and window.target_features is not None:
             # Past and future of a target meet in the network, so they have to be in the same units.
             scalers["y"] = scalers["past"].columns(window.target_features)
-        return cls(window, scalers, y_axes, feature_names)
+        return cls(window, scalers, windows.y_axes, windows.feature_names)
 
     def scaled(self, inputs: dict[str, Array]) -> dict[str, Array]:
         """Return the inputs in scaled units."""
@@ -122,27 +115,24 @@ class Preparation:
             return np.asarray(values[:, 0, 0])
         return np.asarray(values[:, :, 0] if self.y_axes < 3 else values)
 
-    def covariates(self, rows: int, static: Any, future: Any, horizon: int) -> dict[str, Array]:
-        """Check the covariates of new windows against those of fit, and return those that are not `None`.
+    def static(self, values: Any, rows: int) -> dict[str, Array]:
+        """Check static covariates of new windows, and return them as the input `static`, if there are any.
 
         Args:
+            values: The user's values, `[N, S]`, or `None`.
             rows: Number of windows, `N`.
-            static: Static covariates, `[N, S]`, or `None`.
-            future: Known-future covariates, `[N, H, F']`, or `None`.
-            horizon: Number of steps, `H`.
-
-        Returns:
-            The arrays by the names `static` and `future`.
 
         Raises:
-            DataError: Covariates are missing, are more than at fit, or have another shape.
+            DataError: They are missing, are more than at fit, or have another shape.
         """
-        sizes = self.window
-        covariates = {
-            "static": check_covariates("static_covariates", static, rows, features=sizes.static),
-            "future": check_covariates("future_covariates", future, rows, features=sizes.future, horizon=horizon),
-        }
-        return {name: values for name, values in covariates.items() if values is not None}
+        checked = check_covariates("static_covariates", values, rows, features=self.window.static)
+        return {} if checked is None else {"static": checked}
+
+    def future(self, values: Any, rows: int, horizon: int) -> dict[str, Array]:
+        """Check known-future covariates, `[N, H, F']`, and return them as the input `future`; as `static`."""
+        features = self.window.future
+        checked = check_covariates("future_covariates", values, rows, features=features, horizon=horizon)
+        return {} if checked is None else {"future": checked}
 
     def check_y(self, y: Array) -> None:
         """Refuse targets of another horizon, or with another number of targets, than at fit."""
@@ -159,33 +149,21 @@ class Preparation:
                 hint="Give the same horizon and targets.",
             )
 
-    def windows(
-        self,
-        inputs: dict[str, Array],
-        y: Array,
-        weight: Array | None,
-        training: TrainingSpec,
-        *,
-        seed: int | None = None,
-        teacher_forcing: bool = False,
+    def batches(
+        self, windows: CheckedWindows, training: TrainingSpec, *, seed: int | None = None, teacher_forcing: bool = False
     ) -> ArrayWindows:
-        """Return windows that are scaled batch by batch.
+        """Return windows as batches, each of which is scaled when it is read.
 
         Args:
-            inputs: Checked arrays: `past` `[N, T, F]`, perhaps `static` `[N, S]` and `future` `[N, H, F']`.
-            y: Checked targets, `[N, H, D]`.
-            weight: Weights of the windows, `[N]`, or `None`.
+            windows: The windows.
             training: Its batch size and steps an epoch.
             seed: Seed of their order, to train on them; `None` keeps their own order, to validate on them.
             teacher_forcing: Whether the decoder reads the true targets.
-
-        Returns:
-            The windows.
         """
         return ArrayWindows(
-            inputs,
-            y,
-            weight,
+            windows.inputs,
+            windows.y,
+            windows.weight,
             scalers=self.scalers,
             batch_size=training.batch_size if seed is not None else max(training.batch_size, 1024),
             steps=training.steps_per_epoch if seed is not None else None,
@@ -267,12 +245,11 @@ def _target_features(chosen: Any, features: int, targets: int, network: NetworkS
     return None if chosen is None else tuple(chosen)
 
 
-def _check_season(steps: int, window: WindowSpec, residual: str) -> None:
-    assert window.season_length is not None  # the network has checked it
-    if steps < window.season_length:
+def _check_season(steps: int, season_length: int | None, residual: str) -> None:
+    if season_length is not None and steps < season_length:
         raise DataError(
             "X",
-            expected=f"at least a season, {window.season_length} steps, for residual={residual!r}",
+            expected=f"at least a season, {season_length} steps, for residual={residual!r}",
             received=f"{steps} steps",
             hint="Give longer windows, or leave the residual out.",
         )

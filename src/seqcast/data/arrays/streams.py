@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -172,7 +172,7 @@ def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
         )
 
 
-def scaled_stream(stream: Any, preparation: Preparation, *, teacher_forcing: bool) -> Any:
+def scaled_stream(stream: Any, preparation: Preparation, *, teacher_forcing: bool) -> StreamWindows | Iterator[Batch]:
     """Return a stream whose batches are checked and scaled.
 
     Args:

@@ -129,11 +129,8 @@ def log_fit(
         log = MlflowLog(every_n_steps=every_n_steps)
         if elsewhere and isinstance(estimator, Forecaster):
             _log_epochs(estimator.fit(*data, **fit))
-        elif isinstance(estimator, Forecaster):
-            estimator.fit(*data, **{**fit, "callbacks": [*(fit.get("callbacks") or ()), log]})
         else:
-            with _hearing(estimator, log):
-                estimator.fit(*data, **fit)
+            estimator.fit(*data, **{**fit, "callbacks": [*(fit.get("callbacks") or ()), log]})
         mlflow.log_params(_params(_chosen(estimator), "fit."))
         mlflow.log_metrics(_outcome(estimator.history_))
         if figures:
@@ -142,17 +139,6 @@ def log_fit(
         if model:
             log_model(estimator, name)
     return estimator
-
-
-@contextlib.contextmanager
-def _hearing(estimator: Seq2SeqRegressor, log: MlflowLog) -> Iterator[None]:
-    """Have a regressor call back a log too, for a `with` block."""
-    given = estimator.callbacks
-    estimator.set_params(callbacks=[*(given or ()), log])
-    try:
-        yield
-    finally:
-        estimator.set_params(callbacks=given)
 
 
 def _log_epochs(forecaster: Forecaster) -> None:
@@ -173,8 +159,6 @@ def _params(options: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Return options as texts; specs, which have fields, as JSON."""
     texts = {}
     for name, value in options.items():
-        if name == "callbacks":
-            continue
         text = json.dumps(value.to_dict(), default=str) if hasattr(value, "to_dict") else str(value)
         texts[prefix + name] = text if len(text) <= _LONGEST_PARAM else text[: _LONGEST_PARAM - 1] + "…"
     return texts

@@ -1,0 +1,212 @@
+"""What a fit of the regressor learns: one frozen value that forecasts by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.arrays.checks import check_targets
+from seqcast.data.arrays.preparation import Preparation
+from seqcast.engine.engine import Engine
+from seqcast.engine.inputs import ArrayLabels, ModelInputs
+from seqcast.intervals.support import SUPPORTS, bounded
+from seqcast.network.states import States
+from seqcast.regressor.inputs import check_new_steps, check_past, check_states
+from seqcast.specs.checks import check_choice, check_int
+from seqcast.training.history import History
+
+__all__ = ["FittedRegressor", "Payload"]
+
+Array = npt.NDArray[Any]
+
+
+class Payload(TypedDict):
+    """What goes into a file, as JSON types."""
+
+    engine: dict[str, Any]
+    preparation: dict[str, Any]
+    history: dict[str, Any]
+    seed: int
+    support: list[str]
+
+
+@dataclass(frozen=True)
+class FittedRegressor:
+    """Everything that a fit of the regressor learns.
+
+    Args:
+        engine: The trained engine. Nothing trains it any further.
+        history: The training history.
+        preparation: Sizes and scaling of the windows.
+        seed: Seed of everything that was random.
+        support: The support of each target.
+
+    Example:
+        >>> from seqcast import Seq2SeqRegressor
+        >>> from seqcast.data.signals import random_sines
+        >>> past, future = random_sines(64, past=15, future=5, seed=1)
+        >>> model = Seq2SeqRegressor(encoder_units=(8,), epochs=1, random_state=0, verbose=0).fit(past, future)
+        >>> model.fitted_.predict(past, horizon=20).shape
+        (64, 20, 1)
+    """
+
+    engine: Engine
+    history: History
+    preparation: Preparation
+    seed: int
+    support: tuple[str, ...]
+
+    @property
+    def feature_names(self) -> Array:
+        """Names of the columns of X.
+
+        Raises:
+            AttributeError: X was no frame.
+        """
+        names = self.preparation.feature_names
+        if names is None:
+            raise AttributeError("this Seq2SeqRegressor was fitted on an X without names of columns")
+        return np.array(names, dtype=object)
+
+    def predict(self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None) -> Array:
+        """Forecast; see `Seq2SeqRegressor.predict`."""
+        steps = self._steps(horizon)
+        return self._point(self.engine.predict(self._inputs(X, steps, static, future), steps))
+
+    def quantiles(
+        self,
+        X: Any,
+        probabilities: Sequence[float],
+        horizon: int | None = None,
+        *,
+        static: Any = None,
+        future: Any = None,
+    ) -> Array:
+        """Forecast quantiles; see `Seq2SeqRegressor.predict_quantiles`."""
+        steps = self._steps(horizon)
+        parts = self.engine.quantiles(self._inputs(X, steps, static, future), steps, probabilities)
+        return self._in_units(parts, probabilities)
+
+    def states(self, X: Any, *, static: Any = None) -> States:
+        """Encode the past into states; see `Seq2SeqRegressor.encode`."""
+        past = check_past(X, self.preparation).values
+        inputs = {"past": past, **self.preparation.static(static, len(past))}
+        return self.engine.encode(self.preparation.scaled(inputs))
+
+    def update(self, states: States, X_new: Any) -> States:
+        """Encode new steps from states; see `Seq2SeqRegressor.update`."""
+        check_states(states, self.engine)
+        steps = check_new_steps(X_new, self.preparation)
+        return self.engine.update(states, self.preparation.scaled({"past": steps}))
+
+    def decode(self, states: States, horizon: int | None = None, *, future: Any = None) -> Array:
+        """Forecast from states; see `Seq2SeqRegressor.decode`."""
+        steps = self._steps(horizon)
+        check_states(states, self.engine)
+        known = self.preparation.scaled(self.preparation.future(future, len(states), steps))
+        return self._point(self.engine.decode(states, steps, known.get("future")))
+
+    def attention(self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None) -> Array:
+        """Return attention weights; see `Seq2SeqRegressor.attention_weights`."""
+        steps = self._steps(horizon)
+        return self.engine.attention(self._inputs(X, steps, static, future), steps)
+
+    def model_inputs(
+        self, X: Any, y: Any = None, horizon: int | None = None, *, static: Any = None, future: Any = None
+    ) -> ModelInputs:
+        """Return the inputs of the network; see `Seq2SeqRegressor.model_inputs`."""
+        truth, steps, window = None, self._steps(horizon), self.preparation.window
+        past = check_past(X, self.preparation).values
+        if y is not None:
+            values, _ = check_targets(y, len(past))
+            steps = values.shape[1] if horizon is None else steps
+            self.preparation.check_truth(values, steps)
+            truth = self.preparation.scalers["y"].transform(values)
+        return ModelInputs(
+            self.engine,
+            self._scaled(past, steps, static, future),
+            steps,
+            ArrayLabels(np.arange(len(past))),
+            features=tuple(f"x{place}" for place in range(window.features)),
+            targets=tuple(f"y{place}" for place in range(window.targets)),
+            known_future=tuple(f"future{place}" for place in range(window.future)),
+            truth=truth,
+        )
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        horizon: int | str | None = None,
+        probabilities: Sequence[float] | None = None,
+    ) -> None:
+        """Write one ONNX file; see `Seq2SeqRegressor.export`."""
+        from seqcast.export import ArrayModel, write_array_model
+
+        model = ArrayModel(self.engine.built.model, self.preparation, self.support)
+        write_array_model(path, model, horizon=horizon, probabilities=probabilities)
+
+    def payload(self) -> tuple[Payload, dict[str, Array]]:
+        """Return JSON types and arrays that hold everything but the optimiser's moments."""
+        engine, weights = self.engine.to_parts()
+        preparation, scalers = self.preparation.to_parts()
+        header = Payload(
+            engine=engine,
+            preparation=preparation,
+            history=self.history.to_dict(),
+            seed=self.seed,
+            support=list(self.support),
+        )
+        return header, {**weights, **scalers}
+
+    @classmethod
+    def from_payload(cls, header: Payload, arrays: Mapping[str, Any]) -> Self:
+        """Build the value from the result of `payload`.
+
+        Args:
+            header: The JSON types, checked.
+            arrays: The arrays, in memory or in an open file.
+
+        Raises:
+            ValueError: Its parts do not belong together. It is said before anything is built or read.
+        """
+        history = History.from_dict(header["history"])
+        preparation = Preparation.from_parts(header["preparation"], arrays)
+        engine = Engine.from_parts(header["engine"], arrays)
+        if engine.window != preparation.window or len(header["support"]) != preparation.window.targets:
+            raise ValueError(f"a network of {engine.window}, where the windows are {preparation.window}")
+        for support in header["support"]:
+            check_choice("support", support, SUPPORTS)
+        seed = check_int("seed", header["seed"], at_least=0)
+        return cls(engine, history, preparation, seed, tuple(header["support"]))
+
+    def _steps(self, horizon: int | None) -> int:
+        """Return the checked horizon; by default the trained one."""
+        return self.preparation.window.horizon if horizon is None else check_int("horizon", horizon)
+
+    def _inputs(self, X: Any, horizon: int, static: Any, future: Any) -> dict[str, Array]:
+        """Check new windows and return them in the network's units."""
+        return self._scaled(check_past(X, self.preparation).values, horizon, static, future)
+
+    def _scaled(self, past: Array, horizon: int, static: Any, future: Any) -> dict[str, Array]:
+        """Check covariates of a checked past and return both in the network's units."""
+        preparation, rows = self.preparation, len(past)
+        covariates = {**preparation.static(static, rows), **preparation.future(future, rows, horizon)}
+        return preparation.scaled({"past": past, **covariates})
+
+    def _point(self, scaled: Array) -> Array:
+        """Return a point forecast, `[N, H, D]`, in the units and with the axes of y."""
+        return np.asarray(self._in_units(scaled[..., None])[..., 0])
+
+    def _in_units(self, parts: Array, probabilities: Sequence[float] = (0.5,)) -> Array:
+        """Return parts of a forecast, `[N, H, D, P]`, with the axes of y, in its units and within its support."""
+        by_part = [self.preparation.in_units(parts[..., place]) for place in range(parts.shape[-1])]
+        values = np.stack(by_part, axis=-1)
+        if self.preparation.y_axes == 3:
+            return np.asarray(bounded(values, self.support, probabilities))
+        return np.asarray(bounded(values[..., None, :], self.support, probabilities)[..., 0, :])

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from seqcast.data.arrays.checks import as_array, check_finite, check_targets
 from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows.gaps import repeat_newest_season
 from seqcast.engine.estimator import LearningEstimator, Learnt
 from seqcast.errors import DataError, NotFittedError
 from seqcast.network.cells import CELLS
@@ -96,8 +97,7 @@ class SeasonalNaive(LearningEstimator[int]):
         if steps is None:
             raise NotFittedError("horizon", expected="a number", received="None before fit", hint="Give it, or fit.")
         past = self._past(X)
-        season = past[:, past.shape[1] - self.season_length :]
-        forecast = np.take(season, np.arange(steps) % self.season_length, axis=1)
+        forecast = repeat_newest_season(past, season_length=self.season_length, horizon=steps)
         return forecast[:, :, 0] if np.ndim(X) == 2 else forecast
 
     def _past(self, X: Any) -> Array:

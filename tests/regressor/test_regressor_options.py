@@ -1,13 +1,17 @@
 """The regressor's options: what they become, and which are refused."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import SpecError
-from seqcast.regressor.options import NETWORK_OPTIONS, TRAINING_OPTIONS, draw_seed, resolve_options
+from seqcast.regressor.options import draw_seed, resolve_options
+from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import PRESETS
+from seqcast.specs.training import TrainingSpec
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 
@@ -17,7 +21,8 @@ X, Y = np.ones((8, 6, 2)), np.ones((8, 3, 2))
 
 def test_options_are_those_of_the_specs():
     others = {"preset", "scale", "target_features", "season_length", "support", "random_state", "verbose"}
-    assert set(Seq2SeqRegressor().get_params()) == {*NETWORK_OPTIONS, *TRAINING_OPTIONS} | others
+    fields = {item.name for spec in (NetworkSpec, TrainingSpec) for item in dataclasses.fields(spec)}
+    assert set(Seq2SeqRegressor().get_params()) == fields | others
     options = resolve_options(Seq2SeqRegressor().get_params())
     assert (options.network, options.training) == (PRESETS["classic"].network, PRESETS["classic"].training)
 

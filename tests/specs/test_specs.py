@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from seqcast.errors import SeqcastError, SpecError
 from seqcast.specs import network as config
+from seqcast.specs.base import check_writable, unwritable_fields
 from seqcast.specs.columns import Columns, Covariates
+from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -511,3 +513,29 @@ def test_a_config_that_is_nested_too_deep():
 def test_what_is_no_dict_of_fields(values):
     with pytest.raises(SpecError, match="NetworkSpec: expected its fields, by name"):
         NetworkSpec.from_dict(values)
+
+
+# ---------------------------------------------------------------- what files can hold
+
+
+@keras.saving.register_keras_serializable("tests.specs")
+def registered(y_true, y_pred):
+    return abs(y_true - y_pred)
+
+
+def unregistered(y_true, y_pred):
+    return abs(y_true - y_pred)
+
+
+def test_fields_that_a_file_cannot_hold_are_named():
+    good = TrainingSpec(loss=registered, optimizer=keras.optimizers.Adam(), metrics=["mae", registered])
+    bad = TrainingSpec(loss=unregistered, metrics=["mae", unregistered])
+    network = NetworkSpec(regularizer={"kernel": keras.regularizers.L2(0.1)})
+    assert unwritable_fields([good, network]) == {}
+    check_writable([good, network], where="training", expected="a training for a file")
+    # Whichever of several specs it is in, also within another one.
+    for specs in ([good, bad], [bad, good], [EnsembleSpec([MemberSpec(network, good), MemberSpec(network, bad)])]):
+        assert unwritable_fields(specs)
+        with pytest.raises(SpecError, match=r"training: expected a training for a file, received .*unregistered"):
+            check_writable(specs, where="training", expected="a training for a file")
+    assert set(unwritable_fields([good, bad])) == {"loss", "metrics"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -11,11 +10,11 @@ import numpy as np
 
 from seqcast.errors import SpecError
 from seqcast.regressor.fitted import FittedRegressor, Payload
-from seqcast.regressor.options import TRAINING_OPTIONS, resolve_options
+from seqcast.regressor.options import resolve_options
 from seqcast.runtime.archive import open_archive, write_archive
-from seqcast.runtime.backend import keras
 from seqcast.runtime.caution import warn_user
 from seqcast.runtime.json_types import check_json
+from seqcast.specs.base import unwritable_fields
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -54,7 +53,7 @@ def write_regressor(
 
 
 def read_regressor(
-    path: str | os.PathLike[str], kind: str, options: Collection[str], *, max_size: Any = None
+    path: str | os.PathLike[str], kind: str, options: Collection[str], *, max_size: int | str | None = None
 ) -> tuple[dict[str, Any], FittedRegressor]:
     """Read a file.
 
@@ -96,8 +95,7 @@ def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_stat
         >>> unwritable_options(NetworkSpec(), TrainingSpec(loss=lambda y, forecast: y - forecast), None)
         ['loss']
     """
-    values = {**{name: getattr(training, name) for name in TRAINING_OPTIONS}, "regularizer": network.regularizer}
-    names = [name for name, value in values.items() if not _is_writable(value)]
+    names = list(unwritable_fields([training, network]))
     if random_state is not None and not isinstance(random_state, int | np.integer):
         names.append("random_state")
     return names
@@ -125,18 +123,3 @@ def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[
     for name in ("season_length", "random_state", "verbose"):
         plain[name] = None if params[name] is None else int(params[name])
     return plain
-
-
-def _is_writable(value: Any) -> bool:
-    """Return whether an option can be written as JSON and read again."""
-    if value is None or isinstance(value, str | int | float):
-        return True
-    if isinstance(value, dict | list | tuple):
-        return all(_is_writable(item) for item in (value.values() if isinstance(value, dict) else value))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the result covers both
-            keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
-    except (ValueError, TypeError, ImportError, NotImplementedError):
-        return False
-    return True

@@ -311,8 +311,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         """Train for one pass over these windows at the constant `learning_rate`, going on from where the model is.
 
         It shows no progress and does not validate. The first call creates the network and learns the scaling; later
-        ones keep both, and the seed. After `load`, in a copy, and after a call that failed or was interrupted, the
-        optimiser starts without the moments that it had.
+        ones keep both, and the seed. After `load`, and after a call that failed or was interrupted, the optimiser
+        starts without the moments that it had. Of copies that share a fit, the first that goes on has them.
 
         Args:
             X: As for `fit`.
@@ -570,7 +570,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         """
         self.fitted_.export(path, horizon=horizon, probabilities=probabilities)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file; see `seqcast.runtime.files`.
 
         Args:
@@ -584,7 +584,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         write_regressor(path, type(self).__name__, self.get_params(deep=False), self.fitted_)
 
     @classmethod
-    def load(cls, path: Any, *, max_size: Any = None) -> Self:
+    def load(cls, path: str | os.PathLike[str], *, max_size: int | str | None = None) -> Self:
         """Read a fitted estimator from a file.
 
         Args:

@@ -17,10 +17,7 @@ from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
 from seqcast.specs.presets import preset
 from seqcast.specs.training import TrainingSpec, check_loss
 
-__all__ = ["NETWORK_OPTIONS", "TRAINING_OPTIONS", "Options", "draw_seed", "resolve_options"]
-
-NETWORK_OPTIONS = tuple(item.name for item in fields(NetworkSpec))
-TRAINING_OPTIONS = tuple(item.name for item in fields(TrainingSpec))
+__all__ = ["Options", "draw_seed", "resolve_options"]
 
 Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 

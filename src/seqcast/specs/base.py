@@ -57,20 +57,45 @@ def check_writable(specs: Iterable[Spec], *, where: str, expected: str) -> None:
     Raises:
         SpecError: One of them cannot.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns of lambdas; the error says more
-            for spec in specs:
-                values = spec.to_dict()
-                json.dumps(values)
-                type(spec).from_dict(values)
-    except Exception as error:  # whatever Keras raises for them
+    unwritable = unwritable_fields(specs)
+    if unwritable:
         raise SpecError(
             where,
             expected=expected,
-            received=str(error),
+            received=", ".join(f"{name}={value!r}" for name, value in unwritable.items()),
             hint="Give names, Keras objects, or functions registered with keras.saving.",
-        ) from error
+        )
+
+
+def unwritable_fields(specs: Iterable[Spec]) -> dict[str, Any]:
+    """Return the fields with objects that cannot be written as JSON and read back, by name.
+
+    Args:
+        specs: The specs, which may hold others.
+    """
+    values = ((item.name, getattr(spec, item.name)) for spec in specs for item in fields(spec))  # type: ignore[arg-type]
+    return {name: value for name, value in values if not _is_writable(value)}
+
+
+def _is_writable(value: Any) -> bool:
+    """Return whether a value can be written as JSON and read again."""
+    if value is None or isinstance(value, str | int | float):
+        return True
+    if isinstance(value, Spec):
+        return not unwritable_fields([value])
+    if isinstance(value, Mapping | list | tuple):
+        return all(map(_is_writable, value.values() if isinstance(value, Mapping) else value))
+    from seqcast.runtime.backend import keras
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of lambdas, and of NumPy 2; the result covers both
+            plain = keras.saving.serialize_keras_object(value)
+            json.dumps(plain)
+            keras.saving.deserialize_keras_object(plain)
+    except Exception:  # whatever Keras raises for them
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -43,7 +43,7 @@ class FirstBatch:
 
 def seconds_to_batch(job: Job, df: Any) -> float:
     """Return the seconds that `Forecaster.fit` takes from a frame to its first batch."""
-    from seqcast.forecaster.jobs import TrainingJob
+    from seqcast.engine.jobs import TrainingJob
 
     engine = FirstBatch()
     with mock.patch.object(TrainingJob, "engine", return_value=engine):

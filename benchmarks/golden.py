@@ -65,7 +65,12 @@ FIELDS: dict[str, str] = {
 # Modules that a name is in, if it is not in `seqcast` itself; the first that has it is taken.
 _INSPECT = ("seqcast.inspect",)
 PLACES: dict[str, tuple[str, ...]] = {
-    "FallbackWarning": ("seqcast.forecaster.fallback", "seqcast.forecaster", "seqcast.naive"),
+    "FallbackWarning": (
+        "seqcast.forecaster.candidates.last_season",
+        "seqcast.forecaster.fallback",
+        "seqcast.forecaster",
+        "seqcast.naive",
+    ),
     "attention": _INSPECT,
     "gate_statistics": _INSPECT,
     "nearest": _INSPECT,

@@ -159,7 +159,7 @@ def measured(setting: Setting, frame: pd.DataFrame, seed: int, *, quick: bool) -
     model.fit(before(frame, setting.horizon * n_windows))
     seconds = time.perf_counter() - began
     calibrated = model.backtest(frame, n_windows=n_windows, refit="never")
-    model._state = replace(model._state, calibrations=())  # the same networks' own intervals
+    model = model.with_fitted(replace(model.fitted_, calibrations=()))  # the same networks' own intervals
     raw = model.backtest(frame, n_windows=n_windows, refit="never")
     metrics = ["mae", "scaled_crps", "coverage"]
     found = {name: scores(made, metrics) for name, made in (("calibrated", calibrated), ("raw", raw))}

@@ -28,10 +28,10 @@ from reporting import machine_line, table
 from zero_shot_tasks import DECILES, TASKS, Task, geometric_means, validation_scores, validation_windows
 
 from seqcast.data.synthetic import Season
-from seqcast.data.windows.seasonal_inputs import seasonal_inputs
-from seqcast.data.windows.synthetic import SyntheticWindows
 from seqcast.engine.engine import Engine
 from seqcast.pretrained import PretrainedNetwork, load_pretrained
+from seqcast.pretrained.inputs import seasonal_inputs
+from seqcast.pretrained.synthetic_windows import SyntheticWindows
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec

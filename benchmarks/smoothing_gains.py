@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
 
 from zero_shot_tasks import TASKS, Task, validation_windows
 
-from seqcast.data.windows.seasonal_base import GAINS, both_ways_smoothed, units_of, weights_by_errors
+from seqcast.pretrained.seasonal_base import GAINS, both_ways_smoothed, units_of, weights_by_errors
 
 LEVELS, TRENDS = (0.02, 0.1, 0.3, 0.6, 0.95), ((0.0, 0.9), (0.0, 0.98), (0.0, 1.0), (0.03, 0.98), (0.1, 0.95))
 SEASONS = (0.02, 0.1, 0.25, 0.4)

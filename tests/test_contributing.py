@@ -9,13 +9,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from seqcast import Engine, NetworkSpec, Seq2Seq, Seq2SeqRegressor, TrainingSpec, WindowSpec
+from seqcast import Engine, Forecaster, NetworkSpec, Seq2Seq, Seq2SeqRegressor, TrainingSpec, WindowSpec
 from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
 from seqcast.data.series.store import InMemoryStore
+from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
+from seqcast.errors import SpecError
 from seqcast.evaluation import evaluate
 from seqcast.network.distributions import distribution_of
 from seqcast.network.heads import HEADS
@@ -322,3 +325,80 @@ def test_a_stores_windows_and_what_is_trained_on_them_are_those_of_memory(stores
         for mine, theirs in zip(keras.tree.flatten(ours), keras.tree.flatten(expected), strict=True):
             np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(*forecasts)
+
+
+# ---------------------------------------------------------------- a candidate, and a zero-shot model
+
+
+def trends(rows=60, count=3):
+    """Return noisy series that rise."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for place in range(count):
+        y = 10 * place + np.arange(rows) * (0.5 + 0.1 * place) + rng.normal(size=rows)
+        parts.append(pd.DataFrame({"unique_id": f"s{place}", "ds": pd.date_range("2024-01-01", periods=rows), "y": y}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_a_candidate_goes_through_everything(follow, tmp_path):
+    recipe = follow("A candidate")
+    df = trends()
+    # The pretrained network, which would have all, does not reach a level of 99.
+    brief = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
+    options = {"level": (80, 99), "training": brief, "season_length": 1, "random_state": 0, "verbose": 0}
+    model = Forecaster(6, **options).fit(df)
+    assert model.choice_.losses["theta"] < model.choice_.losses["seasonal_naive"]
+    assert model.choice_.shares["theta"] > 0
+    assert "the Theta method" in str(model.choice_)
+    (theta,) = [each for each in model.fitted_.candidates if isinstance(each, recipe.FittedTheta)]
+    forecast = model.predict(9)
+    model.save(tmp_path / "model")
+    loaded = Forecaster.load(tmp_path / "model")
+    assert loaded.choice_ == model.choice_
+    assert theta in loaded.fitted_.candidates
+    pd.testing.assert_frame_equal(loaded.predict(9), forecast)
+    assert len(loaded.predict(samples=5)) == 5 * 6 * 3
+    assert len(model.backtest(df, n_windows=2)) == 2 * 6 * 3
+    model.report(tmp_path / "page.html", n_windows=1)
+    assert "the Theta method" in (tmp_path / "page.html").read_text()
+    assert model.refit(df).choice_.shares.keys() == loaded.choice_.shares.keys()
+    with pytest.raises(SpecError, match="'theta', which is written in Python"):
+        model.export(tmp_path / "model.onnx")
+
+
+def test_the_theta_method_is_that_of_plain_loops(follow):
+    recipe = follow("A candidate")
+    past = np.random.default_rng(0).normal(size=30).cumsum()
+    store = InMemoryStore.of({"a": past[:, None]})
+    reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=30)
+    origins = Origins.at_rows(np.array([0]), np.array([30]), 3)
+    quantiles = recipe.FittedTheta((2.0,)).quantiles(reader, origins, (0.5, 0.9))
+    slope = np.polyfit(np.arange(30), past, 1)[0]
+    level = sum(0.6**lag * past[29 - lag] for lag in range(30)) / sum(0.6**lag for lag in range(30))
+    for step in (1, 2, 3):
+        median = level + slope / 2 * (step - 1 + 1 / 0.4)
+        expected = [median, median + 2 * np.sqrt(step) * stats.norm.ppf(0.9)]
+        np.testing.assert_allclose(quantiles[0, step - 1, 0], expected, rtol=1e-4)
+
+
+def test_a_zero_shot_model_is_a_preset(follow, tmp_path):
+    follow("A zero-shot model")
+    df = trends()
+    model = Forecaster(4, preset="drift", verbose=0).fit(df)
+    forecast = model.predict()
+    for name, own in df.groupby("unique_id"):
+        y = own["y"].to_numpy()
+        expected = y[-1] + np.arange(1, 5) * np.diff(y).mean()
+        np.testing.assert_allclose(forecast.loc[forecast["unique_id"] == name, "seqcast"], expected, rtol=1e-4)
+    assert (forecast["seqcast-lo-80"] < forecast["seqcast"]).all()
+    assert str(model.choice_) == "the pretrained network"
+    model.save(tmp_path / "model")
+    pd.testing.assert_frame_equal(Forecaster.load(tmp_path / "model").predict(), forecast)
+    assert len(model.predict(samples=5)) == 5 * 4 * 3
+    assert len(model.backtest(df, n_windows=2)) == 2 * 4 * 3
+    model.report(tmp_path / "page.html", n_windows=1)
+    for refused in (model.encode, model.model_inputs, lambda: model.finetune(df)):
+        with pytest.raises(SpecError):
+            refused()
+    with pytest.raises(SpecError, match="'drift', which is written in Python"):
+        model.export(tmp_path / "model.onnx")

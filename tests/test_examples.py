@@ -96,7 +96,9 @@ def run(name, arguments, folder):
 
 
 @pytest.mark.documents
-@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")  # of networks that hardly learnt
+@pytest.mark.filterwarnings(
+    "ignore::seqcast.forecaster.candidates.last_season.FallbackWarning"
+)  # of networks that hardly learnt
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_runs(name, arguments, tmp_path, capsys):
     if name == "store_hierarchy":

@@ -23,9 +23,17 @@ from reporting import machine_line, table
 from yardsticks import DECILE_LEVELS
 from zero_shot_tasks import Task, naive_scores, read_task
 
+from seqcast.engine.jobs import Outcome
 from seqcast.forecaster import choice as choices
-from seqcast.forecaster import evidence, fitting
-from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
+from seqcast.forecaster.choice import Choice, HoldOut
+from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.planning import make_plan
+from seqcast.forecaster.reading import read_rows
+from seqcast.forecaster.validation import count_apart
+from seqcast.pretrained.finetuning import FinetuneJob
+from seqcast.pretrained.pretrained_model import PretrainedModel
 
 # How many windows before the test part; series of years are too short for two.
 TASKS = {"m3_yearly": 1, "m3_quarterly": 1, "tourism_quarterly": 2, "tourism_monthly": 2, "nn5": 2}
@@ -33,40 +41,40 @@ WEIGHTS = (0.0, 0.5, 1.0)
 CAUTIONS = (10.0, 1_000.0, 1e9)
 
 
-def candidates(task: Task, seed: int) -> tuple[Any, dict[str, Any], dict[str, np.ndarray]]:
-    """Fit a task; return the validation windows, and for each candidate its forecasts of them and of the task."""
+def candidates(task: Task, seed: int) -> tuple[HoldOut, dict[str, Any], dict[str, np.ndarray]]:
+    """Fit a task; return the hold-out windows, and for each candidate its forecasts of them and of the task."""
     model = forecaster(
         "balanced", task.horizon, task.season, [len(past) for past in task.past], seed, level=DECILE_LEVELS
     )
-    found: dict[str, Any] = {}
-
-    def keep(plan: Any, ready: Any, finetuned: Any) -> Any:
-        found.update(plan=plan, ready=ready, finetuned=finetuned)
-        return chosen_state(plan, ready, finetuned)
-
-    chosen_state = fitting.chosen_state
-    fitting.chosen_state = keep
-    try:
-        model.fit(task.frame())
-    finally:
-        fitting.chosen_state = chosen_state
-    plan, ready = found["plan"], found["ready"]
-    windows = evidence._ValidationWindows(plan, plan.comparison)
-    naive = evidence._naive_intervals(plan) or ()
-    (job,) = plan.finetuning.values()
-    networks = {"seasonal_naive": ("seasonal_naive", ready), "trained": ("trained", ready)}
-    # The fit took half of what was learnt.
-    first = plan.pretrained.engine.weights
-    learnt = [2 * both - one for one, both in zip(first, found["finetuned"].pretrained.engine.weights, strict=True)]
+    options = FitOptions.resolve(model.get_params(deep=False), seed)
+    plan = make_plan(read_rows(options.rows, task.frame()), options)
+    outcomes = {}
+    for place, job in plan.by_place.items():
+        engine = job.engine()
+        outcomes[place] = Outcome(engine, job.train(engine), job)
+    found, season = {}, plan.rows.season_length
+    for place, candidate in enumerate(plan.candidates):
+        own = {number: outcome for (owner, number), outcome in outcomes.items() if owner == place}
+        found |= {fitted.name: fitted for fitted in candidate.fitted(plan.rows, own)}
+    (tuning,) = (outcome for outcome in outcomes.values() if isinstance(outcome.job, FinetuneJob))
+    fits = {name: found[name] for name in ("seasonal_naive", "trained")}
     for share in WEIGHTS:
-        network = replace(job, share=share).finetuned(learnt)
-        networks[f"finetuned {share:g}"] = ("finetuned", replace(ready, pretrained=network, finetuned=True))
-    validation, test = {}, {}
-    for name, (kind, each) in networks.items():
-        validation[name] = windows.forecast(each, kind, naive)
-        model._state = each.state(plan, Choice.only(kind), naive)
-        test[name] = deciles(model.predict(), len(task.series), task.horizon)
-    return windows, validation, test
+        network = replace(tuning.job, share=share).finetuned(tuning.engine.weights)
+        fits[f"finetuned {share:g}"] = FittedZeroShot(PretrainedModel(network), season, is_finetuned=True)
+    hold_out, validation, test = plan.hold_out, {}, {}
+    for name, fitted in fits.items():
+        validation[name] = hold_out.forecast(fitted)
+        alone = FittedForecaster(
+            series=plan.rows.series,
+            season_length=season,
+            seed=seed,
+            choice=Choice.only(fitted.name),
+            candidates=(fitted,),
+            rows=options.rows,
+            output=options.output,
+        )
+        test[name] = deciles(alone.predict(), len(task.series), task.horizon)
+    return hold_out, validation, test
 
 
 def main() -> None:
@@ -82,7 +90,7 @@ def main() -> None:
             windows, validation, test = candidates(task, arguments.seed)
             naive = np.array(naive_scores(task))
             headings.append(f"{name}, {back}")
-            count, probabilities = evidence.apart(windows.origins), windows.request.probabilities_with_point
+            count, probabilities = count_apart(windows.origins), windows.request.probabilities_with_point
             for one, forecast in test.items():
                 scores[one].append(np.array(task.scores(forecast)) / naive)
             for share in WEIGHTS:

@@ -49,7 +49,7 @@ def fitted(tmp_path_factory):
     return folder
 
 
-@pytest.mark.filterwarnings("default::seqcast.forecaster.fallback.FallbackWarning")
+@pytest.mark.filterwarnings("default::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_that_a_forecast_only_repeats_is_a_line_of_ours(run, tmp_path):
     days = pd.date_range("2024-01-01", periods=40)
     pd.DataFrame({"ds": days, "y": 10.0 + np.arange(40) % 7}).to_csv(tmp_path / "weeks.csv", index=False)
@@ -128,7 +128,7 @@ def test_a_training_is_written_and_goes_on(run, tmp_path):
     months().to_csv(tmp_path / "sales.csv", index=False)
     fit = ("fit", "sales.csv", "-H", 3, "--units", "4", "--epochs", 2, "--quiet")
     assert run(*fit, "-o", "m.seqcast", "--checkpoint", "runs/sales")[0] == 0
-    assert list((tmp_path / "runs" / "sales" / "member-1").glob("*.checkpoint"))
+    assert list((tmp_path / "runs" / "sales" / "network-1").glob("*.checkpoint"))
     code, _, err = run(*fit, "-o", "n.seqcast", "--checkpoint", "runs/sales")
     assert (code, "--checkpoint: expected a folder without a training, or --resume" in err) == (1, True)
     # The seed was drawn, and goes on too.

@@ -40,7 +40,7 @@ def job(training, **fields):
     from seqcast.data.series.scalers import SeriesScaler
     from seqcast.data.series.store import InMemoryStore
     from seqcast.data.windows.reader import WindowReader
-    from seqcast.forecaster.jobs import TrainingJob
+    from seqcast.engine.jobs import TrainingJob
     from seqcast.specs.network import NetworkSpec
     from seqcast.specs.training import TrainingSpec
     from seqcast.specs.window import WindowSpec

@@ -16,8 +16,8 @@ import pytest
 
 from seqcast import RayCluster
 from seqcast.cli.main import main
+from seqcast.engine.jobs import run_jobs
 from seqcast.errors import ClusterError, SpecError, TrainingError, WorkerDiedError
-from seqcast.forecaster.jobs import run_jobs
 from seqcast.runtime.executors import LokyExecutor, stop_workers
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.training.checkpoints import Checkpoints
@@ -191,11 +191,10 @@ def test_workers_that_die_too_often(cluster, frame, small_forecaster, tmp_path):
 
 def test_several_networks_have_the_bits_of_workers_of_this_machine(cluster, small_job):
     jobs = [small_job("weights", seeds=(seed, 4)) for seed in (3, 5, 7)]
-    names = ["first", "second", "third"]
-    ours = run_jobs(jobs, names, executor=cluster.executor())
-    theirs = run_jobs(jobs, names, executor=LokyExecutor(2))
+    ours = run_jobs(jobs, executor=cluster.executor())
+    theirs = run_jobs(jobs, executor=LokyExecutor(2))
     stop_workers()
-    for (engine, history), (other, other_history) in zip(ours, theirs, strict=True):
+    for (engine, history, _), (other, other_history, _) in zip(ours, theirs, strict=True):
         assert_close(engine.weights, other.weights)
         assert history.epochs == other_history.epochs
 

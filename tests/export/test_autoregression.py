@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from seqcast.data.windows.autoregression import autoregressed
-from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.autoregression import autoregressed as autoregressed_in
 from seqcast.export.file import model_of
 from seqcast.export.graph import Graph
 from seqcast.export.known import Known
+from seqcast.pretrained.autoregression import autoregressed
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
 
 LENGTH, HORIZON = 80, 20
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from seqcast.data.windows.seasonal_inputs import seasonal_inputs
 from seqcast.export.file import model_of
 from seqcast.export.graph import Graph
 from seqcast.export.known import Known
 from seqcast.export.seasonal_inputs import read_seasonal
+from seqcast.pretrained.inputs import seasonal_inputs
 
 LENGTH, HORIZON = 96, 16
 

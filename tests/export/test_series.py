@@ -11,14 +11,16 @@ import pytest
 import seqcast
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.seasonal_covariates import CovariateSizes
 from seqcast.errors import MissingPackageError, NotFittedError, SaveError, SpecError
-from seqcast.export.pretrained import PretrainedCandidate, check_pretrained
+from seqcast.export.pretrained import zero_shot_part
+from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
+from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.fallback import naive_calibrations
 from seqcast.forecaster.future import future_steps
 from seqcast.intervals.levels import check_levels
 from seqcast.pretrained import load_pretrained
+from seqcast.pretrained.covariates import CovariateSizes
+from seqcast.pretrained.pretrained_model import PretrainedModel
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -171,22 +173,24 @@ def test_known_series_by_their_own_scaling(scale, tmp_path, run_file):
     np.testing.assert_allclose(found, ours, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
 @pytest.mark.parametrize("gaps", [0.0, 0.2])
 def test_the_last_season_and_blends(gaps, tmp_path, run_file):
     """What evidence may choose: the last season alone, or in shares with networks."""
     forecaster = fitted(frame(("a", "b"), 120, gaps=gaps), level=(80, 95))
-    state = forecaster._fitted()
+    state = forecaster.fitted_
     reader = state.series.reader(state.series.frame, Origins.at_ends(state.series.frame, HORIZON))
     naive = naive_calibrations(reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95)))
     new = frame(("n1", "n2"), 40, gaps=gaps, seed=4)
-    state = replace(state, naive_intervals=naive, pretrained=load_pretrained())
+    tuned = FittedZeroShot(PretrainedModel.shipped(), 7, is_finetuned=True)
+    candidates = (FittedLastSeason(7, naive), tuned, *state.candidates)
     for shares in (
         {"seasonal_naive": 1.0},
         {"seasonal_naive": 0.3, "trained": 0.7},
         {"seasonal_naive": 0.2, "finetuned": 0.5, "trained": 0.3},
     ):
-        forecaster._state = replace(state, choice=Choice(shares))
+        among = tuple(each for each in candidates if each.name in shares)
+        forecaster = forecaster.with_fitted(replace(state, choice=Choice(shares), candidates=among))
         forecaster.export(tmp_path / "model.onnx")
         check(run_file(tmp_path / "model.onnx"), forecaster, new)
 
@@ -356,7 +360,7 @@ def test_a_high_level_of_the_pretrained_network(tmp_path, run_file):
 def test_a_pretrained_network_with_covariates():
     network = load_pretrained().with_covariates(CovariateSizes(past=1))
     with pytest.raises(SpecError, match="export: expected a pretrained network that reads no covariates"):
-        check_pretrained(PretrainedCandidate(network, 7), 12)
+        zero_shot_part(PretrainedModel(network), 7).check(12)
 
 
 def test_the_pretrained_network_has_a_number_of_steps(tmp_path):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from seqcast.data.windows.smoothing import smoothed
 from seqcast.export.file import model_of
 from seqcast.export.graph import Graph
 from seqcast.export.known import Known
 from seqcast.export.smoothing import smoothed as smoothed_in
+from seqcast.pretrained.smoothing import smoothed
 
 HORIZON = 19
 GAINS = ((0.3, 0.0, 0.4, 0.9), (0.9, 0.2, 0.1, 1.0), (0.05, 0.01, 0.7, 0.95))

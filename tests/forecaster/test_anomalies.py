@@ -155,7 +155,7 @@ def test_after_update_and_finetune(fitted, tmp_path):
     assert trained["s1"] == ROWS * 4 // 5 - 12
 
 
-@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_forecasts_that_repeat_the_last_season_judge_too():
     df = waves(noise=0.01)
     repeats = Forecaster(
@@ -201,7 +201,7 @@ def test_polars_and_several_targets():
     assert (worst["target"], worst["ds"]) == ("two", df["ds"][100].to_pydatetime())
     assert judged.schema["anomaly"] == pl.Boolean
     left = model.fit(pl.from_pandas(df), mask=judged.filter(pl.col("score") == worst["score"]))
-    rows = left.series_state_.frame, left._fitted().rows
+    rows = left.series_state_.frame, left.fitted_.frame
     assert np.isnan(rows[1].targets).sum() == 1
 
 

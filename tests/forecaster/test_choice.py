@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.forecaster.choice import CANDIDATES, Choice, choose, pinball
+from seqcast.forecaster.candidates.last_season import FittedLastSeason
+from seqcast.forecaster.candidates.table import words
+from seqcast.forecaster.candidates.trained import FittedTrained
+from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
+from seqcast.forecaster.choice import Choice, choose, pinball
+from seqcast.pretrained.pretrained_model import PretrainedModel
 
 PROBABILITIES = (0.5, 0.1, 0.9)
 
@@ -91,9 +96,18 @@ def test_a_choice_is_told_and_kept():
         "together 0.9, the pretrained network 1, a network trained on this data 2)"
     )
     assert Choice.from_dict(choice.to_dict()) == choice
-    assert choice.with_network("finetuned").shares == {"finetuned": 0.6, "trained": 0.4}
-    assert choice.with_network("pretrained") == choice
-    assert set(CANDIDATES) == {"seasonal_naive", "pretrained", "finetuned", "trained"}
+    assert set(words()) == {"seasonal_naive", "pretrained", "finetuned", "trained"}
+
+
+def test_shares_follow_candidates_that_have_learnt_since():
+    choice, model = Choice({"pretrained": 0.6, "trained": 0.4}), PretrainedModel.shipped()
+    trained = FittedTrained(())
+    assert choice.among([FittedZeroShot(model, 7, is_finetuned=True), trained]).shares == {
+        "finetuned": 0.6,
+        "trained": 0.4,
+    }
+    assert choice.among([FittedZeroShot(model, 7), trained]) == choice
+    assert choice.among([FittedLastSeason(7), trained]).shares == {"trained": 1.0}
 
 
 @pytest.mark.parametrize(

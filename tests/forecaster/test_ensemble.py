@@ -1,6 +1,5 @@
 """A forecaster of networks of different shapes: what each is, how they forecast together, files, refits, refusals."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +8,9 @@ import pytest
 from sklearn.base import clone
 
 from seqcast.errors import SpecError
-from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.evidence import _judged
+from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -46,8 +45,9 @@ def test_the_forecast_is_their_median(fitted):
     """A network alone, with the seed of its place, forecasts what it forecasts among the others."""
     again, apart = clone(fitted).fit(frame()), []
     for engine in again.engines_:
-        alone = copy.copy(again)
-        alone._state = type(alone._state)(**{**vars(alone._state), "engines": (engine,)})
+        fitted_alone = again.fitted_
+        (trained,) = fitted_alone.candidates
+        alone = again.with_fitted(replace(fitted_alone, candidates=(replace(trained, engines=(engine,)),)))
         apart.append(alone.predict()["seqcast"].to_numpy())
     np.testing.assert_allclose(fitted.predict()["seqcast"], np.median(apart, axis=0), rtol=1e-6)
 
@@ -69,25 +69,24 @@ def test_members_have_the_share_of_their_judge(monkeypatch):
     members, judge = [replace(SMALL, network=quantiles), replace(LARGE, network=quantiles)], replace(WIDE, network=wide)
     asked = []
 
-    def choose(windows, networks, names, naive, known):
-        asked.append([engine.network for engine in networks.engines])
-        share = 0.25 if networks.engines[0].network == wide else 0.75
+    def choose(hold_out, forecasts):
+        asked.append(forecasts)
+        share = 0.75 if len(asked) == 1 else 0.25
         losses = {"seasonal_naive": 0.5, "trained": 0.5, "blend": 0.5}
         return Choice({"seasonal_naive": 1 - share, "trained": share}, losses, 9)
 
     how = {"level": (80,), "random_state": 0, "verbose": 0, "point": "mean", "scale": "standard"}
     model = Forecaster(4, preset=EnsembleSpec(members, judge=judge), **how)
     with monkeypatch.context() as patch:
-        patch.setattr("seqcast.forecaster.evidence._choice", choose)
+        patch.setattr("seqcast.forecaster.choice.HoldOut.choice", choose)
         model.fit(frame())
-    assert asked == [[quantiles, quantiles], [wide]]
+    members_forecast, judges_forecast = (each["trained"] for each in asked)
+    assert not np.array_equal(members_forecast, judges_forecast)
     assert model.choice_.shares == {"seasonal_naive": 0.75, "trained": 0.25}
     assert [engine.network for engine in model.engines_] == [quantiles, quantiles]
     assert len(model.training_) == len(model.histories_) == 2
     # A refit takes the choice, and trains the members alone.
-    again = clone(model)
-    again._state = model._state
-    again.refit(frame())
+    again = clone(model).with_fitted(model.fitted_).refit(frame())
     assert again.choice_.shares == model.choice_.shares
     assert [engine.window.context_length for engine in again.engines_] == [8, 12]
 
@@ -96,12 +95,15 @@ def test_members_have_the_share_of_their_judge(monkeypatch):
     ("own", "judged", "expected"),
     [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.0, "judge")],
 )
-def test_only_members_that_are_better_by_far_stand_for_themselves(own, judged, expected):
+def test_only_members_that_are_better_by_far_stand_for_themselves(monkeypatch, own, judged, expected):
     choices = {
         "own": Choice({"trained": 1.0}, {"trained": own, "seasonal_naive": 2.0, "blend": own}, 9),
         "judge": Choice({"seasonal_naive": 1.0}, {"trained": judged, "seasonal_naive": 0.7, "blend": 0.7}, 9),
     }
-    assert _judged(choices["own"], choices["judge"]) is choices[expected]
+    monkeypatch.setattr(HoldOut, "choice", lambda hold_out, forecasts: choices["judge"])
+    monkeypatch.setattr(HoldOut, "forecast", lambda hold_out, candidate: np.zeros(1))
+    hold_out = HoldOut(None, None, ForecastRequest())
+    assert hold_out.judged(choices["own"], {}, "trained", judge=None) is choices[expected]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.fallback import FallbackWarning, SeasonalNaivePredictor, naive_calibrations
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.candidates.last_season import FallbackWarning, FittedLastSeason, naive_calibrations
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -65,7 +66,7 @@ def reader_of(values, **options):
 def test_it_repeats_the_last_season_or_the_last_value(season, context, horizon):
     rows = np.random.default_rng(0).normal(size=(5, context, 2))
     origins = Origins.at_rows(np.arange(5), np.full(5, context), horizon)
-    forecast = SeasonalNaivePredictor(season).forecast(
+    forecast = Blend.of(FittedLastSeason(season)).forecast(
         reader_of(rows, context_length=context), origins, ForecastRequest()
     )
     m = season if season <= context else 1

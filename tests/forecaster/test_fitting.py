@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from seqcast import Forecaster
+from seqcast.engine.jobs import DivergedJobsError
 from seqcast.errors import SeqcastWarning, TrainingError
 from seqcast.forecaster import fitting, options, training_run
-from seqcast.forecaster.fallback import FallbackWarning
-from seqcast.forecaster.jobs import DivergedJobsError
+from seqcast.forecaster.candidates.last_season import FallbackWarning
 
 H, CONTEXT = 4, 12
 BRIEF = {"epochs": 1, "steps_per_epoch": 8, "learning_rate": 0.01}

@@ -10,13 +10,14 @@ from seqcast.data.datasets import load
 from seqcast.data.frames.table import read_frame
 from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError, FileFormatError, NotFittedError, SpecError
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.defaults import Sizes, specs
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.finetuning import finetune_training
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
-from seqcast.forecaster.predictor import EnsemblePredictor
 from seqcast.intervals.request import ForecastRequest
+from seqcast.pretrained.finetuning import finetune_training
 from seqcast.specs.columns import Columns
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -81,22 +82,20 @@ def plan_of(model, df):
     """Return what a fit of this forecaster would do with a frame, before anything is trained."""
     options = model.get_params(deep=False)
 
-    def choose(sizes):
-        return specs(model.preset, model.training, (80.0, 95.0), sizes)
-
-    return make_plan(read_frame(df, missing="fill"), FitOptions.resolve(options, 0, 1), choose)
+    return make_plan(read_frame(df, missing="fill"), FitOptions.resolve(options, 0, 1))
 
 
 def planned(model, df):
     """Return what a fit of this forecaster would learn of a frame, before anything is trained."""
-    return plan_of(model, df).series
+    return plan_of(model, df).rows.series
 
 
 def alone(model, engine, request):
     """Return the forecasts of one network of a fitted forecaster, after the last rows."""
     series = model.series_state_
     origins = Origins.at_ends(series.frame, model.horizon)
-    return EnsemblePredictor([engine]).forecast(series.reader(series.frame, origins), origins, request)
+    blend = Blend.of(FittedTrained((engine,)))
+    return blend.forecast(series.reader(series.frame, origins), origins, request)
 
 
 def test_rules_for_what_is_not_given(capsys):
@@ -195,7 +194,8 @@ def test_a_fine_tuning_beside_a_network_of_its_own_is_half_as_long():
     ):
         training = finetune_training(many, **options)
         assert (training.epochs, training.epochs * training.steps_per_epoch) == (epochs, steps)
-    (job,) = plan_of(Forecaster(24, effort="balanced", verbose=0), hourly()).finetuning.values()
+    plan = plan_of(Forecaster(24, effort="balanced", verbose=0), hourly())
+    (job,) = (job for job in plan.by_place.values() if job.observers_only)
     assert job.training.epochs == 3
 
 

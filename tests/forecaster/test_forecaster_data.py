@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from seqcast import Columns, Forecaster
+from seqcast.data.frames.table import read_frame
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.gaps import repeat_newest_season
@@ -14,7 +15,8 @@ from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError, SeqcastWarning, SpecError
 from seqcast.evaluation import evaluate
-from seqcast.forecaster.fallback import SeasonalNaivePredictor
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.candidates.last_season import FittedLastSeason
 from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.network import NetworkSpec
 
@@ -153,9 +155,9 @@ def test_both_naive_forecasts_take_the_newest_value_of_the_phase():
     store = InMemoryStore.of({"a": values})
     reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=21)
     origins = Origins.at_rows(np.array([0]), np.array([21]), 7)
-    forecast = SeasonalNaivePredictor(7).forecast(reader, origins, ForecastRequest())
+    forecast = Blend.of(FittedLastSeason(7)).forecast(reader, origins, ForecastRequest())
     assert forecast.ravel().tolist() == list(range(7))
-    frame = tiny()._read(df)
+    frame = read_frame(df, missing="fill")
     assert Origins.at_ends(frame, 7).naive(frame, 7).ravel().tolist() == list(range(7))
 
 

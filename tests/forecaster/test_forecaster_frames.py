@@ -261,7 +261,7 @@ def test_nothing_to_train_on(monkeypatch):
 
 def test_contexts_are_cut_out_in_blocks(plain, monkeypatch):
     whole = plain.predict_insample(panel(rows=90))
-    monkeypatch.setattr("seqcast.forecaster.predictor.MOST_NUMBERS", 1)
+    monkeypatch.setattr("seqcast.forecaster.blend.MOST_NUMBERS", 1)
     pd.testing.assert_frame_equal(plain.predict_insample(panel(rows=90)), whole)
 
 
@@ -574,7 +574,7 @@ def test_all_that_is_remembered_comes_back(tmp_path, kind):
         ("series/ids", lambda ids: ids[:-1]),
         ("series/values", lambda values: values[:-1]),
         ("series/ends", lambda ends: ends[::-1]),
-        ("engine 0/weight/0", lambda weight: weight[:, :-1]),
+        ("candidate 0/0/weight/0", lambda weight: weight[:, :-1]),
     ],
 )
 def test_files_whose_parts_do_not_fit_are_refused(tmp_path, plain, name, change):

@@ -10,8 +10,9 @@ from seqcast.data.windows.origins import Origins
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.evaluation import evaluate
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.defaults import Sizes, auto_preset, named_network, specs
-from seqcast.forecaster.predictor import EnsemblePredictor
 from seqcast.intervals.levels import level_quantiles, quantile_levels
 from seqcast.intervals.request import ForecastRequest
 
@@ -289,7 +290,7 @@ def test_members_over_seeds_and_context_lengths(combine):
     series, request = model.series_state_, ForecastRequest(level=LEVEL)
     origins = Origins.at_ends(series.frame, model.horizon)
     reader = series.reader(series.frame, origins)
-    alone = [EnsemblePredictor([engine]).forecast(reader, origins, request) for engine in model.engines_]
+    alone = [Blend.of(FittedTrained((each,))).forecast(reader, origins, request) for each in model.engines_]
     columns = request.columns("seqcast")
     expected = getattr(np, combine)(alone, axis=0).reshape(-1, len(columns))
     np.testing.assert_allclose(forecast[columns], expected, rtol=1e-6)

@@ -14,12 +14,18 @@ from seqcast import Forecaster
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.seasonal_covariates import CovariateSizes
 from seqcast.errors import SpecError
-from seqcast.forecaster.finetuning import FinetuneJob
-from seqcast.pretrained import load_pretrained
+from seqcast.pretrained import FinetuneOptions, load_pretrained
+from seqcast.pretrained.covariates import CovariateSizes
+from seqcast.pretrained.finetuning import FinetuneJob
+from seqcast.pretrained.pretrained_model import PretrainedModel
 
 H = 6
+
+
+def how(**changes):
+    """Return how a network is fine-tuned."""
+    return FinetuneOptions(**{"season_length": 4, "horizon": 8, "seeds": (0, 0), **changes})
 
 
 def series(rows=60, ids="ab", freq="MS", seed=0):
@@ -351,7 +357,7 @@ def test_training_windows_are_as_long_as_leaves_many():
     starts, network = np.array([4_900, 290]), load_pretrained()
     contexts = {}
     for name, rows in (("long", [0, 1]), ("short", [1])):
-        job = FinetuneJob.of(network, reader.take(np.array(rows)), starts[rows], 12, 8, seeds=(0, 0))
+        job = FinetuneJob.of(network, reader.take(np.array(rows)), starts[rows], how(season_length=12))
         contexts[name] = job.reader.context_length
     assert contexts == {"long": 512, "short": 128}
 
@@ -360,7 +366,7 @@ def test_training_windows_are_as_long_as_leaves_many():
 def test_fine_tuning_reads_hardly_more_than_a_forecast_may(most, context):
     store = InMemoryStore.of({"a": np.arange(5_000.0)[:, None]})
     reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=512)
-    job = FinetuneJob.of(load_pretrained(), reader, np.array([4_900]), 4, 8, seeds=(0, 0), most=most)
+    job = FinetuneJob.of(load_pretrained(), reader, np.array([4_900]), how(most_rows=most))
     assert job.reader.context_length == context
 
 
@@ -368,7 +374,7 @@ def test_fine_tuning_reads_hardly_more_than_a_forecast_may(most, context):
 def test_a_fine_tuned_network_may_keep_some_of_its_first_weights(share):
     store = InMemoryStore.of({"a": np.arange(100.0)[:, None]})
     reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=64)
-    job = FinetuneJob.of(load_pretrained(), reader, np.array([90]), 4, 8, seeds=(0, 0))
+    job = FinetuneJob.of(load_pretrained(), reader, np.array([90]), how())
     first = load_pretrained().engine.weights
     found = replace(job, share=share).finetuned([weight + 1.0 for weight in first])
     for before, after in zip(first, found.engine.weights, strict=True):
@@ -379,9 +385,10 @@ def test_a_fine_tuned_network_may_keep_some_of_its_first_weights(share):
 def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_path):
     from seqcast.errors import FileFormatError
 
-    model = copy.deepcopy(with_price)
-    other = load_pretrained().with_covariates(CovariateSizes(5, 5, 5))
-    model._state = replace(model._state, pretrained=other)
+    other = PretrainedModel(load_pretrained().with_covariates(CovariateSizes(5, 5, 5)))
+    fitted = with_price.fitted_
+    (zero_shot,) = fitted.candidates
+    model = with_price.with_fitted(replace(fitted, candidates=(replace(zero_shot, model=other),)))
     model.save(tmp_path / "m.seqcast")
     with pytest.raises(FileFormatError, match="a network that reads"):
         Forecaster.load(tmp_path / "m.seqcast")

@@ -123,7 +123,7 @@ def test_the_rows_are_removed_and_not_remembered(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", None)
     model = Forecaster(4, **OPTIONS).fit(folder)
     assert list(tmp_path.iterdir()) == []
-    assert model._fitted().rows is None
+    assert model.fitted_.frame is None
 
 
 def test_a_forecast_of_a_source_is_that_of_the_frame(both, folder, frame, tmp_path):
@@ -361,9 +361,10 @@ def test_a_sharded_frame_has_what_a_frame_has(folder, frame, tmp_path):
     from seqcast.data.frames.sources import open_source
     from seqcast.data.frames.table import read_frame
     from seqcast.data.series.sharded import ArrayCache
+    from seqcast.forecaster.options import RowOptions
     from seqcast.forecaster.streaming import checked_pieces
 
-    options = Forecaster(4, **OPTIONS).get_params(deep=False)
+    options = RowOptions.of(Forecaster(4, **OPTIONS).get_params(deep=False))
     scratch = Scratch(tmp_path, ArrayCache(1 << 20))
     sharded = ShardedFrame.of(scratch, checked_pieces(options, open_source(folder), Memory.of(None)))
     long = read_frame(frame, missing="fill")

@@ -81,7 +81,7 @@ def test_copies_forecast_the_same(fitted, arrive):
 
 def test_the_state_is_frozen(fitted):
     with pytest.raises(dataclasses.FrozenInstanceError):
-        fitted._fitted().engines = ()
+        fitted.fitted_.candidates = ()
 
 
 def test_a_fit_that_fails_leaves_the_old_one_whole(fitted):
@@ -141,7 +141,9 @@ def test_refits_of_a_backtest_share_a_drawn_seed(monkeypatch):
     train = Forecaster.__init__.__globals__["fit_plans"]
     monkeypatch.setattr(
         "seqcast.forecaster.estimator.fit_plans",
-        lambda plans, run: [seeds.append(plan.jobs[0].seeds) for plan in plans] and train(plans, run),
+        lambda plans, run: (
+            [seeds.append(next(iter(plan.by_place.values())).seeds) for plan in plans] and train(plans, run)
+        ),
     )
     tiny(random_state=None).backtest(series(), n_windows=2, refit=True)
     assert len(seeds) == 2

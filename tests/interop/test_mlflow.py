@@ -133,7 +133,7 @@ def test_a_fit_that_fails_is_a_run_that_failed(mlflow):
 
 
 def test_worker_processes_log_to_the_same_run(mlflow, monkeypatch):
-    monkeypatch.setattr("seqcast.forecaster.jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    monkeypatch.setattr("seqcast.engine.jobs.choose_executor", lambda jobs: LokyExecutor(2))
     with mlflow.start_run() as run:
         model = interop().log_fit(Forecaster(12, **OPTIONS, members=2), load("elnino"), model=False, figures=False)
     for number, history in enumerate(model.histories_, 1):

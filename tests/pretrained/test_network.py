@@ -7,11 +7,11 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError
 from seqcast.pretrained import SHA256, PretrainedNetwork, load_pretrained, training_log
-from seqcast.pretrained.far import Hold, base_after
+from seqcast.pretrained.covariates import CovariateSizes, SeasonalCovariates
+from seqcast.pretrained.far_horizons import Hold, base_after
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 

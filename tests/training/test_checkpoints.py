@@ -113,14 +113,14 @@ def test_a_forecaster_with_members_and_a_drawn_seed_goes_on(tmp_path):
     expected = whole.predict()
     # One of the two had finished, the other had not begun an epoch.
     shutil.copytree(tmp_path / "all", tmp_path / "killed")
-    for path in states(tmp_path / "killed" / "member-2")[1:]:
+    for path in states(tmp_path / "killed" / "network-2")[1:]:
         path.unlink()
     again = forecaster(members=2).fit(FRAME, checkpoint=tmp_path / "killed", resume=True)
     assert again.seed_ == whole.seed_
     pd.testing.assert_frame_equal(again.predict(), expected)
     assert [history.epochs for history in again.histories_] == [history.epochs for history in whole.histories_]
     # Two are kept unless it is said otherwise.
-    assert len(states(tmp_path / "killed" / "member-2")) <= 3
+    assert len(states(tmp_path / "killed" / "network-2")) <= 3
 
 
 def test_a_backtest_with_refits_goes_on(tmp_path):
@@ -128,8 +128,8 @@ def test_a_backtest_with_refits_goes_on(tmp_path):
     expected = model.backtest(FRAME, n_windows=2, refit=True)
     spec = CheckpointSpec(tmp_path / "all", minutes=AT_EACH_STEP, keep=ALL)
     pd.testing.assert_frame_equal(model.backtest(FRAME, n_windows=2, refit=True, checkpoint=spec), expected)
-    shutil.rmtree(tmp_path / "all" / "training-2-member-1")
-    for path in states(tmp_path / "all" / "training-1-member-1")[2:]:
+    shutil.rmtree(tmp_path / "all" / "training-2-network-1")
+    for path in states(tmp_path / "all" / "training-1-network-1")[2:]:
         path.unlink()
     found = model.backtest(FRAME, n_windows=2, refit=True, checkpoint=tmp_path / "all", resume=True)
     pd.testing.assert_frame_equal(found, expected)
@@ -171,7 +171,7 @@ def test_of_another_training_it_says_what_differs(tmp_path):
 
 def test_of_other_versions_too(tmp_path):
     fit_all(tmp_path / "f", forecaster(random_state=0))
-    folder = tmp_path / "f" / "member-1"
+    folder = tmp_path / "f" / "network-1"
     from seqcast.runtime.archive import open_archive, write_archive
 
     for path in states(folder):
@@ -186,7 +186,7 @@ def test_of_other_versions_too(tmp_path):
 @pytest.mark.parametrize("value", [None, np.nan, np.inf])
 def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archive, value):
     expected = fit_all(tmp_path / "f", forecaster(random_state=0)).predict()
-    *_, before, newest = states(tmp_path / "f" / "member-1")
+    *_, before, newest = states(tmp_path / "f" / "network-1")
     if value is None:
         newest.write_bytes(newest.read_bytes()[:-100])
     else:
@@ -194,7 +194,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archi
     with pytest.warns(SeqcastWarning, match=f"{newest.name} is damaged, so training goes on from {before.name}"):
         again = forecaster(random_state=0).fit(FRAME, checkpoint=tmp_path / "f", resume=True)
     pd.testing.assert_frame_equal(again.predict(), expected)
-    for path in states(tmp_path / "f" / "member-1"):
+    for path in states(tmp_path / "f" / "network-1"):
         path.write_bytes(b"PK")
     with pytest.raises(FileFormatError, match="damaged"):
         forecaster(random_state=0).fit(FRAME, checkpoint=tmp_path / "f", resume=True)
@@ -203,13 +203,13 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archi
 def test_what_cannot_be_written_does_not_stop_the_training(tmp_path):
     expected = forecaster(random_state=0).fit(FRAME).predict()
     (tmp_path / "f").mkdir()
-    (tmp_path / "f" / "member-1").write_text("a file where the folder should be")
+    (tmp_path / "f" / "network-1").write_text("a file where the folder should be")
     with pytest.warns(SeqcastWarning, match="a checkpoint could not be written, training goes on without it") as told:
         model = fit_all(tmp_path / "f", forecaster(random_state=0))
     assert len(told) == 1
     pd.testing.assert_frame_equal(model.predict(), expected)
     with pytest.raises(SaveError, match="expected a folder to write to"):
-        forecaster().fit(FRAME, checkpoint=tmp_path / "f" / "member-1")
+        forecaster().fit(FRAME, checkpoint=tmp_path / "f" / "network-1")
 
 
 def test_a_folder_is_for_one_fit_and_one_process(tmp_path):
@@ -220,7 +220,7 @@ def test_a_folder_is_for_one_fit_and_one_process(tmp_path):
         forecaster(random_state=0).fit(FRAME, checkpoint=spec)
     with FileLock(tmp_path / "f" / ".lock"), pytest.raises(SpecError, match="a folder that no other training uses"):
         forecaster(random_state=0).fit(FRAME, checkpoint=spec, resume=True)
-    left = tmp_path / "f" / "member-1" / ".0123.part"
+    left = tmp_path / "f" / "network-1" / ".0123.part"
     left.write_bytes(b"half a checkpoint")
     with CheckpointFolder.opened(spec, resume=True):
         assert not left.exists()

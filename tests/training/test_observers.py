@@ -134,7 +134,7 @@ def test_each_of_several_networks_has_a_name():
 
 @pytest.mark.processes
 def test_worker_processes_have_copies(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqcast.forecaster.jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    monkeypatch.setattr("seqcast.engine.jobs.choose_executor", lambda jobs: LokyExecutor(2))
     model = forecaster(members=2).fit(load("elnino"), callbacks=[TrainingLog(tmp_path / "log.jsonl")])
     for number, history in enumerate(model.histories_, 1):
         rows = read_log(tmp_path / f"log-network-{number}.jsonl")
@@ -259,7 +259,7 @@ def test_a_fit_of_files_is_watched(files):
 
 @pytest.mark.processes
 def test_worker_processes_that_read_files_write_logs(files, tmp_path, monkeypatch):
-    monkeypatch.setattr("seqcast.forecaster.jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    monkeypatch.setattr("seqcast.engine.jobs.choose_executor", lambda jobs: LokyExecutor(2))
     log = TrainingLog(tmp_path / "logs" / "log.csv")
     model = forecaster(members=2).fit(files, callbacks=[log], memory_limit="64 MiB")
     for number, history in enumerate(model.histories_, 1):

@@ -26,7 +26,7 @@ def test_searches_of_arrays_find_the_better_setting():
 
 
 @pytest.mark.documents
-@pytest.mark.filterwarnings("default::seqcast.forecaster.fallback.FallbackWarning")
+@pytest.mark.filterwarnings("default::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = "\n".join(block for block in BLOCKS if block is not ARRAYS)

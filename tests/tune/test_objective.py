@@ -56,7 +56,7 @@ def test_the_future_reaches_neither_training_nor_forecasts():
         changed = frame.assign(y=frame["y"].where(frame["ds"] < first, 1e4 + 77.0 * np.arange(len(frame))))
         other = objective(changed)
         other_state = other.fit(other.untuned)
-        for ours, theirs in zip(state.engines[0].weights, other_state.engines[0].weights, strict=True):
+        for ours, theirs in zip(state.networks[0].weights, other_state.networks[0].weights, strict=True):
             np.testing.assert_array_equal(ours, theirs)
         known = judge.origins.cutoff <= window
         np.testing.assert_array_equal(other.forecast(other_state)[0][known], forecast[known])

@@ -185,7 +185,7 @@ def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
         assert final == {"preset": expected, "training": None, "context_length": None, "random_state": 3, "level": 80}
 
 
-@pytest.mark.filterwarnings("ignore::seqcast.forecaster.fallback.FallbackWarning")
+@pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_without_a_named_preset_the_last_season_may_share_the_forecast(search, frame):
     found = search(frame, preset="auto", trials=1, level=(80,), point="mean", space={"dropout": Range(0.0, 0.1)})
     assert set(found.forecaster.choice_.losses) >= {"seasonal_naive", "trained"}

@@ -242,7 +242,7 @@ def explain(tell: Tell, model_file: Path, df: Any) -> Explanation | None:  # noq
     first, second = components.points.T
     points = windows.labels.frame(np.arange(len(windows)), {"first": first, "second": second})
     alike = nearest(windows, k=min(NEIGHBOURS, len(windows) - 1)) if len(windows) > 1 else None
-    shown = "pretrained network" if model.choice_.shares.get("pretrained") else "network trained on this table"
+    shown = "network trained on this table" if model.fitted_.trainings else "pretrained network"
     return Explanation(
         network=shown,
         memory=depends.memory_length().tolist(),

@@ -247,11 +247,12 @@ class ForecasterOptions:
 
     def _network(self, level: tuple[float, ...]) -> Any:
         """Return the name of a preset, or the preset with a cell and units of the user's choice."""
-        from seqcast.forecaster.defaults import PRETRAINED, Sizes, named_network
+        from seqcast.forecaster.defaults import Sizes, named_network
+        from seqcast.pretrained import is_zero_shot
 
         if self.units is None and self.cell is None:
             return self.preset
-        if self.preset == PRETRAINED:
+        if is_zero_shot(self.preset):
             raise SpecError(
                 "units" if self.cell is None else "cell",
                 expected="nothing beside the pretrained network, which is what it is",

@@ -13,9 +13,9 @@ from seqcast.distributed.session import Session
 from seqcast.distributed.together import train_together
 from seqcast.distributed.writing import write_parts
 from seqcast.engine.engine import Engine
+from seqcast.engine.jobs import TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.jobs import TrainingJob
-from seqcast.forecaster.parts import PartFolder
+from seqcast.forecaster.output import OutputFolder
 from seqcast.runtime.threads import cores
 from seqcast.specs.base import set_fields
 from seqcast.specs.checks import check_int
@@ -165,7 +165,7 @@ class RayCluster:
         """
         return RayExecutor(self.session, retries=retries)
 
-    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: PartFolder) -> None:
+    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder) -> None:
         """Write the part of each item in the workers; see `seqcast.distributed.writing.write_parts`.
 
         Args:

@@ -14,7 +14,7 @@ from seqcast.runtime.optional import require
 from seqcast.runtime.processes import Processes
 
 if TYPE_CHECKING:
-    from seqcast.forecaster.jobs import TrainingJob
+    from seqcast.engine.jobs import TrainingJob
     from seqcast.training.checkpoints import Checkpoints
     from seqcast.training.state import TrainState
 

@@ -18,8 +18,8 @@ from typing import Any
 from seqcast.distributed.session import Session
 from seqcast.distributed.sharing import train_share
 from seqcast.engine.engine import Engine
+from seqcast.engine.jobs import TrainingJob
 from seqcast.errors import ClusterError, Option, Phrase, SpecError
-from seqcast.forecaster.jobs import TrainingJob
 from seqcast.runtime.backend import NumberTypes, keras
 from seqcast.runtime.files import make_folder
 from seqcast.runtime.optional import require

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqcast.distributed.session import Session
 from seqcast.errors import SeqcastError
-from seqcast.forecaster.parts import PartFolder
+from seqcast.forecaster.output import OutputFolder
 from seqcast.runtime.backend import NumberTypes
 from seqcast.runtime.optional import require
 
@@ -37,7 +37,7 @@ class _Writer:
         return {"part": part, "error": b""}
 
 
-def write_parts(session: Session, table: Callable[[Any], Any], items: Sequence[Any], folder: PartFolder) -> None:
+def write_parts(session: Session, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder) -> None:
     """Write the part of each item that is not there yet.
 
     Args:

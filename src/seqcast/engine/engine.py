@@ -205,7 +205,7 @@ class Engine(ForecastMethods):
 
     @property
     def model(self) -> Seq2Seq | None:
-        """The network; `None` before it is built."""
+        """The network; `None` before it is built, see `built`."""
         return None if self._built is None else self._built.model
 
     @property

@@ -9,6 +9,7 @@ Stability: stable.
 
 from seqcast.evaluation.backtest import count_steps as count_steps
 from seqcast.evaluation.backtest import join_forecasts as join_forecasts
+from seqcast.evaluation.leaderboard import BASELINE as BASELINE
 from seqcast.evaluation.leaderboard import leaderboard as leaderboard
 from seqcast.evaluation.metrics import METRICS as METRICS
 from seqcast.evaluation.scores import evaluate as evaluate
@@ -16,6 +17,7 @@ from seqcast.evaluation.significance import diebold_mariano as diebold_mariano
 from seqcast.evaluation.significance import dm_test as dm_test
 
 __all__ = [
+    "BASELINE",
     "METRICS",
     "count_steps",
     "diebold_mariano",

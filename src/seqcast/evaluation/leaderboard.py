@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows.origins import SEASONAL_NAIVE
 from seqcast.errors import SpecError, unknown_name
 from seqcast.evaluation.frame_view import Groups
 from seqcast.evaluation.metrics import Metric
 from seqcast.evaluation.scores import Metrics, Scorer
 from seqcast.specs.columns import Columns
 
-__all__ = ["leaderboard"]
+__all__ = ["BASELINE", "leaderboard"]
 
 Array = npt.NDArray[Any]
 
-BASELINE = "seasonal_naive"
+BASELINE = SEASONAL_NAIVE
+"""The model that others are compared with."""
+
 # Ratios to the baseline are clipped, so that no single series decides.
 _RATIOS = (0.01, 100.0)
 

@@ -4,8 +4,8 @@ Nothing is traced. Modules, in reading order: `graph` (operators that name thems
 `cells` (ONNX's own GRU, LSTM and RNN), `normalise`, `segment`, `attention`, `heads`, `encoder`, `decoder`, `network`
 (one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `known`, `linear_systems`,
 `simple_forecasts`, `smoothing_blocks`, `smoothing`, `autoregression`, `hold`, `seasonal_base`, `seasonal_inputs`,
-`pretrained` (the pretrained network and what it reads), `horizon`, `metadata`, `series` (the file of a forecaster),
-`arrays` (that of a regressor).
+`pretrained` (the pretrained network and what it reads), `horizon`, `metadata`, `part` (what a candidate adds),
+`series` (the file of a forecaster), `arrays` (that of a regressor).
 
 Stability: experimental.
 """
@@ -13,17 +13,19 @@ Stability: experimental.
 from seqcast.export.arrays import ArrayModel, write_array_model
 from seqcast.export.calendar import is_cyclic
 from seqcast.export.heads import Parts
-from seqcast.export.pretrained import PretrainedCandidate
-from seqcast.export.series import NaiveCandidate, NetworkCandidate, SeriesModel, write_series_model
+from seqcast.export.part import FilePart
+from seqcast.export.pretrained import zero_shot_part
+from seqcast.export.series import LastSeasonPart, NetworksPart, SeriesModel, write_series_model
 
 __all__ = [
     "ArrayModel",
-    "NaiveCandidate",
-    "NetworkCandidate",
+    "FilePart",
+    "LastSeasonPart",
+    "NetworksPart",
     "Parts",
-    "PretrainedCandidate",
     "SeriesModel",
     "is_cyclic",
     "write_array_model",
     "write_series_model",
+    "zero_shot_part",
 ]

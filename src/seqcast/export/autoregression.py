@@ -1,4 +1,4 @@
-"""An autoregression of each window, see `seqcast.data.windows.autoregression`."""
+"""An autoregression of each window, see `seqcast.pretrained.autoregression`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
-from seqcast.data.windows.autoregression import FITTED, HELD_BACK, LAGS, LEAST_PENALTY
-from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.gaps import fill_gaps
 from seqcast.export.graph import ONE, Graph
 from seqcast.export.known import Known, clip
 from seqcast.export.linear_systems import solved, solved_triangular
 from seqcast.export.simple_forecasts import Said
+from seqcast.pretrained.autoregression import FITTED, HELD_BACK, LAGS, LEAST_PENALTY
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
 
 __all__ = ["autoregressed"]
 

@@ -1,4 +1,4 @@
-"""What holds the later blocks of the pretrained network's forecast, see `seqcast.pretrained.far`."""
+"""What holds the later blocks of the pretrained network's forecast, see `seqcast.pretrained.far_horizons`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.known import Known, mean_of_known
-from seqcast.pretrained.far import REPEATED
+from seqcast.pretrained.far_horizons import REPEATED
 
 __all__ = ["Hold", "again"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,19 +16,20 @@ from seqcast.export.heads import Parts
 from seqcast.export.hold import Hold
 from seqcast.export.known import Known
 from seqcast.export.network import NetworkInputs, add_network
-from seqcast.export.scaling import Scaling
+from seqcast.export.part import PartWindows
 from seqcast.export.seasonal_base import SeasonalBaseGraph
 from seqcast.export.seasonal_inputs import read_seasonal
 from seqcast.intervals.request import ForecastRequest
 from seqcast.pretrained import PretrainedNetwork
-from seqcast.pretrained.far import BLOCKS
+from seqcast.pretrained.far_horizons import BLOCKS
+from seqcast.pretrained.pretrained_model import PretrainedModel
 
-__all__ = ["PretrainedCandidate", "add_pretrained", "check_pretrained"]
+__all__ = ["PretrainedPart", "zero_shot_part"]
 
 
 @dataclass(frozen=True)
-class PretrainedCandidate:
-    """The pretrained network, fine-tuned or not.
+class PretrainedPart:
+    """The pretrained network, fine-tuned or not, as a part of a file.
 
     Args:
         network: The network.
@@ -36,74 +39,89 @@ class PretrainedCandidate:
     network: PretrainedNetwork
     season_length: int
 
+    def check(self, horizon: int | None) -> None:
+        """Refuse what the file of the pretrained network cannot do.
 
-def check_pretrained(candidate: PretrainedCandidate, horizon: int | None) -> None:
-    """Refuse what the file of the pretrained network cannot do.
+        Args:
+            horizon: Number of steps; `None` is any.
+
+        Raises:
+            SpecError: The horizon is any, or the network reads covariates.
+        """
+        if horizon is None:
+            raise SpecError(
+                "horizon",
+                expected="a number with the pretrained network",
+                received="'any'",
+                hint="What it reads of the future is computed for a known number of steps: write a file for each "
+                "horizon.",
+            )
+        if self.network.covariates:
+            raise SpecError(
+                "export",
+                expected="a pretrained network that reads no covariates",
+                received=f"one that was fine-tuned with {self.network.covariates}",
+                hint="Fine-tune without covariates, or name a preset, whose file takes them.",
+            )
+
+    def add(self, windows: PartWindows, request: ForecastRequest) -> str:
+        """Add the network, which forecasts each target of each window by itself.
+
+        Args:
+            windows: The windows of the file.
+            request: Intervals of the forecasts.
+
+        Returns:
+            The parts of the forecast, scaled, `[B, H, D, parts]`.
+        """
+        g, network, horizon = windows.graph, self.network, windows.horizon
+        assert isinstance(horizon, int)
+        with g.scope("pretrained"):
+            # Its windows come from a reader in single precision.
+            raw = windows.scaling.inverse(g, g.cast(g.cast(windows.scaled, np.float32), np.float64))
+            targets = g.size(raw, 2)
+            parts = (
+                g("Reshape", g.transpose(each, 0, 2, 1), g.dims(-1, g.size(raw, 1))) for each in (raw, windows.known)
+            )
+            past = Known(*parts)
+            length = network.context_lengths[-1]
+            past = Known(_end(g, past.values, length, np.array(0.0)), _end(g, past.mask, length, np.array(False)))
+            contexts = _contexts(g, past.mask, network)
+            blocks = _Blocks(g, self, past, contexts, Parts("median", request.probabilities))
+            shape = g.dims(-1, targets, horizon, 1 + len(request.probabilities))
+            forecast = g.transpose(g("Reshape", blocks.forecast(horizon), shape), 0, 2, 1, 3)
+            return windows.scaling.of_parts(g).transform(g, forecast)
+
+
+@functools.singledispatch
+def zero_shot_part(model: Any, season_length: int) -> PretrainedPart:
+    """Return the part of a file that does what a zero-shot model does; models register theirs by their type.
 
     Args:
-        candidate: The network.
-        horizon: Number of steps; `None` is any.
+        model: The model.
+        season_length: Steps of a season; 1 is none.
 
     Raises:
-        SpecError: The horizon is any, or the network reads covariates.
+        SpecError: There are no operators for such a model.
     """
-    if horizon is None:
-        raise SpecError(
-            "horizon",
-            expected="a number with the pretrained network",
-            received="'any'",
-            hint="What it reads of the future is computed for a known number of steps: write a file for each horizon.",
-        )
-    if candidate.network.covariates:
-        raise SpecError(
-            "export",
-            expected="a pretrained network that reads no covariates",
-            received=f"one that was fine-tuned with {candidate.network.covariates}",
-            hint="Fine-tune without covariates, or name a preset, whose file takes them.",
-        )
+    del season_length
+    raise SpecError(
+        "export",
+        expected="a zero-shot model that ONNX has operators for",
+        received=f"{model.key!r}, which is written in Python",
+        hint="Name another preset, such as preset='classic', and fit again.",
+    )
 
 
-def add_pretrained(
-    graph: Graph,
-    candidate: PretrainedCandidate,
-    scaled: str,
-    known: str,
-    scaling: Scaling,
-    horizon: int,
-    request: ForecastRequest,
-) -> str:
-    """Add the pretrained network, which forecasts each target of each window by itself.
-
-    Args:
-        graph: The graph.
-        candidate: The network.
-        scaled: The scaled past, `[B, T, D]`.
-        known: Which values are known.
-        scaling: The scaling, which is undone for it.
-        horizon: Number of steps, `H`.
-        request: Intervals of the forecasts.
-
-    Returns:
-        The parts of the forecast, scaled, `[B, H, D, parts]`.
-    """
-    g, network = graph, candidate.network
-    # Its windows come from a reader in single precision.
-    raw = scaling.inverse(g, g.cast(g.cast(scaled, np.float32), np.float64))
-    targets = g.size(raw, 2)
-    past = Known(*(g("Reshape", g.transpose(each, 0, 2, 1), g.dims(-1, g.size(raw, 1))) for each in (raw, known)))
-    length = network.context_lengths[-1]
-    past = Known(_end(g, past.values, length, np.array(0.0)), _end(g, past.mask, length, np.array(False)))
-    contexts = _contexts(g, past.mask, network)
-    blocks = _Blocks(g, candidate, past, contexts, Parts("median", request.probabilities))
-    shape = g.dims(-1, targets, horizon, 1 + len(request.probabilities))
-    forecast = g.transpose(g("Reshape", blocks.forecast(horizon), shape), 0, 2, 1, 3)
-    return scaling.of_parts(g).transform(g, forecast)
+@zero_shot_part.register
+def _(model: PretrainedModel, season_length: int) -> PretrainedPart:
+    return PretrainedPart(model.network, season_length)
 
 
 class _Blocks:
     """A forecast block by block, as `PretrainedNetwork.quantiles` writes it."""
 
-    def __init__(self, graph: Graph, candidate: PretrainedCandidate, past: Known, contexts: str, parts: Parts) -> None:
+    def __init__(self, graph: Graph, candidate: PretrainedPart, past: Known, contexts: str, parts: Parts) -> None:
         self.graph, self.network, self.parts = graph, candidate.network, parts
         self.season = Season.of(candidate.season_length)
         self.past, self.contexts = past, contexts
@@ -163,7 +181,7 @@ class _Blocks:
             return SeasonalBaseGraph(g, self._read(known, contexts), contexts, *sizes).in_units()
 
     def _widths_after(self, block: str, before: str, steps: int) -> str:
-        """Return how far parts are from the median after the last block, see `seqcast.pretrained.far.widened`."""
+        """Return how far parts are from the median after the last block, as `far_horizons.widened` does."""
         g = self.graph
         places, length = np.arange(steps), self.network.horizon
         end = g.cut(block, 1, -1)

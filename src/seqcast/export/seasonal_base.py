@@ -1,4 +1,4 @@
-"""The forecast that the pretrained network corrects, see `seqcast.data.windows.seasonal_base`."""
+"""The forecast that the pretrained network corrects, see `seqcast.pretrained.seasonal_base`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from seqcast.data.windows.seasonal_base import (
+from seqcast.export.autoregression import autoregressed
+from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
+from seqcast.export.known import Known, clip, either, mean_of_known
+from seqcast.export.simple_forecasts import Said
+from seqcast.export.smoothing import smoothed
+from seqcast.pretrained.seasonal_base import (
     FEW,
     GAINS,
     LEAST_ERROR,
@@ -19,13 +24,8 @@ from seqcast.data.windows.seasonal_base import (
     SHARPNESS_OF_CHECK,
     WAYS,
 )
-from seqcast.data.windows.simple_forecasts import FARTHEST
-from seqcast.data.windows.smoothing import Gains
-from seqcast.export.autoregression import autoregressed
-from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
-from seqcast.export.known import Known, clip, either, mean_of_known
-from seqcast.export.simple_forecasts import Said
-from seqcast.export.smoothing import smoothed
+from seqcast.pretrained.simple_forecasts import FARTHEST
+from seqcast.pretrained.smoothing import Gains
 
 __all__ = ["SeasonalBaseGraph"]
 

@@ -1,4 +1,4 @@
-"""What the pretrained network reads of raw windows, see `seqcast.data.windows.seasonal_inputs`."""
+"""What the pretrained network reads of raw windows, see `seqcast.pretrained.inputs`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.data.windows.seasonal_base import LONGER_GAINS
-from seqcast.data.windows.seasonal_inputs import LARGEST_UNIT, LEAST_UNIT, SEASONS
-from seqcast.data.windows.simple_forecasts import CHECKS, FARTHEST
 from seqcast.export.gaps import last_known
 from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.hold import again
 from seqcast.export.known import Known, clip, join, mean_of_known
 from seqcast.export.seasonal_base import SeasonalBaseGraph
+from seqcast.pretrained.inputs import LARGEST_UNIT, LEAST_UNIT, SEASONS
+from seqcast.pretrained.seasonal_base import LONGER_GAINS
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
 
 __all__ = ["SeasonalRead", "read_seasonal"]
 

@@ -20,21 +20,21 @@ from seqcast.export.horizon import ANY, check_horizon, read_horizon
 from seqcast.export.intervals import bounded, calibrated
 from seqcast.export.metadata import Described, outputs_of
 from seqcast.export.network import NetworkInputs, add_network, check_network
-from seqcast.export.pretrained import PretrainedCandidate, add_pretrained, check_pretrained
+from seqcast.export.part import FilePart, PartWindows
 from seqcast.export.scaling import Scaling, check_scale, learn_scaling
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.specs.checks import check_choice
 
-__all__ = ["SCALINGS", "Candidate", "NaiveCandidate", "NetworkCandidate", "SeriesModel", "write_series_model"]
+__all__ = ["SCALINGS", "LastSeasonPart", "NetworksPart", "SeriesModel", "write_series_model"]
 
 # Whether a window is scaled by its own values, or by what is given beside it.
 SCALINGS = ("past", "given")
 
 
 @dataclass(frozen=True)
-class NetworkCandidate:
+class NetworksPart:
     """Trained networks that forecast together.
 
     Args:
@@ -45,9 +45,29 @@ class NetworkCandidate:
     models: Sequence[Seq2Seq]
     combine: str = "median"
 
+    def check(self, horizon: int | None) -> None:
+        """Refuse networks with parts that have no operators."""
+        for model in self.models:
+            check_network(model.network, model.window, horizon)
+
+    def add(self, windows: PartWindows, request: ForecastRequest) -> str:
+        """Add the networks, and return the parts of their forecast."""
+        graph, forecasts = windows.graph, []
+        for place, network in enumerate(self.models):
+            probabilistic = network.network.is_probabilistic
+            parts = Parts(request.point, request.probabilities if probabilistic else ())
+            with graph.scope(f"member_{place}"):
+                written = add_network(graph, network, windows.of(network), windows.horizon, parts)
+            forecasts.append(graph.cast(written, np.float64))
+        if len(forecasts) == 1:
+            return forecasts[0]
+        with graph.scope("members"):
+            together = graph.concat([graph.unsqueeze(each, 0) for each in forecasts], 0)
+            return _combined(graph, together, len(forecasts), self.combine)
+
 
 @dataclass(frozen=True)
-class NaiveCandidate:
+class LastSeasonPart:
     """The last season, repeated.
 
     Args:
@@ -58,8 +78,17 @@ class NaiveCandidate:
     season_length: int
     calibrations: Sequence[Calibration] = ()
 
+    def check(self, horizon: int | None) -> None:
+        """Accept any horizon."""
 
-Candidate = NetworkCandidate | NaiveCandidate | PretrainedCandidate
+    def add(self, windows: PartWindows, request: ForecastRequest) -> str:
+        """Add the last season, and return the point and its intervals."""
+        graph, season = windows.graph, self.season_length
+        forecast = newest_season(graph, windows.scaled, windows.known, windows.context_length, season, windows.horizon)
+        forecast = graph.unsqueeze(forecast, 3)
+        if not self.calibrations:
+            return forecast
+        return calibrated(graph, forecast, self.calibrations, request.level, windows.horizon)
 
 
 @dataclass(frozen=True)
@@ -67,8 +96,8 @@ class SeriesModel:
     """All that a file needs of a forecaster.
 
     Args:
-        candidates: What forecasts.
-        shares: The share of each candidate.
+        parts: What each candidate adds.
+        shares: The share of each.
         request: Point and intervals.
         scale: How a series is scaled, as for `SeriesScaler.fit`.
         context_length: Steps of past that are read, `T`.
@@ -83,7 +112,7 @@ class SeriesModel:
         facts: What else the file says about itself, JSON types.
     """
 
-    candidates: Sequence[Candidate]
+    parts: Sequence[FilePart]
     shares: Sequence[float]
     request: ForecastRequest
     scale: str
@@ -101,12 +130,6 @@ class SeriesModel:
     def targets(self) -> int:
         """Number of targets, `D`."""
         return len(self.names["y"])
-
-    @property
-    def models(self) -> list[Seq2Seq]:
-        """The networks of all candidates."""
-        groups = [each.models for each in self.candidates if isinstance(each, NetworkCandidate)]
-        return [model for models in groups for model in models]
 
 
 def write_series_model(
@@ -128,11 +151,8 @@ def write_series_model(
     steps = check_horizon(horizon, model.horizon)
     check_choice("scaling", scaling, SCALINGS)
     check_scale(model.scale)
-    for network in model.models:
-        check_network(network.network, network.window, steps)
-    for candidate in model.candidates:
-        if isinstance(candidate, PretrainedCandidate):
-            check_pretrained(candidate, steps)
+    for part in model.parts:
+        part.check(steps)
     graph = Graph()
     windows = _Windows(graph, model, scaling, steps)
     forecast = _blended(graph, model, windows)
@@ -184,6 +204,11 @@ class _Windows:
         self.scaled = self._end(self.scaling.transform(graph, values), np.float64(0))
         # What is missing has no value, whatever 0 is in scaled units.
         self.scaled = graph("Where", self.known, self.scaled, np.float64(0))
+
+    @property
+    def context_length(self) -> int:
+        """Steps of past that are read."""
+        return self.model.context_length
 
     def _read(self, name: str, shape: Sequence[int | str], meaning: str) -> str | None:
         return self.graph.read(name, np.float32, shape, meaning) if shape[-1] else None
@@ -244,40 +269,12 @@ class _Windows:
 
 def _blended(graph: Graph, model: SeriesModel, windows: _Windows) -> str:
     """Return the weighted mean of all candidates, scaled, in double precision, `[B, H, D, parts]`."""
-    forecasts = [_of_candidate(graph, model, candidate, windows) for candidate in model.candidates]
+    forecasts = [part.add(windows, model.request) for part in model.parts]
     if len(forecasts) == 1:
         return forecasts[0]
     with graph.scope("blend"):
         shares = zip(model.shares, forecasts, strict=True)
         return graph("Sum", *(graph("Mul", forecast, np.float64(share)) for share, forecast in shares))
-
-
-def _of_candidate(graph: Graph, model: SeriesModel, candidate: Candidate, windows: _Windows) -> str:
-    if isinstance(candidate, NaiveCandidate):
-        season, steps = candidate.season_length, model.context_length
-        forecast = newest_season(graph, windows.scaled, windows.known, steps, season, windows.horizon)
-        forecast = graph.unsqueeze(forecast, 3)
-        if not candidate.calibrations:
-            return forecast
-        return calibrated(graph, forecast, candidate.calibrations, model.request.level, windows.horizon)
-    if isinstance(candidate, PretrainedCandidate):
-        assert isinstance(windows.horizon, int)
-        with graph.scope("pretrained"):
-            return add_pretrained(
-                graph, candidate, windows.scaled, windows.known, windows.scaling, windows.horizon, model.request
-            )
-    forecasts = []
-    for place, network in enumerate(candidate.models):
-        probabilistic = network.network.is_probabilistic
-        parts = Parts(model.request.point, model.request.probabilities if probabilistic else ())
-        with graph.scope(f"member_{place}"):
-            written = add_network(graph, network, windows.of(network), windows.horizon, parts)
-        forecasts.append(graph.cast(written, np.float64))
-    if len(forecasts) == 1:
-        return forecasts[0]
-    with graph.scope("members"):
-        together = graph.concat([graph.unsqueeze(each, 0) for each in forecasts], 0)
-        return _combined(graph, together, len(forecasts), candidate.combine)
 
 
 def _combined(graph: Graph, together: str, count: int, combine: str) -> str:

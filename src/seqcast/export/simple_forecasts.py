@@ -1,4 +1,4 @@
-"""What simple models say of windows, see `seqcast.data.windows.simple_forecasts`."""
+"""What simple models say of windows, see `seqcast.pretrained.simple_forecasts`."""
 
 from __future__ import annotations
 

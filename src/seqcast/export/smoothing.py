@@ -1,4 +1,4 @@
-"""Exponential smoothing with fixed gains, see `seqcast.data.windows.smoothing`."""
+"""Exponential smoothing with fixed gains, see `seqcast.pretrained.smoothing`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from seqcast.data.windows.simple_forecasts import CHECKS
-from seqcast.data.windows.smoothing import FIRST, Gains
 from seqcast.export.graph import Graph
 from seqcast.export.known import Known, mean_of_known
 from seqcast.export.simple_forecasts import Said
 from seqcast.export.smoothing_blocks import Blocks, Effects, State
+from seqcast.pretrained.simple_forecasts import CHECKS
+from seqcast.pretrained.smoothing import FIRST, Gains
 
 __all__ = ["smoothed"]
 

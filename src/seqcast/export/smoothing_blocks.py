@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.smoothing import Gains
 from seqcast.export.graph import ONE, Graph
 from seqcast.export.linear_systems import solved_triangular
+from seqcast.pretrained.smoothing import Gains
 
 __all__ = ["Blocks", "Effects", "State"]
 

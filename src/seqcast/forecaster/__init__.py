@@ -1,9 +1,10 @@
 """`Forecaster`: from long data frames to forecasts as frames.
 
-In reading order: `estimator`, `views`, `from_sources`, `adapt`, `options`, `defaults`, `option_checks`, `support`,
-`planning`, `learning`, `further`, `jobs`, `finetuning`, `training_run`, `fitting`, `evidence`, `choice`,
-`validation`, `state`, `series_state`, `future`, `predictor`, `pretrained`, `fallback`, `blend`, `backtest`,
-`explain`, `reporting`, `exporting`, `summary`, `archive`; and `at_once`, all of it in one step.
+In reading order: `estimator`, `options`, `defaults`, `option_checks`; `reading`, `sources`, `streaming` (from frames
+and sources to rows); `rows`, `learning`, `support`, `planning` (from rows to a plan); `candidates` (what may forecast);
+`training_run`, `fitting`, `choice`, `validation` (from a plan to what is fitted); `fitted`, `series_state`, `blend`,
+`future`, `owners` (what is fitted, and its forecasts); `backtest`, `output`, `explain`, `anomalies`, `facts`, `report`,
+`export`, `archive`, `series_archive`, `cluster`; and `at_once`, all of it in one step.
 
 Stability: stable.
 """

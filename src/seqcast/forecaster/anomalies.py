@@ -12,8 +12,11 @@ import numpy.typing as npt
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.forecaster.predictor import Predictor
+from seqcast.errors import SpecError
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.levels import check_levels
 from seqcast.intervals.request import ForecastRequest
 from seqcast.intervals.support import bounded
 from seqcast.intervals.unusual import usual_widths
@@ -63,97 +66,107 @@ class JudgedRows:
         return self.origins.table(self.frame, {**columns, **marks})
 
 
-def judge_rows(
-    frame: LongFrame,
-    series: SeriesState,
-    predictor: Predictor,
-    request: ForecastRequest,
-    *,
-    horizon: int,
-    rows_before: int,
-    level: float,
-    trained: Array,
-) -> JudgedRows:
+def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float) -> JudgedRows:
     """Judge rows by forecasts from the rows before them, a horizon apart, so that each row is judged once.
 
     Args:
-        frame: The series, checked.
-        series: The fitted series.
-        predictor: The predictor.
-        request: Point and intervals that the networks forecast.
-        horizon: Steps of each forecast, `H`.
-        rows_before: Rows before the first forecast of a series.
+        fitted: The fitted forecaster.
+        df: The rows; `None` takes those of the fit.
         level: Level of the intervals that rows are judged by, in per cent.
-        trained: Which rows of the frame were trained on, `[rows]`.
 
     Raises:
         DataError: There are too few rows.
+        SpecError: There is no such level.
     """
-    origins = Origins.every(frame, horizon, rows_before, horizon)
-    reader, rows = series.reader(frame, origins), origins.rows(frame)
-    scaler, values = reader.scaler_of(origins.series, None), frame.targets[rows]
-    truth = scaler.transform(values)
-    groups = _groups(origins, trained[rows], values)
-    forecast = predictor.scaled(reader, origins, request)
-    reach = _reach(forecast, truth, groups, REPLACED_LEVEL)
-    forecast = _undisturbed(frame, reader, predictor, request, origins, forecast, truth, reach)
-    reach, middle = _reach(forecast, truth, groups, level), forecast[..., 0]
-    scaled = (middle, middle - reach[..., 0], middle + reach[..., 1])
-    parts = np.stack([scaler.inverse(part) for part in scaled], axis=-1)
-    parts = bounded(parts, series.support, (0.5, *ForecastRequest(level=(level,)).probabilities))
-    score = np.abs(truth - middle) / _own(reach, truth > middle)
-    # Bounds that are kept to what is possible are no longer a reach away from the forecast.
-    outside = (values < parts[..., 1]) | (values > parts[..., 2])
-    score = np.where(outside, np.maximum(score, np.nextafter(1, 2)), np.minimum(score, 1.0))
-    return JudgedRows(frame, origins, level, parts, score, trained)
+    levels = check_levels(level)
+    if len(levels) != 1:
+        raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
+    frame = fitted.series.checked(fitted.rows_of_fit(df))
+    request = fitted.request() if fitted.is_probabilistic else ForecastRequest(fitted.output.point)
+    horizon = fitted.output.horizon
+    origins = Origins.every(frame, horizon, fitted.rows_before, horizon)
+    return _Judgement(frame, fitted.series, fitted.blend, request, origins).of_level(
+        levels[0], fitted.trained_rows(frame)
+    )
 
 
-def _undisturbed(
-    frame: LongFrame,
-    reader: WindowReader,
-    predictor: Predictor,
-    request: ForecastRequest,
-    origins: Origins,
-    forecast: Array,
-    truth: Array,
-    reach: Array,
-) -> Array:
-    """Return the forecasts that read anomalies as their forecasts, one forecast after the other in each series.
+@dataclass(frozen=True)
+class _Judgement:
+    """Forecasts of rows from those before them.
 
     Args:
         frame: The series.
-        reader: Their window reader.
-        predictor: The predictor.
-        request: Point and intervals of the forecasts.
+        series: What the forecaster has learnt of them.
+        blend: The forecast.
+        request: Point and intervals that are forecast.
         origins: Where the forecasts begin, those of a series in the order of time.
-        forecast: The forecasts that read the rows as they are, `[B, H, D, parts]`, scaled.
-        truth: The values, scaled, `[B, H, D]`.
-        reach: How far intervals reach, `[B, H, D, 2]`.
     """
-    forecast, targets, rows = forecast.copy(), frame.targets.copy(), origins.rows(frame)
-    place = np.arange(len(origins)) - np.searchsorted(origins.series, origins.series)  # among those of the series
-    order = np.argsort(place, kind="stable")
-    last_replaced = np.full(len(frame.source), -1)
-    replaced = np.zeros(targets.shape, dtype=np.int64)
-    before = max(0, NEWEST_ROWS - origins.horizon)
-    for chosen in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
-        series, stops = origins.series[chosen], origins.stops[chosen]
-        disturbed = chosen[last_replaced[series] >= np.maximum(stops - reader.context_length, 0)]
-        if len(disturbed):
-            cleaned = replace(reader, targets=replace(frame.target_store, values=targets))
-            forecast[disturbed] = predictor.scaled(cleaned, origins.take(disturbed), request)
-        middle = forecast[chosen, ..., 0]
-        found = np.abs(truth[chosen] - middle) > _own(reach[chosen], truth[chosen] > middle)
-        newest = np.maximum(rows[chosen, :1] - 1 - np.arange(before), frame.source.starts[series][:, None])
-        count = found.sum(axis=1) + replaced[newest].sum(axis=1)
-        found &= (count <= max(1.0, MOST_REPLACED * (before + origins.horizon)))[:, None]
-        if found.any():
-            replaced[rows[chosen]] = found
-            expected = reader.scaler_of(series, None).inverse(middle)
-            targets[rows[chosen]] = np.where(found, expected, targets[rows[chosen]])
-            steps = np.where(found.any(axis=2), np.arange(1, origins.horizon + 1), 0).max(axis=1)
-            last_replaced[series] = np.where(steps > 0, stops + steps - 1, last_replaced[series])
-    return forecast
+
+    frame: LongFrame
+    series: SeriesState
+    blend: Blend
+    request: ForecastRequest
+    origins: Origins
+
+    def of_level(self, level: float, trained: Array) -> JudgedRows:
+        """Return the rows judged by intervals of a level.
+
+        Args:
+            level: The level, in per cent.
+            trained: Which rows of the frame were trained on, `[rows]`.
+        """
+        origins = self.origins
+        reader, rows = self.series.reader(self.frame, origins), origins.rows(self.frame)
+        scaler, values = origins.scalers(reader), self.frame.targets[rows]
+        truth = scaler.transform(values)
+        groups = _groups(origins, trained[rows], values)
+        forecast = self.blend.scaled(reader, origins, self.request)
+        reach = _reach(forecast, truth, groups, REPLACED_LEVEL)
+        forecast = self._undisturbed(reader, forecast, truth, reach)
+        reach, middle = _reach(forecast, truth, groups, level), forecast[..., 0]
+        scaled = (middle, middle - reach[..., 0], middle + reach[..., 1])
+        parts = np.stack([scaler.inverse(part) for part in scaled], axis=-1)
+        parts = bounded(parts, self.series.support, (0.5, *ForecastRequest(level=(level,)).probabilities))
+        score = np.abs(truth - middle) / _own(reach, truth > middle)
+        # Bounds that are kept to what is possible are no longer a reach away from the forecast.
+        outside = (values < parts[..., 1]) | (values > parts[..., 2])
+        score = np.where(outside, np.maximum(score, np.nextafter(1, 2)), np.minimum(score, 1.0))
+        return JudgedRows(self.frame, origins, level, parts, score=score, trained=trained)
+
+    def _undisturbed(self, reader: WindowReader, forecast: Array, truth: Array, reach: Array) -> Array:
+        """Return the forecasts that read anomalies as their forecasts, one forecast after the other in each series.
+
+        Args:
+            reader: The window reader of the series.
+            forecast: The forecasts that read the rows as they are, `[B, H, D, parts]`, scaled.
+            truth: The values, scaled, `[B, H, D]`.
+            reach: How far intervals reach, `[B, H, D, 2]`.
+        """
+        frame, origins = self.frame, self.origins
+        forecast, targets, rows = forecast.copy(), frame.targets.copy(), origins.rows(frame)
+        place = np.arange(len(origins)) - np.searchsorted(origins.series, origins.series)  # among those of the series
+        order = np.argsort(place, kind="stable")
+        last_replaced = np.full(len(frame.source), -1)
+        replaced = np.zeros(targets.shape, dtype=np.int64)
+        before = max(0, NEWEST_ROWS - origins.horizon)
+        for chosen in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
+            series, stops = origins.series[chosen], origins.stops[chosen]
+            disturbed = chosen[last_replaced[series] >= np.maximum(stops - reader.context_length, 0)]
+            if len(disturbed):
+                cleaned = replace(reader, targets=replace(frame.target_store, values=targets))
+                forecast[disturbed] = self.blend.scaled(cleaned, origins.take(disturbed), self.request)
+            middle = forecast[chosen, ..., 0]
+            found = np.abs(truth[chosen] - middle) > _own(reach[chosen], truth[chosen] > middle)
+            newest = np.maximum(rows[chosen, :1] - 1 - np.arange(before), frame.source.starts[series][:, None])
+            count = found.sum(axis=1) + replaced[newest].sum(axis=1)
+            found &= (count <= max(1.0, MOST_REPLACED * (before + origins.horizon)))[:, None]
+            if found.any():
+                replaced[rows[chosen]] = found
+                expected = reader.scaler_of(series, None).inverse(middle)
+                targets[rows[chosen]] = np.where(found, expected, targets[rows[chosen]])
+                steps = np.where(found.any(axis=2), np.arange(1, origins.horizon + 1), 0).max(axis=1)
+                last_replaced[series] = np.where(steps > 0, stops + steps - 1, last_replaced[series])
+        return forecast
 
 
 def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any, TypedDict
 
 import numpy as np
-import numpy.typing as npt
 
-from seqcast.data.windows.seasonal_covariates import CovariateSizes
-from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError
+from seqcast.forecaster.candidates.table import CANDIDATES
 from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.option_checks import check_options
+from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
-from seqcast.forecaster.state import FittedState
-from seqcast.intervals.calibration import Calibration
-from seqcast.pretrained import PretrainedNetwork
+from seqcast.intervals.calibration import calibrations_from_parts, calibrations_to_parts
 from seqcast.runtime.archive import StoredArray, open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.specs.base import check_writable
@@ -31,8 +28,6 @@ from seqcast.training.history import History
 
 __all__ = ["read_forecaster", "write_forecaster"]
 
-Array = npt.NDArray[Any]
-
 KIND = "Forecaster"
 # Arrays in which something may be missing: values, and when a series was trained on.
 GAPS = ("series/values", "series/static", "series/trained_until")
@@ -41,20 +36,22 @@ MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 
 
+class _Candidate(TypedDict):
+    key: str
+    payload: dict[str, Any]
+
+
 class _Header(TypedDict):
     options: dict[str, Any]
     series: dict[str, Any]
     season_length: int
     seed: int
-    training: list[dict[str, Any]]
     choice: dict[str, Any]
-    pretrained: dict[str, Any] | None
-    engines: list[dict[str, Any]]
-    histories: list[dict[str, Any]]
+    candidates: list[_Candidate]
     calibrations: list[dict[str, Any]]
-    naive_intervals: list[dict[str, Any]]
     short_series: list[str | int]
     skipped: list[list[str | int]]
+    tried: dict[str, Any]
 
 
 class _Choice(TypedDict):
@@ -63,63 +60,53 @@ class _Choice(TypedDict):
     windows: int
 
 
-def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], state: FittedState) -> None:
+def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitted: FittedForecaster) -> None:
     """Write a file.
 
     Args:
         path: Where it goes; it appears whole or not at all.
         options: Arguments of the forecaster, by name.
-        state: Its fitted state; the rows of the fit are not written.
+        fitted: The fitted forecaster; the rows of the fit are not written.
 
     Raises:
         SpecError: The training holds a function that a file cannot, or the horizon would fill a memory.
         SaveError: The file could not be written.
     """
-    _check_steps(state, options)
-    specs = [*state.training, *(spec for engine in state.engines for spec in (engine.training, engine.network))]
+    _check_steps(fitted)
+    specs = [*fitted.trainings, *(spec for engine in fitted.networks for spec in (engine.training, engine.network))]
     if options["training"] is not None:  # of which nothing is among these where the last season alone is used
         specs.append(_whole(options["training"]))
     check_writable(specs, where="training or preset", expected="options that can be written to a file")
-    series, arrays = series_to_parts(state.series)
+    series, arrays = series_to_parts(fitted.series)
     parts = {f"series/{name}": value for name, value in arrays.items()}
-    engines, pretrained = [], None
-    if state.pretrained is not None:
-        pretrained, weights = state.pretrained.to_parts()
-        parts.update({f"pretrained/{name}": value for name, value in weights.items()})
-    for place, engine in enumerate(state.engines):
-        described, weights = engine.to_parts()
-        engines.append(described)
-        parts.update({f"engine {place}/{name}": value for name, value in weights.items()})
-    intervals: dict[str, list[dict[str, Any]]] = {"calibration": [], "naive": []}
-    for kind, calibrations in (("calibration", state.calibrations), ("naive", state.naive_intervals)):
-        for place, calibration in enumerate(calibrations):
-            described, widths = calibration.to_parts()
-            intervals[kind].append(described)
-            parts.update({f"{kind} {place}/{name}": value for name, value in widths.items()})
+    candidates = []
+    for place, candidate in enumerate(fitted.candidates):
+        payload, arrays = candidate.payload()
+        candidates.append({"key": candidate.key, "payload": payload})
+        parts |= {f"candidate {place}/{name}": value for name, value in arrays.items()}
+    calibrations, arrays = calibrations_to_parts(fitted.calibrations)
+    parts |= {f"calibrations/{name}": value for name, value in arrays.items()}
     header = {
         "options": {
             **{name: _to_json(value) for name, value in options.items()},
             "training": _training_to_json(options["training"]),
         },
         "series": series,
-        "season_length": state.season_length,
-        "seed": state.seed,
-        "training": [spec.to_dict() for spec in state.training],
-        "choice": state.choice.to_dict(),
-        "pretrained": pretrained,
-        "engines": engines,
-        "histories": [history.to_dict() for history in state.histories],
-        "calibrations": intervals["calibration"],
-        "naive_intervals": intervals["naive"],
-        "short_series": list(state.short_series),
-        "skipped": [[name, *_texts(error)] for name, error in state.skipped.items()],
+        "season_length": fitted.season_length,
+        "seed": fitted.seed,
+        "choice": fitted.choice.to_dict(),
+        "candidates": candidates,
+        "calibrations": calibrations,
+        "short_series": list(fitted.short_series),
+        "skipped": [[name, *_texts(error)] for name, error in fitted.skipped.items()],
+        "tried": fitted.tried.to_dict(),
     }
     write_archive(path, KIND, header, parts)
 
 
 def read_forecaster(
     path: str | os.PathLike[str], names: Collection[str], *, max_size: Any = None
-) -> tuple[dict[str, Any], FittedState]:
+) -> tuple[dict[str, Any], FittedForecaster]:
     """Read a file.
 
     Args:
@@ -128,7 +115,7 @@ def read_forecaster(
         max_size: As for `Forecaster.load`.
 
     Returns:
-        Options and state, as they were given to `write_forecaster`.
+        Options and fitted forecaster, as they were given to `write_forecaster`.
 
     Raises:
         MissingFileError: There is no such file.
@@ -140,7 +127,7 @@ def read_forecaster(
         if set(header["options"]) != set(names):
             raise ValueError(f"options {', '.join(sorted(set(header['options']) ^ set(names)))}")
         options = _options(header["options"])
-        return options, _state(header, archive.arrays, options)
+        return options, _fitted(header, archive.arrays, options)
 
 
 def _options(values: dict[str, Any]) -> dict[str, Any]:
@@ -163,41 +150,43 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _state(header: dict[str, Any], arrays: dict[str, StoredArray], options: dict[str, Any]) -> FittedState:
-    """Build the fitted state, and refuse parts that do not fit together."""
+def _fitted(header: _Header, arrays: dict[str, StoredArray], options: dict[str, Any]) -> FittedForecaster:
+    """Build the fitted forecaster, and refuse parts that do not fit together."""
     parts: dict[str, dict[str, StoredArray]] = {}
     for name, value in arrays.items():
         owner, _, key = name.partition("/")
         parts.setdefault(owner, {})[key] = value
-    pretrained = header["pretrained"]
-    if pretrained is not None:
-        pretrained = PretrainedNetwork.from_parts(pretrained, parts["pretrained"])
-    engines = [Engine.from_parts(each, parts[f"engine {place}"]) for place, each in enumerate(header["engines"])]
-    horizon = options["horizon"]
-    state = FittedState(
+    season = check_int("season_length", header["season_length"])
+    candidates = []
+    for place, each in enumerate(header["candidates"]):
+        if each["key"] not in CANDIDATES:
+            raise ValueError(f"the candidate {each['key']!r}, which there is not")
+        own = parts.get(f"candidate {place}", {})
+        candidates.append(CANDIDATES[each["key"]].fitted_type.from_payload(each["payload"], own, season))
+    choice: Any = check_json(header["choice"], _Choice, "choice")
+    fitted = FittedForecaster(
         series=series_from_parts(header["series"], parts["series"]),
-        season_length=check_int("season_length", header["season_length"]),
+        season_length=season,
         seed=check_int("seed", header["seed"], at_least=0),
-        training=tuple(TrainingSpec.from_dict(spec) for spec in header["training"]),
-        choice=Choice.from_dict(check_json(header["choice"], _Choice, "choice")),
-        engines=tuple(engines),
-        pretrained=pretrained,
-        histories=tuple(map(History.from_dict, header["histories"])),
-        calibrations=_calibrations(header["calibrations"], "calibration", parts, horizon),
-        naive_intervals=_calibrations(header["naive_intervals"], "naive", parts, horizon),
+        choice=Choice.from_dict(choice),
+        candidates=tuple(candidates),
+        rows=RowOptions.of(options),
+        output=ForecastOptions.of(options),
+        calibrations=calibrations_from_parts(header["calibrations"], parts.get("calibrations", {})),
         short_series=tuple(header["short_series"]),
         skipped={
-            name: DataError(where, expected=expected, received=received, hint=hint)
+            name: DataError(str(where), expected=str(expected), received=str(received), hint=str(hint))
             for name, where, expected, received, hint in header["skipped"]
         },
+        tried=History.from_dict(header["tried"]),
     )
-    _check_parts(state, options)
-    return state
+    _check_parts(fitted)
+    return fitted
 
 
-def _check_steps(state: FittedState, options: dict[str, Any]) -> None:
+def _check_steps(fitted: FittedForecaster) -> None:
     """Refuse a horizon or context that would fill the memory: a small file may name any."""
-    source, steps = state.series.frame.source, max(options["horizon"], state.series.context_length)
+    source, steps = fitted.series.frame.source, max(fitted.output.horizon, fitted.series.context_length)
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
         what = f"{len(source):,} series with {len(source.values):,} rows"
@@ -209,52 +198,21 @@ def _check_steps(state: FittedState, options: dict[str, Any]) -> None:
         )
 
 
-def _check_parts(state: FittedState, options: dict[str, Any]) -> None:
-    """Refuse networks of other windows than the series have."""
-    _check_steps(state, options)
-    series, networks, shares = state.series, len(state.networks), set(state.choice.shares)
-    for engine in state.engines:
-        window = engine.window
-        if window is None or window.context_length is None or window.context_length > series.context_length:
-            raise ValueError("a network without windows of the series")
-        expected = series.builder.window(
-            horizon=window.horizon, context_length=window.context_length, observed=series.observed
-        )
-        if replace(window, season_length=None) != expected or engine.network.head != state.engines[0].network.head:
-            raise ValueError(f"a network of {window}, where the series have {expected}")
-    if state.pretrained is not None and state.pretrained.covariates:
-        builder, read = series.builder, state.pretrained.covariates
-        if read != CovariateSizes(builder.features - builder.targets, builder.future_size, builder.static.width):
-            raise ValueError(f"a network that reads {read}, which the series have not")
-    targets = len(series.schema.columns.targets)
-    if networks not in (0, len(state.histories)) or len(state.training) != len(state.engines):
-        raise ValueError(f"{networks} networks, {len(state.histories)} histories and {len(state.training)} trainings")
-    there = {"trained": bool(state.engines), "pretrained": state.pretrained is not None}
-    if there["trained"] != ("trained" in shares) or there["pretrained"] != bool({"pretrained", "finetuned"} & shares):
-        raise ValueError(f"shares of {', '.join(sorted(shares))}, where there are other networks")
-    if len(state.naive_intervals) not in (0, targets):
-        raise ValueError(f"{len(state.naive_intervals)} intervals of {targets} targets")
-    if len(state.calibrations) not in (0, targets) or series.fill != (options["missing"] == "fill"):
-        raise ValueError(f"{len(state.calibrations)} calibrations of {targets} targets")
-
-
-def _calibrations(
-    described: list[dict[str, Any]], kind: str, parts: dict[str, dict[str, StoredArray]], horizon: int
-) -> tuple[Calibration, ...]:
-    """Build the calibration of each target."""
-    return tuple(
-        Calibration.from_parts(header, _widths(header, parts[f"{kind} {place}"], horizon))
-        for place, header in enumerate(described)
-    )
-
-
-def _widths(header: dict[str, Any], stored: dict[str, StoredArray], horizon: int) -> dict[str, Array]:
-    """Read the arrays of a calibration, and refuse shapes of other steps or levels."""
-    shapes = {"widths": (horizon, len(header["level"])), "windows": (horizon,)}
-    for name, values in stored.items():
-        if values.shape != shapes[name]:
-            raise ValueError(f"{name!r} of a calibration of shape {values.shape}, where it has {shapes[name]}")
-    return {name: np.asarray(values) for name, values in stored.items()}
+def _check_parts(fitted: FittedForecaster) -> None:
+    """Refuse candidates and calibrations of other series or steps than there are."""
+    _check_steps(fitted)
+    names = [candidate.name for candidate in fitted.candidates]
+    if sorted(names) != sorted(fitted.choice.shares):
+        raise ValueError(f"shares of {', '.join(fitted.choice.shares)}, where there are {', '.join(names)}")
+    for candidate in fitted.candidates:
+        candidate.check_series(fitted.series)
+    targets = len(fitted.series.schema.columns.targets)
+    if len(fitted.calibrations) not in (0, targets) or fitted.series.fill != (fitted.rows.missing == "fill"):
+        raise ValueError(f"{len(fitted.calibrations)} calibrations of {targets} targets")
+    intervals = [each for candidate in fitted.candidates for each in candidate.intervals]
+    for calibration in (*fitted.calibrations, *intervals):
+        if len(calibration.windows) != fitted.output.horizon:
+            raise ValueError(f"a calibration of {len(calibration.windows)} steps")
 
 
 def _texts(error: DataError) -> list[str]:

@@ -3,79 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.origins import Origins
-from seqcast.forecaster.state import FittedState
-from seqcast.intervals.request import ForecastRequest
+from seqcast.data.windows.cutoffs import known_at_cutoffs
+from seqcast.data.windows.origins import SEASONAL_NAIVE, Origins, check_first_cutoff
+from seqcast.forecaster.fitted import FittedForecaster
 
-__all__ = ["backtest_table", "part_table"]
+__all__ = ["Backtest"]
 
 Array = npt.NDArray[Any]
 
 
-def backtest_table(
-    frame: LongFrame,
-    known: Array,
-    origins: Origins,
-    states: Sequence[FittedState],
-    *,
-    every: int,
-    request: ForecastRequest,
-    combine: str,
-    alias: str,
-) -> Any:
-    """Forecast from cutoffs and return the forecasts beside the truth and naive forecasts.
+@dataclass(frozen=True)
+class Backtest:
+    """The cutoffs of a backtest, and where forecasts begin there.
 
     Args:
         frame: The series.
         known: Number of known rows of each series at each cutoff, `[n_windows, N]`.
-        origins: The origins at these cutoffs, cutoff after cutoff.
-        states: The fitted state for the first `every` cutoffs, for the next, and so on.
-        every: Number of cutoffs that each state forecasts from.
-        request: Point and intervals of the forecasts.
-        combine: How forecasts of several networks become one.
-        alias: Name of the forecast's column.
-
-    Returns:
-        A frame as `Forecaster.backtest` returns it; `None` where there are no origins.
+        origins: The origins at these cutoffs, cutoff after cutoff, in each part of the frame.
+        every: Number of cutoffs that each fit forecasts from.
     """
-    by_state = []
-    if not len(origins):
-        return None
-    for place, state in enumerate(states):
-        first = place * every
-        chosen = (origins.cutoff >= first) & (origins.cutoff < first + every)
-        if not chosen.any():
-            continue
-        checked, state_origins = state.series.checked(frame), origins.take(chosen)
-        state_origins = state.series.scaled_at_cutoffs(checked, known, state_origins)
-        by_state.append(
-            state.predictor(combine).forecast(state.series.reader(checked, state_origins), state_origins, request)
-        )
-    forecasts = request.parts(np.concatenate(by_state), alias)
-    for name, season in (("seasonal_naive", states[0].season_length), ("last_value", 1)):
-        forecasts[name] = origins.naive(frame, season)
-    return origins.table(frame, forecasts)
 
+    frame: AnyFrame
+    known: Array
+    origins: Sequence[Origins]
+    every: int
 
-def part_table(
-    frame: AnyFrame, known: Array, origins: Sequence[Origins], states: Sequence[FittedState], how: Any, number: int
-) -> Any:
-    """Return the table of the series in one part of a frame; `None` where there are no origins.
+    @classmethod
+    def of(
+        cls,
+        frame: AnyFrame,
+        horizon: int,
+        n_windows: int,
+        *,
+        step_size: int | None = None,
+        align: str = "time",
+        complete: bool = False,
+        every: int | None = 0,
+    ) -> Backtest:
+        """Return the backtest of a frame.
 
-    Args:
-        frame: All series.
-        known: As for `backtest_table`.
-        origins: The origins in each part.
-        states: As for `backtest_table`.
-        how: Further arguments of `backtest_table`.
-        number: Number of the part.
-    """
-    series, part = frame.part(number)
-    return backtest_table(part, known[:, series], origins[number], states, **how)
+        Args:
+            frame: The series.
+            horizon: Steps to forecast.
+            n_windows: Number of cutoffs.
+            step_size: As for `Forecaster.backtest`.
+            align: As for `Forecaster.backtest`.
+            complete: Whether all series have to reach each cutoff.
+            every: Number of cutoffs between two trainings; 0 trains once, `None` not at all.
+
+        Raises:
+            DataError: There are no rows to forecast from.
+        """
+        frame.check_observed()
+        known = known_at_cutoffs(frame, horizon, n_windows, step_size, align, complete=complete)
+        origins = [Origins.within(part, known[:, series], horizon) for series, part in frame.parts()]
+        check_first_cutoff(origins)
+        return cls(frame, known, origins, every or n_windows)
+
+    @property
+    def frames(self) -> list[AnyFrame]:
+        """The rows up to each cutoff at which there is a fit."""
+        return [self.frame.until(stops) for stops in self.known[:: self.every]]
+
+    def check_after(self, fitted: FittedForecaster) -> None:
+        """Refuse cutoffs before the last stamp that a fit saw.
+
+        Raises:
+            DataError: A forecast would begin at or before it.
+        """
+        for origins, (_, part) in zip(self.origins, self.frame.parts(), strict=True):
+            origins.check_after(part, fitted.series.last_seen)
+
+    def table(self, fits: Sequence[FittedForecaster], number: int) -> Any:
+        """Forecast the series in one part of the frame, and return forecasts beside the truth and naive forecasts.
+
+        Args:
+            fits: The fitted forecaster for the first `every` cutoffs, for the next, and so on.
+            number: Number of the part.
+
+        Returns:
+            A frame as `Forecaster.backtest` returns it; `None` where there are no origins.
+        """
+        series, frame = self.frame.part(number)
+        known, origins, request = self.known[:, series], self.origins[number], fits[0].request()
+        if not len(origins):
+            return None
+        by_fit = []
+        for place, fitted in enumerate(fits):
+            first = place * self.every
+            chosen = (origins.cutoff >= first) & (origins.cutoff < first + self.every)
+            if not chosen.any():
+                continue
+            checked, own = fitted.series.checked(frame), origins.take(chosen)
+            own = fitted.series.scaled_at_cutoffs(checked, known, own)
+            by_fit.append(fitted.blend.forecast(fitted.series.reader(checked, own), own, request))
+        forecasts = request.parts(np.concatenate(by_fit), fits[0].output.alias)
+        for name, season in ((SEASONAL_NAIVE, fits[0].season_length), ("last_value", 1)):
+            forecasts[name] = origins.naive(frame, season)
+        return origins.table(frame, forecasts)

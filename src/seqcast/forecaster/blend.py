@@ -1,28 +1,32 @@
-"""Forecasts of several predictors as one: their weighted mean, quantile by quantile."""
+"""The forecast that candidates share: the weighted mean of theirs, calibrated, in the data's units."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.forecaster.predictor import Predictor
+from seqcast.forecaster.candidates.base import FittedCandidate, refuse_without_network
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals.support import bounded
 
-__all__ = ["BlendPredictor"]
+__all__ = ["Blend"]
 
 Array = npt.NDArray[Any]
 
+# Numbers in the contexts that are cut out at a time, so that memory does not grow with the number of forecasts.
+MOST_NUMBERS = 2**24
+
 
 @dataclass(frozen=True)
-class BlendPredictor(Predictor):
-    r"""Forecast by the weighted mean of other forecasts.
+class Blend:
+    r"""Forecast by the weighted mean of the forecasts of candidates.
 
     .. math:: q_p = \sum_k w_k\, q_{k, p}
 
@@ -30,9 +34,8 @@ class BlendPredictor(Predictor):
     into a wide one.
 
     Args:
-        parts: The predictors.
+        candidates: The candidates.
         shares: The share of each, `w`; they sum to 1.
-        networks: Which of the predictors have a network, in this order; samples and states come from these.
         calibrations: The calibration of each target's intervals; empty for none.
         support: The support of each target; empty for no bounds.
 
@@ -40,43 +43,95 @@ class BlendPredictor(Predictor):
     Management Science 59(7).
     """
 
-    parts: Sequence[Predictor]
+    candidates: Sequence[FittedCandidate]
     shares: Sequence[float]
-    networks: Sequence[int] = ()
     calibrations: Sequence[Calibration] = ()
     support: Sequence[str] = ()
 
-    def _scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        forecasts = (part.calibrated(reader, origins, request) for part in self.parts)
-        weighted = (share * forecast for share, forecast in zip(self.shares, forecasts, strict=True))
-        return np.asarray(sum(weighted))
+    @classmethod
+    def of(cls, candidate: FittedCandidate) -> Self:
+        """Return the forecast of one candidate."""
+        return cls([candidate], [1.0])
+
+    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return calibrated forecasts in the data's units, `[B, H, D, parts]`, made block by block.
+
+        Args:
+            reader: The window reader.
+            origins: Where forecasts begin.
+            request: Point and intervals of the forecasts.
+        """
+        by_block = []
+        for block in _blocks(reader, origins):
+            forecast = self._scaled(reader, block, request)
+            if self.calibrations:
+                forecast = request.calibrated(forecast, self.calibrations)
+            scaler = block.scalers(reader)
+            parts = [scaler.inverse(forecast[..., part]) for part in range(forecast.shape[-1])]
+            by_block.append(bounded(np.stack(parts, axis=-1), self.support, request.probabilities_with_point))
+        return np.concatenate(by_block)
+
+    def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return forecasts in scaled units, not calibrated, `[B, H, D, parts]`; where only a point is known, that."""
+        return np.concatenate([self._scaled(reader, block, request) for block in _blocks(reader, origins)])
+
+    def _scaled(self, reader: WindowReader, block: Origins, request: ForecastRequest) -> Array:
+        forecasts = (each.forecast(reader, block, request) for each in self.candidates)
+        if len(self.candidates) == 1:
+            return next(forecasts)
+        return np.asarray(sum(share * forecast for share, forecast in zip(self.shares, forecasts, strict=True)))
 
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
-        """Draw sample paths in the data's units, `[B, samples, H, D]`: of each network as many as its share.
+        """Draw sample paths in the data's units, `[B, samples, H, D]`: of each candidate as many as its share.
+
+        Those that forecast a point alone have none, unless nothing else forecasts.
 
         Args:
             reader: The window reader.
             origins: Where forecasts begin.
             samples: Number of paths.
         """
-        shares = np.array([self.shares[place] for place in self.networks])
-        stops = np.round(np.cumsum(shares) / shares.sum() * samples).astype(int)
-        counts = np.diff(stops, prepend=0)
+        pairs = list(zip(self.candidates, self.shares, strict=True))
+        drawing = [(each, share) for each, share in pairs if each.is_probabilistic or each.networks] or pairs
+        stops = np.round(np.cumsum([share for _, share in drawing]) / sum(share for _, share in drawing) * samples)
+        counts = np.diff(stops.astype(int), prepend=0)
         drawn = [
-            self.parts[place].paths(reader, origins, int(count))
-            for place, count in zip(self.networks, counts, strict=True)
+            self._paths(each, reader, origins, int(count))
+            for (each, _), count in zip(drawing, counts, strict=True)
             if count
         ]
         return np.concatenate(drawn, axis=1)
 
+    def _paths(self, candidate: FittedCandidate, reader: WindowReader, origins: Origins, samples: int) -> Array:
+        by_block = []
+        for block in _blocks(reader, origins, copies=samples):
+            paths = np.moveaxis(candidate.paths(reader, block, samples), 1, 2)  # [B, H, samples, D]
+            paths = np.moveaxis(block.scalers(reader).inverse(paths), 2, 1)
+            by_block.append(bounded(paths[..., None], self.support, (0.5,))[..., 0])
+        return np.concatenate(by_block)
+
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network, `[B, width]`."""
-        return np.concatenate([self.parts[place].states(reader, origins) for place in self.networks], axis=1)
+        encoding = [each for each in self.candidates if each.networks]
+        if not encoding:
+            refuse_without_network("encode")
+        by_candidate = [
+            np.concatenate([each.states(reader, block) for block in _blocks(reader, origins)]) for each in encoding
+        ]
+        return np.concatenate(by_candidate, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the attention's weights over the steps of the past, those of the trained networks, `[B, H, T]`.
+        """Return the attention's weights over the steps of the past, those of the first networks, `[B, H, T]`.
 
         Raises:
             SpecError: They have no attention.
         """
-        return self.parts[self.networks[0]].attention(reader, origins)
+        first = next((each for each in self.candidates if each.networks), self.candidates[0])
+        return np.concatenate([first.attention(reader, block) for block in _blocks(reader, origins)])
+
+
+def _blocks(reader: WindowReader, origins: Origins, *, copies: int = 1) -> Iterator[Origins]:
+    """Yield as many origins at a time as memory allows when each has `copies` forecasts."""
+    targets = reader.scaler.loc.shape[1]
+    numbers = reader.width * (reader.context_length + origins.horizon)
+    return origins.blocks(max(128, MOST_NUMBERS // max(numbers, copies * targets * origins.horizon)))

@@ -1,4 +1,4 @@
-"""The choice by evidence: which forecasts to take, and in which shares, by their errors on validation windows."""
+"""The choice by evidence: which candidates share the forecast, by their losses on hold-out windows."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CANDIDATES", "Choice", "choose", "pinball"]
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.candidates.base import FittedCandidate
+from seqcast.forecaster.candidates.table import CANDIDATES, words
+from seqcast.forecaster.validation import count_apart
+from seqcast.intervals.request import ForecastRequest
+
+__all__ = ["Choice", "HoldOut", "choose", "pinball"]
 
 Array = npt.NDArray[Any]
-
-# What can be chosen, in words.
-CANDIDATES: Mapping[str, str] = {
-    "seasonal_naive": "the last season",
-    "pretrained": "the pretrained network",
-    "finetuned": "the pretrained network, fine-tuned",
-    "trained": "a network trained on this data",
-}
 
 # Shares are tried in steps of a tenth.
 TENTHS = 10
@@ -30,10 +31,10 @@ TENTHS = 10
 CAUTIOUS_WINDOWS = 1_000.0
 # A candidate whose loss is a tenth above the least one's counts for a third in the latter, and so on.
 SHARPNESS = 10.0
-# There the last season counts so much beside a network that is as good: it cannot learn what windows do not show.
-NAIVE_WEIGHT = 0.1
 # A smaller share is not worth a forecast of its own.
 LEAST_SHARE = 0.05
+# The loss of networks that were picked as the best of many may seem smaller than it is, by up to this factor.
+PICKED = 1.2
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Choice:
     """What a forecaster forecasts with, and why.
 
     Args:
-        shares: The share of each candidate that is used, by its name in `CANDIDATES`; they sum to 1.
+        shares: The share of each candidate that is used, by name; they sum to 1.
         losses: The mean quantile loss of each candidate that was compared, in scaled units, and under `blend` that of
             what was chosen; none where nothing was compared.
         windows: Number of validation windows; 0 where nothing was compared.
@@ -67,21 +68,26 @@ class Choice:
         """Whether several candidates share the forecast."""
         return len(self.shares) > 1
 
-    def with_network(self, name: str) -> Self:
-        """Return the choice with the pretrained network in another state: `pretrained` or `finetuned`."""
-        others = {"pretrained", "finetuned"} - {name}
-        shares = {name if each in others else each: share for each, share in self.shares.items()}
-        return replace(self, shares=shares)
+    def among(self, fitted: Sequence[FittedCandidate]) -> Self:
+        """Return the choice in the same shares of candidates that have learnt since: each has its present name.
+
+        The share of one that is missing is shared out among the others.
+        """
+        names = {name: each.name for each in fitted for name in CANDIDATES[each.key].words}
+        shares = {names[name]: share for name, share in self.shares.items() if name in names}
+        total = sum(shares.values()) if len(shares) < len(self.shares) else 1.0
+        return replace(self, shares={name: share / total for name, share in shares.items()})
 
     def __str__(self) -> str:
-        parts = [CANDIDATES[name] for name in self.shares]
+        texts = words()
+        parts = [texts[name] for name in self.shares]
         if self.is_blend:
-            parts = [f"{share:.0%} {CANDIDATES[name]}" for name, share in self.shares.items()]
+            parts = [f"{share:.0%} {texts[name]}" for name, share in self.shares.items()]
         chosen = " + ".join(parts)
         if not self.losses:
             return chosen
         ranked = sorted((loss, name) for name, loss in self.losses.items() if name != "blend")
-        losses = [f"{CANDIDATES[name]} {loss:.3g}" for loss, name in ranked]
+        losses = [f"{texts[name]} {loss:.3g}" for loss, name in ranked]
         if self.is_blend:
             losses.insert(0, f"together {self.losses['blend']:.3g}")
         many = f"{self.windows} validation window{'s' * (self.windows != 1)}"
@@ -99,7 +105,7 @@ class Choice:
             ValueError: It is no choice.
         """
         shares, losses, windows = values["shares"], values["losses"], values["windows"]
-        if not shares or set(shares) - set(CANDIDATES) or set(losses) - {*CANDIDATES, "blend"}:
+        if not shares or set(shares) - set(words()) or set(losses) - {*words(), "blend"}:
             raise ValueError(f"a choice of {', '.join(shares) or 'nothing'}")
         if min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
             raise ValueError(f"shares {shares}, which should sum to 1")
@@ -129,8 +135,9 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
         \hat w = \operatorname{argmin}_{w \in \Delta} L\Big(\sum_k w_k q_k\Big), \quad
         \bar w_k \propto b_k \exp\Big(-10 \Big(\frac{L_k}{\min_j L_j} - 1\Big)\Big)
 
-    `L` is the quantile loss of forecasts `q`; `b` is 1 for networks and a tenth for the last season. So candidates that
-    are about as good have about equal shares until many windows tell them apart, and one that is far worse has none.
+    `L` is the quantile loss of forecasts `q`; `b` is the candidate's prior weight, 1 for networks and a tenth for the
+    last season. So candidates that are about as good have about equal shares until many windows tell them apart, and
+    one that is far worse has none.
     The least loss is searched on a grid of tenths.
 
     Args:
@@ -148,7 +155,7 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
         >>> choose(truth, forecasts, (0.5,), windows=50).shares
         {'pretrained': 0.5, 'trained': 0.5}
     """
-    names = [name for name in CANDIDATES if name in forecasts]
+    names = list(forecasts)
     known = ~np.isnan(truth)
     y, quantiles = truth[known], np.stack([forecasts[name][known] for name in names])
     losses = {name: float(pinball(y, quantiles[k], probabilities).mean()) for k, name in enumerate(names)}
@@ -168,10 +175,8 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
 def _cautious(losses: Mapping[str, float]) -> Array:
     """Return the shares that follow the losses of the candidates alone."""
     least = max(min(losses.values()), np.finfo(float).tiny)
-    weights = [
-        (NAIVE_WEIGHT if name == "seasonal_naive" else 1.0) * math.exp(-min(SHARPNESS * (loss / least - 1.0), 700.0))
-        for name, loss in losses.items()
-    ]
+    priors = {name: kind.prior for kind in CANDIDATES.values() for name in kind.words}
+    weights = [priors[name] * math.exp(-min(SHARPNESS * (loss / least - 1.0), 700.0)) for name, loss in losses.items()]
     return np.array(weights) / sum(weights)
 
 
@@ -180,3 +185,59 @@ def _grid(count: int) -> Iterator[Array]:
     for bars in itertools.combinations(range(TENTHS + count - 1), count - 1):
         places = np.array([-1, *bars, TENTHS + count - 1])
         yield (np.diff(places) - 1) / TENTHS
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """The hold-out windows, on which candidates are compared.
+
+    Args:
+        reader: The window reader of the rows.
+        origins: Where forecasts begin.
+        request: Point and intervals that are compared.
+    """
+
+    reader: WindowReader
+    origins: Origins
+    request: ForecastRequest
+
+    def __len__(self) -> int:
+        return int((~np.isnan(self.truth)).any(axis=(1, 2)).sum()) if len(self.origins) else 0
+
+    @cached_property
+    def truth(self) -> Array:
+        """The truth in scaled units, `[B, H, D]`; NaN is missing."""
+        return self.origins.truth(self.reader)
+
+    def forecast(self, candidate: FittedCandidate) -> Array:
+        """Return the forecasts of a candidate in scaled units, `[B, H, D, parts]`."""
+        return Blend.of(candidate).scaled(self.reader, self.origins, self.request)
+
+    def loss(self, forecast: Array) -> float:
+        """Return the mean quantile loss of forecasts."""
+        known = ~np.isnan(self.truth)
+        return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
+
+    def best(self, versions: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Array]:
+        """Return what forecasts best of the versions of a candidate, the last of equal ones, and its forecasts."""
+        forecasts = [self.forecast(version) for version in versions]
+        losses = [self.loss(forecast) for forecast in forecasts] if len(versions) > 1 else [0.0]
+        place = max(range(len(versions)), key=lambda each: (-losses[each], each))
+        return versions[place], forecasts[place]
+
+    def choice(self, forecasts: Mapping[str, Array]) -> Choice:
+        """Return the shares of candidates, whose forecasts are given by name."""
+        windows = count_apart(self.origins)
+        return choose(self.truth, forecasts, self.request.probabilities_with_point, windows=windows)
+
+    def judged(self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate) -> Choice:
+        """Return the choice that holds for networks that were picked as the best of many on the windows.
+
+        Args:
+            own: The choice with their forecasts.
+            forecasts: The forecasts of all candidates, by name.
+            name: Name of the candidate whose networks were picked.
+            judge: What stands for it.
+        """
+        theirs = self.choice({**forecasts, name: self.forecast(judge)})
+        return own if PICKED * own.losses[name] < theirs.losses[name] else theirs

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from seqcast.engine.engine import Engine
+from seqcast.engine.jobs import TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.jobs import TrainingJob
-from seqcast.forecaster.parts import PartFolder
+from seqcast.forecaster.output import OutputFolder
 from seqcast.runtime.executors import Executor
 from seqcast.training.history import History
 
@@ -41,7 +41,7 @@ class Cluster(Protocol):
         """Train one network in all workers together."""
         ...
 
-    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: PartFolder) -> None:
+    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder) -> None:
         """Write the part of each item, whose frame `table` makes, in the workers."""
         ...
 

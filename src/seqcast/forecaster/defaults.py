@@ -16,7 +16,7 @@ from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.series.statistics import LevelSwings
 from seqcast.data.series.store import SeriesStore
 from seqcast.intervals.levels import level_quantiles
-from seqcast.pretrained import load_pretrained
+from seqcast.pretrained import MODELS
 from seqcast.specs.checks import check_choice
 from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
@@ -26,7 +26,6 @@ from seqcast.specs.training import TrainingSpec
 
 __all__ = [
     "EFFORTS",
-    "PRETRAINED",
     "Sizes",
     "Specs",
     "auto_context",
@@ -44,9 +43,6 @@ Array = npt.NDArray[Any]
 
 # The rule or choice that gives the network and its training for windows of some sizes.
 Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
-
-# The preset of the network that comes with the package and is not trained on the data.
-PRETRAINED = "pretrained"
 
 # How much `preset="auto"` tries before it chooses.
 EFFORTS = ("auto", "quick", "balanced", "best")
@@ -143,8 +139,8 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
 
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
-    check_choice("preset", name, ("auto", *PRESETS, PRETRAINED))
-    fitted = find_preset(auto_preset(sizes) if name == "auto" else name).fitted_to(
+    check_choice("preset", name, ("auto", *PRESETS, *MODELS))
+    fitted = find_preset(name if name in PRESETS else auto_preset(sizes)).fitted_to(
         season_length=sizes.season_length,
         context_length=sizes.context_length,
         horizon=sizes.horizon,
@@ -173,8 +169,6 @@ def specs(
         sizes: Sizes of the data, on which the choice depends.
     """
     usual = TrainingSpec()
-    if preset == PRETRAINED:
-        return load_pretrained().engine.network, usual
     if isinstance(preset, EnsembleSpec):
         return preset.member(sizes.member).network, preset.member(sizes.member).training
     if isinstance(preset, NetworkSpec):

@@ -5,66 +5,85 @@ from __future__ import annotations
 import copy
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar, overload
 
-import numpy as np
-import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.mask import masked
 from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.cutoffs import known_at_cutoffs
-from seqcast.data.windows.origins import Origins, check_first_cutoff
-from seqcast.errors import SpecError
-from seqcast.forecaster.adapt import AdaptMixin
+from seqcast.engine.engine import Engine
+from seqcast.engine.inputs import ModelInputs
+from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.forecaster import explain
+from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
-from seqcast.forecaster.backtest import part_table
+from seqcast.forecaster.backtest import Backtest
+from seqcast.forecaster.candidates.base import Candidate, refuse_without_network
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.cluster import Cluster, check_cluster, storage_of
-from seqcast.forecaster.defaults import PRETRAINED
-from seqcast.forecaster.explain import ExplainMixin
-from seqcast.forecaster.exporting import ExportMixin
-from seqcast.forecaster.fitting import (
-    DivergedFitError,
-    InterruptedFit,
-    fit_plan,
-    fit_plans,
-)
-from seqcast.forecaster.from_sources import SourceMixin, in_memory
-from seqcast.forecaster.future import future_steps
+from seqcast.forecaster.export import write_onnx
+from seqcast.forecaster.facts import PlannedFit, planned
+from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, fit_plan, fit_plans, untrained
 from seqcast.forecaster.option_checks import check_head, check_mask, check_options
-from seqcast.forecaster.options import FitOptions, interval_levels, refit_every
-from seqcast.forecaster.parts import PartFolder, gathered
-from seqcast.forecaster.planning import FitPlan, make_plan
-from seqcast.forecaster.reading import read_rows
-from seqcast.forecaster.reporting import ReportMixin
+from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, refit_every
+from seqcast.forecaster.output import gathered
+from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
+from seqcast.forecaster.reading import in_memory, read_rows
+from seqcast.forecaster.report import ReportStyle, write_report
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.state import FittedState
-from seqcast.forecaster.summary import PlannedFit, planned
+from seqcast.forecaster.sources import backtest_rows, predicted, training_rows
 from seqcast.forecaster.training_run import TrainingRun
-from seqcast.forecaster.validation import validation_rows, with_validation
-from seqcast.forecaster.views import FittedViews
+from seqcast.forecaster.validation import with_validation
+from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.init import fresh_seed
+from seqcast.pretrained import is_zero_shot
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
 from seqcast.specs.ensemble import EnsembleSpec
+from seqcast.specs.finetune import check_parts
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import check_time_limit
+from seqcast.training.history import History
 from seqcast.training.observers import check_callbacks
 
 __all__ = ["Forecaster"]
 
-Array = npt.NDArray[Any]
+Value = TypeVar("Value")
 
 
-class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin, FittedViews, BaseEstimator):
+class _Learnt(Generic[Value]):
+    """A read-only attribute of a forecaster that shows a part of what it has learnt.
+
+    Args:
+        of: Returns the part.
+    """
+
+    def __init__(self, of: Callable[[FittedForecaster], Value]) -> None:
+        self.of = of
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: Forecaster, owner: type) -> Value: ...
+
+    def __get__(self, instance: Forecaster | None, owner: type) -> Self | Value:
+        return self if instance is None else self.of(instance.fitted_)
+
+    def __set__(self, instance: Forecaster, value: Any) -> None:
+        raise AttributeError("what a fit has learnt is read-only")
+
+
+class Forecaster(BaseEstimator):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
@@ -131,6 +150,7 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
         verbose: 0 is silent, 1 shows what was inferred and progress.
 
     Attributes:
+        fitted_: What a fit has learnt, which forecasts by itself (`seqcast.forecaster.fitted.FittedForecaster`).
         choice_: What forecasts are made with, in which shares, and why.
         engines_: The engine of each member, and of the pretrained network; `engine_` is the first.
         histories_: The training history of each; `history_` is the first.
@@ -210,6 +230,87 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
         self.verbose = verbose
         check_head(preset, scale)
 
+    _learnt: FittedForecaster | None = None
+
+    # What it has learnt
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._learnt is not None
+
+    @property
+    def fitted_(self) -> FittedForecaster:
+        """What a fit has learnt, as one frozen value, with the present `horizon`, `level`, `point` and `alias`.
+
+        Whoever forecasts from this value sees one fit, whatever other threads publish meanwhile.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        learnt = self._learnt
+        if learnt is None:
+            raise NotFittedError("Forecaster", expected="a fitted one", received="none", hint="Call fit first.")
+        options = self.get_params(deep=False)
+        return replace(learnt, rows=RowOptions.of(options), output=ForecastOptions.of(options))
+
+    choice_ = _Learnt[Choice](lambda fitted: fitted.choice)
+    """What forecasts are made with, in which shares, and why."""
+
+    engines_ = _Learnt[tuple[Engine, ...]](lambda fitted: fitted.networks)
+    """The engine of each network, the pretrained one last; none where forecasts repeat the last season."""
+
+    histories_ = _Learnt[tuple[History, ...]](lambda fitted: fitted.histories)
+    """The training history of each network."""
+
+    history_ = _Learnt[History](lambda fitted: fitted.histories[0])
+    """The first of them."""
+
+    training_ = _Learnt[tuple[TrainingSpec, ...]](lambda fitted: fitted.trainings)
+    """The training of each network at the fit."""
+
+    series_state_ = _Learnt[SeriesState](lambda fitted: fitted.series)
+    """Scaling and last rows of each series."""
+
+    freq_ = _Learnt[str | int | None](lambda fitted: fitted.frequency)
+    """The frequency; `None` for irregular stamps."""
+
+    season_length_ = _Learnt[int](lambda fitted: fitted.season_length)
+    """Steps of a season."""
+
+    context_length_ = _Learnt[int](lambda fitted: fitted.series.context_length)
+    """Steps of past that a forecast reads."""
+
+    calibrations_ = _Learnt[tuple[Calibration, ...]](lambda fitted: fitted.calibrations)
+    """The calibration of each target's intervals, when `calibrate` is true."""
+
+    short_series_ = _Learnt[tuple[Any, ...]](lambda fitted: fitted.short_series)
+    """Names of the series with fewer rows than a whole window, whose contexts were padded."""
+
+    skipped_series_ = _Learnt[dict[Any, DataError]](lambda fitted: dict(fitted.skipped))
+    """What is wrong with each series that was left out, by its name."""
+
+    seed_ = _Learnt[int](lambda fitted: fitted.seed)
+    """Seed of everything random: `random_state`, or the one that was drawn."""
+
+    @property
+    def engine_(self) -> Engine:
+        """The first of the engines."""
+        engines = self.fitted_.networks
+        if not engines:
+            raise AttributeError("this forecaster repeats the last season: it has no network, and engines_ is ()")
+        return engines[0]
+
+    def with_fitted(self, fitted: FittedForecaster) -> Self:
+        """Return a copy of this forecaster that has learnt something else.
+
+        Args:
+            fitted: What it has learnt, see `fitted_`.
+        """
+        other = copy.copy(self)
+        other._learnt = fitted
+        return other
+
+    # Fits
+
     def fit(
         self,
         df: Any,
@@ -267,66 +368,175 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
         """
         callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
         on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
-        check_options(self.get_params(deep=False))
+        rows = self._checked_rows()
         with (
-            self._training_rows(df, memory_limit, storage_of(on)) as (rows, remembered),
+            training_rows(rows, df, memory_limit, storage_of(on)) as (frame, remembered),
             CheckpointFolder.opened(checkpoint, resume=resume) as folder,
         ):
-            frame, starts = self._with_validation(rows, validation)
+            frame, starts = with_validation(rows, frame, validation, int(self.horizon))
             if mask is not None:
                 check_mask(self.missing)
                 frame = masked(in_memory(frame, "mask"), mask)
-            engines = self._state.engines if warm_start and self._state is not None else ()
-            options = self._resolved(self._seed(folder=folder), (self.effort == "best" and len(engines)) or None)
-            options = options.trained() if warm_start or folder is not None or deadline is not None else options
-            options = replace(options, most_rows_read=remembered)
-            plan = make_plan(frame, options, options.specs, starts)
-            plan = plan.with_weights(engines) if engines else plan
-            return self._publish(plan, TrainingRun(self.verbose, folder, deadline, callbacks, on))
+            engines = self._learnt.trained_networks if warm_start and self._learnt is not None else ()
+            members = len(engines) if self.effort == "best" and engines else None
+            options = self._resolved(self._seed(folder=folder), members)
+            if warm_start or folder is not None or deadline is not None:
+                options = options.trained()
+            options = replace(options, most_rows_read=remembered, first=engines)
+            run = TrainingRun(self.verbose, folder, deadline, callbacks, on)
+            return self._publish(make_plan(frame, options, starts=starts), run)
 
-    def _seed(self, before: FittedState | None = None, folder: CheckpointFolder | None = None) -> int:
+    def refit(self, df: Any, validation: Any = None) -> Self:
+        """Train anew on other rows, with the choices that `fit` made from its own: the sizes stay as they are.
+
+        Context length, frequency, season, calendar and network are those of the fit; scaling, categories and weights
+        are learnt from these rows alone.
+
+        Args:
+            df: All rows to train on.
+            validation: As for `fit`.
+
+        Returns:
+            The fitted forecaster.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong; nothing was trained.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
+            KeyboardInterrupt: The user interrupted.
+        """
+        fitted, rows = self.fitted_, self._checked_rows()
+        read = fitted.read(df, static_optional=False)
+        frame, starts = with_validation(rows, read, validation, int(self.horizon))
+        options = replace(
+            self._resolved(self._seed(fitted), max(1, len(fitted.trainings))),
+            rows_read=fitted.series.context_length,
+            season_length=fitted.season_length,
+            calendar=fitted.series.builder.calendar.names or "none",
+        )
+        candidates = [each.again(options) for each in fitted.candidates]
+        return self._publish(make_plan(frame, options, starts=starts, candidates=candidates, choice=fitted.choice))
+
+    def finetune(
+        self,
+        df: Any,
+        *,
+        freeze: Sequence[str] = (),
+        training: TrainingSpec | Mapping[str, Any] | None = None,
+        validation: Any = None,
+    ) -> Self:
+        """Train the networks further, from their present weights, on some series.
+
+        Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
+        stand before the new ones. What is calibrated is calibrated anew. The pretrained network stays as it was where
+        the fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no `fit` before, and learns to
+        read covariates.
+
+        Args:
+            df: Rows of known series, newer than those that `fit` saw or some of these once more up to the last, or
+                rows of new series.
+            freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
+            training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
+                learning rate, or for the pretrained network `seqcast.forecaster.finetuning.finetune_training`.
+            validation: As for `fit`.
+
+        Returns:
+            This forecaster.
+
+        Raises:
+            NotFittedError: `fit` was not called, and the preset is not `pretrained`.
+            DataError: Something in the frame is wrong; nothing was trained.
+            SpecError: An option is wrong; nothing was trained.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's `kept`.
+            KeyboardInterrupt: The user interrupted.
+        """
+        check_parts(freeze)
+        if self._learnt is None and is_zero_shot(self.preset):
+            rows = self._checked_rows()
+            frame, starts = with_validation(rows, read_rows(rows, df), validation, int(self.horizon))
+            fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
+        else:
+            fitted = self.fitted_
+        if not any(each.can_go_on for each in fitted.candidates):
+            refuse_without_network("finetune")
+        rows_further, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
+        options = replace(
+            self._resolved(self._seed(fitted), max(1, len(fitted.trainings))), season_length=fitted.season_length
+        )
+        return self._publish(
+            plan_further(
+                in_memory(rows_further, "df"), fitted, options, training=training, freeze=freeze, starts=starts
+            )
+        )
+
+    def update(self, df: Any) -> Self:
+        """Append rows to the remembered series; nothing is trained, and known series keep their scaling.
+
+        Args:
+            df: Rows that follow those of known series, or rows of new series, which are scaled by these.
+
+        Returns:
+            This forecaster; `predict` goes on from the new rows.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong, or rows do not follow.
+        """
+        self._learnt = self.fitted_.updated(df)
+        return self
+
+    def _checked_rows(self) -> RowOptions:
+        """Check all options, and return how frames are read."""
+        options = self.get_params(deep=False)
+        check_options(options)
+        return RowOptions.of(options)
+
+    def _seed(self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None) -> int:
         """Return the seed of a training: the user's, or that of the fit before, or a drawn one, which is kept."""
         if self.random_state is not None:
             return int(self.random_state)
         seed = fresh_seed() if before is None else before.seed
         return seed if folder is None else folder.seed(seed)
 
-    def _resolved(self, seed: int, members: int | None = None, **changes: Any) -> FitOptions:
+    def _resolved(self, seed: int, members: int | None = None) -> FitOptions:
         """Return the options resolved for a fit, of so many networks where that is known."""
-        return replace(FitOptions.resolve(self.get_params(deep=False), seed, members), **changes)
+        return FitOptions.resolve(self.get_params(deep=False), seed, members)
 
-    def _with_validation(self, frame: AnyFrame, validation: Any) -> tuple[Any, Array | None]:
-        """Return all rows, and the position of each series' first validation target, `None` without `validation`."""
-        if validation is None:
-            return frame, None
-        if isinstance(validation, int | np.integer):
-            return frame, validation_rows(frame, validation, int(self.horizon))
-        before = in_memory(frame, "validation")
-        later = self._read(validation, before, argument="validation")
-        return with_validation(before, later, fill=self.missing == "fill")
-
-    def _read(self, df: Any, before: LongFrame | SeriesState | None = None, **how: Any) -> LongFrame:
-        """Read and check a frame, see `read_rows`; rows that follow `before` may leave static covariates out."""
-        return read_rows(self.get_params(deep=False), df, before, **how)
-
-    def _publish(
-        self, plan: FitPlan, run: TrainingRun | None = None, training: Sequence[TrainingSpec] | None = None
-    ) -> Self:
-        """Run a plan and publish its fitted state."""
+    def _publish(self, plan: FitPlan, run: TrainingRun | None = None) -> Self:
+        """Run a plan and publish what it has learnt by one assignment."""
         if self.verbose:
             print(plan.describe())
         try:
-            self._state = fit_plan(plan, run or TrainingRun(self.verbose), training=training)
+            self._learnt = learnt = fit_plan(plan, run or TrainingRun(self.verbose))
         except InterruptedFit as interruption:
-            self._state = interruption.state
+            self._learnt = interruption.fitted
             raise
         except DivergedFitError as diverged:
-            diverged.error.kept = kept = copy.copy(self)
-            kept._state = diverged.state
+            diverged.error.kept = self.with_fitted(diverged.fitted)
             raise diverged.error from None
         if self.verbose and plan.comparison is not None:
-            print(f"seqcast: forecasts are made with {self._state.choice}")
+            print(f"seqcast: forecasts are made with {learnt.choice}")
         return self
+
+    def describe(self, df: Any) -> PlannedFit:
+        """Describe a frame and what `fit` would make of it; nothing is trained.
+
+        Args:
+            df: As for `fit`.
+
+        Returns:
+            Facts about the series and the settings of a fit; print it, or take its `to_dict()`.
+
+        Raises:
+            DataError: Something in the frame is wrong.
+            SpecError: An option is wrong.
+        """
+        rows, seed = self._checked_rows(), 0 if self.random_state is None else int(self.random_state)
+        plan = make_plan(read_rows(rows, df), self._resolved(seed))
+        described = Description.of(in_memory(plan.rows.frame, "df"), self.season_length)
+        return PlannedFit(described, planned(plan, self.get_params(deep=False)))
+
+    # Forecasts
 
     def predict(
         self,
@@ -369,62 +579,16 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
             DataError: Something in a frame is wrong, or `future` does not cover the horizon.
             SpecError: There are no intervals of a level, or no paths of a network that forecasts a point.
         """
-        state = self._fitted()
+        fitted = self.fitted_
         horizon = None if horizon is None else check_int("horizon", horizon)
         samples = None if samples is None else check_int("samples", samples)
         if samples is not None and level is not None:
             raise SpecError("level", expected="None with samples", received=repr(level), hint="Ask for one of the two.")
-        request = self._request(state, level)
-        forecast = functools.partial(self._forecast, state, request, future, horizon, samples)
+        request = fitted.request(level)
+        forecast = functools.partial(_forecast, fitted, request, samples, horizon=horizon, future=future)
         asked = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
-        return self._predicted(state, df, forecast, output, memory_limit, asked, check_cluster(on))
-
-    def _forecast(
-        self,
-        state: FittedState,
-        request: ForecastRequest,
-        future: Any,
-        horizon: int | None,
-        samples: int | None,
-        frame: LongFrame,
-    ) -> Any:
-        """Forecast from the last rows of a frame."""
-        steps = future_steps(state.series, frame, future, horizon, default=int(self.horizon))
-        predictor, schema, ids = state.predictor(self.combine), frame.schema, frame.source.ids
-        if samples is not None:
-            paths = predictor.paths(steps.reader, steps.origins, samples)
-            return schema.paths_to_long(ids, steps.stamps, self.alias, paths, steps.of_targets)
-        parts = request.parts(predictor.forecast(steps.reader, steps.origins, request), self.alias)
-        return schema.to_long(ids, {schema.columns.ds: steps.stamps}, parts, steps.of_targets)
-
-    def _rows_before(self, state: FittedState, df: Any) -> LongFrame:
-        """Return the rows to forecast from: those that are remembered, followed by the rows of `df`."""
-        return state.series.frame if df is None else state.series.with_history(self._read(df, state.series))
-
-    def _request(self, state: FittedState, level: Sequence[float] | float | None = None) -> ForecastRequest:
-        """Return a forecast request, and refuse levels that there are no intervals for."""
-        return state.request(self.point, interval_levels(self.level), level)
-
-    def describe(self, df: Any) -> PlannedFit:
-        """Describe a frame and what `fit` would make of it; nothing is trained.
-
-        Args:
-            df: As for `fit`.
-
-        Returns:
-            Facts about the series and the settings of a fit; print it, or take its `to_dict()`.
-
-        Raises:
-            DataError: Something in the frame is wrong.
-            SpecError: An option is wrong.
-        """
-        check_options(self.get_params(deep=False))
-        frame, seed = self._read(df), 0 if self.random_state is None else int(self.random_state)
-        options = self._resolved(seed)
-        plan = make_plan(frame, options, options.specs)
-        return PlannedFit(
-            Description.of(in_memory(plan.frame, "df"), self.season_length), planned(plan, self.get_params(deep=False))
-        )
+        on = check_cluster(on)
+        return predicted(fitted, df, forecast, output=output, memory_limit=memory_limit, asked=asked, on=on)
 
     def backtest(
         self,
@@ -478,65 +642,263 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
             KeyboardInterrupt: The user interrupted; nothing is kept.
         """
         deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
-        check_options(self.get_params(deep=False))
+        self._checked_rows()
         every = refit_every(refit)
-        before = self._fitted() if every is None else None
-        cutoffs = {"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every}
-        rows = self._rows_of_backtest(before, df, output, memory_limit, cutoffs, storage_of(on))
-        with (
-            CheckpointFolder.opened(checkpoint, resume=resume) as folder,
-            rows as (frame, parts, remembered),
-        ):
-            run = TrainingRun(self.verbose, folder, deadline, on=on)
-            return self._backtest(frame, n_windows, step_size, align, every, run, parts, remembered)
+        before = self.fitted_ if every is None else None
+        rows = backtest_rows(
+            self.get_params(deep=False),
+            before,
+            df,
+            output=output,
+            memory_limit=memory_limit,
+            asked={"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every},
+            storage=storage_of(on),
+        )
+        with CheckpointFolder.opened(checkpoint, resume=resume) as folder, rows as (frame, written, remembered):
+            backtest = self._backtest(frame, n_windows, step_size=step_size, align=align, every=every)
+            if before is not None:
+                backtest.check_after(before)
+                fits = [before]
+            else:
+                seed = self._seed(self._learnt, folder)
+                seed = seed if written is None else written.seed(seed)
+                fits = self._fitted_at(
+                    backtest.frames, seed, TrainingRun(self.verbose, folder, deadline, on=on), remembered
+                )
+            table = functools.partial(backtest.table, fits)
+            write = on.write if on is not None and written is not None else None
+            return gathered(table, range(len(backtest.origins)), written, write)
 
-    def _backtest(
-        self,
-        frame: AnyFrame,
-        n_windows: int,
-        step_size: int | None = None,
-        align: str = "time",
-        every: int | None = 0,
-        run: TrainingRun | None = None,
-        parts: PartFolder | None = None,
-        remembered: int | None = None,
-    ) -> Any:
-        frame.check_observed()
-        complete, horizon = self.missing == "raise", int(self.horizon)
-        known = known_at_cutoffs(frame, horizon, n_windows, step_size, align, complete=complete)
-        origins = [Origins.within(part, known[:, series], horizon) for series, part in frame.parts()]
-        check_first_cutoff(origins)
-        if every is None:
-            states = [self._fitted()]
-            for part_origins, (_, part) in zip(origins, frame.parts(), strict=True):
-                part_origins.check_after(part, states[0].series.last_seen)
-        else:
-            trained_at = known[:: every or n_windows]
-            frames = [frame.until(stops) for stops in trained_at]
-            states = self._fitted_at(frames, run or TrainingRun(), remembered, parts)
-        request = self._request(states[0])
-        how: Any = {"every": every or n_windows, "request": request, "combine": self.combine, "alias": self.alias}
-        table = functools.partial(part_table, frame, known, origins, states, how)
-        on = None if run is None or run.on is None or parts is None else run.on.write
-        return gathered(table, range(len(origins)), parts, on)
+    def _backtest(self, frame: AnyFrame, n_windows: int, **how: Any) -> Backtest:
+        return Backtest.of(frame, int(self.horizon), n_windows, complete=self.missing == "raise", **how)
 
     def _fitted_at(
-        self,
-        frames: Sequence[AnyFrame],
-        run: TrainingRun,
-        remembered: int | None = None,
-        parts: PartFolder | None = None,
-    ) -> list[FittedState]:
+        self, frames: Sequence[AnyFrame], seed: int, run: TrainingRun, remembered: int | None = None
+    ) -> list[FittedForecaster]:
         """Return what a fit learns from each frame, all with the same seed."""
-        before = self._state
-        seed = self._seed(before, run.folder)
-        options = self._resolved(seed if parts is None else parts.seed(seed), most_rows_read=remembered)
-        if before is not None and self.preset == PRETRAINED:
-            options = replace(options, choice=before.choice)  # fine-tuned or not, as this one is
-        plans = [make_plan(frame, options, options.specs) for frame in frames]
+        options, before = replace(self._resolved(seed), most_rows_read=remembered), self._learnt
+        choice: Choice | None = None
+        candidates: tuple[Candidate, ...] = ()
+        if before is not None and is_zero_shot(self.preset):
+            # Fine-tuned or not, as this one is.
+            choice, candidates = before.choice, tuple(each.again(options) for each in before.candidates)
+        plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
         if run.verbose:
             print(plans[0].describe())
         return fit_plans(plans, run)
+
+    # Explanations
+
+    def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
+        """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
+
+        They show how well the networks fit, not how well they forecast; use `backtest` for that.
+
+        Args:
+            df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster does not have.
+            step_size: Steps from one cutoff to the next, counted from each series' end.
+
+        Returns:
+            A frame as that of `backtest`, without naive forecasts; a row for each step whose truth is known.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded.
+            DataError: Something in the frame is wrong, or no series is long enough.
+        """
+        return explain.in_sample(self.fitted_, df, step_size)
+
+    def anomalies(self, df: Any = None, level: float = 99) -> Any:
+        """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
+
+        Forecasts of the trained horizon begin a horizon apart, counted from each series' end, so that each row is
+        judged once; the first rows of a series are not: as many as a trained network reads, or two seasons where none
+        is trained. Intervals are calibrated on the errors of these forecasts (see
+        `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie outside. Anomalies are replaced by
+        their forecasts where later ones read them.
+
+        Args:
+            df: Rows to judge, with those before them that a context reads; `None` takes those of `fit`.
+            level: Level of the intervals, in per cent.
+
+        Returns:
+            A frame of the kind that came in, a row for each known value that was judged: `unique_id`, `ds`, `cutoff`,
+            `y`, the forecast and the bounds of its interval, `score` (how unusual the value is: its distance from the
+            forecast, where the bound of the interval is at 1), `anomaly` (whether it lies outside) and `trained_on`
+            (whether it is among the rows that the networks were trained on, whose errors are smaller).
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
+            DataError: Something in the frame is wrong, or there are too few rows.
+            SpecError: There is no such level.
+
+        Example:
+            >>> from seqcast.data.datasets import load
+            >>> from seqcast.forecaster.estimator import Forecaster
+            >>> from seqcast.specs.network import NetworkSpec
+            >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
+            >>> forecaster = Forecaster(12, preset=tiny, training={"epochs": 1}, verbose=0, random_state=0)
+            >>> judged = forecaster.fit(load("elnino")).anomalies()
+            >>> list(judged.columns[3:])
+            ['y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
+        """
+        return judge_rows(self.fitted_, df, level).table(self.alias)
+
+    def model_inputs(
+        self,
+        df: Any = None,
+        *,
+        step_size: int | None = None,
+        horizon: int | None = None,
+        future: Any = None,
+        member: int = 1,
+    ) -> ModelInputs:
+        """Return the inputs of a network, to look inside it with `seqcast.inspect`.
+
+        Args:
+            df: Rows of known or new series; `None` takes those that are remembered, or with `step_size` those of
+                `fit`.
+            step_size: Steps from one window to the next, counted back from the last that has the horizon behind it
+                in the rows, so that the truth is known; `None` is one window a series, that of `predict`.
+            horizon: Number of steps; `None` is the trained one.
+            future: The future steps, as for `predict`; without `step_size` only.
+            member: Which network of an ensemble, from 1.
+
+        Returns:
+            The windows, in the network's units, called by their series and cutoff.
+
+        Raises:
+            NotFittedError: `fit` was not called, or a loaded forecaster needs the rows of `fit`.
+            DataError: Something in a frame is wrong, or no series is long enough.
+            SpecError: There is no such member, or both `step_size` and `future` are given.
+        """
+        return explain.model_inputs(
+            self.fitted_, df, step_size=step_size, horizon=horizon, future=future, member=member
+        )
+
+    def covariate_importance(self, df: Any = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0) -> Any:
+        """Return how much worse forecasts are when a covariate belongs to another window, on rows not trained on.
+
+        Args:
+            df: Rows to judge by, with those before them that a context reads; windows count whose targets come after
+                the rows that were trained on. `None` takes the rows of `fit`, of which those are the validation rows.
+            metric: `mae`, `mse` or `rmse`, in scaled units.
+            repeats: Number of permutations.
+            seed: Seed of the permutations.
+
+        Returns:
+            A pandas frame as from `seqcast.inspect.covariate_importance`; the mean of an ensemble's networks. Features
+            of the calendar count as covariates.
+
+        Raises:
+            NotFittedError: `fit` was not called, or a loaded forecaster needs rows.
+            DataError: Something in the frame is wrong, there are no covariates, or too few untrained windows.
+        """
+        return explain.covariate_importance(self.fitted_, df, metric=metric, repeats=repeats, seed=seed)
+
+    def encode(self, df: Any = None) -> Any:
+        """Return the encoder's state after the last row of each series.
+
+        Args:
+            df: Rows to read, as for `predict`; `None` takes those that are remembered.
+
+        Returns:
+            A frame of the kind that came in, a row a series: `unique_id`, `ds` (the last stamp that was read) and the
+            numbers `state_1`, `state_2`, …, layer after layer, member after member.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: Something in the frame is wrong.
+        """
+        return self.fitted_.states(df)
+
+    def attention(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
+        """Return the attention weights of each forecast step over the steps of the past.
+
+        Args:
+            df: As for `predict`.
+            future: As for `predict`.
+            horizon: As for `predict`.
+
+        Returns:
+            A frame of the kind that came in, sorted by series, step and past step: `unique_id`, `ds` (of the
+            forecast), `past_ds` and `weight`, which sum to one over the past steps; with several members their mean.
+            A network that reads segments has one weight a segment, at its last step.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SpecError: The network has no attention.
+            DataError: Something in a frame is wrong.
+        """
+        return explain.attention(self.fitted_, df, future, horizon)
+
+    # Files
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        df: Any = None,
+        *,
+        future: Any = None,
+        backtest: Any = None,
+        n_windows: int = 3,
+        title: str = "",
+        unit: str = "",
+        max_series: int = 12,
+    ) -> None:
+        """Write a report as one HTML page that needs no other file.
+
+        It shows the series with their forecasts, the scores of a backtest beside those of naive forecasts, the largest
+        errors, which covariates matter, the training curve and all settings.
+
+        Args:
+            path: Where to; the page appears whole or not at all.
+            df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
+            future: As for `predict`; without it a forecaster that needs it, for future covariates or irregular stamps,
+                shows no forecast.
+            backtest: A frame that `backtest` gave, perhaps with other models' forecasts.
+            n_windows: Cutoffs of the backtest that is made when none is given, which trains once more; 0 for none.
+            title: Title of the page.
+            unit: Unit of the values.
+            max_series: Most series that are drawn.
+
+        Raises:
+            NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
+            DataError: Something in a frame is wrong; nothing was written.
+            SaveError: The file could not be written.
+        """
+        fitted = self.fitted_
+        frame = fitted.rows_of_fit(df)
+        if check_int("n_windows", n_windows, at_least=0) and backtest is None:
+            cutoffs = self._backtest(frame, n_windows)
+            backtest = cutoffs.table(self._fitted_at(cutoffs.frames, self._seed(fitted), TrainingRun()), 0)
+        style = ReportStyle(title, unit, max_series)
+        options = self.get_params(deep=False)
+        write_report(path, fitted, df, options=options, future=future, backtest=backtest, style=style)
+
+    def export(self, path: str | os.PathLike[str], *, horizon: int | str | None = None, scaling: str = "past") -> None:
+        """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.
+
+        The file fills gaps, scales, forecasts, calibrates and returns to the data's units. It reads `past`, the values
+        of each window, `[batch, time]` of any length (`[batch, time, D]` with several targets), NaN where one is
+        missing; where the forecaster has a calendar also `stamps` and `future_stamps`, seconds since 1970, and where it
+        has covariates their encoded features, named in the file's metadata. It returns `point`, `[batch, horizon]`, and
+        `quantiles`, `[batch, horizon, Q]`, in rising order.
+
+        Args:
+            path: Where to; the file appears whole or not at all.
+            horizon: Steps to forecast: a number, `any` for an input `horizon` that says it, or `None` for the trained
+                one.
+            scaling: `past` scales each window by all values that the file is given, as `predict(df=…)` does a new
+                series. `given` reads `loc` and `scale` (and `unit` of logarithms), `[batch, D]` each, such as those of
+                a known series in `series_state_.scaler`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            SpecError: An option is impossible, or the forecaster has a part that ONNX has no operators for.
+            MissingPackageError: The package `onnx` is not installed.
+            SaveError: The file could not be written.
+        """
+        write_onnx(path, self.fitted_, horizon=horizon, scaling=scaling)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted forecaster to a file.
@@ -549,8 +911,9 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
             SpecError: The training holds a function that a file cannot.
             SaveError: The file could not be written.
         """
-        options = {**self.get_params(deep=False), "freq": None if self.freq is None else self.freq_}
-        write_forecaster(path, options, self._fitted())
+        fitted = self.fitted_
+        freq = None if self.freq is None else fitted.frequency
+        write_forecaster(path, {**self.get_params(deep=False), "freq": freq}, fitted)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, max_size: Any = None) -> Self:
@@ -569,7 +932,14 @@ class Forecaster(SourceMixin, AdaptMixin, ExplainMixin, ReportMixin, ExportMixin
             FileFormatError: It is no forecaster's file, or is too large.
             SpecError: `max_size` is no size.
         """
-        options, state = read_forecaster(path, cls._get_param_names(), max_size=max_size)
-        forecaster = cls(**options)
-        forecaster._state = state
-        return forecaster
+        options, fitted = read_forecaster(path, cls._get_param_names(), max_size=max_size)
+        return cls(**options).with_fitted(fitted)
+
+
+def _forecast(
+    fitted: FittedForecaster, request: ForecastRequest, samples: int | None, frame: LongFrame, **steps: Any
+) -> Any:
+    """Forecast from the last rows of a frame, or draw sample paths; workers call it too."""
+    if samples is not None:
+        return fitted.paths(frame, samples, **steps)
+    return fitted.forecast(frame, request, **steps)

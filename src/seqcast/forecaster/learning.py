@@ -12,35 +12,21 @@ from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.scalers import LOGARITHMS, SeriesScaler
 from seqcast.forecaster.defaults import auto_scale
-from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.rows import FitRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.support import learn_support
-from seqcast.specs.network import NetworkSpec
 
 __all__ = ["learn_series"]
 
 Array = npt.NDArray[Any]
 
 
-def learn_series(
-    frame: AnyFrame,
-    options: FitOptions,
-    network: NetworkSpec,
-    starts: Array,
-    season: int,
-    *,
-    context: int,
-    longest: int,
-) -> tuple[SeriesState, AnyFrame]:
+def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesState, AnyFrame]:
     """Learn features and scaling from training rows.
 
     Args:
-        frame: The series.
-        options: The resolved options of the forecaster.
-        network: The network, whose head may ask for a scaling.
+        rows: The rows of the fit.
         starts: Number of training rows of each series.
-        season: Steps of a season.
-        context: Steps that networks which are trained read.
         longest: Steps that a forecast reads.
 
     Returns:
@@ -49,10 +35,11 @@ def learn_series(
     Raises:
         DataError: There are negative values, which have no logarithm.
     """
+    frame, options, context = rows.frame, rows.options, rows.context_length or longest
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
-        scale = auto_scale(network.head, options.point, frame, starts, season)
+        scale = auto_scale(options.head, options.point, frame, starts, rows.season_length)
     if scale in LOGARITHMS:
         frame.check_positive(scale)
     aligned = frame.changed(builder.align) if builder.has_covariates else frame

@@ -9,14 +9,16 @@ from seqcast.data.features.calendar import check_calendar
 from seqcast.data.frames.long_frame import MISSING
 from seqcast.data.frames.table import ON_BAD_SERIES
 from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
+from seqcast.data.windows.origins import SEASONAL_NAIVE
 from seqcast.data.windows.reader import WEIGHTINGS
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.defaults import EFFORTS, PRETRAINED, Sizes, specs
+from seqcast.forecaster.candidates.trained import COMBINATIONS
+from seqcast.forecaster.defaults import EFFORTS, Sizes, specs
 from seqcast.forecaster.options import can_be_pretrained, context_lengths, interval_levels, wants_training
-from seqcast.forecaster.predictor import COMBINATIONS
 from seqcast.intervals.levels import check_trained, check_within, quantile_levels
 from seqcast.intervals.request import ForecastRequest
 from seqcast.intervals.support import SUPPORTS
+from seqcast.pretrained import MODELS, is_zero_shot
 from seqcast.specs.checks import check_choice, check_flag, check_int
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.ensemble import EnsembleSpec
@@ -27,7 +29,7 @@ __all__ = ["RESERVED", "check_head", "check_mask", "check_options"]
 
 
 # Names of other columns in frames of forecasts.
-RESERVED = ("cutoff", "target", "step", "sample", "seasonal_naive", "last_value")
+RESERVED = ("cutoff", "target", "step", "sample", SEASONAL_NAIVE, "last_value")
 CHOICES = {
     "scale": ("auto", *SERIES_SCALES),
     "missing": MISSING,
@@ -71,8 +73,8 @@ def check_options(options: Mapping[str, Any]) -> None:
             "freq", expected="None, for irregular=True", received=received, hint="Leave out one of the two."
         )
     check_calendar(options["calendar"])
-    if options["preset"] == PRETRAINED:
-        _check_pretrained(options)
+    if is_zero_shot(options["preset"]):
+        _check_zero_shot(options)
     if isinstance(options["preset"], EnsembleSpec):
         _check_ensemble(options)
     _check_effort(options)
@@ -117,14 +119,15 @@ def check_mask(missing: str) -> None:
         )
 
 
-def _check_pretrained(options: Mapping[str, Any]) -> None:
+def _check_zero_shot(options: Mapping[str, Any]) -> None:
     """Refuse what a network that is not trained on the data cannot heed."""
     usual = {"members": 1, "training": None, "point": "median"}
     changed = next((name for name, value in usual.items() if options[name] != value), None)
     if changed is not None:
         raise SpecError(
             changed,
-            expected=f"{usual[changed]!r} with preset='pretrained', one network that is trained and has quantiles",
+            expected=f"{usual[changed]!r} with preset={options['preset']!r}, one network that is trained and has "
+            "quantiles",
             received=repr(options[changed]),
             hint="Leave it out, or name another preset.",
         )
@@ -204,8 +207,8 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
     if options["calibrate"] and not level:
         received = repr(options["level"])
         raise SpecError("level", expected="a level to calibrate", received=received, hint="Give level=(80, 95).")
-    if options["preset"] == PRETRAINED:
-        check_within(level, network.quantiles or ())
+    if is_zero_shot(options["preset"]):
+        check_within(level, MODELS[options["preset"]].shipped().widest_level)
     elif network.head == "quantile":
         known = quantile_levels(network.quantiles or ())
         listed = ", ".join(f"{each:g}" for each in known)

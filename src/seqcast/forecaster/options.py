@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
+from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
-from seqcast.forecaster.choice import Choice
-from seqcast.forecaster.defaults import PRETRAINED, Sizes, auto_effort, specs
-from seqcast.forecaster.finetuning import limits
-from seqcast.intervals.levels import check_levels, widest_level
+from seqcast.forecaster.defaults import Sizes, auto_effort, specs
+from seqcast.intervals.levels import check_levels
 from seqcast.network.init import child_seeds
-from seqcast.pretrained import load_pretrained
+from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot
+from seqcast.pretrained.finetuning import limits
 from seqcast.specs.checks import check_int
+from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.ensemble import EnsembleSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
 __all__ = [
     "FitOptions",
+    "ForecastOptions",
+    "RowOptions",
     "can_be_pretrained",
     "context_lengths",
     "interval_levels",
@@ -38,80 +41,144 @@ MEMBERS_AT_ONCE, MOST_MEMBERS = 3, 12
 
 
 @dataclass(frozen=True)
+class RowOptions:
+    """How frames are read.
+
+    Args:
+        columns: Names of the columns; `None` for the usual.
+        freq: The frequency that the user gave.
+        covariates: Names of the covariates.
+        missing: `fill` or `raise`.
+        irregular: Whether stamps need not keep to a step.
+        on_bad_series: `raise` or `skip`.
+    """
+
+    columns: Columns | None = None
+    freq: Any = None
+    covariates: Covariates = field(default_factory=Covariates)
+    missing: str = "fill"
+    irregular: bool = False
+    on_bad_series: str = "raise"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Return those of a forecaster, whose arguments are given by name."""
+        covariates = Covariates(*(options[f"{role}_covariates"] for role in ("static", "past", "future")))
+        names = ("missing", "irregular", "on_bad_series")
+        return cls(options["columns"], options["freq"], covariates, *(options[name] for name in names))
+
+    @property
+    def skips(self) -> bool:
+        """Whether series in which something is wrong are left out."""
+        return self.on_bad_series == "skip"
+
+
+@dataclass(frozen=True)
+class ForecastOptions:
+    """What forecasts are like where a call does not say otherwise.
+
+    Args:
+        horizon: Steps to forecast.
+        level: Levels of the intervals.
+        point: Whether the point forecast is the `median` or the `mean`.
+        alias: Name of the forecast's column.
+    """
+
+    horizon: int
+    level: tuple[float, ...] = ()
+    point: str = "median"
+    alias: str = "seqcast"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Return those of a forecaster, whose arguments are given by name."""
+        level = interval_levels(options["level"])
+        return cls(int(options["horizon"]), level, options["point"], options["alias"])
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitOptions:
     """The resolved options of a forecaster for one fit.
 
     Args:
-        horizon: Steps to forecast in training.
-        context_lengths: Context lengths of the members in turn; `None` is chosen by a rule.
+        rows: How frames are read.
+        output: What is forecast.
+        preset: Name of a network, or one, or several.
+        training: A spec, or the fields that differ from the default.
+        combine: How forecasts of several networks become one.
         season_length: Steps of a season, or `None` for the frequency's.
         calendar: Features of the time stamps.
         scale: How each series is scaled, `auto` for the rule.
-        point: Whether the point forecast is the `median` or the `mean`.
-        weighting: Whether `windows` or `series` weigh the same in training.
-        fill: Whether missing values and short series are legal.
-        seeds: Seeds of each member.
-        preset: Name of a network, or one, or several.
-        training: A spec, or the fields that differ from the default.
-        seed: The seed from which those of the members are derived.
-        level: Levels of the intervals.
-        combine: How forecasts of several networks become one.
-        calibrate: Levels that are calibrated on validation windows; none for no calibration.
-        effort: How much is tried before one is chosen: `auto`, `quick`, `balanced` or `best`.
-        choice: What was chosen before, in whose shares this fit forecasts too; `None` for a choice of its own.
-        validated: Whether there are rows that nothing is trained on.
-        reads_seasons: Whether the pretrained network can forecast what is asked for.
         support: The support of the targets, `auto` for the rule.
-        skip: Whether series in which something is wrong are left out.
+        weighting: Whether `windows` or `series` weigh the same in training.
+        calibrate: Levels that are calibrated on validation windows; none for no calibration.
+        seed: The seed from which those of the networks are derived.
+        seeds: Seeds of each network.
+        context_lengths: Context lengths of the networks in turn; `None` is chosen by a rule.
+        effort: How much is tried before one is chosen: `auto`, `quick`, `balanced` or `best`.
+        is_compared: Whether candidates are compared on validation windows.
+        zero_shot: Whether a zero-shot model can forecast what is asked for.
+        head: The head of the networks, which may ask for a scaling.
+        validation_fraction: Share of each series, its end, that is not trained on.
+        at_once: Networks that are trained before the gain of more is measured; `None` trains all.
+        judged: Whether the last network that is trained judges the share of the others.
+        finetuning: Fields of the training of the zero-shot model that differ from the usual ones.
         rows_read: The rows that a forecast may read, where the user or a fit before says so; `None` for as many as
             help.
-        at_once: Networks that are trained before it is asked whether more would help; `None` trains all.
-        finetuning: Fields of the training of the pretrained network that differ from the usual ones.
-        most_rows_read: The rows that a network which is not trained on the data may read, where memory limits them.
-        judged: Whether the last network that is trained judges the share of the others.
+        most_rows_read: The rows that a zero-shot model may read, where memory limits them.
+        first: Engines with whose weights the training of the networks begins; none for new ones.
     """
 
-    horizon: int
-    context_lengths: Sequence[int | None]
+    rows: RowOptions
+    output: ForecastOptions
+    preset: str | NetworkSpec | EnsembleSpec
+    training: TrainingSpec | Mapping[str, Any] | None
+    combine: str
     season_length: int | None
     calendar: Any
     scale: str
-    point: str
+    support: str
     weighting: str
-    fill: bool
+    calibrate: tuple[float, ...]
+    seed: int
     seeds: Sequence[tuple[int, int]]
-    preset: str | NetworkSpec | EnsembleSpec = "auto"
-    training: TrainingSpec | Mapping[str, Any] | None = None
-    seed: int = 0
-    level: Sequence[float] = ()
-    combine: str = "median"
-    calibrate: Sequence[float] = ()
-    effort: str = "auto"
-    choice: Choice | None = None
-    validated: bool = True
-    reads_seasons: bool = True
-    support: str = "auto"
-    skip: bool = False
-    rows_read: int | None = None
+    context_lengths: Sequence[int | None]
+    effort: str
+    is_compared: bool
+    zero_shot: bool
+    head: str
+    validation_fraction: float
     at_once: int | None = None
-    finetuning: Mapping[str, Any] | None = None
-    most_rows_read: int | None = None
     judged: bool = False
+    finetuning: Mapping[str, Any] | None = None
+    rows_read: int | None = None
+    most_rows_read: int | None = None
+    first: Sequence[Engine] = ()
 
     @property
-    def candidates(self) -> tuple[str, ...]:
-        """What may be chosen, by its name in `seqcast.forecaster.choice.CANDIDATES`."""
-        if self.choice is not None:
-            return tuple(self.choice.shares)
-        if self.preset == PRETRAINED:
-            return ("pretrained",)
-        # Without validation rows there is nothing to compare on.
-        if not is_compared(self.preset) or not self.validated:
-            return ("trained",)
-        ready = ("seasonal_naive", *["pretrained"] * self.reads_seasons)
-        if self.effort == "quick":
-            return ready
-        return (*ready, *["finetuned"] * self.reads_seasons, "trained")
+    def horizon(self) -> int:
+        """Steps to forecast in training."""
+        return self.output.horizon
+
+    @property
+    def level(self) -> tuple[float, ...]:
+        """Levels of the intervals."""
+        return self.output.level
+
+    @property
+    def point(self) -> str:
+        """Whether the point forecast is the `median` or the `mean`."""
+        return self.output.point
+
+    @property
+    def fill(self) -> bool:
+        """Whether missing values and short series are legal."""
+        return self.rows.missing == "fill"
+
+    @property
+    def skip(self) -> bool:
+        """Whether series in which something is wrong are left out."""
+        return self.rows.skips
 
     def decided(self, rows: int) -> Self:
         """Return the options with an effort that suits the data.
@@ -121,15 +188,11 @@ class FitOptions:
         """
         if self.effort != "auto":
             return self
-        return replace(self, effort=auto_effort(rows) if self.reads_seasons else "balanced")
+        return replace(self, effort=auto_effort(rows) if self.zero_shot else "balanced")
 
     def trained(self) -> Self:
         """Return the options of a fit that has a network trained on the data, whatever their number."""
         return replace(self, effort="balanced") if self.effort == "auto" else self
-
-    def specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return the network and the training for training windows of these sizes."""
-        return specs(self.preset, self.training, self.level, sizes)
 
     @classmethod
     def resolve(cls, options: Mapping[str, Any], seed: int, members: int | None = None) -> Self:
@@ -140,17 +203,12 @@ class FitOptions:
             seed: Seed of everything random.
             members: Number of networks; `None` is what the options say.
         """
-        level = interval_levels(options["level"])
-        _, training = specs(options["preset"], options["training"], level, Sizes())
-        if options["preset"] == PRETRAINED:
-            options = {**options, "calendar": "none"}  # it knows none
-        effort = options["effort"]
-        if effort == "auto" and wants_training(options):
+        level, preset = interval_levels(options["level"]), options["preset"]
+        network, training = specs(preset, options["training"], level, Sizes())
+        ensemble = preset if isinstance(preset, EnsembleSpec) else None
+        effort, at_once = options["effort"], None
+        if effort == "auto" and (ensemble is not None or wants_training(options)):
             effort = "balanced"
-        ensemble = options["preset"] if isinstance(options["preset"], EnsembleSpec) else None
-        if effort == "auto" and ensemble is not None:
-            effort = "balanced"
-        at_once = None
         if members is None:
             members = int(options["members"]) if ensemble is None else len(ensemble.trained)
             if effort == "best":
@@ -160,35 +218,34 @@ class FitOptions:
         rows_read = max((length for length in lengths if length is not None), default=None)
         finetuning: Mapping[str, Any] | None = limits(options["training"])
         if ensemble is not None:
-            # The members' lengths are their own; the pretrained network reads as much as helps it.
+            # The members' lengths are their own; a zero-shot model reads as much as helps it.
             lengths, finetuning = tuple(member.context_length for member in ensemble.trained), ensemble.finetuning
             rows_read = None
         return cls(
-            horizon=int(options["horizon"]),
-            context_lengths=lengths,
-            season_length=options["season_length"],
-            calendar=options["calendar"],
-            scale=options["scale"],
-            point=options["point"],
-            weighting=options["weighting"],
-            fill=options["missing"] == "fill",
-            seeds=member_seeds(seed, members),
-            preset=options["preset"],
+            rows=RowOptions.of(options),
+            output=ForecastOptions.of(options),
+            preset=preset,
             training=options["training"],
-            seed=seed,
-            level=level,
             combine=options["combine"],
-            calibrate=level if options["calibrate"] else (),
-            effort=effort,
-            validated=training.validation_fraction > 0,
-            reads_seasons=(options["preset"] == PRETRAINED or is_compared(options["preset"]))
-            and can_be_pretrained(options, level),
+            season_length=options["season_length"],
+            calendar="none" if is_zero_shot(preset) else options["calendar"],  # it knows none
+            scale=options["scale"],
             support=options["support"],
-            skip=options["on_bad_series"] == "skip",
-            rows_read=rows_read,
+            weighting=options["weighting"],
+            calibrate=level if options["calibrate"] else (),
+            seed=seed,
+            seeds=member_seeds(seed, members),
+            context_lengths=lengths,
+            effort=effort,
+            # Without validation rows there is nothing to compare on.
+            is_compared=is_compared(preset) and training.validation_fraction > 0,
+            zero_shot=(is_zero_shot(preset) or is_compared(preset)) and can_be_pretrained(options, level),
+            head=network.head,
+            validation_fraction=training.validation_fraction,
             at_once=at_once,
-            finetuning=finetuning,
             judged=ensemble is not None and ensemble.judge is not None,
+            finetuning=finetuning,
+            rows_read=rows_read,
         )
 
 
@@ -215,8 +272,10 @@ def can_be_pretrained(options: Mapping[str, Any], level: Sequence[float]) -> boo
         options: The arguments of a `Forecaster`, by name.
         level: Levels of its intervals.
     """
-    widest = widest_level(load_pretrained().engine.network.quantiles or ())
-    return options["point"] == "median" and not options["irregular"] and max(level, default=0.0) <= widest
+    if options["point"] != "median" or options["irregular"]:
+        return False
+    preset = options["preset"] if is_zero_shot(options["preset"]) else DEFAULT_MODEL
+    return max(level, default=0.0) <= MODELS[preset].shipped().widest_level
 
 
 def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:

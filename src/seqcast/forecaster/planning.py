@@ -1,35 +1,42 @@
-"""The plan of a fit: from a checked frame to sizes, scaling, windows and training jobs."""
+"""The plan of a fit: from rows to sizes, from sizes to scaling and windows, from these to training jobs.
+
+Each step takes what the one before it returned: `FitRows`, then `PlannedRows`, then `FitPlan`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.sharded import AnyFrame
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.splits import check_lengths, validation_starts
-from seqcast.engine.engine import Engine
-from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.defaults import PRETRAINED, Sizes, Specs, auto_context, middle_length
-from seqcast.forecaster.finetuning import FinetuneJob
-from seqcast.forecaster.jobs import TrainingJob
+from seqcast.data.windows.splits import validation_starts
+from seqcast.engine.jobs import TrainingJob
+from seqcast.errors import DataError
+from seqcast.forecaster.candidates.base import Candidate
+from seqcast.forecaster.candidates.table import candidates as usual_candidates
+from seqcast.forecaster.choice import Choice, HoldOut
+from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.learning import learn_series
 from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.support import check_head_support
 from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
-from seqcast.pretrained import PretrainedNetwork, load_pretrained
-from seqcast.runtime.caution import warn_user
+from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["FitPlan", "make_plan", "short_names", "training_stops"]
+__all__ = ["FitPlan", "Place", "make_plan", "plan_further"]
 
 Array = npt.NDArray[Any]
+
+# The place of a candidate, and that of one of its jobs.
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -37,56 +44,48 @@ class FitPlan:
     """The training jobs of a fit, and the state of its series.
 
     Args:
-        options: The resolved options of the forecaster.
-        series: Scaling and last rows of the series, and how rows become features.
-        season_length: Steps of a season.
-        reader: The window reader of the rows, with the longest context that a forecast reads.
-        jobs: The training jobs, one a network; none where nothing is trained.
-        frame: The rows that are trained on.
-        pretrained: The network that has seen only synthetic series; `None` where it is not a candidate.
-        finetuned: Whether it has been fine-tuned before.
+        rows: The rows, with what candidates train on.
+        candidates: What may forecast.
+        jobs: The training jobs of each candidate.
+        choice: The choice of an earlier fit, in whose shares this one forecasts too; `None` for one of its own.
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
     """
 
-    options: FitOptions
-    series: SeriesState
-    season_length: int
-    reader: WindowReader
-    jobs: Sequence[TrainingJob]
-    frame: AnyFrame
-    pretrained: PretrainedNetwork | None = None
-    finetuned: bool = False
+    rows: PlannedRows
+    candidates: tuple[Candidate, ...]
+    jobs: tuple[tuple[TrainingJob, ...], ...]
+    choice: Choice | None = None
     short_series: tuple[Any, ...] = ()
     calibration: Origins | None = None
     comparison: Origins | None = None
 
     @property
-    def finetuning(self) -> dict[int, FinetuneJob]:
-        """The jobs that train the pretrained network further, by their place."""
-        return {place: job for place, job in enumerate(self.jobs) if isinstance(job, FinetuneJob)}
+    def by_place(self) -> dict[Place, TrainingJob]:
+        """All jobs by their places."""
+        return {(place, number): job for place, jobs in enumerate(self.jobs) for number, job in enumerate(jobs)}
 
-    def with_weights(self, engines: Sequence[Engine]) -> Self:
-        """Return the plan with training jobs that begin with the weights of trained networks.
+    def rounds(self, *, timed: bool) -> list[list[Place]]:
+        """Return the places of the jobs that are trained before the gain of more networks is measured.
 
         Args:
-            engines: The engine of each network.
-
-        Raises:
-            SpecError: The networks are of other sizes.
+            timed: Whether the time is limited: then the first ones take all of it.
         """
-        further = self.finetuning
-        ours = [job for place, job in enumerate(self.jobs) if place not in further]
-        if len(engines) != len(ours):
-            raise SpecError(
-                "warm_start",
-                expected=f"as many members as before, {len(engines)}",
-                received=str(len(ours)),
-                hint="Fit without warm_start.",
-            )
-        trained = [job.with_weights(engine) for job, engine in zip(ours, engines, strict=True)]
-        return replace(self, jobs=[*trained, *further.values()])
+        own = [candidate.rounds(len(jobs)) for candidate, jobs in zip(self.candidates, self.jobs, strict=True)]
+        count = max(map(len, own)) if self.comparison is not None and not timed else 1
+        return [
+            [(place, number) for place, rounds in enumerate(own) if turn < len(rounds) for number in rounds[turn]]
+            for turn in range(count)
+        ]
+
+    @property
+    def hold_out(self) -> HoldOut | None:
+        """The windows on which candidates are compared."""
+        if self.comparison is None:
+            return None
+        options = self.rows.options
+        return HoldOut(self.reader_at(self.comparison), self.comparison, ForecastRequest(options.point, options.level))
 
     def reader_at(self, origins: Origins) -> WindowReader:
         """Return the window reader of the rows, where windows end at some origins.
@@ -94,29 +93,29 @@ class FitPlan:
         Raises:
             DataError: A context is too short, and may not be.
         """
-        self.series.check_contexts(self.frame, origins)
-        return self.reader
+        self.rows.series.check_contexts(self.rows.frame, origins)
+        return self.rows.reader
 
     def describe(self) -> str:
         """Return a line or two about what was inferred from the frame."""
-        series = self.series
-        frequency, count = series.frequency, len(self.frame.source)
+        rows, series = self.rows, self.rows.series
+        frequency, count = series.frequency, len(rows.frame.source)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
         step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
         calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
         lines = [
-            f"seqcast: {count} series, {step}, season_length {self.season_length}, "
-            f"context_length {series.context_length}, horizon {self.options.horizon}{calendar}"
+            f"seqcast: {count} series, {step}, season_length {rows.season_length}, "
+            f"context_length {series.context_length}, horizon {rows.options.horizon}{calendar}"
         ]
-        if self.pretrained is not None and not self.jobs:
-            lines.append(f"seqcast: the pretrained network, version {self.pretrained.version}; nothing is trained")
+        if not self.by_place:
+            lines += [f"seqcast: {line}; nothing is trained" for each in self.candidates if (line := each.describe())]
         if self.calibration is not None:
             lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
-        columns = self.frame.schema.columns
+        columns = rows.frame.schema.columns
         if columns.ds_format not in (None, "integer"):
             lines.append(f"seqcast: {columns.ds} is read as times, in the format {columns.ds_format}")
-        if self.frame.skipped:
-            skipped = len(self.frame.skipped)
+        if rows.frame.skipped:
+            skipped = len(rows.frame.skipped)
             lines.append(f"seqcast: skipped {skipped} of {count + skipped} series, in which something is wrong")
         if self.short_series:
             short = len(self.short_series)
@@ -128,14 +127,22 @@ class FitPlan:
         return "\n".join(lines)
 
 
-def make_plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array | None = None) -> FitPlan:
+def make_plan(
+    frame: AnyFrame,
+    options: FitOptions,
+    *,
+    starts: Array | None = None,
+    candidates: Sequence[Candidate] = (),
+    choice: Choice | None = None,
+) -> FitPlan:
     """Scale the series and plan the training of each network.
 
     Args:
         frame: The series.
         options: The resolved options of the forecaster.
-        specs: The network and the training for a number of training windows.
         starts: Position of each series' first validation target; `None` takes the training's fraction.
+        candidates: What may forecast; none for all that apply.
+        choice: As for `FitPlan`.
 
     Returns:
         The plan.
@@ -145,9 +152,11 @@ def make_plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array 
         SpecError: Options do not go together.
     """
     options = options.decided(int(np.maximum(frame.source.lengths - options.horizon, 0).sum()))
+    chosen = tuple(candidates) or usual_candidates(options)
     while True:
         try:
-            return _plan(frame, options, specs, starts)
+            rows = _planned(_rows(frame, options, chosen, check=choice is None), chosen, starts)
+            return _with_jobs(rows, chosen, choice)
         except DataError as error:
             bad = error.by_series
             if not options.skip or not bad or len(bad) == len(frame.source):
@@ -156,156 +165,171 @@ def make_plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array 
             starts = None if starts is None else starts[kept]
 
 
-def _plan(frame: AnyFrame, options: FitOptions, specs: Specs, starts: Array | None) -> FitPlan:
+def _rows(frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate], *, check: bool) -> FitRows:
+    """Return the rows, with the season and the context length of training windows.
+
+    Args:
+        frame: The rows.
+        options: The resolved options of the forecaster.
+        candidates: What may forecast.
+        check: Whether candidates may refuse them, which those of an earlier fit have not.
+    """
     frame.check_observed()
     frame.check_frequency()
-    _check_covariates(frame, options)
-    horizon, candidates = options.horizon, options.candidates
     season = options.season_length or (1 if frame.frequency is None else frame.frequency.season_length)
-    zero_shot = load_pretrained() if {"pretrained", "finetuned"} & set(candidates) else None
-    trained = "trained" in candidates
-    contexts = _contexts(frame, options, specs, season) if trained else []
-    longest = max([*contexts, _rows_read(frame, options, zero_shot)])
-    if trained and not options.fill:
-        check_lengths(frame, context_length=max(contexts), horizon=horizon)
-    network, training = specs(Sizes(1, max(contexts, default=longest), horizon, season))
+    rows = FitRows(frame, options, season)
+    for candidate in candidates if check else ():
+        candidate.check(rows)
+    lengths = [length for each in candidates if (length := each.context_length(rows)) is not None]
+    return replace(rows, context_length=max(lengths, default=None))
+
+
+def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | None) -> PlannedRows:
+    """Return the rows with what is learnt from training rows: starts, scaling, features, windows."""
+    frame, options, context = rows.frame, rows.options, rows.context_length
+    read = options.rows_read
+    if read is None:
+        read = max(candidate.rows_read(rows) for candidate in candidates)
+    longest = max(read, context or 1)
     # Of what nothing is trained on, all rows but the first may be validated on.
-    least = max(contexts) if trained else 1
-    starts = training_stops(frame, starts, training, least, horizon)
-    series, aligned = learn_series(
-        frame, options, network, starts, season, context=max(contexts, default=longest), longest=longest
-    )
-    reader = series.reader(aligned, Origins.at_ends(aligned, horizon))
-    jobs = _trainings(aligned, options, specs, series, reader, starts, contexts, season) if trained else []
-    if trained:
-        _warn_if_all_padded(frame, options)
-    if "finetuned" in candidates:
-        assert zero_shot is not None
-        job = FinetuneJob.of(
-            *(zero_shot, reader, starts, season, horizon),
-            seeds=options.seeds[0],
-            training=options.finetuning,
-            weighting=options.weighting,
-            covariates=series.builder.has_covariates,
-            most=options.rows_read,
-            beside=options.preset != PRETRAINED,
-        )
-        jobs += [job] if job.count_windows() else []
-    if zero_shot is not None:
-        check_head_support(aligned, zero_shot.engine.network.head)
-    compare = options.choice is None and len(candidates) > 1
-    judged = starts if jobs else untrained_starts(frame.source.lengths, horizon, season, longest, fill=options.fill)
-    return FitPlan(
-        options,
-        series,
-        season,
-        reader,
-        jobs,
+    starts = _training_stops(rows, starts, context or 1)
+    series, aligned = learn_series(rows, starts, longest)
+    return PlannedRows(
         frame,
-        zero_shot,
-        short_series=short_names(frame, max(contexts) + horizon) if trained else (),
-        calibration=calibration_origins(reader, judged, horizon, options.calibrate) if options.calibrate else None,
-        comparison=comparison_origins(frame.source.lengths, judged, horizon) if compare else None,
+        options,
+        rows.season_length,
+        context,
+        series=series,
+        reader=series.reader(aligned, Origins.at_ends(aligned, options.horizon)),
+        starts=starts,
     )
 
 
-def _check_covariates(frame: AnyFrame, options: FitOptions) -> None:
-    """Refuse covariates that the pretrained network would have to know without having learnt from them."""
-    covariates = [*frame.covariates.static, *frame.covariates.past, *frame.covariates.future]
-    if options.preset == PRETRAINED and options.choice is None and covariates:
-        raise SpecError(
-            "preset",
-            expected="a network that has been trained on this data, with covariates",
-            received=f"'pretrained', and the covariates {', '.join(map(repr, covariates))}",
-            hint="It has seen series alone, so it cannot know what a covariate means: call finetune(df) in place of "
-            "fit(df), which trains it on them, leave them out, or name another preset.",
-        )
+def _with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None) -> FitPlan:
+    """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on."""
+    options, lengths = rows.options, rows.lengths
+    jobs = tuple(tuple(candidate.jobs(rows)) for candidate in candidates)
+    judged = rows.starts
+    if not any(jobs):
+        context = rows.series.context_length
+        judged = untrained_starts(lengths, options.horizon, rows.season_length, context, fill=options.fill)
+    compare = choice is None and len(candidates) > 1
+    context_length = rows.context_length
+    return FitPlan(
+        rows,
+        candidates,
+        jobs,
+        choice,
+        short_series=() if context_length is None else _short_names(rows, context_length + options.horizon),
+        calibration=_calibration(rows, judged),
+        comparison=comparison_origins(lengths, judged, options.horizon) if compare else None,
+    )
 
 
-def _contexts(frame: AnyFrame, options: FitOptions, specs: Specs, season: int) -> list[int]:
-    """Return the context lengths of the networks that are trained, in turn."""
-    lengths, horizon = frame.source.lengths, options.horizon
-    rows = middle_length(lengths) if options.fill else int(lengths.min())
-    # The rule is not called for lengths that are set: the specs of a refit know the networks of these lengths only.
-    return [length or auto_context(frame, rows, horizon, season, specs) for length in options.context_lengths]
-
-
-def _warn_if_all_padded(frame: AnyFrame, options: FitOptions) -> None:
-    """Warn of a context length that no series fills."""
-    longest, horizon = int(frame.source.lengths.max()), options.horizon
-    if options.fill and any(length and length + horizon > longest for length in options.context_lengths):
-        given = max(length or 0 for length in options.context_lengths)
-        warn_user(
-            f"context_length {given} and horizon {horizon} are more than the {longest} rows of the "
-            "longest series: all windows are padded. Choose a smaller context_length, or leave it out."
-        )
-
-
-def _rows_read(frame: AnyFrame, options: FitOptions, zero_shot: PretrainedNetwork | None) -> int:
-    """Return how many rows are read by what is not trained on the data."""
-    lengths = frame.source.lengths
-    if options.rows_read is not None:
-        return options.rows_read
-    if zero_shot is None:
-        return 1
-    longest = zero_shot.context_lengths[-1]
-    if options.most_rows_read is not None:
-        longest = min(longest, options.most_rows_read)
-    if options.fill:
-        return longest
-    # Each forecast has to have so many rows before it, also those that candidates are compared by.
-    rows = 1 if "trained" in options.candidates else int(0.9 * lengths.min()) - options.horizon
-    return max(1, min(rows, longest))
-
-
-def _trainings(
-    frame: AnyFrame,
+def plan_further(
+    new: LongFrame,
+    fitted: FittedForecaster,
     options: FitOptions,
-    specs: Specs,
-    series: SeriesState,
-    reader: WindowReader,
-    starts: Array,
-    contexts: Sequence[int],
-    season: int,
-) -> list[TrainingJob]:
-    """Return the trainings of the networks that learn from the data alone."""
-    sizes = Sizes(1, max(contexts), options.horizon, season)
-    window = series.builder.window(horizon=options.horizon, context_length=max(contexts), observed=series.observed)
-    jobs = []
-    network, training = specs(sizes)
-    for place, seeds in enumerate(options.seeds):
-        length = contexts[place % len(contexts)]
-        job = TrainingJob(
-            reader, starts, replace(window, context_length=length), network, training, seeds, options.weighting
-        )
-        count = job.checked_windows(frame)
-        network, training = specs(replace(sizes, windows=count, context_length=length, member=place))
-        check_head_support(frame, network.head)
-        season_read = season if network.reads_season else None
-        jobs.append(
-            replace(job, network=network, training=training, window=replace(job.window, season_length=season_read))
-        )
-    return jobs
+    *,
+    training: TrainingSpec | Mapping[str, Any] | None = None,
+    freeze: Sequence[str] = (),
+    starts: Array | None = None,
+) -> FitPlan:
+    """Plan the further training of trained networks, on rows of known or new series.
+
+    Args:
+        new: The rows.
+        fitted: The fitted forecaster; known series keep their scaling.
+        options: The resolved options of the forecaster.
+        training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its learning
+            rate.
+        freeze: Parts of the network that stay as they are.
+        starts: Position of each series' first validation target among them; `None` takes the training's fraction.
+
+    Returns:
+        The plan, with these rows and the remembered ones before them.
+
+    Raises:
+        DataError: The rows give nothing to train on, or end before the rows of the fit.
+        SpecError: An option is impossible.
+    """
+    series = fitted.series
+    frame = series.with_history(new)
+    _check_newest(frame, series)
+    changes = training.to_dict() if isinstance(training, TrainingSpec) else dict(training or {})
+    fraction = changes.get("validation_fraction", options.validation_fraction)
+    context = fitted.context_length
+    rows = FitRows(frame, replace(options, validation_fraction=fraction), fitted.season_length, context)
+    if starts is not None:
+        starts = starts + frame.source.lengths - new.source.lengths
+    starts = _training_stops(rows, starts, context or 1)
+    if context is not None and not series.observed and options.fill:
+        _check_no_gaps(frame)
+    scaler = series.scaler_of(frame, starts)
+    reader = WindowReader.of_frame(
+        frame, series.builder, scaler, context_length=series.context_length, observed=series.observed
+    )
+    planned = PlannedRows(frame, rows.options, rows.season_length, context, series=series, reader=reader, starts=starts)
+    candidates = tuple(each.further(options, training, freeze) for each in fitted.candidates)
+    jobs = tuple(tuple(candidate.jobs(planned)) for candidate in candidates)
+    added = replace(planned, series=series.add_series(frame, scaler, starts))
+    several = any(candidate.has_versions for candidate in candidates)
+    return FitPlan(
+        added,
+        candidates,
+        jobs,
+        fitted.choice,
+        short_series=() if context is None else _short_names(rows, context + options.horizon),
+        calibration=_calibration(added, starts),
+        comparison=comparison_origins(rows.lengths, starts, options.horizon) if several else None,
+    )
 
 
-def training_stops(frame: AnyFrame, starts: Array | None, training: TrainingSpec, context: int, horizon: int) -> Array:
+def _calibration(rows: PlannedRows, starts: Array) -> Origins | None:
+    """Return the windows to calibrate on."""
+    options = rows.options
+    return calibration_origins(rows.reader, starts, options.horizon, options.calibrate) if options.calibrate else None
+
+
+def _training_stops(rows: FitRows, starts: Array | None, context: int) -> Array:
     """Return the number of training rows of each series, by default what the validation fraction leaves.
 
     A series without an observed value among them is trained on as a whole.
-
-    Args:
-        frame: The series.
-        starts: Position of each series' first validation target; `None` takes the training's fraction.
-        training: The training.
-        context: Steps of past.
-        horizon: Steps to forecast.
     """
     if starts is None:
-        fraction = training.validation_fraction
-        starts = validation_starts(frame.source.lengths, context_length=context, horizon=horizon, fraction=fraction)
-    return np.where((frame.count_observed(starts) > 0).all(axis=1), starts, frame.source.lengths)
+        fraction, horizon = rows.options.validation_fraction, rows.options.horizon
+        starts = validation_starts(rows.lengths, context_length=context, horizon=horizon, fraction=fraction)
+    return np.where((rows.frame.count_observed(starts) > 0).all(axis=1), starts, rows.lengths)
 
 
-def short_names(frame: AnyFrame, rows: int) -> tuple[Any, ...]:
+def _short_names(rows: FitRows, least: int) -> tuple[Any, ...]:
     """Return the names of the series with fewer rows."""
-    return tuple(frame.source.ids[place] for place in np.flatnonzero(frame.source.lengths < rows))
+    return tuple(rows.frame.source.ids[place] for place in np.flatnonzero(rows.lengths < least))
+
+
+def _check_no_gaps(frame: LongFrame) -> None:
+    """Refuse gaps for networks that have no input which marks them."""
+    missing = np.isnan(frame.source.values).any(axis=1)
+    if missing.any():
+        raise frame.error(
+            frame.schema.columns.targets[0],
+            int(np.argmax(missing)),
+            expected="no missing values or steps: the fit saw none, so the network has no input that marks them",
+            received="a missing one",
+            hint="Fill it in, or fit anew on rows that have some.",
+        )
+
+
+def _check_newest(frame: LongFrame, series: SeriesState) -> None:
+    """Refuse rows of known series that end before their last known one."""
+    places = series.places(frame.source.ids)
+    early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
+    if early.any():
+        place = int(np.flatnonzero(early)[0])
+        raise DataError(
+            option="df",
+            series=frame.source.ids[place],
+            expected=f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones",
+            received=f"rows up to {frame.last_stamps[place]}",
+            hint="Give its newest rows too.",
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from seqcast.data.frames.sources import TableSource, is_source
 from seqcast.data.frames.table import check_columns
 from seqcast.data.series.sharded import ArrayCache
 from seqcast.errors import DataError, SpecError
+from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime.files import make_folder
@@ -115,7 +116,7 @@ def as_source(df: Any, columns: Columns | None, memory_limit: Any, option: str =
 
 @contextlib.contextmanager
 def rows_of_fit(
-    options: Mapping[str, Any],
+    options: RowOptions,
     source: TableSource,
     memory: Memory,
     before: SeriesState | None = None,
@@ -126,7 +127,7 @@ def rows_of_fit(
     """Read and check all rows of a source once, into a folder that is removed in the end.
 
     Args:
-        options: Options of the forecaster, by name.
+        options: How frames are read.
         source: The source.
         memory: How much memory there is.
         before: As for `checked_pieces`.
@@ -145,7 +146,7 @@ def rows_of_fit(
 
 
 def checked_pieces(
-    options: Mapping[str, Any],
+    options: RowOptions,
     source: TableSource,
     memory: Memory,
     before: SeriesState | None = None,
@@ -157,7 +158,7 @@ def checked_pieces(
     Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
 
     Args:
-        options: Options of the forecaster, by name.
+        options: How frames are read.
         source: The source.
         memory: How much memory there is.
         before: The fitted series, if rows that follow are read.
@@ -167,7 +168,7 @@ def checked_pieces(
         DataError: Something in the rows is wrong; it names file and row.
     """
     names = columns_read(options, source, before)
-    columns = before.schema.columns if before is not None else options["columns"] or Columns()
+    columns = before.schema.columns if before is not None else options.columns or Columns()
     rows = memory.piece_rows(len(names)) if piece_rows is None else piece_rows
     first: LongFrame | None = None
     rest: dict[Any, DataError] = {}
@@ -176,7 +177,7 @@ def checked_pieces(
             frame = read_rows(options, source.frame(piece.table), before or first, static_optional=before is not None)
         except DataError as error:
             located = in_source(error, piece.spans)
-            if options["on_bad_series"] != "skip" or not located.by_series:
+            if not options.skips or not located.by_series:
                 raise located from error
             rest |= located.by_series  # all series of the piece
             continue
@@ -188,18 +189,18 @@ def checked_pieces(
         raise next(iter(rest.values()))
 
 
-def columns_read(options: Mapping[str, Any], source: TableSource, before: SeriesState | None) -> Sequence[str]:
+def columns_read(options: RowOptions, source: TableSource, before: SeriesState | None) -> Sequence[str]:
     """Return the columns that are read.
 
     Raises:
         DataError: The source lacks one.
     """
-    columns = before.schema.columns if before is not None else options["columns"] or Columns()
+    columns = before.schema.columns if before is not None else options.columns or Columns()
     needed: list[tuple[str | None, str]] = [("ds", columns.ds), *(("y", name) for name in columns.targets)]
     if columns.unique_id in source.columns or columns.unique_id != Columns().unique_id:
         needed.insert(0, ("unique_id", columns.unique_id))
     for role in ("static", "past", "future"):
-        names = options[f"{role}_covariates"]
+        names = getattr(options.covariates, role)
         if role == "static" and before is not None:
             names = [name for name in names if name in source.columns]
         needed += [(f"{role}_covariates", name) for name in names]

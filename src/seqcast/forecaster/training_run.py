@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from seqcast.engine.engine import Engine
+from seqcast.engine.jobs import Outcome, TrainingJob, run_jobs
 from seqcast.errors import SpecError
 from seqcast.forecaster.cluster import Cluster
-from seqcast.forecaster.jobs import TrainingJob, run_jobs
 from seqcast.forecaster.planning import FitPlan
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.deadline import Deadline
@@ -46,14 +46,10 @@ class TrainingRun:
             return self.on.train(job, engine, verbose=self.verbose)
         return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=callbacks)
 
-    def run_jobs(
-        self, jobs: Sequence[TrainingJob], names: Sequence[str], callbacks: Sequence[Sequence[Any]] = ()
-    ) -> list[tuple[Engine, History]]:
-        """Train several networks side by side; see `seqcast.forecaster.jobs.run_jobs`."""
+    def run_jobs(self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()) -> list[Outcome]:
+        """Train several networks side by side; see `seqcast.engine.jobs.run_jobs`."""
         executor = None if self.on is None else self.on.executor()
-        return run_jobs(
-            jobs, names, verbose=self.verbose, deadline=self.deadline, callbacks=callbacks, executor=executor
-        )
+        return run_jobs(jobs, verbose=self.verbose, deadline=self.deadline, callbacks=callbacks, executor=executor)
 
     def check_callbacks(self, plan: FitPlan) -> None:
         """Refuse callbacks that cannot hear the trainings of a plan, before any of them begins.
@@ -62,7 +58,8 @@ class TrainingRun:
             SpecError: Some are no observers, and there are checkpoints or several networks.
             FileFormatError: The log of a network would replace a file that is none.
         """
-        ours = len(plan.jobs) - len(plan.finetuning)
+        jobs = list(plan.by_place.values())
+        ours = sum(not job.observers_only for job in jobs)
         left, expected = others(self.callbacks), "observers only with checkpoint"
         if self.folder is None:
             left = others(self.callbacks, in_workers=True) if ours > 1 else []
@@ -74,19 +71,25 @@ class TrainingRun:
                 received=f"{left[0]!r}, which hears a single training from its beginning",
                 hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
             )
-        for place in range(len(plan.jobs)):
-            check_callbacks(self.callbacks_of(plan, place))
+        for job in jobs:
+            check_callbacks(self.callbacks_of(job, alone=len(jobs) == 1))
 
-    def callbacks_of(self, plan: FitPlan, place: int) -> list[Any]:
-        """Return the callbacks of one of the networks of a plan."""
-        if len(plan.jobs) == 1:
+    def callbacks_of(self, job: TrainingJob, *, alone: bool) -> list[Any]:
+        """Return the callbacks of one of the networks of a plan.
+
+        Args:
+            job: The training.
+            alone: Whether it is the only one.
+        """
+        if alone:
             return list(self.callbacks)
-        if place not in plan.finetuning:
-            return for_network(self.callbacks, f"network-{place + 1}")
-        return for_network([each for each in self.callbacks if isinstance(each, Observer)], "pretrained")
+        heard = self.callbacks
+        if job.observers_only:
+            heard = [each for each in heard if isinstance(each, Observer)]
+        return for_network(heard, job.log_name)
 
-    def prepared(self, plan: FitPlan, name: str = "") -> list[TrainingJob]:
-        """Return the jobs of a plan, with checkpoints.
+    def prepared(self, plan: FitPlan, name: str = "") -> FitPlan:
+        """Return a plan whose jobs write checkpoints.
 
         Args:
             plan: The plan.
@@ -95,6 +98,12 @@ class TrainingRun:
         Raises:
             SpecError: The training holds a function, which a file cannot.
         """
-        if self.folder is None:
-            return list(plan.jobs)
-        return [job.with_checkpoints(self.folder, f"{name}member-{place}") for place, job in enumerate(plan.jobs, 1)]
+        folder = self.folder
+        if folder is None:
+            return plan
+        written = (tuple(job.with_checkpoints(folder, f"{name}{job.log_name}") for job in jobs) for jobs in plan.jobs)
+        return replace(plan, jobs=tuple(written))
+
+    def without_folder(self) -> Self:
+        """Return the run of plans that were prepared."""
+        return replace(self, folder=None)

@@ -17,7 +17,9 @@ from seqcast.data.windows.cutoffs import counted_back
 from seqcast.data.windows.origins import Origins
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError
-from seqcast.forecaster.predictor import Predictor
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.options import RowOptions
+from seqcast.forecaster.reading import in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, windows_needed
@@ -25,11 +27,10 @@ from seqcast.intervals.request import ForecastRequest
 from seqcast.specs.checks import check_int
 
 __all__ = [
-    "apart",
     "calibrate",
     "calibration_origins",
     "comparison_origins",
-    "truths",
+    "count_apart",
     "untrained_starts",
     "validation_rows",
     "with_validation",
@@ -104,7 +105,7 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
     """
     origins = _origins_within(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
     needed = windows_needed(max(level))
-    observed = (~np.isnan(truths(reader, origins))).sum(axis=0).min() if len(origins) else 0
+    observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:
         raise DataError(
             "calibrate",
@@ -142,12 +143,7 @@ def untrained_starts(lengths: Array, horizon: int, season_length: int, context_l
     return np.where(starts + horizon <= lengths, starts, lengths)
 
 
-def truths(reader: WindowReader, origins: Origins) -> Array:
-    """Return the truth of some windows in scaled units, `[B, H, D]`; NaN is missing."""
-    return reader.truth(origins.series, origins.stops, origins.horizon, scaler=origins.scaler)
-
-
-def apart(origins: Origins) -> int:
+def count_apart(origins: Origins) -> int:
     """Return how many of the windows do not overlap, series by series."""
     series, first = np.unique(origins.series, return_index=True)
     if not len(series):
@@ -158,14 +154,14 @@ def apart(origins: Origins) -> int:
 
 
 def calibrate(
-    predictor: Predictor, reader: WindowReader, origins: Origins, level: Sequence[float], *, intervals: bool
+    blend: Blend, reader: WindowReader, origins: Origins, level: Sequence[float], *, intervals: bool
 ) -> tuple[Calibration, ...]:
     """Calibrate intervals on forecasts of validation rows.
 
     Widths are learnt in the units of the scaled series, in which all series are alike.
 
     Args:
-        predictor: The predictor.
+        blend: The forecast that candidates share.
         reader: The window reader.
         origins: Where forecasts begin; their steps are among the rows.
         level: Levels of the intervals.
@@ -178,7 +174,7 @@ def calibrate(
         DataError: A step has too few known values for a level.
     """
     request = ForecastRequest(level=tuple(level) if intervals else ())
-    forecast, truth = predictor.scaled(reader, origins, request), truths(reader, origins)
+    forecast, truth = blend.scaled(reader, origins, request), origins.truth(reader)
     calibrations = []
     for target in range(truth.shape[2]):
         parts, values = forecast[:, :, target], truth[:, :, target]
@@ -189,7 +185,25 @@ def calibrate(
     return tuple(calibrations)
 
 
-def with_validation(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFrame, Array]:
+def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int) -> tuple[AnyFrame, Array | None]:
+    """Return all rows, and the position of each series' first validation target, `None` without `validation`.
+
+    Args:
+        rows: How frames are read.
+        frame: The rows of a fit.
+        validation: The argument of a fit: a number of rows, a frame of rows that follow, or `None`.
+        horizon: Steps to forecast.
+    """
+    if validation is None:
+        return frame, None
+    if isinstance(validation, int | np.integer):
+        return frame, validation_rows(frame, validation, horizon)
+    before = in_memory(frame, "validation")
+    later = read_rows(rows, validation, before, argument="validation")
+    return _appended(before, later, fill=rows.missing == "fill")
+
+
+def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFrame, Array]:
     """Return a frame with validation rows appended.
 
     Args:

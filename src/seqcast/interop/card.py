@@ -22,9 +22,9 @@ from seqcast.data.frames.stamps import stamp_text
 from seqcast.errors import SpecError
 from seqcast.evaluation.leaderboard import leaderboard
 from seqcast.evaluation.metrics import spoken_metric
-from seqcast.forecaster.choice import CANDIDATES
+from seqcast.forecaster.candidates.table import words
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.summary import facts, network_facts
+from seqcast.forecaster.facts import facts, network_facts
 from seqcast.intervals.levels import level_text
 from seqcast.regressor.estimator import Seq2SeqRegressor
 
@@ -143,15 +143,14 @@ def _about_frames(
     forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None
 ) -> tuple[str, list[_Section]]:
     """Return what a forecaster is, and the sections about data, model and scores."""
-    state = forecaster._fitted()
-    by_heading = facts(state, forecaster.get_params(deep=False), forecaster._request(state))
+    by_heading = facts(forecaster.fitted_, forecaster.get_params(deep=False))
     model = {**by_heading["Network"], "forecast": _chosen(forecaster)}
     if len(forecaster.history_):
         model |= by_heading["Training"]
     model |= {name: value for name, value in by_heading["Settings"].items() if name not in _OF_DATA}
     summary = (
-        f"It forecasts {forecaster.horizon} steps of {len(state.series.ids):,} time series, or of others like them, "
-        f"by {_chosen(forecaster)}."
+        f"It forecasts {forecaster.horizon} steps of {len(forecaster.series_state_.ids):,} time series, or of others "
+        f"like them, by {_chosen(forecaster)}."
     )
     sections = [
         _Section.of("Data", _data(forecaster, data)),
@@ -187,10 +186,8 @@ def _about_arrays(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> 
 
 
 def _chosen(forecaster: Forecaster) -> str:
-    shares = forecaster.choice_.shares
-    return " and ".join(
-        CANDIDATES[name] + (f" ({share:.0%})" if len(shares) > 1 else "") for name, share in shares.items()
-    )
+    shares, texts = forecaster.choice_.shares, words()
+    return " and ".join(texts[name] + (f" ({share:.0%})" if len(shares) > 1 else "") for name, share in shares.items())
 
 
 def _data(forecaster: Forecaster, data: Any) -> dict[str, Any]:
@@ -231,7 +228,8 @@ def _choice(forecaster: Forecaster) -> list[_Section]:
     choice = forecaster.choice_
     if not choice.losses:
         return []
-    rows = [(CANDIDATES[name], _number(loss)) for name, loss in choice.losses.items() if name in CANDIDATES]
+    texts = words()
+    rows = [(texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts]
     text = f"Mean quantile loss on {choice.windows:,} validation windows, in scaled units; less is better."
     return [_Section("Choice", text, ("candidate", "loss"), rows)]
 
@@ -284,23 +282,17 @@ def _limits(estimator: Forecaster | Seq2SeqRegressor) -> Iterator[str]:
         if window.future:
             yield "Future covariates have to be known, or forecast, for the whole horizon."
         return
-    shares, state = set(estimator.choice_.shares), estimator.series_state_
+    fitted = estimator.fitted_
     yield (
         f"It was made to forecast {estimator.horizon} steps from the last {estimator.context_length_}. Longer ones "
         "are possible, and were not looked at."
     )
-    if "pretrained" in shares:
-        yield "The pretrained network has seen synthetic series only."
-    if "seasonal_naive" in shares:
-        yield (
-            "The last season is repeated, so a trend is not followed in this share."
-            if len(shares) > 1
-            else ("It repeats the last season: no network was better on the validation windows.")
-        )
+    for candidate in fitted.candidates[::-1]:
+        yield from candidate.limits(alone=len(fitted.candidates) == 1)
     if 0 < estimator.choice_.windows < FEW_WINDOWS:
         yield f"What forecasts was chosen on {estimator.choice_.windows} windows only."
     yield from _limits_of_intervals(estimator)
-    if "real" not in state.support:
+    if "real" not in fitted.series.support:
         yield "Forecasts are never negative, as no value of the fit was."
     if estimator.future_covariates:
         named = ", ".join(estimator.future_covariates)
@@ -312,7 +304,7 @@ def _limits(estimator: Forecaster | Seq2SeqRegressor) -> Iterator[str]:
 
 
 def _limits_of_intervals(forecaster: Forecaster) -> Iterator[str]:
-    levels = forecaster._request(forecaster._fitted()).level
+    levels = forecaster.fitted_.request().level
     if not levels:
         yield "It forecasts a point and does not say how sure it is."
     elif forecaster.calibrations_:

@@ -15,7 +15,7 @@ from seqcast.errors import DataError, SpecError
 from seqcast.intervals.levels import check_levels
 from seqcast.specs.checks import check_choice, check_int
 
-__all__ = ["Calibration", "check_shape", "window_units"]
+__all__ = ["Calibration", "calibrations_from_parts", "calibrations_to_parts", "check_shape", "window_units"]
 
 Array = npt.NDArray[Any]
 
@@ -180,6 +180,31 @@ class Calibration:
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """Build the calibration from the result of `to_parts`."""
         return cls(tuple(header["level"]), arrays["widths"], arrays["windows"], header["kind"])
+
+
+def calibrations_to_parts(calibrations: Sequence[Calibration]) -> tuple[list[dict[str, Any]], dict[str, Array]]:
+    """Return JSON types and arrays that hold the calibrations of several targets."""
+    described, arrays = [], dict[str, Array]()
+    for place, calibration in enumerate(calibrations):
+        header, widths = calibration.to_parts()
+        described.append(header)
+        arrays |= {f"{place}/{name}": values for name, values in widths.items()}
+    return described, arrays
+
+
+def calibrations_from_parts(described: Sequence[dict[str, Any]], arrays: Mapping[str, Any]) -> tuple[Calibration, ...]:
+    """Build calibrations from the result of `calibrations_to_parts`.
+
+    Raises:
+        ValueError: They are no parts of calibrations.
+    """
+    found = []
+    for place, header in enumerate(described):
+        own = {name: arrays[f"{place}/{name}"] for name in ("widths", "windows")}
+        if own["widths"].shape != (*own["windows"].shape, len(header.get("level", ()))):
+            raise ValueError(f"widths of shape {own['widths'].shape} of {own['windows'].shape} windows")
+        found.append(Calibration.from_parts(header, {name: np.asarray(values) for name, values in own.items()}))
+    return tuple(found)
 
 
 def check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:

@@ -121,9 +121,8 @@ def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) 
             raise SpecError("level", expected=f"levels that it has: {listed}", received=f"{each:g}", hint=hint)
 
 
-def check_within(level: Sequence[float], quantiles: Sequence[float]) -> None:
-    """Refuse levels beyond the outermost of a pretrained network's quantiles, between which it knows all."""
-    widest = widest_level(quantiles)
+def check_within(level: Sequence[float], widest: float) -> None:
+    """Refuse levels beyond the widest that a zero-shot model knows; it knows all others."""
     if max(level, default=0.0) > widest:
         raise SpecError(
             "level",

@@ -10,10 +10,10 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.seasonal_covariates import CovariateSizes, SeasonalCovariates
-from seqcast.data.windows.seasonal_inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.engine.engine import Engine
-from seqcast.pretrained.far import BLOCKS, Hold, base_after, widened
+from seqcast.pretrained.covariates import CovariateSizes, SeasonalCovariates
+from seqcast.pretrained.far_horizons import BLOCKS, Hold, base_after, widened
+from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 from seqcast.runtime.archive import open_archive, write_archive
 from seqcast.runtime.json_types import check_json
 from seqcast.runtime.threads import in_threads, threads
@@ -133,9 +133,9 @@ class PretrainedNetwork:
         """Forecast quantiles.
 
         A block after the first one reads the medians before it as if they were known, and is held to them (see
-        `seqcast.pretrained.far.Hold`). How far its quantiles are from its median is added, as independent errors are,
-        to how far those of the step before it were. After three blocks the median is what the base says, held too, and
-        widths go on as in the third. With covariates of the future the network writes all blocks.
+        `seqcast.pretrained.far_horizons.Hold`). How far its quantiles are from its median is added, as independent
+        errors are, to how far those of the step before it were. After three blocks the median is what the base says,
+        held too, and widths go on as in the third. With covariates of the future the network writes all blocks.
 
         Args:
             past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.

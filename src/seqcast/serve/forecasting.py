@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.apart import predict_apart
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.serve.answers import Answer, Answers
 from seqcast.serve.queries import Query
@@ -64,8 +61,7 @@ def _together(queries: Sequence[Query]) -> list[Answer]:
     if first.future is not None:
         future, of = Table.joined([query.future for query in queries if query.future is not None])
         further = {"future": future, "future_owners": of}
-    table, owners = predict_apart(
-        model.forecaster,
+    table, owners = model.forecaster.fitted_.for_owners(
         frame,
         owners,
         remembered=first.rows is None,
@@ -97,20 +93,11 @@ def _alone(query: Query) -> Answer:
         return _zero_shot(query)
     frame = None if query.rows is None else query.rows.frame()
     future = None if query.future is None else query.future.frame()
-    forecaster = query.model.forecaster
+    fitted = query.model.forecaster.fitted_
     if query.series is not None:
-        forecaster = _of_series(forecaster, query.series)
-    table = forecaster.predict(query.horizon, frame, future, level=query.level)
+        fitted = fitted.of_series(query.series)
+    table = fitted.predict(frame, horizon=query.horizon, future=future, level=query.level)
     return Answer(Answers(table, query.model), 0, len(table))
-
-
-def _of_series(forecaster: Forecaster, names: Sequence[Any]) -> Forecaster:
-    """Return a forecaster that remembers some of the series only."""
-    state = forecaster._fitted()
-    ids = tuple(sorted(names))
-    some = copy.copy(forecaster)
-    some._state = replace(state, series=state.series.copies(state.series.places(ids), ids))
-    return some
 
 
 def _pretrained(query: Query, horizon: int) -> Forecaster:

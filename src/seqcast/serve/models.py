@@ -21,9 +21,7 @@ import numpy as np
 
 from seqcast.data.frames.forms import LONG
 from seqcast.errors import suggest_name
-from seqcast.forecaster.apart import predict_apart
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.state import FittedState
 from seqcast.intervals.levels import level_text
 from seqcast.runtime.files import check_source
 from seqcast.serve.problems import RequestError
@@ -124,7 +122,7 @@ class ServedModel:
             "frequency": f.freq_,
             "season_length": f.season_length_,
             "context_length": f.context_length_,
-            "levels": [float(level_text(level)) for level in f._request(f._fitted()).level],
+            "levels": [float(level_text(level)) for level in f.fitted_.request().level],
             "series": len(f.series_state_.ids),
             "choice": str(f.choice_),
         }
@@ -133,16 +131,14 @@ class ServedModel:
 def _for_requests(forecaster: Forecaster) -> Forecaster:
     """Return a forecaster whose forecasts are long pandas frames, and that leaves out no series that is wrong."""
     served: Forecaster = copy.copy(forecaster).set_params(on_bad_series="raise", verbose=0)
-    state = forecaster._fitted()
-    series = state.series
+    fitted = served.fitted_
+    series = fitted.series
     stamps, schema = series.frame.stamps, series.schema
     text = schema.columns.ds_format not in (None, "integer")
     ids = "int64" if isinstance(series.ids[0], int) else "object"
     schema = replace(schema, kind="pandas", form=LONG, id_dtype=ids, ds_dtype="object" if text else str(stamps.dtype))
     frame = replace(series.frame, schema=schema)
-    published: FittedState = replace(state, series=replace(series, frame=frame))
-    served._state = published
-    return served
+    return served.with_fitted(replace(fitted, series=replace(series, frame=frame)))
 
 
 def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
@@ -154,12 +150,12 @@ def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
     """
     import pandas as pd
 
-    f = model.forecaster
-    if not model.is_regular or f.future_covariates:
+    if not model.is_regular or model.forecaster.future_covariates:
         return
+    fitted = model.forecaster.fitted_
     for size in sizes:
-        asked = pd.DataFrame({model.columns.unique_id: [f.series_state_.ids[0]] * size})
-        predict_apart(f, asked, np.arange(size), remembered=True)
+        asked = pd.DataFrame({model.columns.unique_id: [fitted.series.ids[0]] * size})
+        fitted.for_owners(asked, np.arange(size), remembered=True)
 
 
 class ModelShelf:

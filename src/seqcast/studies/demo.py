@@ -19,7 +19,7 @@ import numpy.typing as npt
 from seqcast.baselines import LastValue, ManyToOneRegressor
 from seqcast.data.datasets import describe, load
 from seqcast.data.signals import random_sines
-from seqcast.evaluation import evaluate
+from seqcast.evaluation import BASELINE, evaluate
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
 from seqcast.regressor.estimator import Seq2SeqRegressor
@@ -174,7 +174,7 @@ def _series(folder: Path, size: DemoSize, seed: int, verbose: int) -> dict[str, 
     figure = forecast_frame(
         frame,
         result,
-        models=["seqcast", "seasonal_naive"],
+        models=["seqcast", BASELINE],
         last=size.series_horizon * 2,
         ylabel=describe(SERIES).units,
     )

@@ -29,12 +29,12 @@ class Sines(Study):
         """Return each number of sines to train on, and all of them mixed."""
         size = {"windows": 640, "epochs": 1} if quick else {"windows": 25_600, "epochs": 12}
         trained: tuple[Any, ...] = (1, 2) if quick else (*COUNTS, MIXED)
-        return [{"trained": count, "context": 30, **size} for count in trained]
+        return [{"sines": count, "context": 30, **size} for count in trained]
 
     def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train, and score on each number of sines, relative to the variance of the future."""
         sizes = {"past": setting["context"], "future": 15, "offset": (0.0, 0.0)}
-        counts = COUNTS if setting["trained"] == MIXED else (setting["trained"],)
+        counts = COUNTS if setting["sines"] == MIXED else (setting["sines"],)
         share = setting["windows"] // len(counts)
         drawn = [sines(share, seed=TRAIN + seed, num_signals=count, **sizes)[:2] for count in counts]
         past, future = (np.concatenate(arrays) for arrays in zip(*drawn, strict=True))
@@ -50,8 +50,8 @@ class Sines(Study):
         from seqcast.plots import repeated_runs
 
         curves = {
-            f"trained on {_sines_text(count)}": (COUNTS, results.where(trained=count).array("relative"))
-            for count in results.settings("trained")
+            f"trained on {_sines_text(count)}": (COUNTS, results.where(sines=count).array("relative"))
+            for count in results.settings("sines")
         }
         figure = repeated_runs(
             {"": curves},
@@ -65,8 +65,8 @@ class Sines(Study):
     def finding(self, results: Results) -> str:
         """Return the errors by trained and tested number of sines."""
         lines = []
-        for count in results.settings("trained"):
-            errors = results.where(trained=count).array("relative")
+        for count in results.settings("sines"):
+            errors = results.where(sines=count).array("relative")
             cells = " | ".join(spread(errors[:, place]) for place in range(len(COUNTS)))
             lines.append(f"| {_sines_text(count)} | {cells} |")
         return (

@@ -11,8 +11,8 @@ import numpy as np
 from seqcast.errors import SpecError
 from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.finetuning import limits
 from seqcast.forecaster.options import is_compared
+from seqcast.pretrained.finetuning import limits
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.finetune import FinetuneSpec
 from seqcast.tune.script import script_of

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from seqcast.data.frames.long_frame import LongFrame
-from seqcast.forecaster.defaults import PRETRAINED
-from seqcast.forecaster.fitting import fit_plan, untrained_state
-from seqcast.forecaster.further import plan_further
+from seqcast.engine.jobs import TrainingJob
+from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.fitting import fit_plan, untrained
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.planning import FitPlan, make_plan
-from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
 from seqcast.forecaster.training_run import TrainingRun
+from seqcast.pretrained import is_zero_shot
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.finetune import FinetuneSpec
 from seqcast.specs.training import TrainingSpec
@@ -33,18 +33,18 @@ def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> 
     Raises:
         DataError: The rows give nothing to train on.
     """
-    if options["preset"] == PRETRAINED:
+    if is_zero_shot(options["preset"]):
         plan = _further(frame, options, seed, options["training"])
-        return FinetuneSpec(plan.jobs[0].training), plan.season_length
+        return FinetuneSpec(_first_job(plan).training), plan.rows.season_length
     resolved = FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
-    plan = make_plan(frame, resolved, resolved.specs)
-    job = plan.jobs[0]
-    return MemberSpec(job.network, job.training, job.window.context_length), plan.season_length
+    plan = make_plan(frame, resolved)
+    job = _first_job(plan)
+    return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
 
 
 def learn(
     setting: Setting, frame: LongFrame, options: Mapping[str, Any], seed: int, callbacks: Sequence[Any] = ()
-) -> FittedState:
+) -> FittedForecaster:
     """Return what a setting learns from some rows.
 
     Args:
@@ -65,7 +65,7 @@ def learn(
         )
     own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
     resolved = FitOptions.resolve({**options, **own, "preset": EnsembleSpec((setting,), alone=True)}, seed)
-    return fit_plan(make_plan(frame, resolved, resolved.specs), TrainingRun(callbacks=callbacks))
+    return fit_plan(make_plan(frame, resolved), TrainingRun(callbacks=callbacks))
 
 
 def _further(
@@ -77,6 +77,12 @@ def _further(
 ) -> FitPlan:
     """Return the plan of a fine-tuning, as `Forecaster.finetune` makes it."""
     resolved = FitOptions.resolve({**options, "training": None, "calibrate": False}, seed, 1)
-    state = untrained_state(frame, None, resolved)
-    resolved = replace(resolved, season_length=state.season_length, choice=state.choice)
-    return plan_further(frame, None, state, resolved, training, freeze)
+    fitted = untrained(frame, resolved)
+    resolved = replace(resolved, season_length=fitted.season_length)
+    return plan_further(frame, fitted, resolved, training=training, freeze=freeze)
+
+
+def _first_job(plan: FitPlan) -> TrainingJob:
+    """Return the training of the first network that learns from the data alone, or else of the first one."""
+    jobs = list(plan.by_place.values())
+    return next((job for job in jobs if not job.observers_only), jobs[0])

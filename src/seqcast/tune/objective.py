@@ -15,8 +15,7 @@ from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError
 from seqcast.forecaster.choice import pinball
 from seqcast.forecaster.defaults import Sizes
-from seqcast.forecaster.options import interval_levels
-from seqcast.forecaster.state import FittedState
+from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.tune.learning import learn, untuned_setting
 from seqcast.tune.space import Setting
 
@@ -104,17 +103,16 @@ class Objective:
         """
         return self.loss_of(*self.forecast(self.fit(setting, callbacks)))
 
-    def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> FittedState:
+    def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> FittedForecaster:
         """Return what a setting learns from the rows before the first origin; arguments as for `score`."""
         return learn(setting, self.frame.until(self.known[0]), self.options, self.seed, callbacks)
 
-    def forecast(self, state: FittedState) -> tuple[Array, tuple[float, ...]]:
+    def forecast(self, fitted: FittedForecaster) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, parts]`, and the probability of each part."""
-        request = state.request(self.options["point"], interval_levels(self.options["level"]))
-        frame = state.series.checked(self.frame)
-        origins = state.series.scaled_at_cutoffs(frame, self.known, self.origins)
-        predictor = state.predictor(self.options["combine"])
-        forecast = predictor.forecast(state.series.reader(frame, origins), origins, request)
+        request, series = fitted.request(), fitted.series
+        frame = series.checked(self.frame)
+        origins = series.scaled_at_cutoffs(frame, self.known, self.origins)
+        forecast = fitted.blend.forecast(series.reader(frame, origins), origins, request)
         return forecast, request.probabilities_with_point
 
     def loss_of(self, forecast: Array, probabilities: Sequence[float]) -> float:

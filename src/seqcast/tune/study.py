@@ -14,12 +14,13 @@ from typing import Any
 
 from seqcast.errors import Option, Phrase, SpecError, WorkerDiedError
 from seqcast.forecaster.cluster import Cluster, check_cluster
-from seqcast.forecaster.defaults import PRETRAINED, middle_length
+from seqcast.forecaster.defaults import middle_length
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.option_checks import check_options
-from seqcast.forecaster.options import is_compared
+from seqcast.forecaster.options import RowOptions, is_compared
 from seqcast.forecaster.reading import read_rows
 from seqcast.network.init import fresh_seed
+from seqcast.pretrained import is_zero_shot
 from seqcast.runtime.executors import Executor, choose_executor, worker_count
 from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
@@ -135,9 +136,9 @@ def tune(
     address = _address(storage, resume)
     ensemble = _networks(preset, ensemble)
     arguments = _arguments(horizon, preset, random_state, options)
-    checked = None if space is None else check_space(space, FINETUNE_FIELDS if preset == PRETRAINED else FIELDS)
+    checked = None if space is None else check_space(space, FINETUNE_FIELDS if is_zero_shot(preset) else FIELDS)
     seed = int(fresh_seed() if random_state is None else random_state)
-    frame = read_rows(arguments, df)
+    frame = read_rows(RowOptions.of(arguments), df)
     if n_windows is None:
         rows = middle_length(frame.source.lengths)
         n_windows = windows_rule(rows, horizon, None if step_size is None else check_int("step_size", step_size))
@@ -200,7 +201,7 @@ def _address(storage: Any, resume: bool) -> Storage | None:
 
 def _networks(preset: Any, ensemble: int | None) -> int:
     """Return the most networks of the forecaster."""
-    if preset != PRETRAINED:
+    if not is_zero_shot(preset):
         return USUAL_NETWORKS if ensemble is None else ensemble
     if ensemble not in (None, 1):
         raise SpecError(
@@ -236,7 +237,7 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
         )
     arguments = {**known, **options, "preset": preset, "random_state": random_state, "verbose": 0}
     # The forecaster has no training of the pretrained network; here it is that of its fine-tuning.
-    check_options({**arguments, "training": None} if preset == PRETRAINED else arguments)
+    check_options({**arguments, "training": None} if is_zero_shot(preset) else arguments)
     for name, usual, hint in (
         ("members", 1, Phrase("Give ", Option("ensemble", 5), ", which combines the best networks.")),
         ("effort", "auto", "Leave it out: a search trains networks."),

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from seqcast.forecaster.jobs import TrainingJob
+from seqcast.engine.jobs import TrainingJob
 
 pytest.importorskip("sktime")
 

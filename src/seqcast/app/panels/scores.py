@@ -14,11 +14,11 @@ from seqcast.app.panels.forecast import bounds_of
 from seqcast.app.panels.progress import JobPanel
 from seqcast.app.table import rows_of
 from seqcast.app.theme import choose_series, heading, note, panel_card, show_chart, show_table
-from seqcast.evaluation import evaluate
+from seqcast.evaluation import BASELINE, evaluate
 
 __all__ = ["ScoresPanel", "coverage", "error_by_step", "scores_by_series"]
 
-FORECASTS = {"seqcast": "the forecast", "seasonal_naive": "the last season", "last_value": "the last value"}
+FORECASTS = {"seqcast": "the forecast", BASELINE: "the last season", "last_value": "the last value"}
 WORST_SHOWN = 50
 # Ratios of two errors between which they are called the same.
 SAME = (0.995, 1.005)
@@ -133,8 +133,8 @@ class ScoresPanel(JobPanel):
 
 
 def _verdict(tested: Any, columns: Any) -> str:
-    scores = evaluate(tested, ["mae"], models=["seqcast", "seasonal_naive"], columns=columns).iloc[0]
-    ours, naive = float(scores["seqcast"]), float(scores["seasonal_naive"])
+    scores = evaluate(tested, ["mae"], models=["seqcast", BASELINE], columns=columns).iloc[0]
+    ours, naive = float(scores["seqcast"]), float(scores[BASELINE])
     ratio = ours / naive if naive else float("inf")
     if not np.isfinite(ratio):
         return f"The mean error of the forecast is {ours:.4g}."
@@ -178,8 +178,8 @@ def scores_by_series(tested: Any, columns: Any) -> Any:
         tested: A frame from `Forecaster.backtest`.
         columns: Names of its columns.
     """
-    models = ["seqcast", "seasonal_naive"]
+    models = ["seqcast", BASELINE]
     table = evaluate(tested, ["mae"], by=columns.unique_id, models=models, columns=columns)
     table = table.rename(columns={columns.unique_id: "series"})[["series", *models]].astype({"series": str})
-    table["ratio"] = table["seqcast"] / table["seasonal_naive"].where(table["seasonal_naive"] > 0)
+    table["ratio"] = table["seqcast"] / table[BASELINE].where(table[BASELINE] > 0)
     return table.sort_values("ratio", ascending=False, kind="stable", na_position="last")

@@ -16,11 +16,15 @@ from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import positions_of
 from seqcast.data.windows.cutoffs import counted_back
+from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError
 
-__all__ = ["Origins", "check_first_cutoff", "repeat_season"]
+__all__ = ["SEASONAL_NAIVE", "Origins", "check_first_cutoff", "repeat_season"]
 
 Array = npt.NDArray[Any]
+
+SEASONAL_NAIVE = "seasonal_naive"
+"""Column of the forecast that repeats the last season, in frames of backtests."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,18 @@ class Origins:
         """Yield so many origins at a time."""
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
+
+    def inputs(self, reader: WindowReader) -> dict[str, Array]:
+        """Return what a network reads of the windows that end at these origins."""
+        return reader.inputs(self.series, self.stops, self.horizon, scaler=self.scaler, future=self.future)
+
+    def truth(self, reader: WindowReader) -> Array:
+        """Return what came after these origins in scaled units, `[B, H, D]`; NaN is missing."""
+        return reader.truth(self.series, self.stops, self.horizon, scaler=self.scaler)
+
+    def scalers(self, reader: WindowReader) -> SeriesScaler:
+        """Return the scaling of each forecast."""
+        return reader.scaler_of(self.series, self.scaler)
 
     def rows(self, frame: LongFrame) -> Array:
         """Return the row of each step among those of all series, `[B, H]`; steps beyond a series' end have none."""

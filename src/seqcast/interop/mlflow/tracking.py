@@ -144,10 +144,9 @@ def log_fit(
 def _log_epochs(forecaster: Forecaster) -> None:
     """Log losses and metrics of a fit that is over, under the names that `MlflowLog` gives them."""
     mlflow = require("mlflow", extra="mlflow")
-    histories = forecaster.histories_
-    names = [f"network-{number}/" for number in range(1, len(histories) + 1)]
-    if "finetuned" in forecaster.choice_.shares:
-        names[-1] = "pretrained/"
+    histories, fitted = forecaster.histories_, forecaster.fitted_
+    names = [f"network-{number}/" for number in range(1, len(fitted.trainings) + 1)]
+    names = [*names, "pretrained/"][: len(histories)]
     for name, history in zip(names, histories, strict=True):
         prefix = "" if len(histories) == 1 else name
         for epoch in range(1, len(history) + 1):

@@ -1,0 +1,364 @@
+"""Training jobs that run in parallel: members of an ensemble, cutoffs of a backtest."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.sharded import AnyFrame
+from seqcast.data.windows.order import Windows
+from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows.splits import training_windows
+from seqcast.engine.engine import Engine
+from seqcast.errors import DataError, SpecError, TrainingError
+from seqcast.runtime.executors import Executor, choose_executor
+from seqcast.runtime.processes import Processes
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
+from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
+from seqcast.training.deadline import Deadline
+from seqcast.training.fingerprint import digest, fingerprint
+from seqcast.training.history import History
+from seqcast.training.state import TrainState
+
+__all__ = ["DivergedJobsError", "InterruptedJobs", "Outcome", "TrainingJob", "run_jobs"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """The training of one network, with everything that a worker process needs for it.
+
+    Args:
+        reader: The window reader of the series.
+        starts: Position of each series' first validation target, its length where it has none.
+        window: Sizes of a window, with a context length.
+        network: The network.
+        training: How it is trained.
+        seeds: Seeds of the network and of the order of windows.
+        weighting: `windows` or `series`, as for `SeriesWindows`.
+        weights: The network's first weights; `None` draws them.
+        freeze: Parts of the network that are not trained, see `Engine.fit`.
+        checkpoints: Where the state of the training is written, and from where it goes on.
+        title: Name of the network in lines about its progress.
+        log_name: Name of the network in the logs of callbacks.
+        observers_only: Whether callbacks that are no observers do not hear it.
+
+    Example:
+        >>> from seqcast.data.series.scalers import SeriesScaler
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore.of({"a": np.sin(np.arange(40.0))[:, None]})
+        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=4)
+        >>> window = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,), context_length=4)
+        >>> tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,))
+        >>> job = TrainingJob(reader, np.array([36]), window, tiny, TrainingSpec(epochs=1), seeds=(0, 1))
+        >>> history = job.train(job.engine())
+        >>> sorted(history.epochs)
+        ['loss', 'val_loss']
+    """
+
+    reader: WindowReader
+    starts: Array
+    window: WindowSpec
+    network: NetworkSpec
+    training: TrainingSpec
+    seeds: tuple[int, int]
+    weighting: str = "windows"
+    weights: Sequence[Array] | None = None
+    freeze: tuple[str, ...] = ()
+    checkpoints: Checkpoints | None = None
+    title: str = "network 1"
+    log_name: str = "network-1"
+    observers_only: bool = False
+
+    def with_checkpoints(self, folder: CheckpointFolder, name: str) -> Self:
+        """Return the job that writes the state of its training.
+
+        Args:
+            folder: The folder of the fit.
+            name: Name of the network.
+
+        Raises:
+            SpecError: The training holds a function, which a file cannot.
+        """
+        return replace(self, checkpoints=folder.of(name, self._fingerprint()))
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """Return what the training depends on, by name."""
+        reader = self.reader
+        stores = [store for store in (reader.targets, reader.features) if store is not None]
+        rows = (values for store in stores for _, values in store.batches())
+        scaling = [reader.scaler.loc, reader.scaler.scale, reader.scaler.unit]
+        return fingerprint(
+            itertools.chain(rows, [reader.lengths, reader.static, *scaling, self.starts]),
+            self.network,
+            self.training,
+            windows={**self.window.to_dict(), "weighting": self.weighting},
+            seeds={"network": self.seeds[0], "order": self.seeds[1]},
+            first_weights=None if self.weights is None else digest(self.weights),
+            frozen_parts=list(self.freeze),
+        )
+
+    def with_weights(self, engine: Engine) -> Self:
+        """Return the job that begins with the weights of a trained engine.
+
+        Raises:
+            SpecError: Inputs, targets or the network differ, so that these weights would not fit.
+        """
+        for name, ours, theirs in (
+            ("preset", self.network, engine.network),
+            ("inputs", _shaping(self.window), None if engine.window is None else _shaping(engine.window)),
+        ):
+            if ours != theirs:
+                raise SpecError(
+                    "warm_start",
+                    expected=f"the same {name} as before, {theirs}",
+                    received=str(ours),
+                    hint="Name preset, context_length, calendar and covariates as they were, or fit without "
+                    "warm_start.",
+                )
+        return replace(self, weights=engine.weights)
+
+    def with_own_series(self) -> Self:
+        """Return the same job without the series that give it no window, neither to train nor to validate on."""
+        counts = self._reader.index(self._horizon).per_series
+        if counts.all():
+            return self
+        series = np.flatnonzero(counts)
+        return replace(self, reader=self.reader.take(series), starts=self.starts[series])
+
+    def count_windows(self) -> int:
+        """Return the number of training windows."""
+        return self._reader.index(self._horizon, stops=self.starts).count
+
+    def checked_windows(self, frame: AnyFrame) -> int:
+        """Return the number of training windows.
+
+        Args:
+            frame: The rows of the reader.
+
+        Raises:
+            DataError: There are none.
+        """
+        if count := self.count_windows():
+            return count
+        longest = int(np.argmax(self.starts))
+        # A network that has read whole contexts only cannot take a padded one.
+        least, read = (1, "one to read") if self.reader.observed else (self.window.context_length, "the context")
+        raise DataError(
+            option="df",
+            series=frame.source.ids[longest],
+            expected=f"at least {least} + {self._horizon} rows, {read} and the horizon, "
+            "with a known value among the last",
+            received=f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series",
+            hint="Give longer series, or choose a smaller horizon.",
+        )
+
+    @property
+    def _horizon(self) -> int:
+        """Steps of future that training windows have."""
+        return self.window.horizon
+
+    @property
+    def _reader(self) -> WindowReader:
+        return self.reader.with_context(self.window.context_length)
+
+    def engine(self) -> Engine:
+        """Return a new engine, not yet trained."""
+        return Engine(self.network, self.training, seed=self.seeds[0])
+
+    def train(
+        self,
+        engine: Engine,
+        *,
+        verbose: int = 0,
+        deadline: Deadline | None = None,
+        callbacks: Sequence[Any] = (),
+        state: TrainState | None = None,
+        processes: Processes | None = None,
+    ) -> History:
+        """Train an engine.
+
+        Args:
+            engine: The result of `engine()`.
+            verbose: 0 is silent, 1 shows progress.
+            deadline: When it has to be done.
+            callbacks: Keras callbacks.
+            state: The state to go on with; `None` is that of `checkpoints`.
+            processes: The processes that share each batch; `None` is this one alone.
+
+        Returns:
+            What training recorded.
+
+        Raises:
+            TrainingError: The loss is not finite.
+            KeyboardInterrupt: The user interrupted; the engine holds the best weights so far.
+        """
+        parts = self.training.parts
+        # What is in which part of a batch depends on their number alone, not on who computes them.
+        share = processes.of_batches if processes is not None else {"parts": parts} if parts else None
+        windows, validation = self._windows(share=share)
+        return engine.fit(
+            windows,
+            window=self.window,
+            validation=validation,
+            callbacks=callbacks,
+            verbose=verbose,
+            weights=self.weights,
+            freeze=self.freeze,
+            checkpoints=self.checkpoints,
+            deadline=deadline,
+            state=state,
+            processes=processes,
+        )
+
+    def _windows(self, **kind: Any) -> tuple[Windows, Windows | None]:
+        """Return the windows to train and to validate on."""
+        return training_windows(
+            self._reader,
+            self.starts,
+            self._horizon,
+            batch_size=self.training.batch_size,
+            weighting=self.weighting,
+            seed=self.seeds[1],
+            steps=self.training.steps_per_epoch,
+            teacher_forcing=self.network.uses_teacher_forcing,
+            **kind,
+        )
+
+
+class Outcome(NamedTuple):
+    """What came out of a training.
+
+    Args:
+        engine: The trained engine.
+        history: What training recorded.
+        job: The training.
+    """
+
+    engine: Engine
+    history: History
+    job: TrainingJob
+
+
+class InterruptedJobs(KeyboardInterrupt):
+    """The user interrupted several trainings.
+
+    Args:
+        trained: The outcomes of those that had finished, by their place, in its order.
+    """
+
+    def __init__(self, trained: dict[int, Outcome]) -> None:
+        super().__init__()
+        self.trained = trained
+
+
+class DivergedJobsError(Exception):
+    """One of several trainings diverged.
+
+    Args:
+        error: What is to be said of it.
+        trained: As for `InterruptedJobs`.
+    """
+
+    def __init__(self, error: TrainingError, trained: dict[int, Outcome]) -> None:
+        super().__init__()
+        self.error, self.trained = error, trained
+
+
+def _shaping(window: WindowSpec) -> dict[str, Any]:
+    """Return the sizes of a window on which the shapes of weights depend."""
+    return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
+
+
+def run_jobs(
+    jobs: Sequence[TrainingJob],
+    *,
+    verbose: int = 0,
+    deadline: Deadline | None = None,
+    callbacks: Sequence[Sequence[Any]] = (),
+    executor: Executor | None = None,
+) -> list[Outcome]:
+    """Run training jobs in parallel, a core each.
+
+    Progress bars of several trainings would write over each other, so each is silent and gets a line when it is done.
+
+    Args:
+        jobs: The training jobs.
+        verbose: 0 is silent, 1 prints the lines, to standard error.
+        deadline: When all have to be done; those that follow one another on a core get equal parts of the time.
+        callbacks: Keras callbacks of each; none for none. A worker process gets copies.
+        executor: The executor; `None` takes worker processes of this machine where that helps.
+
+    Returns:
+        The outcome of each, the same as from one training after another on one core.
+
+    Raises:
+        DivergedJobsError: A training diverged; the others are stopped. It holds the trainings that had finished.
+        InterruptedJobs: The user interrupted; it holds the trainings that had finished.
+    """
+    done: dict[int, tuple[dict[str, Any], History]] = {}
+
+    def finished(place: int, result: tuple[dict[str, Any], History]) -> None:
+        done[place] = result
+        if verbose:
+            print(f"seqcast: {jobs[place].title} trained, {_outcome(result[1])}", file=sys.stderr, flush=True)
+
+    executor = choose_executor(len(jobs)) if executor is None else executor
+    try:
+        workers = getattr(executor, "workers", None) or 1
+        rounds = math.ceil(len(jobs) / workers)
+        own = callbacks or [()] * len(jobs)
+        work = [
+            (job.with_own_series(), deadline, rounds - place // workers, own[place]) for place, job in enumerate(jobs)
+        ]
+        executor.map(_train_apart, work, finished=finished)
+    except KeyboardInterrupt as interruption:
+        raise InterruptedJobs(_rebuilt_all(jobs, done)) from interruption
+    except TrainingError as error:
+        raise DivergedJobsError(error, _rebuilt_all(jobs, done)) from None
+    return list(_rebuilt_all(jobs, done).values())
+
+
+def _train_apart(
+    job: TrainingJob, deadline: Deadline | None, parts: int, callbacks: Sequence[Any]
+) -> tuple[dict[str, Any], History]:
+    """Train the network of a job, in one of so many parts of the time that is left."""
+    engine = job.engine()
+    part = None if deadline is None else deadline.next_part(parts)
+    history = job.train(engine, deadline=part, callbacks=callbacks)
+    return engine.__getstate__(), history
+
+
+def _rebuilt_all(jobs: Sequence[TrainingJob], done: dict[int, tuple[dict[str, Any], History]]) -> dict[int, Outcome]:
+    """Return the outcomes of trainings that are done, in the order of their places."""
+    return {
+        place: Outcome(_rebuilt(jobs[place], done[place][0]), done[place][1], jobs[place]) for place in sorted(done)
+    }
+
+
+def _rebuilt(job: TrainingJob, state: dict[str, Any]) -> Engine:
+    """Build the engine of a member from what came out of its training.
+
+    It takes the member's own specs: a function in them (a loss, say) would come back from another process as a copy,
+    which Keras does not know as the registered one.
+    """
+    engine = job.engine()
+    engine.__setstate__({**state, "network": job.network, "training": job.training})
+    return engine
+
+
+def _outcome(history: History) -> str:
+    epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
+    if "val_loss" in history:
+        return f"{epochs}, best validation loss {np.min(history['val_loss']):.4g}"
+    return f"{epochs}, last loss {history['loss'][-1]:.4g}"

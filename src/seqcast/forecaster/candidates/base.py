@@ -1,0 +1,358 @@
+"""What a forecast can be made with: a candidate before a fit, and what it is after one.
+
+A `Candidate` says whether it applies, what it reads and which networks it trains. A `FittedCandidate` forecasts windows
+of series in scaled units. Whatever needs one of them loops over all; nothing else knows their names.
+"""
+
+from __future__ import annotations
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.engine.engine import Engine
+from seqcast.engine.inputs import ModelInputs, SeriesLabels
+from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.errors import SpecError
+from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.rows import FitRows, PlannedRows
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.calibration import Calibration
+from seqcast.intervals.request import ForecastRequest
+from seqcast.runtime.archive import StoredArray
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["Candidate", "FittedCandidate", "Payload", "refuse_without_network", "series_keys"]
+
+Array = npt.NDArray[Any]
+Payload = tuple[dict[str, Any], dict[str, Array]]
+
+# Sample paths of a candidate that forecasts quantiles are drawn from those of each step.
+DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
+
+
+class FittedCandidate(ABC):
+    """A candidate after a fit, which forecasts windows of series in the units of scaled series.
+
+    Attributes:
+        key: The key of its candidate in the table.
+    """
+
+    key: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """Its name in `Choice.shares`."""
+        return self.key
+
+    # What it forecasts
+
+    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return the parts of a request in scaled units, `[B, H, D, parts]`; those that are not known are left out.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            request: Point and intervals of the forecasts.
+        """
+        return self.quantiles(reader, origins, request.probabilities_with_point)
+
+    def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
+        """Draw sample paths in scaled units, `[B, samples, H, D]`.
+
+        Steps are drawn one by one from their quantiles, so paths do not show how steps depend on each other. Those of a
+        series do not depend on which other series are forecast.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            samples: Number of paths.
+        """
+        quantiles = self.quantiles(reader, origins, DRAWN_QUANTILES)
+        keys, shape = series_keys(reader, origins), (samples, *quantiles.shape[1:3])
+        seeds = zip(keys, origins.stops, strict=True)
+        drawn = [np.random.default_rng([int(key), int(stop)]).random(shape) for key, stop in seeds]
+        places = np.stack(drawn) * (len(DRAWN_QUANTILES) - 1)
+        low = places.astype(int)
+        below, above = (_taken(quantiles, part) for part in (low, np.minimum(low + 1, len(DRAWN_QUANTILES) - 1)))
+        return np.asarray(below + (places - low) * (above - below))
+
+    def quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
+        """Return quantiles in scaled units, `[B, H, D, Q]`.
+
+        Args:
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            probabilities: The probability of each quantile, `Q`.
+        """
+        del reader, origins, probabilities
+        refuse_without_network("samples")
+
+    def states(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the states of the encoders after each window's past, network after network, `[B, width]`."""
+        del reader, origins
+        refuse_without_network("encode")
+
+    def attention(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the attention's weights over the steps of the past, `[B, H, T]`."""
+        del reader, origins
+        refuse_without_network("attention")
+
+    def model_inputs(
+        self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
+    ) -> ModelInputs:
+        """Return what one of its networks reads of some windows.
+
+        Args:
+            member: Place of the network among `networks`.
+            reader: The window reader of the series.
+            origins: Where forecasts begin.
+            labels: Series and cutoff of each window.
+            truth: The values of the horizon in scaled units, `[B, H, D]`, where they are known.
+        """
+        del member, reader, origins, labels, truth
+        refuse_without_network("model_inputs")
+
+    # What it can do
+
+    @property
+    def is_probabilistic(self) -> bool:
+        """Whether it forecasts a distribution; its sample paths come from it."""
+        return True
+
+    @property
+    def intervals(self) -> Sequence[Calibration]:
+        """The calibration of each target, where intervals of the levels of the fit lie around a point."""
+        return ()
+
+    def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
+        """Refuse levels that it has no intervals of.
+
+        Args:
+            levels: The levels.
+            fitted: Those of the fit.
+        """
+        del levels, fitted
+
+    @property
+    def networks(self) -> tuple[Engine, ...]:
+        """The engine of each of its networks."""
+        return ()
+
+    @property
+    def histories(self) -> tuple[History, ...]:
+        """The training history of each of its networks."""
+        return ()
+
+    @property
+    def trainings(self) -> tuple[TrainingSpec, ...]:
+        """The training of each network that learnt from the rows of the fit alone."""
+        return ()
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it was trained on rows of the fit."""
+        return False
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether its networks read all features beside the targets."""
+        return False
+
+    @property
+    def context_length(self) -> int | None:
+        """Steps of past that it needs; `None` where it takes any number."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a report says about it, by name."""
+        return {}
+
+    def limits(self, *, alone: bool) -> Iterator[str]:
+        """Yield sentences about what it cannot do, for a model card.
+
+        Args:
+            alone: Whether nothing else has a share of the forecast.
+        """
+        del alone
+        yield from ()
+
+    def warn_if_alone(self, reason: str, context_length: int) -> None:
+        """Warn, where nothing else forecasts though networks were trained.
+
+        Args:
+            reason: Why that is so.
+            context_length: Steps of past that a forecast reads.
+        """
+        del reason, context_length
+
+    def check_series(self, series: SeriesState) -> None:
+        """Refuse, by a `ValueError`, a candidate from a file that does not fit the series in it."""
+        del series
+
+    # How it goes on
+
+    @abstractmethod
+    def again(self, options: FitOptions) -> Candidate:
+        """Return the candidate that learns from other rows with the sizes of this one."""
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it has weights that can be trained further."""
+        return False
+
+    def further(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
+        """Return the candidate that trains its networks from their present weights, or learns anew without any.
+
+        Args:
+            options: The resolved options of the forecaster.
+            training: A spec, or the fields that differ from the training of the fit; `None` for the usual.
+            freeze: Parts of the networks that stay as they are.
+        """
+        del training, freeze
+        return self.again(options)
+
+    @abstractmethod
+    def payload(self) -> Payload:
+        """Return JSON types and arrays for a file."""
+
+    @classmethod
+    @abstractmethod
+    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
+        """Build it from the result of `payload`.
+
+        Args:
+            header: The JSON types, not checked.
+            arrays: The arrays, which are read once their shapes fit.
+            season_length: Steps of a season.
+
+        Raises:
+            ValueError: They are no parts of one.
+        """
+
+    def export(self) -> Any:
+        """Return its part of a file in ONNX, see `seqcast.export.series`.
+
+        Raises:
+            SpecError: There are no operators for it.
+        """
+        raise SpecError(
+            "export",
+            expected="a forecast by parts that ONNX has operators for",
+            received=f"a share of {self.name!r}, which is written in Python",
+            hint="Name a preset, such as preset='classic', and fit again.",
+        )
+
+
+class Candidate(ABC):
+    """What may forecast, before a fit.
+
+    Attributes:
+        key: Its key in the table of candidates and in files.
+        words: What texts call it, by each name that it may have in `Choice.shares`.
+        prior: Its weight beside a candidate whose hold-out loss is as small.
+        learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no observers hear them.
+    """
+
+    key: ClassVar[str]
+    words: ClassVar[Mapping[str, str]]
+    prior: ClassVar[float] = 1.0
+    learns_alone: ClassVar[bool] = False
+    fitted_type: ClassVar[type[FittedCandidate]]
+
+    @classmethod
+    def of(cls, options: FitOptions) -> Self | None:
+        """Return the candidate of a fit, or `None` where it does not apply."""
+        return cls() if options.is_compared else None
+
+    def check(self, rows: FitRows) -> None:
+        """Refuse rows that it cannot forecast from."""
+        del rows
+
+    def context_length(self, rows: FitRows) -> int | None:
+        """Return the steps of past of its training windows; `None` where it has none or they may have any length."""
+        del rows
+        return None
+
+    def rows_read(self, rows: FitRows) -> int:
+        """Return how many rows before a cutoff its forecasts read."""
+        del rows
+        return 1
+
+    def jobs(self, rows: PlannedRows) -> Sequence[TrainingJob]:
+        """Return the trainings of its networks."""
+        del rows
+        return ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it may have in `Choice.shares` after this fit."""
+        return (self.key,)
+
+    @property
+    def networks(self) -> tuple[NetworkSpec, ...]:
+        """Its networks that are there before a fit."""
+        return ()
+
+    def describe(self) -> str:
+        """Return a line about it for a fit that trains nothing; empty for none."""
+        return ""
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether `fitted` may return several values, which are compared."""
+        return False
+
+    def rounds(self, count: int) -> list[range]:
+        """Return the places of its jobs that are trained together, round after round; one round at least."""
+        return [range(count)]
+
+    @abstractmethod
+    def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> Sequence[FittedCandidate]:
+        """Return what it has learnt: one value, or several of which the best on the hold-out windows is taken.
+
+        Args:
+            rows: The rows.
+            outcomes: Engine and history of the jobs that were trained, by their place.
+
+        Raises:
+            DataError: The rows do not tell it enough.
+        """
+
+    def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
+        """Return what stands for it on the hold-out windows, where its networks were picked by their losses there."""
+        del rows, outcomes
+        return None
+
+
+def series_keys(reader: WindowReader, origins: Origins) -> Array:
+    """Return a number for the series of each window, from which its sample paths are drawn, `[B]`."""
+    keys = np.array([zlib.crc32(repr(name).encode()) for name in reader.targets.ids], dtype=np.int64)
+    return keys[origins.series]
+
+
+def refuse_without_network(what: str) -> NoReturn:
+    """Refuse a method that needs a network, in a forecaster that has none.
+
+    Raises:
+        SpecError: Always.
+    """
+    raise SpecError(
+        what,
+        expected="a forecaster with a network",
+        received="one that repeats the last season, as no network was found to be better",
+        hint="Name a preset, such as preset='classic', to have its network in any case.",
+    )
+
+
+def _taken(quantiles: Array, places: Array) -> Array:
+    """Return quantiles `[B, H, D, Q]` at the places of each path, `[B, samples, H, D]`."""
+    return np.take_along_axis(quantiles[:, None], places[..., None], axis=4)[..., 0]

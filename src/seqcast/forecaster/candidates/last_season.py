@@ -1,0 +1,206 @@
+"""The last season, repeated: what other candidates have to beat, and what is left where none does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.series.store import positions_of
+from seqcast.data.windows.gaps import repeat_newest_season
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.engine.jobs import Outcome
+from seqcast.errors import DataError, SeqcastWarning
+from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload
+from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.rows import PlannedRows
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.calibration import Calibration, calibrations_from_parts, calibrations_to_parts
+from seqcast.intervals.levels import check_levels, check_trained
+from seqcast.intervals.request import ForecastRequest
+from seqcast.runtime.archive import StoredArray
+from seqcast.runtime.caution import warn_user
+from seqcast.runtime.json_types import check_json
+
+__all__ = ["FallbackWarning", "FittedLastSeason", "LastSeason", "naive_calibrations"]
+
+Array = npt.NDArray[Any]
+
+# Of more rows than this, differences are taken evenly from among all.
+MOST_DIFFERENCES = 5_000_000
+
+
+class FallbackWarning(SeqcastWarning):
+    """Warns that forecasts repeat the last season, because no network was better."""
+
+
+class _Payload(TypedDict):
+    intervals: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class FittedLastSeason(FittedCandidate):
+    """Forecast by repeating the last season of each window's past, or its last value where it has no whole season.
+
+    A step that is missing in the last season is taken from the newest season that has it.
+
+    Args:
+        season_length: Steps of a season, `m`; 1 repeats the last value.
+        intervals: The intervals around the forecast of each target; empty for none.
+    """
+
+    key: ClassVar[str] = "seasonal_naive"
+    season_length: int
+    intervals: Sequence[Calibration] = ()
+
+    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return the point, and where there are intervals these."""
+        targets = reader.scaler.loc.shape[1]
+        # Gaps stay gaps: what is repeated is the newest value of the same phase, not the step before.
+        past = origins.inputs(replace(reader, observed=True))["past"][:, :, :targets]
+        point = repeat_newest_season(past, season_length=self.season_length, horizon=origins.horizon)[..., None]
+        return request.calibrated(point, self.intervals) if self.intervals and request.level else point
+
+    @property
+    def is_probabilistic(self) -> bool:
+        """False: it forecasts a point, and intervals of some levels around it."""
+        return False
+
+    def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
+        """Refuse levels that the fit did not name."""
+        check_trained(levels, fitted, hint="Fit with such a level.")
+
+    def limits(self, *, alone: bool) -> Iterator[str]:
+        """Yield what a repeated season cannot do."""
+        if alone:
+            yield "It repeats the last season: no network was better on the validation windows."
+        else:
+            yield "The last season is repeated, so a trend is not followed in this share."
+
+    def warn_if_alone(self, reason: str, context_length: int) -> None:
+        """Warn that forecasts repeat the last season; the warning points at the user's own code."""
+        repeated = f"season of {self.season_length}" if 1 < self.season_length <= context_length else "value"
+        warn_user(
+            f"forecasts repeat the last {repeated}, because {reason}. Name a preset to have its network in any case.",
+            FallbackWarning,
+        )
+
+    def check_series(self, series: SeriesState) -> None:
+        """Refuse intervals of other targets than the series have."""
+        targets = len(series.schema.columns.targets)
+        if len(self.intervals) not in (0, targets):
+            raise ValueError(f"{len(self.intervals)} intervals of {targets} targets")
+
+    def again(self, options: FitOptions) -> LastSeason:
+        """Return the candidate."""
+        del options
+        return LastSeason()
+
+    def payload(self) -> Payload:
+        """Return JSON types and arrays for a file."""
+        described, arrays = calibrations_to_parts(self.intervals)
+        return {"intervals": described}, arrays
+
+    @classmethod
+    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
+        """Build it from the result of `payload`."""
+        checked: Any = check_json(dict(header), _Payload, "seasonal_naive")
+        return cls(season_length, calibrations_from_parts(checked["intervals"], arrays))
+
+    def export(self) -> Any:
+        """Return its part of a file in ONNX."""
+        from seqcast.export import LastSeasonPart
+
+        return LastSeasonPart(self.season_length, self.intervals)
+
+
+class LastSeason(Candidate):
+    """The last season, which learns how far it errs."""
+
+    key: ClassVar[str] = "seasonal_naive"
+    words: ClassVar[Mapping[str, str]] = {"seasonal_naive": "the last season"}
+    # It cannot learn what windows do not show, so a network that is as good counts for more.
+    prior: ClassVar[float] = 0.1
+    fitted_type: ClassVar[type[FittedCandidate]] = FittedLastSeason
+
+    def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
+        """Return it with intervals, where levels are asked for.
+
+        Raises:
+            DataError: No value has another one a season before it.
+        """
+        del outcomes
+        season, level = rows.season_length, rows.options.level
+        steps = season if 1 < season <= rows.series.context_length else 1
+        if not level:
+            return [FittedLastSeason(season)]
+        horizon = rows.options.horizon
+        return [
+            FittedLastSeason(season, naive_calibrations(rows.reader, season_length=steps, horizon=horizon, level=level))
+        ]
+
+
+def naive_calibrations(
+    reader: WindowReader, *, season_length: int, horizon: int, level: Sequence[float]
+) -> tuple[Calibration, ...]:
+    r"""Return the intervals of the seasonal naive forecast, in the units of the scaled series.
+
+    .. math:: w_h = Q_{level}\big(|y_t - y_{t-m}|\big) \sqrt{k + 1}, \quad k = \lfloor (h - 1) / m \rfloor
+
+    The quantile is that of the differences of one season over all series; `k` is the number of whole seasons before
+    step `h`.
+
+    Args:
+        reader: The series and their scaling.
+        season_length: Steps of a season, `m`.
+        horizon: Steps to forecast, `H`.
+        level: Levels of the intervals, in per cent.
+
+    Returns:
+        The calibration of each target.
+
+    Raises:
+        DataError: No value has another one a season before it.
+
+    Example:
+        >>> from seqcast.data.series.scalers import SeriesScaler
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore.of({"a": np.array([[0.0], [1.0], [3.0], [6.0]])})
+        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=2)
+        >>> (calibration,) = naive_calibrations(reader, season_length=1, horizon=4, level=(50,))
+        >>> calibration.widths.ravel()
+        array([2.        , 2.82842712, 3.46410162, 4.        ])
+
+    Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.5, with quantiles in place
+    of a normal distribution's.
+    """
+    levels = check_levels(level)
+    every = -(-int(reader.lengths.sum()) // MOST_DIFFERENCES)
+    by_batch = [_seasonal_differences(reader, *batch, season_length)[::every] for batch in reader.targets.batches()]
+    differences = np.concatenate(by_batch)
+    growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
+    calibrations = []
+    for column in differences.T:
+        observed = column[~np.isnan(column)]
+        if not len(observed):
+            raise DataError(
+                "df",
+                expected=f"a value and another one {season_length} steps before it, to tell how far forecasts err",
+                received="none",
+                hint="Give longer series, or level=() for a forecast without intervals.",
+            )
+        widths = growth * np.quantile(observed, np.array(levels) / 100.0)
+        calibrations.append(Calibration(levels, widths, np.full(horizon, len(observed)), "point"))
+    return tuple(calibrations)
+
+
+def _seasonal_differences(reader: WindowReader, series: Array, values: Array, season_length: int) -> Array:
+    """Return how far scaled values are from those a season before, over some whole series, `[rows, D]`."""
+    lengths = reader.lengths[series]
+    scaled = reader.scaler.take(np.repeat(series, lengths)).transform(values)
+    later = np.flatnonzero(positions_of(np.cumsum(lengths)) >= season_length)
+    return np.asarray(np.abs(scaled[later] - scaled[later - season_length]))

@@ -1,0 +1,32 @@
+"""The candidates, and what texts call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seqcast.forecaster.candidates.base import Candidate
+from seqcast.forecaster.candidates.last_season import LastSeason
+from seqcast.forecaster.candidates.trained import Trained
+from seqcast.forecaster.candidates.zero_shot import ZeroShot
+from seqcast.forecaster.options import FitOptions
+
+__all__ = ["CANDIDATES", "candidates", "words"]
+
+CANDIDATES: dict[str, type[Candidate]] = {each.key: each for each in (LastSeason, ZeroShot, Trained)}
+"""The class of each candidate, from the simplest to what learns most; CONTRIBUTING has the recipe."""
+
+
+def candidates(options: FitOptions) -> tuple[Candidate, ...]:
+    """Return the candidates that apply to a fit."""
+    found = (kind.of(options) for kind in CANDIDATES.values())
+    return tuple(candidate for candidate in found if candidate is not None)
+
+
+def words() -> Mapping[str, str]:
+    """Return what texts call each name that a candidate may have in `Choice.shares`.
+
+    Example:
+        >>> words()["trained"]
+        'a network trained on this data'
+    """
+    return {name: text for kind in CANDIDATES.values() for name, text in kind.words.items()}

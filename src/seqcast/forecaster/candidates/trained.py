@@ -1,0 +1,426 @@
+"""Networks that are trained on the data, and forecast together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows.splits import check_lengths
+from seqcast.engine.engine import Engine
+from seqcast.engine.inputs import ModelInputs, SeriesLabels
+from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.errors import SpecError
+from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload, series_keys
+from seqcast.forecaster.defaults import Sizes, auto_context, middle_length, specs
+from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.rows import FitRows, PlannedRows
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.support import check_head_support
+from seqcast.intervals.levels import check_trained
+from seqcast.intervals.request import ForecastRequest
+from seqcast.pretrained import is_zero_shot
+from seqcast.runtime.archive import StoredArray
+from seqcast.runtime.caution import warn_user
+from seqcast.runtime.json_types import check_json
+from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["COMBINATIONS", "FittedTrained", "Trained"]
+
+Array = npt.NDArray[Any]
+
+COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
+
+
+class _Payload(TypedDict):
+    engines: list[dict[str, Any]]
+    histories: list[dict[str, Any]]
+    trainings: list[dict[str, Any]]
+    combine: str
+
+
+@dataclass(frozen=True)
+class FittedTrained(FittedCandidate):
+    """Trained networks that forecast together.
+
+    Args:
+        engines: The engine of each network.
+        trainings: The training of each at the fit, from which later trainings are derived.
+        histories: The training history of each.
+        combine: How their forecasts become one, part by part: `median` or `mean`.
+    """
+
+    key: ClassVar[str] = "trained"
+    engines: tuple[Engine, ...]
+    trainings: tuple[TrainingSpec, ...] = ()
+    histories: tuple[History, ...] = ()
+    combine: str = "median"
+
+    def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
+        """Return the parts of a request, those of all networks as one."""
+        inputs = origins.inputs(reader)
+        members = [
+            _forecast(engine, _member_inputs(engine, inputs), origins.horizon, request) for engine in self.engines
+        ]
+        return members[0] if len(members) == 1 else np.asarray(COMBINATIONS[self.combine](members, axis=0))
+
+    def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
+        """Draw sample paths, the same number from each network; a series' paths do not depend on the other series."""
+        inputs, seeds = origins.inputs(reader), series_keys(reader, origins)
+        by_member = []
+        for place, engine in enumerate(self.engines):
+            count = samples // len(self.engines) + (place < samples % len(self.engines))
+            if count:
+                own = _member_inputs(engine, inputs)
+                by_member.append(engine.paths(own, origins.horizon, paths=count, seed=seeds ^ engine.seed))
+        return np.concatenate(by_member, axis=1)
+
+    def states(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the states of the encoders after each window's past, network after network."""
+        inputs = origins.inputs(reader)
+        inputs.pop("future", None)
+        return np.concatenate(
+            [engine.encode(_member_inputs(engine, inputs)).vector() for engine in self.engines], axis=1
+        )
+
+    def attention(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the attention's weights over the steps of the past, the mean of the networks.
+
+        Raises:
+            SpecError: A network has no attention.
+        """
+        inputs = origins.inputs(reader)
+        # A token that folds several steps stands at its last one.
+        weights = np.zeros((len(origins), origins.horizon, reader.context_length))
+        for engine in self.engines:
+            own = engine.attention(_member_inputs(engine, inputs), origins.horizon)
+            back = engine.network.segment * np.arange(own.shape[2])[::-1]
+            weights[:, :, weights.shape[2] - 1 - back] += own / len(self.engines)
+        return weights
+
+    def model_inputs(
+        self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
+    ) -> ModelInputs:
+        """Return what one of the networks reads of some windows."""
+        engine = self.engines[member]
+        own = reader.with_context(engine.built.window.context_length)
+        return ModelInputs(
+            engine,
+            own.inputs(origins.series, origins.stops, origins.horizon, future=origins.future),
+            origins.horizon,
+            labels,
+            features=reader.names["past"],
+            targets=labels.schema.columns.targets,
+            known_future=reader.names.get("future", ()),
+            truth=truth,
+            static=reader.names.get("static", ()),
+        )
+
+    @property
+    def is_probabilistic(self) -> bool:
+        """Whether the networks forecast a distribution."""
+        return self.engines[0].network.is_probabilistic
+
+    def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
+        """Refuse levels of which networks have no quantiles; of a distribution they have all."""
+        heads = {engine.network.head for engine in self.engines}
+        if "point" in heads:
+            check_trained(
+                levels,
+                fitted,
+                hint="Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head.",
+            )
+        elif "quantile" in heads:
+            check_trained(levels, fitted, hint="Fit with such a level.")
+
+    @property
+    def networks(self) -> tuple[Engine, ...]:
+        """The engine of each network."""
+        return self.engines
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it was trained on rows of the fit."""
+        return True
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether its networks read all features beside the targets."""
+        return True
+
+    @property
+    def context_length(self) -> int:
+        """Steps of past that the networks need."""
+        return max(self.context_lengths)
+
+    @property
+    def context_lengths(self) -> tuple[int, ...]:
+        """Steps of past that each network reads."""
+        return tuple(engine.built.window.context_length or 1 for engine in self.engines)
+
+    def check_series(self, series: SeriesState) -> None:
+        """Refuse networks of other windows than the series have."""
+        for engine in self.engines:
+            window = engine.window
+            if window is None or window.context_length is None or window.context_length > series.context_length:
+                raise ValueError("a network without windows of the series")
+            expected = series.builder.window(
+                horizon=window.horizon, context_length=window.context_length, observed=series.observed
+            )
+            if replace(window, season_length=None) != expected or engine.network.head != self.engines[0].network.head:
+                raise ValueError(f"a network of {window}, where the series have {expected}")
+
+    def again(self, options: FitOptions) -> Trained:
+        """Return the candidate that trains networks of the same sizes on other rows."""
+        parts = zip(self.engines, self.trainings, self.context_lengths, strict=True)
+        members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
+        return Trained(EnsembleSpec(members), None, self.context_lengths, options.seeds[: len(members)])
+
+    @property
+    def can_go_on(self) -> bool:
+        """True: it has weights."""
+        return True
+
+    def further(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Trained:
+        """Return the candidate that trains the networks from their present weights."""
+        changed = [_further(base, training) for base in self.trainings]
+        parts = zip(self.engines, changed, self.context_lengths, strict=True)
+        members = tuple(MemberSpec(engine.network, spec, length) for engine, spec, length in parts)
+        return Trained(
+            EnsembleSpec(members),
+            None,
+            self.context_lengths,
+            options.seeds[: len(members)],
+            first=self.engines,
+            freeze=tuple(freeze),
+            trainings=self.trainings,
+        )
+
+    def payload(self) -> Payload:
+        """Return JSON types and arrays for a file."""
+        engines, arrays = [], dict[str, Array]()
+        for place, engine in enumerate(self.engines):
+            described, weights = engine.to_parts()
+            engines.append(described)
+            arrays |= {f"{place}/{name}": value for name, value in weights.items()}
+        header = {
+            "engines": engines,
+            "histories": [history.to_dict() for history in self.histories],
+            "trainings": [training.to_dict() for training in self.trainings],
+            "combine": self.combine,
+        }
+        return header, arrays
+
+    @classmethod
+    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
+        """Build it from the result of `payload`."""
+        del season_length
+        checked: Any = check_json(dict(header), _Payload, "trained")
+        counts = {name: len(checked[name]) for name in ("engines", "histories", "trainings")}
+        if not counts["engines"] or len(set(counts.values())) > 1 or checked["combine"] not in COMBINATIONS:
+            raise ValueError(f"trained networks with {counts}, combined by {checked['combine']!r}")
+        engines = []
+        for place, described in enumerate(checked["engines"]):
+            own = {name.partition("/")[2]: each for name, each in arrays.items() if name.startswith(f"{place}/")}
+            engines.append(Engine.from_parts(described, own))
+        return cls(
+            tuple(engines),
+            tuple(map(TrainingSpec.from_dict, checked["trainings"])),
+            tuple(map(History.from_dict, checked["histories"])),
+            checked["combine"],
+        )
+
+    def export(self) -> Any:
+        """Return its part of a file in ONNX."""
+        from seqcast.export import NetworksPart
+
+        return NetworksPart([engine.built.model for engine in self.engines], self.combine)
+
+
+@dataclass(frozen=True)
+class Trained(Candidate):
+    """Networks that learn from the data.
+
+    Args:
+        preset: Name of a network, or one, or several.
+        training: As for `seqcast.forecaster.defaults.specs`.
+        context_lengths: Context lengths of the networks in turn; `None` is chosen by a rule.
+        seeds: Seeds of each network.
+        at_once: Networks that are trained before the gain of more is measured; `None` trains all.
+        judged: Whether the last network stands for the others on the hold-out windows.
+        first: Engines with whose weights the training begins; none for new ones.
+        freeze: Parts of the networks that are not trained.
+        trainings: The trainings of an earlier fit, which are recorded in place of these; none records these.
+    """
+
+    key: ClassVar[str] = "trained"
+    words: ClassVar[Mapping[str, str]] = {"trained": "a network trained on this data"}
+    learns_alone: ClassVar[bool] = True
+    fitted_type: ClassVar[type[FittedCandidate]] = FittedTrained
+
+    preset: str | NetworkSpec | EnsembleSpec
+    training: TrainingSpec | Mapping[str, Any] | None
+    context_lengths: Sequence[int | None]
+    seeds: Sequence[tuple[int, int]]
+    at_once: int | None = None
+    judged: bool = False
+    first: Sequence[Engine] = ()
+    freeze: tuple[str, ...] = ()
+    trainings: Sequence[TrainingSpec] = ()
+
+    @classmethod
+    def of(cls, options: FitOptions) -> Self | None:
+        """Return it unless nothing is to be trained."""
+        if is_zero_shot(options.preset) or (options.is_compared and options.effort == "quick"):
+            return None
+        return cls(
+            options.preset,
+            options.training,
+            options.context_lengths,
+            options.seeds,
+            at_once=options.at_once,
+            judged=options.judged and options.is_compared,
+            first=options.first,
+        )
+
+    def context_length(self, rows: FitRows) -> int:
+        """Return the longest context of its networks."""
+        longest = max(self._contexts(rows))
+        if not rows.options.fill:
+            check_lengths(rows.frame, context_length=longest, horizon=rows.options.horizon)
+        return longest
+
+    def _contexts(self, rows: FitRows) -> list[int]:
+        """Return the context length of each network in turn."""
+        options, season = rows.options, rows.season_length
+        given = middle_length(rows.lengths) if options.fill else int(rows.lengths.min())
+
+        def chosen(sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
+            return specs(self.preset, self.training, options.level, sizes)
+
+        return [
+            length or auto_context(rows.frame, given, options.horizon, season, chosen)
+            for length in self.context_lengths
+        ]
+
+    def jobs(self, rows: PlannedRows) -> list[TrainingJob]:
+        """Return the training of each network.
+
+        Raises:
+            DataError: There are no windows, or values that a head does not have.
+            SpecError: The first weights are of other sizes.
+        """
+        options, series, contexts = rows.options, rows.series, self._contexts(rows)
+        if self.first and len(self.first) != len(self.seeds):
+            raise SpecError(
+                "warm_start",
+                expected=f"as many members as before, {len(self.first)}",
+                received=str(len(self.seeds)),
+                hint="Fit without warm_start.",
+            )
+        jobs = []
+        sizes = Sizes(1, max(contexts), options.horizon, rows.season_length)
+        network, training = specs(self.preset, self.training, options.level, sizes)
+        for place, seeds in enumerate(self.seeds):
+            length = contexts[place % len(contexts)]
+            window = series.builder.window(horizon=options.horizon, context_length=length, observed=series.observed)
+            job = TrainingJob(
+                rows.reader,
+                rows.starts,
+                window,
+                network,
+                training,
+                seeds=seeds,
+                weighting=options.weighting,
+                freeze=self.freeze,
+                title=f"network {place + 1}",
+                log_name=f"network-{place + 1}",
+            )
+            own = replace(sizes, windows=job.checked_windows(rows.frame), context_length=length, member=place)
+            network, training = specs(self.preset, self.training, options.level, own)
+            check_head_support(rows.frame, network.head)
+            season = rows.season_length if network.reads_season else None
+            job = replace(job, network=network, training=training, window=replace(window, season_length=season))
+            jobs.append(job.with_weights(self.first[place]) if self.first else job)
+        if not self.trainings:
+            _warn_if_all_padded(rows, self.context_lengths)
+        return jobs
+
+    def rounds(self, count: int) -> list[range]:
+        """Return the places of networks that are trained together, before the gain of more is measured."""
+        size = self.at_once or max(1, count)
+        return [range(start, min(start + size, count)) for start in range(0, max(1, count), size)]
+
+    def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
+        """Return the networks that were trained; those of an interrupted fit lack some."""
+        return self._fitted(rows, outcomes, [place for place in outcomes if not self._is_judge(place, outcomes)])
+
+    def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
+        """Return the network that stands for the others, which were picked as the best of many."""
+        found = self._fitted(rows, outcomes, [place for place in outcomes if self._is_judge(place, outcomes)])
+        return found[0] if found else None
+
+    def _is_judge(self, place: int, outcomes: Mapping[int, Outcome]) -> bool:
+        return self.judged and len(outcomes) == len(self.seeds) == place + 1
+
+    def _fitted(
+        self, rows: PlannedRows, outcomes: Mapping[int, Outcome], places: Sequence[int]
+    ) -> list[FittedCandidate]:
+        if not places:
+            return []
+        found = [outcomes[place] for place in places]
+        recorded = self.trainings or {place: outcomes[place].job.training for place in places}
+        return [
+            FittedTrained(
+                tuple(outcome.engine for outcome in found),
+                tuple(recorded[place] for place in places),
+                tuple(outcome.history for outcome in found),
+                rows.options.combine,
+            )
+        ]
+
+
+def _further(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
+    """Return the spec of a further training, derived from the training of the fit."""
+    if isinstance(training, TrainingSpec):
+        return training
+    usual = {"learning_rate": base.learning_rate / 10} if training is None else {}
+    return TrainingSpec.from_dict({**base.to_dict(), **usual, **(training or {})})
+
+
+def _warn_if_all_padded(rows: FitRows, context_lengths: Sequence[int | None]) -> None:
+    """Warn of a context length that no series fills."""
+    longest, horizon = int(rows.lengths.max()), rows.options.horizon
+    given = max(length or 0 for length in context_lengths)
+    if rows.options.fill and given and given + horizon > longest:
+        warn_user(
+            f"context_length {given} and horizon {horizon} are more than the {longest} rows of the "
+            "longest series: all windows are padded. Choose a smaller context_length, or leave it out."
+        )
+
+
+def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]:
+    """Return the inputs of one network: the end of the context, which is as long as the longest network's."""
+    steps = None if engine.window is None else engine.window.context_length
+    if steps is None or steps == inputs["past"].shape[1]:
+        return inputs
+    return {**inputs, "past": inputs["past"][:, -steps:]}
+
+
+def _forecast(engine: Engine, inputs: dict[str, Array], horizon: int, request: ForecastRequest) -> Array:
+    """Return one network's forecast, `[B, H, D, parts]`."""
+    if not engine.network.is_probabilistic:
+        return engine.predict(inputs, horizon)[..., None]
+    distribution = engine.distribution(inputs, horizon)
+    point = distribution.mean() if request.point == "mean" else distribution.median()
+    if not request.level:
+        return point[..., None]
+    return np.concatenate([point[..., None], distribution.quantile(request.probabilities)], axis=-1)

@@ -1,0 +1,335 @@
+"""A model that has never seen the data, and forecasts it as it is or fine-tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.synthetic import Season
+from seqcast.data.windows.origins import Origins
+from seqcast.data.windows.reader import WindowReader
+from seqcast.engine.engine import Engine
+from seqcast.engine.inputs import ModelInputs, SeriesLabels
+from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.errors import SpecError
+from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload
+from seqcast.forecaster.options import FitOptions
+from seqcast.forecaster.rows import FitRows, PlannedRows
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.levels import check_within
+from seqcast.pretrained import DEFAULT_MODEL, MODELS, FinetuneOptions, ZeroShotModel, ZeroShotWindows, is_zero_shot
+from seqcast.pretrained.covariates import without_features
+from seqcast.runtime.archive import StoredArray
+from seqcast.runtime.json_types import check_json
+from seqcast.specs.network import NetworkSpec
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["FittedZeroShot", "ZeroShot"]
+
+Array = npt.NDArray[Any]
+
+
+class _Payload(TypedDict):
+    model: str
+    finetuned: bool
+    histories: list[dict[str, Any]]
+    parts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FittedZeroShot(FittedCandidate):
+    """A zero-shot model, which forecasts each target of each series by itself.
+
+    Args:
+        model: The model.
+        season_length: Steps of a season; 1 is none.
+        is_finetuned: Whether it was fine-tuned on rows of the fit.
+        histories: The history of its fine-tuning; an empty one where there was none.
+    """
+
+    key: ClassVar[str] = "pretrained"
+    model: ZeroShotModel
+    season_length: int
+    is_finetuned: bool = False
+    histories: tuple[History, ...] = (History(),)
+
+    @property
+    def name(self) -> str:
+        """Its name in `Choice.shares`."""
+        return "finetuned" if self.is_finetuned else self.key
+
+    def quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
+        """Return quantiles in scaled units, `[B, H, D, Q]`.
+
+        The model reads the data's units, so it forecasts the same however series are scaled for others.
+        """
+        past, covariates = self._past(reader, origins)
+        rows, _, targets = past.shape
+        if covariates is not None:
+            covariates = covariates.take(np.repeat(np.arange(rows), targets))
+        each = np.moveaxis(past, 2, 1).reshape(rows * targets, -1)
+        quantiles = self.model.forecast(self._windows(each, covariates), origins.horizon, probabilities)
+        quantiles = np.moveaxis(quantiles.reshape(rows, targets, origins.horizon, -1), 1, 2)
+        scaler = origins.scalers(reader)
+        return np.stack([scaler.transform(quantiles[..., place]) for place in range(len(probabilities))], axis=-1)
+
+    def states(self, reader: WindowReader, origins: Origins) -> Array:
+        """Return the states of the encoder after each window's past, target after target."""
+        past, covariates = self._past(reader, origins)
+        by_target = [
+            self.model.states(self._windows(past[:, :, target], covariates)) for target in range(past.shape[2])
+        ]
+        return np.concatenate(by_target, axis=1)
+
+    def attention(self, reader: WindowReader, origins: Origins) -> Array:
+        """Refuse: the model has no attention."""
+        del reader, origins
+        raise SpecError(
+            "attention",
+            expected="a network with attention",
+            received="the pretrained network, which has none",
+            hint="Train a network with attention: preset=NetworkSpec(attention='dot').",
+        )
+
+    def model_inputs(
+        self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
+    ) -> ModelInputs:
+        """Return what the model's network reads of some windows, in its own units.
+
+        Raises:
+            SpecError: There are several targets, each of which the model reads by itself.
+        """
+        del member
+        targets = reader.scaler.loc.shape[1]
+        if targets > 1:
+            raise SpecError(
+                "model_inputs",
+                expected="one target, of which the pretrained network reads one at a time",
+                received=str(targets),
+                hint="Fit a forecaster with one of them.",
+            )
+        past, covariates = self._past(reader, origins)
+        windows = self._windows(past[:, :, 0], covariates)
+        if covariates is not None:
+            windows = replace(windows, names=reader.names)
+        if truth is not None:
+            truth = origins.scalers(reader).inverse(truth)[:, :, 0]
+        return self.model.model_inputs(windows, origins.horizon, labels, truth=truth)
+
+    def _past(self, reader: WindowReader, origins: Origins) -> tuple[Array, Any]:
+        """Return the targets' past in the data's units, with gaps, `[B, T, D]`, and the covariates that are read."""
+        # Without features the reader takes no notice of the known future.
+        past = origins.inputs(without_features(reader))["past"].astype(float)
+        return origins.scalers(reader).inverse(past), self.model.covariates_of(reader, origins)
+
+    def _windows(self, past: Array, covariates: Any) -> ZeroShotWindows:
+        season = Season.of(self.season_length)
+        return ZeroShotWindows(
+            past, np.full(len(past), season.length), np.full(len(past), season.longer or 0), covariates
+        )
+
+    def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
+        """Refuse levels beyond the widest that the model knows."""
+        del fitted
+        check_within(levels, self.model.widest_level)
+
+    @property
+    def networks(self) -> tuple[Engine, ...]:
+        """The engine of the model's network, if it is one."""
+        return self.model.networks
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it was fine-tuned on rows of the fit."""
+        return self.is_finetuned
+
+    def facts(self) -> dict[str, Any]:
+        """Return the version of the weights."""
+        return {"pretrained weights": f"version {self.model.version}"}
+
+    def limits(self, *, alone: bool) -> Iterator[str]:
+        """Yield what it has learnt from."""
+        del alone
+        if not self.is_finetuned:
+            yield "The pretrained network has seen synthetic series only."
+
+    def check_series(self, series: SeriesState) -> None:
+        """Refuse a model that reads other covariates than the series have."""
+        builder = series.builder
+        widths = (builder.features - builder.targets, builder.future_size, builder.static.width)
+        self.model.check_covariates(widths)
+
+    def again(self, options: FitOptions) -> ZeroShot:
+        """Return the candidate that begins with the weights that come with the package."""
+        return ZeroShot(
+            MODELS[self.model.key].shipped(),
+            finetunes=self.is_finetuned,
+            training=options.finetuning,
+            shares_data=not is_zero_shot(options.preset),
+        )
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the model is a network."""
+        return bool(self.model.networks)
+
+    def further(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
+        """Return the candidate that fine-tunes the model from its present weights."""
+        del options
+        return ZeroShot(
+            self.model,
+            finetunes=True,
+            has_to=True,
+            training=training,
+            freeze=tuple(freeze),
+            is_finetuned=self.is_finetuned,
+        )
+
+    def payload(self) -> Payload:
+        """Return JSON types and arrays for a file."""
+        parts, arrays = self.model.to_parts()
+        histories = [history.to_dict() for history in self.histories]
+        return {
+            "model": self.model.key,
+            "finetuned": self.is_finetuned,
+            "histories": histories,
+            "parts": parts,
+        }, arrays
+
+    @classmethod
+    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
+        """Build it from the result of `payload`."""
+        checked: Any = check_json(dict(header), _Payload, "pretrained")
+        if checked["model"] not in MODELS:
+            raise ValueError(f"the model {checked['model']!r}, which there is not")
+        histories = tuple(map(History.from_dict, checked["histories"]))
+        model = MODELS[checked["model"]].from_parts(checked["parts"], arrays)
+        if len(histories) != 1:
+            raise ValueError(f"{len(histories)} histories of one model")
+        return cls(model, season_length, checked["finetuned"], histories)
+
+    def export(self) -> Any:
+        """Return its part of a file in ONNX."""
+        from seqcast.export import zero_shot_part
+
+        return zero_shot_part(self.model, self.season_length)
+
+
+@dataclass(frozen=True)
+class ZeroShot(Candidate):
+    """A model that needs no training.
+
+    Args:
+        model: The model.
+        is_named: Whether the preset names it, so that nothing else forecasts.
+        finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
+        has_to: Whether rows that give no training window are refused.
+        training: As for `FinetuneOptions`, as are the other arguments.
+        freeze: Parts of the network that stay as they are.
+        shares_data: Whether another network learns from the same rows.
+        is_finetuned: Whether it has been fine-tuned before.
+    """
+
+    key: ClassVar[str] = "pretrained"
+    words: ClassVar[Mapping[str, str]] = {
+        "pretrained": "the pretrained network",
+        "finetuned": "the pretrained network, fine-tuned",
+    }
+    fitted_type: ClassVar[type[FittedCandidate]] = FittedZeroShot
+
+    model: ZeroShotModel
+    is_named: bool = False
+    finetunes: bool = False
+    has_to: bool = False
+    training: TrainingSpec | Mapping[str, Any] | None = None
+    freeze: tuple[str, ...] = ()
+    shares_data: bool = False
+    is_finetuned: bool = False
+
+    @classmethod
+    def of(cls, options: FitOptions) -> Self | None:
+        """Return it where the preset names it, and where it can forecast what is compared."""
+        if isinstance(options.preset, str) and options.preset in MODELS:
+            return cls(MODELS[options.preset].shipped(), is_named=True)
+        if not (options.is_compared and options.zero_shot):
+            return None
+        finetunes = options.effort != "quick"
+        return cls(MODELS[DEFAULT_MODEL].shipped(), finetunes=finetunes, training=options.finetuning, shares_data=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name as it is, and fine-tuned."""
+        return tuple(self.words) if self.finetunes else (self.key,)
+
+    @property
+    def networks(self) -> tuple[NetworkSpec, ...]:
+        """The model's network, if it is one."""
+        return tuple(engine.network for engine in self.model.networks)
+
+    def describe(self) -> str:
+        """Return the version of its weights."""
+        return f"the pretrained network, version {self.model.version}"
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether it is fine-tuned, and taken as it was where that is better."""
+        return self.finetunes
+
+    def check(self, rows: FitRows) -> None:
+        """Refuse covariates that the model would have to know without having learnt from them."""
+        known = rows.frame.covariates
+        covariates = [*known.static, *known.past, *known.future]
+        if self.is_named and covariates:
+            raise SpecError(
+                "preset",
+                expected="a network that has been trained on this data, with covariates",
+                received=f"{rows.options.preset!r}, and the covariates {', '.join(map(repr, covariates))}",
+                hint="It has seen series alone, so it cannot know what a covariate means: call finetune(df) in place "
+                "of fit(df), which trains it on them, leave them out, or name another preset.",
+            )
+
+    def rows_read(self, rows: FitRows) -> int:
+        """Return as many rows as help the model, as far as memory and complete contexts allow."""
+        longest, options = self.model.context_lengths[-1], rows.options
+        if options.most_rows_read is not None:
+            longest = min(longest, options.most_rows_read)
+        if options.fill:
+            return longest
+        # Each forecast has to have as many rows before it, also those that candidates are compared by.
+        least = 1 if rows.context_length is not None else int(0.9 * rows.lengths.min()) - options.horizon
+        return max(1, min(least, longest))
+
+    def jobs(self, rows: PlannedRows) -> list[TrainingJob]:
+        """Return the fine-tuning, where there is one and the rows give windows for it."""
+        if not self.finetunes:
+            return []
+        how = FinetuneOptions(
+            season_length=rows.season_length,
+            horizon=rows.options.horizon,
+            seeds=rows.options.seeds[0],
+            training=self.training,
+            weighting=rows.options.weighting,
+            freeze=self.freeze,
+            covariates=rows.series.builder.has_covariates,
+            most_rows=rows.options.rows_read,
+            shares_data=self.shares_data,
+        )
+        job = self.model.finetuning(rows.reader, rows.starts, how)
+        if job is None:
+            return []
+        if self.has_to:
+            job.checked_windows(rows.frame)
+        return [job] if job.count_windows() else []
+
+    def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
+        """Return the model as it was, and fine-tuned."""
+        ready = FittedZeroShot(self.model, rows.season_length, self.is_finetuned)
+        if not outcomes:
+            return [ready]
+        tuned, history = self.model.finetuned(outcomes[0]), outcomes[0].history
+        return [ready, FittedZeroShot(tuned, rows.season_length, True, (history,))]

@@ -1,0 +1,150 @@
+"""Facts about a fit: what a plan would do, and what a report and a model card say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seqcast.data.description import Description
+from seqcast.engine.engine import Engine
+from seqcast.engine.jobs import TrainingJob
+from seqcast.forecaster.candidates.table import words
+from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.options import is_compared
+from seqcast.forecaster.planning import FitPlan
+from seqcast.specs.network import NetworkSpec
+
+__all__ = ["PlannedFit", "facts", "network_facts", "planned"]
+
+
+@dataclass(frozen=True)
+class PlannedFit:
+    """What a frame holds, and what a fit would make of it; as a string, a text to read.
+
+    Args:
+        data: Facts about the series.
+        settings: What the fit would do, by name.
+    """
+
+    data: Description
+    settings: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON types."""
+        return {**self.data.to_dict(), "fit": self.settings}
+
+    def __str__(self) -> str:
+        width = max(map(len, self.settings)) + 2
+        return "\n".join(
+            [str(self.data), "", "A fit would take", *(f"{k:<{width}}{v}" for k, v in self.settings.items())]
+        )
+
+
+def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a plan would do.
+
+    Args:
+        plan: The plan.
+        given: The arguments of the forecaster, by name.
+    """
+    rows, series = plan.rows, plan.rows.series
+    jobs = list(plan.by_place.values())
+    # Of networks that learn from the data alone there may be many; what is fine-tuned beside them is one more.
+    own = [job for job in jobs if not job.observers_only]
+    job = next(iter([*own, *jobs]), None)
+    members: int | str = len(own)
+    if rows.options.at_once is not None:
+        more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
+        members = f"{rows.options.at_once}{more}"
+    covariates, texts = series.frame.covariates, words()
+    names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
+    training = "nothing is trained"
+    if job is not None:
+        training = f"{job.training.epochs} of batches of {job.training.batch_size}"
+    return {
+        "horizon": rows.options.horizon,
+        "context": f"{series.context_length} steps",
+        "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
+        "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
+        "preset": given["preset"] if isinstance(given["preset"], str) else "given",
+        "effort": rows.options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
+        "candidates": ", ".join(texts[name] for candidate in plan.candidates for name in candidate.names),
+        "network": "none" if (network := _network_of(plan, job)) is None else _in_words(network),
+        "inputs": ", ".join(map(str, names)) or "the values alone",
+        "windows": 0 if job is None else job.count_windows(),
+        "epochs": training,
+        "members": members,
+        "padded series": len(plan.short_series),
+    }
+
+
+def _network_of(plan: FitPlan, job: TrainingJob | None) -> NetworkSpec | None:
+    """Return the network that is trained first, or else the first one that is there."""
+    if job is not None:
+        return job.network
+    return next((network for candidate in plan.candidates for network in candidate.networks), None)
+
+
+def _in_words(network: NetworkSpec) -> str:
+    segment = f", segments of {network.segment}" if network.segment > 1 else ""
+    return f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}"
+
+
+def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return facts by heading.
+
+    Args:
+        fitted: The fitted forecaster.
+        options: The arguments of the forecaster, by name.
+    """
+    return {"Training": _training(fitted), "Network": _network(fitted), "Settings": _settings(fitted, options)}
+
+
+def network_facts(engine: Engine) -> dict[str, Any]:
+    """Return what a network is, by name.
+
+    Args:
+        engine: The engine that it was trained by.
+    """
+    network = engine.network
+    return {
+        "cell": network.cell,
+        "encoder units": ", ".join(map(str, network.encoder_units)),
+        "decoder units": ", ".join(map(str, network.decoder_units)),
+        "head": network.head,
+        "weights": f"{engine.weight_count:,}",
+    }
+
+
+def _training(fitted: FittedForecaster) -> dict[str, Any]:
+    history, trainings = fitted.histories[0], fitted.trainings
+    return {
+        "epochs": f"{len(history)}" + (" (stopped early)" if history.stopped_early else ""),
+        "best epoch": history.best_epoch or "none chosen: no validation rows",
+        "batch size": trainings[0].batch_size if trainings else "nothing was trained",
+        "seconds": f"{history.seconds:.1f}",
+    }
+
+
+def _network(fitted: FittedForecaster) -> dict[str, Any]:
+    known = {"forecast": str(fitted.choice), **fitted.facts()}
+    networks = fitted.networks
+    return {**known, **network_facts(networks[0]), "members": len(networks)} if networks else known
+
+
+def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, Any]:
+    series, calibrations = fitted.series, fitted.calibrations
+    covariates, calendar = series.frame.covariates, series.builder.calendar
+    inputs = (*covariates.static, *covariates.varying, *calendar.names)
+    return {
+        "horizon": fitted.output.horizon,
+        "context_length": series.context_length,
+        "frequency": fitted.frequency or "irregular",
+        "season_length": fitted.season_length,
+        "inputs beside the values": ", ".join(map(str, inputs)) or "none",
+        "scale": options["scale"],
+        "levels": ", ".join(f"{level:g} %" for level in fitted.request().level) or "none",
+        "calibration windows": int(calibrations[0].windows.min()) if calibrations else "not calibrated",
+        "random_state": f"{fitted.seed}" + (" (drawn)" if options["random_state"] is None else ""),
+    }

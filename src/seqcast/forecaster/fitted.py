@@ -1,0 +1,317 @@
+"""A fitted forecaster: all that a fit has learnt, as one frozen value that forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames.schema import as_ids
+from seqcast.data.windows.origins import Origins
+from seqcast.engine.engine import Engine
+from seqcast.errors import DataError, NotFittedError
+from seqcast.forecaster.blend import Blend
+from seqcast.forecaster.candidates.base import FittedCandidate
+from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.future import future_steps
+from seqcast.forecaster.options import ForecastOptions, RowOptions
+from seqcast.forecaster.owners import OwnedSeries
+from seqcast.forecaster.reading import read_rows
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals.calibration import Calibration
+from seqcast.intervals.levels import check_levels, check_trained
+from seqcast.intervals.request import ForecastRequest
+from seqcast.specs.training import TrainingSpec
+from seqcast.training.history import History
+
+__all__ = ["FittedForecaster"]
+
+Array = npt.NDArray[Any]
+
+# Rows that a forecast of the past needs even where there is no season: fewer say little.
+LEAST_ROWS_BEFORE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class FittedForecaster:
+    """Everything that a forecaster has learnt by `fit`, with the methods that use it.
+
+    It never changes: `fit`, `update`, `refit` and `finetune` of a `Forecaster` make another one. Threads that predict
+    therefore see the old one or the new one, never a mixture.
+
+    Args:
+        series: Scaling and last rows of each series, and how rows become features.
+        season_length: Steps of a season.
+        seed: Seed of everything random, drawn where `random_state` is `None`.
+        choice: What forecasts are made with, in which shares, and why.
+        candidates: The candidates that share the forecast.
+        rows: How frames are read.
+        output: What forecasts are like where a call does not say otherwise.
+        calibrations: The calibration of each target's intervals; empty for none.
+        short_series: Names of the series whose contexts were padded in training.
+        skipped: What is wrong with each series that was left out, by its name.
+        tried: The training history of a network that has no share, where nothing that has one was trained.
+        frame: The rows of the fit; `None` in a loaded forecaster, and where they were read from files.
+    """
+
+    series: SeriesState
+    season_length: int
+    seed: int
+    choice: Choice
+    candidates: tuple[FittedCandidate, ...]
+    rows: RowOptions
+    output: ForecastOptions
+    calibrations: tuple[Calibration, ...] = ()
+    short_series: tuple[Any, ...] = ()
+    skipped: Mapping[Any, DataError] = field(default_factory=dict)
+    tried: History = field(default_factory=History)
+    frame: LongFrame | None = None
+
+    # What it has
+
+    @property
+    def by_learning(self) -> tuple[FittedCandidate, ...]:
+        """The candidates, those that learn from the data alone before others."""
+        return self.candidates[::-1]
+
+    @property
+    def networks(self) -> tuple[Engine, ...]:
+        """The engine of each network: those trained on the data, then the pretrained one."""
+        return tuple(engine for candidate in self.by_learning for engine in candidate.networks)
+
+    @property
+    def trained_networks(self) -> tuple[Engine, ...]:
+        """The engine of each network that learnt from the data alone."""
+        return tuple(engine for each in self.by_learning if each.trainings for engine in each.networks)
+
+    @property
+    def histories(self) -> tuple[History, ...]:
+        """The training history of each network."""
+        found = tuple(history for candidate in self.by_learning for history in candidate.histories)
+        return found or (self.tried,)
+
+    @property
+    def trainings(self) -> tuple[TrainingSpec, ...]:
+        """The training of each network that learnt from the data alone."""
+        return tuple(training for candidate in self.by_learning for training in candidate.trainings)
+
+    @property
+    def frequency(self) -> str | int | None:
+        """Name of the step between stamps; `None` for irregular ones."""
+        return None if self.series.frequency is None else self.series.frequency.name
+
+    @property
+    def is_probabilistic(self) -> bool:
+        """Whether a distribution is forecast, not only a point and intervals around it."""
+        learnt = [each.is_probabilistic for each in self.candidates if not each.intervals]
+        return bool(learnt) and all(learnt)
+
+    @property
+    def context_length(self) -> int | None:
+        """Steps of past that a candidate needs; `None` where they take any number."""
+        lengths = [each.context_length for each in self.candidates if each.context_length is not None]
+        return max(lengths, default=None)
+
+    @property
+    def rows_before(self) -> int:
+        """Rows that a series has before the first forecast of its past.
+
+        They are those that a trained network reads. Without one they are two seasons, and eight at least: the
+        pretrained network reads more where there are more, and needs no more. Where no window may be padded, they are
+        a whole context.
+        """
+        if not self.series.fill:
+            return self.series.context_length
+        usual = min(self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE))
+        return self.context_length or usual
+
+    @property
+    def blend(self) -> Blend:
+        """The forecast that the candidates share."""
+        shares = [self.choice.shares[each.name] for each in self.candidates]
+        return Blend(self.candidates, shares, self.calibrations, self.series.support)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what candidates say about themselves, by name."""
+        return {name: value for each in self.by_learning for name, value in each.facts().items()}
+
+    def trained_rows(self, frame: LongFrame) -> Array:
+        """Return which rows of a frame the networks were trained on, a mask `[rows]`."""
+        if any(each.has_learnt for each in self.candidates):
+            return self.series.trained_rows(frame)
+        return np.zeros(len(frame.stamps), dtype=bool)
+
+    # What it reads
+
+    def read(self, df: Any, **how: Any) -> LongFrame:
+        """Read and check a frame of rows that follow, see `seqcast.forecaster.reading.read_rows`."""
+        return read_rows(self.rows, df, self.series, **how)
+
+    def rows_to_forecast(self, df: Any = None) -> LongFrame:
+        """Return the rows to forecast from: those that are remembered, followed by the rows of `df`."""
+        return self.series.frame if df is None else self.series.with_history(self.read(df))
+
+    def rows_of_fit(self, df: Any = None) -> LongFrame:
+        """Return the rows of `df`, or those of the fit where it is `None`.
+
+        Raises:
+            NotFittedError: There are none of the fit.
+        """
+        if df is not None:
+            return self.read(df)
+        if self.frame is None:
+            raise NotFittedError(
+                "df",
+                expected="the rows of fit",
+                received="a forecaster that was loaded, or fitted to files",
+                hint="Files hold no rows; give them.",
+            )
+        return self.frame
+
+    # What it forecasts
+
+    def request(self, level: Sequence[float] | float | None = None) -> ForecastRequest:
+        """Return a forecast request, and refuse levels that there are no intervals for.
+
+        Args:
+            level: Levels of the intervals; `None` takes those of the fit.
+
+        Raises:
+            SpecError: There are no intervals of a level.
+        """
+        with_intervals = self.is_probabilistic or self.calibrations or any(each.intervals for each in self.candidates)
+        fitted = self.output.level if with_intervals else ()
+        if level is None:
+            return ForecastRequest(self.output.point, fitted)
+        levels = check_levels(level)
+        if self.calibrations:
+            check_trained(levels, fitted, hint="Fit with such a level.")
+        for candidate in self.candidates:
+            candidate.check_levels(levels, fitted)
+        return ForecastRequest(self.output.point, levels)
+
+    def forecast(
+        self, frame: LongFrame, request: ForecastRequest, *, horizon: int | None = None, future: Any = None
+    ) -> Any:
+        """Forecast the steps after the last rows of a frame.
+
+        Args:
+            frame: The rows, see `rows_to_forecast`.
+            request: Point and intervals.
+            horizon: As for `Forecaster.predict`.
+            future: As for `Forecaster.predict`.
+
+        Returns:
+            A frame of the kind that came in.
+        """
+        steps = future_steps(self.series, frame, future, horizon, default=self.output.horizon)
+        parts = request.parts(self.blend.forecast(steps.reader, steps.origins, request), self.output.alias)
+        times = {frame.schema.columns.ds: steps.stamps}
+        return frame.schema.to_long(frame.source.ids, times, parts, steps.of_targets)
+
+    def predict(
+        self,
+        df: Any = None,
+        *,
+        horizon: int | None = None,
+        future: Any = None,
+        level: Sequence[float] | float | None = None,
+    ) -> Any:
+        """Forecast, with the arguments of `Forecaster.predict`."""
+        return self.forecast(self.rows_to_forecast(df), self.request(level), horizon=horizon, future=future)
+
+    def for_owners(
+        self,
+        df: Any,
+        owners: Array,
+        *,
+        remembered: bool = False,
+        horizon: int | None = None,
+        level: Sequence[float] | float | None = None,
+        future: Any = None,
+        future_owners: Array | None = None,
+    ) -> tuple[Any, Array]:
+        """Forecast series for several owners, who may ask for the same series with rows of their own.
+
+        The forecasts of an owner are those of `predict` for its rows alone, but for rounding in single precision, as a
+        program for more rows may add in another order. An error is not that of one owner: ask again for each alone.
+
+        Args:
+            df: A pandas frame with a column of ids, as for `Forecaster.predict`.
+            owners: Number of the owner of each row, `[rows]`.
+            remembered: Whether `df` only names series, by their ids: their remembered rows are forecast from.
+            horizon: As for `Forecaster.predict`.
+            level: As for `Forecaster.predict`.
+            future: As for `Forecaster.predict`.
+            future_owners: Number of the owner of each of its rows.
+
+        Returns:
+            A pandas frame, sorted by owner and id, and the owner of each of its rows.
+
+        Raises:
+            DataError: Something in a frame is wrong.
+            SpecError: There are no intervals of a level.
+
+        Example:
+            >>> import pandas as pd
+            >>> from seqcast import Forecaster
+            >>> days = pd.date_range("2024-01-01", periods=29)
+            >>> frame = pd.DataFrame({"unique_id": "a", "ds": days[:28], "y": np.arange(28) % 7.0})
+            >>> fitted = Forecaster(2, preset="pretrained", verbose=0).fit(frame).fitted_
+            >>> rows = pd.DataFrame({"unique_id": ["a", "a"], "ds": days[28:].repeat(2), "y": [2.0, 60.0]})
+            >>> forecast, owners = fitted.for_owners(rows, np.array([0, 1]))
+            >>> owners.tolist(), forecast["unique_id"].tolist()
+            ([0, 0, 1, 1], ['a', 'a', 'a', 'a'])
+        """
+        request = self.request(level)
+        owned = OwnedSeries.of(df, owners, self.series.schema.columns.unique_id)
+        series, known = owned.copies(self.series)
+        each = replace(self, series=series)
+        if remembered:
+            frame = series.frame.of_series(np.arange(len(series.ids)) < known)
+        else:
+            frame = each.rows_to_forecast(owned.renamed(df))
+        if future is not None and future_owners is not None:
+            future = owned.renamed_future(future, future_owners)
+        frame = replace(frame, schema=owned.schema(frame.schema))
+        return owned.restored(each.forecast(frame, request, horizon=horizon, future=future))
+
+    def paths(self, frame: LongFrame, samples: int, *, horizon: int | None = None, future: Any = None) -> Any:
+        """Draw sample paths of the steps after the last rows of a frame.
+
+        Args:
+            frame: The rows, see `rows_to_forecast`.
+            samples: Number of paths.
+            horizon: As for `Forecaster.predict`.
+            future: As for `Forecaster.predict`.
+        """
+        steps = future_steps(self.series, frame, future, horizon, default=self.output.horizon)
+        drawn = self.blend.paths(steps.reader, steps.origins, samples)
+        return frame.schema.paths_to_long(frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets)
+
+    def states(self, df: Any = None) -> Any:
+        """Return the encoder's state after the last row of each series, as `Forecaster.encode` does."""
+        frame = self.rows_to_forecast(df)
+        origins = Origins.at_ends(frame, 1)
+        states = self.blend.states(self.series.reader(frame, origins), origins)
+        values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
+        return frame.schema.build(as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values)
+
+    # What it becomes
+
+    def of_series(self, ids: Sequence[Any]) -> Self:
+        """Return it with the remembered rows of some series alone.
+
+        Args:
+            ids: Their names.
+        """
+        names = tuple(sorted(ids))
+        return replace(self, series=self.series.copies(self.series.places(names), names))
+
+    def updated(self, df: Any) -> Self:
+        """Return it with rows appended, see `Forecaster.update`."""
+        return replace(self, series=self.series.updated(self.read(df)))

@@ -1,0 +1,235 @@
+"""What a network reads that is told the season of each window: one set of weights for series of any unit and season.
+
+Past steps are read in the window's own units, beside their differences from the season before; future steps beside what
+the last seasons had there and what simple models forecast. Forecasts are read and written as distances from
+one that is made of these, the base, in units of how far a season is from the one before it. So a season length that the
+network never saw is as good as any other, and a network that has learnt nothing forecasts the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.pretrained.seasonal_base import MODELS, SeasonalBase
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
+
+__all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "pieces", "season_again", "seasonal_inputs"]
+
+Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+PAST = (
+    "value",
+    "value less the season before",
+    "value less the longer season before",
+    "value less the base one step ahead",
+    "value is known",
+    "season before is known",
+    "longer season before is known",
+)
+"""Columns of the past, in this order."""
+
+FUTURE = (
+    "base",
+    "last season",
+    "season before it",
+    "mean of the last seasons",
+    "last longer season",
+    *MODELS,
+    "longer season is known",
+    "step",
+    "number of the season",
+)
+"""Columns of the future."""
+
+STATIC = (
+    "logarithm of the season length",
+    "logarithm of the longer one",
+    "logarithm of the number of known values",
+    "spread against the level",
+    "spread against steps of a season",
+    "share of zeros",
+    "share of values that repeat the one before",
+    *(f"error of {name}" for name in MODELS),
+    *(f"error of the base in the last {steps} steps" for steps in CHECKS),
+    *(f"the last {steps} steps are checked" for steps in CHECKS),
+)
+"""Columns that a window has once."""
+
+# Values that are worked on at once: many more would leave the processor's cache, with fewer windows Python is slow.
+VALUES_AT_ONCE, LEAST_AT_ONCE = 2**16, 64
+# Seasons that the mean is taken of.
+SEASONS = 6
+# The unit of distances from the base, in mean absolute deviations of the window.
+LEAST_UNIT, LARGEST_UNIT = 0.03, 5.0
+
+
+@dataclass(frozen=True)
+class SeasonalInputs:
+    """The inputs of a network for some windows, and their units.
+
+    Args:
+        inputs: `past` `[B, T, 7]`, `future` `[B, H, 32]` and `static` `[B, 41]`, in single precision.
+        base: The forecast that the network corrects, `[B, H]`, in the units of the data.
+        unit: Unit of the distances from it, `[B, 1]`: the mean absolute difference of a season, above 0.
+    """
+
+    inputs: dict[str, npt.NDArray[np.float32]]
+    base: Array
+    unit: Array
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the inputs of the windows of several parts."""
+        inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
+        return cls(inputs, np.concatenate([part.base for part in parts]), np.concatenate([part.unit for part in parts]))
+
+    def scaled(self, values: Array) -> Array:
+        """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
+        return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -FARTHEST, FARTHEST)
+
+    def in_units(self, values: Array) -> Array:
+        """Return distances from the base, `[B, H, ...]`, in the units of the data."""
+        more = (1,) * (values.ndim - 2)
+        return np.asarray(values * self.unit.reshape(-1, 1, *more) + self.base.reshape(*self.base.shape, *more))
+
+
+def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
+    """Return what the network reads of some windows.
+
+    Args:
+        past: The known values, `[B, T]`; NaN is missing, also before the first value of a short series.
+        season: Steps of the season of each, `[B]`; 1 is none.
+        longer: Steps of a season that contains it, `[B]`; 0 is none.
+        horizon: Number of future steps, `H`.
+
+    Returns:
+        The inputs.
+
+    Example:
+        >>> week = np.tile([1.0, 2.0, 3.0], 4)[None]
+        >>> windows = seasonal_inputs(week, np.array([3]), np.array([0]), horizon=4)
+        >>> windows.base.round(6).tolist()
+        [[1.0, 2.0, 3.0, 1.0]]
+    """
+    parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
+    found = [_of_few(past[rows], season[rows], longer[rows], horizon) for rows in parts]
+    return found[0] if len(found) == 1 else SeasonalInputs.concat(found)
+
+
+def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
+    """Return the rows that are worked on at once, as many as the processor's cache holds; one piece at least.
+
+    Args:
+        rows: Number of rows.
+        values: Values of a row.
+        least: At least so many rows a piece.
+
+    Example:
+        >>> pieces(5, VALUES_AT_ONCE // 2)
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    count = max(least, VALUES_AT_ONCE // values)
+    return [slice(first, first + count) for first in range(0, max(1, rows), count)]
+
+
+def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
+    """Return the same of windows that are worked out at once."""
+    base = SeasonalBase.of(past, season, longer, horizon)
+    values, loc, scale, errors = base.values, base.loc, base.scale, base.errors
+    differences = [values - _before(values, lag) for lag in (season, longer)]
+    step = mean_of_known(np.abs(differences[0]))
+    least_error = np.min(np.nan_to_num(errors, nan=np.inf), axis=1, keepdims=True)
+    step = np.where(np.isnan(step), np.where(np.isinf(least_error), 1.0, least_error), step)
+    unit = np.clip(step, LEAST_UNIT, LARGEST_UNIT)
+    distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (*differences, base.surprises)]
+    known = [~np.isnan(each) for each in (values, *differences)]
+    repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
+    inputs = {
+        "past": np.stack([*map(zero_if_unknown, (values, *distances)), *known], axis=2),
+        "future": _future(base, unit, season, longer),
+        "static": np.concatenate(
+            [
+                np.log(season[:, None]) / 4,
+                np.log(np.maximum(longer[:, None], 1)) / 6,
+                np.log1p(known[0].sum(axis=1, keepdims=True)) / 6,
+                np.log(scale / (np.abs(loc) + scale)) / 4,
+                np.log(np.clip(step, 1e-3, 10.0)) / 2,
+                np.nan_to_num(mean_of_known(np.where(known[0], past == 0.0, np.nan))),
+                np.nan_to_num(mean_of_known(repeats)),
+                _logarithms(errors / unit),
+                _logarithms(base.check_errors / unit),
+                ~np.isnan(base.check_errors),
+            ],
+            axis=1,
+        ),
+    }
+    single = {name: each.astype(np.float32) for name, each in inputs.items()}
+    return SeasonalInputs(single, base.in_units, unit * scale)
+
+
+def _logarithms(errors: Array) -> Array:
+    """Return logarithms of errors in units of the distances; 0, that of such a unit, where there is none."""
+    return np.log(np.clip(np.nan_to_num(errors, nan=1.0), 1e-2, 10.0))
+
+
+def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers) -> Array:
+    """Return the columns of the future, `[B, H, 32]`."""
+    values, forecast = base.values, base.forecast
+    rows, horizon = forecast.shape
+    steps = np.arange(horizon)
+    newest = _newest(values)
+    seasons = [season_again(values, season, horizon, back) for back in range(1, SEASONS + 1)]
+    last_longer = season_again(values, longer, horizon)
+    mean = mean_of_known(np.stack(seasons, axis=2), axis=2)[:, :, 0]
+    filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
+    candidates = np.concatenate([np.stack(filled, axis=2), base.models.forecasts], axis=2)
+    # What no model says is as the base.
+    distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -FARTHEST, FARTHEST))
+    numbers = [
+        ~np.isnan(last_longer),
+        np.broadcast_to(steps / 24, (rows, horizon)),
+        (steps // season[:, None]) / 4,
+    ]
+    return np.concatenate([forecast[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
+
+
+def season_again(values: Array, season: Integers, horizon: int, back: int = 1) -> Array:
+    """Return a season of each window again and again, `[B, H]`; NaN where it is not known.
+
+    Args:
+        values: The values, `[B, T]`; NaN is missing.
+        season: Steps of a season, `[B]`; 0 is none.
+        horizon: Steps to return, `H`.
+        back: Which season, counted from the end: 1 is the last one.
+
+    Example:
+        >>> season_again(np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([2]), horizon=3)
+        array([[3., 4., 3.]])
+    """
+    places = values.shape[1] - back * season[:, None] + np.arange(horizon) % np.maximum(season, 1)[:, None]
+    return np.where(season[:, None] > 0, _at(values, places), np.nan)
+
+
+def _before(values: Array, lag: Integers) -> Array:
+    """Return the values so many steps before, `[B, T]`; NaN where there are none, or the lag is 0."""
+    places = np.arange(values.shape[1]) - lag[:, None]
+    return np.where(lag[:, None] > 0, _at(values, places), np.nan)
+
+
+def _at(values: Array, places: Integers) -> Array:
+    """Return values by their places in each row; NaN outside."""
+    found = np.take_along_axis(values, np.clip(places, 0, values.shape[1] - 1), axis=1)
+    return np.where((places >= 0) & (places < values.shape[1]), found, np.nan)
+
+
+def _newest(values: Array) -> Array:
+    """Return the last known value of each row, `[B, 1]`; 0 where there is none."""
+    known = ~np.isnan(values)
+    last = values.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
+    return np.nan_to_num(np.take_along_axis(values, last[:, None], axis=1))

@@ -1,0 +1,243 @@
+"""The forecast that a pretrained network corrects: the mean of simple models, weighted by their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.pretrained.autoregression import autoregressed
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, mean_of_known, zero_if_unknown
+from seqcast.pretrained.smoothing import Gains, smoothed
+
+__all__ = [
+    "GAINS",
+    "LONGER_GAINS",
+    "MODELS",
+    "SeasonalBase",
+    "both_ways_smoothed",
+    "units_of",
+    "weights_by_errors",
+]
+
+Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+# Gains of level, trend and season, and damping: from a series that keeps its level to one that walks, with seasons
+# that stay or change, and trends that last or end. Nine of 100 that are good on training parts of public data
+# (`benchmarks/smoothing_gains.py`).
+GAINS = (
+    (0.02, 0.0, 0.02, 0.9),
+    (0.02, 0.0, 0.02, 0.98),
+    (0.1, 0.0, 0.02, 0.98),
+    (0.1, 0.0, 0.4, 0.98),
+    (0.1, 0.0, 0.4, 1.0),
+    (0.3, 0.0, 0.4, 0.98),
+    (0.95, 0.0, 0.1, 0.9),
+    (0.95, 0.0, 0.1, 1.0),
+    (0.95, 0.1, 0.4, 0.95),
+)
+# Those of the longer season, where two of it are known.
+LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
+
+WAYS = ("values", "logarithms")
+MODELS = (
+    *(f"smoothing {number} of {way}" for way in WAYS for number in range(len(GAINS))),
+    *(f"autoregression of {way}" for way in WAYS),
+    *(f"smoothing {number} of {way} with the longer season" for way in WAYS for number in range(len(LONGER_GAINS))),
+)
+"""Name of each model."""
+
+# How much more a model counts that has half of another one's error one step ahead, and half of its error in one of
+# the checks: so many doublings.
+SHARPNESS, SHARPNESS_OF_CHECK = 4, 1
+# Smaller errors are none.
+LEAST_ERROR = 1e-6
+# The size of a window around zero. With a smaller spread over the level logarithms say the same as values, but rounded:
+# those of numbers near 1e15 are eight from one another.
+LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-9
+# Fewer known values than these tell no model anything.
+FEW = 4
+
+
+@dataclass(frozen=True)
+class SeasonalBase:
+    """The forecast that a network corrects, and what it is the mean of, in each window's own units.
+
+    Args:
+        loc: Centre of each window, `[B, 1]`: the mean of its last season.
+        scale: Unit of each, `[B, 1]`: the mean absolute deviation.
+        values: The known values in these units, `[B, T]`; NaN is missing.
+        models: What the `K` models of `MODELS` say of them; NaN where there is no longer season.
+    """
+
+    loc: Array
+    scale: Array
+    values: Array
+    models: SimpleForecasts
+
+    @classmethod
+    def of(cls, past: Array, season: Integers, longer: Integers, horizon: int) -> Self:
+        """Ask all models about windows.
+
+        Args:
+            past: The known values, `[B, T]`; NaN is missing.
+            season: Steps of the season of each, `[B]`; 1 is none.
+            longer: Steps of a season that contains it, `[B]`; 0 is none.
+            horizon: Number of future steps, `H`.
+
+        Example:
+            >>> week = np.tile([1.0, 2.0, 3.0], 4)[None]
+            >>> base = SeasonalBase.of(week, np.array([3]), np.array([0]), horizon=4)
+            >>> base.in_units.round(6).tolist()
+            [[1.0, 2.0, 3.0, 1.0]]
+        """
+        loc, scale = units_of(past, season)
+        of_season = both_ways_smoothed(past, season, horizon, GAINS)
+        of_lags = both_ways(past, season, lambda values, _: autoregressed(values, horizon))
+        of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
+        rows = np.flatnonzero((longer > 0) & (2 * longer <= (~np.isnan(past)).sum(axis=1)))
+        if len(rows):
+            found = both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS)
+            own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
+            to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
+            of_longer.put(rows, found.mapped(lambda part: (part * own_scale + own_loc - to_loc) / to_scale))
+        return cls(loc, scale, _in_reach((past - loc) / scale), SimpleForecasts.concat([of_season, of_lags, of_longer]))
+
+    @cached_property
+    def errors(self) -> Array:
+        """Mean absolute error one step ahead of each model, `[B, K]`; NaN where there is none."""
+        return self.models.errors(self.values)
+
+    @cached_property
+    def weights(self) -> Array:
+        """How much each model counts, `[B, K]`.
+
+        Where fewer than four values are known, trends and coefficients are as many as values and have no error: there
+        no model counts, and the base is the centre of the window.
+        """
+        weights = weights_by_errors(self.errors, self.models.check_errors(self.values))
+        few = (~np.isnan(self.values)).sum(axis=1, keepdims=True) < FEW
+        return np.where(few, 0.0, weights)
+
+    @cached_property
+    def forecast(self) -> Array:
+        """The forecast that the network corrects, `[B, H]`."""
+        return self._mean(self.models.forecasts)
+
+    @property
+    def in_units(self) -> Array:
+        """The same in the units of the data, `[B, H]`."""
+        return self.forecast * self.scale + self.loc
+
+    @cached_property
+    def surprises(self) -> Array:
+        """What came less what was forecast one step ahead, `[B, T]`; NaN where a value is missing."""
+        return self.values - self._mean(self.models.ahead)
+
+    @cached_property
+    def check_errors(self) -> Array:
+        """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
+        checks = {steps: self._mean(self.models.checks[steps])[:, :, None] for steps in CHECKS}
+        own = SimpleForecasts(self.forecast[:, :, None], self.values[:, :, None], checks, np.ones((len(self.loc), 1)))
+        return own.check_errors(self.values)[:, :, 0].T
+
+    def _mean(self, forecasts: Array) -> Array:
+        """Return the mean of the models, `[B, .]`; NaN where none is known."""
+        mean = np.einsum("btk,bk->bt", zero_if_unknown(forecasts), self.weights)
+        return np.where(np.isnan(forecasts).all(axis=2), np.nan, mean)
+
+
+def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
+    """Return the units of windows: the mean of the last season, and the mean absolute deviation, `[B, 1]` each.
+
+    Args:
+        past: The known values, `[B, T]`; NaN is missing.
+        season: Steps of the season of each, `[B]`.
+    """
+    length = past.shape[1]
+    last = np.where(np.arange(length) >= length - season[:, None], past, np.nan)
+    everywhere = mean_of_known(past)
+    loc = mean_of_known(last)
+    loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
+    spread = mean_of_known(np.abs(past - everywhere))
+    # A constant is its own unit, whatever the rounding of its mean leaves.
+    varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(past, axis=1, keepdims=True)
+    return loc, np.where(varies, spread, np.maximum(np.abs(loc), LEAST_SIZE))
+
+
+def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]) -> SimpleForecasts:
+    """Ask models about windows in their own units: about the values, then about their logarithms.
+
+    Args:
+        past: The known values, `[B, T]`; NaN is missing.
+        season: Steps of the season of each, `[B]`; 1 is none.
+        model: Returns what `K` models say of values in their units, `[b, T]`, and their season, `[b]`.
+
+    Returns:
+        What they say of values, and what they say of logarithms, `2K` in all, in the units of the values. The latter is
+        the same as the former where some values are not positive, or all are the same but for a billionth.
+    """
+    loc, scale = units_of(past, season)
+    least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
+    rows = np.flatnonzero((least > 0) & np.isfinite(least) & (scale > LEAST_SPREAD * loc)[:, 0])
+    logarithms = np.log(past[rows])
+    centre, spread = units_of(logarithms, season[rows])
+    # Both at once, since a model goes through the steps of all windows one by one.
+    both = [_in_reach((past - loc) / scale), (logarithms - centre) / spread]
+    found = model(np.concatenate(both), np.concatenate([season, season[rows]]))
+    of_values = found.take(slice(0, len(past)))
+    # What is out of reach anyway, before its exponential is more than a number can be.
+    most = np.log(loc[rows, :, None] + 2 * FARTHEST * scale[rows, :, None])
+
+    def grown(part: Array) -> Array:
+        values = np.exp(np.minimum(part * spread[:, :, None] + centre[:, :, None], most))
+        return np.asarray((values - loc[rows, :, None]) / scale[rows, :, None])
+
+    of_logarithms = found.take(slice(len(past), None)).mapped(grown)
+    if len(rows) < len(past):
+        everywhere = of_values.mapped(np.copy)
+        everywhere.put(rows, of_logarithms)
+        of_logarithms = everywhere
+    # What was put together is no one else's.
+    return SimpleForecasts.concat([of_values, of_logarithms]).mapped(lambda part: _in_reach(part, out=part))
+
+
+def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
+    """Smooth windows in their own units, their values and their logarithms; arguments as for `smoothed`."""
+    return both_ways(past, season, lambda values, season: smoothed(values, season, horizon, gains))
+
+
+def weights_by_errors(errors: Array, checks: Array) -> Array:
+    r"""Return how much each model counts in their mean, `[B, K]`: the more, the smaller its errors.
+
+    .. math:: w_k \propto e_k^{-4} \prod_n e_{k,n}^{-1}
+
+    Args:
+        errors: Mean absolute errors one step ahead, `[B, K]`; NaN is a model that does not count.
+        checks: Mean absolute errors of forecasts of the last steps, `[checks, B, K]`; NaN where there is none.
+
+    Example:
+        >>> weights_by_errors(np.array([[1.0, 2.0, np.nan]]), np.full((5, 1, 3), np.nan)).round(3).tolist()
+        [[0.941, 0.059, 0.0]]
+    """
+    logarithms = SHARPNESS * _above_least(errors) + SHARPNESS_OF_CHECK * _above_least(checks).sum(axis=0)
+    # Of windows without a known value all models say the same.
+    counts = ~np.isnan(errors) | np.isnan(errors).all(axis=1, keepdims=True)
+    weights = np.exp(-logarithms) * counts
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _above_least(errors: Array) -> Array:
+    """Return the logarithm of errors over the least of each window; 0 where there is none."""
+    found = np.log(np.maximum(np.where(np.isnan(errors), np.inf, errors), LEAST_ERROR))
+    above = found - found.min(axis=-1, keepdims=True, initial=np.finfo(float).max)
+    return np.where(np.isinf(found), 0.0, above)
+
+
+def _in_reach(values: Array, out: Array | None = None) -> Array:
+    return np.clip(values, -FARTHEST, FARTHEST, out=out)

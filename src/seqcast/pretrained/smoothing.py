@@ -1,0 +1,112 @@
+"""What exponential smoothing with fixed gains says of windows: forecasts that a network corrects and weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcast.pretrained.simple_forecasts import CHECKS, SimpleForecasts, mean_of_known
+
+__all__ = ["Gains", "smoothed"]
+
+Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Gains = Sequence[tuple[float, float, float, float]]
+
+# The first level is the mean of so many values, or of a season if that is longer.
+FIRST = 4
+
+
+def smoothed(values: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
+    r"""Smooth windows with a damped trend and a season, with each set of gains.
+
+    .. math:: l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε
+
+    .. math:: \hat y_{t+h} = l + b \sum_{i=1}^h φ^i + s
+
+    The first trend is the mean change of a season, and the first season the mean of all without that trend. A missing
+    value is taken as it was forecast. Windows that know less than two seasons are smoothed without one.
+
+    Args:
+        values: The known values, `[B, T]`; NaN is missing.
+        season: Steps of the season of each, `[B]`; 1 is none.
+        horizon: Number of future steps, `H`.
+        gains: Gains of level, trend and season, and damping, of each of `K` sets.
+
+    Returns:
+        Forecasts, those one step ahead, and those of the last steps.
+
+    Example:
+        >>> saw = np.tile([0.0, 1.0, 2.0], 4)[None]
+        >>> smoothed(saw, np.array([3]), 4, gains=[(0.3, 0.0, 0.1, 0.98)]).forecasts[0, :, 0].round(6).tolist()
+        [0.0, 1.0, 2.0, 0.0]
+
+    Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter 2.
+    """
+    known = (~np.isnan(values)).sum(axis=1)
+    used = np.where(2 * season <= known, season, 1)
+    whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, len(gains))
+    for steps in np.unique(used):
+        chosen = np.flatnonzero(used == steps)
+        whole.put(chosen, _of_one_season(values[chosen], int(steps), horizon, gains))
+    for steps, forecast in whole.checks.items():
+        forecast[known < 2 * steps] = np.nan
+    return whole
+
+
+def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> SimpleForecasts:
+    """Return the same of windows that share a season."""
+    length = values.shape[1]
+    known = ~np.isnan(values)
+    slope = np.nan_to_num(mean_of_known(values[:, season:] - values[:, :-season])) / season
+    profile = _profile(values - slope * np.arange(length), season)
+    # Seasons are counted so that the first step of the future is the first of one.
+    places = (np.arange(length + horizon) - length) % season
+    level = np.nan_to_num(_first_level(values - profile[:, places[:length]], slope, max(season, FIRST)))
+    alpha, beta, gamma, phi = (np.array(each)[:, None] for each in zip(*gains, strict=True))
+    count = len(gains)
+    levels, trends = np.tile(level[:, 0], (count, 1)), np.tile(slope[:, 0], (count, 1))
+    seasons = np.tile(profile.T[:, None, :], (1, count, 1))
+    ahead = np.empty((length, count, len(values)))
+    reach = np.cumsum(phi ** np.arange(1, max(horizon, *CHECKS) + 1), axis=1).T[:, :, None]
+    checks = {steps: np.full((steps, count, len(values)), np.nan) for steps in CHECKS}
+    filled = np.where(known, values, 0.0).T
+    begun = np.logical_or.accumulate(known, axis=1).T.astype(float)
+    counted = known.T.astype(float)
+    gamma = gamma * float(season > 1)
+    all_begun, all_counted = (np.asarray(each.all(axis=1)) for each in (begun, counted))
+    # Before its first value a window stands still: its trend is that of the first step.
+    for step in range(length):
+        left = length - step
+        if left in checks:
+            checks[left] = levels + trends * reach[:left] + seasons[places[step:length]]
+        before = seasons[places[step]]
+        damped = trends * (1.0 + (phi - 1.0) * (1.0 if all_begun[step] else begun[step]))
+        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before, out=ahead[step])
+        error = filled[step] - forecast
+        if not all_counted[step]:
+            error *= counted[step]
+        levels = forecast - before + alpha * error
+        trends = damped + beta * error
+        before += gamma * error
+    forecasts = levels + trends * reach[:horizon] + seasons[places[length:]]
+    by_window = SimpleForecasts(forecasts, ahead, checks, np.ones((len(values), count)))
+    return by_window.mapped(lambda steps_first: np.moveaxis(steps_first, 2, 0))
+
+
+def _profile(straight: Array, season: int) -> Array:
+    """Return the mean season of windows without trend, `[B, season]`, each season less its own mean."""
+    rows, length = straight.shape
+    if season == 1:
+        return np.zeros((rows, 1))
+    whole = straight[:, length % season :].reshape(rows, -1, season)
+    profile = np.nan_to_num(mean_of_known(whole - mean_of_known(whole, axis=2), axis=1)[:, 0])
+    return np.asarray(profile - profile.mean(axis=1, keepdims=True))
+
+
+def _first_level(values: Array, slope: Array, steps: int) -> Array:
+    """Return the level before the first known value, `[B, 1]`, from so many steps."""
+    since = np.arange(values.shape[1]) - np.argmax(~np.isnan(values), axis=1)[:, None] + 1
+    return mean_of_known(np.where((since > 0) & (since <= steps), values - slope * since, np.nan))

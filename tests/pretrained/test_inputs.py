@@ -1,0 +1,174 @@
+"""What a network reads that is told the season: nothing of the unit, everything of the last seasons."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.pretrained.inputs import FUTURE, LARGEST_UNIT, LEAST_UNIT, PAST, STATIC, seasonal_inputs
+from seqcast.pretrained.seasonal_base import GAINS, MODELS, SeasonalBase
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
+
+ROWS, LENGTH, HORIZON = 12, 40, 11
+seeds = st.integers(0, 2**32 - 1)
+
+
+def drawn(seed, gaps=0.2):
+    """Return pasts that begin anywhere, with gaps, and their seasons."""
+    rng = np.random.default_rng(seed)
+    past = np.cumsum(rng.normal(size=(ROWS, LENGTH)), axis=1) + 10 * rng.normal(size=(ROWS, 1))
+    past[rng.random(past.shape) < gaps] = np.nan
+    past[np.arange(LENGTH) < rng.integers(0, LENGTH, (ROWS, 1))] = np.nan
+    season = rng.choice([1, 3, 7, 12, 60], ROWS)
+    longer = season * rng.choice([0, 2, 3], ROWS)
+    return past, season, longer
+
+
+def mean(values):
+    return values[~np.isnan(values)].mean() if (~np.isnan(values)).any() else np.nan
+
+
+def units(past, season):
+    """Return the centre and the spread of one window."""
+    loc = mean(past[-season:])
+    loc = np.nan_to_num(mean(past) if np.isnan(loc) else loc)
+    spread = np.nan_to_num(mean(np.abs(past - mean(past))))
+    return loc, spread if spread > 1e-9 else max(abs(loc), 1e-6)
+
+
+def plainly(past, season, longer):
+    """Return the differences and what the last seasons had of one window, step by step, in its own units."""
+    loc, scale = units(past, season)
+    values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
+
+    def at(place):
+        return values[place] if 0 <= place < LENGTH else np.nan
+
+    newest = next((value for value in values[::-1] if not np.isnan(value)), 0.0)
+    before = np.array([values[t] - at(t - season) for t in range(LENGTH)])
+    long_before = np.array([values[t] - at(t - longer) if longer else np.nan for t in range(LENGTH)])
+    future = []
+    for step in range(HORIZON):
+        seasons = np.array([at(LENGTH - back * season + step % season) for back in range(1, 7)])
+        last_longer = at(LENGTH - longer + step % longer) if longer else np.nan
+        columns = [seasons[0], seasons[1], mean(seasons), last_longer]
+        future.append([newest if np.isnan(column) else column for column in columns])
+    return values, before, long_before, np.array(future)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_it_is_what_plain_loops_give(seed):
+    past, season, longer = drawn(seed)
+    windows = seasonal_inputs(past, season, longer, HORIZON)
+    for row in range(ROWS):
+        loc, scale = units(past[row], int(season[row]))
+        values, before, long_before, future = plainly(past[row], int(season[row]), int(longer[row]))
+        unit = windows.unit[row, 0] / scale
+        if not np.isnan(mean(np.abs(before))):
+            assert unit == pytest.approx(np.clip(mean(np.abs(before)), LEAST_UNIT, LARGEST_UNIT))
+        distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (before, long_before)]
+        read = windows.inputs["past"][row]
+        for place, column in enumerate((values, *distances)):
+            np.testing.assert_allclose(read[:, place], np.nan_to_num(column), rtol=1e-5, atol=1e-5)
+            np.testing.assert_array_equal(read[:, 4 + place], ~np.isnan(column))
+        base = (windows.base[row] - loc) / scale
+        expected = np.clip((future - base[:, None]) / unit, -FARTHEST, FARTHEST)
+        np.testing.assert_allclose(windows.inputs["future"][row, :, 0], base, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(windows.inputs["future"][row, :, 1:5], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_growth_of_a_share_a_season_goes_on():
+    """A season that grows by a fifth each time is a line in logarithms, which a base of sums would not follow."""
+    past = (np.array([2.0, 5.0, 3.0, 8.0]) * 1.2 ** np.arange(10)[:, None]).reshape(1, -1)
+    windows = seasonal_inputs(past, np.array([4]), np.array([0]), 4)
+    np.testing.assert_allclose(windows.base[0], past[0, -4:] * 1.2, rtol=0.1)
+    shifted = seasonal_inputs(past - 2.5, np.array([4]), np.array([0]), 4)
+    assert np.abs(shifted.base[0] + 2.5 - past[0, -4:] * 1.2).max() > np.abs(windows.base[0] - past[0, -4:] * 1.2).max()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.floats(1e-6, 1e6))
+def test_units_are_of_no_account(seed, factor):
+    """What is read is the same in any unit."""
+    past, season, longer = drawn(seed)
+    before = seasonal_inputs(past, season, longer, HORIZON)
+    after = seasonal_inputs(past * factor, season, longer, HORIZON)
+    several = (~np.isnan(past)).sum(axis=1) > 2
+    for name in ("past", "future", "static"):
+        np.testing.assert_allclose(after.inputs[name][several], before.inputs[name][several], rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(after.base[several], before.base[several] * factor, rtol=1e-6, atol=1e-6 * factor)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.floats(-1e4, 1e4))
+def test_levels_are_of_no_account_to_what_is_not_positive(seed, shift):
+    past, season, longer = drawn(seed)
+    past -= np.nanmax(past) + 2e4
+    before = seasonal_inputs(past, season, longer, HORIZON)
+    after = seasonal_inputs(past + shift, season, longer, HORIZON)
+    several = (~np.isnan(past)).sum(axis=1) > 2
+    for name in ("past", "future"):
+        np.testing.assert_allclose(after.inputs[name][several], before.inputs[name][several], rtol=1e-3, atol=1e-2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_scaling_is_undone(seed):
+    past, season, longer = drawn(seed, gaps=0.0)
+    windows = seasonal_inputs(past, season, longer, HORIZON)
+    values = np.nan_to_num(past, nan=1.0)[:, :HORIZON]
+    near = np.abs(values - windows.base) < FARTHEST * windows.unit
+    np.testing.assert_allclose(windows.in_units(windows.scaled(values))[near], values[near], rtol=1e-9, atol=1e-9)
+    assert np.abs(windows.scaled(values * 1e9)).max() <= FARTHEST
+    np.testing.assert_array_equal(windows.scaled(values[:, :3]), windows.scaled(values)[:, :3])
+    quantiles = np.zeros((ROWS, HORIZON, 3))
+    np.testing.assert_allclose(windows.in_units(quantiles), np.repeat(windows.base[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize("values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1e300] * 7 + [-1e300]])
+def test_there_is_always_a_unit(values):
+    windows = seasonal_inputs(np.array([values]), np.array([4]), np.array([8]), 3)
+    assert (windows.unit > 0).all()
+    assert all(np.isfinite(array).all() for array in windows.inputs.values())
+    assert np.isfinite(windows.base).all()
+
+
+def test_names_are_as_many_as_columns():
+    past, season, longer = drawn(0)
+    inputs = seasonal_inputs(past, season, longer, HORIZON).inputs
+    names = {"past": PAST, "future": FUTURE, "static": STATIC}
+    assert {name: array.shape[-1] for name, array in inputs.items()} == {
+        key: len(value) for key, value in names.items()
+    }
+    assert all(array.dtype == np.float32 for array in inputs.values())
+
+
+def test_a_perfect_season_is_read_as_such():
+    past = np.tile([1.0, 5.0, 2.0], 6)[None]
+    windows = seasonal_inputs(past, np.array([3]), np.array([0]), 5)
+    np.testing.assert_allclose(windows.base, [[1, 5, 2, 1, 5]])
+    # Last season, the one before, their mean, and all smoothings forecast the same.
+    assert np.abs(windows.inputs["future"][:, :, 1:4]).max() < 1e-6
+    assert np.abs(windows.inputs["future"][:, :, 5 : 5 + 2 * len(GAINS)]).max() < 1e-6
+    assert np.abs(windows.inputs["past"][0, 3:, 1]).max() == 0
+    assert windows.inputs["past"][0, :, 5].tolist() == [0.0] * 3 + [1.0] * 15
+
+
+def test_a_network_is_told_how_far_the_base_has_been_off():
+    past, season, longer = drawn(2)
+    windows = seasonal_inputs(past, season, longer, HORIZON)
+    base = SeasonalBase.of(past, season, longer, HORIZON)
+    unit = windows.unit / base.scale
+    static = windows.inputs["static"]
+    first = STATIC.index(f"error of {MODELS[0]}")
+    errors, checks = np.exp(static[:, first:][:, : len(MODELS)]), np.exp(static[:, -2 * len(CHECKS) : -len(CHECKS)])
+    for found, expected in ((errors, base.errors), (checks, base.check_errors)):
+        known = ~np.isnan(expected)
+        assert (found[~known] == 1).all()
+        np.testing.assert_allclose(found[known], np.clip(expected / unit, 1e-2, 10)[known], rtol=1e-4)
+    np.testing.assert_array_equal(static[:, -len(CHECKS) :], ~np.isnan(base.check_errors))
+    place = FUTURE.index(MODELS[-1])
+    unsaid = np.isnan(base.models.forecasts[:, :, -1])
+    assert unsaid.any()
+    assert (windows.inputs["future"][:, :, place][unsaid] == 0).all()

@@ -1,0 +1,107 @@
+"""The base is a mean of smoothings, in which those count more that have erred less."""
+
+import numpy as np
+import pytest
+
+from seqcast.pretrained.autoregression import autoregressed
+from seqcast.pretrained.seasonal_base import (
+    GAINS,
+    LONGER_GAINS,
+    MODELS,
+    SeasonalBase,
+    both_ways_smoothed,
+    units_of,
+    weights_by_errors,
+)
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts
+from seqcast.pretrained.smoothing import smoothed
+
+ROWS, LENGTH, HORIZON = 12, 80, 11
+NONE = np.zeros(ROWS, int)
+
+
+def walks(seed, shift=0.0):
+    rng = np.random.default_rng(seed)
+    return np.cumsum(rng.normal(size=(ROWS, LENGTH)), axis=1) + shift, rng.choice([1, 3, 7], ROWS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_base_is_a_mean_by_errors(seed):
+    past, season = walks(seed, -60)  # none is positive, so logarithms are not taken
+    loc, scale = units_of(past, season)
+    values = (past - loc) / scale
+    found = SimpleForecasts.concat([smoothed(values, season, HORIZON, GAINS), autoregressed(values, HORIZON)])
+    errors = np.abs(found.ahead - values[:, :, None]).mean(axis=1) * found.optimism
+    weights = errors**-4.0
+    for steps in CHECKS[:-1]:  # before 64 steps there are fewer than 64
+        weights /= np.abs(found.checks[steps] - values[:, -steps:, None]).mean(axis=1) * found.optimism
+    weights /= weights.sum(axis=1, keepdims=True)
+    base = SeasonalBase.of(past, season, NONE, HORIZON)
+    np.testing.assert_allclose(base.forecast, np.einsum("bhk,bk->bh", found.forecasts, weights), rtol=1e-6, atol=1e-6)
+    one_ahead = np.einsum("btk,bk->bt", found.ahead, weights)
+    np.testing.assert_allclose(base.surprises, values - one_ahead, atol=1e-6)
+    checked = np.einsum("btk,bk->bt", found.checks[8], weights)
+    np.testing.assert_allclose(base.check_errors[:, 1], np.abs(checked - values[:, -8:]).mean(axis=1), rtol=1e-6)
+    assert np.isnan(base.check_errors[:, -1]).all()
+
+
+def test_a_longer_season_is_continued_where_two_of_it_are_known():
+    """Each day has an hour of its own in a week, which the last day does not show."""
+    week = np.where(np.arange(28) % 4 == np.repeat(np.arange(7) % 4, 4), 5.0, 0.0) + np.repeat(np.arange(7.0), 4)
+    past = np.tile(week, 4)[None]
+    told, untold, short = (
+        SeasonalBase.of(values, np.array([4]), np.array([longer]), 28)
+        for values, longer in ((past, 28), (past, 0), (past[:, -50:], 28))
+    )
+    np.testing.assert_allclose(told.forecast * told.scale + told.loc, week[None], atol=0.2)
+    assert np.abs(untold.forecast * untold.scale + untold.loc - week).mean() > 1
+    of_longer = 2 * len(LONGER_GAINS)
+    assert told.models.forecasts.shape[2] == len(MODELS) == 2 * len(GAINS) + 2 + of_longer
+    for base in (untold, short):
+        assert np.isnan(base.models.forecasts[:, :, -of_longer:]).all()
+        assert (base.weights[:, -of_longer:] == 0).all()
+        assert np.isfinite(base.forecast).all()
+        assert base.weights.sum() == pytest.approx(1)
+
+
+def test_logarithms_are_smoothed_where_all_is_positive():
+    past, season = walks(1)
+    past[:6] = np.exp(past[:6] / 5)
+    past[6:] -= 100
+    found = both_ways_smoothed(past, season, HORIZON, GAINS)
+    loc, scale = units_of(past, season)
+    values, logarithms = np.split(found.forecasts, 2, axis=2)
+    np.testing.assert_array_equal(values[6:], logarithms[6:])
+    own = smoothed(np.log(past[:6]), season[:6], HORIZON, GAINS)
+    grown = (np.exp(own.forecasts) - loc[:6, :, None]) / scale[:6, :, None]
+    np.testing.assert_allclose(logarithms[:6], np.clip(grown, -FARTHEST, FARTHEST), rtol=1e-6, atol=1e-6)
+
+
+def test_weights_are_those_of_errors_that_are_known():
+    errors = np.array([[1.0, 2.0, np.nan], [np.nan] * 3, [0.0, 1.0, 0.0]])
+    checks = np.array([[[1.0, 4.0, np.nan], [np.nan] * 3, [np.nan] * 3]])
+    weights = weights_by_errors(errors, checks)
+    np.testing.assert_allclose(weights[0], np.array([64, 1, 0]) / 65)
+    np.testing.assert_allclose(weights[1], 1 / 3)
+    np.testing.assert_allclose(weights[2], [0.5, 0, 0.5], atol=1e-9)
+
+
+@pytest.mark.parametrize("values", [[100.0, 150.0], [150.0, 100.0], [3.0, 4.0], [1.0, 2.0, 3.0]])
+def test_a_few_values_are_no_trend(values):
+    base = SeasonalBase.of(np.array([values]), np.array([1]), np.array([0]), 12)
+    np.testing.assert_allclose(base.forecast * base.scale + base.loc, values[-1])
+    season = SeasonalBase.of(np.array([values]), np.array([12]), np.array([0]), 12)
+    np.testing.assert_allclose(season.forecast * season.scale + season.loc, np.mean(values))
+
+
+def test_of_nothing_known_all_models_say_the_same():
+    base = SeasonalBase.of(np.full((2, 20), np.nan), np.array([4, 1]), np.array([8, 0]), 5)
+    assert (base.forecast == 0).all()
+    assert (np.nan_to_num(base.models.forecasts) == 0).all()
+
+
+@pytest.mark.parametrize("values", [np.exp(np.linspace(-700, -10, 8)), np.exp(np.linspace(-10, 600, 8))])
+def test_logarithms_overflow_nowhere(values):
+    base = SeasonalBase.of(values[None], np.array([1]), np.array([0]), 100)
+    assert np.isfinite(base.forecast).all()
+    assert np.abs(base.models.forecasts[:, :, :20]).max() <= FARTHEST

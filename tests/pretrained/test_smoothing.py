@@ -1,0 +1,145 @@
+"""Exponential smoothing of windows is what its equations give, row by row."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcast.pretrained.simple_forecasts import CHECKS, SimpleForecasts
+from seqcast.pretrained.smoothing import FIRST, smoothed
+
+ROWS, LENGTH, HORIZON = 6, 40, 9
+GAINS = ((0.1, 0.0, 0.1, 0.98), (0.3, 0.02, 0.4, 1.0), (0.95, 0.1, 0.2, 0.9))
+seeds = st.integers(0, 2**32 - 1)
+
+
+def drawn(seed):
+    """Return values that begin anywhere, with gaps, and their seasons."""
+    rng = np.random.default_rng(seed)
+    values = np.cumsum(rng.normal(size=(ROWS, LENGTH)), axis=1) + np.tile(rng.normal(size=(ROWS, 4)), LENGTH // 4)
+    values[rng.random(values.shape) < 0.2] = np.nan
+    values[np.arange(LENGTH) < rng.integers(0, LENGTH - 2, (ROWS, 1))] = np.nan
+    return values, rng.choice([1, 4, 7, 15], ROWS)
+
+
+def plainly(values, season, gains):
+    """Return forecasts and those one step ahead of one row, step by step."""
+    alpha, beta, gamma, phi = gains
+    season = season if 2 * season <= (~np.isnan(values)).sum() else 1
+    pairs = [b - a for a, b in zip(values, values[season:], strict=False) if not np.isnan(b - a)]
+    slope = np.mean(pairs) / season if pairs else 0.0
+    straight = values - slope * np.arange(LENGTH)
+    profile = np.zeros(season)
+    if season > 1:
+        rounds = straight[LENGTH % season :].reshape(-1, season)
+        own = [row - row[~np.isnan(row)].mean() for row in rounds if not np.isnan(row).all()]
+        for place in range(season):
+            known = [row[place] for row in own if not np.isnan(row[place])]
+            profile[place] = np.mean(known) if known else 0.0
+        profile -= profile.mean()
+    first = int(np.argmax(~np.isnan(values)))
+    place = [(step - LENGTH) % season for step in range(LENGTH + HORIZON)]
+    early = range(first, min(LENGTH, first + max(season, FIRST)))
+    levels = [values[t] - profile[place[t]] - slope * (t - first + 1) for t in early if not np.isnan(values[t])]
+    level, trend, ahead, checks = np.mean(levels) if levels else 0.0, slope, [], {}
+
+    def on(start, steps):
+        """Return forecasts of so many steps from the state of now."""
+        return [
+            level + trend * sum(phi**power for power in range(1, step + 2)) + profile[place[start + step]]
+            for step in range(steps)
+        ]
+
+    for t in range(LENGTH):
+        checks[LENGTH - t] = on(t, LENGTH - t)
+        if t >= first and levels:
+            trend *= phi
+            level += trend
+        ahead.append(level + profile[place[t]])
+        if not np.isnan(values[t]):
+            error = values[t] - ahead[-1]
+            level, trend = level + alpha * error, trend + beta * error
+            profile[place[t]] += gamma * error * (season > 1)
+    return on(LENGTH, HORIZON), ahead, checks
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_it_is_what_the_equations_give(seed):
+    values, season = drawn(seed)
+    found = smoothed(values, season, HORIZON, GAINS)
+    known = (~np.isnan(values)).sum(axis=1)
+    for row in range(ROWS):
+        for number, gains in enumerate(GAINS):
+            forecasts, ahead, checks = plainly(values[row].copy(), int(season[row]), gains)
+            np.testing.assert_allclose(found.forecasts[row, :, number], forecasts, atol=1e-9)
+            np.testing.assert_allclose(found.ahead[row, :, number], ahead, atol=1e-9)
+            for steps in CHECKS:
+                expected = checks[steps] if known[row] >= 2 * steps else [np.nan] * steps
+                np.testing.assert_allclose(found.checks[steps][row, :, number], expected, atol=1e-9)
+
+
+def test_errors_are_those_of_what_was_forecast():
+    values, season = drawn(5)
+    found = smoothed(values, season, HORIZON, GAINS)
+    errors, checks = found.errors(values), found.check_errors(values)
+    assert checks.shape == (len(CHECKS), ROWS, len(GAINS))
+    for row in range(ROWS):
+        known = ~np.isnan(values[row])
+        for number in range(len(GAINS)):
+            own = np.abs(found.ahead[row, known, number] - values[row, known])
+            assert errors[row, number] == pytest.approx(own.mean())
+            for place, steps in enumerate(CHECKS):
+                late = values[row, -steps:]
+                checked = known.sum() >= 2 * steps and (~np.isnan(late)).any()
+                expected = np.nanmean(np.abs(found.checks[steps][row, :, number] - late)) if checked else np.nan
+                np.testing.assert_allclose(checks[place, row, number], expected)
+
+
+def test_parts_are_put_together():
+    values, season = drawn(6)
+    found = smoothed(values, season, HORIZON, GAINS)
+    each = [smoothed(values, season, HORIZON, [gains]) for gains in GAINS]
+    np.testing.assert_array_equal(SimpleForecasts.concat(each).forecasts, found.forecasts)
+    np.testing.assert_array_equal(SimpleForecasts.concat(each).checks[8], found.checks[8])
+    twice = found.mapped(lambda part: 2 * part)
+    np.testing.assert_array_equal(twice.ahead, 2 * found.ahead)
+    some = SimpleForecasts.unknown(ROWS, LENGTH, HORIZON, len(GAINS))
+    some.put(np.array([1, 4]), smoothed(values[[1, 4]], season[[1, 4]], HORIZON, GAINS))
+    np.testing.assert_allclose(some.forecasts[[1, 4]], found.forecasts[[1, 4]], atol=1e-12)
+    assert np.isnan(some.ahead[[0, 2, 3, 5]]).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.floats(-100, 100), st.floats(0.01, 100))
+def test_units_move_through_it(seed, shift, factor):
+    values, season = drawn(seed)
+    np.testing.assert_allclose(
+        smoothed(values * factor + shift, season, HORIZON, GAINS).forecasts,
+        smoothed(values, season, HORIZON, GAINS).forecasts * factor + shift,
+        rtol=1e-6,
+        atol=1e-6 * (1 + abs(shift)),
+    )
+
+
+@pytest.mark.parametrize("season", [1, 3, 12])
+def test_a_season_and_a_line_go_on_as_they_are(season):
+    """A pattern that repeats exactly has no error; so has a line but for the damping, which is little at first."""
+    values = np.tile(np.arange(float(season)), 60 // season)[None]
+    found = smoothed(values, np.array([season]), season, GAINS)
+    np.testing.assert_allclose(found.forecasts, np.repeat(values[:, :season, None], len(GAINS), axis=2), atol=1e-9)
+    np.testing.assert_allclose(found.ahead, np.repeat(values[:, :, None], len(GAINS), axis=2), atol=1e-9)
+
+
+def test_rows_do_not_see_their_company():
+    values, season = drawn(3)
+    together = smoothed(values, season, HORIZON, GAINS)
+    for row in range(ROWS):
+        alone = smoothed(values[row : row + 1], season[row : row + 1], HORIZON, GAINS)
+        np.testing.assert_allclose(alone.forecasts[0], together.forecasts[row], atol=1e-12)
+
+
+def test_nothing_known_is_a_forecast_of_zero():
+    found = smoothed(np.full((2, 5), np.nan), np.array([1, 2]), 3, GAINS)
+    assert (found.forecasts == 0).all()
+    assert (found.ahead == 0).all()

@@ -1,0 +1,84 @@
+"""Windows of synthetic series: batch `k` is always the same, and tells nothing of the future."""
+
+import numpy as np
+import pytest
+
+from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.pretrained.inputs import FUTURE, PAST, STATIC
+from seqcast.pretrained.synthetic_windows import SyntheticWindows
+
+SIZES = {"horizon": 8, "batch_size": 32, "context_lengths": (16, 32), "steps": 3}
+
+
+def windows(seed=0, **options):
+    return SyntheticWindows(seed=seed, **{**SIZES, **options})
+
+
+def test_a_batch_depends_on_its_number_alone():
+    one, other = windows(), windows()
+    other.position = 3
+    for step in range(3):
+        (inputs, y, weight), (same, same_y, same_weight) = one.batch(3 + step), other[step]
+        for name in inputs:
+            np.testing.assert_array_equal(inputs[name], same[name])
+        np.testing.assert_array_equal(y, same_y)
+        np.testing.assert_array_equal(weight, same_weight)
+    assert {one.batch(k)[0]["past"].shape[1] for k in range(12)} == {16, 32}
+    assert (windows(1).batch(0)[1] != one.batch(0)[1]).any()
+    one.on_epoch_end()
+    np.testing.assert_array_equal(one[0][1], one.batch(3)[1])
+
+
+def test_windows_know_different_numbers_of_values():
+    known = np.concatenate(
+        [windows(gaps=0.0).batch(k)[0]["past"][:, :, PAST.index("value is known")].sum(axis=1) for k in range(10)]
+    )
+    assert len(np.unique(known)) > 10
+    assert known.min() >= 6
+
+
+def test_what_is_forecast_is_what_follows_in_the_same_units():
+    source = windows(gaps=0.0)
+    read, future = source.windows(5)
+    y = source.batch(5)[1][..., 0]
+    near = np.abs(y) < 19
+    np.testing.assert_allclose(
+        read.in_units(y.astype(float))[near], future[near], rtol=1e-3, atol=1e-3 * read.unit.max()
+    )
+
+
+def test_smooth_and_rough_windows_count_alike():
+    """In its own unit, the future of a smooth window is not much nearer to its base than that of a rough one."""
+    sizes, roughness = [], []
+    for number in range(20):
+        (read, _), (_, y, weight) = windows(gaps=0.0).windows(number), windows(gaps=0.0).batch(number)
+        sizes.append(np.abs(y).mean(axis=(1, 2)))
+        roughness.append(read.inputs["static"][:, STATIC.index("spread against steps of a season")])
+        assert (weight == 1).all()
+    size, rough = np.concatenate(sizes), np.concatenate(roughness)
+    smooth = rough <= np.quantile(rough, 0.25)
+    # The spread of the smoothest quarter is many times that of its steps; its distances are not.
+    assert np.median(rough[smooth]) < np.median(rough[~smooth]) - 0.5
+    assert 0.2 < np.median(size[smooth]) / np.median(size[~smooth]) < 5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_network_learns_from_them():
+    network = NetworkSpec(encoder_units=(8,), decoder_units=(8,), segment=4, head="quantile", quantiles=(0.1, 0.5, 0.9))
+    window = WindowSpec(horizon=8, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
+    engine = Engine(network, TrainingSpec(epochs=4, early_stopping=None), seed=0)
+    history = engine.fit(windows(steps=8, context_lengths=(16,)), window=window, verbose=0)
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_a_validation_has_the_same_batches_each_epoch():
+    moving, staying = (
+        SyntheticWindows(seed=3, horizon=8, batch_size=4, context_lengths=(16,), steps=2, repeated=repeated)
+        for repeated in (False, True)
+    )
+    first = moving[0][1].copy()
+    for windows in (moving, staying):
+        np.testing.assert_array_equal(windows[0][1], first)
+        windows.on_epoch_end()
+    np.testing.assert_array_equal(staying[0][1], first)
+    assert not np.array_equal(moving[0][1], first)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Self, TypeVar, overload
-
-from sklearn.base import BaseEstimator
+from typing import Any, Self
 
 from seqcast.data.description import Description
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.mask import masked
 from seqcast.data.frames.sharded import AnyFrame
 from seqcast.engine.engine import Engine
+from seqcast.engine.estimator import LearningEstimator, Learnt
 from seqcast.engine.inputs import ModelInputs
-from seqcast.errors import DataError, NotFittedError, SpecError
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import explain
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
@@ -57,33 +55,8 @@ from seqcast.training.observers import check_callbacks
 
 __all__ = ["Forecaster"]
 
-Value = TypeVar("Value")
 
-
-class _Learnt(Generic[Value]):
-    """A read-only attribute of a forecaster that shows a part of what it has learnt.
-
-    Args:
-        of: Returns the part.
-    """
-
-    def __init__(self, of: Callable[[FittedForecaster], Value]) -> None:
-        self.of = of
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, instance: Forecaster, owner: type) -> Value: ...
-
-    def __get__(self, instance: Forecaster | None, owner: type) -> Self | Value:
-        return self if instance is None else self.of(instance.fitted_)
-
-    def __set__(self, instance: Forecaster, value: Any) -> None:
-        raise AttributeError("what a fit has learnt is read-only")
-
-
-class Forecaster(BaseEstimator):
+class Forecaster(LearningEstimator[FittedForecaster]):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
@@ -230,12 +203,7 @@ class Forecaster(BaseEstimator):
         self.verbose = verbose
         check_head(preset, scale)
 
-    _learnt: FittedForecaster | None = None
-
     # What it has learnt
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._learnt is not None
 
     @property
     def fitted_(self) -> FittedForecaster:
@@ -246,49 +214,46 @@ class Forecaster(BaseEstimator):
         Raises:
             NotFittedError: `fit` was not called.
         """
-        learnt = self._learnt
-        if learnt is None:
-            raise NotFittedError("Forecaster", expected="a fitted one", received="none", hint="Call fit first.")
         options = self.get_params(deep=False)
-        return replace(learnt, rows=RowOptions.of(options), output=ForecastOptions.of(options))
+        return replace(super().fitted_, rows=RowOptions.of(options), output=ForecastOptions.of(options))
 
-    choice_ = _Learnt[Choice](lambda fitted: fitted.choice)
+    choice_ = Learnt[Choice](lambda fitted: fitted.choice)
     """What forecasts are made with, in which shares, and why."""
 
-    engines_ = _Learnt[tuple[Engine, ...]](lambda fitted: fitted.networks)
+    engines_ = Learnt[tuple[Engine, ...]](lambda fitted: fitted.networks)
     """The engine of each network, the pretrained one last; none where forecasts repeat the last season."""
 
-    histories_ = _Learnt[tuple[History, ...]](lambda fitted: fitted.histories)
+    histories_ = Learnt[tuple[History, ...]](lambda fitted: fitted.histories)
     """The training history of each network."""
 
-    history_ = _Learnt[History](lambda fitted: fitted.histories[0])
+    history_ = Learnt[History](lambda fitted: fitted.histories[0])
     """The first of them."""
 
-    training_ = _Learnt[tuple[TrainingSpec, ...]](lambda fitted: fitted.trainings)
+    training_ = Learnt[tuple[TrainingSpec, ...]](lambda fitted: fitted.trainings)
     """The training of each network at the fit."""
 
-    series_state_ = _Learnt[SeriesState](lambda fitted: fitted.series)
+    series_state_ = Learnt[SeriesState](lambda fitted: fitted.series)
     """Scaling and last rows of each series."""
 
-    freq_ = _Learnt[str | int | None](lambda fitted: fitted.frequency)
+    freq_ = Learnt[str | int | None](lambda fitted: fitted.frequency)
     """The frequency; `None` for irregular stamps."""
 
-    season_length_ = _Learnt[int](lambda fitted: fitted.season_length)
+    season_length_ = Learnt[int](lambda fitted: fitted.season_length)
     """Steps of a season."""
 
-    context_length_ = _Learnt[int](lambda fitted: fitted.series.context_length)
+    context_length_ = Learnt[int](lambda fitted: fitted.series.context_length)
     """Steps of past that a forecast reads."""
 
-    calibrations_ = _Learnt[tuple[Calibration, ...]](lambda fitted: fitted.calibrations)
+    calibrations_ = Learnt[tuple[Calibration, ...]](lambda fitted: fitted.calibrations)
     """The calibration of each target's intervals, when `calibrate` is true."""
 
-    short_series_ = _Learnt[tuple[Any, ...]](lambda fitted: fitted.short_series)
+    short_series_ = Learnt[tuple[Any, ...]](lambda fitted: fitted.short_series)
     """Names of the series with fewer rows than a whole window, whose contexts were padded."""
 
-    skipped_series_ = _Learnt[dict[Any, DataError]](lambda fitted: dict(fitted.skipped))
+    skipped_series_ = Learnt[dict[Any, DataError]](lambda fitted: dict(fitted.skipped))
     """What is wrong with each series that was left out, by its name."""
 
-    seed_ = _Learnt[int](lambda fitted: fitted.seed)
+    seed_ = Learnt[int](lambda fitted: fitted.seed)
     """Seed of everything random: `random_state`, or the one that was drawn."""
 
     @property
@@ -298,16 +263,6 @@ class Forecaster(BaseEstimator):
         if not engines:
             raise AttributeError("this forecaster repeats the last season: it has no network, and engines_ is ()")
         return engines[0]
-
-    def with_fitted(self, fitted: FittedForecaster) -> Self:
-        """Return a copy of this forecaster that has learnt something else.
-
-        Args:
-            fitted: What it has learnt, see `fitted_`.
-        """
-        other = copy.copy(self)
-        other._learnt = fitted
-        return other
 
     # Fits
 

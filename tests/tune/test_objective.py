@@ -6,6 +6,7 @@ import pytest
 
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.tune.objective import Objective, naive_errors
 
@@ -18,7 +19,7 @@ def objective(frame, **changes):
     options = Forecaster(HORIZON, preset=TINY, training=QUICK, level=(), context_length=8).get_params(deep=False)
     options |= changes
     how = {"n_windows": WINDOWS, "step_size": None}
-    return Objective.of(read_rows(options, frame), options, 0, **how)
+    return Objective.of(read_rows(RowOptions.of(options), frame), options, 0, **how)
 
 
 def test_the_loss_is_that_of_the_equation():
@@ -85,7 +86,7 @@ def test_series_that_do_not_change_or_begin_late_are_left_out():
 def test_naive_errors_of_short_series_are_those_of_the_last_value():
     options = Forecaster(2).get_params(deep=False)
     rows = pd.DataFrame({"unique_id": list("aaaab"), "ds": [1, 2, 3, 4, 1], "y": [0.0, 2.0, 4.0, 5.0, 1.0]})
-    errors = naive_errors(read_rows(options, rows), np.array([4, 1]), 7)
+    errors = naive_errors(read_rows(RowOptions.of(options), rows), np.array([4, 1]), 7)
     np.testing.assert_allclose(errors, [[5 / 3], [np.nan]])
 
 

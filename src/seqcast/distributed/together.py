@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sys
 import tempfile
 import threading
 import uuid
@@ -22,6 +21,7 @@ from seqcast.engine.jobs import TrainingJob
 from seqcast.errors import ClusterError, Option, Phrase, SpecError
 from seqcast.runtime.backend import NumberTypes, keras
 from seqcast.runtime.files import make_folder
+from seqcast.runtime.log import say
 from seqcast.runtime.optional import require
 from seqcast.training.checkpoints import Checkpoints
 from seqcast.training.history import History
@@ -72,7 +72,7 @@ def train_together(
     train = require("ray.train", extra="ray")
     training = replace(job.training, parts=parts)
     if verbose:
-        print(f"seqcast: {session.workers} workers share each batch, in {parts} parts", file=sys.stderr, flush=True)
+        say(f"seqcast: {session.workers} workers share each batch, in {parts} parts")
     if session.storage is not None:
         make_folder(session.storage)
     with tempfile.TemporaryDirectory(prefix="seqcast-", dir=session.storage, ignore_cleanup_errors=True) as folder:
@@ -100,7 +100,7 @@ def train_together(
     if outcome["error"] is not None:
         raise outcome["error"]
     if verbose:
-        print(f"seqcast: {len(history)} epochs, {_outcome(history)}", file=sys.stderr, flush=True)
+        say(f"seqcast: {len(history)} epochs, {_outcome(history)}")
     return history
 
 

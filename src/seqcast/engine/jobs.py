@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
@@ -19,6 +18,7 @@ from seqcast.data.windows.splits import training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.runtime.executors import Executor, choose_executor
+from seqcast.runtime.log import say
 from seqcast.runtime.processes import Processes
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
@@ -311,7 +311,7 @@ def run_jobs(
     def finished(place: int, result: tuple[dict[str, Any], History]) -> None:
         done[place] = result
         if verbose:
-            print(f"seqcast: {jobs[place].title} trained, {_outcome(result[1])}", file=sys.stderr, flush=True)
+            say(f"seqcast: {jobs[place].title} trained, {_outcome(result[1])}")
 
     executor = choose_executor(len(jobs)) if executor is None else executor
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.future import check_future_given
+from seqcast.runtime.log import say
 from seqcast.specs.columns import Columns
 
 __all__ = ["fit_and_forecast", "forecast", "what_was_chosen"]
@@ -57,7 +57,7 @@ def forecast(
     forecaster = Forecaster(horizon, verbose=0, **options)
     ahead = fit_and_forecast(forecaster, frame, future, time_limit=time_limit)
     if verbose:
-        print(f"seqcast: {what_was_chosen(forecaster)}", file=sys.stderr)
+        say(f"seqcast: {what_was_chosen(forecaster)}")
     return ahead
 
 

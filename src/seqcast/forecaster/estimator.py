@@ -41,6 +41,7 @@ from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.request import ForecastRequest
 from seqcast.network.init import fresh_seed
 from seqcast.pretrained import is_zero_shot
+from seqcast.runtime.log import say
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.checks import check_int
 from seqcast.specs.columns import Columns
@@ -460,7 +461,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def _publish(self, plan: FitPlan, run: TrainingRun | None = None) -> Self:
         """Run a plan and publish what it has learnt by one assignment."""
         if self.verbose:
-            print(plan.describe())
+            say(plan.describe(), is_result=True)
         try:
             self._learnt = learnt = fit_plan(plan, run or TrainingRun(self.verbose))
         except InterruptedFit as interruption:
@@ -470,7 +471,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             diverged.error.kept = self.with_fitted(diverged.fitted)
             raise diverged.error from None
         if self.verbose and plan.comparison is not None:
-            print(f"seqcast: forecasts are made with {learnt.choice}")
+            say(f"seqcast: forecasts are made with {learnt.choice}", is_result=True)
         return self
 
     def describe(self, df: Any) -> PlannedFit:
@@ -639,7 +640,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             choice, candidates = before.choice, tuple(each.again(options) for each in before.candidates)
         plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
         if run.verbose:
-            print(plans[0].describe())
+            say(plans[0].describe(), is_result=True)
         return fit_plans(plans, run)
 
     # Explanations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +22,7 @@ from seqcast.forecaster.planning import FitPlan, Place, make_plan
 from seqcast.forecaster.training_run import TrainingRun
 from seqcast.forecaster.validation import calibrate
 from seqcast.runtime.caution import warn_user
+from seqcast.runtime.log import say
 from seqcast.training.history import History
 
 __all__ = ["DivergedFitError", "InterruptedFit", "fit_plan", "fit_plans", "untrained"]
@@ -99,7 +99,7 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
         before, loss = loss, found.choice.losses.get("blend", math.inf) if found.trainings else math.inf
         if run.verbose and plan.rows.options.at_once is not None and math.isfinite(loss):
             count = len(found.trainings)
-            print(f"seqcast: {count} networks, quantile loss {loss:.4g}", file=sys.stderr, flush=True)
+            say(f"seqcast: {count} networks, quantile loss {loss:.4g}")
         best = found if best is None or loss < before else best
         if not loss < (1 - LEAST_GAIN) * before:
             break

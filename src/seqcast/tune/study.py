@@ -22,6 +22,7 @@ from seqcast.forecaster.reading import read_rows
 from seqcast.network.init import fresh_seed
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime.executors import Executor, choose_executor, worker_count
+from seqcast.runtime.log import say
 from seqcast.specs.base import check_writable
 from seqcast.specs.checks import check_int
 from seqcast.specs.ensemble import EnsembleSpec
@@ -256,7 +257,7 @@ def _begin(study: Any, task: Task) -> None:
     """Let dead trials be tried again, and the untuned setting be the first of a new study."""
     again = recover(study, task.run)
     if task.verbose and again:
-        print(f"seqcast: {again} trials of processes that have died are tried again", file=sys.stderr, flush=True)
+        say(f"seqcast: {again} trials of processes that have died are tried again")
     if not study.get_trials(deepcopy=False):
         first, _ = neighbours(task.space, task.objective.untuned, task.seed)
         study.enqueue_trial(first, user_attrs={"untuned": True})
@@ -276,7 +277,7 @@ def _search(study: Any, task: Task, executor: Executor) -> None:
                 raise
             breaks += 1
             if task.verbose:
-                print("seqcast: a worker has died; its trial is tried again", file=sys.stderr, flush=True)
+                say("seqcast: a worker has died; its trial is tried again")
             continue
         after = study.get_trials(deepcopy=False)
         done = len(finished(after))

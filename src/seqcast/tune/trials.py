@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from seqcast.errors import DataError, SpecError, TrainingError
+from seqcast.runtime.log import say
 from seqcast.tune.clock import Clock
 from seqcast.tune.objective import Objective
 from seqcast.tune.sampler import sampler_of
@@ -180,4 +180,4 @@ def _stopped(task: Task, study: Any, trial: Any, watch: TrialWatch) -> float:
 
 def _tell(task: Task, text: str) -> None:
     if task.verbose:
-        print(f"seqcast: {text}", file=sys.stderr, flush=True)
+        say(f"seqcast: {text}")

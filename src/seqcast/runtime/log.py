@@ -1,0 +1,43 @@
+"""Lines about what is being done, through Python's logging, so that a service can send them where it likes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+__all__ = ["LOGGER", "say"]
+
+LOGGER = logging.getLogger("seqcast")
+LOGGER.addHandler(logging.NullHandler())
+
+
+class _Printing(logging.Handler):
+    """Prints lines as they are: results to standard output, progress to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        print(self.format(record), file=sys.stdout if getattr(record, "is_result", False) else sys.stderr, flush=True)
+
+
+_PRINTING = _Printing()
+
+
+def say(line: str, *, is_result: bool = False) -> None:
+    """Log a line as `INFO` of the logger `seqcast`; where no handler is configured, print it.
+
+    Args:
+        line: The line.
+        is_result: Whether it is a result, which is printed to standard output; progress goes to standard error.
+
+    Example:
+        >>> say("seqcast: 3 series", is_result=True)
+        seqcast: 3 series
+    """
+    own = [each for each in LOGGER.handlers if not isinstance(each, logging.NullHandler | _Printing)]
+    if own or logging.getLogger().handlers:
+        LOGGER.removeHandler(_PRINTING)
+    else:
+        LOGGER.addHandler(_PRINTING)
+    if LOGGER.level == logging.NOTSET:
+        LOGGER.setLevel(logging.INFO)
+    LOGGER.info(line, extra={"is_result": is_result})

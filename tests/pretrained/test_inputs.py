@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast.pretrained.inputs import FUTURE, LARGEST_UNIT, LEAST_UNIT, PAST, STATIC, seasonal_inputs
-from seqcast.pretrained.seasonal_base import GAINS, MODELS, SeasonalBase
+from seqcast.pretrained.seasonal_base import BASE_FORECASTS, GAINS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
 
 ROWS, LENGTH, HORIZON = 12, 40, 11
@@ -161,14 +161,17 @@ def test_a_network_is_told_how_far_the_base_has_been_off():
     base = SeasonalBase.of(past, season, longer, HORIZON)
     unit = windows.unit / base.scale
     static = windows.inputs["static"]
-    first = STATIC.index(f"error of {MODELS[0]}")
-    errors, checks = np.exp(static[:, first:][:, : len(MODELS)]), np.exp(static[:, -2 * len(CHECKS) : -len(CHECKS)])
+    first = STATIC.index(f"error of {BASE_FORECASTS[0]}")
+    errors, checks = (
+        np.exp(static[:, first:][:, : len(BASE_FORECASTS)]),
+        np.exp(static[:, -2 * len(CHECKS) : -len(CHECKS)]),
+    )
     for found, expected in ((errors, base.errors), (checks, base.check_errors)):
         known = ~np.isnan(expected)
         assert (found[~known] == 1).all()
         np.testing.assert_allclose(found[known], np.clip(expected / unit, 1e-2, 10)[known], rtol=1e-4)
     np.testing.assert_array_equal(static[:, -len(CHECKS) :], ~np.isnan(base.check_errors))
-    place = FUTURE.index(MODELS[-1])
+    place = FUTURE.index(BASE_FORECASTS[-1])
     unsaid = np.isnan(base.models.forecasts[:, :, -1])
     assert unsaid.any()
     assert (windows.inputs["future"][:, :, place][unsaid] == 0).all()

@@ -5,9 +5,9 @@ import pytest
 
 from seqcast.pretrained.autoregression import autoregressed
 from seqcast.pretrained.seasonal_base import (
+    BASE_FORECASTS,
     GAINS,
     LONGER_GAINS,
-    MODELS,
     SeasonalBase,
     both_ways_smoothed,
     units_of,
@@ -56,7 +56,7 @@ def test_a_longer_season_is_continued_where_two_of_it_are_known():
     np.testing.assert_allclose(told.forecast * told.scale + told.loc, week[None], atol=0.2)
     assert np.abs(untold.forecast * untold.scale + untold.loc - week).mean() > 1
     of_longer = 2 * len(LONGER_GAINS)
-    assert told.models.forecasts.shape[2] == len(MODELS) == 2 * len(GAINS) + 2 + of_longer
+    assert told.models.forecasts.shape[2] == len(BASE_FORECASTS) == 2 * len(GAINS) + 2 + of_longer
     for base in (untold, short):
         assert np.isnan(base.models.forecasts[:, :, -of_longer:]).all()
         assert (base.weights[:, -of_longer:] == 0).all()

@@ -13,13 +13,13 @@ from seqcast.export.known import Known, clip, either, mean_of_known
 from seqcast.export.simple_forecasts import Said
 from seqcast.export.smoothing import smoothed
 from seqcast.pretrained.seasonal_base import (
+    BASE_FORECASTS,
     FEW,
     GAINS,
     LEAST_ERROR,
     LEAST_SIZE,
     LEAST_SPREAD,
     LONGER_GAINS,
-    MODELS,
     SHARPNESS,
     SHARPNESS_OF_CHECK,
     WAYS,
@@ -80,7 +80,7 @@ class SeasonalBaseGraph:
         return self.graph("Where", past.mask, scaled, ZERO)
 
     def _said(self) -> Said:
-        """Return what all models say, in the order of `MODELS`."""
+        """Return what all models say, in the order of `BASE_FORECASTS`."""
         g = self.graph
 
         def autoregress(past: Known) -> list[Said]:
@@ -151,7 +151,7 @@ class SeasonalBaseGraph:
     def _there(self) -> str:
         """Return which models say something of which windows, `[N, K]`."""
         g, of_longer = self.graph, len(WAYS) * len(LONGER_GAINS)
-        always = len(MODELS) - of_longer
+        always = len(BASE_FORECASTS) - of_longer
         there = g.expand(np.ones((1, always), bool), g.dims(g.size(self.count, 0), always))
         if not self.reads_longer:
             return there

@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.pretrained.seasonal_base import MODELS, SeasonalBase
+from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
 
 __all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "pieces", "season_again", "seasonal_inputs"]
@@ -40,7 +40,7 @@ FUTURE = (
     "season before it",
     "mean of the last seasons",
     "last longer season",
-    *MODELS,
+    *BASE_FORECASTS,
     "longer season is known",
     "step",
     "number of the season",
@@ -55,7 +55,7 @@ STATIC = (
     "spread against steps of a season",
     "share of zeros",
     "share of values that repeat the one before",
-    *(f"error of {name}" for name in MODELS),
+    *(f"error of {name}" for name in BASE_FORECASTS),
     *(f"error of the base in the last {steps} steps" for steps in CHECKS),
     *(f"the last {steps} steps are checked" for steps in CHECKS),
 )

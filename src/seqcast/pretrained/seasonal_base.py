@@ -15,9 +15,9 @@ from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecast
 from seqcast.pretrained.smoothing import Gains, smoothed
 
 __all__ = [
+    "BASE_FORECASTS",
     "GAINS",
     "LONGER_GAINS",
-    "MODELS",
     "SeasonalBase",
     "both_ways_smoothed",
     "units_of",
@@ -45,7 +45,7 @@ GAINS = (
 LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
 
 WAYS = ("values", "logarithms")
-MODELS = (
+BASE_FORECASTS = (
     *(f"smoothing {number} of {way}" for way in WAYS for number in range(len(GAINS))),
     *(f"autoregression of {way}" for way in WAYS),
     *(f"smoothing {number} of {way} with the longer season" for way in WAYS for number in range(len(LONGER_GAINS))),
@@ -72,7 +72,7 @@ class SeasonalBase:
         loc: Centre of each window, `[B, 1]`: the mean of its last season.
         scale: Unit of each, `[B, 1]`: the mean absolute deviation.
         values: The known values in these units, `[B, T]`; NaN is missing.
-        models: What the `K` models of `MODELS` say of them; NaN where there is no longer season.
+        models: What the `K` models of `BASE_FORECASTS` say of them; NaN where there is no longer season.
     """
 
     loc: Array

@@ -4,9 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast.network.cells import CELLS
+from seqcast import Seq2SeqRegressor
+from seqcast.errors import SpecError
+from seqcast.network.cells import CELLS, Cell
 from seqcast.network.init import child_seeds
-from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.plain_keras import to_keras
+from seqcast.network.recurrent import RecurrentStack, Scanned
+from seqcast.network.seq2seq import Seq2Seq
+from seqcast.network.trace import trace_stack
+from seqcast.network.weight_shapes import weight_shapes
+from seqcast.specs import network as specs
+from seqcast.specs.window import WindowSpec
 
 KERAS_LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
 
@@ -180,3 +188,103 @@ def test_a_fan_is_a_step_for_each_input_from_the_same_states(cell, shared):
         x = np.concatenate([np.broadcast_to(part[:, place], (rows, part.shape[2])) for part in (positions, others)], 1)
         expected, _ = stack.step(keras.ops.convert_to_tensor(x, dtype="float32"), given, given_masks)
         np.testing.assert_allclose(found[:, place], keras.ops.convert_to_numpy(expected), atol=1e-5)
+
+
+# ---------------------------------------------------------------- cells whose gates read the input alone
+
+
+class MinGRUCell(Cell):
+    """`h' = (1 - z) h + z g`: Feng et al. 2024, arXiv:2410.01201, section 3.1."""
+
+    gate_names = ("update", "candidate")
+    reads_state = False
+
+    def gate_values(self, projected, states, recurrent):
+        assert recurrent == ()
+        z, g = projected
+        return keras.ops.sigmoid(z), g
+
+    def mixed(self, gates, states):
+        z, g = gates
+        return ((1 - z) * states[0] + z * g,)
+
+
+class MinLSTMCell(MinGRUCell):
+    """`h' = (f h + i g) / (f + i)`: the same paper, section 3.2."""
+
+    gate_names = ("forget", "input", "candidate")
+    keeping_gate = "forget"
+
+    def gate_values(self, projected, states, recurrent):
+        assert recurrent == ()
+        f, i, g = projected
+        return keras.ops.sigmoid(f), keras.ops.sigmoid(i), g
+
+    def mixed(self, gates, states):
+        f, i, g = gates
+        return ((f * states[0] + i * g) / (f + i),)
+
+
+def minimal_step(name, x, h, kernel, bias):
+    gates = np.split(x @ kernel + bias, 2 if name == "min_gru" else 3, -1)
+    f, i = (1 - sigmoid(gates[0]), sigmoid(gates[0])) if name == "min_gru" else map(sigmoid, gates[:2])
+    return (f * h + i * gates[-1]) / (f + i)
+
+
+@pytest.fixture(params=["min_gru", "min_lstm"])
+def minimal(request, monkeypatch):
+    """The name of a cell without a recurrent kernel, which is entered in the tables."""
+    name = request.param
+    monkeypatch.setitem(CELLS, name, {"min_gru": MinGRUCell, "min_lstm": MinLSTMCell}[name])
+    names = (*specs.CELLS, name)
+    monkeypatch.setattr(specs, "CELLS", names)
+    monkeypatch.setitem(specs.NetworkSpec._names, "cell", names)
+    return name
+
+
+def test_a_cell_without_a_recurrent_kernel_runs_over_time(minimal):
+    rng = np.random.default_rng(5)
+    stack = RecurrentStack((4, 3), 2, cell=minimal, seed=2)
+    assert isinstance(stack.loop_backend, Scanned)
+    assert [weight.name for weight in stack.weights] == ["kernel", "bias"] * 2
+    x = rng.normal(size=(5, 7, 2)).astype("float32")
+    start = [(rng.normal(size=(5, width)).astype("float32"),) for (width,) in stack.state_widths]
+    outputs, after = stack.sequence(x, initial_state=start)
+    expected = [layer[0] for layer in start]
+    for t in range(7):
+        value = x[:, t]
+        for depth, cell in enumerate(stack.layers_forward):
+            value = expected[depth] = minimal_step(minimal, value, expected[depth], *cell.get_weights())
+        np.testing.assert_allclose(numpy(outputs)[:, t], value, atol=1e-5)
+    for layer, last in zip(after, expected, strict=True):
+        np.testing.assert_allclose(numpy(layer[0]), last, atol=1e-5)
+    traced = trace_stack(stack, keras.ops.convert_to_tensor(x), initial_state=start)
+    np.testing.assert_allclose(numpy(traced[-1]["states"][0]), numpy(outputs), atol=1e-5)
+    assert list(traced[0]["gates"]) == list(CELLS[minimal].gate_names)
+    start = [tuple(map(keras.ops.convert_to_tensor, layer)) for layer in start]
+    fanned = numpy(stack.step_broadcast([keras.ops.convert_to_tensor(x)], start))
+    for place in range(7):
+        step, _ = stack.step(keras.ops.convert_to_tensor(x[:, place]), start)
+        np.testing.assert_allclose(fanned[:, place], numpy(step), atol=1e-5)
+
+
+def test_a_cell_without_a_recurrent_kernel_trains_and_is_saved(minimal, tmp_path):
+    rng = np.random.default_rng(6)
+    X, y = rng.normal(size=(32, 6, 1)), rng.normal(size=(32, 3, 1))
+    options = {"encoder_units": (4,), "decoder_units": (4,), "decoder_input": "autoregressive", "bidirectional": True}
+    model = Seq2SeqRegressor(cell=minimal, **options, epochs=1, batch_size=8, random_state=0, verbose=0).fit(X, y)
+    network = model.engine_.model
+    shapes = weight_shapes(network.window, network.network)
+    assert list(shapes) == [tuple(weight.shape) for weight in network.weights]
+    fresh = Seq2Seq(network.window, network.network, seed=model.engine_.seed)
+    for weight, before in zip(network.trainable_weights, fresh.trainable_weights, strict=True):
+        assert np.abs(numpy(weight) - numpy(before)).max() > 0, weight.path
+    model.save(tmp_path / "model.seqcast")
+    np.testing.assert_array_equal(Seq2SeqRegressor.load(tmp_path / "model.seqcast").predict(X), model.predict(X))
+
+
+def test_a_cell_that_keras_lacks_is_named_by_to_keras(minimal):
+    spec = specs.NetworkSpec(cell=minimal, encoder_units=(4,), decoder_units=(4,))
+    network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), spec, seed=0)
+    with pytest.raises(SpecError, match=f"cell: expected .*gru.*lstm.*simple_rnn.*, received '{minimal}'"):
+        to_keras(network)

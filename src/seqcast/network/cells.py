@@ -35,6 +35,7 @@ class Cell(keras.layers.Layer):
     gate_names: ClassVar[tuple[str, ...]]  # in the order of Keras's weights
     keeping_gate: ClassVar[str | None] = None  # how much of the state stays at a step
     state_count: ClassVar[int] = 1
+    reads_state: ClassVar[bool] = True  # else the gates depend on the input alone, and there is no recurrent kernel
 
     def __init__(
         self,
@@ -63,12 +64,14 @@ class Cell(keras.layers.Layer):
                 regularizer=self.regularizer.get("kernel"),
                 name="kernel",
             )
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, width),
-            initializer=Orthogonal(seed=recurrent_seed),
-            regularizer=self.regularizer.get("recurrent"),
-            name="recurrent_kernel",
-        )
+        self.recurrent_kernel: Any = None
+        if self.reads_state:
+            self.recurrent_kernel = self.add_weight(
+                shape=(self.units, width),
+                initializer=Orthogonal(seed=recurrent_seed),
+                regularizer=self.regularizer.get("recurrent"),
+                name="recurrent_kernel",
+            )
         self.bias = self.add_weight(
             shape=self.bias_shape,
             initializer=self.initial_bias,
@@ -130,7 +133,9 @@ class Cell(keras.layers.Layer):
         return tuple(gates)
 
     def recurrent(self) -> tuple[Tensor, ...]:
-        """Return what a step needs of the recurrent weights, cut gate by gate."""
+        """Return what a step needs of the recurrent weights, cut gate by gate; nothing where there are none."""
+        if self.recurrent_kernel is None:
+            return ()
         return tuple(ops.split(self.computed(self.recurrent_kernel), self.gates, axis=-1))
 
     def step(

@@ -14,6 +14,7 @@ from seqcast.errors import SpecError
 from seqcast.network.cells import Cell
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime.backend import keras, to_numpy
+from seqcast.specs.checks import check_choice
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.window import WindowSpec
 
@@ -93,7 +94,7 @@ def to_keras(network: Seq2Seq) -> Any:
         A model from the past, `[B, T, F]`, and zeros, `[B, H, 1]`, to the forecast, `[B, H, D]`.
 
     Raises:
-        SpecError: The network has a part that the post's does not have.
+        SpecError: The network has a part that the post's does not have, or a cell that Keras has no layer for.
 
     Example:
         >>> network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(), seed=0)
@@ -102,6 +103,7 @@ def to_keras(network: Seq2Seq) -> Any:
         True
     """
     spec = network.network
+    check_choice("cell", spec.cell, tuple(LAYERS))
     plain = NetworkSpec(cell=spec.cell, encoder_units=spec.encoder_units, decoder_units=spec.encoder_units)
     others = [name for name, value in spec.to_dict().items() if plain.to_dict()[name] != value]
     own = {"dropout", "regularizer", "sampling_schedule", "sampling_steps", "attention_heads", "static_input"}

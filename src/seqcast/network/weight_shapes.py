@@ -80,7 +80,8 @@ def _stack(cell: str, units: Sequence[int], width: int, *, bidirectional: bool =
         for _ in range(directions):
             if width:
                 yield width, layer.gates * n
-            yield n, layer.gates * n
+            if layer.reads_state:
+                yield n, layer.gates * n
             yield layer.bias_shape
         width = directions * n
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqcast.data import describe
-from seqcast.data.seasons import strengths
+from seqcast.data.seasons import seasonal_naive_errors, strengths
 
 
 @pytest.mark.parametrize("season", [1, 5, 12, 24])
@@ -33,3 +35,32 @@ def test_a_series_with_hardly_a_value_has_no_strength():
     trend, season = strengths(np.array([1.0, np.nan, 2.0]), 7)
     assert trend == 0.0
     assert np.isnan(season)
+
+
+def plain_error(values, season, squared):
+    """The definition in a plain loop."""
+    gaps = [abs(later - earlier) for earlier, later in zip(values, values[season:], strict=False)]
+    known = [gap**2 if squared else gap for gap in gaps if gap == gap]
+    return sum(known) / len(known) if known else 0.0
+
+
+@given(
+    lengths=st.lists(st.integers(0, 30), min_size=1, max_size=5),
+    season=st.integers(1, 12),
+    gaps=st.floats(0, 1),
+    squared=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_naive_errors_are_the_plain_loop_bit_for_bit(lengths, season, gaps, squared, seed):
+    random = np.random.default_rng(seed)
+    # Whole numbers, whose sums are exact in any order.
+    values = random.integers(-1000, 1000, (sum(lengths), 2)).astype(float)
+    values[random.random(values.shape) < gaps] = np.nan
+    stops = np.cumsum(lengths)
+    starts = stops - lengths
+    found = seasonal_naive_errors(values, starts, stops, season, squared=squared)
+    parts = [values[start:stop].tolist() for start, stop in zip(starts, stops, strict=True)]
+    expected = [[plain_error([row[d] for row in part], season, squared) for d in range(2)] for part in parts]
+    assert found.tolist() == expected
+    of_one = seasonal_naive_errors(values[:, 0], starts, stops, season, squared=squared)
+    assert of_one.tolist() == [row[0] for row in expected]

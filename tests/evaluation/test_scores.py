@@ -10,7 +10,6 @@ from utilsforecast.losses import mae
 
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import METRICS, count_steps, evaluate
-from seqcast.evaluation import scores as scores_module
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
@@ -92,9 +91,7 @@ def plain_scale(history, row, season_length, scale):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scale", ["mase", "rmsse"])
-@pytest.mark.parametrize("rows_at_once", [1, 100, 2**21])
-def test_scales_of_gaps_flat_and_short_series(make_backtest, monkeypatch, rows_at_once, scale, kind):
-    monkeypatch.setattr(scores_module, "_ROWS_AT_ONCE", rows_at_once)
+def test_scales_of_gaps_flat_and_short_series(make_backtest, scale, kind):
     history, backtest = make_backtest(series=5, cutoffs=4)
     history.loc[::7, "y"] = np.nan
     history.loc[history["unique_id"] == "s01", "y"] = 3.0

@@ -1,4 +1,4 @@
-"""Seasons that series show: how strong one is, and how long where nobody says it."""
+"""Seasons that series show: how strong one is, how well it forecasts, and how long it is where nobody says it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
 
-__all__ = ["detect_season", "strengths"]
+__all__ = ["detect_season", "seasonal_naive_errors", "strengths"]
 
 Array = npt.NDArray[Any]
 
@@ -74,6 +74,34 @@ def _moving_average(values: Array, window: int) -> Array:
     if window % 2 == 0:
         weights[[0, -1]] = 0.5
     return np.convolve(values, weights / window, mode="valid")
+
+
+def seasonal_naive_errors(
+    values: Array, starts: Array, stops: Array, season_length: int, *, squared: bool = False
+) -> Array:
+    r"""Return how well each season forecasts the next one, in stretches of rows: the mean of `|y_t - y_{t-m}|`.
+
+    Args:
+        values: Series laid end to end, `[rows]` or `[rows, D]`; NaN is missing.
+        starts: First row of each stretch, `[N]`.
+        stops: The row after its last one, `[N]`.
+        season_length: Steps of a season, `m`; 1 is the forecast that repeats the last value.
+        squared: Whether errors are squared before their mean is taken.
+
+    Returns:
+        The errors, `[N]` or `[N, D]`; 0 also where no known value has another one a season before it.
+
+    Example:
+        >>> seasonal_naive_errors(np.array([1.0, 2.0, 4.0, 1.0, np.nan]), np.array([0, 2]), np.array([4, 5]), 1)
+        array([2., 3.])
+    """
+    errors = np.zeros((len(starts), *values.shape[1:]))
+    for place, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        stretch = values[start:stop]
+        gaps = np.abs(stretch[season_length:] - stretch[:-season_length])
+        gaps = np.square(gaps) if squared else gaps
+        errors[place] = np.nansum(gaps, axis=0) / np.maximum((~np.isnan(gaps)).sum(axis=0), 1)
+    return errors
 
 
 def detect_season(frame: LongFrame) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.seasons import seasonal_naive_errors
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, Groups
@@ -271,9 +272,8 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
 def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: str) -> Array:
     """Return the seasonal naive forecast's error in training, up to the cutoff, for each row of a backtest.
 
-    It is the scale of utilsforecast's `mase` and `rmsse`, computed by them: a forecast that misses by one everywhere
-    scores one over the scale. Each window brings its own training rows, sorted by time, so that one call serves
-    several cutoffs and targets.
+    It is the scale of utilsforecast's `mase` and `rmsse`. Each window has training rows of its own, sorted by time,
+    so that one call serves several cutoffs and targets.
 
     Args:
         backtest: The backtest.
@@ -295,24 +295,11 @@ def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: st
         >>> naive_scale(Backtest(df), past, season_length=1, scale="mase")
         array([2.])
     """
-    from pandas import DataFrame
-    from utilsforecast import losses
-
     values, windows, starts, stops = _training_rows(backtest, train_df)
-    scales = np.full(len(windows), np.nan)
-    lengths = stops - starts
-    batches = np.cumsum(lengths) // _ROWS_AT_ONCE
-    for batch in np.unique(batches):
-        chosen = np.flatnonzero(batches == batch)
-        rows = np.concatenate([np.arange(starts[window], stops[window]) for window in chosen])
-        train = DataFrame({"window": np.repeat(chosen, lengths[chosen]), "y": values[rows]})
-        off_by_one = DataFrame({"window": chosen, "y": 0.0, "model": 1.0})
-        loss = getattr(losses, scale)
-        scores = loss(off_by_one, ["model"], season_length, train, id_col="window").set_index("window")["model"]
-        # Over a scale of zero it is infinite, or zero in older versions of utilsforecast.
-        scores = scores[(scores > 0) & np.isfinite(scores)]
-        scales[scores.index] = 1 / scores
-    return np.asarray(scales[windows.codes])
+    with np.errstate(over="ignore"):
+        errors = seasonal_naive_errors(values, starts, stops, season_length, squared=scale == "rmsse")
+    scales = np.sqrt(errors) if scale == "rmsse" else errors
+    return np.asarray(np.where((scales > 0) & np.isfinite(scales), scales, np.nan)[windows.codes])
 
 
 def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Array, Array]:
@@ -340,6 +327,4 @@ def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Ar
     return train.numbers(train.columns.value)[order], windows, starts, stops
 
 
-# Training rows of all windows together may be many times the frame: so many go through utilsforecast at a time.
-_ROWS_AT_ONCE = 2**21
 _TRAINING_ROWS = "Give the whole frame when df has a cutoff column, otherwise the rows before the forecast."

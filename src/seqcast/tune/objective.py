@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.seasons import seasonal_naive_errors
 from seqcast.data.windows.cutoffs import known_at_cutoffs
 from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError
@@ -178,13 +179,7 @@ def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
         >>> naive_errors(frame, np.array([5]), 3)
         array([[0.5]])
     """
-    errors = np.full((len(frame.source), frame.targets.shape[1]), np.nan)
-    for place, (start, stop) in enumerate(zip(frame.source.starts, stops, strict=True)):
-        values = frame.targets[start : start + stop]
-        for steps in (season_length, 1):
-            gaps = np.abs(values[steps:] - values[:-steps])
-            counts = (~np.isnan(gaps)).sum(axis=0)
-            means = np.nansum(gaps, axis=0) / np.maximum(counts, 1)
-            empty = np.isnan(errors[place]) & (means > 0)
-            errors[place, empty] = means[empty]
-    return errors
+    starts = frame.source.starts
+    season, step = (seasonal_naive_errors(frame.targets, starts, starts + stops, m) for m in (season_length, 1))
+    errors = np.where(season > 0, season, step)
+    return np.where(errors > 0, errors, np.nan)

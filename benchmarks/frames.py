@@ -205,8 +205,8 @@ def draw_growth(curves: Mapping[str, Any], sizes: Sizes, path: Path) -> None:
         for ax, (axis, points) in zip(figure.subplots(1, 2), curves.items(), strict=True):
             size, *costs = np.array(points).T
             for number, (name, cost) in enumerate(zip(("frame to first batch", "predict(df=...)"), costs, strict=True)):
-                line(ax, size, cost[-1] * size / size[-1], "in proportion to the size", PAST, "none", "-")
-                line(ax, size, cost, name, *model_style(number))
+                line(ax, size, cost[-1] * size / size[-1], "in proportion to the size", (PAST, "none", "-"))
+                line(ax, size, cost, name, model_style(number))
             log_axes(ax, size, names[axis], "seconds")
         finish(figure, "Cost of a frame when it grows")
         save_figure(figure, path)

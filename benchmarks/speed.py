@@ -291,7 +291,7 @@ def draw_growth(curves: dict[str, Any], path: Path) -> None:
     import matplotlib
     import numpy as np
 
-    from seqcast.plots.style import MODELS, STYLE, TRUTH, finish, line, new_figure, save_figure
+    from seqcast.plots.style import MODELS, STYLE, TRUTH_LINE, finish, line, new_figure, save_figure
 
     names = {
         "batch": "windows a batch",
@@ -306,8 +306,8 @@ def draw_growth(curves: dict[str, Any], path: Path) -> None:
         axes.flat[-1].remove()
         for ax, (axis, points) in zip(axes.flat, curves.items(), strict=False):
             size, step, limit = np.array(points).T
-            line(ax, size, step, "a training step", MODELS[0], "^", "--")
-            line(ax, size, limit, "its products alone, on both cores", TRUTH, "o", "-")
+            line(ax, size, step, "a training step", (MODELS[0], "^", "--"))
+            line(ax, size, limit, "its products alone, on both cores", TRUTH_LINE)
             log_axes(ax, size, names[axis], "milliseconds")
         finish(figure, "A training step of the post's network when one size grows")
         save_figure(figure, path)

@@ -92,7 +92,7 @@ def test_the_future_is_what_the_table_says_and_else_the_season_before(session):
     north = ahead[ahead["Store"] == "north"]
     price = np.arange(84) % 5 + 1.5
     assert north["price"].tolist() == [*price[80:], *price[77:80]]
-    changed = changed_ahead(ahead, frame, "south", 2, "price", 9.5)
+    changed = changed_ahead(ahead, frame, "south", step=2, column="price", value=9.5)
     different = changed["price"].to_numpy() != ahead["price"].to_numpy()
     assert np.flatnonzero(different).tolist() == [9]
     assert ahead["price"].max() < 9  # what was given is left alone

@@ -40,7 +40,8 @@ def test_each_season_and_length(length, season, run_file):
     count = graph.total(graph.cast(graph.squeeze(mask, 2), np.float64), 1, keep=True)
     used = graph("GreaterOrEqual", count, np.float64(2 * season))
     whole = np.arange(length)[::-1][None, :, None] < length // season * season
-    said = smoothed_in(graph, values, used, graph.value(whole), length, season, HORIZON, GAINS, 2)
+    sizes = {"length": length, "season": season, "horizon": HORIZON, "ways": 2}
+    said = smoothed_in(graph, values, used, graph.value(whole), GAINS, **sizes)
     for way, each in enumerate(said):
         for name, part in {"forecasts": each.forecasts, "ahead": each.ahead, **each.checks}.items():
             graph.write(f"{name} {way}", part, np.float64, ("rows", "steps", len(GAINS)))

@@ -99,7 +99,7 @@ def test_names_are_drawn_as_they_are(name, shown):
     assert plain(name) == shown
     figure = new_figure(6, 3)
     ax = figure.subplots()
-    line(ax, np.arange(3), np.arange(3), name, "#000000", "o", "-")
+    line(ax, np.arange(3), np.arange(3), name, ("#000000", "o", "-"))
     ax.set_title(plain(name))
     finish(figure, name)
     for kind in ("png", "svg"):

@@ -47,7 +47,7 @@ def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
     return known.reindex(assumed.set_index(keys).index).combine_first(assumed.set_index(keys)).reset_index()
 
 
-def changed_ahead(ahead: Any, frame: VisitorFrame, series: str, step: int, column: str, value: Any) -> Any:
+def changed_ahead(ahead: Any, frame: VisitorFrame, series: str, *, step: int, column: str, value: Any) -> Any:
     """Return the steps ahead with one value changed.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -116,15 +117,16 @@ def run_post(tell: Tell, request: PostRequest) -> PostOutcome:
     from seqcast.inspect import principal_components, trajectories
     from seqcast.studies.tasks import network, sines
 
-    drawn: dict[str, Any] = {
-        "past": request.context,
-        "num_signals": request.sines,
-        "noise": request.noise,
-        "frequency": (request.slowest, request.fastest),
-        "offset": (0.0, 0.0),
-    }
-    past, future, _ = sines(WINDOWS, future=HORIZON, seed=request.seed, **drawn)
-    unseen, beyond, _ = sines(500, future=BEYOND * HORIZON, seed=TEST_SEED + request.seed, **drawn)
+    draw = partial(
+        sines,
+        past=request.context,
+        num_signals=request.sines,
+        noise=request.noise,
+        frequency=(request.slowest, request.fastest),
+        offset=(0.0, 0.0),
+    )
+    past, future, _ = draw(WINDOWS, future=HORIZON, seed=request.seed)
+    unseen, beyond, _ = draw(500, future=BEYOND * HORIZON, seed=TEST_SEED + request.seed)
     variance = float(np.square(beyond[:, :HORIZON]).mean())
     forecasts: dict[str, list[float]] = {}
     errors: dict[str, float] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -64,7 +65,7 @@ def script_of(session: Session) -> str:
     future = roles.names("future")
     if future:
         lines += [f"future = read_table(Path({FUTURE!r}), columns, value=False)"]
-    options: dict[str, Any] = {**asked.options(), **session.frame.options(), "columns": _Name("columns")}
+    options: dict[str, object] = {**asked.options(), **session.frame.options(), "columns": _Name("columns")}
     defaults = {"season_length": None, "static_covariates": (), "past_covariates": (), "future_covariates": ()}
     options = {name: value for name, value in options.items() if defaults.get(name, ...) != value}
     horizon = options.pop("horizon")
@@ -122,5 +123,5 @@ def _changed(spec: Any, usual: Any) -> dict[str, Any]:
     return {name: getattr(spec, name) for name in names if getattr(spec, name) != getattr(usual, name)}
 
 
-def _arguments(options: dict[str, Any]) -> str:
+def _arguments(options: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in options.items())

@@ -140,7 +140,7 @@ class Table:
                 hint="Forecast tables of this size with the command line or the library.",
             )
         roles = Roles.of_guess(guess_columns(raw), raw.columns)
-        return cls(path, path.name, raw, roles, dialect or Dialect(), shipped)
+        return cls(path, path.name, raw, roles, dialect=dialect or Dialect(), shipped=shipped)
 
     @property
     def understood(self) -> str:
@@ -168,7 +168,7 @@ class Table:
             error.row = None if error.row is None else int(frame.index[error.row])
             raise
         problems = tuple(self._problem(name, error, frame) for name, error in facts.frame.skipped.items())
-        return VisitorFrame(frame, known_ahead, columns, roles, facts, problems)
+        return VisitorFrame(frame, known_ahead, columns, roles, facts=facts, problems=problems)
 
     def _problem(self, series: Any, error: DataError, frame: Any) -> str:
         """Return what is wrong with a series, in words, with its place in the file."""

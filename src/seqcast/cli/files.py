@@ -107,7 +107,7 @@ class FileOptions:
         from seqcast.data.frames.io import UNDERSTOOD, read_table
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
-        dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
+        dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)
         options = {"wide": self.wide, "max_size": self.max_size, **options}
         frame = read_table(path, columns, sort=self.sort, dialect=dialect, **options)
         if frame.attrs[UNDERSTOOD]:

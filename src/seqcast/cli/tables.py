@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,9 @@ def read_model_tables(model: Forecaster, data: Path | None, future: Path | None,
     columns = model.series_state_.schema.columns
     # Newer rows of the only series go on with it, whatever their file is called.
     ids = model.series_state_.ids
-    options: dict[str, Any] = {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
-    frame = None if data is None else files.read(data, columns, **options)
-    return frame, None if future is None else files.read(future, columns, value=False, wide=False, **options)
+    only, whole_ids = ids[0] if len(ids) == 1 else None, isinstance(ids[0], int)
+    read = partial(files.read, columns=columns, series=only, whole_ids=whole_ids)
+    return None if data is None else read(data), None if future is None else read(future, value=False, wide=False)
 
 
 def read_like(frame: Any, path: Path, columns: Columns, files: FileOptions) -> Any:

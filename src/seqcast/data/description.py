@@ -98,9 +98,9 @@ class Description:
         if season_length is None and isinstance(name, int):
             season_length = detect_season(frame)
         season_length = season_length or (1 if frequency is None else frequency.season_length)
-        facts = tuple(_facts(frame, season_length))
+        facts, inferred = tuple(_facts(frame, season_length)), frequency is not None and frequency.inferred
         problems = {series: str(error) for series, error in frame.skipped.items()}
-        return cls(facts, name, frequency is not None and frequency.inferred, season_length, problems, frame)
+        return cls(facts, name, inferred, season_length, problems=problems, frame=frame)
 
     @property
     def span(self) -> tuple[str, str]:

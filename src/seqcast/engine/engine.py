@@ -139,11 +139,18 @@ class Engine(ForecastMethods):
             model.freeze(freeze)
             by_clock = deadline is not None and scheduled_rate(self.training)[0] is not None
             self._compile(model, self.training.learning_rate if by_clock else learning_rate(self.training, steps))
-            training: dict[str, Any] = {"validation": validation, "state": state, "on_epoch": on_epoch}
-            training |= {"checkpoints": checkpoints, "deadline": deadline}
             try:
-                shown = [*progress(verbose, deadline=deadline), *listeners(deadline)]
-                history = train(model, windows, self.training, callbacks=[*callbacks, *shown, ctrl_c], **training)
+                history = train(
+                    model,
+                    windows,
+                    self.training,
+                    callbacks=[*callbacks, *progress(verbose, deadline=deadline), *listeners(deadline), ctrl_c],
+                    validation=validation,
+                    state=state,
+                    on_epoch=on_epoch,
+                    checkpoints=checkpoints,
+                    deadline=deadline,
+                )
             except (KeyboardInterrupt, TrainingError):
                 self._built = replace(built, parts=model.used_parts)
                 raise

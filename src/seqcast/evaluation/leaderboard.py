@@ -85,7 +85,7 @@ def leaderboard(
     every = Groups(np.zeros(len(series), dtype=np.int64), np.zeros(1, dtype=np.int64))
     overall = {name: every.mean(values) for name, values in by_series.items()}
     order = np.argsort(overall[ranked][0], kind="stable")
-    table: dict[str, Any] = {"model": [backtest.models[i] for i in order]}
+    table: dict[str, list[str] | Array] = {"model": [backtest.models[i] for i in order]}
     table |= {name: values[0][order] for name, values in overall.items()}
     if baseline is not None:
         table[f"relative_{ranked}"] = _relative(by_series[ranked], backtest.models.index(baseline))[order]

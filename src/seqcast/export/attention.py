@@ -54,7 +54,7 @@ class AttentionGraph:
                 scores = graph("Where", graph.unsqueeze(valid, *axes), scores, np.float32(NO_SCORE))
             context = graph("MatMul", graph("Softmax", scores, axis=-1), values)
             if isinstance(self.attention, MultiHeadAttention):
-                context = graph.reshape(graph.transpose(context, 0, 2, 1, 3), 0, 0, -1)
+                context = graph.reshape(graph.transpose(context, 0, 2, 1, 3), (0, 0, -1))
             return graph("Tanh", _dense(graph, self.attention.join, graph.concat([context, query], 2)))
 
     def _scores(self, graph: Graph, query: str, keys: str) -> str:
@@ -72,7 +72,7 @@ class AttentionGraph:
 
     def _heads(self, graph: Graph, x: str) -> str:
         attention = self.attention
-        parts = graph.reshape(x, 0, 0, attention.heads, attention.query_width // attention.heads)
+        parts = graph.reshape(x, (0, 0, attention.heads, attention.query_width // attention.heads))
         return graph.transpose(parts, 0, 2, 1, 3)
 
 

@@ -126,15 +126,15 @@ class Stack:
         if not self.bidirectional:
             return g.squeeze(outputs, 1), tuple(g.squeeze(state, 0) for state in last)
         width = directions * cell.units
-        joined = g.reshape(g.transpose(outputs, 0, 2, 1, 3), 0, 0, width)
-        return joined, tuple(g.reshape(g.transpose(state, 1, 0, 2), 0, width) for state in last)
+        joined = g.reshape(g.transpose(outputs, 0, 2, 1, 3), (0, 0, width))
+        return joined, tuple(g.reshape(g.transpose(state, 1, 0, 2), (0, width)) for state in last)
 
     def _by_direction(self, state: str) -> str:
         """Return a state, `[B, directions · n]`, as the operators read it, `[directions, B, n]`."""
         g = self.graph
         if not self.bidirectional:
             return g.unsqueeze(state, 0)
-        return g.transpose(g.reshape(state, 0, 2, -1), 1, 0, 2)
+        return g.transpose(g.reshape(state, (0, 2, -1)), 1, 0, 2)
 
 
 def _weights(cell: Cell, order: Sequence[int]) -> tuple[Array, Array, Array]:

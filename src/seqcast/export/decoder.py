@@ -113,13 +113,13 @@ class DecoderGraph:
         rows, width = g.size(known, 0), self.decoder.stack.layers_forward[0].features
         repeated = [
             tuple(
-                g.reshape(g.expand(g.unsqueeze(state, 1), g.dims(rows, tokens, n)), -1, n)
+                g.reshape(g.expand(g.unsqueeze(state, 1), g.dims(rows, tokens, n)), (-1, n))
                 for state, n in zip(states, widths, strict=True)
             )
             for states, widths in zip(layers, self.decoder.stack.state_widths, strict=True)
         ]
-        output, _ = self.stack.step(g.reshape(known, -1, width), repeated)
-        return g.reshape(output, -1, tokens, self.decoder.stack.output_width)
+        output, _ = self.stack.step(g.reshape(known, (-1, width)), repeated)
+        return g.reshape(output, (-1, tokens, self.decoder.stack.output_width))
 
     def _sequence(self, layers: LayerStates, tokens: int | str, known: str | None) -> str:
         """Return the stack's outputs when no input depends on an output."""

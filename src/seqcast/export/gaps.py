@@ -85,4 +85,4 @@ def _by_season(graph: Graph, x: str, steps: int, season: int) -> str:
 
 def _by_step(graph: Graph, x: str, season: int) -> str:
     """Unfold one season, `[B, 1, m · D]` into `[B, m, D]`."""
-    return graph.reshape(x, 0, season, -1)
+    return graph.reshape(x, (0, season, -1))

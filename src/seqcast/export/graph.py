@@ -160,7 +160,7 @@ class Graph:
         """Return a shape of known and of found lengths, `[axes]`."""
         return self.concat([np.array([size], np.int64) if isinstance(size, int) else size for size in sizes], 0)
 
-    def reshape(self, x: str, *shape: int) -> str:
+    def reshape(self, x: str, shape: Sequence[int]) -> str:
         """Return a value in another shape; 0 keeps an axis, -1 is what is left."""
         return self("Reshape", x, np.array(shape, np.int64))
 

@@ -70,7 +70,7 @@ def head_parts(graph: Graph, head: Head, network: NetworkSpec, outputs: str, par
         # A number of all targets comes after another; here those of a target stand together.
         order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
         numbers = graph.dense(outputs, kernel[:, order], bias[order])
-        numbers = graph.reshape(numbers, 0, 0, -1, head.size)
+        numbers = graph.reshape(numbers, (0, 0, -1, head.size))
         if network.head == "quantile":
             assert network.quantiles is not None
             return _of_quantiles(graph, numbers, network.quantiles, parts)

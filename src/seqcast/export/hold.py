@@ -96,7 +96,7 @@ def _straightness(graph: Graph, known: Known, contexts: str, season: int, *, len
     own = g("Floor", g("Div", g("Add", contexts, np.float64(first)), np.float64(season)))
     inside = g("Less", np.arange(length, dtype=np.float64)[None, ::-1], g("Mul", own, np.float64(season)))
     parts = (known.values, g("And", known.mask, inside))
-    values, mask = (g.reshape(g.cut(each, 1, length - count * season), 0, count, season) for each in parts)
+    values, mask = (g.reshape(g.cut(each, 1, length - count * season), (0, count, season)) for each in parts)
     found = mean_of_known(g, Known(values, mask), 2)
     seasons, there = g.squeeze(found.filled(g), 2), g.cast(g.squeeze(found.mask, 2), np.float64)
     many = g.total(there, 1, keep=True)

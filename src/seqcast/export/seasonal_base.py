@@ -102,7 +102,8 @@ class SeasonalBaseGraph:
         # Seasons are counted from the end; what is before the first whole one of a context is not among them.
         whole = g("Mul", g("Floor", g("Div", self.contexts, np.float64(own))), np.float64(own))
         inside = g("Less", np.arange(self.length, dtype=np.float64)[None, ::-1], whole)
-        return smoothed(g, past, used, g.unsqueeze(inside, 2), self.length, own, self.horizon, gains, len(WAYS))
+        inside, length, horizon = g.unsqueeze(inside, 2), self.length, self.horizon
+        return smoothed(g, past, used, inside, gains, length=length, season=own, horizon=horizon, ways=len(WAYS))
 
     @property
     def reads_longer(self) -> bool:

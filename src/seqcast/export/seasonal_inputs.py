@@ -42,7 +42,7 @@ def read_seasonal(
 ) -> SeasonalRead:
     """Return what the network reads of windows; arguments as for `SeasonalBaseGraph`."""
     with graph.scope("seasonal"):
-        base = SeasonalBaseGraph(graph, past, contexts, length, season, longer, horizon)
+        base = SeasonalBaseGraph(graph, past, contexts, length, season, longer=longer, horizon=horizon)
         return _Reading(graph, base).read()
 
 

@@ -20,12 +20,12 @@ def token_count(graph: Graph, steps: int | str, segment: int) -> int | str:
 
 def fold(graph: Graph, x: str, segment: int, width: int) -> str:
     """Fold whole segments of steps into tokens, `[B, tokens · s, f]` into `[B, tokens, s · f]`."""
-    return x if segment == 1 else graph.reshape(x, 0, -1, segment * width)
+    return x if segment == 1 else graph.reshape(x, (0, -1, segment * width))
 
 
 def unfold(graph: Graph, x: str, segment: int, width: int, parts: int) -> str:
     """Undo `fold` of `[B, tokens, s · f, parts]`."""
-    return x if segment == 1 else graph.reshape(x, 0, -1, width, parts)
+    return x if segment == 1 else graph.reshape(x, (0, -1, width, parts))
 
 
 def whole_on_left(graph: Graph, x: str, segment: int, *, repeat: bool, steps: int | None) -> str:

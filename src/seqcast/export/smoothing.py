@@ -17,7 +17,7 @@ __all__ = ["smoothed"]
 
 
 def smoothed(
-    graph: Graph, past: Known, used: str, whole: str, length: int, season: int, horizon: int, gains: Gains, ways: int
+    graph: Graph, past: Known, used: str, whole: str, gains: Gains, *, length: int, season: int, horizon: int, ways: int
 ) -> list[Said]:
     """Smooth windows with a damped trend and a season.
 
@@ -26,25 +26,26 @@ def smoothed(
         past: Values, `[N, T, W]`, in several ways to write them; known in all of these or in none, `[N, T, 1]`.
         used: Which windows know two seasons, `[N, 1]`; the others are smoothed without a season.
         whole: Which steps lie in whole seasons of a window, `[N, T, 1]`.
+        gains: Gains of level, trend and season, and damping, of each of `K` sets.
         length: Number of steps, `T`.
         season: Steps of a season; 1 is none.
         horizon: Number of future steps.
-        gains: Gains of level, trend and season, and damping, of each of `K` sets.
         ways: Number of ways, `W`.
 
     Returns:
         What is said of each way.
     """
     with graph.scope("smoothing"):
-        slope, profile, level = _begin(graph, past, 1, None, length, ways)
+        slope, profile, level = _begin(graph, past, 1, None, length, ways=ways)
         if season > 1:
-            own = _begin(graph, past, season, whole, length, ways)
+            own = _begin(graph, past, season, whole, length, ways=ways)
             plain = (slope, graph.expand(np.zeros((1, 1, 1)), graph("Shape", own[1])), level)
             has_season = graph.unsqueeze(used, 2)
             slope, profile, level = (graph("Where", has_season, a, b) for a, b in zip(own, plain, strict=True))
         effects = Effects(gains, season)
         counted = graph.squeeze(graph.cast(past.mask, np.float64), 2)
-        run = Blocks(graph, past.filled(graph), counted, used, length, ways, effects).run(level, slope, profile)
+        blocks = Blocks(graph, past.filled(graph), counted, used, effects, length=length, ways=ways)
+        run = blocks.run(level, slope, profile)
 
         def continued(state: State, steps: int) -> str:
             line = graph("Mul", graph.unsqueeze(state.trend, 1), effects.reach(steps)[None, 1:, :, None])
@@ -91,7 +92,7 @@ def _profile(graph: Graph, straight: Known, season: int, length: int, ways: int)
     """Return the mean season of windows without trend, `[N, m, W]`, each season less its own mean."""
     first = length % season
     values, mask = (
-        graph.reshape(graph.cut(each, 1, first), 0, length // season, season, width)
+        graph.reshape(graph.cut(each, 1, first), (0, length // season, season, width))
         for each, width in ((straight.values, ways), (straight.mask, 1))
     )
     each = Known(values, mask)

@@ -128,13 +128,13 @@ class Blocks:
         values: Values, `[N, T, W]`, of `W` ways to write them; 0 where they are missing.
         counted: 1 where a value is known, `[N, T]`.
         used: Which windows have a season, `[N, 1]`.
-        length: Number of steps, `T`.
-        ways: Their number, `W`.
         effects: What steps do.
+        length: Number of steps, `T`.
+        ways: Number of ways, `W`.
     """
 
     def __init__(
-        self, graph: Graph, values: str, counted: str, used: str, length: int, ways: int, effects: Effects
+        self, graph: Graph, values: str, counted: str, used: str, effects: Effects, *, length: int, ways: int
     ) -> None:
         self.graph, self.length, self.ways, self.effects = graph, length, ways, effects
         self.sets, self.width = len(effects.alpha), 2 + effects.entries
@@ -145,9 +145,9 @@ class Blocks:
         counted, values = self._longer(counted), self._longer(values, ways)
         begun = graph("Min", graph("CumSum", counted, np.int64(1)), ONE)
         # Of a block the last steps have begun.
-        self.begun = graph.reshape(graph.cast(begun, np.int64), 0, self.count, STEPS)
-        self.counted = graph.reshape(counted, 0, self.count, 1, 1, STEPS)
-        self.values = graph.reshape(values, 0, self.count, 1, STEPS, ways)
+        self.begun = graph.reshape(graph.cast(begun, np.int64), (0, self.count, STEPS))
+        self.counted = graph.reshape(counted, (0, self.count, 1, 1, STEPS))
+        self.values = graph.reshape(values, (0, self.count, 1, STEPS, ways))
         self.of_state, self.of_values = self._solved()
 
     def _longer(self, x: str, *others: int) -> str:
@@ -296,5 +296,5 @@ class Run:
         """Return `[N, blocks, K, steps, W]` step by step, `[N, T, K, W]`."""
         g, blocks = self.blocks.graph, self.blocks
         x = g.transpose(x, 0, 1, 3, 2, 4)
-        x = g.reshape(x, 0, blocks.count * STEPS, blocks.sets, blocks.ways)
+        x = g.reshape(x, (0, blocks.count * STEPS, blocks.sets, blocks.ways))
         return g.cut(x, 1, blocks.added) if blocks.added else x

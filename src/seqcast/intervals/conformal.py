@@ -76,7 +76,7 @@ def calibrate_intervals(
     values = _truth(truth)
     shape = (*values.shape, len(levels))
     lower, upper = (_finite(name, check_shape(name, each, shape)) for name, each in (("lo", lo), ("hi", hi)))
-    return _learn(values, lower, upper, levels, scale, "intervals")
+    return _learn(values, lower, upper, levels, scale, kind="intervals")
 
 
 def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, scale: Any = None) -> Calibration:
@@ -105,7 +105,7 @@ def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, 
     values = _truth(truth)
     middle = _finite("point", check_shape("point", point, values.shape))
     bound = np.repeat(middle[:, :, None], len(levels), axis=2)
-    return _learn(values, bound, bound, levels, scale, "point")
+    return _learn(values, bound, bound, levels, scale, kind="point")
 
 
 def calibrate_quantiles(
@@ -156,7 +156,7 @@ def calibrate_quantiles(
     return calibrate_intervals(truth, sides[0], sides[1], level=levels, scale=scale)
 
 
-def _learn(truth: Array, lo: Array, hi: Array, levels: tuple[float, ...], scale: Any, kind: str) -> Calibration:
+def _learn(truth: Array, lo: Array, hi: Array, levels: tuple[float, ...], scale: Any, *, kind: str) -> Calibration:
     windows = (~np.isnan(truth)).sum(axis=0)
     _check_enough(windows, levels)
     scores = np.maximum(lo - truth[:, :, None], truth[:, :, None] - hi) / window_units(scale, len(truth))

@@ -72,19 +72,20 @@ class Decoder(keras.layers.Layer):
                 name="position",
             )
         read = network.segment * window.future + (written if network.feeds_back else 0)
-        common: dict[str, Any] = {"regularizer": network.regularizer}
+        regularizer = network.regularizer
         self.stack = RecurrentStack(
             network.decoder_units,
             read + (0 if self.position is None else self.position.shape[1]),
             cell=network.cell,
             dropout=network.dropout,
+            regularizer=regularizer,
             seed=stack_seed,
             name="decoder_stack",
-            **common,
         )
         static = 0 if network.static_input == "steps" else window.static
+        own = self.stack.state_widths
         self.bridge = Bridge(
-            encoder_widths, self.stack.state_widths, static=static, seed=bridge_seed, name="bridge", **common
+            encoder_widths, own, static=static, regularizer=regularizer, seed=bridge_seed, name="bridge"
         )
         width = self.stack.output_width
         self.attention = None
@@ -94,13 +95,12 @@ class Decoder(keras.layers.Layer):
                 width,
                 memory_width,
                 heads=network.attention_heads,
+                regularizer=regularizer,
                 seed=attention_seed,
                 name="attention",
-                **common,
             )
-        if network.quantiles is not None:
-            common["quantiles"] = network.quantiles
-        self.head = HEADS[network.head](width, written, seed=head_seed, name="head", **common)
+        levels = {} if network.quantiles is None else {"quantiles": network.quantiles}
+        self.head = HEADS[network.head](width, written, regularizer=regularizer, seed=head_seed, name="head", **levels)
         self.gate: Any = None
         if network.residual == "gated":
             self.gate = season_gate(width, written, network.regularizer)

@@ -133,7 +133,7 @@ class Encoder(keras.layers.Layer):
         self._check(inputs, static=False)
         self._check_update(inputs["past"])
         past, observed = ops.cast(inputs["past"], self.compute_dtype), inputs.get("observed")
-        unchanged: dict[str, Any] = {name: states[name] for name in ("static", "loc", "scale") if name in states}
+        unchanged: dict[str, Tensor] = {name: states[name] for name in ("static", "loc", "scale") if name in states}
         if "loc" in unchanged:
             past = self.normaliser.apply(past, unchanged["loc"], unchanged["scale"])
         if observed is not None:

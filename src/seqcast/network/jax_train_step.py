@@ -110,7 +110,7 @@ class TrainStep:
                 state.metrics,
                 x,
                 y,
-                weight,
+                sample_weight=weight,
                 training=True,
                 optimizer_variables=[],
             )
@@ -164,7 +164,7 @@ class TrainStep:
         """
         x, y, weight = batch
         _, (loss, forecast, non_trainable, _) = self.model.compute_loss_and_updates(
-            state.trainable, state.non_trainable, state.metrics, x, y, weight, training=False
+            state.trainable, state.non_trainable, state.metrics, x, y, sample_weight=weight, training=False
         )
         return {
             "gradients": [],

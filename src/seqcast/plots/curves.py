@@ -69,10 +69,9 @@ def learning_curve(
         )
     figure = new_figure(6.4, 4.0)
     ax = figure.subplots()
-    styles = {"loss": ("training", PAST, "o", "-"), "val_loss": ("validation", MODELS[0], MARKERS[0], "--")}
+    styles = {"loss": ("training", (PAST, "o", "-")), "val_loss": ("validation", (MODELS[0], MARKERS[0], "--"))}
     for name, values in curves.items():
-        label, *style = styles[name]
-        line(ax, np.arange(1, len(values) + 1), values, label, *style)
+        line(ax, np.arange(1, len(values) + 1), values, *styles[name])
     if best_epoch is not None:
         guide(ax, best_epoch, f"best epoch: {best_epoch}")
     every = np.concatenate(list(curves.values()))
@@ -117,7 +116,7 @@ def error_by_step(
     ax = figure.subplots()
     for number, (name, values) in enumerate(errors.items()):
         array = as_array(f"errors[{name!r}]", values, (1,))
-        line(ax, np.arange(1, len(array) + 1), array, name, *model_style(number))
+        line(ax, np.arange(1, len(array) + 1), array, name, model_style(number))
     if trained_horizon is not None:
         guide(ax, check_int("trained_horizon", trained_horizon), "trained horizon")
     if all(np.nanmin(drawn.get_ydata()) >= 0 for drawn in ax.lines):

@@ -17,15 +17,14 @@ from seqcast.evaluation.frame_view import CUTOFF, FrameRows
 from seqcast.intervals.levels import level_text
 from seqcast.plots.series import label_axes, read_pair, series_columns
 from seqcast.plots.style import (
-    DASHES,
-    MARKERS,
     MODELS,
-    PAST,
+    PAST_LINE,
     STYLE,
-    TRUTH,
+    TRUTH_LINE,
     finish,
     guide,
     line,
+    model_style,
     new_figure,
     plain,
     short,
@@ -102,15 +101,8 @@ def forecast_fans(
         if i >= len(drawn):
             ax.remove()
             continue
-        _fan(
-            ax,
-            series_columns(history, drawn[i]),
-            series_columns(forecast, drawn[i]),
-            model,
-            bounds,
-            last,
-            forecast.columns,
-        )
+        before, after = (series_columns(rows, drawn[i]) for rows in (history, forecast))
+        _fan(ax, before, after, model, bounds, last=last, columns=forecast.columns)
         ax.set_title(plain(short(str(drawn[i]), 34)), fontsize=9)
     label_axes(part, forecast.columns, ylabel)
     few = f"The first {len(drawn)} of {len(names)} series" if len(drawn) < len(names) else None
@@ -157,10 +149,10 @@ def _fan(
     stop = first if columns.value in forecast else None
     recent = slice(max(0, first - (last or max(20, 3 * len(steps)))), stop)
     crowd = 2 * (len(stamps[recent]) + len(steps))  # the panels are small
-    line(ax, stamps[recent], history[columns.value][recent], "past", PAST, ".", "-", crowd=crowd)
+    line(ax, stamps[recent], history[columns.value][recent], "past", PAST_LINE, crowd=crowd)
     if columns.value in forecast:
-        line(ax, steps, forecast[columns.value], "truth", TRUTH, "o", "-", crowd=crowd)
-    line(ax, steps, forecast[model], spoken(model), MODELS[0], MARKERS[0], DASHES[0], crowd=crowd)
+        line(ax, steps, forecast[columns.value], "truth", TRUTH_LINE, crowd=crowd)
+    line(ax, steps, forecast[model], spoken(model), model_style(0), crowd=crowd)
     shares = np.linspace(0.45, 0.15, len(bounds)) if len(bounds) > 1 else [0.3]
     for depth, ((each, (below, above)), share) in enumerate(zip(bounds.items(), shares, strict=False)):
         label = f"{level_text(each)} % interval"

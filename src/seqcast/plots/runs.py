@@ -94,11 +94,11 @@ def _curve(ax: Axes, name: str, number: int, x: Any, y: Any) -> None:
     runs = np.atleast_2d(as_array(f"y of {name!r}", y, (1, 2)))
     if runs.shape[1] != len(places):
         raise DataError(f"y of {name!r}", expected=f"{len(places)} numbers a run", received=f"shape {runs.shape}")
-    colour, marker, dash = model_style(number)
-    line(ax, places, runs.mean(axis=0), name, colour, marker, dash)
+    style = model_style(number)
+    line(ax, places, runs.mean(axis=0), name, style)
     if len(runs) > 1:
         ends = runs.min(axis=0), runs.max(axis=0)
-        ax.fill_between(places, *ends, color=colour, alpha=0.15, linewidth=0)
+        ax.fill_between(places, *ends, color=style[0], alpha=0.15, linewidth=0)
         ax.fill_between([], [], [], color=GUIDE, alpha=0.3, linewidth=0, label="smallest to largest run")
 
 

@@ -17,9 +17,9 @@ from seqcast.evaluation.frame_view import CUTOFF, TARGET, FrameRows
 from seqcast.intervals.levels import level_text
 from seqcast.plots.style import (
     MODELS,
-    PAST,
+    PAST_LINE,
     STYLE,
-    TRUTH,
+    TRUTH_LINE,
     finish,
     guide,
     line,
@@ -94,7 +94,8 @@ def forecast_frame(
         if i >= len(drawn):
             ax.remove()
             continue
-        _series(ax, series_columns(history, drawn[i]), series_columns(forecast, drawn[i]), forecast, models, last)
+        before, after = (series_columns(rows, drawn[i]) for rows in (history, forecast))
+        _series(ax, before, after, forecast, models, last=last)
         ax.set_title(plain(short(str(drawn[i]), 60)))
     label_axes(part, forecast.columns, ylabel)
     finish(figure, f"{len(drawn)} of {len(names)} series" if len(drawn) < len(names) else None)
@@ -151,15 +152,15 @@ def _series(
     first = int(np.searchsorted(stamps, steps[0]))
     recent = slice(max(0, first - (last or max(30, 2 * len(steps)))), None)
     crowd = len(stamps[recent]) + len(steps)
-    line(ax, stamps[recent], history[y][recent], "past", PAST, ".", "-", crowd=crowd)
+    line(ax, stamps[recent], history[y][recent], "past", PAST_LINE, crowd=crowd)
     if y in forecast:
-        line(ax, steps, forecast[y][places], "truth", TRUTH, "o", "-", crowd=crowd)
+        line(ax, steps, forecast[y][places], "truth", TRUTH_LINE, crowd=crowd)
     # Without cutoffs everything was forecast at once, from the last row before it.
     cutoffs = forecast.get(CUTOFF, np.full(len(forecast_stamps), stamps[first - 1] if first else steps[0]))
     for cutoff in np.unique(cutoffs):
         part = {name: column[cutoffs == cutoff] for name, column in forecast.items()}
         for number, model in enumerate(models):
-            line(ax, part[""], part[model], spoken(model), *model_style(number), crowd=crowd)
+            line(ax, part[""], part[model], spoken(model), model_style(number), crowd=crowd)
             _bands(ax, part, model, rows.bounds(model), MODELS[number % len(MODELS)])
         guide(ax, cutoff, "cutoff")
     time_axis(ax, forecast_stamps)

@@ -27,8 +27,11 @@ __all__ = [
     "GUIDE",
     "MODELS",
     "PAST",
+    "PAST_LINE",
     "STYLE",
     "TRUTH",
+    "TRUTH_LINE",
+    "LineStyle",
     "axis_label",
     "finish",
     "guide",
@@ -50,6 +53,10 @@ PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
 MODELS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("^", "s", "D", "v", "P", "X")
 DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the truth are solid
+# Colour, marker and dash of a line.
+LineStyle = tuple[str, str, Any]
+PAST_LINE: LineStyle = (PAST, ".", "-")
+TRUTH_LINE: LineStyle = (TRUTH, "o", "-")
 # Colours of numbers; both can be told apart by colour-blind readers, and the second ends where it begins.
 COLOURS, CIRCLE = "viridis", "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
@@ -115,10 +122,9 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def line(
-    ax: Axes, x: Array, y: Array, label: str, colour: str, marker: str, dash: Any, *, crowd: int | None = None
-) -> None:
+def line(ax: Axes, x: Array, y: Array, label: str, style: LineStyle, *, crowd: int | None = None) -> None:
     """Draw a line, with markers unless its points, or the `crowd` of points of its panel, are too many."""
+    colour, marker, dash = style
     markers = marker if (crowd or len(x)) <= _MOST_MARKERS else "none"
     ax.plot(
         x, y, label=plain(label), color=colour, linestyle=dash, linewidth=1.4, marker=markers, markersize=4
@@ -130,7 +136,7 @@ def guide(ax: Axes, x: float, label: str) -> None:
     ax.axvline(x, color=GUIDE, linewidth=1.0, linestyle=":", label=label, zorder=1)
 
 
-def model_style(number: int) -> tuple[str, str, Any]:
+def model_style(number: int) -> LineStyle:
     """Return colour, marker and line style of the models, by their place; none of the first 24 are the same."""
     turn = number // len(MODELS)
     return MODELS[number % len(MODELS)], MARKERS[(number + turn) % len(MARKERS)], DASHES[(number + turn) % len(DASHES)]

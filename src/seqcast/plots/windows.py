@@ -15,16 +15,14 @@ from matplotlib.ticker import MaxNLocator
 from seqcast.data.arrays.checks import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.plots.style import (
-    DASHES,
     GUIDE,
-    MARKERS,
-    MODELS,
-    PAST,
+    PAST_LINE,
     STYLE,
-    TRUTH,
+    TRUTH_LINE,
     finish,
     guide,
     line,
+    model_style,
     new_figure,
     plain,
     short,
@@ -154,10 +152,10 @@ def _window_grid(
         if i >= len(past):
             ax.remove()
             continue
-        line(ax, np.arange(1 - past.shape[1], 1), past[i], "past", PAST, ".", "-")
+        line(ax, np.arange(1 - past.shape[1], 1), past[i], "past", PAST_LINE)
         if truth is not None:
-            line(ax, np.arange(1, truth.shape[1] + 1), truth[i], "truth", TRUTH, "o", "-")
-        line(ax, np.arange(1, forecast.shape[1] + 1), forecast[i], "forecast", MODELS[0], MARKERS[0], DASHES[0])
+            line(ax, np.arange(1, truth.shape[1] + 1), truth[i], "truth", TRUTH_LINE)
+        line(ax, np.arange(1, forecast.shape[1] + 1), forecast[i], "forecast", model_style(0))
         ax.axvline(0, color=GUIDE, linewidth=1.2, label="now", zorder=1)
         if trained_horizon is not None:
             guide(ax, trained_horizon, "trained horizon")

@@ -122,12 +122,16 @@ class BacktestSections:
 
     def errors(self) -> Section:
         """Return pictures of the errors by step and by series, and of their distribution."""
-        options: dict[str, Any] = {"models": self.models, "columns": self.columns, "unit": self.unit}
-        figure = score_by_step(self.backtest, trained_horizon=self.trained_horizon, **options)
+        models, columns, unit = self.models, self.columns, self.unit
+        figure = score_by_step(
+            self.backtest, models=models, trained_horizon=self.trained_horizon, columns=columns, unit=unit
+        )
         caption = "How fast a forecast loses its worth the further ahead it looks; the lowest line is the best."
-        parts: list[Part] = [Picture.of(figure, f"Mean absolute error by step, of {_listed(self.models)}", caption)]
+        parts: list[Part] = [Picture.of(figure, f"Mean absolute error by step, of {_listed(models)}", caption)]
         if self.series > 1:
-            figure = score_by_series(self.backtest, max_series=self.max_series, **options)
+            figure = score_by_series(
+                self.backtest, models=models, max_series=self.max_series, columns=columns, unit=unit
+            )
             caption = "A mark a model on each series' line; further left is better."
             parts.append(Picture.of(figure, f"Mean absolute error by series, of {_listed(self.models)}", caption))
         figure = residual_diagnostics(self.backtest, self.model, columns=self.columns, unit=self.unit)

@@ -55,7 +55,7 @@ class Gate:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")
         name = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        told: dict[str, Any] = {"id": name}
+        told: dict[str, str] = {"id": name}
         scope["seqcast"] = told
         status, begun, started = 500, time.perf_counter(), False
 

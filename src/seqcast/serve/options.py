@@ -79,14 +79,12 @@ class Options(pydantic.BaseModel):
             >>> ForecastOptions.read({"horizon": 7}, [("level", "80,95")]).level
             [80.0, 95.0]
         """
-        texts: dict[str, Any] = {}
+        given: dict[str, list[str]] = {}
         for name, text in address:
-            if name in document or (name in texts and name != "series"):
+            if name in document or (name in given and name != "series"):
                 raise SpecError(name[:80], expected="one value", received="several", hint="Give it once.")
-            if name == "series":
-                texts.setdefault(name, []).append(text)
-            else:
-                texts[name] = text.split(",") if name == "level" else text
+            given.setdefault(name, []).extend(text.split(",") if name == "level" else [text])
+        texts = {name: values if name in ("series", "level") else values[0] for name, values in given.items()}
         options = cls._checked(document, cls.model_fields, strict=True)
         if not texts:
             return options

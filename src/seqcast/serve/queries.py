@@ -105,7 +105,8 @@ def read_query(
         future = _future(body, model)
         series = _series(options.series, rows, model)
     level = None if options.level is None else check_levels(options.level)
-    query = Query(model, rows, future, series, options.horizon, level, further, isinstance(options, BacktestOptions))
+    is_backtest = isinstance(options, BacktestOptions)
+    query = Query(model, rows, future, series, options.horizon, level=level, further=further, is_backtest=is_backtest)
     _check_answer(query, settings)
     return query
 

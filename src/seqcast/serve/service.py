@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from seqcast.serve.batching import Lane
@@ -38,11 +39,13 @@ class Service:
         settings.check_open(has_keys=bool(self.keys))
         self.metrics = Metrics(lambda: self.short.waiting + self.long.waiting)
         self.shelf = ModelShelf(settings, self._told)
-        common: dict[str, Any] = {"most_rows": settings.max_rows, "retry_after": settings.retry_after}
+        lane = partial(
+            Lane, answer_all, most=settings.queue, most_rows=settings.max_rows, retry_after=settings.retry_after
+        )
         seen = self.metrics.batch.observe
-        self.short = Lane(answer_all, settings.batch_size, settings.batch_wait, settings.queue, seen=seen, **common)
+        self.short = lane(size=settings.batch_size, wait=settings.batch_wait, seen=seen)
         # Backtests, the pretrained network and large tables take long: short queries do not stand behind them.
-        self.long = Lane(answer_all, 1, 0.0, settings.queue, **common)
+        self.long = lane(size=1, wait=0.0)
         # JSON takes twenty times its size while it is read: one body at a time.
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
         self._tasks: list[asyncio.Task[None]] = []

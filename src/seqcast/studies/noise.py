@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,10 +41,10 @@ class Noise(Study):
     def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train at the level of noise; forecast the clean future; fit the formula to the same windows."""
         level, count = setting["noise"], setting["fitted"]
-        sizes: dict[str, Any] = {"past": STEPS, "future": STEPS, "noise": level}
-        past, future = noisy_past(setting["windows"], seed=TRAIN + seed, **sizes)
+        draw = partial(noisy_past, past=STEPS, future=STEPS, noise=level)
+        past, future = draw(setting["windows"], seed=TRAIN + seed)
         model = trainings.fit(network(seed, epochs=setting["epochs"], learning_rate=0.01), past, future)
-        past, future = noisy_past(max(count, 5_000), seed=TEST + seed, **sizes)
+        past, future = draw(max(count, 5_000), seed=TEST + seed)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         outcome = {
             "variance": float(np.square(future).mean()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,15 +54,10 @@ class Periods(Study):
         """
         clock, context, noise = setting["clock"], setting["context"], setting["noise"]
         low, high = (frequency / clock for frequency in FREQUENCY)
-        sizes: dict[str, Any] = {
-            "past": context,
-            "future": HORIZON * clock,
-            "noise": noise,
-            "frequency": (low, high),
-        }
-        past, future, _ = sines(setting["windows"], seed=TRAIN + seed, **sizes)
+        draw = partial(sines, past=context, future=HORIZON * clock, noise=noise, frequency=(low, high))
+        past, future, _ = draw(setting["windows"], seed=TRAIN + seed)
         model = trainings.fit(network(seed, epochs=setting["epochs"]), past, future)
-        past, future, parameters = sines(2_000 if setting["fitted"] < 100 else 20_000, seed=TEST + seed, **sizes)
+        past, future, parameters = draw(2_000 if setting["fitted"] < 100 else 20_000, seed=TEST + seed)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         periods = np.sort(parameters.frequency, axis=1) * context / 30
         subset = slice(0, setting["fitted"])
@@ -83,7 +79,7 @@ class Periods(Study):
         """Draw the error by the periods of the slower sine: the contexts, and the stretched clocks."""
         from seqcast.plots import repeated_runs
 
-        panels: dict[str, Any] = {}
+        panels: dict[str, dict[str, tuple[Any, Any]]] = {}
         noises = results.settings("noise")
         for noise in noises:
             name = "no noise" if noise == 0 else f"noise of {noise} on the past"

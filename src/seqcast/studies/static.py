@@ -44,19 +44,16 @@ class Static(Study):
         past, future, group = grouped(setting["windows"], context, TRAIN + seed)
         test, truth, test_group = grouped(10_000, context, TEST + seed)
         random = np.random.default_rng([seed, 7])
-        static: dict[str, Any] = {}
-        test_static: dict[str, Any] = {}
-        if setting["static"] != "none":
-            if setting["static"] == "a random group":
-                group, test_group = random.permutation(group), random.permutation(test_group)
-            static["static_covariates"] = np.eye(GROUPS)[group]
-            test_static["static_covariates"] = np.eye(GROUPS)[test_group]
+        if setting["static"] == "a random group":
+            group, test_group = random.permutation(group), random.permutation(test_group)
+        one_hot = np.eye(GROUPS)
+        static, test_static = (None, None) if setting["static"] == "none" else (one_hot[group], one_hot[test_group])
         epochs = 10
         model = network(seed, epochs=epochs, learning_rate=0.01, steps_per_epoch=setting["steps"] // epochs)
-        trainings.fit(model, past, future, **static)
+        trainings.fit(model, past, future, static_covariates=static)
         return {
-            "mse": float(np.square(model.predict(test, **test_static) - truth).mean()),
-            "training": float(np.square(model.predict(past, **static) - future).mean()),
+            "mse": float(np.square(model.predict(test, static_covariates=test_static) - truth).mean()),
+            "training": float(np.square(model.predict(past, static_covariates=static) - future).mean()),
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:

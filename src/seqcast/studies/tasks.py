@@ -73,15 +73,9 @@ def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
         >>> network(0, epochs=3, decoder_input="position").learning_rate
         0.02
     """
-    settings: dict[str, Any] = {
-        "encoder_units": (35, 35),
-        "decoder_units": (35, 35),
-        "learning_rate": 0.02,
-        "batch_size": 128,
-        "validation_fraction": 0.0,
-        **options,
-    }
-    return Seq2SeqRegressor(epochs=epochs, random_state=seed, verbose=0, **settings)
+    model = Seq2SeqRegressor(encoder_units=(35, 35), decoder_units=(35, 35), learning_rate=0.02, batch_size=128)
+    model.set_params(epochs=epochs, validation_fraction=0.0, random_state=seed, verbose=0, **options)
+    return model
 
 
 def mse_by_step(forecast: Array, truth: Array) -> list[float]:

@@ -231,7 +231,7 @@ class CheckpointFolder:
         """
         spec = self.spec
         return Checkpoints(
-            spec.folder.absolute() / name, fingerprint, spec.minutes, spec.keep, self.resume, spec.max_size
+            spec.folder.absolute() / name, fingerprint, spec.minutes, spec.keep, self.resume, max_size=spec.max_size
         )
 
 

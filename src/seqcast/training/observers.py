@@ -158,7 +158,7 @@ class Observer(keras.callbacks.Callback):
     def _record(self, event: str, logs: Mapping[str, float]) -> Record:
         values = {name: float(value) for name, value in logs.items()}
         seconds = (self._before or 0.0) + time.perf_counter() - self._began
-        return Record(event, self._epoch + 1, self._step, seconds, self._learning_rate(), values)
+        return Record(event, self._epoch + 1, self._step, seconds, learning_rate=self._learning_rate(), values=values)
 
     def _learning_rate(self) -> float:
         optimizer = self.model.optimizer

@@ -118,8 +118,6 @@ def chosen_settings(trials: Sequence[Any], task: Task, most: int) -> tuple[tuple
     count = clock.affordable(float(np.median(seconds_of(good))))
     settings = []
     for trial in (good[place % len(good)] for place in range(max(1, count))):
-        given: dict[str, Any] = {}
-        for name, parameter in task.space.items():
-            given |= parameter.fields_of(name, trial.params[name])
-        settings.append(untuned.changed(given))
+        parts = [parameter.fields_of(name, trial.params[name]) for name, parameter in task.space.items()]
+        settings.append(untuned.changed({name: value for part in parts for name, value in part.items()}))
     return tuple(settings), None if count else limit

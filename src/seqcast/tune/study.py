@@ -167,7 +167,7 @@ def tune(
             address = Storage("journal", str(Path(folder) / "study.log"))
         stack.enter_context(quiet())
         run = stack.enter_context(held_run())
-        task = Task(address, objective, searched, most, clock, pruner, run, seed, verbose)
+        task = Task(address, objective, searched, most, clock, pruner=pruner, run=run, seed=seed, verbose=verbose)
         study = stack.enter_context(task.study())
         described = study_fingerprint(objective, searched, n_windows=n_windows, step_size=step_size)
         seed = check_fingerprint(study, described, seed, resume=resume, drawn=random_state is None)

@@ -97,15 +97,16 @@ class TakePanel:
         assert session.table is not None
         path = session.folder / "report.html"
         try:
-            job = self.context.sessions.answers.submit(
+            write = partial(
                 tasks.write_report,
-                session.model_file,
-                path,
-                session.frame.df,
-                session.ahead(),
-                session.backtest,
-                session.table.name,
+                model_file=session.model_file,
+                path=path,
+                df=session.frame.df,
+                ahead=session.ahead(),
+                backtested=session.backtest,
+                title=session.table.name,
             )
+            job = self.context.sessions.answers.submit(write)
             await job.result()
         except Exception as error:
             self.context.tell(error)

@@ -122,7 +122,7 @@ class WhatIfPanel:
         if value is None or session.frame is None or session.outcome is None:
             return
         assert self.series is not None
-        self.ahead = changed_ahead(self.ahead, session.frame, self.series, step, name, value)
+        self.ahead = changed_ahead(self.ahead, session.frame, self.series, step=step, column=name, value=value)
         self.asked += 1
         mine, outcome = self.asked, session.outcome
         level = (session.fitted or session.asked).level

@@ -62,12 +62,12 @@ class FeatureStatistics:
         values = source.values[inside] if source.values.shape[1] > first else source.values[:0]
         longest = int(np.argmax(source.lengths))
         return cls(
-            columns,
-            ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, first:middle]),
-            ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, middle:]),
-            ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
-            frame.stamps[int(source.starts[longest]) : int(source.ends[longest])],
-            None if frame.frequency is not None else _gap_counts(frame, inside),
+            columns=columns,
+            past=ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, first:middle]),
+            future=ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, middle:]),
+            static=ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
+            longest=frame.stamps[int(source.starts[longest]) : int(source.ends[longest])],
+            gaps=None if frame.frequency is not None else _gap_counts(frame, inside),
         )
 
     def merge(self, other: Self) -> Self:
@@ -75,13 +75,13 @@ class FeatureStatistics:
         gaps = None
         if self.gaps is not None and other.gaps is not None:
             gaps = {gap: self.gaps.get(gap, 0) + other.gaps.get(gap, 0) for gap in {**self.gaps, **other.gaps}}
-        return type(self)(
-            self.columns,
-            self.past.merge(other.past),
-            self.future.merge(other.future),
-            self.static.merge(other.static),
-            other.longest if len(other.longest) > len(self.longest) else self.longest,
-            gaps,
+        return replace(
+            self,
+            past=self.past.merge(other.past),
+            future=self.future.merge(other.future),
+            static=self.static.merge(other.static),
+            longest=other.longest if len(other.longest) > len(self.longest) else self.longest,
+            gaps=gaps,
         )
 
     @property
@@ -166,12 +166,12 @@ class FeatureBuilder:
         """Return the builder for frames with these statistics; arguments and errors as for `learn`."""
         where = statistics.columns.ds
         return cls(
-            len(statistics.columns.targets),
-            ColumnEncoder.of(statistics.past),
-            ColumnEncoder.of(statistics.future),
-            ColumnEncoder.of(statistics.static),
-            Calendar.choose(calendar, statistics.longest, where, context_length=context_length),
-            statistics.median_gap,
+            targets=len(statistics.columns.targets),
+            past=ColumnEncoder.of(statistics.past),
+            future=ColumnEncoder.of(statistics.future),
+            static=ColumnEncoder.of(statistics.static),
+            calendar=Calendar.choose(calendar, statistics.longest, where, context_length=context_length),
+            median_gap=statistics.median_gap,
         )
 
     @property
@@ -298,4 +298,5 @@ class FeatureBuilder:
         if values["targets"] < 1 or "auto" in calendar or (gap is not None and not 0 < gap < np.inf):
             raise ValueError(f"features of {values['targets']} targets, {calendar} and gaps of {gap}")
         past, future, static = (ColumnEncoder.from_dict(values[name]) for name in ("past", "future", "static"))
-        return cls(values["targets"], past, future, static, Calendar(tuple(values["calendar"])), values["median_gap"])
+        names = tuple(values["calendar"])
+        return cls(values["targets"], past, future, static, calendar=Calendar(names), median_gap=gap)

@@ -308,9 +308,7 @@ def infer(
             Option("freq", "D"),
             " or ",
             Option("freq", "MS"),
-            ", or ",
-            Option("freq", 1),
-            " for whole numbers.",
+            ", or 1 for whole numbers.",
         ),
     )
 

@@ -148,4 +148,5 @@ def read_future(
             received=f"the duplicate {stamps[row]}",
             hint="Drop one of the rows.",
         )
-    return FutureRows(ids, owner[order], stamps[order], values[order], tuple(kind for _, kind in read_columns), columns)
+    kinds = tuple(kind for _, kind in read_columns)
+    return FutureRows(ids, owner[order], stamps[order], values[order], kinds=kinds, columns=columns)

@@ -204,7 +204,7 @@ class LongFrame:
         Args:
             option: The argument that the frame came in by, if errors about columns name it.
         """
-        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns, option)
+        return SortedRows(self.source.ids, self.source.ends, self.stamps, self.rows, self.schema.columns, option=option)
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows; those without values are left out."""

@@ -69,7 +69,7 @@ def pieces(
         if len(changes):
             *begins, whole = [0, *changes]
             ready, spans = _divided(spans, whole)
-            _remember(table.column(id_column), begins, ready, seen, keys, source)
+            _remember(table.column(id_column), begins, ready, seen, keys=keys, source=source)
             yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
             # A copy, so that what was handed out can be freed.
             batches = _copied(table.slice(whole))
@@ -86,7 +86,7 @@ def pieces(
     table = pyarrow.Table.from_batches(batches)
     if named:
         ids = table.column(id_column)
-        _remember(ids, [0, *_changes(ids)], spans, seen, keys, source)
+        _remember(ids, [0, *_changes(ids)], spans, seen, keys=keys, source=source)
     yield Piece(table, tuple(spans))
 
 

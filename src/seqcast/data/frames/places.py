@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from seqcast.errors import DataError, Option, Phrase, Row, compose_place, suggest_name
 
@@ -67,8 +67,8 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
         if found.row is None:
             return found
         path, row = _place(spans, found.row)
-        named: Any = {"column": found.column, "series": found.series}
-        where = place_in_file(Path(path), row=row + 1, **named) if path else compose_place(row=row, **named)
+        place = partial(place_in_file, Path(path), row=row + 1) if path else partial(compose_place, row=row)
+        where = place(column=found.column, series=found.series)
         return type(found)(
             where,
             path=path,

@@ -76,7 +76,8 @@ class FrameSchema:
             form: Its form.
         """
         zone = getattr(stamps.stamps, "tz", None)
-        return cls(kind, columns, ids.dtype, stamps.dtype, None if zone is None else str(zone), ids.categories, form)
+        name = None if zone is None else str(zone)
+        return cls(kind, columns, ids.dtype, stamps.dtype, zone=name, id_categories=ids.categories, form=form)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

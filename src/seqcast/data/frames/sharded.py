@@ -107,13 +107,13 @@ class _Shard:
         """Write a frame to files."""
         without = replace(frame, source=replace(frame.source, values=frame.source.values[:0]), skipped={})
         return cls(
-            scratch.write(lambda file: pickle.dump(without, file, protocol=5)),
-            scratch.save(frame.source.values),
-            SeriesSizes(frame.source.ids, frame.source.ends),
-            frame.first_stamps,
-            frame.last_stamps,
-            not np.isnan(frame.targets).any(),
-            tuple(spans),
+            rest=scratch.write(lambda file: pickle.dump(without, file, protocol=5)),
+            values=scratch.save(frame.source.values),
+            sizes=SeriesSizes(frame.source.ids, frame.source.ends),
+            first_stamps=frame.first_stamps,
+            last_stamps=frame.last_stamps,
+            complete=not np.isnan(frame.targets).any(),
+            spans=tuple(spans),
         )
 
     def frame(self) -> LongFrame:
@@ -165,7 +165,8 @@ class ShardedFrame:
             shards.append(_Shard.of(frame, spans, scratch))
             skipped |= frame.skipped
         assert first is not None
-        return cls(scratch, tuple(shards), first.frequency, first.schema, first.covariates, skipped)
+        frequency, schema, covariates = first.frequency, first.schema, first.covariates
+        return cls(scratch, tuple(shards), frequency, schema, covariates=covariates, skipped=skipped)
 
     # ------------------------------------------------------------ facts
 
@@ -255,10 +256,10 @@ class ShardedFrame:
         return self._store(tuple(paths), width, complete=complete)
 
     def _store(self, paths: tuple[Path, ...], width: int, *, complete: bool) -> ShardedStore:
-        sizes = self.source
+        sizes, cache = self.source, self.scratch.cache
         shard_ends = np.cumsum([int(shard.sizes.lengths.sum()) for shard in self.shards])
         return ShardedStore(
-            sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width, self.scratch.cache, complete=complete
+            sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width=width, cache=cache, complete=complete
         )
 
     @cached_property

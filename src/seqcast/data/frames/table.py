@@ -210,7 +210,9 @@ def read_frame(
     form = form_of(df, columns)
     opened = open_frame(to_long(df, columns, form, series_name), argument)
     absent = static_optional and not set(covariates.static) <= set(opened.columns)
-    reading = _Reading(columns, freq, covariates, missing == "fill", irregular, absent, zone, argument, form)
+    reading = _Reading(
+        columns, freq, covariates, missing == "fill", irregular, absent=absent, zone=zone, argument=argument, form=form
+    )
     rows = np.arange(len(opened))
     skipped: dict[Any, DataError] = {}
     while True:
@@ -318,4 +320,5 @@ def _sort_rows(table: KeyedFrame, stamps: Stamps, columns: Columns) -> tuple[Arr
     codes, names = pd.factorize(table.ids, sort=True)
     order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes))
-    return order, SortedRows(tuple(names.tolist()), ends, stamps[order], table.rows[order], columns, table.option)
+    ids = tuple(names.tolist())
+    return order, SortedRows(ids, ends, stamps[order], table.rows[order], columns=columns, option=table.option)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -25,6 +25,8 @@ __all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
+# Numbers the windows of some series; a mask says which of their rows have a target.
+Numbering = Callable[[slice, Array | None], WindowIndex]
 
 WEIGHTINGS = ("windows", "series")
 
@@ -85,10 +87,10 @@ class WindowReader:
             features,
             scaler,
             context_length,
-            builder.future_size,
-            static,
-            observed,
-            builder.input_names(frame.schema.columns.targets),
+            future=builder.future_size,
+            static=static,
+            observed=observed,
+            names=builder.input_names(frame.schema.columns.targets),
         )
 
     def with_context(self, context_length: int | None) -> Self:
@@ -118,16 +120,21 @@ class WindowReader:
         self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None
     ) -> WindowIndex | ShardedIndex:
         """Number the windows of these series that have a known target; arguments as for `WindowIndex.of`."""
-        sizes: dict[str, Any] = {
-            "context_length": self.context_length,
-            "horizon": horizon,
-            "pad_short": self.observed,
-        }
+
+        def of_series(series: slice, has_target: Array | None) -> WindowIndex:
+            return WindowIndex.of(
+                self.lengths[series],
+                context_length=self.context_length,
+                horizon=horizon,
+                first_target=None if first_target is None else first_target[series],
+                stops=None if stops is None else stops[series],
+                pad_short=self.observed,
+                has_target=has_target,
+            )
+
         if isinstance(self.targets, ShardedStore) and not self.targets.complete:
-            return _sharded_index(self.targets, {"first_target": first_target, "stops": stops}, sizes)
-        return WindowIndex.of(
-            self.lengths, first_target=first_target, stops=stops, has_target=self._has_target, **sizes
-        )
+            return _sharded_index(self.targets, of_series)
+        return of_series(slice(None), self._has_target)
 
     def shards(self, per_series: Array) -> Shards | None:
         """Return how windows lie in shards; `None` where all rows are in memory.
@@ -163,13 +170,13 @@ class WindowReader:
             `past` `[B, T, F]`, NaN in gaps where the network has an observed channel; `static` `[B, S]` and `future`
             `[B, H, F']` where there are any.
         """
-        return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future)[0]
+        return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future=future)[0]
 
     def windows(
         self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
     ) -> tuple[dict[str, Array], Array]:
         """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`."""
-        return self._read(series, stops, horizon, horizon, self.scaler_of(series, scaler), None)
+        return self._read(series, stops, horizon, horizon, self.scaler_of(series, scaler), future=None)
 
     def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
         """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`."""
@@ -315,33 +322,23 @@ def _shard_order(shards: Shards, _count: int, **options: Any) -> ShardOrder:
     return ShardOrder(shards, **options)
 
 
-def _sharded_index(store: ShardedStore, by_series: Mapping[str, Any], sizes: Mapping[str, Any]) -> ShardedIndex:
-    """Return the index of windows of series in shards, some of whose values are missing.
-
-    Args:
-        store: The targets.
-        by_series: Arguments of `WindowIndex.of` that have a value for each series.
-        sizes: The other ones.
-    """
+def _sharded_index(store: ShardedStore, of_series: Numbering) -> ShardedIndex:
+    """Return the index of windows of series in shards, some of whose targets are missing."""
     key = object()
 
     def of_run(run: int) -> WindowIndex:
         series = slice(int(store.runs[run]), int(store.runs[run + 1]))
-        lengths = store.lengths[series]
-        own: dict[str, Any] = {name: None if values is None else values[series] for name, values in by_series.items()}
-        whole = WindowIndex.of(lengths, **own, **sizes)
-        with_target = store.cache.get((key, run), lambda: _with_target(store, series, own, sizes))
-        return replace(whole, with_target=with_target)
+        with_target = store.cache.get((key, run), lambda: _with_target(store, series, of_series))
+        return replace(of_series(series, None), with_target=with_target)
 
     per_series = np.concatenate([of_run(run).per_series for run in range(len(store.runs) - 1)])
     return ShardedIndex(of_run, store.runs[:-1], per_series)
 
 
-def _with_target(store: ShardedStore, series: slice, by_series: Mapping[str, Any], sizes: Mapping[str, Any]) -> Array:
+def _with_target(store: ShardedStore, series: slice, of_series: Numbering) -> Array:
     """Return those windows of some series in one shard that have a known target."""
     rows = np.arange(store.starts[series.start], store.ends[series.stop - 1])
-    known = np.asarray(~np.isnan(store.read(rows)).all(axis=1))
-    index = WindowIndex.of(store.lengths[series], **by_series, **sizes, has_target=known)
+    index = of_series(series, np.asarray(~np.isnan(store.read(rows)).all(axis=1)))
     return np.arange(index.count) if index.with_target is None else index.with_target
 
 

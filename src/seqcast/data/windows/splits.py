@@ -114,6 +114,6 @@ def training_windows(
     if count > most_validation:
         left_out = np.delete(np.flatnonzero(divided), slice(None, None, -(-count // most_validation)))
         first[left_out] = reader.lengths[left_out]
-    sizes: dict[str, Any] = {"first_target": first, "batch_size": max(batch_size, 1024), **share}
-    validation = windows(reader, horizon, weighting=weighting, **sizes)
+    batch_size = max(batch_size, 1024)
+    validation = windows(reader, horizon, weighting=weighting, first_target=first, batch_size=batch_size, **share)
     return train, validation if validation.count else None

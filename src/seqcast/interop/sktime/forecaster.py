@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -286,10 +287,10 @@ class SeqcastForecaster(BaseForecaster):
             Arguments of the class, one dict for each forecaster that is to be checked.
         """
         del parameter_set
-        size: dict[str, Any] = {"cell": "simple_rnn", "encoder_units": (2,), "decoder_units": (2,), "normalise": "last"}
+        normal = NetworkSpec(cell="simple_rnn", encoder_units=(2,), decoder_units=(2,), normalise="last", head="normal")
         training = {"epochs": 1, "steps_per_epoch": 1, "validation_fraction": 0.0}
         shared = {"context_length": 4, "training": training, "calendar": "none", "random_state": 0}
-        normal, quantiles = NetworkSpec(**size, head="normal"), NetworkSpec(**size, head="quantile")
+        quantiles = replace(normal, head="quantile")
         return [{**shared, "preset": normal}, {**shared, "preset": quantiles, "level": (80,), "missing": "raise"}]
 
 

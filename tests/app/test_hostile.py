@@ -138,7 +138,7 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
 
 def test_the_script_is_python_with_the_names_as_they_are(session):
     session.ask(horizon=7)
-    script = recipes.script_of(session)
+    script = recipes.script_of(session.table, session.frame, session.asked)
     literals = {node.value for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Constant)}
     assert {NAMES["time"], NAMES["value"], PRICE, NAMES["weather"]} <= literals
     compile(script, "forecast.py", "exec")

@@ -122,9 +122,9 @@ def test_recipes_make_the_same_forecast(session, tmp_path):
         session.table.__class__(**{**vars(session.table), "roles": session.table.roles.changed("West", "ignore")})
     )
     fitted(session, season_length=7)
-    (tmp_path / recipes.file_name(session)).write_bytes(table_bytes(session.frame.df, "csv"))
-    (tmp_path / "script.py").write_text(recipes.script_of(session))
-    words = shlex.split(recipes.command_of(session))
+    (tmp_path / recipes.file_name(session.table)).write_bytes(table_bytes(session.frame.df, "csv"))
+    (tmp_path / "script.py").write_text(recipes.script_of(session.table, session.frame, session.fitted))
+    words = shlex.split(recipes.command_of(session.table, session.frame, session.fitted))
     assert words[:2] == ["seqcast", "forecast"]
     for command in ([sys.executable, "script.py"], [sys.executable, "-m", "seqcast.cli.start", *words[1:]]):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -137,7 +137,8 @@ def test_recipes_make_the_same_forecast(session, tmp_path):
 def test_recipes_name_all_that_was_said(session):
     take(session, with_price())
     session.ask(horizon=3, effort="balanced", time_limit="2 min", level=(80.0,), season_length=7, seed=5)
-    script, command = recipes.script_of(session), recipes.command_of(session)
+    made = session.table, session.frame, session.asked
+    script, command = recipes.script_of(*made), recipes.command_of(*made)
     assert "Columns(unique_id='Store', ds='Date', y='Sold')" in script
     for said in ("future_covariates=('price',)", "time_limit='2 min'", "random_state=5", "season_length=7"):
         assert said in script
@@ -168,7 +169,7 @@ def test_a_fit_is_saved_forecasts_and_can_be_looked_into(session):
     shades = [shade for _, _, shade, _ in state_points(seen, columns)]
     assert min(shades) == 0.0
     assert max(shades) == 1.0
-    assert picture_of(session).startswith(b"\x89PNG")
+    assert picture_of(session.frame, outcome.forecast).startswith(b"\x89PNG")
     page = session.folder / "report.html"
     tasks.write_report(silent, session.model_file, page, session.frame.df, None, None, "A title")
     assert "A title" in page.read_text()

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from seqcast.app.session import Session
+from seqcast.app.session import Asked
+from seqcast.app.table import Table, VisitorFrame
 from seqcast.data.frames.dialect import Dialect
 from seqcast.specs.columns import Columns
 
@@ -17,44 +18,41 @@ __all__ = ["FUTURE", "ROWS", "command_of", "file_name", "needs_rows", "script_of
 ROWS, FUTURE = "rows.csv", "future.csv"
 
 
-def needs_rows(session: Session) -> bool:
+def needs_rows(table: Table) -> bool:
     """Return whether the recipes read the rows that were forecast from, `rows.csv`, and not the visitor's own file.
 
     They do where some of the file was left out: rows that only say what is known in advance, or series of a wide table.
 
     Args:
-        session: The visitor's work.
+        table: The visitor's table.
     """
-    assert session.table is not None
-    roles = session.table.roles
+    roles = table.roles
     return bool(roles.names("future")) or (roles.wide and len(roles.names("value")) < len(roles.of) - 1)
 
 
-def file_name(session: Session) -> str:
+def file_name(table: Table) -> str:
     """Return the name of the file that the recipes read.
 
     Args:
-        session: The visitor's work.
+        table: The visitor's table.
     """
-    assert session.table is not None
-    return ROWS if needs_rows(session) else session.table.path.name
+    return ROWS if needs_rows(table) else table.path.name
 
 
-def script_of(session: Session) -> str:
+def script_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     """Return a Python script that makes the same forecast.
 
     Args:
-        session: The visitor's work, with a forecast.
+        table: The visitor's table.
+        frame: Its series.
+        asked: What the forecast was asked with.
 
     Returns:
         The script; it reads the table from the folder that it is run in.
     """
-    assert session.table is not None
-    assert session.frame is not None
-    table, roles, asked = session.table, session.table.roles, session.fitted or session.asked
-    columns, plain = roles.columns, needs_rows(session)
+    roles, columns, plain = table.roles, table.roles.columns, needs_rows(table)
     dialect = {} if plain else _changed(table.dialect, Dialect())
-    reading = [f"Path({file_name(session)!r})", "columns"]
+    reading = [f"Path({file_name(table)!r})", "columns"]
     reading += [f"dialect=Dialect({_arguments(dialect)})"] if dialect else []
     reading += ["wide=True"] if roles.wide and not plain else ["sort=True"]
     lines = ["from pathlib import Path", "", "from seqcast import Columns, Forecaster"]
@@ -65,7 +63,7 @@ def script_of(session: Session) -> str:
     future = roles.names("future")
     if future:
         lines += [f"future = read_table(Path({FUTURE!r}), columns, value=False)"]
-    options: dict[str, object] = {**asked.options(), **session.frame.options(), "columns": _Name("columns")}
+    options: dict[str, object] = {**asked.options(), **frame.options(), "columns": _Name("columns")}
     defaults = {"season_length": None, "static_covariates": (), "past_covariates": (), "future_covariates": ()}
     options = {name: value for name, value in options.items() if defaults.get(name, ...) != value}
     horizon = options.pop("horizon")
@@ -76,17 +74,16 @@ def script_of(session: Session) -> str:
     return "\n".join(lines) + "\n"
 
 
-def command_of(session: Session) -> str:
+def command_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
     """Return the command line that makes the same forecast.
 
     Args:
-        session: The visitor's work, with a forecast.
+        table: The visitor's table.
+        frame: Its series.
+        asked: What the forecast was asked with.
     """
-    assert session.table is not None
-    assert session.frame is not None
-    table, roles, asked = session.table, session.table.roles, session.fitted or session.asked
-    columns, plain = roles.columns, needs_rows(session)
-    words = ["seqcast", "forecast", file_name(session), "-H", str(asked.horizon)]
+    roles, columns, plain = table.roles, table.roles.columns, needs_rows(table)
+    words = ["seqcast", "forecast", file_name(table), "-H", str(asked.horizon)]
     for flag, value, usual in (
         ("--id", columns.unique_id, "unique_id"),
         ("--time", columns.ds, "ds"),
@@ -97,7 +94,7 @@ def command_of(session: Session) -> str:
     for role in ("static", "past", "future"):
         words += [f"--{role}", ",".join(roles.names(role))] if roles.names(role) else []
     words += ["--future-file", FUTURE] if roles.names("future") else []
-    words += ["--on-bad-series", "skip"] if session.frame.facts.problems else []
+    words += ["--on-bad-series", "skip"] if frame.facts.problems else []
     words += ["--level", ",".join(f"{level:g}" for level in asked.level), "--effort", asked.effort]
     words += ["--season-length", str(asked.season_length)] if asked.season_length else []
     words += ["--time-limit", asked.time_limit] if asked.time_limit else []

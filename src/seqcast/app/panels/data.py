@@ -11,7 +11,7 @@ from nicegui import events, ui
 
 from seqcast.app.charts import series_chart
 from seqcast.app.context import Context, refreshable
-from seqcast.app.table import ROLES, Roles, Table
+from seqcast.app.table import ROLES, Roles, Table, VisitorFrame
 from seqcast.app.theme import (
     heading,
     html_table,
@@ -151,9 +151,7 @@ class DataPanel:
         path = self.context.session.store(f"{name}.csv", frame.to_csv(index=False).encode())
         await self.open(path, shipped=name)
 
-    async def _change(self, roles: Roles) -> None:
-        table = self.context.session.table
-        assert table is not None
+    async def _change(self, table: Table, roles: Roles) -> None:
         self.problem = None
         try:
             await asyncio.to_thread(self.context.session.take, replace(table, roles=roles))
@@ -175,7 +173,7 @@ class DataPanel:
         if session.frame is None:
             return
         with panel_card():
-            self._series()
+            self._series(session.frame)
 
     def _around(self) -> None:
         """Show the rows around the one that something is wrong with, and what to do."""
@@ -207,7 +205,7 @@ class DataPanel:
             ui.switch(
                 "Each column of values is a series",
                 value=table.roles.wide,
-                on_change=lambda event: self._set_wide(bool(event.value)),
+                on_change=lambda event: self._set_wide(table, bool(event.value)),
             )
         names = [str(name) for name in table.raw.columns]
         first = (f"row {row + 2}" for row in range(min(ROWS_SHOWN, len(table.raw))))
@@ -233,13 +231,11 @@ class DataPanel:
         chosen = ui.select(
             roles,
             value=table.roles.of[name],
-            on_change=lambda event, name=name: self._change(table.roles.changed(name, str(event.value))),
+            on_change=lambda event, name=name: self._change(table, table.roles.changed(name, str(event.value))),
         )
         named(chosen.props("outlined dense options-dense").classes("w-52"), f"What the column {name} is")
 
-    async def _set_wide(self, wide: bool) -> None:
-        table = self.context.session.table
-        assert table is not None
+    async def _set_wide(self, table: Table, wide: bool) -> None:
         import pandas as pd
 
         of = dict(table.roles.of)
@@ -252,7 +248,7 @@ class DataPanel:
         if not wide:
             values = [name for name, role in table.roles.of.items() if role == "value"]
             roles = roles.changed(values[0], "value") if values else roles
-        await self._change(roles)
+        await self._change(table, roles)
 
     def _dialect(self, table: Table) -> None:
         now = table.dialect
@@ -267,21 +263,17 @@ class DataPanel:
                     list(known),
                     value=chosen,
                     label=label,
-                    on_change=lambda event, field=field, known=known: self._rewrite(field, known[str(event.value)]),
+                    on_change=lambda event, field=field, known=known: self._rewrite(
+                        table, field, known[str(event.value)]
+                    ),
                 ).props("outlined dense").classes("w-56")
 
-    async def _rewrite(self, field: str, value: Any) -> None:
-        table = self.context.session.table
-        assert table is not None
-        changes: dict[str, Any] = {field: value}
-        dialect = replace(table.dialect, **changes)
+    async def _rewrite(self, table: Table, field: str, value: Any) -> None:
+        dialect = replace(table.dialect, **{field: value})
         roles = table.roles if field == "day_first" else None
         await self.open(table.path, shipped=table.shipped, dialect=dialect, roles=roles)
 
-    def _series(self) -> None:
-        session = self.context.session
-        frame = session.frame
-        assert frame is not None
+    def _series(self, frame: VisitorFrame) -> None:
         heading("The series", 3)
         ids = frame.ids
         # Other columns may name other series.

@@ -12,7 +12,7 @@ from nicegui import ui
 
 from seqcast.app import recipes, tasks
 from seqcast.app.context import Context, refreshable
-from seqcast.app.session import Session
+from seqcast.app.table import Table, VisitorFrame
 from seqcast.app.theme import heading, named, note, panel_card
 from seqcast.data.frames.writing import table_bytes
 
@@ -43,7 +43,8 @@ class TakePanel:
     @refreshable
     def _show(self) -> None:
         session = self.context.session
-        if session.outcome is None or session.frame is None:
+        outcome, frame, table = session.outcome, session.frame, session.table
+        if outcome is None or frame is None or table is None:
             note("Make a forecast in the panel Forecast first.")
             return
         with panel_card():
@@ -51,32 +52,34 @@ class TakePanel:
             make = partial(table_bytes, safe_formulas=True)
             with ui.row():
                 for kind, name in KINDS.items():
-                    button = self._button(name, f"forecast.{kind}", make, session.outcome.forecast, kind)
+                    button = self._button(name, f"forecast.{kind}", make, outcome.forecast, kind)
                     named(button, f"Forecast as {name}")
-                self._button("Picture", "forecast.png", picture_of, session)
-                ui.button("Report", icon="download", on_click=self._report).props("no-caps outline")
+                self._button("Picture", "forecast.png", picture_of, frame, outcome.forecast)
+                ui.button("Report", icon="download", on_click=partial(self._report, table, frame)).props(
+                    "no-caps outline"
+                )
                 self._button("Model", "model.seqcast", session.model_file.read_bytes)
             note("The report is one page that needs no other file. The model is read by seqcast.Forecaster.load.")
             note("In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1.")
         with panel_card():
             heading("The same again, without this page", 3)
-            assert session.table is not None
-            if recipes.needs_rows(session) or session.table.shipped:
+            if recipes.needs_rows(table) or table.shipped:
                 note("The recipes read these tables: download them beside the script.")
                 with ui.row():
-                    name = recipes.file_name(session)
-                    if recipes.needs_rows(session):
-                        self._button(name, name, table_bytes, session.frame.df, "csv")
+                    name = recipes.file_name(table)
+                    if recipes.needs_rows(table):
+                        self._button(name, name, table_bytes, frame.df, "csv")
                     else:
-                        self._button(name, name, session.table.path.read_bytes)
-                    if session.frame.roles.names("future"):
+                        self._button(name, name, table.path.read_bytes)
+                    if frame.roles.names("future"):
                         self._button(recipes.FUTURE, recipes.FUTURE, table_bytes, session.ahead(), "csv")
             ui.label("In Python:").classes("font-medium")
-            script = recipes.script_of(session)
+            asked = session.fitted or session.asked
+            script = recipes.script_of(table, frame, asked)
             _code(script, "Python script")
             self._button("Script", "forecast.py", script.encode)
             ui.label("At the command line:").classes("font-medium")
-            _code(recipes.command_of(session), "Command line")
+            _code(recipes.command_of(table, frame, asked), "Command line")
 
     def _button(self, text: str, name: str, make: Callable[..., bytes], *arguments: Any) -> ui.button:
         """Write a button that has a browser save what a function makes."""
@@ -91,20 +94,18 @@ class TakePanel:
 
         return ui.button(text, icon="download", on_click=give).props("no-caps outline")
 
-    async def _report(self) -> None:
+    async def _report(self, table: Table, frame: VisitorFrame) -> None:
         session = self.context.session
-        assert session.frame is not None
-        assert session.table is not None
         path = session.folder / "report.html"
         try:
             write = partial(
                 tasks.write_report,
                 model_file=session.model_file,
                 path=path,
-                df=session.frame.df,
+                df=frame.df,
                 ahead=session.ahead(),
                 backtested=session.backtest,
-                title=session.table.name,
+                title=table.name,
             )
             job = self.context.sessions.answers.submit(write)
             await job.result()
@@ -122,17 +123,16 @@ def _code(text: str, said: str) -> None:
         named(copy, f"Copy: {said}")
 
 
-def picture_of(session: Session) -> bytes:
+def picture_of(frame: VisitorFrame, forecast: Any) -> bytes:
     """Return a picture of the forecasts of the first series, as PNG.
 
     Args:
-        session: The visitor's work, with a forecast.
+        frame: The visitor's series.
+        forecast: Their forecasts.
     """
     from seqcast.plots import forecast_frame
 
-    assert session.frame is not None
-    assert session.outcome is not None
-    figure = forecast_frame(session.frame.df, session.outcome.forecast, columns=session.frame.columns)
+    figure = forecast_frame(frame.df, forecast, columns=frame.columns)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
     return buffer.getvalue()

@@ -28,7 +28,7 @@ class WhatIfPanel:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.series: str | None = None
+        self.series = ""
         self.ahead: Any = None
         self.outcome: Any = None
         self.changed: Any = None
@@ -43,7 +43,7 @@ class WhatIfPanel:
     def _refresh(self) -> None:
         session = self.context.session
         if session.outcome is not self.outcome:
-            self.outcome, self.changed, self.series = session.outcome, None, None
+            self.outcome, self.changed, self.series = session.outcome, None, ""
             self.ahead = session.ahead() if session.outcome is not None else None
         self._show.refresh()
 
@@ -65,7 +65,6 @@ class WhatIfPanel:
             self.series = ids[0]
         with panel_card():
             choose_series(ids, self.series, self._choose)
-            assert self.series is not None
             said = f"Forecast of {self.series} before and after the change"
             self.chart = show_chart(self._options(), said, dark=self.context.dark)
         with panel_card():
@@ -78,7 +77,6 @@ class WhatIfPanel:
         session = self.context.session
         assert session.frame is not None
         assert session.outcome is not None
-        assert self.series is not None
         forecast = session.outcome.forecast if self.changed is None else self.changed
         ahead, bounds = forecast_of(session.frame.columns, forecast, self.series)
         before = None
@@ -89,7 +87,6 @@ class WhatIfPanel:
 
     def _table(self, frame: Any) -> None:
         columns, names = frame.columns, frame.roles.names("future")
-        assert self.series is not None
         part = rows_of(self.ahead, columns, self.series)
         with html_table((columns.ds, *names), "Known in advance"):
             for step, row in enumerate(part.to_dict("records")):
@@ -121,7 +118,6 @@ class WhatIfPanel:
         session = self.context.session
         if value is None or session.frame is None or session.outcome is None:
             return
-        assert self.series is not None
         self.ahead = changed_ahead(self.ahead, session.frame, self.series, step=step, column=name, value=value)
         self.asked += 1
         mine, outcome = self.asked, session.outcome

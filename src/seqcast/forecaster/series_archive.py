@@ -81,14 +81,14 @@ def series_from_parts(header: dict[str, Any], stored: dict[str, StoredArray]) ->
     _check_options(header, schema, builder, covariates)
     frame = LongFrame(
         InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
-        schema.stamps(arrays["stamps"]),
-        None if header["freq"] is None else Frequency(header["freq"]),
-        schema,
-        covariates,
-        (*builder.past.kinds, *builder.future.kinds),
-        arrays["static"],
-        builder.static.kinds,
-        np.full(len(arrays["values"]), -1),
+        stamps=schema.stamps(arrays["stamps"]),
+        frequency=None if header["freq"] is None else Frequency(header["freq"]),
+        schema=schema,
+        covariates=covariates,
+        kinds=(*builder.past.kinds, *builder.future.kinds),
+        static=arrays["static"],
+        static_kinds=builder.static.kinds,
+        rows=np.full(len(arrays["values"]), -1),
     )
     _check_stamps(frame)
     return SeriesState(

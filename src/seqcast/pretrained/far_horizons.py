@@ -64,7 +64,8 @@ class Hold:
         """
         share = REPEATED * (1 - _straightness(known, season)) * (repeats & (season > 1))
         low, high = np.nanmin(known, axis=1, keepdims=True), np.nanmax(known, axis=1, keepdims=True)
-        return cls(season, share[:, None], low, high, (~np.isnan(known)).sum(axis=1, keepdims=True), known.shape[1])
+        steps = (~np.isnan(known)).sum(axis=1, keepdims=True)
+        return cls(season, share[:, None], low, high, steps=steps, length=known.shape[1])
 
     def __call__(self, median: Array, known: Array) -> Array:
         """Return what comes after the first block, held.

@@ -212,7 +212,6 @@ class FinetuneJob(TrainingJob):
 
         Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903, section 3.
         """
-        assert self.weights is not None
-        both = zip(self.weights, weights, strict=True)
+        both = zip(self.pretrained.engine.weights, weights, strict=True)
         mixed = [after if self.share == 1 else (1 - self.share) * first + self.share * after for first, after in both]
         return self.pretrained.with_weights(mixed, self.pretrained.version.removesuffix(FINETUNED) + FINETUNED)

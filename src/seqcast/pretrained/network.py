@@ -74,8 +74,7 @@ class PretrainedNetwork:
     @property
     def horizon(self) -> int:
         """Steps that it forecasts at once, `H`; more are written in blocks, see `quantiles`."""
-        assert self.engine.window is not None
-        return self.engine.window.horizon
+        return self.engine.built.window.horizon
 
     @property
     def segment(self) -> int:
@@ -93,8 +92,7 @@ class PretrainedNetwork:
     def with_weights(self, weights: Sequence[Array], version: str) -> Self:
         """Return the network with other weights, in the half precision of its file, and a version that names them."""
         engine = self.engine.copy()
-        assert engine.model is not None
-        engine.model.set_weights([each.astype(np.float16).astype(each.dtype) for each in weights])
+        engine.built.model.set_weights([each.astype(np.float16).astype(each.dtype) for each in weights])
         return replace(self, engine=engine, version=version)
 
     def with_covariates(self, covariates: CovariateSizes) -> Self:
@@ -110,15 +108,14 @@ class PretrainedNetwork:
             return self
         if self.covariates:
             raise ValueError(f"a network that reads {self.covariates}, not {covariates}")
-        old = self.engine.model
+        old = self.engine.built.model
         engine = Engine(self.engine.network, self.engine.training, seed=self.engine.seed)
         engine.build(self.window(self.horizon, covariates), steps=1)
-        assert old is not None
-        assert engine.model is not None
         # Steps come in segments; static features meet the encoder's state in the bridge.
         steps = (1 if weight.path.startswith("bridge/") else self.segment for weight in old.weights)
-        pairs = zip(old.get_weights(), engine.model.get_weights(), steps, strict=True)
-        engine.model.set_weights([_widened(weight, like.shape, count) for weight, like, count in pairs])
+        model = engine.built.model
+        pairs = zip(old.get_weights(), model.get_weights(), steps, strict=True)
+        model.set_weights([_widened(weight, like.shape, count) for weight, like, count in pairs])
         return replace(self, engine=engine, covariates=covariates)
 
     def quantiles(

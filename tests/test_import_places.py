@@ -76,6 +76,28 @@ def test_modules_are_short(module):
     assert len((ROOT / module).read_text("utf-8").splitlines()) <= most
 
 
+def room_of(parts):
+    """Return the room that a module belongs to; packages of `data` are rooms."""
+    inner = {path.name for path in (ROOT / "data").iterdir() if path.is_dir()}
+    return ".".join(parts[:2] if parts[:1] == ["data"] and len(parts) > 1 and parts[1] in inner else parts[:1])
+
+
+# `data` offers the `describe` of tables; that of the data sets which come along is another one.
+PAST_A_DOOR = {("studies/demo.py", "seqcast.data.datasets")}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__.py"])
+def test_rooms_are_entered_by_their_doors(module):
+    """What a room offers stands in its `__init__`, or in the stub beside it."""
+    own = room_of(list(Path(module).with_suffix("").parts))
+    passed = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
+        parts = (node.module or "").split(".")[1:] if isinstance(node, ast.ImportFrom) else []
+        if parts and room_of(parts) not in (own, ".".join(parts)) and node.module.startswith("seqcast."):
+            passed.add((module, node.module))
+    assert passed <= PAST_A_DOOR
+
+
 def test_the_root_holds_what_the_house_rules_say():
     modules = {path.name for path in ROOT.iterdir() if path.is_file()}
     assert modules == {"__init__.py", "_version.py", "baselines.py", "py.typed"}

@@ -15,25 +15,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import as_array, check_finite, check_targets
-from seqcast.data.windows.arrays import ArrayWindows
-from seqcast.data.windows.gaps import repeat_newest_season
-from seqcast.engine.estimator import LearningEstimator, Learnt
+from seqcast.data.arrays import as_array, check_finite, check_targets
+from seqcast.data.windows import ArrayWindows, repeat_newest_season
+from seqcast.engine import LearningEstimator, Learnt
 from seqcast.errors import DataError, NotFittedError
-from seqcast.network.cells import CELLS
-from seqcast.network.heads import PointHead
-from seqcast.network.init import child_seeds
-from seqcast.network.recurrent import RecurrentStack
-from seqcast.network.scan import scan
-from seqcast.regressor.options import draw_seed
-from seqcast.runtime.backend import keras, to_numpy, weights_of
-from seqcast.runtime.jit import compile_call
-from seqcast.specs.checks import check_choice, check_int
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
-from seqcast.training.loop import train
-from seqcast.training.optimizers import learning_rate, optimizer
-from seqcast.training.progress import progress
+from seqcast.network import CELLS, PointHead, RecurrentStack, child_seeds, scan
+from seqcast.regressor import draw_seed
+from seqcast.runtime import compile_call, keras, to_numpy, weights_of
+from seqcast.specs import TrainingSpec, check_choice, check_int
+from seqcast.training import History, learning_rate, optimizer, progress, train
 
 __all__ = ["LastValue", "ManyToOneRegressor", "SeasonalNaive"]
 

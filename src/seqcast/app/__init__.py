@@ -6,3 +6,7 @@ computed), `table`, `session`, `assumptions`, `estimates`, `recipes` (a visitor'
 
 Stability: experimental.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.plots.style import GUIDE, MODELS, TRUTH
+from seqcast.plots import GUIDE, MODELS, TRUTH
 
 __all__ = [
     "bar_chart",

@@ -115,7 +115,7 @@ def run_post(tell: Tell, request: PostRequest) -> PostOutcome:
         KeyboardInterrupt: It was stopped before there was a network.
     """
     from seqcast.inspect import principal_components, trajectories
-    from seqcast.studies.tasks import network, sines
+    from seqcast.studies import network, sines
 
     draw = partial(
         sines,
@@ -162,7 +162,7 @@ def run_post(tell: Tell, request: PostRequest) -> PostOutcome:
 
 def _snapshots(tell: Tell, decoder: str, past: Any) -> Any:
     """Return a callback that tells what the network makes of a signal, epoch by epoch."""
-    from seqcast.runtime.backend import keras, to_numpy
+    from seqcast.runtime import keras, to_numpy
 
     class Snapshots(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

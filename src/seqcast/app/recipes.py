@@ -9,8 +9,8 @@ from typing import Any
 
 from seqcast.app.session import Asked
 from seqcast.app.table import Table, VisitorFrame
-from seqcast.data.frames.dialect import Dialect
-from seqcast.specs.columns import Columns
+from seqcast.data.frames import Dialect
+from seqcast.specs import Columns
 
 __all__ = ["FUTURE", "ROWS", "command_of", "file_name", "needs_rows", "script_of"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.app.settings import MEBIBYTE, AppSettings
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["create_page_app", "run_page"]
 
@@ -38,7 +38,7 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
     from seqcast.app import tasks
     from seqcast.app.page import add_page
     from seqcast.app.session import Sessions
-    from seqcast.serve.app import create_app
+    from seqcast.serve import create_app
 
     settings = settings or AppSettings()
     # A form around the file takes some bytes too.
@@ -73,8 +73,7 @@ def run_page(settings: AppSettings, first: Path | None = None, *, browse: bool =
         SpecError: The port is taken.
     """
     require("nicegui", extra="app")
-    from seqcast.serve.listening import address_of, listen
-    from seqcast.serve.run import server_of
+    from seqcast.serve import address_of, listen, server_of
 
     listener = listen(settings.host, settings.port)
     # A browser of this machine cannot go to "all addresses".

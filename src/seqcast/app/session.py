@@ -16,7 +16,7 @@ from seqcast.app.table import Table, VisitorFrame
 from seqcast.app.tasks import BacktestRequest, Explanation, FitOutcome, FitRequest
 from seqcast.app.worker import Worker
 from seqcast.errors import SeqcastError
-from seqcast.runtime.files import write_beside
+from seqcast.runtime import write_beside
 
 __all__ = ["Asked", "Session", "SessionLimitError", "Sessions"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.serve.settings import ServerSettings
+from seqcast.serve import ServerSettings
 
 __all__ = ["AppSettings"]
 

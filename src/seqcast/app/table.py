@@ -10,12 +10,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.description import Description, describe, is_outlier
-from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.guess import ColumnGuess, guess_columns
-from seqcast.data.frames.io import UNDERSTOOD, read_raw, read_table, row_in_file
+from seqcast.data import Description, describe, is_outlier
+from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns, read_raw, read_table, row_in_file
 from seqcast.errors import DataError
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["ROLES", "Roles", "Table", "VisitorFrame", "rows_of"]
 

@@ -118,9 +118,7 @@ class Explanation:
 
 def warm_up(tell: Tell) -> None:  # noqa: ARG001
     """Import what a fit needs, so that the first visitor does not wait for it."""
-    from seqcast.forecaster.estimator import Forecaster  # noqa: F401
     from seqcast.pretrained import load_pretrained  # noqa: F401
-    from seqcast.runtime.backend import keras  # noqa: F401
 
 
 def fit(tell: Tell, request: FitRequest) -> FitOutcome:
@@ -136,9 +134,8 @@ def fit(tell: Tell, request: FitRequest) -> FitOutcome:
     Raises:
         KeyboardInterrupt: It was stopped before there was anything to keep.
     """
-    from seqcast.forecaster.estimator import Forecaster
-    from seqcast.forecaster.future import check_future_given
-    from seqcast.training.listeners import listen
+    from seqcast.forecaster import Forecaster, check_future_given
+    from seqcast.training import listen
 
     model = Forecaster(**request.options, verbose=0)
     names = tuple(model.future_covariates)
@@ -188,8 +185,8 @@ def backtest(tell: Tell, request: BacktestRequest) -> Any:
     Returns:
         A frame as from `Forecaster.backtest`.
     """
-    from seqcast.forecaster.estimator import Forecaster
-    from seqcast.training.listeners import listen
+    from seqcast.forecaster import Forecaster
+    from seqcast.training import listen
 
     with listen(tell):
         model = Forecaster(**request.options, verbose=0)
@@ -269,7 +266,7 @@ class _Models:
 
     def get(self, path: Path) -> Any:
         """Return the model of a file, read anew if the file has changed."""
-        from seqcast.forecaster.estimator import Forecaster
+        from seqcast.forecaster import Forecaster
 
         written, model = self._kept.get(path, (-1, None))
         if written != path.stat().st_mtime_ns:

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from nicegui import ui
 
-from seqcast.data.frames.stamps import stamp_text
+from seqcast.data.frames import stamp_text
 from seqcast.errors import SeqcastError
-from seqcast.plots.style import GUIDE, TRUTH
+from seqcast.plots import GUIDE, TRUTH
 
 __all__ = [
     "choose_series",

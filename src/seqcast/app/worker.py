@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from seqcast.errors import WorkerDiedError
-from seqcast.runtime.executors import ALL_MEMORY, end_with_parent, kill_workers
+from seqcast.runtime import ALL_MEMORY, end_with_parent, kill_workers
 
 __all__ = ["Tell", "Worker"]
 

@@ -24,7 +24,7 @@ from seqcast.cli.outputs import (
 from seqcast.cli.tables import read_model_tables
 
 if TYPE_CHECKING:
-    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.forecaster import Forecaster
 
 __all__ = ["anomalies"]
 
@@ -61,10 +61,9 @@ def anomalies(
 
         seqcast fit sales.csv -H 28 --mask judged.csv -o clean.seqcast
     """
-    from seqcast.data.frames.writing import TABLES, write_table
-    from seqcast.forecaster.estimator import Forecaster
-    from seqcast.plots import anomaly_frame, save_figure
-    from seqcast.plots.style import SUFFIXES
+    from seqcast.data.frames import TABLES, write_table
+    from seqcast.forecaster import Forecaster
+    from seqcast.plots import SUFFIXES, anomaly_frame, save_figure
 
     table = None if output == STANDARD_OUTPUT else output
     targets: list[tuple[Path | None, Any]] = [(table, TABLES), (figure, SUFFIXES)]
@@ -96,8 +95,8 @@ def anomalies(
 
 
 def _print_rows(judged: Any, unusual: Any, fitted: Forecaster, level: float, most: int) -> None:
-    from seqcast.data.frames.stamps import stamp_text
-    from seqcast.intervals.levels import level_text
+    from seqcast.data.frames import stamp_text
+    from seqcast.intervals import level_text
 
     columns = fitted.series_state_.schema.columns
     trained = int(judged["trained_on"].sum())

@@ -42,9 +42,8 @@ def app(
 
         seqcast app --port 8090 --no-browser
     """
-    from seqcast.app.run import run_page
-    from seqcast.app.settings import MEBIBYTE, AppSettings
-    from seqcast.runtime.files import check_source
+    from seqcast.app import MEBIBYTE, AppSettings, run_page
+    from seqcast.runtime import check_source
 
     if data is not None:
         check_source(data, expected="a file with a table")

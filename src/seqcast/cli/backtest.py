@@ -79,9 +79,9 @@ def backtest(
 
         seqcast backtest 'sales/*.parquet' -H 28 -o backtest
     """
-    from seqcast.data.frames.writing import TABLES, write_table
+    from seqcast.data.frames import TABLES, write_table
     from seqcast.evaluation import evaluate
-    from seqcast.plots.style import SUFFIXES
+    from seqcast.plots import SUFFIXES
 
     model = options.forecaster(horizon)
     if as_json:
@@ -142,7 +142,7 @@ def backtest(
 
 def _score_rows(scores: Any) -> list[list[str]]:
     """Return a row of text for each metric, and for each target where there are several."""
-    from seqcast.evaluation.metrics import spoken_metric
+    from seqcast.evaluation import spoken_metric
 
     rows = []
     for row in scores.to_dict("records"):

@@ -29,7 +29,7 @@ def demo(
 
         seqcast demo --quick
     """
-    from seqcast.studies.demo import QUICK, DemoSize, run_demo
+    from seqcast.studies import QUICK, DemoSize, run_demo
 
     try:
         metrics = run_demo(

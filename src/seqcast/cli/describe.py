@@ -38,9 +38,8 @@ def describe(
 
         seqcast describe sales.csv --json > facts.json
     """
-    from seqcast.data.description import describe as describe_frame
-    from seqcast.plots import history_frame, save_figure
-    from seqcast.plots.style import SUFFIXES
+    from seqcast.data import describe as describe_frame
+    from seqcast.plots import SUFFIXES, history_frame, save_figure
 
     if figure is not None:
         check_output(figure, SUFFIXES, read=[data], force=force)

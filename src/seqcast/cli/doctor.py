@@ -11,7 +11,7 @@ from seqcast.cli.console import note, print_json, print_table
 from seqcast.cli.outputs import AsJson
 
 if TYPE_CHECKING:
-    from seqcast.runtime.environment import Environment
+    from seqcast.runtime import Environment
 
 __all__ = ["doctor"]
 
@@ -29,7 +29,7 @@ def doctor(
 
         seqcast doctor --json > environment.json
     """
-    from seqcast.runtime.environment import Environment
+    from seqcast.runtime import Environment
 
     found = Environment.current()
     intact, problems = False, found.problems

@@ -38,9 +38,8 @@ def explain(
 
         seqcast explain sales.seqcast newer.csv --figure covariates.png
     """
-    from seqcast.forecaster.estimator import Forecaster
-    from seqcast.plots import importance_chart, save_figure
-    from seqcast.plots.style import SUFFIXES
+    from seqcast.forecaster import Forecaster
+    from seqcast.plots import SUFFIXES, importance_chart, save_figure
 
     if figure is not None:
         check_output(figure, SUFFIXES, read=[model, data], force=force)

@@ -12,7 +12,7 @@ from seqcast.cli.console import note
 from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
-    from seqcast.specs.columns import Columns
+    from seqcast.specs import Columns
 
 __all__ = ["FileOptions", "MemoryLimit", "is_read_in_pieces"]
 
@@ -103,8 +103,7 @@ class FileOptions:
             columns: Names of its columns.
             options: Further arguments of `seqcast.data.frames.io.read_table`.
         """
-        from seqcast.data.frames.dialect import Dialect
-        from seqcast.data.frames.io import UNDERSTOOD, read_table
+        from seqcast.data.frames import UNDERSTOOD, Dialect, read_table
 
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         dialect = Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, sheet=self.sheet)

@@ -26,7 +26,7 @@ from seqcast.cli.workers import Ray, Workers, cluster_of
 from seqcast.errors import SpecError, TrainingError
 
 if TYPE_CHECKING:
-    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.forecaster import Forecaster
 
 __all__ = ["fit"]
 
@@ -140,7 +140,7 @@ def _log_of(log: Path | None, ray: str | None, output: Path) -> list[Any]:
         )
     if log.absolute() == output.absolute():
         raise SpecError("log", expected="a file of its own", received=f"that of -o, {log}", hint="Name another one.")
-    from seqcast.training.logs import TrainingLog
+    from seqcast.training import TrainingLog
 
     callback = TrainingLog(log)
     callback.check()

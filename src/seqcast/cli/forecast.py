@@ -58,8 +58,8 @@ def forecast(
 
         seqcast forecast - -H 28 --json < sales.csv > forecast.json
     """
-    from seqcast.data.frames.writing import TABLES
-    from seqcast.forecaster.at_once import fit_and_forecast, what_was_chosen
+    from seqcast.data.frames import TABLES
+    from seqcast.forecaster import fit_and_forecast, what_was_chosen
 
     if output == STANDARD_OUTPUT:
         output = None

@@ -27,7 +27,7 @@ def update(model: ModelFile, data: Data, output: Written, force: Force = False, 
 
         seqcast update sales.seqcast newer.csv -o sales.seqcast
     """
-    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.forecaster import Forecaster
 
     check_output(output, read=[data], force=force)
     fitted = Forecaster.load(model, max_size=files.max_size)
@@ -65,7 +65,7 @@ def finetune(
 
         seqcast finetune sales.seqcast newer.csv -o tuned.seqcast --freeze encoder
     """
-    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.forecaster import Forecaster
 
     check_output(output, read=[data], force=force)
     fitted = Forecaster.load(model, max_size=files.max_size)

@@ -30,7 +30,7 @@ from seqcast.cli.serve import serve
 from seqcast.cli.study import study
 from seqcast.cli.tune import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
-from seqcast.runtime.interrupts import EXIT_CODE
+from seqcast.runtime import EXIT_CODE
 
 __all__ = ["app", "main"]
 

@@ -24,7 +24,7 @@ from seqcast.errors import (
 )
 
 if TYPE_CHECKING:
-    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.forecaster import Forecaster
 
 __all__ = ["FLAGS", "in_files", "note_skipped", "word_error"]
 
@@ -109,8 +109,7 @@ def note_skipped(model: Forecaster, path: Path | None, frame: Any) -> None:
 
 
 def _about_file(error: DataError, path: Path, frame: Any) -> DataError:
-    from seqcast.data.frames.io import row_in_file
-    from seqcast.data.frames.places import place_in_file
+    from seqcast.data.frames import place_in_file, row_in_file
 
     def row_number(row: int | None) -> int | None:
         if row is None or frame is None or row >= len(frame):
@@ -137,7 +136,7 @@ def _row_of_file(row: Row, number: int | None) -> Row:
 
 def _about_several(hint: str, frame: Any) -> str:
     """Ask whether a file without ids holds several series, where its rows do not go on with each other."""
-    from seqcast.data.frames.io import ONE_SERIES
+    from seqcast.data.frames import ONE_SERIES
 
     one = frame is not None and frame.attrs.get(ONE_SERIES)
     if one and isinstance(hint, Phrase) and hint.remedy in ("deduplicate", "sort"):

@@ -16,9 +16,8 @@ from seqcast.cli.files import FileOptions
 from seqcast.errors import SpecError
 
 if TYPE_CHECKING:
-    from seqcast.forecaster.estimator import Forecaster
-    from seqcast.specs.checkpoint import CheckpointSpec
-    from seqcast.specs.columns import Columns
+    from seqcast.forecaster import Forecaster
+    from seqcast.specs import CheckpointSpec, Columns
 
 __all__ = [
     "Checkpoint",
@@ -215,8 +214,7 @@ class ForecasterOptions:
 
     def forecaster(self, horizon: int) -> Forecaster:
         """Return the forecaster that is asked for, not fitted."""
-        from seqcast.forecaster.estimator import Forecaster
-        from seqcast.forecaster.options import interval_levels
+        from seqcast.forecaster import Forecaster, interval_levels
 
         level = interval_levels(parse_levels(self.level))
         training = {"epochs": self.epochs, "learning_rate": self.learning_rate}
@@ -247,7 +245,7 @@ class ForecasterOptions:
 
     def _network(self, level: tuple[float, ...]) -> Any:
         """Return the name of a preset, or the preset with a cell and units of the user's choice."""
-        from seqcast.forecaster.defaults import Sizes, named_network
+        from seqcast.forecaster import Sizes, named_network
         from seqcast.pretrained import is_zero_shot
 
         if self.units is None and self.cell is None:
@@ -308,14 +306,14 @@ def named_columns(
     id_column: str, time_column: str, value_column: str, time_format: str | None = None, tz: str | None = None
 ) -> Columns:
     """Return the names of a file's columns, and how its times are written; several values are parted by commas."""
-    from seqcast.specs.columns import Columns
+    from seqcast.specs import Columns
 
     return Columns(id_column, time_column, _split_names(value_column) or value_column, time_format, tz)
 
 
 def checkpoint_spec(folder: Path | None, max_size: str | None) -> CheckpointSpec | None:
     """Return where a training is written, with what its files may unpack to."""
-    from seqcast.specs.checkpoint import CheckpointSpec
+    from seqcast.specs import CheckpointSpec
 
     return None if folder is None else CheckpointSpec(folder, max_size=max_size)
 

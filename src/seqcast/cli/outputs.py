@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime.files import check_target, file_kind, suffix_of
+from seqcast.runtime import check_target, file_kind, suffix_of
 
 __all__ = [
     "STANDARD_OUTPUT",
@@ -162,7 +162,7 @@ def check_formulas(path: Path | None, safe_formulas: bool) -> None:
 def _column_names(path: Path, kind: str) -> list[str]:
     """Return the names of a table's columns."""
     if kind == "parquet":
-        from seqcast.data.frames.binary import column_names
+        from seqcast.data.frames import column_names
 
         return column_names(path)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:

@@ -24,7 +24,7 @@ from seqcast.cli.options import (
 from seqcast.cli.outputs import Force, check_output
 
 if TYPE_CHECKING:
-    from seqcast.specs.columns import Columns
+    from seqcast.specs import Columns
 
 __all__ = ["plot", "save_forecast_figure"]
 
@@ -56,9 +56,9 @@ def plot(
 
         seqcast plot sales.csv forecast.csv -o forecast.png
     """
-    from seqcast.data.frames.places import place_in_file
+    from seqcast.data.frames import place_in_file
     from seqcast.errors import DataError
-    from seqcast.plots.style import SUFFIXES
+    from seqcast.plots import SUFFIXES
 
     check_output(output, SUFFIXES, read=[data, forecast], force=force)
     columns = named_columns(id_column, time_column, value_column, time_format, tz)

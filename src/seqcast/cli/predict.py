@@ -72,8 +72,8 @@ def predict(
 
         seqcast predict sales.seqcast newer -o forecasts --ray local --workers 4
     """
-    from seqcast.data.frames.writing import TABLES
-    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.data.frames import TABLES
+    from seqcast.forecaster import Forecaster
 
     if output == STANDARD_OUTPUT:
         output = None

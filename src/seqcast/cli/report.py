@@ -44,7 +44,7 @@ def report(
 
         seqcast report sales.seqcast sales.csv -o report.html --title "Sales" --unit pieces
     """
-    from seqcast.forecaster.estimator import Forecaster
+    from seqcast.forecaster import Forecaster
 
     check_output(output, ("html", "htm"), read=[model, data, future], force=force)
     fitted = Forecaster.load(model, max_size=files.max_size)

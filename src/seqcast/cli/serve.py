@@ -86,12 +86,12 @@ def serve(
     if new_key is not None:
         _print_key(new_key)
         return
-    from seqcast.runtime.optional import require
+    from seqcast.runtime import require
 
     for package in ("fastapi", "prometheus_client", "uvicorn"):
         require(package, extra="serve")
-    from seqcast.serve.run import serve as run
-    from seqcast.serve.settings import ServerSettings
+    from seqcast.serve import ServerSettings
+    from seqcast.serve import serve as run
 
     run(
         ServerSettings(
@@ -118,7 +118,7 @@ def serve(
 
 
 def _print_key(name: str) -> None:
-    from seqcast.serve.keys import entry_of, new_key
+    from seqcast.serve import entry_of, new_key
 
     key = new_key()
     entry = entry_of(name, key)

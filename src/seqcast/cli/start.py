@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from seqcast.runtime.interrupts import EXIT_CODE, hear_interrupts
+from seqcast.runtime import EXIT_CODE, hear_interrupts
 
 __all__ = ["main"]
 

@@ -51,7 +51,7 @@ def study(
                 print_line(f"{each:<10}{question}")
         return
     names = NAMES if name == "all" else (find_study(name).name,)
-    from seqcast.studies.runner import run_study
+    from seqcast.studies import run_study
 
     say = (lambda _: None) if quiet else note
     done = []

@@ -11,8 +11,8 @@ from seqcast.cli.outputs import as_records
 
 if TYPE_CHECKING:
     from seqcast.cli.files import FileOptions
-    from seqcast.forecaster.estimator import Forecaster
-    from seqcast.specs.columns import Columns
+    from seqcast.forecaster import Forecaster
+    from seqcast.specs import Columns
 
 __all__ = ["as_in", "folder_of", "give", "read_like", "read_model_tables", "tell_folder"]
 
@@ -59,7 +59,7 @@ def as_in(files: FileOptions, forecast: Any, model: Forecaster) -> Any:
         forecast: The forecast.
         model: The fitted model.
     """
-    from seqcast.data.frames.forms import to_wide
+    from seqcast.data.frames import to_wide
 
     if not files.wide:
         return forecast
@@ -102,7 +102,7 @@ def give(table: Any, output: Path | None, told: dict[str, Any], *, as_json: bool
         as_json: Whether a document is printed.
         safe_formulas: As for `seqcast.data.frames.writing.write_table`.
     """
-    from seqcast.data.frames.writing import write_table
+    from seqcast.data.frames import write_table
 
     if output is not None or not as_json:
         write_table(table, output, safe_formulas=safe_formulas)

@@ -15,7 +15,7 @@ from seqcast.cli.outputs import AsJson, Force, as_records, check_output
 from seqcast.errors import SaveError
 
 if TYPE_CHECKING:
-    from seqcast.tune.result import TuningResult
+    from seqcast.tune import TuningResult
 
 __all__ = ["tune"]
 
@@ -88,7 +88,7 @@ def tune(
 
         seqcast tune sales.csv -H 28 -o m.seqcast --script fit_best.py --figure trials.png
     """
-    from seqcast.plots.style import SUFFIXES, save_figure
+    from seqcast.plots import SUFFIXES, save_figure
     from seqcast.tune import tune as search
 
     check_output(output, read=[data], force=force)
@@ -145,7 +145,7 @@ def _check_script(path: Path, *, force: bool) -> None:
         SaveError: It cannot be written, or something else is there.
         SpecError: It is no Python file.
     """
-    from seqcast.runtime.files import check_target
+    from seqcast.runtime import check_target
 
     check_target(path, ("py",))
     if path.exists() and not force and not path.read_bytes().startswith(SCRIPT_BEGINS.encode()):

@@ -11,7 +11,7 @@ from seqcast.cli.options import count_option
 from seqcast.errors import Option, Phrase, SpecError
 
 if TYPE_CHECKING:
-    from seqcast.distributed.cluster import RayCluster
+    from seqcast.distributed import RayCluster
 
 __all__ = ["Ray", "Workers", "cluster_of"]
 
@@ -34,6 +34,6 @@ def cluster_of(address: str | None, workers: int | None, storage: Path | None) -
         if workers is not None:
             raise SpecError("workers", expected=Phrase(Option("on"), " beside it"), received="none", hint="Add it.")
         return None
-    from seqcast.distributed.cluster import RayCluster
+    from seqcast.distributed import RayCluster
 
     return RayCluster(workers, address, storage=storage)

@@ -3,17 +3,8 @@
 Stability: stable.
 """
 
-from typing import Any
+import lazy_loader
 
-from seqcast.data.frames.forms import from_wide, to_wide
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = ["describe", "from_wide", "to_wide"]
-
-
-def __getattr__(name: str) -> Any:
-    # It is above the rooms of data that import this package.
-    if name == "describe":
-        from seqcast.data.description import describe
-
-        return describe
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

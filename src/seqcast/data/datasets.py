@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime.optional import require
-from seqcast.specs.checks import check_choice
+from seqcast.runtime import require
+from seqcast.specs import check_choice
 
 __all__ = ["Dataset", "describe", "load", "names"]
 

@@ -9,12 +9,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.stamps import stamp_text
-from seqcast.data.frames.table import read_frame
+from seqcast.data.frames import LongFrame, read_frame, stamp_text
 from seqcast.data.seasons import detect_season, strengths
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns, check_int
 
 __all__ = ["Description", "SeriesFacts", "describe", "is_outlier"]
 

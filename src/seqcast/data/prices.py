@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import DataError, SpecError, unknown_name
-from seqcast.specs.checks import check_choice, check_int, check_number
+from seqcast.specs import check_choice, check_int, check_number
 
 __all__ = ["PriceWindows", "price_windows"]
 

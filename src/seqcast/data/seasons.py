@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
+from seqcast.data.frames import LongFrame
 
 __all__ = ["detect_season", "seasonal_naive_errors", "strengths"]
 

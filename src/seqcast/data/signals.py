@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from seqcast.data.sine_parameters import NOISE, Range, Seed, SineParameters, checked_range, generator, sine_parameters
 from seqcast.errors import SpecError
-from seqcast.specs.checks import check_int, check_number
+from seqcast.specs import check_int, check_number
 
 __all__ = [
     "SineParameters",

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from seqcast.data.signals import random_sines
 from seqcast.data.sine_parameters import Range
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import keras
-from seqcast.specs.checks import check_int
+from seqcast.runtime import keras
+from seqcast.specs import check_int
 
 __all__ = ["SineBatches"]
 

@@ -9,21 +9,8 @@ Names are imported when they are first used: a worker has to begin with JAX's co
 Stability: experimental.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from seqcast.distributed.cluster import RayCluster as RayCluster
-    from seqcast.distributed.executor import RayExecutor as RayExecutor
-
-_PLACES = {"RayCluster": "seqcast.distributed.cluster", "RayExecutor": "seqcast.distributed.executor"}
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = ["RayCluster", "RayExecutor"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        return getattr(importlib.import_module(_PLACES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

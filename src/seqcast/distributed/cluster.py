@@ -12,15 +12,12 @@ from seqcast.distributed.executor import RayExecutor
 from seqcast.distributed.session import Session
 from seqcast.distributed.together import train_together
 from seqcast.distributed.writing import write_parts
-from seqcast.engine.engine import Engine
-from seqcast.engine.jobs import TrainingJob
+from seqcast.engine import Engine, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.output import OutputFolder
-from seqcast.runtime.threads import cores
-from seqcast.specs.base import set_fields
-from seqcast.specs.checks import check_int
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
+from seqcast.forecaster import OutputFolder
+from seqcast.runtime import cores
+from seqcast.specs import TrainingSpec, check_int, set_fields
+from seqcast.training import History
 
 __all__ = ["RayCluster"]
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from seqcast.distributed.session import Session
 from seqcast.errors import WorkerDiedError
-from seqcast.runtime.backend import NumberTypes
-from seqcast.runtime.executors import run_job
+from seqcast.runtime import NumberTypes, run_job
 
 __all__ = ["RayExecutor"]
 

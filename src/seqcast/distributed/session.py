@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.errors import ClusterError, SpecError
-from seqcast.runtime.executors import inherited_environment, worker_environment
-from seqcast.runtime.optional import require
-from seqcast.runtime.threads import cores
+from seqcast.runtime import cores, inherited_environment, require, worker_environment
 
 __all__ = ["Session"]
 

@@ -10,13 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seqcast.errors import SpecError, TrainingError
-from seqcast.runtime.optional import require
-from seqcast.runtime.processes import Processes
+from seqcast.runtime import Processes, require
 
 if TYPE_CHECKING:
-    from seqcast.engine.jobs import TrainingJob
-    from seqcast.training.checkpoints import Checkpoints
-    from seqcast.training.state import TrainState
+    from seqcast.engine import TrainingJob
+    from seqcast.training import Checkpoints, TrainState
 
 __all__ = ["processes_among", "train_processes", "train_share"]
 
@@ -44,7 +42,7 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     Returns:
         In the first worker what `train_processes` returns.
     """
-    from seqcast.runtime.jax_processes import join
+    from seqcast.runtime import join
 
     ray, train = require("ray", extra="ray"), require("ray.train", extra="ray")
     broadcast = require("ray.train.collective", extra="ray").broadcast_from_rank_zero
@@ -80,8 +78,8 @@ def train_processes(
     Returns:
         In the first process `engine`, its state, `history`, and `error`, what ended the training or `None`.
     """
-    from seqcast.runtime.jax_processes import leave
-    from seqcast.training.history import History
+    from seqcast.runtime import leave
+    from seqcast.training import History
 
     first = processes.rank == 0
     # The state is read already, by all of them.

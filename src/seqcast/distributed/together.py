@@ -16,15 +16,10 @@ from typing import Any
 
 from seqcast.distributed.session import Session
 from seqcast.distributed.sharing import train_share
-from seqcast.engine.engine import Engine
-from seqcast.engine.jobs import TrainingJob
+from seqcast.engine import Engine, TrainingJob
 from seqcast.errors import ClusterError, Option, Phrase, SpecError
-from seqcast.runtime.backend import NumberTypes, keras
-from seqcast.runtime.files import make_folder
-from seqcast.runtime.log import say
-from seqcast.runtime.optional import require
-from seqcast.training.checkpoints import Checkpoints
-from seqcast.training.history import History
+from seqcast.runtime import NumberTypes, keras, make_folder, require, say
+from seqcast.training import Checkpoints, History
 
 __all__ = ["train_together"]
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from seqcast.distributed.session import Session
 from seqcast.errors import SeqcastError
-from seqcast.forecaster.output import OutputFolder
-from seqcast.runtime.backend import NumberTypes
-from seqcast.runtime.optional import require
+from seqcast.forecaster import OutputFolder
+from seqcast.runtime import NumberTypes, require
 
 __all__ = ["write_parts"]
 

@@ -7,6 +7,8 @@ In reading order: `engine` (training, copies, files), `checks`, `built` (a netwo
 Stability: experimental.
 """
 
-from seqcast.engine.engine import Engine
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = ["Engine"]

@@ -13,13 +13,9 @@ import numpy.typing as npt
 
 from seqcast.engine.checks import check_weights
 from seqcast.engine.sampling import Forecasts
-from seqcast.network.init import child_seeds
-from seqcast.network.losses import LARGEST_WEIGHT
-from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import copies, weights_of
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.network import LARGEST_WEIGHT, Seq2Seq, child_seeds
+from seqcast.runtime import check_json, copies, weights_of
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["BuiltNetwork"]
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.network.weight_shapes import weight_shapes
-from seqcast.runtime.backend import keras
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.network import weight_shapes
+from seqcast.runtime import keras
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["check_precision", "check_weights"]
 

@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.network.seq2seq import Seq2Seq
-from seqcast.network.trace import trace_decoder, trace_encoder
-from seqcast.runtime.backend import keras, platform, to_numpy
-from seqcast.runtime.jit import Programs, compile_call, derivatives, jax_stateless
-from seqcast.runtime.threads import in_threads, threads
+from seqcast.network import Seq2Seq, trace_decoder, trace_encoder
+from seqcast.runtime import (
+    Programs,
+    compile_call,
+    derivatives,
+    in_threads,
+    jax_stateless,
+    keras,
+    platform,
+    threads,
+    to_numpy,
+)
 
 __all__ = ["BUCKETS", "FUNCTIONS", "CompiledNetwork", "row_count"]
 

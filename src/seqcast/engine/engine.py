@@ -16,24 +16,23 @@ from seqcast.engine.built import BuiltNetwork
 from seqcast.engine.checks import check_precision
 from seqcast.engine.forecast_methods import ForecastMethods
 from seqcast.errors import SpecError, TrainingError
-from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import platform, weights_of
-from seqcast.runtime.memory import keep_scratch_memory
-from seqcast.runtime.processes import Processes
-from seqcast.specs.checks import check_int
-from seqcast.specs.finetune import check_parts
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec, check_loss
-from seqcast.specs.window import WindowSpec
-from seqcast.training.callbacks import CtrlC
-from seqcast.training.checkpoints import Checkpoints
-from seqcast.training.deadline import Deadline, scheduled_rate
-from seqcast.training.history import History
-from seqcast.training.listeners import listeners
-from seqcast.training.loop import train
-from seqcast.training.optimizers import clone_config, learning_rate, optimizer
-from seqcast.training.progress import progress
-from seqcast.training.state import TrainState
+from seqcast.network import Seq2Seq
+from seqcast.runtime import Processes, keep_scratch_memory, platform, weights_of
+from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_int, check_loss, check_parts
+from seqcast.training import (
+    Checkpoints,
+    CtrlC,
+    Deadline,
+    History,
+    TrainState,
+    clone_config,
+    learning_rate,
+    listeners,
+    optimizer,
+    progress,
+    scheduled_rate,
+    train,
+)
 
 __all__ = ["Engine"]
 

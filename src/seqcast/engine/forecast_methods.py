@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.gaps import fill_gaps
+from seqcast.data.windows import fill_gaps
 from seqcast.engine.built import BuiltNetwork
 from seqcast.engine.sampling import PATHS, Forecasts
 from seqcast.errors import DataError, NotFittedError, SpecError
-from seqcast.network.predictive import Parametric, Sampled
-from seqcast.network.states import States
-from seqcast.specs.checks import check_int, check_probabilities
-from seqcast.specs.network import NetworkSpec
+from seqcast.network import Parametric, Sampled, States
+from seqcast.specs import NetworkSpec, check_int, check_probabilities
 
 __all__ = ["ForecastMethods"]
 

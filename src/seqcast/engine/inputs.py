@@ -12,8 +12,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.schema import FrameSchema
-from seqcast.data.frames.stamps import Stamps
+from seqcast.data.frames import FrameSchema, Stamps
 from seqcast.engine.engine import Engine
 
 __all__ = ["ArrayLabels", "ModelInputs", "SeriesLabels"]

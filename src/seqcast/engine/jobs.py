@@ -11,23 +11,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.order import Windows
-from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.splits import training_windows
+from seqcast.data.frames import AnyFrame
+from seqcast.data.windows import WindowReader, Windows, training_windows
 from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime.executors import Executor, choose_executor
-from seqcast.runtime.log import say
-from seqcast.runtime.processes import Processes
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
-from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
-from seqcast.training.deadline import Deadline
-from seqcast.training.fingerprint import digest, fingerprint
-from seqcast.training.history import History
-from seqcast.training.state import TrainState
+from seqcast.runtime import Executor, Processes, choose_executor, say
+from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
+from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, digest, fingerprint
 
 __all__ = ["DivergedJobsError", "InterruptedJobs", "Outcome", "TrainingJob", "run_jobs"]
 

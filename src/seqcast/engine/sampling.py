@@ -15,13 +15,8 @@ import numpy.typing as npt
 
 from seqcast.engine.compiled import CompiledNetwork, row_count
 from seqcast.errors import SpecError
-from seqcast.network.blocks import write_in_blocks
-from seqcast.network.distributions import distribution_of
-from seqcast.network.draws import uniforms
-from seqcast.network.predictive import Parametric, Sampled
-from seqcast.network.segment import token_count
-from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import keras, to_numpy
+from seqcast.network import Parametric, Sampled, Seq2Seq, distribution_of, token_count, uniforms, write_in_blocks
+from seqcast.runtime import keras, to_numpy
 
 __all__ = ["PATHS", "Forecasts"]
 

@@ -7,14 +7,9 @@ In reading order: `backtest` (the checked frame), `metrics` (losses by name), `s
 Stability: stable.
 """
 
-from seqcast.evaluation.backtest import count_steps as count_steps
-from seqcast.evaluation.backtest import join_forecasts as join_forecasts
-from seqcast.evaluation.leaderboard import BASELINE as BASELINE
-from seqcast.evaluation.leaderboard import leaderboard as leaderboard
-from seqcast.evaluation.metrics import METRICS as METRICS
-from seqcast.evaluation.scores import evaluate as evaluate
-from seqcast.evaluation.significance import diebold_mariano as diebold_mariano
-from seqcast.evaluation.significance import dm_test as dm_test
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
     "BASELINE",

@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from seqcast.errors import DataError, Phrase, Row, SpecError
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows
-from seqcast.intervals.levels import check_levels
-from seqcast.specs.checks import check_choice
-from seqcast.specs.columns import Columns
+from seqcast.intervals import check_levels
+from seqcast.specs import Columns, check_choice
 
 __all__ = ["Backtest", "count_steps", "join_forecasts"]
 
@@ -142,8 +141,7 @@ def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
     """
     import pandas as pd
 
-    from seqcast.data.frames.frequency import resolve
-    from seqcast.data.frames.stamps import from_utc
+    from seqcast.data.frames import from_utc, resolve
 
     rows = FrameRows("df", df, columns)
     rows.need(CUTOFF)

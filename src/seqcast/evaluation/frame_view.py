@@ -17,12 +17,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import FrameColumn, as_numbers, first
-from seqcast.data.frames.forms import form_of, to_long
-from seqcast.data.frames.keys import read_stamps
-from seqcast.data.frames.table import check_columns, open_frame
+from seqcast.data.frames import FrameColumn, as_numbers, check_columns, first, form_of, open_frame, read_stamps, to_long
 from seqcast.errors import DataError, Phrase, unknown_name
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["CUTOFF", "STEP", "TARGET", "FrameRows", "Groups"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.origins import SEASONAL_NAIVE
+from seqcast.data.windows import SEASONAL_NAIVE
 from seqcast.errors import SpecError, unknown_name
 from seqcast.evaluation.frame_view import Groups
 from seqcast.evaluation.metrics import Metric
 from seqcast.evaluation.scores import Metrics, Scorer
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["BASELINE", "leaderboard"]
 

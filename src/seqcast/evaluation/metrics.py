@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import unknown_name
-from seqcast.intervals.levels import bound_probability, level_text
+from seqcast.intervals import bound_probability, level_text
 
 __all__ = ["METRICS", "Metric", "find_metric", "loss_functions", "spoken_metric"]
 

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.seasons import seasonal_naive_errors
+from seqcast.data import seasonal_naive_errors
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows, Groups
 from seqcast.evaluation.metrics import Metric, find_metric, loss_functions
-from seqcast.intervals.levels import level_text
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
+from seqcast.intervals import level_text
+from seqcast.specs import Columns, check_int
 
 __all__ = ["Scorer", "evaluate", "naive_scale", "usual_season"]
 
@@ -253,7 +252,7 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
     """
     from pandas import Index
 
-    from seqcast.data.frames.frequency import infer
+    from seqcast.data.frames import infer
 
     rows = FrameRows("train_df", train_df, backtest.rows.user_columns)
     codes = rows.groups(*rows.series).codes

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import as_array
+from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import CUTOFF, Groups
-from seqcast.specs.checks import check_choice, check_int
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns, check_choice, check_int
 
 __all__ = ["ALTERNATIVES", "LOSSES", "diebold_mariano", "dm_test"]
 

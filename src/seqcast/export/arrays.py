@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.series.scalers import Scaler
+from seqcast.data.arrays import Preparation
+from seqcast.data.series import Scaler
 from seqcast.errors import SpecError
 from seqcast.export.file import write_model
 from seqcast.export.graph import Graph
@@ -19,8 +19,8 @@ from seqcast.export.horizon import ANY, check_horizon, read_horizon
 from seqcast.export.intervals import bounded
 from seqcast.export.metadata import Described, Outputs
 from seqcast.export.network import NetworkInputs, add_network, check_network
-from seqcast.network.seq2seq import Seq2Seq
-from seqcast.specs.checks import check_probabilities
+from seqcast.network import Seq2Seq
+from seqcast.specs import check_probabilities
 
 __all__ = ["ArrayModel", "write_array_model"]
 

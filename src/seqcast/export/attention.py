@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from seqcast.export.graph import Graph
-from seqcast.network.attention import NO_SCORE, AdditiveAttention, Attention, DotAttention, MultiHeadAttention
-from seqcast.runtime.backend import to_numpy
+from seqcast.network import NO_SCORE, AdditiveAttention, Attention, DotAttention, MultiHeadAttention
+from seqcast.runtime import to_numpy
 
 __all__ = ["AttentionGraph"]
 

@@ -11,8 +11,7 @@ from seqcast.export.graph import ONE, Graph
 from seqcast.export.known import Known, clip
 from seqcast.export.linear_systems import solved, solved_triangular
 from seqcast.export.simple_forecasts import Said
-from seqcast.pretrained.autoregression import FITTED, HELD_BACK, LAGS, LEAST_PENALTY
-from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
+from seqcast.pretrained import CHECKS, FARTHEST, FITTED, HELD_BACK, LAGS, LEAST_PENALTY
 
 __all__ = ["autoregressed"]
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from seqcast.data.features.calendar import CALENDAR_FEATURES
+from seqcast.data.features import CALENDAR_FEATURES
 from seqcast.export.graph import ZERO, Graph
 
 __all__ = ["calendar_features", "is_cyclic"]

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.export.graph import Graph
-from seqcast.network.cells import Cell
-from seqcast.network.recurrent import RecurrentStack
-from seqcast.runtime.backend import to_numpy
+from seqcast.network import Cell, RecurrentStack
+from seqcast.runtime import to_numpy
 
 __all__ = ["LayerStates", "Stack"]
 

@@ -13,8 +13,8 @@ from seqcast.export.graph import Graph
 from seqcast.export.heads import Parts, head_parts
 from seqcast.export.normalise import Normalisation
 from seqcast.export.segment import fold, token_count, unfold, whole_on_right
-from seqcast.network.decoder import Decoder
-from seqcast.runtime.backend import to_numpy
+from seqcast.network import Decoder
+from seqcast.runtime import to_numpy
 
 __all__ = ["DecoderGraph"]
 

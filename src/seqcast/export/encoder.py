@@ -10,8 +10,8 @@ from seqcast.export.cells import LayerStates, Stack
 from seqcast.export.graph import Graph
 from seqcast.export.normalise import Normalisation, Statistics
 from seqcast.export.segment import fold, whole_on_left
-from seqcast.network.encoder import Encoder
-from seqcast.runtime.backend import to_numpy
+from seqcast.network import Encoder
+from seqcast.runtime import to_numpy
 
 __all__ = ["EncoderGraph", "Read"]
 

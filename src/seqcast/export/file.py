@@ -10,8 +10,7 @@ import numpy as np
 
 from seqcast._version import __version__
 from seqcast.export.graph import Graph, Node, Port
-from seqcast.runtime.files import write_beside
-from seqcast.runtime.optional import require
+from seqcast.runtime import require, write_beside
 
 __all__ = ["OPSET", "model_of", "write_model"]
 

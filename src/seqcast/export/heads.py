@@ -16,11 +16,9 @@ import numpy.typing as npt
 from scipy import special
 
 from seqcast.export.graph import Graph
-from seqcast.network.distribution_heads import LARGEST_LOGARITHM, SMALLEST_SCALE
-from seqcast.network.distributions import Quantiles, quantile_weights
-from seqcast.network.head import Head
-from seqcast.runtime.backend import to_numpy
-from seqcast.specs.network import NetworkSpec
+from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Head, Quantiles, quantile_weights
+from seqcast.runtime import to_numpy
+from seqcast.specs import NetworkSpec
 
 __all__ = ["HEADS", "Parts", "head_parts"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.known import Known, mean_of_known
-from seqcast.pretrained.far_horizons import REPEATED
+from seqcast.pretrained import REPEATED
 
 __all__ = ["Hold", "again"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqcast.export.graph import Graph
-from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs import check_choice, check_int
 
 __all__ = ["ANY", "check_horizon", "read_horizon"]
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqcast.export.graph import ZERO, Graph
-from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.support import MOST_COUNT
+from seqcast.intervals import MOST_COUNT, Calibration
 
 __all__ = ["bounded", "calibrated"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqcast._version import __version__
 from seqcast.export.graph import Graph
-from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals import ForecastRequest
 
 __all__ = ["FORMAT", "Described", "Outputs", "outputs_of"]
 

@@ -9,10 +9,8 @@ from seqcast.export.decoder import DecoderGraph
 from seqcast.export.encoder import EncoderGraph
 from seqcast.export.graph import Graph
 from seqcast.export.heads import HEADS, Parts
-from seqcast.network.blocks import later_blocks
-from seqcast.network.seq2seq import Seq2Seq
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.network import Seq2Seq, later_blocks
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["WRITTEN", "NetworkInputs", "add_network", "check_network"]
 

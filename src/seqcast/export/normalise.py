@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqcast.export.graph import Graph
-from seqcast.network.normalise import LEAST_MEAN, LEAST_VARIANCE, InstanceNormaliser, Normaliser
+from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, InstanceNormaliser, Normaliser
 
 __all__ = ["Normalisation", "Statistics"]
 

@@ -7,8 +7,8 @@ from typing import Protocol
 from seqcast.export.graph import Graph
 from seqcast.export.network import NetworkInputs
 from seqcast.export.scaling import Scaling
-from seqcast.intervals.request import ForecastRequest
-from seqcast.network.seq2seq import Seq2Seq
+from seqcast.intervals import ForecastRequest
+from seqcast.network import Seq2Seq
 
 __all__ = ["FilePart", "PartWindows"]
 

@@ -19,10 +19,8 @@ from seqcast.export.network import NetworkInputs, add_network
 from seqcast.export.part import PartWindows
 from seqcast.export.seasonal_base import SeasonalBaseGraph
 from seqcast.export.seasonal_inputs import read_seasonal
-from seqcast.intervals.request import ForecastRequest
-from seqcast.pretrained import PretrainedNetwork
-from seqcast.pretrained.far_horizons import BLOCKS
-from seqcast.pretrained.pretrained_model import PretrainedModel
+from seqcast.intervals import ForecastRequest
+from seqcast.pretrained import BLOCKS, PretrainedModel, PretrainedNetwork
 
 __all__ = ["PretrainedPart", "zero_shot_part"]
 

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.data.series.scalers import (
-    CONSTANT_SCALE,
-    LARGEST,
-    LARGEST_LOGARITHM,
-    LEAST_SHARE,
-    LOGARITHMS,
-    ROUNDING,
-)
+from seqcast.data.series import CONSTANT_SCALE, LARGEST, LARGEST_LOGARITHM, LEAST_SHARE, LOGARITHMS, ROUNDING
 from seqcast.errors import SpecError
 from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 

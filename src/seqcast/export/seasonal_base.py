@@ -12,8 +12,9 @@ from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.known import Known, clip, either, mean_of_known
 from seqcast.export.simple_forecasts import Said
 from seqcast.export.smoothing import smoothed
-from seqcast.pretrained.seasonal_base import (
+from seqcast.pretrained import (
     BASE_FORECASTS,
+    FARTHEST,
     FEW,
     GAINS,
     LEAST_ERROR,
@@ -23,9 +24,8 @@ from seqcast.pretrained.seasonal_base import (
     SHARPNESS,
     SHARPNESS_OF_CHECK,
     WAYS,
+    Gains,
 )
-from seqcast.pretrained.simple_forecasts import FARTHEST
-from seqcast.pretrained.smoothing import Gains
 
 __all__ = ["SeasonalBaseGraph"]
 

@@ -11,9 +11,7 @@ from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.hold import again
 from seqcast.export.known import Known, clip, join, mean_of_known
 from seqcast.export.seasonal_base import SeasonalBaseGraph
-from seqcast.pretrained.inputs import LARGEST_UNIT, LEAST_UNIT, SEASONS
-from seqcast.pretrained.seasonal_base import LONGER_GAINS
-from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
+from seqcast.pretrained import CHECKS, FARTHEST, LARGEST_UNIT, LEAST_UNIT, LONGER_GAINS, SEASONS
 
 __all__ = ["SeasonalRead", "read_seasonal"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.series.scalers import LOGARITHMS
+from seqcast.data.series import LOGARITHMS
 from seqcast.export.calendar import calendar_features
 from seqcast.export.file import write_model
 from seqcast.export.gaps import fill_gaps, newest_season
@@ -22,10 +22,9 @@ from seqcast.export.metadata import Described, outputs_of
 from seqcast.export.network import NetworkInputs, add_network, check_network
 from seqcast.export.part import FilePart, PartWindows
 from seqcast.export.scaling import Scaling, check_scale, learn_scaling
-from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.request import ForecastRequest
-from seqcast.network.seq2seq import Seq2Seq
-from seqcast.specs.checks import check_choice
+from seqcast.intervals import Calibration, ForecastRequest
+from seqcast.network import Seq2Seq
+from seqcast.specs import check_choice
 
 __all__ = ["SCALINGS", "LastSeasonPart", "NetworksPart", "SeriesModel", "write_series_model"]
 

@@ -10,8 +10,7 @@ from seqcast.export.graph import Graph
 from seqcast.export.known import Known, mean_of_known
 from seqcast.export.simple_forecasts import Said
 from seqcast.export.smoothing_blocks import Blocks, Effects, State
-from seqcast.pretrained.simple_forecasts import CHECKS
-from seqcast.pretrained.smoothing import FIRST, Gains
+from seqcast.pretrained import CHECKS, FIRST, Gains
 
 __all__ = ["smoothed"]
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from seqcast.export.graph import ONE, Graph
 from seqcast.export.linear_systems import solved_triangular
-from seqcast.pretrained.smoothing import Gains
+from seqcast.pretrained import Gains
 
 __all__ = ["Blocks", "Effects", "State"]
 

@@ -9,7 +9,8 @@ and sources to rows); `rows`, `learning`, `support`, `planning` (from rows to a 
 Stability: stable.
 """
 
-from seqcast.forecaster.at_once import forecast
-from seqcast.forecaster.estimator import Forecaster
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = ["Forecaster", "forecast"]

@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.frames import LongFrame
+from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import SpecError
 from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals.levels import check_levels
-from seqcast.intervals.request import ForecastRequest
-from seqcast.intervals.support import bounded
-from seqcast.intervals.unusual import usual_widths
+from seqcast.intervals import ForecastRequest, bounded, check_levels, usual_widths
 
 __all__ = ["JudgedRows", "judge_rows"]
 

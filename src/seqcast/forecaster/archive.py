@@ -15,16 +15,10 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
-from seqcast.intervals.calibration import calibrations_from_parts, calibrations_to_parts
-from seqcast.runtime.archive import StoredArray, open_archive, write_archive
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.base import check_writable
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
-from seqcast.specs.ensemble import EnsembleSpec
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
+from seqcast.intervals import calibrations_from_parts, calibrations_to_parts
+from seqcast.runtime import StoredArray, check_json, open_archive, write_archive
+from seqcast.specs import Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_writable
+from seqcast.training import History
 
 __all__ = ["read_forecaster", "write_forecaster"]
 

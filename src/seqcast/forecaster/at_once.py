@@ -11,8 +11,8 @@ import numpy as np
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.future import check_future_given
-from seqcast.runtime.log import say
-from seqcast.specs.columns import Columns
+from seqcast.runtime import say
+from seqcast.specs import Columns
 
 __all__ = ["fit_and_forecast", "forecast", "what_was_chosen"]
 
@@ -91,7 +91,7 @@ def what_was_chosen(forecaster: Forecaster) -> str:
 def _frame(data: Any, columns: Columns) -> Any:
     """Return the data as a frame."""
     if isinstance(data, str | os.PathLike):
-        from seqcast.data.frames.io import read_table
+        from seqcast.data.frames import read_table
 
         return read_table(Path(data), columns)
     if not isinstance(data, np.ndarray | list | tuple):

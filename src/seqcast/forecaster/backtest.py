@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.cutoffs import known_at_cutoffs
-from seqcast.data.windows.origins import SEASONAL_NAIVE, Origins, check_first_cutoff
+from seqcast.data.frames import AnyFrame
+from seqcast.data.windows import SEASONAL_NAIVE, Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.forecaster.fitted import FittedForecaster
 
 __all__ = ["Backtest"]

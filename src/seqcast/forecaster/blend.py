@@ -9,12 +9,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.candidates.base import FittedCandidate, refuse_without_network
-from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.request import ForecastRequest
-from seqcast.intervals.support import bounded
+from seqcast.intervals import Calibration, ForecastRequest, bounded
 
 __all__ = ["Blend"]
 

@@ -12,13 +12,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates.base import FittedCandidate
 from seqcast.forecaster.candidates.table import CANDIDATES, words
 from seqcast.forecaster.validation import count_apart
-from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals import ForecastRequest
 
 __all__ = ["Choice", "HoldOut", "choose", "pinball"]
 

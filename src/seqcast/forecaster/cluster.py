@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from seqcast.engine.engine import Engine
-from seqcast.engine.jobs import TrainingJob
+from seqcast.engine import Engine, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.forecaster.output import OutputFolder
-from seqcast.runtime.executors import Executor
-from seqcast.training.history import History
+from seqcast.runtime import Executor
+from seqcast.training import History
 
 __all__ = ["Cluster", "check_cluster", "storage_of"]
 

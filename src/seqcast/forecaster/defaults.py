@@ -12,17 +12,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.series.statistics import LevelSwings
-from seqcast.data.series.store import SeriesStore
-from seqcast.intervals.levels import level_quantiles
+from seqcast.data.frames import AnyFrame
+from seqcast.data.series import LevelSwings, SeriesStore
+from seqcast.intervals import level_quantiles
 from seqcast.pretrained import MODELS
-from seqcast.specs.checks import check_choice
-from seqcast.specs.ensemble import EnsembleSpec
-from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
-from seqcast.specs.presets import PRESETS, Preset, segment_rule
-from seqcast.specs.presets import preset as find_preset
-from seqcast.specs.training import TrainingSpec
+from seqcast.specs import (
+    MULTIPLICATIVE_HEADS,
+    PRESETS,
+    EnsembleSpec,
+    NetworkSpec,
+    Preset,
+    TrainingSpec,
+    check_choice,
+    segment_rule,
+)
+from seqcast.specs import preset as find_preset
 
 __all__ = [
     "EFFORTS",

@@ -8,13 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from seqcast.data.description import Description
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.mask import masked
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.engine.engine import Engine
-from seqcast.engine.estimator import LearningEstimator, Learnt
-from seqcast.engine.inputs import ModelInputs
+from seqcast.data import Description
+from seqcast.data.frames import AnyFrame, LongFrame, masked
+from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import explain
 from seqcast.forecaster.anomalies import judge_rows
@@ -37,22 +33,12 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.sources import backtest_rows, predicted, training_rows
 from seqcast.forecaster.training_run import TrainingRun
 from seqcast.forecaster.validation import with_validation
-from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.request import ForecastRequest
-from seqcast.network.init import fresh_seed
+from seqcast.intervals import Calibration, ForecastRequest
+from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime.log import say
-from seqcast.specs.checkpoint import CheckpointSpec
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
-from seqcast.specs.ensemble import EnsembleSpec
-from seqcast.specs.finetune import check_parts
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.checkpoints import CheckpointFolder
-from seqcast.training.deadline import check_time_limit
-from seqcast.training.history import History
-from seqcast.training.observers import check_callbacks
+from seqcast.runtime import say
+from seqcast.specs import CheckpointSpec, Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_parts
+from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
 __all__ = ["Forecaster"]
 

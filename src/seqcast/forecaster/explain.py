@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.schema import as_ids
-from seqcast.data.frames.stamps import Stamps, in_zone_of
-from seqcast.data.windows.origins import Origins
-from seqcast.engine.inputs import ModelInputs, SeriesLabels
+from seqcast.data.frames import LongFrame, Stamps, as_ids, in_zone_of
+from seqcast.data.windows import Origins
+from seqcast.engine import ModelInputs, SeriesLabels
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.candidates.base import FittedCandidate, refuse_without_network
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["attention", "covariate_importance", "in_sample", "model_inputs"]
 

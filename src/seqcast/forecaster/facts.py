@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seqcast.data.description import Description
-from seqcast.engine.engine import Engine
-from seqcast.engine.jobs import TrainingJob
+from seqcast.data import Description
+from seqcast.engine import Engine, TrainingJob
 from seqcast.forecaster.candidates.table import words
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import is_compared
 from seqcast.forecaster.planning import FitPlan
-from seqcast.specs.network import NetworkSpec
+from seqcast.specs import NetworkSpec
 
 __all__ = ["PlannedFit", "facts", "network_facts", "planned"]
 

@@ -9,10 +9,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.schema import as_ids
-from seqcast.data.windows.origins import Origins
-from seqcast.engine.engine import Engine
+from seqcast.data.frames import LongFrame, as_ids
+from seqcast.data.windows import Origins
+from seqcast.engine import Engine
 from seqcast.errors import DataError, NotFittedError
 from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates.base import FittedCandidate
@@ -22,11 +21,9 @@ from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.owners import OwnedSeries
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.levels import check_levels, check_trained
-from seqcast.intervals.request import ForecastRequest
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
+from seqcast.intervals import Calibration, ForecastRequest, check_levels, check_trained
+from seqcast.specs import TrainingSpec
+from seqcast.training import History
 
 __all__ = ["FittedForecaster"]
 

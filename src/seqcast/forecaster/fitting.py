@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.engine.jobs import DivergedJobsError, InterruptedJobs, Outcome
+from seqcast.data.frames import AnyFrame, LongFrame
+from seqcast.engine import DivergedJobsError, InterruptedJobs, Outcome
 from seqcast.errors import DataError, TrainingError
 from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
 from seqcast.forecaster.candidates.table import candidates
@@ -21,9 +20,8 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import FitPlan, Place, make_plan
 from seqcast.forecaster.training_run import TrainingRun
 from seqcast.forecaster.validation import calibrate
-from seqcast.runtime.caution import warn_user
-from seqcast.runtime.log import say
-from seqcast.training.history import History
+from seqcast.runtime import say, warn_user
+from seqcast.training import History
 
 __all__ = ["DivergedFitError", "InterruptedFit", "fit_plan", "fit_plans", "untrained"]
 

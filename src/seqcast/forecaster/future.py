@@ -9,15 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.future import read_future
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.stamps import Stamps
-from seqcast.data.windows.gaps import forward_fill
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.frames import LongFrame, Stamps, read_future
+from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["FutureSteps", "check_future_given", "future_steps"]
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.scalers import LOGARITHMS, SeriesScaler
+from seqcast.data.features import FeatureBuilder
+from seqcast.data.frames import AnyFrame, Stamps
+from seqcast.data.series import LOGARITHMS, SeriesScaler
 from seqcast.forecaster.defaults import auto_scale
 from seqcast.forecaster.rows import FitRows
 from seqcast.forecaster.series_state import SeriesState

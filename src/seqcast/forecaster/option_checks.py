@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqcast.data.features.calendar import check_calendar
-from seqcast.data.frames.long_frame import MISSING
-from seqcast.data.frames.table import ON_BAD_SERIES
-from seqcast.data.series.scalers import LOGARITHMS, SERIES_SCALES
-from seqcast.data.windows.origins import SEASONAL_NAIVE
-from seqcast.data.windows.reader import WEIGHTINGS
+from seqcast.data.features import check_calendar
+from seqcast.data.frames import MISSING, ON_BAD_SERIES
+from seqcast.data.series import LOGARITHMS, SERIES_SCALES
+from seqcast.data.windows import SEASONAL_NAIVE, WEIGHTINGS
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.candidates.trained import COMBINATIONS
 from seqcast.forecaster.defaults import EFFORTS, Sizes, specs
 from seqcast.forecaster.options import can_be_pretrained, context_lengths, interval_levels, wants_training
-from seqcast.intervals.levels import check_trained, check_within, quantile_levels
-from seqcast.intervals.request import ForecastRequest
-from seqcast.intervals.support import SUPPORTS
+from seqcast.intervals import SUPPORTS, ForecastRequest, check_trained, check_within, quantile_levels
 from seqcast.pretrained import MODELS, is_zero_shot
-from seqcast.specs.checks import check_choice, check_flag, check_int
-from seqcast.specs.columns import Columns, Covariates
-from seqcast.specs.ensemble import EnsembleSpec
-from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
-from seqcast.specs.training import TrainingSpec, check_loss
+from seqcast.specs import (
+    MULTIPLICATIVE_HEADS,
+    Columns,
+    Covariates,
+    EnsembleSpec,
+    NetworkSpec,
+    TrainingSpec,
+    check_choice,
+    check_flag,
+    check_int,
+    check_loss,
+)
 
 __all__ = ["RESERVED", "check_head", "check_mask", "check_options"]
 

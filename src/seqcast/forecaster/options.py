@@ -8,18 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.engine.engine import Engine
+from seqcast.engine import Engine
 from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import Sizes, auto_effort, specs
-from seqcast.intervals.levels import check_levels
-from seqcast.network.init import child_seeds
-from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot
-from seqcast.pretrained.finetuning import limits
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns, Covariates
-from seqcast.specs.ensemble import EnsembleSpec
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
+from seqcast.intervals import check_levels
+from seqcast.network import child_seeds
+from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
+from seqcast.specs import Columns, Covariates, EnsembleSpec, NetworkSpec, TrainingSpec, check_int
 
 __all__ = [
     "FitOptions",

@@ -14,8 +14,7 @@ import narwhals.stable.v2 as nw
 
 from seqcast._version import __version__
 from seqcast.errors import SaveError
-from seqcast.runtime.files import make_folder, write_beside
-from seqcast.runtime.optional import require
+from seqcast.runtime import make_folder, require, write_beside
 
 __all__ = ["OutputFolder", "gathered"]
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.schema import FrameSchema
+from seqcast.data.frames import FrameSchema
 from seqcast.forecaster.series_state import SeriesState
 
 __all__ = ["OwnedSeries"]

@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.splits import validation_starts
-from seqcast.engine.jobs import TrainingJob
+from seqcast.data.frames import AnyFrame, LongFrame
+from seqcast.data.windows import Origins, WindowReader, validation_starts
+from seqcast.engine import TrainingJob
 from seqcast.errors import DataError
 from seqcast.forecaster.candidates.base import Candidate
 from seqcast.forecaster.candidates.table import candidates as usual_candidates
@@ -28,8 +25,8 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
-from seqcast.intervals.request import ForecastRequest
-from seqcast.specs.training import TrainingSpec
+from seqcast.intervals import ForecastRequest
+from seqcast.specs import TrainingSpec
 
 __all__ = ["FitPlan", "Place", "make_plan", "plan_further"]
 

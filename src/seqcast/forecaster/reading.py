@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame, ShardedFrame
-from seqcast.data.frames.table import read_frame
+from seqcast.data.frames import AnyFrame, LongFrame, ShardedFrame, read_frame
 from seqcast.errors import SpecError
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime.caution import warn_user
+from seqcast.runtime import warn_user
 
 __all__ = ["in_memory", "read_rows"]
 

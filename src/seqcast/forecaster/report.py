@@ -12,7 +12,7 @@ from seqcast.errors import DataError
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.facts import facts
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["ReportStyle", "write_report"]
 

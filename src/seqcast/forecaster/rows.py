@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.frames import AnyFrame
+from seqcast.data.windows import WindowReader
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 

@@ -7,20 +7,14 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.frequency import Frequency
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.schema import FrameSchema
-from seqcast.data.frames.stamps import plain_stamps
-from seqcast.data.series.scalers import SERIES_SCALES, SeriesScaler
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.features import FeatureBuilder
+from seqcast.data.frames import FrameSchema, Frequency, LongFrame, plain_stamps
+from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import SeqcastError
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals.support import SUPPORTS
-from seqcast.runtime.archive import StoredArray
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.checks import check_choice, check_int
-from seqcast.specs.columns import Covariates
+from seqcast.intervals import SUPPORTS
+from seqcast.runtime import StoredArray, check_json
+from seqcast.specs import Covariates, check_choice, check_int
 
 __all__ = ["series_from_parts", "series_to_parts"]
 

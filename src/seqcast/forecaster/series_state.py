@@ -9,16 +9,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.frequency import Frequency
-from seqcast.data.frames.long_frame import LongFrame, complete
-from seqcast.data.frames.schema import FrameSchema
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.frames.stamps import Stamps, in_zone_of, stamp_kind
-from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.series.store import InMemoryStore, positions_of
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.features import FeatureBuilder
+from seqcast.data.frames import AnyFrame, FrameSchema, Frequency, LongFrame, Stamps, complete, in_zone_of, stamp_kind
+from seqcast.data.series import InMemoryStore, SeriesScaler, positions_of
+from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, Option, Phrase
 
 __all__ = ["FARTHEST", "SeriesState"]

@@ -11,10 +11,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.places import in_source
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.frames.sources import TableSource, file_groups, open_source
+from seqcast.data.frames import AnyFrame, LongFrame, TableSource, file_groups, in_source, open_source
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.fitted import FittedForecaster
@@ -23,7 +20,7 @@ from seqcast.forecaster.output import OutputFolder, gathered
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.streaming import Memory, as_source, checked_pieces, columns_read, rows_of_fit
-from seqcast.training.fingerprint import digest
+from seqcast.training import digest
 
 __all__ = ["backtest_rows", "predicted", "training_rows"]
 

@@ -10,21 +10,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from seqcast.data.frames.io import is_read_at_once, read_table
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.pieces import pieces
-from seqcast.data.frames.places import Span, in_source
-from seqcast.data.frames.sharded import Scratch, ShardedFrame
-from seqcast.data.frames.sources import TableSource, is_source
-from seqcast.data.frames.table import check_columns
-from seqcast.data.series.sharded import ArrayCache
+from seqcast.data.frames import (
+    LongFrame,
+    Scratch,
+    ShardedFrame,
+    Span,
+    TableSource,
+    check_columns,
+    in_source,
+    is_read_at_once,
+    is_source,
+    pieces,
+    read_table,
+)
+from seqcast.data.series import ArrayCache
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime.files import make_folder
-from seqcast.runtime.limits import parse_size
-from seqcast.specs.columns import Columns
+from seqcast.runtime import make_folder, parse_size
+from seqcast.specs import Columns
 
 __all__ = ["Memory", "as_source", "checked_pieces", "columns_read", "rows_of_fit"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from seqcast.data.arrays.checks import outside_support
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.intervals.support import VALUES_OF, observed_support, outside_support_of
+from seqcast.data.arrays import outside_support
+from seqcast.data.frames import AnyFrame, LongFrame
+from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
 
 __all__ = ["check_head_support", "learn_support"]
 

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from seqcast.engine.engine import Engine
-from seqcast.engine.jobs import Outcome, TrainingJob, run_jobs
+from seqcast.engine import Engine, Outcome, TrainingJob, run_jobs
 from seqcast.errors import SpecError
 from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.planning import FitPlan
-from seqcast.training.checkpoints import CheckpointFolder
-from seqcast.training.deadline import Deadline
-from seqcast.training.history import History
-from seqcast.training.observers import Observer, check_callbacks, for_network, others
+from seqcast.training import CheckpointFolder, Deadline, History, Observer, check_callbacks, for_network, others
 
 __all__ = ["TrainingRun"]
 

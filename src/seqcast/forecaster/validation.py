@@ -9,22 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.windows.cutoffs import counted_back
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.features import FeatureBuilder
+from seqcast.data.frames import AnyFrame, LongFrame
+from seqcast.data.series import SeriesScaler
+from seqcast.data.windows import Origins, WindowReader, counted_back
 from seqcast.errors import DataError
 from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
-from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, windows_needed
-from seqcast.intervals.request import ForecastRequest
-from seqcast.specs.checks import check_int
+from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points, windows_needed
+from seqcast.specs import check_int
 
 __all__ = [
     "calibrate",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.inputs import ModelInputs
-from seqcast.network.states import States
+from seqcast.engine import ModelInputs
+from seqcast.network import States
 
 __all__ = ["remove_units"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.inspect.trajectories import PARTS, Trajectories
-from seqcast.network.cells import CELLS
+from seqcast.network import CELLS
 
 __all__ = ["gate_statistics"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.inputs import ModelInputs
+from seqcast.engine import ModelInputs
 from seqcast.errors import DataError
 from seqcast.inspect.trajectories import states
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["Components", "nearest", "principal_components"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.inputs import ModelInputs
+from seqcast.engine import ModelInputs
 from seqcast.errors import DataError
-from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs import check_choice, check_int
 
 __all__ = ["IMPORTANCE_METRICS", "covariate_importance"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.inputs import ModelInputs
+from seqcast.engine import ModelInputs
 from seqcast.errors import SpecError
-from seqcast.specs.checks import check_number
+from seqcast.specs import check_number
 
 __all__ = ["Sensitivity", "attention", "sensitivity"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import as_array, check_finite
+from seqcast.data.arrays import as_array, check_finite
 from seqcast.errors import DataError
-from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs import check_choice, check_int
 
 __all__ = ["PROBES", "circular", "probe", "unit_r2"]
 

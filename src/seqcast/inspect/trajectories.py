@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.inputs import Labels, ModelInputs
+from seqcast.engine import Labels, ModelInputs
 from seqcast.errors import SpecError
-from seqcast.specs.checks import check_choice
+from seqcast.specs import check_choice
 
 __all__ = ["PARTS", "Trajectories", "states", "trajectories"]
 

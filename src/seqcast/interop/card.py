@@ -17,16 +17,13 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast.baselines import LastValue
-from seqcast.data.description import Description, describe
-from seqcast.data.frames.stamps import stamp_text
+from seqcast.data import Description, describe
+from seqcast.data.frames import stamp_text
 from seqcast.errors import SpecError
-from seqcast.evaluation.leaderboard import leaderboard
-from seqcast.evaluation.metrics import spoken_metric
-from seqcast.forecaster.candidates.table import words
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.facts import facts, network_facts
-from seqcast.intervals.levels import level_text
-from seqcast.regressor.estimator import Seq2SeqRegressor
+from seqcast.evaluation import leaderboard, spoken_metric
+from seqcast.forecaster import Forecaster, facts, network_facts, words
+from seqcast.intervals import level_text
+from seqcast.regressor import Seq2SeqRegressor
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -15,13 +15,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.windows.order import NamedWindows, Windows
+from seqcast.data.windows import NamedWindows, Windows
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import to_numpy
-from seqcast.runtime.files import make_folder, write_beside
-from seqcast.runtime.optional import require
-from seqcast.specs.checks import check_int
-from seqcast.training.observers import Observer, Record
+from seqcast.runtime import make_folder, require, to_numpy, write_beside
+from seqcast.specs import check_int
+from seqcast.training import Observer, Record
 
 __all__ = ["TensorBoard"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.runtime.optional import require
-from seqcast.training.observers import Observer, Record
+from seqcast.runtime import require
+from seqcast.training import Observer, Record
 
 __all__ = ["WandbLog"]
 

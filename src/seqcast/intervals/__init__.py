@@ -4,3 +4,7 @@ In reading order: `levels`, `calibration`, `request`, `support`, `conformal`.
 
 Stability: experimental.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import as_array
+from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals.levels import check_levels
-from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs import check_choice, check_int
 
 __all__ = ["Calibration", "calibrations_from_parts", "calibrations_to_parts", "check_shape", "window_units"]
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import as_array
+from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals.calibration import Calibration, check_shape, window_units
 from seqcast.intervals.levels import bound_probability, check_levels

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.specs.checks import check_number
+from seqcast.specs import check_number
 
 __all__ = [
     "LEAST_LEVEL",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import bound_probability, check_levels, interval_columns
-from seqcast.specs.checks import check_choice
+from seqcast.specs import check_choice
 
 __all__ = ["POINTS", "ForecastRequest"]
 

@@ -12,22 +12,59 @@ In reading order: `cells`, `recurrent` (layers over time; `jax_recurrences` and 
 Stability: stable.
 """
 
-from seqcast.network.attention import AdditiveAttention, DotAttention, MultiHeadAttention
-from seqcast.network.bridge import Bridge
-from seqcast.network.cells import GRUCell, LSTMCell, SimpleRNNCell
-from seqcast.network.decoder import Decoder
-from seqcast.network.distribution import Distribution
-from seqcast.network.distributions import DISTRIBUTIONS, distribution_of
-from seqcast.network.encoder import Encoder
-from seqcast.network.heads import HEADS, PointHead
-from seqcast.network.losses import NegativeLogLikelihood, ObservedLoss, PinballLoss
-from seqcast.network.plain_keras import from_keras, to_keras
-from seqcast.network.predictive import Parametric, Sampled
-from seqcast.network.recurrent import RecurrentStack
-from seqcast.network.segment import SegmentEmbedding
-from seqcast.network.seq2seq import Seq2Seq, load_network
-from seqcast.network.states import States
-from seqcast.specs.presets import PRESETS, Preset, preset, segment_rule
+from seqcast.network.attention import NO_SCORE as NO_SCORE
+from seqcast.network.attention import AdditiveAttention as AdditiveAttention
+from seqcast.network.attention import Attention as Attention
+from seqcast.network.attention import DotAttention as DotAttention
+from seqcast.network.attention import MultiHeadAttention as MultiHeadAttention
+from seqcast.network.blocks import later_blocks as later_blocks
+from seqcast.network.blocks import write_in_blocks as write_in_blocks
+from seqcast.network.bridge import Bridge as Bridge
+from seqcast.network.cells import CELLS as CELLS
+from seqcast.network.cells import Cell as Cell
+from seqcast.network.cells import GRUCell as GRUCell
+from seqcast.network.cells import LSTMCell as LSTMCell
+from seqcast.network.cells import SimpleRNNCell as SimpleRNNCell
+from seqcast.network.decoder import Decoder as Decoder
+from seqcast.network.distribution import Distribution as Distribution
+from seqcast.network.distribution_heads import LARGEST_LOGARITHM as LARGEST_LOGARITHM
+from seqcast.network.distribution_heads import SMALLEST_SCALE as SMALLEST_SCALE
+from seqcast.network.distributions import DISTRIBUTIONS as DISTRIBUTIONS
+from seqcast.network.distributions import Quantiles as Quantiles
+from seqcast.network.distributions import distribution_of as distribution_of
+from seqcast.network.distributions import quantile_weights as quantile_weights
+from seqcast.network.draws import uniforms as uniforms
+from seqcast.network.encoder import Encoder as Encoder
+from seqcast.network.head import Head as Head
+from seqcast.network.heads import HEADS as HEADS
+from seqcast.network.heads import PointHead as PointHead
+from seqcast.network.init import child_seeds as child_seeds
+from seqcast.network.init import fresh_seed as fresh_seed
+from seqcast.network.losses import EXPLODED as EXPLODED
+from seqcast.network.losses import LARGEST_WEIGHT as LARGEST_WEIGHT
+from seqcast.network.losses import HeadLoss as HeadLoss
+from seqcast.network.losses import NegativeLogLikelihood as NegativeLogLikelihood
+from seqcast.network.losses import ObservedLoss as ObservedLoss
+from seqcast.network.losses import PinballLoss as PinballLoss
+from seqcast.network.normalise import LEAST_MEAN as LEAST_MEAN
+from seqcast.network.normalise import LEAST_VARIANCE as LEAST_VARIANCE
+from seqcast.network.normalise import InstanceNormaliser as InstanceNormaliser
+from seqcast.network.normalise import Normaliser as Normaliser
+from seqcast.network.plain_keras import from_keras as from_keras
+from seqcast.network.plain_keras import to_keras as to_keras
+from seqcast.network.predictive import Parametric as Parametric
+from seqcast.network.predictive import Sampled as Sampled
+from seqcast.network.recurrent import RecurrentStack as RecurrentStack
+from seqcast.network.scan import scan as scan
+from seqcast.network.segment import SegmentEmbedding as SegmentEmbedding
+from seqcast.network.segment import token_count as token_count
+from seqcast.network.seq2seq import Seq2Seq as Seq2Seq
+from seqcast.network.seq2seq import load_network as load_network
+from seqcast.network.states import States as States
+from seqcast.network.trace import trace_decoder as trace_decoder
+from seqcast.network.trace import trace_encoder as trace_encoder
+from seqcast.network.weight_shapes import weight_shapes as weight_shapes
+from seqcast.specs import PRESETS, Preset, preset, segment_rule
 
 __all__ = [
     "DISTRIBUTIONS",

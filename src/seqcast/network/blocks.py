@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["later_blocks", "write_in_blocks"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqcast.network.init import GlorotUniform, child_seeds
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["Bridge"]
 

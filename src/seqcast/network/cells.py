@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqcast.network.init import GlorotUniform, Orthogonal, child_seeds
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from seqcast.errors import DataError, SpecError
 from seqcast.network.residual import season_ahead
 from seqcast.network.segment import fold, token_count
-from seqcast.runtime.backend import keras
-from seqcast.specs.network import NetworkSpec
+from seqcast.runtime import keras
+from seqcast.specs import NetworkSpec
 
 __all__ = [
     "DecodeInputs",

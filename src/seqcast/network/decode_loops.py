@@ -11,9 +11,8 @@ from typing import Any, Protocol
 from seqcast.network.decode_inputs import DecodeInputs, joined, row_count
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.scan import scan
-from seqcast.runtime.backend import keras
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import keras
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["TokenDecoder", "decode_parallel", "decode_paths", "decode_sequence", "decode_stepwise"]
 

@@ -25,9 +25,8 @@ from seqcast.network.row_random import draw_rows, dropped_rows
 from seqcast.network.scan import scan
 from seqcast.network.scheduled_sampling import check_sampling_steps, teacher_probability
 from seqcast.network.segment import fold, token_count, unfold, whole_on_right
-from seqcast.runtime.backend import keras
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import keras
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["Decoder"]
 

@@ -11,8 +11,8 @@ from scipy import special
 from seqcast.network.draws import COUNT_UNIFORMS, count_noise, draw_count
 from seqcast.network.head import ProbabilisticHead
 from seqcast.network.losses import HeadLoss, NegativeLogLikelihood
-from seqcast.runtime.backend import keras
-from seqcast.specs.training import check_loss
+from seqcast.runtime import keras
+from seqcast.specs import check_loss
 
 __all__ = ["DistributionHead", "LogNormalHead", "NegativeBinomialHead", "NormalHead", "StudentTHead"]
 

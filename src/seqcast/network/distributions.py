@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import special
 
 from seqcast.network.distribution import Distribution, columns
-from seqcast.specs.network import DEFAULT_QUANTILES, NetworkSpec
+from seqcast.specs import DEFAULT_QUANTILES, NetworkSpec
 
 __all__ = [
     "DISTRIBUTIONS",

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import special
 
 from seqcast.network.likelihoods import SHIFT, stirling_remainder
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["COUNT_UNIFORMS", "count_noise", "draw_count", "uniforms"]
 

@@ -9,9 +9,8 @@ from seqcast.network.init import child_seeds
 from seqcast.network.normalise import NORMALISERS
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.segment import SegmentEmbedding, fold, whole_on_left
-from seqcast.runtime.backend import keras
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import keras
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["Encoder"]
 

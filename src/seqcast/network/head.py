@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from seqcast.network.init import GlorotUniform
 from seqcast.network.losses import HeadLoss
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["Head", "ProbabilisticHead"]
 

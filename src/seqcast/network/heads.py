@@ -14,9 +14,8 @@ from seqcast.network.distribution_heads import LogNormalHead, NegativeBinomialHe
 from seqcast.network.distributions import quantile_weights
 from seqcast.network.head import Head, ProbabilisticHead
 from seqcast.network.losses import HeadLoss, ObservedLoss, PinballLoss
-from seqcast.runtime.backend import keras
-from seqcast.specs.network import DEFAULT_QUANTILES
-from seqcast.specs.training import check_loss
+from seqcast.runtime import keras
+from seqcast.specs import DEFAULT_QUANTILES, check_loss
 
 __all__ = ["HEADS", "PointHead", "QuantileHead"]
 

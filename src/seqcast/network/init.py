@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime.backend import keras
-from seqcast.runtime.blas import one_blas_thread
+from seqcast.runtime import keras, one_blas_thread
 
 __all__ = ["GlorotUniform", "Orthogonal", "StandardNormal", "child_seeds", "fresh_seed"]
 

@@ -23,7 +23,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from seqcast.network.jax_train_step import Batch, Part, TrainStep
-from seqcast.runtime.jit import jax_jit
+from seqcast.runtime import jax_jit
 
 __all__ = ["over_processes"]
 

@@ -26,9 +26,7 @@ from seqcast.errors import SpecError
 from seqcast.network.jax_guard import Guard, guarded
 from seqcast.network.jax_processes import over_processes
 from seqcast.network.jax_train_step import StepState, TrainStep, batch_rows, is_divisible, part_rows
-from seqcast.runtime.backend import keras, platform
-from seqcast.runtime.jit import jax_jit
-from seqcast.runtime.threads import in_threads, threads
+from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
 
 __all__ = ["TrainFunction", "make_test_function"]
 

@@ -21,8 +21,7 @@ import numpy as np
 
 from seqcast.network.losses import HeadLoss
 from seqcast.network.row_random import part_of
-from seqcast.runtime.backend import keras
-from seqcast.runtime.processes import Processes
+from seqcast.runtime import Processes, keras
 
 __all__ = ["StepState", "TrainStep", "batch_rows", "is_divisible", "part_rows"]
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["LOG_LIKELIHOODS", "SHIFT", "stirling_remainder"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["EXPLODED", "LARGEST_WEIGHT", "HeadLoss", "NegativeLogLikelihood", "ObservedLoss", "PinballLoss"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = [
     "NORMALISERS",

@@ -13,10 +13,8 @@ import numpy as np
 from seqcast.errors import SpecError
 from seqcast.network.cells import Cell
 from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import keras, to_numpy
-from seqcast.specs.checks import check_choice
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import keras, to_numpy
+from seqcast.specs import NetworkSpec, WindowSpec, check_choice
 
 __all__ = ["from_keras", "to_keras"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from seqcast.errors import SpecError
 from seqcast.network.decode_inputs import check_endless
 from seqcast.network.decoder import Decoder
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["decoder_model", "encoder_model"]
 

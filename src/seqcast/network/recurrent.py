@@ -9,7 +9,7 @@ from seqcast.network.cells import CELLS, Cell
 from seqcast.network.init import child_seeds
 from seqcast.network.row_random import dropped_rows
 from seqcast.network.scan import scan
-from seqcast.runtime.backend import keras, platform
+from seqcast.runtime import keras, platform
 
 __all__ = ["RecurrentStack", "Scanned"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["season_ahead", "season_gate"]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["draw_rows", "dropped_rows", "part_of"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["SAMPLING_SCHEDULES", "check_sampling_steps", "teacher_probability"]
 

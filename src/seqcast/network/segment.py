@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqcast.network.init import GlorotUniform
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["SegmentEmbedding", "fold", "token_count", "unfold", "whole_on_left", "whole_on_right"]
 

@@ -13,10 +13,8 @@ from seqcast.network.encoder import Encoder
 from seqcast.network.init import child_seeds, fresh_seed
 from seqcast.network.prediction_models import decoder_model, encoder_model
 from seqcast.network.states import States
-from seqcast.runtime.backend import keras
-from seqcast.runtime.processes import Processes
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import Processes, keras
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["Seq2Seq", "load_network"]
 

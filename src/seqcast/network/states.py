@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["States"]
 

@@ -15,7 +15,7 @@ from seqcast.network.decode_loops import decode_stepwise
 from seqcast.network.recurrent import LayerStates, RecurrentStack
 from seqcast.network.scan import scan
 from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["trace_decoder", "trace_encoder", "trace_stack"]
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from seqcast.network.cells import CELLS
 from seqcast.network.heads import HEADS
 from seqcast.network.segment import token_count
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.specs import NetworkSpec, WindowSpec
 
 __all__ = ["weight_shapes"]
 

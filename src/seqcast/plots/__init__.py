@@ -11,30 +11,9 @@ In reading order: `style` (colours, lines, legends), `history`, `series`, `fans`
 Stability: stable.
 """
 
-from seqcast.plots.anomalies import anomaly_frame as anomaly_frame
-from seqcast.plots.curves import error_by_step as error_by_step
-from seqcast.plots.curves import learning_curve as learning_curve
-from seqcast.plots.families import family_chart as family_chart
-from seqcast.plots.fans import forecast_fans as forecast_fans
-from seqcast.plots.history import history_frame as history_frame
-from seqcast.plots.importance import importance_chart as importance_chart
-from seqcast.plots.maps import attention_map as attention_map
-from seqcast.plots.maps import heat_map as heat_map
-from seqcast.plots.maps import sensitivity_map as sensitivity_map
-from seqcast.plots.residuals import residual_diagnostics as residual_diagnostics
-from seqcast.plots.runs import dot_chart as dot_chart
-from seqcast.plots.runs import repeated_runs as repeated_runs
-from seqcast.plots.scores import calibration_curve as calibration_curve
-from seqcast.plots.scores import score_by_series as score_by_series
-from seqcast.plots.scores import score_by_step as score_by_step
-from seqcast.plots.series import forecast_frame as forecast_frame
-from seqcast.plots.states import probe_scores as probe_scores
-from seqcast.plots.states import similar_windows as similar_windows
-from seqcast.plots.states import state_map as state_map
-from seqcast.plots.states import state_paths as state_paths
-from seqcast.plots.states import unit_chart as unit_chart
-from seqcast.plots.style import save_figure as save_figure
-from seqcast.plots.windows import forecast_panels as forecast_panels
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
     "anomaly_frame",

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqcast.data.arrays.checks import as_array
+from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.plots.style import (
     MARKERS,
@@ -25,7 +25,7 @@ from seqcast.plots.style import (
     model_style,
     new_figure,
 )
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["error_by_step", "learning_curve"]
 

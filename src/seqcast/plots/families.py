@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from seqcast.data.synthetic import FAMILIES, synthetic_series
 from seqcast.plots.style import MODELS, STYLE, finish, new_figure
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["family_chart"]
 

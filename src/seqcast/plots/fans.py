@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqcast.errors import SpecError
-from seqcast.evaluation.frame_view import CUTOFF, FrameRows
-from seqcast.intervals.levels import level_text
+from seqcast.evaluation import CUTOFF, FrameRows
+from seqcast.intervals import level_text
 from seqcast.plots.series import label_axes, read_pair, series_columns
 from seqcast.plots.style import (
     MODELS,
@@ -32,8 +32,7 @@ from seqcast.plots.style import (
     time_axis,
     tint,
 )
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns, check_int
 
 __all__ = ["forecast_fans"]
 

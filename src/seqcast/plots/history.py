@@ -9,10 +9,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from seqcast.data.description import Description, is_outlier
+from seqcast.data import Description, is_outlier
 from seqcast.plots.series import label_axes
 from seqcast.plots.style import MODELS, PAST, STYLE, finish, new_figure, plain, short, time_axis
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["history_frame"]
 

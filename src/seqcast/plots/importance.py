@@ -8,10 +8,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from seqcast.data.frames.table import check_columns, open_frame
+from seqcast.data.frames import check_columns, open_frame
 from seqcast.errors import DataError
 from seqcast.plots.style import GUIDE, MODELS, STYLE, finish, new_figure, plain, short
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["importance_chart"]
 

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seqcast.errors import DataError
-from seqcast.evaluation.backtest import Backtest
+from seqcast.evaluation import Backtest
 from seqcast.plots.style import GUIDE, MODELS, STYLE, TRUTH, finish, new_figure, plain, spoken, time_axis, tint
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["autocorrelation", "residual_diagnostics"]
 

@@ -13,13 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from seqcast.errors import DataError
-from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.frame_view import STEP
-from seqcast.evaluation.scores import Scorer
+from seqcast.evaluation import STEP, Backtest, Scorer
 from seqcast.plots.curves import error_by_step
 from seqcast.plots.style import GUIDE, STYLE, axis_label, finish, model_style, new_figure, plain, short, spoken
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns, check_int
 
 __all__ = ["calibration_curve", "score_by_series", "score_by_step"]
 

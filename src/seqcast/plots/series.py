@@ -13,8 +13,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqcast.evaluation.frame_view import CUTOFF, TARGET, FrameRows
-from seqcast.intervals.levels import level_text
+from seqcast.evaluation import CUTOFF, TARGET, FrameRows
+from seqcast.intervals import level_text
 from seqcast.plots.style import (
     MODELS,
     PAST_LINE,
@@ -30,8 +30,7 @@ from seqcast.plots.style import (
     spoken,
     time_axis,
 )
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns, check_int
 
 __all__ = ["forecast_frame", "label_axes", "read_pair", "series_columns"]
 

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seqcast.errors import unknown_name
-from seqcast.runtime.files import write_beside
-from seqcast.specs.checks import check_number
+from seqcast.runtime import write_beside
+from seqcast.specs import check_number
 
 __all__ = [
     "CIRCLE",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqcast.data.arrays.checks import as_array
+from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.plots.style import (
     GUIDE,
@@ -27,7 +27,7 @@ from seqcast.plots.style import (
     plain,
     short,
 )
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["forecast_panels"]
 

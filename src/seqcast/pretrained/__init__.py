@@ -8,10 +8,9 @@ that the network corrects), `covariates`, `far_horizons`, `windows` and `finetun
 Stability: experimental.
 """
 
-from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWindows
-from seqcast.pretrained.network import PretrainedNetwork
-from seqcast.pretrained.table import DEFAULT_MODEL, MODELS, is_zero_shot
-from seqcast.pretrained.weights import SHA256, load_pretrained, training_log, weights_are_intact
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
     "DEFAULT_MODEL",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.gaps import forward_fill
+from seqcast.data.windows import forward_fill
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts
 
 __all__ = ["LAGS", "autoregressed"]

@@ -9,8 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.gaps import forward_fill
-from seqcast.data.windows.reader import WindowReader
+from seqcast.data.windows import WindowReader, forward_fill
 
 __all__ = ["GAIN", "CovariateSizes", "SeasonalCovariates", "seasonal_reader", "without_features"]
 

@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
-from seqcast.data.windows.order import Windows
-from seqcast.data.windows.reader import WindowReader
-from seqcast.engine.jobs import TrainingJob
+from seqcast.data.windows import WindowReader, Windows
+from seqcast.engine import TrainingJob
 from seqcast.errors import SpecError
 from seqcast.pretrained.covariates import CovariateSizes, seasonal_reader
 from seqcast.pretrained.model import FinetuneOptions
 from seqcast.pretrained.network import PretrainedNetwork
 from seqcast.pretrained.windows import SeasonalWindows
-from seqcast.specs.training import TrainingSpec
+from seqcast.specs import TrainingSpec
 
 __all__ = ["FinetuneJob", "finetune_context", "finetune_training", "limits"]
 

@@ -9,13 +9,10 @@ from typing import Any, ClassVar, NoReturn, Self
 
 import numpy.typing as npt
 
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
-from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import Labels, ModelInputs
-from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.data.windows import Origins, WindowReader
+from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.specs.training import TrainingSpec
+from seqcast.specs import TrainingSpec
 
 __all__ = ["FinetuneOptions", "ZeroShotModel", "ZeroShotWindows"]
 

@@ -10,14 +10,12 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.engine import Engine
+from seqcast.engine import Engine
 from seqcast.pretrained.covariates import CovariateSizes, SeasonalCovariates
 from seqcast.pretrained.far_horizons import BLOCKS, Hold, base_after, widened
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
-from seqcast.runtime.archive import open_archive, write_archive
-from seqcast.runtime.json_types import check_json
-from seqcast.runtime.threads import in_threads, threads
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import check_json, in_threads, open_archive, threads, write_archive
+from seqcast.specs import WindowSpec
 
 __all__ = ["PretrainedNetwork", "read_log"]
 

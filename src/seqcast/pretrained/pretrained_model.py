@@ -9,11 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
-from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import Labels, ModelInputs
-from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.data.windows import Origins, WindowReader
+from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.pretrained.covariates import SeasonalCovariates, seasonal_reader
 from seqcast.pretrained.finetuning import FinetuneJob
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs

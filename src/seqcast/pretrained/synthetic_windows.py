@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic import SyntheticSeries
-from seqcast.data.windows.order import Batch, NumberedBatches
+from seqcast.data.windows import Batch, NumberedBatches
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 
 __all__ = ["SyntheticWindows"]

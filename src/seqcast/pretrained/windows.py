@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.order import Batch
-from seqcast.data.windows.reader import SeriesWindows, WindowReader
+from seqcast.data.windows import Batch, SeriesWindows, WindowReader
 from seqcast.pretrained.covariates import SeasonalCovariates, seasonal_reader
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, seasonal_inputs
-from seqcast.runtime.threads import begin, threads
+from seqcast.runtime import begin, threads
 
 __all__ = ["SeasonalWindows"]
 

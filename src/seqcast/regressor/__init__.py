@@ -7,6 +7,8 @@ of arrays), `windows` (arrays or batches to batches that are trained on), `fitte
 Stability: stable.
 """
 
-from seqcast.regressor.estimator import Seq2SeqRegressor
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = ["Seq2SeqRegressor"]

@@ -11,12 +11,8 @@ import numpy as np
 from seqcast.errors import SpecError
 from seqcast.regressor.fitted import FittedRegressor, Payload
 from seqcast.regressor.options import resolve_options
-from seqcast.runtime.archive import open_archive, write_archive
-from seqcast.runtime.caution import warn_user
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.base import unwritable_fields
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
+from seqcast.runtime import check_json, open_archive, warn_user, write_archive
+from seqcast.specs import NetworkSpec, TrainingSpec, unwritable_fields
 
 __all__ = ["read_regressor", "unwritable_options", "warn_if_unwritable", "write_regressor"]
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.windows import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.regressor.inputs import GivenWindows
 from seqcast.regressor.options import Options
 from seqcast.regressor.windows import TrainingWindows, Validation
-from seqcast.training.checkpoints import CheckpointFolder, Checkpoints
-from seqcast.training.fingerprint import fingerprint
-from seqcast.training.observers import check_observers
+from seqcast.training import CheckpointFolder, Checkpoints, check_observers, fingerprint
 
 __all__ = ["checkpoints_of", "refuse_unresumable"]
 

@@ -11,25 +11,18 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from seqcast.data.arrays.checks import check_targets
-from seqcast.data.arrays.preparation import Preparation
-from seqcast.engine.engine import Engine
-from seqcast.engine.estimator import LearningEstimator, Learnt
-from seqcast.engine.inputs import ModelInputs
+from seqcast.data.arrays import Preparation, check_targets
+from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import TrainingError
-from seqcast.network.init import child_seeds
-from seqcast.network.states import States
+from seqcast.network import States, child_seeds
 from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
 from seqcast.regressor.checkpoints import checkpoints_of, refuse_unresumable
 from seqcast.regressor.fitted import FittedRegressor
 from seqcast.regressor.inputs import GivenWindows
 from seqcast.regressor.options import draw_seed, resolve_options
 from seqcast.regressor.windows import Validation, prepare_windows
-from seqcast.specs.checkpoint import CheckpointSpec
-from seqcast.training.checkpoints import CheckpointFolder
-from seqcast.training.deadline import check_time_limit
-from seqcast.training.history import History
-from seqcast.training.observers import check_callbacks
+from seqcast.specs import CheckpointSpec
+from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
 __all__ = ["Seq2SeqRegressor"]
 

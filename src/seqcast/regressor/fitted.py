@@ -10,15 +10,13 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import check_targets
-from seqcast.data.arrays.preparation import Preparation
-from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import ArrayLabels, ModelInputs
-from seqcast.intervals.support import SUPPORTS, bounded
-from seqcast.network.states import States
+from seqcast.data.arrays import Preparation, check_targets
+from seqcast.engine import ArrayLabels, Engine, ModelInputs
+from seqcast.intervals import SUPPORTS, bounded
+from seqcast.network import States
 from seqcast.regressor.inputs import check_new_steps, check_past, check_states
-from seqcast.specs.checks import check_choice, check_int
-from seqcast.training.history import History
+from seqcast.specs import check_choice, check_int
+from seqcast.training import History
 
 __all__ = ["FittedRegressor", "Payload"]
 

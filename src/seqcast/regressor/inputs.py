@@ -10,12 +10,19 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from seqcast.data.arrays.checks import CheckedWindows, as_array, check_covariates, check_finite, check_targets, rank
-from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.arrays.streams import is_stream
-from seqcast.engine.engine import Engine
+from seqcast.data.arrays import (
+    CheckedWindows,
+    Preparation,
+    as_array,
+    check_covariates,
+    check_finite,
+    check_targets,
+    is_stream,
+    rank,
+)
+from seqcast.engine import Engine
 from seqcast.errors import DataError
-from seqcast.network.states import States
+from seqcast.network import States
 
 __all__ = [
     "CheckedPast",

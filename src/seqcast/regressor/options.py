@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from seqcast.data.arrays.checks import CheckedWindows
-from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.series.scalers import SCALES
+from seqcast.data.arrays import CheckedWindows, Preparation
+from seqcast.data.series import SCALES
 from seqcast.errors import SpecError
-from seqcast.intervals.support import SUPPORTS
-from seqcast.network.init import fresh_seed
-from seqcast.specs.checks import check_choice, check_int
-from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec
-from seqcast.specs.presets import preset
-from seqcast.specs.training import TrainingSpec, check_loss
+from seqcast.intervals import SUPPORTS
+from seqcast.network import fresh_seed
+from seqcast.specs import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_choice, check_int, check_loss, preset
 
 __all__ = ["Options", "draw_seed", "resolve_options"]
 

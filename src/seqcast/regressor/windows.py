@@ -9,16 +9,23 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.arrays.checks import CheckedWindows, check_support, check_weight
-from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.arrays.streams import StreamWindows, check_in_batches, first_batches, scaled_stream
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.arrays import (
+    CheckedWindows,
+    Preparation,
+    StreamWindows,
+    check_in_batches,
+    check_support,
+    check_weight,
+    first_batches,
+    scaled_stream,
+)
+from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError
-from seqcast.intervals.support import VALUES_OF, observed_support, outside_support_of
+from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
 from seqcast.regressor.inputs import GivenWindows, check_past, check_windows
 from seqcast.regressor.options import Options
-from seqcast.runtime.backend import keras
-from seqcast.specs.checks import check_int
+from seqcast.runtime import keras
+from seqcast.specs import check_int
 
 __all__ = ["TrainingWindows", "Validation", "prepare_windows"]
 

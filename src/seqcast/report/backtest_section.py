@@ -9,15 +9,17 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from seqcast.errors import DataError
-from seqcast.evaluation.backtest import Backtest
-from seqcast.evaluation.frame_view import CUTOFF
-from seqcast.evaluation.leaderboard import BASELINE, leaderboard
-from seqcast.evaluation.metrics import spoken_metric
-from seqcast.evaluation.significance import diebold_mariano
-from seqcast.plots import calibration_curve, forecast_frame, residual_diagnostics, score_by_series, score_by_step
-from seqcast.plots.style import spoken
+from seqcast.evaluation import BASELINE, CUTOFF, Backtest, diebold_mariano, leaderboard, spoken_metric
+from seqcast.plots import (
+    calibration_curve,
+    forecast_frame,
+    residual_diagnostics,
+    score_by_series,
+    score_by_step,
+    spoken,
+)
 from seqcast.report.page import Note, Part, Picture, Section, Table
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["BacktestSections"]
 

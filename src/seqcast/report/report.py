@@ -8,18 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.table import open_frame
+from seqcast.data.frames import open_frame
 from seqcast.errors import SpecError
-from seqcast.evaluation.frame_view import FrameRows
-from seqcast.intervals.levels import level_text
-from seqcast.plots import forecast_fans, importance_chart, learning_curve
-from seqcast.plots.series import read_pair
-from seqcast.plots.style import spoken
+from seqcast.evaluation import FrameRows
+from seqcast.intervals import level_text
+from seqcast.plots import forecast_fans, importance_chart, learning_curve, read_pair, spoken
 from seqcast.report.backtest_section import BacktestSections
 from seqcast.report.page import Facts, Picture, Section, page
-from seqcast.runtime.files import write_beside
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
+from seqcast.runtime import write_beside
+from seqcast.specs import Columns, check_int
 
 __all__ = ["report"]
 

@@ -5,3 +5,7 @@ It knows nothing of forecasting. In reading order: `backend`, `jit`, `program_ca
 
 Stability: internal.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

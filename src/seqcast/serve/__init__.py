@@ -2,3 +2,7 @@
 
 Stability: experimental.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

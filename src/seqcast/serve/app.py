@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from seqcast._version import __version__
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 from seqcast.serve.gate import Gate, problem_response
 from seqcast.serve.guard import Guard
 from seqcast.serve.openapi import describe

@@ -10,7 +10,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 if TYPE_CHECKING:
     import uvicorn

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster import Forecaster
 from seqcast.serve.answers import Answer, Answers
 from seqcast.serve.queries import Query
 from seqcast.serve.tables import Table

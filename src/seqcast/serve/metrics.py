@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["Metrics"]
 

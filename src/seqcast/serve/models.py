@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.forms import LONG
+from seqcast.data.frames import LONG
 from seqcast.errors import suggest_name
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.intervals.levels import level_text
-from seqcast.runtime.files import check_source
+from seqcast.forecaster import Forecaster
+from seqcast.intervals import level_text
+from seqcast.runtime import check_source
 from seqcast.serve.problems import RequestError
 from seqcast.serve.settings import PRETRAINED, ServerSettings
 from seqcast.serve.tables import Needed

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from seqcast.errors import SpecError, suggest_name
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 from seqcast.serve.problems import shown
 from seqcast.serve.settings import PRETRAINED
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from seqcast.errors import DataError, SpecError
-from seqcast.intervals.levels import check_levels
+from seqcast.intervals import check_levels
 from seqcast.serve.bodies import Body, typed, whole
 from seqcast.serve.models import ModelShelf, ServedModel
 from seqcast.serve.options import BacktestOptions, ForecastOptions, Options

@@ -6,7 +6,7 @@ import gc
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 from seqcast.serve.app import create_app
 from seqcast.serve.listening import BACKLOG, address_of, listen
 from seqcast.serve.logs import log_event, writing

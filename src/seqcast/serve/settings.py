@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from seqcast.errors import SpecError
-from seqcast.runtime.files import check_source
-from seqcast.runtime.limits import FileLimits
-from seqcast.specs.checks import check_int, check_number
+from seqcast.runtime import FileLimits, check_source
+from seqcast.specs import check_int, check_number
 
 __all__ = ["PRETRAINED", "ServerSettings"]
 

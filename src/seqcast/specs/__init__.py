@@ -5,3 +5,7 @@ A spec checks its options when it is made, so that no impossible one exists. In 
 
 Stability: stable.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

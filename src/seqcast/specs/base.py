@@ -85,7 +85,7 @@ def _is_writable(value: Any) -> bool:
         return not unwritable_fields([value])
     if isinstance(value, Mapping | list | tuple):
         return all(map(_is_writable, value.values() if isinstance(value, Mapping) else value))
-    from seqcast.runtime.backend import keras
+    from seqcast.runtime import keras
 
     try:
         with warnings.catch_warnings():
@@ -105,7 +105,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if value is None or isinstance(value, (str, int, float, bool, list)):
         return value
-    from seqcast.runtime.backend import keras
+    from seqcast.runtime import keras
 
     return _plain(keras.saving.serialize_keras_object(value))
 

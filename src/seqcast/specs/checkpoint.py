@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqcast.errors import SpecError
-from seqcast.runtime.limits import FileLimits
+from seqcast.runtime import FileLimits
 from seqcast.specs.base import set_fields
 from seqcast.specs.checks import check_int, check_number
 

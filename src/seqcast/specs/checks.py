@@ -86,7 +86,7 @@ def check_flag(where: str, value: object) -> None:
 
 
 def check_keras_object(where: str, value: Any) -> None:
-    from seqcast.runtime.backend import keras
+    from seqcast.runtime import keras
 
     _check_modules(where, value)
     getter = {
@@ -139,7 +139,7 @@ def _check_modules(where: str, value: Any, depth: int = 0) -> None:
 
 
 def _is_known(config: Mapping[str, Any], module: str) -> bool:
-    from seqcast.runtime.backend import keras
+    from seqcast.runtime import keras
 
     own = any(module == known or module.startswith(f"{known}.") for known in _MODULES)
     policy = module == "keras" and str(config["class_name"]).endswith("DTypePolicy")
@@ -148,7 +148,7 @@ def _is_known(config: Mapping[str, Any], module: str) -> bool:
 
 
 def _schedule(value: Any) -> Any:
-    from seqcast.runtime.backend import keras
+    from seqcast.runtime import keras
 
     schedules = keras.optimizers.schedules
     value = schedules.deserialize(value) if isinstance(value, Mapping) else value

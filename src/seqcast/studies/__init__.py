@@ -12,7 +12,8 @@ draws at once. A run trains its networks through `study.Trainings`, with checkpo
 Stability: experimental.
 """
 
-from seqcast.studies.catalogue import NAMES as NAMES
-from seqcast.studies.catalogue import find_study as find_study
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = ["NAMES", "find_study"]

@@ -18,7 +18,7 @@ from typing import Any
 
 from seqcast._version import __version__
 from seqcast.errors import MissingFileError
-from seqcast.runtime.files import write_beside
+from seqcast.runtime import write_beside
 
 __all__ = ["cached", "cached_path", "code_key", "library_versions", "source_files"]
 
@@ -86,7 +86,7 @@ def library_versions() -> dict[str, str]:
         >>> list(library_versions())
         ['keras', 'jax', 'numpy', 'scikit-learn', 'scipy']
     """
-    from seqcast.runtime.backend import keras
+    from seqcast.runtime import keras
 
     names = ("keras", keras.config.backend(), "numpy", "scikit-learn", "scipy")
     return {name: metadata.version(name) for name in names}

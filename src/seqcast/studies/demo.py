@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.baselines import LastValue, ManyToOneRegressor
+from seqcast.data import random_sines
 from seqcast.data.datasets import describe, load
-from seqcast.data.signals import random_sines
 from seqcast.evaluation import BASELINE, evaluate
-from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster import Forecaster
 from seqcast.plots import error_by_step, forecast_frame, forecast_panels, learning_curve, save_figure
-from seqcast.regressor.estimator import Seq2SeqRegressor
-from seqcast.runtime.files import check_target, make_folder, write_beside
-from seqcast.specs.training import TrainingSpec
+from seqcast.regressor import Seq2SeqRegressor
+from seqcast.runtime import check_target, make_folder, write_beside
+from seqcast.specs import TrainingSpec
 
 __all__ = ["DemoSize", "run_demo"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqcast.data.signals import noisy_past
+from seqcast.data import noisy_past
 from seqcast.studies.oracle import SineFit
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, network

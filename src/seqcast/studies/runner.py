@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.plots.style import save_figure
-from seqcast.runtime.executors import Executor, choose_executor
-from seqcast.runtime.files import make_folder, write_beside
-from seqcast.runtime.threads import threads
-from seqcast.specs.checks import check_int
+from seqcast.plots import save_figure
+from seqcast.runtime import Executor, choose_executor, make_folder, threads, write_beside
+from seqcast.specs import check_int
 from seqcast.studies import find_study
 from seqcast.studies.cache import cached, cached_path, library_versions
 from seqcast.studies.study import SEEDS, Results, Setting, Study, Trainings

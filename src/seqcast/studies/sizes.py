@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcast.baselines import ManyToOneRegressor
-from seqcast.network.weight_shapes import weight_shapes
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.network import weight_shapes
+from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.signals import SineParameters
-from seqcast.engine.inputs import ModelInputs
+from seqcast.data import SineParameters
+from seqcast.engine import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.signals import SineParameters
+from seqcast.data import SineParameters
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import FREQUENCY, TEST, TRAIN, network
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.specs.checkpoint import CheckpointSpec
+from seqcast.specs import CheckpointSpec
 from seqcast.studies.cache import code_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from seqcast.regressor.estimator import Seq2SeqRegressor
+    from seqcast.regressor import Seq2SeqRegressor
 
 __all__ = ["SEEDS", "Results", "Setting", "Study", "Trainings", "number", "spread"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.signals import SineParameters, sine_parameters
-from seqcast.regressor.estimator import Seq2SeqRegressor
+from seqcast.data import SineParameters, sine_parameters
+from seqcast.regressor import Seq2SeqRegressor
 
 __all__ = ["TEST", "TRAIN", "by_bin", "mse_by_step", "network", "sines"]
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.inputs import ModelInputs
+from seqcast.engine import ModelInputs
 from seqcast.inspect import sensitivity
-from seqcast.runtime.backend import keras, to_numpy
-from seqcast.runtime.jit import derivatives
+from seqcast.runtime import derivatives, keras, to_numpy
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
 from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
 

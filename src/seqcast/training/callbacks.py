@@ -7,8 +7,7 @@ import signal
 import threading
 from typing import Any, Self
 
-from seqcast.runtime.backend import keras, weights_of
-from seqcast.runtime.interrupts import raises_interrupts, was_interrupted
+from seqcast.runtime import keras, raises_interrupts, was_interrupted, weights_of
 from seqcast.training.history import History
 
 __all__ = ["CtrlC", "KeepBest"]

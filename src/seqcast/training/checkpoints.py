@@ -25,12 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
-from seqcast.runtime.archive import open_archive, write_archive
-from seqcast.runtime.backend import keras
-from seqcast.runtime.caution import warn_user
-from seqcast.runtime.files import make_folder, write_beside
-from seqcast.runtime.json_types import check_fields
-from seqcast.specs.checkpoint import CheckpointSpec
+from seqcast.runtime import check_fields, keras, make_folder, open_archive, warn_user, write_archive, write_beside
+from seqcast.specs import CheckpointSpec
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState

@@ -9,10 +9,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.order import NamedWindows
-from seqcast.network.losses import HeadLoss
-from seqcast.runtime.backend import keras
-from seqcast.runtime.jit import compile_call
+from seqcast.data.windows import NamedWindows
+from seqcast.network import HeadLoss
+from seqcast.runtime import compile_call, keras
 
 __all__ = ["Culprits"]
 

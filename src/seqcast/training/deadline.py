@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import keras
-from seqcast.specs.training import TrainingSpec
+from seqcast.runtime import keras
+from seqcast.specs import TrainingSpec
 
 __all__ = ["Deadline", "Timekeeper", "check_time_limit", "scheduled_rate"]
 

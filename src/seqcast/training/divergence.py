@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from seqcast.errors import Option, Phrase, TrainingError
-from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
-from seqcast.runtime.backend import copies, keras
+from seqcast.network import EXPLODED, LARGEST_WEIGHT
+from seqcast.runtime import copies, keras
 from seqcast.training.culprits import Culprits
 
 __all__ = ["DivergenceWatch", "divergence_watch", "is_sound"]

@@ -10,10 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast._version import __version__
-from seqcast.runtime.backend import NumberTypes, keras
-from seqcast.specs.base import check_writable
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
+from seqcast.runtime import NumberTypes, keras
+from seqcast.specs import NetworkSpec, TrainingSpec, check_writable
 
 __all__ = ["digest", "fingerprint"]
 

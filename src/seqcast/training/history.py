@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, get_type_hints
 
-from seqcast.runtime.json_types import check_fields
+from seqcast.runtime import check_fields
 
 __all__ = ["History"]
 

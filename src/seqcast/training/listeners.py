@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 from seqcast.training.deadline import Deadline
 
 __all__ = ["Listener", "TrainingEvent", "listen", "listeners"]

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqcast.errors import FileFormatError
-from seqcast.runtime.caution import warn_user
-from seqcast.runtime.files import make_folder, suffix_of, write_beside
+from seqcast.runtime import make_folder, suffix_of, warn_user, write_beside
 from seqcast.training.observers import Observer, Record
 
 __all__ = ["TrainingLog", "read_log"]

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqcast.data.windows.order import NumberedBatches
+from seqcast.data.windows import NumberedBatches
 from seqcast.errors import TrainingError
-from seqcast.specs.training import TrainingSpec
+from seqcast.specs import TrainingSpec
 from seqcast.training.callbacks import CtrlC, EpochCounter, KeepBest
 from seqcast.training.checkpoints import CheckpointCallback, Checkpoints, MetricsRestorer
 from seqcast.training.deadline import Deadline, Timekeeper, scheduled_rate

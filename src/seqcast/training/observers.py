@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import keras, to_numpy
-from seqcast.specs.checks import check_int
+from seqcast.runtime import keras, to_numpy
+from seqcast.specs import check_int
 
 __all__ = ["Observer", "Record", "check_callbacks", "check_observers", "for_network", "others"]
 

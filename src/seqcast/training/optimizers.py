@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from seqcast.runtime.backend import keras
-from seqcast.specs.training import TrainingSpec
+from seqcast.runtime import keras
+from seqcast.specs import TrainingSpec
 
 __all__ = ["clone_config", "learning_rate", "optimizer"]
 

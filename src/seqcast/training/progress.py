@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 from seqcast.training.deadline import Deadline
 
 if TYPE_CHECKING:

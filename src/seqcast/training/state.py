@@ -10,8 +10,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import copies, keras, weights_of
-from seqcast.runtime.json_types import check_fields
+from seqcast.runtime import check_fields, copies, keras, weights_of
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.history import History
 

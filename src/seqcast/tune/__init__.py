@@ -9,9 +9,8 @@ it), `result`, `figures`.
 Stability: experimental.
 """
 
-from seqcast.tune.defaults import default_space
-from seqcast.tune.result import TuningResult
-from seqcast.tune.space import Choice, Range
-from seqcast.tune.study import tune
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = ["Choice", "Range", "TuningResult", "default_space", "tune"]

@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.forecaster.cluster import Cluster
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.options import is_compared
-from seqcast.pretrained.finetuning import limits
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
-from seqcast.specs.finetune import FinetuneSpec
+from seqcast.forecaster import Cluster, Forecaster, is_compared
+from seqcast.pretrained import limits
+from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec
 from seqcast.tune.script import script_of
 from seqcast.tune.space import Setting
 from seqcast.tune.trials import Task, seconds_of

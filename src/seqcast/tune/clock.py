@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.training.deadline import Deadline
+from seqcast.training import Deadline
 
 __all__ = ["Clock"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from seqcast.forecaster.defaults import Sizes
-from seqcast.specs.ensemble import MemberSpec
-from seqcast.specs.finetune import FinetuneSpec
+from seqcast.forecaster import Sizes
+from seqcast.specs import FinetuneSpec, MemberSpec
 from seqcast.tune.space import Choice, Range, Setting
 
 __all__ = ["default_space"]

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from seqcast.errors import DataError
-from seqcast.plots.style import COLOURS, GUIDE, MODELS, STYLE, finish, new_figure, plain, short, spoken
+from seqcast.plots import COLOURS, GUIDE, MODELS, STYLE, finish, new_figure, plain, short, spoken
 
 __all__ = ["importance_bars", "parallel_coordinates"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.specs.base import Spec
-from seqcast.training.fingerprint import digest
+from seqcast.specs import Spec
+from seqcast.training import digest
 from seqcast.tune.objective import Objective
 from seqcast.tune.space import Choice, Range
 

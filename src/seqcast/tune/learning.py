@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.engine.jobs import TrainingJob
-from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import fit_plan, untrained
-from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
-from seqcast.forecaster.training_run import TrainingRun
+from seqcast.data.frames import LongFrame
+from seqcast.engine import TrainingJob
+from seqcast.forecaster import (
+    FitOptions,
+    FitPlan,
+    FittedForecaster,
+    TrainingRun,
+    fit_plan,
+    make_plan,
+    plan_further,
+    untrained,
+)
 from seqcast.pretrained import is_zero_shot
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
-from seqcast.specs.finetune import FinetuneSpec
-from seqcast.specs.training import TrainingSpec
+from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, TrainingSpec
 from seqcast.tune.space import Setting
 
 __all__ = ["learn", "untuned_setting"]

@@ -9,14 +9,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.seasons import seasonal_naive_errors
-from seqcast.data.windows.cutoffs import known_at_cutoffs
-from seqcast.data.windows.origins import Origins
+from seqcast.data import seasonal_naive_errors
+from seqcast.data.frames import LongFrame
+from seqcast.data.windows import Origins, known_at_cutoffs
 from seqcast.errors import DataError
-from seqcast.forecaster.choice import pinball
-from seqcast.forecaster.defaults import Sizes
-from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster import FittedForecaster, Sizes, pinball
 from seqcast.tune.learning import learn, untuned_setting
 from seqcast.tune.space import Setting
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.runtime.files import write_beside
+from seqcast.forecaster import Forecaster
+from seqcast.runtime import write_beside
 from seqcast.tune.figures import importance_bars, parallel_coordinates
 from seqcast.tune.space import Setting
 

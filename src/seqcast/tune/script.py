@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from seqcast.specs.base import Spec
-from seqcast.specs.finetune import FinetuneSpec
+from seqcast.specs import FinetuneSpec, Spec
 
 __all__ = ["script_of"]
 

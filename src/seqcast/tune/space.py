@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import SpecError, unknown_name
-from seqcast.specs.ensemble import NETWORK_FIELDS, TRAINING_FIELDS, MemberSpec
-from seqcast.specs.finetune import FinetuneSpec
+from seqcast.specs import NETWORK_FIELDS, TRAINING_FIELDS, FinetuneSpec, MemberSpec
 
 __all__ = ["FIELDS", "FINETUNE_FIELDS", "Choice", "Range", "Setting", "Space", "check_space", "neighbours", "widened"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from seqcast.errors import SpecError
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["Storage", "optuna", "quiet"]
 

@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.errors import Option, Phrase, SpecError, WorkerDiedError
-from seqcast.forecaster.cluster import Cluster, check_cluster
-from seqcast.forecaster.defaults import middle_length
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.option_checks import check_options
-from seqcast.forecaster.options import RowOptions, is_compared
-from seqcast.forecaster.reading import read_rows
-from seqcast.network.init import fresh_seed
+from seqcast.forecaster import (
+    Cluster,
+    Forecaster,
+    RowOptions,
+    check_cluster,
+    check_options,
+    is_compared,
+    middle_length,
+    read_rows,
+)
+from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime.executors import Executor, choose_executor, worker_count
-from seqcast.runtime.log import say
-from seqcast.specs.base import check_writable
-from seqcast.specs.checks import check_int
-from seqcast.specs.ensemble import EnsembleSpec
-from seqcast.training.deadline import Deadline
+from seqcast.runtime import Executor, choose_executor, say, worker_count
+from seqcast.specs import EnsembleSpec, check_int, check_writable
+from seqcast.training import Deadline
 from seqcast.tune.choosing import Recipe, chosen_settings
 from seqcast.tune.clock import Clock
 from seqcast.tune.defaults import default_space

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime.log import say
+from seqcast.runtime import say
 from seqcast.tune.clock import Clock
 from seqcast.tune.objective import Objective
 from seqcast.tune.sampler import sampler_of

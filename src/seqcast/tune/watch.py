@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import keras
-from seqcast.specs.checks import check_choice
+from seqcast.runtime import keras
+from seqcast.specs import check_choice
 from seqcast.tune.storage import optuna
 
 __all__ = ["PRUNERS", "TrialWatch", "pruner_of"]

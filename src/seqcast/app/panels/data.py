@@ -24,8 +24,7 @@ from seqcast.app.theme import (
     spoken_step,
 )
 from seqcast.data import datasets
-from seqcast.data.frames.dialect import Dialect
-from seqcast.data.frames.stamps import stamp_text
+from seqcast.data.frames import Dialect, stamp_text
 from seqcast.errors import DataError, SeqcastError
 
 __all__ = ["DataPanel"]

@@ -14,7 +14,7 @@ from seqcast.app.estimates import estimate_seconds, in_words
 from seqcast.app.panels.progress import JobPanel
 from seqcast.app.table import rows_of
 from seqcast.app.theme import choose_series, heading, note, panel_card, redraw, show_chart, show_table, spoken_step
-from seqcast.training.listeners import TrainingEvent
+from seqcast.training import TrainingEvent
 
 __all__ = ["ForecastPanel", "bounds_of", "drawn_past"]
 

@@ -14,7 +14,7 @@ from seqcast.app import recipes, tasks
 from seqcast.app.context import Context, refreshable
 from seqcast.app.table import Table, VisitorFrame
 from seqcast.app.theme import heading, named, note, panel_card
-from seqcast.data.frames.writing import table_bytes
+from seqcast.data.frames import table_bytes
 
 __all__ = ["TakePanel", "picture_of"]
 

@@ -14,7 +14,7 @@ from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.forecast import drawn_past, forecast_of
 from seqcast.app.table import rows_of
 from seqcast.app.theme import choose_series, heading, html_table, named, note, panel_card, redraw, show_chart
-from seqcast.data.frames.stamps import stamp_text
+from seqcast.data.frames import stamp_text
 
 __all__ = ["WhatIfPanel"]
 

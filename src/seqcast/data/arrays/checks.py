@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.statistics import power_of_two
+from seqcast.data.series import power_of_two
 from seqcast.errors import DataError, DataTypeError
-from seqcast.runtime.limits import LARGEST_NUMBER
+from seqcast.runtime import LARGEST_NUMBER
 
 __all__ = [
     "CheckedWindows",

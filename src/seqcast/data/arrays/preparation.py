@@ -10,14 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.arrays.checks import CheckedWindows, check_covariates
-from seqcast.data.series.scalers import Scaler
-from seqcast.data.windows.arrays import ArrayWindows
+from seqcast.data.series import Scaler
+from seqcast.data.windows import ArrayWindows
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.checks import check_choice
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import check_json
+from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_choice
 
 __all__ = ["Preparation"]
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from seqcast.data.arrays.checks import as_array, check_finite, check_rows, check_targets
 from seqcast.data.arrays.preparation import Preparation
-from seqcast.data.windows.order import NamedWindows
+from seqcast.data.windows import NamedWindows
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime.backend import keras
-from seqcast.specs.window import WindowSpec
+from seqcast.runtime import keras
+from seqcast.specs import WindowSpec
 
 __all__ = ["StreamWindows", "check_in_batches", "first_batches", "is_stream", "scaled_stream", "split_batch"]
 

@@ -1,1 +1,5 @@
 """From rows of a frame to what a network reads beside the targets: `encoders`, `calendar`, `builder`."""
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

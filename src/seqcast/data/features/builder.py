@@ -15,13 +15,10 @@ import numpy.typing as npt
 
 from seqcast.data.features.calendar import Calendar, check_calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.frames.stamps import Stamps, seconds
-from seqcast.data.series.store import positions_of
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.columns import Columns
-from seqcast.specs.window import WindowSpec
+from seqcast.data.frames import AnyFrame, LongFrame, Stamps, seconds
+from seqcast.data.series import positions_of
+from seqcast.runtime import check_json
+from seqcast.specs import Columns, WindowSpec
 
 __all__ = ["FeatureBuilder", "FeatureStatistics"]
 

@@ -13,9 +13,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.stamps import Stamps, seconds, wall_clock
+from seqcast.data.frames import Stamps, seconds, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError, unknown_name
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["CALENDAR_FEATURES", "Calendar", "check_calendar"]
 

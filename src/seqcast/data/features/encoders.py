@@ -8,11 +8,10 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.columns import ColumnType
-from seqcast.data.series.scalers import Scaler
-from seqcast.data.series.statistics import Moments
+from seqcast.data.frames import ColumnType
+from seqcast.data.series import Moments, Scaler
 from seqcast.errors import DataError
-from seqcast.runtime.json_types import check_json
+from seqcast.runtime import check_json
 
 __all__ = ["MOST_CATEGORIES", "ColumnEncoder", "ColumnStatistics"]
 

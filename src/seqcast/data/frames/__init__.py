@@ -5,3 +5,7 @@ In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `fo
 `reader_process` and its program `reader_script`, `io`, `writing`, and `places`, what a place in them is called. Of rows
 beyond memory `sources`, `pieces`, `sharded`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,8 +9,7 @@ from seqcast.data.frames.excess import check_cells
 from seqcast.data.frames.places import place_in_file
 from seqcast.data.frames.reader_process import ReaderProcess
 from seqcast.errors import DataError
-from seqcast.runtime.limits import FileLimits
-from seqcast.runtime.optional import require
+from seqcast.runtime import FileLimits, require
 
 __all__ = ["column_names", "read_binary"]
 

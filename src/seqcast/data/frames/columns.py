@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.runtime.limits import LARGEST_NUMBER
+from seqcast.runtime import LARGEST_NUMBER
 
 __all__ = [
     "ColumnType",

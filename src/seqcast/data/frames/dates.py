@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["parse_dates", "without_long"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["Dialect", "decode", "find_dialect"]
 

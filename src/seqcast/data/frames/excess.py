@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.runtime.limits import FileLimits
+from seqcast.runtime import FileLimits
 
 __all__ = ["allow_more", "check_cells", "too_large"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqcast.errors import DataError, suggest_name
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["LONG", "form_of", "from_wide", "in_form", "to_long", "to_wide"]
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, seconds, stamp_text, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["CLOCK", "Frequency", "infer", "resolve"]
 

@@ -14,7 +14,7 @@ from seqcast.data.frames.lookup import check_same_types, find_rows, ticks
 from seqcast.data.frames.stamps import Stamps, in_zone_of
 from seqcast.data.frames.table import open_frame, read_keys
 from seqcast.errors import DataError
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["FutureRows", "read_future"]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqcast.data.frames.dates import parse_dates, without_long
 from seqcast.errors import DataError
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["ColumnGuess", "guess_columns"]
 

@@ -26,9 +26,8 @@ from seqcast.errors import (
     SeqcastError,
     unknown_name,
 )
-from seqcast.runtime.files import check_source
-from seqcast.runtime.limits import FileLimits
-from seqcast.specs.columns import Columns
+from seqcast.runtime import FileLimits, check_source
+from seqcast.specs import Columns
 
 __all__ = [
     "ONE_SERIES",

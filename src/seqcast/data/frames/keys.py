@@ -14,7 +14,7 @@ from seqcast.data.frames.columns import FrameColumn, first
 from seqcast.data.frames.stamp_formats import likely_format, parse_stamps
 from seqcast.data.frames.stamps import Stamps, from_utc
 from seqcast.errors import Option, Phrase
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["IdColumn", "StampColumn", "read_ids", "read_stamps"]
 

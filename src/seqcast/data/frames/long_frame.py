@@ -18,10 +18,10 @@ from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema, as_ids
 from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.store import InMemoryStore, positions_of, starts_of
+from seqcast.data.series import InMemoryStore, positions_of, starts_of
 from seqcast.errors import DataError
-from seqcast.runtime.caution import warn_user
-from seqcast.specs.columns import Covariates
+from seqcast.runtime import warn_user
+from seqcast.specs import Covariates
 
 __all__ = ["MISSING", "LongFrame", "complete"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from seqcast.data.frames.stamps import Stamps, stamp_kind
 from seqcast.data.frames.table import KeyedFrame
 from seqcast.errors import Phrase
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["check_same_types", "find_rows", "ticks"]
 

@@ -11,8 +11,7 @@ from typing import IO
 from seqcast.data.frames.excess import too_large
 from seqcast.data.frames.reader_process import ReaderProcess
 from seqcast.errors import DataError
-from seqcast.runtime.limits import FileLimits
-from seqcast.runtime.optional import require
+from seqcast.runtime import FileLimits, require
 
 __all__ = ["PACKED", "STANDARD_INPUT", "read_bytes"]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from seqcast.data.frames.places import Span, place_in_file
 from seqcast.data.frames.sources import TableSource
 from seqcast.errors import DataError, SpecError, compose_place
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["Piece", "pieces"]
 

@@ -21,7 +21,7 @@ from typing import IO, Any, Self, TypeVar, cast
 
 from seqcast.data.frames.excess import allow_more, too_large
 from seqcast.errors import DataError, Phrase, SeqcastError, unknown_name
-from seqcast.runtime.limits import FileLimits
+from seqcast.runtime import FileLimits
 
 __all__ = ["ReaderProcess"]
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import Frequency, infer
 from seqcast.data.frames.grid import Grid
 from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.store import starts_of
+from seqcast.data.series import starts_of
 from seqcast.errors import DataError, Option, Phrase, Row
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["Completed", "SortedRows"]
 

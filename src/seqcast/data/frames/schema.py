@@ -15,9 +15,8 @@ from seqcast.data.frames.forms import LONG, in_form
 from seqcast.data.frames.keys import IdColumn, StampColumn
 from seqcast.data.frames.stamp_formats import format_stamps
 from seqcast.data.frames.stamps import Stamps, from_utc
-from seqcast.runtime.json_types import check_json
-from seqcast.runtime.optional import require
-from seqcast.specs.columns import Columns
+from seqcast.runtime import check_json, require
+from seqcast.specs import Columns
 
 __all__ = ["FrameSchema", "as_ids"]
 

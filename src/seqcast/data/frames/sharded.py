@@ -18,10 +18,9 @@ from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.places import Span, in_source
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.sharded import ArrayCache, ShardedStore
-from seqcast.data.series.store import SeriesLayout
+from seqcast.data.series import ArrayCache, SeriesLayout, ShardedStore
 from seqcast.errors import DataError, SaveError
-from seqcast.specs.columns import Covariates
+from seqcast.specs import Covariates
 
 __all__ = ["AnyFrame", "Scratch", "SeriesSizes", "ShardedFrame"]
 

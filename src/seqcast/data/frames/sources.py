@@ -15,7 +15,7 @@ from typing import Any
 
 from seqcast.data.frames.places import files_at
 from seqcast.errors import DataError, MissingFileError, SpecError
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["TableSource", "file_groups", "is_source", "open_source"]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from seqcast.data.frames.columns import ColumnType
 from seqcast.data.frames.regular import SortedRows
-from seqcast.data.series.store import starts_of
+from seqcast.data.series import starts_of
 from seqcast.errors import DataError, Option, Phrase, Row
 
 __all__ = ["static_values"]

@@ -23,10 +23,9 @@ from seqcast.data.frames.regular import SortedRows
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.frames.static import static_values
-from seqcast.data.series.store import InMemoryStore
+from seqcast.data.series import InMemoryStore
 from seqcast.errors import DataError, Option, Phrase, suggest_name
-from seqcast.specs.checks import check_choice
-from seqcast.specs.columns import Columns, Covariates
+from seqcast.specs import Columns, Covariates, check_choice
 
 __all__ = ["ON_BAD_SERIES", "KeyedFrame", "check_columns", "open_frame", "read_frame", "read_keys"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from seqcast.data.frames.dialect import Dialect
 from seqcast.data.frames.excess import check_cells
 from seqcast.errors import DataError
-from seqcast.runtime.limits import FileLimits
+from seqcast.runtime import FileLimits
 
 __all__ = ["check_json", "check_text"]
 

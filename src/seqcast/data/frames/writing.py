@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.errors import SaveError
-from seqcast.runtime.files import suffix_of, write_beside
-from seqcast.runtime.optional import require
+from seqcast.runtime import require, suffix_of, write_beside
 
 __all__ = ["TABLES", "table_bytes", "write_table"]
 

@@ -14,12 +14,8 @@ from seqcast.data.partition.keys import read_columns
 from seqcast.data.partition.sorting import SeriesFiles
 from seqcast.data.partition.sources import Source, find_source, identifier, table_error
 from seqcast.errors import Option, Phrase, SaveError, SpecError
-from seqcast.runtime.files import check_new_folder, folder_beside
-from seqcast.runtime.limits import parse_size
-from seqcast.runtime.optional import require
-from seqcast.runtime.threads import threads
-from seqcast.specs.checks import check_int
-from seqcast.specs.columns import Columns
+from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
+from seqcast.specs import Columns, check_int
 
 __all__ = ["Partition", "partition"]
 

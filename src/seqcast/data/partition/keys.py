@@ -11,7 +11,7 @@ from typing import Any
 
 from seqcast.data.partition.sources import Source, identifier, literal, table_error
 from seqcast.errors import DataError, Option, Phrase, SpecError
-from seqcast.specs.columns import Columns
+from seqcast.specs import Columns
 
 __all__ = ["read_columns"]
 

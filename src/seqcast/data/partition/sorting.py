@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime.optional import require
+from seqcast.runtime import require
 
 __all__ = ["SeriesFiles"]
 

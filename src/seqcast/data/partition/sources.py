@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames.dialect import Dialect, decode, find_dialect
-from seqcast.data.frames.places import files_at, unknown_column
+from seqcast.data.frames import Dialect, decode, files_at, find_dialect, unknown_column
 from seqcast.errors import DataError, MissingFileError, unknown_name
-from seqcast.runtime.files import check_source
-from seqcast.runtime.optional import require
-from seqcast.specs.columns import Columns
+from seqcast.runtime import check_source, require
+from seqcast.specs import Columns
 
 __all__ = ["Source", "find_source", "identifier", "literal", "table_error"]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from seqcast.data.series.statistics import Moments, power_of_two
 from seqcast.data.series.store import SeriesStore, positions_of, starts_of
-from seqcast.specs.checks import check_choice
+from seqcast.specs import check_choice
 
 __all__ = ["LOGARITHMS", "SCALES", "SERIES_SCALES", "Scaler", "SeriesScaler"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import SpecError
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["Season", "amounts", "chance", "noise", "pattern", "repeat"]
 

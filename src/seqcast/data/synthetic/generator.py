@@ -29,7 +29,7 @@ from seqcast.data.synthetic.states import (
     random_walk,
 )
 from seqcast.errors import SpecError, unknown_name
-from seqcast.specs.checks import check_int
+from seqcast.specs import check_int
 
 __all__ = ["FAMILIES", "Family", "SyntheticBatch", "SyntheticSeries", "synthetic_series"]
 

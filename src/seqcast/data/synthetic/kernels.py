@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic.draws import Season
-from seqcast.runtime.blas import one_blas_thread
+from seqcast.runtime import one_blas_thread
 
 __all__ = ["composed_kernel", "gaussian_process"]
 

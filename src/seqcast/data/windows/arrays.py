@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.scalers import Scaler
+from seqcast.data.series import Scaler
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.order import Windows
 

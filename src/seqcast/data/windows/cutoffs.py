@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.frames.stamps import Stamps
+from seqcast.data.frames import AnyFrame, LongFrame, Stamps
 from seqcast.errors import DataError
-from seqcast.specs.checks import check_choice, check_int
+from seqcast.specs import check_choice, check_int
 
 __all__ = ["ALIGNMENTS", "counted_back", "cutoffs", "known_at_cutoffs"]
 

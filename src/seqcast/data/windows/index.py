@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import starts_of
+from seqcast.data.series import starts_of
 
 __all__ = ["ShardedIndex", "WindowIndex"]
 

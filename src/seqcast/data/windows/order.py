@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import SpecError
-from seqcast.runtime.backend import keras
+from seqcast.runtime import keras
 
 __all__ = ["Batch", "BatchOrder", "NamedWindows", "NumberedBatches", "Windows", "check_rank", "rounded_size"]
 

@@ -9,12 +9,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.long_frame import LongFrame
-from seqcast.data.frames.schema import as_ids
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.frames.stamps import Stamps
-from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.series.store import positions_of
+from seqcast.data.frames import AnyFrame, LongFrame, Stamps, as_ids
+from seqcast.data.series import SeriesScaler, positions_of
 from seqcast.data.windows.cutoffs import counted_back
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError

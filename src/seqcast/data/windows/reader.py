@@ -11,11 +11,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.features.builder import FeatureBuilder
-from seqcast.data.frames.sharded import AnyFrame
-from seqcast.data.series.scalers import SeriesScaler
-from seqcast.data.series.sharded import ShardedStore
-from seqcast.data.series.store import SeriesStore, starts_of
+from seqcast.data.features import FeatureBuilder
+from seqcast.data.frames import AnyFrame
+from seqcast.data.series import SeriesScaler, SeriesStore, ShardedStore, starts_of
 from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
 from seqcast.data.windows.index import ShardedIndex, WindowIndex
 from seqcast.data.windows.order import Windows

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import starts_of
+from seqcast.data.series import starts_of
 from seqcast.data.windows.order import check_rank, rounded_size
 
 __all__ = ["ShardOrder", "Shards"]

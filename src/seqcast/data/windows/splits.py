@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.sharded import AnyFrame
+from seqcast.data.frames import AnyFrame
 from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, Option, Phrase

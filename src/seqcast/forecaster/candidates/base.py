@@ -14,21 +14,16 @@ from typing import Any, ClassVar, NoReturn, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
-from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.data.windows import Origins, WindowReader
+from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals.calibration import Calibration
-from seqcast.intervals.request import ForecastRequest
-from seqcast.runtime.archive import StoredArray
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
+from seqcast.intervals import Calibration, ForecastRequest
+from seqcast.runtime import StoredArray
+from seqcast.specs import NetworkSpec, TrainingSpec
+from seqcast.training import History
 
 __all__ = ["Candidate", "FittedCandidate", "Payload", "refuse_without_network", "series_keys"]
 

@@ -9,22 +9,23 @@ from typing import Any, ClassVar, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.series.store import positions_of
-from seqcast.data.windows.gaps import repeat_newest_season
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
-from seqcast.engine.jobs import Outcome
+from seqcast.data.series import positions_of
+from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
+from seqcast.engine import Outcome
 from seqcast.errors import DataError, SeqcastWarning
 from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals.calibration import Calibration, calibrations_from_parts, calibrations_to_parts
-from seqcast.intervals.levels import check_levels, check_trained
-from seqcast.intervals.request import ForecastRequest
-from seqcast.runtime.archive import StoredArray
-from seqcast.runtime.caution import warn_user
-from seqcast.runtime.json_types import check_json
+from seqcast.intervals import (
+    Calibration,
+    ForecastRequest,
+    calibrations_from_parts,
+    calibrations_to_parts,
+    check_levels,
+    check_trained,
+)
+from seqcast.runtime import StoredArray, check_json, warn_user
 
 __all__ = ["FallbackWarning", "FittedLastSeason", "LastSeason", "naive_calibrations"]
 

@@ -9,12 +9,8 @@ from typing import Any, ClassVar, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
-from seqcast.data.windows.splits import check_lengths
-from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.data.windows import Origins, WindowReader, check_lengths
+from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload, series_keys
 from seqcast.forecaster.defaults import Sizes, auto_context, middle_length, specs
@@ -22,16 +18,11 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.support import check_head_support
-from seqcast.intervals.levels import check_trained
-from seqcast.intervals.request import ForecastRequest
+from seqcast.intervals import ForecastRequest, check_trained
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime.archive import StoredArray
-from seqcast.runtime.caution import warn_user
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
+from seqcast.runtime import StoredArray, check_json, warn_user
+from seqcast.specs import EnsembleSpec, MemberSpec, NetworkSpec, TrainingSpec
+from seqcast.training import History
 
 __all__ = ["COMBINATIONS", "FittedTrained", "Trained"]
 

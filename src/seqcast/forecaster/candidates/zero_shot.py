@@ -10,24 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
-from seqcast.data.windows.origins import Origins
-from seqcast.data.windows.reader import WindowReader
-from seqcast.engine.engine import Engine
-from seqcast.engine.inputs import ModelInputs, SeriesLabels
-from seqcast.engine.jobs import Outcome, TrainingJob
+from seqcast.data.windows import Origins, WindowReader
+from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals.levels import check_within
-from seqcast.pretrained import DEFAULT_MODEL, MODELS, FinetuneOptions, ZeroShotModel, ZeroShotWindows, is_zero_shot
-from seqcast.pretrained.covariates import without_features
-from seqcast.runtime.archive import StoredArray
-from seqcast.runtime.json_types import check_json
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
-from seqcast.training.history import History
+from seqcast.intervals import check_within
+from seqcast.pretrained import (
+    DEFAULT_MODEL,
+    MODELS,
+    FinetuneOptions,
+    ZeroShotModel,
+    ZeroShotWindows,
+    is_zero_shot,
+    without_features,
+)
+from seqcast.runtime import StoredArray, check_json
+from seqcast.specs import NetworkSpec, TrainingSpec
+from seqcast.training import History
 
 __all__ = ["FittedZeroShot", "ZeroShot"]
 

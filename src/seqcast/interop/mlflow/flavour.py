@@ -17,10 +17,9 @@ import numpy as np
 
 from seqcast._version import __version__
 from seqcast.errors import SpecError
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.regressor.estimator import Seq2SeqRegressor
-from seqcast.runtime.backend import keras
-from seqcast.runtime.optional import require
+from seqcast.forecaster import Forecaster
+from seqcast.regressor import Seq2SeqRegressor
+from seqcast.runtime import keras, require
 
 __all__ = ["ServedForecaster", "ServedRegressor", "load_model", "log_model", "save_model"]
 

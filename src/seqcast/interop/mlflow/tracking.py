@@ -10,13 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from seqcast.errors import Option, Phrase, SpecError
-from seqcast.forecaster.estimator import Forecaster
+from seqcast.forecaster import Forecaster
 from seqcast.interop.mlflow.flavour import log_model
-from seqcast.regressor.estimator import Seq2SeqRegressor
-from seqcast.runtime.caution import warn_user
-from seqcast.runtime.optional import require
-from seqcast.training.history import History
-from seqcast.training.observers import Observer, Record
+from seqcast.regressor import Seq2SeqRegressor
+from seqcast.runtime import require, warn_user
+from seqcast.training import History, Observer, Record
 
 __all__ = ["MlflowLog", "log_fit"]
 

@@ -14,19 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Frequency
+from seqcast.data.frames import Frequency
 from seqcast.errors import DataError
-from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.options import interval_levels
+from seqcast.forecaster import Forecaster, interval_levels
 from seqcast.interop.sktime.index import HorizonSteps, last_stamps
 from seqcast.interop.sktime.translation import ALIAS, Translation
-from seqcast.intervals.levels import LEAST_LEVEL
-from seqcast.intervals.request import ForecastRequest
-from seqcast.network.distributions import Quantiles
-from seqcast.runtime.optional import require
-from seqcast.specs.columns import Columns
-from seqcast.specs.network import NetworkSpec
-from seqcast.specs.training import TrainingSpec
+from seqcast.intervals import LEAST_LEVEL, ForecastRequest
+from seqcast.network import Quantiles
+from seqcast.runtime import require
+from seqcast.specs import Columns, NetworkSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from sktime.forecasting.base import BaseForecaster

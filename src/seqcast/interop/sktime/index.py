@@ -14,8 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames.frequency import Frequency, infer
-from seqcast.data.frames.stamps import Stamps, by_series
+from seqcast.data.frames import Frequency, Stamps, by_series, infer
 from seqcast.errors import DataError
 
 __all__ = ["HorizonSteps", "IndexSchema", "column_names", "last_stamps", "series_name"]

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.option_checks import RESERVED
+from seqcast.forecaster import RESERVED
 from seqcast.interop.sktime.index import HorizonSteps, IndexSchema, column_names, last_stamps
-from seqcast.specs.columns import Covariates
+from seqcast.specs import Covariates
 
 __all__ = ["ALIAS", "Translation"]
 

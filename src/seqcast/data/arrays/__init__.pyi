@@ -1,0 +1,15 @@
+from .checks import CheckedWindows as CheckedWindows
+from .checks import as_array as as_array
+from .checks import check_covariates as check_covariates
+from .checks import check_finite as check_finite
+from .checks import check_support as check_support
+from .checks import check_targets as check_targets
+from .checks import check_weight as check_weight
+from .checks import outside_support as outside_support
+from .checks import rank as rank
+from .preparation import Preparation as Preparation
+from .streams import StreamWindows as StreamWindows
+from .streams import check_in_batches as check_in_batches
+from .streams import first_batches as first_batches
+from .streams import is_stream as is_stream
+from .streams import scaled_stream as scaled_stream

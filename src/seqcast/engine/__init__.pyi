@@ -1,0 +1,12 @@
+from .engine import Engine as Engine
+from .estimator import LearningEstimator as LearningEstimator
+from .estimator import Learnt as Learnt
+from .inputs import ArrayLabels as ArrayLabels
+from .inputs import Labels as Labels
+from .inputs import ModelInputs as ModelInputs
+from .inputs import SeriesLabels as SeriesLabels
+from .jobs import DivergedJobsError as DivergedJobsError
+from .jobs import InterruptedJobs as InterruptedJobs
+from .jobs import Outcome as Outcome
+from .jobs import TrainingJob as TrainingJob
+from .jobs import run_jobs as run_jobs

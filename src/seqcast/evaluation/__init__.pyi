@@ -1,0 +1,15 @@
+from .backtest import Backtest as Backtest
+from .backtest import count_steps as count_steps
+from .backtest import join_forecasts as join_forecasts
+from .frame_view import CUTOFF as CUTOFF
+from .frame_view import STEP as STEP
+from .frame_view import TARGET as TARGET
+from .frame_view import FrameRows as FrameRows
+from .leaderboard import BASELINE as BASELINE
+from .leaderboard import leaderboard as leaderboard
+from .metrics import METRICS as METRICS
+from .metrics import spoken_metric as spoken_metric
+from .scores import Scorer as Scorer
+from .scores import evaluate as evaluate
+from .significance import diebold_mariano as diebold_mariano
+from .significance import dm_test as dm_test

@@ -61,7 +61,7 @@ def silent(_):
 
 def fitted(session, **asked):
     session.ask(**{"horizon": 7, **asked})
-    session.take_outcome(tasks.fit(silent, session.fit_request()))
+    session.take_outcome(tasks.fit(silent, session.fit_request(session.frame)))
     return session
 
 
@@ -178,7 +178,7 @@ def test_a_fit_is_saved_forecasts_and_can_be_looked_into(session):
 def test_scores_are_those_of_the_rows(session):
     take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)}))
     session.ask(horizon=7)
-    tested = tasks.backtest(silent, session.backtest_request(2))
+    tested = tasks.backtest(silent, session.backtest_request(session.frame, 2))
     columns = session.frame.columns
     error = (tested["seqcast"] - tested["y"]).abs()
     steps = error_by_step(tested, columns)["seqcast"]

@@ -118,18 +118,16 @@ class Session:
         self.fitted = self.outcome = self.backtest = self.explanation = None
         self.frame = table.frame()
 
-    def fit_request(self) -> FitRequest:
-        """Return what is to be fitted."""
-        assert self.frame is not None
-        options = {**self.asked.options(), **self.frame.options()}
-        return FitRequest(self.frame.df, self.ahead(), options, self.model_file, self.asked.time_limit)
+    def fit_request(self, frame: VisitorFrame) -> FitRequest:
+        """Return what is to be fitted to some series."""
+        options = {**self.asked.options(), **frame.options()}
+        return FitRequest(frame.df, self.ahead(frame), options, self.model_file, self.asked.time_limit)
 
-    def ahead(self) -> Any:
+    def ahead(self, frame: VisitorFrame) -> Any:
         """Return what is known of the steps to forecast: what the table says, and assumptions where it does not."""
         from seqcast.app.assumptions import assumed_ahead
 
-        assert self.frame is not None
-        return assumed_ahead(self.frame, self.asked.horizon)
+        return assumed_ahead(frame, self.asked.horizon)
 
     def take_outcome(self, outcome: FitOutcome) -> None:
         """Take what came of a fit; what was known of the one before goes.
@@ -140,16 +138,16 @@ class Session:
         self.fitted, self.outcome = self.asked, outcome
         self.backtest = self.explanation = None
 
-    def backtest_request(self, windows: int) -> BacktestRequest:
+    def backtest_request(self, frame: VisitorFrame, windows: int) -> BacktestRequest:
         """Return what is to be tested on its own past.
 
         Args:
+            frame: The series.
             windows: Number of cutoffs.
         """
-        assert self.frame is not None
         asked = self.fitted or self.asked
-        options = {**asked.options(), **self.frame.options()}
-        return BacktestRequest(self.frame.df, options, windows, asked.time_limit)
+        options = {**asked.options(), **frame.options()}
+        return BacktestRequest(frame.df, options, windows, asked.time_limit)
 
     def ask(self, **changes: Any) -> None:
         """Change what is asked for.

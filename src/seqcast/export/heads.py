@@ -70,8 +70,7 @@ def head_parts(graph: Graph, head: Head, network: NetworkSpec, outputs: str, par
         numbers = graph.dense(outputs, kernel[:, order], bias[order])
         numbers = graph.reshape(numbers, (0, 0, -1, head.size))
         if network.head == "quantile":
-            assert network.quantiles is not None
-            return _of_quantiles(graph, numbers, network.quantiles, parts)
+            return _of_quantiles(graph, numbers, head.quantiles, parts)
         return _of_normal(graph, numbers, parts, logarithm=network.head == "log_normal")
 
 

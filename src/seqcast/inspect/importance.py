@@ -58,10 +58,8 @@ def covariate_importance(
 
     check_choice("metric", metric, IMPORTANCE_METRICS)
     check_int("repeats", repeats)
-    truth = model_inputs.truth if truth is None else truth
     places = _places(model_inputs)
-    _check(model_inputs, truth, places)
-    assert truth is not None
+    truth = _checked(model_inputs, model_inputs.truth if truth is None else truth, places)
     engine, horizon, count = model_inputs.engine, model_inputs.horizon, len(model_inputs)
     error = _error(engine.predict(model_inputs.inputs, horizon), truth, metric)
     rng = np.random.default_rng(seed)
@@ -97,8 +95,8 @@ def _places(model_inputs: ModelInputs) -> dict[str, dict[str, list[int]]]:
     return places
 
 
-def _check(model_inputs: ModelInputs, truth: Array | None, places: dict[str, dict[str, list[int]]]) -> None:
-    expected = received = hint = ""
+def _checked(model_inputs: ModelInputs, truth: Array | None, places: dict[str, dict[str, list[int]]]) -> Array:
+    """Return the truth, and refuse inputs whose importance cannot be measured."""
     if not places:
         expected, received = "covariates", "the targets' own past alone"
         hint = "Fit with static_covariates, past_covariates or future_covariates."
@@ -107,8 +105,9 @@ def _check(model_inputs: ModelInputs, truth: Array | None, places: dict[str, dic
         hint = "Give step_size to Forecaster.model_inputs, or y to that of the regressor."
     elif len(model_inputs) < 2:
         expected, received, hint = "two windows or more", "1", "Give more rows."
-    if expected:
-        raise DataError(option="model_inputs", expected=expected, received=received, hint=hint)
+    else:
+        return truth
+    raise DataError(option="model_inputs", expected=expected, received=received, hint=hint)
 
 
 def _error(forecast: Array, truth: Array, metric: str) -> float:

@@ -114,12 +114,10 @@ def _checked_groups(past: Any, truth: Any, forecast: Any, groups: Any) -> list[t
     checked = []
     for number, (name, *arrays) in enumerate(groups or [("", past, truth, forecast)]):
         where = f"groups[{number}] " if groups else ""
-        before, actual, written = (
-            None if values is None and which == "truth" else _windows(f"{where}{which}", values)
-            for which, values in zip(("past", "truth", "forecast"), arrays, strict=True)
-        )
-        assert before is not None
-        assert written is not None
+        before, actual, written = arrays
+        before = _windows(f"{where}past", before)
+        actual = None if actual is None else _windows(f"{where}truth", actual)
+        written = _windows(f"{where}forecast", written)
         for which, other in (("truth", actual), ("forecast", written)):
             if other is not None and len(other) != len(before):
                 raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -12,7 +13,7 @@ from seqcast.app.charts import fan_chart, loss_chart
 from seqcast.app.context import Context, refreshable
 from seqcast.app.estimates import estimate_seconds, in_words
 from seqcast.app.panels.progress import JobPanel
-from seqcast.app.table import rows_of
+from seqcast.app.table import VisitorFrame, rows_of
 from seqcast.app.theme import choose_series, heading, note, panel_card, redraw, show_chart, show_table, spoken_step
 from seqcast.training import TrainingEvent
 
@@ -37,7 +38,7 @@ class ForecastPanel(JobPanel):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, "Stop and keep the best so far")
-        self.series: str | None = None
+        self.series = ""
         self.losses: list[tuple[int, float | None, float | None]] = []
         self.known: Any = None
 
@@ -56,7 +57,7 @@ class ForecastPanel(JobPanel):
     def _refresh(self) -> None:
         frame = self.context.session.frame
         if frame is not self.known:
-            self.known, self.problem, self.series = frame, None, None
+            self.known, self.problem, self.series = frame, None, ""
             if frame is not None:
                 season = frame.facts.season_length
                 shortest = min(facts.rows for facts in frame.facts.series)
@@ -110,7 +111,7 @@ class ForecastPanel(JobPanel):
                     max=600,
                     on_change=lambda event: self._limit(event.value),
                 ).props("outlined dense clearable").classes("w-full max-w-80")
-            self.start_button("Forecast", "play_arrow", self.fit)
+            self.start_button("Forecast", "play_arrow", partial(self.fit, frame))
 
     def _horizon(self, value: Any) -> None:
         if value and int(value) >= 1:
@@ -119,15 +120,18 @@ class ForecastPanel(JobPanel):
     def _limit(self, value: Any) -> None:
         self.context.session.ask(time_limit=f"{float(value):g} min" if value else None)
 
-    async def fit(self) -> None:
-        """Fit and forecast, and show what comes of it."""
+    async def fit(self, frame: VisitorFrame) -> None:
+        """Fit and forecast, and show what comes of it.
+
+        Args:
+            frame: The series.
+        """
         session, sessions = self.context.session, self.context.sessions
-        frame, asked, began = session.frame, session.asked, time.monotonic()
-        assert frame is not None
+        asked, began = session.asked, time.monotonic()
         self.losses = []
         # What waits, or is broken off, does not say how fast this machine is.
         tells_pace = not sessions.trainings.length and asked.time_limit is None and asked.effort != "quick"
-        outcome = await self.compute(sessions.trainings, tasks.fit, session.fit_request(), hear=self._hear)
+        outcome = await self.compute(sessions.trainings, tasks.fit, session.fit_request(frame), hear=self._hear)
         if tells_pace and outcome is not None and not outcome.interrupted:
             estimated = estimate_seconds(frame, asked.horizon, asked.effort)
             sessions.pace.learn(estimated=estimated, measured=time.monotonic() - began)
@@ -169,7 +173,6 @@ class ForecastPanel(JobPanel):
             if self.series not in ids:
                 self.series = ids[0]
             choose_series(ids, self.series, self._choose)
-            assert self.series is not None
             rows = frame.columns, outcome.forecast
             ahead, bounds = forecast_of(*rows, self.series)
             chart = fan_chart(

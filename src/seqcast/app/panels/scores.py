@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from seqcast.app.charts import fan_chart, line_chart
 from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.forecast import bounds_of
 from seqcast.app.panels.progress import JobPanel
-from seqcast.app.table import rows_of
+from seqcast.app.table import VisitorFrame, rows_of
 from seqcast.app.theme import choose_series, heading, note, panel_card, show_chart, show_table
 from seqcast.evaluation import BASELINE, evaluate
 
@@ -35,7 +36,7 @@ class ScoresPanel(JobPanel):
         super().__init__(context, "Stop the test")
         self.known: Any = None
         self.windows = 3
-        self.series: str | None = None
+        self.series = ""
 
     def build(self) -> None:
         """Write the panel."""
@@ -51,28 +52,33 @@ class ScoresPanel(JobPanel):
 
     def _refresh(self) -> None:
         if self.context.session.outcome is not self.known:
-            self.known, self.problem, self.series = self.context.session.outcome, None, None
+            self.known, self.problem, self.series = self.context.session.outcome, None, ""
         self._ask.refresh()
         self._show.refresh()
 
     @refreshable
     def _ask(self) -> None:
-        if self.context.session.frame is None:
+        frame = self.context.session.frame
+        if frame is None:
             note("Choose a table in the panel Data first.")
             return
         with ui.row().classes("items-center"):
             ui.number(
                 "Moments to forecast from", value=self.windows, min=1, max=50, precision=0, on_change=self._set_windows
             ).props("outlined dense").classes("w-56")
-            self.start_button("Test on the past", "fact_check", self.test)
+            self.start_button("Test on the past", "fact_check", partial(self.test, frame))
 
     def _set_windows(self, event: Any) -> None:
         self.windows = max(1, int(event.value or 1))
 
-    async def test(self) -> None:
-        """Backtest, and show what comes of it."""
+    async def test(self, frame: VisitorFrame) -> None:
+        """Backtest, and show what comes of it.
+
+        Args:
+            frame: The series.
+        """
         session = self.context.session
-        frame, request = session.frame, session.backtest_request(self.windows)
+        request = session.backtest_request(frame, self.windows)
         tested = await self.compute(self.context.sessions.trainings, tasks.backtest, request)
         if tested is not None and session.frame is frame:
             session.backtest = tested
@@ -82,9 +88,10 @@ class ScoresPanel(JobPanel):
     def _show(self) -> None:
         session = self.context.session
         self.show_problem()
-        if session.backtest is None or session.frame is None:
+        frame, tested, dark = session.frame, session.backtest, self.context.dark
+        if tested is None or frame is None:
             return
-        columns, tested, dark = session.frame.columns, session.backtest, self.context.dark
+        columns = frame.columns
         by_step = error_by_step(tested, columns)
         with panel_card():
             heading("Mean error by step", 3)
@@ -111,15 +118,13 @@ class ScoresPanel(JobPanel):
                 note(f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's")
         with panel_card():
             choose_series(table["series"].tolist(), self.series, self._choose)
-            self._window(tested, columns, dark)
+            self._window(frame, tested, dark)
 
-    def _window(self, tested: Any, columns: Any, dark: bool) -> None:
-        session = self.context.session
-        assert session.frame is not None
-        assert self.series is not None
+    def _window(self, frame: VisitorFrame, tested: Any, dark: bool) -> None:
+        columns = frame.columns
         part = rows_of(tested, columns, self.series)
         last = part[part["cutoff"] == part["cutoff"].max()]
-        rows = session.frame.series(self.series)
+        rows = frame.series(self.series)
         shown = rows[rows[columns.ds] <= last[columns.ds].max()].tail(9 * len(last))
         past = shown[columns.ds].to_numpy(), shown[columns.value].to_numpy(float)
         ahead = last[columns.ds].to_numpy(), last["seqcast"].to_numpy(float)

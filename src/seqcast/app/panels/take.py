@@ -72,7 +72,7 @@ class TakePanel:
                     else:
                         self._button(name, name, table.path.read_bytes)
                     if frame.roles.names("future"):
-                        self._button(recipes.FUTURE, recipes.FUTURE, table_bytes, session.ahead(), "csv")
+                        self._button(recipes.FUTURE, recipes.FUTURE, table_bytes, session.ahead(frame), "csv")
             ui.label("In Python:").classes("font-medium")
             asked = session.fitted or session.asked
             script = recipes.script_of(table, frame, asked)
@@ -103,7 +103,7 @@ class TakePanel:
                 model_file=session.model_file,
                 path=path,
                 df=frame.df,
-                ahead=session.ahead(),
+                ahead=session.ahead(frame),
                 backtested=session.backtest,
                 title=table.name,
             )

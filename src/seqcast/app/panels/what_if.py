@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from seqcast.app.assumptions import changed_ahead
 from seqcast.app.charts import fan_chart
 from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.forecast import drawn_past, forecast_of
-from seqcast.app.table import rows_of
+from seqcast.app.table import VisitorFrame, rows_of
+from seqcast.app.tasks import FitOutcome
 from seqcast.app.theme import choose_series, heading, html_table, named, note, panel_card, redraw, show_chart
 from seqcast.data.frames import stamp_text
 
@@ -44,7 +46,8 @@ class WhatIfPanel:
         session = self.context.session
         if session.outcome is not self.outcome:
             self.outcome, self.changed, self.series = session.outcome, None, ""
-            self.ahead = session.ahead() if session.outcome is not None else None
+            frame = session.frame
+            self.ahead = None if session.outcome is None or frame is None else session.ahead(frame)
         self._show.refresh()
 
     @refreshable
@@ -66,24 +69,21 @@ class WhatIfPanel:
         with panel_card():
             choose_series(ids, self.series, self._choose)
             said = f"Forecast of {self.series} before and after the change"
-            self.chart = show_chart(self._options(), said, dark=self.context.dark)
+            self.chart = show_chart(self._options(frame, session.outcome), said, dark=self.context.dark)
         with panel_card():
             heading("What is known in advance", 3)
             note("Change a number: the forecast follows. Where the table said nothing, the last season stands here.")
             self._table(frame)
-            ui.button("As it was", icon="undo", on_click=self._reset).props("no-caps outline")
+            ui.button("As it was", icon="undo", on_click=partial(self._reset, frame)).props("no-caps outline")
 
-    def _options(self) -> dict[str, Any]:
-        session = self.context.session
-        assert session.frame is not None
-        assert session.outcome is not None
-        forecast = session.outcome.forecast if self.changed is None else self.changed
-        ahead, bounds = forecast_of(session.frame.columns, forecast, self.series)
+    def _options(self, frame: VisitorFrame, outcome: FitOutcome) -> dict[str, Any]:
+        forecast = outcome.forecast if self.changed is None else self.changed
+        ahead, bounds = forecast_of(frame.columns, forecast, self.series)
         before = None
         if self.changed is not None:
-            before = forecast_of(session.frame.columns, session.outcome.forecast, self.series)[0]
-        past = drawn_past(session.frame, self.series, len(ahead[0]))
-        return fan_chart(self.series, past, ahead, bounds, before=before, unit=session.frame.columns.value)
+            before = forecast_of(frame.columns, outcome.forecast, self.series)[0]
+        past = drawn_past(frame, self.series, len(ahead[0]))
+        return fan_chart(self.series, past, ahead, bounds, before=before, unit=frame.columns.value)
 
     def _table(self, frame: Any) -> None:
         columns, names = frame.columns, frame.roles.names("future")
@@ -116,27 +116,26 @@ class WhatIfPanel:
 
     async def _change(self, step: int, name: str, value: Any) -> None:
         session = self.context.session
-        if value is None or session.frame is None or session.outcome is None:
+        frame, outcome = session.frame, session.outcome
+        if value is None or frame is None or outcome is None:
             return
-        self.ahead = changed_ahead(self.ahead, session.frame, self.series, step=step, column=name, value=value)
+        self.ahead = changed_ahead(self.ahead, frame, self.series, step=step, column=name, value=value)
         self.asked += 1
-        mine, outcome = self.asked, session.outcome
+        mine = self.asked
         level = (session.fitted or session.asked).level
         try:
-            job = self.context.sessions.answers.submit(
-                tasks.forecast, session.model_file, session.frame.df, self.ahead, level
-            )
+            job = self.context.sessions.answers.submit(tasks.forecast, session.model_file, frame.df, self.ahead, level)
             changed = await job.result()
         except Exception as error:
             self.context.tell(error)
             return
         if mine == self.asked and session.outcome is outcome:  # else it has been changed again
             self.changed = changed
-            redraw(self.chart, self._options(), dark=self.context.dark)
+            redraw(self.chart, self._options(frame, outcome), dark=self.context.dark)
 
-    def _reset(self) -> None:
+    def _reset(self, frame: VisitorFrame) -> None:
         self.asked += 1
-        self.ahead, self.changed = self.context.session.ahead(), None
+        self.ahead, self.changed = self.context.session.ahead(frame), None
         self._show.refresh()
 
     def _choose(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from seqcast.app import tasks
 from seqcast.app.charts import bar_chart, line_chart, map_chart
 from seqcast.app.context import Context, refreshable
 from seqcast.app.panels.progress import JobPanel
+from seqcast.app.table import VisitorFrame
 from seqcast.app.tasks import Explanation
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 
@@ -47,20 +49,24 @@ class WhyPanel(JobPanel):
 
     @refreshable
     def _ask(self) -> None:
-        if self.context.session.outcome is None:
+        session = self.context.session
+        if session.outcome is None or session.frame is None:
             note("Make a forecast in the panel Forecast first.")
             return
         note(
             "The network is read through its derivatives and its states: what would change the forecast, and how much."
         )
-        self.start_button("Look inside", "psychology", self.look)
+        self.start_button("Look inside", "psychology", partial(self.look, session.frame))
 
-    async def look(self) -> None:
-        """Look inside the network, and show what is seen."""
+    async def look(self, frame: VisitorFrame) -> None:
+        """Look inside the network, and show what is seen.
+
+        Args:
+            frame: The series.
+        """
         session = self.context.session
-        assert session.frame is not None
         outcome, answers = session.outcome, self.context.sessions.answers
-        explanation = await self.compute(answers, tasks.explain, session.model_file, session.frame.df)
+        explanation = await self.compute(answers, tasks.explain, session.model_file, frame.df)
         if session.outcome is outcome:
             session.explanation, self.looked = explanation, self.problem is None
         self._ask.refresh()
@@ -70,12 +76,11 @@ class WhyPanel(JobPanel):
     def _show(self) -> None:
         session, dark = self.context.session, self.context.dark
         self.show_problem()
-        seen = session.explanation
-        if seen is None:
-            if self.looked:
+        seen, frame = session.explanation, session.frame
+        if seen is None or frame is None:
+            if self.looked and seen is None:
                 note("The forecast repeats the last season: there is no network to look into.")
             return
-        assert session.frame is not None
         with panel_card():
             heading(f"How far back the {seen.network} looks", 3)
             longest, last = max(seen.memory), len(seen.by_step)
@@ -102,7 +107,7 @@ class WhyPanel(JobPanel):
         with panel_card():
             heading("Moments of the past that look alike to it", 3)
             note("The latest moment of each series of which it is known how it went on, and those nearest to it.")
-            rows = nearest_rows(seen, session.frame.columns)
+            rows = nearest_rows(seen, frame.columns)
             show_table(
                 ["series", "the latest moment", "is like", "of the series", "distance"],
                 rows,
@@ -115,7 +120,7 @@ class WhyPanel(JobPanel):
                 "Each point is a moment of the past, placed by what the network remembered then; points that are near"
                 f" each other look alike to it. The two directions hold {explained} of the differences."
             )
-            points = state_points(seen, session.frame.columns)
+            points = state_points(seen, frame.columns)
             chart = map_chart(points, names=("first direction", "second direction"), low="early", high="late")
             show_chart(chart, "Map of the states at many moments, coloured from early to late", dark=dark)
 

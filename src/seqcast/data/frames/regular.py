@@ -158,7 +158,7 @@ class SortedRows:
         """
         starts = starts_of(self.ends)
         longest = np.argsort(starts - self.ends, kind="stable")[: SERIES_TRIED if gaps else 1]
-        first_error = None
+        errors = []
         for series in longest.tolist():
             stretch = slice(int(starts[series]), int(self.ends[series]))
             try:
@@ -166,9 +166,8 @@ class SortedRows:
                     self.stamps[stretch], self.columns.ds, gaps=gaps, series=self.ids[series], option=self.option
                 )
             except DataError as error:
-                first_error = first_error or error
-        assert first_error is not None
-        raise first_error
+                errors.append(error)
+        raise errors[0]
 
     def completed(self, frequency: Frequency, *, fill: bool) -> Completed | None:
         """Check each row against the row before it, and find the rows that are missing.

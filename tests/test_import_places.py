@@ -98,6 +98,17 @@ def test_rooms_are_entered_by_their_doors(module):
     assert passed <= PAST_A_DOOR
 
 
+@pytest.mark.parametrize("stub", sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("__init__.pyi")))
+def test_what_a_door_offers_is_not_hidden_by_a_module(stub):
+    """A module takes the place of a name of a package as soon as it is imported; `lazy_loader` spares its own names."""
+    tree = ast.parse((ROOT / stub).read_text("utf-8"))
+    offered = {
+        alias.name: node.module for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    modules = {path.stem for path in (ROOT / stub).parent.glob("*.py")}
+    assert [name for name, module in offered.items() if name in modules and name != module] == []
+
+
 def test_the_root_holds_what_the_house_rules_say():
     modules = {path.name for path in ROOT.iterdir() if path.is_file()}
     assert modules == {"__init__.py", "_version.py", "baselines.py", "py.typed"}

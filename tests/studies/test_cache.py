@@ -53,16 +53,21 @@ FILES = {
                 return draw()
     """,
     "base.py": "import pkg.deep.inner as inner\nclass Base: size = inner.SIZE",
-    "late.py": "from .deep import helper\nanswer = helper.answer",
+    "late.py": "from .deep import helper\nfrom pkg.door import opened\nanswer = helper.answer",
     "deep/__init__.py": "from pkg.deep.exported import NAME",
     "deep/inner.py": "import json\nSIZE = 3",
     "deep/helper.py": "def answer():\n    '''Words.'''\n    return 42",
     "deep/exported.py": "NAME = 'x'",
     "deep/aside.py": "OTHER = 1",
+    "door/__init__.py": "__getattr__ = print",
+    "door/__init__.pyi": "from .behind import opened as opened\nfrom .shut import other as other",
+    "door/behind.py": "opened = 1",
+    "door/shut.py": "other = 1",
     "pictures.py": "draw = print",
     "types.py": "class Thing: ...",
 }
 EXECUTED = ["base.py", "deep/__init__.py", "deep/exported.py", "deep/helper.py", "deep/inner.py", "late.py", "study.py"]
+EXECUTED += ["door/__init__.py", "door/behind.py"]
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from seqcast.studies.oracle import SineFit
-from seqcast.studies.tasks import sines
+from seqcast.studies.tasks import sine_windows
 
 
 @pytest.mark.parametrize("sizes", [{"sines": 1}, {"sines": 2}])
 def test_the_fit_continues_what_it_knows_the_formula_of(sizes):
-    past, future, _ = sines(30, seed=4, num_signals=sizes["sines"], frequency=(1.0, 9.0))
+    past, future, _ = sine_windows(30, seed=4, num_signals=sizes["sines"], frequency=(1.0, 9.0))
     forecast = SineFit(15, frequency=(1.0, 9.0), **sizes)(past[:, :, 0], 15)
     assert np.median(np.square(forecast - future[:, :, 0]).mean(axis=1)) < 1e-4
 

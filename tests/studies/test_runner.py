@@ -13,7 +13,7 @@ from seqcast.runtime.executors import SerialExecutor
 from seqcast.studies import find_study, runner
 from seqcast.studies.cache import cached_path
 from seqcast.studies.runner import make_run, run_study
-from seqcast.studies.tasks import network, sines
+from seqcast.studies.tasks import network, sine_windows
 from seqcast.training.callbacks import KeepBest
 
 
@@ -136,7 +136,7 @@ def epochs(monkeypatch):
             raise MemoryError("killed")
 
     def run(self, setting, seed, trainings):
-        past, future, _ = sines(200, past=6, future=2, seed=seed)
+        past, future, _ = sine_windows(200, past=6, future=2, seed=seed)
         options = {"epochs": 3, "encoder_units": (3,), "decoder_units": (3,), "dropout": 0.2}
         first, second = (trainings.fit(network(seed + more, **options), past, future) for more in (0, 10))
         return {"mse": np.square(first.predict(past) - second.predict(past)).mean(axis=(0, 2)).tolist()}

@@ -115,10 +115,10 @@ def run_post(tell: Tell, request: PostRequest) -> PostOutcome:
         KeyboardInterrupt: It was stopped before there was a network.
     """
     from seqcast.inspect import principal_components, trajectories
-    from seqcast.studies import network, sines
+    from seqcast.studies import network, sine_windows
 
     draw = partial(
-        sines,
+        sine_windows,
         past=request.context,
         num_signals=request.sines,
         noise=request.noise,

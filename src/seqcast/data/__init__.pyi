@@ -7,4 +7,4 @@ from .seasons import seasonal_naive_errors as seasonal_naive_errors
 from .signals import SineParameters as SineParameters
 from .signals import noisy_past as noisy_past
 from .signals import random_sines as random_sines
-from .signals import sine_parameters as sine_parameters
+from .sine_parameters import sine_parameters as sine_parameters

@@ -5,4 +5,4 @@ from .demo import DemoSize as DemoSize
 from .demo import run_demo as run_demo
 from .runner import run_study as run_study
 from .tasks import network as network
-from .tasks import sines as sines
+from .tasks import sine_windows as sine_windows

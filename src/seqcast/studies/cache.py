@@ -164,8 +164,20 @@ def _imported(name: str, path: Path, package: Path) -> Iterator[str]:
             origin = importlib.util.resolve_name("." * node.level + (node.module or ""), own_package)
             if origin.split(".")[0] == root:
                 yield origin
-                submodules = (f"{origin}.{alias.name}" for alias in node.names)
-                yield from (each for each in submodules if _file(each, package) is not None)
+                for alias in node.names:
+                    yield from _providers(origin, alias.name, package)
+
+
+def _providers(origin: str, name: str, package: Path) -> Iterator[str]:
+    """Yield the modules that a name of a package comes from: a submodule, or what the stub of a door says."""
+    if _file(f"{origin}.{name}", package) is not None:
+        yield f"{origin}.{name}"
+    stub = package.parent.joinpath(*origin.split("."), "__init__.pyi")
+    for node in ast.parse(stub.read_text("utf-8")).body if stub.is_file() else ():
+        if isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names):
+            source = importlib.util.resolve_name("." * node.level + (node.module or ""), origin)
+            yield source
+            yield from _providers(source, name, package)
 
 
 def _executed(path: Path) -> ast.Module:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
-from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
+from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sine_windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,11 +33,11 @@ class Horizon(Study):
 
     def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train on 15 steps, forecast 150."""
-        past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
+        past, future, _ = sine_windows(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
         model = trainings.fit(
             network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]), past, future
         )
-        past, future, _ = sines(5_000, future=FAR, seed=TEST + seed, offset=(0.0, 0.0))
+        past, future, _ = sine_windows(5_000, future=FAR, seed=TEST + seed, offset=(0.0, 0.0))
         forecast = model.predict(past, FAR)
         return {"mse": mse_by_step(forecast, future), "variance": float(np.square(future).mean())}
 

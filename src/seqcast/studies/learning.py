@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
-from seqcast.studies.tasks import TEST, TRAIN, network, sines
+from seqcast.studies.tasks import TEST, TRAIN, network, sine_windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,9 +32,9 @@ class Learning(Study):
 
     def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train for the setting's steps; score on training windows and on new ones."""
-        past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
+        past, future, _ = sine_windows(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
         model = trainings.fit(network(seed, epochs=10, steps_per_epoch=setting["steps"] // 10), past, future)
-        test, truth, _ = sines(20_000, seed=TEST + seed, offset=(0.0, 0.0))
+        test, truth, _ = sine_windows(20_000, seed=TEST + seed, offset=(0.0, 0.0))
         scored = slice(0, 20_000)
         return {
             "training": float(np.square(model.predict(past[scored]) - future[scored]).mean()),

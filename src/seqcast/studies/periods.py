@@ -9,7 +9,7 @@ import numpy as np
 
 from seqcast.studies.oracle import SineFit
 from seqcast.studies.study import Results, Setting, Study, Trainings, number, spread
-from seqcast.studies.tasks import FREQUENCY, TEST, TRAIN, by_bin, network, sines
+from seqcast.studies.tasks import FREQUENCY, TEST, TRAIN, by_bin, network, sine_windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ class Periods(Study):
         """
         clock, context, noise = setting["clock"], setting["context"], setting["noise"]
         low, high = (frequency / clock for frequency in FREQUENCY)
-        draw = partial(sines, past=context, future=HORIZON * clock, noise=noise, frequency=(low, high))
+        draw = partial(sine_windows, past=context, future=HORIZON * clock, noise=noise, frequency=(low, high))
         past, future, _ = draw(setting["windows"], seed=TRAIN + seed)
         model = trainings.fit(network(seed, epochs=setting["epochs"]), past, future)
         past, future, parameters = draw(2_000 if setting["fitted"] < 100 else 20_000, seed=TEST + seed)

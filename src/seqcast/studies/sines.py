@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
-from seqcast.studies.tasks import TEST, TRAIN, network, sines
+from seqcast.studies.tasks import TEST, TRAIN, network, sine_windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,12 +36,12 @@ class Sines(Study):
         sizes = {"past": setting["context"], "future": 15, "offset": (0.0, 0.0)}
         counts = COUNTS if setting["sines"] == MIXED else (setting["sines"],)
         share = setting["windows"] // len(counts)
-        drawn = [sines(share, seed=TRAIN + seed, num_signals=count, **sizes)[:2] for count in counts]
+        drawn = [sine_windows(share, seed=TRAIN + seed, num_signals=count, **sizes)[:2] for count in counts]
         past, future = (np.concatenate(arrays) for arrays in zip(*drawn, strict=True))
         model = trainings.fit(network(seed, epochs=setting["epochs"]), past, future)
         errors = []
         for count in COUNTS:
-            past, future, _ = sines(5_000, seed=TEST + seed, num_signals=count, **sizes)
+            past, future, _ = sine_windows(5_000, seed=TEST + seed, num_signals=count, **sizes)
             errors.append(float(np.square(model.predict(past) - future).mean() / np.square(future).mean()))
         return {"relative": errors}
 

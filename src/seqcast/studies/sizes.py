@@ -12,7 +12,7 @@ from seqcast.baselines import ManyToOneRegressor
 from seqcast.network import weight_shapes
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
-from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
+from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sine_windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,8 +45,8 @@ class Sizes(Study):
 
     def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Find the width, train, score."""
-        past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
-        test, truth, _ = sines(10_000, seed=TEST + seed, offset=(0.0, 0.0))
+        past, future, _ = sine_windows(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
+        test, truth, _ = sine_windows(10_000, seed=TEST + seed, offset=(0.0, 0.0))
         if setting["shape"] == MANY_TO_ONE:
             training = TrainingSpec(epochs=setting["epochs"], batch_size=128, learning_rate=0.02)
             width = _fitting(_many_to_one_weights)

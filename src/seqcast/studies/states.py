@@ -11,7 +11,7 @@ from seqcast.data import SineParameters
 from seqcast.engine import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
-from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
+from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sine_windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,10 +40,10 @@ class States(Study):
 
     def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train, read new windows, probe the states."""
-        past, future, _ = sines(setting["windows"], seed=TRAIN + seed)
+        past, future, _ = sine_windows(setting["windows"], seed=TRAIN + seed)
         model = trainings.fit(network(seed, epochs=setting["epochs"]), past, future)
         untrained = trainings.fit(network(seed, epochs=1, learning_rate=1e-9), past[:128], future[:128])
-        past, future, parameters = sines(setting["probed"], seed=TEST + seed)
+        past, future, parameters = sine_windows(setting["probed"], seed=TEST + seed)
         model_inputs = model.model_inputs(past, future)
         sources = {
             "the 15 values": past[:, :, 0],

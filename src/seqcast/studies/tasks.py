@@ -10,7 +10,7 @@ import numpy.typing as npt
 from seqcast.data import SineParameters, sine_parameters
 from seqcast.regressor import Seq2SeqRegressor
 
-__all__ = ["TEST", "TRAIN", "by_bin", "mse_by_step", "network", "sines"]
+__all__ = ["TEST", "TRAIN", "by_bin", "mse_by_step", "network", "sine_windows"]
 
 Array = npt.NDArray[Any]
 
@@ -19,7 +19,7 @@ TRAIN, TEST = 10_000, 50_000
 FREQUENCY = (0.1, 10.0)
 
 
-def sines(
+def sine_windows(
     n: int,
     *,
     past: int = 15,
@@ -46,7 +46,7 @@ def sines(
         The past, `[N, T, 1]`, the future, `[N, H, 1]`, and the parameters.
 
     Example:
-        >>> past, future, parameters = sines(3, seed=0)
+        >>> past, future, parameters = sine_windows(3, seed=0)
         >>> past.shape, future.shape, parameters.frequency.shape
         ((3, 15, 1), (3, 15, 1), (3, 2))
     """

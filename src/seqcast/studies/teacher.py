@@ -11,7 +11,7 @@ from seqcast.engine import ModelInputs
 from seqcast.inspect import sensitivity
 from seqcast.runtime import derivatives, keras, to_numpy
 from seqcast.studies.study import Results, Setting, Study, Trainings, spread
-from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sines
+from seqcast.studies.tasks import TEST, TRAIN, mse_by_step, network, sine_windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,11 +37,11 @@ class Teacher(Study):
 
     def run(self, setting: Setting, seed: int, trainings: Trainings) -> dict[str, Any]:
         """Train; measure the errors, and how the forecast depends on the encoder's state, free and teacher-forced."""
-        past, future, _ = sines(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
+        past, future, _ = sine_windows(setting["windows"], seed=TRAIN + seed, offset=(0.0, 0.0))
         model = trainings.fit(
             network(seed, epochs=setting["epochs"], decoder_input=setting["decoder_input"]), past, future
         )
-        past, future, _ = sines(5_000, seed=TEST + seed, offset=(0.0, 0.0))
+        past, future, _ = sine_windows(5_000, seed=TEST + seed, offset=(0.0, 0.0))
         model_inputs = model.model_inputs(past[:1_000], future[:1_000])
         teacher_forcing = setting["decoder_input"] == "teacher"
         free, without = (

@@ -86,32 +86,45 @@ class House:
 
     Args:
         modules: The modules, by their dotted names.
+        stubs: Stubs of packages that import what they offer when it is used.
     """
 
     modules: dict[str, Module]
+    stubs: dict[str, Module]
 
     @classmethod
     def read(cls, folder: Path) -> House:
         """Read the source files below a folder, the package's root."""
-        sources = {str(path.relative_to(folder)): path.read_text("utf-8") for path in sorted(folder.rglob("*.py"))}
-        return cls.of(sources)
+        paths = sorted([*folder.rglob("*.py"), *folder.rglob("*.pyi")])
+        return cls.of({str(path.relative_to(folder)): path.read_text("utf-8") for path in paths})
 
     @classmethod
     def of(cls, sources: dict[str, str]) -> House:
         """Return the modules with these texts, by their paths below the package's root."""
-        modules = {}
+        modules: dict[str, Module] = {}
+        stubs: dict[str, Module] = {}
         for path, text in sources.items():
+            kind = stubs if path.endswith(".pyi") else modules
             parts = Path(path).with_suffix("").parts
             package = parts[-1] == "__init__"
             name = ".".join((ROOT, *parts[: -1 if package else None]))
-            modules[name] = Module(name, text, package)
-        return cls(modules)
+            kind[name] = Module(name, text, package)
+        return cls(modules, stubs)
 
     def is_door(self, name: str) -> bool:
         """Whether other rooms may import from a module."""
         depth = name.count(".")
         inner = depth == 2 and name.startswith(f"{ROOT}.data.") and self.modules[name].package
         return depth < 2 or inner or name == CANDIDATES
+
+    @cached_property
+    def offered(self) -> dict[str, set[str]]:
+        """The names that each package offers, in its `__init__` or the stub beside it."""
+        names: dict[str, set[str]] = {}
+        for module in (*self.modules.values(), *self.stubs.values()):
+            imports = (node for node in module.nodes if isinstance(node, ast.ImportFrom) and module.package)
+            names.setdefault(module.name, set()).update(alias.name for node in imports for alias in node.names)
+        return names
 
     @cached_property
     def private_names(self) -> dict[str, set[str]]:
@@ -202,7 +215,8 @@ def _imported(house: House, node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if alias.name in house.modules)
     elif isinstance(node, ast.ImportFrom) and node.module in house.modules:
-        inner = (f"{node.module}.{alias.name}" for alias in node.names)
+        offered = house.offered[node.module]
+        inner = (node.module if alias.name in offered else f"{node.module}.{alias.name}" for alias in node.names)
         yield from (name if name in house.modules else node.module for name in inner)
 
 

@@ -7,11 +7,11 @@ from structure import House
 
 
 def house_of(sources):
-    return House.of({f"{path.replace('.', '/')}.py": text for path, text in sources.items()})
+    return House.of({f"{path.replace('.', '/')}.py".replace("?.py", ".pyi"): text for path, text in sources.items()})
 
 
 def counted(measure, sources):
-    """Return the modules and lines that a measure counts in sources by their dotted paths."""
+    """Return the modules and lines that a measure counts in sources by their dotted paths; a stub's ends with `?`."""
     return [(place.module.removeprefix("seqcast."), place.line) for place in measure(house_of(sources))]
 
 
@@ -94,6 +94,16 @@ def test_doors(statement, between, past):
     sources = {**dict.fromkeys(HOUSE, ""), "app.page": statement}
     assert len(counted(structure.past_doors, sources)) == past
     assert len(list(structure.imports_between(house_of(sources)))) == between
+
+
+def test_a_name_that_a_door_offers_is_no_module_of_its_name():
+    statement = "from seqcast.engine import engine, other"
+    sources = {**dict.fromkeys(HOUSE, ""), "engine.other": "", "app.page": statement}
+    assert counted(structure.past_doors, sources) == [("app.page", 1)]
+    sources |= {"engine.__init__?": "from .engine import engine as engine", "app.page": statement}
+    assert counted(structure.past_doors, sources) == [("app.page", 1)]
+    sources["engine.__init__"] = "from seqcast.engine.other import other"
+    assert counted(structure.past_doors, sources) == []
 
 
 MADE = "def f(ax: int, **options):\n    bundle: dict[str, Any] = {'a': 1}\n    "

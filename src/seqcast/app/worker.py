@@ -117,10 +117,9 @@ class Worker:
             waiting, self._waiting = self._waiting, {}
         for _, ended in waiting.values():
             ended(None, WorkerDiedError.with_advice("the end of the server"))
-        if process is None:
+        if process is None or connection is None:
             return
         with contextlib.suppress(OSError):
-            assert connection is not None
             connection.send(("close", -1))
         process.join(CLOSING_SECONDS)
         if process.is_alive():

@@ -154,8 +154,7 @@ def _take_best(engine: Engine, job: TrainingJob, written: Checkpoints) -> Histor
     if state is None or state.best_weights is None:
         return History(interrupted=True)
     engine.build(job.window, steps=max(1, state.step))
-    assert engine.model is not None
-    engine.model.set_weights(state.best_weights)
+    engine.built.model.set_weights(state.best_weights)
     return replace(state.history, interrupted=True)
 
 

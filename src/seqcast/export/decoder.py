@@ -94,10 +94,9 @@ class DecoderGraph:
 
     def _season(self, read: Read, tokens: int | str) -> str | None:
         """Return the last season, repeated over the tokens, `[B, tokens, s · D]`."""
-        if read.season is None:
-            return None
         g, segment, season = self.graph, self.network.segment, self.window.season_length
-        assert season is not None
+        if read.season is None or season is None:
+            return None
         if isinstance(tokens, int):
             repeated = g.take(read.season, (np.arange(tokens * segment) % season).tolist(), 1)
         else:

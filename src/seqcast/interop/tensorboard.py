@@ -114,8 +114,8 @@ class TensorBoard(Observer):
             tag = f"{record.event}_{name.removeprefix('val_')}"
             self._writer(run).add_scalar(tag, value, step=step)
         if record.event == "epoch":
-            if self.images_every is not None and record.epoch % self.images_every == 0:
-                self._add_picture(step)
+            if self.images_every and record.epoch % self.images_every == 0 and self._watched is not None:
+                self._add_picture(self._watched, step)
             for writer in self._writers.values():
                 writer.flush()
 
@@ -140,18 +140,17 @@ class TensorBoard(Observer):
                 self._writers[run] = require("tensorboard.summary", extra="tensorboard").Writer(folder)
         return self._writers[run]
 
-    def _add_picture(self, step: int) -> None:
+    def _add_picture(self, watched: NamedWindows, step: int) -> None:
         """Write the picture of an epoch."""
-        assert self._watched is not None  # `watch` refuses trainings that give no windows
         from seqcast.plots import forecast_panels
 
-        numbers, (inputs, y, _) = self._watched.counted(0)
+        numbers, (inputs, y, _) = watched.counted(0)
         # Those that follow one another look alike.
         some = np.unique(np.linspace(0, len(numbers) - 1, self.windows).astype(int))
         inputs = {name: values[some] for name, values in inputs.items() if name != "target"}
         forecast = to_numpy(self.model.decoder.head.point(self.model(inputs, training=False)))
         target = self.model.window.target_features[0] if self.model.window.target_features else 0
-        titles = [str(name) for name in self._watched.series(numbers[some])] or None
+        titles = [str(name) for name in watched.series(numbers[some])] or None
         past, truth = inputs["past"][..., target], y[some][..., 0].reshape(len(forecast), -1)
         figure = forecast_panels(past, truth, forecast[..., 0], titles=titles, columns=4)
         file = io.BytesIO()

@@ -128,8 +128,7 @@ def _unrolled(
     model_inputs: ModelInputs, parts: dict[str, Any], layers: dict[str, Any], *, teacher_forcing: bool
 ) -> Any:
     """Return the forecast from layer states, `[N, H, D]`, with teacher forcing or running free."""
-    model = model_inputs.engine.model
-    assert model is not None
+    model = model_inputs.engine.built.model
     states = [tuple(layers[f"{i} {j}"] for j in range(len(layer))) for i, layer in enumerate(parts["layers"])]
     target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if teacher_forcing else None
     training = True if teacher_forcing else None

@@ -157,14 +157,13 @@ class ShardedFrame:
             frames: Frames of whole series, at least one, and where their rows are from.
         """
         shards: list[_Shard] = []
-        first: LongFrame | None = None
+        alike: list[tuple[Frequency | None, FrameSchema, Covariates]] = []
         skipped: dict[Any, DataError] = {}
         for frame, spans in frames:
-            first = frame if first is None else first
+            alike.append((frame.frequency, frame.schema, frame.covariates))
             shards.append(_Shard.of(frame, spans, scratch))
             skipped |= frame.skipped
-        assert first is not None
-        frequency, schema, covariates = first.frequency, first.schema, first.covariates
+        frequency, schema, covariates = alike[0]
         return cls(scratch, tuple(shards), frequency, schema, covariates=covariates, skipped=skipped)
 
     # ------------------------------------------------------------ facts

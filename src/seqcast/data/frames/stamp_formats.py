@@ -129,13 +129,12 @@ def format_stamps(stamps: Stamps, format_: str) -> Array:
 def _from_digits(numbers: Array, format_: str) -> Array:
     """Return numbers such as 20240131 as times, not-a-time where the digits are none."""
     rest = numbers.astype(np.int64)
-    fields: list[Array | None] = []
+    fields: list[Array] = []
     for _ in range((len(format_) - 2) // 2):
         rest, last = np.divmod(rest, 100)
         fields.insert(0, last)
-    fields += [None] * (5 - len(fields))
-    month, day, hour, minute, second = fields
-    assert month is not None  # every format has one
+    month, *later = fields  # every format has a month
+    day, hour, minute, second = (*later, None, None, None, None)[:4]
     year_month = (rest - 1970).astype("M8[Y]").astype("M8[M]") + (month - 1)
     valid = (rest >= 1) & (rest <= 9999) & (month >= 1) & (month <= 12)
     stamps = year_month.astype("M8[D]")

@@ -12,7 +12,6 @@ import lazy_loader
 __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
-    "BASELINE",
     "METRICS",
     "count_steps",
     "diebold_mariano",

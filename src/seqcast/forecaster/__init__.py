@@ -13,4 +13,4 @@ import lazy_loader
 
 __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
-__all__ = ["Forecaster", "forecast"]
+__all__ = ["FallbackWarning", "Forecaster", "forecast"]

@@ -1,3 +1,4 @@
+from .candidates.last_season import FallbackWarning as FallbackWarning
 from .at_once import fit_and_forecast as fit_and_forecast
 from .at_once import forecast as forecast
 from .at_once import what_was_chosen as what_was_chosen

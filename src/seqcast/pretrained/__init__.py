@@ -13,14 +13,11 @@ import lazy_loader
 __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
-    "DEFAULT_MODEL",
-    "MODELS",
     "SHA256",
     "FinetuneOptions",
     "PretrainedNetwork",
     "ZeroShotModel",
     "ZeroShotWindows",
-    "is_zero_shot",
     "load_pretrained",
     "training_log",
     "weights_are_intact",

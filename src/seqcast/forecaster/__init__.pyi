@@ -1,7 +1,7 @@
-from .candidates.last_season import FallbackWarning as FallbackWarning
 from .at_once import fit_and_forecast as fit_and_forecast
 from .at_once import forecast as forecast
 from .at_once import what_was_chosen as what_was_chosen
+from .candidates.last_season import FallbackWarning as FallbackWarning
 from .candidates.table import words as words
 from .choice import pinball as pinball
 from .cluster import Cluster as Cluster

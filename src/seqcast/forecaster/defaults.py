@@ -5,7 +5,7 @@ The rules rest on `docs/accuracy.md` and `docs/benchmarks.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,8 +31,6 @@ from seqcast.specs import preset as find_preset
 __all__ = [
     "EFFORTS",
     "Sizes",
-    "Specs",
-    "auto_context",
     "auto_effort",
     "auto_preset",
     "auto_scale",
@@ -44,9 +42,6 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-
-# The rule or choice that gives the network and its training for windows of some sizes.
-Specs = Callable[["Sizes"], tuple[NetworkSpec, TrainingSpec]]
 
 # How much `preset="auto"` tries before it chooses.
 EFFORTS = ("auto", "quick", "balanced", "best")
@@ -198,23 +193,6 @@ def specs(
         epochs = MORE_EPOCHS if many else SHORTER_EPOCHS
         chosen = replace(chosen, epochs=epochs, early_stopping=SHORTER_EARLY_STOPPING)
     return network, replace(chosen, batch_size=batch_size, steps_per_epoch=steps)
-
-
-def auto_context(frame: AnyFrame, rows: int, horizon: int, season: int, specs: Specs) -> int:
-    """Choose the context length by `context_rule`, of two weeks where the network reads segments of a day.
-
-    Args:
-        frame: The series.
-        rows: Rows of the series that the context has to suit.
-        horizon: Steps to forecast.
-        season: Steps of a season.
-        specs: The network and the training for given sizes.
-    """
-    usual = context_rule(rows, horizon, season)
-    days = frame.frequency if frame.frequency is not None and frame.frequency.season_is_a_day else None
-    if days and season == days.season_length and specs(Sizes(1, usual, horizon, season))[0].segment > 1:
-        return context_rule(rows, horizon, season, weeks=True)
-    return usual
 
 
 def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: int) -> str:

@@ -13,7 +13,7 @@ from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload, series_keys
-from seqcast.forecaster.defaults import Sizes, auto_context, middle_length, specs
+from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
@@ -291,16 +291,18 @@ class Trained(Candidate):
 
     def _contexts(self, rows: FitRows) -> list[int]:
         """Return the context length of each network in turn."""
+        usual = None if all(self.context_lengths) else self._usual_context(rows)
+        return [length or usual or 1 for length in self.context_lengths]
+
+    def _usual_context(self, rows: FitRows) -> int:
+        """Choose a context length by `context_rule`, of two weeks where the network reads segments of a day."""
         options, season = rows.options, rows.season_length
-        given = middle_length(rows.lengths) if options.fill else int(rows.lengths.min())
-
-        def chosen(sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
-            return specs(self.preset, self.training, options.level, sizes)
-
-        return [
-            length or auto_context(rows.frame, given, options.horizon, season, chosen)
-            for length in self.context_lengths
-        ]
+        count = middle_length(rows.lengths) if options.fill else int(rows.lengths.min())
+        usual, frequency = context_rule(count, options.horizon, season), rows.frame.frequency
+        if frequency is None or not frequency.season_is_a_day or season != frequency.season_length:
+            return usual
+        network, _ = specs(self.preset, self.training, options.level, Sizes(1, usual, options.horizon, season))
+        return context_rule(count, options.horizon, season, weeks=network.segment > 1)
 
     def jobs(self, rows: PlannedRows) -> list[TrainingJob]:
         """Return the training of each network.

@@ -33,14 +33,14 @@ from zero_shot_tasks import DECILES, Task, mean_scores
 from peers.common import process_began
 from seqcast import Forecaster, __version__
 from seqcast.forecaster.defaults import EFFORTS as ALL_EFFORTS
-from seqcast.forecaster.defaults import PRETRAINED, Sizes, auto_preset, context_rule, middle_length
-from seqcast.pretrained import load_pretrained
+from seqcast.forecaster.defaults import Sizes, auto_preset, context_rule, middle_length
+from seqcast.pretrained import DEFAULT_MODEL, load_pretrained
 from seqcast.studies.cache import cached, library_versions
 
 EFFORTS = tuple(effort for effort in ALL_EFFORTS if effort != "auto")
-METHODS = (PRETRAINED, *EFFORTS, "scratch")
+METHODS = (DEFAULT_MODEL, *EFFORTS, "scratch")
 # The pretrained network forecasts the same with any seed.
-SEEDLESS = (PRETRAINED,)
+SEEDLESS = (DEFAULT_MODEL,)
 SHOWN_OF_NETWORKS = ("cell", "encoder_units", "decoder_units", "segment", "normalise", "residual", "head")
 
 

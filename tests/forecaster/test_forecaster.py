@@ -393,7 +393,7 @@ def test_short_series_are_named(monkeypatch):
 
 
 def test_not_fitted():
-    with pytest.raises(NotFittedError, match="Call fit first"):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
         tiny().predict()
     with pytest.raises(NotFittedError):
         tiny().save("nowhere")

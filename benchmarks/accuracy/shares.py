@@ -31,7 +31,7 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows
-from seqcast.forecaster.validation import count_apart
+from seqcast.forecaster.validation import count_disjoint
 from seqcast.pretrained.finetuning import FinetuneJob
 from seqcast.pretrained.pretrained_model import PretrainedModel
 
@@ -90,7 +90,7 @@ def main() -> None:
             windows, validation, test = candidates(task, arguments.seed)
             naive = np.array(naive_scores(task))
             headings.append(f"{name}, {back}")
-            count, probabilities = count_apart(windows.origins), windows.request.probabilities_with_point
+            count, probabilities = count_disjoint(windows.origins), windows.request.probabilities_with_point
             for one, forecast in test.items():
                 scores[one].append(np.array(task.scores(forecast)) / naive)
             for share in WEIGHTS:

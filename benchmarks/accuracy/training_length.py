@@ -79,7 +79,7 @@ def measured(data: Path, task: str, length: Length, seed: int, *, quick: bool) -
     """Fit a task with trainings of some length; return the losses of its candidates, and the seconds."""
     defaults.SHORTER_EPOCHS, defaults.MORE_EPOCHS = length.epochs, length.epochs_of_many
     defaults.SHORTER_EARLY_STOPPING = length.early_stopping
-    finetuning.MOST_STEPS_BESIDE, finetuning.EPOCHS_BESIDE = length.finetuning_steps, length.finetuning_epochs
+    finetuning.MOST_STEPS_SHARED, finetuning.EPOCHS_SHARED = length.finetuning_steps, length.finetuning_epochs
     began = time.perf_counter()
     model = fitted(data, task, seed, quick=quick)
     return {"losses": dict(model.choice_.losses), "seconds": round(time.perf_counter() - began, 1)}

@@ -43,7 +43,7 @@ def told(text):
 @pytest.fixture
 def one_by_one(monkeypatch):
     """Networks are added one by one, to at most two."""
-    monkeypatch.setattr(options, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(options, "NETWORKS_A_ROUND", 1)
     monkeypatch.setattr(options, "MOST_MEMBERS", 2)
 
 
@@ -73,7 +73,7 @@ def test_what_follows_a_fit_has_as_many_networks(monkeypatch):
 @pytest.mark.parametrize(("gain", "most", "counts"), [(-9.0, 5, [2, 4, 5]), (0.9, 9, [2, 4])])
 def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(capsys, monkeypatch, gain, most, counts):
     monkeypatch.setattr(fitting, "LEAST_GAIN", gain)
-    monkeypatch.setattr(options, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(options, "NETWORKS_A_ROUND", 1)
     monkeypatch.setattr(options, "MOST_MEMBERS", most)
     best(members=2).fit(waves())
     assert told(capsys.readouterr().err)[0] == counts

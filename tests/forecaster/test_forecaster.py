@@ -189,8 +189,8 @@ def test_a_fine_tuning_beside_a_network_of_its_own_is_half_as_long():
     many = 10**6
     for options, epochs, steps in (
         ({}, 6, 240),
-        ({"beside": True}, 3, 120),
-        ({"beside": True, "covariates": True}, 6, 240),
+        ({"shares_data": True}, 3, 120),
+        ({"shares_data": True, "covariates": True}, 6, 240),
     ):
         training = finetune_training(many, **options)
         assert (training.epochs, training.epochs * training.steps_per_epoch) == (epochs, steps)

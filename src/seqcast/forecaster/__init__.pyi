@@ -1,6 +1,3 @@
-from .at_once import fit_and_forecast as fit_and_forecast
-from .at_once import forecast as forecast
-from .at_once import what_was_chosen as what_was_chosen
 from .candidates.last_season import FallbackWarning as FallbackWarning
 from .candidates.table import words as words
 from .choice import pinball as pinball
@@ -25,6 +22,9 @@ from .options import is_compared as is_compared
 from .output import OutputFolder as OutputFolder
 from .planning import FitPlan as FitPlan
 from .planning import make_plan as make_plan
-from .planning import plan_further as plan_further
+from .planning import plan_finetuning as plan_finetuning
 from .reading import read_rows as read_rows
+from .shortcut import fit_and_forecast as fit_and_forecast
+from .shortcut import forecast as forecast
+from .shortcut import what_was_chosen as what_was_chosen
 from .training_run import TrainingRun as TrainingRun

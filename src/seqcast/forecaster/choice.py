@@ -16,7 +16,7 @@ from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates.base import FittedCandidate
 from seqcast.forecaster.candidates.table import CANDIDATES, words
-from seqcast.forecaster.validation import count_apart
+from seqcast.forecaster.validation import count_disjoint
 from seqcast.intervals import ForecastRequest
 
 __all__ = ["Choice", "HoldOut", "choose", "pinball"]
@@ -226,7 +226,7 @@ class HoldOut:
 
     def choice(self, forecasts: Mapping[str, Array]) -> Choice:
         """Return the shares of candidates, whose forecasts are given by name."""
-        windows = count_apart(self.origins)
+        windows = count_disjoint(self.origins)
         return choose(self.truth, forecasts, self.request.probabilities_with_point, windows=windows)
 
     def judged(self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate) -> Choice:

@@ -26,7 +26,7 @@ from seqcast.forecaster.fitting import DivergedFitError, InterruptedFit, fit_pla
 from seqcast.forecaster.option_checks import check_head, check_mask, check_options
 from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, refit_every
 from seqcast.forecaster.output import gathered
-from seqcast.forecaster.planning import FitPlan, make_plan, plan_further
+from seqcast.forecaster.planning import FitPlan, make_plan, plan_finetuning
 from seqcast.forecaster.reading import in_memory, read_rows
 from seqcast.forecaster.report import ReportStyle, write_report
 from seqcast.forecaster.series_state import SeriesState
@@ -356,7 +356,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             season_length=fitted.season_length,
             calendar=fitted.series.builder.calendar.names or "none",
         )
-        candidates = [each.again(options) for each in fitted.candidates]
+        candidates = [each.for_refit(options) for each in fitted.candidates]
         return self._publish(make_plan(frame, options, starts=starts, candidates=candidates, choice=fitted.choice))
 
     def finetune(
@@ -399,14 +399,14 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
         else:
             fitted = self.fitted_
-        if not any(each.can_go_on for each in fitted.candidates):
+        if not any(each.can_be_finetuned for each in fitted.candidates):
             refuse_without_network("finetune")
         rows_further, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
         options = replace(
             self._resolved(self._seed(fitted), max(1, len(fitted.trainings))), season_length=fitted.season_length
         )
         return self._publish(
-            plan_further(
+            plan_finetuning(
                 in_memory(rows_further, "df"), fitted, options, training=training, freeze=freeze, starts=starts
             )
         )
@@ -623,7 +623,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         candidates: tuple[Candidate, ...] = ()
         if before is not None and is_zero_shot(self.preset):
             # Fine-tuned or not, as this one is.
-            choice, candidates = before.choice, tuple(each.again(options) for each in before.candidates)
+            choice, candidates = before.choice, tuple(each.for_refit(options) for each in before.candidates)
         plans = [make_plan(frame, options, candidates=candidates, choice=choice) for frame in frames]
         if run.verbose:
             say(plans[0].describe(), is_result=True)

@@ -53,9 +53,9 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     own = [job for job in jobs if not job.observers_only]
     job = next(iter([*own, *jobs]), None)
     members: int | str = len(own)
-    if rows.options.at_once is not None:
+    if rows.options.round_size is not None:
         more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
-        members = f"{rows.options.at_once}{more}"
+        members = f"{rows.options.round_size}{more}"
     covariates, texts = series.frame.covariates, words()
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     training = "nothing is trained"

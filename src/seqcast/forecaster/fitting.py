@@ -95,7 +95,7 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
                 raise
             raise DivergedFitError(error, _finished(plan, trained)) from None
         before, loss = loss, found.choice.losses.get("blend", math.inf) if found.trainings else math.inf
-        if run.verbose and plan.rows.options.at_once is not None and math.isfinite(loss):
+        if run.verbose and plan.rows.options.round_size is not None and math.isfinite(loss):
             count = len(found.trainings)
             say(f"seqcast: {count} networks, quantile loss {loss:.4g}")
         best = found if best is None or loss < before else best

@@ -32,7 +32,7 @@ __all__ = [
 
 # `effort="best"` trains so many networks, and as many again and again while they help, up to so many in all: their
 # median is steadier than each.
-MEMBERS_AT_ONCE, MOST_MEMBERS = 3, 12
+NETWORKS_A_ROUND, MOST_MEMBERS = 3, 12
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class FitOptions:
         zero_shot: Whether a zero-shot model can forecast what is asked for.
         head: The head of the networks, which may ask for a scaling.
         validation_fraction: Share of each series, its end, that is not trained on.
-        at_once: Networks that are trained before the gain of more is measured; `None` trains all.
+        round_size: Networks that are trained before the gain of more is measured; `None` trains all.
         judged: Whether the last network that is trained judges the share of the others.
         finetuning: Fields of the training of the zero-shot model that differ from the usual ones.
         rows_read: The rows that a forecast may read, where the user or a fit before says so; `None` for as many as
@@ -143,7 +143,7 @@ class FitOptions:
     zero_shot: bool
     head: str
     validation_fraction: float
-    at_once: int | None = None
+    round_size: int | None = None
     judged: bool = False
     finetuning: Mapping[str, Any] | None = None
     rows_read: int | None = None
@@ -201,13 +201,13 @@ class FitOptions:
         level, preset = interval_levels(options["level"]), options["preset"]
         network, training = specs(preset, options["training"], level, Sizes())
         ensemble = preset if isinstance(preset, EnsembleSpec) else None
-        effort, at_once = options["effort"], None
+        effort, round_size = options["effort"], None
         if effort == "auto" and (ensemble is not None or wants_training(options)):
             effort = "balanced"
         if members is None:
             members = int(options["members"]) if ensemble is None else len(ensemble.trained)
             if effort == "best":
-                at_once, members = max(members, MEMBERS_AT_ONCE), max(members, MOST_MEMBERS)
+                round_size, members = max(members, NETWORKS_A_ROUND), max(members, MOST_MEMBERS)
         # A further training has lengths of its own, whatever was given to the fit.
         lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
         rows_read = max((length for length in lengths if length is not None), default=None)
@@ -237,7 +237,7 @@ class FitOptions:
             zero_shot=(is_zero_shot(preset) or is_compared(preset)) and can_be_pretrained(options, level),
             head=network.head,
             validation_fraction=training.validation_fraction,
-            at_once=at_once,
+            round_size=round_size,
             judged=ensemble is not None and ensemble.judge is not None,
             finetuning=finetuning,
             rows_read=rows_read,

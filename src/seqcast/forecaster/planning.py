@@ -28,7 +28,7 @@ from seqcast.forecaster.validation import calibration_origins, comparison_origin
 from seqcast.intervals import ForecastRequest
 from seqcast.specs import TrainingSpec
 
-__all__ = ["FitPlan", "Place", "make_plan", "plan_further"]
+__all__ = ["FitPlan", "Place", "make_plan", "plan_finetuning"]
 
 Array = npt.NDArray[Any]
 
@@ -223,7 +223,7 @@ def _with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Cho
     )
 
 
-def plan_further(
+def plan_finetuning(
     new: LongFrame,
     fitted: FittedForecaster,
     options: FitOptions,
@@ -267,7 +267,7 @@ def plan_further(
         frame, series.builder, scaler, context_length=series.context_length, observed=series.observed
     )
     planned = PlannedRows(frame, rows.options, rows.season_length, context, series=series, reader=reader, starts=starts)
-    candidates = tuple(each.further(options, training, freeze) for each in fitted.candidates)
+    candidates = tuple(each.for_finetuning(options, training, freeze) for each in fitted.candidates)
     jobs = tuple(tuple(candidate.jobs(planned)) for candidate in candidates)
     added = replace(planned, series=series.add_series(frame, scaler, starts))
     several = any(candidate.has_versions for candidate in candidates)

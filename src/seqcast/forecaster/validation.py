@@ -25,7 +25,7 @@ __all__ = [
     "calibrate",
     "calibration_origins",
     "comparison_origins",
-    "count_apart",
+    "count_disjoint",
     "untrained_starts",
     "validation_rows",
     "with_validation",
@@ -138,7 +138,7 @@ def untrained_starts(lengths: Array, horizon: int, season_length: int, context_l
     return np.where(starts + horizon <= lengths, starts, lengths)
 
 
-def count_apart(origins: Origins) -> int:
+def count_disjoint(origins: Origins) -> int:
     """Return how many of the windows do not overlap, series by series."""
     series, first = np.unique(origins.series, return_index=True)
     if not len(series):

@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
 BATCH_SIZE, EPOCHS = 64, 6
 # Beside a network of its own half as many do: the loss is .5 % larger (`benchmarks/accuracy/training_length.py`).
-MOST_STEPS_BESIDE, EPOCHS_BESIDE = 120, 3
+MOST_STEPS_SHARED, EPOCHS_SHARED = 120, 3
 # Training windows hold so many seasons, where series do.
 SEASONS_READ = 3
 # Weights half-way between those that have seen everything and those that have seen this data forecast what comes next
@@ -45,7 +45,7 @@ def finetune_training(
     changes: TrainingSpec | Mapping[str, Any] | None = None,
     *,
     covariates: bool = False,
-    beside: bool = False,
+    shares_data: bool = False,
 ) -> TrainingSpec:
     """Return how the pretrained network is trained further: the more windows, the more steps.
 
@@ -53,7 +53,7 @@ def finetune_training(
         windows: Number of training windows.
         changes: A spec, which is taken as it is, or the fields that differ.
         covariates: Whether it has to learn what covariates mean, which takes a larger learning rate.
-        beside: Whether a network of its own learns the data too.
+        shares_data: Whether a network of its own learns the data too.
 
     Example:
         >>> spec = finetune_training(2000)
@@ -62,8 +62,8 @@ def finetune_training(
     """
     if isinstance(changes, TrainingSpec):
         return changes
-    short = beside and not covariates
-    most, epochs = (MOST_STEPS_BESIDE, EPOCHS_BESIDE) if short else (MOST_STEPS, EPOCHS)
+    short = shares_data and not covariates
+    most, epochs = (MOST_STEPS_SHARED, EPOCHS_SHARED) if short else (MOST_STEPS, EPOCHS)
     steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, most))
     usual = {
         "learning_rate": 2e-3 if covariates else 5e-4,
@@ -179,7 +179,7 @@ class FinetuneJob(TrainingJob):
             share=ROBUST_SHARE if short and not learns else 1.0,
         )
         windows = job.count_windows()
-        training = finetune_training(windows, options.training, covariates=learns, beside=short)
+        training = finetune_training(windows, options.training, covariates=learns, shares_data=short)
         return replace(job, training=training)
 
     @property

@@ -15,7 +15,7 @@ from seqcast.forecaster import (
     TrainingRun,
     fit_plan,
     make_plan,
-    plan_further,
+    plan_finetuning,
     untrained,
 )
 from seqcast.pretrained import is_zero_shot
@@ -82,7 +82,7 @@ def _further(
     resolved = FitOptions.resolve({**options, "training": None, "calibrate": False}, seed, 1)
     fitted = untrained(frame, resolved)
     resolved = replace(resolved, season_length=fitted.season_length)
-    return plan_further(frame, fitted, resolved, training=training, freeze=freeze)
+    return plan_finetuning(frame, fitted, resolved, training=training, freeze=freeze)
 
 
 def _first_job(plan: FitPlan) -> TrainingJob:

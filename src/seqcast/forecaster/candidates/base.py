@@ -196,15 +196,15 @@ class FittedCandidate(ABC):
     # How it goes on
 
     @abstractmethod
-    def again(self, options: FitOptions) -> Candidate:
+    def for_refit(self, options: FitOptions) -> Candidate:
         """Return the candidate that learns from other rows with the sizes of this one."""
 
     @property
-    def can_go_on(self) -> bool:
+    def can_be_finetuned(self) -> bool:
         """Whether it has weights that can be trained further."""
         return False
 
-    def further(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
+    def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
         """Return the candidate that trains its networks from their present weights, or learns anew without any.
 
         Args:
@@ -213,7 +213,7 @@ class FittedCandidate(ABC):
             freeze: Parts of the networks that stay as they are.
         """
         del training, freeze
-        return self.again(options)
+        return self.for_refit(options)
 
     @abstractmethod
     def payload(self) -> Payload:

@@ -96,7 +96,7 @@ class FittedLastSeason(FittedCandidate):
         if len(self.intervals) not in (0, targets):
             raise ValueError(f"{len(self.intervals)} intervals of {targets} targets")
 
-    def again(self, options: FitOptions) -> LastSeason:
+    def for_refit(self, options: FitOptions) -> LastSeason:
         """Return the candidate."""
         del options
         return LastSeason()

@@ -169,20 +169,20 @@ class FittedTrained(FittedCandidate):
             if replace(window, season_length=None) != expected or engine.network.head != self.engines[0].network.head:
                 raise ValueError(f"a network of {window}, where the series have {expected}")
 
-    def again(self, options: FitOptions) -> Trained:
+    def for_refit(self, options: FitOptions) -> Trained:
         """Return the candidate that trains networks of the same sizes on other rows."""
         parts = zip(self.engines, self.trainings, self.context_lengths, strict=True)
         members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
         return Trained(EnsembleSpec(members), None, self.context_lengths, options.seeds[: len(members)])
 
     @property
-    def can_go_on(self) -> bool:
+    def can_be_finetuned(self) -> bool:
         """True: it has weights."""
         return True
 
-    def further(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Trained:
+    def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Trained:
         """Return the candidate that trains the networks from their present weights."""
-        changed = [_further(base, training) for base in self.trainings]
+        changed = [_continued(base, training) for base in self.trainings]
         parts = zip(self.engines, changed, self.context_lengths, strict=True)
         members = tuple(MemberSpec(engine.network, spec, length) for engine, spec, length in parts)
         return Trained(
@@ -245,7 +245,7 @@ class Trained(Candidate):
         training: As for `seqcast.forecaster.defaults.specs`.
         context_lengths: Context lengths of the networks in turn; `None` is chosen by a rule.
         seeds: Seeds of each network.
-        at_once: Networks that are trained before the gain of more is measured; `None` trains all.
+        round_size: Networks that are trained before the gain of more is measured; `None` trains all.
         judged: Whether the last network stands for the others on the hold-out windows.
         first: Engines with whose weights the training begins; none for new ones.
         freeze: Parts of the networks that are not trained.
@@ -261,7 +261,7 @@ class Trained(Candidate):
     training: TrainingSpec | Mapping[str, Any] | None
     context_lengths: Sequence[int | None]
     seeds: Sequence[tuple[int, int]]
-    at_once: int | None = None
+    round_size: int | None = None
     judged: bool = False
     first: Sequence[Engine] = ()
     freeze: tuple[str, ...] = ()
@@ -277,7 +277,7 @@ class Trained(Candidate):
             options.training,
             options.context_lengths,
             options.seeds,
-            at_once=options.at_once,
+            round_size=options.round_size,
             judged=options.judged and options.is_compared,
             first=options.first,
         )
@@ -349,7 +349,7 @@ class Trained(Candidate):
 
     def rounds(self, count: int) -> list[range]:
         """Return the places of networks that are trained together, before the gain of more is measured."""
-        size = self.at_once or max(1, count)
+        size = self.round_size or max(1, count)
         return [range(start, min(start + size, count)) for start in range(0, max(1, count), size)]
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
@@ -381,7 +381,7 @@ class Trained(Candidate):
         ]
 
 
-def _further(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
+def _continued(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
     """Return the spec of a further training, derived from the training of the fit."""
     if isinstance(training, TrainingSpec):
         return training

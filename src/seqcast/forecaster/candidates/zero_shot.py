@@ -166,7 +166,7 @@ class FittedZeroShot(FittedCandidate):
         widths = (builder.features - builder.targets, builder.future_size, builder.static.width)
         self.model.check_covariates(widths)
 
-    def again(self, options: FitOptions) -> ZeroShot:
+    def for_refit(self, options: FitOptions) -> ZeroShot:
         """Return the candidate that begins with the weights that come with the package."""
         return ZeroShot(
             MODELS[self.model.key].shipped(),
@@ -176,17 +176,17 @@ class FittedZeroShot(FittedCandidate):
         )
 
     @property
-    def can_go_on(self) -> bool:
+    def can_be_finetuned(self) -> bool:
         """Whether the model is a network."""
         return bool(self.model.networks)
 
-    def further(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
+    def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
         """Return the candidate that fine-tunes the model from its present weights."""
         del options
         return ZeroShot(
             self.model,
             finetunes=True,
-            has_to=True,
+            is_required=True,
             training=training,
             freeze=tuple(freeze),
             is_finetuned=self.is_finetuned,
@@ -230,7 +230,7 @@ class ZeroShot(Candidate):
         model: The model.
         is_named: Whether the preset names it, so that nothing else forecasts.
         finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
-        has_to: Whether rows that give no training window are refused.
+        is_required: Whether rows that give no training window are refused.
         training: As for `FinetuneOptions`, as are the other arguments.
         freeze: Parts of the network that stay as they are.
         shares_data: Whether another network learns from the same rows.
@@ -247,7 +247,7 @@ class ZeroShot(Candidate):
     model: ZeroShotModel
     is_named: bool = False
     finetunes: bool = False
-    has_to: bool = False
+    is_required: bool = False
     training: TrainingSpec | Mapping[str, Any] | None = None
     freeze: tuple[str, ...] = ()
     shares_data: bool = False
@@ -324,7 +324,7 @@ class ZeroShot(Candidate):
         job = self.model.finetuning(rows.reader, rows.starts, how)
         if job is None:
             return []
-        if self.has_to:
+        if self.is_required:
             job.checked_windows(rows.frame)
         return [job] if job.count_windows() else []
 

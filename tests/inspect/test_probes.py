@@ -6,7 +6,7 @@ import pytest
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, SpecError
 from seqcast.inspect import circular, probe, states, unit_r2
-from seqcast.studies.tasks import sines
+from seqcast.studies.tasks import sine_windows as sines
 
 RANDOM = np.random.default_rng(0)
 

@@ -9,6 +9,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
+from narwhals.typing import IntoDataFrameT
 
 from seqcast.errors import DataError, Phrase, Row, SpecError
 from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows
@@ -115,7 +116,7 @@ class Backtest:
         return None if names is None else (self.forecast(names[0]), self.forecast(names[1]))
 
 
-def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
+def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None) -> IntoDataFrameT:
     """Return a backtest with a column `step`: the number of steps of `freq` from a row's cutoff to its stamp.
 
     Without it a row's step is its place among the rows of its window, which is right as long as no row is left
@@ -168,17 +169,18 @@ def count_steps(df: Any, freq: Any, *, columns: Columns | None = None) -> Any:
             hint="Give the frequency of the series.",
         )
     column = nw.new_series(STEP, steps, backend=rows.frame.implementation)
-    return rows.frame.with_columns(column).to_native()
+    result: IntoDataFrameT = rows.frame.with_columns(column).to_native()
+    return result
 
 
 def join_forecasts(
-    df: Any,
+    df: IntoDataFrameT,
     other: Any,
     *,
     models: Sequence[str] | None = None,
     missing: str = "raise",
     columns: Columns | None = None,
-) -> Any:
+) -> IntoDataFrameT:
     """Return a backtest with the forecasts of other models joined, row by row.
 
     `other` may come from any library that writes the ecosystem's format, such as statsforecast's
@@ -233,7 +235,8 @@ def join_forecasts(
     _check_same_truth(rows, other_rows, places)
     further |= {name: other_rows.numbers(name)[places] for name in added}
     series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in further.items()]
-    return nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
+    result: IntoDataFrameT = nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
+    return result
 
 
 def _check_once(rows: FrameRows) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.windows import SEASONAL_NAIVE
 from seqcast.errors import SpecError, unknown_name
@@ -27,7 +28,7 @@ _RATIOS = (0.01, 100.0)
 
 
 def leaderboard(
-    df: Any,
+    df: IntoDataFrameT,
     metrics: Metrics = None,
     *,
     baseline: str | None = None,
@@ -37,7 +38,7 @@ def leaderboard(
     level: Sequence[float] | float | None = None,
     models: Sequence[str] | None = None,
     columns: Columns | None = None,
-) -> Any:
+) -> IntoDataFrameT:
     """Return the models of a backtest, ranked by a score.
 
     Args:
@@ -90,7 +91,8 @@ def leaderboard(
     if baseline is not None:
         table[f"relative_{ranked}"] = _relative(by_series[ranked], backtest.models.index(baseline))[order]
     table |= {"series": np.full(count, len(series)), "points": np.full(count, len(rows))}
-    return rows.lay_out((), np.zeros(0, dtype=np.int64), table)
+    result: IntoDataFrameT = rows.lay_out((), np.zeros(0, dtype=np.int64), table)
+    return result
 
 
 def _ranking(scores: dict[str, Metric], sort_by: str | None) -> str:

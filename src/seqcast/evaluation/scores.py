@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from narwhals.typing import IntoDataFrameT
 
 from seqcast.data import seasonal_naive_errors
 from seqcast.errors import DataError, SpecError, unknown_name
@@ -25,7 +26,7 @@ Metrics = Sequence[str | Callable[..., Any]] | str | None
 
 
 def evaluate(
-    df: Any,
+    df: IntoDataFrameT,
     metrics: Metrics = None,
     *,
     train_df: Any = None,
@@ -34,7 +35,7 @@ def evaluate(
     models: Sequence[str] | None = None,
     by: Sequence[str] | str = (),
     columns: Columns | None = None,
-) -> Any:
+) -> IntoDataFrameT:
     """Return the scores of each model of a backtest frame, such as `Forecaster.backtest` returns.
 
     A score is computed for each window (series and cutoff) over its steps, then averaged over cutoffs, then over
@@ -84,7 +85,8 @@ def evaluate(
     names = np.repeat(np.array([*scores], dtype=object), len(groups))
     values = np.concatenate([*scores.values()])
     table = {"metric": names.tolist(), **{name: values[:, i] for i, name in enumerate(backtest.models)}}
-    return backtest.rows.lay_out(keys, np.tile(groups.first, len(scores)), table)
+    result: IntoDataFrameT = backtest.rows.lay_out(keys, np.tile(groups.first, len(scores)), table)
+    return result
 
 
 class Scorer:

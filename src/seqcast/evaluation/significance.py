@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from narwhals.typing import IntoDataFrameT
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError, unknown_name
@@ -107,7 +108,7 @@ def _p_value(statistic: float, freedom: int, alternative: str) -> float:
 
 
 def diebold_mariano(
-    df: Any,
+    df: IntoDataFrameT,
     *,
     models: Sequence[str] | None = None,
     baseline: str | None = None,
@@ -115,7 +116,7 @@ def diebold_mariano(
     alternative: str = "two-sided",
     over: str = "cutoffs",
     columns: Columns | None = None,
-) -> Any:
+) -> IntoDataFrameT:
     """Compare models of a backtest pair by pair, at each step and over all of them.
 
     Args:
@@ -176,7 +177,8 @@ def diebold_mariano(
             received=str(max(table["n"])),
             hint="Backtest from more cutoffs, or compare over='series' if there are several.",
         )
-    return backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), table)
+    result: IntoDataFrameT = backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), table)
+    return result
 
 
 def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:

@@ -6,7 +6,9 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, overload
+
+from narwhals.typing import IntoDataFrameT
 
 from seqcast.data import Description
 from seqcast.data.frames import AnyFrame, LongFrame, masked
@@ -631,6 +633,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     # Explanations
 
+    @overload
+    def predict_insample(self, df: None = None, *, step_size: int = 1) -> Any: ...
+
+    @overload
+    def predict_insample(self, df: IntoDataFrameT, *, step_size: int = 1) -> IntoDataFrameT: ...
+
     def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
         """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
 
@@ -648,6 +656,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in the frame is wrong, or no series is long enough.
         """
         return explain.in_sample(self.fitted_, df, step_size)
+
+    @overload
+    def anomalies(self, df: None = None, level: float = 99) -> Any: ...
+
+    @overload
+    def anomalies(self, df: IntoDataFrameT, level: float = 99) -> IntoDataFrameT: ...
 
     def anomalies(self, df: Any = None, level: float = 99) -> Any:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
@@ -736,6 +750,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in the frame is wrong, there are no covariates, or too few untrained windows.
         """
         return explain.covariate_importance(self.fitted_, df, metric=metric, repeats=repeats, seed=seed)
+
+    @overload
+    def encode(self, df: None = None) -> Any: ...
+
+    @overload
+    def encode(self, df: IntoDataFrameT) -> IntoDataFrameT: ...
 
     def encode(self, df: Any = None) -> Any:
         """Return the encoder's state after the last row of each series.

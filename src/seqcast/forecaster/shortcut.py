@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import numpy.typing as npt
+from narwhals.typing import IntoDataFrameT
 
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
@@ -14,7 +17,20 @@ from seqcast.forecaster.future import check_future_given
 from seqcast.runtime import say
 from seqcast.specs import Columns
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["fit_and_forecast", "forecast", "what_was_chosen"]
+
+
+@overload
+def forecast(
+    data: str | os.PathLike[str] | npt.NDArray[Any] | Sequence[Any], horizon: int, **options: Any
+) -> pd.DataFrame: ...
+
+
+@overload
+def forecast(data: IntoDataFrameT, horizon: int, **options: Any) -> IntoDataFrameT: ...
 
 
 def forecast(

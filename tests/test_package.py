@@ -126,7 +126,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     source = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*") if path.is_file()}
     source = {name for name in source if "__pycache__" not in name}
     assert {name for name in names if ".dist-info/" not in name} == source
-    assert {name for name in source if not name.endswith(".py")} == DATA
+    assert {name for name in source if not name.endswith((".py", ".pyi"))} == DATA
     described = {name.partition(".dist-info/")[2] for name in names} - {""}
     assert described == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 

@@ -132,13 +132,12 @@ def test_after_an_error_what_was_not_begun_is_left():
 
 
 FORKED = """
-    import os, signal, threading, warnings
-    from seqcast.runtime import threads
+    import os, signal, sys, threading, warnings
     from seqcast.runtime.threads import in_threads
 
     warnings.simplefilter("ignore")  # Python warns of forks beside threads
     assert in_threads(abs, range(-8, 0), 4) == list(range(8, 0, -1))
-    with threads._lock:  # as if another thread were about to take the pool
+    with sys.modules["seqcast.runtime.threads"]._lock:  # as if another thread were about to take the pool
         child = os.fork()
         if not child:
             signal.alarm(20)

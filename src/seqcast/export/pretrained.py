@@ -208,8 +208,7 @@ class _Blocks:
             horizon=steps,
         )
         tokens = g.cast(g.squeeze(g("Div", self.contexts, np.float64(self.network.segment)), 1), np.int64)
-        model = self.network.engine.model
-        assert model is not None  # of a network with weights
+        model = self.network.engine.built.model
         inputs = NetworkInputs(read.past, None, read.static, read.future, self.length, tokens)
         written = g.squeeze(add_network(g, model, inputs, steps, self.parts), 2)
         distances = g("Mul", g.cast(written, np.float64), g.unsqueeze(read.unit, 2))

@@ -12,6 +12,7 @@ import numpy as np
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import Forecaster
 from seqcast.serve.answers import Answer, Answers
+from seqcast.serve.models import ServedModel
 from seqcast.serve.queries import Query
 from seqcast.serve.tables import Table
 
@@ -31,10 +32,11 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the rows of strangers
-        if len(queries) == 1:
-            return [_outcome(queries[0])]
+        model = queries[0].model
+        if len(queries) == 1 or model is None:
+            return [_outcome(query) for query in queries]
         try:
-            return list(_together(queries))
+            return list(_together(queries, model))
         except Exception:
             # Halves find the one at fault in a few calls.
             middle = len(queries) // 2
@@ -48,38 +50,34 @@ def _outcome(query: Query) -> Outcome:
         return error
 
 
-def _together(queries: Sequence[Query]) -> list[Answer]:
+def _together(queries: Sequence[Query], model: ServedModel) -> list[Answer]:
     """Forecast in one call."""
     first = queries[0]
-    model = first.model
-    assert model is not None
-    further: dict[str, Any] = {}
+    future, future_owners = None, None
     if first.rows is None:
-        frame, owners = _remembered(queries)
+        frame, owners = _remembered(queries, model)
     else:
         frame, owners = Table.joined([query.rows for query in queries if query.rows is not None])
     if first.future is not None:
-        future, of = Table.joined([query.future for query in queries if query.future is not None])
-        further = {"future": future, "future_owners": of}
+        future, future_owners = Table.joined([query.future for query in queries if query.future is not None])
     table, owners = model.forecaster.fitted_.for_owners(
         frame,
         owners,
         remembered=first.rows is None,
         horizon=first.horizon,
         level=first.level,
-        **further,
+        future=future,
+        future_owners=future_owners,
     )
     answers = Answers(table, model)
     bounds = np.searchsorted(owners, np.arange(len(queries) + 1))
     return [Answer(answers, int(start), int(stop)) for start, stop in itertools.pairwise(bounds)]
 
 
-def _remembered(queries: Sequence[Query]) -> tuple[Any, Any]:
+def _remembered(queries: Sequence[Query], model: ServedModel) -> tuple[Any, Any]:
     """Return a frame that names the series of each query, and the number of the query of each row."""
     import pandas as pd
 
-    model = queries[0].model
-    assert model is not None
     names = [name for query in queries for name in query.series or ()]
     owners = np.repeat(np.arange(len(queries)), [len(query.series or ()) for query in queries])
     kind = "int64" if model.has_whole_ids else "object"
@@ -100,17 +98,22 @@ def _alone(query: Query) -> Answer:
     return Answer(Answers(table, query.model), 0, len(table))
 
 
-def _pretrained(query: Query, horizon: int) -> Forecaster:
+def _rows(query: Query) -> Table:
+    """Return the rows of a query that cannot do without."""
+    if query.rows is None:
+        raise DataError(option="rows", expected="rows with their truth", received="none", hint="Send some.")
+    return query.rows
+
+
+def _pretrained(query: Query) -> Forecaster:
     options = {name: value for name, value in query.further.items() if name in ("freq", "season_length")}
     if query.level is not None:
         options["level"] = query.level
-    return Forecaster(horizon, preset="pretrained", random_state=0, verbose=0, **options)
+    return Forecaster(query.steps, preset="pretrained", random_state=0, verbose=0, **options)
 
 
 def _zero_shot(query: Query) -> Answer:
-    assert query.rows is not None
-    assert query.horizon is not None
-    forecaster = _pretrained(query, query.horizon).fit(query.rows.frame())
+    forecaster = _pretrained(query).fit(_rows(query).frame())
     table = forecaster.predict()
     return Answer(Answers(table, None, forecaster.freq_, forecaster.season_length_), 0, len(table))
 
@@ -120,12 +123,10 @@ def _backtest(query: Query) -> Answer:
 
     Cutoffs of a model are behind the rows that it was trained on.
     """
-    if query.rows is None:
-        raise DataError(option="rows", expected="rows with their truth", received="none", hint="Send some.")
+    rows = _rows(query)
     how: dict[str, Any] = {name: value for name, value in query.further.items() if name in ("n_windows", "step_size")}
     if query.model is None:
-        assert query.horizon is not None
-        forecaster = _pretrained(query, query.horizon)
+        forecaster = _pretrained(query)
     else:
         forecaster, how["refit"] = query.model.forecaster, "never"
         own = int(forecaster.horizon)
@@ -134,5 +135,5 @@ def _backtest(query: Query) -> Answer:
             raise SpecError("horizon", expected=f"{own}, the model's", received=str(query.horizon), hint=hint)
         if query.level is not None:
             raise SpecError("level", expected="none: a backtest has the model's", received="some", hint="Leave it out.")
-    table = forecaster.backtest(query.rows.frame(), **how)
+    table = forecaster.backtest(rows.frame(), **how)
     return Answer(Answers(table, query.model), 0, len(table))

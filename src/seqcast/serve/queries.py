@@ -57,6 +57,11 @@ class Query:
         """Number of rows."""
         return 0 if self.rows is None else self.rows.rows
 
+    @property
+    def steps(self) -> int:
+        """Steps to forecast."""
+        return self.horizon or (1 if self.model is None else int(self.model.forecaster.horizon))
+
     @cached_property
     def shape(self) -> Any:
         """What requests have in common that are forecast in one call; `None` for one that is forecast alone."""
@@ -172,13 +177,12 @@ def _check_answer(query: Query, settings: ServerSettings) -> None:
     else:
         assert query.model is not None
         series = len(query.series) if query.series else len(query.model.forecaster.series_state_.ids)
-    horizon = query.horizon or (1 if query.model is None else int(query.model.forecaster.horizon))
-    rows = series * horizon * targets
+    rows = series * query.steps * targets
     if rows > settings.max_rows:
         raise RequestError(
             413,
             "rows",
             expected=f"an answer of at most {settings.max_rows:,} rows",
-            received=f"{series:,} series with {horizon:,} steps each",
+            received=f"{series:,} series with {query.steps:,} steps each",
             hint="Ask for some of the series with series=, or send several requests.",
         )

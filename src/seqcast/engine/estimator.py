@@ -42,6 +42,10 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
         Raises:
             NotFittedError: `fit` was not called.
         """
+        return self._published
+
+    @property
+    def _published(self) -> Value:
         learnt = self._learnt
         if learnt is None:
             raise NotFittedError(
@@ -80,7 +84,7 @@ class Learnt(Generic[Value]):
     def __get__(self, instance: LearningEstimator[Any], owner: type) -> Value: ...
 
     def __get__(self, instance: LearningEstimator[Any] | None, owner: type) -> Self | Value:
-        return self if instance is None else self.of(instance.fitted_)
+        return self if instance is None else self.of(instance._published)
 
     def __set__(self, instance: LearningEstimator[Any], value: Any) -> None:
         raise AttributeError("what a fit has learnt is read-only")

@@ -204,7 +204,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called.
         """
         options = self.get_params(deep=False)
-        return replace(super().fitted_, rows=RowOptions.of(options), output=ForecastOptions.of(options))
+        return replace(self._published, rows=RowOptions.of(options), output=ForecastOptions.of(options))
 
     choice_ = Learnt[Choice](lambda fitted: fitted.choice)
     """What forecasts are made with, in which shares, and why."""
@@ -835,7 +835,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             backtest = cutoffs.table(self._fitted_at(cutoffs.frames, self._seed(fitted), TrainingRun()), 0)
         style = ReportStyle(title, unit, max_series)
         options = self.get_params(deep=False)
-        write_report(path, fitted, df, options=options, future=future, backtest=backtest, style=style)
+        write_report(path, fitted, df, frame=frame, options=options, future=future, backtest=backtest, style=style)
 
     def export(self, path: str | os.PathLike[str], *, horizon: int | str | None = None, scaling: str = "past") -> None:
         """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -47,7 +48,7 @@ class OwnedSeries:
         pairs, rows = np.unique(owners * len(names) + codes, return_inverse=True)
         return cls(column, names, pairs, rows)
 
-    @property
+    @cached_property
     def pair_names(self) -> list[Any]:
         """The id of each pair."""
         return list(self.names[self.pairs % len(self.names)].tolist())
@@ -59,7 +60,7 @@ class OwnedSeries:
 
         return bool(pd.api.types.is_integer_dtype(self.names.dtype))
 
-    @property
+    @cached_property
     def labels(self) -> Array:
         """The names of the pairs while they are forecast, in their order, and one more behind them."""
         count = len(self.pairs) + 1

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seqcast.data.frames import LongFrame
 from seqcast.errors import DataError
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.facts import facts
@@ -37,6 +38,7 @@ def write_report(
     fitted: FittedForecaster,
     df: Any,
     *,
+    frame: LongFrame,
     options: Mapping[str, Any],
     future: Any = None,
     backtest: Any = None,
@@ -48,6 +50,7 @@ def write_report(
         path: Where to; the page appears whole or not at all.
         fitted: The fitted forecaster.
         df: The rows to forecast from; `None` takes those of the fit.
+        frame: The same rows, read.
         options: Options of the forecaster, by name.
         future: The future steps; without it a forecaster that needs it shows no forecast.
         backtest: A frame that `Forecaster.backtest` gave.
@@ -55,7 +58,7 @@ def write_report(
     """
     from seqcast.report import report
 
-    frame, forecast, importance = fitted.rows_of_fit(df), None, None
+    forecast, importance = None, None
     if future is not None or not (fitted.series.frame.covariates.future or fitted.rows.irregular):
         forecast = fitted.predict(df, future=future)
     if fitted.trainings:

@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from seqcast.engine import Engine, Outcome, TrainingJob, run_jobs
-from seqcast.errors import SpecError
 from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.planning import FitPlan
-from seqcast.training import CheckpointFolder, Deadline, History, Observer, check_callbacks, for_network, others
+from seqcast.training import (
+    CheckpointFolder,
+    Deadline,
+    History,
+    Observer,
+    check_callbacks,
+    check_observers,
+    for_network,
+)
 
 __all__ = ["TrainingRun"]
 
@@ -56,17 +63,10 @@ class TrainingRun:
         """
         jobs = list(plan.by_place.values())
         ours = sum(not job.observers_only for job in jobs)
-        left, expected = others(self.callbacks), "observers only with checkpoint"
-        if self.folder is None:
-            left = others(self.callbacks, in_workers=True) if ours > 1 else []
-            expected = f"copies for worker processes, of {ours} networks"
-        if left:
-            raise SpecError(
-                "callbacks",
-                expected=expected,
-                received=f"{left[0]!r}, which hears a single training from its beginning",
-                hint="Take TrainingLog or another observer of seqcast, or train one network without checkpoint.",
-            )
+        if self.folder is not None:
+            check_observers(self.callbacks, "observers only with checkpoint")
+        elif ours > 1:
+            check_observers(self.callbacks, f"copies for worker processes, of {ours} networks", in_workers=True)
         for job in jobs:
             check_callbacks(self.callbacks_of(job, alone=len(jobs) == 1))
 

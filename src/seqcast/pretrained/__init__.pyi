@@ -2,7 +2,7 @@ from .autoregression import FITTED as FITTED
 from .autoregression import HELD_BACK as HELD_BACK
 from .autoregression import LAGS as LAGS
 from .autoregression import LEAST_PENALTY as LEAST_PENALTY
-from .covariates import without_features as without_features
+from .covariates import seasonal_reader as seasonal_reader
 from .far_horizons import BLOCKS as BLOCKS
 from .far_horizons import REPEATED as REPEATED
 from .finetuning import limits as limits

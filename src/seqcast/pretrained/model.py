@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NoReturn, Self
 
 import numpy.typing as npt
 
-from seqcast.data.windows import Origins, WindowReader
+from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.specs import TrainingSpec
@@ -98,9 +98,19 @@ class ZeroShotModel(ABC):
             probabilities: The probability of each quantile, `Q`.
         """
 
-    def covariates_of(self, reader: WindowReader, origins: Origins) -> Any:
-        """Return the covariates of some windows, for a model that reads some; `take` of it returns those of a few."""
-        del reader, origins
+    @property
+    def reads_covariates(self) -> bool:
+        """Whether it has learnt to read covariates."""
+        return False
+
+    def covariates_of(self, inputs: Mapping[str, Array], targets: int) -> Any:
+        """Return the covariates of some windows, for a model that reads some; `take` of it returns those of a few.
+
+        Args:
+            inputs: Inputs from a window reader, in whose past the targets come first.
+            targets: Number of targets.
+        """
+        del inputs, targets
 
     def states(self, windows: ZeroShotWindows) -> Array:
         """Return the states after the past of each window, `[B, width]`."""

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.windows import Origins, WindowReader
+from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
-from seqcast.pretrained.covariates import SeasonalCovariates, seasonal_reader
+from seqcast.pretrained.covariates import SeasonalCovariates
 from seqcast.pretrained.finetuning import FinetuneJob
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs
 from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWindows
@@ -71,12 +71,14 @@ class PretrainedModel(ZeroShotModel):
             windows.past, windows.season, windows.longer, horizon, probabilities, covariates=windows.covariates
         )
 
-    def covariates_of(self, reader: WindowReader, origins: Origins) -> SeasonalCovariates | None:
-        """Return the covariates of some windows, where it was fine-tuned with some."""
-        if not self.network.covariates:
-            return None
-        inputs = origins.inputs(seasonal_reader(reader, covariates=True))
-        return SeasonalCovariates.of(inputs, reader.scaler.loc.shape[1])
+    @property
+    def reads_covariates(self) -> bool:
+        """Whether it was fine-tuned with covariates."""
+        return bool(self.network.covariates)
+
+    def covariates_of(self, inputs: Mapping[str, Array], targets: int) -> SeasonalCovariates:
+        """Return the covariates of some windows."""
+        return SeasonalCovariates.of(inputs, targets)
 
     def states(self, windows: ZeroShotWindows) -> Array:
         """Return the states of the encoder after the past of each window."""

@@ -60,7 +60,7 @@ def _together(queries: Sequence[Query], model: ServedModel) -> list[Answer]:
         frame, owners = Table.joined([query.rows for query in queries if query.rows is not None])
     if first.future is not None:
         future, future_owners = Table.joined([query.future for query in queries if query.future is not None])
-    table, owners = model.forecaster.fitted_.for_owners(
+    table, owners = model.fitted.for_owners(
         frame,
         owners,
         remembered=first.rows is None,
@@ -91,7 +91,7 @@ def _alone(query: Query) -> Answer:
         return _zero_shot(query)
     frame = None if query.rows is None else query.rows.frame()
     future = None if query.future is None else query.future.frame()
-    fitted = query.model.forecaster.fitted_
+    fitted = query.model.fitted
     if query.series is not None:
         fitted = fitted.of_series(query.series)
     table = fitted.predict(frame, horizon=query.horizon, future=future, level=query.level)

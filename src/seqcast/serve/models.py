@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from seqcast.data.frames import LONG
 from seqcast.errors import suggest_name
-from seqcast.forecaster import Forecaster
+from seqcast.forecaster import FittedForecaster, Forecaster
 from seqcast.intervals import level_text
 from seqcast.runtime import check_source
 from seqcast.serve.problems import RequestError
@@ -84,6 +84,11 @@ class ServedModel:
                 digest.update(chunk)
         return cls(name, _for_requests(Forecaster.load(path, max_size=max_size)), digest.hexdigest())
 
+    @cached_property
+    def fitted(self) -> FittedForecaster:
+        """What its forecaster has learnt, with the options that it is served with."""
+        return self.forecaster.fitted_
+
     @property
     def columns(self) -> Any:
         """Names of its columns."""
@@ -122,7 +127,7 @@ class ServedModel:
             "frequency": f.freq_,
             "season_length": f.season_length_,
             "context_length": f.context_length_,
-            "levels": [float(level_text(level)) for level in f.fitted_.request().level],
+            "levels": [float(level_text(level)) for level in self.fitted.request().level],
             "series": len(f.series_state_.ids),
             "choice": str(f.choice_),
         }
@@ -152,7 +157,7 @@ def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
 
     if not model.is_regular or model.forecaster.future_covariates:
         return
-    fitted = model.forecaster.fitted_
+    fitted = model.fitted
     for size in sizes:
         asked = pd.DataFrame({model.columns.unique_id: [fitted.series.ids[0]] * size})
         fitted.for_owners(asked, np.arange(size), remembered=True)

@@ -25,7 +25,7 @@ from seqcast.pretrained import (
     ZeroShotModel,
     ZeroShotWindows,
     is_zero_shot,
-    without_features,
+    seasonal_reader,
 )
 from seqcast.runtime import StoredArray, check_json
 from seqcast.specs import NetworkSpec, TrainingSpec
@@ -125,9 +125,11 @@ class FittedZeroShot(FittedCandidate):
 
     def _past(self, reader: WindowReader, origins: Origins) -> tuple[Array, Any]:
         """Return the targets' past in the data's units, with gaps, `[B, T, D]`, and the covariates that are read."""
+        reads, targets = self.model.reads_covariates, reader.scaler.loc.shape[1]
         # Without features the reader takes no notice of the known future.
-        past = origins.inputs(without_features(reader))["past"].astype(float)
-        return origins.scalers(reader).inverse(past), self.model.covariates_of(reader, origins)
+        inputs = origins.inputs(seasonal_reader(reader, covariates=reads))
+        past = inputs["past"][:, :, :targets].astype(float)
+        return origins.scalers(reader).inverse(past), self.model.covariates_of(inputs, targets) if reads else None
 
     def _windows(self, past: Array, covariates: Any) -> ZeroShotWindows:
         season = Season.of(self.season_length)
@@ -324,9 +326,8 @@ class ZeroShot(Candidate):
         job = self.model.finetuning(rows.reader, rows.starts, how)
         if job is None:
             return []
-        if self.is_required:
-            job.checked_windows(rows.frame)
-        return [job] if job.count_windows() else []
+        count = job.checked_windows(rows.frame) if self.is_required else job.count_windows()
+        return [job] if count else []
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
         """Return the model as it was, and fine-tuned."""

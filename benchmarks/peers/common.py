@@ -45,7 +45,7 @@ class Peer(ABC):
     forecasts_many: bool = True
     """Whether throughput is also taken with 100,000 windows."""
 
-    @classmethod  # noqa: B027
+    @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add the peer's own arguments, of which most have none."""
 
@@ -57,7 +57,7 @@ class Peer(ABC):
     def forecast(self, past: np.ndarray) -> np.ndarray:
         """Return forecasts `[N, H, 1]` of `[N, T, 1]` in the fastest reasonable way."""
 
-    def predict(self, past: np.ndarray) -> np.ndarray | None:  # noqa: ARG002
+    def predict(self, past: np.ndarray) -> np.ndarray | None:
         """Return the same through the public `predict`, or `None` where the peer has none."""
         return None
 

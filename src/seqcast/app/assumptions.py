@@ -8,8 +8,6 @@ import numpy as np
 
 from seqcast.app.table import VisitorFrame
 
-__all__ = ["assumed_ahead", "changed_ahead"]
-
 
 def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
     """Return a row for each step ahead: what the table says of it, and else what was a season before.

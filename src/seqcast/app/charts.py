@@ -14,15 +14,6 @@ import numpy as np
 
 from seqcast.plots import GUIDE, MODELS, TRUTH
 
-__all__ = [
-    "bar_chart",
-    "fan_chart",
-    "line_chart",
-    "loss_chart",
-    "map_chart",
-    "series_chart",
-]
-
 RED, GREEN, PURPLE, ORANGE, *_ = MODELS
 COLOURS = (TRUTH, ORANGE, GREEN, PURPLE, RED, GUIDE)
 # Points of a series that are sent to the browser at most: a screen has fewer columns.

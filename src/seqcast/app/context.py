@@ -14,8 +14,6 @@ from seqcast.app.session import Session, Sessions
 from seqcast.app.theme import explain_problem
 from seqcast.errors import SeqcastError
 
-__all__ = ["Context", "refreshable"]
-
 logger = logging.getLogger("seqcast.app")
 
 

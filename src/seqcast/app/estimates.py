@@ -6,8 +6,6 @@ import math
 
 from seqcast.app.table import VisitorFrame
 
-__all__ = ["Pace", "estimate_seconds", "in_words"]
-
 # Seconds of one core on the public data sets (`make bench-accuracy`): NN5 with 80,000 windows took 151, tourism with
 # 90,000 took 161, M4 Hourly with 370,000 took 513; a single short series takes about 20.
 BALANCED_SECONDS, SECONDS_A_WINDOW = 20.0, 0.0015

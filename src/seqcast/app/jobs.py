@@ -9,8 +9,6 @@ from typing import Any
 from seqcast.app.worker import Worker
 from seqcast.errors import SeqcastError
 
-__all__ = ["Job", "JobQueue", "QueueFullError", "StoppedError"]
-
 
 class QueueFullError(SeqcastError):
     """Too many jobs wait already."""

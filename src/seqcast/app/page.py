@@ -23,8 +23,6 @@ from seqcast.app.session import Sessions
 from seqcast.app.theme import heading, page_colours, problem_card
 from seqcast.errors import SeqcastError
 
-__all__ = ["PANELS", "add_page"]
-
 # The panels by name, with what their tabs say and the icon of each.
 PANELS: dict[str, tuple[str, str, Any]] = {
     "data": ("Data", "table_chart", DataPanel),

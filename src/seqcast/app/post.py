@@ -11,8 +11,6 @@ import numpy as np
 from seqcast.app.worker import Tell
 from seqcast.errors import SpecError
 
-__all__ = ["DECODERS", "PostOutcome", "PostRequest", "Snapshot", "run_post"]
-
 # What the decoder reads, as the page names it, by its name in `NetworkSpec`.
 DECODERS = {
     "zeros": "zeros, as in the post",

@@ -12,9 +12,6 @@ from seqcast.app.table import Table, VisitorFrame
 from seqcast.data.frames import Dialect
 from seqcast.specs import Columns
 
-__all__ = ["FUTURE", "ROWS", "command_of", "file_name", "needs_rows", "script_of"]
-
-
 ROWS, FUTURE = "rows.csv", "future.csv"
 
 

@@ -11,8 +11,6 @@ from typing import Any
 from seqcast.app.settings import MEBIBYTE, AppSettings
 from seqcast.runtime import require
 
-__all__ = ["create_page_app", "run_page"]
-
 # How long a visitor may be away, as when a laptop sleeps, before the session goes.
 RECONNECT_SECONDS = 60.0
 # What the paths of NiceGUI begin with that take files.

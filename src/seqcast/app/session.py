@@ -18,8 +18,6 @@ from seqcast.app.worker import Worker
 from seqcast.errors import SeqcastError
 from seqcast.runtime import write_beside
 
-__all__ = ["Asked", "Session", "SessionLimitError", "Sessions"]
-
 # Characters of a file's name, of up to four bytes each: file systems take 255 bytes.
 LONGEST_NAME = 60
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.serve import ServerSettings
 
-__all__ = ["AppSettings"]
-
 MEBIBYTE = 1 << 20
 
 

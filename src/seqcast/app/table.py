@@ -15,8 +15,6 @@ from seqcast.data.frames import UNDERSTOOD, ColumnGuess, Dialect, guess_columns,
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
-__all__ = ["ROLES", "Roles", "Table", "VisitorFrame", "rows_of"]
-
 # What a column can be, in words.
 ROLES: Mapping[str, str] = {
     "time": "time",

@@ -12,19 +12,6 @@ import numpy as np
 
 from seqcast.app.worker import Tell
 
-__all__ = [
-    "BacktestRequest",
-    "Explanation",
-    "FitOutcome",
-    "FitRequest",
-    "backtest",
-    "explain",
-    "fit",
-    "forecast",
-    "warm_up",
-    "write_report",
-]
-
 # Models that a process keeps loaded.
 KEPT_MODELS = 8
 # Windows that a look inside reads.

@@ -15,22 +15,6 @@ from seqcast.data.frames import stamp_text
 from seqcast.errors import SeqcastError
 from seqcast.plots import GUIDE, TRUTH
 
-__all__ = [
-    "choose_series",
-    "explain_problem",
-    "heading",
-    "html_table",
-    "named",
-    "note",
-    "page_colours",
-    "panel_card",
-    "problem_card",
-    "redraw",
-    "show_chart",
-    "show_table",
-    "spoken_step",
-]
-
 Named = TypeVar("Named", bound=ui.element)
 
 # Dark enough for white text on it, and light enough on a dark page.

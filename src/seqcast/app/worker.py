@@ -23,8 +23,6 @@ from typing import Any, Protocol
 from seqcast.errors import WorkerDiedError
 from seqcast.runtime import ALL_MEMORY, end_with_parent, kill_workers
 
-__all__ = ["Tell", "Worker"]
-
 # So long a worker is waited for when it is closed.
 CLOSING_SECONDS = 5.0
 

@@ -26,8 +26,6 @@ from seqcast.cli.tables import read_model_tables
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
 
-__all__ = ["anomalies"]
-
 
 @takes_options
 def anomalies(

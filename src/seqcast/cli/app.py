@@ -9,8 +9,6 @@ import typer
 
 from seqcast.cli.options import count_option
 
-__all__ = ["app"]
-
 
 def app(
     data: Annotated[

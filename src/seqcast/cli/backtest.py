@@ -37,8 +37,6 @@ from seqcast.cli.tables import folder_of, tell_folder
 from seqcast.cli.workers import Ray, Workers, cluster_of
 from seqcast.errors import SpecError
 
-__all__ = ["backtest"]
-
 
 @takes_options
 def backtest(

@@ -11,8 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["note", "print_error", "print_json", "print_line", "print_table"]
-
 # What a terminal would obey, or write from right to left, is shown as its code: names of series may hold it.
 _CONTROLS = {
     code: repr(chr(code))[1:-1] for code in range(0x2070) if category(chr(code)) in ("Cc", "Cf") and code not in (9, 10)

@@ -11,8 +11,6 @@ from seqcast.cli.console import note, print_json, print_line, print_table
 from seqcast.cli.options import Quiet, count_option
 from seqcast.cli.outputs import AsJson
 
-__all__ = ["demo"]
-
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for tables, pictures and the model.")] = Path(

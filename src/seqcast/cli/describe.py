@@ -12,8 +12,6 @@ from seqcast.cli.messages import in_files
 from seqcast.cli.options import Data, Figure, ForecasterOptions, count_option, takes_options
 from seqcast.cli.outputs import Force, check_output
 
-__all__ = ["describe"]
-
 
 @takes_options
 def describe(

@@ -13,8 +13,6 @@ from seqcast.cli.outputs import AsJson
 if TYPE_CHECKING:
     from seqcast.runtime import Environment
 
-__all__ = ["doctor"]
-
 
 def doctor(
     as_json: AsJson = False,

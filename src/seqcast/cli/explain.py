@@ -13,8 +13,6 @@ from seqcast.cli.options import Data, Figure, ModelFile, count_option, takes_opt
 from seqcast.cli.outputs import AsJson, Force, as_records, check_output
 from seqcast.cli.tables import read_model_tables
 
-__all__ = ["explain"]
-
 
 @takes_options
 def explain(

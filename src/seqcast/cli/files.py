@@ -14,8 +14,6 @@ from seqcast.errors import SpecError
 if TYPE_CHECKING:
     from seqcast.specs import Columns
 
-__all__ = ["FileOptions", "MemoryLimit", "is_read_in_pieces"]
-
 MemoryLimit = Annotated[
     str | None,
     typer.Option(

@@ -28,8 +28,6 @@ from seqcast.errors import SpecError, TrainingError
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
 
-__all__ = ["fit"]
-
 
 @takes_options
 def fit(

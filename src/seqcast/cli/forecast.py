@@ -22,8 +22,6 @@ from seqcast.cli.outputs import (
 )
 from seqcast.cli.tables import as_in, give
 
-__all__ = ["forecast"]
-
 
 @takes_options
 def forecast(

@@ -14,8 +14,6 @@ from seqcast.cli.options import Data, ModelFile, count_option, parse_number, tak
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_model_tables
 
-__all__ = ["finetune", "update"]
-
 Written = Annotated[Path, typer.Option("--output", "-o", help="File for the model; that of MODEL replaces it.")]
 
 

@@ -32,8 +32,6 @@ from seqcast.cli.tune import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime import EXIT_CODE
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     help="Forecast time series with recurrent encoder-decoders.",
     epilog="Exit codes: 0 done; 1 an error that is told; 2 an option that does not exist; 130 interrupted.",

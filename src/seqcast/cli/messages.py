@@ -26,8 +26,6 @@ from seqcast.errors import (
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
 
-__all__ = ["FLAGS", "in_files", "note_skipped", "word_error"]
-
 # Series that are listed as left out.
 MOST_SKIPPED = 5
 

@@ -19,30 +19,6 @@ if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
     from seqcast.specs import CheckpointSpec, Columns
 
-__all__ = [
-    "Checkpoint",
-    "Data",
-    "Figure",
-    "ForecasterOptions",
-    "Horizon",
-    "IdColumn",
-    "ModelFile",
-    "Quiet",
-    "Resume",
-    "TimeColumn",
-    "TimeFormat",
-    "TimeLimit",
-    "TimeZone",
-    "ValueColumn",
-    "checkpoint_spec",
-    "count_option",
-    "named_columns",
-    "parse_levels",
-    "parse_number",
-    "takes_options",
-]
-
-
 # ---------------------------------------------------------------- types
 
 

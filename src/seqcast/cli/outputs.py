@@ -13,18 +13,6 @@ import typer
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime import check_target, file_kind, suffix_of
 
-__all__ = [
-    "STANDARD_OUTPUT",
-    "AsJson",
-    "Force",
-    "SafeFormulas",
-    "TableOutput",
-    "as_records",
-    "check_formulas",
-    "check_json",
-    "check_output",
-]
-
 # What `-` stands for.
 STANDARD_OUTPUT = Path("-")
 

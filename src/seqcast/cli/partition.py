@@ -12,8 +12,6 @@ from seqcast.cli.console import print_json, print_line
 from seqcast.cli.options import TimeColumn, TimeFormat, count_option, named_columns
 from seqcast.cli.outputs import AsJson
 
-__all__ = ["partition"]
-
 
 def partition(
     data: Annotated[

@@ -26,8 +26,6 @@ from seqcast.cli.outputs import Force, check_output
 if TYPE_CHECKING:
     from seqcast.specs import Columns
 
-__all__ = ["plot", "save_forecast_figure"]
-
 
 @takes_options
 def plot(

@@ -23,8 +23,6 @@ from seqcast.cli.tables import as_in, folder_of, give, read_model_tables, tell_f
 from seqcast.cli.workers import Ray, Workers, cluster_of
 from seqcast.errors import SpecError
 
-__all__ = ["predict"]
-
 
 @takes_options
 def predict(

@@ -14,8 +14,6 @@ from seqcast.cli.options import Data, ModelFile, count_option, takes_options
 from seqcast.cli.outputs import Force, check_output
 from seqcast.cli.tables import read_model_tables
 
-__all__ = ["report"]
-
 
 @takes_options
 def report(

@@ -10,8 +10,6 @@ import typer
 from seqcast.cli.console import note, print_line
 from seqcast.cli.options import count_option, parse_number
 
-__all__ = ["serve"]
-
 
 def serve(
     models: Annotated[

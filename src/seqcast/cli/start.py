@@ -8,8 +8,6 @@ import sys
 
 from seqcast.runtime import EXIT_CODE, hear_interrupts
 
-__all__ = ["main"]
-
 
 def main() -> None:
     """Run the command line; exit codes are those of `seqcast.cli.main.main`."""

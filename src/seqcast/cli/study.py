@@ -11,8 +11,6 @@ from seqcast.cli.console import note, print_json, print_line
 from seqcast.cli.options import Quiet, count_option
 from seqcast.cli.outputs import AsJson
 
-__all__ = ["study"]
-
 
 def study(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A study, or `all`; `list` shows what there is.")],

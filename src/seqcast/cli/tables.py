@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
     from seqcast.specs import Columns
 
-__all__ = ["as_in", "folder_of", "give", "read_like", "read_model_tables", "tell_folder"]
-
 
 def read_model_tables(model: Forecaster, data: Path | None, future: Path | None, files: FileOptions) -> tuple[Any, Any]:
     """Read the rows and the known future that a fitted model forecasts from.

@@ -17,8 +17,6 @@ from seqcast.errors import SaveError
 if TYPE_CHECKING:
     from seqcast.tune import TuningResult
 
-__all__ = ["tune"]
-
 # How a script of ours begins.
 SCRIPT_BEGINS = '"""Fit the forecaster that a search has found'
 

@@ -13,8 +13,6 @@ from seqcast.errors import Option, Phrase, SpecError
 if TYPE_CHECKING:
     from seqcast.distributed import RayCluster
 
-__all__ = ["Ray", "Workers", "cluster_of"]
-
 Ray = Annotated[
     str | None,
     typer.Option("--ray", metavar="ADDRESS", help="Work in processes of Ray: local, auto, host:port, ray://host:port."),

@@ -13,8 +13,6 @@ from seqcast.data.frames import LongFrame, read_frame, stamp_text
 from seqcast.data.seasons import detect_season, strengths
 from seqcast.specs import Columns, check_int
 
-__all__ = ["Description", "SeriesFacts", "describe", "is_outlier"]
-
 Array = npt.NDArray[Any]
 
 # Values farther from the quartiles than this many times their distance are outliers, "far out" with Tukey.

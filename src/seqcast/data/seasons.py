@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from seqcast.data.frames import LongFrame
 
-__all__ = ["detect_season", "seasonal_naive_errors", "strengths"]
-
 Array = npt.NDArray[Any]
 
 # A season is found in whole-number stamps where values a season apart correlate by this much.

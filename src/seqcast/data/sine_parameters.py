@@ -18,18 +18,6 @@ import numpy.typing as npt
 from seqcast.errors import SpecError
 from seqcast.specs import check_int
 
-__all__ = [
-    "NOISE",
-    "PARAMETERS",
-    "PERIOD",
-    "Range",
-    "Seed",
-    "SineParameters",
-    "checked_range",
-    "generator",
-    "sine_parameters",
-]
-
 Array = npt.NDArray[Any]
 Range = tuple[float, float] | Sequence[tuple[float, float]]
 Seed = int | np.random.SeedSequence | None

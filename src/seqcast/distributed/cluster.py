@@ -19,8 +19,6 @@ from seqcast.runtime import cores
 from seqcast.specs import TrainingSpec, check_int, set_fields
 from seqcast.training import History
 
-__all__ = ["RayCluster"]
-
 # Parts of a batch, at least: with one, two or four workers a training is then the same.
 LEAST_PARTS = 4
 

@@ -10,8 +10,6 @@ from seqcast.distributed.session import Session
 from seqcast.errors import WorkerDiedError
 from seqcast.runtime import NumberTypes, run_job
 
-__all__ = ["RayExecutor"]
-
 # Seconds to wait until workers that are stopped have ended.
 STOP_SECONDS = 30
 

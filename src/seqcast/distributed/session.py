@@ -12,8 +12,6 @@ from typing import Any
 from seqcast.errors import ClusterError, SpecError
 from seqcast.runtime import cores, inherited_environment, require, worker_environment
 
-__all__ = ["Session"]
-
 LOCAL = "local"
 
 # Variables of Ray's, unless the user has set them: no statistics are sent, and one warning of a coming change less.

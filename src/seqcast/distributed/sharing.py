@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from seqcast.engine import TrainingJob
     from seqcast.training import Checkpoints, TrainState
 
-__all__ = ["processes_among", "train_processes", "train_share"]
-
 
 def processes_among(workers: int, parts: int) -> int:
     """Return how many workers share a training: as many as parts can be shared out to evenly.

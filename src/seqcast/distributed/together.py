@@ -21,8 +21,6 @@ from seqcast.errors import ClusterError, Option, Phrase, SpecError
 from seqcast.runtime import NumberTypes, keras, make_folder, require, say
 from seqcast.training import Checkpoints, History
 
-__all__ = ["train_together"]
-
 # How Ray Train behaves here: it looks at its workers twice a second, and leaves them in the folder where they begin.
 _SETTINGS = {
     "RAY_TRAIN_V2_ENABLED": "1",

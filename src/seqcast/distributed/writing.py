@@ -12,8 +12,6 @@ from seqcast.errors import SeqcastError
 from seqcast.forecaster import OutputFolder
 from seqcast.runtime import NumberTypes, require
 
-__all__ = ["write_parts"]
-
 
 class _Writer:
     """What a worker holds: the forecaster comes once, however many parts it writes.

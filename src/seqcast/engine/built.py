@@ -17,8 +17,6 @@ from seqcast.network import LARGEST_WEIGHT, Seq2Seq, child_seeds
 from seqcast.runtime import check_json, copies, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["BuiltNetwork"]
-
 Array = npt.NDArray[Any]
 
 # Networks that are built from one search for dropped ones to the next, which takes a tenth of a second.

@@ -11,8 +11,6 @@ from seqcast.network import weight_shapes
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["check_precision", "check_weights"]
-
 
 def check_precision() -> None:
     """Refuse weights of half precision."""

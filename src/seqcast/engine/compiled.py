@@ -22,8 +22,6 @@ from seqcast.runtime import (
     to_numpy,
 )
 
-__all__ = ["BUCKETS", "FUNCTIONS", "CompiledNetwork", "row_count"]
-
 Array = npt.NDArray[Any]
 Inputs = dict[str, Any]
 

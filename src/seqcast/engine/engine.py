@@ -34,8 +34,6 @@ from seqcast.training import (
     train,
 )
 
-__all__ = ["Engine"]
-
 Array = npt.NDArray[Any]
 
 

@@ -10,8 +10,6 @@ from sklearn.base import BaseEstimator
 
 from seqcast.errors import NotFittedError
 
-__all__ = ["LearningEstimator", "Learnt"]
-
 Value = TypeVar("Value")
 
 

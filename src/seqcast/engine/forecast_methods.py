@@ -15,8 +15,6 @@ from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.network import Parametric, Sampled, States
 from seqcast.specs import NetworkSpec, check_int, check_probabilities
 
-__all__ = ["ForecastMethods"]
-
 Array = npt.NDArray[Any]
 
 # Derivatives that are computed at a time, so that memory does not grow with the number of windows.

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from seqcast.data.frames import FrameSchema, Stamps
 from seqcast.engine.engine import Engine
 
-__all__ = ["ArrayLabels", "ModelInputs", "SeriesLabels"]
-
 Array = npt.NDArray[Any]
 
 

@@ -19,8 +19,6 @@ from seqcast.runtime import Executor, Processes, choose_executor, say
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, digest, fingerprint
 
-__all__ = ["DivergedJobsError", "InterruptedJobs", "Outcome", "TrainingJob", "run_jobs"]
-
 Array = npt.NDArray[Any]
 
 

@@ -18,8 +18,6 @@ from seqcast.errors import SpecError
 from seqcast.network import Parametric, Sampled, Seq2Seq, distribution_of, token_count, uniforms, write_in_blocks
 from seqcast.runtime import keras, to_numpy
 
-__all__ = ["PATHS", "Forecasts"]
-
 Array = npt.NDArray[Any]
 Inputs = dict[str, Any]
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-__all__ = ["Option", "Phrase", "Row"]
-
 
 @dataclass(frozen=True)
 class Option:

@@ -16,8 +16,6 @@ from seqcast.evaluation.frame_view import CUTOFF, STEP, TARGET, FrameRows
 from seqcast.intervals import check_levels
 from seqcast.specs import Columns, check_choice
 
-__all__ = ["Backtest", "count_steps", "join_forecasts"]
-
 Array = npt.NDArray[Any]
 
 MISSING = ("raise", "drop")

@@ -21,8 +21,6 @@ from seqcast.data.frames import FrameColumn, as_numbers, check_columns, first, f
 from seqcast.errors import DataError, Phrase, unknown_name
 from seqcast.specs import Columns
 
-__all__ = ["CUTOFF", "STEP", "TARGET", "FrameRows", "Groups"]
-
 Array = npt.NDArray[Any]
 
 CUTOFF, STEP, TARGET = "cutoff", "step", "target"

@@ -16,8 +16,6 @@ from seqcast.evaluation.metrics import Metric
 from seqcast.evaluation.scores import Metrics, Scorer
 from seqcast.specs import Columns
 
-__all__ = ["BASELINE", "leaderboard"]
-
 Array = npt.NDArray[Any]
 
 BASELINE = SEASONAL_NAIVE

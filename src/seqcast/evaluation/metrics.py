@@ -12,8 +12,6 @@ import numpy as np
 from seqcast.errors import unknown_name
 from seqcast.intervals import bound_probability, level_text
 
-__all__ = ["METRICS", "Metric", "find_metric", "loss_functions", "spoken_metric"]
-
 Loss = Callable[..., Any]
 
 

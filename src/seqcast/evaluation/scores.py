@@ -19,8 +19,6 @@ from seqcast.evaluation.metrics import Metric, find_metric, loss_functions
 from seqcast.intervals import level_text
 from seqcast.specs import Columns, check_int
 
-__all__ = ["Scorer", "evaluate", "naive_scale", "usual_season"]
-
 Array = npt.NDArray[Any]
 Metrics = Sequence[str | Callable[..., Any]] | str | None
 

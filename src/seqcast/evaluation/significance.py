@@ -17,8 +17,6 @@ from seqcast.evaluation.backtest import Backtest
 from seqcast.evaluation.frame_view import CUTOFF, Groups
 from seqcast.specs import Columns, check_choice, check_int
 
-__all__ = ["ALTERNATIVES", "LOSSES", "diebold_mariano", "dm_test"]
-
 Array = npt.NDArray[Any]
 Loss = Callable[[Array, Array], Array]
 

@@ -22,8 +22,6 @@ from seqcast.export.network import NetworkInputs, add_network, check_network
 from seqcast.network import Seq2Seq
 from seqcast.specs import check_probabilities
 
-__all__ = ["ArrayModel", "write_array_model"]
-
 CUBE = 3
 
 

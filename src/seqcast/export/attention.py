@@ -10,8 +10,6 @@ from seqcast.export.graph import Graph
 from seqcast.network import NO_SCORE, AdditiveAttention, Attention, DotAttention, MultiHeadAttention
 from seqcast.runtime import to_numpy
 
-__all__ = ["AttentionGraph"]
-
 
 class AttentionGraph:
     """Attention as operators.

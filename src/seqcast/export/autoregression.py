@@ -13,8 +13,6 @@ from seqcast.export.linear_systems import solved, solved_triangular
 from seqcast.export.simple_forecasts import Said
 from seqcast.pretrained import CHECKS, FARTHEST, FITTED, HELD_BACK, LAGS, LEAST_PENALTY
 
-__all__ = ["autoregressed"]
-
 
 def autoregressed(graph: Graph, past: Known, length: int, horizon: int, ways: int) -> list[Said]:
     """Fit an autoregression to each window and continue it.

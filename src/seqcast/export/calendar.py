@@ -13,8 +13,6 @@ import numpy as np
 from seqcast.data.features import CALENDAR_FEATURES
 from seqcast.export.graph import ZERO, Graph
 
-__all__ = ["calendar_features", "is_cyclic"]
-
 DAY = 86_400
 # From January on, where it is no leap year.
 DAYS_IN_MONTH = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.float64)

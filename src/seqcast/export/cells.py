@@ -17,8 +17,6 @@ from seqcast.export.graph import Graph
 from seqcast.network import Cell, RecurrentStack
 from seqcast.runtime import to_numpy
 
-__all__ = ["LayerStates", "Stack"]
-
 Array = npt.NDArray[Any]
 LayerStates = list[tuple[str, ...]]
 

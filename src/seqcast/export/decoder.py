@@ -16,8 +16,6 @@ from seqcast.export.segment import fold, token_count, unfold, whole_on_right
 from seqcast.network import Decoder
 from seqcast.runtime import to_numpy
 
-__all__ = ["DecoderGraph"]
-
 
 class DecoderGraph:
     """The decoder as operators.

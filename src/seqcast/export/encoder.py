@@ -13,8 +13,6 @@ from seqcast.export.segment import fold, whole_on_left
 from seqcast.network import Encoder
 from seqcast.runtime import to_numpy
 
-__all__ = ["EncoderGraph", "Read"]
-
 HALF = np.float32(0.5)
 
 

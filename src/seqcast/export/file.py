@@ -12,8 +12,6 @@ from seqcast._version import __version__
 from seqcast.export.graph import Graph, Node, Port
 from seqcast.runtime import require, write_beside
 
-__all__ = ["OPSET", "model_of", "write_model"]
-
 # The first with loops and sums as they are used here; also that of most programs that run ONNX in browsers and phones.
 OPSET = 13
 # The version of the format that came with it.

@@ -8,8 +8,6 @@ import numpy as np
 
 from seqcast.export.graph import Graph
 
-__all__ = ["fill_gaps", "last_known", "newest_season"]
-
 
 def fill_gaps(graph: Graph, past: str, known: str, *, both_ways: bool, dtype: Any = np.float32) -> str:
     """Return values with gaps filled by the last known one.

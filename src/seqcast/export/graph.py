@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["END", "INFINITY", "ONE", "ZERO", "Graph", "Node", "Port"]
-
 Array = npt.NDArray[Any]
 Value = str | Array | np.generic
 

@@ -20,8 +20,6 @@ from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Head, Quantiles, 
 from seqcast.runtime import to_numpy
 from seqcast.specs import NetworkSpec
 
-__all__ = ["HEADS", "Parts", "head_parts"]
-
 Array = npt.NDArray[Any]
 
 # Those whose quantiles are sums of what the head writes.

@@ -11,8 +11,6 @@ from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 from seqcast.export.known import Known, mean_of_known
 from seqcast.pretrained import REPEATED
 
-__all__ = ["Hold", "again"]
-
 
 @dataclass(frozen=True)
 class Hold:

@@ -7,8 +7,6 @@ import numpy as np
 from seqcast.export.graph import Graph
 from seqcast.specs import check_choice, check_int
 
-__all__ = ["ANY", "check_horizon", "read_horizon"]
-
 ANY = "any"
 
 

@@ -9,8 +9,6 @@ import numpy as np
 from seqcast.export.graph import ZERO, Graph
 from seqcast.intervals import MOST_COUNT, Calibration
 
-__all__ = ["bounded", "calibrated"]
-
 
 def calibrated(
     graph: Graph,

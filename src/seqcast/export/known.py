@@ -9,8 +9,6 @@ import numpy as np
 
 from seqcast.export.graph import ONE, ZERO, Graph
 
-__all__ = ["Known", "clip", "either", "join", "mean_of_known"]
-
 
 @dataclass(frozen=True)
 class Known:

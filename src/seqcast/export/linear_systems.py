@@ -8,8 +8,6 @@ import numpy as np
 
 from seqcast.export.graph import Graph
 
-__all__ = ["solved", "solved_triangular"]
-
 
 def solved(graph: Graph, matrix: str, side: str, size: int) -> str:
     """Solve `A x = b` for symmetric positive matrices, by elimination without exchanges.

@@ -13,8 +13,6 @@ from seqcast._version import __version__
 from seqcast.export.graph import Graph
 from seqcast.intervals import ForecastRequest
 
-__all__ = ["FORMAT", "Described", "Outputs", "outputs_of"]
-
 # The version of what `properties` returns; it grows when a reader would have to change.
 FORMAT = 1
 

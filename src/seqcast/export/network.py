@@ -12,9 +12,6 @@ from seqcast.export.heads import HEADS, Parts
 from seqcast.network import Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["WRITTEN", "NetworkInputs", "add_network", "check_network"]
-
-
 # What there are operators for; a part of one's own is refused by name.
 WRITTEN = {
     "cell": ("gru", "lstm", "simple_rnn"),

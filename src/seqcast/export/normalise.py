@@ -9,8 +9,6 @@ import numpy as np
 from seqcast.export.graph import Graph
 from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, InstanceNormaliser, Normaliser
 
-__all__ = ["Normalisation", "Statistics"]
-
 ONE, ZERO = np.float32(1), np.float32(0)
 
 

@@ -10,8 +10,6 @@ from seqcast.export.scaling import Scaling
 from seqcast.intervals import ForecastRequest
 from seqcast.network import Seq2Seq
 
-__all__ = ["FilePart", "PartWindows"]
-
 
 class PartWindows(Protocol):
     """The windows of a file, read and scaled.

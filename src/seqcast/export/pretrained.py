@@ -22,8 +22,6 @@ from seqcast.export.seasonal_inputs import read_seasonal
 from seqcast.intervals import ForecastRequest
 from seqcast.pretrained import BLOCKS, PretrainedModel, PretrainedNetwork
 
-__all__ = ["PretrainedPart", "zero_shot_part"]
-
 
 @dataclass(frozen=True)
 class PretrainedPart:

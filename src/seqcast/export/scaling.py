@@ -10,8 +10,6 @@ from seqcast.data.series import CONSTANT_SCALE, LARGEST, LARGEST_LOGARITHM, LEAS
 from seqcast.errors import SpecError
 from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 
-__all__ = ["Scaling", "check_scale", "learn_scaling"]
-
 
 @dataclass(frozen=True)
 class Scaling:

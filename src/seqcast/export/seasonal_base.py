@@ -27,8 +27,6 @@ from seqcast.pretrained import (
     Gains,
 )
 
-__all__ = ["SeasonalBaseGraph"]
-
 
 class SeasonalBaseGraph:
     """What simple models say of windows, in each window's own units, and their mean.

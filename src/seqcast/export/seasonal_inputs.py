@@ -13,8 +13,6 @@ from seqcast.export.known import Known, clip, join, mean_of_known
 from seqcast.export.seasonal_base import SeasonalBaseGraph
 from seqcast.pretrained import CHECKS, FARTHEST, LARGEST_UNIT, LEAST_UNIT, LONGER_GAINS, SEASONS
 
-__all__ = ["SeasonalRead", "read_seasonal"]
-
 
 @dataclass(frozen=True)
 class SeasonalRead:

@@ -6,8 +6,6 @@ import numpy as np
 
 from seqcast.export.graph import Graph
 
-__all__ = ["fold", "token_count", "unfold", "whole_on_left", "whole_on_right"]
-
 
 def token_count(graph: Graph, steps: int | str, segment: int) -> int | str:
     """Return how many tokens so many steps fill; a number, or a value `[1]`."""

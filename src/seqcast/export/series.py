@@ -26,8 +26,6 @@ from seqcast.intervals import Calibration, ForecastRequest
 from seqcast.network import Seq2Seq
 from seqcast.specs import check_choice
 
-__all__ = ["SCALINGS", "LastSeasonPart", "NetworksPart", "SeriesModel", "write_series_model"]
-
 # Whether a window is scaled by its own values, or by what is given beside it.
 SCALINGS = ("past", "given")
 

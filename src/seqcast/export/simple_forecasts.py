@@ -8,8 +8,6 @@ from typing import Self
 
 from seqcast.export.graph import Graph
 
-__all__ = ["Said"]
-
 
 @dataclass(frozen=True)
 class Said:

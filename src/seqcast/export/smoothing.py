@@ -12,8 +12,6 @@ from seqcast.export.simple_forecasts import Said
 from seqcast.export.smoothing_blocks import Blocks, Effects, State
 from seqcast.pretrained import CHECKS, FIRST, Gains
 
-__all__ = ["smoothed"]
-
 
 def smoothed(
     graph: Graph, past: Known, used: str, whole: str, gains: Gains, *, length: int, season: int, horizon: int, ways: int

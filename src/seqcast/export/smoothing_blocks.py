@@ -26,8 +26,6 @@ from seqcast.export.graph import ONE, Graph
 from seqcast.export.linear_systems import solved_triangular
 from seqcast.pretrained import Gains
 
-__all__ = ["Blocks", "Effects", "State"]
-
 Array = npt.NDArray[Any]
 
 # Steps of a block: of more steps the matrices are larger, of fewer there are more turns of the loop.

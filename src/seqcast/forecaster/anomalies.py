@@ -17,8 +17,6 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import ForecastRequest, bounded, check_levels, usual_widths
 
-__all__ = ["JudgedRows", "judge_rows"]
-
 Array = npt.NDArray[Any]
 
 # An anomaly disturbs the forecasts that read it, so rows beyond this level are read as their forecasts, whatever level

@@ -20,8 +20,6 @@ from seqcast.runtime import StoredArray, check_json, open_archive, write_archive
 from seqcast.specs import Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_writable
 from seqcast.training import History
 
-__all__ = ["read_forecaster", "write_forecaster"]
-
 KIND = "Forecaster"
 # Arrays in which something may be missing: values, and when a series was trained on.
 GAPS = ("series/values", "series/static", "series/trained_until")

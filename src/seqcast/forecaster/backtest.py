@@ -13,8 +13,6 @@ from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import SEASONAL_NAIVE, Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.forecaster.fitted import FittedForecaster
 
-__all__ = ["Backtest"]
-
 Array = npt.NDArray[Any]
 
 

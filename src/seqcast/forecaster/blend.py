@@ -13,8 +13,6 @@ from seqcast.data.windows import Origins, WindowReader
 from seqcast.forecaster.candidates.base import FittedCandidate, refuse_without_network
 from seqcast.intervals import Calibration, ForecastRequest, bounded
 
-__all__ = ["Blend"]
-
 Array = npt.NDArray[Any]
 
 # Numbers in the contexts that are cut out at a time, so that memory does not grow with the number of forecasts.

@@ -19,8 +19,6 @@ from seqcast.forecaster.candidates.table import CANDIDATES, words
 from seqcast.forecaster.validation import count_disjoint
 from seqcast.intervals import ForecastRequest
 
-__all__ = ["Choice", "HoldOut", "choose", "pinball"]
-
 Array = npt.NDArray[Any]
 
 # Shares are tried in steps of a tenth.

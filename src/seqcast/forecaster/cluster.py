@@ -12,8 +12,6 @@ from seqcast.forecaster.output import OutputFolder
 from seqcast.runtime import Executor
 from seqcast.training import History
 
-__all__ = ["Cluster", "check_cluster", "storage_of"]
-
 
 @runtime_checkable
 class Cluster(Protocol):

@@ -28,19 +28,6 @@ from seqcast.specs import (
 )
 from seqcast.specs import preset as find_preset
 
-__all__ = [
-    "EFFORTS",
-    "Sizes",
-    "auto_effort",
-    "auto_preset",
-    "auto_scale",
-    "context_rule",
-    "middle_length",
-    "named_network",
-    "scale_rule",
-    "specs",
-]
-
 Array = npt.NDArray[Any]
 
 # How much `preset="auto"` tries before it chooses.

@@ -42,8 +42,6 @@ from seqcast.runtime import say
 from seqcast.specs import CheckpointSpec, Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_parts
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
-__all__ = ["Forecaster"]
-
 
 class Forecaster(LearningEstimator[FittedForecaster]):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.

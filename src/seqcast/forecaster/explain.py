@@ -17,8 +17,6 @@ from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs import check_int
 
-__all__ = ["attention", "covariate_importance", "in_sample", "model_inputs"]
-
 Array = npt.NDArray[Any]
 
 # Windows that covariates are judged by, spread evenly over all that there are: more would take longer and hardly say

@@ -6,8 +6,6 @@ import os
 
 from seqcast.forecaster.fitted import FittedForecaster
 
-__all__ = ["write_onnx"]
-
 
 def write_onnx(
     path: str | os.PathLike[str], fitted: FittedForecaster, *, horizon: int | str | None, scaling: str

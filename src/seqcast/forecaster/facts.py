@@ -14,8 +14,6 @@ from seqcast.forecaster.options import is_compared
 from seqcast.forecaster.planning import FitPlan
 from seqcast.specs import NetworkSpec
 
-__all__ = ["PlannedFit", "facts", "network_facts", "planned"]
-
 
 @dataclass(frozen=True)
 class PlannedFit:

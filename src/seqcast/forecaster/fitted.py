@@ -25,8 +25,6 @@ from seqcast.intervals import Calibration, ForecastRequest, check_levels, check_
 from seqcast.specs import TrainingSpec
 from seqcast.training import History
 
-__all__ = ["FittedForecaster"]
-
 Array = npt.NDArray[Any]
 
 # Rows that a forecast of the past needs even where there is no season: fewer say little.

@@ -23,8 +23,6 @@ from seqcast.forecaster.validation import calibrate
 from seqcast.runtime import say, warn_user
 from seqcast.training import History
 
-__all__ = ["DivergedFitError", "InterruptedFit", "fit_plan", "fit_plans", "untrained"]
-
 Array = npt.NDArray[Any]
 
 # So much less has the loss on validation windows to be with more networks, as a share, for still more to be trained.

@@ -15,8 +15,6 @@ from seqcast.errors import DataError, Option, Phrase
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs import Columns
 
-__all__ = ["FutureSteps", "check_future_given", "future_steps"]
-
 Array = npt.NDArray[Any]
 
 

@@ -15,8 +15,6 @@ from seqcast.forecaster.rows import FitRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.support import learn_support
 
-__all__ = ["learn_series"]
-
 Array = npt.NDArray[Any]
 
 

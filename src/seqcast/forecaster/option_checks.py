@@ -28,9 +28,6 @@ from seqcast.specs import (
     check_loss,
 )
 
-__all__ = ["RESERVED", "check_head", "check_mask", "check_options"]
-
-
 # Names of other columns in frames of forecasts.
 RESERVED = ("cutoff", "target", "step", "sample", SEASONAL_NAIVE, "last_value")
 CHOICES = {

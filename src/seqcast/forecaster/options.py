@@ -16,20 +16,6 @@ from seqcast.network import child_seeds
 from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
 from seqcast.specs import Columns, Covariates, EnsembleSpec, NetworkSpec, TrainingSpec, check_int
 
-__all__ = [
-    "FitOptions",
-    "ForecastOptions",
-    "RowOptions",
-    "can_be_pretrained",
-    "context_lengths",
-    "interval_levels",
-    "is_compared",
-    "member_seeds",
-    "refit_every",
-    "wants_training",
-]
-
-
 # `effort="best"` trains so many networks, and as many again and again while they help, up to so many in all: their
 # median is steadier than each.
 NETWORKS_A_ROUND, MOST_MEMBERS = 3, 12

@@ -16,8 +16,6 @@ from seqcast._version import __version__
 from seqcast.errors import SaveError
 from seqcast.runtime import make_folder, require, write_beside
 
-__all__ = ["OutputFolder", "gathered"]
-
 # What the folder holds, and how far it is; programs that read folders of Parquet files pass over such names.
 MANIFEST = "_seqcast.json"
 

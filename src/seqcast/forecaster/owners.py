@@ -12,8 +12,6 @@ import numpy.typing as npt
 from seqcast.data.frames import FrameSchema
 from seqcast.forecaster.series_state import SeriesState
 
-__all__ = ["OwnedSeries"]
-
 Array = npt.NDArray[Any]
 
 

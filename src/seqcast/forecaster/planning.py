@@ -28,8 +28,6 @@ from seqcast.forecaster.validation import calibration_origins, comparison_origin
 from seqcast.intervals import ForecastRequest
 from seqcast.specs import TrainingSpec
 
-__all__ = ["FitPlan", "Place", "make_plan", "plan_finetuning"]
-
 Array = npt.NDArray[Any]
 
 # The place of a candidate, and that of one of its jobs.

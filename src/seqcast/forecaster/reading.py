@@ -10,8 +10,6 @@ from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import warn_user
 
-__all__ = ["in_memory", "read_rows"]
-
 
 def read_rows(
     rows: RowOptions,

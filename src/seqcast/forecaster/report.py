@@ -15,8 +15,6 @@ from seqcast.forecaster.facts import facts
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.specs import Columns
 
-__all__ = ["ReportStyle", "write_report"]
-
 
 @dataclass(frozen=True)
 class ReportStyle:

@@ -12,8 +12,6 @@ from seqcast.data.windows import WindowReader
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.series_state import SeriesState
 
-__all__ = ["FitRows", "PlannedRows"]
-
 Array = npt.NDArray[Any]
 
 

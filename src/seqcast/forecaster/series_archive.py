@@ -16,8 +16,6 @@ from seqcast.intervals import SUPPORTS
 from seqcast.runtime import StoredArray, check_json
 from seqcast.specs import Covariates, check_choice, check_int
 
-__all__ = ["series_from_parts", "series_to_parts"]
-
 Array = npt.NDArray[Any]
 
 

@@ -15,8 +15,6 @@ from seqcast.data.series import InMemoryStore, SeriesScaler, positions_of
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, Option, Phrase
 
-__all__ = ["FARTHEST", "SeriesState"]
-
 Array = npt.NDArray[Any]
 
 # Remembered rows that end more steps than this before new ones are not put before them.

@@ -20,8 +20,6 @@ from seqcast.specs import Columns
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fit_and_forecast", "forecast", "what_was_chosen"]
-
 
 @overload
 def forecast(

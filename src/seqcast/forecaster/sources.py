@@ -22,8 +22,6 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.streaming import Memory, as_source, checked_pieces, columns_read, rows_of_fit
 from seqcast.training import digest
 
-__all__ = ["backtest_rows", "predicted", "training_rows"]
-
 PathLike = str | os.PathLike[str]
 
 

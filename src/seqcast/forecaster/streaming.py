@@ -31,8 +31,6 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import make_folder, parse_size
 from seqcast.specs import Columns
 
-__all__ = ["Memory", "as_source", "checked_pieces", "columns_read", "rows_of_fit"]
-
 # Bytes that a row takes while it is read and checked: a few of them beside what is in memory otherwise, with names of
 # series that differ, or all of the memory for one long series; and for each column.
 _BYTES_A_ROW, _BYTES_A_ROW_OF_ONE, _BYTES_A_COLUMN = 1_500, 100, 250

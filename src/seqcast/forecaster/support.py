@@ -6,8 +6,6 @@ from seqcast.data.arrays import outside_support
 from seqcast.data.frames import AnyFrame, LongFrame
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
 
-__all__ = ["check_head_support", "learn_support"]
-
 
 def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
     """Return the support of each target.

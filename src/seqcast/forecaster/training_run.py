@@ -19,8 +19,6 @@ from seqcast.training import (
     for_network,
 )
 
-__all__ = ["TrainingRun"]
-
 
 @dataclass(frozen=True)
 class TrainingRun:

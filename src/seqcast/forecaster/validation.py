@@ -21,16 +21,6 @@ from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points, windows_needed
 from seqcast.specs import check_int
 
-__all__ = [
-    "calibrate",
-    "calibration_origins",
-    "comparison_origins",
-    "count_disjoint",
-    "untrained_starts",
-    "validation_rows",
-    "with_validation",
-]
-
 Array = npt.NDArray[Any]
 
 # Candidates are compared on at most so many windows, taken evenly from among all.

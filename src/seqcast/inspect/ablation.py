@@ -11,8 +11,6 @@ import numpy.typing as npt
 from seqcast.engine import ModelInputs
 from seqcast.network import States
 
-__all__ = ["remove_units"]
-
 Array = npt.NDArray[Any]
 
 

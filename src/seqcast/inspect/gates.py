@@ -9,8 +9,6 @@ import numpy as np
 from seqcast.inspect.trajectories import PARTS, Trajectories
 from seqcast.network import CELLS
 
-__all__ = ["gate_statistics"]
-
 # A gate is shut below and open above.
 SHUT, OPEN = 0.1, 0.9
 _KEEPING = {cell.keeping_gate for cell in CELLS.values() if cell.keeping_gate is not None}

@@ -13,8 +13,6 @@ from seqcast.errors import DataError
 from seqcast.inspect.trajectories import states
 from seqcast.specs import check_int
 
-__all__ = ["Components", "nearest", "principal_components"]
-
 Array = npt.NDArray[Any]
 
 

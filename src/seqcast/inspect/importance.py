@@ -12,8 +12,6 @@ from seqcast.engine import ModelInputs
 from seqcast.errors import DataError
 from seqcast.specs import check_choice, check_int
 
-__all__ = ["IMPORTANCE_METRICS", "covariate_importance"]
-
 Array = npt.NDArray[Any]
 
 IMPORTANCE_METRICS = ("mae", "mse", "rmse")

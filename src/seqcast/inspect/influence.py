@@ -12,8 +12,6 @@ from seqcast.engine import ModelInputs
 from seqcast.errors import SpecError
 from seqcast.specs import check_number
 
-__all__ = ["Sensitivity", "attention", "sensitivity"]
-
 Array = npt.NDArray[Any]
 
 

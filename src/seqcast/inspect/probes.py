@@ -13,8 +13,6 @@ from seqcast.data.arrays import as_array, check_finite
 from seqcast.errors import DataError
 from seqcast.specs import check_choice, check_int
 
-__all__ = ["PROBES", "circular", "probe", "unit_r2"]
-
 Array = npt.NDArray[Any]
 
 PROBES = ("linear", "small network")

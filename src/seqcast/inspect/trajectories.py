@@ -12,8 +12,6 @@ from seqcast.engine import Labels, ModelInputs
 from seqcast.errors import SpecError
 from seqcast.specs import check_choice
 
-__all__ = ["PARTS", "Trajectories", "states", "trajectories"]
-
 Array = npt.NDArray[Any]
 PARTS = ("encoder", "decoder")
 

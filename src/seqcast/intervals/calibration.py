@@ -15,8 +15,6 @@ from seqcast.errors import DataError, SpecError
 from seqcast.intervals.levels import check_levels
 from seqcast.specs import check_choice, check_int
 
-__all__ = ["Calibration", "calibrations_from_parts", "calibrations_to_parts", "check_shape", "window_units"]
-
 Array = npt.NDArray[Any]
 
 

@@ -9,20 +9,6 @@ import numpy as np
 from seqcast.errors import SpecError
 from seqcast.specs import check_number
 
-__all__ = [
-    "LEAST_LEVEL",
-    "bound_probability",
-    "check_levels",
-    "check_trained",
-    "check_within",
-    "interval_columns",
-    "level_quantiles",
-    "level_text",
-    "quantile_levels",
-    "widest_level",
-]
-
-
 # A level of 0.8 is meant as a share.
 LEAST_LEVEL = 1
 

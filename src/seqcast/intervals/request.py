@@ -12,8 +12,6 @@ from seqcast.intervals.calibration import Calibration
 from seqcast.intervals.levels import bound_probability, check_levels, interval_columns
 from seqcast.specs import check_choice
 
-__all__ = ["POINTS", "ForecastRequest"]
-
 Array = npt.NDArray[np.floating]
 
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MOST_COUNT", "SUPPORTS", "VALUES_OF", "bounded", "observed_support", "outside_support_of"]
-
 Array = npt.NDArray[np.floating]
 
 SUPPORTS = ("auto", "real", "non-negative", "counts")

@@ -24,8 +24,6 @@ import numpy.typing as npt
 
 from seqcast.errors import DataError
 
-__all__ = ["LEAST_ROWS", "tail_quantile", "usual_widths"]
-
 Array = npt.NDArray[np.floating]
 
 # Fewer rows say nothing about a tail.

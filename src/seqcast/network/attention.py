@@ -12,8 +12,6 @@ from typing import Any
 from seqcast.network.init import GlorotUniform, child_seeds
 from seqcast.runtime import keras
 
-__all__ = ["ATTENTIONS", "AdditiveAttention", "Attention", "DotAttention", "MultiHeadAttention"]
-
 Tensor = Any
 ops = keras.ops
 
@@ -50,7 +48,7 @@ class Attention(keras.layers.Layer):
         self._seeds = iter(child_seeds(seed, 8))
         self.build()
 
-    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights."""
         self.build_score()
         self.join = self._dense(self.context_width + self.query_width, self.query_width, "join", "tanh")

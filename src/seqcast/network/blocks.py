@@ -15,8 +15,6 @@ import numpy as np
 
 from seqcast.runtime import keras
 
-__all__ = ["later_blocks", "write_in_blocks"]
-
 Tensor = Any
 ops = keras.ops
 

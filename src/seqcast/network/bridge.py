@@ -8,8 +8,6 @@ from typing import Any
 from seqcast.network.init import GlorotUniform, child_seeds
 from seqcast.runtime import keras
 
-__all__ = ["Bridge"]
-
 Tensor = Any
 LayerStates = Sequence[tuple[Tensor, ...]]
 ops = keras.ops
@@ -52,7 +50,7 @@ class Bridge(keras.layers.Layer):
         self.dense: list[Any] = []
         self.build()
 
-    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
+    def build(self, input_shape: Any = None) -> None:
         """Create the dense layers, if any are needed."""
         flat = [(depth, k, n) for depth, widths in enumerate(self.decoder_widths) for k, n in enumerate(widths)]
         if not self.identity and not self.dense:

@@ -16,8 +16,6 @@ import numpy as np
 from seqcast.network.init import GlorotUniform, Orthogonal, child_seeds
 from seqcast.runtime import keras
 
-__all__ = ["CELLS", "Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
-
 Tensor = Any
 ops = keras.ops
 
@@ -52,7 +50,7 @@ class Cell(keras.layers.Layer):
         self.regularizer = {k: keras.regularizers.get(v) for k, v in (regularizer or {}).items()}
         self.seed = seed
 
-    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights."""
         kernel_seed, recurrent_seed = child_seeds(self.seed, 2)
         width = self.gates * self.units
@@ -260,7 +258,6 @@ class SimpleRNNCell(Cell):
 
     def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return `h'`."""
-        del states
         return gates
 
 

@@ -12,17 +12,6 @@ from seqcast.network.segment import fold, token_count
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec
 
-__all__ = [
-    "DecodeInputs",
-    "check_endless",
-    "check_future",
-    "joined",
-    "previous_tokens",
-    "row_count",
-    "season_tokens",
-    "token_statistics",
-]
-
 Tensor = Any
 ops = keras.ops
 

@@ -14,8 +14,6 @@ from seqcast.network.scan import scan
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["TokenDecoder", "decode_parallel", "decode_paths", "decode_sequence", "decode_stepwise"]
-
 Tensor = Any
 Written = tuple[Tensor, Tensor | None]
 ops = keras.ops

@@ -28,8 +28,6 @@ from seqcast.network.segment import fold, token_count, unfold, whole_on_right
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["Decoder"]
-
 Tensor = Any
 ops = keras.ops
 

@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Distribution", "columns"]
-
 Array = npt.NDArray[Any]
 
 

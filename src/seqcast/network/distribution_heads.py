@@ -14,8 +14,6 @@ from seqcast.network.losses import HeadLoss, NegativeLogLikelihood
 from seqcast.runtime import keras
 from seqcast.specs import check_loss
 
-__all__ = ["DistributionHead", "LogNormalHead", "NegativeBinomialHead", "NormalHead", "StudentTHead"]
-
 Array = npt.NDArray[Any]
 Tensor = Any
 ops = keras.ops
@@ -124,7 +122,6 @@ class NegativeBinomialHead(DistributionHead):
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `μ` times the scale, and `α`; there is no loc."""
-        del loc
         return ops.stack([parameters[..., 0] * scale, parameters[..., 1]], axis=-1)
 
     def point(self, parameters: Tensor) -> Tensor:
@@ -147,7 +144,6 @@ class LogNormalHead(NormalHead):
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `μ` plus the logarithm of the scale, and `σ`; there is no loc."""
-        del loc
         return ops.stack([parameters[..., 0] + ops.log(scale), parameters[..., 1]], axis=-1)
 
     def point(self, parameters: Tensor) -> Tensor:

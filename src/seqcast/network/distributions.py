@@ -16,17 +16,6 @@ from scipy import special
 from seqcast.network.distribution import Distribution, columns
 from seqcast.specs import DEFAULT_QUANTILES, NetworkSpec
 
-__all__ = [
-    "DISTRIBUTIONS",
-    "LogNormal",
-    "NegativeBinomial",
-    "Normal",
-    "Quantiles",
-    "StudentT",
-    "distribution_of",
-    "quantile_weights",
-]
-
 Array = npt.NDArray[Any]
 
 

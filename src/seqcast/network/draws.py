@@ -18,8 +18,6 @@ from scipy import special
 from seqcast.network.likelihoods import SHIFT, stirling_remainder
 from seqcast.runtime import keras
 
-__all__ = ["COUNT_UNIFORMS", "count_noise", "draw_count", "uniforms"]
-
 Array = npt.NDArray[Any]
 Tensor = Any
 ops = keras.ops

@@ -12,8 +12,6 @@ from seqcast.network.segment import SegmentEmbedding, fold, whole_on_left
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["Encoder"]
-
 Tensor = Any
 ops = keras.ops
 

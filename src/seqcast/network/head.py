@@ -15,8 +15,6 @@ from seqcast.network.init import GlorotUniform
 from seqcast.network.losses import HeadLoss
 from seqcast.runtime import keras
 
-__all__ = ["Head", "ProbabilisticHead"]
-
 Array = npt.NDArray[Any]
 Tensor = Any
 ops = keras.ops

@@ -17,8 +17,6 @@ from seqcast.network.losses import HeadLoss, ObservedLoss, PinballLoss
 from seqcast.runtime import keras
 from seqcast.specs import DEFAULT_QUANTILES, check_loss
 
-__all__ = ["HEADS", "PointHead", "QuantileHead"]
-
 Array = npt.NDArray[Any]
 Tensor = Any
 ops = keras.ops

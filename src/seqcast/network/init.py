@@ -14,8 +14,6 @@ import numpy as np
 
 from seqcast.runtime import keras, one_blas_thread
 
-__all__ = ["GlorotUniform", "Orthogonal", "StandardNormal", "child_seeds", "fresh_seed"]
-
 
 class _Seeded(keras.initializers.Initializer):
     """An initialiser with a seed; the same seed gives the same weights.

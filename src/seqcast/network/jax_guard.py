@@ -15,8 +15,6 @@ import numpy as np
 from seqcast.network.jax_train_step import StepState
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 
-__all__ = ["Guard", "guarded"]
-
 
 class Guard(NamedTuple):
     """What is known about the steps so far; of the bad one, once there is one.

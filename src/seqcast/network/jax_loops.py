@@ -35,8 +35,6 @@ import jax.numpy as jnp
 from seqcast.network.cells import Cell
 from seqcast.network.jax_recurrences import RECURRENCES, Recurrence
 
-__all__ = ["FeaturesMajor"]
-
 Array = Any
 Arrays = tuple[Array, ...]
 

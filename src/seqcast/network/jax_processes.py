@@ -25,8 +25,6 @@ from jax.flatten_util import ravel_pytree
 from seqcast.network.jax_train_step import Batch, Part, TrainStep
 from seqcast.runtime import jax_jit
 
-__all__ = ["over_processes"]
-
 Summation = Callable[[Batch, list[Part]], tuple[Batch, list[Part]]]
 
 

@@ -13,8 +13,6 @@ import jax.numpy as jnp
 
 from seqcast.network.cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 
-__all__ = ["RECURRENCES", "Recurrence"]
-
 Array = Any
 Arrays = tuple[Array, ...]
 
@@ -92,7 +90,6 @@ class _SimpleRNN:
     groups: tuple[int, ...] = (1,)
 
     def forward(self, x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
-        del states
         h = jnp.tanh(x[0] + u[0])
         return (h,), (h,)
 

@@ -28,8 +28,6 @@ from seqcast.network.jax_processes import over_processes
 from seqcast.network.jax_train_step import StepState, TrainStep, batch_rows, is_divisible, part_rows
 from seqcast.runtime import in_threads, jax_jit, keras, platform, threads
 
-__all__ = ["TrainFunction", "make_test_function"]
-
 Batch = tuple[Any, Any, Any]
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 

@@ -23,8 +23,6 @@ from seqcast.network.losses import HeadLoss
 from seqcast.network.row_random import part_of
 from seqcast.runtime import Processes, keras
 
-__all__ = ["StepState", "TrainStep", "batch_rows", "is_divisible", "part_rows"]
-
 Batch = tuple[Any, Any, Any]
 Part = dict[str, Any]
 

@@ -13,8 +13,6 @@ from typing import Any
 
 from seqcast.runtime import keras
 
-__all__ = ["LOG_LIKELIHOODS", "SHIFT", "stirling_remainder"]
-
 Tensor = Any
 ops = keras.ops
 

@@ -11,8 +11,6 @@ from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 from seqcast.runtime import keras
 
-__all__ = ["EXPLODED", "LARGEST_WEIGHT", "HeadLoss", "NegativeLogLikelihood", "ObservedLoss", "PinballLoss"]
-
 Tensor = Any
 ops = keras.ops
 

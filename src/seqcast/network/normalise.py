@@ -11,16 +11,6 @@ import numpy as np
 
 from seqcast.runtime import keras
 
-__all__ = [
-    "NORMALISERS",
-    "InstanceNormaliser",
-    "LastNormaliser",
-    "LevelNormaliser",
-    "Normaliser",
-    "RecentNormaliser",
-    "ScaleNormaliser",
-]
-
 Tensor = Any
 ops = keras.ops
 
@@ -47,7 +37,6 @@ class Normaliser:
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return each window's loc and scale, `[B, D]` each, or `None` for no normalisation."""
-        del past, observed
         return None
 
     def apply(self, past: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
@@ -78,7 +67,6 @@ class LastNormaliser(Normaliser):
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return the last value (gaps are filled with the value before them) and a scale of 1."""
-        del observed
         last = self.targets(past)[:, -1]
         return last, ops.ones_like(last)
 

@@ -16,8 +16,6 @@ from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime import keras, to_numpy
 from seqcast.specs import NetworkSpec, WindowSpec, check_choice
 
-__all__ = ["from_keras", "to_keras"]
-
 LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
 # Options of Keras's cells that the cells here have, too; there is no other value for them.
 CELL_OPTIONS: dict[str, dict[str, Any]] = {

@@ -9,8 +9,6 @@ from seqcast.network.decode_inputs import check_endless
 from seqcast.network.decoder import Decoder
 from seqcast.runtime import keras
 
-__all__ = ["decoder_model", "encoder_model"]
-
 
 def encoder_model(model: Any) -> Any:
     """The post's first prediction model: from the past to the decoder's initial states, as a `keras.Model`.

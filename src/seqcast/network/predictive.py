@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from seqcast.network.distribution import Distribution
 
-__all__ = ["Parametric", "Sampled"]
-
 Array = npt.NDArray[Any]
 
 

@@ -11,8 +11,6 @@ from seqcast.network.row_random import dropped_rows
 from seqcast.network.scan import scan
 from seqcast.runtime import keras, platform
 
-__all__ = ["RecurrentStack", "Scanned"]
-
 Tensor = Any
 LayerStates = list[tuple[Tensor, ...]]
 ops = keras.ops
@@ -72,7 +70,7 @@ class RecurrentStack(keras.layers.Layer):
         self.loop_backend = _fastest_loops(CELLS[cell])
         self.build()
 
-    def build(self, input_shape: Any = None) -> None:  # noqa: ARG002  (Keras's signature; sizes are known)
+    def build(self, input_shape: Any = None) -> None:
         """Create the weights of all cells."""
         for cell in [*self.layers_forward, *self.layers_backward]:
             cell.build()

@@ -7,8 +7,6 @@ from typing import Any
 
 from seqcast.runtime import keras
 
-__all__ = ["season_ahead", "season_gate"]
-
 Tensor = Any
 ops = keras.ops
 

@@ -13,8 +13,6 @@ from typing import Any
 
 from seqcast.runtime import keras
 
-__all__ = ["draw_rows", "dropped_rows", "part_of"]
-
 Tensor = Any
 
 _PART: ContextVar[tuple[int, Tensor] | None] = ContextVar("part", default=None)

@@ -7,8 +7,6 @@ from typing import Any
 
 from seqcast.runtime import keras
 
-__all__ = ["scan"]
-
 
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, *, length: int | None = None, reverse: bool = False

@@ -8,8 +8,6 @@ from typing import Any
 from seqcast.errors import SpecError
 from seqcast.runtime import keras
 
-__all__ = ["SAMPLING_SCHEDULES", "check_sampling_steps", "teacher_probability"]
-
 Tensor = Any
 ops = keras.ops
 

@@ -12,8 +12,6 @@ from typing import Any
 from seqcast.network.init import GlorotUniform
 from seqcast.runtime import keras
 
-__all__ = ["SegmentEmbedding", "fold", "token_count", "unfold", "whole_on_left", "whole_on_right"]
-
 Tensor = Any
 ops = keras.ops
 

@@ -16,8 +16,6 @@ from seqcast.network.states import States
 from seqcast.runtime import Processes, keras
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["Seq2Seq", "load_network"]
-
 Tensor = Any
 ops = keras.ops
 

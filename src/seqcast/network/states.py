@@ -9,8 +9,6 @@ import numpy as np
 
 from seqcast.runtime import keras
 
-__all__ = ["States"]
-
 Array = Any
 
 

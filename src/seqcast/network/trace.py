@@ -17,8 +17,6 @@ from seqcast.network.scan import scan
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime import keras
 
-__all__ = ["trace_decoder", "trace_encoder", "trace_stack"]
-
 Tensor = Any
 Traced = list[dict[str, Any]]
 ops = keras.ops

@@ -13,8 +13,6 @@ from seqcast.network.heads import HEADS
 from seqcast.network.segment import token_count
 from seqcast.specs import NetworkSpec, WindowSpec
 
-__all__ = ["weight_shapes"]
-
 Shape = tuple[int, ...]
 
 

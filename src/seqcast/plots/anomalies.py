@@ -29,8 +29,6 @@ from seqcast.plots.style import (
 )
 from seqcast.specs import Columns, check_int
 
-__all__ = ["anomaly_frame"]
-
 Array = npt.NDArray[Any]
 
 SCORE, TRAINED = "score", "trained_on"

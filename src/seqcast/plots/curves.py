@@ -27,8 +27,6 @@ from seqcast.plots.style import (
 )
 from seqcast.specs import check_int
 
-__all__ = ["error_by_step", "learning_curve"]
-
 
 @matplotlib.rc_context(STYLE)
 def learning_curve(

@@ -10,8 +10,6 @@ from seqcast.data.synthetic import FAMILIES, synthetic_series
 from seqcast.plots.style import MODELS, STYLE, finish, new_figure
 from seqcast.specs import check_int
 
-__all__ = ["family_chart"]
-
 COLUMNS, EXAMPLES = 3, 3
 
 

@@ -34,8 +34,6 @@ from seqcast.plots.style import (
 )
 from seqcast.specs import Columns, check_int
 
-__all__ = ["forecast_fans"]
-
 Array = npt.NDArray[Any]
 
 _ACROSS = 4  # panels side by side at most

@@ -14,8 +14,6 @@ from seqcast.plots.series import label_axes
 from seqcast.plots.style import MODELS, PAST, STYLE, finish, new_figure, plain, short, time_axis
 from seqcast.specs import check_int
 
-__all__ = ["history_frame"]
-
 OUTLIER, GAP = MODELS[0], MODELS[4]
 
 

@@ -13,8 +13,6 @@ from seqcast.errors import DataError
 from seqcast.plots.style import GUIDE, MODELS, STYLE, finish, new_figure, plain, short
 from seqcast.specs import check_int
 
-__all__ = ["importance_chart"]
-
 
 @matplotlib.rc_context(STYLE)
 def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | None = None) -> Figure:

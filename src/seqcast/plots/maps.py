@@ -15,8 +15,6 @@ from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
 from seqcast.plots.style import COLOURS, STYLE, finish, new_figure, plain
 
-__all__ = ["attention_map", "heat_map", "sensitivity_map"]
-
 Array = npt.NDArray[Any]
 
 

@@ -16,8 +16,6 @@ from seqcast.evaluation import Backtest
 from seqcast.plots.style import GUIDE, MODELS, STYLE, TRUTH, finish, new_figure, plain, spoken, time_axis, tint
 from seqcast.specs import Columns
 
-__all__ = ["autocorrelation", "residual_diagnostics"]
-
 Array = npt.NDArray[Any]
 
 _MOST_LAGS = 48

@@ -17,8 +17,6 @@ from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
 from seqcast.plots.style import GUIDE, PAST, STYLE, finish, guide, line, model_style, new_figure, plain
 
-__all__ = ["dot_chart", "repeated_runs"]
-
 Array = npt.NDArray[Any]
 Curves = Mapping[str, tuple[Any, Any]]
 

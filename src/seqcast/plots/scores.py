@@ -18,8 +18,6 @@ from seqcast.plots.curves import error_by_step
 from seqcast.plots.style import GUIDE, STYLE, axis_label, finish, model_style, new_figure, plain, short, spoken
 from seqcast.specs import Columns, check_int
 
-__all__ = ["calibration_curve", "score_by_series", "score_by_step"]
-
 Array = npt.NDArray[Any]
 
 SPOKEN = {

@@ -32,8 +32,6 @@ from seqcast.plots.style import (
 )
 from seqcast.specs import Columns, check_int
 
-__all__ = ["forecast_frame", "label_axes", "read_pair", "series_columns"]
-
 Array = npt.NDArray[Any]
 
 

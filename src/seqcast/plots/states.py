@@ -28,8 +28,6 @@ from seqcast.plots.style import (
     plain,
 )
 
-__all__ = ["probe_scores", "similar_windows", "state_map", "state_paths", "unit_chart"]
-
 Array = npt.NDArray[Any]
 
 _MOST_GROUPS = 6

@@ -21,31 +21,6 @@ from seqcast.errors import unknown_name
 from seqcast.runtime import write_beside
 from seqcast.specs import check_number
 
-__all__ = [
-    "CIRCLE",
-    "COLOURS",
-    "GUIDE",
-    "MODELS",
-    "PAST",
-    "PAST_LINE",
-    "STYLE",
-    "TRUTH",
-    "TRUTH_LINE",
-    "LineStyle",
-    "axis_label",
-    "finish",
-    "guide",
-    "line",
-    "model_style",
-    "new_figure",
-    "plain",
-    "save_figure",
-    "short",
-    "spoken",
-    "time_axis",
-    "tint",
-]
-
 Array = npt.NDArray[Any]
 
 PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"

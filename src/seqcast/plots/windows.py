@@ -29,8 +29,6 @@ from seqcast.plots.style import (
 )
 from seqcast.specs import check_int
 
-__all__ = ["forecast_panels"]
-
 Array = npt.NDArray[Any]
 Group = tuple[str, Any, Any, Any]
 

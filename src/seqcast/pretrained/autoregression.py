@@ -8,8 +8,6 @@ import numpy.typing as npt
 from seqcast.data.windows import forward_fill
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts
 
-__all__ = ["LAGS", "autoregressed"]
-
 Array = npt.NDArray[np.float64]
 
 LAGS = 12

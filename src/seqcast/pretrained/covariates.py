@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from seqcast.data.windows import WindowReader, forward_fill
 
-__all__ = ["GAIN", "CovariateSizes", "SeasonalCovariates", "seasonal_reader", "without_features"]
-
 Array = npt.NDArray[Any]
 
 # What covariates are multiplied by, so that their weights, which begin at zero, learn faster than the others.

@@ -11,8 +11,6 @@ import numpy.typing as npt
 from seqcast.pretrained.inputs import pieces, season_again
 from seqcast.pretrained.seasonal_base import SeasonalBase
 
-__all__ = ["BLOCKS", "Hold", "base_after", "widened"]
-
 Array = npt.NDArray[Any]
 
 # The largest share of the season before: what is wrong with a forecast that is read as if it were known grows from

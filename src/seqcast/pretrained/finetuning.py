@@ -20,8 +20,6 @@ from seqcast.pretrained.network import PretrainedNetwork
 from seqcast.pretrained.windows import SeasonalWindows
 from seqcast.specs import TrainingSpec
 
-__all__ = ["FinetuneJob", "finetune_context", "finetune_training", "limits"]
-
 Array = npt.NDArray[Any]
 
 # Steps in all for few windows and for many; in between, each window is seen about three times.

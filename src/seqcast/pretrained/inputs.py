@@ -18,8 +18,6 @@ import numpy.typing as npt
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
 
-__all__ = ["FUTURE", "PAST", "STATIC", "SeasonalInputs", "pieces", "season_again", "seasonal_inputs"]
-
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 

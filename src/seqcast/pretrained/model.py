@@ -14,8 +14,6 @@ from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.specs import TrainingSpec
 
-__all__ = ["FinetuneOptions", "ZeroShotModel", "ZeroShotWindows"]
-
 Array = npt.NDArray[Any]
 
 
@@ -110,11 +108,9 @@ class ZeroShotModel(ABC):
             inputs: Inputs from a window reader, in whose past the targets come first.
             targets: Number of targets.
         """
-        del inputs, targets
 
     def states(self, windows: ZeroShotWindows) -> Array:
         """Return the states after the past of each window, `[B, width]`."""
-        del windows
         self._refuse("encode", "an encoder")
 
     def model_inputs(
@@ -128,7 +124,6 @@ class ZeroShotModel(ABC):
             labels: What the windows are called.
             truth: The values of the horizon in the data's units, `[B, horizon]`, where they are known.
         """
-        del windows, horizon, labels, truth
         self._refuse("model_inputs", "a network to look into")
 
     @property
@@ -142,7 +137,6 @@ class ZeroShotModel(ABC):
         Args:
             widths: Features of a past step beside the targets, of a future step, and of a series.
         """
-        del widths
 
     def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> TrainingJob | None:
         """Return the training from its present weights; `None` where it cannot be trained.
@@ -152,12 +146,10 @@ class ZeroShotModel(ABC):
             starts: Position of each series' first validation target.
             options: How it is trained.
         """
-        del reader, starts, options
         return None
 
     def finetuned(self, outcome: Outcome) -> Self:
         """Return the model after a training that `finetuning` returned."""
-        del outcome
         self._refuse("finetune", "weights to train")
 
     @abstractmethod

@@ -17,8 +17,6 @@ from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, seas
 from seqcast.runtime import check_json, in_threads, open_archive, threads, write_archive
 from seqcast.specs import WindowSpec
 
-__all__ = ["PretrainedNetwork", "read_log"]
-
 Array = npt.NDArray[Any]
 
 KIND = "Pretrained"

@@ -18,8 +18,6 @@ from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWin
 from seqcast.pretrained.network import PretrainedNetwork
 from seqcast.pretrained.weights import load_pretrained
 
-__all__ = ["PretrainedModel"]
-
 Array = npt.NDArray[Any]
 
 

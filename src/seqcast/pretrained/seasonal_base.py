@@ -14,16 +14,6 @@ from seqcast.pretrained.autoregression import autoregressed
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, mean_of_known, zero_if_unknown
 from seqcast.pretrained.smoothing import Gains, smoothed
 
-__all__ = [
-    "BASE_FORECASTS",
-    "GAINS",
-    "LONGER_GAINS",
-    "SeasonalBase",
-    "both_ways_smoothed",
-    "units_of",
-    "weights_by_errors",
-]
-
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 

@@ -9,8 +9,6 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CHECKS", "FARTHEST", "SimpleForecasts", "mean_of_known", "zero_if_unknown"]
-
 Array = npt.NDArray[np.float64]
 
 # Forecasts of so many last steps are checked.

@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from seqcast.pretrained.simple_forecasts import CHECKS, SimpleForecasts, mean_of_known
 
-__all__ = ["Gains", "smoothed"]
-
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Gains = Sequence[tuple[float, float, float, float]]

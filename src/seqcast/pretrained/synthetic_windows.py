@@ -11,8 +11,6 @@ from seqcast.data.synthetic import SyntheticSeries
 from seqcast.data.windows import Batch, NumberedBatches
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
 
-__all__ = ["SyntheticWindows"]
-
 # Share of the windows that know as much of the past as the batch has; others know less.
 FULL = 0.35
 # Fewest known values.
@@ -93,5 +91,4 @@ class SyntheticWindows(NumberedBatches):
 
     def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
         """Return the name of each column of the inputs and the targets."""
-        del inputs, y
         return {"past": PAST, "future": FUTURE, "static": STATIC, "y": ("value",)}

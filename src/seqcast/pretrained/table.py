@@ -7,8 +7,6 @@ from typing import Any
 from seqcast.pretrained.model import ZeroShotModel
 from seqcast.pretrained.pretrained_model import PretrainedModel
 
-__all__ = ["DEFAULT_MODEL", "MODELS", "is_zero_shot"]
-
 DEFAULT_MODEL = PretrainedModel.key
 """The model that `preset="auto"` compares with others."""
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from seqcast.pretrained.network import PretrainedNetwork, read_log
 
-__all__ = ["SHA256", "load_pretrained", "training_log", "weights_are_intact"]
-
 SHA256 = "7e2bfffba1874142ee0776fe83a2b64377a0a9861f561c022eb24f64bed010c8"
 """Digest of the file of weights that comes with this version of the package."""
 

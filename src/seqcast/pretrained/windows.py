@@ -13,8 +13,6 @@ from seqcast.pretrained.covariates import SeasonalCovariates, seasonal_reader
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, seasonal_inputs
 from seqcast.runtime import begin, threads
 
-__all__ = ["SeasonalWindows"]
-
 Array = npt.NDArray[Any]
 
 
@@ -95,7 +93,6 @@ class SeasonalWindows(SeriesWindows):
 
     def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
         """Return the name of each column of the inputs and the targets."""
-        del inputs, y
         names = self.reader.names
         return {
             "past": (*PAST, *names.get("past", ())[self.each :]),

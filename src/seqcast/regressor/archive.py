@@ -14,8 +14,6 @@ from seqcast.regressor.options import resolve_options
 from seqcast.runtime import check_json, open_archive, warn_user, write_archive
 from seqcast.specs import NetworkSpec, TrainingSpec, unwritable_fields
 
-__all__ = ["read_regressor", "unwritable_options", "warn_if_unwritable", "write_regressor"]
-
 
 class _Header(Payload):
     params: dict[str, Any]

@@ -12,8 +12,6 @@ from seqcast.regressor.options import Options
 from seqcast.regressor.windows import TrainingWindows, Validation
 from seqcast.training import CheckpointFolder, Checkpoints, check_observers, fingerprint
 
-__all__ = ["checkpoints_of", "refuse_unresumable"]
-
 
 def refuse_unresumable(checkpoint: Any, given: GivenWindows, validation: Validation, callbacks: Sequence[Any]) -> None:
     """Refuse checkpoints of a fit that cannot be resumed.

@@ -24,8 +24,6 @@ from seqcast.regressor.windows import Validation, prepare_windows
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
-__all__ = ["Seq2SeqRegressor"]
-
 Array = npt.NDArray[Any]
 
 

@@ -18,8 +18,6 @@ from seqcast.regressor.inputs import check_new_steps, check_past, check_states
 from seqcast.specs import check_choice, check_int
 from seqcast.training import History
 
-__all__ = ["FittedRegressor", "Payload"]
-
 Array = npt.NDArray[Any]
 
 

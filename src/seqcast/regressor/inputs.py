@@ -24,15 +24,6 @@ from seqcast.engine import Engine
 from seqcast.errors import DataError
 from seqcast.network import States
 
-__all__ = [
-    "CheckedPast",
-    "GivenWindows",
-    "check_new_steps",
-    "check_past",
-    "check_states",
-    "check_windows",
-]
-
 Array = npt.NDArray[Any]
 
 

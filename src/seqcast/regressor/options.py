@@ -13,8 +13,6 @@ from seqcast.intervals import SUPPORTS
 from seqcast.network import fresh_seed
 from seqcast.specs import MULTIPLICATIVE_HEADS, NetworkSpec, TrainingSpec, check_choice, check_int, check_loss, preset
 
-__all__ = ["Options", "draw_seed", "resolve_options"]
-
 Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
 
 # Options whose absence is a value, written "none" because None means "as the preset says".

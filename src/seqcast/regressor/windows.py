@@ -27,8 +27,6 @@ from seqcast.regressor.options import Options
 from seqcast.runtime import keras
 from seqcast.specs import check_int
 
-__all__ = ["TrainingWindows", "Validation", "prepare_windows"]
-
 Array = npt.NDArray[Any]
 Batches = ArrayWindows | StreamWindows | Iterator[Any]
 

@@ -21,8 +21,6 @@ from seqcast.plots import (
 from seqcast.report.page import Note, Part, Picture, Section, Table
 from seqcast.specs import Columns
 
-__all__ = ["BacktestSections"]
-
 _OVERLAYS = 4  # series whose backtest is drawn
 _ALPHA = 0.05
 

@@ -18,8 +18,6 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["Facts", "Note", "Part", "Picture", "Section", "Table", "page"]
-
 _DOTS_PER_INCH = 130  # sharp on paper and on dense screens
 _PIXELS_PER_INCH = 92  # of the page
 

@@ -18,8 +18,6 @@ from seqcast.report.page import Facts, Picture, Section, page
 from seqcast.runtime import write_beside
 from seqcast.specs import Columns, check_int
 
-__all__ = ["report"]
-
 
 def report(
     path: str | os.PathLike[str],

@@ -31,8 +31,6 @@ from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastEr
 from seqcast.runtime.files import MODEL_INDEX, check_directory, check_source, write_beside
 from seqcast.runtime.limits import LARGEST_NUMBER, FileLimits
 
-__all__ = ["FORMAT_VERSION", "Archive", "StoredArray", "open_archive", "write_archive"]
-
 Array = npt.NDArray[Any]
 
 FORMAT = "seqcast"

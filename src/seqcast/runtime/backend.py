@@ -15,8 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-__all__ = ["NumberTypes", "copies", "keras", "platform", "to_numpy", "weights_of"]
-
 
 def _choose_backend() -> None:
     if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["one_blas_thread"]
-
 # What is set back at the end is what was found at the beginning, so only one thread at a time may do both. A function
 # that is called within may come here again.
 _lock = threading.RLock()

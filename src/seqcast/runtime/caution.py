@@ -8,8 +8,6 @@ from pathlib import Path
 
 from seqcast.errors import SeqcastWarning
 
-__all__ = ["warn_user"]
-
 _PACKAGE = str(Path(__file__).parents[1])
 
 

@@ -13,8 +13,6 @@ from typing import Any, Self
 
 from packaging.requirements import Requirement
 
-__all__ = ["Environment"]
-
 # Extras that are for work on seqcast itself.
 INTERNAL_EXTRAS = ("dev",)
 

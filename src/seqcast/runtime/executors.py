@@ -24,21 +24,6 @@ from seqcast.runtime.backend import NumberTypes, keras, platform
 from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
 
-__all__ = [
-    "ALL_MEMORY",
-    "Executor",
-    "LokyExecutor",
-    "SerialExecutor",
-    "choose_executor",
-    "end_with_parent",
-    "inherited_environment",
-    "kill_workers",
-    "run_job",
-    "stop_workers",
-    "worker_count",
-    "worker_environment",
-]
-
 IDLE_SECONDS = 60.0  # until a worker without jobs ends: starting one and importing Keras there takes seconds
 PARENT_SECONDS = 1.0  # between two looks of a worker whether its parent is still there
 # Whether JAX takes most of a GPU's memory when it starts, which leaves none for a second process.

@@ -15,18 +15,6 @@ from typing import IO
 from seqcast.errors import MissingFileError, Option, Phrase, SaveError, unknown_name
 from seqcast.runtime.unfinished import held, part_of
 
-__all__ = [
-    "check_directory",
-    "check_new_folder",
-    "check_source",
-    "check_target",
-    "file_kind",
-    "folder_beside",
-    "make_folder",
-    "suffix_of",
-    "write_beside",
-]
-
 # The first entry of the zip archive that a model's file is.
 MODEL_INDEX = "seqcast.json"
 

@@ -21,8 +21,6 @@ from types import FrameType
 
 from seqcast.runtime.unfinished import remove_unfinished
 
-__all__ = ["EXIT_CODE", "hear_interrupts", "raises_interrupts", "was_interrupted"]
-
 EXIT_CODE = 130
 
 # Functions whose exceptions Python prints and drops.

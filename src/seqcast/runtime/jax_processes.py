@@ -10,8 +10,6 @@ import jax
 
 from seqcast.runtime.processes import Processes
 
-__all__ = ["join", "leave"]
-
 # Seconds without a sign of life after which a process counts as dead, and those that are waited for all to begin.
 HEARTBEAT_SECONDS, START_SECONDS = 30, 120
 

@@ -11,8 +11,6 @@ from seqcast.runtime.backend import keras, platform
 from seqcast.runtime.program_cache import cache_compilations
 from seqcast.runtime.threads import threads
 
-__all__ = ["MOST_PROGRAMS", "Program", "Programs", "compile_call", "derivatives", "jax_jit", "jax_stateless"]
-
 # Programs of a network that a process keeps. One takes two or three megabytes, so a server that is asked for every
 # horizon there is would grow without end; one that is asked for few of them compiles each of them once.
 MOST_PROGRAMS = 64

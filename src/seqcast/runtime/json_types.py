@@ -8,8 +8,6 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["check_fields", "check_json"]
-
 
 def check_json(value: Any, hint: Any, where: str) -> Any:
     """Return a value that was read from JSON, and refuse another type than is declared.

@@ -9,8 +9,6 @@ from typing import Any, Self
 
 from seqcast.errors import SpecError
 
-__all__ = ["LARGEST_NUMBER", "FileLimits", "parse_size"]
-
 # A larger number has a square that a double cannot hold, so that no error, deviation or interval could be computed.
 LARGEST_NUMBER = 1e150
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 
-__all__ = ["LOGGER", "say"]
-
 LOGGER = logging.getLogger("seqcast")
 LOGGER.addHandler(logging.NullHandler())
 

@@ -9,8 +9,6 @@ import ctypes
 import os
 import sys
 
-__all__ = ["keep_scratch_memory"]
-
 
 def keep_scratch_memory() -> None:
     """Ask glibc to keep freed memory mapped.

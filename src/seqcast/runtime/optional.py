@@ -7,8 +7,6 @@ from types import ModuleType
 
 from seqcast.errors import MissingPackageError
 
-__all__ = ["require"]
-
 
 def require(package: str, *, extra: str) -> ModuleType:
     """Import an optional package.

@@ -20,8 +20,6 @@ import platformdirs
 
 from seqcast.runtime.caution import warn_user
 
-__all__ = ["cache_compilations", "cache_variables"]
-
 VARIABLE = "SEQCAST_CACHE_DIR"
 SECONDS_BETWEEN_HALVES = 5.0
 # On some processors jaxlib before it prints two errors for each program that it reads, and then runs the program: it

@@ -10,8 +10,6 @@ from typing import Any
 
 from seqcast.errors import SpecError
 
-__all__ = ["begin", "cores", "in_threads", "threads"]
-
 
 def cores() -> int:
     """Return the number of cores that this process may use."""

@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["held", "part_of", "remove_unfinished"]
-
 # Files and folders that are being written, under their names for the time being.
 _unfinished: set[Path] = set()
 # Folders in which nothing is left of processes that were killed. What is written there by other machines looks as if

@@ -15,8 +15,6 @@ from seqcast.serve.models import ServedModel
 from seqcast.serve.problems import RequestError
 from seqcast.serve.settings import PRETRAINED
 
-__all__ = ["Answer", "Answers", "choose_media_type"]
-
 _OFFERED = (JSON, CSV)
 
 

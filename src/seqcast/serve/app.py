@@ -17,8 +17,6 @@ from seqcast.serve.routes import ROUTES, add_routes
 from seqcast.serve.service import Service
 from seqcast.serve.settings import ServerSettings
 
-__all__ = ["create_app"]
-
 
 def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None) -> Any:
     """Return a FastAPI application that forecasts; its models are read now and warmed up when it starts.

@@ -19,8 +19,6 @@ from seqcast.serve.forecasting import Outcome
 from seqcast.serve.problems import too_many
 from seqcast.serve.queries import Query
 
-__all__ = ["Lane"]
-
 
 @dataclass(eq=False)
 class _Waiting:

@@ -20,8 +20,6 @@ import numpy as np
 from seqcast.errors import DataError
 from seqcast.serve.problems import RequestError, json_kind
 
-__all__ = ["CSV", "JSON", "Body", "read_body", "typed", "whole"]
-
 JSON, CSV = "application/json", "text/csv"
 
 Columns = Mapping[str, Sequence[Any]]

@@ -19,8 +19,6 @@ else:
     uvicorn = require("uvicorn", extra="serve")
     HttpToolsProtocol = require("uvicorn.protocols.http.httptools_impl", extra="serve").HttpToolsProtocol
 
-__all__ = ["Connection", "WatchedServer"]
-
 # Seconds in which the head of a request has to come, and a part of an answer has to be taken.
 PATIENCE = 20.0
 # Bytes that are neither a body nor a whole head: half a head, the ends of chunks, what follows the last of them.

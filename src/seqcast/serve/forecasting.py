@@ -16,8 +16,6 @@ from seqcast.serve.models import ServedModel
 from seqcast.serve.queries import Query
 from seqcast.serve.tables import Table
 
-__all__ = ["Outcome", "answer_all"]
-
 Outcome = Answer | BaseException
 
 

@@ -14,8 +14,6 @@ from seqcast.serve.logs import log_event
 from seqcast.serve.metrics import Metrics
 from seqcast.serve.problems import MEDIA_TYPE, RequestError, problem_of
 
-__all__ = ["GUARDED", "Gate", "Message", "Receive", "Send", "problem_response"]
-
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]

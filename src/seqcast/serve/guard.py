@@ -14,8 +14,6 @@ from seqcast.serve.gate import Message, Receive, Send, problem_response
 from seqcast.serve.problems import RequestError
 from seqcast.serve.settings import ServerSettings
 
-__all__ = ["Guard"]
-
 _MOST_HEADERS, _MOST_HEADER_BYTES = 100, 32 << 10
 # Bytes of a body that is no table, and of one that is taken however many others are open.
 _SMALL, _ALWAYS_TAKEN = 1 << 20, 64 << 10

@@ -17,8 +17,6 @@ from typing import Self
 
 from seqcast.errors import SpecError
 
-__all__ = ["VARIABLE", "ApiKeys", "entry_of", "hash_of", "new_key"]
-
 VARIABLE = "SEQCAST_API_KEYS"
 """The environment variable with hashes of keys, parted by spaces or commas."""
 

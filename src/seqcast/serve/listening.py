@@ -6,8 +6,6 @@ import socket
 
 from seqcast.errors import SpecError
 
-__all__ = ["address_of", "listen"]
-
 # Connections that the system holds until the server takes them.
 BACKLOG = 512
 

@@ -15,8 +15,6 @@ from typing import Any
 
 from seqcast.errors import SeqcastError
 
-__all__ = ["LOGGER", "describe_error", "log_event", "write_to", "writing"]
-
 LOGGER = logging.getLogger("seqcast.serve")
 LOGGER.addHandler(logging.NullHandler())
 LOGGER.propagate = False

@@ -28,8 +28,6 @@ from seqcast.serve.problems import RequestError
 from seqcast.serve.settings import PRETRAINED, ServerSettings
 from seqcast.serve.tables import Needed
 
-__all__ = ["ModelShelf", "ServedModel", "warm_up"]
-
 # Requests in one call that programs are compiled for: the sizes that blocks of rows are padded to.
 _WARM_SIZES = (1, 8, 64)
 _DIGEST_CHUNK = 1 << 20

@@ -11,8 +11,6 @@ from seqcast.serve.options import CELL, TABLES, BacktestOptions, ForecastOptions
 from seqcast.serve.problems import MEDIA_TYPE
 from seqcast.serve.settings import PRETRAINED
 
-__all__ = ["EXAMPLES", "describe"]
-
 _DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
 _WEEK = [5.0, 6.0, 7.0, 6.0, 5.0, 2.0, 1.0]
 _ROWS = [{"unique_id": "a", "ds": day, "y": _WEEK[place % 7]} for place, day in enumerate(_DAYS)]

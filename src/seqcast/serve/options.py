@@ -17,8 +17,6 @@ else:
     pydantic = require("pydantic", extra="serve")
     Field = pydantic.Field
 
-__all__ = ["CELL", "TABLES", "BacktestOptions", "ForecastOptions", "Options"]
-
 TABLES = ("rows", "future")
 """Fields that hold a table, which only a body can."""
 

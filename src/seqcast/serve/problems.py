@@ -8,8 +8,6 @@ from typing import Any
 
 from seqcast.errors import DataError, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
 
-__all__ = ["MEDIA_TYPE", "RequestError", "json_kind", "problem_of", "shown", "too_many"]
-
 MEDIA_TYPE = "application/problem+json"
 
 # Letters of a value that a message shows.

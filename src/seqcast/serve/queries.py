@@ -16,8 +16,6 @@ from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.settings import PRETRAINED, ServerSettings
 from seqcast.serve.tables import Needed, Table
 
-__all__ = ["Query", "read_query"]
-
 # Options that only the pretrained network has, or a backtest, and the columns that the network reads.
 _ZERO_SHOT, _WINDOWS = {"freq", "season_length"}, {"n_windows", "step_size"}
 _ZERO_SHOT_NEEDED = Needed("unique_id", "ds", ("y",), only="series")

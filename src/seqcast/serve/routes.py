@@ -15,8 +15,6 @@ from seqcast.serve.problems import RequestError
 from seqcast.serve.queries import Query, read_query
 from seqcast.serve.service import Service
 
-__all__ = ["ROUTES", "add_routes"]
-
 ROUTES = frozenset(("/v1/forecast", "/v1/backtest", "/v1/models", "/healthz", "/readyz", "/metrics"))
 """Paths of the server."""
 

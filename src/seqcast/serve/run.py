@@ -12,8 +12,6 @@ from seqcast.serve.listening import BACKLOG, address_of, listen
 from seqcast.serve.logs import log_event, writing
 from seqcast.serve.settings import ServerSettings
 
-__all__ = ["serve", "server_of"]
-
 
 def serve(settings: ServerSettings, *, app: Any = None) -> None:
     """Serve until SIGTERM, SIGHUP or Ctrl-C; what is being answered is finished first.

@@ -17,8 +17,6 @@ from seqcast.serve.models import ModelShelf
 from seqcast.serve.queries import Query
 from seqcast.serve.settings import PRETRAINED, ServerSettings
 
-__all__ = ["Service"]
-
 # Rows of a query that still goes with others.
 _FEW_ROWS = 5000
 

@@ -13,8 +13,6 @@ from seqcast.errors import SpecError
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import check_int, check_number
 
-__all__ = ["PRETRAINED", "ServerSettings"]
-
 PRETRAINED = "pretrained"
 """Name by which requests ask for the network that needs no model."""
 

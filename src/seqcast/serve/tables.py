@@ -16,8 +16,6 @@ import numpy.typing as npt
 from seqcast.errors import DataError, DataTypeError
 from seqcast.serve.problems import shown
 
-__all__ = ["Needed", "Table"]
-
 Array = npt.NDArray[Any]
 
 # Columns that are kept for the message about one that is not there.

@@ -10,8 +10,6 @@ from typing import Any, Self
 
 from seqcast.errors import SpecError, unknown_name
 
-__all__ = []
-
 
 class Spec:
     """JSON for the specs: a dict of their fields, unknown ones refused."""
@@ -111,5 +109,6 @@ def _plain(value: Any) -> Any:
 
 
 def set_fields(spec: Any, **values: Any) -> None:
+    """Set fields of a frozen spec while it is made."""
     for name, value in values.items():
         object.__setattr__(spec, name, value)

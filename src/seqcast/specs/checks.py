@@ -9,8 +9,6 @@ from typing import Any
 
 from seqcast.errors import SpecError, unknown_name
 
-__all__ = ["check_choice", "check_int", "check_number", "check_probabilities"]
-
 
 def check_choice(where: str, value: object, known: Sequence[str]) -> None:
     """Refuse a name that is not in a list."""
@@ -81,11 +79,13 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
 
 
 def check_flag(where: str, value: object) -> None:
+    """Refuse what is neither True nor False."""
     if not isinstance(value, bool):
         raise SpecError(where, expected="True or False", received=repr(value), hint="Give one of the two.")
 
 
 def check_keras_object(where: str, value: Any) -> None:
+    """Refuse a value of which Keras makes no object of its kind."""
     from seqcast.runtime import keras
 
     _check_modules(where, value)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, fields
 from seqcast.errors import SpecError, suggest_name
 from seqcast.specs.base import Spec, set_fields
 
-__all__ = ["DS_FORMATS", "Columns", "Covariates"]
-
 # What a column of time stamps may hold beside times and text: whole numbers that are no dates, and counts since 1970.
 DS_FORMATS = ("integer", "unix_s", "unix_ms", "unix_us", "unix_ns")
 

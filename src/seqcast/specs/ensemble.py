@@ -12,8 +12,6 @@ from seqcast.specs.checks import check_flag, check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["NETWORK_FIELDS", "TRAINING_FIELDS", "EnsembleSpec", "MemberSpec"]
-
 NETWORK_FIELDS = tuple(item.name for item in fields(NetworkSpec))
 TRAINING_FIELDS = tuple(item.name for item in fields(TrainingSpec))
 

@@ -12,8 +12,6 @@ from seqcast.specs.checks import check_choice
 from seqcast.specs.ensemble import TRAINING_FIELDS
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["PARTS", "FinetuneSpec", "check_parts"]
-
 # Parts of a network that can be frozen while the others are trained.
 PARTS = ("encoder", "decoder", "head")
 

@@ -20,21 +20,6 @@ from seqcast.specs.checks import (
 )
 from seqcast.specs.window import WindowSpec
 
-__all__ = [
-    "ATTENTIONS",
-    "CELLS",
-    "DECODER_INPUTS",
-    "DECODINGS",
-    "DEFAULT_QUANTILES",
-    "HEADS",
-    "MULTIPLICATIVE_HEADS",
-    "NORMALISERS",
-    "RESIDUALS",
-    "SAMPLING_SCHEDULES",
-    "STATIC_INPUTS",
-    "NetworkSpec",
-]
-
 CELLS = ("gru", "lstm", "simple_rnn")
 
 

@@ -9,8 +9,6 @@ from seqcast.specs.checks import check_choice, check_int
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
-__all__ = ["PRESETS", "Preset", "preset", "segment_rule"]
-
 # Fewer tokens than these are hardly a sequence.
 LEAST_TOKENS = 4
 # Layers of encoder and decoder from so many training windows on. Two layers are as accurate as one that is twice as

@@ -10,8 +10,6 @@ from seqcast.errors import SpecError
 from seqcast.specs.base import Spec, set_fields
 from seqcast.specs.checks import check_choice, check_int, check_keras_object, check_number
 
-__all__ = ["TrainingSpec", "check_loss"]
-
 
 def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
     if isinstance(metrics, str) or not isinstance(metrics, Sequence):

@@ -11,8 +11,6 @@ from seqcast.errors import SpecError
 from seqcast.specs.base import Spec, set_fields
 from seqcast.specs.checks import check_flag, check_int
 
-__all__ = ["WindowSpec"]
-
 # A file's horizon is what `predict` forecasts by default: a billion steps would fill the memory.
 MOST_STEPS = 100_000
 

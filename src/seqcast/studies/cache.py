@@ -20,8 +20,6 @@ from seqcast._version import __version__
 from seqcast.errors import MissingFileError
 from seqcast.runtime import write_beside
 
-__all__ = ["cached", "cached_path", "code_key", "library_versions", "source_files"]
-
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Functions that only read results do not change them.
 _AFTERWARDS = frozenset({"figures", "finding"})

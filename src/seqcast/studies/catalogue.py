@@ -7,8 +7,6 @@ import importlib
 from seqcast.errors import unknown_name
 from seqcast.studies.study import Study
 
-__all__ = ["NAMES", "find_study"]
-
 NAMES = (
     "states",
     "periods",

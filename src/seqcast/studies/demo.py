@@ -26,8 +26,6 @@ from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import check_target, make_folder, write_beside
 from seqcast.specs import TrainingSpec
 
-__all__ = ["DemoSize", "run_demo"]
-
 Array = npt.NDArray[Any]
 
 PAST, FUTURE, LONGER = 15, 15, 20

@@ -18,8 +18,6 @@ from seqcast.studies import find_study
 from seqcast.studies.cache import cached, cached_path, library_versions
 from seqcast.studies.study import SEEDS, Results, Setting, Study, Trainings
 
-__all__ = ["Outcome", "run_study"]
-
 
 @dataclass(frozen=True)
 class Outcome:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from seqcast.regressor import Seq2SeqRegressor
 
-__all__ = ["SEEDS", "Results", "Setting", "Study", "Trainings", "number", "spread"]
-
 Array = npt.NDArray[Any]
 Setting = dict[str, Any]
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from seqcast.data import SineParameters, sine_parameters
 from seqcast.regressor import Seq2SeqRegressor
 
-__all__ = ["TEST", "TRAIN", "by_bin", "mse_by_step", "network", "sine_windows"]
-
 Array = npt.NDArray[Any]
 
 # Added to a study's seed, so that no window of training is one of the test.

@@ -10,8 +10,6 @@ from typing import Any, Self
 from seqcast.runtime import keras, raises_interrupts, was_interrupted, weights_of
 from seqcast.training.history import History
 
-__all__ = ["CtrlC", "KeepBest"]
-
 
 class KeepBest(keras.callbacks.Callback):
     """Keep the weights of the epoch with the smallest validation loss; stop when it has not improved for long.
@@ -58,7 +56,7 @@ class EpochCounter(keras.callbacks.Callback):
         self.windows = windows
         self.first = windows.position
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the position, counted on from where the windows stood."""
         self.windows.position = self.first + epoch * len(self.windows)
 

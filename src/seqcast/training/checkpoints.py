@@ -31,8 +31,6 @@ from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState
 
-__all__ = ["CheckpointCallback", "CheckpointFolder", "Checkpoints", "MetricsRestorer"]
-
 Array = npt.NDArray[Any]
 
 KIND = "Checkpoint"
@@ -258,7 +256,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes and is_sound(self.model):
             self._write(batch + 1)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state, unless that would take too much of the time."""
         ends = self.model.stop_training or epoch + 1 == self.params.get("epochs")
         if ends or time.perf_counter() - self.last >= self.cost / MOST_SHARE:
@@ -289,7 +287,7 @@ class MetricsRestorer(keras.callbacks.Callback):
         super().__init__()
         self.values, self.epoch = values, epoch
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set them, in the first epoch that goes on."""
         if epoch == self.epoch:
             for variable, value in zip(self.model.metrics_variables, self.values, strict=True):

@@ -13,8 +13,6 @@ from seqcast.data.windows import NamedWindows
 from seqcast.network import HeadLoss
 from seqcast.runtime import compile_call, keras
 
-__all__ = ["Culprits"]
-
 Array = npt.NDArray[Any]
 
 # Scaled values are a few units large; beyond this many they stand out.

@@ -14,8 +14,6 @@ from seqcast.errors import SpecError
 from seqcast.runtime import keras
 from seqcast.specs import TrainingSpec
 
-__all__ = ["Deadline", "Timekeeper", "check_time_limit", "scheduled_rate"]
-
 # Times that the learning rate changes while a training runs. On JAX each change brings the variables back from the
 # trainer, which takes a millisecond.
 CHANGES = 200
@@ -156,11 +154,11 @@ class Timekeeper(keras.callbacks.Callback):
         # Until one has been seen, which compiles its program too.
         self.validation = min(RESERVED_VALIDATION * (deadline.ends - deadline.began), MOST_RESERVED)
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Set the rate of the first step, after which the time counts."""
         self._set_rate(0.0)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the learning rate now and then; stop when the time is over."""
         now = time.time()
         if self.began is None:
@@ -196,10 +194,10 @@ class Timekeeper(keras.callbacks.Callback):
             return passed / self.warmup
         return (1 + math.cos(math.pi * min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9)))) / 2
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Note when a validation begins."""
         self.validating = time.time()
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keep in mind how long it took: the last one comes after the last step."""
         self.validation = time.time() - self.validating

@@ -11,8 +11,6 @@ from seqcast.network import EXPLODED, LARGEST_WEIGHT
 from seqcast.runtime import copies, keras
 from seqcast.training.culprits import Culprits
 
-__all__ = ["DivergenceWatch", "divergence_watch", "is_sound"]
-
 RATE = Option("learning_rate")
 
 # Looking waits for the step that is being computed.
@@ -53,7 +51,7 @@ class DivergenceWatch(keras.callbacks.Callback):
         self.windows, self.first_step = windows, first_step
         self.epoch = self.position = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note where the training stands."""
         self.epoch, self.position = epoch, getattr(self.windows, "position", 0)
 
@@ -95,7 +93,7 @@ class DivergenceWatch(keras.callbacks.Callback):
 class _GuardedWatch(DivergenceWatch):
     """The watch of steps that guard themselves: it only has to look now and then."""
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Let the loss of the first batch say what is too much."""
         self.model.train_function.guard = self.model.train_function.guard.watched()
         self.looked = time.monotonic()
@@ -107,14 +105,14 @@ class _GuardedWatch(DivergenceWatch):
         function.guard = function.guard.in_epoch(self.first_step)
         self.first_step = 0
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look now and then."""
         # Not at the end of a batch: Keras would wait there for the loss of each.
         if time.monotonic() - self.looked >= SECONDS_BETWEEN_LOOKS:
             self._look()
             self.looked = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look."""
         self._look()
 

@@ -13,8 +13,6 @@ from seqcast._version import __version__
 from seqcast.runtime import NumberTypes, keras
 from seqcast.specs import NetworkSpec, TrainingSpec, check_writable
 
-__all__ = ["digest", "fingerprint"]
-
 Array = npt.NDArray[Any]
 
 

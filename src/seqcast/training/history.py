@@ -8,8 +8,6 @@ from typing import Any, Self, get_type_hints
 
 from seqcast.runtime import check_fields
 
-__all__ = ["History"]
-
 
 @dataclass
 class History:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from seqcast.runtime import keras
 from seqcast.training.deadline import Deadline
 
-__all__ = ["Listener", "TrainingEvent", "listen", "listeners"]
-
 # Hearing more often shows nothing more and takes time from training.
 SECONDS_BETWEEN_EVENTS = 0.2
 
@@ -110,16 +108,16 @@ class Listener(keras.callbacks.Callback):
         self._losses: tuple[float | None, float | None] = (None, None)
         self._told = self._began = time.perf_counter()
 
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Tell that it begins."""
         self._began = time.perf_counter()
         self._tell(0)
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Count from the epoch that a resumed training goes on with."""
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Tell of the step if the last event is old enough."""
         if time.perf_counter() - self._told >= SECONDS_BETWEEN_EVENTS:
             self._tell(batch + 1)

@@ -17,8 +17,6 @@ from seqcast.training.history import History
 from seqcast.training.observers import Observer
 from seqcast.training.state import StateCallback, TrainState
 
-__all__ = ["train"]
-
 # More than a training by the clock ever has.
 MOST_EPOCHS = 10**9
 

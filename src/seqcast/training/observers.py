@@ -16,8 +16,6 @@ from seqcast.errors import SpecError
 from seqcast.runtime import keras, to_numpy
 from seqcast.specs import check_int
 
-__all__ = ["Observer", "Record", "check_callbacks", "check_observers", "for_network", "others"]
-
 
 @dataclass(frozen=True)
 class Record:
@@ -114,7 +112,6 @@ class Observer(keras.callbacks.Callback):
             step: Training steps that were over before it was interrupted; 0 for one that begins.
             seconds: Seconds that they took.
         """
-        del windows, validation
         self._step, self._before = step, seconds
 
     def close(self) -> None:
@@ -122,33 +119,33 @@ class Observer(keras.callbacks.Callback):
         self._before = None
         self.set_model(None)
 
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Start the clock."""
         self._alone = self._before is None
         if self._alone:  # a plain `Model.fit` does not say what it trains on, nor that it is over
             self.watch(None, None)
         self._began = time.perf_counter()
 
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Close what nobody else does."""
         if self._alone:
             self.close()
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Count from the epoch that a resumed training goes on with."""
         self._epoch = epoch
         steps = (self.params or {}).get("steps")
         if steps:
             self._step = epoch * steps
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Count the step, and record it if it is its turn."""
         self._step += 1
         # Steps that a resumed training passes over have no logs.
         if self.every_n_steps is not None and logs and self._step % self.every_n_steps == 0:
             self.record(self._record("step", logs))
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Record the epoch."""
         steps = (self.params or {}).get("steps")
         if steps:  # what is counted in another thread may be one behind

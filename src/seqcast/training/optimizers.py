@@ -8,8 +8,6 @@ from typing import Any
 from seqcast.runtime import keras
 from seqcast.specs import TrainingSpec
 
-__all__ = ["clone_config", "learning_rate", "optimizer"]
-
 # Muon (Jordan et al. 2024) turns the gradient of a matrix into the nearest orthogonal matrix, by iterations of Newton
 # and Schulz. Biases, also those with two rows, learned positions and the last layer are left to Adam, as its authors
 # advise. For matrices as small as those of a recurrent layer three iterations learn as well as Keras's five, and take

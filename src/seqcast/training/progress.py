@@ -22,8 +22,6 @@ from seqcast.training.deadline import Deadline
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Progress", "progress"]
-
 Logs = Mapping[str, float]
 
 # Drawing more often shows nothing more and takes time from training.
@@ -89,7 +87,7 @@ class Progress(keras.callbacks.Callback):
         self._lock = threading.RLock()
         self._running = False
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Open the display."""
         with self._lock:
             self._running, self._began, self._drawn = True, time.perf_counter(), -math.inf
@@ -136,7 +134,7 @@ class Progress(keras.callbacks.Callback):
                 self._bar.restart_rate()  # the validation was compiled
             self._draw()
 
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the display and leave its last line."""
         self._finish("trained")
 

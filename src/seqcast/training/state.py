@@ -14,8 +14,6 @@ from seqcast.runtime import check_fields, copies, keras, weights_of
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.history import History
 
-__all__ = ["StateCallback", "TrainState"]
-
 Array = npt.NDArray[Any]
 
 # The groups of variables, in the order of Keras's trainer. Metrics begin anew with each epoch.
@@ -212,6 +210,6 @@ class StateCallback(keras.callbacks.Callback):
         self.keeper = keeper
         self.receive = receive
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Capture the state."""
         self.receive(TrainState.capture(self.model, self.keeper))

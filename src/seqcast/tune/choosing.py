@@ -16,8 +16,6 @@ from seqcast.tune.script import script_of
 from seqcast.tune.space import Setting
 from seqcast.tune.trials import Task, seconds_of
 
-__all__ = ["Recipe", "chosen_settings"]
-
 # Networks whose loss is at most so much above the best one's are good enough for an ensemble: it gains about as much.
 GOOD_ENOUGH = 0.02
 

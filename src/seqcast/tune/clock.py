@@ -10,8 +10,6 @@ import numpy as np
 
 from seqcast.training import Deadline
 
-__all__ = ["Clock"]
-
 # The search gets at least this share of the limit.
 LEAST_SEARCH = 0.5
 # What is kept in hand, as a share of the limit and in seconds at most: reading, the choice by evidence, writing.

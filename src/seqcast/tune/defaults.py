@@ -6,8 +6,6 @@ from seqcast.forecaster import Sizes
 from seqcast.specs import FinetuneSpec, MemberSpec
 from seqcast.tune.space import Choice, Range, Setting
 
-__all__ = ["default_space"]
-
 # Context lengths that are tried, over the untuned one.
 CONTEXTS = (0.5, 1.5, 2.0, 3.0)
 # Learning rates that are tried, over the untuned one.

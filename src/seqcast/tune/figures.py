@@ -14,8 +14,6 @@ from matplotlib.figure import Figure
 from seqcast.errors import DataError
 from seqcast.plots import COLOURS, GUIDE, MODELS, STYLE, finish, new_figure, plain, short, spoken
 
-__all__ = ["importance_bars", "parallel_coordinates"]
-
 # A number that spans more than this factor is drawn by its order of magnitude.
 WIDE_SPAN = 8.0
 

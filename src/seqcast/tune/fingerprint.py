@@ -14,8 +14,6 @@ from seqcast.training import digest
 from seqcast.tune.objective import Objective
 from seqcast.tune.space import Choice, Range
 
-__all__ = ["check_fingerprint", "study_fingerprint"]
-
 FINGERPRINT, SEED = "seqcast fingerprint", "seqcast seed"
 # Options that change neither the networks nor how they are judged.
 _FREE = ("verbose", "random_state", "alias", "calibrate", "preset", "training")

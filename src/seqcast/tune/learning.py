@@ -22,8 +22,6 @@ from seqcast.pretrained import is_zero_shot
 from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, TrainingSpec
 from seqcast.tune.space import Setting
 
-__all__ = ["learn", "untuned_setting"]
-
 
 def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int]:
     """Return the setting that a forecaster takes by itself, and the steps of a season.

@@ -17,9 +17,6 @@ from seqcast.forecaster import FittedForecaster, Sizes, pinball
 from seqcast.tune.learning import learn, untuned_setting
 from seqcast.tune.space import Setting
 
-__all__ = ["Objective", "naive_errors", "windows_rule"]
-
-
 Array = npt.NDArray[Any]
 
 

@@ -17,8 +17,6 @@ from filelock import FileLock, Timeout
 from seqcast.tune.storage import MOST_RETRIES, optuna
 from seqcast.tune.watch import BEAT_SECONDS
 
-__all__ = ["held_run", "recover"]
-
 # A trial on another machine that has given no sign of life for so long is taken for dead.
 SILENT_SECONDS = 10 * BEAT_SECONDS
 

@@ -15,8 +15,6 @@ from seqcast.runtime import write_beside
 from seqcast.tune.figures import importance_bars, parallel_coordinates
 from seqcast.tune.space import Setting
 
-__all__ = ["Trial", "TuningResult"]
-
 
 @dataclass(frozen=True)
 class Trial:

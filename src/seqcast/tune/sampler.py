@@ -7,8 +7,6 @@ from typing import Any
 
 from seqcast.tune.storage import optuna
 
-__all__ = ["FIRST_TRIALS", "sampler_of"]
-
 # Trials after the untuned one that change one field of it, before others are learnt from.
 FIRST_TRIALS = 8
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from seqcast.specs import FinetuneSpec, Spec
 
-__all__ = ["script_of"]
-
 _TEMPLATE = '''"""Fit the forecaster that a search has found: python THIS_FILE DATA MODEL."""
 
 import sys

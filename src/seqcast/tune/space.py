@@ -12,8 +12,6 @@ import numpy as np
 from seqcast.errors import SpecError, unknown_name
 from seqcast.specs import NETWORK_FIELDS, TRAINING_FIELDS, FinetuneSpec, MemberSpec
 
-__all__ = ["FIELDS", "FINETUNE_FIELDS", "Choice", "Range", "Setting", "Space", "check_space", "neighbours", "widened"]
-
 # The members of an ensemble share them, or they say what is forecast.
 _FIXED = ("head", "quantiles", "validation_fraction", "metrics")
 # What may be searched of networks that are trained, and of the fine-tuning of the pretrained one.

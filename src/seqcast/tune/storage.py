@@ -13,8 +13,6 @@ from typing import Any, Self
 from seqcast.errors import SpecError
 from seqcast.runtime import require
 
-__all__ = ["Storage", "optuna", "quiet"]
-
 STUDY_NAME = "seqcast"
 SQLITE_SUFFIXES, JOURNAL_SUFFIXES = (".db", ".sqlite", ".sqlite3"), (".log", ".journal")
 # Seconds between two signs of life of a trial in a database, and without one after which it is tried again.

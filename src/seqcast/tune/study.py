@@ -39,8 +39,6 @@ from seqcast.tune.space import FIELDS, FINETUNE_FIELDS, check_space, neighbours,
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.trials import Task, finished, is_untuned, run_trials, seconds_of
 
-__all__ = ["tune"]
-
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
 # Most networks of the forecaster.

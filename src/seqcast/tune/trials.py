@@ -18,8 +18,6 @@ from seqcast.tune.space import Choice, Range, neighbours
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.watch import TrialWatch, pruner_of
 
-__all__ = ["Task", "finished", "is_untuned", "run_trials", "seconds_of", "settings_of"]
-
 UNTUNED = "untuned"
 
 

@@ -11,8 +11,6 @@ from seqcast.runtime import keras
 from seqcast.specs import check_choice
 from seqcast.tune.storage import optuna
 
-__all__ = ["PRUNERS", "TrialWatch", "pruner_of"]
-
 PRUNERS = ("median", "hyperband", "none")
 # The first trials are not pruned, nor is one in its first epochs.
 STARTUP_TRIALS, WARMUP_EPOCHS = 4, 2
@@ -71,7 +69,7 @@ class TrialWatch(keras.callbacks.Callback):
         self.epochs = 0
         self.beat = time.time()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop when the time is over; leave a sign of life now and then."""
         now = time.time()
         if now >= self.ends:

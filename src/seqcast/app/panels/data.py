@@ -27,8 +27,6 @@ from seqcast.data import datasets
 from seqcast.data.frames import Dialect, stamp_text
 from seqcast.errors import DataError, SeqcastError
 
-__all__ = ["DataPanel"]
-
 ACCEPTED = ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"
 # Quasar's own button has no name for screen readers, and holds the input: two things to press, one in the other.
 UPLOAD_HEADER = """

@@ -17,8 +17,6 @@ from seqcast.app.table import VisitorFrame, rows_of
 from seqcast.app.theme import choose_series, heading, note, panel_card, redraw, show_chart, show_table, spoken_step
 from seqcast.training import TrainingEvent
 
-__all__ = ["ForecastPanel", "bounds_of", "drawn_past"]
-
 LEVELS = (50, 80, 90, 95)
 EFFORTS = {
     "quick": "Quick: nothing is trained",

@@ -13,8 +13,6 @@ from seqcast.app.post import DECODERS, EPOCHS, HORIZON, PostOutcome, PostRequest
 from seqcast.app.theme import heading, note, panel_card, redraw, show_chart, show_table
 from seqcast.errors import SeqcastError
 
-__all__ = ["PostPanel"]
-
 
 class PostPanel(JobPanel):
     """The panel.

@@ -13,8 +13,6 @@ from seqcast.app.jobs import Job, JobQueue
 from seqcast.app.theme import note, problem_card
 from seqcast.errors import SeqcastError
 
-__all__ = ["JobPanel", "JobView"]
-
 SECONDS_BETWEEN_LOOKS = 0.3
 
 

@@ -17,8 +17,6 @@ from seqcast.app.table import VisitorFrame, rows_of
 from seqcast.app.theme import choose_series, heading, note, panel_card, show_chart, show_table
 from seqcast.evaluation import BASELINE, evaluate
 
-__all__ = ["ScoresPanel", "coverage", "error_by_step", "scores_by_series"]
-
 FORECASTS = {"seqcast": "the forecast", BASELINE: "the last season", "last_value": "the last value"}
 WORST_SHOWN = 50
 # Ratios of two errors between which they are called the same.

@@ -16,8 +16,6 @@ from seqcast.app.table import Table, VisitorFrame
 from seqcast.app.theme import heading, named, note, panel_card
 from seqcast.data.frames import table_bytes
 
-__all__ = ["TakePanel", "picture_of"]
-
 KINDS = {"csv": "CSV", "parquet": "Parquet", "xlsx": "Excel"}
 
 # Copies the text beside the button that is pressed.

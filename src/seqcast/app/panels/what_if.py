@@ -18,8 +18,6 @@ from seqcast.app.tasks import FitOutcome
 from seqcast.app.theme import choose_series, heading, html_table, named, note, panel_card, redraw, show_chart
 from seqcast.data.frames import stamp_text
 
-__all__ = ["WhatIfPanel"]
-
 
 class WhatIfPanel:
     """The panel.

@@ -16,8 +16,6 @@ from seqcast.app.table import VisitorFrame
 from seqcast.app.tasks import Explanation
 from seqcast.app.theme import heading, note, panel_card, show_chart, show_table
 
-__all__ = ["WhyPanel", "nearest_rows", "state_points"]
-
 # Bars that are drawn: the pretrained network reads dozens of numbers a step.
 MOST_BARS = 12
 

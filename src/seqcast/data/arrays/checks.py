@@ -12,19 +12,6 @@ from seqcast.data.series import power_of_two
 from seqcast.errors import DataError, DataTypeError
 from seqcast.runtime import LARGEST_NUMBER
 
-__all__ = [
-    "CheckedWindows",
-    "as_array",
-    "check_covariates",
-    "check_finite",
-    "check_rows",
-    "check_support",
-    "check_targets",
-    "check_weight",
-    "outside_support",
-    "rank",
-]
-
 Array = npt.NDArray[Any]
 
 # Names of the axes in messages, by the number of axes.

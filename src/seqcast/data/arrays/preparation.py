@@ -16,8 +16,6 @@ from seqcast.errors import DataError, SpecError
 from seqcast.runtime import check_json
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec, check_choice
 
-__all__ = ["Preparation"]
-
 Array = npt.NDArray[Any]
 
 

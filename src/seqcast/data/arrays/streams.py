@@ -16,8 +16,6 @@ from seqcast.errors import DataError, SpecError
 from seqcast.runtime import keras
 from seqcast.specs import WindowSpec
 
-__all__ = ["StreamWindows", "check_in_batches", "first_batches", "is_stream", "scaled_stream", "split_batch"]
-
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
 

@@ -20,8 +20,6 @@ from seqcast.data.series import positions_of
 from seqcast.runtime import check_json
 from seqcast.specs import Columns, WindowSpec
 
-__all__ = ["FeatureBuilder", "FeatureStatistics"]
-
 Array = npt.NDArray[Any]
 
 

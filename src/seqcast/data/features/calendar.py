@@ -17,8 +17,6 @@ from seqcast.data.frames import Stamps, seconds, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError, unknown_name
 from seqcast.runtime import require
 
-__all__ = ["CALENDAR_FEATURES", "Calendar", "check_calendar"]
-
 Array = npt.NDArray[Any]
 _DAY = 86_400.0  # seconds
 

@@ -13,8 +13,6 @@ from seqcast.data.series import Moments, Scaler
 from seqcast.errors import DataError
 from seqcast.runtime import check_json
 
-__all__ = ["MOST_CATEGORIES", "ColumnEncoder", "ColumnStatistics"]
-
 Array = npt.NDArray[Any]
 
 # Each category takes an input of its own, and needs examples to be learnt from.

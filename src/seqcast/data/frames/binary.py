@@ -11,8 +11,6 @@ from seqcast.data.frames.reader_process import ReaderProcess
 from seqcast.errors import DataError
 from seqcast.runtime import FileLimits, require
 
-__all__ = ["column_names", "read_binary"]
-
 
 def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = None) -> Any:
     """Read a table as a pandas frame. What is in a cell is a number, text, a time or a flag.

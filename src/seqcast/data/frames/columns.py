@@ -17,15 +17,6 @@ import numpy.typing as npt
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER
 
-__all__ = [
-    "ColumnType",
-    "FrameColumn",
-    "as_numbers",
-    "first",
-    "read_covariate",
-    "read_numbers",
-]
-
 Array = npt.NDArray[Any]
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.specs import Columns
 
-__all__ = ["parse_dates", "without_long"]
-
 # Zones to suggest, those of most people first, one for each rule of summer time that is in use.
 _ZONES = (
     "Europe/Berlin", "America/New_York", "America/Chicago", "America/Los_Angeles", "America/Denver", "Europe/London",

@@ -18,8 +18,6 @@ from pathlib import Path
 from seqcast.errors import DataError, MissingPackageError, Option, Phrase, SpecError
 from seqcast.runtime import require
 
-__all__ = ["Dialect", "decode", "find_dialect"]
-
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
 # In UTF-16 without a mark every second byte of Latin text is zero.

@@ -7,8 +7,6 @@ from pathlib import Path
 from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import FileLimits
 
-__all__ = ["allow_more", "check_cells", "too_large"]
-
 _CELL_BYTES = 8
 
 

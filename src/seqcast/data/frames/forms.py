@@ -8,8 +8,6 @@ from typing import Any
 from seqcast.errors import DataError, suggest_name
 from seqcast.specs import Columns
 
-__all__ = ["LONG", "form_of", "from_wide", "in_form", "to_long", "to_wide"]
-
 # A frame with a column of ids.
 LONG = "long"
 # A frame without: its only series has this name.

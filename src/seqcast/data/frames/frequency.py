@@ -20,8 +20,6 @@ from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, secon
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.specs import check_int
 
-__all__ = ["CLOCK", "Frequency", "infer", "resolve"]
-
 Array = npt.NDArray[Any]
 
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.

@@ -16,8 +16,6 @@ from seqcast.data.frames.table import open_frame, read_keys
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
-__all__ = ["FutureRows", "read_future"]
-
 Array = npt.NDArray[Any]
 
 SHOWN = 3  # stamps that a message lists

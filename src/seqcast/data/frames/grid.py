@@ -10,8 +10,6 @@ import numpy.typing as npt
 from seqcast.data.frames.frequency import CLOCK, Frequency
 from seqcast.data.frames.stamps import Stamps, from_utc, from_wall_clock, wall_clock
 
-__all__ = ["Grid"]
-
 Array = npt.NDArray[Any]
 
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}  # nanoseconds

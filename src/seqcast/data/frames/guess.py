@@ -16,8 +16,6 @@ from seqcast.data.frames.dates import parse_dates, without_long
 from seqcast.errors import DataError
 from seqcast.specs import Columns
 
-__all__ = ["ColumnGuess", "guess_columns"]
-
 # Names of columns, as people write them, the likeliest first.
 TIMES: tuple[str, ...] = ("ds", "timestamp", "datetime", "date_time", "date", "time")
 TIMES += ("day", "week", "month", "quarter", "year", "period")

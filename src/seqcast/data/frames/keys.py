@@ -16,8 +16,6 @@ from seqcast.data.frames.stamps import Stamps, from_utc
 from seqcast.errors import Option, Phrase
 from seqcast.specs import Columns
 
-__all__ = ["IdColumn", "StampColumn", "read_ids", "read_stamps"]
-
 Array = npt.NDArray[Any]
 
 

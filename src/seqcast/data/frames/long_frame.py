@@ -23,8 +23,6 @@ from seqcast.errors import DataError
 from seqcast.runtime import warn_user
 from seqcast.specs import Covariates
 
-__all__ = ["MISSING", "LongFrame", "complete"]
-
 Array = npt.NDArray[Any]
 
 MISSING = ("fill", "raise")

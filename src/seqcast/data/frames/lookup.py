@@ -12,8 +12,6 @@ from seqcast.data.frames.table import KeyedFrame
 from seqcast.errors import Phrase
 from seqcast.specs import Columns
 
-__all__ = ["check_same_types", "find_rows", "ticks"]
-
 Array = npt.NDArray[Any]
 
 _UNITS = ("s", "ms", "us", "ns")

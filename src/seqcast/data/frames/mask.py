@@ -16,8 +16,6 @@ from seqcast.data.frames.stamps import in_zone_of
 from seqcast.data.frames.table import KeyedFrame, open_frame, read_keys
 from seqcast.errors import DataError
 
-__all__ = ["masked"]
-
 Array = npt.NDArray[Any]
 
 # Columns that a frame of anomalies has beside ids and stamps.

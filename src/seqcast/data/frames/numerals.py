@@ -11,8 +11,6 @@ from typing import Any
 from seqcast.data.frames.dialect import Dialect
 from seqcast.errors import DataError, Option, Phrase
 
-__all__ = ["find_marks", "parse_numerals", "refuse_text"]
-
 _SPACES = " \u00a0\u202f\u2009"
 _NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{_SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
 # An error shows no more letters of a value.

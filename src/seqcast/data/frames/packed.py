@@ -13,8 +13,6 @@ from seqcast.data.frames.reader_process import ReaderProcess
 from seqcast.errors import DataError
 from seqcast.runtime import FileLimits, require
 
-__all__ = ["PACKED", "STANDARD_INPUT", "read_bytes"]
-
 PACKED = (".gz", ".zst", ".zip")
 # The path that stands for standard input.
 STANDARD_INPUT = Path("-")

@@ -17,8 +17,6 @@ from seqcast.data.frames.sources import TableSource
 from seqcast.errors import DataError, SpecError, compose_place
 from seqcast.runtime import require
 
-__all__ = ["Piece", "pieces"]
-
 
 @dataclass(frozen=True)
 class Piece:

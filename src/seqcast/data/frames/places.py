@@ -10,8 +10,6 @@ from pathlib import Path
 
 from seqcast.errors import DataError, Option, Phrase, Row, compose_place, suggest_name
 
-__all__ = ["Span", "files_at", "in_source", "place_in_file", "unknown_column"]
-
 # Names of columns that an error lists.
 _MOST_NAMES = 30
 

@@ -23,8 +23,6 @@ from seqcast.data.frames.excess import allow_more, too_large
 from seqcast.errors import DataError, Phrase, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits
 
-__all__ = ["ReaderProcess"]
-
 T = TypeVar("T")
 
 _SCRIPT = Path(__file__).with_name("reader_script.py")

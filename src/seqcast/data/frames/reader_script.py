@@ -14,8 +14,6 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
-__all__ = ["main"]
-
 # Rows that are answered at a time, and bytes of text.
 _ROWS, _CHUNK_BYTES = 1 << 16, 1 << 20
 # The bit of an entry of a zip whose content is not to be had without a password.

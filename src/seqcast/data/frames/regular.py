@@ -17,8 +17,6 @@ from seqcast.data.series import starts_of
 from seqcast.errors import DataError, Option, Phrase, Row
 from seqcast.specs import Columns
 
-__all__ = ["Completed", "SortedRows"]
-
 Array = npt.NDArray[Any]
 
 _OR_IRREGULAR = ("; for series without a step there is ", Option("irregular", True), ".")

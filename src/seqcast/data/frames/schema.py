@@ -18,8 +18,6 @@ from seqcast.data.frames.stamps import Stamps, from_utc
 from seqcast.runtime import check_json, require
 from seqcast.specs import Columns
 
-__all__ = ["FrameSchema", "as_ids"]
-
 Array = npt.NDArray[Any]
 
 

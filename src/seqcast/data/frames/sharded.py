@@ -22,8 +22,6 @@ from seqcast.data.series import ArrayCache, SeriesLayout, ShardedStore
 from seqcast.errors import DataError, SaveError
 from seqcast.specs import Covariates
 
-__all__ = ["AnyFrame", "Scratch", "SeriesSizes", "ShardedFrame"]
-
 Array = npt.NDArray[Any]
 
 

@@ -17,8 +17,6 @@ from seqcast.data.frames.places import files_at
 from seqcast.errors import DataError, MissingFileError, SpecError
 from seqcast.runtime import require
 
-__all__ = ["TableSource", "file_groups", "is_source", "open_source"]
-
 # Rows of a record batch.
 BATCH_ROWS = 1 << 16
 _PARQUET = (".parquet", ".pq")

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from seqcast.data.frames.stamps import Stamps
 
-__all__ = ["format_stamps", "is_digits", "likely_format", "parse_stamps"]
-
 Array = npt.NDArray[Any]
 
 _UNIX = {"unix_s": "s", "unix_ms": "ms", "unix_us": "us", "unix_ns": "ns"}

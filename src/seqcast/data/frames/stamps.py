@@ -8,19 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Stamps",
-    "by_series",
-    "from_utc",
-    "from_wall_clock",
-    "in_zone_of",
-    "plain_stamps",
-    "seconds",
-    "stamp_kind",
-    "stamp_text",
-    "wall_clock",
-]
-
 Array = npt.NDArray[Any]
 Stamps = Any  # a pandas Index of integers or of time stamps; pandas is imported only when a frame comes
 

@@ -13,8 +13,6 @@ from seqcast.data.frames.regular import SortedRows
 from seqcast.data.series import starts_of
 from seqcast.errors import DataError, Option, Phrase, Row
 
-__all__ = ["static_values"]
-
 Array = npt.NDArray[Any]
 
 

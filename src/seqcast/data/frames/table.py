@@ -27,8 +27,6 @@ from seqcast.data.series import InMemoryStore
 from seqcast.errors import DataError, Option, Phrase, suggest_name
 from seqcast.specs import Columns, Covariates, check_choice
 
-__all__ = ["ON_BAD_SERIES", "KeyedFrame", "check_columns", "open_frame", "read_frame", "read_keys"]
-
 Array = npt.NDArray[Any]
 
 ON_BAD_SERIES = ("raise", "skip")

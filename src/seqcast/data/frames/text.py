@@ -15,8 +15,6 @@ from seqcast.data.frames.excess import check_cells
 from seqcast.errors import DataError
 from seqcast.runtime import FileLimits
 
-__all__ = ["check_json", "check_text"]
-
 
 def check_text(text: str, dialect: Dialect, path: Path, limits: FileLimits) -> None:
     """Refuse text of too many columns, or of too many cells.

@@ -15,8 +15,6 @@ from typing import Any
 from seqcast.errors import SaveError
 from seqcast.runtime import require, suffix_of, write_beside
 
-__all__ = ["TABLES", "table_bytes", "write_table"]
-
 # What is written.
 TABLES = ("csv", "parquet")
 

@@ -17,8 +17,6 @@ from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
 from seqcast.specs import Columns, check_int
 
-__all__ = ["Partition", "partition"]
-
 # Rows that come from DuckDB at a time.
 _BATCH_ROWS = 8_192
 # Memory for each thread: one holds some 120,000 rows while it merges what it has sorted, however wide they are.

@@ -13,8 +13,6 @@ from seqcast.data.partition.sources import Source, identifier, literal, table_er
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.specs import Columns
 
-__all__ = ["read_columns"]
-
 # DuckDB's types of times, and of ids.
 _TIMES = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DATE|TIMESTAMP[A-Z_ ]*|VARCHAR")
 _IDS = re.compile(rf"{_TIMES.pattern}|UUID|BLOB|BOOLEAN|TIME|FLOAT|DOUBLE|DECIMAL\([0-9, ]+\)")

@@ -12,8 +12,6 @@ import numpy as np
 
 from seqcast.runtime import require
 
-__all__ = ["SeriesFiles"]
-
 # Most rows, and most bytes, of a row group: what is in memory until it is written.
 _GROUP_ROWS, _GROUP_BYTES = 122_880, 16 << 20
 

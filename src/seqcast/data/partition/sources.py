@@ -21,8 +21,6 @@ from seqcast.errors import DataError, MissingFileError, unknown_name
 from seqcast.runtime import check_source, require
 from seqcast.specs import Columns
 
-__all__ = ["Source", "find_source", "identifier", "literal", "table_error"]
-
 # What is read, by the suffix; text may also be packed.
 _KINDS = {"parquet": "Parquet", **dict.fromkeys(("csv", "tsv", "txt"), "CSV")}
 # What types of Arrow hold: those of the same kind go together in a column.

@@ -13,8 +13,6 @@ from seqcast.data.series.statistics import Moments, power_of_two
 from seqcast.data.series.store import SeriesStore, positions_of, starts_of
 from seqcast.specs import check_choice
 
-__all__ = ["LOGARITHMS", "SCALES", "SERIES_SCALES", "Scaler", "SeriesScaler"]
-
 Array = npt.NDArray[Any]
 
 

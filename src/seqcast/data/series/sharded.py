@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from seqcast.data.series.store import SeriesLayout, starts_of
 
-__all__ = ["ArrayCache", "ShardedStore"]
-
 Array = npt.NDArray[Any]
 
 

@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from seqcast.data.series.store import positions_of
 
-__all__ = ["LevelSwings", "Moments", "power_of_two"]
-
 Array = npt.NDArray[Any]
 
 # A swing below this share of the level is rounding, not signal.

@@ -10,8 +10,6 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["InMemoryStore", "SeriesLayout", "SeriesStore", "positions_of", "starts_of"]
-
 Array = npt.NDArray[Any]
 
 

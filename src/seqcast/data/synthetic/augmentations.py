@@ -7,19 +7,6 @@ import numpy.typing as npt
 
 from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat
 
-__all__ = [
-    "censored",
-    "exponentiated",
-    "mixed",
-    "quantised",
-    "reversed_in_time",
-    "rising",
-    "with_gaps",
-    "with_longer_season",
-    "with_noise",
-    "with_outliers",
-]
-
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from seqcast.errors import SpecError
 from seqcast.specs import check_int
 
-__all__ = ["Season", "amounts", "chance", "noise", "pattern", "repeat"]
-
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 

@@ -31,8 +31,6 @@ from seqcast.data.synthetic.states import (
 from seqcast.errors import SpecError, unknown_name
 from seqcast.specs import check_int
 
-__all__ = ["FAMILIES", "Family", "SyntheticBatch", "SyntheticSeries", "synthetic_series"]
-
 Array = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int, int, Season], Array]
 

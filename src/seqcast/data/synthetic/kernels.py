@@ -8,8 +8,6 @@ import numpy.typing as npt
 from seqcast.data.synthetic.draws import Season
 from seqcast.runtime import one_blas_thread
 
-__all__ = ["composed_kernel", "gaussian_process"]
-
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 

@@ -7,15 +7,6 @@ import numpy.typing as npt
 
 from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat
 
-__all__ = [
-    "calendar_effects",
-    "level_shifts",
-    "piecewise_trend",
-    "saturating_growth",
-    "several_seasons",
-    "sines",
-]
-
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 

@@ -7,15 +7,6 @@ import numpy.typing as npt
 
 from seqcast.data.synthetic.draws import Season, amounts, chance, noise, pattern, repeat
 
-__all__ = [
-    "arima",
-    "autoregression",
-    "exponential_smoothing",
-    "heteroscedastic",
-    "intermittent_counts",
-    "random_walk",
-]
-
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 

@@ -12,8 +12,6 @@ from seqcast.data.series import Scaler
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.order import Windows
 
-__all__ = ["ArrayWindows"]
-
 Array = npt.NDArray[Any]
 
 

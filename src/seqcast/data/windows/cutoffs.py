@@ -11,8 +11,6 @@ from seqcast.data.frames import AnyFrame, LongFrame, Stamps
 from seqcast.errors import DataError
 from seqcast.specs import check_choice, check_int
 
-__all__ = ["ALIGNMENTS", "counted_back", "cutoffs", "known_at_cutoffs"]
-
 Array = npt.NDArray[Any]
 
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["fill_both_ways", "fill_gaps", "forward_fill", "repeat_newest_season"]
-
 Array = npt.NDArray[Any]
 
 

@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from seqcast.data.series import starts_of
 
-__all__ = ["ShardedIndex", "WindowIndex"]
-
 Array = npt.NDArray[Any]
 
 

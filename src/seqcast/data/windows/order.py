@@ -16,8 +16,6 @@ import numpy.typing as npt
 from seqcast.errors import SpecError
 from seqcast.runtime import keras
 
-__all__ = ["Batch", "BatchOrder", "NamedWindows", "NumberedBatches", "Windows", "check_rank", "rounded_size"]
-
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
 
@@ -148,7 +146,6 @@ class NamedWindows(keras.utils.PyDataset):
 
     def series(self, windows: Array) -> list[Any]:
         """Return the name of the series of each window; none for arrays."""
-        del windows
         return []
 
     def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
@@ -234,7 +231,6 @@ class Windows(NumberedBatches):
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:
         """Return the targets that a decoder reads under teacher forcing, without gaps."""
-        del inputs
         return np.nan_to_num(y)
 
     def gather(self, windows: Array) -> Batch:

@@ -15,8 +15,6 @@ from seqcast.data.windows.cutoffs import counted_back
 from seqcast.data.windows.reader import WindowReader
 from seqcast.errors import DataError
 
-__all__ = ["SEASONAL_NAIVE", "Origins", "check_first_cutoff", "repeat_season"]
-
 Array = npt.NDArray[Any]
 
 SEASONAL_NAIVE = "seasonal_naive"

@@ -19,8 +19,6 @@ from seqcast.data.windows.index import ShardedIndex, WindowIndex
 from seqcast.data.windows.order import Windows
 from seqcast.data.windows.shard_order import ShardOrder, Shards
 
-__all__ = ["WEIGHTINGS", "SeriesWindows", "WindowReader"]
-
 Array = npt.NDArray[Any]
 Batch = tuple[dict[str, Array], Array, Array]
 # Numbers the windows of some series; a mask says which of their rows have a target.

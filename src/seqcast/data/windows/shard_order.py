@@ -12,8 +12,6 @@ import numpy.typing as npt
 from seqcast.data.series import starts_of
 from seqcast.data.windows.order import check_rank, rounded_size
 
-__all__ = ["ShardOrder", "Shards"]
-
 Array = npt.NDArray[np.int64]
 
 # So many batches are drawn from the shards that are in memory before others are read: reading them takes a small part

@@ -16,8 +16,6 @@ from seqcast.data.windows.order import Windows
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, Option, Phrase
 
-__all__ = ["check_lengths", "training_windows", "validation_starts"]
-
 Array = npt.NDArray[Any]
 
 

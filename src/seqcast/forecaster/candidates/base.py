@@ -25,8 +25,6 @@ from seqcast.runtime import StoredArray
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-__all__ = ["Candidate", "FittedCandidate", "Payload", "refuse_without_network", "series_keys"]
-
 Array = npt.NDArray[Any]
 Payload = tuple[dict[str, Any], dict[str, Array]]
 
@@ -88,17 +86,14 @@ class FittedCandidate(ABC):
             origins: Where forecasts begin.
             probabilities: The probability of each quantile, `Q`.
         """
-        del reader, origins, probabilities
         refuse_without_network("samples")
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network, `[B, width]`."""
-        del reader, origins
         refuse_without_network("encode")
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the attention's weights over the steps of the past, `[B, H, T]`."""
-        del reader, origins
         refuse_without_network("attention")
 
     def model_inputs(
@@ -113,7 +108,6 @@ class FittedCandidate(ABC):
             labels: Series and cutoff of each window.
             truth: The values of the horizon in scaled units, `[B, H, D]`, where they are known.
         """
-        del member, reader, origins, labels, truth
         refuse_without_network("model_inputs")
 
     # What it can do
@@ -135,7 +129,6 @@ class FittedCandidate(ABC):
             levels: The levels.
             fitted: Those of the fit.
         """
-        del levels, fitted
 
     @property
     def networks(self) -> tuple[Engine, ...]:
@@ -177,7 +170,6 @@ class FittedCandidate(ABC):
         Args:
             alone: Whether nothing else has a share of the forecast.
         """
-        del alone
         yield from ()
 
     def warn_if_alone(self, reason: str, context_length: int) -> None:
@@ -187,11 +179,9 @@ class FittedCandidate(ABC):
             reason: Why that is so.
             context_length: Steps of past that a forecast reads.
         """
-        del reason, context_length
 
     def check_series(self, series: SeriesState) -> None:
         """Refuse, by a `ValueError`, a candidate from a file that does not fit the series in it."""
-        del series
 
     # How it goes on
 
@@ -212,7 +202,6 @@ class FittedCandidate(ABC):
             training: A spec, or the fields that differ from the training of the fit; `None` for the usual.
             freeze: Parts of the networks that stay as they are.
         """
-        del training, freeze
         return self.for_refit(options)
 
     @abstractmethod
@@ -270,21 +259,17 @@ class Candidate(ABC):
 
     def check(self, rows: FitRows) -> None:
         """Refuse rows that it cannot forecast from."""
-        del rows
 
     def context_length(self, rows: FitRows) -> int | None:
         """Return the steps of past of its training windows; `None` where it has none or they may have any length."""
-        del rows
         return None
 
     def rows_read(self, rows: FitRows) -> int:
         """Return how many rows before a cutoff its forecasts read."""
-        del rows
         return 1
 
     def jobs(self, rows: PlannedRows) -> Sequence[TrainingJob]:
         """Return the trainings of its networks."""
-        del rows
         return ()
 
     @property
@@ -324,7 +309,6 @@ class Candidate(ABC):
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
         """Return what stands for it on the hold-out windows, where its networks were picked by their losses there."""
-        del rows, outcomes
         return None
 
 

@@ -27,8 +27,6 @@ from seqcast.intervals import (
 )
 from seqcast.runtime import StoredArray, check_json, warn_user
 
-__all__ = ["FallbackWarning", "FittedLastSeason", "LastSeason", "naive_calibrations"]
-
 Array = npt.NDArray[Any]
 
 # Of more rows than this, differences are taken evenly from among all.
@@ -98,7 +96,6 @@ class FittedLastSeason(FittedCandidate):
 
     def for_refit(self, options: FitOptions) -> LastSeason:
         """Return the candidate."""
-        del options
         return LastSeason()
 
     def payload(self) -> Payload:
@@ -134,7 +131,6 @@ class LastSeason(Candidate):
         Raises:
             DataError: No value has another one a season before it.
         """
-        del outcomes
         season, level = rows.season_length, rows.options.level
         steps = season if 1 < season <= rows.series.context_length else 1
         if not level:

@@ -10,8 +10,6 @@ from seqcast.forecaster.candidates.trained import Trained
 from seqcast.forecaster.candidates.zero_shot import ZeroShot
 from seqcast.forecaster.options import FitOptions
 
-__all__ = ["CANDIDATES", "candidates", "words"]
-
 CANDIDATES: dict[str, type[Candidate]] = {each.key: each for each in (LastSeason, ZeroShot, Trained)}
 """The class of each candidate, from the simplest to what learns most; CONTRIBUTING has the recipe."""
 

@@ -24,8 +24,6 @@ from seqcast.runtime import StoredArray, check_json, warn_user
 from seqcast.specs import EnsembleSpec, MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-__all__ = ["COMBINATIONS", "FittedTrained", "Trained"]
-
 Array = npt.NDArray[Any]
 
 COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
@@ -213,7 +211,6 @@ class FittedTrained(FittedCandidate):
     @classmethod
     def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
         """Build it from the result of `payload`."""
-        del season_length
         checked: Any = check_json(dict(header), _Payload, "trained")
         counts = {name: len(checked[name]) for name in ("engines", "histories", "trainings")}
         if not counts["engines"] or len(set(counts.values())) > 1 or checked["combine"] not in COMBINATIONS:

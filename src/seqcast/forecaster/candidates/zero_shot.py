@@ -31,8 +31,6 @@ from seqcast.runtime import StoredArray, check_json
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-__all__ = ["FittedZeroShot", "ZeroShot"]
-
 Array = npt.NDArray[Any]
 
 
@@ -90,7 +88,6 @@ class FittedZeroShot(FittedCandidate):
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Refuse: the model has no attention."""
-        del reader, origins
         raise SpecError(
             "attention",
             expected="a network with attention",
@@ -106,7 +103,6 @@ class FittedZeroShot(FittedCandidate):
         Raises:
             SpecError: There are several targets, each of which the model reads by itself.
         """
-        del member
         targets = reader.scaler.loc.shape[1]
         if targets > 1:
             raise SpecError(
@@ -139,7 +135,6 @@ class FittedZeroShot(FittedCandidate):
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
         """Refuse levels beyond the widest that the model knows."""
-        del fitted
         check_within(levels, self.model.widest_level)
 
     @property
@@ -158,7 +153,6 @@ class FittedZeroShot(FittedCandidate):
 
     def limits(self, *, alone: bool) -> Iterator[str]:
         """Yield what it has learnt from."""
-        del alone
         if not self.is_finetuned:
             yield "The pretrained network has seen synthetic series only."
 
@@ -184,7 +178,6 @@ class FittedZeroShot(FittedCandidate):
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
         """Return the candidate that fine-tunes the model from its present weights."""
-        del options
         return ZeroShot(
             self.model,
             finetunes=True,

@@ -21,8 +21,6 @@ from seqcast.forecaster import Forecaster
 from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import keras, require
 
-__all__ = ["ServedForecaster", "ServedRegressor", "load_model", "log_model", "save_model"]
-
 FLAVOUR = "seqcast"
 # The model's file is named after its kind.
 FILES: dict[str, Any] = {"forecaster.seqcast": Forecaster, "regressor.seqcast": Seq2SeqRegressor}

@@ -16,8 +16,6 @@ from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import require, warn_user
 from seqcast.training import History, Observer, Record
 
-__all__ = ["MlflowLog", "log_fit"]
-
 Estimator = TypeVar("Estimator", Forecaster, Seq2SeqRegressor)
 
 # MLflow refuses longer ones.

@@ -30,8 +30,6 @@ else:
     require("sktime", extra="sktime")
     BaseForecaster = require("sktime.forecasting.base", extra="sktime").BaseForecaster
 
-__all__ = ["SeqcastForecaster"]
-
 Array = npt.NDArray[Any]
 
 FRAMES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
@@ -282,7 +280,6 @@ class SeqcastForecaster(BaseForecaster):
         Returns:
             Arguments of the class, one dict for each forecaster that is to be checked.
         """
-        del parameter_set
         normal = NetworkSpec(cell="simple_rnn", encoder_units=(2,), decoder_units=(2,), normalise="last", head="normal")
         training = {"epochs": 1, "steps_per_epoch": 1, "validation_fraction": 0.0}
         shared = {"context_length": 4, "training": training, "calendar": "none", "random_state": 0}

@@ -17,8 +17,6 @@ import numpy.typing as npt
 from seqcast.data.frames import Frequency, Stamps, by_series, infer
 from seqcast.errors import DataError
 
-__all__ = ["HorizonSteps", "IndexSchema", "column_names", "last_stamps", "series_name"]
-
 Array = npt.NDArray[Any]
 
 # The name of the series of a frame without any.

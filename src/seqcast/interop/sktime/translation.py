@@ -13,8 +13,6 @@ from seqcast.forecaster import RESERVED
 from seqcast.interop.sktime.index import HorizonSteps, IndexSchema, column_names, last_stamps
 from seqcast.specs import Covariates
 
-__all__ = ["ALIAS", "Translation"]
-
 ALIAS = "seqcast"
 RESERVED_NAMES = frozenset({"unique_id", "ds", "y", ALIAS, *RESERVED})
 

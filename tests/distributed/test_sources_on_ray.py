@@ -69,7 +69,7 @@ def test_files_are_grouped_by_whole_series(folder, tmp_path):
 
 
 def test_workers_that_share_a_training_read_their_shards(cluster, folder, small_forecaster, monkeypatch):
-    from seqcast.forecaster.streaming import Memory
+    from seqcast.forecaster.reading import Memory
 
     monkeypatch.setattr(Memory, "piece_rows", lambda self, columns: 300)
     alone = small_forecaster({"parts": 4, "steps_per_epoch": 6}).fit(folder)
@@ -102,7 +102,7 @@ def test_forecasts_of_files_are_those_of_this_process(cluster, folder, frame, sm
 
 
 def test_a_backtest_of_files_is_that_of_this_process(cluster, folder, small_forecaster, tmp_path, monkeypatch):
-    from seqcast.forecaster.streaming import Memory
+    from seqcast.forecaster.reading import Memory
 
     monkeypatch.setattr(Memory, "piece_rows", lambda self, columns: 300)
     model = small_forecaster().fit(pd.read_parquet(folder).query("ds < '2024-02-20'"))

@@ -10,7 +10,7 @@ import pytest
 from seqcast.data.frames.sharded import ShardedFrame
 from seqcast.errors import DataError, SaveError, SpecError
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.streaming import Memory
+from seqcast.forecaster.reading import Memory
 from seqcast.specs.network import NetworkSpec
 from seqcast.training.checkpoints import Checkpoints
 
@@ -362,7 +362,7 @@ def test_a_sharded_frame_has_what_a_frame_has(folder, frame, tmp_path):
     from seqcast.data.frames.table import read_frame
     from seqcast.data.series.sharded import ArrayCache
     from seqcast.forecaster.options import RowOptions
-    from seqcast.forecaster.streaming import checked_pieces
+    from seqcast.forecaster.reading import checked_pieces
 
     options = RowOptions.of(Forecaster(4, **OPTIONS).get_params(deep=False))
     scratch = Scratch(tmp_path, ArrayCache(1 << 20))

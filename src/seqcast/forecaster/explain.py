@@ -119,9 +119,18 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
     from seqcast.inspect import covariate_importance
 
     members = sum(len(each.networks) for each in fitted.candidates if each.reads_features)
-    _check_reads_features(fitted, members)
+    if not fitted.networks:
+        refuse_without_network("covariate_importance")
+    if not members:
+        raise SpecError(
+            "covariate_importance",
+            expected="a network that was trained on this data alone",
+            received="the pretrained network",
+            hint="Name a preset, such as preset='segment', to have its network in any case.",
+        )
     frame = fitted.series.checked(fitted.rows_of_fit(df))
-    step = _window_step(fitted.series, frame)
+    # Enough but not many more windows come after the rows that were trained on.
+    step = max(1, int(np.count_nonzero(~fitted.series.trained_rows(frame))) // (2 * MOST_WINDOWS))
     tables = []
     for member in range(1, members + 1):
         windows = model_inputs(fitted, df, step_size=step, member=member)
@@ -137,26 +146,6 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
         tables.append(covariate_importance(windows[chosen], metric=metric, repeats=repeats, seed=seed))
     mean = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()
     return mean.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
-
-
-def _check_reads_features(fitted: FittedForecaster, members: int) -> None:
-    """Refuse to judge covariates of a forecaster without a network that was trained on its data alone."""
-    if members:
-        return
-    if not fitted.networks:
-        refuse_without_network("covariate_importance")
-    raise SpecError(
-        "covariate_importance",
-        expected="a network that was trained on this data alone",
-        received="the pretrained network",
-        hint="Name a preset, such as preset='segment', to have its network in any case.",
-    )
-
-
-def _window_step(series: SeriesState, frame: LongFrame) -> int:
-    """Return the steps between windows, so that enough but not many more come after the rows that were trained on."""
-    untrained = int(np.count_nonzero(~series.trained_rows(frame)))
-    return max(1, untrained // (2 * MOST_WINDOWS))
 
 
 def _after_training(series: SeriesState, windows: ModelInputs) -> Array:

@@ -73,10 +73,15 @@ def check_options(options: Mapping[str, Any]) -> None:
             "freq", expected="None, for irregular=True", received=received, hint="Leave out one of the two."
         )
     check_calendar(options["calendar"])
-    if is_zero_shot(options["preset"]):
-        _check_zero_shot(options)
-    if isinstance(options["preset"], EnsembleSpec):
-        _check_ensemble(options)
+    one = {"members": 1, "training": None}
+    if is_zero_shot(preset := options["preset"]):
+        reason = f"preset={preset!r}, one network that is trained and has quantiles"
+        _refuse_changed(options, {**one, "point": "median"}, reason, "Leave it out, or name another preset.")
+    if isinstance(preset, EnsembleSpec):
+        reason = "an EnsembleSpec, whose members have their own"
+        _refuse_changed(
+            options, {**one, "context_length": None}, reason, "Give it to each MemberSpec, or leave it out."
+        )
     _check_effort(options)
     _check_names(options)
     _check_intervals(options)
@@ -119,31 +124,11 @@ def check_mask(missing: str) -> None:
         )
 
 
-def _check_zero_shot(options: Mapping[str, Any]) -> None:
-    """Refuse what a network that is not trained on the data cannot heed."""
-    usual = {"members": 1, "training": None, "point": "median"}
-    changed = next((name for name, value in usual.items() if options[name] != value), None)
-    if changed is not None:
-        raise SpecError(
-            changed,
-            expected=f"{usual[changed]!r} with preset={options['preset']!r}, one network that is trained and has "
-            "quantiles",
-            received=repr(options[changed]),
-            hint="Leave it out, or name another preset.",
-        )
-
-
-def _check_ensemble(options: Mapping[str, Any]) -> None:
-    """Refuse options that each member of an ensemble has for itself."""
-    usual = {"members": 1, "training": None, "context_length": None}
-    changed = next((name for name, value in usual.items() if options[name] != value), None)
-    if changed is not None:
-        raise SpecError(
-            changed,
-            expected=f"{usual[changed]!r} with an EnsembleSpec, whose members have their own",
-            received=repr(options[changed]),
-            hint="Give it to each MemberSpec, or leave it out.",
-        )
+def _refuse_changed(options: Mapping[str, Any], usual: Mapping[str, Any], reason: str, hint: str) -> None:
+    """Refuse options that differ from the usual, where a preset leaves no choice."""
+    for name, value in usual.items():
+        if options[name] != value:
+            raise SpecError(name, expected=f"{value!r} with {reason}", received=repr(options[name]), hint=hint)
 
 
 def _check_effort(options: Mapping[str, Any]) -> None:

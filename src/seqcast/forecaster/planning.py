@@ -20,9 +20,8 @@ from seqcast.forecaster.candidates.base import Candidate
 from seqcast.forecaster.candidates.table import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.learning import learn_series
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows
+from seqcast.forecaster.rows import FitRows, PlannedRows, learn_series
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
 from seqcast.intervals import ForecastRequest
@@ -151,7 +150,7 @@ def make_plan(
     while True:
         try:
             rows = _planned(_rows(frame, options, chosen, check=choice is None), chosen, starts)
-            return _with_jobs(rows, chosen, choice)
+            return _with_jobs(rows, chosen, choice, compare=choice is None and len(chosen) > 1)
         except DataError as error:
             bad = error.by_series
             if not options.skip or not bad or len(bad) == len(frame.source):
@@ -200,23 +199,27 @@ def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | Non
     )
 
 
-def _with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None) -> FitPlan:
+def _with_jobs(
+    rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None, *, compare: bool
+) -> FitPlan:
     """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on."""
-    options, lengths = rows.options, rows.lengths
+    options, lengths, context = rows.options, rows.lengths, rows.context_length
     jobs = tuple(tuple(candidate.jobs(rows)) for candidate in candidates)
     judged = rows.starts
     if not any(jobs):
-        context = rows.series.context_length
-        judged = untrained_starts(lengths, options.horizon, rows.season_length, context, fill=options.fill)
-    compare = choice is None and len(candidates) > 1
-    context_length = rows.context_length
+        read = rows.series.context_length
+        judged = untrained_starts(lengths, options.horizon, rows.season_length, read, fill=options.fill)
+    short = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
+    calibration = None
+    if options.calibrate:
+        calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
     return FitPlan(
         rows,
         candidates,
         jobs,
         choice,
-        short_series=() if context_length is None else _short_names(rows, context_length + options.horizon),
-        calibration=_calibration(rows, judged),
+        short_series=tuple(rows.frame.source.ids[place] for place in short),
+        calibration=calibration,
         comparison=comparison_origins(lengths, judged, options.horizon) if compare else None,
     )
 
@@ -266,24 +269,9 @@ def plan_finetuning(
     )
     planned = PlannedRows(frame, rows.options, rows.season_length, context, series=series, reader=reader, starts=starts)
     candidates = tuple(each.for_finetuning(options, training, freeze) for each in fitted.candidates)
-    jobs = tuple(tuple(candidate.jobs(planned)) for candidate in candidates)
-    added = replace(planned, series=series.add_series(frame, scaler, starts))
     several = any(candidate.has_versions for candidate in candidates)
-    return FitPlan(
-        added,
-        candidates,
-        jobs,
-        fitted.choice,
-        short_series=() if context is None else _short_names(rows, context + options.horizon),
-        calibration=_calibration(added, starts),
-        comparison=comparison_origins(rows.lengths, starts, options.horizon) if several else None,
-    )
-
-
-def _calibration(rows: PlannedRows, starts: Array) -> Origins | None:
-    """Return the windows to calibrate on."""
-    options = rows.options
-    return calibration_origins(rows.reader, starts, options.horizon, options.calibrate) if options.calibrate else None
+    plan = _with_jobs(planned, candidates, fitted.choice, compare=several)
+    return replace(plan, rows=replace(planned, series=series.add_series(frame, scaler, starts)))
 
 
 def _training_stops(rows: FitRows, starts: Array | None, context: int) -> Array:
@@ -295,11 +283,6 @@ def _training_stops(rows: FitRows, starts: Array | None, context: int) -> Array:
         fraction, horizon = rows.options.validation_fraction, rows.options.horizon
         starts = validation_starts(rows.lengths, context_length=context, horizon=horizon, fraction=fraction)
     return np.where((rows.frame.count_observed(starts) > 0).all(axis=1), starts, rows.lengths)
-
-
-def _short_names(rows: FitRows, least: int) -> tuple[Any, ...]:
-    """Return the names of the series with fewer rows."""
-    return tuple(rows.frame.source.ids[place] for place in np.flatnonzero(rows.lengths < least))
 
 
 def _check_no_gaps(frame: LongFrame) -> None:

@@ -1,14 +1,41 @@
-"""How a forecaster reads the frames that it is given."""
+"""How a forecaster reads the rows that it is given: a frame at once, others in pieces of whole series."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
 
-from seqcast.data.frames import AnyFrame, LongFrame, ShardedFrame, read_frame
-from seqcast.errors import SpecError
+from seqcast.data.frames import (
+    AnyFrame,
+    LongFrame,
+    Scratch,
+    ShardedFrame,
+    Span,
+    TableSource,
+    check_columns,
+    in_source,
+    is_read_at_once,
+    is_source,
+    pieces,
+    read_frame,
+    read_table,
+)
+from seqcast.data.series import ArrayCache
+from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.runtime import warn_user
+from seqcast.runtime import make_folder, parse_size, warn_user
+from seqcast.specs import Columns
+
+# Bytes that a row takes while it is read and checked: a few of them beside what is in memory otherwise, with names of
+# series that differ, or all of the memory for one long series; and for each column.
+_BYTES_A_ROW, _BYTES_A_ROW_OF_ONE, _BYTES_A_COLUMN = 1_500, 100, 250
+FEWEST_ROWS = 1_000
 
 
 def read_rows(
@@ -70,3 +97,177 @@ def in_memory(frame: AnyFrame, option: str) -> LongFrame:
             hint="Leave it out, or give df as a frame.",
         )
     return frame
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How a limit is shared out: half to shards in memory, a quarter to remembered rows, the rest to rows being read.
+
+    Args:
+        limit: Bytes.
+
+    Example:
+        >>> memory = Memory.of("1 GiB")
+        >>> memory.shards, memory.piece_rows(columns=3)
+        (536870912, 477218)
+    """
+
+    limit: int
+
+    @classmethod
+    def of(cls, memory_limit: Any) -> Self:
+        """Return the limit that a user gives; `None` is 1 GiB.
+
+        Raises:
+            SpecError: It is no size, or less than 16 MiB.
+        """
+        limit = parse_size("memory_limit", "1 GiB" if memory_limit is None else memory_limit)
+        if limit < 16 << 20:
+            raise SpecError(
+                "memory_limit", expected="at least 16 MiB", received=repr(memory_limit), hint="Choose a larger one."
+            )
+        return cls(limit)
+
+    @property
+    def shards(self) -> int:
+        """Bytes of shards that are in memory."""
+        return self.limit // 2
+
+    def piece_rows(self, columns: int) -> int:
+        """Return about how many rows are read at a time."""
+        return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW + _BYTES_A_COLUMN * columns))
+
+    def rows_of_one(self, columns: int) -> int:
+        """Return the most rows of one series."""
+        return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
+
+    def rows_remembered(self, frame: ShardedFrame) -> int:
+        """Return how many of the last rows of each series can be remembered, at least 1.
+
+        Args:
+            frame: The series.
+        """
+        numbers = len(frame.schema.columns.targets) + len(frame.covariates.varying) + 2
+        return max(1, self.limit // 4 // (8 * numbers * len(frame.source)))
+
+
+def as_source(df: Any, columns: Columns | None, memory_limit: Any, option: str = "df") -> tuple[Any, bool]:
+    """Return what a user gives as rows, and whether these are read piece by piece.
+
+    A file that is no Parquet file is read at once, as the command line does.
+
+    Args:
+        df: A frame, or a source.
+        columns: Names of its columns.
+        memory_limit: The limit that the user gives, if any.
+        option: The argument that it came in by.
+
+    Raises:
+        SpecError: There is a limit, and rows that are in memory.
+    """
+    if isinstance(df, str | os.PathLike) and is_read_at_once(Path(df)):
+        df = read_table(Path(df), columns or Columns())
+    streamed = is_source(df)
+    if memory_limit is not None and not streamed:
+        raise SpecError(
+            "memory_limit",
+            expected=f"None where {option} is read at once",
+            received=repr(memory_limit),
+            hint="Give Parquet files, which seqcast partition makes of text, a pyarrow.dataset, a LazyFrame or a "
+            "DuckDB relation.",
+        )
+    return df, streamed
+
+
+@contextlib.contextmanager
+def rows_of_fit(
+    options: RowOptions,
+    source: TableSource,
+    memory: Memory,
+    before: SeriesState | None = None,
+    *,
+    piece_rows: int | None = None,
+    storage: str | os.PathLike[str] | None = None,
+) -> Iterator[ShardedFrame]:
+    """Read and check all rows of a source once, into a folder that is removed in the end.
+
+    Args:
+        options: How frames are read.
+        source: The source.
+        memory: How much memory there is.
+        before: As for `checked_pieces`.
+        piece_rows: As for `checked_pieces`.
+        storage: The folder in which that folder is; `None` is the one for temporary files.
+
+    Raises:
+        DataError: Something in the rows is wrong.
+        SaveError: There is no room on the disk.
+    """
+    if storage is not None:
+        make_folder(Path(storage))
+    with tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True) as folder:
+        scratch = Scratch(Path(folder), ArrayCache(memory.shards))
+        yield ShardedFrame.of(scratch, checked_pieces(options, source, memory, before, piece_rows=piece_rows))
+
+
+def checked_pieces(
+    options: RowOptions,
+    source: TableSource,
+    memory: Memory,
+    before: SeriesState | None = None,
+    *,
+    piece_rows: int | None = None,
+) -> Iterator[tuple[LongFrame, tuple[Span, ...]]]:
+    """Yield the rows of a source as frames of whole series, and where they are from.
+
+    Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
+
+    Args:
+        options: How frames are read.
+        source: The source.
+        memory: How much memory there is.
+        before: The fitted series, if rows that follow are read.
+        piece_rows: About how many rows a piece has; `None` takes what the memory allows.
+
+    Raises:
+        DataError: Something in the rows is wrong; it names file and row.
+    """
+    names = columns_read(options, source, before)
+    columns = before.schema.columns if before is not None else options.columns or Columns()
+    rows = memory.piece_rows(len(names)) if piece_rows is None else piece_rows
+    first: LongFrame | None = None
+    rest: dict[Any, DataError] = {}
+    for piece in pieces(source, names, (columns.unique_id, columns.ds), rows, memory.rows_of_one(len(names))):
+        try:
+            frame = read_rows(options, source.frame(piece.table), before or first, static_optional=before is not None)
+        except DataError as error:
+            located = in_source(error, piece.spans)
+            if not options.skips or not located.by_series:
+                raise located from error
+            rest |= located.by_series  # all series of the piece
+            continue
+        skipped = {name: in_source(error, piece.spans) for name, error in frame.skipped.items()}
+        frame = replace(frame, skipped={**rest, **skipped})
+        first, rest = first or frame, {}
+        yield frame, piece.spans
+    if first is None:
+        raise next(iter(rest.values()))
+
+
+def columns_read(options: RowOptions, source: TableSource, before: SeriesState | None) -> Sequence[str]:
+    """Return the columns that are read.
+
+    Raises:
+        DataError: The source lacks one.
+    """
+    columns = before.schema.columns if before is not None else options.columns or Columns()
+    needed: list[tuple[str | None, str]] = [("ds", columns.ds), *(("y", name) for name in columns.targets)]
+    if columns.unique_id in source.columns or columns.unique_id != Columns().unique_id:
+        needed.insert(0, ("unique_id", columns.unique_id))
+    for role in ("static", "past", "future"):
+        names = getattr(options.covariates, role)
+        if role == "static" and before is not None:
+            names = [name for name in names if name in source.columns]
+        needed += [(f"{role}_covariates", name) for name in names]
+    check_columns(source, needed)
+    return list(dict.fromkeys(name for _, name in needed))

@@ -17,9 +17,8 @@ from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.output import OutputFolder, gathered
-from seqcast.forecaster.reading import read_rows
+from seqcast.forecaster.reading import Memory, as_source, checked_pieces, columns_read, read_rows, rows_of_fit
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.streaming import Memory, as_source, checked_pieces, columns_read, rows_of_fit
 from seqcast.training import digest
 
 PathLike = str | os.PathLike[str]

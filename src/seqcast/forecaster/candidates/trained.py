@@ -15,9 +15,8 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload, series_keys
 from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows
+from seqcast.forecaster.rows import FitRows, PlannedRows, check_head_support
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.support import check_head_support
 from seqcast.intervals import ForecastRequest, check_trained
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import StoredArray, check_json, warn_user
@@ -169,9 +168,7 @@ class FittedTrained(FittedCandidate):
 
     def for_refit(self, options: FitOptions) -> Trained:
         """Return the candidate that trains networks of the same sizes on other rows."""
-        parts = zip(self.engines, self.trainings, self.context_lengths, strict=True)
-        members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
-        return Trained(EnsembleSpec(members), None, self.context_lengths, options.seeds[: len(members)])
+        return self._again(options, self.trainings)
 
     @property
     def can_be_finetuned(self) -> bool:
@@ -181,17 +178,13 @@ class FittedTrained(FittedCandidate):
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Trained:
         """Return the candidate that trains the networks from their present weights."""
         changed = [_continued(base, training) for base in self.trainings]
-        parts = zip(self.engines, changed, self.context_lengths, strict=True)
-        members = tuple(MemberSpec(engine.network, spec, length) for engine, spec, length in parts)
-        return Trained(
-            EnsembleSpec(members),
-            None,
-            self.context_lengths,
-            options.seeds[: len(members)],
-            first=self.engines,
-            freeze=tuple(freeze),
-            trainings=self.trainings,
-        )
+        return self._again(options, changed, first=self.engines, freeze=tuple(freeze), trainings=self.trainings)
+
+    def _again(self, options: FitOptions, trainings: Sequence[TrainingSpec], **how: Any) -> Trained:
+        """Return the candidate that trains networks of the same sizes."""
+        parts = zip(self.engines, trainings, self.context_lengths, strict=True)
+        members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
+        return Trained(EnsembleSpec(members), None, self.context_lengths, options.seeds[: len(members)], **how)
 
     def payload(self) -> Payload:
         """Return JSON types and arrays for a file."""

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 RECIPES = dict(zip(*[iter(re.split(r"^### (.*)\n", PAGE, flags=re.MULTILINE)[1:])] * 2, strict=True))
 BLOCK = re.compile(r"```python\n# src/(seqcast/[\w/]+)\.py\n(.*?)```", flags=re.DOTALL)
+FILE = re.compile(r"^\| `([\w/]+\.py)` \|", flags=re.MULTILINE)
 ENTRY = re.compile(r"^- Enter `(.+)` in `(\w+)` of `([\w/]+)\.py`\.$", flags=re.MULTILINE)
 TINY = {"encoder_units": (4,), "decoder_units": (4,)}
 
@@ -80,7 +81,8 @@ def follow(monkeypatch):
 
 def test_every_recipe_has_code_that_is_found():
     for text in RECIPES.values():
-        assert len(BLOCK.findall(text)) == text.count("```python") > 0
+        assert len(BLOCK.findall(text)) == text.count("```python")
+        assert "```python" in text or FILE.search(text)
         assert len(ENTRY.findall(text)) == text.count("Enter `")
     named = set(re.findall(r"`((?:tests|src|benchmarks)/[\w/.]+\.py)`", PAGE))
     assert named
@@ -402,3 +404,17 @@ def test_a_zero_shot_model_is_a_preset(follow, tmp_path):
             refused()
     with pytest.raises(SpecError, match="'drift', which is written in Python"):
         model.export(tmp_path / "model.onnx")
+
+
+# ---------------------------------------------------------------- an option
+
+
+def test_an_option_stands_in_the_files_of_its_recipe_and_in_no_others():
+    source, word = ROOT / "src" / "seqcast", re.compile(r"\bweighting\b")
+    paths = [
+        path
+        for room in ("cli", "forecaster", "interop", "tune", "serve", "app")
+        for path in (source / room).rglob("*.py")
+    ]
+    found = {path.relative_to(source).as_posix() for path in paths if word.search(path.read_text())}
+    assert found == set(FILE.findall(RECIPES["An option of a forecaster"]))

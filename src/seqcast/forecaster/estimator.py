@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from narwhals.typing import IntoDataFrameT
 
@@ -41,6 +41,9 @@ from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import say
 from seqcast.specs import CheckpointSpec, Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_parts
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Forecaster(LearningEstimator[FittedForecaster]):
@@ -480,6 +483,33 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     # Forecasts
 
+    @overload
+    def predict(
+        self,
+        horizon: int | None,
+        df: IntoDataFrameT,
+        future: Any = None,
+        level: Sequence[float] | float | None = None,
+        samples: int | None = None,
+        *,
+        output: None = None,
+    ) -> IntoDataFrameT: ...
+
+    @overload
+    def predict(
+        self,
+        horizon: int | None = None,
+        *,
+        df: IntoDataFrameT,
+        future: Any = None,
+        level: Sequence[float] | float | None = None,
+        samples: int | None = None,
+        output: None = None,
+    ) -> IntoDataFrameT: ...
+
+    @overload
+    def predict(self, *args: Any, **options: Any) -> Any: ...
+
     def predict(
         self,
         horizon: int | None = None,
@@ -531,6 +561,25 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         asked = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
         on = check_cluster(on)
         return predicted(fitted, df, forecast, output=output, memory_limit=memory_limit, asked=asked, on=on)
+
+    @overload
+    def backtest(
+        self,
+        df: IntoDataFrameT,
+        n_windows: int = 1,
+        step_size: int | None = None,
+        *,
+        align: str = "time",
+        refit: bool | int | str = False,
+        checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
+        resume: bool = False,
+        time_limit: float | str | None = None,
+        output: None = None,
+        on: Cluster | None = None,
+    ) -> IntoDataFrameT: ...
+
+    @overload
+    def backtest(self, df: Any, *args: Any, **options: Any) -> Any: ...
 
     def backtest(
         self,
@@ -729,7 +778,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             self.fitted_, df, step_size=step_size, horizon=horizon, future=future, member=member
         )
 
-    def covariate_importance(self, df: Any = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0) -> Any:
+    def covariate_importance(
+        self, df: Any = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0
+    ) -> pd.DataFrame:
         """Return how much worse forecasts are when a covariate belongs to another window, on rows not trained on.
 
         Args:
@@ -770,6 +821,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in the frame is wrong.
         """
         return self.fitted_.states(df)
+
+    @overload
+    def attention(self, df: None = None, future: Any = None, horizon: int | None = None) -> Any: ...
+
+    @overload
+    def attention(self, df: IntoDataFrameT, future: Any = None, horizon: int | None = None) -> IntoDataFrameT: ...
 
     def attention(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
         """Return the attention weights of each forecast step over the steps of the past.

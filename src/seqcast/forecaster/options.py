@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -45,8 +45,7 @@ class RowOptions:
     def of(cls, options: Mapping[str, Any]) -> Self:
         """Return those of a forecaster, whose arguments are given by name."""
         covariates = Covariates(*(options[f"{role}_covariates"] for role in ("static", "past", "future")))
-        names = ("missing", "irregular", "on_bad_series")
-        return cls(options["columns"], options["freq"], covariates, *(options[name] for name in names))
+        return cls(**_given(cls, options), covariates=covariates)
 
     @property
     def skips(self) -> bool:
@@ -73,8 +72,8 @@ class ForecastOptions:
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
         """Return those of a forecaster, whose arguments are given by name."""
-        level = interval_levels(options["level"])
-        return cls(int(options["horizon"]), level, options["point"], options["alias"])
+        changed = {"horizon": int(options["horizon"]), "level": interval_levels(options["level"])}
+        return cls(**(_given(cls, options) | changed))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,32 +201,31 @@ class FitOptions:
             # The members' lengths are their own; a zero-shot model reads as much as helps it.
             lengths, finetuning = tuple(member.context_length for member in ensemble.trained), ensemble.finetuning
             rows_read = None
-        return cls(
-            rows=RowOptions.of(options),
-            output=ForecastOptions.of(options),
-            preset=preset,
-            training=options["training"],
-            combine=options["combine"],
-            season_length=options["season_length"],
-            calendar="none" if is_zero_shot(preset) else options["calendar"],  # it knows none
-            scale=options["scale"],
-            support=options["support"],
-            weighting=options["weighting"],
-            calibrate=level if options["calibrate"] else (),
-            seed=seed,
-            seeds=member_seeds(seed, members),
-            context_lengths=lengths,
-            effort=effort,
+        resolved = {
+            "rows": RowOptions.of(options),
+            "output": ForecastOptions.of(options),
+            "calendar": "none" if is_zero_shot(preset) else options["calendar"],  # it knows none
+            "calibrate": level if options["calibrate"] else (),
+            "seed": seed,
+            "seeds": member_seeds(seed, members),
+            "context_lengths": lengths,
+            "effort": effort,
             # Without validation rows there is nothing to compare on.
-            is_compared=is_compared(preset) and training.validation_fraction > 0,
-            zero_shot=(is_zero_shot(preset) or is_compared(preset)) and can_be_pretrained(options, level),
-            head=network.head,
-            validation_fraction=training.validation_fraction,
-            round_size=round_size,
-            judged=ensemble is not None and ensemble.judge is not None,
-            finetuning=finetuning,
-            rows_read=rows_read,
-        )
+            "is_compared": is_compared(preset) and training.validation_fraction > 0,
+            "zero_shot": (is_zero_shot(preset) or is_compared(preset)) and can_be_pretrained(options, level),
+            "head": network.head,
+            "validation_fraction": training.validation_fraction,
+            "round_size": round_size,
+            "judged": ensemble is not None and ensemble.judge is not None,
+            "finetuning": finetuning,
+            "rows_read": rows_read,
+        }
+        return cls(**(_given(cls, options) | resolved))
+
+
+def _given(kind: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a forecaster that a dataclass has fields for, by the same name."""
+    return {item.name: options[item.name] for item in fields(kind) if item.name in options}
 
 
 def is_compared(preset: Any) -> bool:

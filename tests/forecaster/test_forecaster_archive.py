@@ -54,8 +54,8 @@ def refused(path, received):
 @pytest.mark.parametrize(
     ("zeros", "received"),
     [
-        ({"candidate 0/0/weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
-        ({"candidate 0/0/weight/1": ((4, 12), "<U100000")}, "weight 1 of shape (4, 12) and type <U100000"),
+        ({"candidates/0/engines/0/weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
+        ({"candidates/0/engines/0/weight/1": ((4, 12), "<U100000")}, "weight 1 of shape (4, 12) and type <U100000"),
         ({"series/static": ((2, 2 * MIB), "<f8")}, "'static' of shape (2, 2097152), where 2 series have (2, 0)"),
         ({"series/loc": ((4 * MIB, 1), "<f8")}, "'loc' of shape (4194304, 1), where 2 series have (2, 1)"),
         ({"series/values": ((12, MIB // 3), "<f8")}, "'values' of shape (12, 349525), where 2 series have (12, 1)"),
@@ -73,7 +73,7 @@ def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_arch
 
 
 def test_gigabytes_of_zeros_are_not_unpacked(file, rewrite_archive, memory_at_most):
-    rewrite_archive(file, zeros={"candidate 0/0/weight/1": ((4096, 24576), "<f4")})  # 384 MiB
+    rewrite_archive(file, zeros={"candidates/0/engines/0/weight/1": ((4096, 24576), "<f4")})  # 384 MiB
     with memory_at_most(3 * MIB):
         refused(file, "bytes that unpack to 402,")
 
@@ -89,7 +89,7 @@ def test_gigabytes_of_zeros_are_not_unpacked(file, rewrite_archive, memory_at_mo
 )
 def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, memory_at_most, part, changes, received):
     rewrite_archive(
-        file, change_index=lambda index: index["header"]["candidates"][0]["payload"]["engines"][0][part].update(changes)
+        file, change_index=lambda index: index["header"]["candidates"][0]["parts"]["engines"][0][part].update(changes)
     )
     with memory_at_most(64 * MIB):
         refused(file, received)
@@ -98,9 +98,9 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("candidate 0/0/weight/0", np.nan),
-        ("candidate 0/0/weight/1", np.inf),
-        ("candidate 0/0/weight/2", -2e15),
+        ("candidates/0/engines/0/weight/0", np.nan),
+        ("candidates/0/engines/0/weight/1", np.inf),
+        ("candidates/0/engines/0/weight/2", -2e15),
         ("series/loc", np.nan),
         ("series/loc", 1e308),
         ("series/scale", np.inf),
@@ -142,7 +142,7 @@ def test_what_was_fitted_and_saved_is_loaded(tmp_path):
 def test_a_network_of_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
     rewrite_archive(
         file,
-        change_index=lambda index: index["header"]["candidates"][0]["payload"]["engines"][0]["window"].update(
+        change_index=lambda index: index["header"]["candidates"][0]["parts"]["engines"][0]["window"].update(
             horizon=10**9
         ),
     )
@@ -175,7 +175,7 @@ def test_each_network_has_its_training(file):
         ("series", {"fill": False}, "0 calibrations of 1 targets"),
         ("options", {"another": 1}, "options another"),
         ("candidates", {0: {"key": "oracle"}}, "the candidate 'oracle', which there is not"),
-        ("candidates", {0: {"payload": {}}}, "engines"),
+        ("candidates", {0: {"parts": {}}}, "engines"),
     ],
 )
 def test_headers_that_do_not_fit_are_refused_when_they_are_loaded(file, rewrite_archive, part, changes, received):

@@ -574,7 +574,7 @@ def test_all_that_is_remembered_comes_back(tmp_path, kind):
         ("series/ids", lambda ids: ids[:-1]),
         ("series/values", lambda values: values[:-1]),
         ("series/ends", lambda ends: ends[::-1]),
-        ("candidate 0/0/weight/0", lambda weight: weight[:, :-1]),
+        ("candidates/0/engines/0/weight/0", lambda weight: weight[:, :-1]),
     ],
 )
 def test_files_whose_parts_do_not_fit_are_refused(tmp_path, plain, name, change):

@@ -10,6 +10,7 @@ import pytest
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, NotFittedError
 from seqcast.regressor.fitted import FittedRegressor
+from seqcast.runtime.parts import from_parts, to_parts
 
 SMALL = {"encoder_units": (4,), "epochs": 1, "batch_size": 32, "random_state": 0, "verbose": 0}
 LEVELS = (0.1, 0.5)
@@ -82,15 +83,15 @@ def test_another_fit_changes_nothing_of_it(sines, covariates, given):
         first.seed = 7
 
 
-def test_a_payload_brings_it_back(model, sines, covariates):
-    header, arrays = model.fitted_.payload()
-    again = FittedRegressor.from_payload(json.loads(json.dumps(header)), arrays)
+def test_its_parts_bring_it_back(model, sines, covariates):
+    header, arrays = to_parts(model.fitted_)
+    again = from_parts(FittedRegressor, json.loads(json.dumps(header)), arrays)
     X, y = sines[0], np.concatenate([sines[1], sines[1][:, :2]], axis=1)
     for name, answer in answers(model.fitted_, X, y, covariates).items():
         np.testing.assert_array_equal(answers(again, X, y, covariates)[name], answer, err_msg=name)
     assert (again.seed, again.support, again.history) == (0, model.fitted_.support, model.history_)
     with pytest.raises(ValueError, match="where the windows are"):
-        FittedRegressor.from_payload({**header, "support": ["real"] * 2}, arrays)
+        from_parts(FittedRegressor, {**header, "support": ["real"] * 2}, arrays).check()
 
 
 def test_callbacks_belong_to_one_fit(sines):

@@ -78,12 +78,12 @@ def test_the_header_of_a_file_is_plain_json(fitted, tmp_path):
 
 
 PARTS = [
-    ("seed", lambda header: header.pop("seed")),
+    ("seed", lambda header: header["fitted"].pop("seed")),
     ("dancing", lambda header: header["params"].update(dancing=True)),
     ("cell", lambda header: header["params"].pop("cell")),
-    ("y_axes", lambda header: header["preparation"].pop("y_axes")),
-    ("weight", lambda header: header["engine"]["built_network"].update(encoder_units=[7, 7])),
-    ("epoch", lambda header: header["history"].update(epoch=3)),
+    ("y_axes", lambda header: header["fitted"]["preparation"].pop("y_axes")),
+    ("weight", lambda header: header["fitted"]["engine"]["built_network"].update(encoder_units=[7, 7])),
+    ("epoch", lambda header: header["fitted"]["history"].update(epoch=3)),
 ]
 
 

@@ -37,10 +37,13 @@ def refused(path, received):
 @pytest.mark.parametrize(
     ("zeros", "received"),
     [
-        ({"weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
-        ({"weight/1": ((4, 12), "<i4")}, "weight 1 of shape (4, 12) and type int32"),
-        ({"scaler/past/loc": ((6 * MIB,), "<f8")}, "scaling of 'past' of shape (6291456,), where it has 1 columns"),
-        ({"weight/1": ((4096, 24576), "<f4")}, "bytes that unpack to 402,"),
+        ({"fitted/engine/weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
+        ({"fitted/engine/weight/1": ((4, 12), "<i4")}, "weight 1 of shape (4, 12) and type int32"),
+        (
+            {"fitted/preparation/scaler/past/loc": ((6 * MIB,), "<f8")},
+            "scaling of 'past' of shape (6291456,), where it has 1 columns",
+        ),
+        ({"fitted/engine/weight/1": ((4096, 24576), "<f4")}, "bytes that unpack to 402,"),
     ],
 )
 def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_archive, memory_at_most, zeros, received):
@@ -51,7 +54,7 @@ def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_arch
 
 def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, memory_at_most):
     def enlarge(index):
-        index["header"]["engine"]["built_network"]["encoder_units"] = [30_000]
+        index["header"]["fitted"]["engine"]["built_network"]["encoder_units"] = [30_000]
 
     rewrite_archive(file, change_index=enlarge)
     with memory_at_most(3 * MIB):
@@ -62,13 +65,18 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
     ("remove", "received"), [("preparation", "expected (preparation)"), ("history", "expected (history)")]
 )
 def test_headers_that_lack_a_part_are_refused(file, rewrite_archive, remove, received):
-    rewrite_archive(file, change_index=lambda index: index["header"].pop(remove))
+    rewrite_archive(file, change_index=lambda index: index["header"]["fitted"].pop(remove))
     refused(file, received)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("weight/0", np.nan), ("weight/1", -np.inf), ("scaler/y/loc", np.nan), ("scaler/past/scale", np.inf)],
+    [
+        ("fitted/engine/weight/0", np.nan),
+        ("fitted/engine/weight/1", -np.inf),
+        ("fitted/preparation/scaler/y/loc", np.nan),
+        ("fitted/preparation/scaler/past/scale", np.inf),
+    ],
 )
 def test_numbers_that_are_not_finite_are_refused(file, rewrite_archive, name, value):
     rewrite_archive(file, first={name: value})
@@ -78,7 +86,7 @@ def test_numbers_that_are_not_finite_are_refused(file, rewrite_archive, name, va
 def test_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
     def lengthen(index):
         for part in ("engine", "preparation"):
-            index["header"][part]["window"]["horizon"] = 10**9
+            index["header"]["fitted"][part]["window"]["horizon"] = 10**9
 
     rewrite_archive(file, change_index=lengthen)
     with pytest.raises(SpecError, match="horizon: expected at most 100,000 steps, received 1000000000"):

@@ -11,6 +11,7 @@ from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
 from seqcast.runtime.archive import open_archive, write_archive
+from seqcast.runtime.parts import from_parts, to_parts
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
@@ -46,8 +47,8 @@ def assert_equal(ours, theirs):
 
 
 def through_json(state):
-    header, arrays = state.to_parts()
-    return TrainState.from_parts(json.loads(json.dumps(header)), arrays)
+    header, arrays = to_parts(state)
+    return from_parts(TrainState, json.loads(json.dumps(header)), arrays)
 
 
 LSTM = dataclasses.replace(SCHEDULED, cell="lstm"), dataclasses.replace(TRAINING, optimizer="muon")
@@ -83,7 +84,7 @@ def test_every_state_of_a_resumed_training_is_the_same(whole):
     _, _, states = whole
     _, _, again = fit(state=states[1])
     for ours, theirs in zip(again, states[2:], strict=True):
-        (header, arrays), (other, others) = ours.to_parts(), theirs.to_parts()
+        (header, arrays), (other, others) = to_parts(ours), to_parts(theirs)
         for each in (header, other):
             each["history"]["seconds"] = 0.0
         assert header == other
@@ -120,10 +121,9 @@ def test_the_best_epoch_goes_along_and_patience_goes_on():
 
 
 def test_a_state_goes_through_a_file(whole, tmp_path):
-    write_archive(tmp_path / "state.zip", "TrainState", *whole[2][1].to_parts())
+    write_archive(tmp_path / "state.zip", "TrainState", *to_parts(whole[2][1]))
     with open_archive(tmp_path / "state.zip", "TrainState") as archive:
-        arrays = {name: np.asarray(values) for name, values in archive.arrays.items()}
-        state = TrainState.from_parts(archive.header, arrays)
+        state = from_parts(TrainState, archive.header, archive.arrays)
     assert_equal(fit(state=state), whole)
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.candidates.table import CANDIDATES
+from seqcast.forecaster.candidates.base import FittedCandidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.options import ForecastOptions, RowOptions
-from seqcast.forecaster.series_archive import series_from_parts, series_to_parts
-from seqcast.intervals import calibrations_from_parts, calibrations_to_parts
-from seqcast.runtime import StoredArray, check_json, open_archive, write_archive
+from seqcast.forecaster.series_archive import StoredSeries
+from seqcast.intervals import Calibration
+from seqcast.runtime import from_parts, open_archive, to_parts, write_archive
 from seqcast.specs import Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_writable
 from seqcast.training import History
 
@@ -28,28 +29,20 @@ MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 
 
-class _Candidate(TypedDict):
-    key: str
-    payload: dict[str, Any]
+@dataclass(frozen=True)
+class _File:
+    """What a file holds, see `FittedForecaster`; `options` are the arguments of the forecaster, by name."""
 
-
-class _Header(TypedDict):
     options: dict[str, Any]
-    series: dict[str, Any]
+    series: StoredSeries
     season_length: int
     seed: int
-    choice: dict[str, Any]
-    candidates: list[_Candidate]
-    calibrations: list[dict[str, Any]]
-    short_series: list[str | int]
+    choice: Choice
+    candidates: tuple[FittedCandidate, ...]
+    calibrations: tuple[Calibration, ...]
+    short_series: tuple[str | int, ...]
     skipped: list[list[str | int]]
-    tried: dict[str, Any]
-
-
-class _Choice(TypedDict):
-    shares: dict[str, float]
-    losses: dict[str, float]
-    windows: int
+    tried: History
 
 
 def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitted: FittedForecaster) -> None:
@@ -69,31 +62,22 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
     if options["training"] is not None:  # of which nothing is among these where the last season alone is used
         specs.append(_whole(options["training"]))
     check_writable(specs, where="training or preset", expected="options that can be written to a file")
-    series, arrays = series_to_parts(fitted.series)
-    parts = {f"series/{name}": value for name, value in arrays.items()}
-    candidates = []
-    for place, candidate in enumerate(fitted.candidates):
-        payload, arrays = candidate.payload()
-        candidates.append({"key": candidate.key, "payload": payload})
-        parts |= {f"candidate {place}/{name}": value for name, value in arrays.items()}
-    calibrations, arrays = calibrations_to_parts(fitted.calibrations)
-    parts |= {f"calibrations/{name}": value for name, value in arrays.items()}
-    header = {
-        "options": {
-            **{name: _to_json(value) for name, value in options.items()},
+    file = _File(
+        options={
+            **{name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in options.items()},
             "training": _training_to_json(options["training"]),
         },
-        "series": series,
-        "season_length": fitted.season_length,
-        "seed": fitted.seed,
-        "choice": fitted.choice.to_dict(),
-        "candidates": candidates,
-        "calibrations": calibrations,
-        "short_series": list(fitted.short_series),
-        "skipped": [[name, *_texts(error)] for name, error in fitted.skipped.items()],
-        "tried": fitted.tried.to_dict(),
-    }
-    write_archive(path, KIND, header, parts)
+        series=StoredSeries(fitted.series),
+        season_length=fitted.season_length,
+        seed=fitted.seed,
+        choice=fitted.choice,
+        candidates=fitted.candidates,
+        calibrations=fitted.calibrations,
+        short_series=fitted.short_series,
+        skipped=[[name, *_texts(error)] for name, error in fitted.skipped.items()],
+        tried=fitted.tried,
+    )
+    write_archive(path, KIND, *to_parts(file))
 
 
 def read_forecaster(
@@ -115,11 +99,11 @@ def read_forecaster(
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
     with open_archive(path, KIND, max_size=max_size, gaps=GAPS) as archive:
-        header: Any = check_json(archive.header, _Header, "header")
-        if set(header["options"]) != set(names):
-            raise ValueError(f"options {', '.join(sorted(set(header['options']) ^ set(names)))}")
-        options = _options(header["options"])
-        return options, _fitted(header, archive.arrays, options)
+        file: _File = from_parts(_File, archive.header, archive.arrays)
+        if set(file.options) != set(names):
+            raise ValueError(f"options {', '.join(sorted(set(file.options) ^ set(names)))}")
+        options = _options(file.options)
+        return options, _fitted(file, options)
 
 
 def _options(values: dict[str, Any]) -> dict[str, Any]:
@@ -142,35 +126,24 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _fitted(header: _Header, arrays: dict[str, StoredArray], options: dict[str, Any]) -> FittedForecaster:
+def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
     """Build the fitted forecaster, and refuse parts that do not fit together."""
-    parts: dict[str, dict[str, StoredArray]] = {}
-    for name, value in arrays.items():
-        owner, _, key = name.partition("/")
-        parts.setdefault(owner, {})[key] = value
-    season = check_int("season_length", header["season_length"])
-    candidates = []
-    for place, each in enumerate(header["candidates"]):
-        if each["key"] not in CANDIDATES:
-            raise ValueError(f"the candidate {each['key']!r}, which there is not")
-        own = parts.get(f"candidate {place}", {})
-        candidates.append(CANDIDATES[each["key"]].fitted_type.from_payload(each["payload"], own, season))
-    choice: Any = check_json(header["choice"], _Choice, "choice")
+    skipped = {
+        name: DataError(str(where), expected=str(expected), received=str(received), hint=str(hint))
+        for name, where, expected, received, hint in file.skipped
+    }
     fitted = FittedForecaster(
-        series=series_from_parts(header["series"], parts["series"]),
-        season_length=season,
-        seed=check_int("seed", header["seed"], at_least=0),
-        choice=Choice.from_dict(choice),
-        candidates=tuple(candidates),
+        series=file.series.state,
+        season_length=check_int("season_length", file.season_length),
+        seed=check_int("seed", file.seed, at_least=0),
+        choice=file.choice,
+        candidates=file.candidates,
         rows=RowOptions.of(options),
         output=ForecastOptions.of(options),
-        calibrations=calibrations_from_parts(header["calibrations"], parts.get("calibrations", {})),
-        short_series=tuple(header["short_series"]),
-        skipped={
-            name: DataError(str(where), expected=str(expected), received=str(received), hint=str(hint))
-            for name, where, expected, received, hint in header["skipped"]
-        },
-        tried=History.from_dict(header["tried"]),
+        calibrations=file.calibrations,
+        short_series=file.short_series,
+        skipped=skipped,
+        tried=file.tried,
     )
     _check_parts(fitted)
     return fitted
@@ -196,8 +169,9 @@ def _check_parts(fitted: FittedForecaster) -> None:
     names = [candidate.name for candidate in fitted.candidates]
     if sorted(names) != sorted(fitted.choice.shares):
         raise ValueError(f"shares of {', '.join(fitted.choice.shares)}, where there are {', '.join(names)}")
+    fitted.choice.check()
     for candidate in fitted.candidates:
-        candidate.check_series(fitted.series)
+        candidate.check_file(fitted.series, fitted.season_length)
     targets = len(fitted.series.schema.columns.targets)
     if len(fitted.calibrations) not in (0, targets) or fitted.series.fill != (fitted.rows.missing == "fill"):
         raise ValueError(f"{len(fitted.calibrations)} calibrations of {targets} targets")
@@ -210,13 +184,6 @@ def _check_parts(fitted: FittedForecaster) -> None:
 def _texts(error: DataError) -> list[str]:
     """Return the parts of an error's message as plain text."""
     return [str(part) for part in (error.where, error.expected, error.received, error.hint)]
-
-
-def _to_json(value: Any) -> Any:
-    """Return an option as JSON types."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    return int(value) if isinstance(value, np.integer) else value
 
 
 def _training_to_json(given: TrainingSpec | Mapping[str, Any] | None) -> Any:

@@ -94,19 +94,16 @@ class Choice:
         """Return it as JSON types."""
         return {"shares": dict(self.shares), "losses": dict(self.losses), "windows": self.windows}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build it from the result of `to_dict`, whose types have been checked.
+    def check(self) -> None:
+        """Refuse what a file gives as a choice and is none.
 
         Raises:
             ValueError: It is no choice.
         """
-        shares, losses, windows = values["shares"], values["losses"], values["windows"]
-        if not shares or set(shares) - set(words()) or set(losses) - {*words(), "blend"}:
-            raise ValueError(f"a choice of {', '.join(shares) or 'nothing'}")
-        if min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
-            raise ValueError(f"shares {shares}, which should sum to 1")
-        return cls(shares, losses, windows)
+        if not self.shares or set(self.shares) - set(words()) or set(self.losses) - {*words(), "blend"}:
+            raise ValueError(f"a choice of {', '.join(self.shares) or 'nothing'}")
+        if min(self.shares.values()) <= 0 or abs(sum(self.shares.values()) - 1) > 1e-6:
+            raise ValueError(f"shares {dict(self.shares)}, which should sum to 1")
 
 
 def pinball(truth: Array, forecast: Array, probabilities: Sequence[float]) -> Array:

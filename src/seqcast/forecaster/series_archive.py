@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import SeqcastError
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS
-from seqcast.runtime import StoredArray, check_json
+from seqcast.runtime import Parts, StoredArray, check_json
 from seqcast.specs import Covariates, check_choice, check_int
 
 Array = npt.NDArray[Any]
@@ -35,66 +36,77 @@ class _SeriesHeader(TypedDict):
     support: list[str]
 
 
-def series_to_parts(series: SeriesState) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return JSON types and arrays that hold the state of the series."""
-    header = {
-        "freq": None if series.frequency is None else series.frequency.name,
-        "schema": series.schema.to_dict(),
-        "covariates": series.frame.covariates.to_dict(),
-        "builder": series.builder.to_dict(),
-        "scale": series.scale,
-        "context_length": series.context_length,
-        "observed": series.observed,
-        "fill": series.fill,
-        "support": list(series.support),
-    }
-    arrays = {
-        "ids": np.array(series.ids),
-        "ends": series.frame.source.ends,
-        "values": series.frame.source.values,
-        "stamps": plain_stamps(series.frame.stamps),
-        "static": series.frame.static,
-        "loc": series.scaler.loc,
-        "scale": series.scaler.scale,
-        **({} if series.scaler.unit is None else {"unit": series.scaler.unit}),
-        "last_seen": plain_stamps(series.last_seen),
-        "trained_until": plain_stamps(series.trained_until),
-    }
-    return header, arrays
+@dataclass(frozen=True)
+class StoredSeries:
+    """The state of the series as JSON types and arrays.
 
+    Args:
+        state: The state.
+    """
 
-def series_from_parts(header: dict[str, Any], stored: dict[str, StoredArray]) -> SeriesState:
-    """Build the state from the result of `series_to_parts`, and refuse what does not fit together."""
-    check_json(header, _SeriesHeader, "series")
-    arrays = _checked_arrays(header, stored)
-    unit = arrays.get("unit")
-    schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
-    covariates = Covariates.from_dict(header["covariates"])
-    _check_options(header, schema, builder, covariates)
-    frame = LongFrame(
-        InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
-        stamps=schema.stamps(arrays["stamps"]),
-        frequency=None if header["freq"] is None else Frequency(header["freq"]),
-        schema=schema,
-        covariates=covariates,
-        kinds=(*builder.past.kinds, *builder.future.kinds),
-        static=arrays["static"],
-        static_kinds=builder.static.kinds,
-        rows=np.full(len(arrays["values"]), -1),
-    )
-    _check_stamps(frame)
-    return SeriesState(
-        frame=frame,
-        scaler=SeriesScaler(arrays["loc"], arrays["scale"], unit),
-        builder=builder,
-        scale=header["scale"],
-        context_length=header["context_length"],
-        observed=header["observed"],
-        fill=header["fill"],
-        last_seen=schema.stamps(arrays["last_seen"]),
-        trained_until=schema.stamps(arrays["trained_until"]),
-        support=tuple(header["support"]),
-    )
+    state: SeriesState
+
+    def to_parts(self) -> Parts:
+        """Return JSON types and arrays that hold the state of the self.state."""
+        header = {
+            "freq": None if self.state.frequency is None else self.state.frequency.name,
+            "schema": self.state.schema.to_dict(),
+            "covariates": self.state.frame.covariates.to_dict(),
+            "builder": self.state.builder.to_dict(),
+            "scale": self.state.scale,
+            "context_length": self.state.context_length,
+            "observed": self.state.observed,
+            "fill": self.state.fill,
+            "support": list(self.state.support),
+        }
+        arrays = {
+            "ids": np.array(self.state.ids),
+            "ends": self.state.frame.source.ends,
+            "values": self.state.frame.source.values,
+            "stamps": plain_stamps(self.state.frame.stamps),
+            "static": self.state.frame.static,
+            "loc": self.state.scaler.loc,
+            "scale": self.state.scaler.scale,
+            **({} if self.state.scaler.unit is None else {"unit": self.state.scaler.unit}),
+            "last_seen": plain_stamps(self.state.last_seen),
+            "trained_until": plain_stamps(self.state.trained_until),
+        }
+        return header, arrays
+
+    @classmethod
+    def from_parts(cls, header: dict[str, Any], stored: dict[str, StoredArray]) -> Self:
+        """Build the state from the result of `to_parts`, and refuse what does not fit together."""
+        check_json(header, _SeriesHeader, "series")
+        arrays = _checked_arrays(header, stored)
+        unit = arrays.get("unit")
+        schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
+        covariates = Covariates.from_dict(header["covariates"])
+        _check_options(header, schema, builder, covariates)
+        frame = LongFrame(
+            InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
+            stamps=schema.stamps(arrays["stamps"]),
+            frequency=None if header["freq"] is None else Frequency(header["freq"]),
+            schema=schema,
+            covariates=covariates,
+            kinds=(*builder.past.kinds, *builder.future.kinds),
+            static=arrays["static"],
+            static_kinds=builder.static.kinds,
+            rows=np.full(len(arrays["values"]), -1),
+        )
+        _check_stamps(frame)
+        state = SeriesState(
+            frame=frame,
+            scaler=SeriesScaler(arrays["loc"], arrays["scale"], unit),
+            builder=builder,
+            scale=header["scale"],
+            context_length=header["context_length"],
+            observed=header["observed"],
+            fill=header["fill"],
+            last_seen=schema.stamps(arrays["last_seen"]),
+            trained_until=schema.stamps(arrays["trained_until"]),
+            support=tuple(header["support"]),
+        )
+        return cls(state)
 
 
 def _checked_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> dict[str, Array]:

@@ -1,6 +1,4 @@
 from .calibration import Calibration as Calibration
-from .calibration import calibrations_from_parts as calibrations_from_parts
-from .calibration import calibrations_to_parts as calibrations_to_parts
 from .conformal import calibrate_intervals as calibrate_intervals
 from .conformal import calibrate_points as calibrate_points
 from .conformal import windows_needed as windows_needed

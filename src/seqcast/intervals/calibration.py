@@ -175,34 +175,16 @@ class Calibration:
         return {"level": list(self.level), "kind": self.kind}, {"widths": self.widths, "windows": self.windows}
 
     @classmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """Build the calibration from the result of `to_parts`."""
-        return cls(tuple(header["level"]), arrays["widths"], arrays["windows"], header["kind"])
+    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
+        """Build the calibration from the result of `to_parts`.
 
-
-def calibrations_to_parts(calibrations: Sequence[Calibration]) -> tuple[list[dict[str, Any]], dict[str, Array]]:
-    """Return JSON types and arrays that hold the calibrations of several targets."""
-    described, arrays = [], dict[str, Array]()
-    for place, calibration in enumerate(calibrations):
-        header, widths = calibration.to_parts()
-        described.append(header)
-        arrays |= {f"{place}/{name}": values for name, values in widths.items()}
-    return described, arrays
-
-
-def calibrations_from_parts(described: Sequence[dict[str, Any]], arrays: Mapping[str, Any]) -> tuple[Calibration, ...]:
-    """Build calibrations from the result of `calibrations_to_parts`.
-
-    Raises:
-        ValueError: They are no parts of calibrations.
-    """
-    found = []
-    for place, header in enumerate(described):
-        own = {name: arrays[f"{place}/{name}"] for name in ("widths", "windows")}
-        if own["widths"].shape != (*own["windows"].shape, len(header.get("level", ()))):
-            raise ValueError(f"widths of shape {own['widths'].shape} of {own['windows'].shape} windows")
-        found.append(Calibration.from_parts(header, {name: np.asarray(values) for name, values in own.items()}))
-    return tuple(found)
+        Raises:
+            ValueError: They are no parts of one. It is said before an array is read.
+        """
+        widths, windows = arrays["widths"], arrays["windows"]
+        if widths.shape != (*windows.shape, len(header["level"])):
+            raise ValueError(f"widths of shape {widths.shape} of {windows.shape} windows")
+        return cls(tuple(header["level"]), np.asarray(widths), np.asarray(windows), header["kind"])
 
 
 def check_shape(where: str, values: Any, shape: tuple[int, ...]) -> Array:

@@ -67,7 +67,7 @@ class ZeroShotModel(ABC):
     """A model that forecasts any series from its past.
 
     `forecast` and `version` are all that it needs. What else it can do, it says by the other methods; those that are
-    left out refuse by name.
+    left out refuse by name. It is a dataclass, whose fields go into files, see `seqcast.runtime.parts`.
 
     Attributes:
         key: Its key in `seqcast.pretrained.MODELS`, which is also the name of a preset, and its key in files.
@@ -80,6 +80,15 @@ class ZeroShotModel(ABC):
     version: str
     context_lengths: tuple[int, ...] = (512,)
     widest_level: float = 98.0
+
+    @classmethod
+    def by_key(cls, key: str) -> type[ZeroShotModel]:
+        """Return the class that a file names by its key."""
+        from seqcast.pretrained.table import MODELS
+
+        if key not in MODELS:
+            raise ValueError(f"the model {key!r}, which there is not")
+        return MODELS[key]
 
     @classmethod
     @abstractmethod
@@ -151,19 +160,6 @@ class ZeroShotModel(ABC):
     def finetuned(self, outcome: Outcome) -> Self:
         """Return the model after a training that `finetuning` returned."""
         self._refuse("finetune", "weights to train")
-
-    @abstractmethod
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays for a file."""
-
-    @classmethod
-    @abstractmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build it from the result of `to_parts`.
-
-        Raises:
-            ValueError: They are no parts of one.
-        """
 
     def _refuse(self, what: str, expected: str) -> NoReturn:
         raise SpecError(

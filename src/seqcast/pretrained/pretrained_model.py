@@ -117,12 +117,3 @@ class PretrainedModel(ZeroShotModel):
         """Return the model after its fine-tuning."""
         assert isinstance(outcome.job, FinetuneJob)
         return type(self)(outcome.job.finetuned(outcome.engine.weights))
-
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays for a file."""
-        return self.network.to_parts()
-
-    @classmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build it from the result of `to_parts`."""
-        return cls(PretrainedNetwork.from_parts(header, arrays))

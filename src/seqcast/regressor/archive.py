@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seqcast.errors import SpecError
-from seqcast.regressor.fitted import FittedRegressor, Payload
+from seqcast.regressor.fitted import FittedRegressor
 from seqcast.regressor.options import resolve_options
-from seqcast.runtime import check_json, open_archive, warn_user, write_archive
+from seqcast.runtime import from_parts, open_archive, to_parts, warn_user, write_archive
 from seqcast.specs import NetworkSpec, TrainingSpec, unwritable_fields
 
 
-class _Header(Payload):
+@dataclass(frozen=True)
+class _File:
+    """What a file holds: the estimator's options by name, and what it has learnt."""
+
     params: dict[str, Any]
+    fitted: FittedRegressor
 
 
 def write_regressor(
@@ -42,8 +47,8 @@ def write_regressor(
             received=", ".join(repr(params[name]) for name in names),
             hint="Give names, Keras objects or registered functions, and an int as random_state.",
         )
-    header, arrays = fitted.payload()
-    write_archive(path, kind, {"params": _plain_params(params, header["engine"]), **header}, arrays)
+    header, arrays = to_parts(_File({}, fitted))
+    write_archive(path, kind, {**header, "params": _plain_params(params, header["fitted"]["engine"])}, arrays)
 
 
 def read_regressor(
@@ -66,12 +71,13 @@ def read_regressor(
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
     with open_archive(path, kind, max_size=max_size) as archive:
-        header: Any = check_json(archive.header, _Header, "header")
-        params = {name: tuple(v) if isinstance(v, list) else v for name, v in header["params"].items()}
+        file: _File = from_parts(_File, archive.header, archive.arrays)
+        params = {name: tuple(v) if isinstance(v, list) else v for name, v in file.params.items()}
         if set(params) != set(options):
             raise ValueError(f"options {', '.join(sorted(set(params) ^ set(options)))}")
         resolve_options(params)
-        return params, FittedRegressor.from_payload(header, archive.arrays)
+        file.fitted.check()
+        return params, file.fitted
 
 
 def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +19,6 @@ from seqcast.specs import check_choice, check_int
 from seqcast.training import History
 
 Array = npt.NDArray[Any]
-
-
-class Payload(TypedDict):
-    """What goes into a file, as JSON types."""
-
-    engine: dict[str, Any]
-    preparation: dict[str, Any]
-    history: dict[str, Any]
-    seed: int
-    support: list[str]
 
 
 @dataclass(frozen=True)
@@ -147,39 +137,18 @@ class FittedRegressor:
         model = ArrayModel(self.engine.built.model, self.preparation, self.support)
         write_array_model(path, model, horizon=horizon, probabilities=probabilities)
 
-    def payload(self) -> tuple[Payload, dict[str, Array]]:
-        """Return JSON types and arrays that hold everything but the optimiser's moments."""
-        engine, weights = self.engine.to_parts()
-        preparation, scalers = self.preparation.to_parts()
-        header = Payload(
-            engine=engine,
-            preparation=preparation,
-            history=self.history.to_dict(),
-            seed=self.seed,
-            support=list(self.support),
-        )
-        return header, {**weights, **scalers}
-
-    @classmethod
-    def from_payload(cls, header: Payload, arrays: Mapping[str, Any]) -> Self:
-        """Build the value from the result of `payload`.
-
-        Args:
-            header: The JSON types, checked.
-            arrays: The arrays, in memory or in an open file.
+    def check(self) -> None:
+        """Refuse parts from a file that do not belong together.
 
         Raises:
-            ValueError: Its parts do not belong together. It is said before anything is built or read.
+            ValueError: They do not.
+            SpecError: The seed or a support is none.
         """
-        history = History.from_dict(header["history"])
-        preparation = Preparation.from_parts(header["preparation"], arrays)
-        engine = Engine.from_parts(header["engine"], arrays)
-        if engine.window != preparation.window or len(header["support"]) != preparation.window.targets:
-            raise ValueError(f"a network of {engine.window}, where the windows are {preparation.window}")
-        for support in header["support"]:
+        if self.engine.window != self.preparation.window or len(self.support) != self.preparation.window.targets:
+            raise ValueError(f"a network of {self.engine.window}, where the windows are {self.preparation.window}")
+        for support in self.support:
             check_choice("support", support, SUPPORTS)
-        seed = check_int("seed", header["seed"], at_least=0)
-        return cls(engine, history, preparation, seed, tuple(header["support"]))
+        check_int("seed", self.seed, at_least=0)
 
     def _steps(self, horizon: int | None) -> int:
         """Return the checked horizon; by default the trained one."""

@@ -46,6 +46,9 @@ from .limits import parse_size as parse_size
 from .log import say as say
 from .memory import keep_scratch_memory as keep_scratch_memory
 from .optional import require as require
+from .parts import Parts as Parts
+from .parts import from_parts as from_parts
+from .parts import to_parts as to_parts
 from .processes import Processes as Processes
 from .threads import begin as begin
 from .threads import cores as cores

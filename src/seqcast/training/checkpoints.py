@@ -21,11 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
-from seqcast.runtime import check_fields, keras, make_folder, open_archive, warn_user, write_archive, write_beside
+from seqcast.runtime import (
+    check_fields,
+    from_parts,
+    keras,
+    make_folder,
+    open_archive,
+    to_parts,
+    warn_user,
+    write_archive,
+    write_beside,
+)
 from seqcast.specs import CheckpointSpec
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
@@ -40,6 +49,14 @@ SUFFIX = ".checkpoint"
 MOST_SHARE = 0.01
 # `fit.json` is this long at most.
 _MOST_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class _File:
+    """What a checkpoint holds: what the training depends on, JSON types by name, and its state."""
+
+    fingerprint: dict[str, Any]
+    state: TrainState
 
 
 @dataclass(frozen=True)
@@ -69,9 +86,8 @@ class Checkpoints:
             SaveError: It could not be written; those that are there are unchanged.
         """
         make_folder(self.folder)
-        header, arrays = state.to_parts()
         path = self.folder / f"{state.step}{SUFFIX}"
-        write_archive(path, KIND, {"fingerprint": dict(self.fingerprint), "state": header}, arrays, compressed=False)
+        write_archive(path, KIND, *to_parts(_File(dict(self.fingerprint), state)), compressed=False)
         for older in self._files()[self.keep :]:
             with contextlib.suppress(OSError):
                 older.unlink()
@@ -89,10 +105,9 @@ class Checkpoints:
         for path in self._files():
             try:
                 with open_archive(path, KIND, max_size=self.max_size) as archive:
-                    header = archive.header
-                    arrays = {name: np.asarray(values) for name, values in archive.arrays.items()}
-                    self._check(path, header["fingerprint"])
-                    state = TrainState.from_parts(header["state"], arrays)
+                    file: _File = from_parts(_File, archive.header, archive.arrays)
+                    self._check(path, file.fingerprint)
+                    state = file.state
             except FileFormatError as error:
                 damaged.append(error)
                 continue

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy.typing as npt
 
 from seqcast.errors import SpecError
-from seqcast.runtime import check_fields, copies, keras, weights_of
+from seqcast.runtime import copies, keras, weights_of
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.history import History
 
@@ -18,17 +18,6 @@ Array = npt.NDArray[Any]
 
 # The groups of variables, in the order of Keras's trainer. Metrics begin anew with each epoch.
 GROUPS = ("trainable", "non_trainable", "optimizer")
-
-# Types of what a file holds beside the arrays.
-_HEADER = {
-    "epoch": int,
-    "step": int,
-    "epoch_step": int,
-    "parts": int,
-    "history": dict[str, Any],
-    "best_loss": float | None,
-    "counts": dict[str, int],
-}
 
 
 @dataclass(frozen=True)
@@ -56,6 +45,7 @@ class TrainState:
     Example:
         >>> from seqcast.data.windows.arrays import ArrayWindows
         >>> from seqcast.engine.engine import Engine
+        >>> from seqcast.runtime.parts import from_parts, to_parts
         >>> from seqcast.specs.network import NetworkSpec
         >>> from seqcast.specs.training import TrainingSpec
         >>> from seqcast.specs.window import WindowSpec
@@ -68,7 +58,7 @@ class TrainState:
         >>> _ = first.fit(windows(), window=window, on_epoch=states.append, verbose=0)
         >>> states[0].epoch, states[0].step
         (1, 2)
-        >>> state = TrainState.from_parts(*states[0].to_parts())
+        >>> state = from_parts(TrainState, *to_parts(states[0]))
         >>> history = second.fit(windows(), window=window, state=state, verbose=0)
         >>> len(history), all(map(np.array_equal, first.weights, second.weights))
         (3, True)
@@ -85,6 +75,12 @@ class TrainState:
     best_weights: list[Array] | None = None
     epoch_step: int = 0
     metrics: list[Array] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        counts = (self.epoch, self.step, self.epoch_step, self.parts - 1)
+        groups = (*(getattr(self, group) for group in GROUPS), self.best_weights or (), self.metrics)
+        if min(counts) < 0 or any(values.dtype.kind not in "fiub" for group in groups for values in group):
+            raise ValueError(f"a state of {self.epoch} epochs, {self.step} steps and {self.parts} parts, or no numbers")
 
     @classmethod
     def capture(cls, model: Any, keeper: KeepBest, *, epoch_step: int = 0) -> Self:
@@ -138,51 +134,6 @@ class TrainState:
         keeper.history.interrupted = False
         if self.best_weights is not None and self.best_loss is not None:
             keeper.best, keeper.weights = self.best_loss, [weights.copy() for weights in self.best_weights]
-
-    def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return JSON types and arrays that hold the state exactly."""
-        groups: dict[str, Sequence[Array]] = {group: getattr(self, group) for group in GROUPS}
-        if self.best_weights is not None:
-            groups["best"] = self.best_weights
-        groups["metrics"] = self.metrics
-        header = {
-            "epoch": self.epoch,
-            "step": self.step,
-            "epoch_step": self.epoch_step,
-            "parts": self.parts,
-            "history": self.history.to_dict(),
-            "best_loss": self.best_loss,
-            "counts": {group: len(values) for group, values in groups.items()},
-        }
-        return header, {f"{group}/{i}": value for group, values in groups.items() for i, value in enumerate(values)}
-
-    @classmethod
-    def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """Build the state from the result of `to_parts`.
-
-        Raises:
-            ValueError: The header has other fields or types, or arrays are no numbers.
-        """
-        check_fields(header, _HEADER, "state")
-        counts = {name: header[name] for name in ("epoch", "step", "epoch_step", "parts")}
-        if min(*header["counts"].values(), *counts.values()) < 0 or not counts["parts"]:
-            raise ValueError(f"a state of {counts}")
-        if any(values.dtype.kind not in "fiub" for values in arrays.values()):
-            raise ValueError("variables that are no numbers")
-        groups = {group: [arrays[f"{group}/{i}"] for i in range(n)] for group, n in header["counts"].items()}
-        return cls(
-            trainable=groups["trainable"],
-            non_trainable=groups["non_trainable"],
-            optimizer=groups["optimizer"],
-            epoch=header["epoch"],
-            step=header["step"],
-            parts=header["parts"],
-            history=History.from_dict(header["history"]),
-            best_loss=header["best_loss"],
-            best_weights=groups.get("best"),
-            epoch_step=header["epoch_step"],
-            metrics=groups["metrics"],
-        )
 
 
 def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -> None:

@@ -21,12 +21,10 @@ from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import Calibration, ForecastRequest
-from seqcast.runtime import StoredArray
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
 Array = npt.NDArray[Any]
-Payload = tuple[dict[str, Any], dict[str, Array]]
 
 # Sample paths of a candidate that forecasts quantiles are drawn from those of each step.
 DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
@@ -34,6 +32,8 @@ DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
 
 class FittedCandidate(ABC):
     """A candidate after a fit, which forecasts windows of series in the units of scaled series.
+
+    It is a dataclass, whose fields go into files, see `seqcast.runtime.parts`.
 
     Attributes:
         key: The key of its candidate in the table.
@@ -45,6 +45,15 @@ class FittedCandidate(ABC):
     def name(self) -> str:
         """Its name in `Choice.shares`."""
         return self.key
+
+    @classmethod
+    def by_key(cls, key: str) -> type[FittedCandidate]:
+        """Return the class that a file names by its key."""
+        from seqcast.forecaster.candidates.table import CANDIDATES
+
+        if key not in CANDIDATES:
+            raise ValueError(f"the candidate {key!r}, which there is not")
+        return CANDIDATES[key].fitted_type
 
     # What it forecasts
 
@@ -180,8 +189,13 @@ class FittedCandidate(ABC):
             context_length: Steps of past that a forecast reads.
         """
 
-    def check_series(self, series: SeriesState) -> None:
-        """Refuse, by a `ValueError`, a candidate from a file that does not fit the series in it."""
+    def check_file(self, series: SeriesState, season_length: int) -> None:
+        """Refuse, by a `ValueError`, a candidate from a file that does not fit the rest of it.
+
+        Args:
+            series: The state of the series.
+            season_length: Steps of a season.
+        """
 
     # How it goes on
 
@@ -203,24 +217,6 @@ class FittedCandidate(ABC):
             freeze: Parts of the networks that stay as they are.
         """
         return self.for_refit(options)
-
-    @abstractmethod
-    def payload(self) -> Payload:
-        """Return JSON types and arrays for a file."""
-
-    @classmethod
-    @abstractmethod
-    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
-        """Build it from the result of `payload`.
-
-        Args:
-            header: The JSON types, not checked.
-            arrays: The arrays, which are read once their shapes fit.
-            season_length: Steps of a season.
-
-        Raises:
-            ValueError: They are no parts of one.
-        """
 
     def export(self) -> Any:
         """Return its part of a file in ONNX, see `seqcast.export.series`.

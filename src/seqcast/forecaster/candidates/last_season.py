@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +13,17 @@ from seqcast.data.series import positions_of
 from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
 from seqcast.engine import Outcome
 from seqcast.errors import DataError, SeqcastWarning
-from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload
+from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import PlannedRows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import (
     Calibration,
     ForecastRequest,
-    calibrations_from_parts,
-    calibrations_to_parts,
     check_levels,
     check_trained,
 )
-from seqcast.runtime import StoredArray, check_json, warn_user
+from seqcast.runtime import warn_user
 
 Array = npt.NDArray[Any]
 
@@ -35,10 +33,6 @@ MOST_DIFFERENCES = 5_000_000
 
 class FallbackWarning(SeqcastWarning):
     """Warns that forecasts repeat the last season, because no network was better."""
-
-
-class _Payload(TypedDict):
-    intervals: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class FittedLastSeason(FittedCandidate):
 
     key: ClassVar[str] = "seasonal_naive"
     season_length: int
-    intervals: Sequence[Calibration] = ()
+    intervals: tuple[Calibration, ...] = ()
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
         """Return the point, and where there are intervals these."""
@@ -88,26 +82,15 @@ class FittedLastSeason(FittedCandidate):
             FallbackWarning,
         )
 
-    def check_series(self, series: SeriesState) -> None:
-        """Refuse intervals of other targets than the series have."""
+    def check_file(self, series: SeriesState, season_length: int) -> None:
+        """Refuse another season, and intervals of other targets than the series have."""
         targets = len(series.schema.columns.targets)
-        if len(self.intervals) not in (0, targets):
+        if len(self.intervals) not in (0, targets) or self.season_length != season_length:
             raise ValueError(f"{len(self.intervals)} intervals of {targets} targets")
 
     def for_refit(self, options: FitOptions) -> LastSeason:
         """Return the candidate."""
         return LastSeason()
-
-    def payload(self) -> Payload:
-        """Return JSON types and arrays for a file."""
-        described, arrays = calibrations_to_parts(self.intervals)
-        return {"intervals": described}, arrays
-
-    @classmethod
-    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
-        """Build it from the result of `payload`."""
-        checked: Any = check_json(dict(header), _Payload, "seasonal_naive")
-        return cls(season_length, calibrations_from_parts(checked["intervals"], arrays))
 
     def export(self) -> Any:
         """Return its part of a file in ONNX."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,27 +12,20 @@ import numpy.typing as npt
 from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload, series_keys
+from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, series_keys
 from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows, check_head_support
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import ForecastRequest, check_trained
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime import StoredArray, check_json, warn_user
+from seqcast.runtime import warn_user
 from seqcast.specs import EnsembleSpec, MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training import History
 
 Array = npt.NDArray[Any]
 
 COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
-
-
-class _Payload(TypedDict):
-    engines: list[dict[str, Any]]
-    histories: list[dict[str, Any]]
-    trainings: list[dict[str, Any]]
-    combine: str
 
 
 @dataclass(frozen=True)
@@ -154,8 +147,11 @@ class FittedTrained(FittedCandidate):
         """Steps of past that each network reads."""
         return tuple(engine.built.window.context_length or 1 for engine in self.engines)
 
-    def check_series(self, series: SeriesState) -> None:
-        """Refuse networks of other windows than the series have."""
+    def check_file(self, series: SeriesState, season_length: int) -> None:
+        """Refuse networks of other windows than the series have, and without training or history."""
+        counts = {name: len(getattr(self, name)) for name in ("engines", "histories", "trainings")}
+        if not self.engines or len(set(counts.values())) > 1 or self.combine not in COMBINATIONS:
+            raise ValueError(f"trained networks with {counts}, combined by {self.combine!r}")
         for engine in self.engines:
             window = engine.window
             if window is None or window.context_length is None or window.context_length > series.context_length:
@@ -185,39 +181,6 @@ class FittedTrained(FittedCandidate):
         parts = zip(self.engines, trainings, self.context_lengths, strict=True)
         members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
         return Trained(EnsembleSpec(members), None, self.context_lengths, options.seeds[: len(members)], **how)
-
-    def payload(self) -> Payload:
-        """Return JSON types and arrays for a file."""
-        engines, arrays = [], dict[str, Array]()
-        for place, engine in enumerate(self.engines):
-            described, weights = engine.to_parts()
-            engines.append(described)
-            arrays |= {f"{place}/{name}": value for name, value in weights.items()}
-        header = {
-            "engines": engines,
-            "histories": [history.to_dict() for history in self.histories],
-            "trainings": [training.to_dict() for training in self.trainings],
-            "combine": self.combine,
-        }
-        return header, arrays
-
-    @classmethod
-    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
-        """Build it from the result of `payload`."""
-        checked: Any = check_json(dict(header), _Payload, "trained")
-        counts = {name: len(checked[name]) for name in ("engines", "histories", "trainings")}
-        if not counts["engines"] or len(set(counts.values())) > 1 or checked["combine"] not in COMBINATIONS:
-            raise ValueError(f"trained networks with {counts}, combined by {checked['combine']!r}")
-        engines = []
-        for place, described in enumerate(checked["engines"]):
-            own = {name.partition("/")[2]: each for name, each in arrays.items() if name.startswith(f"{place}/")}
-            engines.append(Engine.from_parts(described, own))
-        return cls(
-            tuple(engines),
-            tuple(map(TrainingSpec.from_dict, checked["trainings"])),
-            tuple(map(History.from_dict, checked["histories"])),
-            checked["combine"],
-        )
 
     def export(self) -> Any:
         """Return its part of a file in ONNX."""

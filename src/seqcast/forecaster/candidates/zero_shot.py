@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster.candidates.base import Candidate, FittedCandidate, Payload
+from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
@@ -27,18 +27,10 @@ from seqcast.pretrained import (
     is_zero_shot,
     seasonal_reader,
 )
-from seqcast.runtime import StoredArray, check_json
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
 Array = npt.NDArray[Any]
-
-
-class _Payload(TypedDict):
-    model: str
-    finetuned: bool
-    histories: list[dict[str, Any]]
-    parts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -156,8 +148,10 @@ class FittedZeroShot(FittedCandidate):
         if not self.is_finetuned:
             yield "The pretrained network has seen synthetic series only."
 
-    def check_series(self, series: SeriesState) -> None:
-        """Refuse a model that reads other covariates than the series have."""
+    def check_file(self, series: SeriesState, season_length: int) -> None:
+        """Refuse another season, several histories, and a model that reads other covariates than the series have."""
+        if self.season_length != season_length or len(self.histories) != 1:
+            raise ValueError(f"{len(self.histories)} histories of a model for a season of {self.season_length}")
         builder = series.builder
         widths = (builder.features - builder.targets, builder.future_size, builder.static.width)
         self.model.check_covariates(widths)
@@ -186,29 +180,6 @@ class FittedZeroShot(FittedCandidate):
             freeze=tuple(freeze),
             is_finetuned=self.is_finetuned,
         )
-
-    def payload(self) -> Payload:
-        """Return JSON types and arrays for a file."""
-        parts, arrays = self.model.to_parts()
-        histories = [history.to_dict() for history in self.histories]
-        return {
-            "model": self.model.key,
-            "finetuned": self.is_finetuned,
-            "histories": histories,
-            "parts": parts,
-        }, arrays
-
-    @classmethod
-    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, StoredArray], season_length: int) -> Self:
-        """Build it from the result of `payload`."""
-        checked: Any = check_json(dict(header), _Payload, "pretrained")
-        if checked["model"] not in MODELS:
-            raise ValueError(f"the model {checked['model']!r}, which there is not")
-        histories = tuple(map(History.from_dict, checked["histories"]))
-        model = MODELS[checked["model"]].from_parts(checked["parts"], arrays)
-        if len(histories) != 1:
-            raise ValueError(f"{len(histories)} histories of one model")
-        return cls(model, season_length, checked["finetuned"], histories)
 
     def export(self) -> Any:
         """Return its part of a file in ONNX."""

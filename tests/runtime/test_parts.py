@@ -1,0 +1,129 @@
+"""Dataclasses go into JSON and arrays by their fields and come back equal; other fields, types and keys are refused."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+
+from seqcast.runtime.parts import from_parts, to_parts
+
+
+class Shape:
+    """A base whose kinds a file names by their keys."""
+
+    @classmethod
+    def by_key(cls, key):
+        if key not in SHAPES:
+            raise ValueError(f"no shape {key!r}")
+        return SHAPES[key]
+
+
+@dataclass(frozen=True)
+class Circle(Shape):
+    key: ClassVar[str] = "circle"
+    radius: float
+
+
+@dataclass(frozen=True)
+class Polygon(Shape):
+    key: ClassVar[str] = "polygon"
+    corners: npt.NDArray[Any]
+
+
+SHAPES = {"circle": Circle, "polygon": Polygon}
+
+
+class Note:
+    """A class that says itself how."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def to_dict(self):
+        return {"text": self.text}
+
+    @classmethod
+    def from_dict(cls, values):
+        return cls(values["text"])
+
+
+@dataclass(frozen=True)
+class Drawing:
+    name: str
+    shapes: tuple[Shape, ...]
+    grids: Mapping[str, npt.NDArray[Any]]
+    weights: list[npt.NDArray[Any]] | None
+    note: Note
+    size: int | None = None
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+GRIDS = arrays_of.arrays(st.sampled_from([np.float32, np.int64, bool]), arrays_of.array_shapes(max_dims=2, max_side=3))
+DRAWINGS = st.builds(
+    Drawing,
+    name=st.text(),
+    shapes=st.lists(st.builds(Circle, NUMBERS) | st.builds(Polygon, GRIDS), max_size=3).map(tuple),
+    grids=st.dictionaries(st.text(alphabet="ab c1", min_size=1), GRIDS, max_size=2),
+    weights=st.none() | st.lists(GRIDS, max_size=3),
+    note=st.builds(Note, st.text()),
+    size=st.none() | st.integers(),
+)
+
+
+def through_json(value):
+    header, arrays = to_parts(value)
+    return json.loads(json.dumps(header)), arrays
+
+
+@given(DRAWINGS)
+def test_what_was_written_comes_back(drawing):
+    again = from_parts(Drawing, *through_json(drawing))
+    (header, arrays), (other, others) = to_parts(drawing), to_parts(again)
+    assert header == other
+    assert list(arrays) == list(others)
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(values, others[name])
+        assert values.dtype == others[name].dtype
+    assert [type(shape) for shape in again.shapes] == [type(shape) for shape in drawing.shapes]
+    assert isinstance(again.shapes, tuple)
+
+
+DRAWING = Drawing("a", (Circle(1.0), Polygon(np.ones(3))), {"g": np.zeros(2)}, [np.ones(1)], Note("b"), 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda header: header.pop("name"), r"header has not the fields that are expected \(name\)"),
+        (lambda header: header.update(more=1), r"expected \(more\)"),
+        (lambda header: header.update(size="3"), "header.size is 'str', where int is expected"),
+        (lambda header: header.update(shapes={}), "header.shapes is 'dict'"),
+        (lambda header: header.update(grids=[]), "header.grids is 'list'"),
+        (lambda header: header["shapes"][0].update(key="line"), "no shape 'line'"),
+        (lambda header: header["shapes"][0]["parts"].update(radius=True), r"shapes\[0\].radius is 'bool'"),
+    ],
+)
+def test_other_fields_types_and_keys_are_refused(change, text):
+    header, arrays = through_json(DRAWING)
+    change(header)
+    with pytest.raises(ValueError, match=text):
+        from_parts(Drawing, header, arrays)
+
+
+def test_an_array_that_lacks_is_refused():
+    header, arrays = through_json(DRAWING)
+    assert sorted(arrays) == ["grids/g", "shapes/1/corners", "weights/0"]
+    for name in arrays:
+        with pytest.raises(LookupError):
+            from_parts(Drawing, header, {other: values for other, values in arrays.items() if other != name})
+
+
+def test_numbers_of_numpy_are_plain():
+    assert to_parts({"a": np.int64(3), "b": (np.float32(0.5), None)}) == ({"a": 3, "b": [0.5, None]}, {})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import SeqcastError
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS
-from seqcast.runtime import Parts, StoredArray, check_json
+from seqcast.runtime import Parts, StoredArray, from_parts, to_parts
 from seqcast.specs import Covariates, check_choice, check_int
 
 Array = npt.NDArray[Any]
@@ -23,17 +24,40 @@ Array = npt.NDArray[Any]
 # Kinds of NumPy's types that an array may have.
 _DTYPES = {"ids": "Uiu", "ends": "i", "stamps": "Miu", "last_seen": "Miu", "trained_until": "Miu"}
 
+# Fields of the state that are in the header as they are.
+_AS_THEY_ARE = ("builder", "scale", "context_length", "observed", "fill", "support")
 
-class _SeriesHeader(TypedDict):
+
+@dataclass(frozen=True)
+class _Header:
+    """What a file holds of the series beside arrays, see `SeriesState`."""
+
     freq: str | int | None
-    schema: dict[str, Any]
-    covariates: dict[str, Any]
-    builder: dict[str, Any]
+    schema: FrameSchema
+    covariates: Covariates
+    builder: FeatureBuilder
     scale: str
     context_length: int
     observed: bool
     fill: bool
-    support: list[str]
+    support: tuple[str, ...]
+
+    def check(self) -> None:
+        """Refuse options of the series that are none, or that do not go with the columns."""
+        builder, covariates, targets = self.builder, self.covariates, self.schema.columns.targets
+        builder.check()
+        check_choice("scale", self.scale, SERIES_SCALES)
+        check_int("context_length", self.context_length)
+        for support in self.support:
+            check_choice("support", support, SUPPORTS)
+        names = (builder.past.names, builder.future.names, builder.static.names)
+        if (
+            names != (covariates.past, covariates.future, covariates.static)
+            or not builder.targets == len(self.support) == len(targets)
+            or (builder.median_gap is None) != (self.freq is not None)
+            or self.schema.kind not in ("pandas", "polars")
+        ):
+            raise ValueError("features of other columns than the frame has")
 
 
 @dataclass(frozen=True)
@@ -47,47 +71,42 @@ class StoredSeries:
     state: SeriesState
 
     def to_parts(self) -> Parts:
-        """Return JSON types and arrays that hold the state of the self.state."""
-        header = {
-            "freq": None if self.state.frequency is None else self.state.frequency.name,
-            "schema": self.state.schema.to_dict(),
-            "covariates": self.state.frame.covariates.to_dict(),
-            "builder": self.state.builder.to_dict(),
-            "scale": self.state.scale,
-            "context_length": self.state.context_length,
-            "observed": self.state.observed,
-            "fill": self.state.fill,
-            "support": list(self.state.support),
+        """Return JSON types and arrays that hold the state."""
+        state, source, scaler = self.state, self.state.frame.source, self.state.scaler
+        header = _Header(
+            freq=None if state.frequency is None else state.frequency.name,
+            schema=state.schema,
+            covariates=state.frame.covariates,
+            **{name: getattr(state, name) for name in _AS_THEY_ARE},
+        )
+        described, arrays = to_parts(header)
+        own = {
+            "ids": np.array(state.ids),
+            "ends": source.ends,
+            "values": source.values,
+            "stamps": plain_stamps(state.frame.stamps),
+            "static": state.frame.static,
+            "loc": scaler.loc,
+            "scale": scaler.scale,
+            **({} if scaler.unit is None else {"unit": scaler.unit}),
+            "last_seen": plain_stamps(state.last_seen),
+            "trained_until": plain_stamps(state.trained_until),
         }
-        arrays = {
-            "ids": np.array(self.state.ids),
-            "ends": self.state.frame.source.ends,
-            "values": self.state.frame.source.values,
-            "stamps": plain_stamps(self.state.frame.stamps),
-            "static": self.state.frame.static,
-            "loc": self.state.scaler.loc,
-            "scale": self.state.scaler.scale,
-            **({} if self.state.scaler.unit is None else {"unit": self.state.scaler.unit}),
-            "last_seen": plain_stamps(self.state.last_seen),
-            "trained_until": plain_stamps(self.state.trained_until),
-        }
-        return header, arrays
+        return described, {**own, **arrays}
 
     @classmethod
-    def from_parts(cls, header: dict[str, Any], stored: dict[str, StoredArray]) -> Self:
+    def from_parts(cls, described: Any, stored: Mapping[str, Any]) -> Self:
         """Build the state from the result of `to_parts`, and refuse what does not fit together."""
-        check_json(header, _SeriesHeader, "series")
-        arrays = _checked_arrays(header, stored)
-        unit = arrays.get("unit")
-        schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
-        covariates = Covariates.from_dict(header["covariates"])
-        _check_options(header, schema, builder, covariates)
+        header: _Header = from_parts(_Header, described, stored, "series")
+        arrays = _checked_arrays(header, {name: values for name, values in stored.items() if "/" not in name})
+        header.check()
+        schema, builder = header.schema, header.builder
         frame = LongFrame(
             InMemoryStore(tuple(arrays["ids"].tolist()), arrays["values"], arrays["ends"]),
             stamps=schema.stamps(arrays["stamps"]),
-            frequency=None if header["freq"] is None else Frequency(header["freq"]),
+            frequency=None if header.freq is None else Frequency(header.freq),
             schema=schema,
-            covariates=covariates,
+            covariates=header.covariates,
             kinds=(*builder.past.kinds, *builder.future.kinds),
             static=arrays["static"],
             static_kinds=builder.static.kinds,
@@ -96,23 +115,18 @@ class StoredSeries:
         _check_stamps(frame)
         state = SeriesState(
             frame=frame,
-            scaler=SeriesScaler(arrays["loc"], arrays["scale"], unit),
-            builder=builder,
-            scale=header["scale"],
-            context_length=header["context_length"],
-            observed=header["observed"],
-            fill=header["fill"],
+            scaler=SeriesScaler(arrays["loc"], arrays["scale"], arrays.get("unit")),
             last_seen=schema.stamps(arrays["last_seen"]),
             trained_until=schema.stamps(arrays["trained_until"]),
-            support=tuple(header["support"]),
+            **{name: getattr(header, name) for name in _AS_THEY_ARE},
         )
         return cls(state)
 
 
-def _checked_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> dict[str, Array]:
+def _checked_arrays(header: _Header, stored: Mapping[str, StoredArray]) -> dict[str, Array]:
     """Read the arrays of the series' state, and refuse shapes that do not fit together."""
-    schema, builder = FrameSchema.from_dict(header["schema"]), FeatureBuilder.from_dict(header["builder"])
-    targets, series, rows = len(schema.columns.targets), len(stored["ends"]), len(stored["stamps"])
+    builder, targets = header.builder, len(header.schema.columns.targets)
+    series, rows = len(stored["ends"]), len(stored["stamps"])
     columns = targets + len(builder.past.kinds) + len(builder.future.kinds)
     shapes = {
         "ids": (series,),
@@ -131,8 +145,8 @@ def _checked_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> d
             raise ValueError(f"{name!r} of shape {values.shape}, where {series} series have {shapes[name]}")
         if values.dtype.kind not in _DTYPES.get(name, "f"):
             raise ValueError(f"{name!r} of type {values.dtype}")
-    if not series <= rows <= series * header["context_length"]:
-        raise ValueError(f"{rows} rows of {series} series, of which a context has {header['context_length']}")
+    if not series <= rows <= series * header.context_length:
+        raise ValueError(f"{rows} rows of {series} series, of which a context has {header.context_length}")
     ends = np.asarray(stored["ends"])
     if int(ends[-1]) != rows or (np.diff(ends, prepend=0) < 1).any():
         raise ValueError(f"series that do not end where {rows} rows do")
@@ -144,25 +158,6 @@ def _checked_arrays(header: dict[str, Any], stored: dict[str, StoredArray]) -> d
     if ids != sorted(set(ids)):
         raise ValueError("ids that are not sorted, or stand twice")
     return arrays
-
-
-def _check_options(
-    header: dict[str, Any], schema: FrameSchema, builder: FeatureBuilder, covariates: Covariates
-) -> None:
-    """Refuse options of the series that are none, or that do not go with the columns."""
-    check_choice("scale", header["scale"], SERIES_SCALES)
-    check_int("context_length", header["context_length"])
-    targets = schema.columns.targets
-    for support in header["support"]:
-        check_choice("support", support, SUPPORTS)
-    names = (builder.past.names, builder.future.names, builder.static.names)
-    if (
-        names != (covariates.past, covariates.future, covariates.static)
-        or builder.targets != len(targets)
-        or len(header["support"]) != len(targets)
-        or (builder.median_gap is None) != (header["freq"] is not None)
-    ):
-        raise ValueError("features of other columns than the frame has")
 
 
 def _check_stamps(frame: LongFrame) -> None:

@@ -9,6 +9,7 @@ from seqcast.data.features.encoders import MOST_CATEGORIES, ColumnEncoder
 from seqcast.data.frames.columns import ColumnType
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, SpecError
+from seqcast.runtime.parts import from_parts, to_parts
 from seqcast.specs.columns import Covariates
 
 COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("promo", "kind"))
@@ -147,7 +148,8 @@ def test_categories_are_matched_by_label():
 
 def test_round_trip():
     encoding, kinds, values = learnt()
-    back = ColumnEncoder.from_dict(json.loads(json.dumps(encoding.to_dict())))
+    header, arrays = to_parts(encoding)
+    back = from_parts(ColumnEncoder, json.loads(json.dumps(header)), arrays)
     np.testing.assert_array_equal(
         back.encode(back.align(values, kinds)), encoding.encode(encoding.align(values, kinds))
     )

@@ -5,8 +5,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, SpecError
+from seqcast.runtime.parts import from_parts, to_parts
 from seqcast.specs.columns import Columns
 
 
@@ -140,7 +142,7 @@ def test_a_zone_has_a_name():
 def test_names_of_a_polars_enum_come_back_as_one():
     kind = pl.Enum(["b", "a", "never"])
     df = pl.DataFrame({"unique_id": pl.Series(["a", "b"] * 4).cast(kind), "ds": np.arange(8) // 2, "y": np.arange(8.0)})
-    schema = type(read_frame(df).schema).from_dict(read_frame(df).schema.to_dict())
+    schema = from_parts(FrameSchema, *to_parts(read_frame(df).schema))
     built = schema.build(np.array(["b", "a"], dtype=object), {"ds": pd.Index([4, 4])}, {})
     assert built["unique_id"].dtype == kind
     other = schema.build(np.array(["b", "new"], dtype=object), {"ds": pd.Index([4, 4])}, {})

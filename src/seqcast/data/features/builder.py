@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ from seqcast.data.features.calendar import Calendar, check_calendar
 from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
 from seqcast.data.frames import AnyFrame, LongFrame, Stamps, seconds
 from seqcast.data.series import positions_of
-from seqcast.runtime import check_json
 from seqcast.specs import Columns, WindowSpec
 
 Array = npt.NDArray[Any]
@@ -99,15 +98,6 @@ def _gap_counts(frame: LongFrame, inside: Array) -> dict[float, int]:
     places, moments = np.flatnonzero(later), seconds(frame.stamps)
     lengths, counts = np.unique(moments[places] - moments[places - 1], return_counts=True)
     return dict(zip(lengths.tolist(), counts.tolist(), strict=True))
-
-
-class _BuilderHeader(TypedDict):
-    targets: int
-    past: dict[str, Any]
-    future: dict[str, Any]
-    static: dict[str, Any]
-    calendar: list[str]
-    median_gap: float | None
 
 
 @dataclass(frozen=True)
@@ -275,23 +265,13 @@ class FeatureBuilder:
     def _scaled_gaps(self, gaps: Array) -> Array:
         return np.clip(gaps / (self.median_gap or 1.0), 0.0, 1e6).astype(np.float32)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        encoders = {name: getattr(self, name).to_dict() for name in ("past", "future", "static")}
-        calendar = list(self.calendar.names)
-        return {"targets": self.targets, **encoders, "calendar": calendar, "median_gap": self.median_gap}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the feature builder from the result of `to_dict`.
+    def check(self) -> None:
+        """Refuse what a file gives as a builder and is none.
 
         Raises:
-            ValueError: It is not one.
+            ValueError: It is none.
+            SpecError: There is no such feature of the calendar.
         """
-        check_json(values, _BuilderHeader, "builder")
-        gap, calendar = values["median_gap"], check_calendar(tuple(values["calendar"]))
-        if values["targets"] < 1 or "auto" in calendar or (gap is not None and not 0 < gap < np.inf):
-            raise ValueError(f"features of {values['targets']} targets, {calendar} and gaps of {gap}")
-        past, future, static = (ColumnEncoder.from_dict(values[name]) for name in ("past", "future", "static"))
-        names = tuple(values["calendar"])
-        return cls(values["targets"], past, future, static, calendar=Calendar(names), median_gap=gap)
+        gap, calendar = self.median_gap, check_calendar(self.calendar.names)
+        if self.targets < 1 or "auto" in calendar or (gap is not None and not 0 < gap < np.inf):
+            raise ValueError(f"features of {self.targets} targets, {calendar} and gaps of {gap}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,6 @@ import numpy.typing as npt
 from seqcast.data.frames import ColumnType
 from seqcast.data.series import Moments, Scaler
 from seqcast.errors import DataError
-from seqcast.runtime import check_json
 
 Array = npt.NDArray[Any]
 
@@ -119,6 +118,12 @@ class ColumnEncoder:
     loc: Array
     scale: Array
 
+    def __post_init__(self) -> None:
+        fits = self.loc.shape == self.scale.shape == (len(self.names),) == (len(self.kinds),)
+        sound = fits and (np.isfinite(self.loc) & np.isfinite(self.scale) & (self.scale > 0)).all()
+        if not sound or any(kind.name not in _PLURALS for kind in self.kinds):
+            raise ValueError(f"an encoder of {', '.join(self.names[:5])} whose parts do not fit together")
+
     @classmethod
     def learn(cls, names: tuple[str, ...], kinds: tuple[ColumnType, ...], values: Array) -> Self:
         """Learn categories and scaling from rows; arguments and errors as for `ColumnStatistics.of`."""
@@ -209,40 +214,6 @@ class ColumnEncoder:
         other_slots = [len(kind.labels) if kind.name == "category" else None for kind in self.kinds]
         defaults = [level if slot is None else slot for level, slot in zip(self.loc, other_slots, strict=True)]
         return np.where(np.isnan(values), np.asarray(defaults, dtype=np.float64), values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        kinds = [[kind.name, list(kind.labels)] for kind in self.kinds]
-        scaling = {"loc": self.loc.tolist(), "scale": self.scale.tolist()}
-        return {"names": list(self.names), "kinds": kinds, **scaling}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the encoder from the result of `to_dict`.
-
-        Raises:
-            ValueError: It is not one.
-        """
-        check_json(values, _EncoderHeader, "encoder")
-        kinds = tuple(_column_type(*kind) for kind in values["kinds"])
-        loc, scale = (np.asarray(values[name], dtype=np.float64) for name in ("loc", "scale"))
-        lengths = {len(part) for part in (values["names"], kinds, loc, scale)}
-        if len(lengths) > 1 or not (np.isfinite(loc) & np.isfinite(scale) & (scale > 0)).all():
-            raise ValueError(f"an encoder of {', '.join(values['names'][:5])} whose parts do not fit together")
-        return cls(tuple(values["names"]), kinds, loc, scale)
-
-
-class _EncoderHeader(TypedDict):
-    names: list[str]
-    kinds: list[list[str | list[str]]]
-    loc: list[float]
-    scale: list[float]
-
-
-def _column_type(name: str, labels: list[str]) -> ColumnType:
-    if name not in _PLURALS or not isinstance(labels, list):
-        raise ValueError(f"columns of {name!r}")
-    return ColumnType(name, tuple(labels))
 
 
 _PLURALS = {"number": "numbers", "flag": "booleans", "category": "text or categories"}

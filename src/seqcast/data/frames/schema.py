@@ -5,8 +5,8 @@ It holds names of types only, so that a model that was loaded from a file return
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self, TypedDict
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,25 +15,15 @@ from seqcast.data.frames.forms import LONG, in_form
 from seqcast.data.frames.keys import IdColumn, StampColumn
 from seqcast.data.frames.stamp_formats import format_stamps
 from seqcast.data.frames.stamps import Stamps, from_utc
-from seqcast.runtime import check_json, require
+from seqcast.runtime import require
 from seqcast.specs import Columns
 
 Array = npt.NDArray[Any]
 
 
-class _SchemaHeader(TypedDict):
-    kind: str
-    columns: dict[str, Any]
-    id_dtype: str
-    ds_dtype: str
-    zone: str | None
-    id_categories: list[Any]
-    form: str
-
-
 @dataclass(frozen=True)
 class FrameSchema:
-    """Kind, columns and types of a frame, from which others like it are built: plain data, to and from JSON.
+    """Kind, columns and types of a frame, from which others like it are built: plain data.
 
     Args:
         kind: `pandas` or `polars`.
@@ -75,23 +65,6 @@ class FrameSchema:
         zone = getattr(stamps.stamps, "tz", None)
         name = None if zone is None else str(zone)
         return cls(kind, columns, ids.dtype, stamps.dtype, zone=name, id_categories=ids.categories, form=form)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types."""
-        return {**asdict(self), "id_categories": list(self.id_categories)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build the schema from the result of `to_dict`.
-
-        Raises:
-            ValueError: It is not one.
-        """
-        check_json(values, _SchemaHeader, "schema")
-        if values["kind"] not in ("pandas", "polars"):
-            raise ValueError(f"frames of {values['kind']!r}")
-        columns, categories = Columns.from_dict(values["columns"]), tuple(values["id_categories"])
-        return cls(**{**values, "columns": columns, "id_categories": categories})
 
     def stamps(self, values: Array) -> Stamps:
         """Return an index of whole numbers, or of UTC times moved into the schema's time zone."""

@@ -11,6 +11,7 @@ from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice, choose, pinball
 from seqcast.pretrained.pretrained_model import PretrainedModel
+from seqcast.runtime.parts import from_parts, to_parts
 
 PROBABILITIES = (0.5, 0.1, 0.9)
 
@@ -95,7 +96,7 @@ def test_a_choice_is_told_and_kept():
         "60% the pretrained network + 40% a network trained on this data (quantile loss on 1 validation window: "
         "together 0.9, the pretrained network 1, a network trained on this data 2)"
     )
-    assert Choice.from_dict(choice.to_dict()) == choice
+    assert from_parts(Choice, *to_parts(choice)) == choice
     assert set(words()) == {"seasonal_naive", "pretrained", "finetuned", "trained"}
 
 
@@ -115,4 +116,4 @@ def test_shares_follow_candidates_that_have_learnt_since():
 )
 def test_what_is_no_choice_is_refused(changes):
     with pytest.raises(ValueError, match=r"choice|shares"):
-        Choice.from_dict({**Choice.only("trained").to_dict(), **changes})
+        from_parts(Choice, {**Choice.only("trained").to_dict(), **changes}, {}).check()

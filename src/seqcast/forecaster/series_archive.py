@@ -79,8 +79,7 @@ class StoredSeries:
             covariates=state.frame.covariates,
             **{name: getattr(state, name) for name in _AS_THEY_ARE},
         )
-        described, arrays = to_parts(header)
-        own = {
+        arrays = {
             "ids": np.array(state.ids),
             "ends": source.ends,
             "values": source.values,
@@ -92,13 +91,13 @@ class StoredSeries:
             "last_seen": plain_stamps(state.last_seen),
             "trained_until": plain_stamps(state.trained_until),
         }
-        return described, {**own, **arrays}
+        return to_parts(header)[0], arrays
 
     @classmethod
     def from_parts(cls, described: Any, stored: Mapping[str, Any]) -> Self:
         """Build the state from the result of `to_parts`, and refuse what does not fit together."""
         header: _Header = from_parts(_Header, described, stored, "series")
-        arrays = _checked_arrays(header, {name: values for name, values in stored.items() if "/" not in name})
+        arrays = _checked_arrays(header, stored)
         header.check()
         schema, builder = header.schema, header.builder
         frame = LongFrame(

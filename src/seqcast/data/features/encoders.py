@@ -115,13 +115,13 @@ class ColumnEncoder:
 
     names: tuple[str, ...]
     kinds: tuple[ColumnType, ...]
-    loc: Array
-    scale: Array
+    loc: tuple[float, ...]
+    scale: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        fits = self.loc.shape == self.scale.shape == (len(self.names),) == (len(self.kinds),)
-        sound = fits and (np.isfinite(self.loc) & np.isfinite(self.scale) & (self.scale > 0)).all()
-        if not sound or any(kind.name not in _PLURALS for kind in self.kinds):
+        lengths = {len(part) for part in (self.names, self.kinds, self.loc, self.scale)}
+        sound = np.isfinite([*self.loc, *self.scale]).all() and min(self.scale, default=1.0) > 0
+        if len(lengths) > 1 or not sound or any(kind.name not in _PLURALS for kind in self.kinds):
             raise ValueError(f"an encoder of {', '.join(self.names[:5])} whose parts do not fit together")
 
     @classmethod
@@ -141,7 +141,7 @@ class ColumnEncoder:
         for name, kind in zip(statistics.names, statistics.kinds, strict=True):
             _check_count(name, len(kind.labels), statistics.rows)
         loc, scale = np.where(numbers, scaler.loc, 0.0), np.where(numbers, scaler.scale, 1.0)
-        return cls(statistics.names, statistics.kinds, loc, scale)
+        return cls(statistics.names, statistics.kinds, tuple(loc.tolist()), tuple(scale.tolist()))
 
     @property
     def widths(self) -> tuple[int, ...]:

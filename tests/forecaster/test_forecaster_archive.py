@@ -174,7 +174,7 @@ def test_each_network_has_its_training(file):
         ("series", {"freq": None}, "features of other columns than the frame has"),
         ("series", {"fill": False}, "0 calibrations of 1 targets"),
         ("options", {"another": 1}, "options another"),
-        ("candidates", {0: {"key": "oracle"}}, "the candidate 'oracle', which there is not"),
+        ("candidates", {0: {"key": "oracle"}}, "header.candidates[0]: 'oracle', which there is not"),
         ("candidates", {0: {"parts": {}}}, "engines"),
     ],
 )

@@ -18,12 +18,6 @@ from seqcast.runtime.parts import from_parts, to_parts
 class Shape:
     """A base whose kinds a file names by their keys."""
 
-    @classmethod
-    def by_key(cls, key):
-        if key not in SHAPES:
-            raise ValueError(f"no shape {key!r}")
-        return SHAPES[key]
-
 
 @dataclass(frozen=True)
 class Circle(Shape):
@@ -37,7 +31,7 @@ class Polygon(Shape):
     corners: npt.NDArray[Any]
 
 
-SHAPES = {"circle": Circle, "polygon": Polygon}
+TABLES = {Shape: {"circle": Circle, "polygon": Polygon}}
 
 
 class Note:
@@ -84,7 +78,7 @@ def through_json(value):
 
 @given(DRAWINGS)
 def test_what_was_written_comes_back(drawing):
-    again = from_parts(Drawing, *through_json(drawing))
+    again = from_parts(Drawing, *through_json(drawing), tables=TABLES)
     (header, arrays), (other, others) = to_parts(drawing), to_parts(again)
     assert header == other
     assert list(arrays) == list(others)
@@ -106,7 +100,7 @@ DRAWING = Drawing("a", (Circle(1.0), Polygon(np.ones(3))), {"g": np.zeros(2)}, [
         (lambda header: header.update(size="3"), "header.size is 'str', where int is expected"),
         (lambda header: header.update(shapes={}), "header.shapes is 'dict'"),
         (lambda header: header.update(grids=[]), "header.grids is 'list'"),
-        (lambda header: header["shapes"][0].update(key="line"), "no shape 'line'"),
+        (lambda header: header["shapes"][0].update(key="line"), r"shapes\[0\]: 'line', which there is not"),
         (lambda header: header["shapes"][0]["parts"].update(radius=True), r"shapes\[0\].radius is 'bool'"),
     ],
 )
@@ -114,15 +108,16 @@ def test_other_fields_types_and_keys_are_refused(change, text):
     header, arrays = through_json(DRAWING)
     change(header)
     with pytest.raises(ValueError, match=text):
-        from_parts(Drawing, header, arrays)
+        from_parts(Drawing, header, arrays, tables=TABLES)
 
 
 def test_an_array_that_lacks_is_refused():
     header, arrays = through_json(DRAWING)
     assert sorted(arrays) == ["grids/g", "shapes/1/corners", "weights/0"]
     for name in arrays:
+        others = {other: values for other, values in arrays.items() if other != name}
         with pytest.raises(LookupError):
-            from_parts(Drawing, header, {other: values for other, values in arrays.items() if other != name})
+            from_parts(Drawing, header, others, tables=TABLES)
 
 
 def test_numbers_of_numpy_are_plain():

@@ -11,12 +11,14 @@ import numpy as np
 
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.candidates.base import FittedCandidate
+from seqcast.forecaster.candidates.table import CANDIDATES
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.series_archive import StoredSeries
 from seqcast.intervals import Calibration
+from seqcast.pretrained import MODELS, ZeroShotModel
 from seqcast.runtime import from_parts, open_archive, to_parts, write_archive
 from seqcast.specs import Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_writable
 from seqcast.training import History
@@ -99,7 +101,9 @@ def read_forecaster(
         SpecError: An option in it is impossible, or `max_size` is no size.
     """
     with open_archive(path, KIND, max_size=max_size, gaps=GAPS) as archive:
-        file: _File = from_parts(_File, archive.header, archive.arrays)
+        fitted = {key: kind.fitted_type for key, kind in CANDIDATES.items()}
+        tables: Any = {FittedCandidate: fitted, ZeroShotModel: MODELS}
+        file: _File = from_parts(_File, archive.header, archive.arrays, tables=tables)
         if set(file.options) != set(names):
             raise ValueError(f"options {', '.join(sorted(set(file.options) ^ set(names)))}")
         options = _options(file.options)

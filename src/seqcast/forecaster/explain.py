@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.future import future_steps
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.specs import check_int
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = npt.NDArray[Any]
 
@@ -112,7 +115,7 @@ def _attention_table(frame: LongFrame, stamps: Stamps, back: Array, weights: Arr
     return frame.schema.build(ids[series[inside]], times, {"weight": weights[inside]})
 
 
-def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repeats: int, seed: int) -> Any:
+def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repeats: int, seed: int) -> pd.DataFrame:
     """Return the importance of covariates; see `Forecaster.covariate_importance`."""
     import pandas as pd
 
@@ -144,7 +147,7 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
             )
         chosen = untrained[np.unique(np.linspace(0, len(untrained) - 1, MOST_WINDOWS).astype(int))]
         tables.append(covariate_importance(windows[chosen], metric=metric, repeats=repeats, seed=seed))
-    mean = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()
+    mean: pd.DataFrame = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()
     return mean.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
 
 

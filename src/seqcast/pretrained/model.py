@@ -82,15 +82,6 @@ class ZeroShotModel(ABC):
     widest_level: float = 98.0
 
     @classmethod
-    def by_key(cls, key: str) -> type[ZeroShotModel]:
-        """Return the class that a file names by its key."""
-        from seqcast.pretrained.table import MODELS
-
-        if key not in MODELS:
-            raise ValueError(f"the model {key!r}, which there is not")
-        return MODELS[key]
-
-    @classmethod
     @abstractmethod
     def shipped(cls) -> ZeroShotModel:
         """Return the model that comes with the package."""

@@ -23,7 +23,7 @@ def _choose_backend() -> None:
 
 _choose_backend()
 
-import keras  # noqa: E402  (the choice above comes first)
+import keras as keras  # noqa: E402  (the choice above comes first)
 
 # Names that JAX has for GPUs.
 _GPUS = ("cuda", "rocm")

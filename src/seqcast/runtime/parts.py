@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from seqcast.runtime.json_types import check_fields, check_json
 
 Array = npt.NDArray[Any]
 Parts = tuple[Any, dict[str, Array]]
+Tables = Mapping[type, Mapping[str, type]]
 
 
 def to_parts(value: Any) -> Parts:
@@ -22,15 +24,16 @@ def to_parts(value: Any) -> Parts:
 
     Args:
         value: JSON types, arrays, sequences and mappings of such, and dataclasses with such fields. A class says itself
-            how by a method `to_parts`, or `to_dict` where it has no arrays. What has a base with a method `by_key` is
-            written with its `key`.
+            how by a method `to_parts`, or `to_dict` where it has no arrays. A class with a `key` is written with it.
 
     Example:
         >>> to_parts({"level": (80, 95), "widths": np.ones(2)})
         ({'level': [80, 95], 'widths': None}, {'widths': array([1., 1.])})
     """
     header, arrays = _own_parts(value)
-    return ({"key": value.key, "parts": header} if hasattr(value, "by_key") else header), arrays
+    return (
+        {"key": value.key, "parts": header} if isinstance(getattr(type(value), "key", None), str) else header
+    ), arrays
 
 
 def _own_parts(value: Any) -> Parts:
@@ -55,7 +58,9 @@ def _own_parts(value: Any) -> Parts:
     return list(described.values()) if isinstance(value, tuple | list) else described, arrays
 
 
-def from_parts(kind: Any, header: Any, arrays: Mapping[str, Any], where: str = "header") -> Any:
+def from_parts(
+    kind: Any, header: Any, arrays: Mapping[str, Any], where: str = "header", tables: Tables = MappingProxyType({})
+) -> Any:
     """Build a value from the result of `to_parts`, and refuse other fields and types than are declared.
 
     Args:
@@ -64,6 +69,7 @@ def from_parts(kind: Any, header: Any, arrays: Mapping[str, Any], where: str = "
         header: The JSON types.
         arrays: The arrays, in memory or in an open file.
         where: Its place, for the error.
+        tables: For each base class of what was written with a key, the classes by key.
 
     Raises:
         ValueError: The parts are those of something else.
@@ -75,9 +81,11 @@ def from_parts(kind: Any, header: Any, arrays: Mapping[str, Any], where: str = "
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is np.ndarray:
         return np.asarray(arrays[""])
-    if hasattr(kind, "by_key"):
-        header = check_fields(header, {"key": str, "parts": Any}, where)
-        kind, header = kind.by_key(header["key"]), header["parts"]
+    if kind in tables:
+        keyed = check_fields(header, {"key": str, "parts": Any}, where)
+        if keyed["key"] not in tables[kind]:
+            raise ValueError(f"{where}: {keyed['key']!r}, which there is not")
+        kind, header = tables[kind][keyed["key"]], keyed["parts"]
     if hasattr(kind, "from_parts"):
         return kind.from_parts(header, arrays)
     if hasattr(kind, "from_dict"):
@@ -85,21 +93,23 @@ def from_parts(kind: Any, header: Any, arrays: Mapping[str, Any], where: str = "
     if origin in (types.UnionType, typing.Union):
         others = [each for each in inner if each is not types.NoneType]
         if header is not None and len(others) == 1:
-            return from_parts(others[0], header, arrays, where)
+            return from_parts(others[0], header, arrays, where, tables)
         return check_json(header, kind, where)
     own = _by_owner(arrays)
     if is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         names = {item.name: Any for item in fields(kind)}
         described = check_fields(header, names, where)
-        return kind(**{n: from_parts(hints[n], described[n], own.get(n, {}), f"{where}.{n}") for n in names})
+        made = {n: from_parts(hints[n], described[n], own.get(n, {}), f"{where}.{n}", tables) for n in names}
+        build: Any = kind
+        return build(**made)
     if origin in (tuple, list):
         listed = enumerate(check_json(header, list[Any], where))
-        made = [from_parts(inner[0], each, own.get(str(n), {}), f"{where}[{n}]") for n, each in listed]
-        return tuple(made) if origin is tuple else made
+        items = [from_parts(inner[0], each, own.get(str(n), {}), f"{where}[{n}]", tables) for n, each in listed]
+        return tuple(items) if origin is tuple else items
     if origin is Mapping:
         named = check_json(header, dict[str, Any], where).items()
-        return {name: from_parts(inner[1], each, own.get(name, {}), f"{where}.{name}") for name, each in named}
+        return {n: from_parts(inner[1], each, own.get(n, {}), f"{where}.{n}", tables) for n, each in named}
     return check_json(header, kind, where)
 
 

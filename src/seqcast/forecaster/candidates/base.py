@@ -46,15 +46,6 @@ class FittedCandidate(ABC):
         """Its name in `Choice.shares`."""
         return self.key
 
-    @classmethod
-    def by_key(cls, key: str) -> type[FittedCandidate]:
-        """Return the class that a file names by its key."""
-        from seqcast.forecaster.candidates.table import CANDIDATES
-
-        if key not in CANDIDATES:
-            raise ValueError(f"the candidate {key!r}, which there is not")
-        return CANDIDATES[key].fitted_type
-
     # What it forecasts
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:

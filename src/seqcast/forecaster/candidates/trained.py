@@ -176,9 +176,9 @@ class FittedTrained(FittedCandidate):
         changed = [_continued(base, training) for base in self.trainings]
         return self._again(options, changed, first=self.engines, freeze=tuple(freeze), trainings=self.trainings)
 
-    def _again(self, options: FitOptions, trainings: Sequence[TrainingSpec], **how: Any) -> Trained:
+    def _again(self, options: FitOptions, specs: Sequence[TrainingSpec], **how: Any) -> Trained:
         """Return the candidate that trains networks of the same sizes."""
-        parts = zip(self.engines, trainings, self.context_lengths, strict=True)
+        parts = zip(self.engines, specs, self.context_lengths, strict=True)
         members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
         return Trained(EnsembleSpec(members), None, self.context_lengths, options.seeds[: len(members)], **how)
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from seqcast.errors import DataError, SpecError, unknown_name
 from seqcast.specs import check_choice, check_int, check_number
 
+__all__ = ["PriceWindows", "price_windows"]
+
 Array = npt.NDArray[Any]
 
 NORMALISATIONS = ("instance", "last", "none")

@@ -14,6 +14,8 @@ from seqcast.errors import SpecError
 from seqcast.runtime import keras
 from seqcast.specs import check_int
 
+__all__ = ["SineBatches"]
+
 Array = npt.NDArray[Any]
 
 

@@ -28,6 +28,8 @@ from seqcast.regressor import Seq2SeqRegressor
 if TYPE_CHECKING:
     from jinja2 import Template
 
+__all__ = ["model_card"]
+
 # Fewer windows say little about which candidate is the best.
 FEW_WINDOWS = 100
 # Markdown takes these for letters.

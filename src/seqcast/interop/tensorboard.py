@@ -21,6 +21,8 @@ from seqcast.runtime import make_folder, require, to_numpy, write_beside
 from seqcast.specs import check_int
 from seqcast.training import Observer, Record
 
+__all__ = ["TensorBoard"]
+
 # What the projector reads, in the folder of a run.
 _PROJECTOR = """embeddings {{
   tensor_name: "{name}"

@@ -12,6 +12,8 @@ from seqcast.errors import SpecError
 from seqcast.runtime import require
 from seqcast.training import Observer, Record
 
+__all__ = ["WandbLog"]
+
 # W&B's word for a step.
 _EVENTS = {"epoch": "epoch", "step": "batch"}
 _COUNTERS = {"epoch": "epoch/epoch", "step": "batch/batch_step"}

@@ -24,6 +24,8 @@ from seqcast.errors import DataError, SpecError
 from seqcast.intervals.calibration import Calibration, check_shape, window_units
 from seqcast.intervals.levels import bound_probability, check_levels
 
+__all__ = ["calibrate_intervals", "calibrate_points", "calibrate_quantiles", "windows_needed"]
+
 Array = npt.NDArray[Any]
 
 _ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding

@@ -12,6 +12,8 @@ from seqcast.runtime import FileLimits
 from seqcast.specs.base import set_fields
 from seqcast.specs.checks import check_int, check_number
 
+__all__ = ["CheckpointSpec"]
+
 
 @dataclass(frozen=True)
 class CheckpointSpec:

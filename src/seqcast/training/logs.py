@@ -14,6 +14,8 @@ from seqcast.errors import FileFormatError
 from seqcast.runtime import make_folder, suffix_of, warn_user, write_beside
 from seqcast.training.observers import Observer, Record
 
+__all__ = ["TrainingLog", "read_log"]
+
 FIELDS = ("event", "epoch", "step", "seconds", "learning_rate")
 SUFFIXES = ("csv", "jsonl")
 

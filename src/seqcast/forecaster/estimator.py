@@ -402,7 +402,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
         else:
             fitted = self.fitted_
-        if not any(each.can_be_finetuned for each in fitted.candidates):
+        if not fitted.networks:
             refuse_without_network("finetune")
         rows_further, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
         options = replace(

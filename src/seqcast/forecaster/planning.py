@@ -269,7 +269,7 @@ def plan_finetuning(
     )
     planned = PlannedRows(frame, rows.options, rows.season_length, context, series=series, reader=reader, starts=starts)
     candidates = tuple(each.for_finetuning(options, training, freeze) for each in fitted.candidates)
-    several = any(candidate.has_versions for candidate in candidates)
+    several = any(len(candidate.names) > 1 for candidate in candidates)
     plan = _with_jobs(planned, candidates, fitted.choice, compare=several)
     return replace(plan, rows=replace(planned, series=series.add_series(frame, scaler, starts)))
 

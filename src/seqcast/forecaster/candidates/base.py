@@ -194,11 +194,6 @@ class FittedCandidate(ABC):
     def for_refit(self, options: FitOptions) -> Candidate:
         """Return the candidate that learns from other rows with the sizes of this one."""
 
-    @property
-    def can_be_finetuned(self) -> bool:
-        """Whether it has weights that can be trained further."""
-        return False
-
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
         """Return the candidate that trains its networks from their present weights, or learns anew without any.
 
@@ -272,11 +267,6 @@ class Candidate(ABC):
     def describe(self) -> str:
         """Return a line about it for a fit that trains nothing; empty for none."""
         return ""
-
-    @property
-    def has_versions(self) -> bool:
-        """Whether `fitted` may return several values, which are compared."""
-        return False
 
     def rounds(self, count: int) -> list[range]:
         """Return the places of its jobs that are trained together, round after round; one round at least."""

@@ -166,11 +166,6 @@ class FittedTrained(FittedCandidate):
         """Return the candidate that trains networks of the same sizes on other rows."""
         return self._again(options, self.trainings)
 
-    @property
-    def can_be_finetuned(self) -> bool:
-        """True: it has weights."""
-        return True
-
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Trained:
         """Return the candidate that trains the networks from their present weights."""
         changed = [_continued(base, training) for base in self.trainings]

@@ -20,7 +20,6 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import (
     Calibration,
     ForecastRequest,
-    check_levels,
     check_trained,
 )
 from seqcast.runtime import warn_user
@@ -114,18 +113,13 @@ class LastSeason(Candidate):
         Raises:
             DataError: No value has another one a season before it.
         """
-        season, level = rows.season_length, rows.options.level
+        season, output = rows.season_length, rows.options.output
         steps = season if 1 < season <= rows.series.context_length else 1
-        if not level:
-            return [FittedLastSeason(season)]
-        horizon = rows.options.horizon
-        return [
-            FittedLastSeason(season, naive_calibrations(rows.reader, season_length=steps, horizon=horizon, level=level))
-        ]
+        return [FittedLastSeason(season, naive_calibrations(rows.reader, steps, output.horizon, output.level))]
 
 
 def naive_calibrations(
-    reader: WindowReader, *, season_length: int, horizon: int, level: Sequence[float]
+    reader: WindowReader, season_length: int, horizon: int, level: tuple[float, ...]
 ) -> tuple[Calibration, ...]:
     r"""Return the intervals of the seasonal naive forecast, in the units of the scaled series.
 
@@ -141,7 +135,7 @@ def naive_calibrations(
         level: Levels of the intervals, in per cent.
 
     Returns:
-        The calibration of each target.
+        The calibration of each target; none without levels.
 
     Raises:
         DataError: No value has another one a season before it.
@@ -158,24 +152,24 @@ def naive_calibrations(
     Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.5, with quantiles in place
     of a normal distribution's.
     """
-    levels = check_levels(level)
+    if not level:
+        return ()
     every = -(-int(reader.lengths.sum()) // MOST_DIFFERENCES)
     by_batch = [_seasonal_differences(reader, *batch, season_length)[::every] for batch in reader.targets.batches()]
     differences = np.concatenate(by_batch)
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
-    calibrations = []
-    for column in differences.T:
-        observed = column[~np.isnan(column)]
-        if not len(observed):
-            raise DataError(
-                "df",
-                expected=f"a value and another one {season_length} steps before it, to tell how far forecasts err",
-                received="none",
-                hint="Give longer series, or level=() for a forecast without intervals.",
-            )
-        widths = growth * np.quantile(observed, np.array(levels) / 100.0)
-        calibrations.append(Calibration(levels, widths, np.full(horizon, len(observed)), "point"))
-    return tuple(calibrations)
+    counts = (~np.isnan(differences)).sum(axis=0)
+    if not counts.all():
+        raise DataError(
+            "df",
+            expected=f"a value and another one {season_length} steps before it, to tell how far forecasts err",
+            received="none",
+            hint="Give longer series, or level=() for a forecast without intervals.",
+        )
+    # Target after target.
+    widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
+    parts = zip(widths, counts, strict=True)
+    return tuple(Calibration(level, growth * each, np.full(horizon, count), "point") for each, count in parts)
 
 
 def _seasonal_differences(reader: WindowReader, series: Array, values: Array, season_length: int) -> Array:

@@ -31,12 +31,12 @@ from seqcast.data.synthetic import Season
 from seqcast.engine.engine import Engine
 from seqcast.pretrained import PretrainedNetwork, load_pretrained
 from seqcast.pretrained.inputs import seasonal_inputs
-from seqcast.pretrained.synthetic_windows import SyntheticWindows
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.training.checkpoints import CheckpointFolder
 from seqcast.training.fingerprint import fingerprint
+from synthetic_windows import SyntheticWindows
 
 QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)
 HORIZON, CONTEXTS = 64, (16, 32, 64, 128, 256, 512)

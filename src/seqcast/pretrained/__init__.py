@@ -3,7 +3,7 @@
 In reading order: `model` (the form of such a model), `pretrained_model` (the one that comes along), `network` (its
 network), `inputs` (what that reads), `seasonal_base`, `simple_forecasts`, `smoothing`, `autoregression` (the forecast
 that the network corrects), `covariates`, `far_horizons`, `windows` and `finetuning` (its training on data),
-`synthetic_windows` (its training on synthetic series), `weights` (its file) and `table`.
+`weights` (its file) and `table`. `benchmarks/pretrain.py` trains it on synthetic series.
 
 Stability: experimental.
 """

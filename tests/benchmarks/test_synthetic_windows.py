@@ -5,7 +5,7 @@ import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC
-from seqcast.pretrained.synthetic_windows import SyntheticWindows
+from synthetic_windows import SyntheticWindows
 
 SIZES = {"horizon": 8, "batch_size": 32, "context_lengths": (16, 32), "steps": 3}
 

@@ -21,7 +21,7 @@ import numpy as np
 from public_data import read_competition, read_vic_elec
 from seqcast.data.synthetic import Season
 from seqcast.forecaster.choice import pinball
-from seqcast.pretrained import far, load_pretrained, network
+from seqcast.pretrained import ZeroShotWindows, far_horizons, load_pretrained, network
 
 sys.path.append(str(Path(__file__).parent / "accuracy"))
 from reporting import machine_line, table
@@ -54,10 +54,10 @@ def windows(folder: Path) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
 
 def scores(season: int, past: np.ndarray, truth: np.ndarray) -> list[str]:
     """Return the errors after the first block over those of the last season, and the seconds."""
-    told, steps = Season.of(season), truth.shape[1]
-    seasons, longer = (np.full(len(past), length or 0) for length in (told.length, told.longer))
+    steps, longer = truth.shape[1], Season.of(season).longer or 0
+    known = ZeroShotWindows(past, np.full(len(past), season), np.full(len(past), longer))
     began = time.perf_counter()
-    quantiles = load_pretrained().quantiles(past, seasons, longer, steps, PROBABILITIES)
+    quantiles = load_pretrained().forecast(known, steps, PROBABILITIES)
     seconds = time.perf_counter() - began
     naive = past[:, -season:][:, np.arange(steps) % season]
     y, ours, theirs = (each[:, FIRST:] for each in (truth, quantiles, naive))
@@ -71,13 +71,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of the public data sets")
     arguments = parser.parse_args()
-    usual, rows = (far.REPEATED, far.BLOCKS), []
+    usual, rows = (far_horizons.REPEATED, far_horizons.BLOCKS), []
     headings = ["windows", "number", "blocks", "squared error", "absolute error", "quantile loss", "seconds"]
     for name, season, past, truth in windows(arguments.folder):
         longer = truth.shape[1] > min(BLOCKS) * FIRST
         settings = [(share, usual[1], f"{share:.0%} of the season before") for share in SHARES]
         settings += [(usual[0], count, f"{count} of the network") for count in BLOCKS if longer]
-        for far.REPEATED, network.BLOCKS, told in settings:
+        for far_horizons.REPEATED, network.BLOCKS, told in settings:
             scores(season, past, truth)  # programs are compiled
             rows.append([name, len(past), told, *scores(season, past, truth)])
             print(table(headings, rows[-1:]), flush=True)

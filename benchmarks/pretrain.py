@@ -29,7 +29,7 @@ from zero_shot_tasks import DECILES, TASKS, Task, geometric_means, validation_sc
 
 from seqcast.data.synthetic import Season
 from seqcast.engine.engine import Engine
-from seqcast.pretrained import PretrainedNetwork, load_pretrained
+from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
 from seqcast.pretrained.inputs import seasonal_inputs
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
@@ -99,10 +99,11 @@ def train(arguments: argparse.Namespace) -> None:
     trained.save(arguments.out / "pretrained.seqcast", log)
 
 
-def told(network: PretrainedNetwork, task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the network is told of a task: the known values, `[series, T]`, their season and the longer one."""
+def known(network: PretrainedNetwork, task: Task) -> ZeroShotWindows:
+    """Return what the network reads of a task."""
     past = task.known(network.context_lengths[-1])
-    return past, np.full(len(past), task.season), np.full(len(past), Season.of(task.season).longer or 0)
+    longer = np.full(len(past), Season.of(task.season).longer or 0)
+    return ZeroShotWindows(past, np.full(len(past), task.season), longer)
 
 
 def score(network: PretrainedNetwork, folder: Path) -> None:
@@ -113,7 +114,7 @@ def score(network: PretrainedNetwork, folder: Path) -> None:
         windows = validation_windows(folder, name)
         began = time.perf_counter()
         ours[name] = validation_scores(
-            windows, lambda task: network.quantiles(*told(network, task), task.horizon, DECILES)
+            windows, lambda task: network.forecast(known(network, task), task.horizon, DECILES)
         )
         seconds = time.perf_counter() - began
         base[name] = validation_scores(windows, lambda task: base_deciles(network, task))
@@ -129,7 +130,8 @@ def score(network: PretrainedNetwork, folder: Path) -> None:
 
 def base_deciles(network: PretrainedNetwork, task: Task) -> np.ndarray:
     """Return the forecast that the network corrects as if it were each decile, `[series, H, 9]`."""
-    base = seasonal_inputs(*told(network, task), task.horizon).base
+    windows = known(network, task)
+    base = seasonal_inputs(windows.past, windows.season, windows.longer, task.horizon).base
     return np.repeat(base[:, :, None], len(DECILES), axis=2)
 
 

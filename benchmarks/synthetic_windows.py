@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from seqcast.data.synthetic import SyntheticSeries
 from seqcast.data.windows import Batch, NumberedBatches
-from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
+from seqcast.pretrained.inputs import SeasonalInputs, column_names, seasonal_inputs
 
 # Share of the windows that know as much of the past as the batch has; others know less.
 FULL = 0.35
@@ -91,4 +91,4 @@ class SyntheticWindows(NumberedBatches):
 
     def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
         """Return the name of each column of the inputs and the targets."""
-        return {"past": PAST, "future": FUTURE, "static": STATIC, "y": ("value",)}
+        return column_names({})

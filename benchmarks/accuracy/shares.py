@@ -33,7 +33,7 @@ from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows
 from seqcast.forecaster.validation import count_disjoint
 from seqcast.pretrained.finetuning import FinetuneJob
-from seqcast.pretrained.pretrained_model import PretrainedModel
+from seqcast.pretrained.network import load_pretrained
 
 # How many windows before the test part; series of years are too short for two.
 TASKS = {"m3_yearly": 1, "m3_quarterly": 1, "tourism_quarterly": 2, "tourism_monthly": 2, "nn5": 2}
@@ -59,8 +59,8 @@ def candidates(task: Task, seed: int) -> tuple[HoldOut, dict[str, Any], dict[str
     (tuning,) = (outcome for outcome in outcomes.values() if isinstance(outcome.job, FinetuneJob))
     fits = {name: found[name] for name in ("seasonal_naive", "trained")}
     for share in WEIGHTS:
-        network = replace(tuning.job, share=share).finetuned(tuning.engine.weights)
-        fits[f"finetuned {share:g}"] = FittedZeroShot(PretrainedModel(network), season, is_finetuned=True)
+        network = load_pretrained().finetuned(tuning._replace(job=replace(tuning.job, share=share)))
+        fits[f"finetuned {share:g}"] = FittedZeroShot(network, season, is_finetuned=True)
     hold_out, validation, test = plan.hold_out, {}, {}
     for name, fitted in fits.items():
         validation[name] = hold_out.forecast(fitted)

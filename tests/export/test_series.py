@@ -20,7 +20,6 @@ from seqcast.forecaster.future import future_steps
 from seqcast.intervals.levels import check_levels
 from seqcast.pretrained import load_pretrained
 from seqcast.pretrained.covariates import CovariateSizes
-from seqcast.pretrained.pretrained_model import PretrainedModel
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -182,7 +181,7 @@ def test_the_last_season_and_blends(gaps, tmp_path, run_file):
     reader = state.series.reader(state.series.frame, Origins.at_ends(state.series.frame, HORIZON))
     naive = naive_calibrations(reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95)))
     new = frame(("n1", "n2"), 40, gaps=gaps, seed=4)
-    tuned = FittedZeroShot(PretrainedModel.shipped(), 7, is_finetuned=True)
+    tuned = FittedZeroShot(load_pretrained(), 7, is_finetuned=True)
     candidates = (FittedLastSeason(7, naive), tuned, *state.candidates)
     for shares in (
         {"seasonal_naive": 1.0},
@@ -360,7 +359,7 @@ def test_a_high_level_of_the_pretrained_network(tmp_path, run_file):
 def test_a_pretrained_network_with_covariates():
     network = load_pretrained().with_covariates(CovariateSizes(past=1))
     with pytest.raises(SpecError, match="export: expected a pretrained network that reads no covariates"):
-        zero_shot_part(PretrainedModel(network), 7).check(12)
+        zero_shot_part(network, 7).check(12)
 
 
 def test_the_pretrained_network_has_a_number_of_steps(tmp_path):

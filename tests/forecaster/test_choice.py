@@ -10,7 +10,7 @@ from seqcast.forecaster.candidates.table import words
 from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice, choose, pinball
-from seqcast.pretrained.pretrained_model import PretrainedModel
+from seqcast.pretrained import load_pretrained
 from seqcast.runtime.parts import from_parts, to_parts
 
 PROBABILITIES = (0.5, 0.1, 0.9)
@@ -101,7 +101,7 @@ def test_a_choice_is_told_and_kept():
 
 
 def test_shares_follow_candidates_that_have_learnt_since():
-    choice, model = Choice({"pretrained": 0.6, "trained": 0.4}), PretrainedModel.shipped()
+    choice, model = Choice({"pretrained": 0.6, "trained": 0.4}), load_pretrained()
     trained = FittedTrained(())
     assert choice.among([FittedZeroShot(model, 7, is_finetuned=True), trained]).shares == {
         "finetuned": 0.6,

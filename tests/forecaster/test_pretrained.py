@@ -14,11 +14,11 @@ from seqcast import Forecaster
 from seqcast.data.series.scalers import SeriesScaler
 from seqcast.data.series.store import InMemoryStore
 from seqcast.data.windows.reader import WindowReader
+from seqcast.engine import Outcome
 from seqcast.errors import SpecError
 from seqcast.pretrained import FinetuneOptions, load_pretrained
 from seqcast.pretrained.covariates import CovariateSizes
-from seqcast.pretrained.finetuning import FinetuneJob
-from seqcast.pretrained.pretrained_model import PretrainedModel
+from seqcast.training import History
 
 H = 6
 
@@ -357,7 +357,7 @@ def test_training_windows_are_as_long_as_leaves_many():
     starts, network = np.array([4_900, 290]), load_pretrained()
     contexts = {}
     for name, rows in (("long", [0, 1]), ("short", [1])):
-        job = FinetuneJob.of(network, reader.take(np.array(rows)), starts[rows], how(season_length=12))
+        job = network.finetuning(reader.take(np.array(rows)), starts[rows], how(season_length=12))
         contexts[name] = job.reader.context_length
     assert contexts == {"long": 512, "short": 128}
 
@@ -366,7 +366,7 @@ def test_training_windows_are_as_long_as_leaves_many():
 def test_fine_tuning_reads_hardly_more_than_a_forecast_may(most, context):
     store = InMemoryStore.of({"a": np.arange(5_000.0)[:, None]})
     reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=512)
-    job = FinetuneJob.of(load_pretrained(), reader, np.array([4_900]), how(most_rows=most))
+    job = load_pretrained().finetuning(reader, np.array([4_900]), how(most_rows=most))
     assert job.reader.context_length == context
 
 
@@ -374,18 +374,23 @@ def test_fine_tuning_reads_hardly_more_than_a_forecast_may(most, context):
 def test_a_fine_tuned_network_may_keep_some_of_its_first_weights(share):
     store = InMemoryStore.of({"a": np.arange(100.0)[:, None]})
     reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=64)
-    job = FinetuneJob.of(load_pretrained(), reader, np.array([90]), how())
-    first = load_pretrained().engine.weights
-    found = replace(job, share=share).finetuned([weight + 1.0 for weight in first])
+    network = load_pretrained()
+    job, first, engine = (
+        network.finetuning(reader, np.array([90]), how()),
+        network.engine.weights,
+        network.engine.copy(),
+    )
+    engine.built.model.set_weights([weight + 1.0 for weight in first])
+    found = network.finetuned(Outcome(engine, History(), replace(job, share=share)))
     for before, after in zip(first, found.engine.weights, strict=True):
         np.testing.assert_allclose(after, before + share, rtol=1e-3, atol=1e-3)
-    assert found.version == f"{load_pretrained().version}, fine-tuned"
+    assert found.version == f"{network.version}, fine-tuned"
 
 
 def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_path):
     from seqcast.errors import FileFormatError
 
-    other = PretrainedModel(load_pretrained().with_covariates(CovariateSizes(5, 5, 5)))
+    other = load_pretrained().with_covariates(CovariateSizes(5, 5, 5))
     fitted = with_price.fitted_
     (zero_shot,) = fitted.candidates
     model = with_price.with_fitted(replace(fitted, candidates=(replace(zero_shot, model=other),)))

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained import inputs, load_pretrained
-from seqcast.pretrained.far_horizons import REPEATED, Hold, base_after, widened
+from seqcast.pretrained import ZeroShotWindows, inputs, load_pretrained
+from seqcast.pretrained.far_horizons import REPEATED, base_after, held, widened
 
 
 def adjusted(means):
@@ -23,7 +23,7 @@ def test_the_season_before_has_the_less_share_the_straighter_the_seasons(seed, s
     known = rng.normal(size=(3, 40)) + rise * np.arange(40)
     known[:, :missing] = np.nan
     median = rng.normal(size=(3, 6))
-    found = Hold.of(known, np.full(3, season), repeats=True)(median, known)
+    found = held(median, known, np.full(3, season), begun=40, repeats=True)
     for row in range(3):
         count = 40 // season
         means = [known[row, 40 - (place + 1) * season : 40 - place * season] for place in range(count)]
@@ -37,10 +37,10 @@ def test_the_season_before_has_the_less_share_the_straighter_the_seasons(seed, s
 def test_without_a_season_or_where_it_is_not_known_the_median_stays():
     known, median = np.random.default_rng(0).normal(size=(2, 20)), np.zeros((2, 5))
     for season, repeats in ((1, True), (30, True), (4, False)):
-        hold = Hold.of(known, np.full(2, season), repeats=repeats)
-        np.testing.assert_array_equal(hold(median, known), median)
+        found = held(median, known, np.full(2, season), begun=20, repeats=repeats)
+        np.testing.assert_array_equal(found, median)
     gappy = np.where(np.arange(20) == 17, np.nan, known)
-    found = Hold.of(gappy, np.full(2, 4), repeats=True)(median, gappy)
+    found = held(median, gappy, np.full(2, 4), begun=20, repeats=True)
     assert (found[:, 1] == 0).all()
     assert (found[:, 0] != 0).all()
 
@@ -51,7 +51,7 @@ def test_nothing_goes_farther_than_a_line_through_what_was_known(seed, later, si
     rng = np.random.default_rng(seed)
     known = size * rng.normal(size=(2, 30 + later))
     begun = known[:, :30]
-    found = Hold.of(begun, np.array([1, 5]), repeats=True)(1e9 * rng.normal(size=(2, 8)), known)
+    found = held(1e9 * rng.normal(size=(2, 8)), known, np.array([1, 5]), begun=30, repeats=True)
     low, high = begun.min(axis=1, keepdims=True), begun.max(axis=1, keepdims=True)
     room = (high - low) * (1 + (later + np.arange(8)) / 30)
     assert (found >= low - room).all()
@@ -96,7 +96,8 @@ def test_the_base_is_worked_out_in_parts(monkeypatch):
 def test_a_season_that_a_short_past_does_not_have_twice_keeps_its_size():
     """The base reads what the network wrote, which ends at step 192."""
     y = 10 + 3 * np.sin(2 * np.pi * np.arange(18) / 24)
-    found = load_pretrained().quantiles(y[None], np.array([24]), np.array([0]), 240, (0.5,))[0, :, 0]
+    windows = ZeroShotWindows(y[None], np.array([24]), np.array([0]))
+    found = load_pretrained().forecast(windows, 240, (0.5,))[0, :, 0]
     assert np.ptp(found[192:216]) > 0.8 * np.ptp(found[168:192])
 
 
@@ -105,6 +106,7 @@ def test_a_trend_goes_on(season):
     steps, rng = np.arange(620), np.random.default_rng(0)
     y = 100 + 2.0 * steps + (5 * np.sin(2 * np.pi * steps / 12) if season > 1 else 0)
     known = y[None, :120] + rng.normal(size=120)
-    found = load_pretrained().quantiles(known, np.array([season]), np.array([0]), 500, (0.5,))[0, :, 0]
+    windows = ZeroShotWindows(known, np.array([season]), np.array([0]))
+    found = load_pretrained().forecast(windows, 500, (0.5,))[0, :, 0]
     for later in (slice(64, 192), slice(192, None)):  # of the network, and of the base alone
         assert np.abs(found[later] - y[120:][later]).mean() < 0.05 * (y[-1] - y[120])

@@ -1,7 +1,6 @@
 """A pretrained network reads any unit, any length, and writes any horizon."""
 
 import hashlib
-from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -9,9 +8,9 @@ import pytest
 
 from seqcast.engine.engine import Engine
 from seqcast.errors import FileFormatError
-from seqcast.pretrained import SHA256, PretrainedNetwork, load_pretrained, training_log
-from seqcast.pretrained.covariates import CovariateSizes, SeasonalCovariates
-from seqcast.pretrained.far_horizons import Hold, base_after
+from seqcast.pretrained import SHA256, PretrainedNetwork, ZeroShotWindows, load_pretrained, training_log
+from seqcast.pretrained.covariates import CovariateSizes
+from seqcast.pretrained.far_horizons import base_after, held
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -45,8 +44,9 @@ def told(past, season=4, longer=8):
     return np.full(len(past), season), np.full(len(past), longer)
 
 
-def forecast(network, past, horizon=8, probabilities=PROBABILITIES, season=4, longer=8):
-    return network.quantiles(past, *told(past, season, longer), horizon, probabilities)
+def forecast(network, past, horizon=8, probabilities=PROBABILITIES, season=4, longer=8, covariates=None):
+    windows = ZeroShotWindows(past, *told(past, season, longer), covariates or {})
+    return network.forecast(windows, horizon, probabilities)
 
 
 def test_quantiles_do_not_cross(network):
@@ -113,8 +113,8 @@ def test_after_three_blocks_the_base_goes_on_held_to_what_was_known(network):
     long = forecast(network, past, horizon=41)
     np.testing.assert_allclose(forecast(network, past, horizon=30), long[:, :30], rtol=1e-5)
     known = np.concatenate([past, long[:, :24, 1]], axis=1)
-    hold = Hold.of(known[:, :24], told(past)[0], repeats=True)
-    expected = hold(base_after(known[:, -16:], *told(past), 17, context=16), known)
+    rest = base_after(known[:, -16:], *told(past), 17, context=16)
+    expected = held(rest, known, told(past)[0], begun=24, repeats=True)
     np.testing.assert_allclose(long[:, 24:, 1], expected, rtol=1e-4, atol=1e-4)
     width = long[:, :, 2] - long[:, :, 0]
     assert (width[:, 32:40] >= width[:, 24:32]).all()
@@ -128,8 +128,7 @@ def test_with_covariates_of_the_future_the_network_writes_every_block(network):
     both = []
     for last in (0.0, 5.0):
         future[:, 32:] = last
-        covariates = SeasonalCovariates(np.empty((5, 14, 0)), future.copy(), np.empty((5, 0)))
-        both.append(wider.quantiles(past, *told(past), 40, PROBABILITIES, covariates))
+        both.append(forecast(wider, past, 40, covariates={"past": np.empty((5, 14, 0)), "future": future.copy()}))
     np.testing.assert_array_equal(both[0][:, :32], both[1][:, :32])
     assert np.abs(both[0] - both[1])[:, 32:].max() > 1e-3
 
@@ -191,10 +190,9 @@ def test_half_precision_loses_nothing(tmp_path):
 def test_inputs_for_covariates_begin_at_nothing(network, sizes, tmp_path):
     rng, past = np.random.default_rng(0), series()
     wider = network.with_covariates(sizes)
-    covariates = SeasonalCovariates(
-        rng.normal(size=(5, 14, sizes.past)), rng.normal(size=(5, 21, sizes.future)), rng.normal(size=(5, sizes.static))
-    )
-    found = wider.quantiles(past, *told(past), 21, PROBABILITIES, covariates)
+    shapes = {"past": (5, 14, sizes.past), "future": (5, 21, sizes.future), "static": (5, sizes.static)}
+    covariates = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    found = forecast(wider, past, 21, covariates=covariates)
     alike = 8 if sizes.future else 21  # later blocks heed covariates of the future in place of the season before
     np.testing.assert_allclose(found[:, :alike], forecast(network, past, 21)[:, :alike], rtol=1e-4, atol=1e-4)
     assert wider.with_covariates(sizes) is wider
@@ -205,13 +203,12 @@ def test_inputs_for_covariates_begin_at_nothing(network, sizes, tmp_path):
     moved = wider.with_weights(changed, "test")
     for name in ("past", "future", "static"):
         if getattr(sizes, name):
-            other = replace(covariates, **{name: -getattr(covariates, name)})
-            both = [moved.quantiles(past, *told(past), 21, PROBABILITIES, each) for each in (covariates, other)]
+            other = {**covariates, name: -covariates[name]}
+            both = [forecast(moved, past, 21, covariates=each) for each in (covariates, other)]
             assert np.abs(both[0] - both[1]).max() > 1e-3
     moved.save(tmp_path / "wider.seqcast", {})
     loaded = PretrainedNetwork.load(tmp_path / "wider.seqcast")
     assert loaded.covariates == sizes
     np.testing.assert_array_equal(
-        loaded.quantiles(past, *told(past), 8, PROBABILITIES, covariates),
-        moved.quantiles(past, *told(past), 8, PROBABILITIES, covariates),
+        forecast(loaded, past, covariates=covariates), forecast(moved, past, covariates=covariates)
     )

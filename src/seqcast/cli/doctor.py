@@ -32,7 +32,7 @@ def doctor(
     found = Environment.current()
     intact, problems = False, found.problems
     if found.backend:
-        from seqcast.pretrained import weights_are_intact  # which imports it
+        from seqcast.pretrained import weights_are_intact
 
         intact = weights_are_intact()
     if found.backend and not intact:

@@ -20,7 +20,7 @@ from seqcast.export.part import PartWindows
 from seqcast.export.seasonal_base import SeasonalBaseGraph
 from seqcast.export.seasonal_inputs import read_seasonal
 from seqcast.intervals import ForecastRequest
-from seqcast.pretrained import BLOCKS, PretrainedModel, PretrainedNetwork
+from seqcast.pretrained import BLOCKS, PretrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,11 @@ def zero_shot_part(model: Any, season_length: int) -> PretrainedPart:
     )
 
 
-@zero_shot_part.register
-def _(model: PretrainedModel, season_length: int) -> PretrainedPart:
-    return PretrainedPart(model.network, season_length)
+zero_shot_part.register(PretrainedNetwork, PretrainedPart)
 
 
 class _Blocks:
-    """A forecast block by block, as `PretrainedNetwork.quantiles` writes it."""
+    """A forecast block by block, as `PretrainedNetwork.forecast` writes it."""
 
     def __init__(self, graph: Graph, candidate: PretrainedPart, past: Known, contexts: str, parts: Parts) -> None:
         self.graph, self.network, self.parts = graph, candidate.network, parts

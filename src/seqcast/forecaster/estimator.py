@@ -382,7 +382,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 rows of new series.
             freeze: Parts of the network that stay as they are: some of `encoder`, `decoder`, `head`.
             training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
-                learning rate, or for the pretrained network `seqcast.forecaster.finetuning.finetune_training`.
+                learning rate, or for the pretrained network `seqcast.pretrained.finetuning.finetune_training`.
             validation: As for `fit`.
 
         Returns:

@@ -1,9 +1,9 @@
 """Models that forecast series which they have never seen, and the one that comes with the package.
 
-In reading order: `model` (the form of such a model), `pretrained_model` (the one that comes along), `network` (its
-network), `inputs` (what that reads), `seasonal_base`, `simple_forecasts`, `smoothing`, `autoregression` (the forecast
-that the network corrects), `covariates`, `far_horizons`, `windows` and `finetuning` (its training on data),
-`weights` (its file) and `table`. `benchmarks/pretrain.py` trains it on synthetic series.
+In reading order: `model` (the form of such a model), `network` (the one that comes along), `inputs` (what that reads),
+`seasonal_base`, `simple_forecasts`, `smoothing`, `autoregression` (the forecast that the network corrects),
+`covariates`, `far_horizons`, `finetuning` (its training on data), `weights` (its file) and `table`.
+`benchmarks/pretrain.py` trains it on synthetic series.
 
 Stability: experimental.
 """
@@ -14,6 +14,7 @@ __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
 __all__ = [
     "SHA256",
+    "CovariateSizes",
     "FinetuneOptions",
     "PretrainedNetwork",
     "ZeroShotModel",

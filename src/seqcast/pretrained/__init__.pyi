@@ -2,6 +2,7 @@ from .autoregression import FITTED as FITTED
 from .autoregression import HELD_BACK as HELD_BACK
 from .autoregression import LAGS as LAGS
 from .autoregression import LEAST_PENALTY as LEAST_PENALTY
+from .covariates import CovariateSizes as CovariateSizes
 from .covariates import seasonal_reader as seasonal_reader
 from .far_horizons import BLOCKS as BLOCKS
 from .far_horizons import REPEATED as REPEATED
@@ -13,7 +14,8 @@ from .model import FinetuneOptions as FinetuneOptions
 from .model import ZeroShotModel as ZeroShotModel
 from .model import ZeroShotWindows as ZeroShotWindows
 from .network import PretrainedNetwork as PretrainedNetwork
-from .pretrained_model import PretrainedModel as PretrainedModel
+from .network import load_pretrained as load_pretrained
+from .network import training_log as training_log
 from .seasonal_base import BASE_FORECASTS as BASE_FORECASTS
 from .seasonal_base import FEW as FEW
 from .seasonal_base import GAINS as GAINS
@@ -32,6 +34,4 @@ from .table import DEFAULT_MODEL as DEFAULT_MODEL
 from .table import MODELS as MODELS
 from .table import is_zero_shot as is_zero_shot
 from .weights import SHA256 as SHA256
-from .weights import load_pretrained as load_pretrained
-from .weights import training_log as training_log
 from .weights import weights_are_intact as weights_are_intact

@@ -53,7 +53,9 @@ def autoregressed(values: Array, horizon: int) -> SimpleForecasts:
     lagged = np.concatenate([np.zeros((rows, LAGS)), centred], axis=1)
     # The newest lag first.
     before = np.lib.stride_tricks.sliding_window_view(lagged, LAGS, axis=1)[:, :length, ::-1]
-    coefficients = _coefficients(centred, before, _fitted_steps(begun, count))
+    # Steps count that have enough before them: all lags, or a third of a short window's values.
+    first = np.argmax(begun, axis=1) + np.clip(count // 3, 1, LAGS)
+    coefficients = _coefficients(centred, before, begun & (np.arange(length) >= first[:, None]))
 
     def continued(end: int, steps: int) -> Array:
         line = np.concatenate([lagged[:, end : end + LAGS], np.zeros((rows, steps))], axis=1)
@@ -70,12 +72,6 @@ def autoregressed(values: Array, horizon: int) -> SimpleForecasts:
     ahead = np.matmul(before, coefficients[:, :, None]) + mean[:, :, None]
     optimism = np.sqrt((count + FITTED) / np.maximum(count - FITTED, 1))
     return SimpleForecasts(continued(length, horizon), ahead, checks, optimism[:, None])
-
-
-def _fitted_steps(begun: npt.NDArray[np.bool_], count: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return which steps have enough before them to be fitted to: all lags, or a third of a short window's values."""
-    first = np.argmax(begun, axis=1) + np.clip(count // 3, 1, LAGS)
-    return np.asarray(begun & (np.arange(begun.shape[1]) >= first[:, None]))
 
 
 def _coefficients(centred: Array, before: Array, fitted: npt.NDArray[np.bool_]) -> Array:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.pretrained.inputs import pieces, season_again
 from seqcast.pretrained.seasonal_base import SeasonalBase
+from seqcast.pretrained.simple_forecasts import mean_of_known
 
 Array = npt.NDArray[Any]
 
@@ -20,9 +20,8 @@ REPEATED = 0.5
 BLOCKS = 3
 
 
-@dataclass(frozen=True)
-class Hold:
-    r"""What holds a forecast to what was known, after the first block.
+def held(median: Array, known: Array, season: Array, begun: int, *, repeats: bool) -> Array:
+    r"""Hold a forecast after the first block to what was known.
 
     .. math:: y_h = (1 - w)\, \hat y_h + w\, y_{h - m}, \quad w = \tfrac12 (1 - \bar R^2)
 
@@ -31,52 +30,28 @@ class Hold:
     no value goes farther beyond the range of the past and of the first block than a line through it would.
 
     Args:
+        median: The forecast, `[B, steps]`.
+        known: What it was forecast from, all blocks before it included, `[B, T]`; NaN is missing.
         season: Steps of the season of each window, `m`, `[B]`; 1 is none.
-        share: The share of the season before, `w`, `[B, 1]`.
-        low: The least value of the past and of the first block, `[B, 1]`.
-        high: The largest one.
-        steps: How many of these steps are known, `[B, 1]`.
-        length: How many there are.
+        begun: How many steps of these are the past and the first block.
+        repeats: Whether the season before counts.
+
+    Returns:
+        The forecast, held.
 
     Example:
         >>> known = np.tile([1.0, 2.0, 1.0, 2.0], (1, 3))
-        >>> Hold.of(known, np.array([2]), repeats=True)(np.array([[1.0, 4.0, 9.0]]), known).round(2)
+        >>> held(np.array([[1.0, 4.0, 9.0]]), known, np.array([2]), begun=12, repeats=True).round(2)
         array([[1.  , 3.  , 3.17]])
     """
-
-    season: Array
-    share: Array
-    low: Array
-    high: Array
-    steps: Array
-    length: int
-
-    @classmethod
-    def of(cls, known: Array, season: Array, *, repeats: bool) -> Self:
-        """Learn what holds a forecast.
-
-        Args:
-            known: The past and the first block, `[B, T]`; NaN is missing.
-            season: Steps of the season of each window, `[B]`.
-            repeats: Whether the season before counts.
-        """
-        share = REPEATED * (1 - _straightness(known, season)) * (repeats & (season > 1))
-        low, high = np.nanmin(known, axis=1, keepdims=True), np.nanmax(known, axis=1, keepdims=True)
-        steps = (~np.isnan(known)).sum(axis=1, keepdims=True)
-        return cls(season, share[:, None], low, high, steps=steps, length=known.shape[1])
-
-    def __call__(self, median: Array, known: Array) -> Array:
-        """Return what comes after the first block, held.
-
-        Args:
-            median: Its forecast, `[B, steps]`.
-            known: What it was forecast from, all blocks before it included, `[B, T]`; NaN is missing.
-        """
-        repeated = season_again(known, self.season, median.shape[1])
-        mixed = np.where(np.isnan(repeated), median, (1 - self.share) * median + self.share * repeated)
-        later = known.shape[1] - self.length + np.arange(median.shape[1])
-        room = (self.high - self.low) * (1 + later / self.steps)
-        return np.clip(mixed, self.low - room, self.high + room)
+    first = known[:, :begun]
+    share = (REPEATED * (1 - _straightness(first, season)) * (repeats & (season > 1)))[:, None]
+    repeated = season_again(known, season, median.shape[1])
+    mixed = np.where(np.isnan(repeated), median, (1 - share) * median + share * repeated)
+    low, high = np.nanmin(first, axis=1, keepdims=True), np.nanmax(first, axis=1, keepdims=True)
+    later = known.shape[1] - begun + np.arange(median.shape[1])
+    room = (high - low) * (1 + later / (~np.isnan(first)).sum(axis=1, keepdims=True))
+    return np.clip(mixed, low - room, high + room)
 
 
 def base_after(known: Array, season: Array, longer: Array, steps: int, context: int) -> Array:
@@ -135,13 +110,12 @@ def _straightness(known: Array, season: Array) -> Array:
         count = known.shape[1] // steps
         rows = np.flatnonzero(season == steps)
         seasons = known[rows, known.shape[1] - count * steps :].reshape(len(rows), count, steps)
-        there = ~np.isnan(seasons).all(axis=2)
-        seasons = np.where(there, np.nansum(seasons, axis=2) / np.maximum((~np.isnan(seasons)).sum(axis=2), 1), 0.0)
-        many = np.maximum(there.sum(axis=1, keepdims=True), 1)
-        place = np.arange(count) - (there * np.arange(count)).sum(axis=1, keepdims=True) / many
-        off = seasons - (there * seasons).sum(axis=1, keepdims=True) / many
-        products = [(there * one * other).sum(axis=1) for one, other in ((place, off), (place, place), (off, off))]
-        squared = products[0] ** 2 / np.maximum(products[1] * products[2], np.finfo(float).tiny)
-        enough = many[:, 0] > 2
-        result[rows] = np.where(enough, 1 - (1 - squared) * (many[:, 0] - 1) / np.maximum(many[:, 0] - 2, 1), 0.0)
+        means = mean_of_known(seasons, axis=2)[:, :, 0]
+        many = (~np.isnan(means)).sum(axis=1)
+        places = np.where(np.isnan(means), np.nan, np.arange(count))
+        x, y = (each - mean_of_known(each) for each in (places, means))
+        xx, xy, yy = (np.nansum(product, axis=1) for product in (x * x, x * y, y * y))
+        squared = xy**2 / np.maximum(xx * yy, np.finfo(float).tiny)
+        adjusted = 1 - (1 - squared) * (many - 1) / np.maximum(many - 2, 1)
+        result[rows] = np.where(many > 2, adjusted, 0.0)
     return np.clip(result, 0.0, 1.0)

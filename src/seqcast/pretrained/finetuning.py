@@ -1,23 +1,21 @@
-"""Fine-tuning of the pretrained network: a training job that begins with its weights."""
+"""Fine-tuning of the pretrained network: how long it takes, the windows that it reads, and the training job."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic import Season
-from seqcast.data.windows import WindowReader, Windows
+from seqcast.data.windows import Batch, SeriesWindows, WindowReader, Windows
 from seqcast.engine import TrainingJob
-from seqcast.errors import SpecError
-from seqcast.pretrained.covariates import CovariateSizes, seasonal_reader
-from seqcast.pretrained.model import FinetuneOptions
-from seqcast.pretrained.network import PretrainedNetwork
-from seqcast.pretrained.windows import SeasonalWindows
+from seqcast.pretrained.covariates import CovariateSizes, add_covariates
+from seqcast.pretrained.inputs import column_names, seasonal_inputs
+from seqcast.runtime import begin, threads
 from seqcast.specs import TrainingSpec
 
 Array = npt.NDArray[Any]
@@ -32,8 +30,6 @@ SEASONS_READ = 3
 # Weights half-way between those that have seen everything and those that have seen this data forecast what comes next
 # better than either (`benchmarks/accuracy/shares.py`).
 ROBUST_SHARE = 0.5
-# What the version of its weights ends with then.
-FINETUNED = ", fine-tuned"
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000
 
@@ -74,25 +70,6 @@ def finetune_training(
     return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
 
 
-def finetune_context(contexts: Sequence[int], rows: int, horizon: int, season_length: int) -> int:
-    """Return the context length of training windows: short enough that there are many, if they hold three seasons.
-
-    Args:
-        contexts: Context lengths that the network knows, the shortest first.
-        rows: Rows of the longest series, or as many as two contexts and a horizon have.
-        horizon: Steps of future that windows have.
-        season_length: Steps of a season.
-
-    Example:
-        >>> contexts = (16, 32, 64, 128, 256, 512)
-        >>> finetune_context(contexts, 600, 12, 12), finetune_context(contexts, 40, 4, 12)
-        (256, 64)
-    """
-    needed = min(rows, SEASONS_READ * season_length)
-    holding = next((context for context in contexts if context >= needed), contexts[-1])
-    return max([holding, *(context for context in contexts if context <= (rows - horizon) // 2)])
-
-
 def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what a user's training says about its length, which holds for a fine-tuning beside it too.
 
@@ -108,77 +85,84 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: given[name] for name in names if given.get(name) is not None}
 
 
+class SeasonalWindows(SeriesWindows):
+    """Windows that slide along many series, each target of each by itself, in the units of the window.
+
+    Batches of windows without a seed, which are the same in each epoch, are kept once they are read.
+
+    Args:
+        reader: The window reader, see `seasonal_reader`.
+        horizon: Steps of future that windows have, `H`.
+        season: The season of the series.
+        steps_forecast: Steps that the network writes, at least as many; those beyond the horizon do not count.
+        **options: As for `SeriesWindows`.
+
+    Example:
+        >>> from seqcast.data.series.scalers import SeriesScaler
+        >>> from seqcast.data.series.store import InMemoryStore
+        >>> store = InMemoryStore.of({"a": np.arange(6.0)[:, None]})
+        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=4)
+        >>> windows = SeasonalWindows(reader, 2, season=Season(2), steps_forecast=2, batch_size=8)
+        >>> inputs, y, _ = windows[0]
+        >>> inputs["past"].shape, y.shape
+        ((1, 4, 7), (1, 2, 1))
+    """
+
+    def __init__(
+        self, reader: WindowReader, horizon: int, *, season: Season, steps_forecast: int, **options: Any
+    ) -> None:
+        super().__init__(reader, horizon, each=reader.targets.width, **options)
+        self.season, self.steps_forecast, self.covariates = season, steps_forecast, CovariateSizes.of(reader)
+        self._kept: dict[int, Batch] | None = {} if options.get("seed") is None else None
+        self._next: tuple[int, Callable[[], Batch]] | None = None
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch; see `Windows`. The next one is read meanwhile, which takes as long as a training step."""
+        if self._kept is not None:
+            place = number % self.order.batches_per_pass
+            if place not in self._kept:
+                self._kept[place] = super().batch(place)
+            return self._kept[place]
+        following, self._next = self._next, None
+        batch = following[1]() if following is not None and following[0] == number else super().batch(number)
+        if threads() > 1:
+            self._next = number + 1, begin(super().batch, number + 1)
+        return batch
+
+    def gather(self, windows: Array) -> Batch:
+        """Return the windows with these numbers as one batch."""
+        series, stops = self.locate(windows)
+        rows, target = np.arange(len(windows)), windows % self.each
+        inputs, y = self.reader.windows(series, stops, self.horizon)
+        scaler = self.reader.scaler.take(series)
+        past = scaler.inverse(inputs["past"][:, :, : self.each])[rows, :, target]
+        season, longer = (np.full(len(windows), steps or 0) for steps in (self.season.length, self.season.longer))
+        read = seasonal_inputs(past, season, longer, self.steps_forecast)
+        own: dict[str, Array] = dict(read.inputs)
+        if self.covariates:
+            own = add_covariates(own, {**inputs, "past": inputs["past"][:, :, self.each :]})
+        scaled = np.full((len(windows), self.steps_forecast), np.nan)
+        scaled[:, : self.horizon] = read.scaled(scaler.inverse(y)[rows, :, target])
+        return own, scaled[:, :, None].astype(np.float32), self.weights(series)
+
+    def columns(self, inputs: object, y: object) -> dict[str, tuple[str, ...]]:
+        """Return the name of each column of the inputs and the targets."""
+        return column_names(self.reader.names)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FinetuneJob(TrainingJob):
     """The further training of the pretrained network, or of one that was fine-tuned before.
 
     Args:
-        pretrained: The network, with whose weights the training begins.
         season: The season of the series.
         horizon: Steps of future that training windows have; the network writes whole segments.
         share: The share of the weights that are learnt; the others are the first ones.
     """
 
-    pretrained: PretrainedNetwork
     season: Season
     horizon: int
     share: float = 1.0
-
-    @classmethod
-    def of(cls, pretrained: PretrainedNetwork, reader: WindowReader, starts: Array, options: FinetuneOptions) -> Self:
-        """Return the job.
-
-        With more than a block to forecast, the network is trained to forecast a block. Beside another network half of
-        the weights are learnt, or all where covariates are.
-
-        Args:
-            pretrained: The network.
-            reader: The window reader of the series.
-            starts: As for `TrainingJob`.
-            options: How it is trained.
-
-        Raises:
-            SpecError: Covariates are to be learnt, and parts of the network may not be trained.
-        """
-        learns = options.covariates and not pretrained.covariates
-        if learns and options.freeze:
-            raise SpecError(
-                "freeze",
-                expected="() where covariates are learnt: their weights, zero at first, are in encoder and decoder",
-                received=repr(tuple(options.freeze)),
-                hint="Fine-tune all parts first, and freeze some in a second fine-tuning.",
-            )
-        if options.covariates:
-            pretrained = pretrained.with_covariates(CovariateSizes.of(reader))
-        block = min(options.horizon, pretrained.horizon)
-        rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
-        longest = pretrained.context_lengths[-1]
-        if options.most_rows is not None:
-            longest = pretrained.context(options.most_rows)
-        contexts = [length for length in pretrained.context_lengths if length <= longest]
-        context = finetune_context(contexts, rows, block, options.season_length)
-        short = options.shares_data
-        job = cls(
-            reader=seasonal_reader(reader, covariates=options.covariates).with_context(context),
-            starts=starts,
-            window=pretrained.window(pretrained.steps(block), pretrained.covariates),
-            network=pretrained.engine.network,
-            training=finetune_training(1),
-            seeds=options.seeds,
-            weighting=options.weighting,
-            weights=pretrained.engine.weights,
-            freeze=tuple(options.freeze),
-            title="the pretrained network",
-            log_name="pretrained",
-            observers_only=True,
-            pretrained=pretrained,
-            season=Season.of(options.season_length),
-            horizon=block,
-            share=ROBUST_SHARE if short and not learns else 1.0,
-        )
-        windows = job.count_windows()
-        training = finetune_training(windows, options.training, covariates=learns, shares_data=short)
-        return replace(job, training=training)
 
     @property
     def _horizon(self) -> int:
@@ -187,20 +171,11 @@ class FinetuneJob(TrainingJob):
 
     def _windows(self, **kind: Any) -> tuple[Windows, Windows | None]:
         """Return the windows to train and to validate on."""
-        seasonal = functools.partial(
-            SeasonalWindows,
-            season_length=self.season.length,
-            longer=self.season.longer or 0,
-            steps_forecast=self.window.horizon,
-            covariates=bool(self.pretrained.covariates),
-        )
-        training, validation = super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
-        if isinstance(validation, SeasonalWindows):
-            validation.keep()
-        return training, validation
+        seasonal = functools.partial(SeasonalWindows, season=self.season, steps_forecast=self.window.horizon)
+        return super()._windows(windows=seasonal, most_validation=MOST_VALIDATION_WINDOWS, **kind)
 
-    def finetuned(self, weights: Sequence[Array]) -> PretrainedNetwork:
-        r"""Return the network with the weights of a training, or with some of them and some of the first ones.
+    def mixed(self, weights: Sequence[Array]) -> list[Array]:
+        r"""Return the weights of a training, or some of each and some of the first ones.
 
         .. math:: W = (1 - s)\, W_{\text{first}} + s\, W_{\text{trained}}
 
@@ -209,6 +184,7 @@ class FinetuneJob(TrainingJob):
 
         Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903, section 3.
         """
-        both = zip(self.pretrained.engine.weights, weights, strict=True)
-        mixed = [after if self.share == 1 else (1 - self.share) * first + self.share * after for first, after in both]
-        return self.pretrained.with_weights(mixed, self.pretrained.version.removesuffix(FINETUNED) + FINETUNED)
+        if self.share == 1:
+            return list(weights)
+        both = zip(self.weights or (), weights, strict=True)
+        return [(1 - self.share) * first + self.share * after for first, after in both]

@@ -8,13 +8,14 @@ network never saw is as good as any other, and a network that has learnt nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data.windows import forward_fill
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
 
@@ -81,12 +82,6 @@ class SeasonalInputs:
     base: Array
     unit: Array
 
-    @classmethod
-    def concat(cls, parts: Sequence[Self]) -> Self:
-        """Return the inputs of the windows of several parts."""
-        inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs}
-        return cls(inputs, np.concatenate([part.base for part in parts]), np.concatenate([part.unit for part in parts]))
-
     def scaled(self, values: Array) -> Array:
         """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
         return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -FARTHEST, FARTHEST)
@@ -117,7 +112,13 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
     """
     parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
     found = [_of_few(past[rows], season[rows], longer[rows], horizon) for rows in parts]
-    return found[0] if len(found) == 1 else SeasonalInputs.concat(found)
+    if len(found) == 1:
+        return found[0]
+    return SeasonalInputs(
+        {name: np.concatenate([each.inputs[name] for each in found]) for name in found[0].inputs},
+        np.concatenate([each.base for each in found]),
+        np.concatenate([each.unit for each in found]),
+    )
 
 
 def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
@@ -140,7 +141,8 @@ def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> Se
     """Return the same of windows that are worked out at once."""
     base = SeasonalBase.of(past, season, longer, horizon)
     values, loc, scale, errors = base.values, base.loc, base.scale, base.errors
-    differences = [values - _before(values, lag) for lag in (season, longer)]
+    places = np.arange(values.shape[1])
+    differences = [values - _at(values, places - lag[:, None], lag) for lag in (season, longer)]
     step = mean_of_known(np.abs(differences[0]))
     least_error = np.min(np.nan_to_num(errors, nan=np.inf), axis=1, keepdims=True)
     step = np.where(np.isnan(step), np.where(np.isinf(least_error), 1.0, least_error), step)
@@ -181,7 +183,7 @@ def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers)
     values, forecast = base.values, base.forecast
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
-    newest = _newest(values)
+    newest = forward_fill(values[:, :, None])[:, -1]
     seasons = [season_again(values, season, horizon, back) for back in range(1, SEASONS + 1)]
     last_longer = season_again(values, longer, horizon)
     mean = mean_of_known(np.stack(seasons, axis=2), axis=2)[:, :, 0]
@@ -211,23 +213,41 @@ def season_again(values: Array, season: Integers, horizon: int, back: int = 1) -
         array([[3., 4., 3.]])
     """
     places = values.shape[1] - back * season[:, None] + np.arange(horizon) % np.maximum(season, 1)[:, None]
-    return np.where(season[:, None] > 0, _at(values, places), np.nan)
+    return _at(values, places, season)
 
 
-def _before(values: Array, lag: Integers) -> Array:
-    """Return the values so many steps before, `[B, T]`; NaN where there are none, or the lag is 0."""
-    places = np.arange(values.shape[1]) - lag[:, None]
-    return np.where(lag[:, None] > 0, _at(values, places), np.nan)
-
-
-def _at(values: Array, places: Integers) -> Array:
-    """Return values by their places in each row; NaN outside."""
+def _at(values: Array, places: Integers, season: Integers) -> Array:
+    """Return values by their places in each row; NaN outside, and in rows whose season is 0."""
     found = np.take_along_axis(values, np.clip(places, 0, values.shape[1] - 1), axis=1)
-    return np.where((places >= 0) & (places < values.shape[1]), found, np.nan)
+    return np.where((places >= 0) & (places < values.shape[1]) & (season[:, None] > 0), found, np.nan)
 
 
-def _newest(values: Array) -> Array:
-    """Return the last known value of each row, `[B, 1]`; 0 where there is none."""
-    known = ~np.isnan(values)
-    last = values.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
-    return np.nan_to_num(np.take_along_axis(values, last[:, None], axis=1))
+def last_steps(values: npt.NDArray[Any], steps: int, missing: float) -> npt.NDArray[Any]:
+    """Return the last steps of windows, `[B, steps, ...]`.
+
+    Args:
+        values: Their values, `[B, T, ...]`.
+        steps: How many.
+        missing: What stands before the first ones of windows with fewer.
+
+    Example:
+        >>> last_steps(np.array([[1.0, 2.0]]), 3, missing=0.0).tolist()
+        [[0.0, 1.0, 2.0]]
+    """
+    before = np.full((len(values), max(0, steps - values.shape[1]), *values.shape[2:]), missing)
+    return np.concatenate([before, values[:, -steps:]], axis=1)
+
+
+def column_names(names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the name of each column that a network reads, and of its target.
+
+    Args:
+        names: The names in a window reader that has features beside the targets; empty for one without any.
+    """
+    targets = len(names.get("y", ()))
+    return {
+        "past": (*PAST, *names.get("past", ())[targets:]),
+        "future": (*FUTURE, *names.get("future", ())),
+        "static": (*STATIC, *names.get("static", ())),
+        "y": ("value",),
+    }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NoReturn, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
-from seqcast.errors import SpecError
+from seqcast.pretrained.covariates import CovariateSizes
 from seqcast.specs import TrainingSpec
 
 Array = npt.NDArray[Any]
@@ -25,15 +25,23 @@ class ZeroShotWindows:
         past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
         longer: Steps of a season that contains it, `[B]`; 0 is none.
-        covariates: What `ZeroShotModel.covariates_of` returned, for each window.
+        covariates: What a window reader gives for each window beside the targets: `past` `[B, T, f]`, `future`
+            `[B, H, f']` and `static` `[B, s]`, where there are any; empty for a model that reads none.
         names: Names of the columns of a window reader's arrays.
     """
 
     past: Array
     season: Array
     longer: Array
-    covariates: Any = None
+    covariates: Mapping[str, Array] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def take(self, rows: Any) -> Self:
+        """Return some of the windows; `rows` is an index array, a mask or a slice."""
+        covariates = {name: values[rows] for name, values in self.covariates.items()}
+        return replace(
+            self, past=self.past[rows], season=self.season[rows], longer=self.longer[rows], covariates=covariates
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,20 +74,29 @@ class FinetuneOptions:
 class ZeroShotModel(ABC):
     """A model that forecasts any series from its past.
 
-    `forecast` and `version` are all that it needs. What else it can do, it says by the other methods; those that are
-    left out refuse by name. It is a dataclass, whose fields go into files, see `seqcast.runtime.parts`.
+    `shipped`, `forecast` and `version` are all that it needs. A model with an `engine` has `states` and `model_inputs`
+    too, and may have `finetuning` and `finetuned`. It is a dataclass, whose fields go into files, see
+    `seqcast.runtime.parts`.
 
     Attributes:
         key: Its key in `seqcast.pretrained.MODELS`, which is also the name of a preset, and its key in files.
         version: Version of what it has learnt.
         context_lengths: Numbers of past steps that it reads, the shortest first.
-        widest_level: The widest level of intervals that it forecasts, in per cent.
+        covariates: How many covariates it has learnt to read.
+        engine: The engine of its network, to look into; `None` for another kind of model.
     """
 
     key: ClassVar[str]
     version: str
     context_lengths: tuple[int, ...] = (512,)
-    widest_level: float = 98.0
+    covariates: CovariateSizes = CovariateSizes()
+    engine: Engine | None = None
+
+    @property
+    def widest_level(self) -> float:
+        """The widest level of intervals, in per cent; that of a network lies between its outermost quantiles."""
+        quantiles = (0.01, 0.99) if self.engine is None else self.engine.network.quantiles
+        return round(200 * max(quantiles or (0.5,)) - 100, 9)
 
     @classmethod
     @abstractmethod
@@ -96,22 +113,9 @@ class ZeroShotModel(ABC):
             probabilities: The probability of each quantile, `Q`.
         """
 
-    @property
-    def reads_covariates(self) -> bool:
-        """Whether it has learnt to read covariates."""
-        return False
-
-    def covariates_of(self, inputs: Mapping[str, Array], targets: int) -> Any:
-        """Return the covariates of some windows, for a model that reads some; `take` of it returns those of a few.
-
-        Args:
-            inputs: Inputs from a window reader, in whose past the targets come first.
-            targets: Number of targets.
-        """
-
     def states(self, windows: ZeroShotWindows) -> Array:
         """Return the states after the past of each window, `[B, width]`."""
-        self._refuse("encode", "an encoder")
+        raise NotImplementedError
 
     def model_inputs(
         self, windows: ZeroShotWindows, horizon: int, labels: Labels, *, truth: Array | None
@@ -124,19 +128,7 @@ class ZeroShotModel(ABC):
             labels: What the windows are called.
             truth: The values of the horizon in the data's units, `[B, horizon]`, where they are known.
         """
-        self._refuse("model_inputs", "a network to look into")
-
-    @property
-    def networks(self) -> tuple[Engine, ...]:
-        """The engine of its network, to look into; none for another kind of model."""
-        return ()
-
-    def check_covariates(self, widths: tuple[int, int, int]) -> None:
-        """Refuse, by a `ValueError`, other covariates than it has learnt to read.
-
-        Args:
-            widths: Features of a past step beside the targets, of a future step, and of a series.
-        """
+        raise NotImplementedError
 
     def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> TrainingJob | None:
         """Return the training from its present weights; `None` where it cannot be trained.
@@ -150,12 +142,4 @@ class ZeroShotModel(ABC):
 
     def finetuned(self, outcome: Outcome) -> Self:
         """Return the model after a training that `finetuning` returned."""
-        self._refuse("finetune", "weights to train")
-
-    def _refuse(self, what: str, expected: str) -> NoReturn:
-        raise SpecError(
-            what,
-            expected=f"a model with {expected}",
-            received=f"{self.key!r}, which has none",
-            hint="Train a network: preset='classic'.",
-        )
+        raise NotImplementedError

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self, TypedDict
+from importlib import resources
+from typing import Any, ClassVar, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine import Engine
-from seqcast.pretrained.covariates import CovariateSizes, SeasonalCovariates
-from seqcast.pretrained.far_horizons import BLOCKS, Hold, base_after, widened
-from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, seasonal_inputs
+from seqcast.data.synthetic import Season
+from seqcast.data.windows import WindowReader
+from seqcast.engine import Engine, Labels, ModelInputs, Outcome
+from seqcast.errors import SpecError
+from seqcast.pretrained.covariates import CovariateSizes, add_covariates, seasonal_reader
+from seqcast.pretrained.far_horizons import BLOCKS, base_after, held, widened
+from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, FinetuneJob, finetune_training
+from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, column_names, last_steps, seasonal_inputs
+from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWindows
+from seqcast.pretrained.weights import WEIGHTS
 from seqcast.runtime import check_json, in_threads, open_archive, threads, write_archive
 from seqcast.specs import WindowSpec
 
@@ -23,24 +31,20 @@ KIND = "Pretrained"
 
 # Windows that are forecast at once: at least so many, copies included, and at most.
 FEW_ROWS, MOST_ROWS = 64, 512
-
-
-class _Sizes(TypedDict):
-    past: int
-    future: int
-    static: int
+# What the version of weights that were fine-tuned ends with.
+FINETUNED = ", fine-tuned"
 
 
 class _Header(TypedDict):
     version: str
     context_lengths: list[int]
-    covariates: _Sizes
+    covariates: dict[str, int]
     engine: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class PretrainedNetwork:
-    """A trained network and how it is to be told of series.
+class PretrainedNetwork(ZeroShotModel):
+    """A network that has learnt from synthetic series alone, fine-tuned or not, and how it is told of series.
 
     Args:
         engine: The engine of the network, with quantiles.
@@ -48,12 +52,25 @@ class PretrainedNetwork:
         context_lengths: Context lengths that it was trained on, the shortest first; a series is read with the
             shortest one that holds it, or its last steps with the longest.
         covariates: How many covariates it reads, which it has learnt about in a fine-tuning.
+
+    Example:
+        >>> network = PretrainedNetwork.shipped()
+        >>> windows = ZeroShotWindows(np.tile([1.0, 5.0, 3.0], (1, 8)), np.array([3]), np.array([0]))
+        >>> network.forecast(windows, 3, (0.5,)).round().ravel().tolist()
+        [1.0, 5.0, 3.0]
     """
 
-    engine: Engine
-    version: str
-    context_lengths: tuple[int, ...]
+    key: ClassVar[str] = "pretrained"
+    # Required, though other models have defaults for them.
+    engine: Engine = field()
+    version: str = field()
+    context_lengths: tuple[int, ...] = field()
     covariates: CovariateSizes = field(default_factory=CovariateSizes)
+
+    @classmethod
+    def shipped(cls) -> PretrainedNetwork:
+        """Return the network with the weights that come with the package."""
+        return load_pretrained()
 
     @staticmethod
     def window(horizon: int, covariates: CovariateSizes | None = None) -> WindowSpec:
@@ -69,7 +86,7 @@ class PretrainedNetwork:
 
     @property
     def horizon(self) -> int:
-        """Steps that it forecasts at once, `H`; more are written in blocks, see `quantiles`."""
+        """Steps that it forecasts at once, `H`; more are written in blocks, see `forecast`."""
         return self.engine.built.window.horizon
 
     @property
@@ -111,69 +128,34 @@ class PretrainedNetwork:
         steps = (1 if weight.path.startswith("bridge/") else self.segment for weight in old.weights)
         model = engine.built.model
         pairs = zip(old.get_weights(), model.get_weights(), steps, strict=True)
-        model.set_weights([_widened(weight, like.shape, count) for weight, like, count in pairs])
+        model.set_weights([_with_more_inputs(weight, like.shape, count) for weight, like, count in pairs])
         return replace(self, engine=engine, covariates=covariates)
 
-    def quantiles(
-        self,
-        past: Array,
-        season: Array,
-        longer: Array,
-        horizon: int,
-        probabilities: Sequence[float],
-        covariates: SeasonalCovariates | None = None,
-    ) -> Array:
-        """Forecast quantiles.
+    # Forecasts
+
+    def forecast(self, windows: ZeroShotWindows, horizon: int, probabilities: Sequence[float]) -> Array:
+        """Return quantiles in the data's units, `[B, horizon, Q]`.
 
         A block after the first one reads the medians before it as if they were known, and is held to them (see
-        `seqcast.pretrained.far_horizons.Hold`). How far its quantiles are from its median is added, as independent
+        `seqcast.pretrained.far_horizons.held`). How far its quantiles are from its median is added, as independent
         errors are, to how far those of the step before it were. After three blocks the median is what the base says,
         held too, and widths go on as in the third. With covariates of the future the network writes all blocks.
 
         Args:
-            past: The known values of each window, `[B, T]`, in the data's units; NaN is missing.
-            season: Steps of the season of each, `[B]`; 1 is none.
-            longer: Steps of a season that contains it, `[B]`; 0 is none.
+            windows: The windows.
             horizon: Number of steps.
-            probabilities: Probabilities of the quantiles, `Qs`.
-            covariates: Covariates, for a network that reads some.
-
-        Returns:
-            The quantiles, `[B, horizon, Qs]`.
+            probabilities: The probability of each quantile, `Q`.
         """
-        result = np.empty((len(past), horizon, len(probabilities)))
+        result = np.empty((len(windows.past), horizon, len(probabilities)))
 
-        def forecast(part: tuple[Array, int]) -> None:
+        def write(part: tuple[Array, int]) -> None:
             rows, context = part
-            further = None if covariates is None else covariates.take(rows)
-            of_rows = (past[rows, -context:], season[rows], longer[rows])
-            result[rows] = self._in_blocks(*of_rows, horizon, probabilities, further)
+            result[rows] = self._in_blocks(windows.take(rows), context, horizon, probabilities)
 
-        parts = list(self._by_context(past))
+        parts = list(self._by_context(windows.past))
         # What a part reads is worked out while the network forecasts another.
-        in_threads(forecast, parts, min(len(parts), threads()))
+        in_threads(write, parts, min(len(parts), threads()))
         return result
-
-    def read(
-        self,
-        past: Array,
-        season: Array,
-        longer: Array,
-        horizon: int,
-        covariates: SeasonalCovariates | None = None,
-    ) -> SeasonalInputs:
-        """Return what the network reads of windows, all with the context length that the longest one needs.
-
-        Args:
-            past: The known values, `[B, T]`.
-            season: Steps of the season of each, `[B]`.
-            longer: Steps of a season that contains it, `[B]`.
-            horizon: Number of steps.
-            covariates: Covariates, for a network that reads some.
-        """
-        context = self.context(max(1, int(_known_lengths(past).max(initial=1))))
-        windows = seasonal_inputs(_fitted(past, context), season, longer, horizon)
-        return windows if covariates is None else replace(windows, inputs=covariates.beside(windows.inputs))
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
         """Yield rows that need the same context length, at most as many as are forecast at once, and that length."""
@@ -183,54 +165,145 @@ class PretrainedNetwork:
             for first in range(0, len(rows), MOST_ROWS):
                 yield rows[first : first + MOST_ROWS], int(context)
 
-    def _in_blocks(
-        self,
-        past: Array,
-        season: Array,
-        longer: Array,
-        horizon: int,
-        probabilities: Sequence[float],
-        covariates: SeasonalCovariates | None,
-    ) -> Array:
-        context = self.context(past.shape[1])
-        known, blocks, hold = _fitted(past, context), list[Array](), None
-        asked = (*probabilities, 0.5)
-        before = np.zeros((len(past), 1, len(asked)))
+    def _in_blocks(self, windows: ZeroShotWindows, context: int, horizon: int, probabilities: Sequence[float]) -> Array:
+        """Return the forecast of windows that are read with the same context length."""
+        known, blocks = last_steps(windows.past, context, np.nan), list[Array]()
+        asked, begun = (*probabilities, 0.5), context + self.horizon
+        # The season before had other covariates of the future.
+        repeats = not self.covariates.future
+        before = np.zeros((len(known), 1, len(asked)))
         # What covariates of the future mean the network alone can tell.
         near = horizon if self.covariates.future else min(horizon, BLOCKS * self.horizon)
         for first in range(0, near, self.horizon):
             steps = self.steps(near - first)
-            windows = seasonal_inputs(known[:, -context:], season, longer, steps)
-            inputs = dict(windows.inputs)
-            if covariates is not None:
-                inputs = covariates.after(first).beside(inputs)
-            block = windows.in_units(self._forecast(inputs, steps, asked))
-            median = block[:, :, -1:]
-            own = block - median
+            block = self._block(self._read(windows, known[:, -context:], steps, first), asked)
+            median, own = block[:, :, -1], block - block[:, :, -1:]
             distance = widened(own, before, steps)
             before = distance[:, -1:]
             if first:
-                # The season before had other covariates of the future.
-                hold = hold or Hold.of(known, season, repeats=not self.covariates.future)
-                median = hold(median[:, :, 0], known)[:, :, None]
-            blocks.append(median + distance)
+                median = held(median, known, windows.season, begun, repeats=repeats)
+            blocks.append(median[:, :, None] + distance)
             # The next block's seasons begin where this one's go on.
-            known = np.concatenate([known, median[:, :, 0]], axis=1)
+            known = np.concatenate([known, median], axis=1)
         if near < horizon:
-            assert hold is not None
-            rest = base_after(known[:, -self.context_lengths[-1] :], season, longer, horizon - near, context)
-            blocks.append(hold(rest, known)[:, :, None] + widened(own, before, horizon - near))
+            newest, steps = known[:, -self.context_lengths[-1] :], horizon - near
+            rest = base_after(newest, windows.season, windows.longer, steps, context)
+            median = held(rest, known, windows.season, begun, repeats=repeats)
+            blocks.append(median[:, :, None] + widened(own, before, steps))
         return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
 
-    def _forecast(self, inputs: Mapping[str, Array], steps: int, asked: Sequence[float]) -> Array:
-        """Return quantiles in the windows' units, `[B, steps, Qs]`.
+    def _read(self, windows: ZeroShotWindows, past: Array, horizon: int, first: int = 0) -> SeasonalInputs:
+        """Return what the network reads of windows, or of those so many steps after them that know this past."""
+        read = seasonal_inputs(past, windows.season, windows.longer, horizon)
+        if not windows.covariates:
+            return read
+        return replace(read, inputs=add_covariates(read.inputs, windows.covariates, first))
+
+    def _block(self, read: SeasonalInputs, probabilities: Sequence[float]) -> Array:
+        """Return quantiles in the data's units, `[B, steps, Q]`.
 
         Few windows are filled up with copies, so that data of any size share two compiled programs.
         """
-        count = len(inputs["past"])
+        count, steps = read.base.shape
         rows = np.resize(np.arange(count), max(count, FEW_ROWS))
-        filled = {name: values[rows] for name, values in inputs.items()}
-        return np.asarray(self.engine.quantiles(filled, steps, asked)[:count, :, 0])
+        filled = {name: values[rows] for name, values in read.inputs.items()}
+        return read.in_units(np.asarray(self.engine.quantiles(filled, steps, probabilities)[:count, :, 0]))
+
+    # What it reads, to look into
+
+    def states(self, windows: ZeroShotWindows) -> Array:
+        """Return the states of the encoder after the past of each window, `[B, width]`."""
+        read = self._read_together(windows, 1)
+        states = self.engine.encode({name: read.inputs[name] for name in ("past", "static")})
+        return np.asarray(states.vector())
+
+    def model_inputs(
+        self, windows: ZeroShotWindows, horizon: int, labels: Labels, *, truth: Array | None
+    ) -> ModelInputs:
+        """Return what the network reads of some windows, in its own units."""
+        read, names = self._read_together(windows, horizon), column_names(windows.names)
+        return ModelInputs(
+            self.engine,
+            dict(read.inputs),
+            horizon,
+            labels,
+            features=names["past"],
+            targets=names["y"],
+            known_future=names["future"],
+            truth=None if truth is None else read.scaled(truth)[:, :, None],
+            static=names["static"],
+        )
+
+    def _read_together(self, windows: ZeroShotWindows, horizon: int) -> SeasonalInputs:
+        """Return what the network reads of windows, all with the context length that the longest one needs."""
+        context = self.context(int(_known_lengths(windows.past).max(initial=1)))
+        return self._read(windows, last_steps(windows.past, context, np.nan), horizon)
+
+    # Fine-tuning
+
+    def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> FinetuneJob:
+        """Return the training from its present weights.
+
+        With more than a block to forecast, the network is trained to forecast a block. Beside another network half of
+        the weights are learnt, or all where covariates are.
+
+        Raises:
+            SpecError: Covariates are to be learnt, and parts of the network may not be trained.
+        """
+        learns = options.covariates and not self.covariates
+        if learns and options.freeze:
+            raise SpecError(
+                "freeze",
+                expected="() where covariates are learnt: their weights, zero at first, are in encoder and decoder",
+                received=repr(tuple(options.freeze)),
+                hint="Fine-tune all parts first, and freeze some in a second fine-tuning.",
+            )
+        network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self
+        block = min(options.horizon, self.horizon)
+        context = self._training_context(reader, block, options)
+        reader = seasonal_reader(reader, covariates=options.covariates).with_context(context)
+        windows = reader.index(block, stops=starts).count
+        training = finetune_training(windows, options.training, covariates=learns, shares_data=options.shares_data)
+        return FinetuneJob(
+            reader=reader,
+            starts=starts,
+            window=self.window(self.steps(block), network.covariates),
+            network=self.engine.network,
+            training=training,
+            seeds=options.seeds,
+            weighting=options.weighting,
+            weights=network.engine.weights,
+            freeze=tuple(options.freeze),
+            title="the pretrained network",
+            log_name="pretrained",
+            observers_only=True,
+            season=Season.of(options.season_length),
+            horizon=block,
+            share=ROBUST_SHARE if options.shares_data and not learns else 1.0,
+        )
+
+    def _training_context(self, reader: WindowReader, block: int, options: FinetuneOptions) -> int:
+        """Return the context length of training windows: short enough that there are many, if they hold three seasons.
+
+        Args:
+            reader: The window reader of the series.
+            block: Steps of future that windows have.
+            options: As for `finetuning`; it is hardly longer than the rows that a forecast may read.
+        """
+        rows = min(int(reader.lengths.max()), 2 * reader.context_length + block)
+        holding = self.context(min(rows, SEASONS_READ * options.season_length))
+        many = [length for length in self.context_lengths if length <= (rows - block) // 2]
+        longest = self.context(options.most_rows or self.context_lengths[-1])
+        return min(longest, max([holding, *many]))
+
+    def finetuned(self, outcome: Outcome) -> Self:
+        """Return the network after its fine-tuning."""
+        assert isinstance(outcome.job, FinetuneJob)
+        network = self.with_covariates(CovariateSizes.of(outcome.job.reader))
+        version = self.version.removesuffix(FINETUNED) + FINETUNED
+        return network.with_weights(outcome.job.mixed(outcome.engine.weights), version)
+
+    # Files
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold the network, its weights in half precision."""
@@ -280,18 +353,38 @@ class PretrainedNetwork:
             return cls.from_parts(archive.header["network"], archive.arrays)
 
 
-def read_log(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what `PretrainedNetwork.save` was told about the training.
+@functools.cache
+def load_pretrained() -> PretrainedNetwork:
+    """Return the network that comes with the package.
 
-    Raises:
-        FileFormatError: It is no such file, or damaged.
+    It is read once a process and trained by nobody, so any number of forecasters and threads share it.
+
+    Example:
+        >>> network = load_pretrained()
+        >>> network.horizon, network.context_lengths
+        (64, (16, 32, 64, 128, 256, 512))
     """
-    with open_archive(path, KIND) as archive:
+    with resources.as_file(WEIGHTS) as path:
+        return PretrainedNetwork.load(path)
+
+
+def training_log() -> dict[str, Any]:
+    """Return the log of the training of the network that comes with the package, JSON types.
+
+    Returns:
+        The epochs with their losses, the seconds, the specs of network and training, and the machine.
+
+    Example:
+        >>> log = training_log()
+        >>> log["training"]["optimizer"], log["network"]["head"]
+        ('muon', 'quantile')
+    """
+    with resources.as_file(WEIGHTS) as path, open_archive(path, KIND) as archive:
         return dict(archive.header["log"])
 
 
-def _widened(weight: Array, shape: tuple[int, ...], steps: int) -> Array:
-    """Return a weight with zeros for further inputs, which come at the end of each of a token's steps.
+def _with_more_inputs(weight: Array, shape: tuple[int, ...], steps: int) -> Array:
+    """Return a weight with zeros for more inputs, which come at the end of each of a token's steps.
 
     Args:
         weight: The weight; its first axis is what is read.
@@ -309,9 +402,3 @@ def _known_lengths(past: Array) -> Array:
     """Return how many steps each window has from its first known value on, `[B]`; 1 at least."""
     known = ~np.isnan(past)
     return np.where(known.any(axis=1), past.shape[1] - np.argmax(known, axis=1), 1)
-
-
-def _fitted(past: Array, context: int) -> Array:
-    """Return windows cut to a context length, or lengthened on the left by missing values."""
-    missing = np.full((len(past), max(0, context - past.shape[1])), np.nan)
-    return np.concatenate([missing, past[:, -context:]], axis=1)

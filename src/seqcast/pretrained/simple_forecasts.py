@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -47,14 +47,10 @@ class SimpleForecasts:
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Return what several groups of models say of the same windows."""
-
-        def joined(arrays: Iterable[Array]) -> Array:
-            return np.concatenate(list(arrays), axis=2)
-
         return cls(
-            joined(part.forecasts for part in parts),
-            joined(part.ahead for part in parts),
-            {steps: joined(part.checks[steps] for part in parts) for steps in CHECKS},
+            np.concatenate([part.forecasts for part in parts], axis=2),
+            np.concatenate([part.ahead for part in parts], axis=2),
+            {steps: np.concatenate([part.checks[steps] for part in parts], axis=2) for steps in CHECKS},
             np.concatenate([part.optimism for part in parts], axis=1),
         )
 

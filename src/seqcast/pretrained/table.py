@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from seqcast.pretrained.model import ZeroShotModel
-from seqcast.pretrained.pretrained_model import PretrainedModel
+from seqcast.pretrained.network import PretrainedNetwork
 
-DEFAULT_MODEL = PretrainedModel.key
+DEFAULT_MODEL = PretrainedNetwork.key
 """The model that `preset="auto"` compares with others."""
 
-MODELS: dict[str, type[ZeroShotModel]] = {PretrainedModel.key: PretrainedModel}
+MODELS: dict[str, type[ZeroShotModel]] = {PretrainedNetwork.key: PretrainedNetwork}
 """The class of each zero-shot model; CONTRIBUTING has the recipe."""
 
 
-def is_zero_shot(preset: Any) -> bool:
+def is_zero_shot(preset: Any) -> TypeGuard[str]:
     """Return whether a preset names a model that is not trained on the data.
 
     Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from seqcast.intervals import check_within
 from seqcast.pretrained import (
     DEFAULT_MODEL,
     MODELS,
+    CovariateSizes,
     FinetuneOptions,
     ZeroShotModel,
     ZeroShotWindows,
@@ -60,22 +61,16 @@ class FittedZeroShot(FittedCandidate):
 
         The model reads the data's units, so it forecasts the same however series are scaled for others.
         """
-        past, covariates = self._past(reader, origins)
-        rows, _, targets = past.shape
-        if covariates is not None:
-            covariates = covariates.take(np.repeat(np.arange(rows), targets))
-        each = np.moveaxis(past, 2, 1).reshape(rows * targets, -1)
-        quantiles = self.model.forecast(self._windows(each, covariates), origins.horizon, probabilities)
-        quantiles = np.moveaxis(quantiles.reshape(rows, targets, origins.horizon, -1), 1, 2)
-        scaler = origins.scalers(reader)
+        windows, scaler = self._windows(reader, origins), origins.scalers(reader)
+        quantiles = self.model.forecast(windows, origins.horizon, probabilities)
+        by_target = (len(origins), reader.targets.width, *quantiles.shape[1:])
+        quantiles = quantiles.reshape(by_target).swapaxes(1, 2)
         return np.stack([scaler.transform(quantiles[..., place]) for place in range(len(probabilities))], axis=-1)
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoder after each window's past, target after target."""
-        past, covariates = self._past(reader, origins)
-        by_target = [
-            self.model.states(self._windows(past[:, :, target], covariates)) for target in range(past.shape[2])
-        ]
+        windows, targets = self._windows(reader, origins), reader.targets.width
+        by_target = [self.model.states(windows.take(slice(target, None, targets))) for target in range(targets)]
         return np.concatenate(by_target, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
@@ -95,7 +90,7 @@ class FittedZeroShot(FittedCandidate):
         Raises:
             SpecError: There are several targets, each of which the model reads by itself.
         """
-        targets = reader.scaler.loc.shape[1]
+        targets = reader.targets.width
         if targets > 1:
             raise SpecError(
                 "model_inputs",
@@ -103,26 +98,25 @@ class FittedZeroShot(FittedCandidate):
                 received=str(targets),
                 hint="Fit a forecaster with one of them.",
             )
-        past, covariates = self._past(reader, origins)
-        windows = self._windows(past[:, :, 0], covariates)
-        if covariates is not None:
-            windows = replace(windows, names=reader.names)
         if truth is not None:
             truth = origins.scalers(reader).inverse(truth)[:, :, 0]
-        return self.model.model_inputs(windows, origins.horizon, labels, truth=truth)
+        return self.model.model_inputs(self._windows(reader, origins), origins.horizon, labels, truth=truth)
 
-    def _past(self, reader: WindowReader, origins: Origins) -> tuple[Array, Any]:
-        """Return the targets' past in the data's units, with gaps, `[B, T, D]`, and the covariates that are read."""
-        reads, targets = self.model.reads_covariates, reader.scaler.loc.shape[1]
+    def _windows(self, reader: WindowReader, origins: Origins) -> ZeroShotWindows:
+        """Return the windows that the model reads, those of all targets of an origin after one another."""
+        reads, targets, season = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
         # Without features the reader takes no notice of the known future.
-        inputs = origins.inputs(seasonal_reader(reader, covariates=reads))
-        past = inputs["past"][:, :, :targets].astype(float)
-        return origins.scalers(reader).inverse(past), self.model.covariates_of(inputs, targets) if reads else None
-
-    def _windows(self, past: Array, covariates: Any) -> ZeroShotWindows:
-        season = Season.of(self.season_length)
+        seasonal = seasonal_reader(reader, covariates=reads)
+        inputs = origins.inputs(seasonal)
+        past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets])
+        past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
+        beside = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
         return ZeroShotWindows(
-            past, np.full(len(past), season.length), np.full(len(past), season.longer or 0), covariates
+            past,
+            np.full(len(past), season.length),
+            np.full(len(past), season.longer or 0),
+            {name: np.repeat(values, targets, axis=0) for name, values in beside.items()},
+            seasonal.names,
         )
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
@@ -132,7 +126,7 @@ class FittedZeroShot(FittedCandidate):
     @property
     def networks(self) -> tuple[Engine, ...]:
         """The engine of the model's network, if it is one."""
-        return self.model.networks
+        return () if self.model.engine is None else (self.model.engine,)
 
     @property
     def has_learnt(self) -> bool:
@@ -153,22 +147,13 @@ class FittedZeroShot(FittedCandidate):
         if self.season_length != season_length or len(self.histories) != 1:
             raise ValueError(f"{len(self.histories)} histories of a model for a season of {self.season_length}")
         builder = series.builder
-        widths = (builder.features - builder.targets, builder.future_size, builder.static.width)
-        self.model.check_covariates(widths)
+        sizes = CovariateSizes(builder.features - builder.targets, builder.future_size, builder.static.width)
+        if self.model.covariates and self.model.covariates != sizes:
+            raise ValueError(f"a network that reads {self.model.covariates}, which the series have not")
 
     def for_refit(self, options: FitOptions) -> ZeroShot:
         """Return the candidate that begins with the weights that come with the package."""
-        return ZeroShot(
-            MODELS[self.model.key].shipped(),
-            finetunes=self.is_finetuned,
-            training=options.finetuning,
-            shares_data=not is_zero_shot(options.preset),
-        )
-
-    @property
-    def can_be_finetuned(self) -> bool:
-        """Whether the model is a network."""
-        return bool(self.model.networks)
+        return ZeroShot(self.model.shipped(), finetunes=self.is_finetuned, training=options.finetuning)
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
         """Return the candidate that fine-tunes the model from its present weights."""
@@ -194,12 +179,10 @@ class ZeroShot(Candidate):
 
     Args:
         model: The model.
-        is_named: Whether the preset names it, so that nothing else forecasts.
         finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
         is_required: Whether rows that give no training window are refused.
         training: As for `FinetuneOptions`, as are the other arguments.
         freeze: Parts of the network that stay as they are.
-        shares_data: Whether another network learns from the same rows.
         is_finetuned: Whether it has been fine-tuned before.
     """
 
@@ -211,23 +194,21 @@ class ZeroShot(Candidate):
     fitted_type: ClassVar[type[FittedCandidate]] = FittedZeroShot
 
     model: ZeroShotModel
-    is_named: bool = False
     finetunes: bool = False
     is_required: bool = False
     training: TrainingSpec | Mapping[str, Any] | None = None
     freeze: tuple[str, ...] = ()
-    shares_data: bool = False
     is_finetuned: bool = False
 
     @classmethod
     def of(cls, options: FitOptions) -> Self | None:
         """Return it where the preset names it, and where it can forecast what is compared."""
-        if isinstance(options.preset, str) and options.preset in MODELS:
-            return cls(MODELS[options.preset].shipped(), is_named=True)
+        if is_zero_shot(options.preset):
+            return cls(MODELS[options.preset].shipped())
         if not (options.is_compared and options.zero_shot):
             return None
         finetunes = options.effort != "quick"
-        return cls(MODELS[DEFAULT_MODEL].shipped(), finetunes=finetunes, training=options.finetuning, shares_data=True)
+        return cls(MODELS[DEFAULT_MODEL].shipped(), finetunes=finetunes, training=options.finetuning)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -237,22 +218,17 @@ class ZeroShot(Candidate):
     @property
     def networks(self) -> tuple[NetworkSpec, ...]:
         """The model's network, if it is one."""
-        return tuple(engine.network for engine in self.model.networks)
+        return () if self.model.engine is None else (self.model.engine.network,)
 
     def describe(self) -> str:
         """Return the version of its weights."""
         return f"the pretrained network, version {self.model.version}"
 
-    @property
-    def has_versions(self) -> bool:
-        """Whether it is fine-tuned, and taken as it was where that is better."""
-        return self.finetunes
-
     def check(self, rows: FitRows) -> None:
         """Refuse covariates that the model would have to know without having learnt from them."""
         known = rows.frame.covariates
         covariates = [*known.static, *known.past, *known.future]
-        if self.is_named and covariates:
+        if is_zero_shot(rows.options.preset) and covariates:
             raise SpecError(
                 "preset",
                 expected="a network that has been trained on this data, with covariates",
@@ -285,7 +261,8 @@ class ZeroShot(Candidate):
             freeze=self.freeze,
             covariates=rows.series.builder.has_covariates,
             most_rows=rows.options.rows_read,
-            shares_data=self.shares_data,
+            # A fine-tuning that a user asks for is not the shorter one that is part of a fit.
+            shares_data=not (self.is_required or is_zero_shot(rows.options.preset)),
         )
         job = self.model.finetuning(rows.reader, rows.starts, how)
         if job is None:

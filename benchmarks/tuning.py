@@ -132,7 +132,7 @@ def main() -> None:
 def _result(arguments: argparse.Namespace, task: str, method: str, seed: int) -> dict[str, Any]:
     """Return a result from its file, or from a process of its own."""
     described: dict[str, Any] = {"task": task, "method": method, "held_back": arguments.held_back}
-    described["code"] = code_key("seqcast.forecaster.estimator" if method == "balanced" else "seqcast.tune.study")
+    described["code"] = code_key()
     described |= {"minutes": arguments.minutes} if method == "tuned" else {}
     flags = ["--held-back"] * arguments.held_back + ["--minutes", str(arguments.minutes)]
     command = [sys.executable, sys.argv[0], str(arguments.folder), *flags, "--one", task, method, str(seed)]

@@ -36,14 +36,14 @@ def options(description: str | None, results: str) -> argparse.ArgumentParser:
     return parser
 
 
-# Whatever the files: the forecaster's imports are followed once.
-_forecaster_code = functools.cache(functools.partial(code_key, "seqcast.forecaster.estimator"))
+# Whatever the files: all of seqcast is read once.
+_library_code = functools.cache(code_key)
 
 
 def code(files: tuple[str, ...] = ("yardsticks.py", "competitions.py")) -> str:
-    """Return a digest of the code that results depend on, a part of their key: the forecaster's, and files of ours."""
+    """Return a digest of the code that results depend on, a part of their key: seqcast's, and files of ours."""
     ours = [(BENCHMARKS / "accuracy" / name).read_bytes() for name in files]
-    return hashlib.sha256(b"".join([_forecaster_code().encode(), *ours])).hexdigest()[:10]
+    return hashlib.sha256(b"".join([_library_code().encode(), *ours])).hexdigest()[:10]
 
 
 def table(headings: list[str], rows: list[list[Any]]) -> str:

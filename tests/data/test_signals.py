@@ -9,67 +9,57 @@ from seqcast.data.signals import (
     SineParameters,
     noisy_past,
     random_sines,
-    sine_and_cosine,
     sine_parameters,
-    two_frequencies,
 )
 from seqcast.errors import SpecError
 
 SIGNALS = {
-    "random_sines": (random_sines, 1),
-    "random_sines_noise": (lambda n, **options: random_sines(n, noise=0.2, **options), 1),
-    "sine_and_cosine": (sine_and_cosine, 2),
-    "two_frequencies": (two_frequencies, 1),
-    "noisy_past": (noisy_past, 1),
+    "random_sines": random_sines,
+    "random_sines_noise": lambda n, **options: random_sines(n, noise=0.2, **options),
+    "noisy_past": noisy_past,
 }
 
 
 @pytest.fixture(params=SIGNALS.values(), ids=SIGNALS.keys())
-def signal(request):
+def make(request):
     return request.param
 
 
-def test_shapes_and_type(signal):
-    make, features = signal
+def test_shapes_and_type(make):
     past, future = make(7, past=12, future=5, seed=1)
-    assert past.shape == (7, 12, features)
-    assert future.shape == (7, 5, features)
+    assert past.shape == (7, 12, 1)
+    assert future.shape == (7, 5, 1)
     assert past.dtype == future.dtype == np.float32
     assert make(1, seed=1, dtype="float64")[0].dtype == np.float64
 
 
-def test_same_seed_same_data(signal):
-    make, _ = signal
+def test_same_seed_same_data(make):
     for first, second in zip(make(5, seed=3), make(5, seed=3), strict=True):
         np.testing.assert_array_equal(first, second)
     assert not np.array_equal(make(5, seed=3)[0], make(5, seed=4)[0])
     assert not np.array_equal(make(5)[0], make(5)[0])
 
 
-def test_a_seed_sequence_is_a_seed_and_stays_as_it_was(signal):
-    make, _ = signal
+def test_a_seed_sequence_is_a_seed_and_stays_as_it_was(make):
     sequence = np.random.SeedSequence(9, spawn_key=(2,))
     np.testing.assert_array_equal(make(3, seed=sequence)[0], make(3, seed=sequence)[0])
     assert sequence.n_children_spawned == 0
     assert not np.array_equal(make(3, seed=sequence)[0], make(3, seed=9)[0])
 
 
-def test_a_longer_future_and_more_windows_extend_the_same_signals(signal):
-    make, _ = signal
+def test_a_longer_future_and_more_windows_extend_the_same_signals(make):
     past, future = make(6, past=15, future=15, seed=5)
     longer_past, longer_future = make(9, past=15, future=20, seed=5)
     np.testing.assert_array_equal(past, longer_past[:6])
     np.testing.assert_array_equal(future, longer_future[:6, :15])
 
 
-def test_time_runs_on_from_the_past(signal):
-    make, _ = signal
+def test_time_runs_on_from_the_past(make):
     short, long = make(4, past=10, future=20, seed=5), make(4, past=20, future=10, seed=5)
     np.testing.assert_array_equal(short[1][:, 10:], long[1])
 
 
-def test_global_generators_are_left_alone(signal):
-    make, _ = signal
+def test_global_generators_are_left_alone(make):
     before = random.getstate(), repr(np.random.get_state())
     make(3, seed=1)
     make(3)
@@ -151,21 +141,10 @@ def test_noise_is_on_the_past_only_and_has_its_size():
 
 def test_each_noisy_past_has_a_level_of_its_own():
     noisy = noisy_past(500, past=400, future=1, seed=7, dtype="float64")[0]
-    clean = two_frequencies(500, past=400, future=1, seed=7, dtype="float64")[0]
+    clean = noisy_past(500, past=400, future=1, noise=0.0, seed=7, dtype="float64")[0]
     levels = (noisy - clean).std(axis=(1, 2))
     assert 0.08 < levels.min() < 0.12
     assert 0.23 < levels.max() < 0.28
-
-
-def test_sine_and_cosine_share_angle():
-    past, future = sine_and_cosine(20, past=5, future=5, frequency=(2.0, 3.0), seed=1, dtype="float64")
-    both = np.concatenate([past, future], axis=1)
-    np.testing.assert_allclose((both**2).sum(axis=2), 1.0, atol=1e-12)
-    angle = np.unwrap(np.arctan2(both[:, :, 0], both[:, :, 1]), axis=1)
-    turns = np.diff(angle, axis=1) * 30 / (2 * np.pi)
-    np.testing.assert_allclose(turns, turns[:, :1].repeat(9, axis=1))
-    assert ((turns >= 2.0) & (turns <= 3.0)).all()
-    assert np.ptp(turns[:, 0]) > 0.1
 
 
 def test_keras_is_not_imported():

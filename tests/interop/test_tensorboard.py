@@ -1,6 +1,5 @@
 """The TensorBoard log: what training recorded is what the files hold, and TensorBoard shows it."""
 
-import csv
 import sys
 
 import numpy as np
@@ -29,11 +28,6 @@ def scalars(folder, tag):
     return {event.step: float(make_ndarray(event.tensor_proto)) for event in events(folder).Tensors(tag)}
 
 
-def rows(path):
-    with path.open(newline="") as file:
-        return list(csv.reader(file, delimiter="\t"))
-
-
 def test_the_log_holds_what_training_recorded(tmp_path):
     model = Seq2SeqRegressor(**SMALL, epochs=3).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path)])
     for run, name in (("train", "loss"), ("validation", "val_loss")):
@@ -58,41 +52,14 @@ def test_pictures_of_forecasts_every_few_epochs(tmp_path):
         assert size.tolist() == [picture.width, picture.height]
 
 
-def test_states_are_those_of_the_best_weights(tmp_path):
-    board = TensorBoard(tmp_path, states=True)
-    model = Seq2SeqRegressor(**SMALL, epochs=3)
-    model.fit(PAST, FUTURE, validation=(PAST[:5], FUTURE[:5]), callbacks=[board])
-    written = np.array(rows(tmp_path / "train" / "encoder_states.tsv"), dtype=float)
-    assert written == pytest.approx(model.encode(PAST[:5]).vector(), abs=1e-4)
-    assert rows(tmp_path / "train" / "encoder_states-labels.tsv")[:2] == [["series", "window"], ["", "X[0]"]]
-
-
-def test_the_projector_serves_the_states_of_each_network(tmp_path):
-    multiplexer = pytest.importorskip("tensorboard.backend.event_processing.plugin_event_multiplexer")
-    provider = pytest.importorskip("tensorboard.backend.event_processing.data_provider")
-    plugins = pytest.importorskip("tensorboard.plugins.base_plugin")
-    projector = pytest.importorskip("tensorboard.plugins.projector.projector_plugin")
-    test_client = pytest.importorskip("werkzeug.test").Client
+def test_each_network_has_a_folder_of_its_own(tmp_path):
     tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
     options = {"preset": tiny, "members": 2, "training": {"epochs": 1, "steps_per_epoch": 2}, "verbose": 0}
-    board = TensorBoard(tmp_path, images_every=1, states=True)
-    Forecaster(12, **options, random_state=0).fit(load("elnino"), callbacks=[board])
-    runs = multiplexer.EventMultiplexer()
-    runs.AddRunsFromDirectory(str(tmp_path))
-    runs.Reload()
-    data = provider.MultiplexerDataProvider(runs, str(tmp_path))
-    plugin = projector.ProjectorPlugin(
-        plugins.TBContext(logdir=str(tmp_path), data_provider=data, multiplexer=runs)
-    ).get_plugin_apps()
-    assert sorted(test_client(plugin["/runs"]).get("/runs").json) == ["network-1/train", "network-2/train"]
-    (embedding,) = test_client(plugin["/info"]).get("/info?run=network-2/train").json["embeddings"]
-    count, width = embedding["tensorShape"]
-    assert width == 4
-    labels = rows(tmp_path / "network-2" / "train" / "encoder_states-labels.tsv")
-    assert len(labels) == count + 1
-    assert labels[1][0] == "elnino"
-    tensor = test_client(plugin["/tensor"]).get("/tensor?run=network-2/train&name=encoder_states").data
-    assert len(tensor) == 4 * count * width
+    board = TensorBoard(tmp_path, images_every=1)
+    forecaster = Forecaster(12, **options, random_state=0).fit(load("elnino"), callbacks=[board])
+    for network, history in zip(("network-1", "network-2"), forecaster.histories_, strict=True):
+        assert scalars(tmp_path / network / "train", "epoch_loss") == pytest.approx({0: history["loss"][0]}, rel=1e-5)
+        assert len(events(tmp_path / network / "forecasts").Images("forecasts")) == 1
 
 
 def test_batches_of_a_stream_have_no_windows_to_draw():
@@ -101,8 +68,8 @@ def test_batches_of_a_stream_have_no_windows_to_draw():
             yield PAST[:8], FUTURE[:8]
 
     model = Seq2SeqRegressor(**SMALL, epochs=1, steps_per_epoch=1)
-    with pytest.raises(SpecError, match="states: expected arrays, a frame or validation to"):
-        model.fit(batches(), callbacks=[TensorBoard("nowhere", states=True)])
+    with pytest.raises(SpecError, match="images_every: expected arrays, a frame or validation to"):
+        model.fit(batches(), callbacks=[TensorBoard("nowhere", images_every=1)])
 
 
 @pytest.mark.parametrize("options", [{"images_every": 0}, {"windows": 0}, {"every_n_steps": 0}])
@@ -117,15 +84,13 @@ def test_without_the_package_the_line_that_installs_it_is_named(monkeypatch, tmp
         TensorBoard(tmp_path)
 
 
-def test_pictures_and_states_of_a_fit_of_files(tmp_path):
+def test_pictures_of_a_fit_of_files(tmp_path):
     pytest.importorskip("pyarrow")
     (tmp_path / "rows").mkdir()
     for name in ("north", "south"):
         load("elnino").assign(unique_id=name).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
-    board = TensorBoard(tmp_path / "logs", images_every=1, states=True)
+    board = TensorBoard(tmp_path / "logs", images_every=1)
     options = {"training": {"epochs": 1, "steps_per_epoch": 2}, "level": (), "random_state": 0, "verbose": 0}
     tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
     Forecaster(12, preset=tiny, **options).fit(tmp_path / "rows", callbacks=[board])
     assert len(events(tmp_path / "logs" / "forecasts").Images("forecasts")) == 1
-    labels = rows(tmp_path / "logs" / "train" / "encoder_states-labels.tsv")
-    assert {row[0] for row in labels[1:]} == {"north", "south"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqcast.errors import DataError, SpecError
-from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, calibrate_quantiles, windows_needed
+from seqcast.intervals.conformal import calibrate_intervals, calibrate_points, windows_needed
 
 LEVEL = (50, 80, 95)
 
@@ -46,7 +46,7 @@ def test_widths_are_the_definitions(count):
     assert (intervals.kind, points.kind) == ("intervals", "point")
 
 
-@pytest.mark.parametrize("way", ["intervals", "point", "quantiles"])
+@pytest.mark.parametrize("way", ["intervals", "point"])
 def test_coverage_is_what_was_promised(way):
     """Over many calibrations and new windows: at least the level, and at most `1 / (n + 1)` more."""
     random = np.random.default_rng(3)
@@ -57,13 +57,8 @@ def test_coverage_is_what_was_promised(way):
         old, new = slice(None, count), slice(count, None)
         if way == "intervals":
             bounds = calibrate_intervals(truth[old], lo[old], hi[old], level=LEVEL).apply(lo[new], hi[new])
-        elif way == "point":
-            bounds = calibrate_points(truth[old], point[old], level=LEVEL).around(point[new])
         else:
-            quantiles = np.concatenate([lo[:, :, ::-1], point[:, :, None], hi], axis=2)
-            probabilities = [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975]
-            calibration = calibrate_quantiles(truth[old], quantiles[old], probabilities, level=LEVEL)
-            bounds = calibration.apply(lo[new], hi[new], point=point[new])
+            bounds = calibrate_points(truth[old], point[old], level=LEVEL).around(point[new])
         covered += inside(truth[new], *bounds) / trials
     promised = np.array(LEVEL) / 100
     # Windows of one calibration share its luck: the deviation of its coverage is about √(p (1 − p) / (n + 2)).
@@ -137,8 +132,6 @@ def test_refusal_says_what_would_do():
 
 
 TRUTH, ONE, LO, HI = simulate(np.random.default_rng(0), 30)
-QUANTILES = np.concatenate([LO, HI], axis=2)
-P = [0.25, 0.1, 0.025, 0.75, 0.9, 0.975]
 WRONG = {
     "levels": (
         lambda: calibrate_intervals(TRUTH, LO, HI, level=(80, 95)),
@@ -159,8 +152,6 @@ WRONG = {
         DataError,
         "scale: expected a positive",
     ),
-    "quantile": (lambda: calibrate_quantiles(TRUTH, QUANTILES, P, level=90), SpecError, "90, which needs 0.05"),
-    "probabilities": (lambda: calibrate_quantiles(TRUTH, QUANTILES, P[1:], level=80), DataError, "probabilities"),
     "level": (lambda: calibrate_points(TRUTH, ONE, level=(95, 80)), SpecError, "level: .*ascending"),
 }
 

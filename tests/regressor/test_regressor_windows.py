@@ -5,8 +5,8 @@ import pytest
 
 from seqcast import Seq2SeqRegressor
 from seqcast.data.signals import random_sines
-from seqcast.data.sine_batches import SineBatches
 from seqcast.errors import DataError, SpecError
+from seqcast.runtime import keras
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 
@@ -18,9 +18,23 @@ INF = Y.copy()
 INF[5, 0, 0] = -np.inf
 
 
+class Stream(keras.utils.PyDataset):
+    """Batches of sums of sines, other ones at each place."""
+
+    def __init__(self, batches, size, seed):
+        super().__init__()
+        self.batches, self.size, self.seed = batches, size, seed
+
+    def __len__(self):
+        return self.batches
+
+    def __getitem__(self, index):
+        past, future = random_sines(self.size, past=12, future=5, seed=1000 * self.seed + index)
+        return {"past": past}, future
+
+
 def test_batches_from_a_dataset_and_from_a_generator(sines):
-    stream = SineBatches(3, 16, past=12, future=5, seed=1)
-    model = Seq2SeqRegressor(**SMALL).fit(stream, validation=SineBatches(1, 32, past=12, future=5, seed=2))
+    model = Seq2SeqRegressor(**SMALL).fit(Stream(3, 16, seed=1), validation=Stream(1, 32, seed=2))
     assert "val_loss" in model.history_
     assert model.predict(sines[0]).shape == (96, 5, 1)
 
@@ -80,7 +94,7 @@ def test_numbers_that_leave_nothing_are_refused(sines, validation, message):
 
 
 def test_batches_have_no_last_windows_to_validate_on():
-    stream = SineBatches(3, 16, past=12, future=5, seed=1)
+    stream = Stream(3, 16, seed=1)
     with pytest.raises(DataError, match="validation: expected windows or batches of their own, for an X of batches"):
         Seq2SeqRegressor(**SMALL).fit(stream, validation=8)
 
@@ -99,7 +113,7 @@ def test_validation_of_another_form_is_refused_with_its_name(sines):
 
 
 def test_batches_are_validated_on_arrays_but_not_on_a_generator(sines):
-    stream = SineBatches(2, 16, past=12, future=5, seed=1)
+    stream = Stream(2, 16, seed=1)
     held = random_sines(20, past=12, future=5, seed=9)
     assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(stream, validation=held).history_
     # Keras would read an endless one for ever, and one that ends in the first epoch only.
@@ -109,7 +123,7 @@ def test_batches_are_validated_on_arrays_but_not_on_a_generator(sines):
 
 @pytest.mark.parametrize("name", ["static_covariates", "future_covariates", "sample_weight"])
 def test_arrays_beside_batches_are_refused(name):
-    stream = SineBatches(2, 16, past=12, future=5, seed=1)
+    stream = Stream(2, 16, seed=1)
     for method in (Seq2SeqRegressor(**SMALL).fit, Seq2SeqRegressor(**SMALL).partial_fit):
         with pytest.raises(DataError, match=f"{name}: expected nothing beside batches"):
             method(stream, **{name: np.ones(32)})

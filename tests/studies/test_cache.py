@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from seqcast.errors import MissingFileError
 from seqcast.studies import NAMES, cache
-from seqcast.studies.cache import cached, cached_path, code_key, library_versions, source_files
+from seqcast.studies.cache import cached, cached_path, code_key, library_versions
 
 
 def test_results_are_measured_once(tmp_path):
@@ -35,119 +34,62 @@ def test_another_version_of_a_library_is_another_key(monkeypatch):
 
 FILES = {
     "__init__.py": "",
-    "study.py": """
-        from typing import TYPE_CHECKING
-
-        from pkg.base import Base
-
-        if TYPE_CHECKING:
-            from pkg.types import Thing
-
-        class Study(Base):
-            def run(self):
-                from pkg import late
-                return late.answer()
-
-            def figures(self):
-                from pkg.pictures import draw
-                return draw()
-    """,
-    "base.py": "import pkg.deep.inner as inner\nclass Base: size = inner.SIZE",
-    "late.py": "from .deep import helper\nfrom pkg.door import opened\nanswer = helper.answer",
-    "deep/__init__.py": "from pkg.deep.exported import NAME",
-    "deep/inner.py": "import json\nSIZE = 3",
-    "deep/helper.py": "def answer():\n    '''Words.'''\n    return 42",
-    "deep/exported.py": "NAME = 'x'",
-    "deep/aside.py": "OTHER = 1",
-    "door/__init__.py": "__getattr__ = print",
-    "door/__init__.pyi": "from .behind import opened as opened\nfrom .shut import other as other",
-    "door/behind.py": "opened = 1",
-    "door/shut.py": "other = 1",
-    "pictures.py": "draw = print",
-    "types.py": "class Thing: ...",
+    "engine/deep/inner.py": "def answer():\n    '''Words.'''\n    return 42\n",
+    "plots/pictures.py": "draw = print\n",
+    "studies/horizon.py": "class Study:\n    def run(self): return 1\n    def figures(self): return draw()\n",
+    "studies/noise.py": "STUDY = 1\n",
+    "studies/tasks.py": "SIZE = 3\n",
 }
-EXECUTED = ["base.py", "deep/__init__.py", "deep/exported.py", "deep/helper.py", "deep/inner.py", "late.py", "study.py"]
-EXECUTED += ["door/__init__.py", "door/behind.py"]
+EXECUTED = ["__init__.py", "engine/deep/inner.py", "studies/horizon.py", "studies/tasks.py"]
 
 
 @pytest.fixture
 def package(tmp_path):
-    folder = tmp_path / "pkg"
     for name, source in FILES.items():
-        path = folder / name
+        path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = source.splitlines()
-        path.write_text("\n".join(line.removeprefix(" " * 8) for line in lines) + "\n")
-    return folder
+        path.write_text(source)
+    return tmp_path
 
 
-def test_imports_are_followed(package):
-    files = source_files("pkg.study", package)
-    assert sorted(str(path.relative_to(package)) for path in files.values()) == sorted(["__init__.py", *EXECUTED])
-
-
-@pytest.mark.parametrize("name", EXECUTED)
-def test_code_that_is_executed_changes_the_key(package, name):
-    before = code_key("pkg.study", package)
+@pytest.mark.parametrize("name", FILES)
+def test_code_that_a_run_can_execute_changes_the_key(package, name):
+    before = code_key("horizon", package)
     with (package / name).open("a") as file:
         file.write("\nADDED = 1\n")
-    assert code_key("pkg.study", package) != before
-
-
-@pytest.mark.parametrize("name", sorted({*FILES} - {*EXECUTED, "__init__.py"}))
-def test_code_that_is_not_executed_does_not(package, name):
-    before = code_key("pkg.study", package)
-    with (package / name).open("a") as file:
-        file.write("\nADDED = 1\n")
-    assert code_key("pkg.study", package) == before
+    assert (code_key("horizon", package) != before) is (name in EXECUTED)
 
 
 @pytest.mark.parametrize(
     ("name", "old", "new", "same"),
     [
-        ("deep/helper.py", "Words.", "Other words.", True),
-        ("deep/helper.py", "return 42", "return 42  # a comment", True),
-        ("deep/helper.py", "return 42", "return (42)", True),
-        ("study.py", "return draw()", "return draw", True),
-        ("study.py", "late.answer()", "late.answer", False),
-        ("deep/helper.py", "42", "43", False),
+        ("engine/deep/inner.py", "Words.", "Other words.", True),
+        ("engine/deep/inner.py", "return 42", "return 42  # a comment", True),
+        ("engine/deep/inner.py", "return 42", "return (42)", True),
+        ("engine/deep/inner.py", "42", "43", False),
+        ("studies/horizon.py", "draw()", "draw", True),
+        ("studies/horizon.py", "return 1", "return 2", False),
     ],
 )
 def test_words_and_pictures_do_not_count(package, name, old, new, same):
-    before = code_key("pkg.study", package)
+    before = code_key("horizon", package)
     path = package / name
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    assert (code_key("pkg.study", package) == before) is same
+    assert (code_key("horizon", package) == before) is same
 
 
-def test_a_module_that_moves_is_followed(package):
-    before = code_key("pkg.study", package)
-    (package / "deep" / "inner.py").rename(package / "inner.py")
-    (package / "base.py").write_text("import pkg.inner as inner\nclass Base: size = inner.SIZE")
-    after = code_key("pkg.study", package)
-    assert after != before
-    (package / "inner.py").write_text("SIZE = 4")
-    assert code_key("pkg.study", package) not in (before, after)
+def test_modules_that_come_go_or_move_change_the_key(package):
+    keys = {code_key("horizon", package)}
+    (package / "engine" / "deep" / "inner.py").rename(package / "engine" / "inner.py")
+    keys.add(code_key("horizon", package))
+    (package / "engine" / "new.py").write_text("")
+    keys.add(code_key("horizon", package))
+    (package / "studies" / "tasks.py").unlink()
+    assert len({*keys, code_key("horizon", package)}) == 4
 
 
-@pytest.mark.parametrize("name", ["deep/inner.py", "deep/exported.py", "base.py", "study.py"])
-def test_a_missing_module_is_refused(package, name):
-    (package / name).unlink()
-    module = f"pkg.{name.removesuffix('.py').replace('/', '.')}"
-    with pytest.raises(MissingFileError, match=rf"{module}, imported by .*expected a module in"):
-        code_key("pkg.study", package)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_study_depends_on_itself_and_the_network(name):
-    files = source_files(f"seqcast.studies.{name}")
-    others = {f"seqcast.studies.{other}" for other in NAMES if other != name}
-    assert {f"seqcast.studies.{name}", "seqcast.network.decoder", "seqcast.regressor.estimator"} <= set(files)
-    assert not others & set(files)
-    assert not any(module.startswith(("seqcast.plots", "seqcast.cli", "seqcast.report")) for module in files)
-
-
-def test_studies_differ():
-    assert len({code_key(f"seqcast.studies.{name}") for name in ("states", "horizon", "noise")}) == 3
+def test_each_study_has_a_key_of_its_own_and_rooms_that_are_left_out_are_there():
+    assert len({code_key(name) for name in NAMES[:2]}) == 2
+    assert all((cache._PACKAGE / room).is_dir() for room in cache._SHOWING)

@@ -1,14 +1,12 @@
-"""Synthetic signals whose future is known exactly: sums of random sines, and three of Chevalier's exercises.
+"""Synthetic signals whose future is known exactly: sums of random sines, and Chevalier's denoising exercise.
 
 The same seed gives the same signals; more windows, a longer past or a longer future extend them. Nothing here
-imports Keras; the endless source of batches is `seqcast.data.sine_batches`.
+imports Keras.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +20,7 @@ __all__ = [
     "SineParameters",
     "noisy_past",
     "random_sines",
-    "sine_and_cosine",
     "sine_parameters",
-    "two_frequencies",
 ]
 
 Array = npt.NDArray[Any]
@@ -89,105 +85,8 @@ def random_sines(
         offset=offset,
         seed=seed,
     )
-    pair = _windows([parameters], past, future, dtype)
+    pair = _windows(parameters, past, future, dtype)
     return _with_noise(pair, noise, seed)
-
-
-def sine_and_cosine(
-    n: int,
-    *,
-    past: int = 10,
-    future: int = 10,
-    frequency: tuple[float, float] = (0.1, 10.0),
-    phase: tuple[float, float] = (0.0, 2.0 * math.pi),
-    seed: Seed = None,
-    dtype: npt.DTypeLike = "float32",
-) -> tuple[Array, Array]:
-    """Draw the first exercise: `sin θ(t)` and `cos θ(t)` with `θ(t) = 2π f t / 30 + φ`, both in and out.
-
-    The exercise itself keeps the frequency and draws the phase alone: `frequency=(45 / 19, 45 / 19)`.
-
-    Args:
-        n: Number of windows, `N`.
-        past: Steps of the past, `T`.
-        future: Steps of the future, `H`.
-        frequency: `(low, high)` of the one frequency of both, in turns per 30 steps.
-        phase: `(low, high)` of the one phase of both, in radians.
-        seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
-        dtype: Floating type of the result.
-
-    Returns:
-        Past `[N, T, 2]` and future `[N, H, 2]`; feature 0 is the sine.
-
-    Raises:
-        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
-
-    Example:
-        >>> past, future = sine_and_cosine(3, seed=0, dtype="float64")
-        >>> past.shape, bool(np.allclose((past**2).sum(axis=2), 1.0))
-        ((3, 10, 2), True)
-
-    Source: G. Chevalier, seq2seq-signal-prediction (2017), exercise 1.
-    """
-    sine = sine_parameters(
-        n,
-        num_signals=1,
-        amplitude=(1.0, 1.0),
-        frequency=frequency,
-        phase=phase,
-        offset=(0.0, 0.0),
-        seed=seed,
-    )
-    cosine = dataclasses.replace(sine, phase=sine.phase + np.pi / 2)
-    return _windows([sine, cosine], past, future, dtype)
-
-
-def two_frequencies(
-    n: int,
-    *,
-    past: int = 15,
-    future: int = 15,
-    amplitude: Range = ((0.1, 1.1), (0.0, 1.2)),
-    frequency: Range = (-7.0, 8.5),
-    seed: Seed = None,
-    dtype: npt.DTypeLike = "float32",
-) -> tuple[Array, Array]:
-    """Draw the second exercise: two sines of different frequency, `A sin(2π f t / 30 + φ)`, added.
-
-    The default ranges are the exercise's, in our units. A negative frequency is the positive one at another
-    phase; the range makes slow sines twice as frequent as the fastest. There is no offset.
-
-    Args:
-        n: Number of windows, `N`.
-        past: Steps of the past, `T`.
-        future: Steps of the future, `H`.
-        amplitude: `(low, high)` for both sines, or a pair for each; in the signal's unit.
-        frequency: The same, in turns per 30 steps.
-        seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
-        dtype: Floating type of the result.
-
-    Returns:
-        Past `[N, T, 1]` and future `[N, H, 1]`.
-
-    Raises:
-        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
-
-    Example:
-        >>> [part.shape for part in two_frequencies(3, seed=0)]
-        [(3, 15, 1), (3, 15, 1)]
-
-    Source: G. Chevalier, seq2seq-signal-prediction (2017), exercise 2.
-    """
-    return noisy_past(
-        n,
-        past=past,
-        future=future,
-        amplitude=amplitude,
-        frequency=frequency,
-        noise=0.0,
-        seed=seed,
-        dtype=dtype,
-    )
 
 
 def noisy_past(
@@ -201,9 +100,11 @@ def noisy_past(
     seed: Seed = None,
     dtype: npt.DTypeLike = "float32",
 ) -> tuple[Array, Array]:
-    """Draw the third exercise: `two_frequencies` with `past + σ ε`, `ε ~ N(0, 1)`, and a clean future.
+    """Draw sums of two sines, `x(t) = Σ A sin(2π f t / 30 + φ)`, with noise on the past and a clean future.
 
-    The exercise draws one noise level a batch and scales each batch; here each window draws its own level,
+    The past is `x(t) + σ ε`, `ε ~ N(0, 1)`. The default ranges are the exercise's, in our units. A negative
+    frequency is the positive one at another phase; the range makes slow sines twice as frequent as the fastest.
+    There is no offset. The exercise draws one noise level a batch and scales each batch; here each window draws its own level,
     and scaling is left to the model.
 
     Args:
@@ -223,7 +124,7 @@ def noisy_past(
         SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
 
     Example:
-        >>> noisy, clean = noisy_past(3, seed=0), two_frequencies(3, past=30, future=30, seed=0)
+        >>> noisy, clean = noisy_past(3, seed=0), noisy_past(3, noise=0.0, seed=0)
         >>> bool((noisy[0] == clean[0]).any()), bool((noisy[1] == clean[1]).all())
         (False, True)
 
@@ -242,7 +143,7 @@ def noisy_past(
     )
 
 
-def _windows(features: Sequence[SineParameters], past: int, future: int, dtype: npt.DTypeLike) -> tuple[Array, Array]:
+def _windows(parameters: SineParameters, past: int, future: int, dtype: npt.DTypeLike) -> tuple[Array, Array]:
     past, future = check_int("past", past), check_int("future", future)
     try:
         kind = np.dtype(dtype)
@@ -250,8 +151,7 @@ def _windows(features: Sequence[SineParameters], past: int, future: int, dtype: 
         kind = np.dtype(object)
     if kind.kind != "f":
         raise SpecError("dtype", expected="a floating type", received=repr(dtype), hint="Give 'float32'.")
-    steps = np.arange(past + future)
-    signals = np.stack([feature.values(steps) for feature in features], axis=2).astype(kind)
+    signals = parameters.values(np.arange(past + future))[:, :, None].astype(kind)
     return signals[:, :past], signals[:, past:]
 
 

@@ -1,4 +1,4 @@
-"""TensorBoard without TensorFlow: curves, pictures of forecasts, and states of the encoder in its projector.
+"""TensorBoard without TensorFlow: curves, and pictures of forecasts.
 
 Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow whatever the backend is, so it works only where
 TensorFlow is installed. This one needs the small `tensorboard` package alone.
@@ -6,38 +6,26 @@ TensorFlow is installed. This one needs the small `tensorboard` package alone.
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import time
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from seqcast.data.windows import NamedWindows, Windows
 from seqcast.errors import SpecError
-from seqcast.runtime import make_folder, require, to_numpy, write_beside
+from seqcast.runtime import require, to_numpy
 from seqcast.specs import check_int
 from seqcast.training import Observer, Record
 
 __all__ = ["TensorBoard"]
 
-# What the projector reads, in the folder of a run.
-_PROJECTOR = """embeddings {{
-  tensor_name: "{name}"
-  tensor_path: "{name}.tsv"
-  metadata_path: "{name}-labels.tsv"
-}}
-"""
-_STATES = "encoder_states"
-# Beyond them the projector is slow.
-_MOST_STATES = 5000
 _DOTS_PER_INCH = 100
 
 
 class TensorBoard(Observer):
-    """Write losses, metrics and learning rate for TensorBoard, and if asked for pictures and states.
+    """Write losses, metrics and learning rate for TensorBoard, and pictures if `images_every` is given.
 
     Training goes to the run `train`, validation to `validation`, with the tags `epoch_loss`, `epoch_learning_rate` and
     so on, as Keras's callback has them, so that both can be compared; records of steps have tags such as `step_loss`.
@@ -45,21 +33,19 @@ class TensorBoard(Observer):
 
     Pictures show validation windows, or where there are none those trained on: past, truth and forecast of the first
     target, as the network reads them, which is scaled where the estimator scales. They go to the run `forecasts`.
-    States are those after each of these windows with the best weights, for TensorBoard's projector.
 
     Args:
         log_dir: Folder for the logs: `tensorboard --logdir LOG_DIR`.
         every_n_steps: Steps from one record to the next within epochs; `None` records epochs only.
         images_every: Epochs from one picture to the next; `None` draws none.
         windows: Windows in a picture.
-        states: Whether the encoder's states are written when the training ends.
 
     Raises:
         MissingPackageError: `tensorboard` is not installed.
         SpecError: A number is no whole one above 0.
 
     Example:
-        >>> callbacks = [TensorBoard("runs/tensorboard", images_every=5, states=True)]  # for `fit`
+        >>> callbacks = [TensorBoard("runs/tensorboard", images_every=5)]  # for `fit`
     """
 
     def __init__(
@@ -69,13 +55,11 @@ class TensorBoard(Observer):
         *,
         images_every: int | None = None,
         windows: int = 4,
-        states: bool = False,
     ) -> None:
         super().__init__(every_n_steps)
         self.log_dir = os.fspath(log_dir)
         self.images_every = None if images_every is None else check_int("images_every", images_every)
         self.windows = check_int("windows", windows)
-        self.states = bool(states)
         require("tensorboard.summary", extra="tensorboard")
         self._writers: dict[str, Any] = {}
         self._watched: NamedWindows | None = None
@@ -87,20 +71,20 @@ class TensorBoard(Observer):
         return other
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
-        """Choose the windows of pictures and states.
+        """Choose the windows of pictures.
 
         Raises:
             SpecError: There are none: batches come from a stream, and nothing is validated.
         """
         super().watch(windows, validation, step=step, seconds=seconds)
-        if self.images_every is None and not self.states:
+        if self.images_every is None:
             return
         self._watched = next((each for each in (validation, windows) if isinstance(each, Windows)), None)
         if self._watched is None and isinstance(validation, NamedWindows):
             self._watched = validation
         if self._watched is None:
             raise SpecError(
-                "images_every" if self.images_every is not None else "states",
+                "images_every",
                 expected="arrays, a frame or validation to take windows from",
                 received="a training that gives none",
                 hint="Give validation, or leave it out.",
@@ -120,15 +104,11 @@ class TensorBoard(Observer):
                 writer.flush()
 
     def close(self) -> None:
-        """Write the states and close the files; also called when training was interrupted."""
-        try:
-            if self.states and self._watched is not None and self._writers:
-                self._write_states(self._watched)
-        finally:
-            for writer in self._writers.values():
-                writer.close()
-            self._writers, self._watched = {}, None
-            super().close()
+        """Close the files; also called when training was interrupted."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers, self._watched = {}, None
+        super().close()
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:
@@ -163,29 +143,3 @@ class TensorBoard(Observer):
         picture.height, picture.width, picture.colorspace = height, width, 4
         picture.encoded_image_string = file.getvalue()
         self._writer("forecasts").add_event(event)
-
-    def _write_states(self, watched: NamedWindows) -> None:
-        """Write the states after each window, and what each window is called."""
-        vectors: list[Any] = []
-        labels: list[tuple[str, str]] = []
-        for number in range(len(watched)):
-            numbers, (inputs, _, _) = watched.counted(number)
-            states = self.model.encode({name: values for name, values in inputs.items() if name != "target"})
-            vectors.append(states.vector())
-            names = watched.series(numbers) or [""] * len(numbers)
-            labels += [(str(name), watched.describe(int(window))) for name, window in zip(names, numbers, strict=True)]
-            if len(labels) >= _MOST_STATES:
-                break
-        folder = Path(self.log_dir) / "train"
-        make_folder(folder)
-        rows = np.concatenate(vectors)[:_MOST_STATES].tolist()
-        _write_tsv(folder / f"{_STATES}.tsv", [[f"{value:.6g}" for value in row] for row in rows])
-        _write_tsv(folder / f"{_STATES}-labels.tsv", [("series", "window"), *labels[:_MOST_STATES]])
-        settings = _PROJECTOR.format(name=_STATES).encode()
-        write_beside(folder / "projector_config.pbtxt", lambda file: file.write(settings))
-
-
-def _write_tsv(path: Path, rows: Any) -> None:
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows(rows)
-    write_beside(path, lambda file: file.write(text.getvalue().encode("utf-8")))

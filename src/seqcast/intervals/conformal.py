@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.arrays import as_array
-from seqcast.errors import DataError, SpecError
+from seqcast.errors import DataError
 from seqcast.intervals.calibration import Calibration, check_shape, window_units
-from seqcast.intervals.levels import bound_probability, check_levels
+from seqcast.intervals.levels import check_levels
 
-__all__ = ["calibrate_intervals", "calibrate_points", "calibrate_quantiles", "windows_needed"]
+__all__ = ["calibrate_intervals", "calibrate_points", "windows_needed"]
 
 Array = npt.NDArray[Any]
 
@@ -106,54 +106,6 @@ def calibrate_points(truth: Any, point: Any, *, level: Sequence[float] | float, 
     middle = _finite("point", check_shape("point", point, values.shape))
     bound = np.repeat(middle[:, :, None], len(levels), axis=2)
     return _learn(values, bound, bound, levels, scale, kind="point")
-
-
-def calibrate_quantiles(
-    truth: Any,
-    quantiles: Any,
-    probabilities: Sequence[float],
-    *,
-    level: Sequence[float] | float,
-    scale: Any = None,
-) -> Calibration:
-    """Learn by how much the intervals between quantiles have to be widened.
-
-    Args:
-        truth: True values, `[N, H]`; NaN where it is missing.
-        quantiles: Quantile forecasts, `[N, H, Q]`.
-        probabilities: Their probabilities, `[Q]`; a level of 80 needs 0.1 and 0.9.
-        level: Levels, in per cent, ascending.
-        scale: A positive unit for each window, `[N]`.
-
-    Returns:
-        The calibration.
-
-    Raises:
-        DataError: As for `calibrate_intervals`.
-        SpecError: A level is impossible or lacks its quantiles.
-
-    Example:
-        >>> truth = np.array([[0.0], [1.5], [-3.0], [0.5]])
-        >>> calibrate_quantiles(truth, np.tile([-1.0, 1.0], (4, 1, 1)), [0.1, 0.9], level=80).widths
-        array([[2.]])
-    """
-    levels = check_levels(level)
-    array = as_array("quantiles", quantiles, (3,))
-    known = check_shape("probabilities", probabilities, array.shape[2:])
-    sides = []
-    for sign in (-1, 1):
-        needed = np.array([bound_probability(each, sign) for each in levels])
-        distance = np.abs(known[None, :] - needed[:, None])
-        lacking = np.flatnonzero(distance.min(axis=1) > 1e-6)
-        if len(lacking):
-            raise SpecError(
-                "level",
-                expected=f"levels between quantiles of {known.tolist()}",
-                received=f"{levels[lacking[0]]:g}, which needs {needed[lacking[0]]:g}",
-                hint="Train the quantiles of the level, or choose another level.",
-            )
-        sides.append(array[:, :, distance.argmin(axis=1)])
-    return calibrate_intervals(truth, sides[0], sides[1], level=levels, scale=scale)
 
 
 def _learn(truth: Array, lo: Array, hi: Array, levels: tuple[float, ...], scale: Any, *, kind: str) -> Calibration:

@@ -1,27 +1,26 @@
 """Cached results: a file for each setting and seed, so that an interrupted study goes on where it stopped.
 
-A result depends on its setting and seed, on the code that a run can execute and on the libraries below it. The code
-is found from the imports of the study's module, so that a module that moves, or a new one, is never left out.
+A result depends on its setting and seed, on the code that a run can execute and on the libraries below it. That code is
+all of seqcast but the rooms that show what others compute, so that a new module is never left out.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from seqcast._version import __version__
-from seqcast.errors import MissingFileError
 from seqcast.runtime import write_beside
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-# Functions that only read results do not change them.
+# Rooms that show, write or send what others compute, and functions that read results, do not change them.
+_SHOWING = frozenset({"app", "cli", "distributed", "export", "interop", "plots", "report", "serve"})
 _AFTERWARDS = frozenset({"figures", "finding"})
 
 
@@ -90,96 +89,32 @@ def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in names}
 
 
-def code_key(module: str, package: Path = _PACKAGE) -> str:
-    """Return a key of the code that a run of a study can execute: other code is another result.
+def code_key(study: str = "", package: Path = _PACKAGE) -> str:
+    """Return a key of the code on which results depend: other code is another result.
 
-    Comments, documentation and what is done with results afterwards (`figures`, `finding`) do not count.
-
-    Args:
-        module: The study's module, such as `seqcast.studies.horizon`.
-        package: Folder of the package within which imports are followed.
-
-    Raises:
-        MissingFileError: The module, or one that is imported, is not in the package.
-    """
-    files = source_files(module, package)
-    text = "\n".join(f"{name}\n{ast.dump(_executed(path))}" for name, path in sorted(files.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def source_files(module: str, package: Path = _PACKAGE) -> dict[str, Path]:
-    """Return the files that a module executes by importing, its own included, by the modules' names.
-
-    Imports are followed from file to file, those inside functions too, but not those for type checkers. A package's
-    `__init__` is executed by any import from within it.
+    It is that of seqcast, without rooms that show what others compute, and without other studies. Comments,
+    documentation and what is done with results afterwards (`figures`, `finding`) do not count.
 
     Args:
-        module: Where to begin.
-        package: Folder of the package within which imports are followed.
-
-    Raises:
-        MissingFileError: The module, or one that is imported, is not in the package.
+        study: Name of the study whose results they are; none for results of no study.
+        package: Folder of the package.
 
     Example:
-        >>> files = source_files("seqcast.studies.horizon")
-        >>> "seqcast.network.decoder" in files, "seqcast.studies.noise" in files
-        (True, False)
+        >>> code_key("horizon") == code_key("noise")
+        False
     """
-    files: dict[str, Path] = {}
-    to_read = [(module, "the study")]
-    while to_read:
-        name, importer = to_read.pop()
-        if name in files:
-            continue
-        path = _file(name, package)
-        if path is None:
-            raise MissingFileError(
-                f"{name}, imported by {importer}",
-                expected=f"a module in {package}",
-                received="none",
-                hint="Correct the import: results would be kept whatever that module does.",
-            )
-        files[name] = path
-        parent = name.rpartition(".")[0]
-        to_read += [(each, name) for each in (*_imported(name, path, package), *([parent] if parent else []))]
-    return files
+    from seqcast.studies import NAMES
 
-
-def _file(name: str, package: Path) -> Path | None:
-    """Return the file of a module of the package, if there is one."""
-    stem = package.parent.joinpath(*name.split("."))
-    return next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)
-
-
-def _imported(name: str, path: Path, package: Path) -> Iterator[str]:
-    """Yield the modules of the package that a module imports."""
-    root = package.name
-    own_package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(_executed(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == root)
-        elif isinstance(node, ast.ImportFrom):
-            origin = importlib.util.resolve_name("." * node.level + (node.module or ""), own_package)
-            if origin.split(".")[0] == root:
-                yield origin
-                for alias in node.names:
-                    yield from _providers(origin, alias.name, package)
-
-
-def _providers(origin: str, name: str, package: Path) -> Iterator[str]:
-    """Yield the modules that a name of a package comes from: a submodule, or what the stub of a door says."""
-    if _file(f"{origin}.{name}", package) is not None:
-        yield f"{origin}.{name}"
-    stub = package.parent.joinpath(*origin.split("."), "__init__.pyi")
-    for node in ast.parse(stub.read_text("utf-8")).body if stub.is_file() else ():
-        if isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names):
-            source = importlib.util.resolve_name("." * node.level + (node.module or ""), origin)
-            yield source
-            yield from _providers(source, name, package)
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        room, *inner = path.relative_to(package).parts
+        if room not in _SHOWING and not (room == "studies" and path.stem in {*NAMES} - {study}):
+            digest.update(f"{'/'.join((room, *inner))}\n{ast.dump(_executed(path))}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _executed(path: Path) -> ast.Module:
-    """Return a module's syntax tree without parts that change no result: documentation, imports for types, figures."""
+    """Return a module's syntax tree without parts that change no result: documentation and figures."""
     tree = ast.parse(path.read_text("utf-8"), str(path))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -191,6 +126,4 @@ def _executed(path: Path) -> ast.Module:
 def _changes_nothing(node: ast.stmt) -> bool:
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)  # documentation, or an ellipsis
-    if isinstance(node, ast.If):
-        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and not node.orelse
     return isinstance(node, ast.FunctionDef) and node.name in _AFTERWARDS

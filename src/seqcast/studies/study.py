@@ -58,7 +58,7 @@ class Study(ABC):
 
     def code(self) -> str:
         """Return a key of the code that a run can execute: other code is another result."""
-        return code_key(type(self).__module__)
+        return code_key(self.name)
 
 
 class Trainings:

@@ -34,8 +34,7 @@ from seqcast.pretrained.inputs import seasonal_inputs
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.training.checkpoints import CheckpointFolder
-from seqcast.training.fingerprint import fingerprint
+from seqcast.training.checkpoints import CheckpointFolder, fingerprint
 from synthetic_windows import SyntheticWindows
 
 QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)

@@ -29,7 +29,8 @@ from yardsticks import (
 )
 
 from seqcast import Forecaster
-from seqcast.forecaster import defaults, finetuning
+from seqcast.forecaster import defaults
+from seqcast.pretrained import finetuning
 from seqcast.studies.cache import cached
 
 COMPETITIONS = {"M4 Hourly": read_m4_hourly, "NN5": read_nn5, "tourism": read_tourism}

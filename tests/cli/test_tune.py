@@ -78,6 +78,6 @@ def test_what_is_refused(run, tmp_path, arguments, message):
 
 
 def test_a_script_of_ours_begins_so(run, narrow):
-    from seqcast.tune.script import script_of
+    from seqcast.tune.choosing import script_of
 
     assert script_of({"horizon": 3}).startswith(tune_command.SCRIPT_BEGINS)

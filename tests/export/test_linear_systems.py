@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from seqcast.export.file import model_of
-from seqcast.export.graph import Graph
-from seqcast.export.linear_systems import solved, solved_triangular
+from seqcast.export.graph import Graph, solved, solved_triangular
 
 
 def test_symmetric_positive_systems(run_file):

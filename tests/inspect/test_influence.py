@@ -9,7 +9,7 @@ from seqcast.engine.engine import Engine
 from seqcast.engine.inputs import ArrayLabels, ModelInputs
 from seqcast.errors import SpecError
 from seqcast.inspect import Sensitivity, attention, remove_units, sensitivity, states
-from seqcast.network.states import States
+from seqcast.network.encoder import States
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec

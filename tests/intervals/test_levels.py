@@ -7,8 +7,7 @@ import pytest
 import seqcast
 from seqcast import Forecaster
 from seqcast.errors import SpecError
-from seqcast.evaluation.leaderboard import leaderboard
-from seqcast.evaluation.scores import evaluate
+from seqcast.evaluation.scores import evaluate, leaderboard
 from seqcast.intervals.conformal import calibrate_points
 from seqcast.intervals.levels import check_levels
 from seqcast.intervals.request import ForecastRequest

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="steps 
 if keras.backend.backend() == "jax":
     import jax
 
-    from seqcast.network.jax_guard import Guard, guarded
+    from seqcast.network.jax_steps import Guard, guarded
     from seqcast.network.jax_train_step import StepState
 
 

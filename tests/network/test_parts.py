@@ -8,6 +8,8 @@ import pytest
 
 from seqcast.network.attention import ATTENTIONS
 from seqcast.network.bridge import Bridge
+from seqcast.network.decode_inputs import SAMPLING_SCHEDULES, teacher_probability
+from seqcast.network.encoder import States
 from seqcast.network.heads import PointHead
 from seqcast.network.losses import ObservedLoss
 from seqcast.network.normalise import (
@@ -18,8 +20,6 @@ from seqcast.network.normalise import (
     RecentNormaliser,
     ScaleNormaliser,
 )
-from seqcast.network.scheduled_sampling import SAMPLING_SCHEDULES, teacher_probability
-from seqcast.network.states import States
 
 
 @pytest.fixture(autouse=True)

@@ -41,13 +41,11 @@ def test_panels_without_truth_and_of_one_target():
     assert len(figure.axes) == 1
 
 
-def test_panels_in_groups():
-    groups = [("Test windows", PAST, TRUTH, FORECAST), ("Training windows", PAST[:2], TRUTH[:2], FORECAST[:2])]
-    figure = forecast_panels(groups=groups, columns=2, titles=list("abcde"))
-    assert [part.get_suptitle() for part in figure.subfigs] == ["Test windows", "Training windows"]
-    assert [len(part.axes) for part in figure.subfigs] == [3, 2]
-    assert [ax.get_title() for ax in figure.axes] == list("abcde")
-    np.testing.assert_array_equal(lines(figure.axes[3])["past"].get_ydata(), PAST[0])
+def test_panels_stand_in_rows():
+    figure = forecast_panels(PAST, TRUTH, FORECAST, columns=2)
+    places = [ax.get_position() for ax in figure.axes]
+    assert len(places) == 3
+    assert places[0].y0 == places[1].y0 > places[2].y0
 
 
 @pytest.mark.parametrize(
@@ -65,12 +63,9 @@ def test_panels_of_extreme_values_can_be_drawn(past, forecast):
 
 
 WRONG = {
-    "nothing": (lambda: forecast_panels(), SpecError, "either past and forecast, or groups, received neither"),
-    "both": (lambda: forecast_panels(PAST, None, FORECAST, groups=[("a", PAST, None, FORECAST)]), SpecError, "both"),
     "rows": (lambda: forecast_panels(PAST, TRUTH[:2], FORECAST), DataError, "truth: expected as many windows as past"),
     "axes": (lambda: forecast_panels(PAST[0], None, FORECAST), DataError, "past: expected 2 axes or 3 axes"),
     "targets": (lambda: forecast_panels(PAST, None, np.ones((3, 5, 2))), DataError, "forecast: .*one target"),
-    "group": (lambda: forecast_panels(groups=[("a", PAST, None, FORECAST[:1])]), DataError, "groups\\[0\\] forecast"),
     "titles": (lambda: forecast_panels(PAST, None, FORECAST, titles=["a"]), SpecError, "titles: expected one a panel"),
     "columns": (lambda: forecast_panels(PAST, None, FORECAST, columns=0), SpecError, "columns"),
     "horizon": (lambda: forecast_panels(PAST, None, FORECAST, trained_horizon=0), SpecError, "trained_horizon"),

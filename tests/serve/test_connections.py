@@ -9,8 +9,7 @@ import pytest
 
 from seqcast.serve import connections
 from seqcast.serve.app import create_app
-from seqcast.serve.listening import listen
-from seqcast.serve.run import server_of
+from seqcast.serve.run import listen, server_of
 from seqcast.serve.settings import ServerSettings
 
 from .clients import wait_until

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seqcast.errors import SpecError
-from seqcast.specs.finetune import PARTS, FinetuneSpec
+from seqcast.specs.ensemble import PARTS, FinetuneSpec
 from seqcast.specs.training import TrainingSpec
 
 ONE = FinetuneSpec(TrainingSpec(epochs=2), freeze=["encoder"])

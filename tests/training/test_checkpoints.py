@@ -190,7 +190,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archi
     if value is None:
         newest.write_bytes(newest.read_bytes()[:-100])
     else:
-        rewrite_archive(newest, first={"trainable/0": value})
+        rewrite_archive(newest, first={"state/trainable/0": value})
     with pytest.warns(SeqcastWarning, match=f"{newest.name} is damaged, so training goes on from {before.name}"):
         again = forecaster(random_state=0).fit(FRAME, checkpoint=tmp_path / "f", resume=True)
     pd.testing.assert_frame_equal(again.predict(), expected)

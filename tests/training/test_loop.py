@@ -22,8 +22,7 @@ from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.history import History
-from seqcast.training.loop import train
-from seqcast.training.optimizers import clone_config, learning_rate, optimizer
+from seqcast.training.loop import clone_config, learning_rate, optimizer, train
 
 WINDOW = WindowSpec(horizon=2, features=1, targets=1)
 NETWORK = NetworkSpec(encoder_units=(4,), decoder_units=(4,))

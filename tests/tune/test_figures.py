@@ -4,7 +4,7 @@ import pytest
 
 from seqcast.errors import DataError
 from seqcast.plots.style import MODELS, save_figure
-from seqcast.tune.figures import importance_bars, parallel_coordinates
+from seqcast.tune.result import importance_bars, parallel_coordinates
 
 TRIALS = [
     ({"units": "64-64", "rate": 0.001, "dropout": 0.1}, 0.5),

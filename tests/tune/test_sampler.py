@@ -3,8 +3,8 @@
 import optuna
 import pytest
 
-from seqcast.tune.sampler import FIRST_TRIALS, sampler_of
 from seqcast.tune.storage import quiet
+from seqcast.tune.trials import FIRST_TRIALS, sampler_of
 
 NEIGHBOURS = [{"cell": "lstm", "dropout": 0.1}, {"cell": "gru", "dropout": 0.3}]
 

@@ -12,7 +12,7 @@ from seqcast.forecaster.estimator import Forecaster
 from seqcast.specs.ensemble import EnsembleSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
-from seqcast.tune.script import script_of
+from seqcast.tune.choosing import script_of
 
 
 @pytest.mark.processes

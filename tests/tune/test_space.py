@@ -4,13 +4,11 @@ import pytest
 
 from seqcast.errors import SpecError
 from seqcast.forecaster.defaults import Sizes
-from seqcast.specs.ensemble import MemberSpec
-from seqcast.specs.finetune import FinetuneSpec
+from seqcast.specs.ensemble import FinetuneSpec, MemberSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import preset
 from seqcast.specs.training import TrainingSpec
-from seqcast.tune.defaults import default_space
-from seqcast.tune.space import FINETUNE_FIELDS, Choice, Range, check_space, neighbours, widened
+from seqcast.tune.space import FINETUNE_FIELDS, Choice, Range, check_space, default_space, neighbours, widened
 
 CLASSIC = MemberSpec(NetworkSpec(normalise="last"), TrainingSpec(), context_length=24)
 SEGMENTS = MemberSpec(

@@ -89,7 +89,7 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
     if not place.exists():
         search(frame, trials=1, storage=place)
     df = changes.pop("df", frame)
-    with pytest.raises(SpecError, match=f"resume: expected the study of this search, which has {part}"):
+    with pytest.raises(SpecError, match=f"resume: expected the study of this search; that in the storage has {part}"):
         search(df, trials=1, storage=place, resume=True, **changes)
 
 

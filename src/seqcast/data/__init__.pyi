@@ -3,8 +3,9 @@ from .description import describe as describe
 from .description import is_outlier as is_outlier
 from .frames import from_wide as from_wide
 from .frames import to_wide as to_wide
+from .seasons import SEASONAL_NAIVE as SEASONAL_NAIVE
 from .seasons import seasonal_naive_errors as seasonal_naive_errors
 from .signals import SineParameters as SineParameters
 from .signals import noisy_past as noisy_past
 from .signals import random_sines as random_sines
-from .sine_parameters import sine_parameters as sine_parameters
+from .signals import sine_parameters as sine_parameters

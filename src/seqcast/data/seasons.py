@@ -11,6 +11,9 @@ from seqcast.data.frames import LongFrame
 
 Array = npt.NDArray[Any]
 
+# Column of the forecast that repeats the last season, in frames of backtests.
+SEASONAL_NAIVE = "seasonal_naive"
+
 # A season is found in whole-number stamps where values a season apart correlate by this much.
 LEAST_CORRELATION = 0.3
 # Longest season that is looked for, and number of series that are looked at, the longest.

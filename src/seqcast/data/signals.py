@@ -1,18 +1,20 @@
 """Synthetic signals whose future is known exactly: sums of random sines, and Chevalier's denoising exercise.
 
-The same seed gives the same signals; more windows, a longer past or a longer future extend them. Nothing here
+Everything is drawn from a NumPy `SeedSequence`, never from global generators. The parameters of window `i` depend on
+the seed and on `i` alone, so that more windows, a longer past or a longer future extend the same signals. Nothing here
 imports Keras.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.sine_parameters import NOISE, Range, Seed, SineParameters, checked_range, generator, sine_parameters
 from seqcast.errors import SpecError
 from seqcast.specs import check_int, check_number
 
@@ -24,6 +26,131 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
+Range = tuple[float, float] | Sequence[tuple[float, float]]
+Seed = int | np.random.SeedSequence | None
+
+# Steps in which a sine of frequency 1 turns once.
+PERIOD = 30
+# Keys of the independent streams of a seed: the noise is no part of the signal and must not move it.
+PARAMETERS, NOISE = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class SineParameters:
+    """Parameters of a batch of sums of sines, one row a window and one column a sine.
+
+    Args:
+        amplitude: `A`, `[N, num_signals]`, in the signal's unit.
+        frequency: `f`, `[N, num_signals]`, in turns per 30 steps.
+        phase: `φ`, `[N, num_signals]`, in radians.
+        offset: `c`, `[N, num_signals]`, in the signal's unit.
+
+    Example:
+        >>> quarter = SineParameters(*(np.array([[value]]) for value in (2.0, 1.0, np.pi / 2, 0.5)))
+        >>> quarter.values([0, 15]).round(6)
+        array([[ 2.5, -1.5]])
+    """
+
+    amplitude: Array
+    frequency: Array
+    phase: Array
+    offset: Array
+
+    def values(self, t: npt.ArrayLike) -> Array:
+        """Return the signals, `x(t) = Σ A sin(2π f t / 30 + φ) + c`.
+
+        Args:
+            t: Steps, `[S]`; 0 is the first step of the past. They need not be whole.
+
+        Returns:
+            The signals, `[N, S]`, in double precision.
+
+        Example:
+            >>> sine_parameters(4, seed=0).values(np.arange(30)).shape
+            (4, 30)
+        """
+        steps = 2.0 * np.pi * np.asarray(t, dtype=np.float64) / PERIOD
+        total = np.zeros((len(self.amplitude), len(steps)))
+        # Sine by sine: all at once would need num_signals times the memory of the result.
+        for k in range(self.amplitude.shape[1]):
+            column = slice(k, k + 1)
+            angle = self.frequency[:, column] * steps + self.phase[:, column]
+            total += self.amplitude[:, column] * np.sin(angle) + self.offset[:, column]
+        return total
+
+
+def sine_parameters(
+    n: int,
+    *,
+    num_signals: int = 2,
+    amplitude: Range = (0.1, 1.0),
+    frequency: Range = (0.1, 10.0),
+    phase: Range = (0.0, 2.0 * math.pi),
+    offset: Range = (-0.5, 0.5),
+    seed: Seed = None,
+) -> SineParameters:
+    """Draw the parameters of `n` sums of sines, each one uniform in its range and independent of all others.
+
+    Args:
+        n: Number of windows, `N`.
+        num_signals: Sines in a sum.
+        amplitude: `(low, high)` for all sines, or one such pair for each of them; in the signal's unit.
+        frequency: The same, in turns per 30 steps; above 15 a sine cannot be told from a slower one.
+        phase: The same, in radians.
+        offset: The same, in the signal's unit; the offsets of a window's sines add up.
+        seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
+
+    Returns:
+        The parameters, four arrays `[N, num_signals]`.
+
+    Raises:
+        SpecError: A count is not a positive whole number, or a range is none.
+
+    Example:
+        >>> drawn = sine_parameters(1000, frequency=((0.1, 1.0), (5.0, 10.0)), seed=1969)
+        >>> bool(drawn.frequency[:, 0].max() < 1.0 < 5.0 < drawn.frequency[:, 1].min())
+        True
+    """
+    n, num_signals = check_int("n", n), check_int("num_signals", num_signals)
+    ranges = [
+        _checked_range(where, value, num_signals)
+        for where, value in (
+            ("amplitude", amplitude),
+            ("frequency", frequency),
+            ("phase", phase),
+            ("offset", offset),
+        )
+    ]
+    low, high = np.stack(ranges, axis=1).transpose(2, 0, 1)  # both [num_signals, 4]
+    unit = _generator(seed, PARAMETERS).random((n, num_signals, len(ranges)))
+    drawn = low + (high - low) * unit
+    return SineParameters(*(np.ascontiguousarray(drawn[:, :, i]) for i in range(len(ranges))))
+
+
+def _checked_range(where: str, value: Any, num_signals: int) -> Array:
+    """Return `(low, high)` for each sine, `[num_signals, 2]`."""
+    try:
+        ranges = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        ranges = np.full(2, np.nan)
+    fits = ranges.shape in ((2,), (num_signals, 2)) and np.isfinite(ranges).all()
+    if not fits or (ranges[..., 0] > ranges[..., 1]).any():
+        pairs = f", or one such pair for each of {num_signals} sines" if num_signals > 1 else ""
+        raise SpecError(
+            where,
+            expected=f"(low, high) with low <= high{pairs}",
+            received=repr(value),
+            hint="Give two finite numbers; equal ones hold the value fixed.",
+        )
+    return np.broadcast_to(ranges, (num_signals, 2))
+
+
+def _generator(seed: Seed, *key: int) -> np.random.Generator:
+    """Return the generator of one of a seed's streams; the same seed and key always give the same one."""
+    if not isinstance(seed, np.random.SeedSequence):
+        seed = np.random.SeedSequence(None if seed is None else check_int("seed", seed, at_least=0))
+    # Not `spawn`: that counts in the caller's object, and a second call would give other signals.
+    return np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key)))
 
 
 def random_sines(
@@ -104,8 +231,8 @@ def noisy_past(
 
     The past is `x(t) + σ ε`, `ε ~ N(0, 1)`. The default ranges are the exercise's, in our units. A negative
     frequency is the positive one at another phase; the range makes slow sines twice as frequent as the fastest.
-    There is no offset. The exercise draws one noise level a batch and scales each batch; here each window draws its own level,
-    and scaling is left to the model.
+    There is no offset. The exercise draws one noise level a batch and scales each batch; here each window draws its own
+    level, and scaling is left to the model.
 
     Args:
         n: Number of windows, `N`.
@@ -158,10 +285,10 @@ def _windows(parameters: SineParameters, past: int, future: int, dtype: npt.DTyp
 def _with_noise(pair: tuple[Array, Array], noise: float | tuple[float, float], seed: Seed) -> tuple[Array, Array]:
     past, future = pair
     levels = (noise, noise) if np.ndim(noise) == 0 else noise
-    low, high = (check_number("noise", float(level), low=0.0) for level in checked_range("noise", levels, 1)[0])
+    low, high = (check_number("noise", float(level), low=0.0) for level in _checked_range("noise", levels, 1)[0])
     if high == 0.0:
         return past, future
     # Two streams, so that a window keeps its level and its noise when there are more windows.
-    level = low + (high - low) * generator(seed, NOISE, 0).random((len(past), 1, 1))
-    deviate = generator(seed, NOISE, 1).standard_normal(past.shape)
+    level = low + (high - low) * _generator(seed, NOISE, 0).random((len(past), 1, 1))
+    deviate = _generator(seed, NOISE, 1).standard_normal(past.shape)
     return (past + level * deviate).astype(past.dtype), future

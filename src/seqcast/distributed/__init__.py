@@ -1,8 +1,8 @@
 """Training on several processes or machines, by Ray.
 
-In reading order: `cluster` (which workers there are), `session` (how they are reached), `executor` (a job for each
-worker), `together` (one training that all workers share, seen from here), `sharing` (the same, seen from a worker),
-`writing` (forecasts, part by part).
+In reading order: `cluster` (which workers there are), `session` (how they are reached, and a job for each), `together`
+(one training that all workers share, seen from here), `sharing` (the same, seen from a worker), `writing` (forecasts,
+part by part).
 
 Names are imported when they are first used: a worker has to begin with JAX's collectives before seqcast uses JAX.
 

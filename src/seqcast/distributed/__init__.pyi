@@ -1,2 +1,2 @@
 from .cluster import RayCluster as RayCluster
-from .executor import RayExecutor as RayExecutor
+from .session import RayExecutor as RayExecutor

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from seqcast.distributed.executor import RayExecutor
-from seqcast.distributed.session import Session
+from seqcast.distributed.session import RayExecutor, Session
 from seqcast.distributed.together import train_together
 from seqcast.distributed.writing import write_parts
 from seqcast.engine import Engine, TrainingJob

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.engine.checks import check_weights
 from seqcast.engine.sampling import Forecasts
-from seqcast.network import LARGEST_WEIGHT, Seq2Seq, child_seeds
-from seqcast.runtime import check_json, copies, weights_of
+from seqcast.errors import SpecError
+from seqcast.network import LARGEST_WEIGHT, Seq2Seq, child_seeds, weight_shapes
+from seqcast.runtime import check_json, copies, keras, weights_of
 from seqcast.specs import NetworkSpec, WindowSpec
 
 Array = npt.NDArray[Any]
@@ -120,3 +120,33 @@ class BuiltNetwork:
         built = cls.build(window, network, seed=seed, parts=header["parts"])
         built.model.set_weights(read)
         return built
+
+
+def check_precision() -> None:
+    """Refuse weights of half precision."""
+    policy = keras.config.dtype_policy()
+    if policy.variable_dtype in ("float16", "bfloat16"):
+        raise SpecError(
+            "keras.config.dtype_policy()",
+            expected="weights of float32 or float64",
+            received=repr(policy.name),
+            hint="Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32.",
+        )
+
+
+def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSpec) -> None:
+    """Refuse arrays, of which only shape and type are looked at, that are not the weights of a network.
+
+    Example:
+        >>> import numpy as np
+        >>> window, tiny = WindowSpec(horizon=3, features=2, targets=1), NetworkSpec(encoder_units=(4,))
+        >>> check_weights([np.zeros((5, 12))], window, tiny)
+        Traceback (most recent call last):
+        ValueError: weight 0 of shape (5, 12) and type float64, where the network has (2, 12)
+    """
+    network.check_window(window)
+    expected = weight_shapes(window, network)
+    for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
+        if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
+            told = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
+            raise ValueError(f"weight {place} of {told}, where the network has {'none' if shape is None else shape}")

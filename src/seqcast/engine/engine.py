@@ -12,8 +12,7 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from seqcast.engine.built import BuiltNetwork
-from seqcast.engine.checks import check_precision
+from seqcast.engine.built import BuiltNetwork, check_precision
 from seqcast.engine.forecast_methods import ForecastMethods
 from seqcast.errors import SpecError, TrainingError
 from seqcast.network import Seq2Seq

@@ -5,11 +5,11 @@ from .frame_view import CUTOFF as CUTOFF
 from .frame_view import STEP as STEP
 from .frame_view import TARGET as TARGET
 from .frame_view import FrameRows as FrameRows
-from .leaderboard import BASELINE as BASELINE
-from .leaderboard import leaderboard as leaderboard
 from .metrics import METRICS as METRICS
 from .metrics import spoken_metric as spoken_metric
+from .scores import BASELINE as BASELINE
 from .scores import Scorer as Scorer
 from .scores import evaluate as evaluate
+from .scores import leaderboard as leaderboard
 from .significance import diebold_mariano as diebold_mariano
 from .significance import dm_test as dm_test

@@ -1,11 +1,11 @@
 """Export: a fitted estimator as one ONNX file, which forecasts from raw values wherever ONNX runs.
 
-Nothing is traced. Modules, in reading order: `graph` (operators that name themselves), `file` (from a graph to a file),
-`cells` (ONNX's own GRU, LSTM and RNN), `normalise`, `segment`, `attention`, `heads`, `encoder`, `decoder`, `network`
-(one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `known`, `linear_systems`,
+Nothing is traced. Modules, in reading order: `graph` (operators that name themselves), `file` (from a graph to a
+file), `cells` (ONNX's own GRU, LSTM and RNN), `normalise`, `segment`, `heads`, `encoder`, `decoder` (with its
+attention), `network` (one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `known`,
 `simple_forecasts`, `smoothing_blocks`, `smoothing`, `autoregression`, `hold`, `seasonal_base`, `seasonal_inputs`,
-`pretrained` (the pretrained network and what it reads), `horizon`, `metadata`, `part` (what a candidate adds),
-`series` (the file of a forecaster), `arrays` (that of a regressor).
+`pretrained` (the pretrained network and what it reads), `metadata`, `part` (what a candidate adds), `series` (the file
+of a forecaster), `arrays` (that of a regressor).
 
 Stability: experimental.
 """
@@ -13,13 +13,11 @@ Stability: experimental.
 from seqcast.export.arrays import ArrayModel, write_array_model
 from seqcast.export.calendar import is_cyclic
 from seqcast.export.heads import Parts
-from seqcast.export.part import FilePart
 from seqcast.export.pretrained import zero_shot_part
 from seqcast.export.series import LastSeasonPart, NetworksPart, SeriesModel, write_series_model
 
 __all__ = [
     "ArrayModel",
-    "FilePart",
     "LastSeasonPart",
     "NetworksPart",
     "Parts",

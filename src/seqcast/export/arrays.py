@@ -15,9 +15,8 @@ from seqcast.errors import SpecError
 from seqcast.export.file import write_model
 from seqcast.export.graph import Graph
 from seqcast.export.heads import Parts
-from seqcast.export.horizon import ANY, check_horizon, read_horizon
 from seqcast.export.intervals import bounded
-from seqcast.export.metadata import Described, Outputs
+from seqcast.export.metadata import ANY, Described, Outputs, check_horizon, read_horizon
 from seqcast.export.network import NetworkInputs, add_network, check_network
 from seqcast.network import Seq2Seq
 from seqcast.specs import check_probabilities

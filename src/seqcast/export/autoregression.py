@@ -7,9 +7,8 @@ from functools import partial
 import numpy as np
 
 from seqcast.export.gaps import fill_gaps
-from seqcast.export.graph import ONE, Graph
+from seqcast.export.graph import ONE, Graph, solved, solved_triangular
 from seqcast.export.known import Known, clip
-from seqcast.export.linear_systems import solved, solved_triangular
 from seqcast.export.simple_forecasts import Said
 from seqcast.pretrained import CHECKS, FARTHEST, FITTED, HELD_BACK, LAGS, LEAST_PENALTY
 

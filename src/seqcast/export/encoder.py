@@ -18,7 +18,7 @@ HALF = np.float32(0.5)
 
 @dataclass(frozen=True)
 class Read:
-    """What the encoder has read: the parts of `seqcast.network.states.States`, as values of a graph.
+    """What the encoder has read: the parts of `seqcast.network.encoder.States`, as values of a graph.
 
     Args:
         layers: The states of each layer.

@@ -16,9 +16,8 @@ from seqcast.export.file import write_model
 from seqcast.export.gaps import fill_gaps, newest_season
 from seqcast.export.graph import Graph
 from seqcast.export.heads import Parts
-from seqcast.export.horizon import ANY, check_horizon, read_horizon
 from seqcast.export.intervals import bounded, calibrated
-from seqcast.export.metadata import Described, outputs_of
+from seqcast.export.metadata import ANY, Described, check_horizon, outputs_of, read_horizon
 from seqcast.export.network import NetworkInputs, add_network, check_network
 from seqcast.export.part import FilePart, PartWindows
 from seqcast.export.scaling import Scaling, check_scale, learn_scaling

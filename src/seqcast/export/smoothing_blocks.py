@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.export.graph import ONE, Graph
-from seqcast.export.linear_systems import solved_triangular
+from seqcast.export.graph import ONE, Graph, solved_triangular
 from seqcast.pretrained import Gains
 
 Array = npt.NDArray[Any]

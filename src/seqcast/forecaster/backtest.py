@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.frames import AnyFrame
-from seqcast.data.windows import SEASONAL_NAIVE, Origins, check_first_cutoff, known_at_cutoffs
+from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.forecaster.fitted import FittedForecaster
 
 Array = npt.NDArray[Any]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.features import check_calendar
 from seqcast.data.frames import MISSING, ON_BAD_SERIES
 from seqcast.data.series import LOGARITHMS, SERIES_SCALES
-from seqcast.data.windows import SEASONAL_NAIVE, WEIGHTINGS
+from seqcast.data.windows import WEIGHTINGS
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.candidates.trained import COMBINATIONS
 from seqcast.forecaster.defaults import EFFORTS, Sizes, specs

@@ -3,11 +3,10 @@
 Importing this package registers its classes with Keras, after which `keras.saving.load_model` knows them.
 
 In reading order: `cells`, `recurrent` (layers over time; `jax_recurrences` and `jax_loops` on JAX), `normalise`,
-`segment`, `attention`, `encoder`, `states`, `bridge`, `residual`, `scheduled_sampling`, `decode_inputs`,
-`decode_loops`, `head`, `distribution_heads`, `heads`, `likelihoods`, `losses`, `decoder`, `blocks`,
-`prediction_models`, `seq2seq`, `plain_keras` (weights from and to Keras's own layers);
-`jax_train_step` and `jax_steps` (training steps on JAX), `row_random`, `init`, `scan`; `draws`, `distributions` and
-`predictive` (what can be asked of a forecast), `trace` (what each layer did).
+`segment`, `attention`, `encoder`, `bridge`, `residual`, `decode_inputs`, `decode_loops`, `head`, `distribution_heads`,
+`heads`, `likelihoods`, `losses`, `decoder`, `blocks`, `seq2seq`, `plain_keras` (weights from and to Keras's own
+layers); `jax_train_step` and `jax_steps` (training steps on JAX), `row_random`, `init`, `scan`; `draws`,
+`distributions` and `predictive` (what can be asked of a forecast), `trace` (what each layer did).
 
 Stability: stable.
 """
@@ -26,15 +25,16 @@ from seqcast.network.cells import GRUCell as GRUCell
 from seqcast.network.cells import LSTMCell as LSTMCell
 from seqcast.network.cells import SimpleRNNCell as SimpleRNNCell
 from seqcast.network.decoder import Decoder as Decoder
-from seqcast.network.distribution import Distribution as Distribution
 from seqcast.network.distribution_heads import LARGEST_LOGARITHM as LARGEST_LOGARITHM
 from seqcast.network.distribution_heads import SMALLEST_SCALE as SMALLEST_SCALE
 from seqcast.network.distributions import DISTRIBUTIONS as DISTRIBUTIONS
+from seqcast.network.distributions import Distribution as Distribution
 from seqcast.network.distributions import Quantiles as Quantiles
 from seqcast.network.distributions import distribution_of as distribution_of
 from seqcast.network.distributions import quantile_weights as quantile_weights
 from seqcast.network.draws import uniforms as uniforms
 from seqcast.network.encoder import Encoder as Encoder
+from seqcast.network.encoder import States as States
 from seqcast.network.head import Head as Head
 from seqcast.network.heads import HEADS as HEADS
 from seqcast.network.heads import PointHead as PointHead
@@ -60,7 +60,6 @@ from seqcast.network.segment import SegmentEmbedding as SegmentEmbedding
 from seqcast.network.segment import token_count as token_count
 from seqcast.network.seq2seq import Seq2Seq as Seq2Seq
 from seqcast.network.seq2seq import load_network as load_network
-from seqcast.network.states import States as States
 from seqcast.network.trace import trace_decoder as trace_decoder
 from seqcast.network.trace import trace_encoder as trace_encoder
 from seqcast.network.weight_shapes import weight_shapes as weight_shapes

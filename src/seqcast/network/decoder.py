@@ -10,10 +10,12 @@ from seqcast.network.decode_inputs import (
     DecodeInputs,
     check_endless,
     check_future,
+    check_sampling_steps,
     joined,
     previous_tokens,
     row_count,
     season_tokens,
+    teacher_probability,
     token_statistics,
 )
 from seqcast.network.decode_loops import decode_parallel, decode_paths, decode_sequence, decode_stepwise
@@ -23,7 +25,6 @@ from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.residual import season_gate
 from seqcast.network.row_random import draw_rows, dropped_rows
 from seqcast.network.scan import scan
-from seqcast.network.scheduled_sampling import check_sampling_steps, teacher_probability
 from seqcast.network.segment import fold, token_count, unfold, whole_on_right
 from seqcast.runtime import keras
 from seqcast.specs import NetworkSpec, WindowSpec

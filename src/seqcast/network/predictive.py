@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.network.distribution import Distribution
+from seqcast.network.distributions import Distribution
 
 Array = npt.NDArray[Any]
 

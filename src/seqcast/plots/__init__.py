@@ -4,9 +4,9 @@ Figures are made without pyplot, so they are freed with their last reference and
 Colours are from the palette of Okabe and Ito, which colour-blind readers can tell apart; markers and line styles
 differ too, for print without colour.
 
-In reading order: `style` (colours, lines, legends), `history`, `series`, `fans` and `anomalies` (frames), `windows`
+In reading order: `style` (colours, lines, legends), `series` and `fans` (frames), `windows`
 (forecasts of arrays), `curves` (training, errors), `scores`, `residuals`, `runs` (repeated runs), `states` and `maps`
-(inside a network), `importance` (covariates), `families` (of synthetic series).
+(inside a network), `importance` (covariates).
 
 Stability: stable.
 """

@@ -1,9 +1,6 @@
-from .anomalies import anomaly_frame as anomaly_frame
 from .curves import error_by_step as error_by_step
 from .curves import learning_curve as learning_curve
-from .families import family_chart as family_chart
 from .fans import forecast_fans as forecast_fans
-from .history import history_frame as history_frame
 from .importance import importance_chart as importance_chart
 from .maps import attention_map as attention_map
 from .maps import heat_map as heat_map
@@ -14,7 +11,10 @@ from .runs import repeated_runs as repeated_runs
 from .scores import calibration_curve as calibration_curve
 from .scores import score_by_series as score_by_series
 from .scores import score_by_step as score_by_step
+from .series import anomaly_frame as anomaly_frame
+from .series import family_chart as family_chart
 from .series import forecast_frame as forecast_frame
+from .series import history_frame as history_frame
 from .series import read_pair as read_pair
 from .states import probe_scores as probe_scores
 from .states import similar_windows as similar_windows

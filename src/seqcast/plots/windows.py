@@ -30,16 +30,14 @@ from seqcast.plots.style import (
 from seqcast.specs import check_int
 
 Array = npt.NDArray[Any]
-Group = tuple[str, Any, Any, Any]
 
 
 @matplotlib.rc_context(STYLE)
 def forecast_panels(
-    past: Any = None,
-    truth: Any = None,
-    forecast: Any = None,
+    past: Any,
+    truth: Any,
+    forecast: Any,
     *,
-    groups: Sequence[Group] | None = None,
     titles: Sequence[str] | None = None,
     trained_horizon: int | None = None,
     suptitle: str | None = None,
@@ -55,8 +53,7 @@ def forecast_panels(
         past: Windows, `[N, T]` or `[N, T, 1]`.
         truth: True future, `[N, H]` or `[N, H, 1]` of any length; `None` when it is not known.
         forecast: Forecasts, `[N, H]` or `[N, H, 1]`.
-        groups: Instead of these three, tuples `(name, past, truth, forecast)`, each drawn below its name.
-        titles: One title a panel, all groups' panels in order.
+        titles: One title a panel.
         trained_horizon: Steps that the network was trained to forecast; marked.
         suptitle: Title of the figure.
         ylabel: What the values are, with their unit.
@@ -68,16 +65,25 @@ def forecast_panels(
 
     Raises:
         DataError: Arrays have other shapes.
-        SpecError: Both or neither of `past` and `groups` are given, or an option is impossible.
+        SpecError: An option is impossible.
 
     Example:
         >>> figure = forecast_panels(np.zeros((2, 15)), None, np.ones((2, 20)), trained_horizon=15)
         >>> len(figure.axes)
         2
     """
-    checked = _checked_groups(past, truth, forecast, groups)
-    columns = min(check_int("columns", columns), max(len(group[1]) for group in checked))
-    panels = sum(len(group[1]) for group in checked)
+    before, written = _windows("past", past), _windows("forecast", forecast)
+    actual = None if truth is None else _windows("truth", truth)
+    panels = len(before)
+    for where, other in (("truth", actual), ("forecast", written)):
+        if other is not None and len(other) != panels:
+            raise DataError(
+                where,
+                expected=f"as many windows as past, {panels}",
+                received=str(len(other)),
+                hint="Give one row a window.",
+            )
+    columns = min(check_int("columns", columns), panels)
     if titles is not None and len(titles) != panels:
         raise SpecError(
             "titles", expected=f"one a panel, {panels}", received=str(len(titles)), hint="Give that many, or None."
@@ -85,47 +91,15 @@ def forecast_panels(
     if trained_horizon is not None:
         check_int("trained_horizon", trained_horizon)
     names = [""] * panels if titles is None else [str(title) for title in titles]
-
-    heights = [math.ceil(len(group[1]) / columns) for group in checked]
-    figure = new_figure(max(2.6 * columns, 5.5) + 0.5, 2.1 * sum(heights) + 0.35 * len(checked) + 0.6)
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(checked), 1, height_ratios=heights)))
-    for part, rows, (name, before, actual, written) in zip(parts, heights, checked, strict=True):
-        if name:
-            part.suptitle(plain(name), x=0.01, ha="left", fontsize=11, fontweight="bold")
-        axes = part.subplots(rows, columns, sharex=True, squeeze=False)
-        _window_grid(axes, before, actual, written, names=names, trained_horizon=trained_horizon)
-        part.supxlabel(plain(xlabel), fontsize=10)
-        part.supylabel(plain(ylabel), fontsize=10)
-        names = names[len(before) :]
+    rows = math.ceil(panels / columns)
+    figure = new_figure(max(2.6 * columns, 5.5) + 0.5, 2.1 * rows + 0.95)
+    part: Any = figure.subfigures()  # its labels keep clear of the figure's legend
+    axes = part.subplots(rows, columns, sharex=True, squeeze=False)
+    _window_grid(axes, before, actual, written, names=names, trained_horizon=trained_horizon)
+    part.supxlabel(plain(xlabel), fontsize=10)
+    part.supylabel(plain(ylabel), fontsize=10)
     finish(figure, suptitle)
     return figure
-
-
-def _checked_groups(past: Any, truth: Any, forecast: Any, groups: Any) -> list[tuple[str, Array, Array | None, Array]]:
-    if (past is None or forecast is None) == (not groups):
-        raise SpecError(
-            "groups",
-            expected="either past and forecast, or groups",
-            received="both" if groups else "neither",
-            hint="Give one of the two.",
-        )
-    checked = []
-    for number, (name, *arrays) in enumerate(groups or [("", past, truth, forecast)]):
-        where = f"groups[{number}] " if groups else ""
-        before, actual, written = arrays
-        before = _windows(f"{where}past", before)
-        actual = None if actual is None else _windows(f"{where}truth", actual)
-        written = _windows(f"{where}forecast", written)
-        for which, other in (("truth", actual), ("forecast", written)):
-            if other is not None and len(other) != len(before):
-                raise DataError(
-                    f"{where}{which}",
-                    expected=f"as many windows as past, {len(before)}",
-                    received=str(len(other)),
-                    hint="Give one row a window.",
-                )
-        checked.append((name, before, actual, written))
-    return checked
 
 
 def _windows(where: str, values: Any) -> Array:

@@ -15,8 +15,13 @@ from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import TrainingError
 from seqcast.network import States, child_seeds
-from seqcast.regressor.archive import read_regressor, warn_if_unwritable, write_regressor
-from seqcast.regressor.checkpoints import checkpoints_of, refuse_unresumable
+from seqcast.regressor.archive import (
+    checkpoints_of,
+    read_regressor,
+    refuse_unresumable,
+    warn_if_unwritable,
+    write_regressor,
+)
 from seqcast.regressor.fitted import FittedRegressor
 from seqcast.regressor.inputs import GivenWindows
 from seqcast.regressor.options import draw_seed, resolve_options

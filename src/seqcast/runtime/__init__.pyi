@@ -8,7 +8,6 @@ from .backend import platform as platform
 from .backend import to_numpy as to_numpy
 from .backend import weights_of as weights_of
 from .blas import one_blas_thread as one_blas_thread
-from .caution import warn_user as warn_user
 from .environment import Environment as Environment
 from .executors import ALL_MEMORY as ALL_MEMORY
 from .executors import Executor as Executor
@@ -44,6 +43,7 @@ from .limits import LARGEST_NUMBER as LARGEST_NUMBER
 from .limits import FileLimits as FileLimits
 from .limits import parse_size as parse_size
 from .log import say as say
+from .log import warn_user as warn_user
 from .memory import keep_scratch_memory as keep_scratch_memory
 from .optional import require as require
 from .parts import Parts as Parts

@@ -1,9 +1,13 @@
-"""Lines about what is being done, through Python's logging, so that a service can send them where it likes."""
+"""Lines about what is being done, through Python's logging, so that a service can route them; and warnings."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import warnings
+from pathlib import Path
+
+from seqcast.errors import SeqcastWarning
 
 LOGGER = logging.getLogger("seqcast")
 LOGGER.addHandler(logging.NullHandler())
@@ -39,3 +43,19 @@ def say(line: str, *, is_result: bool = False) -> None:
     if LOGGER.level == logging.NOTSET:
         LOGGER.setLevel(logging.INFO)
     LOGGER.info(line, extra={"is_result": is_result})
+
+
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+def warn_user(message: str, category: type[SeqcastWarning] = SeqcastWarning) -> None:
+    """Warn of something, pointing at the user's own code rather than at ours.
+
+    Args:
+        message: What to say.
+        category: Kind of warning.
+    """
+    depth, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=depth)

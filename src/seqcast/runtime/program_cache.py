@@ -18,7 +18,7 @@ from typing import Any
 
 import platformdirs
 
-from seqcast.runtime.caution import warn_user
+from seqcast.runtime.log import warn_user
 
 VARIABLE = "SEQCAST_CACHE_DIR"
 SECONDS_BETWEEN_HALVES = 5.0

@@ -18,8 +18,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+# What the paths begin with that take a key where there are keys; those of other packages are their own affair.
 GUARDED = ("/v1/", "/metrics")
-"""What the paths begin with that take a key where there are keys; those of other packages are their own affair."""
 
 # Of paths that are none of ours neither log nor metrics say more than this.
 _OTHER = "other"

@@ -17,8 +17,8 @@ from typing import Self
 
 from seqcast.errors import SpecError
 
+# The environment variable with hashes of keys, separated by spaces or commas.
 VARIABLE = "SEQCAST_API_KEYS"
-"""The environment variable with hashes of keys, parted by spaces or commas."""
 
 _ENTRY = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})")
 _MOST_BYTES = 1 << 20

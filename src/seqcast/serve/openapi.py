@@ -15,6 +15,7 @@ _DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
 _WEEK = [5.0, 6.0, 7.0, 6.0, 5.0, 2.0, 1.0]
 _ROWS = [{"unique_id": "a", "ds": day, "y": _WEEK[place % 7]} for place, day in enumerate(_DAYS)]
 
+# Bodies that are shown, by path.
 EXAMPLES: dict[str, dict[str, Any]] = {
     "/v1/forecast": {
         "rows": {
@@ -38,7 +39,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         }
     },
 }
-"""Bodies that are shown, by path."""
 
 _CSV_EXAMPLE = "unique_id,ds,y\n" + "".join(f"{row['unique_id']},{row['ds']},{row['y']}\n" for row in _ROWS)
 

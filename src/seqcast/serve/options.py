@@ -17,11 +17,11 @@ else:
     pydantic = require("pydantic", extra="serve")
     Field = pydantic.Field
 
+# Fields that hold a table, which only a body can.
 TABLES = ("rows", "future")
-"""Fields that hold a table, which only a body can."""
 
+# JSON Schema of a cell.
 CELL = {"type": ["number", "string", "boolean", "null"]}
-"""JSON Schema of a cell."""
 
 _ROWS = {"type": "array", "minItems": 1, "items": {"type": "object", "additionalProperties": CELL}}
 _COLUMN = {"type": "array", "minItems": 1, "items": CELL}

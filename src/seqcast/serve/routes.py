@@ -15,8 +15,8 @@ from seqcast.serve.problems import RequestError
 from seqcast.serve.queries import Query, read_query
 from seqcast.serve.service import Service
 
+# Paths of the server.
 ROUTES = frozenset(("/v1/forecast", "/v1/backtest", "/v1/models", "/healthz", "/readyz", "/metrics"))
-"""Paths of the server."""
 
 # Other requests would notice how long it takes to read so many bytes, or to write so many rows: a thread does it.
 _LONG_BODY, _LONG_ANSWER = 256 << 10, 2000

@@ -13,8 +13,8 @@ from seqcast.errors import SpecError
 from seqcast.runtime import FileLimits, check_source
 from seqcast.specs import check_int, check_number
 
+# Name by which requests ask for the network that needs no model.
 PRETRAINED = "pretrained"
-"""Name by which requests ask for the network that needs no model."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -13,9 +13,9 @@ from .columns import Covariates as Covariates
 from .ensemble import NETWORK_FIELDS as NETWORK_FIELDS
 from .ensemble import TRAINING_FIELDS as TRAINING_FIELDS
 from .ensemble import EnsembleSpec as EnsembleSpec
+from .ensemble import FinetuneSpec as FinetuneSpec
 from .ensemble import MemberSpec as MemberSpec
-from .finetune import FinetuneSpec as FinetuneSpec
-from .finetune import check_parts as check_parts
+from .ensemble import check_parts as check_parts
 from .network import DEFAULT_QUANTILES as DEFAULT_QUANTILES
 from .network import MULTIPLICATIVE_HEADS as MULTIPLICATIVE_HEADS
 from .network import NetworkSpec as NetworkSpec

@@ -135,12 +135,10 @@ def _sines(folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[
         }
         for name, steps in by_step.items()
     }
-    panels = {
-        "test windows": (test_past[:5], test_future[:5], forecasts["seqcast"][:5]),
-        "training windows": (past[:5], future[:5], model.predict(past[:5], LONGER)),
-    }
+    shown = [(test_past, test_future, forecasts["seqcast"]), (past, future, model.predict(past[:5], LONGER))]
     figure = forecast_panels(
-        groups=[(name, *arrays) for name, arrays in panels.items()],
+        *(np.concatenate([array[:5] for array in arrays]) for arrays in zip(*shown, strict=True)),
+        titles=["test window"] * 5 + ["training window"] * 5,
         trained_horizon=FUTURE,
         suptitle=f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}",
     )

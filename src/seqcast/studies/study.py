@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from seqcast.errors import unknown_name
 from seqcast.specs import CheckpointSpec
 from seqcast.studies.cache import code_key
 
@@ -22,6 +24,8 @@ Array = npt.NDArray[Any]
 Setting = dict[str, Any]
 
 SEEDS = 5
+# The studies, each a module of its name.
+NAMES = ("states", "periods", "sines", "horizon", "teacher", "sizes", "static", "learning", "noise")
 
 
 class Study(ABC):
@@ -59,6 +63,22 @@ class Study(ABC):
     def code(self) -> str:
         """Return a key of the code that a run can execute: other code is another result."""
         return code_key(self.name)
+
+
+def find_study(name: str) -> Study:
+    """Return a study by its name.
+
+    Raises:
+        SpecError: There is no such study.
+
+    Example:
+        >>> find_study("horizon").title
+        'Beyond the horizon'
+    """
+    if name not in NAMES:
+        raise unknown_name("study NAME", name, NAMES)
+    study: Study = importlib.import_module(f"seqcast.studies.{name}").STUDY
+    return study
 
 
 class Trainings:

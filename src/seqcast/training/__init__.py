@@ -1,6 +1,7 @@
-"""Compile, fit, keep the best: `optimizers`, `history`, `callbacks`, `state`, `loop`, `progress`.
+"""Compile, fit, keep the best.
 
-Those who only watch: `listeners`, `observers`, `logs`.
+In reading order: `history`, `callbacks`, `state`, `divergence`, `checkpoints`, `deadline`, `loop`, `progress`. Those
+who only watch: `listeners`, `observers`, `logs`.
 
 Stability: experimental.
 """

@@ -13,18 +13,22 @@ Beside the state it holds the fingerprint of the training: its data, options and
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
+from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
 from seqcast.runtime import (
+    NumberTypes,
     check_fields,
     from_parts,
     keras,
@@ -35,12 +39,69 @@ from seqcast.runtime import (
     write_archive,
     write_beside,
 )
-from seqcast.specs import CheckpointSpec
+from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writable
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState
 
 Array = npt.NDArray[Any]
+
+
+def digest(arrays: Iterable[Array | None]) -> str:
+    """Return a short text that differs where any of the arrays does.
+
+    Example:
+        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None]), digest([np.zeros(2)]) == digest([np.zeros(3)])
+        (True, False)
+    """
+    whole = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        if array is None:
+            whole.update(b"none")
+            continue
+        values = np.ascontiguousarray(array)
+        whole.update(f"{values.dtype.str} {values.shape}".encode())
+        whole.update(values.view(np.uint8).reshape(-1).data if values.size else b"")
+    return whole.hexdigest()
+
+
+def fingerprint(
+    arrays: Iterable[Array | None], network: NetworkSpec, training: TrainingSpec, **more: Any
+) -> dict[str, Any]:
+    """Return what a training depends on, JSON types by name.
+
+    Args:
+        arrays: Its data.
+        network: The network.
+        training: How it is trained.
+        **more: What else it depends on; underscores of the names become spaces.
+
+    Raises:
+        SpecError: A spec holds a function, which a checkpoint cannot be compared by.
+    """
+    check_writable([network, training], where="checkpoint", expected="a training that can be written to a file")
+    return {
+        "data": digest(arrays),
+        "network": network.to_dict(),
+        "training": training.to_dict(),
+        **{name.replace("_", " "): value for name, value in more.items()},
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, Any]:
+    """Return what the bits of a training depend on beside data and options."""
+    types = NumberTypes.current()
+    backend = keras.backend.backend()
+    return {
+        "seqcast": __version__,
+        "keras": keras.__version__,
+        backend: __import__(backend).__version__,
+        "floatx": types.floatx,
+        "dtype_policy": getattr(types.dtype_policy, "name", str(types.dtype_policy)),
+        "x64": types.jax_x64,
+    }
+
 
 KIND = "Checkpoint"
 SUFFIX = ".checkpoint"
@@ -106,7 +167,8 @@ class Checkpoints:
             try:
                 with open_archive(path, KIND, max_size=self.max_size) as archive:
                     file: _File = from_parts(_File, archive.header, archive.arrays)
-                    self._check(path, file.fingerprint)
+                    expected = f"a checkpoint of this training; that in {path.parent}"
+                    check_same(file.fingerprint, self.fingerprint, expected, "train anew with another folder")
                     state = file.state
             except FileFormatError as error:
                 damaged.append(error)
@@ -123,28 +185,30 @@ class Checkpoints:
         files = [path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdigit()]
         return sorted(files, key=lambda path: -int(path.stem))
 
-    def _check(self, path: Path, found: Mapping[str, Any]) -> None:
-        """Refuse a checkpoint of other data, options or versions, and say what differs."""
-        ours = json.loads(json.dumps(dict(self.fingerprint)))
-        for part in ours:
-            if found.get(part) == ours[part]:
-                continue
-            before, now = _difference(found.get(part), ours[part])
-            raise SpecError(
-                "resume",
-                expected=f"a checkpoint of this training; that in {path.parent} has other {part}{before}",
-                received=f"{part}{now}" if now else f"other {part}",
-                hint="Give what was given before, or train anew with another folder.",
-            )
 
+def check_same(found: Mapping[str, Any], fingerprint: Mapping[str, Any], expected: str, otherwise: str) -> None:
+    """Refuse to go on with what has another fingerprint, and say what differs.
 
-def _difference(before: Any, now: Any) -> tuple[str, str]:
-    """Return in words what a part of a fingerprint was and is, where it has fields."""
-    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
-        return "", ""
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    was, is_now = (", ".join(f"{name}={values.get(name)!r}" for name in changed[:3]) for values in (before, now))
-    return f": {was}", f" with {is_now}"
+    Args:
+        found: Its fingerprint, JSON types by name.
+        fingerprint: The one that is expected.
+        expected: What is expected, and what was found, in words that "has other data" may follow.
+        otherwise: What else can be done, in words.
+
+    Raises:
+        SpecError: They differ.
+    """
+    for part, now in json.loads(json.dumps(dict(fingerprint))).items():
+        before = found.get(part)
+        if before == now:
+            continue
+        was, received = "", f"other {part}"
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            changed = [name for name in {**before, **now} if before.get(name) != now.get(name)][:3]
+            was, words = (", ".join(f"{name}={values.get(name)!r:.80}" for name in changed) for values in (before, now))
+            was, received = f": {was}", f"{part} with {words}"
+        hint = f"Give what was given before, or {otherwise}."
+        raise SpecError("resume", expected=f"{expected} has other {part}{was}", received=received, hint=hint)
 
 
 class CheckpointFolder:

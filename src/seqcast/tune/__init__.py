@@ -1,10 +1,9 @@
 """Search for the settings of networks, by Optuna, and make the forecaster that they give.
 
-In reading order: `space` (what is searched), `defaults` (unless the user says), `objective` (how a setting is judged),
-`storage` (where trials are kept), `fingerprint` (what a study is of), `clock` (how a time limit is shared), `watch`
-(what stops a trial early), `sampler` (which setting is next), `trials` (what a worker does), `recovery` (trials of
-processes that have died), `study` (the search), `choosing` (from trials to the forecaster), `script` (Python that makes
-it), `result`, `figures`.
+In reading order: `space` (what is searched), `objective` (how a setting is judged, and what a study depends on),
+`storage` (where trials are kept), `clock` (how a time limit is shared), `watch` (what stops a trial early, and which
+processes have died), `trials` (which setting is next, and what a worker does), `study` (the search), `choosing` (from
+trials to the forecaster, and to the script that makes it), `result` (with its figures).
 
 Stability: experimental.
 """

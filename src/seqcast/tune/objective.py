@@ -1,9 +1,10 @@
-"""How a setting is judged: by forecasts from rolling origins, of rows that it has not seen."""
+"""How a setting is judged: by forecasts from rolling origins, of rows that it has not seen; what a study depends on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,10 +13,24 @@ import numpy.typing as npt
 from seqcast.data import seasonal_naive_errors
 from seqcast.data.frames import LongFrame
 from seqcast.data.windows import Origins, known_at_cutoffs
-from seqcast.errors import DataError
-from seqcast.forecaster import FittedForecaster, Sizes, pinball
-from seqcast.tune.learning import learn, untuned_setting
-from seqcast.tune.space import Setting
+from seqcast.engine import TrainingJob
+from seqcast.errors import DataError, Option, Phrase, SpecError
+from seqcast.forecaster import (
+    FitOptions,
+    FitPlan,
+    FittedForecaster,
+    Sizes,
+    TrainingRun,
+    fit_plan,
+    make_plan,
+    pinball,
+    plan_finetuning,
+    untrained,
+)
+from seqcast.pretrained import is_zero_shot
+from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec, TrainingSpec
+from seqcast.training import check_same, digest
+from seqcast.tune.space import Choice, Range, Setting
 
 Array = npt.NDArray[Any]
 
@@ -177,3 +192,137 @@ def naive_errors(frame: LongFrame, stops: Array, season_length: int) -> Array:
     season, step = (seasonal_naive_errors(frame.targets, starts, starts + stops, m) for m in (season_length, 1))
     errors = np.where(season > 0, season, step)
     return np.where(errors > 0, errors, np.nan)
+
+
+def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int]:
+    """Return the setting that a forecaster takes by itself, and the steps of a season.
+
+    Args:
+        frame: The rows to learn from.
+        options: Options of the forecaster, by name.
+        seed: Seed of everything random.
+
+    Raises:
+        DataError: The rows give nothing to train on.
+    """
+    if is_zero_shot(options["preset"]):
+        plan = _further(frame, options, seed, options["training"])
+        return FinetuneSpec(_first_job(plan).training), plan.rows.season_length
+    resolved = FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
+    plan = make_plan(frame, resolved)
+    job = _first_job(plan)
+    return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
+
+
+def learn(
+    setting: Setting, frame: LongFrame, options: Mapping[str, Any], seed: int, callbacks: Sequence[Any] = ()
+) -> FittedForecaster:
+    """Return what a setting learns from some rows.
+
+    Args:
+        setting: The setting.
+        frame: The rows.
+        options: Options of the forecaster, by name.
+        seed: Seed of everything random.
+        callbacks: Keras callbacks of the training.
+
+    Raises:
+        DataError: The rows give nothing to train on.
+        SpecError: The setting is impossible for these rows.
+        TrainingError: Training diverged.
+    """
+    if isinstance(setting, FinetuneSpec):
+        return fit_plan(
+            _further(frame, options, seed, setting.training, setting.freeze), TrainingRun(callbacks=callbacks)
+        )
+    own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
+    resolved = FitOptions.resolve({**options, **own, "preset": EnsembleSpec((setting,), alone=True)}, seed)
+    return fit_plan(make_plan(frame, resolved), TrainingRun(callbacks=callbacks))
+
+
+def _further(
+    frame: LongFrame,
+    options: Mapping[str, Any],
+    seed: int,
+    training: TrainingSpec | Mapping[str, Any] | None,
+    freeze: tuple[str, ...] = (),
+) -> FitPlan:
+    """Return the plan of a fine-tuning, as `Forecaster.finetune` makes it."""
+    resolved = FitOptions.resolve({**options, "training": None, "calibrate": False}, seed, 1)
+    fitted = untrained(frame, resolved)
+    resolved = replace(resolved, season_length=fitted.season_length)
+    return plan_finetuning(frame, fitted, resolved, training=training, freeze=freeze)
+
+
+def _first_job(plan: FitPlan) -> TrainingJob:
+    """Return the training of the first network that learns from the data alone, or else of the first one."""
+    jobs = list(plan.by_place.values())
+    return next((job for job in jobs if not job.observers_only), jobs[0])
+
+
+FINGERPRINT, SEED = "seqcast fingerprint", "seqcast seed"
+# Options that change neither the networks nor how they are judged.
+_FREE = ("verbose", "random_state", "alias", "calibrate", "preset", "training")
+
+
+def study_fingerprint(
+    objective: Objective, space: Mapping[str, Choice | Range], *, n_windows: int, step_size: int | None
+) -> dict[str, Any]:
+    """Return what a study depends on, JSON types by name.
+
+    Args:
+        objective: How a setting is judged.
+        space: What is searched.
+        n_windows: Number of origins.
+        step_size: Steps from one origin to the next.
+    """
+    frame = objective.frame
+    stamps = np.array([str(stamp) for stamp in (*frame.first_stamps, *frame.last_stamps)]).astype("U")
+    names = np.array([repr(name) for name in frame.source.ids]).astype("U")
+    data = digest([frame.source.values, frame.source.lengths, frame.static, _bytes(stamps), _bytes(names)])
+    options = {name: _plain(value) for name, value in objective.options.items() if name not in _FREE}
+    return {
+        "data": data,
+        "horizon": int(objective.options["horizon"]),
+        "windows": {"n_windows": n_windows, "step_size": step_size},
+        "space": {name: parameter.to_dict() for name, parameter in space.items()},
+        "untuned network": objective.untuned.to_dict(),
+        "options": options,
+    }
+
+
+def _bytes(texts: Any) -> Any:
+    return np.frombuffer("\n".join(texts.tolist()).encode(), dtype=np.uint8)
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if isinstance(value, Spec) else repr(value)
+
+
+def check_fingerprint(study: Any, described: Mapping[str, Any], seed: int, *, resume: bool, drawn: bool) -> int:
+    """Refuse a study that is another one, and return its seed.
+
+    Args:
+        study: Optuna's study.
+        described: The result of `study_fingerprint`.
+        seed: The seed of this call.
+        resume: Whether the study may be there already.
+        drawn: Whether the seed was drawn, and not given.
+
+    Raises:
+        SpecError: There is a study and `resume` is false, or it differs.
+    """
+    before = study.user_attrs
+    if FINGERPRINT not in before:
+        study.set_user_attr(FINGERPRINT, json.loads(json.dumps(dict(described))))
+        study.set_user_attr(SEED, seed)
+        return seed
+    if not resume:
+        raise SpecError(
+            "storage",
+            expected=Phrase("one without a study, or ", Option("resume", True)),
+            received=f"a study with {len(study.get_trials(deepcopy=False))} trials",
+            hint="Go on with it, or name another storage.",
+        )
+    check_same(before[FINGERPRINT], described, "the study of this search; that in the storage", "name another storage")
+    return int(before[SEED]) if drawn else seed

@@ -30,14 +30,12 @@ from seqcast.specs import EnsembleSpec, check_int, check_writable
 from seqcast.training import Deadline
 from seqcast.tune.choosing import Recipe, chosen_settings
 from seqcast.tune.clock import Clock
-from seqcast.tune.defaults import default_space
-from seqcast.tune.fingerprint import check_fingerprint, study_fingerprint
-from seqcast.tune.objective import Objective, windows_rule
-from seqcast.tune.recovery import held_run, recover
+from seqcast.tune.objective import Objective, check_fingerprint, study_fingerprint, windows_rule
 from seqcast.tune.result import Trial, TuningResult
-from seqcast.tune.space import FIELDS, FINETUNE_FIELDS, check_space, neighbours, widened
+from seqcast.tune.space import FIELDS, FINETUNE_FIELDS, check_space, default_space, neighbours, widened
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.trials import Task, finished, is_untuned, run_trials, seconds_of
+from seqcast.tune.watch import held_run, recover
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30

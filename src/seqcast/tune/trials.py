@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,36 @@ from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.runtime import say
 from seqcast.tune.clock import Clock
 from seqcast.tune.objective import Objective
-from seqcast.tune.sampler import sampler_of
 from seqcast.tune.space import Choice, Range, neighbours
 from seqcast.tune.storage import Storage, optuna, quiet
 from seqcast.tune.watch import TrialWatch, pruner_of
+
+# Trials after the untuned one that change one field of it, before others are learnt from.
+FIRST_TRIALS = 8
+
+
+def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: bool) -> Any:
+    """Return Optuna's sampler.
+
+    Args:
+        neighbours: Parameters of settings beside the untuned one: trial `k` takes those at place `k - 1`.
+        seed: Its seed.
+        several: Whether several workers ask at once; then running trials count as bad ones, lest two try the same.
+    """
+    parzen: Any = optuna().samplers.TPESampler
+
+    class _BesideFirst(parzen):
+        """A tree-structured Parzen estimator that tries neighbours of the untuned setting first."""
+
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            """Return a parameter of a trial."""
+            place = trial.number - 1
+            if 0 <= place < min(FIRST_TRIALS, len(neighbours)):
+                return neighbours[place][param_name]
+            return super().sample_independent(study, trial, param_name, param_distribution)
+
+    return _BesideFirst(n_startup_trials=FIRST_TRIALS, constant_liar=several, seed=seed)
+
 
 UNTUNED = "untuned"
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from seqcast.data.frames.frequency import Frequency, infer
-from seqcast.data.frames.grid import Grid
+from seqcast.data.frames.regular import Grid
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError
 

@@ -6,8 +6,7 @@ import pytest
 
 from seqcast.data.frames.frequency import Frequency
 from seqcast.errors import DataError, SpecError
-from seqcast.interop.sktime.index import HorizonSteps, IndexSchema, column_names
-from seqcast.interop.sktime.translation import Translation
+from seqcast.interop.sktime.translation import HorizonSteps, IndexSchema, Translation, column_names
 
 DAYS = pd.date_range("2024-01-01", periods=4, name="day")
 

@@ -1,7 +1,7 @@
 """Long data frames: read and checked once, turned into series, and built from forecasts.
 
-In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `forms`, `schema`, `grid`, `regular`,
-`long_frame`, `static`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `text`, `packed`, `binary`,
+In reading order: `stamps`, `frequency`, `stamp_formats`, `columns`, `keys`, `forms`, `schema`, `regular`,
+`long_frame`, `table`, `future`; and for files `dialect`, `numerals`, `dates`, `excess`, `packed`, `binary`,
 `reader_process` and its program `reader_script`, `io`, `writing`, and `places`, what a place in them is called. Of rows
 beyond memory `sources`, `pieces`, `sharded`.
 """

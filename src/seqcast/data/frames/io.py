@@ -16,11 +16,11 @@ from typing import Any
 from seqcast.data.frames.binary import read_binary
 from seqcast.data.frames.dates import parse_dates
 from seqcast.data.frames.dialect import Dialect, decode, find_dialect
+from seqcast.data.frames.excess import check_json, check_text
 from seqcast.data.frames.forms import from_wide
 from seqcast.data.frames.numerals import find_marks, is_numeral, parse_numerals, refuse_text
 from seqcast.data.frames.packed import PACKED, STANDARD_INPUT, read_bytes
 from seqcast.data.frames.places import place_in_file, unknown_column
-from seqcast.data.frames.text import check_json, check_text
 from seqcast.errors import (
     DataError,
     SeqcastError,

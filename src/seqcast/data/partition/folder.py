@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqcast.data.partition.keys import read_columns
-from seqcast.data.partition.sorting import SeriesFiles
 from seqcast.data.partition.sources import Source, find_source, identifier, table_error
 from seqcast.errors import Option, Phrase, SaveError, SpecError
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
@@ -21,6 +22,8 @@ from seqcast.specs import Columns, check_int
 _BATCH_ROWS = 8_192
 # Memory for each thread: one holds some 120,000 rows while it merges what it has sorted, however wide they are.
 _THREAD_BYTES = 512 << 20
+# Most rows, and most bytes, of a row group: what is in memory until it is written.
+_GROUP_ROWS, _GROUP_BYTES = 122_880, 16 << 20
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def partition(
         sorted_rows = _sorted(connection, found, typed, keys)
         schema = _with_zones(sorted_rows.schema, found.zones)
         written = SeriesFiles(place, schema, keys, math.ceil(rows / files))
-        written.write_all(sorted_rows)
+        written.write(sorted_rows)
         if written.twice:
             series, time = written.first_twice
             raise table_error(
@@ -183,3 +186,87 @@ def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
             stamps = arrow.timestamp(field.type.unit, zones.get(field.name, "UTC"))
             schema = schema.set(place, field.with_type(stamps))
     return schema
+
+
+class SeriesFiles:
+    """A folder of Parquet files that rows are written to, sorted by series and time.
+
+    Args:
+        folder: The folder.
+        schema: The schema of Arrow that the files have.
+        keys: Names of the columns of ids and times.
+        rows_per_file: After so many rows the next series begins a new file.
+
+    Attributes:
+        files: How many files were begun.
+        rows: How many rows came.
+        series: How many series they are of.
+        twice: How many rows have the id and time of the row before; from the first of them on nothing is written.
+        first_twice: Id and time of that first one.
+    """
+
+    def __init__(self, folder: Path, schema: Any, keys: list[str], rows_per_file: int) -> None:
+        self.folder, self.schema, self.keys, self.rows_per_file = folder, schema, keys, rows_per_file
+        self.files = self.rows = self.series = self.twice = self._full = 0
+        self.first_twice: tuple[Any, ...] = ()
+        self._last = schema.empty_table().select(keys)
+        self._open = ExitStack()
+        self._writer: Any = None
+
+    def write(self, batches: Iterable[Any]) -> None:
+        """Write batches of Arrow, and end the last file."""
+        arrow: Any = require("pyarrow", extra="files")
+        with self._open:
+            for group in _groups(batches):
+                table = arrow.Table.from_batches(group).cast(self.schema)
+                begins = self._look_at(arrow.concat_tables([self._last, table.select(self.keys)]))
+                if not self.twice:
+                    self._divide(table, begins)
+                self.rows += len(table)
+
+    def _look_at(self, keys: Any) -> list[int]:
+        """Return the rows at which a series begins; count those that stand twice.
+
+        Args:
+            keys: Ids and times of the last row before, if there is one, and of the rows.
+        """
+        compute: Any = require("pyarrow.compute", extra="files")
+        same, at_once = (compute.equal(column[1:], column[:-1]).to_numpy() for column in keys.columns)
+        twice = np.flatnonzero(same & at_once) + 1
+        if len(twice) and not self.twice:
+            self.first_twice = tuple(column[int(twice[0])].as_py() for column in keys.columns)
+        self.twice += len(twice)
+        begins = (np.flatnonzero(~same) + 1 - len(self._last)).tolist()
+        begins = begins if len(self._last) else [0, *begins]
+        self.series += len(begins)
+        self._last = keys[-1:]
+        return begins
+
+    def _divide(self, table: Any, begins: list[int]) -> None:
+        """Write rows, and begin files where series begin."""
+        parquet: Any = require("pyarrow.parquet", extra="files")
+        order = parquet.SortingColumn.from_ordering(self.schema, [(name, "ascending") for name in self.keys])
+        start = 0
+        for begin in begins:
+            if self.rows + begin >= self._full:
+                if begin > start:
+                    self._writer.write_table(table[start:begin])
+                self._open.close()
+                path = self.folder / f"part-{self.files:05}.parquet"
+                writer = parquet.ParquetWriter(path, self.schema, sorting_columns=order)
+                self._writer = self._open.enter_context(writer)
+                self.files += 1
+                start, self._full = begin, self.rows + begin + self.rows_per_file
+        self._writer.write_table(table[start:])
+
+
+def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
+    """Put batches together, to as many rows as a row group has."""
+    group: list[Any] = []
+    for batch in batches:
+        group.append(batch)
+        if sum(len(each) for each in group) >= _GROUP_ROWS or sum(each.nbytes for each in group) >= _GROUP_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group

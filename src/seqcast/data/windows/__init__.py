@@ -1,6 +1,6 @@
 """Windows of series and arrays, batch by batch.
 
-In reading order: `order`, `index`, `gaps`, `reader`, `arrays`, `splits`, `cutoffs`, `origins`.
+In reading order: `order`, `index`, `gaps`, `reader`, `arrays`, `splits`, `origins`.
 """
 
 import lazy_loader

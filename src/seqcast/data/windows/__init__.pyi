@@ -1,6 +1,4 @@
 from .arrays import ArrayWindows as ArrayWindows
-from .cutoffs import counted_back as counted_back
-from .cutoffs import known_at_cutoffs as known_at_cutoffs
 from .gaps import fill_gaps as fill_gaps
 from .gaps import forward_fill as forward_fill
 from .gaps import repeat_newest_season as repeat_newest_season
@@ -8,9 +6,10 @@ from .order import Batch as Batch
 from .order import NamedWindows as NamedWindows
 from .order import NumberedBatches as NumberedBatches
 from .order import Windows as Windows
-from .origins import SEASONAL_NAIVE as SEASONAL_NAIVE
 from .origins import Origins as Origins
 from .origins import check_first_cutoff as check_first_cutoff
+from .origins import counted_back as counted_back
+from .origins import known_at_cutoffs as known_at_cutoffs
 from .reader import WEIGHTINGS as WEIGHTINGS
 from .reader import SeriesWindows as SeriesWindows
 from .reader import WindowReader as WindowReader

@@ -1,4 +1,4 @@
-"""`Forecaster` with sktime's interface: `forecaster`, `index`, `translation`."""
+"""`Forecaster` with sktime's interface: `forecaster`, `translation`."""
 
 from __future__ import annotations
 

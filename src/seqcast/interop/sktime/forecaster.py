@@ -17,8 +17,7 @@ import numpy.typing as npt
 from seqcast.data.frames import Frequency
 from seqcast.errors import DataError
 from seqcast.forecaster import Forecaster, interval_levels
-from seqcast.interop.sktime.index import HorizonSteps, last_stamps
-from seqcast.interop.sktime.translation import ALIAS, Translation
+from seqcast.interop.sktime.translation import ALIAS, HorizonSteps, Translation, last_stamps
 from seqcast.intervals import LEAST_LEVEL, ForecastRequest
 from seqcast.network import Quantiles
 from seqcast.runtime import require

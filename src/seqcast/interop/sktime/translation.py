@@ -1,17 +1,242 @@
-"""Translation of sktime's frames of targets and covariates to one long frame, and back."""
+"""Translation of sktime's frames of targets and covariates to one long frame, and back.
+
+The last level of their index is the time: periods, dates or whole numbers. The levels above it, if there are any,
+name the series. `Forecaster` knows one column of ids and no periods, so both are translated, and translated back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numbers
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
+from seqcast.data.frames import Frequency, Stamps, by_series, infer
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import RESERVED
-from seqcast.interop.sktime.index import HorizonSteps, IndexSchema, column_names, last_stamps
 from seqcast.specs import Covariates
+
+Array = npt.NDArray[Any]
+
+# The name of the series of a frame without any.
+ONLY = "series"
+# Periods from which the step between their starts can be read.
+ENOUGH = 24
+
+
+def series_name(key: Any) -> str | int:
+    """Return the id of a series in a long frame.
+
+    Example:
+        >>> series_name("north"), series_name(7), series_name(("north", 7))
+        ('north', 7, 'north/7')
+    """
+    if isinstance(key, numbers.Integral):
+        return int(key)
+    return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def column_names(columns: Iterable[Any], letter: str, reserved: Collection[str]) -> tuple[str, ...]:
+    """Return the names of columns in a long frame: their own, or where these are impossible, a letter and a number.
+
+    Args:
+        columns: The columns' own names.
+        letter: First letter of made-up names.
+        reserved: Names of other columns.
+
+    Example:
+        >>> column_names(["sales", "ds", 0], "y", {"ds"})
+        ('sales', 'y1', 'y2')
+    """
+    originals = list(columns)
+    numbered = [f"{letter}{place}" for place in range(len(originals))]
+    fits = [isinstance(name, str) and bool(name) and name not in reserved for name in originals]
+    names = tuple(name if fit else other for name, fit, other in zip(originals, fits, numbered, strict=True))
+    if len(set(names)) == len(names) and not set(names) & set(reserved):
+        return names
+    return tuple(f"{letter}_{place}" for place in range(len(originals)))
+
+
+@dataclass(frozen=True)
+class IndexSchema:
+    """Names and periods of the index of a frame.
+
+    Args:
+        names: Names of its levels.
+        period: The frequency of its periods; `None` when it has dates or numbers.
+
+    Example:
+        >>> import pandas as pd
+        >>> months = pd.period_range("2024-01", periods=2, freq="M")
+        >>> schema = IndexSchema.of(months)
+        >>> schema.step(months), schema.stamps(months)[1]
+        ('MS', Timestamp('2024-02-01 00:00:00'))
+        >>> schema.index([()], schema.stamps(months))
+        PeriodIndex(['2024-01', '2024-02'], dtype='period[M]')
+    """
+
+    names: tuple[Any, ...]
+    period: str | None
+
+    @classmethod
+    def of(cls, index: Any) -> Self:
+        """Return the schema of an index."""
+        import pandas as pd
+
+        times = index.get_level_values(-1)
+        return cls(tuple(index.names), times.freqstr if isinstance(times, pd.PeriodIndex) else None)
+
+    def step(self, index: Any) -> str | int | None:
+        """Return the step between times, as `Forecaster` names it; `None` where dates have no frequency.
+
+        Whole numbers are counted by one, as forecasting horizons count them.
+        """
+        import pandas as pd
+
+        times = index.get_level_values(-1)
+        if self.period is not None:
+            run = pd.period_range(times.min(), periods=ENOUGH, freq=self.period)
+            return infer(run.to_timestamp(), "y").name
+        return 1 if times.dtype.kind in "iu" else getattr(index, "freqstr", None)
+
+    def stamps(self, index: Any) -> Stamps:
+        """Return the times of an index as time stamps or whole numbers: of a period, its start."""
+        times = index.get_level_values(-1)
+        return times if self.period is None else times.to_timestamp()
+
+    def series(self, index: Any) -> tuple[Array, dict[str | int, Any]]:
+        """Return the id of each row's series, and the key of each id in the index.
+
+        Raises:
+            DataError: Two series would have the same id.
+        """
+        import pandas as pd
+
+        if index.nlevels == 1:
+            return np.full(len(index), ONLY), {ONLY: ()}
+        codes, keys = pd.factorize(index.droplevel(-1))
+        names = [series_name(key) for key in keys]
+        ids: list[Any] = names if all(isinstance(name, int) for name in names) else [str(name) for name in names]
+        if len(set(ids)) < len(ids):
+            twice = next(name for place, name in enumerate(ids) if name in ids[:place])
+            raise DataError(
+                "y, index",
+                expected="series whose names differ as text",
+                received=f"two that are {twice!r}",
+                hint="Rename one.",
+            )
+        return np.asarray(ids)[codes], dict(zip(ids, keys, strict=True))
+
+    def index(self, keys: Iterable[Any], stamps: Stamps) -> Any:
+        """Return an index of this schema.
+
+        Args:
+            keys: The key of each series.
+            stamps: As many stamps for each series, series after series.
+        """
+        import pandas as pd
+
+        times = stamps if self.period is None else stamps.to_period(self.period)
+        if len(self.names) == 1:
+            return times.rename(self.names[0])
+        parts = [key if isinstance(key, tuple) else (key,) for key in keys]
+        levels = [np.repeat(np.asarray(level), len(times) // len(parts)) for level in zip(*parts, strict=True)]
+        return pd.MultiIndex.from_arrays([*levels, times], names=self.names)
+
+
+def last_stamps(rows: Any) -> dict[Any, Any]:
+    """Return the last stamp of each series of a long frame, by its id."""
+    return dict(rows.groupby("unique_id")["ds"].max().to_dict())
+
+
+@dataclass(frozen=True)
+class HorizonSteps:
+    """The steps after some series, and those of them that a forecasting horizon names.
+
+    Args:
+        stamps: The stamps, `H` of each series, series after series.
+        places: Places among the `H` steps of each series that the horizon names, `[series, K]`.
+        horizon: Number of steps, `H`.
+
+    Example:
+        >>> import pandas as pd
+        >>> ends = pd.Index([3, 5])
+        >>> HorizonSteps.counted(Frequency(1), ends, [1, 3]).horizon_stamps
+        Index([4, 6, 6, 8], dtype='int64')
+        >>> HorizonSteps.at(Frequency(1), ends, pd.Index([6, 7])).places
+        array([[2, 3],
+               [0, 1]])
+    """
+
+    stamps: Stamps
+    places: Array
+    horizon: int
+
+    @classmethod
+    def counted(cls, frequency: Frequency, ends: Stamps, steps: Any) -> Self:
+        """Return steps counted from each series' own end.
+
+        Args:
+            frequency: The step.
+            ends: The last stamp of each series.
+            steps: Numbers of the steps, from 1.
+        """
+        places = np.asarray(steps, dtype=np.int64) - 1
+        horizon = int(places.max()) + 1
+        return cls(frequency.following(ends, horizon), np.broadcast_to(places, (len(ends), len(places))), horizon)
+
+    @classmethod
+    def at(cls, frequency: Frequency, ends: Stamps, stamps: Stamps) -> Self:
+        """Return the steps with the same stamps in all series.
+
+        Raises:
+            DataError: A stamp is no step of a series.
+        """
+        future, last = [frequency.after(ends, 1)], stamps.max()
+        while bool((future[-1] < last).any()):
+            future.append(frequency.after(ends, len(future) + 1))
+        matches = np.stack([[np.asarray(step == stamp) for stamp in stamps] for step in future])  # [H, K, series]
+        missing = ~matches.any(axis=0)
+        if missing.any():
+            step, series = np.argwhere(missing)[0]
+            raise DataError(
+                "fh",
+                expected=f"steps of {frequency.name} after {ends[series]}, the end of a series",
+                received=str(stamps[step]),
+                hint="Ask for other stamps, or for steps, such as fh=[1, 2].",
+            )
+        return cls(by_series(future), matches.argmax(axis=0).T, len(future))
+
+    @property
+    def horizon_stamps(self) -> Stamps:
+        """The stamps that the horizon names, series after series."""
+        series = np.arange(len(self.places))[:, None]
+        return self.stamps[(series * self.horizon + self.places).ravel()]
+
+    @property
+    def skipped(self) -> Array:
+        """Which of the stamps the horizon leaves out, `[series · H]`."""
+        passed = np.ones((len(self.places), self.horizon), dtype=bool)
+        np.put_along_axis(passed, self.places, False, axis=1)
+        return passed.ravel()
+
+    def pick(self, values: Any, targets: int) -> Array:
+        """Return the values at the steps that the horizon names.
+
+        Args:
+            values: A column of a forecast, sorted by series, target and step.
+            targets: Number of targets, `D`.
+
+        Returns:
+            The values, `[series · K, D]`.
+        """
+        cube = np.asarray(values, dtype=np.float64).reshape(len(self.places), targets, self.horizon)
+        picked = np.take_along_axis(cube, self.places[:, None, :], axis=2)
+        return np.moveaxis(picked, 1, 2).reshape(-1, targets)
+
 
 ALIAS = "seqcast"
 RESERVED_NAMES = frozenset({"unique_id", "ds", "y", ALIAS, *RESERVED})

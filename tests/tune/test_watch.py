@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from seqcast.tune import recovery
-from seqcast.tune.recovery import held_run, recover
+from seqcast.tune import watch
 from seqcast.tune.storage import MOST_RETRIES, Storage, quiet
 from seqcast.tune.trials import finished
+from seqcast.tune.watch import held_run, recover
 
 JOB = """
 import json, sys
@@ -41,7 +41,7 @@ def study(tmp_path):
 def begun(study, run, host=None, **attributes):
     trial = study.ask()
     trial.suggest_float("x", 0.0, 1.0)
-    for name, value in {"run": run, "host": host or recovery.platform.node(), **attributes}.items():
+    for name, value in {"run": run, "host": host or watch.platform.node(), **attributes}.items():
         trial.set_user_attr(name, value)
     return trial
 
@@ -65,14 +65,14 @@ def test_trials_of_a_run_that_lives_are_left_alone(study):
         assert recover(study, "ours") == 0
         # Our own workers are known to have ended.
         assert recover(study, run) == 1
-    assert not os.path.exists(recovery._lock_of(run))
+    assert not os.path.exists(watch._lock_of(run))
     with pytest.raises(KeyboardInterrupt), held_run() as run:
         raise KeyboardInterrupt
-    assert not os.path.exists(recovery._lock_of(run))
+    assert not os.path.exists(watch._lock_of(run))
 
 
 def test_a_lock_that_is_left_behind_holds_nothing(study):
-    path = recovery._lock_of("left-behind")
+    path = watch._lock_of("left-behind")
     FileLock(path).acquire().lock.release()
     path.touch()
     begun(study, "left-behind")
@@ -82,7 +82,7 @@ def test_a_lock_that_is_left_behind_holds_nothing(study):
 
 def test_on_another_machine_silence_tells(study):
     begun(study, "theirs", host="another", beat=time.time())
-    begun(study, "theirs", host="another", beat=time.time() - 2 * recovery.SILENT_SECONDS)
+    begun(study, "theirs", host="another", beat=time.time() - 2 * watch.SILENT_SECONDS)
     assert recover(study, "ours") == 1
     assert states(study) == ["RUNNING", "FAIL", "WAITING"]
 

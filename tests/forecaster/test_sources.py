@@ -94,7 +94,7 @@ def test_the_same_statistics(both):
     for name in ("loc", "scale"):
         np.testing.assert_allclose(getattr(streamed.scaler, name), getattr(in_memory.scaler, name), rtol=1e-12)
     ours, theirs = streamed.builder, in_memory.builder
-    assert ours.static.to_dict() == theirs.static.to_dict()
+    assert ours.static == theirs.static
     assert ours.calendar == theirs.calendar
     np.testing.assert_allclose(
         ours.row_features(streamed.frame), theirs.row_features(in_memory.frame), rtol=1e-6, atol=1e-6

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, FinetuneJo
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, column_names, last_steps, seasonal_inputs
 from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWindows
 from seqcast.pretrained.weights import WEIGHTS
-from seqcast.runtime import check_json, in_threads, open_archive, threads, write_archive
+from seqcast.runtime import check_fields, in_threads, open_archive, threads, write_archive
 from seqcast.specs import WindowSpec
 
 Array = npt.NDArray[Any]
@@ -33,13 +33,6 @@ KIND = "Pretrained"
 FEW_ROWS, MOST_ROWS = 64, 512
 # What the version of weights that were fine-tuned ends with.
 FINETUNED = ", fine-tuned"
-
-
-class _Header(TypedDict):
-    version: str
-    context_lengths: list[int]
-    covariates: dict[str, int]
-    engine: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -307,11 +300,10 @@ class PretrainedNetwork(ZeroShotModel):
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return JSON types and arrays that hold the network, its weights in half precision."""
-        header, weights = self.engine.to_parts()
+        engine, weights = self.engine.to_parts()
         half = {name: values.astype(np.float16) for name, values in weights.items()}
-        sizes = asdict(self.covariates)
-        known = {"version": self.version, "context_lengths": list(self.context_lengths), "covariates": sizes}
-        return {**known, "engine": header}, half
+        header = {"version": self.version, "context_lengths": list(self.context_lengths), "engine": engine}
+        return {**header, "covariates": asdict(self.covariates)}, half
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
@@ -320,10 +312,10 @@ class PretrainedNetwork(ZeroShotModel):
         Raises:
             ValueError: They are no parts of one.
         """
-        checked: Any = check_json(dict(header), _Header, "pretrained")
-        engine = Engine.from_parts(checked["engine"], arrays)
+        kinds = {"version": str, "context_lengths": list[int], "covariates": dict[str, int], "engine": dict[str, Any]}
+        checked = check_fields(dict(header), kinds, "pretrained")
+        engine, covariates = Engine.from_parts(checked["engine"], arrays), CovariateSizes(**checked["covariates"])
         window, contexts = engine.window, tuple(checked["context_lengths"])
-        covariates = CovariateSizes(**checked["covariates"])
         if min(asdict(covariates).values()) < 0:
             raise ValueError(f"covariates {covariates}")
         if window is None or window != cls.window(window.horizon, covariates) or engine.network.head != "quantile":

@@ -153,7 +153,7 @@ class FittedZeroShot(FittedCandidate):
 
     def for_refit(self, options: FitOptions) -> ZeroShot:
         """Return the candidate that begins with the weights that come with the package."""
-        return ZeroShot(self.model.shipped(), finetunes=self.is_finetuned, training=options.finetuning)
+        return ZeroShot(self.model.shipped(), finetunes=self.is_finetuned)
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
         """Return the candidate that fine-tunes the model from its present weights."""
@@ -180,8 +180,8 @@ class ZeroShot(Candidate):
     Args:
         model: The model.
         finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
-        is_required: Whether rows that give no training window are refused.
-        training: As for `FinetuneOptions`, as are the other arguments.
+        is_required: Whether a user asks for the fine-tuning, so that rows without a training window are refused.
+        training: As for `FinetuneOptions`, where a user asks for it; in a fit, its options say that.
         freeze: Parts of the network that stay as they are.
         is_finetuned: Whether it has been fine-tuned before.
     """
@@ -207,8 +207,7 @@ class ZeroShot(Candidate):
             return cls(MODELS[options.preset].shipped())
         if not (options.is_compared and options.zero_shot):
             return None
-        finetunes = options.effort != "quick"
-        return cls(MODELS[DEFAULT_MODEL].shipped(), finetunes=finetunes, training=options.finetuning)
+        return cls(MODELS[DEFAULT_MODEL].shipped(), finetunes=options.effort != "quick")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -256,7 +255,7 @@ class ZeroShot(Candidate):
             season_length=rows.season_length,
             horizon=rows.options.horizon,
             seeds=rows.options.seeds[0],
-            training=self.training,
+            training=self.training if self.is_required else rows.options.finetuning,
             weighting=rows.options.weighting,
             freeze=self.freeze,
             covariates=rows.series.builder.has_covariates,

@@ -45,7 +45,11 @@ class SeqcastPeer(Peer):
         from keras.callbacks import LambdaCallback
 
         callback = LambdaCallback(on_epoch_end=lambda _, logs: after_epoch(logs["loss"]))
-        self.model.set_params(epochs=epochs).fit(past, future, callbacks=[callback])
+        model, callbacks = self.model.set_params(epochs=epochs), [callback]
+        if "callbacks" in model.get_params():  # in commits before c439a50, which speed_between.py times
+            model.set_params(callbacks=callbacks).fit(past, future)
+        else:
+            model.fit(past, future, callbacks=callbacks)
 
     def forecast(self, past: np.ndarray) -> np.ndarray:
         """Return what the public `predict` does; a network that is only timed is trained on a few windows first."""

@@ -178,6 +178,7 @@ def test_of_other_versions_too(tmp_path):
         with open_archive(path, "Checkpoint") as archive:
             header, arrays = archive.header, {name: np.asarray(values) for name, values in archive.arrays.items()}
         header["fingerprint"]["versions"]["keras"] = "3.0.0"
+        header["state"]["another"] = "field that states of that version had"
         write_archive(path, "Checkpoint", header, arrays)
     with pytest.raises(SpecError, match=r"has other versions: keras='3\.0\.0'"):
         forecaster(random_state=0).fit(FRAME, checkpoint=tmp_path / "f", resume=True)

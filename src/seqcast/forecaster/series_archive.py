@@ -96,7 +96,7 @@ class StoredSeries:
     @classmethod
     def from_parts(cls, described: Any, stored: Mapping[str, Any]) -> Self:
         """Build the state from the result of `to_parts`, and refuse what does not fit together."""
-        header: _Header = from_parts(_Header, described, stored, "series")
+        header: _Header = from_parts(_Header, described, {}, "series")
         arrays = _checked_arrays(header, stored)
         header.check()
         schema, builder = header.schema, header.builder

@@ -31,9 +31,9 @@ def to_parts(value: Any) -> Parts:
         ({'level': [80, 95], 'widths': None}, {'widths': array([1., 1.])})
     """
     header, arrays = _own_parts(value)
-    return (
-        {"key": value.key, "parts": header} if isinstance(getattr(type(value), "key", None), str) else header
-    ), arrays
+    if isinstance(getattr(type(value), "key", None), str):
+        header = {"key": value.key, "parts": header}
+    return header, arrays
 
 
 def _own_parts(value: Any) -> Parts:

@@ -166,16 +166,17 @@ class Checkpoints:
         for path in self._files():
             try:
                 with open_archive(path, KIND, max_size=self.max_size) as archive:
-                    file: _File = from_parts(_File, archive.header, archive.arrays)
+                    # First: another version may have states of another form.
                     expected = f"a checkpoint of this training; that in {path.parent}"
-                    check_same(file.fingerprint, self.fingerprint, expected, "train anew with another folder")
-                    state = file.state
+                    found = archive.header["fingerprint"]
+                    check_same(found, self.fingerprint, expected, "train anew with another folder")
+                    file: _File = from_parts(_File, archive.header, archive.arrays)
             except FileFormatError as error:
                 damaged.append(error)
                 continue
             if damaged:
                 warn_user(f"{damaged[0].where} is damaged, so training goes on from {path.name}, the one before")
-            return state
+            return file.state
         if damaged:
             raise damaged[0]
         return None

@@ -17,11 +17,7 @@ from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals import (
-    Calibration,
-    ForecastRequest,
-    check_trained,
-)
+from seqcast.intervals import Calibration, ForecastRequest, check_trained
 from seqcast.runtime import warn_user
 
 Array = npt.NDArray[Any]

@@ -44,6 +44,8 @@ class Peer(ABC):
     tasks: tuple[str, ...] = ("step", "learn", "latency", "throughput")
     forecasts_many: bool = True
     """Whether throughput is also taken with 100,000 windows."""
+    forecasts_while_training: bool = True
+    """Whether it forecasts with what it has learnt so far while it is trained."""
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -227,7 +229,7 @@ def step(peer: Peer, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def learn(peer: Peer, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train and score validation windows after each epoch; the clock runs on while they are scored."""
+    """Train and score validation windows after each epoch, or in the end; the clock runs on while they are scored."""
     began = process_began()
     past, future = windows(arguments)
     validation_past, validation_future = validation_windows(arguments)
@@ -242,7 +244,11 @@ def learn(peer: Peer, arguments: argparse.Namespace) -> dict[str, Any]:
         scoring += time.perf_counter() - start
         curve.append((time.time() - began, len(curve) + 1, mse))
 
-    peer.train(past, future, arguments.epochs, after_epoch)
+    if peer.forecasts_while_training:
+        peer.train(past, future, arguments.epochs, after_epoch)
+    else:
+        peer.train(past, future, arguments.epochs, lambda _: None)
+        after_epoch(0.0)
     return {"curve": curve, "final": curve[-1][-1], "scoring_s": scoring}
 
 

@@ -22,6 +22,9 @@ POST = {"optimizer": "adam", "learning_rate_schedule": "constant", "clip_norm": 
 class SeqcastPeer(Peer):
     """The network of `Seq2SeqRegressor`."""
 
+    # What a fit has learnt is published when it ends.
+    forecasts_while_training = False
+
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add the choice of the recipe."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -29,12 +30,12 @@ from seqcast.forecaster.option_checks import check_head, check_mask, check_optio
 from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, refit_every
 from seqcast.forecaster.output import gathered
 from seqcast.forecaster.planning import FitPlan, make_plan, plan_finetuning
-from seqcast.forecaster.reading import in_memory, read_rows
+from seqcast.forecaster.reading import Memory, in_memory, read_rows
 from seqcast.forecaster.report import ReportStyle, write_report
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.sources import backtest_rows, predicted, training_rows
 from seqcast.forecaster.training_run import TrainingRun
-from seqcast.forecaster.validation import with_validation
+from seqcast.forecaster.validation import given_starts, with_validation
 from seqcast.intervals import Calibration, ForecastRequest
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
@@ -314,11 +315,11 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
         on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
         rows = self._checked_rows()
-        with (
-            training_rows(rows, df, memory_limit, storage_of(on)) as (frame, remembered),
-            CheckpointFolder.opened(checkpoint, resume=resume) as folder,
-        ):
-            frame, starts = with_validation(rows, frame, validation, int(self.horizon))
+        with contextlib.ExitStack() as opened:
+            df = training_rows(rows, df, memory_limit, opened, storage_of(on))
+            folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
+            starts = given_starts(df, validation, int(self.horizon))
+            frame = with_validation(rows, df, validation)
             if mask is not None:
                 check_mask(self.missing)
                 frame = masked(in_memory(frame, "mask"), mask)
@@ -327,7 +328,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             options = self._resolved(self._seed(folder=folder), members)
             if warm_start or folder is not None or deadline is not None:
                 options = options.trained()
-            options = replace(options, most_rows_read=remembered, first=engines)
+            options = replace(options, most_rows_read=Memory.of(memory_limit).rows_remembered(df), first=engines)
             run = TrainingRun(self.verbose, folder, deadline, callbacks, on)
             return self._publish(make_plan(frame, options, starts=starts), run)
 
@@ -352,7 +353,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         fitted, rows = self.fitted_, self._checked_rows()
         read = fitted.read(df, static_optional=False)
-        frame, starts = with_validation(rows, read, validation, int(self.horizon))
+        frame, starts = with_validation(rows, read, validation), given_starts(read, validation, int(self.horizon))
         options = replace(
             self._resolved(self._seed(fitted), max(1, len(fitted.trainings))),
             rows_read=fitted.series.context_length,
@@ -398,21 +399,21 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         check_parts(freeze)
         if self._learnt is None and is_zero_shot(self.preset):
             rows = self._checked_rows()
-            frame, starts = with_validation(rows, read_rows(rows, df), validation, int(self.horizon))
-            fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
+            read = read_rows(rows, df)
+            starts = given_starts(read, validation, int(self.horizon))
+            fitted = untrained(with_validation(rows, read, validation), self._resolved(self._seed(), 1), starts)
         else:
             fitted = self.fitted_
         if not fitted.networks:
             refuse_without_network("finetune")
-        rows_further, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
+        read = fitted.read(df)
+        starts = given_starts(read, validation, int(self.horizon))
+        further = in_memory(with_validation(fitted.rows, read, validation), "df")
         options = replace(
             self._resolved(self._seed(fitted), max(1, len(fitted.trainings))), season_length=fitted.season_length
         )
-        return self._publish(
-            plan_finetuning(
-                in_memory(rows_further, "df"), fitted, options, training=training, freeze=freeze, starts=starts
-            )
-        )
+        plan = plan_finetuning(further, fitted, options, training=training, freeze=freeze, starts=starts)
+        return self._publish(plan)
 
     def update(self, df: Any) -> Self:
         """Append rows to the remembered series; nothing is trained, and known series keep their scaling.
@@ -636,16 +637,18 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         self._checked_rows()
         every = refit_every(refit)
         before = self.fitted_ if every is None else None
-        rows = backtest_rows(
-            self.get_params(deep=False),
-            before,
-            df,
-            output=output,
-            memory_limit=memory_limit,
-            asked={"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every},
-            storage=storage_of(on),
-        )
-        with CheckpointFolder.opened(checkpoint, resume=resume) as folder, rows as (frame, written, remembered):
+        with contextlib.ExitStack() as opened:
+            folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
+            frame, written = backtest_rows(
+                self.get_params(deep=False),
+                before,
+                df,
+                opened,
+                output=output,
+                memory_limit=memory_limit,
+                asked={"n_windows": n_windows, "step_size": step_size, "align": align, "refit": every},
+                storage=storage_of(on),
+            )
             backtest = self._backtest(frame, n_windows, step_size=step_size, align=align, every=every)
             if before is not None:
                 backtest.check_after(before)
@@ -653,9 +656,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             else:
                 seed = self._seed(self._learnt, folder)
                 seed = seed if written is None else written.seed(seed)
-                fits = self._fitted_at(
-                    backtest.frames, seed, TrainingRun(self.verbose, folder, deadline, on=on), remembered
-                )
+                run = TrainingRun(self.verbose, folder, deadline, on=on)
+                fits = self._fitted_at(backtest.frames, seed, run, Memory.of(memory_limit).rows_remembered(frame))
             table = functools.partial(backtest.table, fits)
             write = on.write if on is not None and written is not None else None
             return gathered(table, range(len(backtest.origins)), written, write)

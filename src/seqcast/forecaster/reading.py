@@ -141,12 +141,14 @@ class Memory:
         """Return the most rows of one series."""
         return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
 
-    def rows_remembered(self, frame: ShardedFrame) -> int:
-        """Return how many of the last rows of each series can be remembered, at least 1.
+    def rows_remembered(self, frame: AnyFrame) -> int | None:
+        """Return how many of the last rows of each series can be remembered; `None` for all of a frame in memory.
 
         Args:
             frame: The series.
         """
+        if isinstance(frame, LongFrame):
+            return None
         numbers = len(frame.schema.columns.targets) + len(frame.covariates.varying) + 2
         return max(1, self.limit // 4 // (8 * numbers * len(frame.source)))
 
@@ -179,22 +181,23 @@ def as_source(df: Any, columns: Columns | None, memory_limit: Any, option: str =
     return df, streamed
 
 
-@contextlib.contextmanager
-def rows_of_fit(
+def sharded_rows(
     options: RowOptions,
     source: TableSource,
     memory: Memory,
+    opened: contextlib.ExitStack,
     before: SeriesState | None = None,
     *,
     piece_rows: int | None = None,
     storage: str | os.PathLike[str] | None = None,
-) -> Iterator[ShardedFrame]:
-    """Read and check all rows of a source once, into a folder that is removed in the end.
+) -> ShardedFrame:
+    """Read and check all rows of a source once, into a folder of its own.
 
     Args:
         options: How frames are read.
         source: The source.
         memory: How much memory there is.
+        opened: What removes the folder in the end.
         before: As for `checked_pieces`.
         piece_rows: As for `checked_pieces`.
         storage: The folder in which that folder is; `None` is the one for temporary files.
@@ -205,9 +208,9 @@ def rows_of_fit(
     """
     if storage is not None:
         make_folder(Path(storage))
-    with tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True) as folder:
-        scratch = Scratch(Path(folder), ArrayCache(memory.shards))
-        yield ShardedFrame.of(scratch, checked_pieces(options, source, memory, before, piece_rows=piece_rows))
+    folder = tempfile.TemporaryDirectory(prefix="seqcast-", dir=storage, ignore_cleanup_errors=True)
+    scratch = Scratch(Path(opened.enter_context(folder)), ArrayCache(memory.shards))
+    return ShardedFrame.of(scratch, checked_pieces(options, source, memory, before, piece_rows=piece_rows))
 
 
 def checked_pieces(

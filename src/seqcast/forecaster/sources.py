@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -17,32 +17,29 @@ from seqcast.forecaster.cluster import Cluster
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.output import OutputFolder, gathered
-from seqcast.forecaster.reading import Memory, as_source, checked_pieces, columns_read, read_rows, rows_of_fit
+from seqcast.forecaster.reading import Memory, as_source, checked_pieces, columns_read, read_rows, sharded_rows
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.training import digest
 
 PathLike = str | os.PathLike[str]
 
 
-@contextlib.contextmanager
 def training_rows(
-    rows: RowOptions, df: Any, memory_limit: Any, storage: PathLike | None = None
-) -> Iterator[tuple[AnyFrame, int | None]]:
-    """Read the rows of a fit, and return how many of each series can be remembered, `None` for any number.
+    rows: RowOptions, df: Any, memory_limit: Any, opened: contextlib.ExitStack, storage: PathLike | None = None
+) -> AnyFrame:
+    """Read the rows of a fit.
 
     Args:
         rows: How frames are read.
         df: The rows: a frame, or a source that is read piece by piece.
         memory_limit: The user's limit.
+        opened: What removes the shards of a source in the end.
         storage: The folder that shards go to; `None` is one for temporary files.
     """
     df, streamed = as_source(df, rows.columns, memory_limit)
     if not streamed:
-        yield read_rows(rows, df), None
-        return
-    memory = Memory.of(memory_limit)
-    with rows_of_fit(rows, open_source(df), memory, storage=storage) as frame:
-        yield frame, memory.rows_remembered(frame)
+        return read_rows(rows, df)
+    return sharded_rows(rows, open_source(df), Memory.of(memory_limit), opened, storage=storage)
 
 
 def predicted(
@@ -92,30 +89,31 @@ def predicted(
     return gathered(of_piece, checked_pieces(fitted.rows, source, memory, series, piece_rows=rows), folder)
 
 
-@contextlib.contextmanager
 def backtest_rows(
     options: Mapping[str, Any],
     fitted: FittedForecaster | None,
     df: Any,
+    opened: contextlib.ExitStack,
     *,
     output: PathLike | None,
     memory_limit: Any,
     asked: Mapping[str, Any],
     storage: PathLike | None = None,
-) -> Iterator[tuple[AnyFrame, OutputFolder | None, int | None]]:
+) -> tuple[AnyFrame, OutputFolder | None]:
     """Read the rows of a backtest.
 
     Args:
         options: The arguments of the forecaster, by name.
         fitted: The fitted forecaster, if nothing is to be trained.
         df: The rows.
+        opened: As for `training_rows`.
         output: The folder for the forecasts, if any.
         memory_limit: The user's limit.
         asked: The cutoffs, in JSON types by name.
         storage: As for `training_rows`.
 
-    Yields:
-        The rows; the folder; how many rows of each series can be remembered, `None` for any number.
+    Returns:
+        The rows, and the folder.
     """
     how, before = RowOptions.of(options), None if fitted is None else fitted.series
     df, streamed = as_source(df, how.columns if before is None else before.schema.columns, memory_limit)
@@ -126,11 +124,9 @@ def backtest_rows(
         job |= {"forecaster": None if fitted is None else _digest_of(fitted)}
         folder = OutputFolder.opened(output, {**job, "piece_rows": _piece_rows(how, source, memory, before)})
     if source is None:
-        yield read_rows(how, df, before), folder, None
-        return
+        return read_rows(how, df, before), folder
     rows = None if folder is None else folder.piece_rows
-    with rows_of_fit(how, source, memory, before, piece_rows=rows, storage=storage) as frame:
-        yield frame, folder, memory.rows_remembered(frame)
+    return sharded_rows(how, source, memory, opened, before, piece_rows=rows, storage=storage), folder
 
 
 def _of_piece(series: SeriesState, forecast: Callable[[LongFrame], Any], piece: tuple[LongFrame, Any]) -> Any:

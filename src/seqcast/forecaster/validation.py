@@ -170,34 +170,46 @@ def calibrate(
     return tuple(calibrations)
 
 
-def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int) -> tuple[AnyFrame, Array | None]:
-    """Return all rows, and the position of each series' first validation target, `None` without `validation`.
+def given_starts(frame: AnyFrame, validation: Any, horizon: int) -> Array | None:
+    """Return the position of each series' first validation target, `None` without `validation`.
 
     Args:
-        rows: How frames are read.
-        frame: The rows of a fit.
+        frame: The rows of a fit, without rows that follow.
         validation: The argument of a fit: a number of rows, a frame of rows that follow, or `None`.
         horizon: Steps to forecast.
     """
     if validation is None:
-        return frame, None
+        return None
     if isinstance(validation, int | np.integer):
-        return frame, validation_rows(frame, validation, horizon)
+        return validation_rows(frame, validation, horizon)
+    return frame.source.lengths
+
+
+def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any) -> AnyFrame:
+    """Return the rows of a fit, with the validation rows that follow them.
+
+    Args:
+        rows: How frames are read.
+        frame: The rows of a fit.
+        validation: The argument of a fit, as for `given_starts`.
+
+    Raises:
+        DataError: The rows do not follow, or are of other series.
+    """
+    if validation is None or isinstance(validation, int | np.integer):
+        return frame
     before = in_memory(frame, "validation")
     later = read_rows(rows, validation, before, argument="validation")
     return _appended(before, later, fill=rows.missing == "fill")
 
 
-def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFrame, Array]:
+def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
     """Return a frame with validation rows appended.
 
     Args:
         frame: The series to train on.
         later: Rows that follow, of some of them.
         fill: Whether there may be gaps between the two.
-
-    Returns:
-        All rows, and for each series the position of its first validation target.
 
     Raises:
         DataError: The rows do not follow, or are of other series.
@@ -237,4 +249,4 @@ def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> tuple[LongFr
             received=str(later.first_stamps[place]),
             hint="Give rows that follow, or the number of rows to validate on.",
         )
-    return replace(joined, schema=frame.schema), lengths
+    return replace(joined, schema=frame.schema)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from seqcast.data.arrays import is_stream
 from seqcast.data.windows import ArrayWindows
 from seqcast.errors import SpecError
 from seqcast.regressor.fitted import FittedRegressor
-from seqcast.regressor.inputs import GivenWindows
 from seqcast.regressor.options import Options, resolve_options
 from seqcast.regressor.windows import TrainingWindows, Validation
 from seqcast.runtime import from_parts, open_archive, to_parts, warn_user, write_archive
@@ -129,12 +129,12 @@ def _plain_params(params: Mapping[str, Any], engine: Mapping[str, Any]) -> dict[
     return plain
 
 
-def refuse_unresumable(checkpoint: Any, given: GivenWindows, validation: Validation, callbacks: Sequence[Any]) -> None:
+def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]) -> None:
     """Refuse checkpoints of a fit that cannot be resumed.
 
     Args:
         checkpoint: The argument of the fit; `None` is none.
-        given: Its data.
+        X: The past, or batches.
         validation: On what it is validated.
         callbacks: Its callbacks.
 
@@ -145,7 +145,7 @@ def refuse_unresumable(checkpoint: Any, given: GivenWindows, validation: Validat
     if checkpoint is None:
         return
     check_observers(callbacks, "observers only with checkpoint")
-    streams = {"X": given.are_batches, "validation": validation.batches is not None}
+    streams = {"X": is_stream(X), "validation": validation.batches is not None}
     for name in (name for name, is_given in streams.items() if is_given):
         raise SpecError(
             "checkpoint",

@@ -260,15 +260,19 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         """
         callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
         options = resolve_options(self.get_params(deep=False))
-        given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
         judged_on = Validation.of(validation, options.training.validation_fraction)
-        refuse_unresumable(checkpoint, given, judged_on, callbacks)
+        refuse_unresumable(checkpoint, X, judged_on, callbacks)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             seed = draw_seed(self.random_state)
             if folder is not None and self.random_state is None:
                 seed = folder.seed(seed)
             network_seed, order_seed = child_seeds(seed, 2)
-            windows = prepare_windows(given, options, judged_on, seed=order_seed)
+            windows = prepare_windows(
+                GivenWindows(X, y, static_covariates, future_covariates, sample_weight),
+                options,
+                judged_on,
+                seed=order_seed,
+            )
             checkpoints = checkpoints_of(folder, windows, options, seed)
             warn_if_unwritable(options.network, options.training, self.random_state)
             engine = Engine(options.network, options.training, seed=network_seed)

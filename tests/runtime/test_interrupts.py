@@ -1,6 +1,8 @@
 """The second Ctrl-C ends the process at once, whatever it does, and leaves nothing half-written."""
 
 import contextlib
+import enum
+import os
 import signal
 import subprocess
 import sys
@@ -55,6 +57,28 @@ def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
         assert time.monotonic() - began < 3
         assert "nothing half-written" in process.stderr.read().lower()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+@pytest.mark.parametrize("file", ["<frozen importlib._bootstrap>", enum.__file__])
+def test_where_an_exception_would_be_dropped_the_first_one_comes_a_moment_later(file):
+    from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
+
+    # A function of that file, in which the signal comes.
+    names = {"kill": os.kill, "pid": os.getpid(), "number": signal.SIGINT}
+    exec(compile("def work():\n    kill(pid, number)\n    return sum([*range(1000)])", file, "exec"), names)
+    found = []
+
+    def work_and_wait():
+        found.append(names["work"]())
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            pass
+
+    with hear_interrupts(), pytest.raises(KeyboardInterrupt):
+        work_and_wait()
+    assert found == [499_500]
+    assert was_interrupted()
 
 
 def test_what_was_there_before_is_put_back():

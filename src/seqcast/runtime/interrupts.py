@@ -5,12 +5,14 @@ import swallows exceptions now and then. So the second Ctrl-C does not wait for 
 signal to a descriptor at once, and a thread that reads it ends the process.
 
 The first one raises `KeyboardInterrupt` in the main thread, but not inside a callback of the garbage collector (JAX has
-one), where Python would print it and go on: then it is sent once more.
+one) or of the import system, where Python would print it and go on, nor where JAX makes a member of an enumeration,
+which would end the process: then it is sent once more.
 """
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import signal
 import socket
@@ -25,6 +27,8 @@ EXIT_CODE = 130
 
 # Functions whose exceptions Python prints and drops.
 _DROPS_EXCEPTIONS = ("_xla_gc_callback", "__del__")
+# Files whose functions C code calls that drops their exceptions (a lock of the import system) or aborts at one.
+_CALLED_FROM_C = ("<frozen importlib._bootstrap>", enum.__file__)
 _AGAIN_SECONDS = 0.02
 
 # Signals that the thread has read, those among them that were sent once more, and whether the main thread has seen one,
@@ -49,12 +53,12 @@ def _raise(number: int, frame: FrameType | None) -> None:
     global _seen
     _seen = True
     inner = frame
-    while inner is not None:
-        if inner.f_code.co_name in _DROPS_EXCEPTIONS:
-            threading.Timer(_AGAIN_SECONDS, _send_again, [number]).start()
-            return
-        inner = inner.f_back
-    raise KeyboardInterrupt
+    dropped = inner is not None and inner.f_code.co_filename in _CALLED_FROM_C
+    while inner is not None and not dropped:
+        dropped, inner = inner.f_code.co_name in _DROPS_EXCEPTIONS, inner.f_back
+    if not dropped:
+        raise KeyboardInterrupt
+    threading.Timer(_AGAIN_SECONDS, _send_again, [number]).start()
 
 
 def _send_again(number: int) -> None:

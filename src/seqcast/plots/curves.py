@@ -13,22 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
-from seqcast.plots.style import (
-    MARKERS,
-    MODELS,
-    PAST,
-    STYLE,
-    axis_label,
-    finish,
-    guide,
-    line,
-    model_style,
-    new_figure,
-)
+from seqcast.plots import style
 from seqcast.specs import check_int
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def learning_curve(
     history: Mapping[str, Sequence[float]],
     *,
@@ -65,23 +54,26 @@ def learning_curve(
         raise SpecError(
             "best_epoch", expected=f"at most {len(curves['loss'])}", received=str(best_epoch), hint="Count from 1."
         )
-    figure = new_figure(6.4, 4.0)
+    figure = style.new_figure(6.4, 4.0)
     ax = figure.subplots()
-    styles = {"loss": ("training", (PAST, "o", "-")), "val_loss": ("validation", (MODELS[0], MARKERS[0], "--"))}
+    styles = {
+        "loss": ("training", (style.PAST, "o", "-")),
+        "val_loss": ("validation", (style.MODELS[0], style.MARKERS[0], "--")),
+    }
     for name, values in curves.items():
-        line(ax, np.arange(1, len(values) + 1), values, *styles[name])
+        style.line(ax, np.arange(1, len(values) + 1), values, *styles[name])
     if best_epoch is not None:
-        guide(ax, best_epoch, f"best epoch: {best_epoch}")
+        style.guide(ax, best_epoch, f"best epoch: {best_epoch}")
     every = np.concatenate(list(curves.values()))
     every = every[np.isfinite(every)]
     if len(every) and every.min() > 0 and every.max() > 10 * every.min():
         ax.set_yscale("log")
     _label(ax, "epoch", ylabel)
-    finish(figure, title)
+    style.finish(figure, title)
     return figure
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def error_by_step(
     errors: Mapping[str, Any],
     *,
@@ -110,21 +102,21 @@ def error_by_step(
     """
     if not errors:
         raise DataError("errors", expected="at least one model", received="none", hint="Give a dict of arrays.")
-    figure = new_figure(6.4, 4.0)
+    figure = style.new_figure(6.4, 4.0)
     ax = figure.subplots()
     for number, (name, values) in enumerate(errors.items()):
         array = as_array(f"errors[{name!r}]", values, (1,))
-        line(ax, np.arange(1, len(array) + 1), array, name, model_style(number))
+        style.line(ax, np.arange(1, len(array) + 1), array, name, style.model_style(number))
     if trained_horizon is not None:
-        guide(ax, check_int("trained_horizon", trained_horizon), "trained horizon")
+        style.guide(ax, check_int("trained_horizon", trained_horizon), "trained horizon")
     if all(np.nanmin(drawn.get_ydata()) >= 0 for drawn in ax.lines):
         ax.set_ylim(bottom=0)
     _label(ax, "step of the forecast", ylabel)
-    finish(figure, title)
+    style.finish(figure, title)
     return figure
 
 
 def _label(ax: Axes, xlabel: str, ylabel: str) -> None:
-    ax.set_xlabel(axis_label(xlabel))
-    ax.set_ylabel(axis_label(ylabel))
+    ax.set_xlabel(style.axis_label(xlabel))
+    ax.set_ylabel(style.axis_label(ylabel))
     ax.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))

@@ -15,23 +15,8 @@ from matplotlib.figure import Figure
 from seqcast.errors import SpecError
 from seqcast.evaluation import CUTOFF, FrameRows
 from seqcast.intervals import level_text
+from seqcast.plots import style
 from seqcast.plots.series import label_axes, read_pair, series_columns
-from seqcast.plots.style import (
-    MODELS,
-    PAST_LINE,
-    STYLE,
-    TRUTH_LINE,
-    finish,
-    guide,
-    line,
-    model_style,
-    new_figure,
-    plain,
-    short,
-    spoken,
-    time_axis,
-    tint,
-)
 from seqcast.specs import Columns, check_int
 
 Array = npt.NDArray[Any]
@@ -39,7 +24,7 @@ Array = npt.NDArray[Any]
 _ACROSS = 4  # panels side by side at most
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def forecast_fans(
     df: Any,
     forecast_df: Any,
@@ -92,7 +77,7 @@ def forecast_fans(
     drawn = names[:max_series]
     across = min(_ACROSS, math.ceil(math.sqrt(len(drawn))))
     down = math.ceil(len(drawn) / across)
-    figure = new_figure(max(3.2 * across, 5.5) + 0.4, 2.1 * down + 0.7)
+    figure = style.new_figure(max(3.2 * across, 5.5) + 0.4, 2.1 * down + 0.7)
     part: Any = figure.subfigures()  # its labels keep clear of the figure's legend
     for i, ax in enumerate(part.subplots(down, across, squeeze=False).flat):
         if i >= len(drawn):
@@ -100,10 +85,10 @@ def forecast_fans(
             continue
         before, after = (series_columns(rows, drawn[i]) for rows in (history, forecast))
         _fan(ax, before, after, model, bounds, last=last, columns=forecast.columns)
-        ax.set_title(plain(short(str(drawn[i]), 34)), fontsize=9)
+        ax.set_title(style.plain(style.short(str(drawn[i]), 34)), fontsize=9)
     label_axes(part, forecast.columns, ylabel)
     few = f"The first {len(drawn)} of {len(names)} series" if len(drawn) < len(names) else None
-    finish(figure, title or few)
+    style.finish(figure, title or few)
     return figure
 
 
@@ -146,14 +131,14 @@ def _fan(
     stop = first if columns.value in forecast else None
     recent = slice(max(0, first - (last or max(20, 3 * len(steps)))), stop)
     crowd = 2 * (len(stamps[recent]) + len(steps))  # the panels are small
-    line(ax, stamps[recent], history[columns.value][recent], "past", PAST_LINE, crowd=crowd)
+    style.line(ax, stamps[recent], history[columns.value][recent], "past", style.PAST_LINE, crowd=crowd)
     if columns.value in forecast:
-        line(ax, steps, forecast[columns.value], "truth", TRUTH_LINE, crowd=crowd)
-    line(ax, steps, forecast[model], spoken(model), model_style(0), crowd=crowd)
+        style.line(ax, steps, forecast[columns.value], "truth", style.TRUTH_LINE, crowd=crowd)
+    style.line(ax, steps, forecast[model], style.spoken(model), style.model_style(0), crowd=crowd)
     shares = np.linspace(0.45, 0.15, len(bounds)) if len(bounds) > 1 else [0.3]
     for depth, ((each, (below, above)), share) in enumerate(zip(bounds.items(), shares, strict=False)):
         label = f"{level_text(each)} % interval"
-        colour, order = tint(MODELS[0], float(share)), 0.9 - 0.01 * depth  # the wider, the further back
+        colour, order = style.tint(style.MODELS[0], float(share)), 0.9 - 0.01 * depth  # the wider, the further back
         ax.fill_between(steps, forecast[below], forecast[above], color=colour, linewidth=0, zorder=order, label=label)
-    guide(ax, forecast[CUTOFF][0] if CUTOFF in forecast else (stamps[first - 1] if first else steps[0]), "cutoff")
-    time_axis(ax, steps, most=5)
+    style.guide(ax, forecast[CUTOFF][0] if CUTOFF in forecast else (stamps[first - 1] if first else steps[0]), "cutoff")
+    style.time_axis(ax, steps, most=5)

@@ -18,29 +18,13 @@ from seqcast.data.synthetic import FAMILIES, synthetic_series
 from seqcast.errors import DataError
 from seqcast.evaluation import CUTOFF, TARGET, FrameRows
 from seqcast.intervals import level_text
-from seqcast.plots.style import (
-    MODELS,
-    PAST,
-    PAST_LINE,
-    STYLE,
-    TRUTH_LINE,
-    finish,
-    guide,
-    line,
-    model_style,
-    new_figure,
-    plain,
-    short,
-    spoken,
-    time_axis,
-    tint,
-)
+from seqcast.plots import style
 from seqcast.specs import Columns, check_int
 
 Array = npt.NDArray[Any]
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def forecast_frame(
     df: Any,
     forecast_df: Any,
@@ -91,9 +75,9 @@ def forecast_frame(
     for ax, name in zip(axes, drawn, strict=True):
         before, after = (series_columns(rows, name) for rows in (history, forecast))
         _series(ax, before, after, forecast, models, last=last)
-        ax.set_title(plain(short(str(name), 60)))
+        ax.set_title(style.plain(style.short(str(name), 60)))
     label_axes(part, forecast.columns, ylabel)
-    finish(figure, f"{len(drawn)} of {len(names)} series" if len(drawn) < len(names) else None)
+    style.finish(figure, f"{len(drawn)} of {len(names)} series" if len(drawn) < len(names) else None)
     return figure
 
 
@@ -101,7 +85,7 @@ def _panels(count: int) -> tuple[Figure, Any, list[Axes]]:
     """Return a figure with panels, two side by side, and the part that holds them, whose labels clear its legend."""
     across = min(count, 2)
     down = math.ceil(count / across)
-    figure = new_figure(5.6 * across + 0.5, 2.3 * down + 0.6)
+    figure = style.new_figure(5.6 * across + 0.5, 2.3 * down + 0.6)
     part: Any = figure.subfigures()
     axes = part.subplots(down, across, squeeze=False).flat
     for ax in axes[count:]:
@@ -142,8 +126,8 @@ def series_columns(rows: FrameRows, name: Any) -> dict[str, Array]:
 def label_axes(part: Any, columns: Columns, ylabel: str | None) -> None:
     """Label the axes, once for all panels."""
     default = Columns()
-    part.supylabel(plain(ylabel or ("value" if columns.value == default.y else columns.value)), fontsize=10)
-    part.supxlabel(plain("time" if columns.ds == default.ds else columns.ds), fontsize=10)
+    part.supylabel(style.plain(ylabel or ("value" if columns.value == default.y else columns.value)), fontsize=10)
+    part.supxlabel(style.plain("time" if columns.ds == default.ds else columns.ds), fontsize=10)
 
 
 def _series(
@@ -159,24 +143,24 @@ def _series(
     first = int(np.searchsorted(stamps, steps[0]))
     recent = slice(max(0, first - (last or max(30, 2 * len(steps)))), None)
     crowd = len(stamps[recent]) + len(steps)
-    line(ax, stamps[recent], history[y][recent], "past", PAST_LINE, crowd=crowd)
+    style.line(ax, stamps[recent], history[y][recent], "past", style.PAST_LINE, crowd=crowd)
     if y in forecast:
-        line(ax, steps, forecast[y][places], "truth", TRUTH_LINE, crowd=crowd)
+        style.line(ax, steps, forecast[y][places], "truth", style.TRUTH_LINE, crowd=crowd)
     # Without cutoffs everything was forecast at once, from the last row before it.
     cutoffs = forecast.get(CUTOFF, np.full(len(forecast_stamps), stamps[first - 1] if first else steps[0]))
     for cutoff in np.unique(cutoffs):
         part = {name: column[cutoffs == cutoff] for name, column in forecast.items()}
         for number, model in enumerate(models):
-            line(ax, part[""], part[model], spoken(model), model_style(number), crowd=crowd)
-            _bands(ax, part, model, rows.bounds(model), MODELS[number % len(MODELS)])
-        guide(ax, cutoff, "cutoff")
-    time_axis(ax, forecast_stamps)
+            style.line(ax, part[""], part[model], style.spoken(model), style.model_style(number), crowd=crowd)
+            _bands(ax, part, model, rows.bounds(model), style.MODELS[number % len(style.MODELS)])
+        style.guide(ax, cutoff, "cutoff")
+    style.time_axis(ax, forecast_stamps)
 
 
 def _bands(ax: Axes, part: dict[str, Array], model: str, bounds: dict[float, tuple[str, str]], colour: str) -> None:
     """Draw a model's intervals over each other, the widest first; it alone is in the legend, for all."""
     levels = [level_text(level) for level in bounds]
-    label = plain(f"{spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}")
+    label = style.plain(f"{style.spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}")
     for below, above in reversed(list(bounds.values())):
         ax.fill_between(
             part[""], part[below], part[above], color=colour, alpha=0.18, linewidth=0, zorder=1, label=label
@@ -184,10 +168,10 @@ def _bands(ax: Axes, part: dict[str, Array], model: str, bounds: dict[float, tup
         label = "_nolegend_"
 
 
-OUTLIER, GAP = MODELS[0], MODELS[4]
+OUTLIER, GAP = style.MODELS[0], style.MODELS[4]
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def history_frame(description: Description, *, max_series: int = 8, ylabel: str | None = None) -> Figure:
     """Draw series with their gaps and outliers, one panel a series.
 
@@ -218,7 +202,7 @@ def history_frame(description: Description, *, max_series: int = 8, ylabel: str 
         rows = slice(int(frame.source.starts[place]), int(frame.source.ends[place]))
         values, stamps = frame.targets[rows, target], frame.stamps[rows]
         when = stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.tz_localize(None).to_numpy()
-        ax.plot(when, values, color=PAST, linewidth=1.1, label="values")
+        ax.plot(when, values, color=style.PAST, linewidth=1.1, label="values")
         missing = np.isnan(values)
         if missing.any():
             low = np.nanmin(values) if not missing.all() else 0.0
@@ -228,11 +212,11 @@ def history_frame(description: Description, *, max_series: int = 8, ylabel: str 
             ax.plot(
                 when[far], values[far], "o", color=OUTLIER, markersize=5, fillstyle="none", label="far from the rest"
             )
-        ax.set_title(plain(short(_title(drawn[number]), 60)))
-        time_axis(ax, when)
+        ax.set_title(style.plain(style.short(_title(drawn[number]), 60)))
+        style.time_axis(ax, when)
     label_axes(part, frame.schema.columns, ylabel)
     total = len(facts)
-    finish(figure, f"{len(drawn)} of {total} series" if len(drawn) < total or targets > 1 else None)
+    style.finish(figure, f"{len(drawn)} of {total} series" if len(drawn) < total or targets > 1 else None)
     return figure
 
 
@@ -244,7 +228,7 @@ def _title(facts: Any) -> str:
 SCORE, TRAINED = "score", "trained_on"
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def anomaly_frame(
     judged: Any,
     *,
@@ -286,17 +270,17 @@ def anomaly_frame(
     for name, score in zip(names.tolist(), scores.tolist(), strict=True):
         worst[name] = max(worst.get(name, 0.0), score)
     drawn = sorted(worst, key=lambda name: -worst[name])[:max_series]
-    figure = new_figure(11.0, 2.5 * len(drawn) + 0.5)
+    figure = style.new_figure(11.0, 2.5 * len(drawn) + 0.5)
     part: Any = figure.subfigures()
     for ax, name in zip(part.subplots(len(drawn), 1, squeeze=False)[:, 0], drawn, strict=True):
         series = series_columns(rows, name)
         count, outside = len(series[SCORE]), int((series[SCORE] > 1).sum())
-        ax.set_title(plain(f"{short(str(name), 60)}: {outside} of {count} rows outside"))
+        ax.set_title(style.plain(f"{style.short(str(name), 60)}: {outside} of {count} rows outside"))
         newest = {column: values[-(last or count) :] for column, values in series.items()}
         _judged(ax, newest, rows.columns.value, model, bounds)
     label_axes(part, rows.columns, ylabel)
     title = f"{len(drawn)} of {len(worst)} series, those with the most unusual rows"
-    finish(figure, title if len(drawn) < len(worst) else None)
+    style.finish(figure, title if len(drawn) < len(worst) else None)
     return figure
 
 
@@ -317,26 +301,26 @@ def _judged_by(rows: FrameRows) -> tuple[str, dict[float, tuple[str, str]]]:
 def _judged(ax: Axes, series: dict[str, Array], value: str, model: str, bounds: dict[float, tuple[str, str]]) -> None:
     when, values = series[""], series[value]
     level, (below, above) = list(bounds.items())[-1]
-    label = f"{spoken(model)}, {level_text(level)} % interval"
-    shade = tint(MODELS[4], 0.35)
-    ax.fill_between(when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=plain(label))
-    ax.plot(when, series[model], color=MODELS[4], linewidth=1.0, zorder=2, label=plain(spoken(model)))
-    ax.plot(when, values, color=PAST, linewidth=1.0, zorder=3, label="values")
+    label = f"{style.spoken(model)}, {level_text(level)} % interval"
+    shade = style.tint(style.MODELS[4], 0.35)
+    ax.fill_between(when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=style.plain(label))
+    ax.plot(when, series[model], color=style.MODELS[4], linewidth=1.0, zorder=2, label=style.plain(style.spoken(model)))
+    ax.plot(when, values, color=style.PAST, linewidth=1.0, zorder=3, label="values")
     outside = series[SCORE] > 1
     ax.plot(
-        when[outside], values[outside], "o", color=MODELS[0], markersize=6, fillstyle="none", markeredgewidth=1.5,
+        when[outside], values[outside], "o", color=style.MODELS[0], markersize=6, fillstyle="none", markeredgewidth=1.5,
         zorder=4, label="outside",
     )  # fmt: skip
     trained = series.get(TRAINED, np.zeros(0, dtype=bool))
     if trained.any() and not trained.all():
-        guide(ax, when[trained][-1], "end of training")
-    time_axis(ax, when)
+        style.guide(ax, when[trained][-1], "end of training")
+    style.time_axis(ax, when)
 
 
 COLUMNS, EXAMPLES = 3, 3
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def family_chart(
     *, length: int = 144, season_length: int = 12, seed: int = 0, title: str | None = "Families of synthetic series"
 ) -> Figure:
@@ -358,17 +342,17 @@ def family_chart(
     """
     length = check_int("length", length)
     rows = -(-len(FAMILIES) // COLUMNS)
-    figure = new_figure(3.4 * COLUMNS, 1.9 * rows + 0.6)
+    figure = style.new_figure(3.4 * COLUMNS, 1.9 * rows + 0.6)
     for place, name in enumerate(FAMILIES):
         ax = figure.add_subplot(rows, COLUMNS, place + 1)
         values = synthetic_series(name, EXAMPLES, length, season_length=season_length, seed=seed)
         low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
         inside = (values - low) / np.maximum(high - low, 1e-9)
         for row, curve in enumerate(inside):
-            ax.plot(np.arange(length), curve + 1.2 * (EXAMPLES - 1 - row), color=MODELS[row], linewidth=0.9)
+            ax.plot(np.arange(length), curve + 1.2 * (EXAMPLES - 1 - row), color=style.MODELS[row], linewidth=0.9)
         ax.set_title(name.replace("_", " "))
         ax.set_yticks([])
         if place >= len(FAMILIES) - COLUMNS:
             ax.set_xlabel(f"step, of {season_length} a season")
-    finish(figure, title)
+    style.finish(figure, title)
     return figure

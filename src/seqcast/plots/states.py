@@ -15,25 +15,14 @@ from matplotlib.ticker import MaxNLocator
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
-from seqcast.plots.style import (
-    CIRCLE,
-    COLOURS,
-    GUIDE,
-    MODELS,
-    PAST,
-    STYLE,
-    finish,
-    model_style,
-    new_figure,
-    plain,
-)
+from seqcast.plots import style
 
 Array = npt.NDArray[Any]
 
 _MOST_GROUPS = 6
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def state_map(
     points: Any,
     properties: Mapping[str, Any],
@@ -71,17 +60,17 @@ def state_map(
         )
     across = min(columns, len(properties))
     down = math.ceil(len(properties) / across)
-    figure = new_figure(3.3 * across + 0.6, 3.0 * down + 0.5)
+    figure = style.new_figure(3.3 * across + 0.6, 3.0 * down + 0.5)
     axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
     for ax, (name, numbers_or_texts) in zip(axes.flat, properties.items(), strict=False):
         values = np.asarray(numbers_or_texts)
         if len(values) != len(where):
             raise DataError(f"properties[{name!r}]", expected=f"{len(where)} values", received=str(len(values)))
-        ax.set_title(plain(name))
+        ax.set_title(style.plain(name))
         if values.dtype.kind in "OUTSb":
             _coloured_groups(ax, where, values, name)
         else:
-            colours = CIRCLE if name in circular else COLOURS
+            colours = style.CIRCLE if name in circular else style.COLOURS
             marks = ax.scatter(where[:, 0], where[:, 1], c=values, cmap=colours, s=6, linewidths=0)
             figure.colorbar(marks, ax=ax, fraction=0.05, pad=0.02)
     for ax in axes.flat[len(properties) :]:
@@ -91,7 +80,7 @@ def state_map(
         ax.set_xlabel(first)
     for ax in axes[:, 0]:
         ax.set_ylabel(second)
-    finish(figure, title)
+    style.finish(figure, title)
     return figure
 
 
@@ -109,14 +98,20 @@ def _coloured_groups(ax: Axes, where: Array, values: Array, name: str) -> None:
             received=f"{len(groups)} texts",
         )
     for number, group in enumerate(groups):
-        colour, marker, _ = model_style(number)
+        colour, marker, _ = style.model_style(number)
         chosen = values == group
         ax.scatter(
-            where[chosen, 0], where[chosen, 1], s=10, color=colour, marker=marker, linewidths=0, label=plain(str(group))
+            where[chosen, 0],
+            where[chosen, 1],
+            s=10,
+            color=colour,
+            marker=marker,
+            linewidths=0,
+            label=style.plain(str(group)),
         )
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def state_paths(
     encoder: Any,
     decoder: Any = None,
@@ -157,25 +152,27 @@ def state_paths(
             received=f"shape {encoder_paths.shape}",
             hint="Choose windows and two components.",
         )
-    figure = new_figure(6.0, 5.0)
+    figure = style.new_figure(6.0, 5.0)
     ax = figure.subplots()
     for number in range(len(encoder_paths)):
-        colour, marker, _ = model_style(number)
+        colour, marker, _ = style.model_style(number)
         name = f"window {number + 1}" if names is None else str(names[number])
-        ax.plot(*encoder_paths[number].T, color=colour, linewidth=1.2, alpha=0.7, label=plain(f"{name}, read"))
+        ax.plot(*encoder_paths[number].T, color=colour, linewidth=1.2, alpha=0.7, label=style.plain(f"{name}, read"))
         ax.plot(*encoder_paths[number, -1], marker=marker, color=colour, markersize=8)
         if decoder_paths is not None:
             path = np.concatenate([encoder_paths[number, -1:], decoder_paths[number]])
-            ax.plot(*path.T, color=colour, linewidth=1.2, linestyle=":", marker=".", label=plain(f"{name}, written"))
-    ax.plot([], [], linestyle="none", marker="^", color=GUIDE, markersize=8, label="now: the end of the past")
+            ax.plot(
+                *path.T, color=colour, linewidth=1.2, linestyle=":", marker=".", label=style.plain(f"{name}, written")
+            )
+    ax.plot([], [], linestyle="none", marker="^", color=style.GUIDE, markersize=8, label="now: the end of the past")
     first, second = _component_names(explained)
     ax.set_xlabel(first)
     ax.set_ylabel(second)
-    finish(figure, title)
+    style.finish(figure, title)
     return figure
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def similar_windows(
     windows: Any,
     similar: Mapping[int, Sequence[int]],
@@ -214,22 +211,22 @@ def similar_windows(
         )
     words = [f"window {place}" for place in range(len(values))] if names is None else [str(name) for name in names]
     steps = np.arange(1 - values.shape[1], 1)
-    figure = new_figure(10.0, 2.0 * len(similar) + 0.5)
+    figure = style.new_figure(10.0, 2.0 * len(similar) + 0.5)
     axes = np.atleast_1d(figure.subplots(len(similar), 1, sharex=True))
     for ax, (window, near) in zip(axes, similar.items(), strict=True):
         for rank, place in enumerate(near):
-            colour, _, dash = model_style(rank)
+            colour, _, dash = style.model_style(rank)
             ax.plot(steps, values[place], color=colour, linestyle=dash, linewidth=1.0, label=f"nearest {rank + 1}")
-        ax.plot(steps, values[window], color=PAST, linewidth=1.8, label="the window")
+        ax.plot(steps, values[window], color=style.PAST, linewidth=1.8, label="the window")
         title_of_panel = f"{words[window]}; nearest: {', '.join(words[place] for place in near)}"
-        ax.set_title(plain(title_of_panel), loc="left", fontsize=9)
-        ax.set_ylabel(plain(ylabel))
-    axes[-1].set_xlabel(plain(xlabel))
-    finish(figure, title)
+        ax.set_title(style.plain(title_of_panel), loc="left", fontsize=9)
+        ax.set_ylabel(style.plain(ylabel))
+    axes[-1].set_xlabel(style.plain(xlabel))
+    style.finish(figure, title)
     return figure
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def probe_scores(table: Any, *, title: str | None = "What can be read from the state") -> Figure:
     """Draw how well properties can be predicted from states, beside the control.
 
@@ -249,11 +246,11 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
     """
     properties = list(dict.fromkeys(table["property"]))[::-1]
     probes = list(dict.fromkeys(table["probe"]))
-    figure = new_figure(6.8, 0.5 * len(properties) + 1.4)
+    figure = style.new_figure(6.8, 0.5 * len(properties) + 1.4)
     ax = figure.subplots()
     for number, kind in enumerate(probes):
         rows = table[table["probe"] == kind].set_index("property").reindex(properties)
-        colour, marker, _ = model_style(number)
+        colour, marker, _ = style.model_style(number)
         places = np.arange(len(properties)) + 0.16 * ((len(probes) - 1) / 2 - number)
         # A control may be far below zero; what counts is that it is not above.
         ax.hlines(
@@ -271,15 +268,15 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
             markerfacecolor="white",
             label=f"{kind} probe, values permuted",
         )
-    ax.axvline(0, color=GUIDE, linewidth=1.0, linestyle=":")
-    ax.set_yticks(range(len(properties)), [plain(name) for name in properties])
+    ax.axvline(0, color=style.GUIDE, linewidth=1.0, linestyle=":")
+    ax.set_yticks(range(len(properties)), [style.plain(name) for name in properties])
     ax.set_xlim(-0.24, 1.04)
     ax.set_xlabel("R² on windows that the probe has not seen")
-    finish(figure, title)
+    style.finish(figure, title)
     return figure
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def unit_chart(
     values: Mapping[str, Any], *, ylabel: str, title: str | None = None, guide_at: float | None = None
 ) -> Figure:
@@ -304,16 +301,16 @@ def unit_chart(
     """
     if not values:
         raise DataError("values", expected="at least one layer", received="none", hint="Give a dict of arrays.")
-    figure = new_figure(max(3.2 * len(values), 4.5) + 0.5, 3.0)
+    figure = style.new_figure(max(3.2 * len(values), 4.5) + 0.5, 3.0)
     axes = np.atleast_1d(figure.subplots(1, len(values), sharey=True))
     for number, (ax, (name, layer)) in enumerate(zip(axes, values.items(), strict=True)):
         ordered = np.sort(as_array(name, layer, (1,)))[::-1]
-        ax.bar(np.arange(1, len(ordered) + 1), ordered, color=(PAST, *MODELS)[number % 7], width=0.8)
+        ax.bar(np.arange(1, len(ordered) + 1), ordered, color=(style.PAST, *style.MODELS)[number % 7], width=0.8)
         if guide_at is not None:
-            ax.axhline(guide_at, color=GUIDE, linewidth=1.0, linestyle=":")
-        ax.set_title(plain(name))
+            ax.axhline(guide_at, color=style.GUIDE, linewidth=1.0, linestyle=":")
+        ax.set_title(style.plain(name))
         ax.set_xlabel("unit, the largest first")
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes[0].set_ylabel(plain(ylabel))
-    finish(figure, title)
+    axes[0].set_ylabel(style.plain(ylabel))
+    style.finish(figure, title)
     return figure

@@ -14,25 +14,13 @@ from matplotlib.ticker import MaxNLocator
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
-from seqcast.plots.style import (
-    GUIDE,
-    PAST_LINE,
-    STYLE,
-    TRUTH_LINE,
-    finish,
-    guide,
-    line,
-    model_style,
-    new_figure,
-    plain,
-    short,
-)
+from seqcast.plots import style
 from seqcast.specs import check_int
 
 Array = npt.NDArray[Any]
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(style.STYLE)
 def forecast_panels(
     past: Any,
     truth: Any,
@@ -92,13 +80,13 @@ def forecast_panels(
         check_int("trained_horizon", trained_horizon)
     names = [""] * panels if titles is None else [str(title) for title in titles]
     rows = math.ceil(panels / columns)
-    figure = new_figure(max(2.6 * columns, 5.5) + 0.5, 2.1 * rows + 0.95)
+    figure = style.new_figure(max(2.6 * columns, 5.5) + 0.5, 2.1 * rows + 0.95)
     part: Any = figure.subfigures()  # its labels keep clear of the figure's legend
     axes = part.subplots(rows, columns, sharex=True, squeeze=False)
     _window_grid(axes, before, actual, written, names=names, trained_horizon=trained_horizon)
-    part.supxlabel(plain(xlabel), fontsize=10)
-    part.supylabel(plain(ylabel), fontsize=10)
-    finish(figure, suptitle)
+    part.supxlabel(style.plain(xlabel), fontsize=10)
+    part.supylabel(style.plain(ylabel), fontsize=10)
+    style.finish(figure, suptitle)
     return figure
 
 
@@ -122,15 +110,15 @@ def _window_grid(
         if i >= len(past):
             ax.remove()
             continue
-        line(ax, np.arange(1 - past.shape[1], 1), past[i], "past", PAST_LINE)
+        style.line(ax, np.arange(1 - past.shape[1], 1), past[i], "past", style.PAST_LINE)
         if truth is not None:
-            line(ax, np.arange(1, truth.shape[1] + 1), truth[i], "truth", TRUTH_LINE)
-        line(ax, np.arange(1, forecast.shape[1] + 1), forecast[i], "forecast", model_style(0))
-        ax.axvline(0, color=GUIDE, linewidth=1.2, label="now", zorder=1)
+            style.line(ax, np.arange(1, truth.shape[1] + 1), truth[i], "truth", style.TRUTH_LINE)
+        style.line(ax, np.arange(1, forecast.shape[1] + 1), forecast[i], "forecast", style.model_style(0))
+        ax.axvline(0, color=style.GUIDE, linewidth=1.2, label="now", zorder=1)
         if trained_horizon is not None:
-            guide(ax, trained_horizon, "trained horizon")
+            style.guide(ax, trained_horizon, "trained horizon")
         if names[i]:
-            ax.set_title(plain(short(names[i], 24)))
+            ax.set_title(style.plain(style.short(names[i], 24)))
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
         if i + columns >= len(past):  # the last of its column, though there may be room below
             ax.tick_params(labelbottom=True)

@@ -7,7 +7,17 @@ from seqcast.data.synthetic import Season, augmentations
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(200, 80)) * 3 + np.linspace(0, 5, 80)
-CHANGES = ["mixed", "reversed_in_time", "exponentiated", "censored", "quantised", "with_outliers", "with_gaps"]
+CHANGES = [
+    "mixed",
+    "reversed_in_time",
+    "negated",
+    "modulated",
+    "exponentiated",
+    "censored",
+    "quantised",
+    "with_outliers",
+    "with_gaps",
+]
 
 
 def changed(name, share=1.0, values=VALUES):
@@ -47,6 +57,14 @@ def test_mixtures_are_within_what_is_mixed():
 
 def test_reversed_series_are_their_own_when_reversed_again():
     np.testing.assert_array_equal(changed("reversed_in_time")[:, ::-1], VALUES)
+
+
+def test_swings_grow_and_fade_around_the_mean():
+    swings = (changed("modulated") - VALUES.mean(axis=1, keepdims=True)) / (VALUES - VALUES.mean(axis=1, keepdims=True))
+    assert swings.min() > 0.25
+    assert swings.max() < 4
+    assert np.median(np.ptp(swings, axis=1)) > 0.3
+    assert np.abs(np.diff(swings, axis=1)).max() < 0.2
 
 
 def test_exponentials_are_positive_and_keep_the_order():
@@ -103,9 +121,13 @@ def test_outliers_are_few_and_far_out():
 
 
 def test_gaps_leave_half_of_a_series():
-    missing = np.isnan(changed("with_gaps")).mean(axis=1)
+    gaps = np.isnan(changed("with_gaps"))
+    missing = gaps.mean(axis=1)
     assert missing.max() < 0.6
     assert 0.05 < missing.mean() < 0.4
+    # Of a third the same steps are missing again and again.
+    again = [any((row[lag:] == row[:-lag]).all() for lag in range(5, 25)) for row in gaps]
+    assert 0.2 < np.mean(again) < 0.5
 
 
 def test_noise_is_a_share_of_the_deviation():

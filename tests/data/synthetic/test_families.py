@@ -34,7 +34,14 @@ def test_series_are_finite_seeded_and_of_any_length(family, season_length):
 
 @pytest.mark.parametrize(
     ("family", "share"),
-    [("exponential_smoothing", 0.5), ("calendar_effects", 0.9), ("several_seasons", 0.7), ("heteroscedastic", 0.7)],
+    [
+        ("exponential_smoothing", 0.5),
+        ("calendar_effects", 0.9),
+        ("several_seasons", 0.7),
+        ("heteroscedastic", 0.7),
+        ("seasonal_arima", 0.7),
+        ("clipped_season", 0.9),
+    ],
 )
 def test_a_season_can_be_seen(family, share):
     """Series less a trend are nearer to themselves a season before than half a season before."""
@@ -177,6 +184,77 @@ def test_several_seasons_repeat_after_the_longer_one(season_length, longer):
     again, other = (correlation(values[:, lag:], values[:, :-lag]) for lag in (longer, longer // 2 + 3))
     assert np.mean(again > 0.8) > 0.9
     assert np.mean(again > other) > 0.9
+
+
+def test_two_seasons_interact_in_seasonal_arima():
+    """Means or swings of days differ by the day of the week, the more so than of days that are taken at random."""
+    values = clean("seasonal_arima", 24, n=200, length=168 * 12).reshape(200, 12, 7, 24)
+    seen = []
+    for of_day in (values.mean(axis=3), values.std(axis=3)):
+        detrended = of_day - of_day.mean(axis=2, keepdims=True)
+        between = detrended.mean(axis=1).var(axis=1)
+        seen.append(between / detrended.var(axis=(1, 2)))
+    assert np.mean(np.maximum(*seen) > 3 / 12) > 0.6
+
+
+def test_regimes_change_the_variance_of_steps():
+    steps = np.abs(np.diff(clean("switching", n=300, length=600), axis=1))
+    blocks = steps[:, :580].reshape(300, 20, 29).mean(axis=2)
+    assert np.mean(blocks.max(axis=1) > 3 * np.median(blocks, axis=1)) > 0.2
+    assert np.mean(blocks.max(axis=1) > 1.5 * blocks.min(axis=1)) > 0.8
+
+
+def test_random_poles_are_explained_by_six_steps():
+    for row in clean("random_poles", n=60, length=800)[:, :]:
+        past = np.stack([row[5 - back : -1 - back] for back in range(6)], axis=1)
+        gains, *_ = np.linalg.lstsq(past, row[6:], rcond=None)
+        errors = row[6:] - past @ gains
+        assert abs(np.corrcoef(errors[1:], errors[:-1])[0, 1]) < 0.2
+        assert np.abs(np.roots([1, *-gains])).max() < 1.02
+
+
+def test_bounded_series_come_near_their_bounds():
+    values = clean("bounded", 12, n=300)
+    assert values.min() >= 0
+    assert values.max() <= 1
+    assert np.mean(np.ptp(values, axis=1) > 0.7) > 0.4
+
+
+def test_nights_are_dark():
+    values = clean("clipped_season", 24, n=300, length=480)
+    assert values.min() == 0
+    dark = values == 0
+    assert np.mean((dark.mean(axis=1) > 0.1) & (dark.mean(axis=1) < 0.9)) > 0.8
+    # It is dark at the same steps of each day.
+    np.testing.assert_array_equal(dark[:, 24:], dark[:, :-24])
+
+
+def test_pulses_rest_between_changes():
+    values = clean("pulses", 24, n=300)
+    assert np.median((np.abs(np.diff(values, axis=1)) < 1e-12).mean(axis=1)) > 0.2
+    assert values.min() > -3
+
+
+def test_waves_rise_and_fall_or_add_up():
+    values = clean("waves", n=300)
+    assert values.min() >= 0
+    total = (np.diff(values, axis=1) >= -1e-12).all(axis=1)
+    assert 0.4 < total.mean() < 0.75
+    turns = (np.diff(np.sign(np.diff(values[~total], axis=1)), axis=1) < 0).sum(axis=1)
+    assert turns.max() <= 5 or np.median(turns) >= 1
+
+
+def test_demand_comes_in_clusters():
+    values = clean("demand", n=400, length=500)
+    assert values.min() == 0
+    whole = (values == np.round(values)).all(axis=1)
+    assert 0.6 < whole.mean() < 0.9
+    zero = values == 0
+    share = zero.mean(axis=1)
+    some = (share > 0.1) & (share < 0.9)
+    after_zero = (zero[:, 1:] & zero[:, :-1]).sum(axis=1) / np.maximum(zero[:, :-1].sum(axis=1), 1)
+    assert some.mean() > 0.3
+    assert np.mean(after_zero[some] > share[some]) > 0.7
 
 
 def test_noise_is_added_to_what_has_none():

@@ -21,15 +21,17 @@ def test_a_batch_depends_on_the_seed_and_its_number(seed, number, n, length):
 
 
 def test_families_and_seasons_have_their_shares():
-    series = SyntheticSeries(0, length=8)
-    batches = [series.batch(number, n=40) for number in range(150)]
+    series, n = SyntheticSeries(0, length=8), 2 * len(FAMILIES) + 5
+    batches = [series.batch(number, n=n) for number in range(150)]
+    for batch in batches:
+        assert {int((batch.families == name).sum()) for name in FAMILIES} == {2, 3}
     families = np.concatenate([batch.families for batch in batches])
-    total = sum(family.weight for family in FAMILIES.values())
-    for name, family in FAMILIES.items():
-        assert np.mean(families == name) == pytest.approx(family.weight / total, abs=0.03)
+    for name in FAMILIES:
+        assert np.mean(families == name) == pytest.approx(1 / len(FAMILIES), rel=0.2)
     seasons = [batch.season.length for batch in batches]
-    assert np.mean(np.array(seasons) == 12) == pytest.approx(0.2, abs=0.1)
+    assert np.mean(np.array(seasons) == 12) == pytest.approx(0.16, abs=0.08)
     assert len(set(seasons)) > 12
+    assert max(seasons) > 200
     assert {batch.season.longer for batch in batches if batch.season.length == 24} == {None, 168}
 
 

@@ -46,6 +46,25 @@ def reversed_in_time(rng: Generator, values: Array, share: float) -> Array:
     return np.where(chance(rng, len(values), share)[:, None], values[:, ::-1], values)
 
 
+def negated(rng: Generator, values: Array, share: float) -> Array:
+    """Turn some series upside down, so that what rises is as frequent as what falls; arguments as for `mixed`.
+
+    Example:
+        >>> negated(np.random.default_rng(0), np.arange(3.0)[None], 1.0).tolist()
+        [[-0.0, -1.0, -2.0]]
+    """
+    return np.where(chance(rng, len(values), share)[:, None], -values, values)
+
+
+def modulated(rng: Generator, values: Array, share: float) -> Array:
+    """Let the swings of some series grow and fade slowly, by up to a factor of four; arguments as for `mixed`."""
+    n, length = values.shape
+    waves = np.arange(length) / length * rng.uniform(0.2, 3.0, (n, 1)) + rng.random((n, 1))
+    envelope = np.exp(rng.uniform(0.1, 0.7, (n, 1)) * np.sin(2 * np.pi * waves))
+    middle = values.mean(axis=1, keepdims=True)
+    return np.where(chance(rng, n, share)[:, None], middle + (values - middle) * envelope, values)
+
+
 def rising(rng: Generator, values: Array, share: float) -> Array:
     """Turn some of the series upside down that end lower than they begin; arguments as for `mixed`.
 
@@ -142,16 +161,20 @@ def with_outliers(rng: Generator, values: Array, share: float) -> Array:
 
 
 def with_gaps(rng: Generator, values: Array, share: float) -> Array:
-    """Leave out single values and stretches of some series; NaN is missing. Arguments as for `mixed`.
+    """Leave out values of some series; NaN is missing. Arguments as for `mixed`.
 
-    At least half of each series stays.
+    Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as what is closed at
+    night or on Sundays. At least half of each series stays.
     """
     n, length = values.shape
     single = rng.random((n, length)) < rng.uniform(0.0, 0.25, (n, 1))
     first, steps = rng.integers(0, length, (n, 1)), rng.integers(0, max(2, length // 4), (n, 1))
     places = np.arange(length)
     stretch = (places >= first) & (places < first + steps) & chance(rng, n, 0.5)[:, None]
-    return np.where((single | stretch) & chance(rng, n, share)[:, None], np.nan, values)
+    period = rng.integers(5, 25, (n, 1))
+    closed = (places + first) % period < np.maximum(1, np.floor(period * rng.uniform(0.0, 0.5, (n, 1))))
+    missing = np.where(chance(rng, n, 1 / 3)[:, None], closed, single | stretch)
+    return np.where(missing & chance(rng, n, share)[:, None], np.nan, values)
 
 
 def _standardised(values: Array) -> Array:

@@ -12,6 +12,16 @@ import numpy.typing as npt
 from seqcast.data.synthetic import augmentations as change
 from seqcast.data.synthetic.draws import Season, amounts, noise
 from seqcast.data.synthetic.kernels import gaussian_process
+from seqcast.data.synthetic.processes import (
+    bounded,
+    clipped_season,
+    demand,
+    pulses,
+    random_poles,
+    seasonal_arima,
+    switching,
+    waves,
+)
 from seqcast.data.synthetic.shapes import (
     calendar_effects,
     level_shifts,
@@ -41,35 +51,48 @@ class Family:
 
     Args:
         draw: Draws series from a generator, their number, their length and their season.
-        weight: Its share among all, before it is divided by the sum.
         clean: Whether it has no noise of its own, so that some is added.
+        signed: Whether values may be negative and take any transformation; counts, for one, stay counts.
     """
 
     draw: Draw
-    weight: float = 1.0
     clean: bool = False
+    signed: bool = True
 
 
 FAMILIES: Mapping[str, Family] = {
-    "exponential_smoothing": Family(exponential_smoothing, 7.0),
-    "arima": Family(arima, 8.0),
-    "sines": Family(sines, 0.7, clean=True),
-    "gaussian_process": Family(gaussian_process, 0.8),
-    "autoregression": Family(autoregression, 1.5),
-    "piecewise_trend": Family(piecewise_trend, 1.0, clean=True),
-    "level_shifts": Family(level_shifts, 0.5, clean=True),
-    "intermittent_counts": Family(intermittent_counts, 0.4),
-    "random_walk": Family(random_walk, 0.8),
-    "heteroscedastic": Family(heteroscedastic, 0.6),
-    "saturating_growth": Family(saturating_growth, 0.4, clean=True),
-    "calendar_effects": Family(calendar_effects, 0.4, clean=True),
-    "several_seasons": Family(several_seasons, 1.2, clean=True),
+    "exponential_smoothing": Family(exponential_smoothing),
+    "arima": Family(arima),
+    "seasonal_arima": Family(seasonal_arima),
+    "autoregression": Family(autoregression),
+    "random_poles": Family(random_poles),
+    "random_walk": Family(random_walk),
+    "switching": Family(switching),
+    "heteroscedastic": Family(heteroscedastic),
+    "gaussian_process": Family(gaussian_process),
+    "several_seasons": Family(several_seasons, clean=True),
+    "calendar_effects": Family(calendar_effects, clean=True),
+    "clipped_season": Family(clipped_season, signed=False),
+    "sines": Family(sines, clean=True),
+    "piecewise_trend": Family(piecewise_trend, clean=True),
+    "level_shifts": Family(level_shifts, clean=True),
+    "pulses": Family(pulses, clean=True),
+    "saturating_growth": Family(saturating_growth, clean=True),
+    "waves": Family(waves, clean=True),
+    "bounded": Family(bounded),
+    "intermittent_counts": Family(intermittent_counts, signed=False),
+    "demand": Family(demand, signed=False),
 }
 """The families by name."""
 
 # Season lengths and how often a batch has each: none, quarters, a week of work, weeks, months, days, half-hours, years
-# of weeks; and others that data have.
-SEASONS = {1: 0.25, 4: 0.14, 5: 0.03, 7: 0.13, 12: 0.2, 24: 0.14, 48: 0.03, 52: 0.04, 0: 0.04}
+# of weeks, quarter-hours; and any others, 0.
+SEASONS = {1: 0.2, 4: 0.1, 5: 0.03, 7: 0.12, 12: 0.16, 24: 0.14, 48: 0.04, 52: 0.04, 96: 0.05, 0: 0.12}
+LONGEST_SEASON = 672
+
+# How often a batch is drawn at a finer step, of which every second, third or fourth value is taken; never of what is
+# slow, and of seasons that are longer than others then.
+THINNED = {1: 0.88, 2: 0.06, 3: 0.03, 4: 0.03}
 
 # Seasons of what is measured by years, quarters, months and weeks, which grows more often than it shrinks.
 SLOW = (1, 4, 12, 52)
@@ -131,8 +154,8 @@ class SyntheticSeries:
     Args:
         seed: The seed.
         length: Steps of each series, `L`.
-        weights: Share of each family that is drawn, by name; `None` takes those of `FAMILIES`.
-        seasons: How often a batch has each season length; the length 0 stands for one that is drawn from 2 to 60.
+        weights: Share of each family in every batch, by name; `None` gives all of `FAMILIES` the same.
+        seasons: How often a batch has each season length; the length 0 stands for one that is drawn from 2 to 672.
         gaps: Share of the series with missing values.
 
     Raises:
@@ -141,8 +164,8 @@ class SyntheticSeries:
     Example:
         >>> series = SyntheticSeries(seed=0, length=60)
         >>> batch = series.batch(3, n=16)
-        >>> batch.values.shape, batch.season, bool((series.batch(3, n=16).values == batch.values).all())
-        ((16, 60), Season(length=48, longer=None), True)
+        >>> batch.values.shape, bool((series.batch(3, n=16).values == batch.values).all())
+        ((16, 60), True)
     """
 
     seed: int
@@ -166,7 +189,7 @@ class SyntheticSeries:
     def _weights(self) -> Mapping[str, float]:
         if self.weights is not None:
             return self.weights
-        return {name: family.weight for name, family in FAMILIES.items()}
+        return dict.fromkeys(FAMILIES, 1.0)
 
     def batch(self, number: int, *, n: int) -> SyntheticBatch:
         """Return a batch.
@@ -177,14 +200,15 @@ class SyntheticSeries:
         """
         rng = np.random.default_rng([self.seed, number])
         season = self._season(rng)
-        names = np.array(list(self._weights))
-        families = rng.choice(names, n, p=_shares(self._weights))
+        families = _stratified(rng, self._weights, n)
+        step = int(rng.choice(list(THINNED), p=_shares(THINNED)))
+        if season.length in SLOW or step * season.length > LONGEST_SEASON:
+            step = 1
+        finer = Season(season.length * step, None if season.longer is None else season.longer * step)
         values = np.empty((n, self.length))
-        for name in names:
+        for name in np.unique(families):
             places = np.flatnonzero(families == name)
-            if not len(places):
-                continue
-            drawn = FAMILIES[name].draw(rng, len(places), self.length, season)
+            drawn = FAMILIES[name].draw(rng, len(places), self.length * step, finer)[:, ::step]
             if FAMILIES[name].clean:
                 drawn = change.with_noise(rng, drawn, noise(rng, len(places), self.length))
             values[places] = drawn
@@ -193,16 +217,17 @@ class SyntheticSeries:
     def _season(self, rng: np.random.Generator) -> Season:
         length = int(rng.choice(list(self.seasons), p=_shares(self.seasons)))
         if length == 0:
-            return Season(int(np.exp(rng.uniform(np.log(2.0), np.log(61.0)))))
+            length = int(np.exp(rng.uniform(np.log(2.0), np.log(LONGEST_SEASON + 1.0))))
+            several = length * int(rng.integers(2, 13))
+            return Season(length, several if several <= LONGEST_SEASON and rng.random() < 0.5 else None)
         # Half of the series with a week or a year beside their season: the others are told of none.
         return Season.of(length) if rng.random() < 0.7 else Season(length)
 
     def _changed(self, rng: np.random.Generator, values: Array, families: npt.NDArray[Any], season: Season) -> Array:
+        signed = np.array([FAMILIES[name].signed for name in families], dtype=bool)
+        values[signed] = _of_any_sign(rng, values[signed], season)
         values = change.mixed(rng, values, 0.1)
         values = change.reversed_in_time(rng, values, 0.1)
-        # Counts stay counts.
-        real = families != "intermittent_counts"
-        values[real] = _of_any_sign(rng, values[real], season)
         values = change.with_outliers(rng, values, 0.08)
         values = change.censored(rng, values, 0.04)
         values = change.quantised(rng, values, 0.08)
@@ -213,6 +238,7 @@ class SyntheticSeries:
 
 def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Array:
     """Return series with what happens to those that may be negative."""
+    values = change.modulated(rng, change.negated(rng, values, 0.3), 0.1)
     values = change.with_longer_season(rng, values, season, 0.5)
     if season.length in SLOW:
         values = change.rising(rng, values, 0.5)
@@ -222,3 +248,15 @@ def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Arr
 def _shares(weights: Mapping[Any, float]) -> Array:
     shares = np.array(list(weights.values()), dtype=float)
     return np.asarray(shares / shares.sum())
+
+
+def _stratified(rng: np.random.Generator, weights: Mapping[str, float], n: int) -> npt.NDArray[Any]:
+    """Return the name of the family of each of `n` series, in shares that are as even as whole numbers allow."""
+    exact = n * _shares(weights)
+    counts = np.floor(exact + 1e-9).astype(int)
+    left = n - int(counts.sum())
+    if left:
+        counts[
+            rng.choice(len(counts), left, replace=False, p=_shares(dict(enumerate(np.maximum(exact - counts, 0.0)))))
+        ] += 1
+    return rng.permutation(np.repeat(np.array(list(weights)), counts))

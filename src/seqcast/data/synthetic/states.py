@@ -96,7 +96,7 @@ def autoregression(rng: Generator, n: int, length: int, season: Season) -> Array
     first, second = rng.uniform(-0.3, 0.99, n), np.where(chance(rng, n, 0.5), 0.0, rng.uniform(-0.5, 0.8, n))
     one = np.where(turning, 2 * radius * np.cos(angle), first + second)
     two = np.where(turning, -(radius**2), -first * second)
-    values = _of_unit_deviation(_autoregressed(noise(rng, n, BURN_IN + length), one, two)[:, BURN_IN:])
+    values = of_unit_deviation(autoregressed(noise(rng, n, BURN_IN + length), one, two)[:, BURN_IN:])
     seasonal = repeat(rng, pattern(rng, n, season.length), length)
     return values + seasonal * amounts(rng, n, 0.1, 3.0) * chance(rng, n, 0.5)[:, None]
 
@@ -124,11 +124,11 @@ def arima(rng: Generator, n: int, length: int, season: Season) -> Array:
     average = np.where(chance(rng, n, 0.3), rng.uniform(-0.8, 0.4, n), 0.0)
     errors = noise(rng, n, BURN_IN + length)
     errors[:, 1:] += average[:, None] * errors[:, :-1]
-    changes = _of_unit_deviation(_autoregressed(errors, persistence)[:, BURN_IN:])
+    changes = of_unit_deviation(autoregressed(errors, persistence)[:, BURN_IN:])
     returns = chance(rng, n, 0.0 if season.length in SLOW else 0.6)[:, None]
     changes += rng.normal(size=(n, 1)) * amounts(rng, n, 0.03, 2.0) * (chance(rng, n, 0.7)[:, None] & ~returns)
     kept = 1.0 - returns * amounts(rng, n, 0.005, 0.3)
-    values = _autoregressed(changes, kept[:, 0])
+    values = autoregressed(changes, kept[:, 0])
     seasonal = repeat(rng, pattern(rng, n, season.length), length)
     seasonal *= amounts(rng, n, 0.3, 10.0) * chance(rng, n, 0.7)[:, None]
     observed = noise(rng, n, length) * amounts(rng, n, 0.05, 1.5) * chance(rng, n, 0.5)[:, None]
@@ -217,7 +217,7 @@ def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> 
     return demanded * (1.0 + rng.poisson(rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)))
 
 
-def _autoregressed(shocks: Array, *gains: Array) -> Array:
+def autoregressed(shocks: Array, *gains: Array) -> Array:
     """Return what goes on from zeros as `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`."""
     order, length = len(gains), shocks.shape[1]
     values = np.zeros((len(shocks), order + length))
@@ -227,5 +227,6 @@ def _autoregressed(shocks: Array, *gains: Array) -> Array:
     return values[:, order:]
 
 
-def _of_unit_deviation(values: Array) -> Array:
+def of_unit_deviation(values: Array) -> Array:
+    """Return series divided by their deviation."""
     return np.asarray(values / np.maximum(values.std(axis=1, keepdims=True), 1e-9))

@@ -1,13 +1,19 @@
 """Train the network that has seen only synthetic series, or go on with its training.
 
 python benchmarks/pretrain.py --steps 5000                      # to runs/pretrained; goes on if it was interrupted
-python benchmarks/pretrain.py --steps 5000 --data FOLDER        # and scores it on training parts of public data
-python benchmarks/pretrain.py --score --data FOLDER             # scores the network that comes with the package
+python benchmarks/pretrain.py --steps 5000 --data FOLDER        # and scores it on windows before test parts
 python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
 
 The state of the training is written every few minutes, so that it may take several sittings: started again with the
-same options it ends with the same weights. No real series is seen in training. `--data` scores the network on windows
-of the seven tasks of `accuracy/zero_shot_tasks.py` that end before the test parts.
+same options it ends with the same weights. The rate rises, stays, and falls over the last steps (`--decay`). So a
+training without a decay can be gone on with from any number of steps, and each budget is a decay of its own:
+
+python benchmarks/pretrain.py --decay 0 --steps 4000 --out runs/stable                     # no decay
+python benchmarks/pretrain.py --branch runs/stable --steps 5000 --out runs/5000            # decays from 4,000 on
+python benchmarks/pretrain.py --decay 0 --steps 8000 --out runs/stable                     # goes on
+
+No real series is seen in training. `--data` scores the network and its base on the windows of
+`accuracy/held_back.py`.
 """
 
 from __future__ import annotations
@@ -15,32 +21,62 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
-import time
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
 
-import numpy as np
-from reporting import machine_line, table
-from zero_shot_tasks import DECILES, TASKS, Task, geometric_means, validation_scores, validation_windows
+import keras
+from held_back import all_windows, base_deciles, compared, deciles_of
+from reporting import machine_line
 
-from seqcast.data.synthetic import Season
 from seqcast.engine.engine import Engine
-from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
-from seqcast.pretrained.inputs import seasonal_inputs
+from seqcast.pretrained import PretrainedNetwork
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
+from seqcast.specs.window import WindowSpec
 from seqcast.training.checkpoints import CheckpointFolder, fingerprint
 from synthetic_windows import SyntheticWindows
 
 QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)
 HORIZON, CONTEXTS = 64, (16, 32, 64, 128, 256, 512)
-STEPS_AN_EPOCH = 250
+STEPS_AN_EPOCH, WARM_UP = 250, 200
 VALIDATION_SEED, VALIDATION_BATCHES = 10**6, 16
+
+
+@keras.saving.register_keras_serializable(package="seqcast-benchmarks")
+class StableRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises, stays, and falls along a line to nothing.
+
+    Args:
+        rate: The largest.
+        rising: Steps in which it rises.
+        until: The step from which on it falls.
+        falling: Steps in which it falls.
+
+    Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395, section 4; Hägele et al. 2024, arXiv:2405.18392.
+    """
+
+    def __init__(self, rate: float, rising: int, until: int, falling: int) -> None:
+        super().__init__()
+        self.rate, self.rising, self.until, self.falling = rate, rising, until, falling
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step."""
+        place = keras.ops.cast(step, "float32")
+        rises, falls = (place + 1) / self.rising, (self.until + self.falling - place) / self.falling
+        return self.rate * keras.ops.clip(keras.ops.minimum(rises, falls), 0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"rate": self.rate, "rising": self.rising, "until": self.until, "falling": self.falling}
 
 
 def network(arguments: argparse.Namespace) -> NetworkSpec:
@@ -55,87 +91,94 @@ def network(arguments: argparse.Namespace) -> NetworkSpec:
     )
 
 
-def windows(seed: int, steps: int, arguments: argparse.Namespace, *, repeated: bool = False) -> SyntheticWindows:
-    """Return the windows of a seed, the same in each epoch or new ones."""
+def check_rate(folder: Path, rate: StableRate) -> None:
+    """Write down the rate of a training; refuse another one than that of a folder, which has begun to fall.
+
+    Args:
+        folder: Folder of the training.
+        rate: Its rate.
+    """
+    path = folder / "rate.json"
+    known = json.loads(path.read_text()) if path.is_file() else rate.get_config()
+    if known != rate.get_config() and known["falling"] > 1:
+        sys.exit(f"the training in {folder} has another learning rate: {known}; give another --out")
+    path.write_text(json.dumps(rate.get_config()))
+
+
+def branch_off(stable: Path, folder: Path, rate: StableRate) -> None:
+    """Copy the state of a training without decay, for another one that decays from later on.
+
+    Args:
+        stable: Folder of the training without decay.
+        folder: Folder of the other one.
+        rate: Its rate.
+    """
+    known = json.loads((stable / "rate.json").read_text())
+    steps = max((int(path.stem) for path in stable.glob("checkpoints/network/*.checkpoint")), default=0)
+    if known["falling"] > 1 or not 0 < steps <= rate.until:
+        sys.exit(f"{stable} has no state without decay of at most {rate.until} steps, but one of {steps}: {known}")
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        copied = shutil.copytree(stable / "checkpoints", Path(beside) / "checkpoints")
+        (copied / ".lock").unlink(missing_ok=True)
+        copied.rename(folder / "checkpoints")
+
+
+def train(
+    arguments: argparse.Namespace, *, window: WindowSpec, windows: Callable[..., SyntheticWindows] = SyntheticWindows
+) -> tuple[Engine, dict[str, Any]]:
+    """Train the network, or go on with it.
+
+    Args:
+        arguments: The options; checkpoints go to a folder of `out`.
+        window: Sizes of the windows that it reads.
+        windows: Returns them.
+
+    Returns:
+        The trained engine, and the log of its training, JSON types.
+    """
     size = {"horizon": HORIZON, "batch_size": arguments.batch_size, "context_lengths": CONTEXTS}
-    return SyntheticWindows(seed=seed, steps=steps, repeated=repeated, **size)
-
-
-def train(arguments: argparse.Namespace) -> None:
-    """Train the network, or go on with it; the trained one is written to `pretrained.seqcast`, in half precision."""
     steps = min(STEPS_AN_EPOCH, arguments.steps)
+    if arguments.steps % steps:
+        sys.exit(f"--steps: a multiple of {steps} is needed")
+    falling = round(arguments.decay * arguments.steps)
+    rate = StableRate(arguments.learning_rate, WARM_UP, arguments.steps - falling, max(1, falling))
     training = TrainingSpec(
         optimizer=arguments.optimizer,
-        learning_rate=arguments.learning_rate,
+        learning_rate_schedule=rate,
         batch_size=arguments.batch_size,
         epochs=max(1, arguments.steps // steps),
         steps_per_epoch=steps,
         early_stopping=None,
         horizon_decay=0.5,
-        warmup=0.03,
         parts=2,
     )
     spec = network(arguments)
-    window = PretrainedNetwork.window(HORIZON)
+    if arguments.branch is not None and not (arguments.out / "checkpoints").is_dir():
+        branch_off(arguments.branch, arguments.out, rate)
+    check_rate(arguments.out, rate)
     engine = Engine(spec, training, seed=arguments.seed)
-    source = windows(arguments.seed, steps, arguments)
     spec_of_folder = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
     with CheckpointFolder.opened(spec_of_folder, resume=True) as folder:
         assert folder is not None
-        mark = fingerprint([], spec, training, windows={"seed": arguments.seed, **window.to_dict()})
+        # What the rate does later and how long it goes on change nothing of the steps that a state is after.
+        lasting = replace(training, learning_rate_schedule="constant", learning_rate=arguments.learning_rate, epochs=1)
+        mark = fingerprint([], spec, lasting, windows={"seed": arguments.seed, **window.to_dict()})
         history = engine.fit(
-            source,
+            windows(seed=arguments.seed, steps=steps, **size),
             window=window,
-            validation=windows(VALIDATION_SEED, VALIDATION_BATCHES, arguments, repeated=True),
+            validation=windows(seed=VALIDATION_SEED, steps=VALIDATION_BATCHES, repeated=True, **size),
             checkpoints=folder.of("network", mark),
         )
-    log = {**history.to_dict(), "network": spec.to_dict(), "training": training.to_dict(), "machine": machine_line()}
+    # Whoever reads the file of the network does not know this program's rate.
+    engine.training = replace(lasting, epochs=training.epochs)
+    specs = {"network": spec.to_dict(), "training": engine.training.to_dict(), "rate": rate.get_config()}
+    log = {**history.to_dict(), **specs, "machine": machine_line()}
     (arguments.out / "log.json").write_text(json.dumps(log, indent=1))
-    trained = PretrainedNetwork(engine, arguments.version, CONTEXTS)
-    if arguments.data is not None:
-        print("in single precision")
-        score(trained, arguments.data)
-    trained.save(arguments.out / "pretrained.seqcast", log)
+    return engine, log
 
 
-def known(network: PretrainedNetwork, task: Task) -> ZeroShotWindows:
-    """Return what the network reads of a task."""
-    past = task.known(network.context_lengths[-1])
-    longer = np.full(len(past), Season.of(task.season).longer or 0)
-    return ZeroShotWindows(past, np.full(len(past), task.season), longer)
-
-
-def score(network: PretrainedNetwork, folder: Path) -> None:
-    """Print MASE and WQL by task over windows before its test part, and the MASE of the base that is corrected."""
-    rows: list[list[Any]] = []
-    ours, base, naive = {}, {}, {}
-    for name in TASKS:
-        windows = validation_windows(folder, name)
-        began = time.perf_counter()
-        ours[name] = validation_scores(
-            windows, lambda task: network.forecast(known(network, task), task.horizon, DECILES)
-        )
-        seconds = time.perf_counter() - began
-        base[name] = validation_scores(windows, lambda task: base_deciles(network, task))
-        naive[name] = validation_scores(windows, Task.naive_deciles)
-        errors = [f"{scores[name][0]:.3f}" for scores in (ours, base, naive)]
-        losses = [f"{scores[name][1]:.4f}" for scores in (ours, naive)]
-        rows.append([name, len(windows), *errors, *losses, f"{seconds:.1f}"])
-    (mase, wql), (base_mase, _) = (geometric_means(scores, naive) for scores in (ours, base))
-    rows.append(["geometric mean", "", f"{mase:.3f}", f"{base_mase:.3f}", 1, f"{wql:.3f}", 1, ""])
-    head = ["task", "windows", "MASE", "its base", "seasonal naive", "WQL", "seasonal naive", "seconds"]
-    print(table(head, rows), flush=True)
-
-
-def base_deciles(network: PretrainedNetwork, task: Task) -> np.ndarray:
-    """Return the forecast that the network corrects as if it were each decile, `[series, H, 9]`."""
-    windows = known(network, task)
-    base = seasonal_inputs(windows.past, windows.season, windows.longer, task.horizon).base
-    return np.repeat(base[:, :, None], len(DECILES), axis=2)
-
-
-def main() -> None:
-    """Train and score."""
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/pretrained"), help="folder of checkpoints and weights")
     parser.add_argument("--steps", type=int, default=5_000)
@@ -144,22 +187,25 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--optimizer", default="muon")
     parser.add_argument("--learning-rate", type=float, default=0.005)
+    parser.add_argument("--decay", type=float, default=0.2, help="share of the steps in which the rate falls")
+    parser.add_argument("--branch", type=Path, help="folder of a training without decay, to begin where it stands")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--version", default="2", help="version of the weights, written into their file")
-    parser.add_argument(
-        "--score", action="store_true", help="train nothing: score the network of the package on --data"
-    )
-    parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on their training parts")
-    arguments = parser.parse_args()
-    if arguments.score:
-        if arguments.data is None:
-            parser.error("--score needs --data")
-        score(load_pretrained(), arguments.data)
-        return
+    parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on")
+    return parser
+
+
+def main() -> None:
+    """Train and score."""
+    arguments = parser().parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    train(arguments)
+    engine, log = train(arguments, window=PretrainedNetwork.window(HORIZON))
+    trained, path = PretrainedNetwork(engine, arguments.version, CONTEXTS), arguments.out / "pretrained.seqcast"
+    trained.save(path, log)
     if arguments.data is not None:
-        score(PretrainedNetwork.load(arguments.out / "pretrained.seqcast"), arguments.data)
+        networks = {"in single precision": trained, "in its file": PretrainedNetwork.load(path)}
+        deciles = {name: deciles_of(network) for name, network in networks.items()}
+        print(compared({**deciles, "its base": base_deciles}, all_windows(arguments.data)))
 
 
 if __name__ == "__main__":

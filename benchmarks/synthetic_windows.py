@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic import SyntheticSeries
+from seqcast.data.synthetic import SyntheticBatch, SyntheticSeries
 from seqcast.data.windows import Batch, NumberedBatches
 from seqcast.pretrained.inputs import SeasonalInputs, column_names, seasonal_inputs
+
+# Returns what a network reads of known values, their seasons, the longer ones, and a horizon.
+Reading = Callable[
+    [npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64], int],
+    SeasonalInputs,
+]
 
 # Share of the windows that know as much of the past as the batch has; others know less.
 FULL = 0.35
@@ -31,6 +37,7 @@ class SyntheticWindows(NumberedBatches):
         steps: Batches an epoch.
         gaps: Share of the windows with missing values.
         repeated: Whether each epoch has the same batches, as a validation needs, whose losses are compared.
+        read: Returns what the network reads of them.
 
     Example:
         >>> windows = SyntheticWindows(seed=0, horizon=8, batch_size=4, context_lengths=(16, 32), steps=10)
@@ -49,11 +56,12 @@ class SyntheticWindows(NumberedBatches):
         steps: int,
         gaps: float = 0.1,
         repeated: bool = False,
+        read: Reading = seasonal_inputs,
     ) -> None:
         super().__init__(steps)
         self.seed, self.horizon, self.batch_size, self.gaps = seed, horizon, batch_size, gaps
         self.context_lengths = tuple(context_lengths)
-        self.repeated = repeated
+        self.repeated, self.read = repeated, read
 
     def on_epoch_end(self) -> None:
         """Move on to the batches of the next epoch, or stay."""
@@ -70,8 +78,7 @@ class SyntheticWindows(NumberedBatches):
         """Return the inputs of a batch, and the values that follow, `[B, H]`, in the units of the series."""
         rng = np.random.default_rng([self.seed, number, 1])
         length = int(rng.choice(self.context_lengths))
-        series = SyntheticSeries(self.seed, length=length + self.horizon, gaps=self.gaps)
-        drawn = series.batch(number, n=self.batch_size)
+        drawn = self.drawn(number, length + self.horizon)
         past, future = drawn.values[:, :length].copy(), drawn.values[:, length:]
         fewest = min(max(FEWEST, 2 * drawn.season.length), length)
         known = np.exp(rng.uniform(np.log(fewest), np.log(length + 1), self.batch_size)).astype(int)
@@ -79,7 +86,11 @@ class SyntheticWindows(NumberedBatches):
         past[np.arange(length) < length - known[:, None]] = np.nan
         season = np.full(self.batch_size, drawn.season.length)
         longer = np.full(self.batch_size, drawn.season.longer or 0)
-        return seasonal_inputs(past, season, longer, self.horizon), future
+        return self.read(past, season, longer, self.horizon), future
+
+    def drawn(self, number: int, length: int) -> SyntheticBatch:
+        """Return the series of a batch, of so many steps."""
+        return SyntheticSeries(self.seed, length=length, gaps=self.gaps).batch(number, n=self.batch_size)
 
     def counted(self, number: int) -> tuple[npt.NDArray[np.int64], Batch]:
         """Return the rows of a batch, and the batch."""

@@ -23,15 +23,20 @@ import pandas as pd
 SHA256 = {
     "ETT-small/ETTh1.csv": "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
     "ETT-small/ETTh2.csv": "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b",
+    "ETT-small/ETTm1.csv.gz": "73c18304514c26a5cddba02e6538513a0e23b2fbb59752535adbf541c9edc672",
+    "ETT-small/ETTm2.csv.gz": "5122051efae7be24b40bedc80ee445bd18298552b940084f0dbe329c5157110a",
     "bitcoin/bitcoin_price.csv": "3085ff0965a8784279466381b2ab23736c401fdd182918d36da57a19eb51e3c0",
     "classics/AirPassengers.csv": "5f8b316b84545d9cfb05612298df8415ce4c44421c7012d109465564b07ebc06",
     "classics/ausbeer.csv": "52e08974f8459ff2860d516ba6e507eb6e8fe967d4339368013c37d7a95e599b",
     "classics/monthly-sunspots.csv": "4b91dd8e13bdf6a95c3034c71ceca0152269986c6a91706c6eaf50c1d50081c8",
+    "classics/taxi_new_york_passengers.csv": "cac434404cfaaf7809c50e2160ebeda9f39bb383854e62914f46748dc7f7569c",
+    "expsmooth/carparts.csv.gz": "f137688e503c46c0bb55dee4601fa6478ce9d45c61457945d31cdd151adfb3b3",
     "m4/Hourly-train.csv": "ea59b7783573c49077a835ab6465c7d66f1474783360f310988a9a737fbca62f",
     "m4/Hourly-test.csv": "71a57fccb15e534d973626ada4fb87febf789e9317715b7cc6dd3b5f90db6f42",
     "nn5/nn5.csv.gz": "796b25cbb7d2a668af473b813897026aa0078299ba466d6c2e2cfe4a7b564de0",
     "tourism_m3/m3_data.json": "8244026f84af16bbbbfeab226d6c3571882ba3a313b990c1b7985351f2e3f0fd",
     "tourism_m3/tcomp_data.json": "5f1404d70c5e3b6c1d4bc34c72c938f2a304204f76673f7c0f122934d4c919a2",
+    "uci_air_quality/AirQualityUCI.csv": "5d04e790353ece1e263ad4251c6c285c076cbc55aaa0cb70e06214e1a265ec15",
     "vic_elec/vic_elec.csv.gz": "ff1ea13afc7290ab35acef8e8c49dba18c417482da07186290685f129f464cc0",
 }
 

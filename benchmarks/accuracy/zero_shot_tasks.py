@@ -222,16 +222,24 @@ OTHER_VALIDATION_WINDOWS = 2
 
 
 def validation_windows(folder: Path, name: str) -> list[Task]:
-    """Return windows before the test part of one of `TASKS`, a horizon apart, the latest first.
-
-    Series that are too short for the seasonal error of a window are left out of it.
+    """Return windows before the test part of one of `TASKS`, as `windows_before` does.
 
     Args:
         folder: Folder of the public data sets.
         name: The task.
     """
-    task = read_task(folder, name)
-    count = VALIDATION_WINDOWS.get(name, OTHER_VALIDATION_WINDOWS)
+    return windows_before(read_task(folder, name), VALIDATION_WINDOWS.get(name, OTHER_VALIDATION_WINDOWS))
+
+
+def windows_before(task: Task, count: int) -> list[Task]:
+    """Return windows before the last horizon of a task, a horizon apart, the latest first.
+
+    Series that are too short for the seasonal error of a window are left out of it.
+
+    Args:
+        task: The task.
+        count: Number of windows.
+    """
 
     def long_enough(values: np.ndarray) -> bool:
         return bool(np.isfinite(values[: -task.horizon]).sum() >= task.protocol_season + FEWEST_DIFFERENCES)

@@ -27,20 +27,21 @@ def write(folder, name, **record):
     (folder / f"{name}.json").write_text(json.dumps(record))
 
 
-def test_a_fourth_release_is_refused_on_test_parts(tmp_path, monkeypatch, capsys):
+def test_a_sixth_release_is_refused_on_test_parts(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(zero_shot, "weights_key", lambda: "ours")
     check_releases(tmp_path / "none")
     for name in "abc":
         write(tmp_path, f"held {name}", scored="held back", weights=name)
     write(tmp_path, "scratch", scored="test", weights=None)
     write(tmp_path, "1", scored="test", weights="first")
-    write(tmp_path, "2", scored="test", weights="second")
+    for number in range(2, 5):
+        write(tmp_path, f"{number}", scored="test", weights=f"release {number}")
     check_releases(tmp_path)
     assert "scored: test parts" in capsys.readouterr().out
-    write(tmp_path, "3", scored="test", weights="ours")
+    write(tmp_path, "5", scored="test", weights="ours")
     check_releases(tmp_path)
-    monkeypatch.setattr(zero_shot, "weights_key", lambda: "fourth")
-    with pytest.raises(SystemExit, match="at most 3 releases"):
+    monkeypatch.setattr(zero_shot, "weights_key", lambda: "sixth")
+    with pytest.raises(SystemExit, match="at most 5 releases"):
         check_releases(tmp_path)
 
 

@@ -76,15 +76,17 @@ class SeasonalInputs:
         inputs: `past` `[B, T, 7]`, `future` `[B, H, 32]` and `static` `[B, 41]`, in single precision.
         base: The forecast that the network corrects, `[B, H]`, in the units of the data.
         unit: Unit of the distances from it, `[B, 1]`: the mean absolute difference of a season, above 0.
+        farthest: The largest distance.
     """
 
     inputs: dict[str, npt.NDArray[np.float32]]
     base: Array
     unit: Array
+    farthest: float = FARTHEST
 
     def scaled(self, values: Array) -> Array:
         """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
-        return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -FARTHEST, FARTHEST)
+        return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -self.farthest, self.farthest)
 
     def in_units(self, values: Array) -> Array:
         """Return distances from the base, `[B, H, ...]`, in the units of the data."""
@@ -111,7 +113,10 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
         [[1.0, 2.0, 3.0, 1.0]]
     """
     parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
-    found = [_of_few(past[rows], season[rows], longer[rows], horizon) for rows in parts]
+    found = []
+    for rows in parts:
+        told = season[rows], longer[rows]
+        found.append(inputs_around(SeasonalBase.of(past[rows], *told, horizon), past[rows], *told))
     if len(found) == 1:
         return found[0]
     return SeasonalInputs(
@@ -137,9 +142,18 @@ def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
     return [slice(first, first + count) for first in range(0, max(1, rows), count)]
 
 
-def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
-    """Return the same of windows that are worked out at once."""
-    base = SeasonalBase.of(past, season, longer, horizon)
+def inputs_around(
+    base: SeasonalBase, past: Array, season: Integers, longer: Integers, *, farthest: float = FARTHEST
+) -> SeasonalInputs:
+    """Return what the network reads of windows that are worked out at once, around their base.
+
+    Args:
+        base: Their base.
+        past: As for `seasonal_inputs`.
+        season: As for `seasonal_inputs`.
+        longer: As for `seasonal_inputs`.
+        farthest: The largest distance from it that the network reads and learns.
+    """
     values, loc, scale, errors = base.values, base.loc, base.scale, base.errors
     places = np.arange(values.shape[1])
     differences = [values - _at(values, places - lag[:, None], lag) for lag in (season, longer)]
@@ -147,12 +161,12 @@ def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> Se
     least_error = np.min(np.nan_to_num(errors, nan=np.inf), axis=1, keepdims=True)
     step = np.where(np.isnan(step), np.where(np.isinf(least_error), 1.0, least_error), step)
     unit = np.clip(step, LEAST_UNIT, LARGEST_UNIT)
-    distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (*differences, base.surprises)]
+    distances = [np.clip(each / unit, -farthest, farthest) for each in (*differences, base.surprises)]
     known = [~np.isnan(each) for each in (values, *differences)]
     repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
         "past": np.stack([*map(zero_if_unknown, (values, *distances)), *known], axis=2),
-        "future": _future(base, unit, season, longer),
+        "future": _future(base, unit, (season, longer), farthest),
         "static": np.concatenate(
             [
                 np.log(season[:, None]) / 4,
@@ -170,7 +184,7 @@ def _of_few(past: Array, season: Integers, longer: Integers, horizon: int) -> Se
         ),
     }
     single = {name: each.astype(np.float32) for name, each in inputs.items()}
-    return SeasonalInputs(single, base.in_units, unit * scale)
+    return SeasonalInputs(single, base.in_units, unit * scale, farthest)
 
 
 def _logarithms(errors: Array) -> Array:
@@ -178,9 +192,9 @@ def _logarithms(errors: Array) -> Array:
     return np.log(np.clip(np.nan_to_num(errors, nan=1.0), 1e-2, 10.0))
 
 
-def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers) -> Array:
-    """Return the columns of the future, `[B, H, 32]`."""
-    values, forecast = base.values, base.forecast
+def _future(base: SeasonalBase, unit: Array, told: tuple[Integers, Integers], farthest: float) -> Array:
+    """Return the columns of the future, `[B, H, 32]`, of windows that are told their season and the longer one."""
+    values, forecast, (season, longer) = base.values, base.forecast, told
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
     newest = forward_fill(values[:, :, None])[:, -1]
@@ -190,7 +204,7 @@ def _future(base: SeasonalBase, unit: Array, season: Integers, longer: Integers)
     filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
     candidates = np.concatenate([np.stack(filled, axis=2), base.models.forecasts], axis=2)
     # What no model says is as the base.
-    distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -FARTHEST, FARTHEST))
+    distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest))
     numbers = [
         ~np.isnan(last_longer),
         np.broadcast_to(steps / 24, (rows, horizon)),

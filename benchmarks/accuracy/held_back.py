@@ -1,0 +1,317 @@
+"""Windows of many kinds before the test parts of public data: by these the pretrained network is chosen.
+
+python benchmarks/accuracy/held_back.py --data FOLDER                          # the network of the package
+python benchmarks/accuracy/held_back.py --data FOLDER --network a.seqcast b.seqcast
+python benchmarks/accuracy/held_back.py --families                             # synthetic series of each family
+
+The number is a geometric mean over tasks, of MASE and WQL over those of the seasonal naive forecast. Hours and shorter
+steps are one half of it, longer steps the other. In each half every source of data counts once, whatever the number of
+its tasks; ETT, which is in both, counts half in each. No window reaches into a test part, at any step, by which the
+pretrained network is scored. So the windows of ETT end before the 165th day, where the test part of its days begins:
+its hours, quarter-hours and days overlap with one another. Those of the taxi's passengers, which are no benchmark, end
+2,688 rows before the last one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+import pandas as pd
+from reporting import machine_line, table
+from yardsticks import checked, read_m4_hourly
+from zero_shot_tasks import DECILES, TASKS, Task, read_task, validation_scores, windows_before
+
+from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
+from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
+from seqcast.pretrained.inputs import seasonal_inputs
+
+Series = list[np.ndarray]
+
+# The test part of ETT_1D begins with this day, and earlier than those of hours and quarter-hours.
+ETT_DAYS = 725 - 20 * 28
+AIR_QUALITY = ("CO_GT", "C6H6_GT", "NOx_GT", "NO2_GT")
+# Of synthetic windows: steps of future, the lengths of what is known, batches of a family, windows of a batch.
+SYNTHETIC_HORIZON, SYNTHETIC_KNOWN, SYNTHETIC_BATCHES, SYNTHETIC_WINDOWS = 64, (32, 96, 256, 512), 24, 12
+SYNTHETIC_SEED = 10**7
+# Series of a task at most, evenly taken.
+MOST_SERIES = 400
+# Steps that the base reads.
+BASE_CONTEXT = 512
+
+
+def _columns(table: pd.DataFrame) -> Series:
+    return [table[name].to_numpy(dtype=float) for name in table]
+
+
+def _ett_quarters(folder: Path) -> Series:
+    tables = [pd.read_csv(checked(folder, f"ETT-small/ETTm{k}.csv.gz")).drop(columns="date") for k in (1, 2)]
+    return [values for each in tables for values in _columns(each)]
+
+
+def _ett_hours(folder: Path) -> Series:
+    return read_task(folder, "ETTh").series
+
+
+def _ett_days(folder: Path) -> Series:
+    return [values[: len(values) // 96 * 96].reshape(-1, 96).mean(axis=1) for values in _ett_quarters(folder)]
+
+
+def _air(folder: Path) -> Series:
+    found = pd.read_csv(checked(folder, "uci_air_quality/AirQualityUCI.csv"))[list(AIR_QUALITY)]
+    return _columns(found.replace(-200, np.nan))
+
+
+def _demand(folder: Path) -> Series:
+    return _columns(pd.read_csv(checked(folder, "vic_elec/vic_elec.csv.gz"))[["Demand"]])
+
+
+def _taxi(folder: Path) -> Series:
+    return _columns(pd.read_csv(checked(folder, "classics/taxi_new_york_passengers.csv"))[["#Passengers"]])
+
+
+def _car_parts(folder: Path) -> Series:
+    return _columns(pd.read_csv(checked(folder, "expsmooth/carparts.csv.gz"), header=None).fillna(0))
+
+
+def _m4(folder: Path) -> Series:
+    return list(read_m4_hourly(folder).train.values())
+
+
+def _of(name: str) -> Callable[[Path], Series]:
+    return lambda folder: read_task(folder, name).series
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the windows of a task come from.
+
+    Args:
+        name: What tasks of the same data share.
+        read: Reads the series.
+        kept: How many of the first values of each series may be seen; the negative number of the last ones that may
+            not.
+        windows: Number of windows, a horizon apart, the last one at the end of these.
+        horizon: Steps to forecast.
+        season: Steps of a season, also of the seasonal naive forecast.
+        protocol_season: Season of scores and of the seasonal naive forecast, where it is another.
+        freq: Step between values, a pandas alias.
+        hourly: Whether steps are hours or shorter.
+    """
+
+    name: str
+    read: Callable[[Path], Series]
+    kept: int
+    windows: int
+    horizon: int
+    season: int
+    freq: str
+    protocol_season: int | None = None
+    hourly: bool = False
+
+    def tasks(self, folder: Path) -> list[Task]:
+        """Return the windows, the latest first."""
+        # `windows_before` leaves a horizon out, which here is none of the values that may be seen.
+        unseen, found = np.full(self.horizon, np.nan), self.read(folder)
+        chosen = found[:: -(-len(found) // MOST_SERIES)]
+        series = [np.concatenate([values[: self.kept], unseen]) for values in chosen]
+        season = self.protocol_season or self.season
+        return windows_before(Task(self.name, series, self.horizon, season, self.season, self.freq), self.windows)
+
+
+def _chronos(name: str, source: str, windows: int, *, hourly: bool = False) -> Source:
+    """Return the source of one of the seven tasks."""
+    _, horizon, protocol_season, season, freq, _ = TASKS[name]
+    return Source(source, _of(name), -horizon, windows, horizon, season, freq, protocol_season, hourly)
+
+
+SOURCES: Mapping[str, Source] = {
+    "ETTh": Source("ETT", _ett_hours, 24 * ETT_DAYS, 10, 24, 24, "h", hourly=True),
+    "ETT_1H": Source("ETT", _ett_hours, 24 * ETT_DAYS, 8, 168, 24, "h", hourly=True),
+    "ETT_15T": Source("ETT", _ett_quarters, 96 * ETT_DAYS, 10, 96, 96, "15min", hourly=True),
+    "uci_air_quality_1H": Source("air quality", _air, -20 * 168, 8, 168, 24, "h", hourly=True),
+    "vic_elec": Source("demand", _demand, -8 * 336, 8, 336, 48, "30min", hourly=True),
+    "taxi": Source("taxi", _taxi, -8 * 336, 8, 336, 48, "30min", hourly=True),
+    "M4 Hourly": Source("M4", _m4, 10**6, 2, 48, 24, "h", hourly=True),
+    "ETT_1D": Source("ETT", _ett_days, ETT_DAYS, 3, 28, 7, "D"),
+    "nn5": _chronos("nn5", "nn5", 4),
+    "tourism_monthly": _chronos("tourism_monthly", "tourism", 2),
+    "tourism_quarterly": _chronos("tourism_quarterly", "tourism", 2),
+    "m3_monthly": _chronos("m3_monthly", "M3", 2),
+    "m3_quarterly": _chronos("m3_quarterly", "M3", 2),
+    "m3_yearly": _chronos("m3_yearly", "M3", 1),
+    "car parts": Source("car parts", _car_parts, -12, 1, 12, 12, "MS"),
+}
+
+Deciles = Callable[[Task], np.ndarray]
+Scores = Mapping[str, tuple[float, float]]
+
+
+def weights(sources: Mapping[str, Source] = SOURCES) -> dict[str, float]:
+    """Return how much each task counts; they sum to 1.
+
+    Args:
+        sources: The source of each task.
+    """
+    of_half = {half: {s.name for s in sources.values() if s.hourly is half} for half in (True, False)}
+
+    def of_source(source: Source) -> float:
+        return 0.5 if source.name in of_half[not source.hourly] else 1.0
+
+    total = {
+        half: sum({s.name: of_source(s) for s in sources.values() if s.hourly is half}.values()) for half in of_half
+    }
+    halves = sum(1 for value in total.values() if value)
+    found = {}
+    for task, source in sources.items():
+        beside = sum(other.name == source.name and other.hourly is source.hourly for other in sources.values())
+        found[task] = of_source(source) / total[source.hourly] / beside / halves
+    return found
+
+
+def number(scores: Scores, naive: Scores, counts: Mapping[str, float]) -> float:
+    """Return the weighted geometric mean of both scores over those of the seasonal naive forecast.
+
+    Args:
+        scores: MASE and WQL of each task.
+        naive: Those of the seasonal naive forecast.
+        counts: How much each task counts.
+    """
+    logarithms = [counts[task] * np.log(np.divide(scores[task], naive[task])).mean() for task in scores]
+    return float(np.exp(sum(logarithms) / sum(counts[task] for task in scores)))
+
+
+def read_windows(task: Task, length: int) -> ZeroShotWindows:
+    """Return what a network reads of a task: the last known values of each series, NaN before the first."""
+    past = task.known(length)
+    longer = np.full(len(past), Season.of(task.season).longer or 0)
+    return ZeroShotWindows(past, np.full(len(past), task.season), longer)
+
+
+def deciles_of(network: PretrainedNetwork) -> Deciles:
+    """Return what forecasts the deciles of a task."""
+    length = network.context_lengths[-1]
+    return lambda task: network.forecast(read_windows(task, length), task.horizon, DECILES.tolist())
+
+
+def base_deciles(task: Task) -> np.ndarray:
+    """Return the base that version 2 corrects as if it were each decile, `[series, H, 9]`."""
+    windows = read_windows(task, BASE_CONTEXT)
+    base = seasonal_inputs(windows.past, windows.season, windows.longer, task.horizon).base
+    return np.repeat(base[:, :, None], len(DECILES), axis=2)
+
+
+def synthetic_tasks(family: str) -> list[Task]:
+    """Return windows of a family of synthetic series, which no training draws, each batch with a season of its own.
+
+    Those of which a forecaster is not told the longer season that they have are passed over, and so are series whose
+    known values are all the same.
+    """
+    tasks, numbers = list[Task](), itertools.count()
+    while len(tasks) < SYNTHETIC_BATCHES:
+        length = SYNTHETIC_KNOWN[len(tasks) % len(SYNTHETIC_KNOWN)]
+        seed = SYNTHETIC_SEED + list(FAMILIES).index(family)
+        series = SyntheticSeries(seed, length=length + SYNTHETIC_HORIZON, weights={family: 1.0}, gaps=0.0)
+        batch = series.batch(next(numbers), n=SYNTHETIC_WINDOWS)
+        deviation = batch.values[:, :length].std(axis=1)
+        rows = np.flatnonzero(deviation > 1e-9 * np.abs(batch.values).max(axis=1))
+        if batch.season != Season.of(batch.season.length) or not len(rows):
+            continue
+        # All series count alike, also those that were exponentiated.
+        values = list(batch.values[rows] / deviation[rows, None])
+        season = batch.season.length if 2 * batch.season.length <= length else 1
+        tasks.append(Task(family, values, SYNTHETIC_HORIZON, season, batch.season.length, "D"))
+    return tasks
+
+
+def scores(windows: Mapping[str, Sequence[Task]], deciles: Deciles) -> dict[str, tuple[float, float]]:
+    """Return MASE and WQL of each task.
+
+    Args:
+        windows: The windows of each task.
+        deciles: Forecasts the deciles of one.
+    """
+    return {task: validation_scores(each, deciles) for task, each in windows.items()}
+
+
+def compared(contestants: Mapping[str, Deciles], windows: Mapping[str, Sequence[Task]]) -> str:
+    """Return a table of both scores by task over those of the seasonal naive forecast, with the numbers.
+
+    Args:
+        contestants: What forecasts deciles.
+        windows: The windows of each task.
+    """
+    naive, counts = scores(windows, Task.naive_deciles), counts_of(windows)
+    found, seconds = {}, {}
+    for name, deciles in contestants.items():
+        began = time.perf_counter()
+        found[name] = scores(windows, deciles)
+        seconds[name] = time.perf_counter() - began
+    rows: list[list[Any]] = []
+    for task, each in windows.items():
+        cells = ["{:.3f} / {:.3f}".format(*np.divide(own[task], naive[task])) for own in found.values()]
+        rows.append([task, sum(len(window.series) for window in each), f"{100 * counts[task]:.1f} %", *cells])
+    for name, chosen in (("all", set(windows)), *halves(windows).items()):
+        own = [{task: each[task] for task in windows if task in chosen} for each in found.values()]
+        rows.append([name, "", "", *(f"{number(each, naive, counts):.4f}" for each in own)])
+    rows.append(["seconds", "", "", *(f"{value:.0f}" for value in seconds.values())])
+    return table(["task", "windows", "counts", *found], rows)
+
+
+def halves(tasks: Iterable[str]) -> dict[str, set[str]]:
+    """Return which tasks are of hours and shorter steps, and which of longer ones, where there are both."""
+    real = [task for task in tasks if task in SOURCES]
+    found = {
+        "hours and shorter": {task for task in real if SOURCES[task].hourly},
+        "longer steps": {task for task in real if not SOURCES[task].hourly},
+    }
+    return found if all(found.values()) else {}
+
+
+def all_windows(folder: Path | None, tasks: Sequence[str] = ()) -> dict[str, list[Task]]:
+    """Return the windows of each task; of synthetic series without a folder.
+
+    Args:
+        folder: Folder of the public data sets.
+        tasks: Which tasks; none for all.
+    """
+    if folder is None:
+        return {family: synthetic_tasks(family) for family in tasks or FAMILIES}
+    return {task: SOURCES[task].tasks(folder) for task in tasks or SOURCES}
+
+
+def counts_of(windows: Mapping[str, Sequence[Task]]) -> dict[str, float]:
+    """Return how much each of some tasks counts; families of synthetic series count alike."""
+    if set(windows) <= set(SOURCES):
+        return weights({task: SOURCES[task] for task in windows})
+    return dict.fromkeys(windows, 1 / len(windows))
+
+
+def main() -> None:
+    """Score networks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of the public data sets")
+    parser.add_argument("--families", action="store_true", help="score on synthetic series, family by family")
+    parser.add_argument("--tasks", nargs="+", choices=[*SOURCES, *FAMILIES], default=[], help="(default all)")
+    parser.add_argument("--network", nargs="+", type=Path, default=[], help="files of `pretrain.py` (default: ours)")
+    arguments = parser.parse_args()
+    if arguments.families is (arguments.data is not None):
+        parser.error("give either --data or --families")
+    windows = all_windows(arguments.data, arguments.tasks)
+    networks = {path.stem: PretrainedNetwork.load(path) for path in arguments.network} or {"ours": load_pretrained()}
+    deciles = {name: deciles_of(network) for name, network in networks.items()}
+    print(compared({**deciles, "base of version 2": base_deciles}, windows))
+    print(machine_line())
+
+
+if __name__ == "__main__":
+    main()

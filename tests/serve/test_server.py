@@ -104,6 +104,8 @@ def test_clients(server, language, command):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_an_end_in_order(models, number):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("these tests run under nohup, which has what they start outlive SIGHUP")
     model = dict(models)["sales"]
     with Server(f"m={model}", "--batch-wait", "0") as server:
         answers = []

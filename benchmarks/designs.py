@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -54,6 +53,7 @@ from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import mean_of_known, zero_if_unknown
 from seqcast.runtime import write_beside
 from seqcast.specs import WindowSpec
+from seqcast.studies.cache import cached, cached_path
 from synthetic_windows import SyntheticWindows
 
 Array = npt.NDArray[np.float64]
@@ -101,13 +101,7 @@ class LastSeason(SeasonalBase):
 def read(design: str, past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
     """Return what the network of a design reads; arguments as for `seqcast.pretrained.inputs.seasonal_inputs`."""
     parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
-    found = [_of_few(design, past[rows], season[rows], longer[rows], horizon) for rows in parts]
-    return replace(
-        found[0],
-        inputs={name: np.concatenate([each.inputs[name] for each in found]) for name in found[0].inputs},
-        base=np.concatenate([each.base for each in found]),
-        unit=np.concatenate([each.unit for each in found]),
-    )
+    return SeasonalInputs.concat([_of_few(design, past[rows], season[rows], longer[rows], horizon) for rows in parts])
 
 
 def _of_few(design: str, past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
@@ -217,44 +211,35 @@ def digest(patterns: Sequence[str]) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
 
 
-def scores_of(design: str, seed: int, arguments: argparse.Namespace) -> Path:
-    """Return the file of the scores of a network."""
-    return arguments.out / digest(CODE) / f"{design}-{seed}-{arguments.steps}-{arguments.width}" / "scores.json"
+def described(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what results depend on beside design and seed."""
+    return {"steps": arguments.steps, "width": arguments.width, "code": digest(CODE)}
 
 
-def trained(design: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train a network of a design, or go on with it, and return its scores; from a file if there is one."""
-    path = scores_of(design, seed, arguments)
-    if not path.is_file():
-        folder = path.parent
-        if arguments.data is None:
-            sys.exit(f"{path} is missing: give --data")
-        folder.mkdir(parents=True, exist_ok=True)
-        given = {"--steps": arguments.steps, "--width": arguments.width, "--seed": seed, "--out": folder}
-        options = pretrain.parser().parse_args([str(part) for pair in given.items() for part in pair])
-        kept = arguments.out / f"series-{digest(SERIES)}"
-        windows = functools.partial(KeptWindows, read=functools.partial(read, design), kept=kept)
-        engine, log = pretrain.train(options, window=DesignedNetwork.window(pretrain.HORIZON), windows=windows)
-        network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=design)
-        # Longer horizons would be the base's in all designs.
-        near = {task: replace(source, horizon=min(source.horizon, WRITTEN)) for task, source in SOURCES.items()}
-        tasks = {task: source.tasks(arguments.data) for task, source in near.items()}
-        found = scores(tasks, deciles_of(network))
-        naive = scores(tasks, Task.naive_deciles)
-        counts = counts_of(tasks)
-        record = {
-            "number": number(found, naive, counts),
-            **{
-                name: number({task: found[task] for task in half}, naive, counts)
-                for name, half in halves(found).items()
-            },
-            "loss": min(log["epochs"]["val_loss"]),
-            "seconds": log["seconds"],
-            "tasks": {task: np.divide(found[task], naive[task]).tolist() for task in found},
-            "machine": machine_line(),
-        }
-        path.write_text(json.dumps(record, indent=1))
-    return dict(json.loads(path.read_text()))
+def measured(design: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train a network of a design, or go on with it, and return its scores."""
+    if arguments.data is None:
+        sys.exit("there is a network to train and to score: give --data")
+    folder = cached_path(arguments.out, design, seed, described(arguments)).with_suffix("")
+    folder.mkdir(exist_ok=True)
+    given = {"--steps": arguments.steps, "--width": arguments.width, "--seed": seed, "--out": folder}
+    options = pretrain.parser().parse_args([str(part) for pair in given.items() for part in pair])
+    kept = arguments.out / f"series-{digest(SERIES)}"
+    windows = functools.partial(KeptWindows, read=functools.partial(read, design), kept=kept)
+    engine, log = pretrain.train(options, window=DesignedNetwork.window(pretrain.HORIZON), windows=windows)
+    network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=design)
+    # Longer horizons would be the base's in all designs.
+    near = {task: replace(source, horizon=min(source.horizon, WRITTEN)) for task, source in SOURCES.items()}
+    tasks = {task: source.tasks(arguments.data) for task, source in near.items()}
+    found, naive, counts = scores(tasks, deciles_of(network)), scores(tasks, Task.naive_deciles), counts_of(tasks)
+    return {
+        "number": number(found, naive, counts),
+        **{name: number({task: found[task] for task in half}, naive, counts) for name, half in halves(found).items()},
+        "loss": min(log["epochs"]["val_loss"]),
+        "seconds": log["seconds"],
+        "tasks": {task: np.divide(found[task], naive[task]).tolist() for task in found},
+        "machine": machine_line(),
+    }
 
 
 def show(found: dict[str, list[dict[str, Any]]]) -> str:
@@ -283,9 +268,10 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {}
     for seed in arguments.seeds:
         for design in arguments.designs:
-            if arguments.show and not scores_of(design, seed, arguments).is_file():
+            if arguments.show and not cached_path(arguments.out, design, seed, described(arguments)).exists():
                 continue
-            found.setdefault(design, []).append(trained(design, seed, arguments))
+            measure = functools.partial(measured, design, seed, arguments)
+            found.setdefault(design, []).append(cached(arguments.out, design, seed, described(arguments), measure))
             print(f"{design}, seed {seed}: {found[design][-1]['number']:.4f}", flush=True)
     print(show(found))
     print(machine_line())

@@ -59,7 +59,7 @@ class StableRate(keras.optimizers.schedules.LearningRateSchedule):
         rate: The largest.
         rising: Steps in which it rises.
         until: The step from which on it falls.
-        falling: Steps in which it falls.
+        falling: Steps in which it falls; 0 for a rate that stays.
 
     Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395, section 4; Hägele et al. 2024, arXiv:2405.18392.
     """
@@ -71,7 +71,8 @@ class StableRate(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> Any:
         """Return the rate of a step."""
         place = keras.ops.cast(step, "float32")
-        rises, falls = (place + 1) / self.rising, (self.until + self.falling - place) / self.falling
+        falling = max(1, self.falling)
+        rises, falls = (place + 1) / self.rising, (self.until + falling - place) / falling
         return self.rate * keras.ops.clip(keras.ops.minimum(rises, falls), 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
@@ -92,31 +93,29 @@ def network(arguments: argparse.Namespace) -> NetworkSpec:
 
 
 def check_rate(folder: Path, rate: StableRate) -> None:
-    """Write down the rate of a training; refuse another one than that of a folder, which has begun to fall.
+    """Refuse to go on with a training at another rate, once its own has begun to fall or the other one would have.
 
     Args:
         folder: Folder of the training.
-        rate: Its rate.
+        rate: The rate.
     """
     path = folder / "rate.json"
     known = json.loads(path.read_text()) if path.is_file() else rate.get_config()
-    if known != rate.get_config() and known["falling"] > 1:
-        sys.exit(f"the training in {folder} has another learning rate: {known}; give another --out")
-    path.write_text(json.dumps(rate.get_config()))
+    steps = max((int(state.stem) for state in folder.glob("checkpoints/network/*.checkpoint")), default=0)
+    if known != rate.get_config() and (known["falling"] or steps > rate.until):
+        sys.exit(
+            f"the training in {folder} has another learning rate, and no state without decay of at most {rate.until} "
+            f"steps, but one of {steps}: {known}"
+        )
 
 
-def branch_off(stable: Path, folder: Path, rate: StableRate) -> None:
-    """Copy the state of a training without decay, for another one that decays from later on.
+def branch_off(stable: Path, folder: Path) -> None:
+    """Copy the state of a training, for another one that decays from later on.
 
     Args:
-        stable: Folder of the training without decay.
+        stable: Folder of the training.
         folder: Folder of the other one.
-        rate: Its rate.
     """
-    known = json.loads((stable / "rate.json").read_text())
-    steps = max((int(path.stem) for path in stable.glob("checkpoints/network/*.checkpoint")), default=0)
-    if known["falling"] > 1 or not 0 < steps <= rate.until:
-        sys.exit(f"{stable} has no state without decay of at most {rate.until} steps, but one of {steps}: {known}")
     with tempfile.TemporaryDirectory(dir=folder) as beside:
         copied = shutil.copytree(stable / "checkpoints", Path(beside) / "checkpoints")
         (copied / ".lock").unlink(missing_ok=True)
@@ -141,7 +140,7 @@ def train(
     if arguments.steps % steps:
         sys.exit(f"--steps: a multiple of {steps} is needed")
     falling = round(arguments.decay * arguments.steps)
-    rate = StableRate(arguments.learning_rate, WARM_UP, arguments.steps - falling, max(1, falling))
+    rate = StableRate(arguments.learning_rate, WARM_UP, arguments.steps - falling, falling)
     training = TrainingSpec(
         optimizer=arguments.optimizer,
         learning_rate_schedule=rate,
@@ -153,9 +152,11 @@ def train(
         parts=2,
     )
     spec = network(arguments)
-    if arguments.branch is not None and not (arguments.out / "checkpoints").is_dir():
-        branch_off(arguments.branch, arguments.out, rate)
-    check_rate(arguments.out, rate)
+    begins = arguments.branch is not None and not (arguments.out / "checkpoints").is_dir()
+    check_rate(arguments.branch if begins else arguments.out, rate)
+    if begins:
+        branch_off(arguments.branch, arguments.out)
+    (arguments.out / "rate.json").write_text(json.dumps(rate.get_config()))
     engine = Engine(spec, training, seed=arguments.seed)
     spec_of_folder = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
     with CheckpointFolder.opened(spec_of_folder, resume=True) as folder:

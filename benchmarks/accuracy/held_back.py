@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from reporting import machine_line, table
 from yardsticks import checked, read_m4_hourly
-from zero_shot_tasks import DECILES, TASKS, Task, read_task, validation_scores, windows_before
+from zero_shot_tasks import DECILES, TASKS, Task, read_ett, read_task, validation_scores, windows_before
 
 from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
@@ -54,12 +54,7 @@ def _columns(table: pd.DataFrame) -> Series:
 
 
 def _ett_quarters(folder: Path) -> Series:
-    tables = [pd.read_csv(checked(folder, f"ETT-small/ETTm{k}.csv.gz")).drop(columns="date") for k in (1, 2)]
-    return [values for each in tables for values in _columns(each)]
-
-
-def _ett_hours(folder: Path) -> Series:
-    return read_task(folder, "ETTh").series
+    return read_ett(folder, "ETT-small/ETTm{}.csv.gz")
 
 
 def _ett_days(folder: Path) -> Series:
@@ -128,15 +123,15 @@ class Source:
         return windows_before(Task(self.name, series, self.horizon, season, self.season, self.freq), self.windows)
 
 
-def _chronos(name: str, source: str, windows: int, *, hourly: bool = False) -> Source:
+def _chronos(name: str, source: str, windows: int) -> Source:
     """Return the source of one of the seven tasks."""
     _, horizon, protocol_season, season, freq, _ = TASKS[name]
-    return Source(source, _of(name), -horizon, windows, horizon, season, freq, protocol_season, hourly)
+    return Source(source, _of(name), -horizon, windows, horizon, season, freq, protocol_season)
 
 
 SOURCES: Mapping[str, Source] = {
-    "ETTh": Source("ETT", _ett_hours, 24 * ETT_DAYS, 10, 24, 24, "h", hourly=True),
-    "ETT_1H": Source("ETT", _ett_hours, 24 * ETT_DAYS, 8, 168, 24, "h", hourly=True),
+    "ETTh": Source("ETT", _of("ETTh"), 24 * ETT_DAYS, 10, 24, 24, "h", hourly=True),
+    "ETT_1H": Source("ETT", _of("ETTh"), 24 * ETT_DAYS, 8, 168, 24, "h", hourly=True),
     "ETT_15T": Source("ETT", _ett_quarters, 96 * ETT_DAYS, 10, 96, 96, "15min", hourly=True),
     "uci_air_quality_1H": Source("air quality", _air, -20 * 168, 8, 168, 24, "h", hourly=True),
     "vic_elec": Source("demand", _demand, -8 * 336, 8, 336, 48, "30min", hourly=True),

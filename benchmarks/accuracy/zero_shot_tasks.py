@@ -155,9 +155,19 @@ def _filled(values: np.ndarray) -> np.ndarray:
     return pd.Series(values).ffill().bfill().to_numpy()
 
 
-def _ett(folder: Path) -> list[np.ndarray]:
-    tables = [pd.read_csv(checked(folder, f"ETT-small/ETTh{k}.csv")).drop(columns="date") for k in (1, 2)]
+def read_ett(folder: Path, files: str) -> list[np.ndarray]:
+    """Return the columns of both transformers.
+
+    Args:
+        folder: Folder of the public data sets.
+        files: Name of the files, with `{}` in place of the transformer's number.
+    """
+    tables = [pd.read_csv(checked(folder, files.format(number))).drop(columns="date") for number in (1, 2)]
     return [table[name].to_numpy(dtype=float) for table in tables for name in table]
+
+
+def _ett(folder: Path) -> list[np.ndarray]:
+    return read_ett(folder, "ETT-small/ETTh{}.csv")
 
 
 def _nn5(folder: Path) -> list[np.ndarray]:

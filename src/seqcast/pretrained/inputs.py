@@ -8,9 +8,9 @@ network never saw is as good as any other, and a network that has learnt nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,18 @@ class SeasonalInputs:
     unit: Array
     farthest: float = FARTHEST
 
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the inputs of the windows of several parts."""
+        if len(parts) == 1:
+            return parts[0]
+        return replace(
+            parts[0],
+            inputs={name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs},
+            base=np.concatenate([part.base for part in parts]),
+            unit=np.concatenate([part.unit for part in parts]),
+        )
+
     def scaled(self, values: Array) -> Array:
         """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
         return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -self.farthest, self.farthest)
@@ -117,13 +129,7 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
     for rows in parts:
         told = season[rows], longer[rows]
         found.append(inputs_around(SeasonalBase.of(past[rows], *told, horizon), past[rows], *told))
-    if len(found) == 1:
-        return found[0]
-    return SeasonalInputs(
-        {name: np.concatenate([each.inputs[name] for each in found]) for name in found[0].inputs},
-        np.concatenate([each.base for each in found]),
-        np.concatenate([each.unit for each in found]),
-    )
+    return SeasonalInputs.concat(found)
 
 
 def pieces(rows: int, values: int, least: int = 1) -> list[slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat
+from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat, smoothed
 
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
@@ -98,11 +98,7 @@ def with_longer_season(rng: Generator, values: Array, season: Season, share: flo
         return values
     (n, length), inner = values.shape, season.length
     steps = np.repeat(pattern(rng, n, season.longer // inner), inner, axis=1)
-    # The mean of as many steps as the season has, around each, as if the longer season went on.
-    around = np.concatenate([steps, steps[:, : inner - 1]], axis=1).cumsum(axis=1)
-    around = np.concatenate([np.zeros((n, 1)), around], axis=1)
-    curve = (around[:, inner:] - around[:, :-inner]) / inner
-    longer = repeat(rng, np.where(chance(rng, n, 0.5)[:, None], steps, curve), length)
+    longer = repeat(rng, np.where(chance(rng, n, 0.5)[:, None], steps, smoothed(steps, inner)), length)
     added = longer * amounts(rng, n, 0.1, 1.5) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
     return np.where(chance(rng, n, share)[:, None], values + added, values)
 

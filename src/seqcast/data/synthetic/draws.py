@@ -96,3 +96,16 @@ def repeat(rng: Generator, patterns: Array, length: int) -> Array:
     n, steps = patterns.shape
     places = (np.arange(length) + rng.integers(0, steps, (n, 1))) % steps
     return np.take_along_axis(patterns, places, axis=1)
+
+
+def half_with_season(rng: Generator, n: int, length: int, season: Season) -> Array:
+    """Return a season for half of the series, of a size of .1 to 3, and zeros for the others, `[n, length]`."""
+    seasonal = repeat(rng, pattern(rng, n, season.length), length)
+    return seasonal * amounts(rng, n, 0.1, 3.0) * chance(rng, n, 0.5)[:, None]
+
+
+def smoothed(patterns: Array, steps: int) -> Array:
+    """Return the moving average of patterns over some steps, as if they went on, `[n, length]`."""
+    around = np.concatenate([patterns, patterns[:, : steps - 1]], axis=1).cumsum(axis=1)
+    around = np.concatenate([np.zeros((len(patterns), 1)), around], axis=1)
+    return np.asarray((around[:, steps:] - around[:, :-steps]) / steps)

@@ -254,9 +254,7 @@ def _stratified(rng: np.random.Generator, weights: Mapping[str, float], n: int) 
     """Return the name of the family of each of `n` series, in shares that are as even as whole numbers allow."""
     exact = n * _shares(weights)
     counts = np.floor(exact + 1e-9).astype(int)
-    left = n - int(counts.sum())
-    if left:
-        counts[
-            rng.choice(len(counts), left, replace=False, p=_shares(dict(enumerate(np.maximum(exact - counts, 0.0)))))
-        ] += 1
+    rest = np.maximum(exact - counts, 0.0)
+    if left := n - int(counts.sum()):
+        counts[rng.choice(len(counts), left, replace=False, p=rest / rest.sum())] += 1
     return rng.permutation(np.repeat(np.array(list(weights)), counts))

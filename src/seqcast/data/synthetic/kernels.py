@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season
+from seqcast.data.synthetic.draws import Season, amounts
 from seqcast.runtime import one_blas_thread
 
 Array = npt.NDArray[np.float64]
@@ -90,11 +90,8 @@ def _covariance(rng: Generator, name: str, distance: Array, season: Season) -> A
         return np.asarray((distance == 0) * float(rng.choice([0.01, 0.1, 1.0])))
     if name == "season":
         known = [steps for steps in (season.length, season.longer) if steps is not None and steps > 1]
-        period = (
-            float(rng.choice(known))
-            if known and rng.random() < 0.8
-            else float(np.exp(rng.uniform(np.log(2.0), np.log(512.0))))
-        )
+        is_told = bool(known) and rng.random() < 0.8
+        period = float(rng.choice(known) if is_told else amounts(rng, 1, 2.0, 512.0)[0, 0])
         return np.exp(-2 * (np.sin(np.pi * distance * len(distance) / period) / rng.uniform(0.4, 2.0)) ** 2)
     scale = float(np.exp(rng.uniform(np.log(0.02), np.log(1.0))))
     if name == "smooth":

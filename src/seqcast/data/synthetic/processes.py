@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, noise, pattern, repeat
+from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, pattern, repeat, smoothed
 from seqcast.data.synthetic.states import BURN_IN, autoregressed, of_unit_deviation
 
 Array = npt.NDArray[np.float64]
@@ -56,7 +56,7 @@ def seasonal_arima(rng: Generator, n: int, length: int, season: Season) -> Array
     values = np.where(trending, of_unit_deviation(values.cumsum(axis=1)) * amounts(rng, n, 0.5, 3.0), values)
     values = values + repeat(rng, pattern(rng, n, season.length), length) * amounts(rng, n, 0.1, 3.0)
     seasons = int(rng.integers(2, 13)) if season.longer is None else season.longer // season.length
-    slow = repeat(rng, _smoothed(np.repeat(pattern(rng, n, seasons), steps, axis=1), steps), length)
+    slow = repeat(rng, smoothed(np.repeat(pattern(rng, n, seasons), steps, axis=1), steps), length)
     slow = slow / np.maximum(np.abs(slow).max(axis=1, keepdims=True), 1e-9)
     size = rng.uniform(0.2, 1.0, (n, 1))
     values = np.where(chance(rng, n, 0.5)[:, None], values * (1 + size * slow), values + 2 * size * slow)
@@ -98,7 +98,7 @@ def switching(rng: Generator, n: int, length: int, season: Season) -> Array:
         at = rows, regime
         state = state + pull[at] * (level[at] - state) + deviation[at] * errors[:, step]
         values[:, step] = state
-    return values + _half_with_season(rng, n, length, season)
+    return values + half_with_season(rng, n, length, season)
 
 
 def random_poles(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -122,14 +122,14 @@ def random_poles(rng: Generator, n: int, length: int, season: Season) -> Array:
     values = noise(rng, n, before + length)
     for turn in range(3):
         radius = 1 - amounts(rng, n, 0.01, 0.5)[:, 0]
-        angle = np.where(chance(rng, n, 0.3), 0.0, 2 * np.pi / np.exp(rng.uniform(np.log(2.5), np.log(200.0), n)))
+        angle = np.where(chance(rng, n, 0.3), 0.0, 2 * np.pi / amounts(rng, n, 2.5, 200.0)[:, 0])
         # A pair of poles, one of which passes over the series where it has fewer.
         there = chance(rng, n, 1.0 if turn == 0 else 0.5)
         filtered = autoregressed(
             values, np.where(there, 2 * radius * np.cos(angle), 0.0), np.where(there, -(radius**2), 0.0)
         )
         values = of_unit_deviation(filtered)
-    return values[:, before:] + _half_with_season(rng, n, length, season)
+    return values[:, before:] + half_with_season(rng, n, length, season)
 
 
 def bounded(rng: Generator, n: int, length: int, season: Season) -> Array:
@@ -199,7 +199,7 @@ def pulses(rng: Generator, n: int, length: int, season: Season) -> Array:
     Source: load profiles of appliances, as in Kolter and Johnson 2011, "REDD: A Public Data Set for Energy
     Disaggregation Research"; steps and spikes as in Moroshan et al. 2025, arXiv:2510.25502.
     """
-    own = np.exp(rng.uniform(np.log(4.0), np.log(256.0), (n, 1)))
+    own = amounts(rng, n, 4.0, 256.0)
     period = np.where(chance(rng, n, 0.6)[:, None] & (season.length > 3), max(season.length, 4), own)
     # In half of the series cycles begin a little early or late.
     late = np.cumsum(rng.normal(size=(n, length)), axis=1) * amounts(rng, n, 0.001, 0.1) * chance(rng, n, 0.5)[:, None]
@@ -242,7 +242,7 @@ def waves(rng: Generator, n: int, length: int, season: Season) -> Array:
     distance = np.clip((np.arange(length) - centres) / widths, -30, 30)
     values = np.einsum("nk,nkt->nt", heights, 1 / np.cosh(distance) ** 2)
     everything = of_unit_deviation(values.cumsum(axis=1))
-    reported = 1 + rng.uniform(0.0, 0.5, (n, 1)) * _half_with_season(rng, n, length, season)
+    reported = 1 + rng.uniform(0.0, 0.5, (n, 1)) * half_with_season(rng, n, length, season)
     return np.where(chance(rng, n, 0.5)[:, None], everything, values * np.maximum(reported, 0.0))
 
 
@@ -280,16 +280,3 @@ def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
     shape = np.broadcast_to(amounts(rng, n, 0.5, 100.0), rate.shape)
     amount = rng.gamma(shape, rate / shape)
     return on * np.where(chance(rng, n, 0.25)[:, None], amount, rng.poisson(np.minimum(amount, 1e6)))
-
-
-def _half_with_season(rng: Generator, n: int, length: int, season: Season) -> Array:
-    """Return a season for half of the series, zeros for the others."""
-    size = amounts(rng, n, 0.1, 3.0) * chance(rng, n, 0.5)[:, None]
-    return repeat(rng, pattern(rng, n, season.length), length) * size
-
-
-def _smoothed(patterns: Array, steps: int) -> Array:
-    """Return the moving average of patterns over some steps, as if they went on."""
-    spectrum = np.fft.rfft(patterns, axis=1)
-    window = np.fft.rfft(np.arange(patterns.shape[1]) < min(steps, patterns.shape[1]))
-    return np.asarray(np.fft.irfft(spectrum * window, patterns.shape[1], axis=1) / steps)

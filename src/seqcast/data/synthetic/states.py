@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, noise, pattern, repeat
+from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, pattern, repeat
 
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
@@ -97,8 +97,7 @@ def autoregression(rng: Generator, n: int, length: int, season: Season) -> Array
     one = np.where(turning, 2 * radius * np.cos(angle), first + second)
     two = np.where(turning, -(radius**2), -first * second)
     values = of_unit_deviation(autoregressed(noise(rng, n, BURN_IN + length), one, two)[:, BURN_IN:])
-    seasonal = repeat(rng, pattern(rng, n, season.length), length)
-    return values + seasonal * amounts(rng, n, 0.1, 3.0) * chance(rng, n, 0.5)[:, None]
+    return values + half_with_season(rng, n, length, season)
 
 
 def arima(rng: Generator, n: int, length: int, season: Season) -> Array:

@@ -5,6 +5,7 @@ import pytest
 
 from seqcast.data.synthetic import FAMILIES, Season, synthetic_series
 from seqcast.data.synthetic.kernels import composed_kernel
+from seqcast.data.synthetic.states import autoregressed, persistent_noise
 from seqcast.errors import SpecError
 
 N, LENGTH = 60, 240
@@ -283,3 +284,24 @@ def test_what_is_refused(arguments, message):
 def test_a_longer_season_holds_the_other(longer):
     with pytest.raises(SpecError, match="longer: expected a multiple of the season, 24"):
         Season(24, longer)
+
+
+def test_noise_is_white_or_goes_on():
+    """Half of the series forget at once; the others remember, most of them for a few steps. All have one size."""
+    values = persistent_noise(np.random.default_rng(0), 400, 2000)
+    kept = np.array([np.corrcoef(row[1:], row[:-1])[0, 1] for row in values])
+    assert 0.4 < np.mean(np.abs(kept) < 0.08) < 0.65
+    assert np.quantile(kept, 0.95) > 0.8
+    assert kept.min() > -0.12
+    np.testing.assert_allclose(np.median(values.std(axis=1)), 1.0, atol=0.05)
+
+
+def test_what_goes_on_is_what_the_recursion_says():
+    rng = np.random.default_rng(1)
+    shocks, one, two = rng.normal(size=(3, 40)), rng.uniform(-0.6, 0.6, 3), rng.uniform(-0.3, 0.3, 3)
+    found = autoregressed(shocks, one, two)
+    for row in range(3):
+        line = [0.0, 0.0]
+        for shock in shocks[row]:
+            line.append(one[row] * line[-1] + two[row] * line[-2] + shock)
+        np.testing.assert_allclose(found[row], line[2:])

@@ -143,7 +143,7 @@ def with_noise(rng: Generator, values: Array, errors: Array) -> Array:
     Args:
         rng: The generator.
         values: Series, `[N, L]`.
-        errors: White noise of variance 1, `[N, L]`.
+        errors: Noise of variance 1, `[N, L]`.
     """
     deviation = np.maximum(values.std(axis=1, keepdims=True), 1e-3)
     return np.asarray(values + errors * deviation * amounts(rng, len(values), 0.005, 0.7))

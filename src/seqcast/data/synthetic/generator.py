@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic import augmentations as change
-from seqcast.data.synthetic.draws import Season, amounts, noise
+from seqcast.data.synthetic.draws import Season, amounts
 from seqcast.data.synthetic.kernels import gaussian_process
 from seqcast.data.synthetic.processes import (
     bounded,
@@ -36,6 +36,7 @@ from seqcast.data.synthetic.states import (
     exponential_smoothing,
     heteroscedastic,
     intermittent_counts,
+    persistent_noise,
     random_walk,
 )
 from seqcast.errors import SpecError, unknown_name
@@ -128,7 +129,7 @@ def synthetic_series(
         rng, check_int("n", n), check_int("length", length), Season.of(check_int("season_length", season_length))
     )
     if FAMILIES[family].clean and not clean:
-        values = change.with_noise(rng, values, noise(rng, n, length))
+        values = change.with_noise(rng, values, persistent_noise(rng, n, length))
     return values
 
 
@@ -210,7 +211,7 @@ class SyntheticSeries:
             places = np.flatnonzero(families == name)
             drawn = FAMILIES[name].draw(rng, len(places), self.length * step, finer)[:, ::step]
             if FAMILIES[name].clean:
-                drawn = change.with_noise(rng, drawn, noise(rng, len(places), self.length))
+                drawn = change.with_noise(rng, drawn, persistent_noise(rng, len(places), self.length))
             values[places] = drawn
         return SyntheticBatch(self._changed(rng, values, families, season), season, families)
 

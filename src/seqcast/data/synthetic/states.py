@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, pattern, repeat
 
@@ -216,14 +217,21 @@ def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> 
     return demanded * (1.0 + rng.poisson(rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)))
 
 
+def persistent_noise(rng: Generator, n: int, length: int) -> Array:
+    r"""Return noise of variance 1, `[n, length]`: white or, for half of the series, such that goes on.
+
+    .. math:: x_t = φ x_{t-1} + \sqrt{1 - φ^2}\, ε_t, \quad φ \sim U(0, 0.98)
+    """
+    kept = rng.uniform(0.0, 0.98, n) * chance(rng, n, 0.5)
+    shocks = noise(rng, n, BURN_IN + length) * np.sqrt(1 - kept**2)[:, None]
+    return autoregressed(shocks, kept)[:, BURN_IN:]
+
+
 def autoregressed(shocks: Array, *gains: Array) -> Array:
     """Return what goes on from zeros as `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`."""
-    order, length = len(gains), shocks.shape[1]
-    values = np.zeros((len(shocks), order + length))
-    for step in range(order, order + length):
-        past = sum(gain * values[:, step - back] for back, gain in enumerate(gains, 1))
-        values[:, step] = past + shocks[:, step - order]
-    return values[:, order:]
+    poles = np.stack([np.ones(len(shocks)), *(-gain for gain in gains)], axis=1)
+    filtered = [lfilter([1.0], own, line) for own, line in zip(poles, shocks, strict=True)]
+    return np.asarray(filtered).reshape(shocks.shape)
 
 
 def of_unit_deviation(values: Array) -> Array:

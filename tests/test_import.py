@@ -58,6 +58,12 @@ def test_import_is_light(run_python):
     assert run_python(code) == "[]"
 
 
+def test_the_pretrained_network_brings_no_filters(run_python):
+    """Who draws synthetic series needs `scipy.signal`, which takes a second; who forecasts does not."""
+    code = "import sys; import seqcast.pretrained.network; print('scipy.signal' in sys.modules)"
+    assert run_python(code) == "False"
+
+
 def test_options_without_keras_objects_are_light(run_python):
     code = f"""
 import sys

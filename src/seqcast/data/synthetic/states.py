@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, pattern, repeat
 
@@ -218,7 +217,7 @@ def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> 
 
 
 def persistent_noise(rng: Generator, n: int, length: int) -> Array:
-    r"""Return noise of variance 1, `[n, length]`: white or, for half of the series, such that goes on.
+    r"""Return noise of variance 1, `[n, length]`: white in half of the series, autocorrelated in the others.
 
     .. math:: x_t = φ x_{t-1} + \sqrt{1 - φ^2}\, ε_t, \quad φ \sim U(0, 0.98)
     """
@@ -229,6 +228,8 @@ def persistent_noise(rng: Generator, n: int, length: int) -> Array:
 
 def autoregressed(shocks: Array, *gains: Array) -> Array:
     """Return what goes on from zeros as `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`."""
+    from scipy.signal import lfilter  # takes a second to import, and who forecasts draws nothing
+
     poles = np.stack([np.ones(len(shocks)), *(-gain for gain in gains)], axis=1)
     filtered = [lfilter([1.0], own, line) for own, line in zip(poles, shocks, strict=True)]
     return np.asarray(filtered).reshape(shocks.shape)

@@ -1,21 +1,20 @@
 """Which inputs and which zero serve a pretrained network best: designs that are trained alike and compared.
 
 python benchmarks/designs.py --data FOLDER                       # all designs, three seeds: hours; goes on later
-python benchmarks/designs.py --data FOLDER --designs corrected input-phases --steps 500
+python benchmarks/designs.py --data FOLDER --designs corrected input phases --steps 500
 python benchmarks/designs.py --show                              # tables of what there is
 
 | design | the zero of forecasts | beside the last seasons it reads |
 |---|---|---|
 | corrected | the base | the base's models and their errors |
-| corrected-no-ar | the base without autoregressions | the same without these |
-| input | the last season, or the last value | the base, its models and their errors |
-| input-no-ar | the same | the same without autoregressions |
+| no-autoregression | the base without autoregressions | the same without these |
+| season-unit | the base, distances from it in units of a season's mean absolute difference | as `corrected` |
+| input | the last season, or the last value; distances in units of a season | the base, its models and their errors |
 | phases | the same | mean and spread by phase, of the season and of the longer one |
-| input-phases | the same | what `input` and `phases` read |
 | corrected-phases | the base | what `corrected` and `phases` read |
 
 All have the same network, number of steps, series and seeds, and are scored on the windows of `accuracy/held_back.py`,
-on the 192 steps that a network writes itself. A design wins where its number is less by more than twice the standard
+on the 192 steps that a network learns to write. A design wins where its number is less by more than twice the standard
 deviation over seeds; otherwise the simpler one is taken. The base's gains were chosen on windows of which six tasks of
 longer steps are (`smoothing_gains.py`), so hours are the fairer half. What is kept belongs to the code it was made by.
 """
@@ -47,14 +46,22 @@ from seqcast.data.synthetic import Season, SyntheticBatch
 from seqcast.data.windows import forward_fill
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows
 from seqcast.pretrained.covariates import CovariateSizes
-from seqcast.pretrained.far_horizons import BLOCKS
-from seqcast.pretrained.inputs import FUTURE, LEAST_AT_ONCE, SeasonalInputs, inputs_around, pieces, season_again
+from seqcast.pretrained.inputs import (
+    FUTURE,
+    LEAST_AT_ONCE,
+    PAST,
+    STATIC,
+    SeasonalInputs,
+    inputs_around,
+    pieces,
+    season_again,
+)
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import mean_of_known, zero_if_unknown
 from seqcast.runtime import write_beside
 from seqcast.specs import WindowSpec
 from seqcast.studies.cache import cached, cached_path
-from synthetic_windows import SyntheticWindows
+from synthetic_windows import SyntheticBatches
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -66,19 +73,23 @@ CODE = (*SERIES, "src/seqcast/pretrained/*.py", *(f"benchmarks/{name}.py" for na
 WHAT_OF_PHASES = ("mean", "spread", "number of values")
 DESIGNS = (
     "corrected",
-    "corrected-no-ar",
+    "no-autoregression",
+    "season-unit",
     "input",
-    "input-no-ar",
     "phases",
-    "input-phases",
     "corrected-phases",
 )
 PHASES = tuple(f"{what} by phase of the {which} season" for which in ("first", "longer") for what in WHAT_OF_PHASES)
 LAST_SEASON = FUTURE.index("last season")
+SURPRISE, RATIO_OF_UNITS = (
+    PAST.index("value less the base one step ahead"),
+    STATIC.index("unit against steps of a season"),
+)
+ERRORS = [place for place, name in enumerate(STATIC) if name.startswith("error of")]
 # Largest distance from the last season, in the unit of the window: a trend goes far from it in a horizon.
 FARTHEST_FROM_LAST = 100.0
-# Steps of a horizon that a network writes without the base, which goes on alone after it.
-WRITTEN = BLOCKS * pretrain.HORIZON
+# Steps of a horizon that a network learns to write.
+WRITTEN = max(pretrain.HORIZONS)
 
 
 @dataclass(frozen=True)
@@ -109,25 +120,43 @@ def _of_few(design: str, past: Array, season: Integers, longer: Integers, horizo
     unknown = np.zeros(len(BASE_FORECASTS), dtype=bool)
     if design == "phases":
         unknown[:] = True
-    elif design.endswith("no-ar"):
+    elif design == "no-autoregression":
         unknown[:] = [name.startswith("autoregression") for name in BASE_FORECASTS]
     # What has no forecasts has no errors, and does not count.
     base = replace(base, models=base.models.mapped(lambda part: np.where(unknown, np.nan, part)))
-    if design.startswith("corrected"):
+    if design not in ("input", "phases"):
         whole = inputs_around(base, past, season, longer)
     else:
         zero = LastSeason(base.loc, base.scale, base.values, base.models, season)
-        whole = inputs_around(zero, past, season, longer, farthest=FARTHEST_FROM_LAST)
+        whole = in_units_of_seasons(inputs_around(zero, past, season, longer, farthest=FARTHEST_FROM_LAST))
         if design != "phases":
             # In place of the last season's distance from itself.
             distance = (base.forecast - zero.forecast) * base.scale / whole.unit
             whole.inputs["future"][:, :, LAST_SEASON] = np.clip(distance, -FARTHEST_FROM_LAST, FARTHEST_FROM_LAST)
+    if design == "season-unit":
+        whole = in_units_of_seasons(whole)
     phases = np.zeros((len(past), horizon, len(PHASES)))
     if design.endswith("phases"):
         zero_forecast = (whole.base - base.loc) / base.scale
         phases = of_phases(base.values, zero_forecast, whole.unit / base.scale, (season, longer), horizon)
     future = np.concatenate([whole.inputs["future"], phases.astype(np.float32)], axis=2)
     return replace(whole, inputs={**whole.inputs, "future": future})
+
+
+def in_units_of_seasons(read: SeasonalInputs) -> SeasonalInputs:
+    """Return the same inputs with distances from the base in units of a season's mean absolute difference."""
+    inputs = {name: values.copy() for name, values in read.inputs.items()}
+    logarithm = 2 * inputs["static"][:, RATIO_OF_UNITS]
+    inputs["static"][:, RATIO_OF_UNITS] = 0.0
+    inputs["static"][:, ERRORS] += logarithm[:, None] * (inputs["static"][:, ERRORS] != 0)
+    grown = np.exp(logarithm)[:, None]
+    inputs["past"][:, :, SURPRISE] = np.clip(inputs["past"][:, :, SURPRISE] * grown, -read.farthest, read.farthest)
+    # All but the base itself and the numbers of steps.
+    distances = slice(LAST_SEASON, FUTURE.index(BASE_FORECASTS[-1]) + 1)
+    inputs["future"][:, :, distances] = np.clip(
+        inputs["future"][:, :, distances] * grown[:, :, None], -read.farthest, read.farthest
+    )
+    return replace(read, inputs=inputs, unit=read.unit / grown)
 
 
 def of_phases(values: Array, zero: Array, unit: Array, seasons: tuple[Integers, Integers], horizon: int) -> Array:
@@ -175,28 +204,25 @@ class DesignedNetwork(PretrainedNetwork):
         usual = PretrainedNetwork.window(horizon, covariates)
         return replace(usual, future=usual.future + len(PHASES))
 
-    def _read(self, windows: ZeroShotWindows, past: Array, horizon: int, first: int = 0) -> SeasonalInputs:
+    def _read(self, windows: ZeroShotWindows, past: Array, horizon: int) -> SeasonalInputs:
         return read(self.design, past, windows.season, windows.longer, horizon)
 
 
-class KeptWindows(SyntheticWindows):
-    """Windows whose series are kept in files, since those of a seed are the same for all designs.
+@dataclass(frozen=True)
+class KeptBatches(SyntheticBatches):
+    """Batches whose series are kept in files, since those of a seed are the same for all designs.
 
     Args:
         kept: The folder.
-        **options: As for `SyntheticWindows`.
     """
 
-    def __init__(self, *, kept: Path, **options: Any) -> None:
-        super().__init__(**options)
-        self.kept = kept
-        kept.mkdir(parents=True, exist_ok=True)
+    kept: Path = Path()
 
-    def drawn(self, number: int, length: int) -> SyntheticBatch:
-        """Return the series of a batch, of so many steps."""
-        path = self.kept / f"{self.seed}-{number}-{length}-{self.batch_size}.npz"
+    def drawn(self, number: int, length: int, horizon: int) -> SyntheticBatch:
+        """Return the series of a batch, of so many known steps and so many more."""
+        path = self.kept / f"{self.seed}-{number}-{length}-{horizon}-{self.batch_size}.npz"
         if not path.is_file():
-            batch = super().drawn(number, length)
+            batch = super().drawn(number, length, horizon)
             season = np.array([batch.season.length, batch.season.longer or 0])
             arrays = {"values": batch.values, "season": season, "families": batch.families}
             write_beside(path, lambda file: np.savez(file, **arrays))
@@ -213,7 +239,8 @@ def digest(patterns: Sequence[str]) -> str:
 
 def described(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what results depend on beside design and seed."""
-    return {"steps": arguments.steps, "width": arguments.width, "code": digest(CODE)}
+    names = ("steps", "width", "learning_rate")
+    return {**{name: getattr(arguments, name) for name in names}, "code": digest(CODE)}
 
 
 def measured(design: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -222,13 +249,15 @@ def measured(design: str, seed: int, arguments: argparse.Namespace) -> dict[str,
         sys.exit("there is a network to train and to score: give --data")
     folder = cached_path(arguments.out, design, seed, described(arguments)).with_suffix("")
     folder.mkdir(exist_ok=True)
-    given = {"--steps": arguments.steps, "--width": arguments.width, "--seed": seed, "--out": folder}
+    given = {"--seed": seed, "--out": folder}
+    given |= {f"--{name.replace('_', '-')}": value for name, value in described(arguments).items() if name != "code"}
     options = pretrain.parser().parse_args([str(part) for pair in given.items() for part in pair])
     kept = arguments.out / f"series-{digest(SERIES)}"
-    windows = functools.partial(KeptWindows, read=functools.partial(read, design), kept=kept)
-    engine, log = pretrain.train(options, window=DesignedNetwork.window(pretrain.HORIZON), windows=windows)
+    kept.mkdir(exist_ok=True)
+    batches = functools.partial(KeptBatches, read=functools.partial(read, design), kept=kept)
+    engine, log = pretrain.train(options, window=DesignedNetwork.window(WRITTEN), batches=batches)
     network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=design)
-    # Longer horizons would be the base's in all designs.
+    # Beyond them it forecasts what it has not learnt to.
     near = {task: replace(source, horizon=min(source.horizon, WRITTEN)) for task, source in SOURCES.items()}
     tasks = {task: source.tasks(arguments.data) for task, source in near.items()}
     found, naive, counts = scores(tasks, deciles_of(network)), scores(tasks, Task.naive_deciles), counts_of(tasks)
@@ -261,8 +290,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/designs"), help="folder of checkpoints and scores")
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=list(DESIGNS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--steps", type=int, default=4_000)
+    parser.add_argument("--steps", type=int, default=2_000)
     parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--learning-rate", type=float, default=0.0025)
     parser.add_argument("--show", action="store_true", help="show what there is, train nothing")
     arguments = parser.parse_args()
     found: dict[str, list[dict[str, Any]]] = {}

@@ -3,9 +3,8 @@
     python benchmarks/onnx_export.py
 
 Each preset is fitted on two series of 400 steps and exported; what is timed is onnxruntime's `run`, from raw values to
-point and quantiles, the median of 2,000 calls (200 for many windows; of the pretrained network 200 and 10). Beside it
-stand what the recurrent layers take of one window, by onnxruntime's own profile, and the largest difference from
-`predict`.
+point and quantiles, the median of 2,000 calls (200 for many windows). Beside it stand what the recurrent layers take
+of one window, by onnxruntime's own profile, and the largest difference from `predict`.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ import numpy as np
 import pandas as pd
 
 SEASON, HORIZON, LENGTH, MANY = 7, 14, 400, 256
-PRESETS = ("classic", "segment", "pretrained")
-ROUNDS = {"pretrained": (200, 10)}
+PRESETS = ("classic", "segment")
 
 
 def made(count: int, *, gaps: float, seed: int) -> pd.DataFrame:
@@ -72,7 +70,7 @@ def measure(preset: str, gaps: float) -> str:
     """Fit, export and time a preset; return a row of the table."""
     from seqcast import Forecaster
 
-    training = None if preset == "pretrained" else {"epochs": 1, "steps_per_epoch": 5}
+    training = {"epochs": 1, "steps_per_epoch": 5}
     forecaster = Forecaster(
         HORIZON, preset=preset, training=training, calendar="none", verbose=0, random_state=0, level=(80, 95)
     )
@@ -87,9 +85,8 @@ def measure(preset: str, gaps: float) -> str:
         recurrent = recurrent_ms(path, past[:1])
     ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(MANY, HORIZON)
     difference = np.abs(session.run(["point"], {"past": past})[0] - ours).max()
-    rounds = ROUNDS.get(preset, (2000, 200))
-    one = median_ms(lambda: session.run(None, {"past": past[:1]}), rounds[0])
-    many = median_ms(lambda: session.run(None, {"past": past}), rounds[1])
+    one = median_ms(lambda: session.run(None, {"past": past[:1]}), 2000)
+    many = median_ms(lambda: session.run(None, {"past": past}), 200)
     return f"{preset:<12}{gaps:>6.0%}{size / 1e3:>10.0f}{one:>12.3f}{recurrent:>16.3f}{many:>16.2f}{difference:>14.1e}"
 
 

@@ -1,7 +1,7 @@
 """Train the network that has seen only synthetic series, or go on with its training.
 
-python benchmarks/pretrain.py --steps 5000                      # to runs/pretrained; goes on if it was interrupted
-python benchmarks/pretrain.py --steps 5000 --data FOLDER        # and scores it on windows before test parts
+python benchmarks/pretrain.py                                   # to runs/pretrained; goes on if it was interrupted
+python benchmarks/pretrain.py --data FOLDER                     # and scores it on windows before test parts
 python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
 
 The state of the training is written every few minutes, so that it may take several sittings: started again with the
@@ -12,8 +12,8 @@ python benchmarks/pretrain.py --decay 0 --steps 4000 --out runs/stable          
 python benchmarks/pretrain.py --branch runs/stable --steps 5000 --out runs/5000            # decays from 4,000 on
 python benchmarks/pretrain.py --decay 0 --steps 8000 --out runs/stable                     # goes on
 
-No real series is seen in training. `--data` scores the network and its base on the windows of
-`accuracy/held_back.py`.
+In the end it learns how the steps of sample paths depend on each other. No real series is seen in training. `--data`
+scores the network and its base on the windows of `accuracy/held_back.py`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,14 @@ from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec
 from seqcast.training.checkpoints import CheckpointFolder, fingerprint
-from synthetic_windows import SyntheticWindows
+from step_dependence import learnt_dependence
+from synthetic_windows import SyntheticBatches, SyntheticWindows
 
 QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)
-HORIZON, CONTEXTS = 64, (16, 32, 64, 128, 256, 512)
-STEPS_AN_EPOCH, WARM_UP = 250, 200
+HORIZONS, CONTEXTS = (32, 64, 192), (16, 32, 64, 128, 256, 512, 1024, 2048)
+# Short series are most of those that people have, and their batches cost least.
+DRAWN_CONTEXTS = (*CONTEXTS, *CONTEXTS[:4])
+STEPS_AN_EPOCH, WARM_UP, PROCESSES = 250, 200, 2
 VALIDATION_SEED, VALIDATION_BATCHES = 10**6, 16
 
 
@@ -123,19 +126,19 @@ def branch_off(stable: Path, folder: Path) -> None:
 
 
 def train(
-    arguments: argparse.Namespace, *, window: WindowSpec, windows: Callable[..., SyntheticWindows] = SyntheticWindows
+    arguments: argparse.Namespace, *, window: WindowSpec, batches: Callable[..., SyntheticBatches] = SyntheticBatches
 ) -> tuple[Engine, dict[str, Any]]:
     """Train the network, or go on with it.
 
     Args:
         arguments: The options; checkpoints go to a folder of `out`.
         window: Sizes of the windows that it reads.
-        windows: Returns them.
+        batches: Returns them.
 
     Returns:
         The trained engine, and the log of its training, JSON types.
     """
-    size = {"horizon": HORIZON, "batch_size": arguments.batch_size, "context_lengths": CONTEXTS}
+    size = {"horizons": HORIZONS, "batch_size": arguments.batch_size, "context_lengths": DRAWN_CONTEXTS}
     steps = min(STEPS_AN_EPOCH, arguments.steps)
     if arguments.steps % steps:
         sys.exit(f"--steps: a multiple of {steps} is needed")
@@ -165,9 +168,9 @@ def train(
         lasting = replace(training, learning_rate_schedule="constant", learning_rate=arguments.learning_rate, epochs=1)
         mark = fingerprint([], spec, lasting, windows={"seed": arguments.seed, **window.to_dict()})
         history = engine.fit(
-            windows(seed=arguments.seed, steps=steps, **size),
+            SyntheticWindows(batches(seed=arguments.seed, **size), steps=steps, processes=PROCESSES),
             window=window,
-            validation=windows(seed=VALIDATION_SEED, steps=VALIDATION_BATCHES, repeated=True, **size),
+            validation=SyntheticWindows(batches(seed=VALIDATION_SEED, **size), steps=VALIDATION_BATCHES, repeated=True),
             checkpoints=folder.of("network", mark),
         )
     # Whoever reads the file of the network does not know this program's rate.
@@ -182,16 +185,16 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/pretrained"), help="folder of checkpoints and weights")
-    parser.add_argument("--steps", type=int, default=5_000)
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--segment", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--optimizer", default="muon")
-    parser.add_argument("--learning-rate", type=float, default=0.005)
+    parser.add_argument("--learning-rate", type=float, default=0.0025)
     parser.add_argument("--decay", type=float, default=0.2, help="share of the steps in which the rate falls")
     parser.add_argument("--branch", type=Path, help="folder of a training without decay, to begin where it stands")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--version", default="2", help="version of the weights, written into their file")
+    parser.add_argument("--version", default="3", help="version of the weights, written into their file")
     parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on")
     return parser
 
@@ -200,8 +203,10 @@ def main() -> None:
     """Train and score."""
     arguments = parser().parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    engine, log = train(arguments, window=PretrainedNetwork.window(HORIZON))
+    engine, log = train(arguments, window=PretrainedNetwork.window(max(HORIZONS)))
     trained, path = PretrainedNetwork(engine, arguments.version, CONTEXTS), arguments.out / "pretrained.seqcast"
+    dependence = learnt_dependence(trained, DRAWN_CONTEXTS, arguments.batch_size)
+    trained = replace(trained, dependence=dependence)
     trained.save(path, log)
     if arguments.data is not None:
         networks = {"in single precision": trained, "in its file": PretrainedNetwork.load(path)}

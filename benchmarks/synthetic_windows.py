@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic import SyntheticBatch, SyntheticSeries
+from seqcast.data.synthetic import FAMILIES, SyntheticBatch, SyntheticSeries
+from seqcast.data.synthetic.generator import SEASONS, SLOW
 from seqcast.data.windows import Batch, NumberedBatches
 from seqcast.pretrained.inputs import SeasonalInputs, column_names, seasonal_inputs
 
@@ -17,56 +22,51 @@ Reading = Callable[
     SeasonalInputs,
 ]
 
-# Share of the windows that know as much of the past as the batch has; others know less.
+# Share of the windows that know as much of the past as the batch has; others know less, down to half of it.
 FULL = 0.35
 # Fewest known values.
 FEWEST = 6
+# What is measured by years, quarters, months and weeks is hardly longer.
+LONGEST_SLOW = 512
+# Gaussian processes cost the cube of their length.
+LONGEST_DENSE = 512
+# Batches that are read while others are learnt from.
+AHEAD = 8
+# Libraries that would have threads of their own in each process.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class SyntheticWindows(NumberedBatches):
-    """Windows of synthetic series; batch `k` depends on the seed and on `k` alone.
+@dataclass(frozen=True)
+class SyntheticBatches:
+    """Batches of windows of synthetic series; batch `k` depends on the seed and on `k` alone.
 
-    A batch has one context length, and its series one season. Windows know a random number of their last values, as
-    short series do. Each has its own unit, so that losses of smooth series and of rough ones count alike.
+    A batch has one context length and one horizon, and its series one season, of which that much holds one at least.
+    Windows know a random number of their last values, as short series do, so many that no shorter context would hold
+    them. Each has its own unit, so that losses of smooth series and of rough ones count alike.
 
     Args:
         seed: The seed.
-        horizon: Steps of future, `H`.
+        horizons: Steps of future that batches have, equally often, of those that are at most twice the context, or the
+            first.
         batch_size: Windows of a batch, `B`.
-        context_lengths: Context lengths that batches have, equally often.
-        steps: Batches an epoch.
+        context_lengths: Numbers of past steps that batches have, equally often; one that stands there twice, twice as
+            often.
         gaps: Share of the windows with missing values.
-        repeated: Whether each epoch has the same batches, as a validation needs, whose losses are compared.
         read: Returns what the network reads of them.
 
     Example:
-        >>> windows = SyntheticWindows(seed=0, horizon=8, batch_size=4, context_lengths=(16, 32), steps=10)
-        >>> inputs, y, weight = windows[0]
+        >>> batches = SyntheticBatches(seed=0, horizons=(8,), batch_size=4, context_lengths=(16, 32))
+        >>> inputs, y, weight = batches.batch(0)
         >>> inputs["past"].shape, inputs["future"].shape, inputs["static"].shape, y.shape, weight.shape
-        ((4, 32, 7), (4, 8, 32), (4, 41), (4, 8, 1), (4,))
+        ((4, 32, 7), (4, 8, 32), (4, 46), (4, 8, 1), (4,))
     """
 
-    def __init__(
-        self,
-        *,
-        seed: int,
-        horizon: int,
-        batch_size: int,
-        context_lengths: Sequence[int],
-        steps: int,
-        gaps: float = 0.1,
-        repeated: bool = False,
-        read: Reading = seasonal_inputs,
-    ) -> None:
-        super().__init__(steps)
-        self.seed, self.horizon, self.batch_size, self.gaps = seed, horizon, batch_size, gaps
-        self.context_lengths = tuple(context_lengths)
-        self.repeated, self.read = repeated, read
-
-    def on_epoch_end(self) -> None:
-        """Move on to the batches of the next epoch, or stay."""
-        if not self.repeated:
-            super().on_epoch_end()
+    seed: int
+    horizons: tuple[int, ...]
+    batch_size: int
+    context_lengths: tuple[int, ...]
+    gaps: float = 0.1
+    read: Reading = seasonal_inputs
 
     def batch(self, number: int) -> Batch:
         """Return a batch by its number, from 0."""
@@ -78,23 +78,83 @@ class SyntheticWindows(NumberedBatches):
         """Return the inputs of a batch, and the values that follow, `[B, H]`, in the units of the series."""
         rng = np.random.default_rng([self.seed, number, 1])
         length = int(rng.choice(self.context_lengths))
-        drawn = self.drawn(number, length + self.horizon)
+        horizon = int(rng.choice([steps for steps in self.horizons if steps <= 2 * length] or self.horizons[:1]))
+        drawn = self.drawn(number, length, horizon)
         past, future = drawn.values[:, :length].copy(), drawn.values[:, length:]
-        fewest = min(max(FEWEST, 2 * drawn.season.length), length)
-        known = np.exp(rng.uniform(np.log(fewest), np.log(length + 1), self.batch_size)).astype(int)
-        known = np.where(rng.random(self.batch_size) < FULL, length, np.maximum(known, FEWEST))
+        fewest = FEWEST if length == min(self.context_lengths) else length // 2 + 1
+        known = rng.integers(fewest, length + 1, self.batch_size)
+        known = np.where(rng.random(self.batch_size) < FULL, length, known)
         past[np.arange(length) < length - known[:, None]] = np.nan
         season = np.full(self.batch_size, drawn.season.length)
         longer = np.full(self.batch_size, drawn.season.longer or 0)
-        return self.read(past, season, longer, self.horizon), future
+        return self.read(past, season, longer, horizon), future
 
-    def drawn(self, number: int, length: int) -> SyntheticBatch:
-        """Return the series of a batch, of so many steps."""
-        return SyntheticSeries(self.seed, length=length, gaps=self.gaps).batch(number, n=self.batch_size)
+    def drawn(self, number: int, length: int, horizon: int) -> SyntheticBatch:
+        """Return the series of a batch, of so many known steps and so many more."""
+        seasons = {
+            season: share
+            for season, share in SEASONS.items()
+            if season <= length and (season not in SLOW or season == 1 or length <= LONGEST_SLOW)
+        }
+        series = SyntheticSeries(
+            self.seed,
+            length=length + horizon,
+            weights={name: 1.0 for name in FAMILIES if length <= LONGEST_DENSE or name != "gaussian_process"},
+            seasons=seasons,
+            gaps=self.gaps,
+        )
+        return series.batch(number, n=self.batch_size)
+
+
+class SyntheticWindows(NumberedBatches):
+    """Windows of synthetic series for a training.
+
+    Args:
+        batches: The batches.
+        steps: Batches an epoch.
+        repeated: Whether each epoch has the same batches, as a validation needs, whose losses are compared. They are
+            kept.
+        processes: Processes that read batches ahead; 0 reads them here.
+
+    Example:
+        >>> batches = SyntheticBatches(seed=0, horizons=(8,), batch_size=4, context_lengths=(16,))
+        >>> windows = SyntheticWindows(batches, steps=10)
+        >>> len(windows), windows[3][1].shape
+        (10, (4, 8, 1))
+    """
+
+    def __init__(self, batches: SyntheticBatches, *, steps: int, repeated: bool = False, processes: int = 0) -> None:
+        super().__init__(steps)
+        self.batches, self.repeated = batches, repeated
+        self._kept: dict[int, Batch] = {}
+        self._asked: dict[int, Future[Batch]] = {}
+        self._pool: ProcessPoolExecutor | None = None
+        if processes:
+            # What is begun in new processes reads this when it loads its libraries.
+            os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+            self._pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+
+    def on_epoch_end(self) -> None:
+        """Move on to the batches of the next epoch, or stay."""
+        if not self.repeated:
+            super().on_epoch_end()
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch by its number, from 0."""
+        if self.repeated:
+            if number not in self._kept:
+                self._kept[number] = self.batches.batch(number)
+            return self._kept[number]
+        if self._pool is None:
+            return self.batches.batch(number)
+        for asked in range(number, number + AHEAD):
+            if asked not in self._asked:
+                self._asked[asked] = self._pool.submit(self.batches.batch, asked)
+        return self._asked.pop(number).result()
 
     def counted(self, number: int) -> tuple[npt.NDArray[np.int64], Batch]:
         """Return the rows of a batch, and the batch."""
-        return np.arange(self.batch_size), self.batch(number)
+        return np.arange(self.batches.batch_size), self.batches.batch(number)
 
     def describe(self, window: int) -> str:
         """Return what a window is called."""

@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 import pandas as pd
 from reporting import machine_line, table
+from version_two import CONTEXT, base_of_version_two
 from yardsticks import checked, read_m4_hourly
 from zero_shot_tasks import DECILES, TASKS, Task, read_ett, read_task, validation_scores, windows_before
 
 from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
-from seqcast.pretrained.inputs import seasonal_inputs
 
 Series = list[np.ndarray]
 
@@ -45,8 +45,6 @@ SYNTHETIC_HORIZON, SYNTHETIC_KNOWN, SYNTHETIC_BATCHES, SYNTHETIC_WINDOWS = 64, (
 SYNTHETIC_SEED = 10**7
 # Series of a task at most, evenly taken.
 MOST_SERIES = 400
-# Steps that the base reads.
-BASE_CONTEXT = 512
 
 
 def _columns(table: pd.DataFrame) -> Series:
@@ -199,9 +197,8 @@ def deciles_of(network: PretrainedNetwork) -> Deciles:
 
 
 def base_deciles(task: Task) -> np.ndarray:
-    """Return the base that version 2 corrects as if it were each decile, `[series, H, 9]`."""
-    windows = read_windows(task, BASE_CONTEXT)
-    base = seasonal_inputs(windows.past, windows.season, windows.longer, task.horizon).base
+    """Return the base that version 2 corrected as if it were each decile, `[series, H, 9]`."""
+    base = base_of_version_two(task.known(CONTEXT), task.season, task.horizon)
     return np.repeat(base[:, :, None], len(DECILES), axis=2)
 
 

@@ -64,21 +64,30 @@ def test_without_models_nothing_is_known_of_the_base(found):
     assert not inputs["past"][:, :, PAST.index("value less the base one step ahead")].any()
     errors = [place for place, name in enumerate(STATIC) if "error of" in name or "are checked" in name]
     assert not inputs["static"][:, errors].any()
-    assert found["input-phases"].inputs["future"][:, :, OF_MODELS].any()
+    assert found["corrected-phases"].inputs["future"][:, :, OF_MODELS].any()
     assert (found["input"].base == found["phases"].base).all()
 
 
-@pytest.mark.parametrize("design", ["corrected", "input"])
-def test_without_autoregressions_the_base_is_another_and_they_say_nothing(found, design):
-    usual, other = found[design], found[f"{design}-no-ar"]
+def test_without_autoregressions_the_base_is_another_and_they_say_nothing(found):
+    usual, other = found["corrected"], found["no-autoregression"]
     autoregressions = [place for place, name in enumerate(FUTURE) if name.startswith("autoregression")]
     others = [place for place in OF_MODELS if place not in autoregressions]
     said = [each.in_units(each.inputs["future"][:, :, others[0]].astype(float)) for each in (usual, other)]
     np.testing.assert_allclose(*said, rtol=1e-4)
     assert usual.inputs["future"][:, :, autoregressions].any()
-    if design == "corrected":
-        assert not other.inputs["future"][:, :, autoregressions].any()
-        assert (other.base != usual.base).any()
+    assert not other.inputs["future"][:, :, autoregressions].any()
+    assert (other.base != usual.base).any()
+
+
+def test_in_units_of_seasons_all_forecasts_are_where_they_were(found):
+    usual, other = found["corrected"], found["season-unit"]
+    np.testing.assert_array_equal(other.base, usual.base)
+    season_before = PAST_VALUES[3, 12:] - PAST_VALUES[3, :-12]
+    assert other.unit[3, 0] == pytest.approx(np.abs(season_before).mean(), rel=1e-5)
+    for place in OF_MODELS:
+        mine, theirs = (each.in_units(each.inputs["future"][:, :, place].astype(float)) for each in (usual, other))
+        near = np.maximum(*(np.abs(each.inputs["future"][:, :, place]) for each in (usual, other))) < 19
+        np.testing.assert_allclose(mine[near], theirs[near], rtol=1e-4)
 
 
 def test_means_by_phase():

@@ -26,13 +26,14 @@ def train(tmp_path, monkeypatch):
     """Return a function that trains a tiny network for some steps; epochs have two."""
     monkeypatch.setattr(pretrain, "STEPS_AN_EPOCH", 2)
     monkeypatch.setattr(pretrain, "CONTEXTS", (16,))
+    monkeypatch.setattr(pretrain, "DRAWN_CONTEXTS", (16,))
     monkeypatch.setattr(pretrain, "VALIDATION_BATCHES", 1)
 
     def run(name, steps, *more):
         options = ["--steps", str(steps), "--width", "8", "--batch-size", "8", "--out", str(tmp_path / name), *more]
         arguments = pretrain.parser().parse_args(options)
         arguments.out.mkdir(exist_ok=True)
-        return pretrain.train(arguments, window=PretrainedNetwork.window(pretrain.HORIZON))
+        return pretrain.train(arguments, window=PretrainedNetwork.window(max(pretrain.HORIZONS)))
 
     return run
 
@@ -54,7 +55,7 @@ def test_a_budget_that_branches_off_is_the_one_that_was_trained_at_once(train, t
 
 def test_a_network_is_read_by_programs_that_do_not_know_its_rate(train, tmp_path):
     engine, log = train("small", 2)
-    assert engine.training.learning_rate == log["training"]["learning_rate"] == 0.005
+    assert engine.training.learning_rate == log["training"]["learning_rate"] == 0.0025
     network = PretrainedNetwork(engine, "small", pretrain.CONTEXTS)
     network.save(tmp_path / "small.seqcast", log)
     program = "import sys; from seqcast.pretrained import PretrainedNetwork as N; print(N.load(sys.argv[1]).version)"

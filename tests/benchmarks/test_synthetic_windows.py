@@ -5,13 +5,17 @@ import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC
-from synthetic_windows import SyntheticWindows
+from synthetic_windows import SyntheticBatches, SyntheticWindows
 
-SIZES = {"horizon": 8, "batch_size": 32, "context_lengths": (16, 32), "steps": 3}
+SIZES = {"horizons": (8, 12), "batch_size": 32, "context_lengths": (16, 32)}
 
 
-def windows(seed=0, **options):
-    return SyntheticWindows(seed=seed, **{**SIZES, **options})
+def drawn(seed=0, **options):
+    return SyntheticBatches(seed=seed, **{**SIZES, **options})
+
+
+def windows(seed=0, steps=3, **options):
+    return SyntheticWindows(drawn(seed), steps=steps, **options)
 
 
 def test_a_batch_depends_on_its_number_alone():
@@ -23,22 +27,27 @@ def test_a_batch_depends_on_its_number_alone():
             np.testing.assert_array_equal(inputs[name], same[name])
         np.testing.assert_array_equal(y, same_y)
         np.testing.assert_array_equal(weight, same_weight)
-    assert {one.batch(k)[0]["past"].shape[1] for k in range(12)} == {16, 32}
-    assert (windows(1).batch(0)[1] != one.batch(0)[1]).any()
+    shapes = {(inputs["past"].shape[1], y.shape[1]) for inputs, y, _ in map(one.batch, range(24))}
+    assert shapes == {(16, 8), (16, 12), (32, 8), (32, 12)}
+    assert (windows(1).batch(0)[1][:, :8] != one.batch(0)[1][:, :8]).any()
     one.on_epoch_end()
     np.testing.assert_array_equal(one[0][1], one.batch(3)[1])
 
 
 def test_windows_know_different_numbers_of_values():
-    known = np.concatenate(
-        [windows(gaps=0.0).batch(k)[0]["past"][:, :, PAST.index("value is known")].sum(axis=1) for k in range(10)]
-    )
-    assert len(np.unique(known)) > 10
-    assert known.min() >= 6
+    known = {16: [], 32: []}
+    for k in range(10):
+        past = drawn(gaps=0.0).batch(k)[0]["past"][:, :, PAST.index("value is known")]
+        known[past.shape[1]] += past.sum(axis=1).tolist()
+    assert len(set(known[16])) > 8
+    assert 6 <= min(known[16]) < 9
+    assert len(set(known[32])) > 8
+    assert min(known[32]) == 17  # with fewer the shorter context would do
+    assert max(known[32]) == 32
 
 
 def test_what_is_forecast_is_what_follows_in_the_same_units():
-    source = windows(gaps=0.0)
+    source = drawn(gaps=0.0)
     read, future = source.windows(5)
     y = source.batch(5)[1][..., 0]
     near = np.abs(y) < 19
@@ -51,7 +60,7 @@ def test_smooth_and_rough_windows_count_alike():
     """In its own unit, the future of a smooth window is not much nearer to its base than that of a rough one."""
     sizes, roughness = [], []
     for number in range(20):
-        (read, _), (_, y, weight) = windows(gaps=0.0).windows(number), windows(gaps=0.0).batch(number)
+        (read, _), (_, y, weight) = drawn(gaps=0.0).windows(number), drawn(gaps=0.0).batch(number)
         sizes.append(np.abs(y).mean(axis=(1, 2)))
         roughness.append(read.inputs["static"][:, STATIC.index("spread against steps of a season")])
         assert (weight == 1).all()
@@ -65,22 +74,34 @@ def test_smooth_and_rough_windows_count_alike():
 @pytest.mark.filterwarnings("error")
 def test_a_network_learns_from_them():
     network = NetworkSpec(encoder_units=(8,), decoder_units=(8,), segment=4, head="quantile", quantiles=(0.1, 0.5, 0.9))
-    window = WindowSpec(horizon=8, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
+    window = WindowSpec(horizon=12, features=len(PAST), targets=1, static=len(STATIC), future=len(FUTURE))
     engine = Engine(network, TrainingSpec(epochs=12, early_stopping=None), seed=0)
-    sizes = {"steps": 8, "context_lengths": (16,)}
-    unseen = windows(seed=1, repeated=True, **sizes)
-    history = engine.fit(windows(**sizes), window=window, validation=unseen, verbose=0)
+    unseen = windows(seed=1, steps=8, repeated=True)
+    history = engine.fit(windows(steps=8), window=window, validation=unseen, verbose=0)
     assert min(history["val_loss"]) < 0.97 * history["val_loss"][0]
 
 
 def test_a_validation_has_the_same_batches_each_epoch():
-    moving, staying = (
-        SyntheticWindows(seed=3, horizon=8, batch_size=4, context_lengths=(16,), steps=2, repeated=repeated)
-        for repeated in (False, True)
-    )
+    moving, staying = (windows(seed=3, steps=2, repeated=repeated) for repeated in (False, True))
     first = moving[0][1].copy()
-    for windows in (moving, staying):
-        np.testing.assert_array_equal(windows[0][1], first)
-        windows.on_epoch_end()
+    for each in (moving, staying):
+        np.testing.assert_array_equal(each[0][1], first)
+        each.on_epoch_end()
     np.testing.assert_array_equal(staying[0][1], first)
     assert not np.array_equal(moving[0][1], first)
+
+
+@pytest.mark.parametrize(("length", "absent"), [(16, {24, 48, 52, 96}), (1024, {4, 12, 52})])
+def test_seasons_are_those_that_a_context_holds(length, absent):
+    seasons = {drawn(batch_size=1).drawn(k, length, 8).season.length for k in range(60)}
+    assert not seasons & absent
+    assert {1, 7} <= seasons
+
+
+def test_other_processes_read_the_same_batches():
+    here, elsewhere = windows(steps=2), windows(steps=2, processes=1)
+    for _ in range(2):
+        for step in range(2):
+            np.testing.assert_array_equal(elsewhere[step][1], here[step][1])
+        here.on_epoch_end()
+        elsewhere.on_epoch_end()

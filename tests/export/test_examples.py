@@ -21,12 +21,12 @@ HORIZON = 5
 SMALL = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last", head="quantile")
 
 
-@pytest.fixture(scope="module", params=[SMALL, "segment", "pretrained"], ids=["own", "segment", "pretrained"])
+@pytest.fixture(scope="module", params=[SMALL, "segment"], ids=["own", "segment"])
 def forecaster(request):
     y = 10 + np.sin(np.arange(90.0)) + 0.1 * np.random.default_rng(0).normal(size=90)
     y[[20, 50, 51]] = np.nan
     df = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=90), "y": y})
-    training = None if request.param == "pretrained" else {"epochs": 1, "steps_per_epoch": 2}
+    training = {"epochs": 1, "steps_per_epoch": 2}
     options = {"level": (80,), "calendar": "none", "verbose": 0, "random_state": 0}
     return Forecaster(HORIZON, preset=request.param, training=training, **options).fit(df)
 

@@ -12,14 +12,11 @@ import seqcast
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.data.windows.origins import Origins
 from seqcast.errors import MissingPackageError, NotFittedError, SaveError, SpecError
-from seqcast.export.pretrained import zero_shot_part
 from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.future import future_steps
 from seqcast.intervals.levels import check_levels
-from seqcast.pretrained import load_pretrained
-from seqcast.pretrained.covariates import CovariateSizes
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -87,9 +84,6 @@ CASES = {
     "contexts of several lengths": {"members": 2, "context_length": (14, 21)},
     "segment with gaps": {"gaps": 0.1, "preset": "segment"},
     "classic": {"preset": "classic"},
-    "pretrained": {"preset": "pretrained", "calendar": "auto"},
-    "pretrained with gaps": {"gaps": 0.1, "preset": "pretrained", "scale": "log", "calibrate": True},
-    "chosen by evidence": {"preset": "auto"},
 }
 
 
@@ -107,13 +101,12 @@ def test_it_forecasts_new_series_as_we_do(name, tmp_path, run_file):
         check(session, forecaster, frame(("n1", "n2"), 9, seed=9))  # shorter than the context
 
 
-@pytest.mark.parametrize("preset", [SMALL, "pretrained"])
-def test_a_forecaster_of_files_and_one_that_was_loaded(preset, tmp_path, run_file):
+def test_a_forecaster_of_files_and_one_that_was_loaded(tmp_path, run_file):
     pytest.importorskip("pyarrow")
     (tmp_path / "rows").mkdir()
     for name in "ab":
         frame((name,), 120, gaps=0.05).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
-    forecaster = fitted(tmp_path / "rows", preset)
+    forecaster = fitted(tmp_path / "rows")
     forecaster.save(tmp_path / "model.seqcast")
     new = frame(("n1", "n2"), 60, gaps=0.05, seed=3)
     for number, model in enumerate((forecaster, Forecaster.load(tmp_path / "model.seqcast"))):
@@ -146,10 +139,9 @@ def test_a_longer_horizon_of_segments(tmp_path, run_file):
     check(run_file(tmp_path / "model.onnx"), forecaster, frame(("n1",), 60, gaps=0.1, seed=1), 17)
 
 
-@pytest.mark.parametrize("preset", [SMALL, "pretrained"])
-def test_several_targets(preset, tmp_path, run_file):
+def test_several_targets(tmp_path, run_file):
     df = frame(("a", "b"), 120, gaps=0.1, targets=2)
-    forecaster = fitted(df, preset, columns=Columns(y=("y", "z")))
+    forecaster = fitted(df, columns=Columns(y=("y", "z")))
     forecaster.export(tmp_path / "model.onnx")
     new = frame(("n1", "n2"), 50, gaps=0.1, targets=2, seed=1)
     session = run_file(tmp_path / "model.onnx")
@@ -181,12 +173,10 @@ def test_the_last_season_and_blends(gaps, tmp_path, run_file):
     reader = state.series.reader(state.series.frame, Origins.at_ends(state.series.frame, HORIZON))
     naive = naive_calibrations(reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95)))
     new = frame(("n1", "n2"), 40, gaps=gaps, seed=4)
-    tuned = FittedZeroShot(load_pretrained(), 7, is_finetuned=True)
-    candidates = (FittedLastSeason(7, naive), tuned, *state.candidates)
+    candidates = (FittedLastSeason(7, naive), *state.candidates)
     for shares in (
         {"seasonal_naive": 1.0},
         {"seasonal_naive": 0.3, "trained": 0.7},
-        {"seasonal_naive": 0.2, "finetuned": 0.5, "trained": 0.3},
     ):
         among = tuple(each for each in candidates if each.name in shares)
         forecaster = forecaster.with_fitted(replace(state, choice=Choice(shares), candidates=among))
@@ -335,36 +325,17 @@ def test_what_is_in_the_way(forecaster, tmp_path, monkeypatch):
         forecaster.export(tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("season_length", [1, 7])
-def test_a_longer_horizon_of_the_pretrained_network(season_length, tmp_path, run_file):
-    forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), "pretrained", season_length=season_length)
-    forecaster.export(tmp_path / "model.onnx", horizon=270)
-    session = run_file(tmp_path / "model.onnx")
-    for length in (9, 50, 300):
-        check(session, forecaster, frame(("n1", "n2"), length, gaps=0.1, seed=length), 270)
-
-
-def test_a_high_level_of_the_pretrained_network(tmp_path, run_file):
-    forecaster = fitted(frame(("a", "b"), 120), "pretrained")
-    forecaster.export(tmp_path / "model.onnx")
-    new = frame(("n1", "n2"), 120)
-    new["y"] = np.round(8 * new["y"]) / 8 + 1e15
-    ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(2, HORIZON)
-    theirs = run_file(tmp_path / "model.onnx")(past=values(new))["point"]
-    swings = np.ptp(new["y"])
-    assert np.abs(ours - 1e15).max() < 2 * swings
-    np.testing.assert_allclose(theirs - 1e15, ours - 1e15, rtol=0, atol=0.1 * swings)
-
-
-def test_a_pretrained_network_with_covariates():
-    network = load_pretrained().with_covariates(CovariateSizes(past=1))
-    with pytest.raises(SpecError, match="export: expected a pretrained network that reads no covariates"):
-        zero_shot_part(network, 7).check(12)
-
-
-def test_the_pretrained_network_has_a_number_of_steps(tmp_path):
-    with pytest.raises(SpecError, match="horizon: expected a number with the pretrained network, received 'any'"):
-        fitted(frame(("a",), 60), "pretrained").export(tmp_path / "model.onnx", horizon="any")
+@pytest.mark.parametrize("preset", ["pretrained", "auto"])
+def test_the_pretrained_network_has_no_operators(preset, tmp_path):
+    forecaster = fitted(frame(("a",), 60), preset)
+    state = forecaster.fitted_
+    zero_shot = [each for each in state.candidates if isinstance(each, FittedZeroShot)]
+    forecaster = forecaster.with_fitted(replace(state, choice=Choice({zero_shot[0].name: 1.0}), candidates=zero_shot))
+    with pytest.raises(
+        SpecError, match=r"export: expected networks that were trained.*received the preset 'pretrained'"
+    ):
+        forecaster.export(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_heads_that_onnx_does_not_have(tmp_path):

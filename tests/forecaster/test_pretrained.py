@@ -163,13 +163,13 @@ def test_what_is_read_can_be_looked_into(fitted):
 
 
 def test_the_past_of_a_long_series_is_forecast_from_two_seasons_on():
-    """The network reads up to 512 rows and needs no more than two seasons."""
+    """The network reads up to 2,048 rows and needs no more than two seasons."""
     rows = np.arange(560)
     noise = np.random.default_rng(0).normal(0, 0.1, 560)  # where there is none, most rows are thought unusual
     frame = pd.DataFrame({"unique_id": "a", "ds": rows, "y": 10 + np.sin(2 * np.pi * rows / 12) + noise})
     horizon = 48
     model = pretrained(horizon, season_length=12, freq=1).fit(frame)
-    assert model.context_length_ == 512
+    assert model.context_length_ == 2048
     first = 24 + (560 - 24) % horizon
     assert model.anomalies()["ds"].min() == first
     assert model.predict_insample(step_size=horizon)["ds"].min() == first

@@ -212,14 +212,14 @@ def test_memory_limits_what_is_remembered(folder):
     limit = 16 << 20
     memory = Memory(limit)
     model = Forecaster(4, effort="quick", verbose=0).fit(folder, memory_limit=limit)
-    assert model.context_length_ == 512
+    assert model.context_length_ == 2048
     few = Memory(1 << 14)
 
     class Many:
         schema, covariates, source = model.series_state_.schema, model.series_state_.frame.covariates, range(100)
 
     assert few.rows_remembered(Many()) == 1
-    assert memory.rows_remembered(Many()) > 512
+    assert memory.rows_remembered(Many()) > 1024
 
 
 def test_polars_comes_back_as_polars(frame):

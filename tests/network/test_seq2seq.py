@@ -327,12 +327,20 @@ def test_missing_inputs_are_named():
             network({key: value for key, value in inputs.items() if key != missing})
     with pytest.raises(DataError, match=r"future_covariates: expected .B, 4, 1., received nothing"):
         network({key: value for key, value in inputs.items() if key != "future"})
-    with pytest.raises(DataError, match="future_covariates"):
-        network({**inputs, "future": inputs["future"][:, :3]})
+    with pytest.raises(DataError, match=r"future_covariates: expected .B, 4, 1., received .B, 4, 2."):
+        network({**inputs, "future": np.repeat(inputs["future"], 2, axis=2)})
     teacher = build("teacher")
     inputs, _ = batch(teacher.window)
     with pytest.raises(DataError, match="target"):
         teacher(inputs, training=True)
+
+
+@pytest.mark.parametrize("steps", [3, 4, 6])
+def test_it_forecasts_as_far_as_the_future_is_known(steps):
+    network = build("rich")
+    inputs, _ = batch(network.window)
+    future = np.resize(inputs["future"], (len(inputs["future"]), steps, 1))
+    assert network({**inputs, "future": future}).shape[1] == steps
 
 
 # ---------------------------------------------------------------- heads

@@ -30,16 +30,6 @@ def reader(rows=20):
     return WindowReader(store, features, scaler, 8, future=1, static=np.array([[1.0], [2.0]]), names=names)
 
 
-def test_a_later_window_has_the_future_in_its_past():
-    now = covariates()
-    later = add_covariates(inputs(9, 2), now, later=3)
-    past, future = later["past"][:, :, 5:], later["future"][:, :, 4:]
-    np.testing.assert_allclose(past[:, :6], GAIN * now["past"], rtol=1e-6)
-    np.testing.assert_allclose(past[:, 6:, 1:], GAIN * now["future"][:, :3], rtol=1e-6)
-    np.testing.assert_allclose(past[:, 6:, 0], GAIN * np.repeat(now["past"][:, -1:, 0], 3, axis=1), rtol=1e-6)
-    np.testing.assert_allclose(future, GAIN * now["future"][:, [3, 3]], rtol=1e-6)
-
-
 @pytest.mark.parametrize(("steps", "horizon"), [(4, 3), (6, 4), (9, 7)])
 def test_they_stand_behind_in_as_many_steps_as_are_read(steps, horizon):
     now = covariates()
@@ -60,7 +50,7 @@ def test_they_stand_behind_in_as_many_steps_as_are_read(steps, horizon):
 
 def test_where_there_are_none_nothing_is_added():
     past = np.full((2, 4, 1), np.nan)
-    found = add_covariates(inputs(3, 5), {"past": past}, later=2)
+    found = add_covariates(inputs(3, 5), {"past": past})
     np.testing.assert_array_equal(found["past"][:, :, 5:], np.zeros((2, 3, 1)))
     assert (found["future"].shape, found["static"].shape) == ((2, 5, 4), (2, 3))
 

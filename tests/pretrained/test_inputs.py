@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.inputs import FUTURE, LARGEST_UNIT, LEAST_UNIT, PAST, STATIC, seasonal_inputs
+from seqcast.pretrained.inputs import FUTURE, LARGEST_UNIT, LEAST_STEP, LEAST_UNIT, PAST, STATIC, seasonal_inputs
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, GAINS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
 
@@ -61,13 +61,20 @@ def plainly(past, season, longer):
 def test_it_is_what_plain_loops_give(seed):
     past, season, longer = drawn(seed)
     windows = seasonal_inputs(past, season, longer, HORIZON)
+    found = SeasonalBase.of(past, season, longer, HORIZON)
+    errors, checks = found.errors, found.check_errors
     for row in range(ROWS):
         loc, scale = units(past[row], int(season[row]))
         values, before, long_before, future = plainly(past[row], int(season[row]), int(longer[row]))
         unit = windows.unit[row, 0] / scale
-        if not np.isnan(mean(np.abs(before))):
-            assert unit == pytest.approx(np.clip(mean(np.abs(before)), LEAST_UNIT, LARGEST_UNIT))
-        distances = [np.clip(each / unit, -FARTHEST, FARTHEST) for each in (before, long_before)]
+        step = np.clip(mean(np.abs(before)), LEAST_STEP, LARGEST_UNIT)
+        if np.isnan(step):
+            known = errors[row][~np.isnan(errors[row])]
+            step = np.clip(known.min() if len(known) else 1.0, LEAST_STEP, LARGEST_UNIT)
+        # A walk's error grows with the root of the steps, here up to 64.
+        grown = mean(np.array([error * max(1, 64 / n) ** 0.5 for n, error in zip(CHECKS, checks[row], strict=True)]))
+        assert unit == pytest.approx(step if np.isnan(grown) else np.clip(grown, LEAST_UNIT, LARGEST_UNIT))
+        distances = [np.clip(each / step, -FARTHEST, FARTHEST) for each in (before, long_before)]
         read = windows.inputs["past"][row]
         for place, column in enumerate((values, *distances)):
             np.testing.assert_allclose(read[:, place], np.nan_to_num(column), rtol=1e-5, atol=1e-5)

@@ -13,7 +13,7 @@ from seqcast.pretrained.seasonal_base import (
     units_of,
     weights_by_errors,
 )
-from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts
+from seqcast.pretrained.simple_forecasts import FARTHEST, SimpleForecasts, checks_of
 from seqcast.pretrained.smoothing import smoothed
 
 ROWS, LENGTH, HORIZON = 12, 80, 11
@@ -30,10 +30,12 @@ def test_the_base_is_a_mean_by_errors(seed):
     past, season = walks(seed, -60)  # none is positive, so logarithms are not taken
     loc, scale = units_of(past, season)
     values = (past - loc) / scale
-    found = SimpleForecasts.concat([smoothed(values, season, HORIZON, GAINS), autoregressed(values, HORIZON)])
+    found = SimpleForecasts.concat(
+        [smoothed(values, season, HORIZON, GAINS), autoregressed(values, season, NONE, HORIZON)]
+    )
     errors = np.abs(found.ahead - values[:, :, None]).mean(axis=1) * found.optimism
     weights = errors**-4.0
-    for steps in CHECKS[:-1]:  # before 64 steps there are fewer than 64
+    for steps in checks_of(LENGTH):
         weights /= np.abs(found.checks[steps] - values[:, -steps:, None]).mean(axis=1) * found.optimism
     weights /= weights.sum(axis=1, keepdims=True)
     base = SeasonalBase.of(past, season, NONE, HORIZON)
@@ -42,7 +44,7 @@ def test_the_base_is_a_mean_by_errors(seed):
     np.testing.assert_allclose(base.surprises, values - one_ahead, atol=1e-6)
     checked = np.einsum("btk,bk->bt", found.checks[8], weights)
     np.testing.assert_allclose(base.check_errors[:, 1], np.abs(checked - values[:, -8:]).mean(axis=1), rtol=1e-6)
-    assert np.isnan(base.check_errors[:, -1]).all()
+    assert np.isnan(base.check_errors[:, len(checks_of(LENGTH)) :]).all()
 
 
 def test_a_longer_season_is_continued_where_two_of_it_are_known():

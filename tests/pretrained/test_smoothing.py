@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.simple_forecasts import CHECKS, SimpleForecasts
+from seqcast.pretrained.simple_forecasts import CHECKS, RECENT, SimpleForecasts, checks_of
 from seqcast.pretrained.smoothing import FIRST, smoothed
 
 ROWS, LENGTH, HORIZON = 6, 40, 9
@@ -74,7 +74,8 @@ def test_it_is_what_the_equations_give(seed):
             forecasts, ahead, checks = plainly(values[row].copy(), int(season[row]), gains)
             np.testing.assert_allclose(found.forecasts[row, :, number], forecasts, atol=1e-9)
             np.testing.assert_allclose(found.ahead[row, :, number], ahead, atol=1e-9)
-            for steps in CHECKS:
+            assert tuple(found.checks) == checks_of(LENGTH)
+            for steps in found.checks:
                 expected = checks[steps] if known[row] >= 2 * steps else [np.nan] * steps
                 np.testing.assert_allclose(found.checks[steps][row, :, number], expected, atol=1e-9)
 
@@ -91,7 +92,7 @@ def test_errors_are_those_of_what_was_forecast():
             assert errors[row, number] == pytest.approx(own.mean())
             for place, steps in enumerate(CHECKS):
                 late = values[row, -steps:]
-                checked = known.sum() >= 2 * steps and (~np.isnan(late)).any()
+                checked = steps in found.checks and known.sum() >= 2 * steps and (~np.isnan(late)).any()
                 expected = np.nanmean(np.abs(found.checks[steps][row, :, number] - late)) if checked else np.nan
                 np.testing.assert_allclose(checks[place, row, number], expected)
 
@@ -143,3 +144,15 @@ def test_nothing_known_is_a_forecast_of_zero():
     found = smoothed(np.full((2, 5), np.nan), np.array([1, 2]), 3, GAINS)
     assert (found.forecasts == 0).all()
     assert (found.ahead == 0).all()
+
+
+def test_forecasts_one_step_ahead_are_those_of_the_last_steps():
+    """What came long ago is in the state alone: the last 512 steps are those that a shorter array ends with."""
+    rng = np.random.default_rng(8)
+    values = np.cumsum(rng.normal(size=(2, RECENT + 100)), axis=1)
+    found = smoothed(values, np.array([1, 24]), HORIZON, GAINS)
+    assert found.ahead.shape == (2, RECENT, len(GAINS))
+    own = np.abs(found.ahead - values[:, -RECENT:, None]).mean(axis=1)
+    np.testing.assert_allclose(found.errors(values), own)
+    # A level that forgets fast stands where the step before it was.
+    np.testing.assert_allclose(found.ahead[0, 1:, 2], values[0, -RECENT:-1], atol=1.5)

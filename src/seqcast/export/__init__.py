@@ -2,10 +2,8 @@
 
 Nothing is traced. Modules, in reading order: `graph` (operators that name themselves), `file` (from a graph to a
 file), `cells` (ONNX's own GRU, LSTM and RNN), `normalise`, `segment`, `heads`, `encoder`, `decoder` (with its
-attention), `network` (one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `known`,
-`simple_forecasts`, `smoothing_blocks`, `smoothing`, `autoregression`, `hold`, `seasonal_base`, `seasonal_inputs`,
-`pretrained` (the pretrained network and what it reads), `metadata`, `part` (what a candidate adds), `series` (the file
-of a forecaster), `arrays` (that of a regressor).
+attention), `network` (one network), `calendar`, `scaling`, `gaps`, `intervals` (what stands around it), `metadata`,
+`part` (what a candidate adds), `series` (the file of a forecaster), `arrays` (that of a regressor).
 
 Stability: experimental.
 """
@@ -13,7 +11,6 @@ Stability: experimental.
 from seqcast.export.arrays import ArrayModel, write_array_model
 from seqcast.export.calendar import is_cyclic
 from seqcast.export.heads import Parts
-from seqcast.export.pretrained import zero_shot_part
 from seqcast.export.series import LastSeasonPart, NetworksPart, SeriesModel, write_series_model
 
 __all__ = [
@@ -25,5 +22,4 @@ __all__ = [
     "is_cyclic",
     "write_array_model",
     "write_series_model",
-    "zero_shot_part",
 ]

@@ -67,7 +67,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             season, the pretrained network, the same fine-tuned, and one that is trained (`segment` where the season can
             be cut into segments of at least 4 steps, else `classic`, see `seqcast.specs.presets`) forecast validation
             windows, and share the forecast as is best there; `choice_` says how and why. If the last season alone is
-            better, it warns. `pretrained` has seen synthetic series only, reads 512 steps and is not trained.
+            better, it warns. `pretrained` has seen synthetic series only, reads up to 2,048 steps and is not trained.
         effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
             one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
             horizon after them, and otherwise, or with covariates, `training` or `members`, `balanced`.

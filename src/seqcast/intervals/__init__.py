@@ -1,6 +1,6 @@
 """Intervals: their levels, forecast requests, and calibration.
 
-In reading order: `levels`, `calibration`, `request`, `support`, `conformal`.
+In reading order: `levels`, `calibration`, `request`, `support`, `conformal`, `dependence`.
 
 Stability: experimental.
 """

@@ -2,6 +2,7 @@ from .calibration import Calibration as Calibration
 from .conformal import calibrate_intervals as calibrate_intervals
 from .conformal import calibrate_points as calibrate_points
 from .conformal import windows_needed as windows_needed
+from .dependence import Dependence as Dependence
 from .levels import LEAST_LEVEL as LEAST_LEVEL
 from .levels import bound_probability as bound_probability
 from .levels import check_levels as check_levels

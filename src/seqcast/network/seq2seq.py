@@ -108,7 +108,7 @@ class Seq2Seq(keras.Model):
         self.decoder.head.trainable = "head" not in parts
 
     def call(self, inputs: Any, training: bool | None = None) -> Tensor:
-        """Forecast the trained horizon.
+        """Forecast as far as the future is known, or the trained horizon.
 
         Args:
             inputs: A dict of arrays, or the past alone.
@@ -118,10 +118,11 @@ class Seq2Seq(keras.Model):
             The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`.
         """
         inputs = inputs if isinstance(inputs, dict) else {"past": inputs}
+        future = inputs.get("future")
         forecast, _ = self.decoder.unroll(
             self.encoder(inputs, training=training),
-            horizon=self.window.horizon,
-            future=inputs.get("future"),
+            horizon=(None if future is None else future.shape[1]) or self.window.horizon,
+            future=future,
             target=inputs.get("target"),
             training=training,
         )

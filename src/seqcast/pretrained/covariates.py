@@ -46,14 +46,12 @@ class CovariateSizes:
         return self.past + self.future + self.static > 0
 
 
-def add_covariates(inputs: Mapping[str, Array], covariates: Mapping[str, Array], later: int = 0) -> dict[str, Array]:
+def add_covariates(inputs: Mapping[str, Array], covariates: Mapping[str, Array]) -> dict[str, Array]:
     """Return inputs of a network with covariates behind its own, multiplied by `GAIN`; 0 stands for what is not known.
 
     Args:
-        inputs: The inputs; as many steps of covariates are taken.
+        inputs: The inputs; as many steps of covariates are taken, the last ones of the future again and again.
         covariates: What a window reader gives beside the targets, see `ZeroShotWindows`.
-        later: How many steps of the future the windows know as their past. Of covariates that are not known in
-            advance the last values stay.
 
     Example:
         >>> inputs = {"past": np.zeros((1, 2, 1)), "future": np.zeros((1, 1, 1)), "static": np.zeros((1, 1))}
@@ -63,11 +61,9 @@ def add_covariates(inputs: Mapping[str, Array], covariates: Mapping[str, Array],
     """
     past = forward_fill(covariates["past"])
     future = np.nan_to_num(covariates.get("future", np.zeros((len(past), 1, 0))))
-    newer = np.repeat(past[:, -1:], later, axis=1)
-    newer[:, :, past.shape[2] - future.shape[2] :] = future[:, :later]
-    steps = np.minimum(later + np.arange(inputs["future"].shape[1]), future.shape[1] - 1)
+    steps = np.minimum(np.arange(inputs["future"].shape[1]), future.shape[1] - 1)
     own = {
-        "past": last_steps(np.concatenate([past, newer], axis=1), inputs["past"].shape[1], 0.0),
+        "past": last_steps(past, inputs["past"].shape[1], 0.0),
         "future": future[:, steps],
         "static": covariates.get("static", np.zeros((len(past), 0))),
     }

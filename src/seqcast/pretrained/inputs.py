@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from seqcast.data.windows import forward_fill
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
-from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, mean_of_known, zero_if_unknown
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, RECENT, mean_of_known, zero_if_unknown
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -52,6 +52,7 @@ STATIC = (
     "logarithm of the number of known values",
     "spread against the level",
     "spread against steps of a season",
+    "unit against steps of a season",
     "share of zeros",
     "share of values that repeat the one before",
     *(f"error of {name}" for name in BASE_FORECASTS),
@@ -64,8 +65,10 @@ STATIC = (
 VALUES_AT_ONCE, LEAST_AT_ONCE = 2**16, 64
 # Seasons that the mean is taken of.
 SEASONS = 6
-# The unit of distances from the base, in mean absolute deviations of the window.
-LEAST_UNIT, LARGEST_UNIT = 0.03, 5.0
+# Units of differences from the season before, and of distances from the base, in deviations of the window.
+LEAST_STEP, LEAST_UNIT, LARGEST_UNIT = 0.03, 0.003, 5.0
+# How much larger the error of a random walk's forecast is after 64 steps than in each check.
+GROWN = np.sqrt(np.maximum(1.0, 64 / np.array(CHECKS)))
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,11 @@ class SeasonalInputs:
     """The inputs of a network for some windows, and their units.
 
     Args:
-        inputs: `past` `[B, T, 7]`, `future` `[B, H, 32]` and `static` `[B, 41]`, in single precision.
+        inputs: `past` `[B, T, 7]` of 512 steps at most, `future` `[B, H, 32]` and `static` `[B, 46]`, in single
+            precision.
         base: The forecast that the network corrects, `[B, H]`, in the units of the data.
-        unit: Unit of the distances from it, `[B, 1]`: the mean absolute difference of a season, above 0.
+        unit: Unit of the distances from it, `[B, 1]`: the mean error of the base in its checks, as it would be after 64
+            steps, above 0.
         farthest: The largest distance.
     """
 
@@ -166,12 +171,20 @@ def inputs_around(
     step = mean_of_known(np.abs(differences[0]))
     least_error = np.min(np.nan_to_num(errors, nan=np.inf), axis=1, keepdims=True)
     step = np.where(np.isnan(step), np.where(np.isinf(least_error), 1.0, least_error), step)
-    unit = np.clip(step, LEAST_UNIT, LARGEST_UNIT)
-    distances = [np.clip(each / unit, -farthest, farthest) for each in (*differences, base.surprises)]
+    of_step = np.clip(step, LEAST_STEP, LARGEST_UNIT)
+    # In units of how far off the base was, all windows count alike in training.
+    error = mean_of_known(base.check_errors * GROWN)
+    unit = np.clip(np.where(np.isnan(error), of_step, error), LEAST_UNIT, LARGEST_UNIT)
+    distances = [
+        np.clip(each[:, -RECENT:] / own, -farthest, farthest)
+        for each, own in ((differences[0], of_step), (differences[1], of_step), (base.surprises, unit))
+    ]
     known = [~np.isnan(each) for each in (values, *differences)]
     repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
-        "past": np.stack([*map(zero_if_unknown, (values, *distances)), *known], axis=2),
+        "past": np.stack(
+            [*map(zero_if_unknown, (values[:, -RECENT:], *distances)), *(each[:, -RECENT:] for each in known)], axis=2
+        ),
         "future": _future(base, unit, (season, longer), farthest),
         "static": np.concatenate(
             [
@@ -180,6 +193,7 @@ def inputs_around(
                 np.log1p(known[0].sum(axis=1, keepdims=True)) / 6,
                 np.log(scale / (np.abs(loc) + scale)) / 4,
                 np.log(np.clip(step, 1e-3, 10.0)) / 2,
+                np.log(unit / of_step) / 2,
                 np.nan_to_num(mean_of_known(np.where(known[0], past == 0.0, np.nan))),
                 np.nan_to_num(mean_of_known(repeats)),
                 _logarithms(errors / unit),

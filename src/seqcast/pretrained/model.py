@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
+from seqcast.intervals import Dependence
 from seqcast.pretrained.covariates import CovariateSizes
 from seqcast.specs import TrainingSpec
 
@@ -83,6 +84,7 @@ class ZeroShotModel(ABC):
         version: Version of what it has learnt.
         context_lengths: Numbers of past steps that it reads, the shortest first.
         covariates: How many covariates it has learnt to read.
+        dependence: How the steps of its sample paths depend on each other.
         engine: The engine of its network, to look into; `None` for another kind of model.
     """
 
@@ -90,6 +92,7 @@ class ZeroShotModel(ABC):
     version: str
     context_lengths: tuple[int, ...] = (512,)
     covariates: CovariateSizes = CovariateSizes()
+    dependence: Dependence = Dependence()
     engine: Engine | None = None
 
     @property

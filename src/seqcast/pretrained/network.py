@@ -16,8 +16,8 @@ from seqcast.data.synthetic import Season
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome
 from seqcast.errors import SpecError
+from seqcast.intervals import Dependence
 from seqcast.pretrained.covariates import CovariateSizes, add_covariates, seasonal_reader
-from seqcast.pretrained.far_horizons import BLOCKS, base_after, held, widened
 from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, FinetuneJob, finetune_training
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, column_names, last_steps, seasonal_inputs
 from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWindows
@@ -45,6 +45,7 @@ class PretrainedNetwork(ZeroShotModel):
         context_lengths: Context lengths that it was trained on, the shortest first; a series is read with the
             shortest one that holds it, or its last steps with the longest.
         covariates: How many covariates it reads, which it has learnt about in a fine-tuning.
+        dependence: How the steps of its sample paths depend on each other, learnt from synthetic series too.
 
     Example:
         >>> network = PretrainedNetwork.shipped()
@@ -59,6 +60,7 @@ class PretrainedNetwork(ZeroShotModel):
     version: str = field()
     context_lengths: tuple[int, ...] = field()
     covariates: CovariateSizes = field(default_factory=CovariateSizes)
+    dependence: Dependence = field(default_factory=Dependence)
 
     @classmethod
     def shipped(cls) -> PretrainedNetwork:
@@ -79,7 +81,7 @@ class PretrainedNetwork(ZeroShotModel):
 
     @property
     def horizon(self) -> int:
-        """Steps that it forecasts at once, `H`; more are written in blocks, see `forecast`."""
+        """Steps that it was trained to write, `H`; it writes any number."""
         return self.engine.built.window.horizon
 
     @property
@@ -88,8 +90,8 @@ class PretrainedNetwork(ZeroShotModel):
         return self.engine.network.segment
 
     def steps(self, horizon: int) -> int:
-        """Return how many steps it writes at once for a horizon: whole segments, and a block at most."""
-        return min(self.horizon, -(-horizon // self.segment) * self.segment)
+        """Return how many steps it writes for a horizon: whole segments."""
+        return -(-horizon // self.segment) * self.segment
 
     def context(self, length: int) -> int:
         """Return the context length that series of so many known steps are read with."""
@@ -129,10 +131,7 @@ class PretrainedNetwork(ZeroShotModel):
     def forecast(self, windows: ZeroShotWindows, horizon: int, probabilities: Sequence[float]) -> Array:
         """Return quantiles in the data's units, `[B, horizon, Q]`.
 
-        A block after the first one reads the medians before it as if they were known, and is held to them (see
-        `seqcast.pretrained.far_horizons.held`). How far its quantiles are from its median is added, as independent
-        errors are, to how far those of the step before it were. After three blocks the median is what the base says,
-        held too, and widths go on as in the third. With covariates of the future the network writes all blocks.
+        The decoder writes all steps at once, also more than it was trained to.
 
         Args:
             windows: The windows.
@@ -143,7 +142,9 @@ class PretrainedNetwork(ZeroShotModel):
 
         def write(part: tuple[Array, int]) -> None:
             rows, context = part
-            result[rows] = self._in_blocks(windows.take(rows), context, horizon, probabilities)
+            own = windows.take(rows)
+            read = self._read(own, last_steps(own.past, context, np.nan), self.steps(horizon))
+            result[rows] = self._quantiles(read, probabilities)[:, :horizon]
 
         parts = list(self._by_context(windows.past))
         # What a part reads is worked out while the network forecasts another.
@@ -158,41 +159,14 @@ class PretrainedNetwork(ZeroShotModel):
             for first in range(0, len(rows), MOST_ROWS):
                 yield rows[first : first + MOST_ROWS], int(context)
 
-    def _in_blocks(self, windows: ZeroShotWindows, context: int, horizon: int, probabilities: Sequence[float]) -> Array:
-        """Return the forecast of windows that are read with the same context length."""
-        known, blocks = last_steps(windows.past, context, np.nan), list[Array]()
-        asked, begun = (*probabilities, 0.5), context + self.horizon
-        # The season before had other covariates of the future.
-        repeats = not self.covariates.future
-        before = np.zeros((len(known), 1, len(asked)))
-        # What covariates of the future mean the network alone can tell.
-        near = horizon if self.covariates.future else min(horizon, BLOCKS * self.horizon)
-        for first in range(0, near, self.horizon):
-            steps = self.steps(near - first)
-            block = self._block(self._read(windows, known[:, -context:], steps, first), asked)
-            median, own = block[:, :, -1], block - block[:, :, -1:]
-            distance = widened(own, before, steps)
-            before = distance[:, -1:]
-            if first:
-                median = held(median, known, windows.season, begun, repeats=repeats)
-            blocks.append(median[:, :, None] + distance)
-            # The next block's seasons begin where this one's go on.
-            known = np.concatenate([known, median], axis=1)
-        if near < horizon:
-            newest, steps = known[:, -self.context_lengths[-1] :], horizon - near
-            rest = base_after(newest, windows.season, windows.longer, steps, context)
-            median = held(rest, known, windows.season, begun, repeats=repeats)
-            blocks.append(median[:, :, None] + widened(own, before, steps))
-        return np.concatenate(blocks, axis=1)[:, :horizon, :-1]
-
-    def _read(self, windows: ZeroShotWindows, past: Array, horizon: int, first: int = 0) -> SeasonalInputs:
-        """Return what the network reads of windows, or of those so many steps after them that know this past."""
+    def _read(self, windows: ZeroShotWindows, past: Array, horizon: int) -> SeasonalInputs:
+        """Return what the network reads of windows that know this past."""
         read = seasonal_inputs(past, windows.season, windows.longer, horizon)
         if not windows.covariates:
             return read
-        return replace(read, inputs=add_covariates(read.inputs, windows.covariates, first))
+        return replace(read, inputs=add_covariates(read.inputs, windows.covariates))
 
-    def _block(self, read: SeasonalInputs, probabilities: Sequence[float]) -> Array:
+    def _quantiles(self, read: SeasonalInputs, probabilities: Sequence[float]) -> Array:
         """Return quantiles in the data's units, `[B, steps, Q]`.
 
         Few windows are filled up with copies, so that data of any size share two compiled programs.
@@ -237,8 +211,8 @@ class PretrainedNetwork(ZeroShotModel):
     def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> FinetuneJob:
         """Return the training from its present weights.
 
-        With more than a block to forecast, the network is trained to forecast a block. Beside another network half of
-        the weights are learnt, or all where covariates are.
+        With more to forecast than it writes by itself, the network is trained to forecast that. Beside another network
+        half of the weights are learnt, or all where covariates are.
 
         Raises:
             SpecError: Covariates are to be learnt, and parts of the network may not be trained.
@@ -303,7 +277,7 @@ class PretrainedNetwork(ZeroShotModel):
         engine, weights = self.engine.to_parts()
         half = {name: values.astype(np.float16) for name, values in weights.items()}
         header = {"version": self.version, "context_lengths": list(self.context_lengths), "engine": engine}
-        return {**header, "covariates": asdict(self.covariates)}, half
+        return {**header, "covariates": asdict(self.covariates), "dependence": asdict(self.dependence)}, half
 
     @classmethod
     def from_parts(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
@@ -312,7 +286,13 @@ class PretrainedNetwork(ZeroShotModel):
         Raises:
             ValueError: They are no parts of one.
         """
-        kinds = {"version": str, "context_lengths": list[int], "covariates": dict[str, int], "engine": dict[str, Any]}
+        kinds = {
+            "version": str,
+            "context_lengths": list[int],
+            "covariates": dict[str, int],
+            "dependence": dict[str, float],
+            "engine": dict[str, Any],
+        }
         checked = check_fields(dict(header), kinds, "pretrained")
         engine, covariates = Engine.from_parts(checked["engine"], arrays), CovariateSizes(**checked["covariates"])
         window, contexts = engine.window, tuple(checked["context_lengths"])
@@ -322,7 +302,7 @@ class PretrainedNetwork(ZeroShotModel):
             raise ValueError("a network that is not told of seasons")
         if not contexts or min(contexts) < 1 or list(contexts) != sorted(set(contexts)):
             raise ValueError(f"context lengths {contexts}")
-        return cls(engine, checked["version"], contexts, covariates)
+        return cls(engine, checked["version"], contexts, covariates, Dependence(**checked["dependence"]))
 
     def save(self, path: str | os.PathLike[str], log: dict[str, Any]) -> None:
         """Write the network.
@@ -354,7 +334,7 @@ def load_pretrained() -> PretrainedNetwork:
     Example:
         >>> network = load_pretrained()
         >>> network.horizon, network.context_lengths
-        (64, (16, 32, 64, 128, 256, 512))
+        (192, (16, 32, 64, 128, 256, 512, 1024, 2048))
     """
     with resources.as_file(WEIGHTS) as path:
         return PretrainedNetwork.load(path)

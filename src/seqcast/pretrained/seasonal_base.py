@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.pretrained.autoregression import autoregressed
-from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, mean_of_known, zero_if_unknown
+from seqcast.pretrained.simple_forecasts import FARTHEST, RECENT, SimpleForecasts, mean_of_known, zero_if_unknown
 from seqcast.pretrained.smoothing import Gains, smoothed
 
 Array = npt.NDArray[np.float64]
@@ -88,7 +88,9 @@ class SeasonalBase:
         """
         loc, scale = units_of(past, season)
         of_season = both_ways_smoothed(past, season, horizon, GAINS)
-        of_lags = both_ways(past, season, lambda values, _: autoregressed(values, horizon))
+        of_lags = both_ways(
+            past, season, lambda values, rows: autoregressed(values, season[rows], longer[rows], horizon)
+        )
         of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
         rows = np.flatnonzero((longer > 0) & (2 * longer <= (~np.isnan(past)).sum(axis=1)))
         if len(rows):
@@ -126,14 +128,16 @@ class SeasonalBase:
 
     @cached_property
     def surprises(self) -> Array:
-        """What came less what was forecast one step ahead, `[B, T]`; NaN where a value is missing."""
-        return self.values - self._mean(self.models.ahead)
+        """What came less what was forecast one step ahead, of the last steps, `[B, t]`; NaN is missing."""
+        return self.values[:, -RECENT:] - self._mean(self.models.ahead)
 
     @cached_property
     def check_errors(self) -> Array:
         """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
-        checks = {steps: self._mean(self.models.checks[steps])[:, :, None] for steps in CHECKS}
-        own = SimpleForecasts(self.forecast[:, :, None], self.values[:, :, None], checks, np.ones((len(self.loc), 1)))
+        checks = {steps: self._mean(found)[:, :, None] for steps, found in self.models.checks.items()}
+        own = SimpleForecasts(
+            self.forecast[:, :, None], self.values[:, -RECENT:, None], checks, np.ones((len(self.loc), 1))
+        )
         return own.check_errors(self.values)[:, :, 0].T
 
     def _mean(self, forecasts: Array) -> Array:
@@ -166,7 +170,7 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     Args:
         past: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
-        model: Returns what `K` models say of values in their units, `[b, T]`, and their season, `[b]`.
+        model: Returns what `K` models say of values in their units, `[b, T]`, and of which windows they are, `[b]`.
 
     Returns:
         What they say of values, and what they say of logarithms, `2K` in all, in the units of the values. The latter is
@@ -179,7 +183,7 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     centre, spread = units_of(logarithms, season[rows])
     # Both at once, since a model goes through the steps of all windows one by one.
     both = [_in_reach((past - loc) / scale), (logarithms - centre) / spread]
-    found = model(np.concatenate(both), np.concatenate([season, season[rows]]))
+    found = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
     of_values = found.take(slice(0, len(past)))
     # What is out of reach anyway, before its exponential is more than a number can be.
     most = np.log(loc[rows, :, None] + 2 * FARTHEST * scale[rows, :, None])
@@ -199,7 +203,7 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
 
 def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
     """Smooth windows in their own units, their values and their logarithms; arguments as for `smoothed`."""
-    return both_ways(past, season, lambda values, season: smoothed(values, season, horizon, gains))
+    return both_ways(past, season, lambda values, rows: smoothed(values, season[rows], horizon, gains))
 
 
 def weights_by_errors(errors: Array, checks: Array) -> Array:

@@ -12,7 +12,9 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 # Forecasts of so many last steps are checked.
-CHECKS = (4, 8, 16, 32, 64)
+CHECKS = (4, 8, 16, 32, 64, 128, 256)
+# Forecasts one step ahead are those of at most so many last steps.
+RECENT = 512
 # In a window's own units: what is further out is as far as this.
 FARTHEST = 20.0
 
@@ -23,9 +25,10 @@ class SimpleForecasts:
 
     Args:
         forecasts: Forecasts, `[B, H, K]`.
-        ahead: What was forecast of each step from the one before it, `[B, T, K]`.
-        checks: What was forecast of the last steps from the one before these, `[B, n, K]`, by their number; NaN where
-            fewer values are known before them. What the models were fitted to includes these steps.
+        ahead: What was forecast of each of the last steps, 512 at most, from the one before it, `[B, t, K]`.
+        checks: What was forecast of the last steps from the one before these, `[B, n, K]`, by their number, which is
+            at most half of the steps; NaN where fewer values are known before them. What the models were fitted to
+            includes these steps.
         optimism: How much larger errors are at steps that a model was not fitted to, `[B, K]`: 1 where none was.
     """
 
@@ -41,8 +44,8 @@ class SimpleForecasts:
         def unknown(steps: int) -> Array:
             return np.full((rows, steps, models), np.nan)
 
-        checks = {steps: unknown(steps) for steps in CHECKS}
-        return cls(unknown(horizon), unknown(length), checks, np.ones((rows, models)))
+        checks = {steps: unknown(steps) for steps in checks_of(length)}
+        return cls(unknown(horizon), unknown(min(length, RECENT)), checks, np.ones((rows, models)))
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
@@ -50,7 +53,7 @@ class SimpleForecasts:
         return cls(
             np.concatenate([part.forecasts for part in parts], axis=2),
             np.concatenate([part.ahead for part in parts], axis=2),
-            {steps: np.concatenate([part.checks[steps] for part in parts], axis=2) for steps in CHECKS},
+            {steps: np.concatenate([part.checks[steps] for part in parts], axis=2) for steps in parts[0].checks},
             np.concatenate([part.optimism for part in parts], axis=1),
         )
 
@@ -76,7 +79,7 @@ class SimpleForecasts:
         Args:
             values: The known values, `[B, T]`; NaN is missing.
         """
-        return _mean_error(self.ahead, values) * self.optimism
+        return _mean_error(self.ahead, values[:, -RECENT:]) * self.optimism
 
     def check_errors(self, values: Array) -> Array:
         """Return the mean absolute error of each check, `[checks, B, K]`; NaN where there is none.
@@ -85,10 +88,19 @@ class SimpleForecasts:
             values: The known values, `[B, T]`; NaN is missing.
         """
         found = np.full((len(CHECKS), len(values), self.forecasts.shape[2]), np.nan)
-        for place, steps in enumerate(CHECKS):
-            if steps < values.shape[1]:
-                found[place] = _mean_error(self.checks[steps], values[:, -steps:])
+        for place, (steps, forecast) in enumerate(self.checks.items()):
+            found[place] = _mean_error(forecast, values[:, -steps:])
         return found * self.optimism
+
+
+def checks_of(length: int) -> tuple[int, ...]:
+    """Return the checks of windows of so many steps.
+
+    Example:
+        >>> checks_of(20)
+        (4, 8)
+    """
+    return tuple(steps for steps in CHECKS if 2 * steps <= length)
 
 
 def mean_of_known(values: Array, axis: int = 1) -> Array:

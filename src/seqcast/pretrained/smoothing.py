@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.pretrained.simple_forecasts import CHECKS, SimpleForecasts, mean_of_known
+from seqcast.pretrained.simple_forecasts import CHECKS, RECENT, SimpleForecasts, checks_of, mean_of_known
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -67,9 +67,10 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     count = len(gains)
     levels, trends = np.tile(level[:, 0], (count, 1)), np.tile(slope[:, 0], (count, 1))
     seasons = np.tile(profile.T[:, None, :], (1, count, 1))
-    ahead = np.empty((length, count, len(values)))
+    recent = min(length, RECENT)
+    ahead = np.empty((recent, count, len(values)))
     reach = np.cumsum(phi ** np.arange(1, max(horizon, *CHECKS) + 1), axis=1).T[:, :, None]
-    checks = {steps: np.full((steps, count, len(values)), np.nan) for steps in CHECKS}
+    checks = {steps: np.full((steps, count, len(values)), np.nan) for steps in checks_of(length)}
     filled = np.where(known, values, 0.0).T
     begun = np.logical_or.accumulate(known, axis=1).T.astype(float)
     counted = known.T.astype(float)
@@ -82,7 +83,9 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
             checks[left] = levels + trends * reach[:left] + seasons[places[step:length]]
         before = seasons[places[step]]
         damped = trends * (1.0 + (phi - 1.0) * (1.0 if all_begun[step] else begun[step]))
-        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before, out=ahead[step])
+        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before)
+        # The first of the last steps takes the place of those before it.
+        ahead[max(0, recent - left)] = forecast
         error = filled[step] - forecast
         if not all_counted[step]:
             error *= counted[step]

@@ -7,7 +7,7 @@ from importlib import resources
 
 WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
 
-SHA256 = "7e2bfffba1874142ee0776fe83a2b64377a0a9861f561c022eb24f64bed010c8"
+SHA256 = "8fbd5f133eacdd7a8ac8b4c9f2a795e82b91b2ea062a0c85cbada24d2e7148f1"
 """Digest of the file of weights that comes with this version of the package."""
 
 

@@ -12,6 +12,7 @@ CHANGES = [
     "reversed_in_time",
     "negated",
     "modulated",
+    "wandering",
     "exponentiated",
     "censored",
     "quantised",
@@ -65,6 +66,18 @@ def test_swings_grow_and_fade_around_the_mean():
     assert swings.max() < 4
     assert np.median(np.ptp(swings, axis=1)) > 0.3
     assert np.abs(np.diff(swings, axis=1)).max() < 0.2
+
+
+def test_levels_that_are_added_go_on_and_are_of_the_size_of_the_series():
+    added = changed("wandering") - VALUES
+    share = added.std(axis=1) / VALUES.std(axis=1)
+    assert 0.09 < share.min() < 0.2
+    assert 1.5 < share.max() < 2.1
+    centred = added - added.mean(axis=1, keepdims=True)
+    going_on = (centred[:, 1:] * centred[:, :-1]).sum(axis=1) / (centred**2).sum(axis=1)
+    # From every second step's value that comes again to nearly all of it.
+    assert np.quantile(going_on, 0.05) > 0.25
+    assert np.quantile(going_on, 0.95) > 0.9
 
 
 def test_exponentials_are_positive_and_keep_the_order():

@@ -1,4 +1,4 @@
-"""What happens to series on their way into a table: mixtures, reversal, growth, caps, steps, outliers, gaps."""
+"""What happens to series on their way into a table: mixtures, reversal, wandering, growth, caps, rounding, gaps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.synthetic.draws import Season, amounts, chance, pattern, repeat, smoothed
+from seqcast.data.synthetic.states import autoregressed
 
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
@@ -63,6 +64,19 @@ def modulated(rng: Generator, values: Array, share: float) -> Array:
     envelope = np.exp(rng.uniform(0.1, 0.7, (n, 1)) * np.sin(2 * np.pi * waves))
     middle = values.mean(axis=1, keepdims=True)
     return np.where(chance(rng, n, share)[:, None], middle + (values - middle) * envelope, values)
+
+
+def wandering(rng: Generator, values: Array, share: float) -> Array:
+    r"""Add a level that wanders and returns, slowly or fast, to some series; arguments as for `mixed`.
+
+    .. math:: x_t = φ x_{t-1} + ε_t, \quad \log(1 - φ) \sim U(\log 0.002, \log 0.5)
+
+    Its deviation is .1 to 2 times that of the series.
+    """
+    n, length = values.shape
+    level = _standardised(autoregressed(rng.normal(size=(n, length)), 1.0 - amounts(rng, n, 0.002, 0.5)[:, 0]))
+    added = level * amounts(rng, n, 0.1, 2.0) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
+    return np.where(chance(rng, n, share)[:, None], values + added, values)
 
 
 def rising(rng: Generator, values: Array, share: float) -> Array:

@@ -13,8 +13,8 @@ from seqcast.specs import check_int
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
-# The season that contains another one: the week of hours and half-hours, the year of days and weeks.
-LONGER = {24: 168, 48: 336, 7: 364}
+# The season that contains another one: the week of hours, half-hours and quarter-hours, the year of days.
+LONGER = {24: 168, 48: 336, 96: 672, 7: 364}
 
 
 @dataclass(frozen=True)

@@ -240,6 +240,8 @@ class SyntheticSeries:
 def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Array:
     """Return series with what happens to those that may be negative."""
     values = change.modulated(rng, change.negated(rng, values, 0.3), 0.1)
+    if season.length not in SLOW:
+        values = change.wandering(rng, values, 0.6)
     values = change.with_longer_season(rng, values, season, 0.5)
     if season.length in SLOW:
         values = change.rising(rng, values, 0.5)

@@ -20,7 +20,7 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals import Calibration, ForecastRequest
+from seqcast.intervals import Calibration, Dependence, ForecastRequest
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
@@ -61,8 +61,8 @@ class FittedCandidate(ABC):
     def paths(self, reader: WindowReader, origins: Origins, samples: int) -> Array:
         """Draw sample paths in scaled units, `[B, samples, H, D]`.
 
-        Steps are drawn one by one from their quantiles, so paths do not show how steps depend on each other. Those of a
-        series do not depend on which other series are forecast.
+        Each step alone is drawn from its quantiles; how steps depend on each other `dependence` says. Paths of a series
+        do not depend on which other series are forecast.
 
         Args:
             reader: The window reader of the series.
@@ -72,7 +72,7 @@ class FittedCandidate(ABC):
         quantiles = self.quantiles(reader, origins, DRAWN_QUANTILES)
         keys, shape = series_keys(reader, origins), (samples, *quantiles.shape[1:3])
         seeds = zip(keys, origins.stops, strict=True)
-        drawn = [np.random.default_rng([int(key), int(stop)]).random(shape) for key, stop in seeds]
+        drawn = [self.dependence.ranks(np.random.default_rng([int(key), int(stop)]), shape) for key, stop in seeds]
         places = np.stack(drawn) * (len(DRAWN_QUANTILES) - 1)
         low = places.astype(int)
         below, above = (_taken(quantiles, part) for part in (low, np.minimum(low + 1, len(DRAWN_QUANTILES) - 1)))
@@ -116,6 +116,11 @@ class FittedCandidate(ABC):
     def is_probabilistic(self) -> bool:
         """Whether it forecasts a distribution; its sample paths come from it."""
         return True
+
+    @property
+    def dependence(self) -> Dependence:
+        """How steps depend on each other in sample paths that are drawn from quantiles: not at all."""
+        return Dependence()
 
     @property
     def intervals(self) -> Sequence[Calibration]:

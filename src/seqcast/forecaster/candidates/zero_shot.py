@@ -17,7 +17,7 @@ from seqcast.forecaster.candidates.base import Candidate, FittedCandidate
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.rows import FitRows, PlannedRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.intervals import check_within
+from seqcast.intervals import Dependence, check_within
 from seqcast.pretrained import (
     DEFAULT_MODEL,
     MODELS,
@@ -129,6 +129,11 @@ class FittedZeroShot(FittedCandidate):
         return () if self.model.engine is None else (self.model.engine,)
 
     @property
+    def dependence(self) -> Dependence:
+        """How steps depend on each other, as the model has learnt from synthetic series."""
+        return self.model.dependence
+
+    @property
     def has_learnt(self) -> bool:
         """Whether it was fine-tuned on rows of the fit."""
         return self.is_finetuned
@@ -167,10 +172,18 @@ class FittedZeroShot(FittedCandidate):
         )
 
     def export(self) -> Any:
-        """Return its part of a file in ONNX."""
-        from seqcast.export import zero_shot_part
+        """Refuse to be part of a file in ONNX: what the model reads of a window has no operators.
 
-        return zero_shot_part(self.model, self.season_length)
+        Raises:
+            SpecError: Always.
+        """
+        raise SpecError(
+            "export",
+            expected="networks that were trained on the data alone",
+            received=f"the preset {self.model.key!r} among what forecasts",
+            hint="What it reads of a window has no operators in ONNX: fit with a preset that trains a network, such as "
+            "preset='classic', and export that.",
+        )
 
 
 @dataclass(frozen=True)

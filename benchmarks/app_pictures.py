@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+
+from pictures import small
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WIDTH, HEIGHT = 1280, 800
@@ -65,12 +65,7 @@ def draw(page: Page, name: str, *, whole: bool = False) -> None:
         whole: Whether also what is below the screen.
     """
     page.wait_for_timeout(1_000)
-    with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        page.screenshot(path=file.name, full_page=whole)
-        with Image.open(file.name) as image:
-            image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
-                IMAGES / f"app_{name}.png", optimize=True
-            )
+    (IMAGES / f"app_{name}.png").write_bytes(small(page.screenshot(full_page=whole), COLOURS))
 
 
 def give(page: Page, name: str, table: bytes) -> None:

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import ast
 import copy
-import io
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
-from PIL import Image
 from traitlets.config import Config
+
+from pictures import small
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTEBOOK = DOCS.parent / "examples" / "post.ipynb"
@@ -104,20 +104,18 @@ def page(notebook: Any) -> tuple[str, dict[str, bytes]]:
     exporter = MarkdownExporter(config=settings, raw_template=TEMPLATE)
     folder = PICTURES.relative_to(DOCS).as_posix()
     text, resources = exporter.from_notebook_node(notebook, resources={"output_files_dir": folder})
-    pictures = {path: small(content, path) for path, content in sorted(resources["outputs"].items())}
+    pictures = {path: packed(content, path) for path, content in sorted(resources["outputs"].items())}
     # Links of the notebook start in examples/.
     text = text.replace("](../docs/", "](")
     return NOTE + text.strip() + "\n", pictures
 
 
-def small(content: bytes, name: str) -> bytes:
-    """Return a picture in at most 128 colours; refuse one that is too large all the same."""
-    packed = io.BytesIO()
-    with Image.open(io.BytesIO(content)) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(packed, format="PNG", optimize=True)
-    if packed.tell() > LARGEST_PICTURE:
-        raise SystemExit(f"{name} has {packed.tell():,} bytes, more than {LARGEST_PICTURE:,}: draw less")
-    return packed.getvalue()
+def packed(content: bytes, name: str) -> bytes:
+    """Return a picture in few colours; refuse one that is too large all the same."""
+    content = small(content)
+    if len(content) > LARGEST_PICTURE:
+        raise SystemExit(f"{name} has {len(content):,} bytes, more than {LARGEST_PICTURE:,}: draw less")
+    return content
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from reporting import table
 
+from pictures import small
 from rounds import DOCS, machine, write_section
 from seqcast import Forecaster, inspect
 from seqcast.plots import family_chart, forecast_fans, probe_scores, save_figure
@@ -120,9 +121,15 @@ def main() -> None:
     """Ask, draw and write."""
     scores, shown, forecasts = continued()
     figure = forecast_fans(shown, forecasts, last=128, ylabel="value", title="Signals that it never saw, continued")
-    save_figure(figure, DOCS / "images" / "pretrained_signals.png", dpi=110)
-    save_figure(probe_scores(held()), DOCS / "images" / "pretrained_states.png", dpi=110)
-    save_figure(family_chart(seed=2), DOCS / "images" / "families.png", dpi=110)
+    figures = {
+        "pretrained_signals": figure,
+        "pretrained_states": probe_scores(held()),
+        "families": family_chart(seed=2),
+    }
+    for name, each in figures.items():
+        path = DOCS / "images" / f"{name}.png"
+        save_figure(each, path, dpi=110)
+        path.write_bytes(small(path.read_bytes()))
     write_section("signals", f"{scores}\n\n{machine()}.", "pretrained.md")
 
 

@@ -23,12 +23,13 @@ from reporting import machine_line, table
 from scipy import optimize, special
 from zero_shot_tasks import Task
 
+from seqcast.forecaster.candidates.base import DRAWN_QUANTILES
 from seqcast.intervals import Dependence
 from seqcast.pretrained import PretrainedNetwork, load_pretrained
 from synthetic_windows import SyntheticBatches
 
 SUMMED, BATCHES, SEED = (2, 4, 8, 16, 32, 64), 60, 2 * 10**6
-PATHS, DRAWN = 200, np.linspace(0.005, 0.995, 100)
+PATHS = 200
 # Ranks further out are as far as these.
 LEAST_RANK = 0.001
 
@@ -109,11 +110,11 @@ def coverages(network: PretrainedNetwork, tasks: list[Task], dependences: dict[s
         future = np.stack([values[-task.horizon :] for values in task.series])
         is_known = ~np.isnan(future)
         truth = future.sum(axis=1, where=is_known)
-        quantiles = network.forecast(read_windows(task, network.context_lengths[-1]), task.horizon, DRAWN.tolist())
+        quantiles = network.forecast(read_windows(task, network.context_lengths[-1]), task.horizon, DRAWN_QUANTILES)
         for name, dependence in dependences.items():
             rng = np.random.default_rng(0)
             ranks = dependence.ranks(rng, (PATHS, task.horizon, len(truth)))
-            places = np.clip(np.searchsorted(DRAWN, ranks), 0, len(DRAWN) - 1).transpose(2, 1, 0)
+            places = np.clip(np.searchsorted(DRAWN_QUANTILES, ranks), 0, len(DRAWN_QUANTILES) - 1).transpose(2, 1, 0)
             totals = np.take_along_axis(quantiles, places, axis=2).sum(axis=1, where=is_known[:, :, None])
             low, high = np.quantile(totals, (0.1, 0.9), axis=1)
             hit[name].append((low <= truth) & (truth <= high))

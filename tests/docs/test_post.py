@@ -5,6 +5,7 @@ import importlib.util
 import io
 import itertools
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -29,6 +30,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def post_page():
+    sys.path.append(str(ROOT / "benchmarks"))
     specification = importlib.util.spec_from_file_location("post_page", ROOT / "benchmarks" / "post_page.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)

@@ -175,26 +175,25 @@ def inputs_around(
     # In units of how far off the base was, all windows count alike in training.
     error = mean_of_known(base.check_errors * GROWN)
     unit = np.clip(np.where(np.isnan(error), of_step, error), LEAST_UNIT, LARGEST_UNIT)
-    distances = [
-        np.clip(each[:, -RECENT:] / own, -farthest, farthest)
-        for each, own in ((differences[0], of_step), (differences[1], of_step), (base.surprises, unit))
-    ]
-    known = [~np.isnan(each) for each in (values, *differences)]
-    repeats = np.where(known[0][:, 1:] & known[0][:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
+    recent = [each[:, -RECENT:] for each in (values, *differences)]
+    units = zip((*recent[1:], base.surprises), (of_step, of_step, unit), strict=True)
+    distances = [np.clip(each / own, -farthest, farthest) for each, own in units]
+    known = ~np.isnan(values)
+    repeats = np.where(known[:, 1:] & known[:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
         "past": np.stack(
-            [*map(zero_if_unknown, (values[:, -RECENT:], *distances)), *(each[:, -RECENT:] for each in known)], axis=2
+            [*map(zero_if_unknown, (recent[0], *distances)), *(~np.isnan(each) for each in recent)], axis=2
         ),
         "future": _future(base, unit, (season, longer), farthest),
         "static": np.concatenate(
             [
                 np.log(season[:, None]) / 4,
                 np.log(np.maximum(longer[:, None], 1)) / 6,
-                np.log1p(known[0].sum(axis=1, keepdims=True)) / 6,
+                np.log1p(known.sum(axis=1, keepdims=True)) / 6,
                 np.log(scale / (np.abs(loc) + scale)) / 4,
                 np.log(np.clip(step, 1e-3, 10.0)) / 2,
                 np.log(unit / of_step) / 2,
-                np.nan_to_num(mean_of_known(np.where(known[0], past == 0.0, np.nan))),
+                np.nan_to_num(mean_of_known(np.where(known, past == 0.0, np.nan))),
                 np.nan_to_num(mean_of_known(repeats)),
                 _logarithms(errors / unit),
                 _logarithms(base.check_errors / unit),

@@ -211,8 +211,8 @@ class PretrainedNetwork(ZeroShotModel):
     def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> FinetuneJob:
         """Return the training from its present weights.
 
-        With more to forecast than it writes by itself, the network is trained to forecast that. Beside another network
-        half of the weights are learnt, or all where covariates are.
+        For a longer horizon than it was trained to write it is trained on its own. Beside another network half of the
+        weights are learnt, or all where covariates are.
 
         Raises:
             SpecError: Covariates are to be learnt, and parts of the network may not be trained.

@@ -83,9 +83,9 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
             checks[left] = levels + trends * reach[:left] + seasons[places[step:length]]
         before = seasons[places[step]]
         damped = trends * (1.0 + (phi - 1.0) * (1.0 if all_begun[step] else begun[step]))
-        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before)
-        # The first of the last steps takes the place of those before it.
-        ahead[max(0, recent - left)] = forecast
+        # Steps before the last ones are written where the first of these is, which comes after them.
+        own = ahead[max(0, recent - left)]
+        forecast = np.add(levels + (damped if all_begun[step] else damped * begun[step]), before, out=own)
         error = filled[step] - forecast
         if not all_counted[step]:
             error *= counted[step]

@@ -2,16 +2,19 @@
 
 python benchmarks/designs.py --data FOLDER                       # all designs, three seeds: hours; goes on later
 python benchmarks/designs.py --data FOLDER --designs corrected input phases --steps 500
+python benchmarks/designs.py --data FOLDER --families --seeds 1 --steps 500  # without each family of series
 python benchmarks/designs.py --show                              # tables of what there is
 
 | design | the zero of forecasts | beside the last seasons it reads |
 |---|---|---|
 | corrected | the base | the base's models and their errors |
 | no-autoregression | the base without autoregressions | the same without these |
+| no-recent | the base without those of recent changes | the same without these |
 | season-unit | the base, distances from it in units of a season's mean absolute difference | as `corrected` |
 | input | the last season, or the last value; distances in units of a season | the base, its models and their errors |
 | phases | the same | mean and spread by phase, of the season and of the longer one |
 | corrected-phases | the base | what `corrected` and `phases` read |
+| without FAMILY | as `corrected`, but series of this family do not count | |
 
 All have the same network, number of steps, series and seeds, and are scored on the windows of `accuracy/held_back.py`,
 on the 192 steps that a network learns to write. A design wins where its number is less by more than twice the standard
@@ -42,7 +45,7 @@ from reporting import machine_line, table
 from zero_shot_tasks import Task
 
 import pretrain
-from seqcast.data.synthetic import Season, SyntheticBatch
+from seqcast.data.synthetic import FAMILIES, Season, SyntheticBatch
 from seqcast.data.windows import forward_fill
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows
 from seqcast.pretrained.covariates import CovariateSizes
@@ -74,11 +77,15 @@ WHAT_OF_PHASES = ("mean", "spread", "number of values")
 DESIGNS = (
     "corrected",
     "no-autoregression",
+    "no-recent",
     "season-unit",
     "input",
     "phases",
     "corrected-phases",
 )
+# Models with these words in their names are left out.
+LEFT_OUT = {"no-autoregression": "autoregression", "no-recent": "recent autoregression"}
+WITHOUT = {f"without {family}": family for family in FAMILIES}
 PHASES = tuple(f"{what} by phase of the {which} season" for which in ("first", "longer") for what in WHAT_OF_PHASES)
 LAST_SEASON = FUTURE.index("last season")
 SURPRISE, RATIO_OF_UNITS = (
@@ -120,8 +127,8 @@ def _of_few(design: str, past: Array, season: Integers, longer: Integers, horizo
     unknown = np.zeros(len(BASE_FORECASTS), dtype=bool)
     if design == "phases":
         unknown[:] = True
-    elif design == "no-autoregression":
-        unknown[:] = [name.startswith("autoregression") for name in BASE_FORECASTS]
+    elif design in LEFT_OUT:
+        unknown[:] = [LEFT_OUT[design] in name for name in BASE_FORECASTS]
     # What has no forecasts has no errors, and does not count.
     base = replace(base, models=base.models.mapped(lambda part: np.where(unknown, np.nan, part)))
     if design not in ("input", "phases"):
@@ -254,9 +261,12 @@ def measured(design: str, seed: int, arguments: argparse.Namespace) -> dict[str,
     options = pretrain.parser().parse_args([str(part) for pair in given.items() for part in pair])
     kept = arguments.out / f"series-{digest(SERIES)}"
     kept.mkdir(exist_ok=True)
-    batches = functools.partial(KeptBatches, read=functools.partial(read, design), kept=kept)
+    reading = "corrected" if design in WITHOUT else design
+    batches = functools.partial(
+        KeptBatches, read=functools.partial(read, reading), without=WITHOUT.get(design), kept=kept
+    )
     engine, log = pretrain.train(options, window=DesignedNetwork.window(WRITTEN), batches=batches)
-    network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=design)
+    network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=reading)
     # Beyond them it forecasts what it has not learnt to.
     near = {task: replace(source, horizon=min(source.horizon, WRITTEN)) for task, source in SOURCES.items()}
     tasks = {task: source.tasks(arguments.data) for task, source in near.items()}
@@ -289,6 +299,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the public data sets")
     parser.add_argument("--out", type=Path, default=Path("runs/designs"), help="folder of checkpoints and scores")
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=list(DESIGNS))
+    parser.add_argument("--families", action="store_true", help="leave out each family of series instead")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--steps", type=int, default=2_000)
     parser.add_argument("--width", type=int, default=128)
@@ -297,7 +308,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found: dict[str, list[dict[str, Any]]] = {}
     for seed in arguments.seeds:
-        for design in arguments.designs:
+        for design in WITHOUT if arguments.families else arguments.designs:
             if arguments.show and not cached_path(arguments.out, design, seed, described(arguments)).exists():
                 continue
             measure = functools.partial(measured, design, seed, arguments)

@@ -46,7 +46,7 @@ def learnt_dependence(network: PretrainedNetwork, context_lengths: tuple[int, ..
     batches, rng, scores = SyntheticBatches(seed=SEED, **size), np.random.default_rng(SEED), []
     probabilities = np.array(network.engine.network.quantiles)
     for number in range(BATCHES):
-        windows, future = batches.windows(number)
+        windows, future, _ = batches.windows(number)
         quantiles = np.asarray(network.engine.quantiles(windows.inputs, max(SUMMED), list(probabilities)))[:, :, 0]
         scores.append(normal_scores(windows.scaled(future), quantiles, probabilities, rng))
     return likeliest(np.concatenate(scores))

@@ -53,12 +53,13 @@ class SyntheticBatches:
             often.
         gaps: Share of the windows with missing values.
         read: Returns what the network reads of them.
+        without: A family of series that does not count, but where it is part of a mixture.
 
     Example:
         >>> batches = SyntheticBatches(seed=0, horizons=(8,), batch_size=4, context_lengths=(16, 32))
         >>> inputs, y, weight = batches.batch(0)
         >>> inputs["past"].shape, inputs["future"].shape, inputs["static"].shape, y.shape, weight.shape
-        ((4, 32, 7), (4, 8, 32), (4, 46), (4, 8, 1), (4,))
+        ((4, 32, 7), (4, 8, 45), (4, 54), (4, 8, 1), (4,))
     """
 
     seed: int
@@ -67,15 +68,23 @@ class SyntheticBatches:
     context_lengths: tuple[int, ...]
     gaps: float = 0.1
     read: Reading = seasonal_inputs
+    without: str | None = None
 
     def batch(self, number: int) -> Batch:
         """Return a batch by its number, from 0."""
-        windows, future = self.windows(number)
+        windows, future, families = self.windows(number)
         y = windows.scaled(future)[..., None].astype(np.float32)
-        return windows.inputs, y, np.ones(self.batch_size, np.float32)
+        return windows.inputs, y, (families != self.without).astype(np.float32)
 
-    def windows(self, number: int) -> tuple[SeasonalInputs, npt.NDArray[np.float64]]:
-        """Return the inputs of a batch, and the values that follow, `[B, H]`, in the units of the series."""
+    def windows(self, number: int) -> tuple[SeasonalInputs, npt.NDArray[np.float64], npt.NDArray[np.str_]]:
+        """Return a batch.
+
+        Args:
+            number: Its number, from 0.
+
+        Returns:
+            The inputs, the values that follow, `[B, H]`, in the units of the series, and the families, `[B]`.
+        """
         rng = np.random.default_rng([self.seed, number, 1])
         length = int(rng.choice(self.context_lengths))
         horizon = int(rng.choice([steps for steps in self.horizons if steps <= 2 * length] or self.horizons[:1]))
@@ -87,7 +96,7 @@ class SyntheticBatches:
         past[np.arange(length) < length - known[:, None]] = np.nan
         season = np.full(self.batch_size, drawn.season.length)
         longer = np.full(self.batch_size, drawn.season.longer or 0)
-        return self.read(past, season, longer, horizon), future
+        return self.read(past, season, longer, horizon), future, drawn.families
 
     def drawn(self, number: int, length: int, horizon: int) -> SyntheticBatch:
         """Return the series of a batch, of so many known steps and so many more."""

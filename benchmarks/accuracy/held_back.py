@@ -26,11 +26,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-import pandas as pd
 from reporting import machine_line, table
 from version_two import CONTEXT, base_of_version_two
-from yardsticks import checked, read_m4_hourly
-from zero_shot_tasks import DECILES, TASKS, Task, read_ett, read_task, validation_scores, windows_before
+from zero_shot_tasks import DECILES, TASKS, Task, read_task, taxi, validation_scores, windows_before
 
 from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
@@ -39,45 +37,11 @@ Series = list[np.ndarray]
 
 # The test part of ETT_1D begins with this day, and earlier than those of hours and quarter-hours.
 ETT_DAYS = 725 - 20 * 28
-AIR_QUALITY = ("CO_GT", "C6H6_GT", "NOx_GT", "NO2_GT")
 # Of synthetic windows: steps of future, the lengths of what is known, batches of a family, windows of a batch.
 SYNTHETIC_HORIZON, SYNTHETIC_KNOWN, SYNTHETIC_BATCHES, SYNTHETIC_WINDOWS = 64, (32, 96, 256, 512), 24, 12
 SYNTHETIC_SEED = 10**7
 # Series of a task at most, evenly taken.
 MOST_SERIES = 400
-
-
-def _columns(table: pd.DataFrame) -> Series:
-    return [table[name].to_numpy(dtype=float) for name in table]
-
-
-def _ett_quarters(folder: Path) -> Series:
-    return read_ett(folder, "ETT-small/ETTm{}.csv.gz")
-
-
-def _ett_days(folder: Path) -> Series:
-    return [values[: len(values) // 96 * 96].reshape(-1, 96).mean(axis=1) for values in _ett_quarters(folder)]
-
-
-def _air(folder: Path) -> Series:
-    found = pd.read_csv(checked(folder, "uci_air_quality/AirQualityUCI.csv"))[list(AIR_QUALITY)]
-    return _columns(found.replace(-200, np.nan))
-
-
-def _demand(folder: Path) -> Series:
-    return _columns(pd.read_csv(checked(folder, "vic_elec/vic_elec.csv.gz"))[["Demand"]])
-
-
-def _taxi(folder: Path) -> Series:
-    return _columns(pd.read_csv(checked(folder, "classics/taxi_new_york_passengers.csv"))[["#Passengers"]])
-
-
-def _car_parts(folder: Path) -> Series:
-    return _columns(pd.read_csv(checked(folder, "expsmooth/carparts.csv.gz"), header=None).fillna(0))
-
-
-def _m4(folder: Path) -> Series:
-    return list(read_m4_hourly(folder).train.values())
 
 
 def _of(name: str) -> Callable[[Path], Series]:
@@ -123,26 +87,26 @@ class Source:
 
 def _chronos(name: str, source: str, windows: int) -> Source:
     """Return the source of one of the seven tasks."""
-    _, horizon, protocol_season, season, freq, _ = TASKS[name]
-    return Source(source, _of(name), -horizon, windows, horizon, season, freq, protocol_season)
+    cut = TASKS[name]
+    return Source(source, _of(name), -cut.horizon, windows, cut.horizon, cut.season, cut.freq, cut.protocol_season)
 
 
 SOURCES: Mapping[str, Source] = {
     "ETTh": Source("ETT", _of("ETTh"), 24 * ETT_DAYS, 10, 24, 24, "h", hourly=True),
-    "ETT_1H": Source("ETT", _of("ETTh"), 24 * ETT_DAYS, 8, 168, 24, "h", hourly=True),
-    "ETT_15T": Source("ETT", _ett_quarters, 96 * ETT_DAYS, 10, 96, 96, "15min", hourly=True),
-    "uci_air_quality_1H": Source("air quality", _air, -20 * 168, 8, 168, 24, "h", hourly=True),
-    "vic_elec": Source("demand", _demand, -8 * 336, 8, 336, 48, "30min", hourly=True),
-    "taxi": Source("taxi", _taxi, -8 * 336, 8, 336, 48, "30min", hourly=True),
-    "M4 Hourly": Source("M4", _m4, 10**6, 2, 48, 24, "h", hourly=True),
-    "ETT_1D": Source("ETT", _ett_days, ETT_DAYS, 3, 28, 7, "D"),
+    "ETT_1H": Source("ETT", _of("ETT_1H"), 24 * ETT_DAYS, 8, 168, 24, "h", hourly=True),
+    "ETT_15T": Source("ETT", _of("ETT_15T"), 96 * ETT_DAYS, 10, 96, 96, "15min", hourly=True),
+    "uci_air_quality_1H": Source("air quality", _of("uci_air_quality_1H"), -20 * 168, 8, 168, 24, "h", hourly=True),
+    "vic_elec": Source("demand", _of("vic_elec"), -8 * 336, 8, 336, 48, "30min", hourly=True),
+    "taxi": Source("taxi", taxi, -8 * 336, 8, 336, 48, "30min", hourly=True),
+    "M4 Hourly": Source("M4", _of("M4 Hourly"), -48, 2, 48, 24, "h", hourly=True),
+    "ETT_1D": Source("ETT", _of("ETT_1D"), ETT_DAYS, 3, 28, 7, "D"),
     "nn5": _chronos("nn5", "nn5", 4),
     "tourism_monthly": _chronos("tourism_monthly", "tourism", 2),
     "tourism_quarterly": _chronos("tourism_quarterly", "tourism", 2),
     "m3_monthly": _chronos("m3_monthly", "M3", 2),
     "m3_quarterly": _chronos("m3_quarterly", "M3", 2),
     "m3_yearly": _chronos("m3_yearly", "M3", 1),
-    "car parts": Source("car parts", _car_parts, -12, 1, 12, 12, "MS"),
+    "car parts": Source("car parts", _of("car parts"), -12, 1, 12, 12, "MS"),
 }
 
 Deciles = Callable[[Task], np.ndarray]

@@ -1,10 +1,12 @@
 """The base that version 2 of the pretrained network corrected, by which later versions are measured.
 
 It read the last 512 steps, knew no week of quarter-hours, weighed its models by errors over all of them and over the
-last 4 to 64 steps, and its autoregression had twelve lags and no season.
+last 4 to 64 steps, had nine sets of gains, and its autoregression had twelve lags and no season.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,8 +22,11 @@ from seqcast.pretrained.seasonal_base import (
     weights_by_errors,
 )
 from seqcast.pretrained.simple_forecasts import FARTHEST, SimpleForecasts, checks_of, zero_if_unknown
+from seqcast.pretrained.smoothing import Gains
 
 CONTEXT, LONGEST_CHECK, LAGS, HELD_BACK, FITTED = 512, 64, 12, 20, 8
+# Sets of gains that it had, the first ones of today's.
+SETS = 9
 WITHOUT_LONGER = 96
 
 
@@ -37,12 +42,12 @@ def base_of_version_two(past: np.ndarray, season_length: int, horizon: int) -> n
     season = np.full(len(past), season_length)
     loc, scale = units_of(past, season)
     of_lags = both_ways(past, season, lambda values, _: _autoregressed(values, horizon))
-    models = [both_ways_smoothed(past, season, horizon, GAINS), of_lags]
+    models = [_smoothed(past, season, horizon, GAINS[:SETS]), of_lags]
     of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
     rows = np.flatnonzero(2 * longer <= (~np.isnan(past)).sum(axis=1))
     if longer and season_length != WITHOUT_LONGER and len(rows):
         told = np.full(len(rows), longer)
-        found = both_ways_smoothed(past[rows], told, horizon, LONGER_GAINS)
+        found = _smoothed(past[rows], told, horizon, LONGER_GAINS)
         own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], told))
         to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
         of_longer.put(rows, found.mapped(lambda part: (part * own_scale + own_loc - to_loc) / to_scale))
@@ -53,6 +58,12 @@ def base_of_version_two(past: np.ndarray, season_length: int, horizon: int) -> n
     few = (~np.isnan(past)).sum(axis=1, keepdims=True) < FEW
     mean = np.einsum("bhk,bk->bh", zero_if_unknown(said.forecasts), np.where(few, 0.0, weights))
     return np.asarray(mean * scale + loc)
+
+
+def _smoothed(past: np.ndarray, season: np.ndarray, horizon: int, gains: Gains) -> SimpleForecasts:
+    """Return what smoothings say, whose errors it took as they are."""
+    found = both_ways_smoothed(past, season, horizon, gains)
+    return replace(found, optimism=np.ones_like(found.optimism))
 
 
 def _autoregressed(values: np.ndarray, horizon: int) -> SimpleForecasts:

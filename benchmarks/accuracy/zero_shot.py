@@ -1,13 +1,14 @@
-"""Seven tasks of the Chronos zero-shot benchmark, and ETT_1H of fev-bench, through the public `Forecaster`.
+"""Tasks of the Chronos zero-shot benchmark, of fev-bench, and further ones, through the public `Forecaster`.
 
 python benchmarks/accuracy/zero_shot.py FOLDER --held-back                       # all methods, on training parts
 python benchmarks/accuracy/zero_shot.py FOLDER --held-back --method pretrained   # half a minute
-python benchmarks/accuracy/zero_shot.py FOLDER --held-back --tasks ETT_1H --method pretrained
+python benchmarks/accuracy/zero_shot.py FOLDER --held-back --tasks ETT_1H ETT_15T --method pretrained
 
 `--held-back` leaves the test part of each task out and scores the horizon before it: use it for all that is chosen.
 Without it **test parts are scored**. Result files say which it was (`scored`), and the program refuses to score a
 sixth release of the pretrained weights on test parts in one folder of results. For the methods see `methods.py`, for
-the protocols `zero_shot_tasks.py`. On ETT_1H a forecaster is fitted once, before the first of twenty windows.
+the protocols `zero_shot_tasks.py`. Where there are several windows
+a forecaster is fitted once, before the first.
 """
 
 from __future__ import annotations
@@ -18,14 +19,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from methods import METHODS, mean, options, results, scored, weights_key
 from reporting import machine_line, table
-from zero_shot_tasks import ROLLING, TASKS, geometric_means, naive_mean_scores, read_windows, shown_scores
+from zero_shot_tasks import (
+    FURTHER,
+    PROTOCOLS,
+    ROLLING,
+    TASKS,
+    geometric_means,
+    known,
+    naive_mean_scores,
+    read_windows,
+    shown_scores,
+)
 
 TEST, HELD_BACK = "test", "held back"
 RELEASES_ON_TEST = 5
-# MASE and WQL (ETT_1H: SQL) on test parts.
-SOURCE = "github autogluon/fev, result files of benchmarks/chronos_zeroshot; ETT_1H: of benchmarks/fev_bench"
+# MASE and WQL (of `ROLLING`: SQL) on test parts; NaN where none is known.
+SOURCE = "github autogluon/fev, result files of benchmarks/chronos_zeroshot and benchmarks/fev_bench"
 PUBLISHED = {
     "TiRex": {
         "ETTh": (0.804, 0.0807),
@@ -36,6 +48,11 @@ PUBLISHED = {
         "m3_quarterly": (1.154, 0.0699),
         "m3_yearly": (2.710, 0.1264),
         "ETT_1H": (1.118, 0.8736),
+        "ETT_15T": (0.719, 0.568),
+        "ETT_1D": (1.327, 1.101),
+        "uci_air_quality_1H": (1.106, 0.865),
+        "M4 Hourly": (np.nan, 0.020),
+        "car parts": (np.nan, 0.992),
     },
     "Chronos-Bolt base": {
         "ETTh": (0.748, 0.0706),
@@ -46,6 +63,10 @@ PUBLISHED = {
         "m3_quarterly": (1.289, 0.0761),
         "m3_yearly": (2.906, 0.1293),
         "ETT_1H": (1.127, 0.9436),
+        "ETT_15T": (0.703, 0.574),
+        "ETT_1D": (1.346, 1.132),
+        "uci_air_quality_1H": (1.116, 0.899),
+        "car parts": (np.nan, 0.995),
     },
     "AutoETS": {
         "ETTh": (1.136, 0.1320),
@@ -56,6 +77,8 @@ PUBLISHED = {
         "m3_quarterly": (1.144, 0.0703),
         "m3_yearly": (2.695, 0.1294),
         "ETT_1H": (1.602, 1.7645),
+        "ETT_1D": (1.438, 1.356),
+        "car parts": (np.nan, 1.34),
     },
     "AutoTheta": {
         "ETTh": (0.825, 0.1330),
@@ -99,15 +122,20 @@ def score_table(columns: Mapping[str, Scores], naive: Scores) -> str:
         columns: The scores of each method.
         naive: Those of the seasonal naive forecast, whose tasks are shown.
     """
-    whole = {**columns, "seasonal naive": naive}
+    unknown = (np.nan, np.nan)
+    whole = {
+        heading: {name: scores.get(name, unknown) for name in naive}
+        for heading, scores in {**columns, "seasonal naive": naive}.items()
+    }
     rows = [[name, *(_cell(*scores[name]) for scores in whole.values())] for name in naive]
-    means = (geometric_means({name: scores[name] for name in naive}, naive) for scores in whole.values())
+    means = (geometric_means(scores, naive) for scores in whole.values())
     rows.append(["geometric mean over seasonal naive", *(_cell(*both, places=3) for both in means)])
     return table(["task", *whole], rows)
 
 
 def _cell(mase: float, second: float, *, places: int = 4) -> str:
-    return f"{mase:.3f} / {second:.{places}f}"
+    both = known(mase, "{:.3f}"), known(second, f"{{:.{places}f}}")
+    return " / ".join(cell or "?" for cell in both) if any(both) else ""
 
 
 def check_releases(folder: Path) -> None:
@@ -131,7 +159,7 @@ def show(found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], naive: 
         naive: The scores of the seasonal naive forecast.
         held_back: Whether they are those of training parts, for which nothing is published.
     """
-    for group, second in ((TASKS, "WQL"), (ROLLING, "SQL")):
+    for group, second in ((TASKS, "WQL"), (ROLLING, "SQL"), (FURTHER, "WQL")):
         own = {name: scores for name, scores in naive.items() if name in group}
         if not own:
             continue
@@ -155,7 +183,7 @@ def show(found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], naive: 
 def main() -> None:
     """Run what has not been run yet, each in a process of its own, and print tables."""
     parser = options(__doc__, "results/accuracy/zero_shot", METHODS)
-    parser.add_argument("--tasks", nargs="+", choices=[*TASKS, *ROLLING], default=list(TASKS), help="(default seven)")
+    parser.add_argument("--tasks", nargs="+", choices=list(PROTOCOLS), default=list(TASKS), help="(default seven)")
     parser.add_argument("--held-back", action="store_true", help="leave test parts out, score the horizon before")
     arguments = parser.parse_args()
     held_back = arguments.held_back

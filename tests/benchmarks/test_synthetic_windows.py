@@ -46,9 +46,20 @@ def test_windows_know_different_numbers_of_values():
     assert max(known[32]) == 32
 
 
+def test_a_family_that_is_left_out_does_not_count():
+    usual, without = drawn(), drawn(without="demand")
+    families = without.windows(2)[2]
+    assert set(families) > {"demand"}
+    (inputs, y, all_alike), (same, same_y, weight) = usual.batch(2), without.batch(2)
+    np.testing.assert_array_equal(same["past"], inputs["past"])
+    np.testing.assert_array_equal(same_y, y)
+    assert (all_alike == 1).all()
+    np.testing.assert_array_equal(weight, families != "demand")
+
+
 def test_what_is_forecast_is_what_follows_in_the_same_units():
     source = drawn(gaps=0.0)
-    read, future = source.windows(5)
+    read, future, _ = source.windows(5)
     y = source.batch(5)[1][..., 0]
     near = np.abs(y) < 19
     np.testing.assert_allclose(
@@ -60,7 +71,7 @@ def test_smooth_and_rough_windows_count_alike():
     """In its own unit, the future of a smooth window is not much nearer to its base than that of a rough one."""
     sizes, roughness = [], []
     for number in range(20):
-        (read, _), (_, y, weight) = drawn(gaps=0.0).windows(number), drawn(gaps=0.0).batch(number)
+        (read, *_), (_, y, weight) = drawn(gaps=0.0).windows(number), drawn(gaps=0.0).batch(number)
         sizes.append(np.abs(y).mean(axis=(1, 2)))
         roughness.append(read.inputs["static"][:, STATIC.index("spread against steps of a season")])
         assert (weight == 1).all()

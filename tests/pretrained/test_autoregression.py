@@ -1,11 +1,20 @@
-"""An autoregression is the least of its own sum, and continues cycles that nobody names."""
+"""Autoregressions are the least of their own sums, and continue cycles that nobody names."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.autoregression import FITTED, HELD_BACK, NEAR, VALUES_A_LAG, autoregressed, lags_of
+from seqcast.pretrained.autoregression import (
+    AUTOREGRESSIONS,
+    HELD_BACK,
+    LEAST_SHARE,
+    NEAR,
+    ROUNDS,
+    VALUES_A_LAG,
+    autoregressed,
+    lags_of,
+)
 from seqcast.pretrained.simple_forecasts import FARTHEST, RECENT, checks_of
 
 ROWS, LENGTH, HORIZON = 5, 700, 9
@@ -24,54 +33,78 @@ def drawn(seed, length=LENGTH):
     return values
 
 
-def plainly(values, season, longer):
-    """Return coefficients, mean, forecasts and those one step ahead of one window, step by step."""
+def plainly(model, values, season, longer):
+    """Return how one window is continued, what is forecast one step ahead, and how much its errors are larger."""
+    values = values if model.half_life is None else values[-RECENT:]
     length = len(values)
     count, first = int((~np.isnan(values)).sum()), int(np.argmax(~np.isnan(values)))
     filled = values.copy()
     for t in range(first + 1, length):
         if np.isnan(filled[t]):
             filled[t] = filled[t - 1]
-    mean = filled[first:].mean()
-    centred = np.where(np.arange(length) >= first, filled - mean, 0.0)
-    lags = lags_of(count, season, longer)
+    if model.of_changes:
+        filled[:first] = filled[first]
+        moves = np.concatenate([[0.0], np.diff(filled)])
+    else:
+        mean = filled[first:].mean()
+        moves = np.where(np.arange(length) >= first, filled - mean, 0.0)
+    effective = min(count, np.inf if model.half_life is None else model.half_life / np.log(2))
+    lags = lags_of(effective, season, longer)
     at_first = np.array([1.0 if lag == season and len(lags) > NEAR else 0.0 for lag in lags])
 
     def before(line, t):
         return np.array([line[t - k] if t >= k else 0.0 for k in lags])
 
-    steps = [t for t in range(first, length) if t >= first + min(max(count // 3, 1), lags[-1])]
-    rows = np.array([before(centred, t) for t in steps]).reshape(-1, len(lags))
-    shrunk = min(1, HELD_BACK / max(len(steps), 1)) ** 1.5
-    root = np.sqrt((rows**2).sum() / len(lags) * shrunk + 1e-9)
-    # The penalty is what rows of their own would add to the sum of squares.
-    rows, truth = np.vstack([rows, root * np.eye(len(lags))]), np.concatenate([centred[steps], root * at_first])
-    coefficients = np.linalg.lstsq(rows, truth, rcond=None)[0]
+    steps = np.array([t for t in range(first, length) if t >= first + min(max(count // 3, 1), lags[-1])])
+    weight = 0.5 ** ((length - 1 - steps) / (model.half_life or np.inf))
+    rows, truth = np.array([before(moves, t) for t in steps]), moves[steps]
+    n = max(weight.sum(), 1)
+    size = (weight[:, None] * rows**2).sum() / len(lags)
+    variance, share = max((weight * truth**2).sum(), 1e-9), 1.0
+    for _ in range(ROUNDS + 1):
+        penalty = max(size * min(1, HELD_BACK / n) ** 1.5 * share, LEAST_SHARE * size) + 1e-9
+        # The penalty is what rows of their own would add to the sum of squares.
+        more, root = np.sqrt(penalty) * np.eye(len(lags)), np.sqrt(weight)[:, None]
+        coefficients = np.linalg.lstsq(
+            np.vstack([root * rows, more]), np.concatenate([root[:, 0] * truth, more @ at_first]), rcond=None
+        )[0]
+        left = (weight * (truth - rows @ coefficients) ** 2).sum() / variance
+        share = min(1.0, model.noise * n / max(n - model.fitted, 1.0) * left)
 
     def on(end, steps):
-        line = list(centred[:end])
+        line = list(moves[:end])
         for _ in range(steps):
             line.append(np.clip(before(np.array(line), len(line)) @ coefficients, -FARTHEST, FARTHEST))
-        return np.array(line[end:]) + mean
+        return filled[end - 1] + np.cumsum(line[end:]) if model.of_changes else np.array(line[end:]) + mean
 
-    ahead = [before(centred, t) @ coefficients + mean for t in range(max(0, length - RECENT), length)]
-    return on, ahead, count
+    def from_one_before(t):
+        return before(moves, t) @ coefficients + (filled[max(t - 1, 0)] if model.of_changes else mean)
+
+    ahead = [from_one_before(t) for t in range(max(0, length - RECENT), length)]
+    optimism = ((effective + model.fitted) / max(effective - model.fitted, 1)) ** 0.5
+    return on, ahead, count, optimism
 
 
 @settings(max_examples=10, deadline=None)
 @given(seeds, st.sampled_from([70, LENGTH]))
-def test_it_is_what_the_equations_give(seed, length):
+def test_they_are_what_the_equations_give(seed, length):
     values = drawn(seed, length)
     found = autoregressed(values, *np.array(SEASONS).T, HORIZON)
     for row, seasons in enumerate(SEASONS):
-        on, ahead, count = plainly(values[row], *seasons)
-        np.testing.assert_allclose(found.forecasts[row, :, 0], on(length, HORIZON), atol=1e-6)
-        np.testing.assert_allclose(found.ahead[row, :, 0], ahead, atol=1e-6)
-        assert tuple(found.checks) == checks_of(length)
-        for steps, forecast in found.checks.items():
-            expected = on(length - steps, steps) if count >= 2 * steps else [np.nan] * steps
-            np.testing.assert_allclose(forecast[row, :, 0], expected, atol=1e-6)
-        assert found.optimism[row, 0] == pytest.approx(((count + FITTED) / max(count - FITTED, 1)) ** 0.5)
+        for place, model in enumerate(AUTOREGRESSIONS):
+            if model.of_changes and 1 < seasons[0] <= np.isfinite(values[row]).sum() / 2:
+                assert np.isnan(found.forecasts[row, :, place]).all()
+                assert np.isnan(found.ahead[row, :, place]).all()
+                continue
+            on, ahead, count, optimism = plainly(model, values[row], *seasons)
+            end = length if model.half_life is None else min(length, RECENT)
+            np.testing.assert_allclose(found.forecasts[row, :, place], on(end, HORIZON), atol=1e-6)
+            np.testing.assert_allclose(found.ahead[row, :, place], ahead, atol=1e-6)
+            assert tuple(found.checks) == checks_of(length)
+            for steps, forecast in found.checks.items():
+                expected = on(end - steps, steps) if count >= 2 * steps else [np.nan] * steps
+                np.testing.assert_allclose(forecast[row, :, place], expected, atol=1e-6)
+            assert found.optimism[row, place] == pytest.approx(optimism)
 
 
 @given(st.integers(1, 3000), st.integers(1, 700), st.integers(0, 12))
@@ -101,10 +134,29 @@ def test_a_season_that_is_told_goes_on_whatever_its_shape():
     assert error < 0.2 < 0.5 < other
 
 
+def test_cycles_without_noise_go_on_exactly():
+    turns = 2 * np.pi * np.arange(448 + 64)
+    values = (np.sin(turns / 24) + 0.7 * np.sin(1 + turns / 43.7))[None]
+    found = autoregressed(values[:, :448], np.array([1]), np.array([0]), 64)
+    assert np.abs(found.forecasts[0] - values[0, 448:, None]).mean(axis=0).max() < 0.05
+
+
+def test_the_recent_one_follows_a_tone_that_rises_and_a_level_that_has_moved():
+    steps = np.arange(448 + 64)
+    tone = np.sin(2 * np.pi * (steps / 60 + (steps / 260) ** 2))
+    moved = np.sin(2 * np.pi * steps / 12) + 4.0 * (steps >= 420)
+    for values in (tone, moved):
+        found = autoregressed(values[None, :448], np.array([1]), np.array([0]), 64)
+        of_all, recent = np.abs(found.forecasts[0] - values[448:, None]).mean(axis=0)
+        assert recent < 0.6 * of_all
+
+
 @pytest.mark.parametrize("values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1.0, 2.0]])
 def test_little_known_is_continued_by_its_mean(values):
     found = autoregressed(np.array([values]), np.array([1]), np.array([0]), 3)
     expected = np.nan_to_num(np.nanmean(values)) if np.isfinite(values).any() else 0.0
     np.testing.assert_allclose(found.forecasts[0, :, 0], expected, atol=0.6)
+    newest = np.nan_to_num(values[-1])
+    np.testing.assert_allclose(found.forecasts[0, :, 1], newest, atol=0.6)
     assert np.isfinite(found.ahead).all()
     assert np.isfinite(found.optimism).all()

@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcast.pretrained.inputs import FUTURE, LARGEST_UNIT, LEAST_STEP, LEAST_UNIT, PAST, STATIC, seasonal_inputs
+from seqcast.pretrained.inputs import (
+    FEWEST_LAST,
+    FUTURE,
+    LARGEST_UNIT,
+    LEAST_STEP,
+    LEAST_UNIT,
+    OF_LAST,
+    PAST,
+    STATIC,
+    seasonal_inputs,
+)
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, GAINS, SeasonalBase
 from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST
 
@@ -26,6 +36,13 @@ def drawn(seed, gaps=0.2):
 
 def mean(values):
     return values[~np.isnan(values)].mean() if (~np.isnan(values)).any() else np.nan
+
+
+def quantiles(values):
+    """Return the smallest values that are not below so large shares of the known ones."""
+    known = np.sort(values[~np.isnan(values)])
+    shares = np.arange(1, len(known) + 1) / max(len(known), 1)
+    return [known[shares >= probability - 1e-9][0] if len(known) else np.nan for probability in OF_LAST]
 
 
 def units(past, season):
@@ -52,7 +69,8 @@ def plainly(past, season, longer):
         seasons = np.array([at(LENGTH - back * season + step % season) for back in range(1, 7)])
         last_longer = at(LENGTH - longer + step % longer) if longer else np.nan
         columns = [seasons[0], seasons[1], mean(seasons), last_longer]
-        future.append([newest if np.isnan(column) else column for column in columns])
+        levels = [np.fmin.reduce(values), np.fmax.reduce(values), *quantiles(values[-max(season, FEWEST_LAST) :])]
+        future.append([newest if np.isnan(column) else column for column in columns] + levels)
     return values, before, long_before, np.array(future)
 
 
@@ -80,9 +98,10 @@ def test_it_is_what_plain_loops_give(seed):
             np.testing.assert_allclose(read[:, place], np.nan_to_num(column), rtol=1e-5, atol=1e-5)
             np.testing.assert_array_equal(read[:, 4 + place], ~np.isnan(column))
         base = (windows.base[row] - loc) / scale
-        expected = np.clip((future - base[:, None]) / unit, -FARTHEST, FARTHEST)
+        # What nothing is known of is as the base.
+        expected = np.nan_to_num(np.clip((future - base[:, None]) / unit, -FARTHEST, FARTHEST))
         np.testing.assert_allclose(windows.inputs["future"][row, :, 0], base, rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(windows.inputs["future"][row, :, 1:5], expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(windows.inputs["future"][row, :, 1:12], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_growth_of_a_share_a_season_goes_on():
@@ -133,6 +152,17 @@ def test_scaling_is_undone(seed):
     np.testing.assert_allclose(windows.in_units(quantiles), np.repeat(windows.base[:, :, None], 3, axis=2))
 
 
+@pytest.mark.parametrize(("lowest", "floor"), [(0.0, 0.0), (0.1, -np.inf), (-2.0, -np.inf)])
+def test_no_forecast_is_below_zero_where_that_is_the_lowest_value(lowest, floor):
+    past = np.random.default_rng(0).poisson(1.0, (3, 20)).astype(float)
+    past[:, 7] = 0.0
+    past = np.maximum(past, lowest) if lowest > 0 else np.where(np.arange(20) == 7, lowest, past)
+    windows = seasonal_inputs(past, np.ones(3, int), np.zeros(3, int), 4)
+    assert (windows.floor == floor).all()
+    found = windows.in_units(np.full((3, 4, 2), -5.0))
+    assert (found == 0).all() if floor == 0 else (found < 0).all()
+
+
 @pytest.mark.parametrize("values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1e300] * 7 + [-1e300]])
 def test_there_is_always_a_unit(values):
     windows = seasonal_inputs(np.array([values]), np.array([4]), np.array([8]), 3)
@@ -155,9 +185,10 @@ def test_a_perfect_season_is_read_as_such():
     past = np.tile([1.0, 5.0, 2.0], 6)[None]
     windows = seasonal_inputs(past, np.array([3]), np.array([0]), 5)
     np.testing.assert_allclose(windows.base, [[1, 5, 2, 1, 5]])
-    # Last season, the one before, their mean, and all smoothings forecast the same.
+    # Last season, the one before, their mean, and all smoothings with a season forecast the same.
     assert np.abs(windows.inputs["future"][:, :, 1:4]).max() < 1e-6
-    assert np.abs(windows.inputs["future"][:, :, 5 : 5 + 2 * len(GAINS)]).max() < 1e-6
+    same = [f"smoothing {number} of values" for number, gains in enumerate(GAINS) if gains[2] is not None]
+    assert np.abs(windows.inputs["future"][:, :, [FUTURE.index(name) for name in same]]).max() < 1e-6
     assert np.abs(windows.inputs["past"][0, 3:, 1]).max() == 0
     assert windows.inputs["past"][0, :, 5].tolist() == [0.0] * 3 + [1.0] * 15
 

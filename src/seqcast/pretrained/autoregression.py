@@ -1,6 +1,8 @@
-"""What an autoregression says of windows: cycles go on, those of the season and those whose length nobody tells."""
+"""What autoregressions say of windows: cycles go on, those of the season and those whose length nobody tells."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +18,60 @@ Integers = npt.NDArray[np.int64]
 NEAR, AROUND, MULTIPLES, VALUES_A_LAG = 12, 2, (1, 2), 16
 # Coefficients are held back as in a window of at most so many values.
 HELD_BACK = 20
-# Of the coefficients, held back as they are, so many count as fitted.
-FITTED = 8
-# The least penalty, so that where nothing varies all coefficients are where they are without data.
-LEAST_PENALTY = 1e-9
+# How often the penalty is set anew by the errors that it leaves.
+ROUNDS = 6
+# The least penalty, as a share of a lag's sum of squares; and of windows where nothing varies, so that all
+# coefficients are where they are without data.
+LEAST_SHARE, LEAST_PENALTY = 1e-7, 1e-9
+
+
+@dataclass(frozen=True)
+class Autoregression:
+    """How an autoregression is fitted.
+
+    Args:
+        name: What it is called.
+        of_changes: Whether it continues changes from step to step; otherwise distances from the mean.
+        half_life: Steps after which a step counts half; `None` if all count alike.
+        noise: How much of the variance may stay unexplained before all of the penalty holds, as one part of so many.
+        fitted: So many of its coefficients, held back as they are, count as fitted.
+    """
+
+    name: str
+    of_changes: bool
+    half_life: int | None
+    noise: float
+    fitted: int
+
+    def effective(self, count: Integers) -> Array:
+        """Return how many steps count, as if all of them counted alike, `[B]`.
+
+        Args:
+            count: Number of known values, `[B]`.
+        """
+        return np.minimum(count, np.inf if self.half_life is None else self.half_life / np.log(2))
+
+
+# One that knows all of the window; and one that follows where it has gone of late, a level that has moved or a cycle
+# that gets faster, where no season is known twice, which would say more.
+AUTOREGRESSIONS = (
+    Autoregression("autoregression", of_changes=False, half_life=None, noise=30, fitted=8),
+    Autoregression("recent autoregression", of_changes=True, half_life=40, noise=3, fitted=16),
+)
 
 
 def autoregressed(values: Array, season: Integers, longer: Integers, horizon: int) -> SimpleForecasts:
-    r"""Fit an autoregression to each window and continue it.
+    r"""Fit autoregressions to each window and continue them.
 
-    .. math:: y_t - μ = \sum_k a_k (y_{t-k} - μ), \quad
-        \min_a \sum_t ε_t^2 + v \min(1, 20 / n)^{1.5} \sum_k (a_k - a^0_k)^2
+    .. math:: z_t = \sum_k a_k z_{t-k}, \quad
+        \min_a \sum_t w_t ε_t^2 + v \min(1, 20 / n)^{1.5} \min(1, c \, σ^2 / s^2) \sum_k (a_k - a^0_k)^2
 
-    `μ` is the mean of the window, `n` the number of steps that it is fitted to, and `v` the mean sum of squares of a
-    lag. The lags are those of `lags_of`. Without data the forecast would be the last season, `a⁰ = 1` at its lag, where
-    there are lags around it, and the mean elsewhere. A missing value is taken as the last known one. Errors are taken
-    to be larger by Akaike's final prediction error, with eight coefficients.
+    `z` is the distance from the mean of the window, or the change from the step before. `w_t` halves every `half_life`
+    steps, `n` is the sum of these, and `v` the mean sum of squares of a lag. The penalty falls with the share of the
+    variance that is left, `σ² / s²`: what goes on exactly is not held back. The lags are those of `lags_of`. Without
+    data the forecast would be the last season, `a⁰ = 1` at its lag, where there are lags around it, and `z = 0`
+    elsewhere. A missing value is taken as the last known one. Errors are taken to be larger by Akaike's final
+    prediction error.
 
     Args:
         values: The known values in the windows' own units, `[B, T]`; NaN is missing.
@@ -40,34 +80,49 @@ def autoregressed(values: Array, season: Integers, longer: Integers, horizon: in
         horizon: Number of future steps, `H`.
 
     Returns:
-        Forecasts of one model.
+        Forecasts of the models of `AUTOREGRESSIONS`; NaN of the one of changes where a season is known twice.
 
     Example:
         >>> wave = np.sin(np.arange(60.0) / 3)[None]
         >>> ahead = np.sin(np.arange(60.0, 64.0) / 3)
         >>> found = autoregressed(wave, np.array([1]), np.array([0]), 4)
-        >>> bool(np.abs(found.forecasts[0, :, 0] - ahead).max() < 0.05)
-        True
+        >>> np.abs(found.forecasts[0] - ahead[:, None]).max(axis=0).round(2).tolist()
+        [0.05, 0.0]
 
-    Source: Akaike 1969, "Fitting autoregressive models for prediction"; Hoerl and Kennard 1970, "Ridge regression".
+    Source: Akaike 1969, "Fitting autoregressive models for prediction"; Hoerl and Kennard 1970, "Ridge regression";
+    MacKay 1992, "Bayesian interpolation", for a penalty that is set by the errors.
     """
-    counts = (~np.isnan(values)).sum(axis=1).tolist()
+    return SimpleForecasts.concat([_of_model(model, values, season, longer, horizon) for model in AUTOREGRESSIONS])
+
+
+def _of_model(
+    model: Autoregression, values: Array, season: Integers, longer: Integers, horizon: int
+) -> SimpleForecasts:
+    known = (~np.isnan(values)).sum(axis=1)
+    asked = np.arange(len(values))
+    if model.of_changes:
+        asked = np.flatnonzero((season == 1) | (2 * season > known))
+        # Earlier steps count for nothing.
+        values = values[:, -RECENT:]
+        known = (~np.isnan(values)).sum(axis=1)
+    counts = model.effective(known)
     alike: dict[tuple[tuple[int, ...], int], list[int]] = {}
-    for row, (count, steps, more) in enumerate(zip(counts, season.tolist(), longer.tolist(), strict=True)):
-        lags = lags_of(count, steps, more)
+    for row in asked.tolist():
+        steps = int(season[row])
+        lags = lags_of(counts[row], steps, int(longer[row]))
         alike.setdefault((lags, 0 if len(lags) == NEAR else steps), []).append(row)
     whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, 1)
     for (lags, repeated), found in alike.items():
         rows = np.array(found)
-        whole.put(rows, _of_lags(values[rows], np.array(lags), repeated, horizon))
+        whole.put(rows, _of_lags(model, values[rows], np.array(lags), repeated, horizon))
     return whole
 
 
-def lags_of(count: int, season: int, longer: int) -> tuple[int, ...]:
+def lags_of(count: float, season: int, longer: int) -> tuple[int, ...]:
     """Return the lags of a window: the nearest ones, and those around the seasons for which there are values enough.
 
     Args:
-        count: Number of known values.
+        count: Number of known values that count.
         season: Steps of the season; 1 is none.
         longer: Steps of a season that contains it; 0 is none.
 
@@ -85,31 +140,46 @@ def lags_of(count: int, season: int, longer: int) -> tuple[int, ...]:
     return tuple(sorted(lags))
 
 
-def _of_lags(values: Array, lags: Integers, repeated: int, horizon: int) -> SimpleForecasts:
-    """Return what an autoregression of these lags says; `repeated` is the lag that it repeats without data, 0 none."""
+def _of_lags(model: Autoregression, values: Array, lags: Integers, repeated: int, horizon: int) -> SimpleForecasts:
+    """Return what a model with these lags says; `repeated` is the lag that it repeats without data, 0 none."""
     rows, length = values.shape
     known, farthest = ~np.isnan(values), int(lags[-1])
     begun, count = np.logical_or.accumulate(known, axis=1), known.sum(axis=1)
     filled = forward_fill(values[:, :, None])[:, :, 0]
-    mean = filled.sum(axis=1, where=begun, keepdims=True) / np.maximum(begun.sum(axis=1, keepdims=True), 1)
-    centred = np.where(begun, filled - mean, 0.0)
-    lagged = np.concatenate([np.zeros((rows, farthest)), centred], axis=1)
+    first = np.argmax(begun, axis=1)
+    if model.of_changes:
+        # Before its first value a window stands still.
+        zero = filled[np.arange(rows), first][:, None]
+        line = np.where(begun, filled, zero)
+        moves = np.diff(line, axis=1, prepend=zero)
+    else:
+        zero = filled.sum(axis=1, where=begun, keepdims=True) / np.maximum(begun.sum(axis=1, keepdims=True), 1)
+        line = np.where(begun, filled - zero, 0.0)
+        moves = line
+    lagged = np.concatenate([np.zeros((rows, farthest)), moves], axis=1)
     before = np.stack([lagged[:, farthest - lag : farthest - lag + length] for lag in lags], axis=2)
     # Steps count that have enough before them: all lags, or a third of a short window's values.
-    first = np.argmax(begun, axis=1) + np.clip(count // 3, 1, farthest)
-    fitted = begun & (np.arange(length) >= first[:, None])
-    coefficients = _coefficients(centred, before, fitted, (lags == repeated).astype(float))
+    weight = (begun & (np.arange(length) >= (first + np.clip(count // 3, 1, farthest))[:, None])).astype(float)
+    if model.half_life is not None:
+        weight *= 0.5 ** (np.arange(length)[::-1] / model.half_life)
+    coefficients = _coefficients(model, moves, before, weight, (lags == repeated).astype(float))
     # The last steps of the past are forecast from where they begin, all as far as the future is.
     checks = checks_of(length)
     ends = {length: horizon, **{length - steps: steps for steps in checks}}
     found = _continued(lagged, coefficients, lags, ends)
+    ahead = np.einsum("btk,bk->bt", before[:, -RECENT:], coefficients)
+    if model.of_changes:
+        came = np.concatenate([zero, line], axis=1)
+        found = {end: came[:, end, None] + np.cumsum(moved, axis=1) for end, moved in found.items()}
+        ahead += came[:, :-1][:, -RECENT:]
+    else:
+        found, ahead = {end: zero + distance for end, distance in found.items()}, ahead + zero
     checked = {
-        steps: np.where(count[:, None] >= 2 * steps, found[length - steps] + mean, np.nan)[:, :, None]
-        for steps in checks
+        steps: np.where(count[:, None] >= 2 * steps, found[length - steps], np.nan)[:, :, None] for steps in checks
     }
-    ahead = np.einsum("btk,bk->bt", before[:, -RECENT:], coefficients)[:, :, None] + mean[:, :, None]
-    optimism = np.sqrt((count + FITTED) / np.maximum(count - FITTED, 1))
-    return SimpleForecasts((found[length] + mean)[:, :, None], ahead, checked, optimism[:, None])
+    effective = model.effective(count)
+    optimism = np.sqrt((effective + model.fitted) / np.maximum(effective - model.fitted, 1))
+    return SimpleForecasts(found[length][:, :, None], ahead[:, :, None], checked, optimism[:, None])
 
 
 def _continued(lagged: Array, coefficients: Array, lags: Integers, ends: dict[int, int]) -> dict[int, Array]:
@@ -133,14 +203,29 @@ def _continued(lagged: Array, coefficients: Array, lags: Integers, ends: dict[in
     return {end: line[place, :, farthest : farthest + ends[end]] for place, end in enumerate(order)}
 
 
-def _coefficients(centred: Array, before: Array, fitted: npt.NDArray[np.bool_], at_first: Array) -> Array:
-    """Return the coefficients of each window, `[B, lags]`; `at_first` are those without data, `[lags]`."""
-    count = before.shape[2]
-    weighted = np.where(fitted[:, :, None], before, 0.0).swapaxes(1, 2)
-    shrunk = np.minimum(1.0, HELD_BACK / np.maximum(fitted.sum(axis=1), 1)) ** 1.5
+def _coefficients(model: Autoregression, moves: Array, before: Array, weight: Array, at_first: Array) -> Array:
+    """Return the coefficients of each window, `[B, lags]`.
+
+    Args:
+        model: How they are fitted.
+        moves: What is continued, `[B, T]`.
+        before: Its values at each lag, `[B, T, lags]`.
+        weight: How much each step counts, `[B, T]`.
+        at_first: The coefficients without data, `[lags]`.
+    """
+    lags, count = before.shape[2], np.maximum(weight.sum(axis=1), 1.0)
+    weighted = (before * weight[:, :, None]).swapaxes(1, 2)
+    degrees = count / np.maximum(count - model.fitted, 1.0)
+    variance = np.maximum((weight * moves**2).sum(axis=1), LEAST_PENALTY)
     with one_blas_thread():
-        products, sides = np.matmul(weighted, before), np.matmul(weighted, centred[:, :, None])
-        size = np.trace(products, axis1=1, axis2=2) / count
-        penalty = (size * shrunk + LEAST_PENALTY)[:, None, None]
-        whole = products + penalty * np.eye(count)
-        return np.asarray(np.linalg.solve(whole, sides + penalty * at_first[:, None])[:, :, 0])
+        products, sides = np.matmul(weighted, before), np.matmul(weighted, moves[:, :, None])
+        size = np.trace(products, axis1=1, axis2=2) / lags
+        most = size * np.minimum(1.0, HELD_BACK / count) ** 1.5
+        share = np.ones(len(moves))
+        for _ in range(ROUNDS + 1):
+            penalty = np.maximum(most * share, LEAST_SHARE * size) + LEAST_PENALTY
+            whole = products + penalty[:, None, None] * np.eye(lags)
+            found = np.linalg.solve(whole, sides + penalty[:, None, None] * at_first[:, None])
+            explained = (found * (2 * sides - products @ found)).sum(axis=(1, 2))
+            share = np.minimum(1.0, model.noise * degrees * np.maximum(1.0 - explained / variance, 0.0))
+    return np.asarray(found[:, :, 0])

@@ -22,6 +22,9 @@ from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, RECENT, mean_o
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+# Quantiles that are read of the last season, or of so many last values if those are more.
+OF_LAST, FEWEST_LAST = (0.1, 0.3, 0.5, 0.7, 0.9), 12
+
 PAST = (
     "value",
     "value less the season before",
@@ -39,6 +42,9 @@ FUTURE = (
     "season before it",
     "mean of the last seasons",
     "last longer season",
+    "lowest value",
+    "highest value",
+    *(f"quantile {probability:g} of the last season" for probability in OF_LAST),
     *BASE_FORECASTS,
     "longer season is known",
     "step",
@@ -55,6 +61,8 @@ STATIC = (
     "unit against steps of a season",
     "share of zeros",
     "share of values that repeat the one before",
+    "share of the lowest value",
+    "share of the highest value",
     *(f"error of {name}" for name in BASE_FORECASTS),
     *(f"error of the base in the last {steps} steps" for steps in CHECKS),
     *(f"the last {steps} steps are checked" for steps in CHECKS),
@@ -76,17 +84,19 @@ class SeasonalInputs:
     """The inputs of a network for some windows, and their units.
 
     Args:
-        inputs: `past` `[B, T, 7]` of 512 steps at most, `future` `[B, H, 32]` and `static` `[B, 46]`, in single
+        inputs: `past` `[B, T, 7]` of 512 steps at most, `future` `[B, H, 45]` and `static` `[B, 54]`, in single
             precision.
         base: The forecast that the network corrects, `[B, H]`, in the units of the data.
         unit: Unit of the distances from it, `[B, 1]`: the mean error of the base in its checks, as it would be after 64
             steps, above 0.
+        floor: What no forecast is below, `[B, 1]`: zero where that is the lowest known value, or minus infinity.
         farthest: The largest distance.
     """
 
     inputs: dict[str, npt.NDArray[np.float32]]
     base: Array
     unit: Array
+    floor: Array
     farthest: float = FARTHEST
 
     @classmethod
@@ -99,6 +109,7 @@ class SeasonalInputs:
             inputs={name: np.concatenate([part.inputs[name] for part in parts]) for name in parts[0].inputs},
             base=np.concatenate([part.base for part in parts]),
             unit=np.concatenate([part.unit for part in parts]),
+            floor=np.concatenate([part.floor for part in parts]),
         )
 
     def scaled(self, values: Array) -> Array:
@@ -108,7 +119,8 @@ class SeasonalInputs:
     def in_units(self, values: Array) -> Array:
         """Return distances from the base, `[B, H, ...]`, in the units of the data."""
         more = (1,) * (values.ndim - 2)
-        return np.asarray(values * self.unit.reshape(-1, 1, *more) + self.base.reshape(*self.base.shape, *more))
+        found = values * self.unit.reshape(-1, 1, *more) + self.base.reshape(*self.base.shape, *more)
+        return np.maximum(found, self.floor.reshape(-1, 1, *more))
 
 
 def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
@@ -175,6 +187,7 @@ def inputs_around(
     # In units of how far off the base was, all windows count alike in training.
     error = mean_of_known(base.check_errors * GROWN)
     unit = np.clip(np.where(np.isnan(error), of_step, error), LEAST_UNIT, LARGEST_UNIT)
+    lowest, highest = (each.reduce(past, axis=1, keepdims=True) for each in (np.fmin, np.fmax))
     recent = [each[:, -RECENT:] for each in (values, *differences)]
     units = zip((*recent[1:], base.surprises), (of_step, of_step, unit), strict=True)
     distances = [np.clip(each / own, -farthest, farthest) for each, own in units]
@@ -184,7 +197,7 @@ def inputs_around(
         "past": np.stack(
             [*map(zero_if_unknown, (recent[0], *distances)), *(~np.isnan(each) for each in recent)], axis=2
         ),
-        "future": _future(base, unit, (season, longer), farthest),
+        "future": _future(base, unit, (season, longer), (lowest, highest), farthest),
         "static": np.concatenate(
             [
                 np.log(season[:, None]) / 4,
@@ -195,6 +208,7 @@ def inputs_around(
                 np.log(unit / of_step) / 2,
                 np.nan_to_num(mean_of_known(np.where(known, past == 0.0, np.nan))),
                 np.nan_to_num(mean_of_known(repeats)),
+                *(np.nan_to_num(mean_of_known(np.where(known, past == end, np.nan))) for end in (lowest, highest)),
                 _logarithms(errors / unit),
                 _logarithms(base.check_errors / unit),
                 ~np.isnan(base.check_errors),
@@ -203,7 +217,8 @@ def inputs_around(
         ),
     }
     single = {name: each.astype(np.float32) for name, each in inputs.items()}
-    return SeasonalInputs(single, base.in_units, unit * scale, farthest)
+    floor = np.where(lowest == 0.0, 0.0, -np.inf)
+    return SeasonalInputs(single, base.in_units, unit * scale, floor, farthest)
 
 
 def _logarithms(errors: Array) -> Array:
@@ -211,8 +226,13 @@ def _logarithms(errors: Array) -> Array:
     return np.log(np.clip(np.nan_to_num(errors, nan=1.0), 1e-2, 10.0))
 
 
-def _future(base: SeasonalBase, unit: Array, told: tuple[Integers, Integers], farthest: float) -> Array:
-    """Return the columns of the future, `[B, H, 32]`, of windows that are told their season and the longer one."""
+def _future(
+    base: SeasonalBase, unit: Array, told: tuple[Integers, Integers], ends: tuple[Array, Array], farthest: float
+) -> Array:
+    """Return the columns of the future, `[B, H, 45]`, of windows that are told their season and the longer one.
+
+    `ends` are their lowest and highest known values, `[B, 1]` each.
+    """
     values, forecast, (season, longer) = base.values, base.forecast, told
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
@@ -221,7 +241,11 @@ def _future(base: SeasonalBase, unit: Array, told: tuple[Integers, Integers], fa
     last_longer = season_again(values, longer, horizon)
     mean = mean_of_known(np.stack(seasons, axis=2), axis=2)[:, :, 0]
     filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
-    candidates = np.concatenate([np.stack(filled, axis=2), base.models.forecasts], axis=2)
+    levels = np.concatenate(
+        [*((end - base.loc) / base.scale for end in ends), quantiles_of_last(values, season)], axis=1
+    )
+    stays = np.broadcast_to(levels[:, None], (rows, horizon, levels.shape[1]))
+    candidates = np.concatenate([np.stack(filled, axis=2), stays, base.models.forecasts], axis=2)
     # What no model says is as the base.
     distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest))
     numbers = [
@@ -247,6 +271,29 @@ def season_again(values: Array, season: Integers, horizon: int, back: int = 1) -
     """
     places = values.shape[1] - back * season[:, None] + np.arange(horizon) % np.maximum(season, 1)[:, None]
     return _at(values, places, season)
+
+
+def quantiles_of_last(values: Array, season: Integers) -> Array:
+    """Return quantiles of the last values of each window, of a season or of twelve, `[B, 5]`; NaN where none is known.
+
+    Args:
+        values: The values, `[B, T]`; NaN is missing.
+        season: Steps of a season, `[B]`.
+
+    Example:
+        >>> quantiles_of_last(np.array([[9.0, *[0.0] * 8, 1.0, 0.0, 2.0, 1.0]]), np.array([1]))
+        array([[0., 0., 0., 0., 1.]])
+    """
+    found = np.full((len(values), len(OF_LAST)), np.nan)
+    lengths = np.maximum(season, FEWEST_LAST)
+    for steps in np.unique(lengths):
+        rows = np.flatnonzero(lengths == steps)
+        ranked = np.sort(values[rows, -int(steps) :], axis=1)
+        count = (~np.isnan(ranked)).sum(axis=1)
+        # The smallest value that so large a share of the values is not above.
+        places = np.maximum(np.ceil(np.array(OF_LAST) * count[:, None] - 1e-9).astype(int) - 1, 0)
+        found[rows] = np.take_along_axis(ranked, places, axis=1)
+    return found
 
 
 def _at(values: Array, places: Integers, season: Integers) -> Array:

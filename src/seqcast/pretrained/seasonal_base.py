@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.pretrained.autoregression import autoregressed
+from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
 from seqcast.pretrained.simple_forecasts import FARTHEST, RECENT, SimpleForecasts, mean_of_known, zero_if_unknown
 from seqcast.pretrained.smoothing import Gains, smoothed
 
@@ -19,7 +19,7 @@ Integers = npt.NDArray[np.int64]
 
 # Gains of level, trend and season, and damping: from a series that keeps its level to one that walks, with seasons
 # that stay or change, and trends that last or end. Nine of 100 that are good on training parts of public data
-# (`benchmarks/smoothing_gains.py`).
+# (`benchmarks/smoothing_gains.py`), and two without a season, for windows whose season is none.
 GAINS = (
     (0.02, 0.0, 0.02, 0.9),
     (0.02, 0.0, 0.02, 0.98),
@@ -30,6 +30,8 @@ GAINS = (
     (0.95, 0.0, 0.1, 0.9),
     (0.95, 0.0, 0.1, 1.0),
     (0.95, 0.1, 0.4, 0.95),
+    (0.05, 0.0, None, 0.9),
+    (0.3, 0.0, None, 0.9),
 )
 # Those of the longer season, where two of it are known.
 LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
@@ -37,7 +39,7 @@ LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
 WAYS = ("values", "logarithms")
 BASE_FORECASTS = (
     *(f"smoothing {number} of {way}" for way in WAYS for number in range(len(GAINS))),
-    *(f"autoregression of {way}" for way in WAYS),
+    *(f"{model.name} of {way}" for way in WAYS for model in AUTOREGRESSIONS),
     *(f"smoothing {number} of {way} with the longer season" for way in WAYS for number in range(len(LONGER_GAINS))),
 )
 """Name of each model."""
@@ -98,7 +100,12 @@ class SeasonalBase:
             own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
             to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
             of_longer.put(rows, found.mapped(lambda part: (part * own_scale + own_loc - to_loc) / to_scale))
-        return cls(loc, scale, _in_reach((past - loc) / scale), SimpleForecasts.concat([of_season, of_lags, of_longer]))
+        return cls(
+            loc,
+            scale,
+            _in_reach((past - loc) / scale),
+            SimpleForecasts.concat([of_season, of_lags, of_longer]),
+        )
 
     @cached_property
     def errors(self) -> Array:

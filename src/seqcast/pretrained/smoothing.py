@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,13 @@ from seqcast.pretrained.simple_forecasts import CHECKS, RECENT, SimpleForecasts,
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Gains = Sequence[tuple[float, float, float, float]]
+# Of level, trend and season, and damping; without a season that of the season is `None`.
+Gains = Sequence[tuple[float, float, float | None, float]]
 
 # The first level is the mean of so many values, or of a season if that is longer.
 FIRST = 4
+# The first season is fitted to what is then forecast: of two known seasons errors are larger by half.
+OPTIMISM = 2.0
 
 
 def smoothed(values: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
@@ -25,13 +29,14 @@ def smoothed(values: Array, season: Integers, horizon: int, gains: Gains) -> Sim
     .. math:: \hat y_{t+h} = l + b \sum_{i=1}^h φ^i + s
 
     The first trend is the mean change of a season, and the first season the mean of all without that trend. A missing
-    value is taken as it was forecast. Windows that know less than two seasons are smoothed without one.
+    value is taken as it was forecast. Windows that know less than two seasons are smoothed without one. Where `k`
+    seasons are known, errors of models with a season are taken to be larger by `1 + 2 / k²`.
 
     Args:
         values: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
         horizon: Number of future steps, `H`.
-        gains: Gains of level, trend and season, and damping, of each of `K` sets.
+        gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no season.
 
     Returns:
         Forecasts, those one step ahead, and those of the last steps.
@@ -62,11 +67,16 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     profile = _profile(values - slope * np.arange(length), season)
     # Seasons are counted so that the first step of the future is the first of one.
     places = (np.arange(length + horizon) - length) % season
-    level = np.nan_to_num(_first_level(values - profile[:, places[:length]], slope, max(season, FIRST)))
-    alpha, beta, gamma, phi = (np.array(each)[:, None] for each in zip(*gains, strict=True))
+    alpha, beta, gamma, phi = (np.array(each, dtype=float)[:, None] for each in zip(*gains, strict=True))
+    plain = np.isnan(gamma) | (season == 1)
+    gamma = np.where(plain, 0.0, gamma)
     count = len(gains)
-    levels, trends = np.tile(level[:, 0], (count, 1)), np.tile(slope[:, 0], (count, 1))
-    seasons = np.tile(profile.T[:, None, :], (1, count, 1))
+    level, level_without = (
+        np.nan_to_num(_first_level(each, slope, max(season, FIRST)))[:, 0]
+        for each in (values - profile[:, places[:length]], values)
+    )
+    levels, trends = np.where(plain, level_without, level), np.tile(slope[:, 0], (count, 1))
+    seasons = np.where(plain, 0.0, profile.T[:, None, :])
     recent = min(length, RECENT)
     ahead = np.empty((recent, count, len(values)))
     reach = np.cumsum(phi ** np.arange(1, max(horizon, *CHECKS) + 1), axis=1).T[:, :, None]
@@ -74,7 +84,6 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     filled = np.where(known, values, 0.0).T
     begun = np.logical_or.accumulate(known, axis=1).T.astype(float)
     counted = known.T.astype(float)
-    gamma = gamma * float(season > 1)
     all_begun, all_counted = (np.asarray(each.all(axis=1)) for each in (begun, counted))
     # Before its first value a window stands still: its trend is that of the first step.
     for step in range(length):
@@ -93,8 +102,10 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
         trends = damped + beta * error
         before += gamma * error
     forecasts = levels + trends * reach[:horizon] + seasons[places[length:]]
-    by_window = SimpleForecasts(forecasts, ahead, checks, np.ones((len(values), count)))
-    return by_window.mapped(lambda steps_first: np.moveaxis(steps_first, 2, 0))
+    share = season / np.maximum(known.sum(axis=1), 1)
+    optimism = np.where(plain[:, 0], 1.0, 1.0 + OPTIMISM * share[:, None] ** 2)
+    by_window = SimpleForecasts(forecasts, ahead, checks, np.ones_like(optimism))
+    return replace(by_window.mapped(lambda steps_first: np.moveaxis(steps_first, 2, 0)), optimism=optimism)
 
 
 def _profile(straight: Array, season: int) -> Array:

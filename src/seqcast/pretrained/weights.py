@@ -7,7 +7,7 @@ from importlib import resources
 
 WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
 
-SHA256 = "8fbd5f133eacdd7a8ac8b4c9f2a795e82b91b2ea062a0c85cbada24d2e7148f1"
+SHA256 = "944958940ea807ae31ee85c5582b4f85fea978e6f89ab5cb887370424c9d956c"
 """Digest of the file of weights that comes with this version of the package."""
 
 

@@ -104,6 +104,11 @@ def half_with_season(rng: Generator, n: int, length: int, season: Season) -> Arr
     return seasonal * amounts(rng, n, 0.1, 3.0) * chance(rng, n, 0.5)[:, None]
 
 
+def of_half(rng: Generator, n: int, most: float) -> Array:
+    """Return sizes from 0 to the largest for half of the series, and zeros for the others, `[n, 1]`."""
+    return rng.uniform(0.0, most, (n, 1)) * chance(rng, n, 0.5)[:, None]
+
+
 def smoothed(patterns: Array, steps: int) -> Array:
     """Return the moving average of patterns over some steps, as if they went on, `[n, length]`."""
     around = np.concatenate([patterns, patterns[:, : steps - 1]], axis=1).cumsum(axis=1)

@@ -120,7 +120,7 @@ def synthetic_series(
 
     Example:
         >>> synthetic_series("intermittent_counts", 2, 8, season_length=7, seed=1).tolist()[1][:4]
-        [1.0, 1.0, 1.0, 1.0]
+        [0.0, 0.0, 0.0, 1.0]
     """
     if family not in FAMILIES:
         raise unknown_name("family", family, FAMILIES)

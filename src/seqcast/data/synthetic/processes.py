@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, pattern, repeat, smoothed
+from seqcast.data.synthetic.draws import (
+    Season,
+    amounts,
+    chance,
+    half_with_season,
+    noise,
+    of_half,
+    pattern,
+    repeat,
+    smoothed,
+)
 from seqcast.data.synthetic.states import BURN_IN, autoregressed, of_unit_deviation
 
 Array = npt.NDArray[np.float64]
@@ -247,7 +257,7 @@ def waves(rng: Generator, n: int, length: int, season: Season) -> Array:
 
 
 def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
-    r"""Draw counts of demand that comes in clusters: zero while a hidden state is off, else of a rate with a season.
+    r"""Draw counts of demand that comes in clusters: zero while a hidden state is off, in half of a rate with a season.
 
     .. math:: y_t = z_t\, n_t, \quad P(z_t = 1 \mid z_{t-1}) \in \{p, 1 - q\}, \quad
         n_t \sim \text{Poisson or negative binomial}(λ_t)
@@ -274,7 +284,7 @@ def demand(rng: Generator, n: int, length: int, season: Season) -> Array:
         state = np.where(state, draws[:, step] >= ends[:, 0], draws[:, step] < begins[:, 0])
         on[:, step] = state
     on |= chance(rng, n, 0.25)[:, None]
-    seasonal = repeat(rng, pattern(rng, n, season.length), length) * rng.uniform(0.0, 0.8, (n, 1))
+    seasonal = repeat(rng, pattern(rng, n, season.length), length) * of_half(rng, n, 0.8)
     wander = np.cumsum(rng.normal(size=(n, length)), axis=1) * amounts(rng, n, 0.001, 0.05)
     rate = amounts(rng, n, 0.1, 50.0) * np.exp(np.clip(seasonal + wander, -LARGEST_LOG, LARGEST_LOG))
     shape = np.broadcast_to(amounts(rng, n, 0.5, 100.0), rate.shape)

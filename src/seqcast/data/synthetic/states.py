@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, pattern, repeat
+from seqcast.data.synthetic.draws import Season, amounts, chance, half_with_season, noise, of_half, pattern, repeat
 
 Array = npt.NDArray[np.float64]
 Generator = np.random.Generator
@@ -192,7 +192,7 @@ def heteroscedastic(rng: Generator, n: int, length: int, season: Season) -> Arra
 
 
 def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> Array:
-    r"""Draw counts: zeros, and now and then a demand whose chance and size change with the season and slowly.
+    r"""Draw counts: zeros, and now and then a demand whose chance and size change slowly, in half with the season too.
 
     .. math:: y_t = z_t (1 + n_t), \quad z_t \sim \text{Bernoulli}(p_t), \quad n_t \sim \text{NegativeBinomial}(μ_t, r)
 
@@ -207,7 +207,7 @@ def intermittent_counts(rng: Generator, n: int, length: int, season: Season) -> 
 
     Source: Croston 1972, "Forecasting and Stock Control for Intermittent Demands"; Snyder, Ord and Beaumont 2012.
     """
-    seasonal = repeat(rng, pattern(rng, n, season.length), length) * rng.uniform(0.0, 1.0, (n, 1))
+    seasonal = repeat(rng, pattern(rng, n, season.length), length) * of_half(rng, n, 1.0)
     wander = np.cumsum(rng.normal(size=(n, length)), axis=1) * amounts(rng, n, 0.002, 0.06)
     odds = rng.normal(0.0, 1.8, (n, 1)) + seasonal + wander
     demanded = rng.random((n, length)) < 1 / (1 + np.exp(-odds))

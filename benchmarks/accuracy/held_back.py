@@ -32,6 +32,7 @@ from zero_shot_tasks import DECILES, TASKS, Task, read_task, taxi, validation_sc
 
 from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
+from seqcast.pretrained.inputs import seasonal_inputs
 
 Series = list[np.ndarray]
 
@@ -161,7 +162,14 @@ def deciles_of(network: PretrainedNetwork) -> Deciles:
 
 
 def base_deciles(task: Task) -> np.ndarray:
-    """Return the base that version 2 corrected as if it were each decile, `[series, H, 9]`."""
+    """Return the base that the network of the package corrects as if it were each decile, `[series, H, 9]`."""
+    windows = read_windows(task, load_pretrained().context_lengths[-1])
+    read = seasonal_inputs(windows.past, windows.season, windows.longer, task.horizon)
+    return np.repeat(read.base[:, :, None], len(DECILES), axis=2)
+
+
+def deciles_of_version_two(task: Task) -> np.ndarray:
+    """Return the same of the base that version 2 corrected."""
     base = base_of_version_two(task.known(CONTEXT), task.season, task.horizon)
     return np.repeat(base[:, :, None], len(DECILES), axis=2)
 
@@ -265,7 +273,8 @@ def main() -> None:
     windows = all_windows(arguments.data, arguments.tasks)
     networks = {path.stem: PretrainedNetwork.load(path) for path in arguments.network} or {"ours": load_pretrained()}
     deciles = {name: deciles_of(network) for name, network in networks.items()}
-    print(compared({**deciles, "base of version 2": base_deciles}, windows))
+    bases = {"the base": base_deciles, "base of version 2": deciles_of_version_two}
+    print(compared({**deciles, **bases}, windows))
     print(machine_line())
 
 

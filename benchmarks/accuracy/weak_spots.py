@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from methods import METHODS, mean, options, results, scored
 from reporting import machine_line, table
-from yardsticks import checked, read_m4_hourly
+from yardsticks import checked
 from zero_shot_tasks import ROLLING_WINDOWS, Task, geometric_means, naive_mean_scores, read_task
 
 ROWS_OF_DEMAND, SERIES_OF_DEMAND = 140, 200
@@ -39,14 +39,12 @@ ROWS_OF_DEMAND, SERIES_OF_DEMAND = 140, 200
 
 def two_seasons(folder: Path) -> list[Task]:
     """Return M4 Hourly without its test values."""
-    known = read_m4_hourly(folder).train
-    return [Task("two seasons", list(known.values()), 48, 24, 24, "h")]
+    return [Task("two seasons", read_task(folder, "M4 Hourly").past, 48, 24, 24, "h")]
 
 
 def half_hours(folder: Path) -> list[Task]:
     """Return windows of electricity demand."""
-    demand = pd.read_csv(checked(folder, "vic_elec/vic_elec.csv.gz"))["Demand"].to_numpy(dtype=float)
-    return Task("half-hours", [demand], 96, 48, 48, "30min").windows(10)
+    return Task("half-hours", read_task(folder, "vic_elec").series, 96, 48, 48, "30min").windows(10)
 
 
 def days_of_ett(folder: Path) -> list[Task]:

@@ -7,8 +7,7 @@ python benchmarks/accuracy/zero_shot.py FOLDER --held-back --tasks ETT_1H ETT_15
 `--held-back` leaves the test part of each task out and scores the horizon before it: use it for all that is chosen.
 Without it **test parts are scored**. Result files say which it was (`scored`), and the program refuses to score a
 sixth release of the pretrained weights on test parts in one folder of results. For the methods see `methods.py`, for
-the protocols `zero_shot_tasks.py`. Where there are several windows
-a forecaster is fitted once, before the first.
+the protocols `zero_shot_tasks.py`. Where there are several windows a forecaster is fitted once, before the first.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from zero_shot_tasks import (
     ROLLING,
     TASKS,
     geometric_means,
-    known,
     naive_mean_scores,
     read_windows,
+    score_cell,
     shown_scores,
 )
 
@@ -134,7 +133,7 @@ def score_table(columns: Mapping[str, Scores], naive: Scores) -> str:
 
 
 def _cell(mase: float, second: float, *, places: int = 4) -> str:
-    both = known(mase, "{:.3f}"), known(second, f"{{:.{places}f}}")
+    both = score_cell(mase, "{:.3f}"), score_cell(second, f"{{:.{places}f}}")
     return " / ".join(cell or "?" for cell in both) if any(both) else ""
 
 

@@ -5,10 +5,9 @@ python benchmarks/accuracy/zero_shot_tasks.py --data FOLDER  # the seasonal naiv
 One window a series, its last steps. MASE takes the seasonal error of all that comes before, at the protocol's season
 length; WQL is summed over a task at the nine deciles; missing values are left out. Those of fev-bench have twenty
 windows, a horizon apart; their second score is SQL: twice the pinball loss over the seasonal error, the mean over
-deciles, series, steps and windows. fev-bench cuts some a
-little otherwise: the seasonal naive forecast of ETT_1D differs by .8 %, that of air quality by .3 %. Two
-weeks of demand are no benchmark of others. Source of the protocols and the published scores: github autogluon/fev,
-src/fev/metrics.py, benchmarks/chronos_zeroshot and benchmarks/fev_bench.
+deciles, series, steps and windows. fev-bench cuts some a little otherwise: the seasonal naive forecast of ETT_1D
+differs by .8 %, that of air quality by .3 %. Of demand (`vic_elec`) nobody publishes scores. Source of the protocols
+and of published scores: github autogluon/fev, src/fev/metrics.py, benchmarks/chronos_zeroshot, benchmarks/fev_bench.
 """
 
 from __future__ import annotations
@@ -371,7 +370,7 @@ def shown_scores(name: str, scores: Mapping[str, float]) -> tuple[float, float]:
     return scores["mase"], scores["sql" if name in ROLLING else "wql"]
 
 
-def known(score: float, form: str) -> str:
+def score_cell(score: float, form: str) -> str:
     """Return a score in a form of `str.format`; nothing where there is none."""
     return "" if np.isnan(score) else form.format(score)
 
@@ -385,7 +384,7 @@ def main() -> None:
     for name, cut in PROTOCOLS.items():
         windows = read_windows(folder, name)
         pairs = zip(shown_scores(name, naive_mean_scores(windows)), cut.naive, ("{:.3f}", "{:.4f}"), strict=True)
-        cells = [cell for found, published, form in pairs for cell in (form.format(found), known(published, form))]
+        cells = [cell for found, published, form in pairs for cell in (form.format(found), score_cell(published, form))]
         rows.append([name, len(windows[0].series), len(windows), *cells])
     print(table(["task", "series", "windows", "MASE", "published", "WQL or SQL", "published"], rows))
 

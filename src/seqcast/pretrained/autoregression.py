@@ -148,14 +148,13 @@ def _of_lags(model: Autoregression, values: Array, lags: Integers, repeated: int
     filled = forward_fill(values[:, :, None])[:, :, 0]
     first = np.argmax(begun, axis=1)
     if model.of_changes:
-        # Before its first value a window stands still.
-        zero = filled[np.arange(rows), first][:, None]
-        line = np.where(begun, filled, zero)
-        moves = np.diff(line, axis=1, prepend=zero)
+        # Before its first value a window stands still. The value before each step, and the newest one:
+        oldest = filled[np.arange(rows), first][:, None]
+        came = np.concatenate([oldest, np.where(begun, filled, oldest)], axis=1)
+        moves = np.diff(came, axis=1)
     else:
-        zero = filled.sum(axis=1, where=begun, keepdims=True) / np.maximum(begun.sum(axis=1, keepdims=True), 1)
-        line = np.where(begun, filled - zero, 0.0)
-        moves = line
+        mean = filled.sum(axis=1, where=begun, keepdims=True) / np.maximum(begun.sum(axis=1, keepdims=True), 1)
+        moves = np.where(begun, filled - mean, 0.0)
     lagged = np.concatenate([np.zeros((rows, farthest)), moves], axis=1)
     before = np.stack([lagged[:, farthest - lag : farthest - lag + length] for lag in lags], axis=2)
     # Steps count that have enough before them: all lags, or a third of a short window's values.
@@ -169,11 +168,10 @@ def _of_lags(model: Autoregression, values: Array, lags: Integers, repeated: int
     found = _continued(lagged, coefficients, lags, ends)
     ahead = np.einsum("btk,bk->bt", before[:, -RECENT:], coefficients)
     if model.of_changes:
-        came = np.concatenate([zero, line], axis=1)
         found = {end: came[:, end, None] + np.cumsum(moved, axis=1) for end, moved in found.items()}
         ahead += came[:, :-1][:, -RECENT:]
     else:
-        found, ahead = {end: zero + distance for end, distance in found.items()}, ahead + zero
+        found, ahead = {end: mean + distance for end, distance in found.items()}, ahead + mean
     checked = {
         steps: np.where(count[:, None] >= 2 * steps, found[length - steps], np.nan)[:, :, None] for steps in checks
     }

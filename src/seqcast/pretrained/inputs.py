@@ -206,9 +206,9 @@ def inputs_around(
                 np.log(scale / (np.abs(loc) + scale)) / 4,
                 np.log(np.clip(step, 1e-3, 10.0)) / 2,
                 np.log(unit / of_step) / 2,
-                np.nan_to_num(mean_of_known(np.where(known, past == 0.0, np.nan))),
+                _share_of(0.0, past),
                 np.nan_to_num(mean_of_known(repeats)),
-                *(np.nan_to_num(mean_of_known(np.where(known, past == end, np.nan))) for end in (lowest, highest)),
+                *(_share_of(end, past) for end in (lowest, highest)),
                 _logarithms(errors / unit),
                 _logarithms(base.check_errors / unit),
                 ~np.isnan(base.check_errors),
@@ -219,6 +219,11 @@ def inputs_around(
     single = {name: each.astype(np.float32) for name, each in inputs.items()}
     floor = np.where(lowest == 0.0, 0.0, -np.inf)
     return SeasonalInputs(single, base.in_units, unit * scale, floor, farthest)
+
+
+def _share_of(value: Array | float, past: Array) -> Array:
+    """Return the share of the known values that are this value, `[B, 1]`; 0 where none is known."""
+    return np.nan_to_num(mean_of_known(np.where(np.isnan(past), np.nan, past == value)))
 
 
 def _logarithms(errors: Array) -> Array:

@@ -100,12 +100,7 @@ class SeasonalBase:
             own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
             to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
             of_longer.put(rows, found.mapped(lambda part: (part * own_scale + own_loc - to_loc) / to_scale))
-        return cls(
-            loc,
-            scale,
-            _in_reach((past - loc) / scale),
-            SimpleForecasts.concat([of_season, of_lags, of_longer]),
-        )
+        return cls(loc, scale, _in_reach((past - loc) / scale), SimpleForecasts.concat([of_season, of_lags, of_longer]))
 
     @cached_property
     def errors(self) -> Array:

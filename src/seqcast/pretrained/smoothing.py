@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -104,8 +103,8 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     forecasts = levels + trends * reach[:horizon] + seasons[places[length:]]
     share = season / np.maximum(known.sum(axis=1), 1)
     optimism = np.where(plain[:, 0], 1.0, 1.0 + OPTIMISM * share[:, None] ** 2)
-    by_window = SimpleForecasts(forecasts, ahead, checks, np.ones_like(optimism))
-    return replace(by_window.mapped(lambda steps_first: np.moveaxis(steps_first, 2, 0)), optimism=optimism)
+    by_window = SimpleForecasts(forecasts, ahead, checks, optimism)
+    return by_window.mapped(lambda steps_first: np.moveaxis(steps_first, 2, 0))
 
 
 def _profile(straight: Array, season: int) -> Array:

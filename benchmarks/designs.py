@@ -14,6 +14,7 @@ python benchmarks/designs.py --show                              # tables of wha
 | input | the last season, or the last value; distances in units of a season | the base, its models and their errors |
 | phases | the same | mean and spread by phase, of the season and of the longer one |
 | corrected-phases | the base | what `corrected` and `phases` read |
+| own-errors | as `corrected`, but all windows are trained on their own errors | |
 | without FAMILY | as `corrected`, but series of this family do not count | |
 
 All have the same network, number of steps, series and seeds, and are scored on the windows of `accuracy/held_back.py`,
@@ -82,6 +83,7 @@ DESIGNS = (
     "input",
     "phases",
     "corrected-phases",
+    "own-errors",
 )
 # Models with these words in their names are left out.
 LEFT_OUT = {"no-autoregression": "autoregression", "no-recent": "recent autoregression"}
@@ -265,6 +267,8 @@ def measured(design: str, seed: int, arguments: argparse.Namespace) -> dict[str,
     batches = functools.partial(
         KeptBatches, read=functools.partial(read, reading), without=WITHOUT.get(design), kept=kept
     )
+    if design == "own-errors":
+        batches = functools.partial(batches, borrowed=0.0)
     engine, log = pretrain.train(options, window=DesignedNetwork.window(WRITTEN), batches=batches)
     network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=reading)
     # Beyond them it forecasts what it has not learnt to.

@@ -8,9 +8,9 @@ The state of the training is written every few minutes, so that it may take seve
 same options it ends with the same weights. The rate rises, stays, and falls over the last steps (`--decay`). So a
 training without a decay can be gone on with from any number of steps, and each budget is a decay of its own:
 
-python benchmarks/pretrain.py --decay 0 --steps 4000 --out runs/stable                     # no decay
-python benchmarks/pretrain.py --branch runs/stable --steps 5000 --out runs/5000            # decays from 4,000 on
-python benchmarks/pretrain.py --decay 0 --steps 8000 --out runs/stable                     # goes on
+python benchmarks/pretrain.py --decay 0 --steps 1500 --out runs/stable                     # no decay
+python benchmarks/pretrain.py --branch runs/stable --steps 2000 --out runs/2000            # decays from 1,500 on
+python benchmarks/pretrain.py --decay 0 --steps 3000 --out runs/stable                     # goes on
 
 In the end it learns how the steps of sample paths depend on each other. No real series is seen in training. `--data`
 scores the network and its base on the windows of `accuracy/held_back.py`.
@@ -185,13 +185,13 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/pretrained"), help="folder of checkpoints and weights")
-    parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--steps", type=int, default=4_000)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--segment", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--optimizer", default="muon")
     parser.add_argument("--learning-rate", type=float, default=0.0025)
-    parser.add_argument("--decay", type=float, default=0.2, help="share of the steps in which the rate falls")
+    parser.add_argument("--decay", type=float, default=0.25, help="share of the steps in which the rate falls")
     parser.add_argument("--branch", type=Path, help="folder of a training without decay, to begin where it stands")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--version", default="3", help="version of the weights, written into their file")

@@ -54,12 +54,13 @@ class SyntheticBatches:
         gaps: Share of the windows with missing values.
         read: Returns what the network reads of them.
         without: A family of series that does not count, but where it is part of a mixture.
+        borrowed: Share of the windows that have the errors of another one in place of their own, with either sign.
 
     Example:
         >>> batches = SyntheticBatches(seed=0, horizons=(8,), batch_size=4, context_lengths=(16, 32))
         >>> inputs, y, weight = batches.batch(0)
         >>> inputs["past"].shape, inputs["future"].shape, inputs["static"].shape, y.shape, weight.shape
-        ((4, 32, 7), (4, 8, 45), (4, 54), (4, 8, 1), (4,))
+        ((4, 32, 7), (4, 8, 46), (4, 55), (4, 8, 1), (4,))
     """
 
     seed: int
@@ -69,11 +70,18 @@ class SyntheticBatches:
     gaps: float = 0.1
     read: Reading = seasonal_inputs
     without: str | None = None
+    borrowed: float = 0.2
 
     def batch(self, number: int) -> Batch:
         """Return a batch by its number, from 0."""
         windows, future, families = self.windows(number)
-        y = windows.scaled(future)[..., None].astype(np.float32)
+        errors = windows.scaled(future)
+        # Where errors are another window's, nothing that is read tells how far off the base is. So a network learns to
+        # trust the base in doubt, since real series are unlike synthetic ones. Those with a floor keep their own.
+        rng = np.random.default_rng([self.seed, number, 2])
+        others = rng.choice([-1.0, 1.0], (len(errors), 1)) * errors[rng.permutation(len(errors))]
+        borrows = (rng.random((len(errors), 1)) < self.borrowed) & np.isinf(windows.floor)
+        y = np.where(borrows, others, errors)[..., None].astype(np.float32)
         return windows.inputs, y, (families != self.without).astype(np.float32)
 
     def windows(self, number: int) -> tuple[SeasonalInputs, npt.NDArray[np.float64], npt.NDArray[np.str_]]:

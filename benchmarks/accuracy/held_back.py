@@ -41,6 +41,8 @@ ETT_DAYS = 725 - 20 * 28
 # Of synthetic windows: steps of future, the lengths of what is known, batches of a family, windows of a batch.
 SYNTHETIC_HORIZON, SYNTHETIC_KNOWN, SYNTHETIC_BATCHES, SYNTHETIC_WINDOWS = 64, (32, 96, 256, 512), 24, 12
 SYNTHETIC_SEED = 10**7
+# Steps that today's base reads.
+REACH = 2048
 # Series of a task at most, evenly taken.
 MOST_SERIES = 400
 
@@ -162,8 +164,8 @@ def deciles_of(network: PretrainedNetwork) -> Deciles:
 
 
 def base_deciles(task: Task) -> np.ndarray:
-    """Return the base that the network of the package corrects as if it were each decile, `[series, H, 9]`."""
-    windows = read_windows(task, load_pretrained().context_lengths[-1])
+    """Return today's base as if it were each decile, `[series, H, 9]`."""
+    windows = read_windows(task, REACH)
     read = seasonal_inputs(windows.past, windows.season, windows.longer, task.horizon)
     return np.repeat(read.base[:, :, None], len(DECILES), axis=2)
 

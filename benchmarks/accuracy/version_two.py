@@ -17,12 +17,11 @@ from seqcast.pretrained.seasonal_base import (
     GAINS,
     LONGER_GAINS,
     both_ways,
-    both_ways_smoothed,
     units_of,
     weights_by_errors,
 )
 from seqcast.pretrained.simple_forecasts import FARTHEST, SimpleForecasts, checks_of, zero_if_unknown
-from seqcast.pretrained.smoothing import Gains
+from seqcast.pretrained.smoothing import Gains, smoothed
 
 CONTEXT, LONGEST_CHECK, LAGS, HELD_BACK, FITTED = 512, 64, 12, 20, 8
 # Sets of gains that it had, the first ones of today's.
@@ -53,16 +52,17 @@ def base_of_version_two(past: np.ndarray, season_length: int, horizon: int) -> n
         of_longer.put(rows, found.mapped(lambda part: (part * own_scale + own_loc - to_loc) / to_scale))
     said = SimpleForecasts.concat([*models, of_longer])
     values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
-    checked = sum(steps <= LONGEST_CHECK for steps in said.checks)
-    weights = weights_by_errors(said.errors(values), said.check_errors(values)[:checked])
+    checks = said.check_errors(values)
+    checks[sum(steps <= LONGEST_CHECK for steps in said.checks) :] = np.nan
+    weights = weights_by_errors(said.errors(values), checks)
     few = (~np.isnan(past)).sum(axis=1, keepdims=True) < FEW
     mean = np.einsum("bhk,bk->bh", zero_if_unknown(said.forecasts), np.where(few, 0.0, weights))
     return np.asarray(mean * scale + loc)
 
 
 def _smoothed(past: np.ndarray, season: np.ndarray, horizon: int, gains: Gains) -> SimpleForecasts:
-    """Return what smoothings say, whose errors it took as they are."""
-    found = both_ways_smoothed(past, season, horizon, gains)
+    """Return what smoothings say, whose errors it took as they are; trends of logarithms went on."""
+    found = both_ways(past, season, lambda values, rows: smoothed(values, season[rows], horizon, gains))
     return replace(found, optimism=np.ones_like(found.optimism))
 
 

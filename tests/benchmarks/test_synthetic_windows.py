@@ -58,13 +58,27 @@ def test_a_family_that_is_left_out_does_not_count():
 
 
 def test_what_is_forecast_is_what_follows_in_the_same_units():
-    source = drawn(gaps=0.0)
+    source = drawn(gaps=0.0, borrowed=0.0)
     read, future, _ = source.windows(5)
     y = source.batch(5)[1][..., 0]
     near = np.abs(y) < 19
     np.testing.assert_allclose(
         read.in_units(y.astype(float))[near], future[near], rtol=1e-3, atol=1e-3 * read.unit.max()
     )
+
+
+def test_some_windows_have_the_errors_of_others_with_either_sign():
+    borrowed = []
+    for number in range(12):
+        read, _, _ = drawn(batch_size=64, gaps=0.0).windows(number)
+        own, found = (drawn(batch_size=64, gaps=0.0, borrowed=share).batch(number)[1][..., 0] for share in (0.0, 0.3))
+        changed = (own != found).any(axis=1)
+        assert not changed[np.isfinite(read.floor[:, 0])].any()
+        for errors in found[changed]:
+            assert (np.abs(own) == np.abs(errors)).all(axis=1).any()
+        borrowed += changed.tolist()
+        assert set(np.sign((own * found).sum(axis=1)[~changed])) <= {0.0, 1.0}
+    assert 0.2 < np.mean(borrowed) < 0.32
 
 
 def test_smooth_and_rough_windows_count_alike():

@@ -6,14 +6,19 @@ import pytest
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
 from seqcast.pretrained.seasonal_base import (
     BASE_FORECASTS,
+    DAMPING_OF_LOGARITHMS,
+    FAR,
+    FAR_STEPS,
     GAINS,
     LONGER_GAINS,
+    NEAR,
+    NEAR_STEPS,
     SeasonalBase,
     both_ways_smoothed,
     units_of,
     weights_by_errors,
 )
-from seqcast.pretrained.simple_forecasts import FARTHEST, SimpleForecasts, checks_of
+from seqcast.pretrained.simple_forecasts import CHECKS, FARTHEST, SimpleForecasts, checks_of, lowest_again
 from seqcast.pretrained.smoothing import smoothed
 
 ROWS, LENGTH, HORIZON = 12, 80, 11
@@ -60,11 +65,13 @@ def test_a_longer_season_is_continued_where_two_of_it_are_known():
     )
     np.testing.assert_allclose(told.forecast * told.scale + told.loc, week[None], atol=0.2)
     assert np.abs(untold.forecast * untold.scale + untold.loc - week).mean() > 1
-    of_longer = 2 * len(LONGER_GAINS)
-    assert told.models.forecasts.shape[2] == len(BASE_FORECASTS) == 2 * (len(GAINS) + len(AUTOREGRESSIONS)) + of_longer
+    of_longer = [place for place, name in enumerate(BASE_FORECASTS) if "longer" in name]
+    others = 2 * (len(GAINS) + len(AUTOREGRESSIONS)) + 1
+    assert told.models.forecasts.shape[2] == len(BASE_FORECASTS) == others + len(of_longer)
+    assert len(of_longer) == 2 * len(LONGER_GAINS)
     for base in (untold, short):
-        assert np.isnan(base.models.forecasts[:, :, -of_longer:]).all()
-        assert (base.weights[:, -of_longer:] == 0).all()
+        assert np.isnan(base.models.forecasts[:, :, of_longer]).all()
+        assert (base.weights[:, of_longer] == 0).all()
         assert np.isfinite(base.forecast).all()
         assert base.weights.sum() == pytest.approx(1)
 
@@ -77,18 +84,76 @@ def test_logarithms_are_smoothed_where_all_is_positive():
     loc, scale = units_of(past, season)
     values, logarithms = np.split(found.forecasts, 2, axis=2)
     np.testing.assert_array_equal(values[6:], logarithms[6:])
-    own = smoothed(np.log(past[:6]), season[:6], HORIZON, GAINS)
+    own = smoothed(np.log(past[:6]), season[:6], HORIZON, GAINS, DAMPING_OF_LOGARITHMS)
     grown = (np.exp(own.forecasts) - loc[:6, :, None]) / scale[:6, :, None]
     np.testing.assert_allclose(logarithms[:6], np.clip(grown, -FARTHEST, FARTHEST), rtol=1e-6, atol=1e-6)
 
 
 def test_weights_are_those_of_errors_that_are_known():
     errors = np.array([[1.0, 2.0, np.nan], [np.nan] * 3, [0.0, 1.0, 0.0]])
-    checks = np.array([[[1.0, 4.0, np.nan], [np.nan] * 3, [np.nan] * 3]])
-    weights = weights_by_errors(errors, checks)
-    np.testing.assert_allclose(weights[0], np.array([64, 1, 0]) / 65)
+    checks = np.full((len(CHECKS), 3, 3), np.nan)
+    checks[0, 0] = checks[4, 0] = [1.0, 4.0, np.nan]
+    weights = weights_by_errors(errors, checks, NEAR, np.ones(3))
+    np.testing.assert_allclose(weights[0], np.array([256, 1, 0]) / 257)
     np.testing.assert_allclose(weights[1], 1 / 3)
     np.testing.assert_allclose(weights[2], [0.5, 0, 0.5], atol=1e-9)
+    # Far ahead the check of 64 steps decides, and neither that of 4 steps nor so much the errors one step ahead.
+    far = weights_by_errors(errors, checks, FAR, np.array([1.0, 3.0, 1.0]))
+    np.testing.assert_allclose(far[0], np.array([32, 3, 0]) / 35)
+
+
+def test_far_steps_are_weighted_by_what_was_right_far_ahead():
+    """A wave under a level that jumps to and fro: one step ahead the newest value is best, far ahead the wave."""
+    rng = np.random.default_rng(0)
+    waves = np.sin(2 * np.pi * np.arange(400 + FAR_STEPS + 4) / 24 + rng.uniform(0, 6, (ROWS, 1)))
+    past = waves[:, :400] + 0.7 * np.repeat(rng.normal(size=(ROWS, 40)), 10, axis=1)
+    base = SeasonalBase.of(past, np.full(ROWS, 24), NONE, FAR_STEPS + 4)
+    said = np.nan_to_num(base.models.forecasts)
+    near, far = (np.einsum("bhk,bk->bh", said, weights) for weights in (base.weights, base.far_weights))
+    assert np.abs(near - far).max() > 0.05
+    np.testing.assert_allclose(base.forecast[:, :NEAR_STEPS], near[:, :NEAR_STEPS])
+    np.testing.assert_allclose(base.forecast[:, FAR_STEPS - 1 :], far[:, FAR_STEPS - 1 :])
+    between = int(np.sqrt(NEAR_STEPS * FAR_STEPS) + 0.5)
+    halfway = (near + far)[:, between - 1] / 2
+    np.testing.assert_allclose(base.forecast[:, between - 1], halfway, atol=0.02 * np.abs(near - far).max())
+    truth = (waves[:, 400 + NEAR_STEPS :] - base.loc) / base.scale
+    assert np.abs(far[:, NEAR_STEPS:] - truth).mean() < np.abs(near[:, NEAR_STEPS:] - truth).mean()
+
+
+def test_without_far_checks_all_steps_are_weighted_alike():
+    past, season = walks(2)
+    base = SeasonalBase.of(past, season, NONE, FAR_STEPS)
+    np.testing.assert_array_equal(base.weights, base.far_weights)
+
+
+def test_of_counts_that_are_mostly_zero_the_base_is_near_zero():
+    rng = np.random.default_rng(1)
+    counts = (rng.random((ROWS, 36)) < 0.2) * rng.poisson(3.0, (ROWS, 36))
+    counts[:, :4] = [0, 0, 5, 0]
+    base = SeasonalBase.of(counts.astype(float), np.full(ROWS, 12), NONE, 12)
+    assert np.median(base.in_units) < 0.1
+    assert (base.weights[:, -1] > 0.5).all()
+    # What is zero by night has a season all the same, and what is zero now and then has a mean.
+    days = np.tile(np.maximum(0, np.sin(2 * np.pi * np.arange(24) / 24)), (ROWS, 10))
+    season = SeasonalBase.of(days + 0.0 * NONE[:, None], np.full(ROWS, 24), NONE, 24)
+    np.testing.assert_allclose(season.in_units, days[:, :24], atol=0.02)
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 40, 600])
+def test_the_lowest_value_comes_again_where_it_is_frequent(length):
+    rng = np.random.default_rng(length)
+    values = rng.poisson(0.7, (ROWS, length)).astype(float)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    found = lowest_again(values, HORIZON)
+    for row, own in enumerate(values):
+        known = own[~np.isnan(own)]
+        often = len(known) > 0 and 3 * (known == known.min()).sum() >= len(known)
+        np.testing.assert_array_equal(found.forecasts[row, :, 0], known.min() if often else np.nan)
+        before = [np.fmin.reduce(own[:step], initial=np.nan) for step in range(length)][-512:]
+        np.testing.assert_array_equal(found.ahead[row, :, 0], before if often else np.full(len(before), np.nan))
+        for steps in checks_of(length):
+            checked = np.fmin.reduce(own[:-steps]) if often and len(known) >= 2 * steps else np.nan
+            np.testing.assert_array_equal(found.checks[steps][row, :, 0], checked)
 
 
 @pytest.mark.parametrize("values", [[100.0, 150.0], [150.0, 100.0], [3.0, 4.0], [1.0, 2.0, 3.0]])

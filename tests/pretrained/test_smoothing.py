@@ -81,6 +81,15 @@ def test_it_is_what_the_equations_give(seed):
                 np.testing.assert_allclose(found.checks[steps][row, :, number], expected, atol=1e-9)
 
 
+def test_a_largest_damping_is_that_of_each_window():
+    values, season = drawn(4)
+    most = np.where(np.arange(ROWS) < 3, 1.0, 0.93)
+    found = smoothed(values, season, HORIZON, GAINS, most).forecasts
+    damped = [(*gains[:3], min(gains[3], 0.93)) for gains in GAINS]
+    np.testing.assert_allclose(found[:3], smoothed(values[:3], season[:3], HORIZON, GAINS).forecasts, atol=1e-12)
+    np.testing.assert_allclose(found[3:], smoothed(values[3:], season[3:], HORIZON, damped).forecasts, atol=1e-12)
+
+
 def test_errors_are_those_of_what_was_forecast():
     values, season = drawn(5)
     found = smoothed(values, season, HORIZON, GAINS)

@@ -84,7 +84,7 @@ class SeasonalInputs:
     """The inputs of a network for some windows, and their units.
 
     Args:
-        inputs: `past` `[B, T, 7]` of 512 steps at most, `future` `[B, H, 45]` and `static` `[B, 54]`, in single
+        inputs: `past` `[B, T, 7]` of 512 steps at most, `future` `[B, H, 46]` and `static` `[B, 55]`, in single
             precision.
         base: The forecast that the network corrects, `[B, H]`, in the units of the data.
         unit: Unit of the distances from it, `[B, 1]`: the mean error of the base in its checks, as it would be after 64
@@ -234,7 +234,7 @@ def _logarithms(errors: Array) -> Array:
 def _future(
     base: SeasonalBase, unit: Array, told: tuple[Integers, Integers], ends: tuple[Array, Array], farthest: float
 ) -> Array:
-    """Return the columns of the future, `[B, H, 45]`, of windows that are told their season and the longer one.
+    """Return the columns of the future, `[B, H, 46]`, of windows that are told their season and the longer one.
 
     `ends` are their lowest and highest known values, `[B, 1]` each.
     """

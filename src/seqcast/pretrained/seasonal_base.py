@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
-from seqcast.pretrained.simple_forecasts import FARTHEST, RECENT, SimpleForecasts, mean_of_known, zero_if_unknown
+from seqcast.pretrained.simple_forecasts import (
+    CHECKS,
+    FARTHEST,
+    RECENT,
+    SimpleForecasts,
+    lowest_again,
+    mean_of_known,
+    zero_if_unknown,
+)
 from seqcast.pretrained.smoothing import Gains, smoothed
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+
+class Sharpness(NamedTuple):
+    """How much errors of models decide about their weights: powers of those one step ahead and of each check."""
+
+    ahead: float
+    checks: tuple[float, ...]
+
 
 # Gains of level, trend and season, and damping: from a series that keeps its level to one that walks, with seasons
 # that stay or change, and trends that last or end. Nine of 100 that are good on training parts of public data
@@ -41,12 +57,19 @@ BASE_FORECASTS = (
     *(f"smoothing {number} of {way}" for way in WAYS for number in range(len(GAINS))),
     *(f"{model.name} of {way}" for way in WAYS for model in AUTOREGRESSIONS),
     *(f"smoothing {number} of {way} with the longer season" for way in WAYS for number in range(len(LONGER_GAINS))),
+    "lowest value again",
 )
 """Name of each model."""
 
-# How much more a model counts that has half of another one's error one step ahead, and half of its error in one of
-# the checks: so many doublings.
-SHARPNESS, SHARPNESS_OF_CHECK = 4, 1
+# Trends of logarithms end, however long they have lasted: what grows by a share for ever is soon out of reach.
+DAMPING_OF_LOGARITHMS = 0.99
+# How much each counts before its errors are known: the lowest value as much as all others, many of which say the same.
+BEFORE_ERRORS = np.array([1.0] * (len(BASE_FORECASTS) - 1) + [len(BASE_FORECASTS) - 1.0])
+# How much more a model counts that has half of another one's error one step ahead, and half of its error in each of the
+# checks: so many doublings. The first steps of a forecast are weighted in one way, far ones in another, which needs the
+# check of 64 steps; those between 16 and 96 steps by their logarithm.
+NEAR, FAR = Sharpness(4, (1, 1, 1, 1, 1, 1, 1)), Sharpness(1, (0, 0, 0, 1, 2, 2, 2))
+NEAR_STEPS, FAR_STEPS, CHECK_OF_FAR = 16, 96, CHECKS.index(64)
 # Smaller errors are none.
 LEAST_ERROR = 1e-6
 # The size of a window around zero. With a smaller spread over the level logarithms say the same as values, but rounded:
@@ -64,7 +87,7 @@ class SeasonalBase:
         loc: Centre of each window, `[B, 1]`: the mean of its last season.
         scale: Unit of each, `[B, 1]`: the mean absolute deviation.
         values: The known values in these units, `[B, T]`; NaN is missing.
-        models: What the `K` models of `BASE_FORECASTS` say of them; NaN where there is no longer season.
+        models: What the `K` models of `BASE_FORECASTS` say of them; NaN where one says nothing.
     """
 
     loc: Array
@@ -100,7 +123,9 @@ class SeasonalBase:
             own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
             to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
             of_longer.put(rows, found.mapped(lambda part: (part * own_scale + own_loc - to_loc) / to_scale))
-        return cls(loc, scale, _in_reach((past - loc) / scale), SimpleForecasts.concat([of_season, of_lags, of_longer]))
+        values = _in_reach((past - loc) / scale)
+        parts = [of_season, of_lags, of_longer, lowest_again(values, horizon)]
+        return cls(loc, scale, values, SimpleForecasts.concat(parts))
 
     @cached_property
     def errors(self) -> Array:
@@ -109,19 +134,23 @@ class SeasonalBase:
 
     @cached_property
     def weights(self) -> Array:
-        """How much each model counts, `[B, K]`.
+        """How much each model counts in the first steps, `[B, K]`.
 
         Where fewer than four values are known, trends and coefficients are as many as values and have no error: there
         no model counts, and the base is the centre of the window.
         """
-        weights = weights_by_errors(self.errors, self.models.check_errors(self.values))
-        few = (~np.isnan(self.values)).sum(axis=1, keepdims=True) < FEW
-        return np.where(few, 0.0, weights)
+        return self._weights(NEAR)
+
+    @cached_property
+    def far_weights(self) -> Array:
+        """How much each counts in far steps, `[B, K]`: as in the first ones where less than 128 values are known."""
+        checked = ~np.isnan(self._checks[CHECK_OF_FAR]).all(axis=1, keepdims=True)
+        return np.where(checked, self._weights(FAR), self.weights)
 
     @cached_property
     def forecast(self) -> Array:
         """The forecast that the network corrects, `[B, H]`."""
-        return self._mean(self.models.forecasts)
+        return self._next_steps(self.models.forecasts)
 
     @property
     def in_units(self) -> Array:
@@ -131,21 +160,32 @@ class SeasonalBase:
     @cached_property
     def surprises(self) -> Array:
         """What came less what was forecast one step ahead, of the last steps, `[B, t]`; NaN is missing."""
-        return self.values[:, -RECENT:] - self._mean(self.models.ahead)
+        return self.values[:, -RECENT:] - _mean(self.models.ahead, self.weights)
 
     @cached_property
     def check_errors(self) -> Array:
         """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
-        checks = {steps: self._mean(found)[:, :, None] for steps, found in self.models.checks.items()}
+        checks = {steps: self._next_steps(found)[:, :, None] for steps, found in self.models.checks.items()}
         own = SimpleForecasts(
             self.forecast[:, :, None], self.values[:, -RECENT:, None], checks, np.ones((len(self.loc), 1))
         )
         return own.check_errors(self.values)[:, :, 0].T
 
-    def _mean(self, forecasts: Array) -> Array:
-        """Return the mean of the models, `[B, .]`; NaN where none is known."""
-        mean = np.einsum("btk,bk->bt", zero_if_unknown(forecasts), self.weights)
-        return np.where(np.isnan(forecasts).all(axis=2), np.nan, mean)
+    @cached_property
+    def _checks(self) -> Array:
+        return self.models.check_errors(self.values)
+
+    def _weights(self, sharpness: Sharpness) -> Array:
+        weights = weights_by_errors(self.errors, self._checks, sharpness, BEFORE_ERRORS)
+        few = (~np.isnan(self.values)).sum(axis=1, keepdims=True) < FEW
+        return np.where(few, 0.0, weights)
+
+    def _next_steps(self, forecasts: Array) -> Array:
+        """Return the mean of forecasts of the next steps, `[B, .]`, which goes over from near weights to far ones."""
+        near, far = _mean(forecasts, self.weights), _mean(forecasts, self.far_weights)
+        steps = np.arange(1, forecasts.shape[1] + 1)
+        share = np.clip(np.log(steps / NEAR_STEPS) / np.log(FAR_STEPS / NEAR_STEPS), 0.0, 1.0)
+        return np.asarray(near + share * (far - near))
 
 
 def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
@@ -205,27 +245,42 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
 
 def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
     """Smooth windows in their own units, their values and their logarithms; arguments as for `smoothed`."""
-    return both_ways(past, season, lambda values, rows: smoothed(values, season[rows], horizon, gains))
+
+    def model(values: Array, rows: Integers) -> SimpleForecasts:
+        # The logarithms come after the values of all windows.
+        most = np.where(np.arange(len(values)) < len(past), 1.0, DAMPING_OF_LOGARITHMS)
+        return smoothed(values, season[rows], horizon, gains, most)
+
+    return both_ways(past, season, model)
 
 
-def weights_by_errors(errors: Array, checks: Array) -> Array:
+def weights_by_errors(errors: Array, checks: Array, sharpness: Sharpness = NEAR, before: Array | float = 1.0) -> Array:
     r"""Return how much each model counts in their mean, `[B, K]`: the more, the smaller its errors.
 
-    .. math:: w_k \propto e_k^{-4} \prod_n e_{k,n}^{-1}
+    .. math:: w_k \propto p_k e_k^{-a} \prod_n e_{k,n}^{-c_n}
 
     Args:
         errors: Mean absolute errors one step ahead, `[B, K]`; NaN is a model that does not count.
         checks: Mean absolute errors of forecasts of the last steps, `[checks, B, K]`; NaN where there is none.
+        sharpness: The powers, `a` and `c`.
+        before: How much each counts before its errors are known, `[K]`, or 1 for all the same.
 
     Example:
-        >>> weights_by_errors(np.array([[1.0, 2.0, np.nan]]), np.full((5, 1, 3), np.nan)).round(3).tolist()
+        >>> nothing = np.full((7, 1, 3), np.nan)
+        >>> weights_by_errors(np.array([[1.0, 2.0, np.nan]]), nothing).round(3).tolist()
         [[0.941, 0.059, 0.0]]
     """
-    logarithms = SHARPNESS * _above_least(errors) + SHARPNESS_OF_CHECK * _above_least(checks).sum(axis=0)
+    of_checks = np.einsum("n,nbk->bk", np.array(sharpness.checks, dtype=float), _above_least(checks))
     # Of windows without a known value all models say the same.
     counts = ~np.isnan(errors) | np.isnan(errors).all(axis=1, keepdims=True)
-    weights = np.exp(-logarithms) * counts
+    weights = np.exp(-sharpness.ahead * _above_least(errors) - of_checks) * counts * before
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _mean(forecasts: Array, weights: Array) -> Array:
+    """Return the mean of forecasts, `[B, .]`; NaN where none is known."""
+    mean = np.einsum("btk,bk->bt", zero_if_unknown(forecasts), weights)
+    return np.where(np.isnan(forecasts).all(axis=2), np.nan, mean)
 
 
 def _above_least(errors: Array) -> Array:

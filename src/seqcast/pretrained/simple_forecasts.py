@@ -15,6 +15,8 @@ Array = npt.NDArray[np.float64]
 CHECKS = (4, 8, 16, 32, 64, 128, 256)
 # Forecasts one step ahead are those of at most so many last steps.
 RECENT = 512
+# The lowest value is a forecast where it is one in so many known values.
+OFTEN = 3
 # In a window's own units: what is further out is as far as this.
 FARTHEST = 20.0
 
@@ -91,6 +93,34 @@ class SimpleForecasts:
         for place, (steps, forecast) in enumerate(self.checks.items()):
             found[place] = _mean_error(forecast, values[:, -steps:])
         return found * self.optimism
+
+
+def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
+    """Forecast that the lowest value comes again, which is the median of counts that are mostly zero.
+
+    Args:
+        values: The known values, `[B, T]`; NaN is missing.
+        horizon: Number of future steps, `H`.
+
+    Returns:
+        What this one model says; nothing of windows of which less than a third of the known values are the lowest.
+
+    Example:
+        >>> lowest_again(np.array([[2.0, 0.0, 0.0, 3.0], [1.0, 2.0, 3.0, 4.0]]), 2).forecasts[:, :, 0].tolist()
+        [[0.0, 0.0], [nan, nan]]
+    """
+    (rows, length), known = values.shape, (~np.isnan(values)).sum(axis=1)
+    lowest = np.fmin.accumulate(values, axis=1)
+    often = OFTEN * (values == lowest[:, -1:]).sum(axis=1) >= known
+    found = SimpleForecasts.unknown(rows, length, horizon, 1)
+    found.forecasts[often] = lowest[often, -1, None, None]
+    # Before the first step nothing is known.
+    recent = min(length - 1, RECENT)
+    found.ahead[often, found.ahead.shape[1] - recent :, 0] = lowest[often, length - 1 - recent : length - 1]
+    for steps, forecast in found.checks.items():
+        enough = often & (known >= 2 * steps)
+        forecast[enough] = lowest[enough, -steps - 1, None, None]
+    return found
 
 
 def checks_of(length: int) -> tuple[int, ...]:

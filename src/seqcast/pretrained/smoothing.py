@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.pretrained.simple_forecasts import CHECKS, RECENT, SimpleForecasts, checks_of, mean_of_known
+from seqcast.pretrained.simple_forecasts import RECENT, SimpleForecasts, checks_of, mean_of_known
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -20,7 +20,9 @@ FIRST = 4
 OPTIMISM = 2.0
 
 
-def smoothed(values: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
+def smoothed(
+    values: Array, season: Integers, horizon: int, gains: Gains, most_damping: Array | float = 1.0
+) -> SimpleForecasts:
     r"""Smooth windows with a damped trend and a season, with each set of gains.
 
     .. math:: l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε
@@ -36,6 +38,7 @@ def smoothed(values: Array, season: Integers, horizon: int, gains: Gains) -> Sim
         season: Steps of the season of each, `[B]`; 1 is none.
         horizon: Number of future steps, `H`.
         gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no season.
+        most_damping: What `φ` is at most, `[B]` or of all windows.
 
     Returns:
         Forecasts, those one step ahead, and those of the last steps.
@@ -49,16 +52,17 @@ def smoothed(values: Array, season: Integers, horizon: int, gains: Gains) -> Sim
     """
     known = (~np.isnan(values)).sum(axis=1)
     used = np.where(2 * season <= known, season, 1)
+    most = np.broadcast_to(most_damping, len(values))
     whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, len(gains))
     for steps in np.unique(used):
         chosen = np.flatnonzero(used == steps)
-        whole.put(chosen, _of_one_season(values[chosen], int(steps), horizon, gains))
+        whole.put(chosen, _of_one_season(values[chosen], int(steps), horizon, gains, most[chosen]))
     for steps, forecast in whole.checks.items():
         forecast[known < 2 * steps] = np.nan
     return whole
 
 
-def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> SimpleForecasts:
+def _of_one_season(values: Array, season: int, horizon: int, gains: Gains, most_damping: Array) -> SimpleForecasts:
     """Return the same of windows that share a season."""
     length = values.shape[1]
     known = ~np.isnan(values)
@@ -67,6 +71,7 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     # Seasons are counted so that the first step of the future is the first of one.
     places = (np.arange(length + horizon) - length) % season
     alpha, beta, gamma, phi = (np.array(each, dtype=float)[:, None] for each in zip(*gains, strict=True))
+    phi = np.minimum(phi, most_damping)
     plain = np.isnan(gamma) | (season == 1)
     gamma = np.where(plain, 0.0, gamma)
     count = len(gains)
@@ -78,7 +83,7 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     seasons = np.where(plain, 0.0, profile.T[:, None, :])
     recent = min(length, RECENT)
     ahead = np.empty((recent, count, len(values)))
-    reach = np.cumsum(phi ** np.arange(1, max(horizon, *CHECKS) + 1), axis=1).T[:, :, None]
+    reach = np.cumsum(phi ** np.arange(1, max(horizon, *checks_of(length), 1) + 1)[:, None, None], axis=0)
     checks = {steps: np.full((steps, count, len(values)), np.nan) for steps in checks_of(length)}
     filled = np.where(known, values, 0.0).T
     begun = np.logical_or.accumulate(known, axis=1).T.astype(float)

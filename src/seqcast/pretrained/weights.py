@@ -7,7 +7,7 @@ from importlib import resources
 
 WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
 
-SHA256 = "944958940ea807ae31ee85c5582b4f85fea978e6f89ab5cb887370424c9d956c"
+SHA256 = "60ed2e460fb7f6af96ee6ed7080aad966afc666021734bc0303c085dd866eb76"
 """Digest of the file of weights that comes with this version of the package."""
 
 

@@ -97,6 +97,19 @@ def test_series_rise_more_often():
     assert 0.4 < (half[falls] != falling[falls]).any(axis=1).mean() < 0.6
 
 
+def test_some_series_grow_along_a_line():
+    added = changed("growing") - VALUES
+    steps = np.diff(added, axis=1)
+    np.testing.assert_allclose(steps, np.repeat(steps[:, :1], steps.shape[1], axis=1), atol=1e-9)
+    np.testing.assert_allclose(added[:, 0], 0.0, atol=1e-12)
+    rises = added[:, -1] / VALUES.std(axis=1)
+    assert (rises > 0.299).all()
+    assert (rises < 10.01).all()
+    assert rises.min() < 0.5
+    assert rises.max() > 5
+    assert 0.4 < (changed("growing", 0.5) != VALUES).any(axis=1).mean() < 0.6
+
+
 def test_a_longer_season_is_added_to_a_share_of_the_series():
     added = with_longer(VALUES) - VALUES
     # It repeats after 28 steps, not after 7, and its size is that of the series.

@@ -42,6 +42,16 @@ def test_one_family_and_one_season():
     assert batch.season.length == 7
 
 
+def test_what_is_measured_by_months_rises_more_often_than_it_falls():
+    def rising(season):
+        weights = {"exponential_smoothing": 1, "random_walk": 1}
+        values = SyntheticSeries(0, length=60, weights=weights, seasons={season: 1}).batch(0, n=400).values
+        return np.mean(values[:, -15:].mean(axis=1) > values[:, :15].mean(axis=1))
+
+    assert rising(12) > 0.7
+    assert 0.4 < rising(24) < 0.6
+
+
 def test_gaps():
     values = SyntheticSeries(0, length=50, gaps=0.5).batch(0, n=100).values
     assert 0.3 < np.isnan(values).any(axis=1).mean() < 0.6

@@ -94,6 +94,13 @@ def rising(rng: Generator, values: Array, share: float) -> Array:
     return np.where(turned[:, None], -values, values)
 
 
+def growing(rng: Generator, values: Array, share: float) -> Array:
+    """Add a straight line to some series, which rises by .3 to 10 of their deviations; arguments as for `mixed`."""
+    rise = amounts(rng, len(values), 0.3, 10.0) * values.std(axis=1, keepdims=True)
+    line = np.linspace(0.0, 1.0, values.shape[1]) * rise
+    return np.where(chance(rng, len(values), share)[:, None], values + line, values)
+
+
 def with_longer_season(rng: Generator, values: Array, season: Season, share: float) -> Array:
     """Add the longer season, where there is one, to some series: a year of weeks to days, a week of days to hours.
 

@@ -244,7 +244,7 @@ def _of_any_sign(rng: np.random.Generator, values: Array, season: Season) -> Arr
         values = change.wandering(rng, values, 0.6)
     values = change.with_longer_season(rng, values, season, 0.5)
     if season.length in SLOW:
-        values = change.rising(rng, values, 0.5)
+        values = change.rising(rng, change.growing(rng, values, 0.5), 0.7)
     return change.exponentiated(rng, values, 0.4)
 
 

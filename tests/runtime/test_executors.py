@@ -299,7 +299,10 @@ def script(tmp_path_factory):
     path, waiting = folder / "script.py", folder / "waiting"
     path.write_text(textwrap.dedent(SCRIPT))
     waiting.mkdir()
-    environment = {**os.environ, "SEQCAST_THREADS": "2", "PYTHONWARNINGS": "error"}
+    # On a slow machine JAX would keep programs in the folder that the script gives it, and some jaxlibs log an error of
+    # processors whenever one is read.
+    keeps_none = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "3600"}
+    environment = {**os.environ, "SEQCAST_THREADS": "2", "PYTHONWARNINGS": "error", **keeps_none}
     with open(folder / "out", "w") as out, open(folder / "err", "w") as err:
         command = [sys.executable, path, waiting]
         process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=out, stderr=err)

@@ -265,10 +265,12 @@ def measured(design: str, seed: int, arguments: argparse.Namespace) -> dict[str,
     kept.mkdir(exist_ok=True)
     reading = "corrected" if design in WITHOUT else design
     batches = functools.partial(
-        KeptBatches, read=functools.partial(read, reading), without=WITHOUT.get(design), kept=kept
+        KeptBatches,
+        read=functools.partial(read, reading),
+        without=WITHOUT.get(design),
+        borrowed=0.0 if design == "own-errors" else KeptBatches.borrowed,
+        kept=kept,
     )
-    if design == "own-errors":
-        batches = functools.partial(batches, borrowed=0.0)
     engine, log = pretrain.train(options, window=DesignedNetwork.window(WRITTEN), batches=batches)
     network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=reading)
     # Beyond them it forecasts what it has not learnt to.

@@ -182,10 +182,11 @@ class SeasonalBase:
 
     def _next_steps(self, forecasts: Array) -> Array:
         """Return the mean of forecasts of the next steps, `[B, .]`, which goes over from near weights to far ones."""
-        near, far = _mean(forecasts, self.weights), _mean(forecasts, self.far_weights)
-        steps = np.arange(1, forecasts.shape[1] + 1)
-        share = np.clip(np.log(steps / NEAR_STEPS) / np.log(FAR_STEPS / NEAR_STEPS), 0.0, 1.0)
-        return np.asarray(near + share * (far - near))
+        mean, late = _mean(forecasts, self.weights), slice(NEAR_STEPS, None)
+        steps = np.arange(1, forecasts.shape[1] + 1)[late]
+        share = np.minimum(1.0, np.log(steps / NEAR_STEPS) / np.log(FAR_STEPS / NEAR_STEPS))
+        mean[:, late] += share * (_mean(forecasts[:, late], self.far_weights) - mean[:, late])
+        return mean
 
 
 def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
@@ -212,7 +213,8 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     Args:
         past: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
-        model: Returns what `K` models say of values in their units, `[b, T]`, and of which windows they are, `[b]`.
+        model: Returns what `K` models say of values in their units, `[b, T]`, and of which windows they are, `[b]`:
+            the values of all windows, and after them the logarithms of some.
 
     Returns:
         What they say of values, and what they say of logarithms, `2K` in all, in the units of the values. The latter is
@@ -247,7 +249,6 @@ def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains
     """Smooth windows in their own units, their values and their logarithms; arguments as for `smoothed`."""
 
     def model(values: Array, rows: Integers) -> SimpleForecasts:
-        # The logarithms come after the values of all windows.
         most = np.where(np.arange(len(values)) < len(past), 1.0, DAMPING_OF_LOGARITHMS)
         return smoothed(values, season[rows], horizon, gains, most)
 

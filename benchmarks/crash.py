@@ -33,7 +33,7 @@ import pandas as pd
 
 from seqcast import Forecaster, Seq2SeqRegressor
 from seqcast.errors import MissingFileError
-from seqcast.runtime.archive import open_archive
+from seqcast.runtime.model_files import open_archive
 from seqcast.specs.checkpoint import CheckpointSpec
 from seqcast.specs.network import NetworkSpec
 
@@ -173,9 +173,8 @@ class Runner:
         """Read every checkpoint and the model of a folder."""
         for path in folder.glob("checkpoints/*/*.checkpoint"):
             try:
-                with open_archive(path, "Checkpoint") as archive:
-                    for values in archive.arrays.values():
-                        np.asarray(values)
+                with open_archive(path, "Checkpoint"):
+                    pass
             except MissingFileError:  # removed for newer ones by a worker that outlives its parent for a moment
                 continue
             except Exception as error:

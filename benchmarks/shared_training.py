@@ -36,8 +36,7 @@ def arguments() -> argparse.Namespace:
 def train(given: argparse.Namespace) -> None:
     """Train as one of the processes, and write what a step cost."""
     rank, count, address, file = given.process
-    from seqcast.runtime.jax_processes import join, leave
-    from seqcast.runtime.processes import Processes
+    from seqcast.runtime.processes import Processes, join, leave
 
     processes = Processes(int(rank), int(count), PARTS)
     join(processes, address)

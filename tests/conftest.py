@@ -204,44 +204,32 @@ def memory_in_use():
 
 @pytest.fixture(scope="session")
 def rewrite_archive():
-    """Return a function that changes a model's file, as somebody might who wants to fill a memory.
+    """Return a function that changes a model's file, as somebody might who computes its digest anew.
 
-    `change_index` changes the index in place; `zeros` gives arrays another shape and type, filled with zeros, which
-    take next to nothing in the file; `first` gives the first number of an array another value.
+    `change_index` changes the content in place; `arrays` are functions of single arrays by name; `first` gives another
+    value to the first number of an array.
     """
-    import io
     import json
-    import math
-    import zipfile
 
     import numpy as np
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
 
-    def rewrite(path, *, change_index=lambda index: None, zeros=(), first=()):
-        with zipfile.ZipFile(path) as old:
-            members = {item.filename: old.read(item) for item in old.infolist()}
-        index = json.loads(members["seqcast.json"])
-        shapes = {f"arrays/{index['arrays'].index(name)}.npy": value for name, value in dict(zeros).items()}
+    from seqcast.runtime import model_files
+
+    def rewrite(path, *, change_index=lambda content: None, arrays=(), first=()):
+        with safe_open(path, framework="np") as file:
+            content, stored = json.loads(file.metadata()["seqcast"])["content"], file.get_tensors()
+        for name, change in dict(arrays).items():
+            before = stored[name]
+            stored[name] = np.ascontiguousarray(change(before))
+            if stored[name].dtype != before.dtype:
+                content["arrays"][name] = stored[name].dtype.str
         for name, value in dict(first).items():
-            entry, buffer = f"arrays/{index['arrays'].index(name)}.npy", io.BytesIO()
-            values = np.load(io.BytesIO(members[entry]))
-            values.flat[0] = value
-            np.save(buffer, values)
-            members[entry] = buffer.getvalue()
-        change_index(index)
-        members["seqcast.json"] = json.dumps(index)
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
-            for name, content in members.items():
-                if name not in shapes:
-                    new.writestr(name, content)
-                    continue
-                shape, kind = shapes[name]
-                start = io.BytesIO()
-                np.lib.format.write_array_header_1_0(start, {"descr": kind, "fortran_order": False, "shape": shape})
-                with new.open(name, "w") as entry:
-                    entry.write(start.getvalue())
-                    left = math.prod(shape) * np.dtype(kind).itemsize
-                    while left:
-                        left -= entry.write(bytes(min(left, 1 << 20)))
+            stored[name].flat[0] = value
+        change_index(content)
+        entry = {"sha256": model_files._digest_of(content, stored), "content": content}
+        save_file(stored, path, {"seqcast": json.dumps(entry)})
 
     return rewrite
 

@@ -25,8 +25,8 @@ from seqcast.network.heads import HEADS
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 from seqcast.network.normalise import NORMALISERS
 from seqcast.network.recurrent import RecurrentStack
+from seqcast.network.seq2seq import weight_shapes
 from seqcast.network.trace import trace_stack
-from seqcast.network.weight_shapes import weight_shapes
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()

@@ -1,4 +1,4 @@
-"""What the README shows runs as it is written, with smaller numbers."""
+"""What the README and the pages show runs as it is written, with smaller numbers."""
 
 import importlib.util
 import pkgutil
@@ -19,6 +19,7 @@ SMALLER = {
     ),
     "np.random.rand(256, 12, 1))": "np.random.rand(256, 12, 1), verbose=0)",
 }
+SHORT = {"random_state=0": "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}"}
 
 
 # What is looked into is the forecaster of the block before.
@@ -38,57 +39,58 @@ def test_blocks_run(number, tmp_path, monkeypatch):
     exec(compile(code, f"README.md, block {number}", "exec"), {})
 
 
-@pytest.mark.documents
-def test_the_page_about_frames_runs(tmp_path, monkeypatch):
+def blocks_of(page, *, without=()):
+    """Return the blocks of Python of a page, but for those of some sections."""
+    sections = re.split(r"^## ", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.MULTILINE)
+    left = (section for section in sections if section.partition("\n")[0] not in without)
+    return [block for section in left for block in re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)]
+
+
+@pytest.fixture
+def run_blocks(tmp_path, monkeypatch):
+    """Return a function that runs blocks of a page in an empty folder, some texts changed, and returns the names."""
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "frames.md").read_text()
-    if importlib.util.find_spec("sktime") is None:
-        page = page[: page.index("\n## sktime\n")]
-    code = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
-    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
-    assert '"5 s"' in small
-    small = small.replace('"5 s"', '"1 s"')
-    names = {}
-    exec(compile(small, "docs/frames.md", "exec"), names)
-    assert len(names["forecast"]) == 3 * 14
+
+    def run(page, blocks, changes=(), names=None):
+        code, names = "\n".join(blocks), {} if names is None else names
+        for text, other in dict(changes).items():
+            assert text in code
+            code = code.replace(text, other)
+        exec(compile(code, f"docs/{page}.md", "exec"), names)
+        return names
+
+    return run
+
+
+PAGES_THAT_RUN = {
+    "index": ({}, lambda names, folder: len(names["forecast"]) == 12),
+    "frames": ({**SHORT, '"5 s"': '"1 s"'}, lambda names, folder: len(names["forecast"]) == 3 * 14),
+    "inspection": (
+        {**SHORT, "step_size=13)": "step_size=60)", "* 13 /": "* 60 /"},
+        lambda names, folder: {path.stem for path in folder.iterdir()} == {"states", "probes", "sensitivity", "memory"},
+    ),
+    "export": (SHORT, lambda names, folder: (folder / "model.onnx").stat().st_size > 0),
+    "pretrained": (
+        {},
+        lambda names, folder: (
+            (len(names["forecast"]), len(names["fortnight"]), names["walks"].shape) == (52, 14, (3, 100))
+        ),
+    ),
+}
 
 
 @pytest.mark.documents
-def test_the_page_about_looking_inside_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "inspection.md").read_text(), flags=re.DOTALL))
-    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
-    small = small.replace("step_size=13)", "step_size=60)").replace("* 13 /", "* 60 /")
-    assert small.count("60") == 2
-    exec(compile(small, "docs/inspection.md", "exec"), {})
-    assert {path.name for path in tmp_path.iterdir()} == {"states.png", "probes.png", "sensitivity.png", "memory.png"}
+@pytest.mark.parametrize("page", PAGES_THAT_RUN)
+def test_a_page_runs(run_blocks, page, tmp_path):
+    changes, holds = PAGES_THAT_RUN[page]
+    without = () if importlib.util.find_spec("sktime") else ("sktime",)
+    assert holds(run_blocks(page, blocks_of(page, without=without), changes), tmp_path)
 
 
 @pytest.mark.documents
-def test_the_page_about_export_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(), flags=re.DOTALL)
-    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
-    assert small != code
-    exec(compile(small, "docs/export.md", "exec"), {})
-    assert (tmp_path / "model.onnx").stat().st_size > 0
-
-
-@pytest.mark.documents
-def test_the_page_about_the_pretrained_network_runs():
-    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "pretrained.md").read_text(), flags=re.DOTALL))
-    names = {}
-    exec(compile(code, "docs/pretrained.md", "exec"), names)
-    assert len(names["forecast"]) == 52
-    assert len(names["fortnight"]) == 14
-    assert names["walks"].shape == (3, 100)
-
-
-@pytest.mark.documents
-def test_the_page_about_scale_runs():
-    rows, shared = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "scale.md").read_text(), flags=re.DOTALL)
-    names = {}
-    exec(compile(rows, "docs/scale.md", "exec"), names)
+def test_the_page_about_scale_runs(run_blocks):
+    rows, shared = blocks_of("scale")
+    names = run_blocks("scale", [rows])
     assert len(list((names["sales"].parent / "forecasts").glob("*.parquet"))) == 1
     assert (names["sales"].parent / "backtest" / "_seqcast.json").exists()
     # Its workers are tested with those of Ray; names and arguments are those that there are.
@@ -98,62 +100,40 @@ def test_the_page_about_scale_runs():
 
 @pytest.mark.documents
 @pytest.mark.filterwarnings("ignore")  # MLflow's and W&B's own
-def test_the_page_about_tracking_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_page_about_tracking_runs(run_blocks, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    page = (ROOT / "docs" / "tracking.md").read_text()
-    missing = {
-        heading: name
-        for heading, name in (("TensorBoard", "tensorboard"), ("MLflow", "mlflow"), ("Weights & Biases", "wandb"))
-        if importlib.util.find_spec(name) is None
-    }
-    sections = re.split(r"\n## ", page)
-    code = "\n".join(
-        block
-        for section in sections
-        if section.partition("\n")[0] not in missing
-        for block in re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
-    )
-    small = code.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 10}")
-    small = small.replace("images_every=5", "images_every=1")
+    packages = {"TensorBoard": "tensorboard", "MLflow": "mlflow", "Weights & Biases": "wandb"}
+    missing = [heading for heading, name in packages.items() if importlib.util.find_spec(name) is None]
     if "MLflow" not in missing:
         import mlflow
 
         mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
         number = mlflow.create_experiment("tracking", artifact_location=str(tmp_path / "artifacts"))
         mlflow.set_experiment(experiment_id=number)
-    names = {}
-    exec(compile(small, "docs/tracking.md", "exec"), names)
+    few = {"random_state=0": SHORT["random_state=0"].replace("'steps_per_epoch': 2", "'steps_per_epoch': 10")}
+    few |= {} if "TensorBoard" in missing else {"images_every=5": "images_every=1"}
+    names = run_blocks("tracking", blocks_of("tracking", without=missing), few)
     assert [row["event"] for row in names["rows"]] == ["step", "epoch"]
     assert (tmp_path / "runs" / "README.md").read_text().startswith("---\nlibrary_name: seqcast")
 
 
 @pytest.mark.documents
-def test_the_page_about_evaluation_runs(capsys):
-    first, second = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "evaluation.md").read_text(), flags=re.DOTALL)
-    small = first.replace("random_state=0", "random_state=0, verbose=0, training={'epochs': 1, 'steps_per_epoch': 2}")
-    assert small != first
-    names = {}
-    exec(compile(small, "docs/evaluation.md", "exec"), names)
+def test_the_page_about_evaluation_runs(run_blocks, capsys):
+    first, second = blocks_of("evaluation")
+    names = run_blocks("evaluation", [first], SHORT)
     assert {"grown", "seqcast"} < set(names["backtest"])
-    exec(compile(second, "docs/evaluation.md", "exec"), names)
+    run_blocks("evaluation", [second], names=names)
     assert "[0.8" in capsys.readouterr().out
     np.testing.assert_allclose(names["inside"].mean(axis=(0, 1)), [0.8, 0.95], atol=0.02)
 
 
-@pytest.mark.documents
-def test_the_first_page_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "index.md").read_text(), flags=re.DOTALL)
-    names = {}
-    exec(compile(code, "docs/index.md", "exec"), names)
-    assert len(names["forecast"]) == 12
-
-
 def test_python_of_every_page_is_run():
     """Those that are not run here are by the tests of tuning, serving and the site."""
-    here = {"evaluation", "export", "frames", "index", "inspection", "pretrained", "scale", "tracking"}
-    elsewhere = {"gallery", "post", "serving", "start", "tuning"}
+    here, elsewhere = (
+        {*PAGES_THAT_RUN, "evaluation", "scale", "tracking"},
+        {"gallery", "post", "serving", "start", "tuning"},
+    )
     pages = {page.stem for page in (ROOT / "docs").glob("*.md") if "```python\n" in page.read_text()}
     assert pages == here | elsewhere
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seqcast.baselines import LastValue as LastValue
     from seqcast.baselines import ManyToOneRegressor as ManyToOneRegressor
     from seqcast.baselines import SeasonalNaive as SeasonalNaive
-    from seqcast.distributed.cluster import RayCluster as RayCluster
+    from seqcast.distributed.ray_cluster import RayCluster as RayCluster
     from seqcast.engine import Engine as Engine
     from seqcast.forecaster import Forecaster as Forecaster
     from seqcast.forecaster import forecast as forecast
@@ -38,7 +38,7 @@ _PLACES = {
     "LastValue": "seqcast.baselines",
     "ManyToOneRegressor": "seqcast.baselines",
     "NetworkSpec": "seqcast.specs.network",
-    "RayCluster": "seqcast.distributed.cluster",
+    "RayCluster": "seqcast.distributed.ray_cluster",
     "SeasonalNaive": "seqcast.baselines",
     "Seq2Seq": "seqcast.network",
     "Seq2SeqRegressor": "seqcast.regressor",

@@ -12,8 +12,8 @@ from seqcast.cli.console import note, print_error, print_json, print_line, print
 from seqcast.cli.outputs import as_records, check_output
 from seqcast.data.frames.writing import write_table
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime.archive import write_archive
 from seqcast.runtime.files import file_kind
+from seqcast.runtime.model_files import write_archive
 
 TABLES = ("csv", "parquet")
 CONTENTS = {

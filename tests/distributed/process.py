@@ -64,7 +64,7 @@ def main(rank, count, address, folder):
     from seqcast.runtime.processes import Processes
 
     processes = Processes(int(rank), int(count), PARTS)
-    from seqcast.runtime.jax_processes import join, leave
+    from seqcast.runtime.processes import join, leave
 
     join(processes, address)
     import json

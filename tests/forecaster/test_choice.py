@@ -11,7 +11,7 @@ from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice, choose, pinball
 from seqcast.pretrained import load_pretrained
-from seqcast.runtime.parts import from_parts, to_parts
+from seqcast.runtime.payload import from_parts, to_parts
 
 PROBABILITIES = (0.5, 0.1, 0.9)
 

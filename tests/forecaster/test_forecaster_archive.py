@@ -1,4 +1,4 @@
-"""A forecaster's file is checked against its own specs before arrays are unpacked or a network is built."""
+"""A forecaster's file is compared with its own specs before a network is built."""
 
 import dataclasses
 import time
@@ -52,39 +52,29 @@ def refused(path, received):
 
 
 @pytest.mark.parametrize(
-    ("zeros", "received"),
+    ("arrays", "received"),
     [
-        ({"candidates/0/engines/0/weight/1": ((2048, 6144), "<f4")}, "weight 1 of shape (2048, 6144) and type float32"),
-        ({"candidates/0/engines/0/weight/1": ((4, 12), "<U100000")}, "weight 1 of shape (4, 12) and type <U100000"),
-        ({"series/static": ((2, 2 * MIB), "<f8")}, "'static' of shape (2, 2097152), where 2 series have (2, 0)"),
-        ({"series/loc": ((4 * MIB, 1), "<f8")}, "'loc' of shape (4194304, 1), where 2 series have (2, 1)"),
-        ({"series/values": ((12, MIB // 3), "<f8")}, "'values' of shape (12, 349525), where 2 series have (12, 1)"),
-        (
-            {"series/values": ((2 * MIB, 1), "<f8"), "series/stamps": ((2 * MIB,), "<M8[ns]")},
-            "2097152 rows of 2 series, of which a context has 6",
-        ),
-        ({"series/last_seen": ((4 * MIB,), "<M8[ns]")}, "'last_seen' of shape (4194304,)"),
+        ({"candidates/0/engines/0/weight/1": (8, 24)}, "weight 1 of shape (8, 24) and type float32"),
+        ({"series/static": (2, 5)}, "'static' of shape (2, 5), where 2 series have (2, 0)"),
+        ({"series/loc": (4, 1)}, "'loc' of shape (4, 1), where 2 series have (2, 1)"),
+        ({"series/values": (12, 3)}, "'values' of shape (12, 3), where 2 series have (12, 1)"),
+        ({"series/values": (20, 1), "series/stamps": (20,)}, "20 rows of 2 series, of which a context has 6"),
+        ({"series/last_seen": (4,)}, "'last_seen' of shape (4,)"),
     ],
 )
-def test_arrays_larger_than_the_header_needs_are_not_unpacked(file, rewrite_archive, memory_at_most, zeros, received):
-    rewrite_archive(file, zeros=zeros)
-    with memory_at_most(3 * MIB):
-        refused(file, received)
-
-
-def test_gigabytes_of_zeros_are_not_unpacked(file, rewrite_archive, memory_at_most):
-    rewrite_archive(file, zeros={"candidates/0/engines/0/weight/1": ((4096, 24576), "<f4")})  # 384 MiB
-    with memory_at_most(3 * MIB):
-        refused(file, "bytes that unpack to 402,")
+def test_arrays_of_other_shapes_than_the_header_needs_are_refused(file, rewrite_archive, arrays, received):
+    changes = {name: lambda values, shape=shape: np.zeros(shape, values.dtype) for name, shape in arrays.items()}
+    rewrite_archive(file, arrays=changes)
+    refused(file, received)
 
 
 @pytest.mark.parametrize(
     ("part", "changes", "received"),
     [
         ("built_network", {"encoder_units": [30_000]}, "where the network has (3, 90000)"),
-        ("built_network", {"encoder_units": [4] * 200_000}, "where the network has (4, 12)"),
+        ("built_network", {"encoder_units": [4] * 200_000}, "200001 layers and"),
         ("built_network", {"segment": 2}, "where the network has (6, 4)"),
-        ("window", {"features": 10**9}, "where the network has (1000000000, 12)"),
+        ("window", {"features": 10**9}, "1000000001 columns, where there are"),
     ],
 )
 def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, memory_at_most, part, changes, received):

@@ -1,9 +1,5 @@
 """Frames as they are: gaps, short series, covariates, several targets, irregular steps, and what is remembered."""
 
-import io
-import json
-import zipfile
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -577,15 +573,8 @@ def test_all_that_is_remembered_comes_back(tmp_path, kind):
         ("candidates/0/engines/0/weight/0", lambda weight: weight[:, :-1]),
     ],
 )
-def test_files_whose_parts_do_not_fit_are_refused(tmp_path, plain, name, change):
+def test_files_whose_parts_do_not_fit_are_refused(tmp_path, plain, rewrite_archive, name, change):
     plain.save(tmp_path / "m")
-    with zipfile.ZipFile(tmp_path / "m") as archive:
-        files = {item: archive.read(item) for item in archive.namelist()}
-    place = f"arrays/{json.loads(files['seqcast.json'])['arrays'].index(name)}.npy"
-    buffer = io.BytesIO()
-    np.save(buffer, change(np.load(io.BytesIO(files[place]))))
-    with zipfile.ZipFile(tmp_path / "m", "w") as archive:
-        for item, content in {**files, place: buffer.getvalue()}.items():
-            archive.writestr(item, content)
+    rewrite_archive(tmp_path / "m", arrays={name: change})
     with pytest.raises(FileFormatError, match="whose parts do not fit together"):
         Forecaster.load(tmp_path / "m")

@@ -17,8 +17,8 @@ import time
 import warnings
 from pathlib import Path
 
-import hostile_archives
 import hostile_feather
+import hostile_models
 import hostile_tables
 import hostile_workbooks
 import numpy as np
@@ -168,9 +168,9 @@ class XlsbFile(ParquetFile):
 
 
 FILES = {
-    "forecaster": (ForecasterFile(), "model.seqcast", hostile_archives),
-    "regressor": (RegressorFile(), "model.seqcast", hostile_archives),
-    "checkpoint": (CheckpointFile(), "state.checkpoint", hostile_archives),
+    "forecaster": (ForecasterFile(), "model.seqcast", hostile_models),
+    "regressor": (RegressorFile(), "model.seqcast", hostile_models),
+    "checkpoint": (CheckpointFile(), "state.checkpoint", hostile_models),
     "parquet": (ParquetFile(), "table.parquet", hostile_tables),
     "feather": (FeatherFile(), "table.feather", hostile_feather),
     "workbook": (WorkbookFile(), "table.xlsx", hostile_workbooks),

@@ -2,7 +2,7 @@
 
 collect_ignore = [
     "attempts.py",
-    "hostile_archives.py",
+    "hostile_models.py",
     "hostile_feather.py",
     "hostile_tables.py",
     "hostile_workbooks.py",

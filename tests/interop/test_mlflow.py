@@ -121,7 +121,7 @@ def test_without_a_run_there_is_a_new_one_that_ends(mlflow):
     assert run.info.status == "FINISHED"
     assert metrics(mlflow, run, "val_loss") == list(enumerate(model.history_["val_loss"], 1))
     figures = mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures")
-    assert [each.path for each in figures] == ["figures/forecast.png", "figures/learning_curve.png"]
+    assert [each.path for each in figures] == ["figures/learning_curve.png"]
     assert mlflow.search_logged_models(output_format="list") == []
 
 

@@ -10,9 +10,8 @@ from seqcast.network.cells import CELLS, Cell
 from seqcast.network.init import child_seeds
 from seqcast.network.plain_keras import to_keras
 from seqcast.network.recurrent import RecurrentStack, Scanned
-from seqcast.network.seq2seq import Seq2Seq
+from seqcast.network.seq2seq import Seq2Seq, weight_shapes
 from seqcast.network.trace import trace_stack
-from seqcast.network.weight_shapes import weight_shapes
 from seqcast.specs import network as specs
 from seqcast.specs.window import WindowSpec
 

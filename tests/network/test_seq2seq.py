@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from seqcast.errors import DataError, SpecError
-from seqcast.network import Seq2Seq, load_network
+from seqcast.network import Seq2Seq, load_network, weight_shapes
 from seqcast.runtime.backend import to_numpy
 from seqcast.runtime.jit import compile_call
 from seqcast.specs.network import NetworkSpec
@@ -391,3 +391,24 @@ def test_single_steps_give_the_same_parameters(name):
         steps.append(numpy(written))
     np.testing.assert_allclose(np.stack(steps, axis=1), forecast(network, inputs), rtol=1e-4, atol=1e-5)
     assert network.decoder_model.output["forecast"].shape[1:] == (1, network.decoder.head.size)
+
+
+def test_shapes_of_weights_are_those_of_a_built_network_and_take_no_memory(memory_at_most):
+    window = WindowSpec(horizon=7, features=3, targets=2, static=4, future=5, target_features=(1, 0), observed=True)
+    rich = NetworkSpec(
+        encoder_units=(6, 3),
+        decoder_units=(4,),
+        bidirectional=True,
+        attention="multi_head",
+        decoder_input="scheduled",
+        sampling_steps=9,
+    )
+    built = Seq2Seq(window, rich, seed=0)
+    assert weight_shapes(window, rich) == [tuple(weight.shape) for weight in built.weights]
+    units = 10**9
+    with memory_at_most(16 << 20):
+        shapes = weight_shapes(window, NetworkSpec(encoder_units=(units,), decoder_units=(units,)))
+        # The end of a scope gives values to variables of the same thread that have none.
+        with keras.StatelessScope():
+            pass
+    assert (units, 3 * units) in shapes

@@ -10,7 +10,7 @@ import pytest
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, NotFittedError
 from seqcast.regressor.fitted import FittedRegressor
-from seqcast.runtime.parts import from_parts, to_parts
+from seqcast.runtime.payload import from_parts, to_parts
 
 SMALL = {"encoder_units": (4,), "epochs": 1, "batch_size": 32, "random_state": 0, "verbose": 0}
 LEVELS = (0.1, 0.5)

@@ -1,96 +1,16 @@
-"""Files appear whole or not at all, with the permissions of any new file."""
+"""What cannot be written to is refused, and what a file may hold grows with what its user allows."""
 
 import os
-import sys
-import textwrap
-import threading
-import zipfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqcast.errors import SaveError, SpecError
-from seqcast.runtime import files, unfinished
-from seqcast.runtime.files import check_directory, check_target, folder_beside, write_beside
-from seqcast.runtime.unfinished import remove_unfinished
+from seqcast.runtime.files import FileLimits, check_target
 
-
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"older")
-    return path
-
-
-@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), MemoryError()])
-def test_other_failures_pass_and_leave_no_trace(file, error):
-    before = file.read_bytes()
-
-    def write(stream):
-        stream.write(b"half")
-        raise error
-
-    with pytest.raises(type(error)):
-        write_beside(file, write)
-    assert os.listdir(file.parent) == [file.name]
-    assert file.read_bytes() == before
-
-
-def test_older_file_is_whole_until_the_newer_one_is(file):
-    before = file.read_bytes()
-
-    def write(stream):
-        stream.write(b"half")
-        stream.flush()
-        assert file.read_bytes() == before
-        stream.write(b" and half")
-
-    write_beside(file, write)
-    assert file.read_bytes() == b"half and half"
-    assert os.listdir(file.parent) == [file.name]
-
-
-def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
-    path = tmp_path / ("n" * 255)
-    write_beside(path, lambda stream: stream.write(b"whole"))
-    assert path.read_bytes() == b"whole"
-    assert os.listdir(tmp_path) == [path.name]
-
-
-PERMISSIONS = """
-    import os, threading
-    from pathlib import Path
-    from seqcast.runtime.files import write_beside
-
-    set_umask = os.umask
-
-    def touched(mask):
-        raise AssertionError("the umask is that of all threads")
-
-    def save(thread):
-        for number in range(10):
-            write_beside(f"saved-{thread}-{number}", lambda stream: stream.write(b"."))
-            Path(f"plain-{thread}-{number}").touch()
-
-    for mask in (0o022, 0o027, 0o077, 0o002, 0):
-        set_umask(mask)
-        os.umask = touched
-        workers = [threading.Thread(target=save, args=(thread,)) for thread in range(8)]
-        [worker.start() for worker in workers]
-        [worker.join() for worker in workers]
-        modes = {name: Path(name).stat().st_mode & 0o777 for name in os.listdir()}
-        print(len(modes), *{oct(mode) for mode in modes.values()}, oct(0o666 & ~mask), oct(set_umask(0o022)))
-        [os.unlink(name) for name in modes]
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
-def test_permissions_are_those_of_any_new_file(run_python, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for line, mask in zip(
-        run_python(textwrap.dedent(PERMISSIONS)).splitlines(), (0o022, 0o027, 0o077, 2, 0), strict=True
-    ):
-        plain = oct(0o666 & ~mask)
-        assert line.split() == ["160", plain, plain, oct(mask)]
+DEFAULTS = FileLimits()
 
 
 def test_targets(tmp_path):
@@ -104,162 +24,52 @@ def test_targets(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# ---------------------------------------------------------------- folders
-
-
-@pytest.fixture
-def older(tmp_path):
-    """A folder with a file."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "older").touch()
-    return folder
-
-
-def test_a_folder_takes_the_place_of_another_when_it_is_whole(older):
-    with folder_beside(older) as place:
-        (place / "newer").touch()
-        assert os.listdir(older) == ["older"]
-        assert place.parent == older.parent
-    assert os.listdir(older) == ["newer"]
-    assert os.listdir(older.parent) == ["folder"]
-
-
-def write_into(folder, end):
-    """Write a folder, and call a function of it before it takes its place."""
-    with folder_beside(folder) as place:
-        (place / "newer").touch()
-        end(place)
-
-
-@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt("mine"), SaveError("mine")])
-def test_other_failures_leave_the_folder_that_was_there(older, error):
-    def fail(place):
-        raise error
-
-    with pytest.raises(type(error), match="mine"):
-        write_into(older, fail)
-    assert os.listdir(older) == ["older"]
-    assert os.listdir(older.parent) == ["folder"]
-
-
-def test_a_folder_that_cannot_be_renamed_leaves_the_one_that_was_there(older, monkeypatch):
-    replace = os.replace
-
-    def refuse(source, target):
-        if os.listdir(source) == ["newer"]:
-            raise OSError(28, "No space left on device")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(SaveError, match=r"folder to write to, with room, received No space left on device\. Nothing"):
-        write_into(older, lambda place: None)
-    assert os.listdir(older) == ["older"]
-    assert os.listdir(older.parent) == ["folder"]
-
-
-def test_a_process_that_is_about_to_end_removes_folders_too(older):
-    def end(place):
-        remove_unfinished()
-        assert not place.exists()
-
-    with pytest.raises(SaveError, match="received No such file"):
-        write_into(older, end)
-    assert os.listdir(older) == ["older"]
-
-
-# ---------------------------------------------------------------- directories of zips
-
-
-@pytest.mark.parametrize("large", [False, True])
-def test_a_directory_that_is_too_long_is_not_read(tmp_path, monkeypatch, large):
-    path = tmp_path / "a.zip"
-    if large:
-        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 10)  # from here on a larger zip's record is written
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(50):
-            archive.writestr(f"{number:050d}", b"")
-        archive.comment = b"no end: " * 100
-    assert (b"PK\x06\x06" in path.read_bytes()) == large
-    check_directory(path)
-    with zipfile.ZipFile(path) as archive:
-        size = sum(46 + len(entry.filename) for entry in archive.infolist())
-    monkeypatch.setattr(files, "_DIRECTORY_BYTES", size)
-    check_directory(path)
-    monkeypatch.setattr(files, "_DIRECTORY_BYTES", size - 1)
-    if large:  # it counts, whatever the smaller record says
-        whole = path.read_bytes()
-        place = whole.rindex(b"PK\x05\x06") + 12
-        path.write_bytes(whole[:place] + bytes(4) + whole[place + 4 :])
-    with pytest.raises(ValueError, match=f"a zip with a directory of {size:,} bytes"):
-        check_directory(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x05\x06", b"x" * 100_000])
-def test_what_is_no_zip_has_no_directory(tmp_path, content):
-    (tmp_path / "a").write_bytes(content)
-    check_directory(tmp_path / "a")
-
-
 def test_pipes_and_devices_are_not_written_to(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
-    for path in (tmp_path / "pipe.csv", type(tmp_path)("/dev/null")):
+    for path in (tmp_path / "pipe.csv", Path("/dev/null")):
         with pytest.raises(SaveError, match="expected a file in a folder to write to, received a pipe, a socket or a"):
             check_target(path)
 
 
-KILLED = """
-    import os
-    from pathlib import Path
-    from seqcast.runtime.files import folder_beside, write_beside
-
-    if {folder}:
-        with folder_beside(Path("place")) as part:
-            (part / "half").touch()
-            os._exit(0)
-    write_beside("place", lambda stream: os._exit(0))
-"""
-
-
-@pytest.mark.processes
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
-@pytest.mark.parametrize("folder", [False, True])
-def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_path, monkeypatch, folder):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(unfinished, "_JUST_NOW", -1.0)
-    run_python(textwrap.dedent(KILLED).format(folder=folder))
-    assert [name.endswith(".part") for name in os.listdir(tmp_path)] == [True]
-    others = [".download.part", f".{'0' * 24}.part", "table.part", "place"]
-    for name in others:
-        (tmp_path / name).touch()
-    write_beside(tmp_path / "file", lambda stream: stream.write(b"whole"))
-    assert sorted(os.listdir(tmp_path)) == sorted(["file", *others])
+@pytest.mark.parametrize(
+    ("max_size", "size"),
+    [
+        (1000, 1000),
+        ("8GB", 8 * 10**9),
+        (" 8 gb ", 8 * 10**9),
+        ("1.5 MB", 1_500_000),
+        ("64MiB", 64 << 20),
+        ("2 GiB", 2 << 30),
+        ("12", 12),
+        (2e9, 2 * 10**9),
+    ],
+)
+def test_sizes_that_are_given_hold_for_any_file(max_size, size):
+    limits = FileLimits.of(max_size)
+    assert limits.size == size
+    assert limits.most(packed=1) == limits.most(packed=10**15) == size
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
-def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(unfinished, "_JUST_NOW", -1.0)
-    os.mkfifo(tmp_path / f".{unfinished._MACHINE}0.part")
-    writing = threading.Thread(
-        target=write_beside, args=(tmp_path / "file", lambda file: file.write(b"whole")), daemon=True
-    )
-    writing.start()
-    writing.join(60)
-    assert (tmp_path / "file").exists()
+@pytest.mark.parametrize("max_size", ["", "GB", "8 XB", "-1", "much", 0, -5, True, [1], float("nan"), float("inf")])
+def test_what_is_no_size_is_refused(max_size):
+    with pytest.raises(SpecError, match="max_size: expected a size, such as '8 GB', received"):
+        FileLimits.of(max_size)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
-def test_what_is_being_written_is_not_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(unfinished, "_JUST_NOW", -1.0)
-    with folder_beside(tmp_path / "folder") as place:
-        (place / "half").touch()
+@given(st.integers(0, 10**13), st.integers(0, 10**13))
+def test_by_default_more_is_allowed_to_larger_files_within_bounds(first, second):
+    low, high = sorted((first, second))
+    assert DEFAULTS.small <= DEFAULTS.most(low) <= DEFAULTS.most(high) <= DEFAULTS.size
+    assert DEFAULTS.most(low) <= max(DEFAULTS.small, DEFAULTS.ratio * low)
 
-        def write(stream):
-            unfinished._tidied.clear()
-            write_beside(tmp_path / "other", lambda other: other.write(b"other"))
-            stream.write(b"whole")
 
-        write_beside(tmp_path / "file", write)
-        (place / "whole").touch()
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder", "other"]
-    assert sorted(os.listdir(tmp_path / "folder")) == ["half", "whole"]
+@given(st.integers(1, 10**13), st.integers(1, 10**13))
+def test_counts_grow_with_the_size(first, second):
+    low, high = (FileLimits.of(size) for size in sorted((first, second)))
+    assert 100 <= low.columns <= high.columns
+
+
+def test_defaults_are_those_that_the_documentation_states():
+    assert (DEFAULTS.size, DEFAULTS.ratio, DEFAULTS.small) == (4 * 10**9, 100, 64 << 20)
+    assert DEFAULTS.columns == 20_000
+    assert FileLimits.of(None) == DEFAULTS

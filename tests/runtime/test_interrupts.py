@@ -13,7 +13,7 @@ import pytest
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from seqcast.runtime.files import write_beside
+from seqcast.runtime.atomic_files import write_beside
 from seqcast.runtime.interrupts import hear_interrupts, was_interrupted
 
 def busy(file):

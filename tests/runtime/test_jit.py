@@ -1,16 +1,19 @@
-"""Compiled calls of a model."""
+"""Compiled calls of a model, and scratch memory that stays mapped."""
 
+import ctypes
+import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.runtime.backend import to_numpy
-from seqcast.runtime.jit import MOST_PROGRAMS, Program, Programs, compile_call
+from seqcast.runtime.jit import MOST_PROGRAMS, Program, Programs, compile_call, keep_scratch_memory
 
 
 def test_a_compiled_call_sees_later_weights():
@@ -80,3 +83,29 @@ def test_calls_of_a_model_share_few_programs():
         if keras.backend.backend() == "jax":
             counts.append(len(jax.devices()[0].client.live_executables()))
     assert not counts or max(counts) <= counts[0] + MOST_PROGRAMS
+
+
+class Libc:
+    """A C library that writes down what it is asked."""
+
+    def __init__(self):
+        self.asked = {}
+
+    def mallopt(self, name, value):
+        self.asked[name] = value
+
+
+@pytest.mark.parametrize(
+    ("setting", "system", "has_mallopt"),
+    [(None, "linux", True), ("0", "linux", True), (None, "darwin", True), (None, "linux", False)],
+)
+def test_freed_memory_stays_mapped_under_glibc_unless_it_is_switched_off(monkeypatch, setting, system, has_mallopt):
+    libc = Libc()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: libc if has_mallopt else object())  # musl has none
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.delenv("SEQCAST_KEEP_MEMORY", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("SEQCAST_KEEP_MEMORY", setting)
+    keep_scratch_memory()
+    is_kept = setting is None and system == "linux" and has_mallopt
+    assert libc.asked == ({-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20} if is_kept else {})  # numbers of malloc.h

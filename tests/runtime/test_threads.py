@@ -1,14 +1,17 @@
-"""How many cores a process may use, and calls that share them."""
+"""How many cores a process may use, calls that share them, and linear algebra on one of them."""
 
 import os
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from seqcast.errors import SpecError
-from seqcast.runtime.threads import begin, in_threads, threads
+from seqcast.network.init import Orthogonal
+from seqcast.runtime.threads import begin, in_threads, one_blas_thread, threads
 
 
 @pytest.mark.parametrize(
@@ -132,20 +135,78 @@ def test_after_an_error_what_was_not_begun_is_left():
 
 
 FORKED = """
-    import os, signal, sys, threading, warnings
-    from seqcast.runtime.threads import in_threads
+    import os, signal, sys, warnings
+    import seqcast.runtime.threads
 
+    threads = sys.modules["seqcast.runtime.threads"]  # not the function of that name
     warnings.simplefilter("ignore")  # Python warns of forks beside threads
-    assert in_threads(abs, range(-8, 0), 4) == list(range(8, 0, -1))
-    with sys.modules["seqcast.runtime.threads"]._lock:  # as if another thread were about to take the pool
+    numbers = range(-8, 0)
+    assert threads.in_threads(abs, numbers, 4) == list(range(8, 0, -1))
+    with threads._lock, threads._blas_lock:  # as if another thread had them
         child = os.fork()
         if not child:
             signal.alarm(20)
-            os._exit(in_threads(abs, range(-8, 0), 4) != list(range(8, 0, -1)))
-    print(os.waitpid(child, 0)[1], in_threads(abs, [-1, -2], 2))
+            with threads.one_blas_thread():
+                os._exit(threads.in_threads(abs, numbers, 4) != list(range(8, 0, -1)))
+    print(os.waitpid(child, 0)[1], threads.in_threads(abs, [-1, -2], 2))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks of POSIX")
-def test_a_forked_process_has_its_own_threads(run_python):
+def test_a_forked_process_has_its_own_threads_and_locks(run_python):
     assert run_python(textwrap.dedent(FORKED)) == "0 [1, 2]"
+
+
+# ---------------------------------------------------------------- linear algebra
+
+
+def counts():
+    return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+
+@pytest.fixture
+def _two_threads():
+    # Not as a context, in which other threads could set nothing.
+    limits = threadpool_limits(2, user_api="blas")
+    if 2 not in counts():
+        pytest.skip("this NumPy has no BLAS of several threads")
+    yield
+    limits.restore_original_limits()
+
+
+@pytest.mark.usefixtures("_two_threads")
+def test_inside_there_is_one_thread_and_afterwards_as_many_as_before():
+    before = counts()
+    with one_blas_thread(), one_blas_thread():
+        assert set(counts()) == {1}
+    with pytest.raises(ZeroDivisionError), one_blas_thread():
+        1 / 0  # noqa: B018
+    assert counts() == before
+
+
+@pytest.mark.usefixtures("_two_threads")
+def test_threads_that_overlap_leave_the_number_as_it_was():
+    before, inside, done = counts(), threading.Event(), []
+
+    def second():
+        inside.wait()
+        with one_blas_thread():
+            done.append(set(counts()))
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with one_blas_thread():
+        inside.set()
+        thread.join(0.05)
+        assert done == []
+    thread.join()
+    assert done == [{1}]
+    assert counts() == before
+
+
+@pytest.mark.usefixtures("_two_threads")
+def test_first_weights_are_drawn_on_one_thread(monkeypatch):
+    seen, qr = [], np.linalg.qr
+    monkeypatch.setattr(np.linalg, "qr", lambda matrix: seen.append(set(counts())) or qr(matrix))
+    Orthogonal(3)((4, 8))
+    assert seen == [{1}]

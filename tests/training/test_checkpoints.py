@@ -172,7 +172,7 @@ def test_of_another_training_it_says_what_differs(tmp_path):
 def test_of_other_versions_too(tmp_path):
     fit_all(tmp_path / "f", forecaster(random_state=0))
     folder = tmp_path / "f" / "network-1"
-    from seqcast.runtime.archive import open_archive, write_archive
+    from seqcast.runtime.model_files import open_archive, write_archive
 
     for path in states(folder):
         with open_archive(path, "Checkpoint") as archive:

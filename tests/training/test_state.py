@@ -10,8 +10,8 @@ import pytest
 from seqcast.data.windows.arrays import ArrayWindows
 from seqcast.engine.engine import Engine
 from seqcast.errors import SpecError
-from seqcast.runtime.archive import open_archive, write_archive
-from seqcast.runtime.parts import from_parts, to_parts
+from seqcast.runtime.model_files import open_archive, write_archive
+from seqcast.runtime.payload import from_parts, to_parts
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.specs.window import WindowSpec

@@ -1,8 +1,7 @@
 """Training on several processes or machines, by Ray.
 
-In reading order: `cluster` (which workers there are), `session` (how they are reached, and a job for each), `together`
-(one training that all workers share, seen from here), `sharing` (the same, seen from a worker), `writing` (forecasts,
-part by part).
+In reading order: `ray_cluster` (`RayCluster`), `ray_session` (how workers are reached, and what each of them does),
+`shared_training` (one training that all workers share).
 
 Names are imported when they are first used: a worker has to begin with JAX's collectives before seqcast uses JAX.
 

@@ -1,2 +1,2 @@
-from .cluster import RayCluster as RayCluster
-from .session import RayExecutor as RayExecutor
+from .ray_cluster import RayCluster as RayCluster
+from .ray_session import RayExecutor as RayExecutor

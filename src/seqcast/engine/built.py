@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -140,11 +141,18 @@ def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSp
     Example:
         >>> import numpy as np
         >>> window, tiny = WindowSpec(horizon=3, features=2, targets=1), NetworkSpec(encoder_units=(4,))
-        >>> check_weights([np.zeros((5, 12))], window, tiny)
+        >>> check_weights([np.zeros((5, 12))] * 20, window, tiny)
         Traceback (most recent call last):
         ValueError: weight 0 of shape (5, 12) and type float64, where the network has (2, 12)
     """
-    network.check_window(window)
+    # Each layer has weights, and each column a number in them. More would take time and memory even without values.
+    layers = len(network.encoder_units) + len(network.decoder_units)
+    columns = window.features + window.targets + window.static + window.future
+    numbers = sum(math.prod(values.shape) for values in weights)
+    if layers > len(weights) or columns > numbers:
+        raise ValueError(
+            f"{layers} layers and {columns} columns, where there are {len(weights)} weights of {numbers} numbers"
+        )
     expected = weight_shapes(window, network)
     for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
         if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":

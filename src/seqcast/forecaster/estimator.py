@@ -940,8 +940,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
         Args:
             path: A file that `save` wrote.
-            max_size: To how much it may unpack, whatever its own size: bytes, or a text such as `8 GB`; `None` is 4 GB,
-                and at most a hundred times the file's size or 64 MiB.
+            max_size: How long the file may be: bytes, or a text such as `8 GB`; `None` is 4 GB.
 
         Returns:
             The forecaster.

@@ -15,7 +15,7 @@ from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import SeqcastError
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS
-from seqcast.runtime import Parts, StoredArray, from_parts, to_parts
+from seqcast.runtime import Parts, from_parts, to_parts
 from seqcast.specs import Covariates, check_choice, check_int
 
 Array = npt.NDArray[Any]
@@ -122,7 +122,7 @@ class StoredSeries:
         return cls(state)
 
 
-def _checked_arrays(header: _Header, stored: Mapping[str, StoredArray]) -> dict[str, Array]:
+def _checked_arrays(header: _Header, stored: Mapping[str, Array]) -> dict[str, Array]:
     """Read the arrays of the series' state, and refuse shapes that do not fit together."""
     builder, targets = header.builder, len(header.schema.columns.targets)
     series, rows = len(stored["ends"]), len(stored["stamps"])

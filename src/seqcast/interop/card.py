@@ -17,7 +17,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from seqcast.baselines import LastValue
-from seqcast.data import Description, describe
+from seqcast.data import describe
 from seqcast.data.frames import stamp_text
 from seqcast.errors import SpecError
 from seqcast.evaluation import leaderboard, spoken_metric
@@ -34,24 +34,28 @@ __all__ = ["model_card"]
 FEW_WINDOWS = 100
 # Markdown takes these for letters.
 _ENTITIES = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>[]|`\\"})
-# Settings that the section about the data has.
-_OF_DATA = ("frequency", "season_length")
+NO_INTERVALS = "It forecasts a point and does not say how sure it is."
 
 
 @dataclass(frozen=True)
-class _Section:
-    """A part of a card: a text, a table and points, each of which may be missing."""
+class _About:
+    """What a card says of an estimator: facts by name, losses of candidates with their windows, limits of the fit."""
 
-    heading: str
-    text: str = ""
+    summary: str
+    data: Mapping[str, Any]
+    model: Mapping[str, Any]
+    limits: Sequence[str]
+    losses: Sequence[tuple[str, str]] = ()
+    windows: int = 0
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Scores, and what they are means of; without any, a text that says so."""
+
+    text: str
     header: Sequence[str] = ()
     rows: Sequence[Sequence[Any]] = ()
-    points: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, heading: str, values: Mapping[str, Any]) -> _Section:
-        """Return a section of names and values."""
-        return cls(heading, header=("", ""), rows=list(values.items()))
 
 
 def model_card(
@@ -120,141 +124,120 @@ def model_card(
             hint = "Leave it out, or read the files into a frame."
             raise SpecError(name, expected="a frame in memory", received=repr(value), hint=hint)
     if isinstance(estimator, Forecaster):
-        about, sections = _about_frames(estimator, data, backtest, metrics)
+        about, scores = _about_forecaster(estimator, data), _backtest_scores(estimator, data, backtest, metrics)
     else:
-        about, sections = _about_arrays(estimator, test)
-    sections.append(_Section("Limits", points=[*limits, *_limits(estimator)]))
+        about, scores = _about_regressor(estimator), _window_scores(estimator, test)
     return _template().render(
         frames=frames,
         kind=type(estimator).__name__,
         file=file,
         title=title or f"{type(estimator).__name__} of seqcast",
-        summary=about,
         purpose=purpose,
         license=license,
-        sections=sections,
+        about=about,
+        scores=scores,
+        limits=[
+            *limits,
+            "Scores and intervals are those of the past. They hold as long as the series go on as they did.",
+            *about.limits,
+        ],
     )
 
 
-def _about_frames(
-    forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None
-) -> tuple[str, list[_Section]]:
-    """Return what a forecaster is, and the sections about data, model and scores."""
-    by_heading = facts(forecaster.fitted_, forecaster.get_params(deep=False))
-    model = {**by_heading["Network"], "forecast": _chosen(forecaster)}
-    if len(forecaster.history_):
-        model |= by_heading["Training"]
-    model |= {name: value for name, value in by_heading["Settings"].items() if name not in _OF_DATA}
-    summary = (
-        f"It forecasts {forecaster.horizon} steps of {len(forecaster.series_state_.ids):,} time series, or of others "
-        f"like them, by {_chosen(forecaster)}."
+def _about_forecaster(forecaster: Forecaster, data: Any) -> _About:
+    fitted, texts, choice = forecaster.fitted_, words(), forecaster.choice_
+    by_heading = facts(fitted, forecaster.get_params(deep=False))
+    shares = choice.shares.items()
+    forecast = " and ".join(texts[name] + (f" ({share:.0%})" if len(shares) > 1 else "") for name, share in shares)
+    training = by_heading["Training"] if len(forecaster.history_) else {}
+    return _About(
+        f"It forecasts {forecaster.horizon} steps of {len(fitted.series.ids):,} time series, or of others like them, "
+        f"by {forecast}.",
+        data=_rows_of_fit(forecaster, data),
+        model={**by_heading["Network"], "forecast": forecast, **training, **by_heading["Settings"]},
+        limits=list(_limits(forecaster)),
+        losses=[(texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts],
+        windows=choice.windows,
     )
-    sections = [
-        _Section.of("Data", _data(forecaster, data)),
-        _Section.of("Model", model),
-        *_choice(forecaster),
-        _scores(forecaster, data, backtest, metrics),
-    ]
-    return summary, sections
 
 
-def _about_arrays(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> tuple[str, list[_Section]]:
-    """Return what a regressor is, and the sections about data, model and scores."""
+def _about_regressor(regressor: Seq2SeqRegressor) -> _About:
     engine, history, window = regressor.engine_, regressor.history_, regressor.preparation_.window
-    data = {
-        "features": window.features,
-        "targets": window.targets,
-        "static covariates": window.static,
-        "future covariates": window.future,
-        "past of a window": "of any length" if window.context_length is None else f"{window.context_length} steps",
-        "future of a window": f"{window.horizon} steps",
-        "scaling": regressor.scale,
-    }
-    model = {
-        **network_facts(engine),
-        "epochs": len(history),
-        "best epoch": history.best_epoch or "none chosen: no validation windows",
-        **{name.replace("_", " "): _number(values[-1]) for name, values in history.epochs.items() if values},
-        "seconds of training": f"{history.seconds:.1f}",
-        "random_state": regressor.seed_,
-    }
-    summary = f"It forecasts {window.horizon} steps from windows of the past, by a recurrent encoder-decoder."
-    return summary, [_Section.of("Data", data), _Section.of("Model", model), _window_scores(regressor, test)]
+    limits = [f"It was made to forecast {window.horizon} steps. Longer forecasts are possible, and were not looked at."]
+    if engine.network.head == "point":
+        limits.append(NO_INTERVALS)
+    if window.future:
+        limits.append("Future covariates have to be known, or forecast, for the whole horizon.")
+    return _About(
+        f"It forecasts {window.horizon} steps from windows of the past, by a recurrent encoder-decoder.",
+        data={
+            "features": window.features,
+            "targets": window.targets,
+            "static covariates": window.static,
+            "future covariates": window.future,
+            "past of a window": "of any length" if window.context_length is None else f"{window.context_length} steps",
+            "future of a window": f"{window.horizon} steps",
+            "scaling": regressor.scale,
+        },
+        model={
+            **network_facts(engine),
+            "epochs": len(history),
+            "best epoch": history.best_epoch or "none chosen: no validation windows",
+            **{name.replace("_", " "): _number(values[-1]) for name, values in history.epochs.items() if values},
+            "seconds of training": f"{history.seconds:.1f}",
+            "random_state": regressor.seed_,
+        },
+        limits=limits,
+    )
 
 
-def _chosen(forecaster: Forecaster) -> str:
-    shares, texts = forecaster.choice_.shares, words()
-    return " and ".join(texts[name] + (f" ({share:.0%})" if len(shares) > 1 else "") for name, share in shares.items())
-
-
-def _data(forecaster: Forecaster, data: Any) -> dict[str, Any]:
-    """Return facts about the rows of a fit."""
-    series, frame = forecaster.series_state_, forecaster.series_state_.frame
-    columns, covariates = frame.schema.columns, frame.covariates
+def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
+    """Return facts about the rows of a fit: what the forecaster remembers, and what the rows themselves say."""
+    fitted, frame = forecaster.fitted_, forecaster.series_state_.frame
     known: dict[str, Any] = {
-        "series": f"{len(series.ids):,}",
-        "targets": ", ".join(columns.targets),
-        "frequency": forecaster.freq_ or "irregular",
-        "steps of a season": forecaster.season_length_,
+        "series": f"{len(fitted.series.ids):,}",
+        "targets": ", ".join(frame.schema.columns.targets),
         "last stamp": stamp_text(max(frame.last_stamps)),
-        "static covariates": ", ".join(covariates.static) or "none",
-        "other covariates": ", ".join(covariates.varying) or "none",
-        "padded series": len(forecaster.short_series_),
-        "series left out": len(forecaster.skipped_series_),
+        "static covariates": ", ".join(frame.covariates.static) or "none",
+        "other covariates": ", ".join(frame.covariates.varying) or "none",
+        "padded series": len(fitted.short_series),
+        "series left out": len(fitted.skipped),
     }
     if data is None:
         return known
-    found: Description = describe(
-        data, forecaster.columns, freq=forecaster.freq, season_length=forecaster.season_length_
-    )
-    whole = found.to_dict()
-    lengths = [each.rows for each in found.series]
+    description = describe(data, forecaster.columns, freq=forecaster.freq, season_length=fitted.season_length)
+    whole, lengths = description.to_dict(), sorted(each.rows for each in description.series)
     return {
         **known,
         "rows": f"{whole['rows']:,}",
-        "rows a series": str(lengths[0]) if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)}",
-        "first stamp": found.span[0],
+        "rows a series": " to ".join(map(str, dict.fromkeys([lengths[0], lengths[-1]]))),
+        "first stamp": description.span[0],
         "steps without a row": whole["missing_steps"],
         "rows without a value": whole["missing_values"],
         "outliers": whole["outliers"],
     }
 
 
-def _choice(forecaster: Forecaster) -> list[_Section]:
-    """Return the section about what was compared, where something was."""
-    choice = forecaster.choice_
-    if not choice.losses:
-        return []
-    texts = words()
-    rows = [(texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts]
-    text = f"Mean quantile loss on {choice.windows:,} validation windows, in scaled units; less is better."
-    return [_Section("Choice", text, ("candidate", "loss"), rows)]
-
-
-def _scores(forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None) -> _Section:
-    """Return the section about a backtest."""
+def _backtest_scores(forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None) -> _Scores:
     if backtest is None:
-        return _Section("Scores", "It was not judged by a backtest.")
-    columns = nw.from_native(
-        leaderboard(
-            backtest,
-            metrics,
-            train_df=data,
-            season_length=forecaster.season_length_,
-            columns=forecaster.columns,
-        )
-    ).to_dict(as_series=False)
-    names, points = columns.pop("model"), columns.pop("points")[0]
-    series = columns.pop("series")[0]
+        return _Scores("It was not judged by a backtest.")
+    table = leaderboard(
+        backtest,
+        metrics,
+        train_df=data,
+        season_length=forecaster.season_length_,
+        columns=forecaster.columns,
+    )
+    columns = nw.from_native(table).to_dict(as_series=False)
+    names, points, series = (columns.pop(name) for name in ("model", "points", "series"))
     rows = [(name, *(_number(values[row]) for values in columns.values())) for row, name in enumerate(names)]
-    text = f"Means over {points:,} forecasts of {series:,} series, each from a cutoff before it."
-    return _Section("Scores", text, ("model", *map(spoken_metric, columns)), rows)
+    text = f"Means over {points[0]:,} forecasts of {series[0]:,} series, each from a cutoff before it."
+    return _Scores(text, ("model", *map(spoken_metric, columns)), rows)
 
 
-def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> _Section:
-    """Return the section about windows that were not trained on."""
+def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> _Scores:
     if test is None:
-        return _Section("Scores", "It was not judged on windows that it had not seen.")
+        return _Scores("It was not judged on windows that it had not seen.")
     past, truth = test[0], np.asarray(test[1], dtype=float)
     forecasts = {"seqcast": np.asarray(regressor.predict(past)).reshape(truth.shape)}
     targets = regressor.preparation_.window.target_features
@@ -265,51 +248,36 @@ def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) ->
     for name, forecast in forecasts.items():
         errors = forecast - truth
         rows.append((name, _number(np.nanmean(np.abs(errors))), _number(math.sqrt(np.nanmean(np.square(errors))))))
-    return _Section("Scores", f"Means over {len(truth):,} windows.", ("model", "MAE", "RMSE"), rows)
+    return _Scores(f"Means over {len(truth):,} windows.", ("model", "MAE", "RMSE"), rows)
 
 
-def _limits(estimator: Forecaster | Seq2SeqRegressor) -> Iterator[str]:
-    """Yield what follows from a fit."""
-    yield "Scores and intervals are those of the past. They hold as long as the series go on as they did."
-    if not isinstance(estimator, Forecaster):
-        horizon, window = estimator.preparation_.window.horizon, estimator.preparation_.window
-        yield f"It was made to forecast {horizon} steps. Longer forecasts are possible, and were not looked at."
-        if estimator.engine_.network.head == "point":
-            yield "It forecasts a point and does not say how sure it is."
-        if window.future:
-            yield "Future covariates have to be known, or forecast, for the whole horizon."
-        return
-    fitted = estimator.fitted_
+def _limits(forecaster: Forecaster) -> Iterator[str]:
+    """Yield what follows from the fit of a forecaster."""
+    fitted = forecaster.fitted_
     yield (
-        f"It was made to forecast {estimator.horizon} steps from the last {estimator.context_length_}. Longer ones "
+        f"It was made to forecast {forecaster.horizon} steps from the last {fitted.series.context_length}. Longer ones "
         "are possible, and were not looked at."
     )
     for candidate in fitted.candidates[::-1]:
         yield from candidate.limits(alone=len(fitted.candidates) == 1)
-    if 0 < estimator.choice_.windows < FEW_WINDOWS:
-        yield f"What forecasts was chosen on {estimator.choice_.windows} windows only."
-    yield from _limits_of_intervals(estimator)
+    if 0 < fitted.choice.windows < FEW_WINDOWS:
+        yield f"What forecasts was chosen on {fitted.choice.windows} windows only."
+    named = " and ".join(f"{level_text(level)} %" for level in fitted.request().level)
+    if not named:
+        yield NO_INTERVALS
+    elif fitted.calibrations:
+        yield f"Intervals are calibrated on {int(fitted.calibrations[0].windows.min())} validation windows."
+    else:
+        yield f"Intervals of {named} are not calibrated: a backtest says what they hold."
     if "real" not in fitted.series.support:
         yield "Forecasts are never negative, as no value of the fit was."
-    if estimator.future_covariates:
-        named = ", ".join(estimator.future_covariates)
+    if forecaster.future_covariates:
+        named = ", ".join(forecaster.future_covariates)
         yield f"Covariates that are read for the future ({named}) have to be known, or forecast, for the whole horizon."
-    if estimator.short_series_:
-        yield f"{len(estimator.short_series_)} series were shorter than a whole window."
-    if estimator.skipped_series_:
-        yield f"{len(estimator.skipped_series_)} series were left out, in which something was wrong."
-
-
-def _limits_of_intervals(forecaster: Forecaster) -> Iterator[str]:
-    levels = forecaster.fitted_.request().level
-    if not levels:
-        yield "It forecasts a point and does not say how sure it is."
-    elif forecaster.calibrations_:
-        windows = int(forecaster.calibrations_[0].windows.min())
-        yield f"Intervals are calibrated on {windows} validation windows."
-    else:
-        named = " and ".join(f"{level_text(level)} %" for level in levels)
-        yield f"Intervals of {named} are not calibrated: a backtest says what they hold."
+    if fitted.short_series:
+        yield f"{len(fitted.short_series)} series were shorter than a whole window."
+    if fitted.skipped:
+        yield f"{len(fitted.skipped)} series were left out, in which something was wrong."
 
 
 def _number(value: float) -> str:

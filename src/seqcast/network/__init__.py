@@ -60,9 +60,9 @@ from seqcast.network.segment import SegmentEmbedding as SegmentEmbedding
 from seqcast.network.segment import token_count as token_count
 from seqcast.network.seq2seq import Seq2Seq as Seq2Seq
 from seqcast.network.seq2seq import load_network as load_network
+from seqcast.network.seq2seq import weight_shapes as weight_shapes
 from seqcast.network.trace import trace_decoder as trace_decoder
 from seqcast.network.trace import trace_encoder as trace_encoder
-from seqcast.network.weight_shapes import weight_shapes as weight_shapes
 from seqcast.specs import PRESETS, Preset, preset, segment_rule
 
 __all__ = [

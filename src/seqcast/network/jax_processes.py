@@ -8,7 +8,7 @@ process 1: its rows ─ parts ─ combine ─┘
 
 What `TrainStep.combine` makes of the parts of a process is a part again, so all parts of a batch have one form. A sum
 takes one message of a step: gradients, loss and share lie behind one another in one vector. Each process then makes the
-same update by itself. `seqcast.runtime.jax_processes` joins the processes before.
+same update by itself. `seqcast.runtime.processes` joins the processes before.
 """
 
 from __future__ import annotations

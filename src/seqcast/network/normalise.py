@@ -32,7 +32,7 @@ class Normaliser:
     def __init__(self, features: int, target_features: tuple[int, ...], *, segment: int = 1) -> None:
         self.segment = segment
         self.target_features = list(target_features)
-        self.place = np.eye(features, dtype="float32")[self.target_features]  # [D, F]
+        self.place = np.equal.outer(self.target_features, np.arange(features)).astype("float32")  # [D, F]
         self.untouched = 1.0 - self.place.sum(axis=0)  # [F]
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from seqcast.errors import SpecError
@@ -399,3 +400,27 @@ class _Start(keras.layers.Layer):
 
     def call(self, states: dict[str, Any]) -> dict[str, Any]:
         return self.decoder.start(states)
+
+
+def weight_shapes(window: WindowSpec, network: NetworkSpec) -> list[tuple[int, ...]]:
+    """Return the shape of each weight of a network, in the order of its `weights`, without the memory they would take.
+
+    In a stateless scope Keras makes variables without values. It would give them values later, in the same thread, so
+    the network is built in another one.
+
+    Args:
+        window: Sizes of a window.
+        network: The network's boxes.
+
+    Example:
+        >>> tiny = NetworkSpec(cell="lstm", encoder_units=(4,), decoder_units=(4,))
+        >>> weight_shapes(WindowSpec(horizon=3, features=2, targets=1), tiny)
+        [(2, 16), (4, 16), (16,), (4, 16), (16,), (4, 1), (1,)]
+    """
+
+    def build() -> list[tuple[int, ...]]:
+        with keras.StatelessScope(initialize_variables=False):
+            return [tuple(weight.shape) for weight in Seq2Seq(window, network, seed=0).weights]
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(build).result()

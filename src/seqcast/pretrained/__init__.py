@@ -2,7 +2,7 @@
 
 In reading order: `model` (the form of such a model), `network` (the one that comes along), `inputs` (what that reads),
 `seasonal_base`, `simple_forecasts`, `smoothing`, `autoregression` (the forecast that the network corrects),
-`covariates`, `finetuning` (its training on data), `weights` (its file) and `table`.
+`covariates`, `finetuning` (its training on data) and `table`.
 `benchmarks/pretrain.py` trains it on synthetic series.
 
 Stability: experimental.

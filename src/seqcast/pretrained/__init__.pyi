@@ -4,11 +4,11 @@ from .finetuning import limits as limits
 from .model import FinetuneOptions as FinetuneOptions
 from .model import ZeroShotModel as ZeroShotModel
 from .model import ZeroShotWindows as ZeroShotWindows
+from .network import SHA256 as SHA256
 from .network import PretrainedNetwork as PretrainedNetwork
 from .network import load_pretrained as load_pretrained
 from .network import training_log as training_log
+from .network import weights_are_intact as weights_are_intact
 from .table import DEFAULT_MODEL as DEFAULT_MODEL
 from .table import MODELS as MODELS
 from .table import is_zero_shot as is_zero_shot
-from .weights import SHA256 as SHA256
-from .weights import weights_are_intact as weights_are_intact

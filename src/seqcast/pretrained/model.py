@@ -77,7 +77,7 @@ class ZeroShotModel(ABC):
 
     `shipped`, `forecast` and `version` are all that it needs. A model with an `engine` has `states` and `model_inputs`
     too, and may have `finetuning` and `finetuned`. It is a dataclass, whose fields go into files, see
-    `seqcast.runtime.parts`.
+    `seqcast.runtime.payload`.
 
     Attributes:
         key: Its key in `seqcast.pretrained.MODELS`, which is also the name of a preset, and its key in files.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -21,13 +22,17 @@ from seqcast.pretrained.covariates import CovariateSizes, add_covariates, season
 from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, FinetuneJob, finetune_training
 from seqcast.pretrained.inputs import FUTURE, PAST, STATIC, SeasonalInputs, column_names, last_steps, seasonal_inputs
 from seqcast.pretrained.model import FinetuneOptions, ZeroShotModel, ZeroShotWindows
-from seqcast.pretrained.weights import WEIGHTS
 from seqcast.runtime import check_fields, in_threads, open_archive, threads, write_archive
 from seqcast.specs import WindowSpec
 
 Array = npt.NDArray[Any]
 
 KIND = "Pretrained"
+
+WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
+
+SHA256 = "1befc93d893bc6ae2cbea75bc33072481b6ef23f45aeabda86f64eafdf0a00dc"
+"""Digest of the file of weights that comes with this version of the package."""
 
 # Windows that are forecast at once: at least so many, copies included, and at most.
 FEW_ROWS, MOST_ROWS = 64, 512
@@ -338,6 +343,19 @@ def load_pretrained() -> PretrainedNetwork:
     """
     with resources.as_file(WEIGHTS) as path:
         return PretrainedNetwork.load(path)
+
+
+def weights_are_intact() -> bool:
+    """Return whether the file of weights is the one that this version of the package was made with.
+
+    Example:
+        >>> weights_are_intact()
+        True
+    """
+    try:
+        return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() == SHA256
+    except OSError:
+        return False
 
 
 def training_log() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Modules, in reading order: `estimator` (`Seq2SeqRegressor`), `options` (keyword arguments to specs), `inputs` (checks
 of arrays), `windows` (arrays or batches to batches that are trained on), `fitted` (what a fit learns, which forecasts),
-`archive` (files and checkpoints).
+`persistence` (files and checkpoints).
 
 Stability: stable.
 """

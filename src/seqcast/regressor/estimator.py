@@ -15,16 +15,16 @@ from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import TrainingError
 from seqcast.network import States, child_seeds
-from seqcast.regressor.archive import (
+from seqcast.regressor.fitted import FittedRegressor
+from seqcast.regressor.inputs import GivenWindows
+from seqcast.regressor.options import draw_seed, resolve_options
+from seqcast.regressor.persistence import (
     checkpoints_of,
     read_regressor,
     refuse_unresumable,
     warn_if_unwritable,
     write_regressor,
 )
-from seqcast.regressor.fitted import FittedRegressor
-from seqcast.regressor.inputs import GivenWindows
-from seqcast.regressor.options import draw_seed, resolve_options
 from seqcast.regressor.windows import Validation, prepare_windows
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
@@ -571,7 +571,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         self.fitted_.export(path, horizon=horizon, probabilities=probabilities)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted estimator to one file; see `seqcast.runtime.files`.
+        """Write the fitted estimator to one file; see `seqcast.runtime.model_files`.
 
         Args:
             path: Where the file goes.
@@ -589,7 +589,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Args:
             path: A file that `save` wrote.
-            max_size: To how much it may unpack, such as `8 GB`; `None` is 4 GB, and a hundred times its size.
+            max_size: How long the file may be: bytes, or a text such as `8 GB`; `None` is 4 GB.
 
         Returns:
             The estimator, which predicts the identical numbers.

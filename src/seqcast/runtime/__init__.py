@@ -1,7 +1,7 @@
 """The machine: Keras and its backend, compiled programs, memory, threads, worker processes, files.
 
-It knows nothing of forecasting. In reading order: `backend`, `jit`, `program_cache`, `memory`, `threads`, `executors`,
-`interrupts`, `log`, `optional`, `files`, `archive`.
+It knows nothing of forecasting. In reading order: `backend`, `jit`, `program_cache`, `threads`, `processes`,
+`executors`, `interrupts`, `log`, `environment`, `files`, `atomic_files`, `payload`, `model_files`.
 
 Stability: internal.
 """

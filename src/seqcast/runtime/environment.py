@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
@@ -9,12 +10,44 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
-from packaging.requirements import Requirement
+from seqcast.errors import MissingPackageError
 
 # Extras that are for work on seqcast itself.
 INTERNAL_EXTRAS = ("dev",)
+# Variables that change how seqcast, its backend and its threads work.
+_MATTERS = re.compile(
+    r"SEQCAST_(THREADS|KEEP_MEMORY|CACHE_DIR)|KERAS_BACKEND|JAX_\w+|XLA_FLAGS|OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|NO_COLOR"
+)
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
+
+
+def require(package: str, *, extra: str) -> ModuleType:
+    """Import an optional package.
+
+    Args:
+        package: The module's name.
+        extra: The extra of seqcast that brings it.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingPackageError: The package is not installed.
+
+    Example:
+        >>> require("json", extra="none").dumps([1])
+        '[1]'
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"the optional package {package!r} is needed for this",
+            hint=f"Install it: pip install 'seqcast[{extra}]'",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -58,45 +91,42 @@ class Environment:
         variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
         from seqcast.runtime.threads import cores, threads
 
-        needed = list(_requirements())
+        packages: dict[str | None, dict[str, str | None]] = {None: {}}
+        unfit = {}
+        for extra, name, requirement, fits in _requirements():
+            packages.setdefault(extra, {})[name] = _installed(name)
+            if extra is None and not fits:
+                unfit[name] = requirement
         backend, devices, folder = _backend()
-        programs = list(folder.glob("*-cache")) if folder is not None else []
-        extras: dict[str, dict[str, str | None]] = {}
-        for extra, requirement in needed:
-            if extra is not None and extra not in INTERNAL_EXTRAS:
-                extras.setdefault(extra, {})[requirement.name] = _installed(requirement.name)
+        sizes = [_size(program) for program in folder.glob("*-cache")] if folder is not None else []
         return cls(
             system=f"{platform.system()} {platform.release()}, {platform.machine()}",
             python=platform.python_version(),
-            packages={each.name: _installed(each.name) for extra, each in needed if extra is None},
-            unfit=dict(_unfit(needed)),
-            extras=extras,
+            packages=packages.pop(None),
+            unfit=unfit,
+            extras={str(extra): each for extra, each in packages.items() if extra not in INTERNAL_EXTRAS},
             backend=backend,
             devices=devices,
             cores=cores(),
             threads=threads(),
             cache=str(folder) if folder is not None else None,
-            programs=len(programs),
-            program_bytes=sum(_size(program) for program in programs),
+            programs=len(sizes),
+            program_bytes=sum(sizes),
             variables=variables,
         )
 
     @property
     def problems(self) -> list[str]:
         """What keeps seqcast from running as it should, each with how to mend it."""
-        missing = [
-            f"{name} is not installed. Install it: pip install {name}"
-            for name, found in self.packages.items()
-            if not found
-        ]
-        unfit = [
+        missing = (name for name, version in self.packages.items() if version is None)
+        problems = [f"{name} is not installed. Install it: pip install {name}" for name in missing]
+        problems += [
             f"{name} is too old or too new: seqcast needs {requirement}. Install it: pip install '{requirement}'"
             for name, requirement in self.unfit.items()
         ]
-        backend = (
-            [] if self.backend else ["the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it."]
-        )
-        return [*missing, *unfit, *backend]
+        if not self.backend:
+            problems.append("the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it.")
+        return problems
 
     @property
     def missing_extras(self) -> list[str]:
@@ -108,24 +138,23 @@ class Environment:
         return {**asdict(self), "devices": list(self.devices), "problems": self.problems}
 
 
-# Variables that change how seqcast, its backend and its threads work.
-_MATTERS = re.compile(
-    r"SEQCAST_(THREADS|KEEP_MEMORY|CACHE_DIR)|KERAS_BACKEND|JAX_\w+|XLA_FLAGS|OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|NO_COLOR"
-)
-_EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
+def _requirements() -> Iterator[tuple[str | None, str, str, bool]]:
+    """Yield what seqcast needs here: the extra, the package, the requirement, whether the installed version fits."""
+    from packaging.requirements import Requirement
 
-
-def _requirements() -> Iterator[tuple[str | None, Requirement]]:
-    """Yield what seqcast needs in this environment, with the extra that needs it."""
     try:
         lines = metadata.requires("seqcast") or ()
     except metadata.PackageNotFoundError:  # a source tree that was not installed
         lines = ()
     for line in lines:
         requirement = Requirement(line)
-        extra = _EXTRA.search(str(requirement.marker or ""))
-        if requirement.marker is None or requirement.marker.evaluate({"extra": extra[1] if extra else ""}):
-            yield (extra[1] if extra else None), requirement
+        name, versions, marker = requirement.name, requirement.specifier, requirement.marker
+        found = _EXTRA.search(str(marker or ""))
+        extra = found[1] if found else None
+        if marker is None or marker.evaluate({"extra": extra or ""}):
+            installed = _installed(name)
+            fits = installed is None or versions.contains(installed, prereleases=True)
+            yield extra, name, f"{name}{versions}", fits
 
 
 def _installed(name: str) -> str | None:
@@ -133,14 +162,6 @@ def _installed(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _unfit(needed: list[tuple[str | None, Requirement]]) -> Iterator[tuple[str, str]]:
-    """Yield names and requirements of packages that seqcast needs and that are installed in another version."""
-    for extra, requirement in needed:
-        version = _installed(requirement.name)
-        if extra is None and version and not requirement.specifier.contains(version, prereleases=True):
-            yield requirement.name, f"{requirement.name}{requirement.specifier}"
 
 
 def _backend() -> tuple[str, tuple[str, ...], Path | None]:

@@ -1,25 +1,20 @@
-"""Files and folders that appear whole or not at all."""
+"""Files: what may be read and written, what a file holds, and the limits on what it may unpack to."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-import shutil
+import numbers
+import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any, Self
 
-from seqcast.errors import MissingFileError, Option, Phrase, SaveError, unknown_name
-from seqcast.runtime.unfinished import held, part_of
+from seqcast.errors import MissingFileError, Option, Phrase, SaveError, SpecError, unknown_name
 
-# The first entry of the zip archive that a model's file is.
-MODEL_INDEX = "seqcast.json"
-
-# The longest directory of a zip, that of some 100,000 files, and what of a zip's end tells how long it is.
-_DIRECTORY_BYTES, _ZIP_END_BYTES = 16 << 20, (1 << 16) + 200
+# The entry in the metadata of a model's file that holds its header.
+MODEL_ENTRY = "seqcast"
 
 # What may be at a path that is no plain file.
 _NO_FILES = (
@@ -28,9 +23,6 @@ _NO_FILES = (
     (stat.S_ISSOCK, "a socket"),
     (lambda mode: not stat.S_ISREG(mode), "a device"),
 )
-
-# O_BINARY exists on Windows alone, where a file would else change line ends.
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def check_source(path: Path, *, expected: str = "a file") -> None:
@@ -50,28 +42,6 @@ def check_source(path: Path, *, expected: str = "a file") -> None:
         received = "nothing" if isinstance(error, FileNotFoundError | NotADirectoryError) else str(error)
     if received:
         raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
-
-
-def check_directory(path: Path) -> None:
-    """Refuse a zip with so long a directory that reading it would fill the memory; zipfile reads it all at once.
-
-    Args:
-        path: The file; one that is no zip passes.
-
-    Raises:
-        ValueError: It is too long.
-    """
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _ZIP_END_BYTES))
-        tail = file.read()
-    place = tail.rfind(b"PK\x05\x06")
-    parts = [int.from_bytes(tail[place + 12 : place + 16], "little")] if place >= 0 else []
-    # Of a larger zip the record before that one counts, where there is one.
-    if place >= 76 and tail[place - 20 : place - 16] == b"PK\x06\x07":
-        parts.append(int.from_bytes(tail[place - 36 : place - 28], "little"))
-    if parts and parts[-1] > _DIRECTORY_BYTES:
-        raise ValueError(f"a zip with a directory of {parts[-1]:,} bytes, more than {_DIRECTORY_BYTES:,}")
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
@@ -129,16 +99,18 @@ def suffix_of(path: Path, known: Sequence[str]) -> str:
 
 
 # How files begin, by kind. Text without such a beginning is `csv`.
-_BEGINNINGS = (
-    (b"PAR1", "parquet"),
-    (b"PK\x03\x04", "zip"),
-    (b"\x89PNG", "png"),
-    (b"%PDF", "pdf"),
-    (b"<?xml", "svg"),
-    (b"<svg", "svg"),
-    (b"<!doctype html", "html"),
-    (b"<html", "html"),
-)
+_BEGINNINGS = {
+    b"par1": "parquet",
+    b"pk\x03\x04": "zip",
+    b"\x89png": "png",
+    b"%pdf": "pdf",
+    b"<?xml": "svg",
+    b"<svg": "svg",
+    b"<!doctype html": "html",
+    b"<html": "html",
+}
+# How a model's file begins, after the length of its header.
+_MODEL = b'{"__metadata__":{"%s"' % MODEL_ENTRY.encode()
 
 
 def file_kind(path: Path) -> str:
@@ -154,62 +126,11 @@ def file_kind(path: Path) -> str:
         beginning = file.read(4096)
     if not beginning:
         return "empty"
+    if beginning[8:].startswith(_MODEL):
+        return "archive"
     start = beginning.lstrip().lower()
-    for sign, kind in _BEGINNINGS:
-        if start.startswith(sign.lower()):
-            return "archive" if kind == "zip" and MODEL_INDEX.encode() in beginning else kind
-    return "other" if b"\0" in beginning else "csv"
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, where they are missing.
-
-    Args:
-        folder: The folder.
-
-    Raises:
-        SaveError: It cannot be made, or is a file.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        received = "a file" if folder.exists() else str(error.strerror)
-        raise SaveError(
-            str(folder), expected="a folder to write to", received=received, hint="Choose another."
-        ) from error
-
-
-def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under another name beside its place and rename it, so that no reader meets half of it.
-
-    The file has the permissions that `open` would give a new one.
-
-    Args:
-        path: Where the file goes.
-        write: Writes the content to an open binary file.
-
-    Raises:
-        SaveError: The folder is missing or read-only, or the disk is full; an older file is left as it was.
-    """
-    target = Path(path)
-    try:
-        with part_of(target.parent) as temporary:
-            # The system takes the umask from these permissions. Python could only read the umask by changing it, for
-            # all threads.
-            descriptor = os.open(temporary, _NEW_FILE, 0o666)
-            with held(temporary):
-                with os.fdopen(descriptor, "wb") as file:
-                    write(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, target)
-    except OSError as error:
-        raise SaveError(
-            str(target),
-            expected="a folder to write to, with room",
-            received=error.strerror or str(error),
-            hint="Nothing was written, and an older file of that name is unchanged.",
-        ) from error
+    found = (kind for sign, kind in _BEGINNINGS.items() if start.startswith(sign))
+    return next(found, "other" if b"\0" in beginning else "csv")
 
 
 def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
@@ -241,47 +162,97 @@ def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
         raise SaveError(str(folder), expected=expected, received=received, hint=hint)
 
 
-@contextlib.contextmanager
-def folder_beside(folder: Path) -> Iterator[Path]:
-    """Give a new folder beside a place, and rename it to that place in the end, so that no reader meets half of it.
+# A larger number has a square that a double cannot hold, so that no error, deviation or interval could be computed.
+LARGEST_NUMBER = 1e150
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+
+# For each so many bytes that are allowed a table may have a column, which takes time and memory beside its values.
+_COLUMN_COST = 200_000
+
+
+@dataclass(frozen=True)
+class FileLimits:
+    """What a file may unpack to and hold; it is refused by what it claims, or where unpacking reaches the limit.
 
     Args:
-        folder: The place. A folder that is there is replaced, when all is written.
+        size: Most bytes that it unpacks to. The frame of a table may take a few times as much.
+        ratio: Most times of its own size that it unpacks to, where that is more than `small`; `None` is any.
+        small: To so many bytes any file may unpack.
 
-    Yields:
-        The folder to write to. An exception removes it.
+    Example:
+        >>> limits = FileLimits()
+        >>> limits.most(packed=1_000), limits.most(packed=10_000_000), limits.most(packed=10**12)
+        (67108864, 1000000000, 4000000000)
+        >>> FileLimits.of("8 GB").most(packed=1_000)
+        8000000000
+    """
+
+    size: int = 4_000_000_000
+    ratio: int | None = 100
+    small: int = 64 << 20
+
+    @classmethod
+    def of(cls, max_size: Any, *, small: int = small) -> Self:
+        """Return the limits for what a user allows.
+
+        Args:
+            max_size: Bytes, or a text such as `8 GB`, whatever the file's own size is; `None` is the default.
+            small: As for the class.
+
+        Raises:
+            SpecError: It is no size.
+        """
+        return cls(small=small) if max_size is None else cls(parse_size("max_size", max_size), ratio=None, small=small)
+
+    def most(self, packed: int) -> int:
+        """Return to how many bytes a file of so many may unpack."""
+        return self.size if self.ratio is None else min(self.size, max(self.small, self.ratio * packed))
+
+    def words(self, packed: int) -> str:
+        """Return in words what a file of so many bytes may unpack to, for the message of an error.
+
+        Example:
+            >>> FileLimits().words(1_000), FileLimits().words(10_000_000)
+            ('67.11 MB', '1000 MB, 100 times its size')
+        """
+        most = self.most(packed)
+        text = f"{most / 1e9:.3g} GB" if most >= 2e9 else f"{most / 1e6:.4g} MB"
+        return f"{text}, {self.ratio} times its size" if self.ratio and most == self.ratio * packed else text
+
+    @property
+    def columns(self) -> int:
+        """Most columns of a table."""
+        return max(100, self.size // _COLUMN_COST)
+
+
+def parse_size(option: str, size: Any) -> int:
+    """Return a size in bytes that is given as a number or a text.
+
+    Args:
+        option: The argument's name, for the error.
+        size: Bytes, or a text such as `8 GB` or `512 MiB`.
 
     Raises:
-        SaveError: It cannot be made or renamed, or the disk is full.
+        SpecError: It is no size.
+
+    Example:
+        >>> parse_size("max_size", "8 GB"), parse_size("max_size", "1.5GiB"), parse_size("max_size", 10)
+        (8000000000, 1610612736, 10)
     """
-    try:
-        with part_of(folder.parent) as temporary:
-            temporary.mkdir()
-            with held(temporary):
-                yield temporary
-                _take_place(temporary, folder)
-    except OSError as error:
-        if isinstance(error, SaveError | MissingFileError):
-            raise
-        raise SaveError(
-            str(folder),
-            expected="a folder to write to, with room",
-            received=error.strerror or str(error),
-            hint="Nothing was written.",
-        ) from error
-
-
-def _take_place(temporary: Path, folder: Path) -> None:
-    """Rename a folder to a place, where another one may be: no system replaces one that holds files."""
-    # Not a name of what is unfinished: until the other folder is in its place, this one is all that there is.
-    aside = folder.parent / f".{secrets.token_hex(8)}.before" if folder.is_dir() else None
-    if aside is not None:
-        os.replace(folder, aside)
-    try:
-        os.replace(temporary, folder)
-    except OSError:
-        if aside is not None:
-            os.replace(aside, folder)
-        raise
-    if aside is not None:
-        shutil.rmtree(aside, ignore_errors=True)
+    count: Any = 0
+    if isinstance(size, numbers.Real) and not isinstance(size, bool):
+        count = size
+    elif isinstance(size, str):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", size.strip())
+        if match and match[2].lower() in _UNITS:
+            count = float(match[1]) * _UNITS[match[2].lower()]
+    if not 1 <= count <= 2**63:
+        raise SpecError(
+            option,
+            expected="a size, such as '8 GB'",
+            received=repr(size),
+            hint="Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.",
+        )
+    return int(count)

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from seqcast.runtime.unfinished import remove_unfinished
+from seqcast.runtime.atomic_files import remove_unfinished
 
 EXIT_CODE = 130
 

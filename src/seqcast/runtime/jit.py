@@ -1,8 +1,11 @@
-"""Functions of a model as compiled programs, and their derivatives, on any backend."""
+"""Functions of a model as compiled programs, their derivatives and their scratch memory, on any backend."""
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -203,3 +206,23 @@ class Programs:
         """Return the program of a key, whose parts are hashable."""
         with self._finding:
             return self._kept(*key)
+
+
+def keep_scratch_memory() -> None:
+    """Ask glibc to keep freed memory mapped, in the whole process.
+
+    Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap threshold that memory
+    is mapped, faulted in page by page and unmapped again at every training step, which costs more than the
+    arithmetic. The price is that a process keeps its largest scratch memory until it ends. With another C library than
+    glibc this does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
+    """
+    if not sys.platform.startswith("linux") or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
+        return
+    m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # musl and others have no mallopt
+        return
+    mallopt(m_mmap_threshold, 1 << 30)
+    mallopt(m_trim_threshold, (1 << 31) - 1)
+    mallopt(m_top_pad, 64 << 20)

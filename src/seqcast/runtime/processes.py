@@ -1,9 +1,12 @@
-"""Processes that share each batch of one training."""
+"""The processes that share each batch of one training, and how JAX joins them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+# Seconds without a sign of life after which a process counts as dead, and seconds to wait until all have begun.
+HEARTBEAT_SECONDS, START_SECONDS = 30, 120
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,39 @@ class Processes:
     def of_batches(self) -> dict[str, Any]:
         """Which rows of each batch are read here, as options of `BatchOrder`."""
         return {"rank": self.rank, "world_size": self.count, "parts": self.parts}
+
+
+def join(processes: Processes, address: str) -> None:
+    """Let this process take part in the collectives of JAX; one alone has none.
+
+    JAX has to know the others before it computes anything. So this comes before all imports that make a tensor, which
+    are nearly all of seqcast. On a CPU the collectives are those of gloo, on GPUs of NCCL.
+
+    Args:
+        processes: The processes.
+        address: Host and port at which the first one waits for the others.
+
+    Raises:
+        RuntimeError: JAX has been used already, or the others did not come.
+    """
+    if processes.count == 1:
+        return
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
+    jax.distributed.initialize(
+        address,
+        processes.count,
+        processes.rank,
+        cluster_detection_method="deactivate",
+        initialization_timeout=START_SECONDS,
+        heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        shutdown_timeout_seconds=START_SECONDS,
+    )
+
+
+def leave() -> None:
+    """End the collectives when all processes have come here; alone there is nothing to end."""
+    import jax
+
+    jax.distributed.shutdown()  # type: ignore[no-untyped-call]

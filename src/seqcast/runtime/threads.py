@@ -1,12 +1,16 @@
-"""The number of cores of this process, and calls in threads that share them."""
+"""The cores of this process, calls in threads that share them, and linear algebra on one of them."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from threadpoolctl import ThreadpoolController
 
 from seqcast.errors import SpecError
 
@@ -110,10 +114,41 @@ def _shared_pool() -> ThreadPoolExecutor:
         return _pool
 
 
+# What is set back at the end is what was found at the beginning, so only one thread at a time may do both. A function
+# that is called within may come here again.
+_blas_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let NumPy's products and decompositions of matrices use one thread.
+
+    On matrices of a few hundred rows more threads mostly wait for each other, on a busy machine hundreds of times as
+    long as one thread needs. Only one thread is inside at a time, and others that enter wait. OpenBLAS has one setting
+    a process, so products in other threads use one thread meanwhile, too; where another thread holds a limit of
+    `threadpoolctl`, that limit stays.
+
+    Example:
+        >>> import numpy as np
+        >>> with one_blas_thread():
+        ...     q, r = np.linalg.qr(np.eye(3))
+        >>> q.shape
+        (3, 3)
+    """
+    with _blas_lock, _controller().limit(limits=1):
+        yield
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    """Return the BLAS libraries of this process; to look for them takes a millisecond."""
+    return ThreadpoolController().select(user_api="blas")
+
+
 def _forget_after_fork() -> None:
-    """Give a forked child a pool of its own: the threads, and whoever holds the lock, are left in its parent."""
-    global _pool, _lock
-    _pool, _lock = None, threading.Lock()
+    """Give a forked child a pool and locks of its own: the threads, and who has the locks, stay in its parent."""
+    global _pool, _lock, _blas_lock
+    _pool, _lock, _blas_lock = None, threading.Lock(), threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

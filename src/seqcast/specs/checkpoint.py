@@ -24,8 +24,8 @@ class CheckpointSpec:
         minutes: Time after which the state is written in the middle of an epoch (on JAX; at the end of each epoch it is
             written in any case, but for where writing would take more than a hundredth of the time).
         keep: States that are kept of each network, the newest ones.
-        max_size: To how much a state may unpack when a training goes on: bytes, or a text such as `8 GB`; `None` is
-            4 GB.
+        max_size: How long the file of a state may be when a training goes on: bytes, or a text such as `8 GB`; `None`
+            is 4 GB.
 
     Example:
         >>> CheckpointSpec("runs/sales", minutes=10).keep

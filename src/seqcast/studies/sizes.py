@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,9 @@ def _many_to_one_weights(width: int) -> int:
 
 def _fitting(count: Callable[[int], int]) -> int:
     """Return the width with the number of weights nearest to the post's."""
-    return min(range(4, 120), key=lambda width: abs(count(width) - WEIGHTS))
+    widths = range(4, 120)
+    place = bisect.bisect_left(widths, WEIGHTS, key=count)
+    return min(widths[max(0, place - 1) : place + 1], key=lambda width: abs(count(width) - WEIGHTS))
 
 
 def _units(setting: Setting) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -6,14 +6,13 @@ folder/fit.json                 the seed of the fit
 folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two are kept
 ```
 
-A checkpoint is an archive of `seqcast.runtime.archive`: JSON and plain arrays, written under another name and renamed.
-Beside the state it holds the fingerprint of the training: its data, options and versions.
+A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It holds the state, and
+the fingerprint of the training: its data, options and versions.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from seqcast._version import __version__
@@ -39,30 +37,13 @@ from seqcast.runtime import (
     write_archive,
     write_beside,
 )
+from seqcast.runtime import digest as digest
 from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writable
 from seqcast.training.callbacks import KeepBest
 from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState
 
 Array = npt.NDArray[Any]
-
-
-def digest(arrays: Iterable[Array | None]) -> str:
-    """Return a short text that differs where any of the arrays does.
-
-    Example:
-        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None]), digest([np.zeros(2)]) == digest([np.zeros(3)])
-        (True, False)
-    """
-    whole = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        if array is None:
-            whole.update(b"none")
-            continue
-        values = np.ascontiguousarray(array)
-        whole.update(f"{values.dtype.str} {values.shape}".encode())
-        whole.update(values.view(np.uint8).reshape(-1).data if values.size else b"")
-    return whole.hexdigest()
 
 
 def fingerprint(
@@ -130,7 +111,7 @@ class Checkpoints:
         minutes: Time between two checkpoints in the middle of an epoch.
         keep: How many are kept.
         resume: Whether the training goes on with the newest one.
-        max_size: To how much one may unpack, see `CheckpointSpec`.
+        max_size: How long one may be, see `CheckpointSpec`.
     """
 
     folder: Path
@@ -148,7 +129,7 @@ class Checkpoints:
         """
         make_folder(self.folder)
         path = self.folder / f"{state.step}{SUFFIX}"
-        write_archive(path, KIND, *to_parts(_File(dict(self.fingerprint), state)), compressed=False)
+        write_archive(path, KIND, *to_parts(_File(dict(self.fingerprint), state)))
         for older in self._files()[self.keep :]:
             with contextlib.suppress(OSError):
                 older.unlink()

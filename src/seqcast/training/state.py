@@ -45,7 +45,7 @@ class TrainState:
     Example:
         >>> from seqcast.data.windows.arrays import ArrayWindows
         >>> from seqcast.engine.engine import Engine
-        >>> from seqcast.runtime.parts import from_parts, to_parts
+        >>> from seqcast.runtime.payload import from_parts, to_parts
         >>> from seqcast.specs.network import NetworkSpec
         >>> from seqcast.specs.training import TrainingSpec
         >>> from seqcast.specs.window import WindowSpec

@@ -9,7 +9,7 @@ from seqcast.data.features.encoders import MOST_CATEGORIES, ColumnEncoder
 from seqcast.data.frames.columns import ColumnType
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime.parts import from_parts, to_parts
+from seqcast.runtime.payload import from_parts, to_parts
 from seqcast.specs.columns import Covariates
 
 COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("promo", "kind"))

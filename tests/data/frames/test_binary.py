@@ -17,7 +17,7 @@ import pytest
 from seqcast.data.frames.binary import column_names, read_binary
 from seqcast.data.frames.io import read_raw
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime.limits import FileLimits
+from seqcast.runtime.files import FileLimits
 
 MIB = 1 << 20
 LIMITS = FileLimits()

@@ -8,7 +8,7 @@ import pytest
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.table import read_frame
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime.parts import from_parts, to_parts
+from seqcast.runtime.payload import from_parts, to_parts
 from seqcast.specs.columns import Columns
 
 

@@ -12,7 +12,7 @@ from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.guess import guess_columns
 from seqcast.data.frames.io import read_raw, read_table
 from seqcast.errors import SeqcastError, SpecError, suggest_name
-from seqcast.runtime.limits import parse_size
+from seqcast.runtime.files import parse_size
 from seqcast.specs.columns import Columns
 
 # Four times the text may take six times the time; times below this one are noise.

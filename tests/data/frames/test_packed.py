@@ -12,7 +12,7 @@ import zstandard
 
 from seqcast.data.frames.packed import STANDARD_INPUT, read_bytes
 from seqcast.errors import DataError
-from seqcast.runtime.limits import FileLimits
+from seqcast.runtime.files import FileLimits
 
 MIB = 1 << 20
 TEXT = "".join(f"{place},{place * 7 % 13}\n" for place in range(5000)).encode()

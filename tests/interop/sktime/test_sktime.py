@@ -15,7 +15,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of sktime's own imports
     from sktime.forecasting.base import ForecastingHorizon
 
-    from seqcast.interop.sktime.forecaster import SeqcastForecaster
+    from seqcast.interop.sktime import SeqcastForecaster
 
 SIZE = {"encoder_units": (3,), "decoder_units": (3,), "normalise": "last"}
 NORMAL = NetworkSpec(**SIZE, head="normal")

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of sktime's own imports
     from sktime.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-    from seqcast.interop.sktime.forecaster import SeqcastForecaster
+    from seqcast.interop.sktime import SeqcastForecaster
 
 
 @pytest.fixture(scope="module")

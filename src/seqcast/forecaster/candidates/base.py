@@ -33,7 +33,7 @@ DRAWN_QUANTILES = tuple(np.round(np.linspace(0.005, 0.995, 100), 4))
 class FittedCandidate(ABC):
     """A candidate after a fit, which forecasts windows of series in the units of scaled series.
 
-    It is a dataclass, whose fields go into files, see `seqcast.runtime.parts`.
+    It is a dataclass, whose fields go into files, see `seqcast.runtime.payload`.
 
     Attributes:
         key: The key of its candidate in the table.

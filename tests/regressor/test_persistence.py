@@ -1,21 +1,34 @@
-"""Files of fitted regressors."""
+"""Files of fitted regressors bring the identical numbers back; what does not fit is refused before it is built."""
 
 import json
 import os
 import subprocess
 import sys
-import zipfile
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors import safe_open
 from sklearn.base import clone
 
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, FileFormatError, SaveError, SpecError
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
+
+
+@pytest.fixture
+def file(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def refused(path, received):
+    with pytest.raises(FileFormatError) as caught:
+        Seq2SeqRegressor.load(path)
+    assert caught.value.where == str(path)
+    assert received in caught.value.received
 
 
 @pytest.mark.processes
@@ -71,14 +84,15 @@ def test_files_of_others_are_refused(fitted, tmp_path):
 
 def test_the_header_of_a_file_is_plain_json(fitted, tmp_path):
     fitted.save(tmp_path / "model.seqcast")
-    with zipfile.ZipFile(tmp_path / "model.seqcast") as archive:
-        index = json.loads(archive.read("seqcast.json"))
-    assert index["kind"] == "Seq2SeqRegressor"
-    assert index["header"]["params"]["encoder_units"] == [6]
+    with safe_open(tmp_path / "model.seqcast", framework="np") as file:
+        content = json.loads(file.metadata()["seqcast"])["content"]
+    assert content["kind"] == "Seq2SeqRegressor"
+    assert content["header"]["params"]["encoder_units"] == [6]
 
 
 PARTS = [
     ("seed", lambda header: header["fitted"].pop("seed")),
+    ("preparation", lambda header: header["fitted"].pop("preparation")),
     ("dancing", lambda header: header["params"].update(dancing=True)),
     ("cell", lambda header: header["params"].pop("cell")),
     ("y_axes", lambda header: header["fitted"]["preparation"].pop("y_axes")),
@@ -88,17 +102,9 @@ PARTS = [
 
 
 @pytest.mark.parametrize(("name", "change"), PARTS)
-def test_a_file_whose_parts_do_not_fit_together_is_refused(fitted, tmp_path, name, change):
-    fitted.save(tmp_path / "model.seqcast")
-    with zipfile.ZipFile(tmp_path / "model.seqcast") as archive:
-        files = {item: archive.read(item) for item in archive.namelist()}
-    index = json.loads(files["seqcast.json"])
-    change(index["header"])
-    with zipfile.ZipFile(tmp_path / "changed.seqcast", "w") as archive:
-        for item, content in {**files, "seqcast.json": json.dumps(index)}.items():
-            archive.writestr(item, content)
-    with pytest.raises(FileFormatError, match=f"a model saved by seqcast, received .*{name}"):
-        Seq2SeqRegressor.load(tmp_path / "changed.seqcast")
+def test_a_file_whose_parts_do_not_fit_together_is_refused(file, rewrite_archive, name, change):
+    rewrite_archive(file, change_index=lambda index: change(index["header"]))
+    refused(file, name)
 
 
 def test_a_frames_columns_come_back(sines, tmp_path):
@@ -111,3 +117,49 @@ def test_a_frames_columns_come_back(sines, tmp_path):
     np.testing.assert_array_equal(loaded.predict(past), model.predict(past))
     with pytest.raises(DataError, match="feature names should match"):
         loaded.predict(past.rename(columns={"t0": "now"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "received"),
+    [
+        ("engine/weight/1", np.zeros((8, 24), "f4"), "weight 1 of shape (8, 24) and type float32"),
+        ("engine/weight/1", np.zeros((6, 18), "i4"), "weight 1 of shape (6, 18) and type int32"),
+        ("preparation/scaler/past/loc", np.zeros(6), "scaling of 'past' of shape (6,), where it has 1 columns"),
+    ],
+)
+def test_arrays_of_other_shapes_or_types_are_refused(file, rewrite_archive, name, values, received):
+    rewrite_archive(file, arrays={f"fitted/{name}": lambda _: values})
+    refused(file, received)
+
+
+def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, memory_at_most):
+    def enlarge(index):
+        index["header"]["fitted"]["engine"]["built_network"]["encoder_units"] = [30_000]
+
+    rewrite_archive(file, change_index=enlarge)
+    with memory_at_most(3 << 20):
+        refused(file, "where the network has (1, 90000)")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fitted/engine/weight/0", np.nan),
+        ("fitted/engine/weight/1", -np.inf),
+        ("fitted/preparation/scaler/y/loc", np.nan),
+        ("fitted/preparation/scaler/past/scale", np.inf),
+    ],
+)
+def test_numbers_that_are_not_finite_are_refused(file, rewrite_archive, name, value):
+    rewrite_archive(file, first={name: value})
+    refused(file, "holds numbers that are not finite")
+
+
+def test_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
+    def lengthen(index):
+        for part in ("engine", "preparation"):
+            index["header"]["fitted"][part]["window"]["horizon"] = 10**9
+
+    rewrite_archive(file, change_index=lengthen)
+    with pytest.raises(SpecError, match="horizon: expected at most 100,000 steps, received 1000000000"):
+        Seq2SeqRegressor.load(file)

@@ -1,19 +1,16 @@
-"""The workers of a cluster: how many there are, where, and how they are reached."""
+"""The workers of a cluster, as fits, forecasts and searches take them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from seqcast.distributed.session import RayExecutor, Session
-from seqcast.distributed.together import train_together
-from seqcast.distributed.writing import write_parts
+from seqcast.distributed.ray_session import Session
+from seqcast.distributed.shared_training import train_together
 from seqcast.engine import Engine, TrainingJob
 from seqcast.errors import SpecError
-from seqcast.forecaster import OutputFolder
 from seqcast.runtime import cores
 from seqcast.specs import TrainingSpec, check_int, set_fields
 from seqcast.training import History
@@ -23,7 +20,7 @@ LEAST_PARTS = 4
 
 
 @dataclass(frozen=True)
-class RayCluster:
+class RayCluster(Session):
     """Worker processes that Ray starts, on this machine or on those of a cluster.
 
     Give it to `fit`, `predict` or `backtest` of a `Forecaster`, or to `seqcast.tune.tune`, as `on`. One network is
@@ -54,10 +51,6 @@ class RayCluster:
         (4, 6)
     """
 
-    workers: int
-    address: str | None = None
-    cpus_per_worker: int = 1
-    storage: Path | None = None
     parts: int | None = None
     min_workers: int | None = None
     max_failures: int = 3
@@ -116,18 +109,18 @@ class RayCluster:
         Raises:
             SpecError: Those of the training are others than the cluster's, or no multiple of the workers.
         """
-        told = None if training is None else training.parts
-        if told is None or told == self.parts:
+        given = None if training is None else training.parts
+        if given is None or given == self.parts:
             return self.parts or self.workers * -(-LEAST_PARTS // self.workers)
         if self.parts is not None:
             raise SpecError(
                 "parts",
                 expected=f"those of the RayCluster, {self.parts}, or none in the TrainingSpec",
-                received=repr(told),
+                received=repr(given),
                 hint="Leave out one of the two.",
             )
-        self._check_parts(told)
-        return told
+        self._check_parts(given)
+        return given
 
     def _check_parts(self, parts: int) -> None:
         if parts % self.workers:
@@ -137,37 +130,6 @@ class RayCluster:
                 received=repr(parts),
                 hint="Choose other parts or workers.",
             )
-
-    @property
-    def session(self) -> Session:
-        """The workers, and how they are reached."""
-        return Session(self.workers, self.cpus_per_worker, self.address, self.storage)
-
-    def connect(self) -> Any:
-        """Return the module `ray`, connected to the cluster; see `seqcast.distributed.session.Session.connect`."""
-        return self.session.connect()
-
-    def stop(self) -> None:
-        """Leave the cluster; on this machine end Ray and the workers."""
-        self.session.stop()
-
-    def executor(self, retries: int = 2) -> RayExecutor:
-        """Return the executor that gives each worker a job of its own.
-
-        Args:
-            retries: How often a job is tried again whose worker has died.
-        """
-        return RayExecutor(self.session, retries=retries)
-
-    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder) -> None:
-        """Write the part of each item in the workers; see `seqcast.distributed.writing.write_parts`.
-
-        Args:
-            table: Makes the frame of an item.
-            items: What each part is made of.
-            folder: Where they are written.
-        """
-        write_parts(self.session, table, items, folder)
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together.
@@ -188,7 +150,7 @@ class RayCluster:
             KeyboardInterrupt: The user interrupted; the engine holds the best weights of the last checkpoint, if any.
         """
         return train_together(
-            self.session,
+            self,
             job,
             engine,
             parts=self.shared_parts(job.training),

@@ -1,7 +1,7 @@
 """`Forecaster` with sktime's interface: `fit(y, X, fh)`, `predict(fh, X)` and others on series, panels, hierarchies.
 
-All series of a panel or hierarchy are forecast by one network, as in `Forecaster`; several columns of `y` are several
-targets of it. This module needs sktime (`pip install 'seqcast[sktime]'`).
+One network forecasts all series of a panel or hierarchy, as in `Forecaster`; several columns of `y` are several targets
+of it. To import this module takes sktime (`pip install 'seqcast[sktime]'`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from seqcast.data.frames import Frequency
 from seqcast.errors import DataError
 from seqcast.forecaster import Forecaster, interval_levels
-from seqcast.interop.sktime.translation import ALIAS, HorizonSteps, Translation, last_stamps
+from seqcast.interop.sktime_frames import ALIAS, HorizonSteps, Translation, last_stamps
 from seqcast.intervals import LEAST_LEVEL, ForecastRequest
 from seqcast.network import Quantiles
 from seqcast.runtime import require
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 else:
     require("sktime", extra="sktime")
     BaseForecaster = require("sktime.forecasting.base", extra="sktime").BaseForecaster
+
+__all__ = ["SeqcastForecaster"]
 
 Array = npt.NDArray[Any]
 
@@ -140,27 +142,9 @@ class SeqcastForecaster(BaseForecaster):
         random_state: int | None = None,
         verbose: int = 0,
     ) -> None:
-        self.horizon = horizon
-        self.context_length = context_length
-        self.level = level
-        self.preset = preset
-        self.effort = effort
-        self.training = training
-        self.freq = freq
-        self.season_length = season_length
-        self.static_covariates = static_covariates
-        self.past_covariates = past_covariates
-        self.calendar = calendar
-        self.missing = missing
-        self.scale = scale
-        self.support = support
-        self.weighting = weighting
-        self.calibrate = calibrate
-        self.point = point
-        self.members = members
-        self.combine = combine
-        self.random_state = random_state
-        self.verbose = verbose
+        options = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        for name, value in options.items():
+            setattr(self, name, value)
         # The base reads them, but does not set them when data are not remembered.
         self._y = None
         self._X = None
@@ -182,7 +166,7 @@ class SeqcastForecaster(BaseForecaster):
         self.forecaster_ = Forecaster(
             self._horizon(fh, rows),
             columns=Columns(y=self._frames.targets),
-            freq=self._frames.schema.step(y.index) if self.freq is None else self.freq,
+            freq=self._frames.step(y.index) if self.freq is None else self.freq,
             static_covariates=roles.static,
             past_covariates=roles.past,
             future_covariates=roles.future,
@@ -195,8 +179,9 @@ class SeqcastForecaster(BaseForecaster):
 
     def _horizon(self, fh: Any, rows: Any) -> int:
         """Return the number of steps to train on."""
-        if self.horizon is not None:
-            return self.horizon
+        horizon: int | None = self.horizon
+        if horizon is not None:
+            return horizon
         if fh is None:
             return max(1, min(USUAL_HORIZON, int(rows["unique_id"].value_counts().max()) // 4))
         steps = fh if _is_counted(fh) else fh.to_absolute(self.cutoff).to_relative(self.cutoff)
@@ -262,7 +247,7 @@ class SeqcastForecaster(BaseForecaster):
         if _is_counted(fh):
             steps = HorizonSteps.counted(frequency, last, fh.to_numpy())
         else:
-            steps = HorizonSteps.at(frequency, last, self._frames.schema.stamps(fh.to_absolute_index(self.cutoff)))
+            steps = HorizonSteps.at(frequency, last, self._frames.stamps(fh.to_absolute_index(self.cutoff)))
         future = self._frames.future(X, steps, ids)
         return ids, steps, forecaster.predict(steps.horizon, self._earlier, future, level)
 

@@ -6,7 +6,7 @@ import pytest
 
 from seqcast.data.frames.frequency import Frequency
 from seqcast.errors import DataError, SpecError
-from seqcast.interop.sktime.translation import HorizonSteps, IndexSchema, Translation, column_names
+from seqcast.interop.sktime_frames import HorizonSteps, Translation, column_names
 
 DAYS = pd.date_range("2024-01-01", periods=4, name="day")
 
@@ -34,27 +34,32 @@ def test_column_names(columns, names):
     assert column_names(columns, "y", {"ds"}) == names
 
 
+def of_index(index):
+    """Return the translation of a frame with an index, and its long frame."""
+    y = pd.DataFrame(1.0, index, ["sold"])
+    translation = Translation.of(y, None)
+    return translation, translation.rows(y, None)
+
+
 def test_series_come_back_as_they_were():
-    index = hierarchy()
-    schema = IndexSchema.of(index)
-    ids, keys = schema.series(index)
-    assert list(keys.items()) == [("b/2", ("b", 2)), ("b/1", ("b", 1)), ("a/7", ("a", 7))]
-    assert list(ids) == ["b/2"] * 4 + ["b/1"] * 4 + ["a/7"] * 4
-    pd.testing.assert_index_equal(schema.index(keys.values(), schema.stamps(index)), index)
+    translation, rows = of_index(hierarchy())
+    assert list(translation.keys.items()) == [("b/2", ("b", 2)), ("b/1", ("b", 1)), ("a/7", ("a", 7))]
+    assert list(rows["unique_id"]) == ["b/2"] * 4 + ["b/1"] * 4 + ["a/7"] * 4
+    pd.testing.assert_index_equal(
+        translation.index(translation.keys.values(), pd.DatetimeIndex(rows["ds"])), hierarchy()
+    )
 
 
 @pytest.mark.parametrize("labels", [["x", "y"], [3, 1]])
 def test_labels_of_a_panel_are_its_ids(labels):
-    index = pd.MultiIndex.from_product([labels, DAYS])
-    ids, keys = IndexSchema.of(index).series(index)
-    assert list(keys) == labels
-    assert ids.tolist() == list(np.repeat(labels, 4))
+    translation, rows = of_index(pd.MultiIndex.from_product([labels, DAYS]))
+    assert list(translation.keys) == labels
+    assert rows["unique_id"].tolist() == list(np.repeat(labels, 4))
 
 
 def test_series_that_read_alike_are_refused():
-    index = pd.MultiIndex.from_tuples([("a/b", "c", 0), ("a", "b/c", 0)])
     with pytest.raises(DataError, match="y, index: expected series whose names differ as text, received two that are"):
-        IndexSchema.of(index).series(index)
+        of_index(pd.MultiIndex.from_tuples([("a/b", "c", 0), ("a", "b/c", 0)]))
 
 
 # ---------------------------------------------------------------- times
@@ -66,10 +71,10 @@ def test_series_that_read_alike_are_refused():
 )
 def test_periods_go_on(freq, step):
     index = pd.period_range("2020-01-01", periods=5, freq=freq, name="when")
-    schema = IndexSchema.of(index)
-    assert schema.step(index) == step
-    stamps = Frequency(step).after(schema.stamps(index), 1)
-    pd.testing.assert_index_equal(schema.index([()], stamps), index.shift(1))
+    translation, _ = of_index(index)
+    assert translation.step(index) == step
+    stamps = Frequency(step).after(translation.stamps(index), 1)
+    pd.testing.assert_index_equal(translation.index([()], stamps), index.shift(1))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,7 @@ def test_periods_go_on(freq, step):
     ],
 )
 def test_step(index, step):
-    assert IndexSchema.of(index).step(index) == step
+    assert of_index(index)[0].step(index) == step
 
 
 # ---------------------------------------------------------------- steps

@@ -1,9 +1,10 @@
-"""The connection of this process to Ray, and jobs in its workers."""
+"""The workers of Ray: how they are reached, jobs for each of them, and forecasts that each of them writes."""
 
 from __future__ import annotations
 
 import logging
 import os
+import pickle
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.errors import ClusterError, SpecError, WorkerDiedError
+from seqcast.errors import ClusterError, SeqcastError, SpecError, WorkerDiedError
+from seqcast.forecaster import OutputFolder
 from seqcast.runtime import NumberTypes, cores, inherited_environment, require, run_job, worker_environment
 
 LOCAL = "local"
+# Seconds to wait until workers that are stopped have ended.
+STOP_SECONDS = 30
 
 # Variables of Ray's, unless the user has set them: no statistics are sent, and one warning of a coming change less.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -78,6 +82,46 @@ class Session:
         """The environment of a worker: what this process has for seqcast, and as many threads as CPUs."""
         return {**inherited_environment(), **worker_environment(self.cpus_per_worker)}
 
+    def executor(self, retries: int = 2) -> RayExecutor:
+        """Return the executor that gives each worker a job of its own.
+
+        Args:
+            retries: How often a job is tried again whose worker has died.
+        """
+        return RayExecutor(self, retries=retries)
+
+    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder) -> None:
+        """Write the output file of each item that is not there yet, in the workers.
+
+        Args:
+            table: Makes the frame of an item, `None` where it would be empty.
+            items: What each file is made of, in the order of the files.
+            folder: Where they are written; all workers see it.
+
+        Raises:
+            MissingPackageError: Ray is not installed.
+            SeqcastError: What a worker raised; files that were written stay.
+        """
+        missing = [number for number in range(len(items)) if not folder.part(number).exists()]
+        if not missing:
+            return
+        ray, data = self.connect(), require("ray.data", extra="ray")
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        data.DataContext.get_current().enable_progress_bars = False
+        # In a list Ray leaves it a reference, which each worker follows once.
+        work = [ray.put((NumberTypes.current(), folder, table))]
+        rows = [{"part": number, "item": pickle.dumps(items[number])} for number in missing]
+        dataset = data.from_items(rows, override_num_blocks=len(rows)).map(
+            _Writer,
+            fn_constructor_args=(work,),
+            compute=data.ActorPoolStrategy(size=min(self.workers, len(rows))),
+            num_cpus=self.cpus_per_worker,
+            runtime_env={"env_vars": self.variables},
+        )
+        for row in dataset.iter_rows():
+            if row["error"]:
+                raise pickle.loads(row["error"])
+
 
 def _begin(ray: Any, address: str, cpus: int) -> None:
     """Connect to a cluster, or start Ray on this machine."""
@@ -96,10 +140,6 @@ def _begin(ray: Any, address: str, cpus: int) -> None:
             received=f"{address!r}: {error}",
             hint="Start one with `ray start --head`, or leave the address out for this machine.",
         ) from error
-
-
-# Seconds to wait until workers that are stopped have ended.
-STOP_SECONDS = 30
 
 
 class RayExecutor:
@@ -128,6 +168,11 @@ class RayExecutor:
         finished: Callable[[int, Any], None] | None = None,
     ) -> list[Any]:
         """Call `function(*job)` for each job; see `Executor.map`.
+
+        Args:
+            function: The function.
+            jobs: The arguments of each call.
+            finished: Called in this process as `finished(place, result)` whenever a job ends.
 
         Raises:
             WorkerDiedError: Workers died, more often than jobs are tried again.
@@ -168,3 +213,24 @@ def _stop(ray: Any, running: list[Any]) -> None:
         ray.cancel(job, force=True)
     if running:
         ray.wait(running, num_returns=len(running), timeout=STOP_SECONDS)
+
+
+class _Writer:
+    """What a worker has to write files: the forecaster comes once, however many files it writes.
+
+    Args:
+        work: Ray's reference to number types, the folder, and the function that makes the frame of an item.
+    """
+
+    def __init__(self, work: Sequence[Any]) -> None:
+        types, self.folder, self.table = require("ray", extra="ray").get(work[0])
+        types.apply()
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Write the file of an item; an error of ours is returned, since Ray would try again what is raised."""
+        error = b""
+        try:
+            self.folder.write(int(row["part"]), lambda: self.table(pickle.loads(row["item"])))
+        except SeqcastError as ours:
+            error = pickle.dumps(ours)
+        return {"part": int(row["part"]), "error": error}

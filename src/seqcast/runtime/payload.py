@@ -1,7 +1,11 @@
-"""Values in files: dataclasses as JSON types and arrays by their fields, read back by the types that these declare."""
+"""Values as payloads of files: dataclasses as JSON types and arrays by their fields, read back by their annotations.
+
+What a file holds comes from anywhere. So it is compared with the declared types before anything is built of it.
+"""
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -11,8 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from seqcast.runtime.json_types import check_fields, check_json
 
 Array = npt.NDArray[Any]
 Parts = tuple[Any, dict[str, Array]]
@@ -67,7 +69,7 @@ def from_parts(
         kind: Its type: a dataclass whose fields declare theirs, a class with `from_parts` or `from_dict`, an array, a
             type of JSON as in `check_json`, or tuples, lists, mappings and optional values of such.
         header: The JSON types.
-        arrays: The arrays, in memory or in an open file.
+        arrays: The arrays by name.
         where: Its place, for the error.
         tables: For each base class of what was written with a key, the classes by key.
 
@@ -80,7 +82,7 @@ def from_parts(
     """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is np.ndarray:
-        return np.asarray(arrays[""])
+        return arrays[""]
     if kind in tables:
         keyed = check_fields(header, {"key": str, "parts": Any}, where)
         if keyed["key"] not in tables[kind]:
@@ -95,28 +97,96 @@ def from_parts(
         if header is not None and len(others) == 1:
             return from_parts(others[0], header, arrays, where, tables)
         return check_json(header, kind, where)
+
     own = _by_owner(arrays)
+
+    def build(name: str, kind: Any, header: Any, place: str) -> Any:
+        return from_parts(kind, header, own.get(name, {}), place, tables)
+
     if is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        names = {item.name: Any for item in fields(kind)}
-        described = check_fields(header, names, where)
-        made = {n: from_parts(hints[n], described[n], own.get(n, {}), f"{where}.{n}", tables) for n in names}
-        build: Any = kind
-        return build(**made)
+        described = check_fields(header, {item.name: Any for item in fields(kind)}, where)
+        made = {name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()}
+        return typing.cast(Any, kind)(**made)
     if origin in (tuple, list):
         listed = enumerate(check_json(header, list[Any], where))
-        items = [from_parts(inner[0], each, own.get(str(n), {}), f"{where}[{n}]", tables) for n, each in listed]
-        return tuple(items) if origin is tuple else items
+        return origin(build(str(place), inner[0], each, f"{where}[{place}]") for place, each in listed)
     if origin is Mapping:
         named = check_json(header, dict[str, Any], where).items()
-        return {n: from_parts(inner[1], each, own.get(n, {}), f"{where}.{n}", tables) for n, each in named}
+        return {name: build(name, inner[1], each, f"{where}.{name}") for name, each in named}
     return check_json(header, kind, where)
 
 
-def _by_owner(arrays: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _by_owner(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
     """Return the arrays of each field or place."""
-    owners: dict[str, dict[str, Any]] = {}
+    owners: dict[str, dict[str, Array]] = {}
     for name, values in arrays.items():
         owner, _, key = name.partition("/")
         owners.setdefault(owner, {})[key] = values
     return owners
+
+
+def check_json(value: Any, hint: Any, where: str) -> Any:
+    """Return a value that was read from JSON, and refuse another type than is declared.
+
+    Args:
+        value: The value.
+        hint: `None`, `bool`, `int`, `float` (finite; whole numbers too), `str`, `list[…]`, `dict[str, …]`, unions
+            of them, `Any`, or a `TypedDict`, whose fields have to be there, and no others.
+        where: Its place, for the error.
+
+    Raises:
+        ValueError: It is of another type.
+
+    Example:
+        >>> check_json([1, 2.5], list[float], "level")
+        [1, 2.5]
+        >>> check_json({"seed": "7"}, dict[str, int], "header")
+        Traceback (most recent call last):
+        ValueError: header.seed is 'str', where int is expected
+    """
+    if hint is Any:
+        return value
+    if typing.is_typeddict(hint):
+        return check_fields(value, typing.get_type_hints(hint), where)
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return value if value is None and types.NoneType in inner else _check_any(value, inner, where)
+    if origin is list and isinstance(value, list):
+        return [check_json(item, inner[0], f"{where}[{place}]") for place, item in enumerate(value)]
+    if origin is dict and isinstance(value, dict):
+        return {name: check_json(item, inner[1], f"{where}.{name}") for name, item in value.items()}
+    kinds = (int, float) if hint is float else hint
+    if origin is None and isinstance(value, kinds) and (hint is bool or not isinstance(value, bool)):
+        # Python's JSON reads NaN and Infinity, and as such what is too large for a float.
+        if hint is float and not math.isfinite(value):
+            raise ValueError(f"{where} is {value}, where a finite number is expected")
+        return value
+    raise ValueError(f"{where} is {type(value).__name__!r}, where {getattr(hint, '__name__', hint)} is expected")
+
+
+def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return an object that was read from JSON, and refuse other fields than are declared, or of another type.
+
+    Args:
+        values: The object.
+        hints: The type of each field.
+        where: Its place, for the error.
+
+    Raises:
+        ValueError: A field is missing, unknown or of another type.
+    """
+    if not isinstance(values, dict) or set(values) != set(hints):
+        names = sorted(set(values) ^ set(hints)) if isinstance(values, dict) else [type(values).__name__]
+        raise ValueError(f"{where} has not the fields that are expected ({', '.join(map(str, names[:5]))})")
+    return {name: check_json(values[name], hint, f"{where}.{name}") for name, hint in hints.items()}
+
+
+def _check_any(value: Any, hints: tuple[Any, ...], where: str) -> Any:
+    """Return a value that is of one of several types, and say of the last one what is wrong."""
+    for hint in hints[:-1]:
+        try:
+            return check_json(value, hint, where)
+        except ValueError:
+            continue
+    return check_json(value, hints[-1], where)

@@ -1,4 +1,4 @@
-"""Translation of sktime's frames of targets and covariates to one long frame, and back.
+"""sktime's frames of targets and covariates as one long frame, and back.
 
 The last level of their index is the time: periods, dates or whole numbers. The levels above it, if there are any,
 name the series. `Forecaster` knows one column of ids and no periods, so both are translated, and translated back.
@@ -21,6 +21,8 @@ from seqcast.specs import Covariates
 
 Array = npt.NDArray[Any]
 
+ALIAS = "seqcast"
+RESERVED_NAMES = frozenset({"unique_id", "ds", "y", ALIAS, *RESERVED})
 # The name of the series of a frame without any.
 ONLY = "series"
 # Periods from which the step between their starts can be read.
@@ -60,95 +62,12 @@ def column_names(columns: Iterable[Any], letter: str, reserved: Collection[str])
     return tuple(f"{letter}_{place}" for place in range(len(originals)))
 
 
-@dataclass(frozen=True)
-class IndexSchema:
-    """Names and periods of the index of a frame.
+def last_stamps(rows: Any) -> dict[Any, Any]:
+    """Return the last stamp of each series of a long frame, by its id.
 
     Args:
-        names: Names of its levels.
-        period: The frequency of its periods; `None` when it has dates or numbers.
-
-    Example:
-        >>> import pandas as pd
-        >>> months = pd.period_range("2024-01", periods=2, freq="M")
-        >>> schema = IndexSchema.of(months)
-        >>> schema.step(months), schema.stamps(months)[1]
-        ('MS', Timestamp('2024-02-01 00:00:00'))
-        >>> schema.index([()], schema.stamps(months))
-        PeriodIndex(['2024-01', '2024-02'], dtype='period[M]')
+        rows: The long frame.
     """
-
-    names: tuple[Any, ...]
-    period: str | None
-
-    @classmethod
-    def of(cls, index: Any) -> Self:
-        """Return the schema of an index."""
-        import pandas as pd
-
-        times = index.get_level_values(-1)
-        return cls(tuple(index.names), times.freqstr if isinstance(times, pd.PeriodIndex) else None)
-
-    def step(self, index: Any) -> str | int | None:
-        """Return the step between times, as `Forecaster` names it; `None` where dates have no frequency.
-
-        Whole numbers are counted by one, as forecasting horizons count them.
-        """
-        import pandas as pd
-
-        times = index.get_level_values(-1)
-        if self.period is not None:
-            run = pd.period_range(times.min(), periods=ENOUGH, freq=self.period)
-            return infer(run.to_timestamp(), "y").name
-        return 1 if times.dtype.kind in "iu" else getattr(index, "freqstr", None)
-
-    def stamps(self, index: Any) -> Stamps:
-        """Return the times of an index as time stamps or whole numbers: of a period, its start."""
-        times = index.get_level_values(-1)
-        return times if self.period is None else times.to_timestamp()
-
-    def series(self, index: Any) -> tuple[Array, dict[str | int, Any]]:
-        """Return the id of each row's series, and the key of each id in the index.
-
-        Raises:
-            DataError: Two series would have the same id.
-        """
-        import pandas as pd
-
-        if index.nlevels == 1:
-            return np.full(len(index), ONLY), {ONLY: ()}
-        codes, keys = pd.factorize(index.droplevel(-1))
-        names = [series_name(key) for key in keys]
-        ids: list[Any] = names if all(isinstance(name, int) for name in names) else [str(name) for name in names]
-        if len(set(ids)) < len(ids):
-            twice = next(name for place, name in enumerate(ids) if name in ids[:place])
-            raise DataError(
-                "y, index",
-                expected="series whose names differ as text",
-                received=f"two that are {twice!r}",
-                hint="Rename one.",
-            )
-        return np.asarray(ids)[codes], dict(zip(ids, keys, strict=True))
-
-    def index(self, keys: Iterable[Any], stamps: Stamps) -> Any:
-        """Return an index of this schema.
-
-        Args:
-            keys: The key of each series.
-            stamps: As many stamps for each series, series after series.
-        """
-        import pandas as pd
-
-        times = stamps if self.period is None else stamps.to_period(self.period)
-        if len(self.names) == 1:
-            return times.rename(self.names[0])
-        parts = [key if isinstance(key, tuple) else (key,) for key in keys]
-        levels = [np.repeat(np.asarray(level), len(times) // len(parts)) for level in zip(*parts, strict=True)]
-        return pd.MultiIndex.from_arrays([*levels, times], names=self.names)
-
-
-def last_stamps(rows: Any) -> dict[Any, Any]:
-    """Return the last stamp of each series of a long frame, by its id."""
     return dict(rows.groupby("unique_id")["ds"].max().to_dict())
 
 
@@ -238,16 +157,13 @@ class HorizonSteps:
         return np.moveaxis(picked, 1, 2).reshape(-1, targets)
 
 
-ALIAS = "seqcast"
-RESERVED_NAMES = frozenset({"unique_id", "ds", "y", ALIAS, *RESERVED})
-
-
 @dataclass
 class Translation:
     """How frames with an index become long frames, as the frames of the first fit decide.
 
     Args:
-        schema: Schema of the index of `y`.
+        levels: Names of the levels of the index of `y`.
+        period: The frequency of its periods; `None` when it has dates or numbers.
         targets: Names of the columns of `y` in long frames.
         names: For each column of `X` its name in long frames.
         covariates: These names, by role.
@@ -256,15 +172,21 @@ class Translation:
 
     Example:
         >>> import pandas as pd
-        >>> days = pd.date_range("2024-01-01", periods=2)
-        >>> translation = Translation.of(pd.DataFrame({"sold": [1.0, 2.0]}, days), pd.DataFrame({0: [5, 6]}, days))
-        >>> print(translation.rows(pd.DataFrame({"sold": [1.0, 2.0]}, days), pd.DataFrame({0: [5, 6]}, days)))
+        >>> months = pd.period_range("2024-01", periods=2, freq="M")
+        >>> y, X = pd.DataFrame({"sold": [1.0, 2.0]}, months), pd.DataFrame({0: [5, 6]}, months)
+        >>> translation = Translation.of(y, X)
+        >>> print(translation.rows(y, X))
           unique_id         ds  sold  x0
         0    series 2024-01-01   1.0   5
-        1    series 2024-01-02   2.0   6
+        1    series 2024-02-01   2.0   6
+        >>> translation.step(months)
+        'MS'
+        >>> translation.index([()], translation.stamps(months))
+        PeriodIndex(['2024-01', '2024-02'], dtype='period[M]')
     """
 
-    schema: IndexSchema
+    levels: tuple[Any, ...]
+    period: str | None
     targets: tuple[str, ...]
     names: dict[Any, str]
     covariates: Covariates
@@ -284,6 +206,8 @@ class Translation:
         Raises:
             SpecError: `X` has no such column.
         """
+        import pandas as pd
+
         columns = [] if X is None else list(X.columns)
         for option, role_columns in (("static_covariates", static), ("past_covariates", past)):
             for column in role_columns:
@@ -301,16 +225,85 @@ class Translation:
             tuple(names[column] for column in past),
             tuple(names[column] for column in columns if column not in {*static, *past}),
         )
-        return cls(IndexSchema.of(y.index), targets, names, roles)
+        times = y.index.get_level_values(-1)
+        period = times.freqstr if isinstance(times, pd.PeriodIndex) else None
+        return cls(tuple(y.index.names), period, targets, names, roles)
+
+    # Index
+
+    def step(self, index: Any) -> str | int | None:
+        """Return the step between times, as `Forecaster` names it; `None` where dates have no frequency.
+
+        Args:
+            index: The index. Whole numbers are counted by one, as forecasting horizons count them.
+        """
+        import pandas as pd
+
+        times = index.get_level_values(-1)
+        if self.period is not None:
+            run = pd.period_range(times.min(), periods=ENOUGH, freq=self.period)
+            return infer(run.to_timestamp(), "y").name
+        return 1 if times.dtype.kind in "iu" else getattr(index, "freqstr", None)
+
+    def stamps(self, index: Any) -> Stamps:
+        """Return the times of an index as time stamps or whole numbers: of a period, its start.
+
+        Args:
+            index: The index.
+        """
+        times = index.get_level_values(-1)
+        return times if self.period is None else times.to_timestamp()
+
+    def index(self, keys: Iterable[Any], stamps: Stamps) -> Any:
+        """Return an index with the levels and periods of `y`.
+
+        Args:
+            keys: The key of each series.
+            stamps: As many stamps for each series, series after series.
+        """
+        import pandas as pd
+
+        times = stamps if self.period is None else stamps.to_period(self.period)
+        if len(self.levels) == 1:
+            return times.rename(self.levels[0])
+        parts = [key if isinstance(key, tuple) else (key,) for key in keys]
+        levels = [np.repeat(np.asarray(level), len(times) // len(parts)) for level in zip(*parts, strict=True)]
+        return pd.MultiIndex.from_arrays([*levels, times], names=self.levels)
+
+    def _long(self, index: Any, values: dict[str, Any]) -> tuple[Any, dict[Any, Any]]:
+        """Return the long frame of an index and columns, and the key of each id in the index."""
+        import pandas as pd
+
+        keys: dict[Any, Any] = {ONLY: ()}
+        ids = np.full(len(index), ONLY)
+        if index.nlevels > 1:
+            codes, levels = pd.factorize(index.droplevel(-1))
+            names = [series_name(key) for key in levels]
+            unique: list[Any] = names if all(isinstance(name, int) for name in names) else list(map(str, names))
+            keys = dict(zip(unique, levels, strict=True))
+            if len(keys) < len(unique):
+                twice = next(name for place, name in enumerate(unique) if name in unique[:place])
+                raise DataError(
+                    "y, index",
+                    expected="series whose names differ as text",
+                    received=f"two that are {twice!r}",
+                    hint="Rename one.",
+                )
+            ids = np.asarray(unique)[codes]
+        return pd.DataFrame({"unique_id": ids, "ds": self.stamps(index), **values}), keys
+
+    # Frames
 
     def rows(self, y: Any, X: Any) -> Any:
         """Return the long frame of some series and their covariates.
 
-        Raises:
-            DataError: Columns or rows are missing.
-        """
-        import pandas as pd
+        Args:
+            y: The targets.
+            X: The covariates, or `None`.
 
+        Raises:
+            DataError: Columns or rows are missing, or two series would have the same id.
+        """
         if len(y.columns) != len(self.targets):
             raise DataError(
                 "y",
@@ -318,26 +311,30 @@ class Translation:
                 received=f"{len(y.columns)}: {list(y.columns)}",
                 hint="Give the same ones.",
             )
-        ids, keys = self.schema.series(y.index)
-        self.keys = {**self.keys, **keys}
         values = {name: y.iloc[:, place].to_numpy() for place, name in enumerate(self.targets)}
+        rows, keys = self._long(y.index, values)
+        self.keys = {**self.keys, **keys}
         covariates = self._checked(X, self.names)
-        if covariates is not None:
-            lacking = np.flatnonzero(~y.index.isin(covariates.index))
-            if len(lacking):
-                row = int(lacking[0])
-                raise DataError(
-                    f"X (series {ids[row : row + 1].tolist()[0]!r})",
-                    expected="a row for each of y",
-                    received=f"none for {y.index.get_level_values(-1)[row]}",
-                    hint="Add it.",
-                )
-            covariates = covariates.reindex(y.index)
-            values |= {name: covariates[column].array for column, name in self.names.items()}
-        return pd.DataFrame({"unique_id": ids, "ds": self.schema.stamps(y.index), **values})
+        if covariates is None:
+            return rows
+        lacking = np.flatnonzero(~y.index.isin(covariates.index))
+        if len(lacking):
+            row = int(lacking[0])
+            raise DataError(
+                f"X (series {rows['unique_id'].tolist()[row]!r})",
+                expected="a row for each of y",
+                received=f"none for {y.index.get_level_values(-1)[row]}",
+                hint="Add it.",
+            )
+        covariates = covariates.reindex(y.index)
+        return rows.assign(**{name: covariates[column].array for column, name in self.names.items()})
 
     def later(self, rows: Any) -> Any:
-        """Return the rows that are later than the end of their series, and those of new series."""
+        """Return the rows that are later than the end of their series, and those of new series.
+
+        Args:
+            rows: A long frame.
+        """
         ends = rows["unique_id"].map(self.ends)
         return rows[ends.isna() | (rows["ds"] > ends)]
 
@@ -361,9 +358,7 @@ class Translation:
         X = self._checked(X, columns)
         if X is None:
             return None
-        row_ids, _ = self.schema.series(X.index)
-        values = {name: X[column].array for column, name in columns.items()}
-        rows = pd.DataFrame({"unique_id": row_ids, "ds": self.schema.stamps(X.index), **values})
+        rows, _ = self._long(X.index, {name: X[column].array for column, name in columns.items()})
         owners = np.repeat(np.asarray(ids), steps.horizon)
         between = pd.DataFrame({"unique_id": owners, "ds": steps.stamps})[steps.skipped]
         there = pd.MultiIndex.from_frame(rows[["unique_id", "ds"]])
@@ -397,12 +392,16 @@ class Translation:
         """
         import pandas as pd
 
-        index = self.schema.index([self.keys[name] for name in ids], steps.horizon_stamps)
+        index = self.index([self.keys[name] for name in ids], steps.horizon_stamps)
         places = {name: place for place, name in enumerate(self.keys)}
         order = np.argsort([places[name] for name in ids])
         rows = np.arange(len(index)).reshape(len(ids), -1)[order].ravel()
         return pd.DataFrame(values, index, columns).iloc[rows]
 
     def move_ends(self, rows: Any) -> None:
-        """Move the ends of series to those of some rows."""
+        """Move the ends of series to those of some rows.
+
+        Args:
+            rows: A long frame.
+        """
         self.ends = {**self.ends, **last_stamps(rows)}

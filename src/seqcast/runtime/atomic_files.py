@@ -1,0 +1,168 @@
+"""Files and folders that appear whole or not at all; what killed processes leave of them is removed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from seqcast.errors import SaveError, SeqcastError
+
+# What is being written, under names for the time being.
+_unfinished: set[Path] = set()
+# Folders in which nothing is left of processes that were killed. On some shared disks a lock is seen on one machine
+# only, so names tell the machines from one another.
+_tidied: set[Path] = set()
+_MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_JUST_NOW = 1.0  # seconds
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        SaveError: It cannot be made, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        received = "a file" if folder.exists() else str(error.strerror)
+        raise SaveError(
+            str(folder), expected="a folder to write to", received=received, hint="Choose another."
+        ) from error
+
+
+def write_beside(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file under another name and rename it, so that no reader meets half of it.
+
+    The file has the permissions that `open` would give a new one.
+
+    Args:
+        path: Where the file goes.
+        write: Writes the content to an open binary file.
+
+    Raises:
+        SaveError: The folder is missing or read-only, or the disk is full; an older file is left as it was.
+    """
+    target = Path(path)
+    with _unfinished_at(target, lambda temporary: temporary.open("xb").close()) as temporary:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+
+
+@contextlib.contextmanager
+def folder_beside(folder: Path) -> Iterator[Path]:
+    """Give a new folder, and rename it to its place in the end, so that no reader meets half of it.
+
+    Args:
+        folder: The place. A folder that is there is replaced, when all is written.
+
+    Yields:
+        The folder to write to. An exception removes it.
+
+    Raises:
+        SaveError: It cannot be made or renamed, or the disk is full.
+    """
+    with _unfinished_at(folder, Path.mkdir) as temporary:
+        yield temporary
+        _take_place(temporary, folder)
+
+
+@contextlib.contextmanager
+def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Path]:
+    """Create something under a name for the time being, which the block renames; what is left of it is removed.
+
+    A lock on it ends with the process. By that the next process of this machine knows what killed ones have left.
+    """
+    if place.parent not in _tidied:
+        _tidied.add(place.parent)
+        _remove_abandoned(place.parent)
+    # Its length does not depend on the target's, whose name may be as long as the system allows.
+    temporary = place.parent / f".{_MACHINE}{secrets.token_hex(8)}.part"
+    _unfinished.add(temporary)
+    try:
+        create(temporary)
+        with _locked(temporary):
+            yield temporary
+    except OSError as error:
+        if isinstance(error, SeqcastError):
+            raise
+        raise SaveError(
+            str(place),
+            expected="a folder to write to, with room",
+            received=error.strerror or str(error),
+            hint="Nothing was written, and what was there before is unchanged.",
+        ) from error
+    finally:
+        _remove(temporary)
+        _unfinished.discard(temporary)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[int | None]:
+    """Lock a file or folder, and give its descriptor; `None` where another process has the lock, and on Windows."""
+    descriptor, is_locked = None, False
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        # A pipe would wait for its other end, and a link lead elsewhere.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_locked = True
+    try:
+        yield descriptor if is_locked else None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what processes of this machine have begun to write in a folder and no process has a lock on."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f".{_MACHINE}*.part"):
+            with _locked(path) as descriptor:
+                # One that has just begun has no lock yet.
+                if descriptor is not None and time.time() - os.fstat(descriptor).st_ctime >= _JUST_NOW:
+                    _remove(path)
+
+
+def remove_unfinished() -> None:
+    """Remove all files and folders that are being written, because the process is about to end."""
+    for temporary in tuple(_unfinished):
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _take_place(temporary: Path, folder: Path) -> None:
+    """Rename a folder to a place, where another one may be: no system replaces one that holds files."""
+    if not folder.is_dir():
+        os.replace(temporary, folder)
+        return
+    # Not a name of what is unfinished: until the other folder is in its place, this one is all that there is.
+    aside = folder.parent / f".{secrets.token_hex(8)}.before"
+    os.replace(folder, aside)
+    try:
+        os.replace(temporary, folder)
+    except OSError:
+        os.replace(aside, folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,242 @@
+"""Files of fitted models and checkpoints: arrays in safetensors, with one JSON header; nothing is ever executed.
+
+The metadata of a file has one entry, `seqcast`, which is JSON:
+
+```
+content    the format's version, the kind of model, seqcast's version, the type of each array, the header
+sha256     digest of the content and of all arrays
+```
+
+safetensors compares sizes and offsets with the file before it reads an array. Arrays are not compressed, so a file
+takes as much memory as it is long, and four times as much for text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from seqcast._version import __version__
+from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SeqcastError
+from seqcast.runtime.atomic_files import write_beside
+from seqcast.runtime.files import LARGEST_NUMBER, MODEL_ENTRY, FileLimits, check_source
+
+Array = npt.NDArray[Any]
+
+FORMAT_VERSION = 4
+
+_LENGTH_BYTES = 8  # at the beginning of the file: how long its header is
+_HEADER_BYTES = 32 << 20  # longest header; JSON takes some twenty times as much memory once it is read
+_TIMES = re.compile(r"<[mM]8\[\w+\]")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The content of a model's file.
+
+    Args:
+        header: JSON types, as they were written.
+        arrays: The arrays by name, in the order in which they were written.
+    """
+
+    header: dict[str, Any]
+    arrays: dict[str, Array]
+
+
+def digest(arrays: Iterable[Array | None]) -> str:
+    """Return a text that differs where any of the arrays does.
+
+    Args:
+        arrays: The arrays; `None` stands for one that is missing.
+
+    Example:
+        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None]), digest([np.zeros(2)]) == digest([np.zeros(3)])
+        (True, False)
+    """
+    whole = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            whole.update(b"none")
+            continue
+        values = np.ascontiguousarray(array)
+        whole.update(f"{values.dtype.str} {np.shape(array)}".encode())
+        whole.update(values.reshape(-1).view(np.uint8).data if values.size else b"")
+    return whole.hexdigest()
+
+
+def write_archive(
+    path: str | os.PathLike[str], kind: str, header: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> None:
+    """Write a model's file.
+
+    Args:
+        path: Where the file goes.
+        kind: Name of the class, checked when the file is read.
+        header: JSON types.
+        arrays: Arrays of numbers, booleans, text or times, by name.
+
+    Raises:
+        SaveError: The file could not be written, or the header is too long to be read again.
+    """
+    stored = {name: _stored(values) for name, values in arrays.items()}
+    content = {
+        "format_version": FORMAT_VERSION,
+        "kind": kind,
+        "seqcast_version": __version__,
+        "arrays": {name: _type(values) for name, values in arrays.items()},
+        "header": header,
+    }
+    entry = {"sha256": _digest_of(content, stored), "content": content}
+    data = save(stored, {MODEL_ENTRY: json.dumps(entry)})
+    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
+    if length > _HEADER_BYTES:
+        raise SaveError(
+            str(path),
+            expected=f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays",
+            received=f"{length >> 20} MiB",
+            hint="Fewer categories, or members with fewer epochs, need less.",
+        )
+    write_beside(path, lambda file: file.write(data))
+
+
+@contextmanager
+def open_archive(
+    path: str | os.PathLike[str], kind: str, *, max_size: Any = None, gaps: Collection[str] = ()
+) -> Iterator[Archive]:
+    """Read a model's file for a `with` block, which builds the model.
+
+    Args:
+        path: The file.
+        kind: Name of the class that it has to hold.
+        max_size: How long the file may be, see `FileLimits.of`.
+        gaps: Arrays in which NaN stands for a missing value; the numbers of all others are finite.
+
+    Yields:
+        Header and arrays.
+
+    Raises:
+        MissingFileError: There is no such file.
+        FileFormatError: The file is damaged, foreign, too large, of another kind or of another format; or the block
+            failed, because its parts do not fit together.
+        SpecError: `max_size` is no size.
+    """
+    target, most = Path(path), FileLimits.of(max_size).size
+    check_source(target)
+    try:
+        _check_size(target, most)
+        archive = _read(target, kind, gaps)
+    except (FileFormatError, MemoryError):
+        raise
+    except Exception as error:  # whatever a damaged or hostile file provokes in safetensors, json or NumPy
+        raise _unusable(target, f"a file that is damaged or not one ({type(error).__name__}: {error})") from error
+    try:
+        yield archive
+    except SeqcastError:
+        raise
+    except (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
+        text = f"a file whose parts do not fit together ({type(error).__name__}: {error})"
+        raise _unusable(target, text) from error
+
+
+def _unusable(path: Path, received: str) -> FileFormatError:
+    return FileFormatError(
+        str(path), expected="a model saved by seqcast", received=received, hint="Save the model again."
+    )
+
+
+def _check_size(path: Path, most: int) -> None:
+    """Refuse a file that would take too much memory, or whose header would."""
+    size = path.stat().st_size
+    if size > most:
+        hint = Phrase("If you trust the file, allow more: ", Option("max_size", "8GB"), ", or as much as it takes.")
+        expected, received = f"at most {FileLimits(most).words(most)}", f"{size:,} bytes"
+        raise FileFormatError(str(path), expected=expected, received=received, hint=hint)
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+    if _HEADER_BYTES < length < size:
+        raise _unusable(path, f"a header of more than {_HEADER_BYTES >> 20} MiB")
+
+
+def _read(path: Path, kind: str, gaps: Collection[str]) -> Archive:
+    # Not mapped to memory: a file that somebody shortens meanwhile would end the process.
+    with safe_open(path, framework="np", backend="pread") as file:
+        entry = json.loads((file.metadata() or {}).get(MODEL_ENTRY, "null"))
+        if not isinstance(entry, dict):
+            raise _unusable(path, "a safetensors file of something else")
+        content = entry["content"]
+        _check_content(content, path, kind)
+        stored = file.get_tensors()
+    types = content["arrays"]
+    if set(types) != set(stored) or entry["sha256"] != _digest_of(content, stored):
+        raise _unusable(path, "a file that is damaged: it holds other numbers than were written")
+    return Archive(content["header"], {name: _restored(name, stored[name], types[name], gaps) for name in types})
+
+
+def _check_content(content: Any, path: Path, kind: str) -> None:
+    """Refuse the content of another format or another kind of model."""
+    version = int(content["format_version"])
+    if version != FORMAT_VERSION:
+        newer = version > FORMAT_VERSION
+        raise FileFormatError(
+            str(path),
+            expected=f"format {FORMAT_VERSION}",
+            received=f"format {version}, written by seqcast {content.get('seqcast_version')}",
+            hint="Upgrade seqcast: pip install --upgrade seqcast" if newer else "Fit and save the model again.",
+        )
+    if content["kind"] != kind:
+        raise FileFormatError(
+            str(path), expected=f"a {kind}", received=f"a {content['kind']}", hint=f"Use {content['kind']}.load."
+        )
+    if not isinstance(content["header"], dict):
+        raise _unusable(path, "a file without a header")
+
+
+def _digest_of(content: Mapping[str, Any], stored: Mapping[str, Array]) -> str:
+    text = np.frombuffer(json.dumps(content).encode(), np.uint8)
+    return digest([text, *(stored[name] for name in content["arrays"])])
+
+
+def _type(values: Array) -> str:
+    return values.dtype.newbyteorder("<").str
+
+
+def _stored(values: Array) -> Array:
+    """Return an array as safetensors holds it: text as bytes of UTF-8, times as whole numbers."""
+    values = np.asarray(values, dtype=_type(values), order="C")
+    if values.dtype.kind == "U":
+        encoded = np.strings.encode(values, "utf-8")
+        return encoded.view(np.uint8).reshape(*values.shape, encoded.itemsize)
+    return values.view(np.int64) if values.dtype.kind in "mM" else values
+
+
+def _restored(name: str, values: Array, kind: str, gaps: Collection[str]) -> Array:
+    """Return an array of a file as it was written."""
+    if kind.startswith("<U") and values.dtype == np.uint8 and values.ndim and values.shape[-1]:
+        return np.strings.decode(values.view(f"S{values.shape[-1]}")[..., 0], "utf-8")
+    if values.dtype == np.int64 and _TIMES.fullmatch(kind):
+        values = values.view(kind)
+    if values.dtype.kind not in "biufmM" or _type(values) != kind:
+        raise ValueError(f"{name} is an array of type {values.dtype}, where {kind} is expected")
+    if values.dtype.kind in "fmM" and not (_usable(values) | (name in gaps) & np.isnan(values)).all():
+        raise ValueError(f"{name} holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}")
+    return values
+
+
+def _usable(values: Array) -> npt.NDArray[np.bool_]:
+    """Return which numbers a forecast can be computed with, and which times are known."""
+    if values.dtype.kind != "f":
+        return ~np.isnan(values)
+    most = min(LARGEST_NUMBER, float(np.finfo(values.dtype).max))
+    return (values <= most) & (values >= -most)

@@ -1,0 +1,288 @@
+"""Hostile model files and checkpoints, each made from a valid one by a seed.
+
+What is changed in the header or in an array gets the right digest, as whoever is hostile would compute it.
+"""
+
+import json
+import math
+import zipfile
+from io import BytesIO
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from seqcast.runtime import model_files
+
+MIB = 1 << 20
+# What stands in the place of something else in a header.
+VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    1,
+    3,
+    2.5,
+    1e308,
+    math.nan,
+    -math.inf,
+    10**6,
+    10**9,
+    10**30,
+    -(10**30),
+    2**63,
+    "",
+    "a",
+    "standard",
+    "\ud800",
+    "x" * 10_000,
+    [],
+    [None],
+    [1, 2],
+    [[1]],
+    ["a", "a"],
+    {},
+    {"a": 1},
+    {"class_name": "function", "module": "os", "config": "system", "registered_name": None},
+    {"class_name": "StringLookup", "module": "keras.layers", "config": {"vocabulary": "/etc/passwd"}},
+    {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}},
+)
+NAMES = (
+    "../outside",
+    "/tmp/outside",
+    "__metadata__",
+    "a\\0.npy",
+    "",
+    "C:evil",
+    "\0",
+    "series/values/",
+    "/",
+    "weight/1e9",
+)
+
+
+def mutate(whole, rng):
+    """Return the bytes of a hostile file made from a valid one, and how it was made."""
+    kind = str(rng.choice(list(KINDS)))
+    return KINDS[kind](whole, rng), kind
+
+
+def parse(whole):
+    """Return the header of safetensors, the content, and the bytes of all arrays."""
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    return header, json.loads(header["__metadata__"]["seqcast"])["content"], whole[8 + length :]
+
+
+def raw(header, data):
+    """Return a file of any header, which is JSON or text."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def sealed(content, arrays):
+    """Return a file with the right digest, where there is one."""
+    try:
+        digest = model_files._digest_of(content, arrays)
+    except Exception:  # content that names no arrays
+        digest = "0" * 64
+    return save(arrays, {"seqcast": json.dumps({"sha256": digest, "content": content})})
+
+
+def with_content(whole, change):
+    content, arrays = parse(whole)[1], load(whole)
+    change(content)
+    return sealed(content, arrays)
+
+
+# ---------------------------------------------------------------- bytes
+
+
+def flip(whole, rng):
+    data = bytearray(whole)
+    high = len(data) if rng.random() < 0.5 else 8 + int.from_bytes(whole[:8], "little")
+    for _ in range(int(rng.integers(1, 17))):
+        data[int(rng.integers(0, high))] ^= 1 << int(rng.integers(8))
+    return bytes(data)
+
+
+def truncate(whole, rng):
+    end = int(rng.integers(0, len(whole)))
+    return whole[:end] + rng.bytes(int(rng.integers(0, 200)))
+
+
+def splice(whole, rng):
+    """Put a piece of the file over another place of it."""
+    size = int(rng.integers(1, 400))
+    source, target = (int(rng.integers(0, len(whole) - size)) for _ in range(2))
+    return whole[:target] + whole[source : source + size] + whole[target + size :]
+
+
+def wrap(whole, rng):
+    """Put bytes before and after, or the file into a zip, as older versions wrote them."""
+    choice = rng.integers(3)
+    if choice == 0:
+        return rng.bytes(int(rng.integers(1, 5000))) + whole
+    if choice == 1:
+        return whole + rng.bytes(int(rng.integers(1, 5000)))
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("seqcast.json", whole)
+    return buffer.getvalue()
+
+
+# ---------------------------------------------------------------- what safetensors reads
+
+
+def claim(whole, rng):
+    """Give an array another shape, type, place or name than it has."""
+    header, _, data = parse(whole)
+    names = [name for name in header if name != "__metadata__"]
+    name, entry = names[int(rng.integers(len(names)))], int(rng.integers(5))
+    other = header[names[int(rng.integers(len(names)))]]
+    if entry == 0:
+        shapes = [[10 ** int(rng.integers(6, 19))], [2**32] * 3, [-1], [], [0] * 5000, [None], "all", [10**12, 0]]
+        header[name]["shape"] = shapes[int(rng.integers(len(shapes)))]
+    elif entry == 1:
+        header[name]["dtype"] = str(
+            rng.choice(["F64", "F32", "BF16", "I8", "U8", "BOOL", "C64", "F8_E4M3", "F4", "O", ""])
+        )
+    elif entry == 2:
+        places = [other["data_offsets"], [0, 0], [-8, 8], [0, 2**63], [8, 0], [0, len(data)], [0], None]
+        header[name]["data_offsets"] = places[int(rng.integers(len(places)))]
+    elif entry == 3:
+        header[str(rng.choice([*NAMES, *names]))] = header.pop(name)
+    else:
+        text = json.dumps(header)[:-1] + f", {json.dumps(name)}: {json.dumps(other)}}}"
+        return raw(text.encode(), data)
+    return raw(header, data)
+
+
+def long_header(whole, rng):
+    """Let the header claim to be long, be long, name very many arrays, or be nested."""
+    header, _, data = parse(whole)
+    choice = int(rng.integers(4))
+    if choice == 0:
+        return int(rng.choice([0, 2**31, 2**40, 2**63])).to_bytes(8, "little") + whole[8:]
+    if choice == 1:
+        return raw(json.dumps(header).encode() + b" " * (int(rng.choice([1, 20, 40, 110])) * MIB), data)
+    if choice == 2:
+        empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+        return raw({**{f"weight/{n}": empty for n in range(int(rng.choice([10, 100_000])))}, **header}, data)
+    return raw(b"[" * 100_000 + b"]" * 100_000, data)
+
+
+def break_json(whole, rng):
+    header, _, data = parse(whole)
+    text = bytearray(json.dumps(header).encode())
+    for _ in range(int(rng.integers(1, 4))):
+        text[int(rng.integers(len(text)))] = int(rng.integers(256))
+    return raw(bytes(text), data)
+
+
+# ---------------------------------------------------------------- the content
+
+
+def places_in(node, path=()):
+    yield path
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield from places_in(child, (*path, key))
+
+
+def at(node, path):
+    for key in path:
+        node = node[key]
+    return node
+
+
+def change_header(whole, rng):
+    """Give parts of the header values of another type, drop, rename, add or exchange them."""
+
+    def change(index):
+        for _ in range(int(rng.choice([1, 1, 1, 2, 4]))):
+            paths = [path for path in places_in(index) if path]
+            path = paths[int(rng.integers(len(paths)))]
+            owner, key, choice = at(index, path[:-1]), path[-1], rng.random()
+            value = VALUES[int(rng.integers(len(VALUES)))]
+            if choice < 0.6:
+                owner[key] = value
+            elif choice < 0.7:
+                del owner[key]
+            elif choice < 0.8 and isinstance(owner, dict):
+                owner[f"{key} "] = owner.pop(key)
+            elif choice < 0.9 and isinstance(owner, dict):
+                owner["another"] = value
+            else:
+                other = paths[int(rng.integers(len(paths)))]
+                owner[key] = json.loads(json.dumps(at(index, other)))
+
+    return with_content(whole, change)
+
+
+def nest_header(whole, rng):
+    depth = int(rng.choice([10, 100, 900, 5_000, 100_000]))
+    opened, closed = (("[", "]"), ('{"a":', "}"))[int(rng.integers(2))]
+    header, content, data = parse(whole)
+    paths = [path for path in places_in(content) if path]
+    path = paths[int(rng.integers(len(paths)))]
+    at(content, path[:-1])[path[-1]] = "deep"
+    entry = json.dumps({"sha256": "0" * 64, "content": content})
+    header["__metadata__"]["seqcast"] = entry.replace('"deep"', opened * depth + "1" + closed * depth, 1)
+    return raw(header, data)
+
+
+# ---------------------------------------------------------------- arrays
+
+
+def change_arrays(whole, rng):
+    """Exchange, drop or add arrays, or give one another shape, another type or other values."""
+    content, arrays = parse(whole)[1], load(whole)
+    names = list(arrays)
+    name, other = (names[int(rng.integers(len(names)))] for _ in range(2))
+    values, choice = arrays[name], int(rng.integers(8))
+    if choice == 0:
+        shapes = [(), (0,), (1, 1), (*values.shape, 1), (values.size,), (2, *values.shape), (0, 10**9)]
+        values = np.resize(values, shapes[int(rng.integers(len(shapes)))])
+    elif choice == 1:
+        values = np.zeros(values.shape, dtype=str(rng.choice(["f8", "f4", "f2", "i8", "i1", "u8", "?"])))
+    elif choice == 2:
+        values = values[::-1] if values.ndim else values
+    elif choice == 3 and values.dtype.kind in "fiu":
+        filler = rng.choice([np.nan, np.inf, -1.0, 1e300]) if values.dtype.kind == "f" else -(2**63)
+        with np.errstate(all="ignore"):
+            values = np.full(values.shape, filler).astype(values.dtype)
+    elif choice == 4:
+        values = np.frombuffer(rng.bytes(values.nbytes), dtype=np.uint8).view(values.dtype).reshape(values.shape)
+    elif choice == 5:
+        values, arrays[other] = arrays[other], values
+        content["arrays"][name], content["arrays"][other] = content["arrays"][other], content["arrays"][name]
+    elif choice == 6:
+        content["arrays"][name] = str(
+            rng.choice(["<U9", "<M8[ns]", "<M8[Y]", "<m8[s]", "<U999999999", "|O", "<f8,O", "<i8"])
+        )
+    else:
+        del arrays[name], content["arrays"][name]
+        return sealed(content, arrays)
+    arrays[name] = np.ascontiguousarray(values)
+    if choice in (1, 2):
+        content["arrays"][name] = model_files._type(arrays[name])
+    return sealed(content, arrays)
+
+
+KINDS = {
+    "flip": flip,
+    "truncate": truncate,
+    "splice": splice,
+    "wrap": wrap,
+    "claim": claim,
+    "claim again": claim,
+    "long header": long_header,
+    "break JSON": break_json,
+    "change header": change_header,
+    "change header again": change_header,
+    "change header a third time": change_header,
+    "nest header": nest_header,
+    "change arrays": change_arrays,
+    "change arrays again": change_arrays,
+}

@@ -1,0 +1,212 @@
+"""Files and folders appear whole or not at all, with the permissions of any new file."""
+
+import os
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from seqcast.errors import SaveError
+from seqcast.runtime import atomic_files
+from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_beside
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"older")
+    return path
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt(), MemoryError()])
+def test_other_failures_pass_and_leave_no_trace(file, error):
+    before = file.read_bytes()
+
+    def write(stream):
+        stream.write(b"half")
+        raise error
+
+    with pytest.raises(type(error)):
+        write_beside(file, write)
+    assert os.listdir(file.parent) == [file.name]
+    assert file.read_bytes() == before
+
+
+def test_older_file_is_whole_until_the_newer_one_is(file):
+    before = file.read_bytes()
+
+    def write(stream):
+        stream.write(b"half")
+        stream.flush()
+        assert file.read_bytes() == before
+        stream.write(b" and half")
+
+    write_beside(file, write)
+    assert file.read_bytes() == b"half and half"
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    path = tmp_path / ("n" * 255)
+    write_beside(path, lambda stream: stream.write(b"whole"))
+    assert path.read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == [path.name]
+
+
+PERMISSIONS = """
+    import os, threading
+    from pathlib import Path
+    from seqcast.runtime.atomic_files import write_beside
+
+    set_umask = os.umask
+
+    def touched(mask):
+        raise AssertionError("the umask is that of all threads")
+
+    def save(thread):
+        for number in range(10):
+            write_beside(f"saved-{thread}-{number}", lambda stream: stream.write(b"."))
+            Path(f"plain-{thread}-{number}").touch()
+
+    for mask in (0o022, 0o027, 0o077, 0o002, 0):
+        set_umask(mask)
+        os.umask = touched
+        workers = [threading.Thread(target=save, args=(thread,)) for thread in range(8)]
+        [worker.start() for worker in workers]
+        [worker.join() for worker in workers]
+        modes = {name: Path(name).stat().st_mode & 0o777 for name in os.listdir()}
+        print(len(modes), *{oct(mode) for mode in modes.values()}, oct(0o666 & ~mask), oct(set_umask(0o022)))
+        [os.unlink(name) for name in modes]
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_permissions_are_those_of_any_new_file(run_python, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for line, mask in zip(
+        run_python(textwrap.dedent(PERMISSIONS)).splitlines(), (0o022, 0o027, 0o077, 2, 0), strict=True
+    ):
+        plain = oct(0o666 & ~mask)
+        assert line.split() == ["160", plain, plain, oct(mask)]
+
+
+# ---------------------------------------------------------------- folders
+
+
+@pytest.fixture
+def older(tmp_path):
+    """A folder with a file."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "older").touch()
+    return folder
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(older):
+    with folder_beside(older) as place:
+        (place / "newer").touch()
+        assert os.listdir(older) == ["older"]
+        assert place.parent == older.parent
+    assert os.listdir(older) == ["newer"]
+    assert os.listdir(older.parent) == ["folder"]
+
+
+def write_into(folder, end):
+    """Write a folder, and call a function of it before it takes its place."""
+    with folder_beside(folder) as place:
+        (place / "newer").touch()
+        end(place)
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt("mine"), SaveError("mine")])
+def test_other_failures_leave_the_folder_that_was_there(older, error):
+    def fail(place):
+        raise error
+
+    with pytest.raises(type(error), match="mine"):
+        write_into(older, fail)
+    assert os.listdir(older) == ["older"]
+    assert os.listdir(older.parent) == ["folder"]
+
+
+def test_a_folder_that_cannot_be_renamed_leaves_the_one_that_was_there(older, monkeypatch):
+    replace = os.replace
+
+    def refuse(source, target):
+        if os.listdir(source) == ["newer"]:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(SaveError, match=r"folder to write to, with room, received No space left on device\. Nothing"):
+        write_into(older, lambda place: None)
+    assert os.listdir(older) == ["older"]
+    assert os.listdir(older.parent) == ["folder"]
+
+
+def test_a_process_that_is_about_to_end_removes_folders_too(older):
+    def end(place):
+        remove_unfinished()
+        assert not place.exists()
+
+    with pytest.raises(SaveError, match="received No such file"):
+        write_into(older, end)
+    assert os.listdir(older) == ["older"]
+
+
+KILLED = """
+    import os
+    from pathlib import Path
+    from seqcast.runtime.atomic_files import folder_beside, write_beside
+
+    if {folder}:
+        with folder_beside(Path("place")) as part:
+            (part / "half").touch()
+            os._exit(0)
+    write_beside("place", lambda stream: os._exit(0))
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
+    run_python(textwrap.dedent(KILLED).format(folder=folder))
+    assert [name.endswith(".part") for name in os.listdir(tmp_path)] == [True]
+    others = [".download.part", f".{'0' * 24}.part", "table.part", "place"]
+    for name in others:
+        (tmp_path / name).touch()
+    write_beside(tmp_path / "file", lambda stream: stream.write(b"whole"))
+    assert sorted(os.listdir(tmp_path)) == sorted(["file", *others])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
+    os.mkfifo(tmp_path / f".{atomic_files._MACHINE}0.part")
+    writing = threading.Thread(
+        target=write_beside, args=(tmp_path / "file", lambda file: file.write(b"whole")), daemon=True
+    )
+    writing.start()
+    writing.join(60)
+    assert (tmp_path / "file").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+def test_what_is_being_written_is_not_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
+    with folder_beside(tmp_path / "folder") as place:
+        (place / "half").touch()
+
+        def write(stream):
+            atomic_files._tidied.clear()
+            write_beside(tmp_path / "other", lambda other: other.write(b"other"))
+            stream.write(b"whole")
+
+        write_beside(tmp_path / "file", write)
+        (place / "whole").touch()
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder", "other"]
+    assert sorted(os.listdir(tmp_path / "folder")) == ["half", "whole"]

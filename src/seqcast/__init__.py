@@ -7,58 +7,8 @@ Importing this module imports none of Keras, JAX, scikit-learn, pandas and matpl
 Stability: stable. What comes from an experimental package (`Engine`, `RayCluster`) is as stable as that.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from seqcast._version import __version__ as __version__
 
-from seqcast._version import __version__
-
-if TYPE_CHECKING:
-    from seqcast.baselines import LastValue as LastValue
-    from seqcast.baselines import ManyToOneRegressor as ManyToOneRegressor
-    from seqcast.baselines import SeasonalNaive as SeasonalNaive
-    from seqcast.distributed.ray_cluster import RayCluster as RayCluster
-    from seqcast.engine import Engine as Engine
-    from seqcast.forecaster import Forecaster as Forecaster
-    from seqcast.forecaster import forecast as forecast
-    from seqcast.network import Seq2Seq as Seq2Seq
-    from seqcast.network import States as States
-    from seqcast.network import load_network as load_network
-    from seqcast.regressor import Seq2SeqRegressor as Seq2SeqRegressor
-    from seqcast.specs.columns import Columns as Columns
-    from seqcast.specs.network import NetworkSpec as NetworkSpec
-    from seqcast.specs.training import TrainingSpec as TrainingSpec
-    from seqcast.specs.window import WindowSpec as WindowSpec
-
-_PLACES = {
-    "Columns": "seqcast.specs.columns",
-    "Engine": "seqcast.engine",
-    "Forecaster": "seqcast.forecaster",
-    "LastValue": "seqcast.baselines",
-    "ManyToOneRegressor": "seqcast.baselines",
-    "NetworkSpec": "seqcast.specs.network",
-    "RayCluster": "seqcast.distributed.ray_cluster",
-    "SeasonalNaive": "seqcast.baselines",
-    "Seq2Seq": "seqcast.network",
-    "Seq2SeqRegressor": "seqcast.regressor",
-    "States": "seqcast.network",
-    "TrainingSpec": "seqcast.specs.training",
-    "WindowSpec": "seqcast.specs.window",
-    "forecast": "seqcast.forecaster",
-    "load_network": "seqcast.network",
-}
-
-__all__ = ["__version__", *_PLACES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        value = getattr(importlib.import_module(_PLACES[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PLACES])
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -74,7 +74,7 @@ def test_arrays_of_other_shapes_than_the_header_needs_are_refused(file, rewrite_
         ("built_network", {"encoder_units": [30_000]}, "where the network has (3, 90000)"),
         ("built_network", {"encoder_units": [4] * 200_000}, "200001 layers and"),
         ("built_network", {"segment": 2}, "where the network has (6, 4)"),
-        ("window", {"features": 10**9}, "1000000001 columns, where there are"),
+        ("window", {"features": 10**9}, "1000000003 columns, where there are"),
     ],
 )
 def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, memory_at_most, part, changes, received):

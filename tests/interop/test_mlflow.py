@@ -1,15 +1,9 @@
 """MLflow: a fit in a run, and a model that is logged, loaded and served with the same forecasts."""
 
 import importlib
-import itertools
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
-import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -140,63 +134,6 @@ def test_worker_processes_log_to_the_same_run(mlflow, monkeypatch):
         assert metrics(mlflow, run, f"network-{number}/loss") == list(enumerate(history["loss"], 1))
 
 
-class Elsewhere:
-    """A cluster that trains in this process."""
-
-    workers, storage = 2, None
-
-    def train(self, job, engine, *, verbose=0):
-        return job.train(engine)
-
-    def write(self, table, items, folder):
-        raise AssertionError
-
-    def executor(self, retries=2):
-        return LokyExecutor(1)
-
-
-@pytest.mark.parametrize("members", [1, 2])
-def test_a_fit_in_other_processes_is_logged_when_it_is_over(members, mlflow):
-    with mlflow.start_run() as run:
-        model = interop().log_fit(
-            Forecaster(12, **OPTIONS, members=members), load("elnino"), on=Elsewhere(), model=False, figures=False
-        )
-    for number, history in enumerate(model.histories_, 1):
-        name = "loss" if members == 1 else f"network-{number}/loss"
-        assert metrics(mlflow, run, name) == list(enumerate(history["loss"], 1))
-    with pytest.raises(SpecError, match="every_n_steps: expected None with on"):
-        interop().log_fit(Forecaster(12, **OPTIONS), load("elnino"), on=Elsewhere(), every_n_steps=1)
-    assert len(mlflow.search_runs(output_format="list")) == 1
-
-
-def test_a_fine_tuning_in_other_processes_has_the_name_of_its_network(mlflow):
-    options = {**OPTIONS, "preset": "auto", "effort": "balanced", "training": {"epochs": 2, "steps_per_epoch": 30}}
-    # The logistic map, of which both networks learn more than the pretrained one knows.
-    y = [0.3]
-    while len(y) < 700:
-        y.append(3.7 * y[-1] * (1 - y[-1]))
-    frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2000-01-01", periods=700, freq="MS"), "y": y})
-    with mlflow.start_run() as run:
-        model = interop().log_fit(
-            Forecaster(12, **{**options, "level": (80, 95)}), frame, on=Elsewhere(), model=False, figures=False
-        )
-    assert {"trained", "finetuned"} <= set(model.choice_.shares)
-    for name, history in zip(("network-1", "pretrained"), model.histories_, strict=True):
-        assert metrics(mlflow, run, f"{name}/loss") == list(enumerate(history["loss"], 1))
-
-
-def test_a_fit_of_files_in_a_run(mlflow, tmp_path):
-    pytest.importorskip("pyarrow")
-    load("elnino").to_parquet(tmp_path / "rows.parquet", index=False)
-    with mlflow.start_run() as run:
-        model = interop().log_fit(Forecaster(12, **OPTIONS), tmp_path / "rows.parquet", memory_limit="64 MiB")
-    assert metrics(mlflow, run, "val_loss") == list(enumerate(model.history_["val_loss"], 1))
-    figures = mlflow.MlflowClient().list_artifacts(run.info.run_id, "figures")
-    assert [each.path for each in figures] == ["figures/forecast.png", "figures/learning_curve.png"]
-    (logged,) = mlflow.search_logged_models(output_format="list")
-    pd.testing.assert_frame_equal(interop().load_model(logged.model_uri).predict(), model.predict())
-
-
 def test_what_the_server_does_not_take_is_said_once(mlflow):
     log = interop().MlflowLog("0" * 32)  # there is no such run
     model = Seq2SeqRegressor(**SMALL)
@@ -280,39 +217,6 @@ def test_covariates_of_arrays(mlflow, tmp_path):
     model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     told = model.predict({"past": PAST, "static": static, "future": future})
     assert (told == regressor.predict(PAST, **covariates)).all()
-
-
-@pytest.mark.processes
-def test_the_server_of_the_command_line_forecasts_the_same(forecaster, tmp_path):
-    pytest.importorskip("uvicorn")
-    interop().save_model(forecaster, tmp_path / "model")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = "127.0.0.1", free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(tmp_path / "model")]
-    command += ["--env-manager", "local", "--workers", "1", "--host", address[0], "--port", str(address[1])]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    server = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        told = list(itertools.takewhile(lambda line: "Uvicorn running" not in line, server.stdout))
-        assert server.poll() is None, "".join(told)
-        frame = load("elnino")
-        body = json.dumps({"dataframe_split": as_json(frame), "params": {"horizon": 3}}).encode()
-        request = urllib.request.Request(
-            f"http://{address[0]}:{address[1]}/invocations", body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=120) as response:
-            answer = json.load(response)
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.communicate(timeout=60)
-    expected = forecaster.predict(3, df=frame)
-    assert pd.DataFrame(answer["predictions"])["seqcast"].tolist() == pytest.approx(
-        expected["seqcast"].tolist(), rel=1e-6
-    )
 
 
 # ---------------------------------------------------------------- the model's folder

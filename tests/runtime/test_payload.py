@@ -149,7 +149,7 @@ def test_what_is_declared_passes():
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"name": 3}, "header.name is 'int', where NoneType is expected"),
+        ({"name": 3}, "header.name is 'int', where str is expected"),
         ({"numbers": [1, "2"]}, r"header.numbers\[1\] is 'str', where float is expected"),
         ({"numbers": [True]}, r"header.numbers\[0\] is 'bool', where float is expected"),
         ({"numbers": [1, float("nan")]}, r"header.numbers\[1\] is nan, where a finite number is expected"),

@@ -94,24 +94,17 @@ def test_what_the_user_has_told_jax_of_a_folder_stays(config, monkeypatch, tmp_p
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize(
-    ("settings", "variables"),
-    [
-        ({SIZE: 7}, {}),
-        ({SECONDS: 5.0}, {}),
-        # JAX's own default, which the user asks for.
-        ({}, {"JAX_COMPILATION_CACHE_MAX_SIZE": "-1"}),
-    ],
-)
-def test_what_the_user_has_told_jax_of_sizes_and_times_stays(config, monkeypatch, settings, variables):
-    vars(config).update(settings)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    before = config.ours()
-    assert getattr(config, FOLDER) is None
+@pytest.mark.parametrize("name", [SIZE, SECONDS])
+def test_what_the_user_has_told_jax_of_sizes_and_times_stays(config, name):
+    config.update(name, 7)
     assert cache_compilations()
-    theirs = {*settings, *map(str.lower, variables)}
-    assert config.ours() == {name: before[name] if name in theirs else OURS[name] for name in SETTINGS}
+    assert config.ours() == {**OURS, name: 7}
+
+
+def test_the_default_of_jax_stays_where_the_user_asks_for_it(config, monkeypatch):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_MAX_SIZE", "-1")
+    assert cache_compilations()
+    assert config.ours() == {**OURS, SIZE: -1}
 
 
 def test_threads_that_compile_at_once_set_it_once(config):

@@ -29,6 +29,8 @@ GAPS = ("series/values", "series/static", "series/trained_until")
 # A file's own horizon and context: steps of all its series, if that is more than so many times its rows.
 MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
+# Fields that a file holds as the fitted forecaster has them.
+_AS_THEY_ARE = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried")
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,11 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
             "training": _training_to_json(options["training"]),
         },
         series=StoredSeries(fitted.series),
-        season_length=fitted.season_length,
-        seed=fitted.seed,
-        choice=fitted.choice,
-        candidates=fitted.candidates,
-        calibrations=fitted.calibrations,
-        short_series=fitted.short_series,
-        skipped=[[name, *_texts(error)] for name, error in fitted.skipped.items()],
-        tried=fitted.tried,
+        skipped=[
+            [name, *map(str, (error.where, error.expected, error.received, error.hint))]
+            for name, error in fitted.skipped.items()
+        ],
+        **{name: getattr(fitted, name) for name in _AS_THEY_ARE},
     )
     write_archive(path, KIND, *to_parts(file))
 
@@ -138,16 +137,10 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
     }
     fitted = FittedForecaster(
         series=file.series.state,
-        season_length=check_int("season_length", file.season_length),
-        seed=check_int("seed", file.seed, at_least=0),
-        choice=file.choice,
-        candidates=file.candidates,
         rows=RowOptions.of(options),
         output=ForecastOptions.of(options),
-        calibrations=file.calibrations,
-        short_series=file.short_series,
         skipped=skipped,
-        tried=file.tried,
+        **{name: getattr(file, name) for name in _AS_THEY_ARE},
     )
     _check_parts(fitted)
     return fitted
@@ -169,6 +162,8 @@ def _check_steps(fitted: FittedForecaster) -> None:
 
 def _check_parts(fitted: FittedForecaster) -> None:
     """Refuse candidates and calibrations of other series or steps than there are."""
+    check_int("season_length", fitted.season_length)
+    check_int("seed", fitted.seed, at_least=0)
     _check_steps(fitted)
     names = [candidate.name for candidate in fitted.candidates]
     if sorted(names) != sorted(fitted.choice.shares):
@@ -183,11 +178,6 @@ def _check_parts(fitted: FittedForecaster) -> None:
     for calibration in (*fitted.calibrations, *intervals):
         if len(calibration.windows) != fitted.output.horizon:
             raise ValueError(f"a calibration of {len(calibration.windows)} steps")
-
-
-def _texts(error: DataError) -> list[str]:
-    """Return the parts of an error's message as plain text."""
-    return [str(part) for part in (error.where, error.expected, error.received, error.hint)]
 
 
 def _training_to_json(given: TrainingSpec | Mapping[str, Any] | None) -> Any:

@@ -105,12 +105,12 @@ def log_fit(
     The run holds its options and what was chosen for `None` and `auto` (as parameters), losses and learning rate by
     epoch (as metrics), figures, and the model, by `log_model`. The figures show the loss, and the forecast of a
     forecaster that needs to know no future. The run is the active one, or a new one that ends with the fit; it holds
-    one fit. With `on`, where other processes train, metrics of epochs are logged when the fit is over.
+    one fit.
 
     Args:
         estimator: A `Forecaster` or a `Seq2SeqRegressor`.
         *data: The data of its `fit`.
-        every_n_steps: Steps from one record to the next within epochs; `None` logs epochs only. Not with `on`.
+        every_n_steps: Steps from one record to the next within epochs; `None` logs epochs only.
         figures: Whether figures are logged.
         model: Whether the model is logged.
         name: Its name.
@@ -133,22 +133,12 @@ def log_fit(
             received=repr(estimator),
             hint=Phrase("Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks."),
         )
-    elsewhere = fit.get("on") is not None
-    if elsewhere and every_n_steps is not None:
-        raise SpecError(
-            "every_n_steps",
-            expected="None with on: other processes train",
-            received=repr(every_n_steps),
-            hint="Leave it out, or train on this machine.",
-        )
     mlflow = require("mlflow", extra="mlflow")
     with contextlib.nullcontext() if mlflow.active_run() else mlflow.start_run():
         mlflow.set_tag("seqcast.estimator", type(estimator).__name__)
         mlflow.log_params(_params(estimator.get_params(deep=False)))
         log = MlflowLog(every_n_steps=every_n_steps)
-        estimator.fit(*data, **(fit if elsewhere else {**fit, "callbacks": [*(fit.get("callbacks") or ()), log]}))
-        if elsewhere:
-            _log_epochs(estimator)
+        estimator.fit(*data, **{**fit, "callbacks": [*(fit.get("callbacks") or ()), log]})
         mlflow.log_params(_params(_chosen(estimator), "fit."))
         mlflow.log_metrics(_outcome(estimator))
         for place, figure in _figures(estimator) if figures else ():
@@ -156,17 +146,6 @@ def log_fit(
         if model:
             log_model(estimator, name)
     return estimator
-
-
-def _log_epochs(forecaster: Any) -> None:
-    """Log losses and metrics of a fit that is over, under the names that `MlflowLog` gives them."""
-    mlflow, histories = require("mlflow", extra="mlflow"), forecaster.histories_
-    names = [f"network-{number}/" for number in range(1, len(forecaster.fitted_.trainings) + 1)]
-    for name, history in zip([*names, "pretrained/"], histories, strict=False):
-        prefix = name if len(histories) > 1 else ""
-        for epoch in range(len(history)):
-            values = {prefix + each: numbers[epoch] for each, numbers in history.epochs.items() if len(numbers) > epoch}
-            mlflow.log_metrics(values, step=epoch + 1)
 
 
 def _params(options: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

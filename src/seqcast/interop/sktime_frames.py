@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.frames import Frequency, Stamps, by_series, infer
+from seqcast.data.frames import Frequency, Stamps, infer
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import RESERVED
 from seqcast.specs import Covariates
@@ -31,6 +31,9 @@ ENOUGH = 24
 
 def series_name(key: Any) -> str | int:
     """Return the id of a series in a long frame.
+
+    Args:
+        key: Its key in the index: a label, or a tuple of labels.
 
     Example:
         >>> series_name("north"), series_name(7), series_name(("north", 7))
@@ -77,22 +80,20 @@ class HorizonSteps:
 
     Args:
         stamps: The stamps, `H` of each series, series after series.
-        places: Places among the `H` steps of each series that the horizon names, `[series, K]`.
-        horizon: Number of steps, `H`.
+        named: Which of them the horizon names, `[series, H]`: as many of each series.
 
     Example:
         >>> import pandas as pd
         >>> ends = pd.Index([3, 5])
-        >>> HorizonSteps.counted(Frequency(1), ends, [1, 3]).horizon_stamps
+        >>> HorizonSteps.counted(Frequency(1), ends, [1, 3]).named_stamps
         Index([4, 6, 6, 8], dtype='int64')
-        >>> HorizonSteps.at(Frequency(1), ends, pd.Index([6, 7])).places
-        array([[2, 3],
-               [0, 1]])
+        >>> HorizonSteps.at(Frequency(1), ends, pd.Index([6, 7])).named
+        array([[False, False,  True,  True],
+               [ True,  True, False, False]])
     """
 
     stamps: Stamps
-    places: Array
-    horizon: int
+    named: Array
 
     @classmethod
     def counted(cls, frequency: Frequency, ends: Stamps, steps: Any) -> Self:
@@ -103,44 +104,48 @@ class HorizonSteps:
             ends: The last stamp of each series.
             steps: Numbers of the steps, from 1.
         """
-        places = np.asarray(steps, dtype=np.int64) - 1
-        horizon = int(places.max()) + 1
-        return cls(frequency.following(ends, horizon), np.broadcast_to(places, (len(ends), len(places))), horizon)
+        horizon = int(max(steps))
+        named = np.isin(np.arange(1, horizon + 1), steps)
+        return cls(frequency.following(ends, horizon), np.tile(named, (len(ends), 1)))
 
     @classmethod
     def at(cls, frequency: Frequency, ends: Stamps, stamps: Stamps) -> Self:
         """Return the steps with the same stamps in all series.
 
+        Args:
+            frequency: The step.
+            ends: The last stamp of each series.
+            stamps: The stamps.
+
         Raises:
             DataError: A stamp is no step of a series.
         """
-        future, last = [frequency.after(ends, 1)], stamps.max()
-        while bool((future[-1] < last).any()):
-            future.append(frequency.after(ends, len(future) + 1))
-        matches = np.stack([[np.asarray(step == stamp) for stamp in stamps] for step in future])  # [H, K, series]
-        missing = ~matches.any(axis=0)
-        if missing.any():
-            step, series = np.argwhere(missing)[0]
+        horizon = 1
+        while bool((frequency.after(ends, horizon) < stamps.max()).any()):
+            horizon += 1
+        following = frequency.following(ends, horizon)
+        named = np.asarray(following.isin(stamps)).reshape(len(ends), horizon)
+        lacking = np.flatnonzero(named.sum(axis=1) < len(stamps))
+        if len(lacking):
+            series = int(lacking[0])
+            own = following[series * horizon : (series + 1) * horizon]
             raise DataError(
                 "fh",
                 expected=f"steps of {frequency.name} after {ends[series]}, the end of a series",
-                received=str(stamps[step]),
+                received=str(stamps[~stamps.isin(own)][0]),
                 hint="Ask for other stamps, or for steps, such as fh=[1, 2].",
             )
-        return cls(by_series(future), matches.argmax(axis=0).T, len(future))
+        return cls(following, named)
 
     @property
-    def horizon_stamps(self) -> Stamps:
+    def horizon(self) -> int:
+        """Number of steps of each series, `H`."""
+        return len(self.named[0])
+
+    @property
+    def named_stamps(self) -> Stamps:
         """The stamps that the horizon names, series after series."""
-        series = np.arange(len(self.places))[:, None]
-        return self.stamps[(series * self.horizon + self.places).ravel()]
-
-    @property
-    def skipped(self) -> Array:
-        """Which of the stamps the horizon leaves out, `[series · H]`."""
-        passed = np.ones((len(self.places), self.horizon), dtype=bool)
-        np.put_along_axis(passed, self.places, False, axis=1)
-        return passed.ravel()
+        return self.stamps[self.named.ravel()]
 
     def pick(self, values: Any, targets: int) -> Array:
         """Return the values at the steps that the horizon names.
@@ -152,9 +157,8 @@ class HorizonSteps:
         Returns:
             The values, `[series · K, D]`.
         """
-        cube = np.asarray(values, dtype=np.float64).reshape(len(self.places), targets, self.horizon)
-        picked = np.take_along_axis(cube, self.places[:, None, :], axis=2)
-        return np.moveaxis(picked, 1, 2).reshape(-1, targets)
+        cube = np.asarray(values, dtype=np.float64).reshape(len(self.named), targets, self.horizon)
+        return np.moveaxis(cube, 1, 2)[self.named]
 
 
 @dataclass
@@ -360,7 +364,7 @@ class Translation:
             return None
         rows, _ = self._long(X.index, {name: X[column].array for column, name in columns.items()})
         owners = np.repeat(np.asarray(ids), steps.horizon)
-        between = pd.DataFrame({"unique_id": owners, "ds": steps.stamps})[steps.skipped]
+        between = pd.DataFrame({"unique_id": owners, "ds": steps.stamps})[~steps.named.ravel()]
         there = pd.MultiIndex.from_frame(rows[["unique_id", "ds"]])
         absent = between[~pd.MultiIndex.from_frame(between).isin(there)]
         return pd.concat([rows, absent], ignore_index=True) if len(absent) else rows
@@ -392,7 +396,7 @@ class Translation:
         """
         import pandas as pd
 
-        index = self.index([self.keys[name] for name in ids], steps.horizon_stamps)
+        index = self.index([self.keys[name] for name in ids], steps.named_stamps)
         places = {name: place for place, name in enumerate(self.keys)}
         order = np.argsort([places[name] for name in ids])
         rows = np.arange(len(index)).reshape(len(ids), -1)[order].ravel()

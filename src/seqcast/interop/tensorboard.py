@@ -65,13 +65,23 @@ class TensorBoard(Observer):
         self._watched: NamedWindows | None = None
 
     def for_network(self, network: str) -> Self:
-        """Return the callback of one of several networks, which writes to a folder of its own."""
+        """Return the callback of one of several networks, which writes to a folder of its own.
+
+        Args:
+            network: The network's name.
+        """
         other = super().for_network(network)
         other.log_dir, other._writers = os.path.join(self.log_dir, network), {}
         return other
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
         """Choose the windows of pictures.
+
+        Args:
+            windows: Batches to train on, if known.
+            validation: Batches to validate on, or `None`.
+            step: Training steps that were over before.
+            seconds: Seconds that they took.
 
         Raises:
             SpecError: There are none: batches come from a stream, and nothing is validated.
@@ -91,7 +101,11 @@ class TensorBoard(Observer):
             )
 
     def record(self, record: Record) -> None:
-        """Write the numbers, and a picture if it is its turn."""
+        """Write the numbers, and a picture if it is its turn.
+
+        Args:
+            record: The numbers of an epoch or step.
+        """
         step = record.epoch - 1 if record.event == "epoch" else record.step
         for name, value in {**record.values, "learning_rate": record.learning_rate}.items():
             run = "validation" if name.startswith("val_") else "train"

@@ -54,6 +54,12 @@ class WandbLog(Observer):
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
         """Say over what the metrics are drawn.
 
+        Args:
+            windows: Batches to train on, if known.
+            validation: Batches to validate on, or `None`.
+            step: Training steps that were over before.
+            seconds: Seconds that they took.
+
         Raises:
             SpecError: There is no active run.
         """
@@ -66,7 +72,11 @@ class WandbLog(Observer):
                 run.define_metric(self._name(f"{_EVENTS[event]}/*"), step_metric=self._name(counter))
 
     def record(self, record: Record) -> None:
-        """Log the numbers."""
+        """Log the numbers.
+
+        Args:
+            record: The numbers of an epoch or step.
+        """
         values = {**record.values, "learning_rate": record.learning_rate}
         count = record.epoch - 1 if record.event == "epoch" else record.step
         named = {self._name(f"{_EVENTS[record.event]}/{name}"): value for name, value in values.items()}

@@ -106,7 +106,13 @@ def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_stat
 
 
 def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> None:
-    """Warn before training of options that keep the model from being saved."""
+    """Warn before training of options that keep the model from being saved.
+
+    Args:
+        network: The network.
+        training: How it is trained.
+        random_state: The estimator's option.
+    """
     names = unwritable_options(network, training, random_state)
     if names:
         warn_user(

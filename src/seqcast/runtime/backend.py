@@ -68,6 +68,9 @@ def _device_kind() -> str:
 def to_numpy(tree: Any) -> Any:
     """Return a nested structure with every tensor turned into a NumPy array.
 
+    Args:
+        tree: The structure: dicts, lists and tuples of tensors.
+
     Example:
         >>> to_numpy({"y": [keras.ops.ones(2)]})
         {'y': [array([1., 1.], dtype=float32)]}
@@ -76,13 +79,21 @@ def to_numpy(tree: Any) -> Any:
 
 
 def weights_of(model: Any) -> list[Any]:
-    """Return a copy of all weights as NumPy arrays, in the order of `set_weights`."""
+    """Return a copy of all weights as NumPy arrays, in the order of `set_weights`.
+
+    Args:
+        model: A built model.
+    """
     # Model.get_weights goes through Variable.__array__, which warns under NumPy 2.
     return copies(model.weights)
 
 
 def copies(variables: Iterable[Any]) -> list[Any]:
-    """Return copies of Keras variables as NumPy arrays."""
+    """Return copies of Keras variables as NumPy arrays.
+
+    Args:
+        variables: The variables.
+    """
     return [keras.ops.convert_to_numpy(variable.value).copy() for variable in variables]
 
 

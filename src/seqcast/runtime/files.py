@@ -194,24 +194,30 @@ class FileLimits:
     small: int = 64 << 20
 
     @classmethod
-    def of(cls, max_size: Any, *, small: int = small) -> Self:
+    def of(cls, max_size: Any) -> Self:
         """Return the limits for what a user allows.
 
         Args:
             max_size: Bytes, or a text such as `8 GB`, whatever the file's own size is; `None` is the default.
-            small: As for the class.
 
         Raises:
             SpecError: It is no size.
         """
-        return cls(small=small) if max_size is None else cls(parse_size("max_size", max_size), ratio=None, small=small)
+        return cls() if max_size is None else cls(parse_size("max_size", max_size), ratio=None)
 
     def most(self, packed: int) -> int:
-        """Return to how many bytes a file of so many may unpack."""
+        """Return to how many bytes a file may unpack.
+
+        Args:
+            packed: The file's own size, in bytes.
+        """
         return self.size if self.ratio is None else min(self.size, max(self.small, self.ratio * packed))
 
     def words(self, packed: int) -> str:
-        """Return in words what a file of so many bytes may unpack to, for the message of an error.
+        """Return in words what a file may unpack to, for the message of an error.
+
+        Args:
+            packed: The file's own size, in bytes.
 
         Example:
             >>> FileLimits().words(1_000), FileLimits().words(10_000_000)

@@ -203,7 +203,11 @@ class Programs:
         return self._kept.cache_info().currsize
 
     def find(self, *key: Any) -> Program:
-        """Return the program of a key, whose parts are hashable."""
+        """Return the program of a key.
+
+        Args:
+            *key: The parts of the key, which are hashable.
+        """
         with self._finding:
             return self._kept(*key)
 

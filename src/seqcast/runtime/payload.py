@@ -5,10 +5,11 @@ What a file holds comes from anywhere. So it is compared with the declared types
 
 from __future__ import annotations
 
+import contextlib
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
@@ -66,8 +67,9 @@ def from_parts(
     """Build a value from the result of `to_parts`, and refuse other fields and types than are declared.
 
     Args:
-        kind: Its type: a dataclass whose fields declare theirs, a class with `from_parts` or `from_dict`, an array, a
-            type of JSON as in `check_json`, or tuples, lists, mappings and optional values of such.
+        kind: Its type: a dataclass or `TypedDict` whose fields declare theirs, a class with `from_parts` or
+            `from_dict`, an array, `bool`, `int`, `float` (finite; whole numbers too), `str`, `Any`, or tuples, lists,
+            mappings and unions of such.
         header: The JSON types.
         arrays: The arrays by name.
         where: Its place, for the error.
@@ -93,37 +95,24 @@ def from_parts(
     if hasattr(kind, "from_dict"):
         return kind.from_dict(header)
     if origin in (types.UnionType, typing.Union):
-        others = [each for each in inner if each is not types.NoneType]
-        if header is not None and len(others) == 1:
-            return from_parts(others[0], header, arrays, where, tables)
-        return check_json(header, kind, where)
-
+        return _from_any(inner, header, arrays, where, tables)
+    if origin is None and not is_dataclass(kind) and not typing.is_typeddict(kind):
+        return _checked(header, kind, where)
     own = _by_owner(arrays)
 
     def build(name: str, kind: Any, header: Any, place: str) -> Any:
         return from_parts(kind, header, own.get(name, {}), place, tables)
 
-    if is_dataclass(kind):
+    if origin is None:
         hints = typing.get_type_hints(kind)
-        described = check_fields(header, {item.name: Any for item in fields(kind)}, where)
-        made = {name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()}
-        return typing.cast(Any, kind)(**made)
+        names = [item.name for item in fields(kind)] if is_dataclass(kind) else list(hints)
+        described = check_fields(header, dict.fromkeys(names, Any), where)
+        return kind(**{name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()})
     if origin in (tuple, list):
-        listed = enumerate(check_json(header, list[Any], where))
+        listed = enumerate(_checked(header, list, where))
         return origin(build(str(place), inner[0], each, f"{where}[{place}]") for place, each in listed)
-    if origin is Mapping:
-        named = check_json(header, dict[str, Any], where).items()
-        return {name: build(name, inner[1], each, f"{where}.{name}") for name, each in named}
-    return check_json(header, kind, where)
-
-
-def _by_owner(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-    """Return the arrays of each field or place."""
-    owners: dict[str, dict[str, Array]] = {}
-    for name, values in arrays.items():
-        owner, _, key = name.partition("/")
-        owners.setdefault(owner, {})[key] = values
-    return owners
+    named = _checked(header, dict, where).items()
+    return {name: build(name, inner[1], each, f"{where}.{name}") for name, each in named}
 
 
 def check_json(value: Any, hint: Any, where: str) -> Any:
@@ -131,8 +120,7 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
 
     Args:
         value: The value.
-        hint: `None`, `bool`, `int`, `float` (finite; whole numbers too), `str`, `list[…]`, `dict[str, …]`, unions
-            of them, `Any`, or a `TypedDict`, whose fields have to be there, and no others.
+        hint: Its type, as for `from_parts`.
         where: Its place, for the error.
 
     Raises:
@@ -145,24 +133,7 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
         Traceback (most recent call last):
         ValueError: header.seed is 'str', where int is expected
     """
-    if hint is Any:
-        return value
-    if typing.is_typeddict(hint):
-        return check_fields(value, typing.get_type_hints(hint), where)
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (types.UnionType, typing.Union):
-        return value if value is None and types.NoneType in inner else _check_any(value, inner, where)
-    if origin is list and isinstance(value, list):
-        return [check_json(item, inner[0], f"{where}[{place}]") for place, item in enumerate(value)]
-    if origin is dict and isinstance(value, dict):
-        return {name: check_json(item, inner[1], f"{where}.{name}") for name, item in value.items()}
-    kinds = (int, float) if hint is float else hint
-    if origin is None and isinstance(value, kinds) and (hint is bool or not isinstance(value, bool)):
-        # Python's JSON reads NaN and Infinity, and as such what is too large for a float.
-        if hint is float and not math.isfinite(value):
-            raise ValueError(f"{where} is {value}, where a finite number is expected")
-        return value
-    raise ValueError(f"{where} is {type(value).__name__!r}, where {getattr(hint, '__name__', hint)} is expected")
+    return from_parts(hint, value, {}, where)
 
 
 def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -182,11 +153,32 @@ def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str,
     return {name: check_json(values[name], hint, f"{where}.{name}") for name, hint in hints.items()}
 
 
-def _check_any(value: Any, hints: tuple[Any, ...], where: str) -> Any:
-    """Return a value that is of one of several types, and say of the last one what is wrong."""
-    for hint in hints[:-1]:
-        try:
-            return check_json(value, hint, where)
-        except ValueError:
-            continue
-    return check_json(value, hints[-1], where)
+def _checked(value: Any, kind: Any, where: str) -> Any:
+    """Return a value of a type of JSON."""
+    kinds = (int, float) if kind is float else kind
+    if kind is not Any and (not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool)):
+        raise ValueError(f"{where} is {type(value).__name__!r}, where {kind.__name__} is expected")
+    # Python's JSON reads NaN and Infinity, and as such what is too large for a float.
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{where} is {value}, where a finite number is expected")
+    return value
+
+
+def _from_any(kinds: Sequence[Any], header: Any, arrays: Mapping[str, Any], where: str, tables: Tables) -> Any:
+    """Build a value that is of one of several types, and say of the last one what is wrong."""
+    if header is None and types.NoneType in kinds:
+        return None
+    *others, last = (kind for kind in kinds if kind is not types.NoneType)
+    for kind in others:
+        with contextlib.suppress(ValueError):
+            return from_parts(kind, header, arrays, where, tables)
+    return from_parts(last, header, arrays, where, tables)
+
+
+def _by_owner(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """Return the arrays of each field or place."""
+    owners: dict[str, dict[str, Array]] = {}
+    for name, values in arrays.items():
+        owner, _, key = name.partition("/")
+        owners.setdefault(owner, {})[key] = values
+    return owners

@@ -122,7 +122,10 @@ class Checkpoints:
     max_size: Any = None
 
     def write(self, state: TrainState) -> None:
-        """Write a state, and remove those that are older than the ones that are kept.
+        """Write a state, and remove those that are older than the newest ones.
+
+        Args:
+            state: The state.
 
         Raises:
             SaveError: It could not be written; those that are there are unchanged.
@@ -309,7 +312,12 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.failed = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the state if it is time."""
+        """Write the state if it is time.
+
+        Args:
+            batch: Number of the step in its epoch, from 0.
+            logs: Losses and metrics; none of a step that a resumed training passes over.
+        """
         # Steps that are passed over have no logs, and the last one is followed by the end of the epoch.
         if keras.backend.backend() != "jax" or not logs or batch + 1 == self.params.get("steps"):
             return
@@ -318,7 +326,12 @@ class CheckpointCallback(keras.callbacks.Callback):
             self._write(batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the state, unless that would take too much of the time."""
+        """Write the state, unless that would take too much of the time.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            logs: Losses and metrics.
+        """
         ends = self.model.stop_training or epoch + 1 == self.params.get("epochs")
         if ends or time.perf_counter() - self.last >= self.cost / MOST_SHARE:
             self._write(0)
@@ -349,7 +362,12 @@ class MetricsRestorer(keras.callbacks.Callback):
         self.values, self.epoch = values, epoch
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set them, in the first epoch that goes on."""
+        """Set them, in the first epoch that goes on.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            logs: Nothing yet.
+        """
         if epoch == self.epoch:
             for variable, value in zip(self.model.metrics_variables, self.values, strict=True):
                 variable.assign(value)

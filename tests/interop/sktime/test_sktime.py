@@ -98,17 +98,6 @@ def test_intervals_are_the_columns(fitted):
             np.testing.assert_allclose(column, like(made, forecast, f"seqcast-{short}-{level}"), rtol=1e-6)
 
 
-def test_quantiles_between_trained_ones():
-    y = panel()
-    theirs = SeqcastForecaster(**{**OPTIONS, "preset": QUANTILES}, level=(80, 90)).fit(y, fh=[1, 2])
-    made = theirs.predict_quantiles(alpha=[0.01, 0.05, 0.2, 0.5, 0.9, 0.99])["sold0"]
-    assert (np.diff(made, axis=1) > 0).all()
-    forecast = theirs.forecaster_.predict(2)
-    np.testing.assert_allclose(made[0.05], like(made, forecast, "seqcast-lo-90"), rtol=1e-6)
-    np.testing.assert_allclose(made[0.9], like(made, forecast, "seqcast-hi-80"), rtol=1e-6)
-    np.testing.assert_allclose(made[0.5], theirs.predict()["sold0"], rtol=1e-6)
-
-
 def test_quantiles_between_trained_ones_are_those_of_the_network():
     """A series' scale moves and stretches all of them alike, so places between two trained ones can be compared."""
     alpha = [0.001, 0.02, 0.05, 0.07, 0.3, 0.5, 0.62, 0.9, 0.93, 0.95, 0.999]

@@ -99,18 +99,18 @@ ENDS = pd.DatetimeIndex(["2024-01-31", "2024-01-29"])
 def test_steps_are_counted_from_each_end():
     steps = HorizonSteps.counted(Frequency("D"), ENDS, [2, 3])
     assert steps.horizon == 3
-    assert [str(stamp.date()) for stamp in steps.horizon_stamps] == [
+    assert [str(stamp.date()) for stamp in steps.named_stamps] == [
         *("2024-02-02", "2024-02-03"),
         *("2024-01-31", "2024-02-01"),
     ]
-    assert steps.skipped.tolist() == [True, False, False] * 2
+    assert steps.named.tolist() == [[False, True, True]] * 2
 
 
 def test_stamps_are_the_same_for_all():
     asked = pd.DatetimeIndex(["2024-02-01", "2024-02-03"])
     steps = HorizonSteps.at(Frequency("D"), ENDS, asked)
-    assert steps.places.tolist() == [[0, 2], [2, 4]]
-    assert list(steps.horizon_stamps) == [*asked, *asked]
+    assert [np.flatnonzero(row).tolist() for row in steps.named] == [[0, 2], [2, 4]]
+    assert list(steps.named_stamps) == [*asked, *asked]
 
 
 @pytest.mark.parametrize("stamp", ["2024-01-31", "2024-02-01 12:00"])
@@ -124,7 +124,8 @@ def test_stamps_that_are_no_steps_are_refused(stamp):
 def test_values_are_picked_by_series_and_step():
     cube = np.arange(2 * 3 * 5).reshape(2, 3, 5)  # [series, D, H]
     asked = np.array([[0, 2], [1, 4]])
-    picked = HorizonSteps(pd.RangeIndex(10), asked, 5).pick(cube.ravel(), 3)
+    named = np.array([[True, False, True, False, False], [False, True, False, False, True]])
+    picked = HorizonSteps(pd.RangeIndex(10), named).pick(cube.ravel(), 3)
     slow = [[cube[n, d, asked[n, k]] for d in range(3)] for n in range(2) for k in range(2)]
     np.testing.assert_array_equal(picked, slow)
 

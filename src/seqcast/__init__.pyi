@@ -1,0 +1,16 @@
+from ._version import __version__ as __version__
+from .baselines import LastValue as LastValue
+from .baselines import ManyToOneRegressor as ManyToOneRegressor
+from .baselines import SeasonalNaive as SeasonalNaive
+from .distributed import RayCluster as RayCluster
+from .engine import Engine as Engine
+from .forecaster import Forecaster as Forecaster
+from .forecaster import forecast as forecast
+from .network import Seq2Seq as Seq2Seq
+from .network import States as States
+from .network import load_network as load_network
+from .regressor import Seq2SeqRegressor as Seq2SeqRegressor
+from .specs import Columns as Columns
+from .specs import NetworkSpec as NetworkSpec
+from .specs import TrainingSpec as TrainingSpec
+from .specs import WindowSpec as WindowSpec

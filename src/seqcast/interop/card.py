@@ -81,7 +81,7 @@ def model_card(
         test: Windows that a regressor has not seen, `(X, y)`, to be scored.
         title: Its title; a usual one if empty.
         purpose: What it is for, in your words.
-        limits: Where it should not be used, in your words, beside what follows from the fit.
+        limits: Where it should not be used, in your words; what follows from the fit comes after them.
         license: Licence of the model, as model hubs name it, such as `mit`.
         metrics: Metrics of the scores, as `seqcast.evaluation.evaluate` takes them; for a forecaster only.
         file: Name of the model's file, in the line that loads it.

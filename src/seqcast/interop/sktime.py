@@ -49,9 +49,9 @@ class SeqcastForecaster(BaseForecaster):
     The columns of `X` are known for the future, unless they are named as past or static covariates. `predict` needs
     the future ones at each step of `fh`; at steps before these that `X` leaves out, the last known value is taken.
 
-    `update` remembers the new rows; with `update_params=True`, where there are rows enough, it trains the network
-    further on them, at a tenth of the learning rate (`Forecaster.finetune`). After rows that end before those of the
-    fit, forecasts start from these older ones, until newer ones come.
+    `update` remembers the new rows; with `update_params=True`, where there are enough rows, it goes on training
+    the network with them, at a tenth of the learning rate (`Forecaster.finetune`). After rows that end before those of
+    the fit, forecasts start from these older ones, until newer ones come.
 
     Args:
         horizon: Steps to forecast in training; `None` takes the farthest step of the `fh` that `fit` is given, and

@@ -23,8 +23,8 @@ class WandbLog(Observer):
     """Log losses, metrics and learning rate to the active run of Weights & Biases.
 
     Epochs have the names `epoch/loss`, `epoch/val_loss`, `epoch/learning_rate` over `epoch/epoch`, from 0; steps
-    `batch/loss` over `batch/batch_step`. Where the pretrained network is fine-tuned beside another one, each has its
-    name before it. Networks that are trained side by side, in worker processes, cannot share a run.
+    `batch/loss` over `batch/batch_step`. Where the pretrained network is fine-tuned and another one trained, each has
+    its name before it. Networks that are trained side by side, in worker processes, cannot share a run.
 
     Args:
         every_n_steps: Steps from one record to the next within epochs; `None` logs epochs only.

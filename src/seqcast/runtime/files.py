@@ -168,7 +168,7 @@ LARGEST_NUMBER = 1e150
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 
-# For each so many bytes that are allowed a table may have a column, which takes time and memory beside its values.
+# Bytes of the limit for each column that a table may have: a column takes time and memory besides its values.
 _COLUMN_COST = 200_000
 
 
@@ -178,8 +178,8 @@ class FileLimits:
 
     Args:
         size: Most bytes that it unpacks to. The frame of a table may take a few times as much.
-        ratio: Most times of its own size that it unpacks to, where that is more than `small`; `None` is any.
-        small: To so many bytes any file may unpack.
+        ratio: Most times of its own size that it unpacks to, where that is more than `small`; `None` allows any.
+        small: To how many bytes any file may unpack.
 
     Example:
         >>> limits = FileLimits()

@@ -94,7 +94,7 @@ def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
     Args:
         model: A built `keras.Model` or `keras.Layer`; `function` may read its variables.
         function: `function(inputs, **static)`; `inputs` is a nested structure of arrays, the keyword arguments are
-            hashable and each new combination of them compiles anew.
+            hashable, and each new combination of them is compiled.
 
     Returns:
         A function of the same form, from NumPy arrays to the backend's. On JAX it may return before they are computed.
@@ -179,8 +179,8 @@ class Program:
 class Programs:
     """The programs of a model by what they are compiled for; those that were used last are kept.
 
-    A program that makes room for another is compiled anew when it is needed again. JAX holds compiled code as long as
-    the function that it was compiled from, so each program is a function of its own.
+    A program that made room for another is compiled once more when it is needed again. JAX holds compiled code as long
+    as the function that it was compiled from, so each program is a function of its own.
 
     Args:
         make: From the parts of a key to a function that is not yet compiled.

@@ -41,9 +41,9 @@ def cache_compilations() -> Path | None:
     """Let JAX keep compiled programs for the next process; calls after the first change nothing.
 
     They go to the folder that the environment variable `SEQCAST_CACHE_DIR` names, or else to the user's cache folder;
-    empty or `off` switches it off. 512 MiB are kept. What the user has told JAX comes first: where he has named a
-    folder, or switched JAX's cache off, nothing is set, and his sizes and times stay. A folder that cannot be written
-    to is passed over silently.
+    empty or `off` switches it off. 512 MiB are kept. What the user has set in JAX comes first. Where that names a
+    folder, or switches JAX's cache off, nothing is set; sizes and times of the user stay. A folder that cannot be
+    written to is passed over silently.
 
     Programs are machine code that is run. So a new folder is its owner's alone, the user's cache folder is used if it
     belongs to this user, and one that anybody may write to is not used, with a warning.
@@ -101,7 +101,7 @@ def _choose_folder() -> Path | None:
 
 
 def _is_ours_to_set(config: Any) -> bool:
-    """Tell whether JAX has neither been given a folder nor been told to keep nothing."""
+    """Return whether the user has neither given JAX a folder nor switched its cache off."""
     return (
         config.jax_enable_compilation_cache
         and config.jax_compilation_cache_dir is None

@@ -1,8 +1,8 @@
 """Checkpoints: the state of a training in files, from which it goes on after its process has died.
 
 ```
-folder/.lock                    held by the process that trains
-folder/fit.json                 the seed of the fit
+folder/.lock                       the lock of the process that trains
+folder/fit.json                    the seed of the fit
 folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two are kept
 ```
 
@@ -71,7 +71,7 @@ def fingerprint(
 
 
 def _versions() -> dict[str, Any]:
-    """Return what the bits of a training depend on beside data and options."""
+    """Return what the bits of a training depend on, other than data and options."""
     types = NumberTypes.current()
     backend = keras.backend.backend()
     return {
@@ -138,7 +138,7 @@ class Checkpoints:
                 older.unlink()
 
     def newest(self) -> TrainState | None:
-        """Return the newest state that can be read; `None` where there is none, or where the training starts anew.
+        """Return the newest state that can be read; `None` where there is none, or without `resume`.
 
         Raises:
             SpecError: It is that of another training.
@@ -153,7 +153,7 @@ class Checkpoints:
                     # First: another version may have states of another form.
                     expected = f"a checkpoint of this training; that in {path.parent}"
                     found = archive.header["fingerprint"]
-                    check_same(found, self.fingerprint, expected, "train anew with another folder")
+                    check_same(found, self.fingerprint, expected, "train in another folder")
                     file: _File = from_parts(_File, archive.header, archive.arrays)
             except FileFormatError as error:
                 damaged.append(error)
@@ -197,7 +197,7 @@ def check_same(found: Mapping[str, Any], fingerprint: Mapping[str, Any], expecte
 
 
 class CheckpointFolder:
-    """The checkpoints of a fit: a folder of its own for each network, held by one process.
+    """The checkpoints of a fit: a folder for each network, all of which one process has a lock on.
 
     Args:
         spec: Where and how often.
@@ -210,7 +210,7 @@ class CheckpointFolder:
     @classmethod
     @contextmanager
     def opened(cls, checkpoint: Any, *, resume: bool) -> Iterator[CheckpointFolder | None]:
-        """Hold the folder of a fit for a `with` block.
+        """Lock the folder of a fit for a `with` block.
 
         Args:
             checkpoint: The argument of the fit: a folder, a `CheckpointSpec`, or `None` for no checkpoints.
@@ -220,7 +220,7 @@ class CheckpointFolder:
             The folder; `None` for no checkpoints.
 
         Raises:
-            SpecError: There is a training in it already and `resume` is false, or another process holds it, or
+            SpecError: There is a training in it already and `resume` is false, or another process has the lock, or
                 `resume` is true without a folder.
             SaveError: It cannot be written to.
         """
@@ -262,7 +262,7 @@ class CheckpointFolder:
                 "checkpoint",
                 expected=Phrase("a folder without a training, or ", Option("resume", True)),
                 received=str(self.spec.folder),
-                hint="To begin anew, empty it or choose another.",
+                hint="To begin once more, empty it or choose another.",
             )
 
     def seed(self, drawn: int) -> int:

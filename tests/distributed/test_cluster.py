@@ -29,34 +29,28 @@ def test_impossible_numbers_are_refused(options, message):
 
 
 @pytest.mark.parametrize(
-    ("cluster", "told", "parts"),
+    ("cluster", "of_training", "parts"),
     [
         ({"workers": 1}, None, 4),
-        ({"workers": 2}, None, 4),
         ({"workers": 3}, None, 6),
         ({"workers": 8}, None, 8),
         ({"workers": 2, "parts": 8}, None, 8),
         ({"workers": 2, "parts": 8}, 8, 8),
         ({"workers": 2}, 6, 6),
+        ({"workers": 2, "parts": 8}, 4, "those of the RayCluster, 8, or none in the TrainingSpec"),
+        ({"workers": 2}, 3, "a multiple of workers=2"),
     ],
 )
-def test_parts_of_a_batch(cluster, told, parts):
-    assert RayCluster(**cluster).shared_parts(TrainingSpec(parts=told)) == parts
+def test_parts_of_a_batch(cluster, of_training, parts):
+    training = TrainingSpec(parts=of_training)
+    if isinstance(parts, int):
+        assert RayCluster(**cluster).shared_parts(training) == parts
+    else:
+        with pytest.raises(SpecError, match=f"parts: expected {parts}"):
+            RayCluster(**cluster).shared_parts(training)
 
 
-@pytest.mark.parametrize(
-    ("cluster", "told", "message"),
-    [
-        ({"workers": 2, "parts": 8}, 4, "parts: expected those of the RayCluster, 8, or none in the TrainingSpec"),
-        ({"workers": 2}, 3, "parts: expected a multiple of workers=2"),
-    ],
-)
-def test_parts_that_do_not_go_together(cluster, told, message):
-    with pytest.raises(SpecError, match=message):
-        RayCluster(**cluster).shared_parts(TrainingSpec(parts=told))
-
-
-def test_a_worker_a_core_unless_told():
+def test_a_worker_a_core_by_default():
     assert RayCluster().workers == cores()
 
 

@@ -10,9 +10,6 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast.data.windows.order import BatchOrder
-from seqcast.runtime.processes import Processes
-
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
@@ -86,26 +83,3 @@ def test_all_processes_have_the_same_bits(together):
     for other in others:
         for name in first:
             np.testing.assert_array_equal(first[name], other[name])
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 31, 100])
-@pytest.mark.parametrize("batch_size", [3, 16])
-def test_batches_are_the_same_however_many_processes_share_them(count, batch_size):
-    def batches(world_size):
-        orders = [
-            BatchOrder(count, batch_size=batch_size, seed=0, **Processes(rank, world_size, 4).of_batches)
-            for rank in range(world_size)
-        ]
-        for number in range(3):
-            windows, counts = zip(*(order.batch(number) for order in orders), strict=True)
-            yield np.concatenate(windows).tolist(), np.concatenate(counts).tolist()
-            assert orders[-1].whole_batch(number)[0].tolist() == np.concatenate(windows).tolist()
-
-    one, two, four = map(list, map(batches, (1, 2, 4)))
-    assert one == two == four
-    plain = BatchOrder(count, batch_size=batch_size, seed=0)
-    for number, (windows, counts) in enumerate(one):
-        expected, real = plain.batch(number)
-        assert np.array(windows)[counts].tolist() == expected[real].tolist()
-        if plain.batch_size % 4 == 0:
-            assert windows == expected.tolist()

@@ -56,7 +56,7 @@ def refused(path, received):
     [
         ({"candidates/0/engines/0/weight/1": (8, 24)}, "weight 1 of shape (8, 24) and type float32"),
         ({"series/static": (2, 5)}, "'static' of shape (2, 5), where 2 series have (2, 0)"),
-        ({"series/loc": (4, 1)}, "'loc' of shape (4, 1), where 2 series have (2, 1)"),
+        ({"series/scaler/loc": (4, 1)}, "'loc' of shape (4, 1), where 2 series have (2, 1)"),
         ({"series/values": (12, 3)}, "'values' of shape (12, 3), where 2 series have (12, 1)"),
         ({"series/values": (20, 1), "series/stamps": (20,)}, "20 rows of 2 series, of which a context has 6"),
         ({"series/last_seen": (4,)}, "'last_seen' of shape (4,)"),
@@ -91,10 +91,10 @@ def test_a_network_larger_than_its_weights_is_not_built(file, rewrite_archive, m
         ("candidates/0/engines/0/weight/0", np.nan),
         ("candidates/0/engines/0/weight/1", np.inf),
         ("candidates/0/engines/0/weight/2", -2e15),
-        ("series/loc", np.nan),
-        ("series/loc", 1e308),
-        ("series/scale", np.inf),
-        ("series/scale", -1.0),
+        ("series/scaler/loc", np.nan),
+        ("series/scaler/loc", 1e308),
+        ("series/scaler/scale", np.inf),
+        ("series/scaler/scale", -1.0),
         ("series/values", -np.inf),
     ],
 )

@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import sys
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.baselines import LastValue
 from seqcast.data.datasets import load
 from seqcast.data.signals import random_sines
-from seqcast.errors import DataError, MissingPackageError, NotFittedError, SeqcastWarning, SpecError
+from seqcast.errors import DataError, NotFittedError, SeqcastWarning, SpecError
 from seqcast.runtime.executors import LokyExecutor
 
 # What MLflow warns of itself, of SQLAlchemy and its own type hints; ours stay errors.
@@ -258,16 +257,6 @@ def test_what_is_no_model(mlflow, tmp_path):
     with pytest.raises(SpecError, match="run_id: expected an active run"):
         interop().MlflowLog()
     assert not (tmp_path / "model").exists()
-
-
-@pytest.mark.parametrize(
-    "call", [lambda: interop().MlflowLog("a"), lambda: interop().log_model(None), lambda: interop().load_model("m")]
-)
-def test_without_the_package_the_line_that_installs_it_is_named(call, monkeypatch):
-    for name in ("mlflow", "mlflow.models", "mlflow.artifacts"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingPackageError, match=r"pip install 'seqcast\[mlflow\]'"):
-        call()
 
 
 def test_usage_data_is_switched_off_unless_the_user_says_so(monkeypatch):

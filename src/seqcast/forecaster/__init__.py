@@ -4,7 +4,7 @@ In reading order: `estimator`, `options`, `defaults`, `option_checks`; `reading`
 to rows); `rows`, `planning` (from rows to a plan); `candidates` (what may forecast); `training_run`, `fitting`,
 `choice`, `validation` (from a plan to what is fitted); `fitted`, `series_state`, `blend`, `future`, `owners` (what is
 fitted, and its forecasts); `backtest`, `output`, `explain`, `anomalies`, `facts`, `report`, `export`, `archive`,
-`series_archive`, `cluster`; and `shortcut`, all of it in one step.
+`cluster`; and `shortcut`, all of it in one step.
 
 Stability: stable.
 """

@@ -1,27 +1,42 @@
-"""Reading and writing a forecaster's file."""
+"""Reading and writing a forecaster's file: its options, the state of its series, and what the fit chose."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from seqcast.errors import DataError, SpecError
+from seqcast.data.features import FeatureBuilder
+from seqcast.data.frames import FrameSchema, Frequency, LongFrame, plain_stamps
+from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
+from seqcast.errors import DataError, SeqcastError, SpecError
 from seqcast.forecaster.candidates.base import FittedCandidate
 from seqcast.forecaster.candidates.table import CANDIDATES
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.option_checks import check_options
 from seqcast.forecaster.options import ForecastOptions, RowOptions
-from seqcast.forecaster.series_archive import StoredSeries
-from seqcast.intervals import Calibration
+from seqcast.forecaster.series_state import SeriesState
+from seqcast.intervals import SUPPORTS, Calibration
 from seqcast.pretrained import MODELS, ZeroShotModel
 from seqcast.runtime import from_parts, open_archive, to_parts, write_archive
-from seqcast.specs import Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_writable
+from seqcast.specs import (
+    Columns,
+    Covariates,
+    EnsembleSpec,
+    NetworkSpec,
+    TrainingSpec,
+    check_choice,
+    check_int,
+    check_writable,
+)
 from seqcast.training import History
+
+Array = npt.NDArray[Any]
 
 KIND = "Forecaster"
 # Arrays in which something may be missing: values, and when a series was trained on.
@@ -31,6 +46,133 @@ MOST_STEPS, MOST_GROWTH = 10_000_000, 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 # Fields that a file holds as the fitted forecaster has them.
 _AS_THEY_ARE = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried")
+
+
+# Fields that a file holds as the state of the series has them.
+_OF_STATE = ("scaler", "builder", "scale", "context_length", "observed", "fill", "support")
+# Kinds of NumPy's types that the arrays of the series may have.
+_DTYPES = {"ids": "Uiu", "ends": "i", "stamps": "Miu", "last_seen": "Miu", "trained_until": "Miu"}
+
+
+@dataclass(frozen=True)
+class StoredSeries:
+    """What a file holds of the state of the series, see `SeriesState`."""
+
+    freq: str | int | None
+    schema: FrameSchema
+    covariates: Covariates
+    scaler: SeriesScaler
+    builder: FeatureBuilder
+    scale: str
+    context_length: int
+    observed: bool
+    fill: bool
+    support: tuple[str, ...]
+    ids: Array
+    ends: Array
+    values: Array
+    stamps: Array
+    static: Array
+    last_seen: Array
+    trained_until: Array
+
+    @classmethod
+    def of(cls, state: SeriesState) -> Self:
+        """Return what a file holds.
+
+        Args:
+            state: The state of the series.
+        """
+        return cls(
+            freq=None if state.frequency is None else state.frequency.name,
+            schema=state.schema,
+            covariates=state.frame.covariates,
+            ids=np.array(state.ids),
+            ends=state.frame.source.ends,
+            values=state.frame.source.values,
+            stamps=plain_stamps(state.frame.stamps),
+            static=state.frame.static,
+            last_seen=plain_stamps(state.last_seen),
+            trained_until=plain_stamps(state.trained_until),
+            **{name: getattr(state, name) for name in _OF_STATE},
+        )
+
+    def state(self) -> SeriesState:
+        """Build the state of the series, and refuse what does not fit together.
+
+        Raises:
+            ValueError: It does not.
+        """
+        self._check_options()
+        self._check_arrays()
+        schema, builder = self.schema, self.builder
+        frame = LongFrame(
+            InMemoryStore(tuple(self.ids.tolist()), self.values, self.ends),
+            stamps=schema.stamps(self.stamps),
+            frequency=None if self.freq is None else Frequency(self.freq),
+            schema=schema,
+            covariates=self.covariates,
+            kinds=(*builder.past.kinds, *builder.future.kinds),
+            static=self.static,
+            static_kinds=builder.static.kinds,
+            rows=np.full(len(self.values), -1),
+        )
+        _check_stamps(frame)
+        return SeriesState(
+            frame=frame,
+            last_seen=schema.stamps(self.last_seen),
+            trained_until=schema.stamps(self.trained_until),
+            **{name: getattr(self, name) for name in _OF_STATE},
+        )
+
+    def _check_options(self) -> None:
+        """Refuse options of the series that are none, or that do not go with the columns."""
+        builder, covariates, targets = self.builder, self.covariates, self.schema.columns.targets
+        builder.check()
+        check_choice("scale", self.scale, SERIES_SCALES)
+        check_int("context_length", self.context_length)
+        for support in self.support:
+            check_choice("support", support, SUPPORTS)
+        names = (builder.past.names, builder.future.names, builder.static.names)
+        if (
+            names != (covariates.past, covariates.future, covariates.static)
+            or not builder.targets == len(self.support) == len(targets)
+            or (builder.median_gap is None) != (self.freq is not None)
+            or self.schema.kind not in ("pandas", "polars")
+        ):
+            raise ValueError("features of other columns than the frame has")
+
+    def _check_arrays(self) -> None:
+        """Refuse arrays whose shapes, types or numbers do not fit together."""
+        builder, targets = self.builder, len(self.schema.columns.targets)
+        series, rows = len(self.ends), len(self.stamps)
+        scaling = {name: values for name, values in vars(self.scaler).items() if values is not None}
+        shapes = {
+            "ids": (series,),
+            "ends": (series,),
+            "values": (rows, targets + len(builder.past.kinds) + len(builder.future.kinds)),
+            "stamps": (rows,),
+            "static": (series, len(builder.static.kinds)),
+            "last_seen": (1,),
+            "trained_until": (series,),
+            **dict.fromkeys(scaling, (series, targets)),
+        }
+        for name, shape in shapes.items():
+            values = scaling[name] if name in scaling else getattr(self, name)
+            if values.shape != shape:
+                raise ValueError(f"{name!r} of shape {values.shape}, where {series} series have {shape}")
+            if values.dtype.kind not in _DTYPES.get(name, "f"):
+                raise ValueError(f"{name!r} of type {values.dtype}")
+        if not series <= rows <= series * self.context_length:
+            raise ValueError(f"{rows} rows of {series} series, of which a context has {self.context_length}")
+        if int(self.ends[-1]) != rows or (np.diff(self.ends, prepend=0) < 1).any():
+            raise ValueError(f"series that do not end where {rows} rows do")
+        for name, values in scaling.items():
+            if not np.isfinite(values).all() or (name != "loc" and not (values > 0).all()):
+                raise ValueError(f"{name!r} that no scaling has")
+        ids = self.ids.tolist()
+        if ids != sorted(set(ids)):
+            raise ValueError("ids that are not sorted, or stand twice")
 
 
 @dataclass(frozen=True)
@@ -71,7 +213,7 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
             **{name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in options.items()},
             "training": _training_to_json(options["training"]),
         },
-        series=StoredSeries(fitted.series),
+        series=StoredSeries.of(fitted.series),
         skipped=[
             [name, *map(str, (error.where, error.expected, error.received, error.hint))]
             for name, error in fitted.skipped.items()
@@ -136,7 +278,7 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
         for name, where, expected, received, hint in file.skipped
     }
     fitted = FittedForecaster(
-        series=file.series.state,
+        series=file.series.state(),
         rows=RowOptions.of(options),
         output=ForecastOptions.of(options),
         skipped=skipped,
@@ -190,3 +332,20 @@ def _training_to_json(given: TrainingSpec | Mapping[str, Any] | None) -> Any:
 
 def _whole(given: TrainingSpec | Mapping[str, Any]) -> TrainingSpec:
     return given if isinstance(given, TrainingSpec) else TrainingSpec(**given)
+
+
+def _check_stamps(frame: LongFrame) -> None:
+    """Refuse stamps that do not rise within a series, or that a frame of the schema's kind cannot hold."""
+    stamps, source = frame.stamps, frame.source
+    rises = np.asarray(stamps[1:] > stamps[:-1])
+    rises[source.starts[1:] - 1] = True
+    if stamps.hasnans or not rises.all():
+        raise ValueError("stamps that do not rise")
+    last = frame.last_stamps[:1]
+    try:
+        ahead = last if frame.frequency is None else frame.frequency.after(last, 1)
+        frame.schema.build(np.asarray(source.ids[:1], dtype=object), {frame.schema.columns.ds: ahead}, {})
+    except SeqcastError:
+        raise
+    except Exception as error:  # whatever pandas and Polars say of types that they do not have
+        raise ValueError(f"forecasts of another type than a frame has ({error})") from error

@@ -166,7 +166,7 @@ def _checked(value: Any, kind: Any, where: str) -> Any:
 
 def _from_any(kinds: Sequence[Any], header: Any, arrays: Mapping[str, Any], where: str, tables: Tables) -> Any:
     """Build a value that is of one of several types, and say of the last one what is wrong."""
-    if header is None and types.NoneType in kinds:
+    if header is None and not arrays and types.NoneType in kinds:
         return None
     *others, last = (kind for kind in kinds if kind is not types.NoneType)
     for kind in others:

@@ -1,12 +1,12 @@
 """Calendar features by operators are those by pandas."""
 
+import ndonnx as ndx
 import numpy as np
 import pandas as pd
 
 from seqcast.data.features.calendar import CALENDAR_FEATURES, Calendar
 from seqcast.export.calendar import calendar_features
-from seqcast.export.file import model_of
-from seqcast.export.graph import Graph
+from seqcast.export.onnx_file import OnnxFile
 
 
 def test_all_cycles(run_file):
@@ -15,10 +15,10 @@ def test_all_cycles(run_file):
     stamps = pd.DatetimeIndex(rng.choice(days.values, 20_000)) + pd.to_timedelta(rng.integers(0, 86_400, 20_000), "s")
     leap = pd.date_range("2000-02-27", periods=6).union(pd.date_range("1900-02-27", periods=4))
     stamps = stamps.append(leap)
-    graph = Graph()
-    read = graph.read("stamps", np.float64, ("batch", "time"))
-    features = calendar_features(graph, read, CALENDAR_FEATURES)
-    graph.write("features", features, np.float32, ("batch", "time", 2 * len(CALENDAR_FEATURES)))
+    file = OnnxFile()
+    read = file.read("stamps", ndx.float64, ("batch", "time"), "seconds")
+    features = calendar_features(read, CALENDAR_FEATURES)
+    file.write("features", features, ("batch", "time", 2 * len(CALENDAR_FEATURES)), "cycles")
     seconds = (stamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
-    found = run_file(model_of(graph, {}).SerializeToString())(stamps=seconds.to_numpy()[None])["features"][0]
+    found = run_file(file.model({}).SerializeToString())(stamps=seconds.to_numpy()[None])["features"][0]
     np.testing.assert_allclose(found, Calendar(CALENDAR_FEATURES).features(stamps), atol=1e-6)

@@ -2,16 +2,16 @@
 
 import os
 
+import ndonnx as ndx
 import numpy as np
 import pytest
 
 from seqcast.data.series.scalers import SERIES_SCALES
 from seqcast.data.windows.gaps import fill_gaps
 from seqcast.errors import SpecError
-from seqcast.export.file import model_of
-from seqcast.export.graph import Graph
-from seqcast.export.heads import Parts
-from seqcast.export.network import WRITTEN, NetworkInputs, add_network, check_network
+from seqcast.export.decoding import Parts
+from seqcast.export.network_file import WRITTEN, NetworkInputs, add_network, check_network
+from seqcast.export.onnx_file import OnnxFile
 from seqcast.export.scaling import check_scale
 from seqcast.network import Seq2Seq
 from seqcast.network.distributions import distribution_of
@@ -113,35 +113,23 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
     any_horizon = not network.in_blocks and rng.random() < 0.5
     known_steps = rng.random() < 0.5
 
-    graph, values = Graph(), {}
+    file, values = OnnxFile(), {}
     for name, array in inputs.items():
         shape = ["batch", *array.shape[1:]]
         if name == "future":
             shape[1] = "horizon" if any_horizon else horizon
         elif name != "static" and not known_steps:
             shape[1] = "time"
-        values[name] = graph.read(name, np.float32, shape)
-    count = graph.read("horizon", np.int64, (1,)) if any_horizon else horizon
-    read = NetworkInputs(**values, steps=steps if known_steps else None)
-    written = add_network(graph, model, read, count, parts)
-    graph.write("forecast", written, np.float32, ("batch", "steps", window.targets, len(parts)))
+        values[name] = file.read(name, ndx.float32, tuple(shape), name)
+    count = file.read_horizon(None if any_horizon else horizon)
+    written = add_network(model, NetworkInputs(**values), count, parts)
+    file.write("forecast", written, ("batch", "steps", window.targets, len(parts)), "forecast")
     feeds = {**inputs, "horizon": np.array([horizon])} if any_horizon else inputs
-    found = run_file(model_of(graph, {}).SerializeToString())(**feeds)["forecast"]
+    found = run_file(file.model({}).SerializeToString())(**feeds)["forecast"]
 
     expected = forecast(model, inputs, horizon, parts)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_names_of_nodes_say_where_they_are():
-    model = Seq2Seq(WindowSpec(3, 1, 1), NetworkSpec(encoder_units=(4, 4), decoder_units=(4, 4)), seed=0)
-    graph = Graph()
-    past = graph.read("past", np.float32, ("batch", "time", 1))
-    add_network(graph, model, NetworkInputs(past), 3, Parts())
-    names = [node.name for node in graph.nodes]
-    assert len(set(names)) == len(names)
-    operators = [node.name.rpartition("_")[0] for node in graph.nodes if node.kind == "GRU"]
-    assert operators == ["encoder/stack/gru"] * 2 + ["decoder/stack/gru"] * 2
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
     model = onnx.load(tmp_path / "model.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert model.producer_name == "seqcast"
-    assert [each.version for each in model.opset_import] == [13]
+    assert [each.version for each in model.opset_import] == [21]
     session = run_file(tmp_path / "model.onnx")
     assert session.inputs == {"past": ["batch", "time"]}
     told = session.metadata
@@ -320,7 +320,7 @@ def test_what_is_in_the_way(forecaster, tmp_path, monkeypatch):
         Forecaster(3).export(tmp_path / "model.onnx")
     with pytest.raises(SaveError):
         forecaster.export(tmp_path / "nowhere" / "model.onnx")
-    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "ndonnx", None)
     with pytest.raises(MissingPackageError, match=r"seqcast\[onnx\]"):
         forecaster.export(tmp_path / "model.onnx")
 

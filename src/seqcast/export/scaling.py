@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ndonnx as ndx
 import numpy as np
+from ndonnx import Array
 
 from seqcast.data.series import CONSTANT_SCALE, LARGEST, LARGEST_LOGARITHM, LEAST_SHARE, LOGARITHMS, ROUNDING
 from seqcast.errors import SpecError
-from seqcast.export.graph import INFINITY, ONE, ZERO, Graph
 
 
 @dataclass(frozen=True)
@@ -21,35 +22,39 @@ class Scaling:
         unit: The size above which `f` is about logarithmic, `[B, 1, D]`; `None` for the identity.
     """
 
-    loc: str
-    scale: str
-    unit: str | None = None
+    loc: Array
+    scale: Array
+    unit: Array | None = None
 
-    def of_parts(self, graph: Graph) -> Scaling:
-        """Return the same for values that have parts, `[B, H, D, parts]`."""
-        loc, scale = (graph.unsqueeze(each, 3) for each in (self.loc, self.scale))
-        return Scaling(loc, scale, None if self.unit is None else graph.unsqueeze(self.unit, 3))
+    def transform(self, values: Array) -> Array:
+        """Return values in scaled units.
 
-    def transform(self, graph: Graph, values: str) -> str:
-        """Return values, `[B, T, D]`, in scaled units."""
+        Args:
+            values: The values, `[B, T, D]`.
+        """
         if self.unit is not None:
-            values = _logarithm(graph, values, self.unit)
-        scaled = graph("Div", graph("Sub", values, self.loc), self.scale)
-        return graph("Min", graph("Max", scaled, np.float64(-LARGEST)), np.float64(LARGEST))
+            values = _logarithm(values, self.unit)
+        return ndx.clip((values - self.loc) / self.scale, -LARGEST, LARGEST)
 
-    def inverse(self, graph: Graph, values: str) -> str:
-        """Return scaled values, `[B, T, D]`, in the data's units."""
-        values = graph("Add", graph("Mul", values, self.scale), self.loc)
+    def inverse(self, forecast: Array) -> Array:
+        """Return a forecast in the data's units.
+
+        Args:
+            forecast: The parts of the forecast, scaled, `[B, H, D, parts]`.
+        """
+        values = forecast * self.scale[..., None] + self.loc[..., None]
         if self.unit is None:
             return values
         # Positive data has positive forecasts, and finite ones.
-        bounded = graph("Min", graph("Max", values, ZERO), np.float64(LARGEST_LOGARITHM))
-        grown = graph("Mul", self.unit, graph("Sub", graph("Exp", bounded), ONE))
-        return graph("Min", grown, np.float64(np.finfo(np.float64).max))
+        grown = self.unit[..., None] * (ndx.exp(ndx.clip(values, 0.0, LARGEST_LOGARITHM)) - 1.0)
+        return ndx.minimum(grown, float(np.finfo(np.float64).max))
 
 
 def check_scale(method: str) -> None:
     """Refuse a scale that there are no operators for.
+
+    Args:
+        method: The name of the scale.
 
     Raises:
         SpecError: It is one.
@@ -63,106 +68,86 @@ def check_scale(method: str) -> None:
         )
 
 
-def learn_scaling(graph: Graph, past: str, known: str, method: str) -> Scaling:
+def learn_scaling(past: Array, known: Array, method: str) -> Scaling:
     """Learn the scaling of windows.
 
     Args:
-        graph: The graph.
         past: Values, `[B, T, D]`, in double precision; what is not known is 0.
         known: Which are known, `[B, T, D]`.
         method: As for `SeriesScaler.fit`.
     """
-    with graph.scope("scaling"):
-        rows = _Rows(graph, past, known)
-        unit = None
-        if method in LOGARITHMS:
-            mean = graph("Mul", _positive(graph, rows.mean(graph("Abs", past))), np.float64(LEAST_SHARE))
-            unit = mean if method == "log" else graph.value(np.ones((1, 1, 1)))
-            rows = _Rows(graph, _logarithm(graph, past, unit), known)
-        loc, scale = _STATISTICS[method](rows)
-        return Scaling(loc, scale, unit)
+    rows = _Rows(past, known)
+    unit = None
+    if method in LOGARITHMS:
+        unit = _positive(rows.mean(ndx.abs(past))) * LEAST_SHARE if method == "log" else ndx.ones((1, 1, 1))
+        rows = _Rows(_logarithm(past, unit), known)
+    return Scaling(*_STATISTICS[method](rows), unit)
 
 
 class _Rows:
     """Statistics of the known values of windows, each `[B, 1, D]`."""
 
-    def __init__(self, graph: Graph, values: str, known: str) -> None:
-        self.graph, self.values, self.known = graph, values, known
-        self.weight = graph.cast(known, np.float64)
-        self.count = graph.total(self.weight, 1, keep=True)
-        self.at_least_one = graph("Max", self.count, ONE)
+    def __init__(self, values: Array, known: Array) -> None:
+        self.values, self.known = values, known
+        self.weight = ndx.astype(known, ndx.float64)
+        self.count = ndx.sum(self.weight, axis=1, keepdims=True)
 
-    def mean(self, values: str) -> str:
+    def mean(self, values: Array) -> Array:
         """Return the mean of values that are 0 where none is known; 0 where there is none."""
-        return self.graph("Div", self.graph.total(values, 1, keep=True), self.at_least_one)
+        return ndx.sum(values, axis=1, keepdims=True) / ndx.maximum(self.count, 1.0)
 
-    def largest(self, values: str) -> str:
+    def largest(self, values: Array) -> Array:
         """Return the largest known value, minus infinity where there is none."""
-        known = self.graph("Where", self.known, values, -INFINITY)
-        return self.graph("ReduceMax", known, axes=[1], keepdims=1)
+        return ndx.max(ndx.where(self.known, values, -np.inf), axis=1, keepdims=True)
 
-    def level(self) -> str:
-        """Return the largest magnitude, 0 where there is none."""
-        return self.graph("ReduceMax", self.graph("Abs", self.values), axes=[1], keepdims=1)
+    def quantiles(self, *shares: float) -> list[Array]:
+        """Return quantiles, interpolated between neighbours; 0 where there is none."""
+        ranked = ndx.sort(ndx.where(self.known, self.values, np.inf), axis=1)
+        last, quantiles = ndx.maximum(self.count, 1.0) - 1.0, []
+        for share in shares:
+            place = last * share
+            low = ndx.astype(place, ndx.int64)
+            high = ndx.minimum(low + 1, ndx.astype(last, ndx.int64))
+            below, above = (ndx.take_along_axis(ranked, each, axis=1) for each in (low, high))
+            between = below + (above - below) * (place - ndx.astype(low, ndx.float64))
+            quantiles.append(self.unless_empty(between))
+        return quantiles
 
-    def sorted(self) -> str:
-        """Return the values in rising order, those that are not known at the end."""
-        known = self.graph("Where", self.known, self.values, INFINITY)
-        return self.graph.several("TopK", 2, known, self.graph.size(known, 1), axis=1, largest=0, sorted=1)[0]
-
-    def quantile(self, ranked: str, share: float) -> str:
-        """Return a quantile of values in rising order, interpolated between neighbours; 0 where there is none."""
-        g = self.graph
-        last = g("Sub", self.at_least_one, ONE)
-        place = g("Mul", last, np.float64(share))
-        low = g.cast(place, np.int64)
-        high = g("Min", g("Add", low, np.int64(1)), g.cast(last, np.int64))
-        below, above = (g("GatherElements", ranked, each, axis=1) for each in (low, high))
-        between = g("Mul", g("Sub", above, below), g("Sub", place, g.cast(low, np.float64)))
-        return self.unless_empty(g("Add", below, between))
-
-    def unless_empty(self, values: str) -> str:
+    def unless_empty(self, values: Array) -> Array:
         """Return values, and 0 where no value is known."""
-        return self.graph("Where", self.graph("Greater", self.count, ZERO), values, ZERO)
+        return ndx.where(self.count > 0, values, 0.0)
 
-    def unless_constant(self, loc: str, scale: str) -> tuple[str, str]:
+    def unless_constant(self, loc: Array, scale: Array) -> tuple[Array, Array]:
         """Return statistics, with a hundredth of the level as the scale of a constant."""
-        g, level = self.graph, self.level()
-        varies = g("Greater", scale, g("Mul", level, np.float64(ROUNDING)))
-        return loc, g("Where", varies, scale, _positive(g, g("Mul", level, np.float64(CONSTANT_SCALE))))
+        level = ndx.max(ndx.abs(self.values), axis=1, keepdims=True)
+        return loc, ndx.where(scale > level * ROUNDING, scale, _positive(level * CONSTANT_SCALE))
 
 
-def _standard(rows: _Rows) -> tuple[str, str]:
-    g = rows.graph
+def _standard(rows: _Rows) -> tuple[Array, Array]:
     rough = rows.mean(rows.values)
-    rest = g("Mul", g("Sub", rows.values, rough), rows.weight)
+    rest = (rows.values - rough) * rows.weight
     # The rounding of a sum of large values is found in the sum of the small rests.
     shift = rows.mean(rest)
-    off = g("Mul", g("Sub", rest, shift), rows.weight)
-    return rows.unless_constant(g("Add", rough, shift), g("Sqrt", rows.mean(g("Mul", off, off))))
+    return rows.unless_constant(rough + shift, ndx.sqrt(rows.mean(ndx.square((rest - shift) * rows.weight))))
 
 
-def _robust(rows: _Rows) -> tuple[str, str]:
-    g, ranked = rows.graph, rows.sorted()
-    low, middle, high = (rows.quantile(ranked, share) for share in (0.25, 0.5, 0.75))
-    scale = g("Sub", high, low)
-    still = g("Greater", scale, g("Mul", g("Abs", middle), np.float64(ROUNDING)))
-    return rows.unless_constant(middle, g("Where", still, scale, _standard(rows)[1]))
+def _robust(rows: _Rows) -> tuple[Array, Array]:
+    low, middle, high = rows.quantiles(0.25, 0.5, 0.75)
+    scale = high - low
+    return rows.unless_constant(middle, ndx.where(scale > ndx.abs(middle) * ROUNDING, scale, _standard(rows)[1]))
 
 
-def _minmax(rows: _Rows) -> tuple[str, str]:
-    g = rows.graph
-    high = rows.unless_empty(rows.largest(rows.values))
-    low = rows.unless_empty(g("Neg", rows.largest(g("Neg", rows.values))))
-    return rows.unless_constant(low, g("Sub", high, low))
+def _minmax(rows: _Rows) -> tuple[Array, Array]:
+    high, low = (rows.unless_empty(each) for each in (rows.largest(rows.values), -rows.largest(-rows.values)))
+    return rows.unless_constant(low, high - low)
 
 
-def _mean(rows: _Rows) -> tuple[str, str]:
-    return rows.graph.value(np.zeros((1, 1, 1))), _positive(rows.graph, rows.mean(rows.graph("Abs", rows.values)))
+def _mean(rows: _Rows) -> tuple[Array, Array]:
+    return ndx.zeros((1, 1, 1)), _positive(rows.mean(ndx.abs(rows.values)))
 
 
-def _none(rows: _Rows) -> tuple[str, str]:
-    return rows.graph.value(np.zeros((1, 1, 1))), rows.graph.value(np.ones((1, 1, 1)))
+def _none(_: _Rows) -> tuple[Array, Array]:
+    return ndx.zeros((1, 1, 1)), ndx.ones((1, 1, 1))
 
 
 _STATISTICS = {
@@ -176,10 +161,9 @@ _STATISTICS = {
 }
 
 
-def _positive(graph: Graph, values: str) -> str:
-    return graph("Where", graph("Greater", values, ZERO), values, ONE)
+def _positive(values: Array) -> Array:
+    return ndx.where(values > 0, values, 1.0)
 
 
-def _logarithm(graph: Graph, values: str, unit: str) -> str:
-    grown = graph("Add", graph("Div", graph("Abs", values), unit), ONE)
-    return graph("Mul", graph("Sign", values), graph("Log", grown))
+def _logarithm(values: Array, unit: Array) -> Array:
+    return ndx.sign(values) * ndx.log(ndx.abs(values) / unit + 1.0)

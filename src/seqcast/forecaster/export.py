@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.runtime import require
 
 
 def write_onnx(
@@ -19,8 +20,10 @@ def write_onnx(
         scaling: As for `Forecaster.export`.
 
     Raises:
+        MissingPackageError: The package `ndonnx` is not installed.
         SpecError: An option is impossible, or the forecaster has a part that ONNX has no operators for.
     """
+    require("ndonnx", extra="onnx")
     from seqcast.export import SeriesModel, write_series_model
 
     series, shares = fitted.series, fitted.choice.shares

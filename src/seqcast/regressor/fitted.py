@@ -15,6 +15,7 @@ from seqcast.engine import ArrayLabels, Engine, ModelInputs
 from seqcast.intervals import SUPPORTS, bounded
 from seqcast.network import States
 from seqcast.regressor.inputs import check_new_steps, check_past, check_states
+from seqcast.runtime import require
 from seqcast.specs import check_choice, check_int
 from seqcast.training import History
 
@@ -132,6 +133,7 @@ class FittedRegressor:
         probabilities: Sequence[float] | None = None,
     ) -> None:
         """Write one ONNX file; see `Seq2SeqRegressor.export`."""
+        require("ndonnx", extra="onnx")
         from seqcast.export import ArrayModel, write_array_model
 
         model = ArrayModel(self.engine.built.model, self.preparation, self.support)

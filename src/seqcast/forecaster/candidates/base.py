@@ -210,7 +210,7 @@ class FittedCandidate(ABC):
         return self.for_refit(options)
 
     def export(self) -> Any:
-        """Return its part of a file in ONNX, see `seqcast.export.series`.
+        """Return its part of a file in ONNX, see `seqcast.export`.
 
         Raises:
             SpecError: There are no operators for it.

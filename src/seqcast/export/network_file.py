@@ -1,14 +1,15 @@
-"""One network: from scaled windows to the parts of a forecast."""
+"""One network as operators: from scaled windows to the parts of a forecast."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ndonnx as ndx
+from ndonnx import Array
+
 from seqcast.errors import SpecError
-from seqcast.export.decoder import DecoderGraph
-from seqcast.export.encoder import EncoderGraph
-from seqcast.export.graph import Graph
-from seqcast.export.heads import HEADS, Parts
+from seqcast.export.decoding import HEADS, DecoderGraph, Parts
+from seqcast.export.encoding import EncoderGraph
 from seqcast.network import Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 
@@ -23,23 +24,21 @@ WRITTEN = {
 
 @dataclass(frozen=True)
 class NetworkInputs:
-    """What a network reads, as values of a graph.
+    """What a network reads.
 
     Args:
         past: Scaled and without gaps, `[B, T, F]`.
         observed: 1 where a value was observed, `[B, T, F]`.
         static: The static vector, `[B, S]`.
         future: Known-future inputs, `[B, H, F']`.
-        steps: Number of steps of the past, where it is known.
         tokens: How many tokens of each row are read, its last ones, `[B]`; `None` is all.
     """
 
-    past: str
-    observed: str | None = None
-    static: str | None = None
-    future: str | None = None
-    steps: int | None = None
-    tokens: str | None = None
+    past: Array
+    observed: Array | None = None
+    static: Array | None = None
+    future: Array | None = None
+    tokens: Array | None = None
 
 
 def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None) -> None:
@@ -89,35 +88,28 @@ def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None)
         )
 
 
-def add_network(graph: Graph, model: Seq2Seq, inputs: NetworkInputs, horizon: int | str, parts: Parts) -> str:
-    """Add a network.
+def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, parts: Parts) -> Array:
+    """Return a network's forecast.
 
     Args:
-        graph: The graph.
         model: The network.
         inputs: What it reads.
-        horizon: Number of steps, `H`; a number, or a value `[1]`.
-        parts: What is asked of the forecast.
+        horizon: Number of steps, `H`; a number, or an array without axes.
+        parts: The parts of the forecast.
 
     Returns:
         The parts of the forecast, scaled, `[B, H, D, parts]`.
     """
-    encoder = EncoderGraph(graph, model.encoder)
-    decoder = DecoderGraph(graph, model.decoder, encoder.normalisation, parts)
-    read = encoder.read(inputs.past, inputs.observed, inputs.static, inputs.steps, inputs.tokens)
-    trained, segment = model.window.horizon, model.network.segment
-    if not model.network.in_blocks or (isinstance(horizon, int) and horizon <= trained):
-        return decoder.write(read, horizon, inputs.future)
-    assert isinstance(horizon, int)
-
-    def known(start: int, steps: int) -> str | None:
-        return None if inputs.future is None else graph.cut(inputs.future, 1, start, start + steps)
-
+    encoder = EncoderGraph(model.encoder)
+    decoder = DecoderGraph(model.decoder, encoder.normalisation, parts)
+    read, future = encoder.read(inputs.past, inputs.observed, inputs.static, inputs.tokens), inputs.future
+    trained = model.window.horizon
+    if not isinstance(horizon, int) or not model.network.in_blocks or horizon <= trained:
+        return decoder.write(read, horizon, future)
     # As `seqcast.network.blocks.write_in_blocks` does.
-    blocks = [decoder.write(read, trained, known(0, trained))]
-    for before, start, stop, end in later_blocks(horizon, trained, segment):
-        forecast = graph.squeeze(graph.cut(graph.concat(blocks, 1), 1, before, start), 3)
-        read = encoder.read_on(read, forecast, start - before)
-        block = decoder.write(read, stop - start, known(start, stop - start))
-        blocks.append(graph.cut(block, 1, end - start))
-    return graph.concat(blocks, 1)
+    blocks = [decoder.write(read, trained, None if future is None else future[:, :trained, ...])]
+    for before, start, stop, end in later_blocks(horizon, trained, model.network.segment):
+        read = encoder.read_on(read, ndx.concat(blocks, axis=1)[:, before:start, :, 0, ...])
+        block = decoder.write(read, stop - start, None if future is None else future[:, start:stop, ...])
+        blocks.append(block[:, end - start :, ...])
+    return ndx.concat(blocks, axis=1)

@@ -1,0 +1,241 @@
+"""The decoder as operators: from what was read to a forecast's parts, see `seqcast.network.decoder`.
+
+The parts of a forecast are a point and quantiles. Those of a quantile head are sums of its numbers, those of a normal
+one `μ + σ z`, both with weights that are known when the file is written. So a head is a dense layer, a softplus and a
+product. Units and season are added to all parts alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ndonnx as ndx
+import numpy as np
+from ndonnx import Array
+from scipy import special
+
+from seqcast.export.encoding import Normalisation, Read, fold, token_count, whole_on_right
+from seqcast.export.operators import AttentionLayer, LayerStates, Stack, apply, dense, linear, no_input, op, shape_of
+from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Decoder, Head, Quantiles, quantile_weights
+from seqcast.runtime import to_numpy
+from seqcast.specs import NetworkSpec
+
+# Those whose quantiles are sums of what the head writes.
+HEADS = ("point", "quantile", "normal", "log_normal")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a forecast: a point, then quantiles.
+
+    Args:
+        point: `median` or `mean`.
+        probabilities: Of the quantiles.
+
+    Example:
+        >>> len(Parts("median", (0.1, 0.9)))
+        3
+    """
+
+    point: str = "median"
+    probabilities: tuple[float, ...] = ()
+
+    def __len__(self) -> int:
+        return 1 + len(self.probabilities)
+
+
+def head_parts(head: Head, network: NetworkSpec, outputs: Array, parts: Parts) -> Array:
+    """Return the parts of a forecast.
+
+    Args:
+        head: The head.
+        network: The network.
+        outputs: Outputs of the decoder, `[B, tokens, n]`.
+        parts: The parts.
+
+    Returns:
+        The parts in normalised units, `[B, tokens, s · D, parts]`; of a point head there is one.
+    """
+    if network.head == "point":
+        return dense(outputs, head.dense)[..., None]
+    kernel, bias = (to_numpy(weight.value) for weight in (head.dense.kernel, head.dense.bias))
+    # A number of all targets comes after another; here those of a target stand together.
+    order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
+    numbers, sizes = linear(outputs, kernel[:, order], bias[order]), outputs.dynamic_shape
+    numbers = ndx.reshape(numbers, shape_of(sizes[0], sizes[1], len(bias) // head.size, head.size))
+    if network.head == "quantile":
+        return _of_quantiles(numbers, head.quantiles, parts)
+    return _of_normal(numbers, parts, logarithm=network.head == "log_normal")
+
+
+def _of_quantiles(numbers: Array, quantiles: Sequence[float], parts: Parts) -> Array:
+    """Return parts that are sums of the median and of distances between neighbours."""
+    middle, count = quantiles.index(0.5), len(quantiles)
+    # What each number counts in each quantile, [numbers, quantiles].
+    sums = np.zeros((count, count))
+    sums[middle] = 1.0
+    for place in range(count):
+        if place > middle:
+            sums[place, place:] = 1.0
+        elif place < middle:
+            sums[place, : place + 1] = -1.0
+    of_point = quantile_weights(quantiles, np.array([0.5]))
+    if parts.point == "mean":
+        # The mean is a sum of quantiles, so that the means of unit vectors are its weights.
+        of_point = Quantiles(tuple(quantiles)).mean(np.eye(count))[None]
+    weights = np.concatenate([of_point, quantile_weights(quantiles, np.array(parts.probabilities))])
+    is_median = ndx.asarray(np.arange(count) == middle)
+    return linear(ndx.where(is_median, numbers, apply(op.softplus, numbers)), sums @ weights.T)
+
+
+def _of_normal(numbers: Array, parts: Parts, *, logarithm: bool) -> Array:
+    """Return `μ + σ z` for the `z` of each part, or its exponential."""
+    location, scale = numbers[..., :1], apply(op.softplus, numbers[..., 1:]) + SMALLEST_SCALE
+    z = special.ndtri(np.array([0.5, *parts.probabilities])).astype(np.float32)
+    moved = location + scale * ndx.asarray(z)
+    if not logarithm:
+        return moved
+    if parts.point == "mean":
+        moved = ndx.concat([location + 0.5 * scale * scale, moved[..., 1:]], axis=3)
+    return ndx.exp(ndx.minimum(moved, LARGEST_LOGARITHM))
+
+
+class DecoderGraph:
+    """The decoder as operators.
+
+    Args:
+        decoder: The decoder.
+        normalisation: What gives back what the encoder took.
+        parts: The parts of the forecast.
+    """
+
+    def __init__(self, decoder: Decoder, normalisation: Normalisation, parts: Parts) -> None:
+        self.decoder, self.normalisation, self.parts = decoder, normalisation, parts
+        self.window, self.network = decoder.window, decoder.network
+        self.stack = Stack(decoder.stack)
+        self.attention = None if decoder.attention is None else AttentionLayer(decoder.attention)
+
+    def write(self, read: Read, horizon: int | Array, future: Array | None) -> Array:
+        """Write a forecast.
+
+        Args:
+            read: What the encoder has read.
+            horizon: Number of steps, `H`; a number, or an array without axes.
+            future: Known-future inputs, `[B, H, F']`.
+
+        Returns:
+            The parts of the forecast in the network's units, `[B, H, D, parts]`.
+        """
+        segment = self.network.segment
+        layers, tokens = self._bridge(read), token_count(horizon, segment)
+        known, season = self._known(layers, tokens, horizon, future), self._season(read, tokens)
+        prepared = None
+        if self.attention is not None and read.memory is not None:
+            prepared = self.attention.prepare(read.memory)
+        if self.network.feeds_back and read.last_targets is not None:
+            forecast = self._stepwise(read, [(read.last_targets,), *layers], tokens, known, season, prepared)
+        else:
+            outputs = self._outputs(layers, tokens, known)
+            forecast = self._written(outputs, read, prepared, season)
+        if segment > 1:
+            rows, width = forecast.dynamic_shape[0], forecast.dynamic_shape[3]
+            forecast = ndx.reshape(forecast, shape_of(rows, -1, self.window.targets, width))[:, :horizon, ...]
+        return self.normalisation.restored(forecast, read.statistics)
+
+    def _bridge(self, read: Read) -> LayerStates:
+        """Return the decoder's initial states."""
+        bridge = self.decoder.bridge
+        if bridge.identity:
+            return read.layers
+        parts = [state for layer in read.layers for state in layer]
+        if read.static is not None and self.network.static_input == "state":
+            parts.append(read.static)
+        joined = ndx.concat(parts, axis=1)
+        mapped = [(dense(joined, layer), layer.activation.__name__) for layer in bridge.dense]
+        states = iter([ndx.tanh(state) if activation == "tanh" else state for state, activation in mapped])
+        return [tuple(next(states) for _ in widths) for widths in bridge.decoder_widths]
+
+    def _known(
+        self, layers: LayerStates, tokens: int | Array, horizon: int | Array, future: Array | None
+    ) -> Array | None:
+        """Return what tokens read that does not depend on outputs, `[B, tokens, p + f]`."""
+        parts, segment = [], self.network.segment
+        if self.decoder.position is not None:
+            # Positions are those of a known number of tokens, see `check_network`.
+            positions = to_numpy(self.decoder.position.value)[None, :tokens].astype(np.float32)
+            shape = shape_of(layers[0][0].dynamic_shape[0], *positions.shape[1:])
+            parts.append(ndx.broadcast_to(ndx.asarray(positions), shape))
+        if future is not None:
+            parts.append(fold(whole_on_right(future, segment, horizon), segment, self.window.future))
+        return ndx.concat(parts, axis=2) if parts else None
+
+    def _season(self, read: Read, tokens: int | Array) -> Array | None:
+        """Return the last season, repeated over the tokens, `[B, tokens, s · D]`."""
+        segment, season = self.network.segment, self.window.season_length
+        if read.season is None or season is None:
+            return None
+        steps = ndx.arange(tokens * segment, dtype=ndx.int64) % season
+        return fold(ndx.take(read.season, steps, axis=1), segment, self.window.targets)
+
+    def _outputs(self, layers: LayerStates, tokens: int | Array, known: Array | None) -> Array:
+        """Return the stack's outputs when no input depends on an output, `[B, tokens, n]`."""
+        if self.network.decoding != "parallel" or known is None:
+            return self.stack.sequence(no_input(layers, tokens) if known is None else known, layers)[0]
+        # Each token is a single step from the same states.
+        rows, width = known.dynamic_shape[0], known.dynamic_shape[2]
+        repeated = [
+            tuple(
+                ndx.reshape(ndx.broadcast_to(state[:, None, ...], shape_of(rows, tokens, n)), (-1, n))
+                for state, n in zip(states, widths, strict=True)
+            )
+            for states, widths in zip(layers, self.decoder.stack.state_widths, strict=True)
+        ]
+        output, _ = self.stack.step(ndx.reshape(known, shape_of(-1, width)), repeated)
+        return ndx.reshape(output, shape_of(rows, tokens, self.decoder.stack.output_width))
+
+    def _stepwise(
+        self,
+        read: Read,
+        before: LayerStates,
+        tokens: int | Array,
+        known: Array | None,
+        season: Array | None,
+        prepared: tuple[Array, Array] | None,
+    ) -> Array:
+        """Write token after token, each reading the one before, `[B, tokens, s · D, 1]`.
+
+        What a step reads are the last targets, and then the states of each layer.
+        """
+        widths = [(self.network.segment * self.window.targets,), *self.decoder.stack.state_widths]
+
+        def carried(states: LayerStates) -> list[Any]:
+            # The axes of what a loop carries have to be the same before and after a step, so both are reshaped.
+            pairs = zip(itertools.chain(*states), itertools.chain(*widths), strict=True)
+            return [ndx.reshape(state, (-1, n)).unwrap_spox() for state, n in pairs]
+
+        def token(number: Any, going: Any, *flat: Any) -> list[Any]:
+            place, values = ndx.reshape(ndx.asarray(number), (1,)), map(ndx.asarray, flat)
+            (last,), *own = [tuple(itertools.islice(values, len(layer))) for layer in widths]
+            inputs = [last] if known is None else [last, ndx.take(known, place, axis=1)[:, 0, ...]]
+            output, after = self.stack.step(ndx.concat(inputs, axis=1), own)
+            own_season = None if season is None else ndx.take(season, place, axis=1)
+            forecast = self._written(output[:, None, ...], read, prepared, own_season)[:, 0, :, 0]
+            return [going, *carried([(forecast,), *after]), forecast.unwrap_spox()]
+
+        count = ndx.asarray(tokens, dtype=ndx.int64).unwrap_spox()
+        written = op.loop(count, None, carried(before), body=token)[-1]
+        return ndx.permute_dims(ndx.asarray(written), (1, 0, 2))[..., None]
+
+    def _written(self, outputs: Array, read: Read, prepared: tuple[Array, Array] | None, season: Array | None) -> Array:
+        """Attend, apply the head and add the season: `[B, tokens, n]` to `[B, tokens, s · D, parts]`."""
+        if self.attention is not None and prepared is not None:
+            outputs = self.attention(outputs, prepared, read.memory_valid)
+        forecast = head_parts(self.decoder.head, self.network, outputs, self.parts)
+        if season is None:
+            return forecast
+        if self.decoder.gate is not None:
+            season = season * apply(op.sigmoid, dense(outputs, self.decoder.gate))
+        return forecast + season[..., None]

@@ -1,0 +1,313 @@
+"""The encoder as operators: normalisation of windows, segments of steps, and what is read, see `seqcast.network`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import ndonnx as ndx
+import numpy as np
+from ndonnx import Array
+
+from seqcast.export.operators import LayerStates, Stack, apply, dense, op, shape_of
+from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, Encoder, InstanceNormaliser, Normaliser
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a normaliser subtracts and divides by.
+
+    Args:
+        loc: Subtracted, `[B, D]`; `None` is 0.
+        scale: Divisor, `[B, D]`; `None` is 1.
+    """
+
+    loc: Array | None = None
+    scale: Array | None = None
+
+
+class Normalisation:
+    """What a normaliser takes from the target columns of a window, and gives back.
+
+    Args:
+        normaliser: The normaliser.
+        name: Its name in a `NetworkSpec`.
+    """
+
+    def __init__(self, normaliser: Normaliser, name: str) -> None:
+        self.normaliser, self.name = normaliser, name
+        self.features = len(normaliser.untouched)
+
+    def targets(self, past: Array) -> Array:
+        """Return the target columns, `[B, T, D]`.
+
+        Args:
+            past: All columns, `[B, T, F]`.
+        """
+        columns = self.normaliser.target_features
+        return past if columns == list(range(self.features)) else ndx.take(past, ndx.asarray(columns), axis=2)
+
+    def statistics(self, past: Array, observed: Array | None) -> Statistics:
+        """Return each window's loc and scale.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            observed: 1 where a value was observed, `[B, T, F]`; `None` where all were.
+        """
+        if self.name == "none":
+            return Statistics()
+        values = self.targets(past)
+        weight = None if observed is None else self.targets(observed)
+        if self.name == "last":
+            return Statistics(values[:, -1, ...])
+        if self.name == "level":
+            return Statistics(self._level(values, weight))
+        if self.name == "scale":
+            mean = _mean(ndx.abs(values), weight)
+            return Statistics(None, ndx.where(mean > LEAST_MEAN, mean, 1.0))
+        mean = _mean(values, weight)
+        variance = _mean(ndx.square(values - mean[:, None, ...]), weight)
+        deviation = ndx.sqrt(variance + LEAST_VARIANCE) + InstanceNormaliser.epsilon
+        return Statistics(self._level(values, weight) if self.name == "recent" else mean, deviation)
+
+    def apply(self, past: Array, statistics: Statistics) -> Array:
+        """Normalise the target columns.
+
+        Args:
+            past: The past, `[B, T, F]`.
+            statistics: What is subtracted, and divided by.
+        """
+        if statistics.loc is not None:
+            past = past - self.placed(statistics.loc)[:, None, ...]
+        if statistics.scale is None:
+            return past
+        divisor = self.placed(statistics.scale)
+        if self.features > len(self.normaliser.target_features):
+            divisor = divisor + ndx.asarray(self.normaliser.untouched)
+        return past / divisor[:, None, ...]
+
+    def restored(self, forecast: Array, statistics: Statistics) -> Array:
+        """Give back what was taken.
+
+        Args:
+            forecast: Normalised values of the targets, `[B, H, D, parts]`.
+            statistics: What was taken.
+        """
+        if statistics.scale is not None:
+            forecast = forecast * statistics.scale[:, None, :, None]
+        return forecast if statistics.loc is None else forecast + statistics.loc[:, None, :, None]
+
+    def placed(self, targets: Array) -> Array:
+        """Return values of the targets in their columns, and zeros in the others, `[..., F]`.
+
+        Args:
+            targets: The values, `[..., D]`.
+        """
+        if np.array_equal(self.normaliser.place, np.eye(self.features)):
+            return targets
+        return targets @ ndx.asarray(self.normaliser.place)
+
+    def _level(self, values: Array, weight: Array | None) -> Array:
+        """Return the mean of what was observed in the last token, or else the last value, `[B, D]`."""
+        token = values[:, -self.normaliser.segment :, ...]
+        if weight is None:
+            return _mean(token, None)
+        weight = weight[:, -self.normaliser.segment :, ...]
+        return ndx.where(ndx.sum(weight, axis=1) > 0, _mean(token, weight), token[:, -1, ...])
+
+
+def _mean(values: Array, weight: Array | None) -> Array:
+    """Return the mean of what was observed along the steps, `[B, D]`."""
+    if weight is None:
+        return ndx.mean(values, axis=1)
+    return ndx.sum(weight * values, axis=1) / ndx.maximum(ndx.sum(weight, axis=1), 1.0)
+
+
+def token_count(steps: int | Array, segment: int) -> int | Array:
+    """Return how many tokens steps fill.
+
+    Args:
+        steps: Number of steps; a number, or an array without axes.
+        segment: Steps of a token.
+    """
+    return (steps + (segment - 1)) // segment
+
+
+def fold(x: Array, segment: int, width: int) -> Array:
+    """Fold whole segments of steps into tokens, `[B, tokens, s · f]`.
+
+    Args:
+        x: The steps, `[B, tokens · s, f]`.
+        segment: Steps of a token, `s`.
+        width: Numbers of a step, `f`.
+    """
+    return x if segment == 1 else ndx.reshape(x, shape_of(x.dynamic_shape[0], -1, segment * width))
+
+
+def whole_on_left(x: Array, segment: int, *, repeat: bool) -> Array:
+    """Lengthen a past to whole segments on the left.
+
+    Args:
+        x: Steps, `[B, T, f]`.
+        segment: Steps of a segment.
+        repeat: Whether the first step is repeated; otherwise zeros are put before it.
+    """
+    if segment == 1:
+        return x
+    first = x[:, :1, ...] if repeat else ndx.zeros_like(x[:, :1, ...])
+    missing = -x.dynamic_shape[1] % segment
+    return ndx.concat([first] * (segment - 1) + [x], axis=1)[:, segment - 1 - missing :, ...]
+
+
+def whole_on_right(x: Array, segment: int, steps: int | Array) -> Array:
+    """Lengthen a future to whole segments by repeating its last step.
+
+    Args:
+        x: Steps, `[B, H, f]`.
+        segment: Steps of a segment.
+        steps: Their number, `H`.
+    """
+    if segment == 1:
+        return x
+    return ndx.concat([x] + [x[:, -1:, ...]] * (segment - 1), axis=1)[:, : token_count(steps, segment) * segment, ...]
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the encoder has read: the parts of `seqcast.network.encoder.States`.
+
+    Args:
+        layers: The states of each layer.
+        statistics: What the normaliser has taken.
+        static: The static vector, `[B, S]`.
+        memory: The encoder's outputs for attention, `[B, tokens, n]`.
+        memory_valid: Which of them count, `[B, tokens]`; `None` when all do.
+        last_targets: The targets' values in the last token, `[B, s · D]`.
+        season: Their values in the last season, `[B, m, D]`.
+        last_features: The last value of each feature, `[B, F]`.
+    """
+
+    layers: LayerStates
+    statistics: Statistics
+    static: Array | None = None
+    memory: Array | None = None
+    memory_valid: Array | None = None
+    last_targets: Array | None = None
+    season: Array | None = None
+    last_features: Array | None = None
+
+
+class EncoderGraph:
+    """The encoder as operators.
+
+    Args:
+        encoder: The encoder.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder, self.window, self.network = encoder, encoder.window, encoder.network
+        self.normalisation = Normalisation(encoder.normaliser, encoder.network.normalise)
+        self.stack = Stack(encoder.stack)
+
+    def read(self, past: Array, observed: Array | None, static: Array | None, tokens: Array | None = None) -> Read:
+        """Read a past.
+
+        Args:
+            past: Scaled and without gaps, `[B, T, F]`.
+            observed: 1 where a value was observed, `[B, T, F]`, where the network knows gaps.
+            static: The static vector, `[B, S]`.
+            tokens: How many tokens of each row are read, its last ones, `[B]`; `None` is all.
+        """
+        statistics = self.normalisation.statistics(past, observed)
+        past = self.normalisation.apply(past, statistics)
+        return self._read(past, observed, Read([], statistics, static), lengths=tokens)
+
+    def read_on(self, before: Read, forecast: Array) -> Read:
+        """Read a forecast of whole segments as if it had been observed.
+
+        Args:
+            before: What was read before.
+            forecast: The forecast, `[B, n, D]`, as the network writes it.
+        """
+        normaliser = self.normalisation
+        ours = normaliser.normaliser.place.sum(axis=0).astype(np.float32)
+        past = normaliser.apply(normaliser.placed(forecast), before.statistics)
+        if before.last_features is not None and not ours.all():
+            # Other features keep their last value; those columns of the past hold nothing yet.
+            past = ndx.where(ndx.asarray(ours > 0), past, before.last_features[:, None, ...])
+        observed = ndx.broadcast_to(ndx.asarray(ours), past.dynamic_shape) if self.window.observed else None
+        return self._read(past, observed, before, on=True)
+
+    def _read(
+        self, past: Array, observed: Array | None, before: Read, *, on: bool = False, lengths: Array | None = None
+    ) -> Read:
+        """Read a normalised past, from the start or on from what was read before."""
+        network, segment = self.network, self.network.segment
+        # A forecast has no padding.
+        valid = None if observed is None or on else _is_no_padding(observed)
+        read = replace(before, last_features=past[:, -1, ...] if network.in_blocks else None)
+        if network.reads_season and self.window.season_length is not None:
+            values = self._seasonal(past, None if on else observed, before.season)
+            read = replace(read, season=values[:, -self.window.season_length :, ...])
+        if segment > 1 and valid is not None:
+            past = ndx.where(valid, past, 0.0)
+        whole = whole_on_left(past, segment, repeat=observed is None)
+        if network.feeds_back:
+            last = fold(self.normalisation.targets(whole[:, -segment:, ...]), segment, self.window.targets)
+            read = replace(read, last_targets=last[:, 0, ...])
+        if observed is not None:
+            whole = ndx.concat([whole, whole_on_left(observed, segment, repeat=False)], axis=2)
+        tokens = fold(whole, segment, self.window.features * (1 if observed is None else 2))
+        if valid is not None:
+            # A token counts from its first step that does: its last step tells.
+            counts = whole_on_left(ndx.astype(valid, ndx.int64), segment, repeat=False)
+            lengths = ndx.sum(fold(counts, segment, 1)[..., -1], axis=1)
+        if lengths is not None:
+            tokens = _shifted(tokens, lengths)
+        outputs, layers = self.stack.sequence(
+            self._embedded(tokens, read.static),
+            before.layers if on else None,
+            lengths=None if lengths is None else ndx.astype(lengths, ndx.int32),
+        )
+        read = replace(read, layers=layers)
+        if network.attention == "none":
+            return read
+        return self._with_memory(read, before, outputs, lengths)
+
+    def _embedded(self, tokens: Array, static: Array | None) -> Array:
+        """Return what the stack reads, `[B, tokens, f]`."""
+        if static is not None and self.encoder.static_at_steps:
+            sizes = tokens.dynamic_shape
+            shape = shape_of(sizes[0], sizes[1], self.window.static)
+            tokens = ndx.concat([tokens, ndx.broadcast_to(static[:, None, ...], shape)], axis=2)
+        embedding = self.encoder.embedding
+        return tokens if embedding is None else apply(op.relu, dense(tokens, embedding.dense))
+
+    def _seasonal(self, past: Array, observed: Array | None, before: Array | None) -> Array:
+        """Return the targets, those read before first, `[B, T, D]`; zeros before the first observed one."""
+        values = self.normalisation.targets(past)
+        if observed is not None:
+            so_far = ndx.cumulative_sum(self.normalisation.targets(observed), axis=1)
+            values = ndx.where(so_far > 0.5, values, 0.0)
+        return values if before is None else ndx.concat([before, values], axis=1)
+
+    def _with_memory(self, read: Read, before: Read, outputs: Array, lengths: Array | None) -> Read:
+        """Add the outputs to the memory; only the first `lengths` of them count."""
+        valid = None if lengths is None else ndx.arange(outputs.dynamic_shape[1])[None, ...] < lengths[:, None, ...]
+        if before.memory is None:
+            return replace(read, memory=outputs, memory_valid=valid)
+        if before.memory_valid is not None:
+            new = ndx.broadcast_to(ndx.asarray(True), outputs.dynamic_shape[:2])
+            valid = ndx.concat([before.memory_valid, new], axis=1)
+        return replace(read, memory=ndx.concat([before.memory, outputs], axis=1), memory_valid=valid)
+
+
+def _is_no_padding(observed: Array) -> Array:
+    """Return which steps are no padding, `[B, T, 1]`: from the first one on at which anything was observed."""
+    return ndx.cumulative_sum(ndx.max(observed, axis=2, keepdims=True), axis=1) > 0.5
+
+
+def _shifted(tokens: Array, lengths: Array) -> Array:
+    """Move what counts of each row to its front, since the operators skip steps at the end only."""
+    count = tokens.dynamic_shape[1]
+    places = ndx.minimum(ndx.arange(count)[None, ...] + (count - lengths)[:, None, ...], count - 1)
+    return apply(op.gather_nd, tokens, places[..., None], batch_dims=1)

@@ -1,0 +1,128 @@
+"""The file of a regressor: from raw windows to forecasts with the axes of its y."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ndonnx as ndx
+from ndonnx import Array
+
+from seqcast.data.arrays import Preparation
+from seqcast.data.series import Scaler
+from seqcast.errors import SpecError
+from seqcast.export.decoding import Parts
+from seqcast.export.intervals import bounded
+from seqcast.export.network_file import NetworkInputs, add_network, check_network
+from seqcast.export.onnx_file import ANY, OnnxFile, Outputs, check_horizon
+from seqcast.network import Seq2Seq
+from seqcast.specs import check_probabilities
+
+CUBE = 3
+
+
+@dataclass(frozen=True)
+class ArrayModel:
+    """All that a file needs of a regressor.
+
+    Args:
+        network: The network.
+        preparation: Sizes and scaling of the windows.
+        support: The support of each target.
+    """
+
+    network: Seq2Seq
+    preparation: Preparation
+    support: Sequence[str]
+
+
+def write_array_model(
+    path: str | os.PathLike[str],
+    model: ArrayModel,
+    *,
+    horizon: int | str | None = None,
+    probabilities: Sequence[float] | None = None,
+) -> None:
+    """Write the file of a regressor.
+
+    Args:
+        path: The file; it appears whole or not at all.
+        model: The regressor.
+        horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the trained one.
+        probabilities: Of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
+
+    Raises:
+        SpecError: An option is impossible, or a part of the network cannot be written as operators.
+        SaveError: The file could not be written.
+    """
+    network, window, preparation = model.network.network, model.network.window, model.preparation
+    steps = check_horizon(horizon, window.horizon)
+    check_network(network, window, steps)
+    checked = _checked(model, probabilities)
+    file, free = OnnxFile(), "horizon" if steps is None else steps
+    past = _past(file, model)
+    static = _read(file, preparation, "static", ("batch", window.static))
+    future = _read(file, preparation, "future", ("batch", free, window.future))
+    inputs = NetworkInputs(past, None, static, future)
+    forecast = add_network(model.network, inputs, file.read_horizon(steps), Parts("median", checked))
+    scaler = preparation.scalers["y"]
+    forecast = ndx.astype(forecast, ndx.float64)
+    if _scales(scaler):
+        forecast = forecast * ndx.asarray(scaler.scale[:, None]) + ndx.asarray(scaler.loc[:, None])
+    forecast = bounded(forecast, model.support, (0.5, *checked))
+    names = [f"quantile {probability:g}" for probability in checked]
+    outputs = Outputs("forecast", names, checked, list(range(1, 1 + len(checked))))
+    flat = preparation.y_axes < CUBE
+    file.write_forecast(forecast, outputs, ("batch", free) if flat else ("batch", free, window.targets))
+    metadata = {
+        "model": {"name": "seqcast", "kind": "Seq2SeqRegressor"},
+        "past": {"features": window.features, "targets": window.targets, "context_length": window.context_length},
+        "future": [f"future{place}" for place in range(window.future)],
+        "static": [f"static{place}" for place in range(window.static)],
+        "horizon": ANY if steps is None else steps,
+        "outputs": outputs.to_dict(),
+    }
+    file.save(path, metadata)
+
+
+def _checked(model: ArrayModel, probabilities: Sequence[float] | None) -> tuple[float, ...]:
+    """Return the probabilities of the quantiles, rising."""
+    network = model.network.network
+    if probabilities is None:
+        return network.quantiles or ()
+    checked = tuple(sorted(set(check_probabilities("probabilities", probabilities))))
+    if not network.is_probabilistic:
+        raise SpecError(
+            "probabilities",
+            expected="None with head='point'",
+            received=repr(probabilities),
+            hint="Fit with head='quantile' or 'normal'.",
+        )
+    return checked
+
+
+def _past(file: OnnxFile, model: ArrayModel) -> Array:
+    """Return the scaled past, `[B, T, F]`."""
+    window, scaler = model.network.window, model.preparation.scalers["past"]
+    meaning = "windows, oldest step first"
+    if window.context_length is not None:
+        return _scaled(file.read("past", ndx.float64, ("batch", window.context_length), meaning)[..., None], scaler)
+    return _scaled(file.read("past", ndx.float64, ("batch", "time", window.features), meaning), scaler)
+
+
+def _read(file: OnnxFile, preparation: Preparation, name: str, shape: tuple[Any, ...]) -> Array | None:
+    if not shape[-1]:
+        return None
+    return _scaled(file.read(name, ndx.float64, shape, f"{name} covariates"), preparation.scalers[name])
+
+
+def _scaled(values: Array, scaler: Scaler) -> Array:
+    if _scales(scaler):
+        values = (values - ndx.asarray(scaler.loc)) / ndx.asarray(scaler.scale)
+    return ndx.astype(values, ndx.float32)
+
+
+def _scales(scaler: Scaler) -> bool:
+    return bool((scaler.loc != 0).any() or (scaler.scale != 1).any())

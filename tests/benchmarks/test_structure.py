@@ -82,7 +82,7 @@ HOUSE = (
         ("from seqcast.data.frames.table import read_frame", 1, 1),
         ("from seqcast.data.seasons import Season", 1, 1),
         ("from seqcast.forecaster.candidates import TABLE", 1, 0),
-        ("from seqcast.forecaster.candidates.base import Candidate", 1, 1),
+        ("from seqcast.forecaster.candidates.candidate import Candidate", 1, 1),
         ("if TYPE_CHECKING:\n    from seqcast.engine.engine import Engine", 1, 1),
         ("def f():\n    from seqcast.engine.engine import Engine", 1, 1),
         ("from seqcast.app.tasks import forecast", 0, 0),

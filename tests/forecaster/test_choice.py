@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcast.forecaster.candidates import words
 from seqcast.forecaster.candidates.last_season import FittedLastSeason
-from seqcast.forecaster.candidates.table import words
 from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice, choose, pinball

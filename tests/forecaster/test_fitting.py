@@ -96,7 +96,7 @@ def in_the_second_round(monkeypatch, name, error, module=fitting):
 def test_a_further_network_that_diverges_is_left_out(monkeypatch):
     error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
     in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}), training_run)
-    with pytest.warns(SeqcastWarning, match="one of the further networks was left out"):
+    with pytest.warns(SeqcastWarning, match="the last networks were left out, since one of them diverged"):
         forecaster = best(verbose=0).fit(waves())
     assert len(forecaster.engines_) == 1
     assert np.isfinite(forecaster.predict()["seqcast"]).all()

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.candidates.base import FittedCandidate
-from seqcast.forecaster.candidates.table import CANDIDATES
+from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.option_checks import check_options
-from seqcast.forecaster.options import ForecastOptions, RowOptions
+from seqcast.forecaster.options import ForecastOptions, RowOptions, check_options
 from seqcast.forecaster.series_archive import StoredSeries
 from seqcast.intervals import Calibration
 from seqcast.pretrained import MODELS, ZeroShotModel

@@ -103,6 +103,9 @@ def auto_preset(sizes: Sizes) -> str:
 
     That is, when a segment (see `segment_rule`) has at least 4 steps; otherwise it is `classic`.
 
+    Args:
+        sizes: Sizes of the data.
+
     Example:
         >>> [auto_preset(sizes) for sizes in (Sizes(900, 168, 24, 24), Sizes(900, 168, 3, 24), Sizes(900, 168, 24, 1))]
         ['segment', 'classic', 'classic']
@@ -194,9 +197,8 @@ def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: in
     """
     if head in MULTIPLICATIVE_HEADS:
         return "none" if head == "negative_binomial" else "mean"
-    if point == "mean" or any(
-        (part.targets < 0).any() for _, part in frame.parts()
-    ):  # a mean of logarithms is no logarithm of a mean
+    # A mean of logarithms is no logarithm of a mean.
+    if point == "mean" or any((part.targets < 0).any() for _, part in frame.parts()):
         return "standard"
     return scale_rule(frame.target_store, starts, season)
 
@@ -260,7 +262,10 @@ def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = F
 
 
 def middle_length(lengths: Array) -> int:
-    """Return the length that half of all rows are in series of, or of longer ones.
+    """Return the length of the series that the middle row is in, where series are sorted by length.
+
+    Args:
+        lengths: Rows of each series.
 
     Example:
         >>> middle_length(np.array([2, 2, 2, 50]))

@@ -76,7 +76,7 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
-        scale = auto_scale(options.head, options.point, frame, starts, rows.season_length)
+        scale = auto_scale(options.head, options.output.point, frame, starts, rows.season_length)
     if scale in LOGARITHMS:
         frame.check_positive(scale)
     aligned = frame.changed(builder.align) if builder.has_covariates else frame
@@ -91,8 +91,8 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
         builder=builder,
         scale=scale,
         context_length=longest,
-        observed=options.fill and gaps,
-        fill=options.fill,
+        observed=options.rows.fill and gaps,
+        fill=options.rows.fill,
         last_seen=aligned.latest_stamp,
         trained_until=_stamps_before(aligned, starts)[order],
         support=learn_support(frame, options.support),
@@ -111,7 +111,7 @@ def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
 
     Args:
         frame: The series.
-        support: One of `seqcast.intervals.support.SUPPORTS`.
+        support: One of `seqcast.intervals.quantiles.SUPPORTS`.
 
     Raises:
         DataError: A value lies outside.

@@ -13,7 +13,7 @@ from narwhals.typing import IntoDataFrameT
 
 from seqcast.errors import DataError
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.future import check_future_given
+from seqcast.forecaster.fitted import check_future_given
 from seqcast.runtime import say
 from seqcast.specs import Columns
 

@@ -1,14 +1,16 @@
-"""How the trainings of a plan are run: progress, checkpoints, time limit, callbacks, other processes."""
+"""How trainings are run: progress, checkpoints, time limit, callbacks, and other processes that train."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Protocol, runtime_checkable
 
 from seqcast.engine import Engine, Outcome, TrainingJob, run_jobs
-from seqcast.forecaster.cluster import Cluster
+from seqcast.errors import SpecError
 from seqcast.forecaster.planning import FitPlan
+from seqcast.runtime import Executor
 from seqcast.training import (
     CheckpointFolder,
     Deadline,
@@ -18,6 +20,89 @@ from seqcast.training import (
     check_observers,
     for_network,
 )
+
+_USE_EPOCHS = "Say with epochs how long to train."
+_USE_HISTORIES = "Leave them out and read histories_ afterwards, or train on this machine."
+
+
+@runtime_checkable
+class Cluster(Protocol):
+    """Worker processes, on this machine or others; `seqcast.distributed` has those of Ray.
+
+    An implementation keeps these promises:
+
+    - `train` ends as `TrainingJob.train` does, with the same errors; an engine whose training was stopped has the best
+      weights so far.
+    - `storage` is a folder that all workers see; `None` where they are on this machine.
+    """
+
+    @property
+    def workers(self) -> int:
+        """Number of workers."""
+        ...
+
+    @property
+    def storage(self) -> str | os.PathLike[str] | None:
+        """The folder that all workers see."""
+        ...
+
+    def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
+        """Train one network in all workers together.
+
+        Args:
+            job: The training.
+            engine: Its engine, not yet trained.
+            verbose: 0 is silent, 1 shows progress.
+        """
+        ...
+
+    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: Any) -> None:
+        """Write an output file for each item in the workers.
+
+        Args:
+            table: Makes the frame of an item.
+            items: What each frame is made of.
+            folder: Where the files go, an `OutputFolder`.
+        """
+        ...
+
+    def executor(self, retries: int = ...) -> Executor:
+        """Return the executor that gives each worker a job of its own.
+
+        Args:
+            retries: How often a job is tried again where a worker dies.
+        """
+        ...
+
+
+def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] | None = None) -> Cluster | None:
+    """Return where a fit trains; `None` is this machine.
+
+    Args:
+        on: The argument of the fit.
+        time_limit: Its argument of that name.
+        callbacks: Its argument of that name.
+
+    Raises:
+        SpecError: It is no cluster; there is a time limit: workers that share a training would not agree when it is
+            over; or there are callbacks, which would be called in processes of other machines.
+    """
+    if on is None:
+        return None
+    if not isinstance(on, Cluster):
+        raise SpecError(
+            "on",
+            expected="a RayCluster, or None for this machine",
+            received=repr(on),
+            hint="Make one: seqcast.distributed.RayCluster(workers=4).",
+        )
+    for name, given, expected, hint in (
+        ("time_limit", time_limit, "None with on: workers would not agree when it is over", _USE_EPOCHS),
+        ("callbacks", callbacks or None, "none with on: other processes train", _USE_HISTORIES),
+    ):
+        if given is not None:
+            raise SpecError(name, expected=expected, received=repr(given), hint=hint)
+    return on
 
 
 @dataclass(frozen=True)
@@ -42,18 +127,33 @@ class TrainingRun:
     def train(
         self, job: TrainingJob, engine: Engine, deadline: Deadline | None, callbacks: Sequence[Any] = ()
     ) -> History:
-        """Train a single network; see `TrainingJob.train`."""
+        """Train a single network; see `TrainingJob.train`.
+
+        Args:
+            job: The training.
+            engine: Its engine, not yet trained.
+            deadline: When it has to be done.
+            callbacks: Its Keras callbacks.
+        """
         if self.on is not None:
             return self.on.train(job, engine, verbose=self.verbose)
         return job.train(engine, verbose=self.verbose, deadline=deadline, callbacks=callbacks)
 
     def run_jobs(self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()) -> list[Outcome]:
-        """Train several networks side by side; see `seqcast.engine.jobs.run_jobs`."""
+        """Train several networks side by side; see `seqcast.engine.jobs.run_jobs`.
+
+        Args:
+            jobs: The trainings.
+            callbacks: The Keras callbacks of each.
+        """
         executor = None if self.on is None else self.on.executor()
         return run_jobs(jobs, verbose=self.verbose, deadline=self.deadline, callbacks=callbacks, executor=executor)
 
     def check_callbacks(self, plan: FitPlan) -> None:
         """Refuse callbacks that cannot hear the trainings of a plan, before any of them begins.
+
+        Args:
+            plan: The plan.
 
         Raises:
             SpecError: Some are no observers, and there are checkpoints or several networks.
@@ -77,9 +177,7 @@ class TrainingRun:
         """
         if alone:
             return list(self.callbacks)
-        heard = self.callbacks
-        if job.observers_only:
-            heard = [each for each in heard if isinstance(each, Observer)]
+        heard = [each for each in self.callbacks if isinstance(each, Observer) or not job.observers_only]
         return for_network(heard, job.log_name)
 
     def prepared(self, plan: FitPlan, name: str = "") -> FitPlan:
@@ -97,7 +195,3 @@ class TrainingRun:
             return plan
         written = (tuple(job.with_checkpoints(folder, f"{name}{job.log_name}") for job in jobs) for jobs in plan.jobs)
         return replace(plan, jobs=tuple(written))
-
-    def without_folder(self) -> Self:
-        """Return the run of plans that were prepared."""
-        return replace(self, folder=None)

@@ -1,4 +1,4 @@
-"""Validation rows: which they are, and how networks are compared and calibrated on them."""
+"""Validation rows: which they are, and the windows on which candidates are compared and intervals calibrated."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcast.data.features import FeatureBuilder
-from seqcast.data.frames import AnyFrame, LongFrame
+from seqcast.data.frames import AnyFrame, LongFrame, masked
 from seqcast.data.series import SeriesScaler
 from seqcast.data.windows import Origins, WindowReader, counted_back
-from seqcast.errors import DataError
-from seqcast.forecaster.blend import Blend
+from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
-from seqcast.intervals import Calibration, ForecastRequest, calibrate_intervals, calibrate_points, windows_needed
+from seqcast.intervals import windows_needed
 from seqcast.specs import check_int
 
 Array = npt.NDArray[Any]
 
-# Candidates are compared on at most so many windows, taken evenly from among all.
+# Most windows on which candidates are compared, taken evenly from among all.
 MOST_COMPARED_WINDOWS = 2_000
 
-# Calibration takes its windows evenly from among the validation windows when there are more.
+# Most windows on which intervals are calibrated, taken likewise.
 MOST_CALIBRATION_WINDOWS = 20_000
 
 
@@ -128,79 +127,53 @@ def untrained_starts(lengths: Array, horizon: int, season_length: int, context_l
     return np.where(starts + horizon <= lengths, starts, lengths)
 
 
-def count_disjoint(origins: Origins) -> int:
-    """Return how many of the windows do not overlap, series by series."""
-    series, first = np.unique(origins.series, return_index=True)
-    if not len(series):
-        return 0
-    last = np.maximum.reduceat(origins.stops, first)
-    least = np.minimum.reduceat(origins.stops, first)
-    return int(((last - least) // origins.horizon + 1).sum())
-
-
-def calibrate(
-    blend: Blend, reader: WindowReader, origins: Origins, level: Sequence[float], *, intervals: bool
-) -> tuple[Calibration, ...]:
-    """Calibrate intervals on forecasts of validation rows.
-
-    Widths are learnt in the units of the scaled series, in which all series are alike.
+def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int) -> tuple[AnyFrame, Array | None]:
+    """Return the rows of a fit with the validation rows that follow them, and where these begin.
 
     Args:
-        blend: The forecast that candidates share.
-        reader: The window reader.
-        origins: Where forecasts begin; their steps are among the rows.
-        level: Levels of the intervals.
-        intervals: Whether the forecast has intervals, which are widened; otherwise they are laid around the point.
-
-    Returns:
-        The calibration of each target.
-
-    Raises:
-        DataError: A step has too few known values for a level.
-    """
-    request = ForecastRequest(level=tuple(level) if intervals else ())
-    forecast, truth = blend.scaled(reader, origins, request), origins.truth(reader)
-    calibrations = []
-    for target in range(truth.shape[2]):
-        parts, values = forecast[:, :, target], truth[:, :, target]
-        if intervals:
-            calibrations.append(calibrate_intervals(values, parts[..., 1::2], parts[..., 2::2], level=level))
-        else:
-            calibrations.append(calibrate_points(values, parts[..., 0], level=level))
-    return tuple(calibrations)
-
-
-def given_starts(frame: AnyFrame, validation: Any, horizon: int) -> Array | None:
-    """Return the position of each series' first validation target, `None` without `validation`.
-
-    Args:
+        rows: How frames are read.
         frame: The rows of a fit, without rows that follow.
         validation: The argument of a fit: a number of rows, a frame of rows that follow, or `None`.
         horizon: Steps to forecast.
+
+    Returns:
+        The rows, and the position of each series' first validation target; `None` without `validation`.
+
+    Raises:
+        DataError: The rows do not follow, or are of other series; or no series is long enough.
+        SpecError: It is no number of rows, or fewer than a forecast has.
     """
     if validation is None:
-        return None
+        return frame, None
     if isinstance(validation, int | np.integer):
-        return validation_rows(frame, validation, horizon)
-    return frame.source.lengths
+        return frame, validation_rows(frame, validation, horizon)
+    before = in_memory(frame, "validation")
+    later = read_rows(rows, validation, before, argument="validation")
+    return _appended(before, later, fill=rows.fill), frame.source.lengths
 
 
-def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any) -> AnyFrame:
-    """Return the rows of a fit, with the validation rows that follow them.
+def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
+    """Return the rows of a fit, in which the values of some are left out as if they were missing.
 
     Args:
         rows: How frames are read.
         frame: The rows of a fit.
-        validation: The argument of a fit, as for `given_starts`.
+        mask: The argument of a fit; `None` for none.
 
     Raises:
-        DataError: The rows do not follow, or are of other series.
+        SpecError: Missing values are refused, or the rows are in files.
+        DataError: The mask is of other rows.
     """
-    if validation is None or isinstance(validation, int | np.integer):
+    if mask is None:
         return frame
-    before = in_memory(frame, "validation")
-    later = read_rows(rows, validation, before, argument="validation")
-    return _appended(before, later, fill=rows.missing == "fill")
+    if not rows.fill:
+        raise SpecError(
+            "mask",
+            expected="None with missing='raise', as values that are left out are missing",
+            received="a frame",
+            hint=Phrase("Take ", Option("missing", "fill"), "."),
+        )
+    return masked(in_memory(frame, "mask"), mask)
 
 
 def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:

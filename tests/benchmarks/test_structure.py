@@ -17,7 +17,7 @@ def counted(measure, sources):
 
 def test_candidates_are_named_in_their_package_and_in_prose_alone():
     sources = {
-        "forecaster.candidates.table": 'NAME = "trained"',
+        "forecaster.candidates.trained": 'NAME = "trained"',
         "export.file": '"""trained"""\n\nx = "finetuned"',
         "app": "x = 'trained well'\ny = trained\nz = f(a='seasonal_naive')",
     }
@@ -63,7 +63,7 @@ HOUSE = (
     "data.frames.table",
     "forecaster.__init__",
     "forecaster.candidates.__init__",
-    "forecaster.candidates.base",
+    "forecaster.candidates.candidate",
     "app.tasks",
 )
 

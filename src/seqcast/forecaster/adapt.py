@@ -53,12 +53,8 @@ def plan_refit(frame: AnyFrame, fitted: FittedForecaster, options: FitOptions, s
         DataError: The rows give nothing to train on.
     """
     series = fitted.series
-    options = replace(
-        options,
-        rows_read=series.context_length,
-        season_length=fitted.season_length,
-        calendar=series.builder.calendar.names or "none",
-    )
+    calendar, read = series.builder.calendar.names or "none", series.context_length
+    options = replace(options, rows_read=read, season_length=fitted.season_length, calendar=calendar)
     again = [each.for_refit(options) for each in fitted.candidates]
     return make_plan(frame, options, starts=starts, candidates=again, choice=fitted.choice)
 

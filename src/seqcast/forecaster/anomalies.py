@@ -119,28 +119,18 @@ def _undisturbed(
 def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:
     """Return labels of each value, by which errors may differ: its series, its step, whether it was trained on."""
     targets = values.shape[2]
-    return [
-        np.broadcast_to(label, values.shape)
-        for label in (
-            (origins.series * targets)[:, None, None] + np.arange(targets),
-            np.arange(origins.horizon)[:, None],
-            trained.astype(np.int64)[:, :, None],
-        )
-    ]
+    series, step = (origins.series * targets)[:, None, None] + np.arange(targets), np.arange(origins.horizon)[:, None]
+    return [np.broadcast_to(label, values.shape) for label in (series, step, trained.astype(np.int64)[:, :, None])]
 
 
 def _reach(forecast: Array, truth: Array, groups: Sequence[Array], level: float) -> Array:
     """Return how far intervals reach below and above forecasts, `[B, H, D, 2]`."""
     known = ~np.isnan(truth)
     middle, bounds = forecast[..., 0], forecast[..., -2:]
-    spread = np.stack([middle - bounds[..., 0], bounds[..., 1] - middle], axis=-1) if forecast.shape[-1] > 1 else None
-    reach = np.ones((*truth.shape, 2))
-    reach[known] = usual_widths(
-        (truth - middle)[known],
-        level=level,
-        groups=[group[known] for group in groups],
-        spread=None if spread is None else spread[known],
-    )
+    labels, reach, spread = [group[known] for group in groups], np.ones((*truth.shape, 2)), None
+    if forecast.shape[-1] > 1:
+        spread = np.stack([middle - bounds[..., 0], bounds[..., 1] - middle], axis=-1)[known]
+    reach[known] = usual_widths((truth - middle)[known], level=level, groups=labels, spread=spread)
     return reach
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from seqcast.data import SEASONAL_NAIVE
 from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
+from seqcast.errors import SpecError
 from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
@@ -182,3 +183,28 @@ def fits_at(
     if run.verbose:
         say(plans[0].describe(), is_result=True)
     return fit_plans(plans, run)
+
+
+def refit_every(refit: bool | int | str) -> int | None:
+    """Return the number of cutoffs between two trainings of a backtest; 0 trains once, `None` not at all.
+
+    Args:
+        refit: The argument of `Forecaster.backtest`.
+
+    Raises:
+        SpecError: It is none of the values that there are.
+
+    Example:
+        >>> refit_every(False), refit_every(True), refit_every(3), refit_every("never")
+        (0, 1, 3, None)
+    """
+    if isinstance(refit, str) and refit == "never":
+        return None
+    if isinstance(refit, bool | np.bool_) or (isinstance(refit, int | np.integer) and refit >= 1):
+        return int(refit)
+    raise SpecError(
+        "refit",
+        expected="False, True or a whole number >= 1, or 'never'",
+        received=repr(refit),
+        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
+    )

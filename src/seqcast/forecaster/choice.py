@@ -261,12 +261,8 @@ class Blend:
         drawing = [(each, share) for each, share in pairs if each.is_probabilistic or each.networks] or pairs
         stops = np.round(np.cumsum([share for _, share in drawing]) / sum(share for _, share in drawing) * samples)
         counts = np.diff(stops.astype(int), prepend=0)
-        drawn = [
-            self._paths(each, reader, origins, int(count))
-            for (each, _), count in zip(drawing, counts, strict=True)
-            if count
-        ]
-        return np.concatenate(drawn, axis=1)
+        each_count = ((each, int(count)) for (each, _), count in zip(drawing, counts, strict=True) if count)
+        return np.concatenate([self._paths(each, reader, origins, count) for each, count in each_count], axis=1)
 
     def _paths(self, candidate: FittedCandidate, reader: WindowReader, origins: Origins, samples: int) -> Array:
         by_block = []

@@ -19,12 +19,12 @@ from seqcast.forecaster import explain
 from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
-from seqcast.forecaster.backtest import Backtest, backtest_rows, fits_at
+from seqcast.forecaster.backtest import Backtest, backtest_rows, fits_at, refit_every
 from seqcast.forecaster.candidates import refuse_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import InterruptedFit, fit_plan
-from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options, refit_every
+from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options
 from seqcast.forecaster.output import gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows

@@ -326,31 +326,6 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
     return tuple(None if length is None else int(length) for length in lengths)
 
 
-def refit_every(refit: bool | int | str) -> int | None:
-    """Return the number of cutoffs between two trainings of a backtest; 0 trains once, `None` not at all.
-
-    Args:
-        refit: The argument of `Forecaster.backtest`.
-
-    Raises:
-        SpecError: It is none of the values that there are.
-
-    Example:
-        >>> refit_every(False), refit_every(True), refit_every(3), refit_every("never")
-        (0, 1, 3, None)
-    """
-    if isinstance(refit, str) and refit == "never":
-        return None
-    if isinstance(refit, bool | np.bool_) or (isinstance(refit, int | np.integer) and refit >= 1):
-        return int(refit)
-    raise SpecError(
-        "refit",
-        expected="False, True or a whole number >= 1, or 'never'",
-        received=repr(refit),
-        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
-    )
-
-
 def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
     """Return the seeds of each member; those of the first do not depend on how many there are.
 

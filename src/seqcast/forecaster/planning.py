@@ -75,12 +75,9 @@ class FitPlan:
         """The windows on which candidates are compared."""
         if self.comparison is None:
             return None
-        options = self.rows.options
-        return HoldOut(
-            self.reader_at(self.comparison),
-            self.comparison,
-            ForecastRequest(options.output.point, options.output.level),
-        )
+        output = self.rows.options.output
+        request = ForecastRequest(output.point, output.level)
+        return HoldOut(self.reader_at(self.comparison), self.comparison, request)
 
     def reader_at(self, origins: Origins) -> WindowReader:
         """Return the window reader of the rows, where windows end at some origins.
@@ -191,15 +188,8 @@ def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | Non
     longest = max(read, context or 1)
     starts = training_stops(rows, starts)
     series, aligned = learn_series(rows, starts, longest)
-    return PlannedRows(
-        frame,
-        options,
-        rows.season_length,
-        context,
-        series=series,
-        reader=series.reader(aligned, Origins.at_ends(aligned, options.horizon)),
-        starts=starts,
-    )
+    reader = series.reader(aligned, Origins.at_ends(aligned, options.horizon))
+    return PlannedRows(frame, options, rows.season_length, context, series=series, reader=reader, starts=starts)
 
 
 def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None, *, compare: bool) -> FitPlan:
@@ -217,19 +207,13 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     if not any(jobs):
         read = rows.series.context_length
         judged = untrained_starts(lengths, options.horizon, rows.season_length, read, fill=options.rows.fill)
-    short = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
+    places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
+    short = tuple(rows.frame.source.ids[place] for place in places)
     calibration = None
     if options.calibrate:
         calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
-    return FitPlan(
-        rows,
-        candidates,
-        jobs,
-        choice,
-        short_series=tuple(rows.frame.source.ids[place] for place in short),
-        calibration=calibration,
-        comparison=comparison_origins(lengths, judged, options.horizon) if compare else None,
-    )
+    comparison = comparison_origins(lengths, judged, options.horizon) if compare else None
+    return FitPlan(rows, candidates, jobs, choice, short, calibration=calibration, comparison=comparison)
 
 
 def training_stops(rows: FitRows, starts: Array | None) -> Array:

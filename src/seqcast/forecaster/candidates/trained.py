@@ -145,14 +145,11 @@ class FittedTrained(FittedCandidate):
             fitted: Those of the fit.
         """
         heads = {engine.network.head for engine in self.engines}
+        hint = "Fit with such a level."
         if "point" in heads:
-            check_trained(
-                levels,
-                fitted,
-                hint="Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head.",
-            )
-        elif "quantile" in heads:
-            check_trained(levels, fitted, hint="Fit with such a level.")
+            hint = "Fit with a named preset, with calibrate=True, or with a NetworkSpec that has another head."
+        if heads & {"point", "quantile"}:
+            check_trained(levels, fitted, hint=hint)
 
     @property
     def networks(self) -> tuple[Engine, ...]:
@@ -218,17 +215,8 @@ class FittedTrained(FittedCandidate):
         """Return the candidate that trains networks of the same sizes."""
         parts = zip(self.engines, specs, self.context_lengths, strict=True)
         members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in parts)
-        return Trained(
-            replace(
-                options,
-                preset=EnsembleSpec(members),
-                training=None,
-                context_lengths=self.context_lengths,
-                seeds=options.seeds[: len(members)],
-                round_size=None,
-                judged=False,
-            )
-        )
+        again = replace(options, preset=EnsembleSpec(members), training=None, context_lengths=self.context_lengths)
+        return Trained(replace(again, seeds=options.seeds[: len(members)], round_size=None, judged=False))
 
     def export(self) -> Any:
         """Return its part of a file in ONNX."""
@@ -380,16 +368,12 @@ class Trained(Candidate):
     ) -> list[FittedCandidate]:
         if not places:
             return []
-        found = [outcomes[place] for place in places]
+        chosen = [outcomes[place] for place in places]
         recorded = self.trainings or {place: outcomes[place].job.training for place in places}
-        return [
-            FittedTrained(
-                tuple(outcome.engine for outcome in found),
-                tuple(recorded[place] for place in places),
-                tuple(outcome.history for outcome in found),
-                rows.options.combine,
-            )
-        ]
+        engines = tuple(outcome.engine for outcome in chosen)
+        trainings = tuple(recorded[place] for place in places)
+        histories = tuple(outcome.history for outcome in chosen)
+        return [FittedTrained(engines, trainings, histories, rows.options.combine)]
 
 
 def _continued(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:

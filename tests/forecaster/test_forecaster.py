@@ -4,12 +4,8 @@ import polars as pl
 import pytest
 
 from seqcast.data.datasets import load
-from seqcast.data.windows.origins import Origins
 from seqcast.errors import DataError, SpecError
-from seqcast.forecaster.candidates.trained import FittedTrained
-from seqcast.forecaster.choice import Blend
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.intervals.quantiles import ForecastRequest
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.training import TrainingSpec
 
@@ -56,14 +52,6 @@ def test_a_shorter_forecast_is_the_beginning_of_a_longer_one(fitted):
         short = fitted.predict(horizon=horizon)
         kept = long.groupby("unique_id").head(horizon).reset_index(drop=True)
         pd.testing.assert_frame_equal(short, kept, atol=1e-6)
-
-
-def alone(model, engine, request):
-    """Return the forecasts of one network of a fitted forecaster, after the last rows."""
-    series = model.series_state_
-    origins = Origins.at_ends(series.frame, model.horizon)
-    blend = Blend.of(FittedTrained((engine,)))
-    return blend.forecast(series.reader(series.frame, origins), origins, request)
 
 
 def test_logarithms_have_positive_forecasts_and_read_what_is_negative():
@@ -262,25 +250,6 @@ def test_refits_are_fresh_clones_at_the_cutoffs():
 
 
 # ------------------------------------------------------------------ members
-
-
-def test_an_ensemble_forecasts_the_median_of_its_members(tmp_path):
-    df = panel("ab")
-    model = tiny(members=3).fit(df)
-    assert len(model.engines_) == len(model.histories_) == 3
-    assert model.engine_ is model.engines_[0]
-    assert model.history_ is model.histories_[0]
-    first = tiny().fit(df)
-    for ours, theirs in zip(model.engine_.model.weights, first.engine_.model.weights, strict=True):
-        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    single = [alone(model, engine, ForecastRequest())[:, :, 0, 0].ravel() for engine in model.engines_]
-    np.testing.assert_allclose(model.predict()["seqcast"], np.median(single, axis=0), rtol=1e-6)
-    assert np.abs(single[0] - single[1]).max() > 0
-    model.save(tmp_path / "m.seqcast")
-    loaded = Forecaster.load(tmp_path / "m.seqcast")
-    assert loaded.members == 3
-    assert loaded.histories_ == model.histories_
-    pd.testing.assert_frame_equal(loaded.predict(), model.predict())
 
 
 # ------------------------------------------------------------------ files

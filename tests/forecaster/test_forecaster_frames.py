@@ -446,18 +446,6 @@ def test_stamps_after_gaps(freq, tz):
         assert np.isfinite(made["seqcast"]).all()
 
 
-def test_whole_number_stamps_and_ids_with_gaps():
-    df = panel().assign(
-        unique_id=lambda df: df["unique_id"].map(ord), ds=lambda df: df.groupby("unique_id").cumcount() * 5
-    )
-    model = tiny().fit(df.drop(index=[7, 8, 70]))
-    assert model.freq_ == 5
-    assert model.series_state_.builder.calendar.names == ()
-    made = model.predict()
-    assert made["ds"].tolist()[:3] == [250, 255, 260]
-    assert made["unique_id"].tolist()[::3] == [97, 98, 99]
-
-
 def test_rows_from_another_zone_are_counted_on_the_clock_of_fit():
     df = panel("ab", rows=80, freq="D", start="2024-01-15").assign(
         ds=lambda df: df["ds"].dt.tz_localize("Europe/Berlin")

@@ -200,18 +200,6 @@ def test_levels_that_validation_cannot_support_are_refused_before_training(monke
         Forecaster(4, level=level, calibrate=True, context_length=14, training=training, verbose=0).fit(PANEL)
 
 
-def test_backtests_have_intervals_that_are_scored(fitted):
-    model = fitted("quantile")
-    table = model.backtest(PANEL, n_windows=2)
-    assert list(table.columns[4:9]) == COLUMNS[2:]
-    scores = evaluate(table, train_df=PANEL).set_index("metric")["seqcast"]
-    assert {"mae", "mase", "scaled_crps", "coverage_level80", "coverage_level95"} <= {*scores.index}
-    assert scores.notna().all()
-    later = pd.concat([PANEL, panel(length=98).groupby("unique_id").tail(8)])
-    never = model.backtest(later, n_windows=2, refit="never")
-    assert list(never.columns) == list(table.columns)
-
-
 @pytest.mark.parametrize("combine", ["median", "mean"])
 def test_members_over_seeds_and_context_lengths(combine):
     model = forecaster(members=3, context_length=(7, 14), combine=combine, epochs=1).fit(PANEL)

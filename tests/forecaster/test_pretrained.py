@@ -147,15 +147,6 @@ def test_newer_rows_go_on_and_the_past_is_forecast(fitted):
     np.testing.assert_allclose(values(refitted.predict()), values(model.predict()), rtol=1e-6)
 
 
-def test_what_is_read_can_be_looked_into(fitted):
-    inputs = fitted.model_inputs(step_size=6)
-    assert inputs.features[0] == "value"
-    assert inputs.inputs["past"].shape[2] == len(inputs.features)
-    error = inputs.engine.predict(inputs.inputs, inputs.horizon) - inputs.truth
-    assert np.nanmean(np.abs(error)) < 2
-    assert fitted.encode().shape[0] == 2
-
-
 def test_the_past_of_a_long_series_is_forecast_from_two_seasons_on():
     """The network reads up to 2,048 rows and needs no more than two seasons."""
     rows = np.arange(560)
@@ -173,13 +164,6 @@ def test_it_says_what_it_is(capsys):
     Forecaster(H, preset="pretrained", verbose=1).fit(series())
     assert f"the pretrained network, version {load_pretrained().version}; nothing is trained" in capsys.readouterr().out
     assert pretrained().describe(series()).settings["preset"] == "pretrained"
-
-
-def test_fine_tuning_stays_as_it_was_where_it_is_worse(fitted):
-    model = copy.deepcopy(fitted)
-    model.finetune(series(), training={"epochs": 1, "steps_per_epoch": 1, "learning_rate": 10.0})
-    assert model.choice_.shares == {"pretrained": 1.0}
-    np.testing.assert_allclose(values(model.predict()), values(fitted.predict()), rtol=1e-6)
 
 
 def test_a_fine_tuned_network_is_kept_with_its_own_weights(fitted, tmp_path):

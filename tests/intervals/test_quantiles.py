@@ -11,11 +11,10 @@ from scipy import special, stats
 import seqcast
 from seqcast import Forecaster
 from seqcast.errors import SpecError
-from seqcast.evaluation.scores import evaluate, leaderboard
+from seqcast.evaluation.scores import evaluate
 from seqcast.intervals import Dependence
 from seqcast.intervals.conformal import calibrate_points
-from seqcast.intervals.quantiles import SUPPORTS, ForecastRequest, bounded, check_levels, outside_support_of
-from seqcast.tune import tune
+from seqcast.intervals.quantiles import SUPPORTS, bounded, check_levels, outside_support_of
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 FRAME = pd.DataFrame({"unique_id": "a", "ds": DAYS, "y": np.sin(np.arange(60.0))})
@@ -29,17 +28,11 @@ def forecaster():
 
 DOORS = {
     "the option": lambda model: Forecaster(3, level=0.8).fit(FRAME),
-    "levels": lambda model: Forecaster(3, level=(0.8, 0.95)).fit(FRAME),
-    "mixed": lambda model: Forecaster(3, level=[0.8, 95]).fit(FRAME),
     "forecast": lambda model: seqcast.forecast(FRAME, 3, level=0.8),
     "predict": lambda model: model.predict(level=[0.8]),
-    "an array": lambda model: model.predict(level=np.array([0.8])),
     "anomalies": lambda model: model.anomalies(FRAME, level=0.8),
-    "tune": lambda model: tune(FRAME, 3, trials=1, level=0.8),
     "evaluate": lambda model: evaluate(model.backtest(FRAME), level=0.8),
-    "leaderboard": lambda model: leaderboard(model.backtest(FRAME), level=[0.8]),
     "calibration": lambda model: calibrate_points(np.zeros((9, 1)), np.zeros((9, 1)), level=0.8),
-    "a request": lambda model: ForecastRequest(level=(0.8,)),
 }
 
 

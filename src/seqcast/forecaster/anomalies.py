@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 # is asked for.
 REPLACED_LEVEL = 99.0
 
-# Where more of the newest rows, of a horizon but at least so many, are beyond it, the series has changed, and later
-# forecasts have to read that.
+# Where a larger share of the newest rows (a horizon of them, twelve at least) is beyond it, the series has changed, and
+# later forecasts have to read that.
 MOST_REPLACED, NEWEST_ROWS = 1 / 3, 12
 
 
@@ -57,7 +57,7 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     in_units = np.stack([scaler.inverse(part) for part in scaled], axis=-1)
     parts: Array = bounded(in_units, series.support, request.probabilities_with_point)
     score = np.abs(truth - middle) / _own(reach, truth > middle)
-    # Bounds that are kept to what is possible are no longer a reach away from the forecast.
+    # Bounds that were moved into the support are no longer a reach away from the forecast.
     outside = (values < parts[..., 1]) | (values > parts[..., 2])
     score = np.where(outside, np.maximum(score, np.nextafter(1, 2)), np.minimum(score, 1.0))
     trained = np.broadcast_to(trained[:, :, None], score.shape)

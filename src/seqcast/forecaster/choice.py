@@ -214,7 +214,7 @@ class Blend:
         return cls([candidate], [1.0])
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return calibrated forecasts in the data's units, `[B, H, D, 1 + 2 L]`, made block by block.
+        """Return calibrated forecasts in the data's units, `[B, H, D, 1 + 2 L]`, block by block.
 
         Args:
             reader: The window reader.

@@ -52,10 +52,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     Args:
         horizon: Steps to forecast in training, and by default in `predict`.
-        context_length: Steps of past that a forecast reads; several lengths are shared out among the members. `None`
-            takes two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are parts of a day
-            and the network reads segments; but at most half of what a series has beside one horizon: the series that
-            the middle row of the frame is in, or with `missing="raise"` the shortest one. See
+        context_length: Steps of past that a forecast reads; several lengths are divided among the members. `None` takes
+            two seasons, two horizons or 24 steps, whichever is most, and two weeks where steps are shorter than a day
+            and the network reads segments. It takes at most half of the rows of a series without one horizon: of the
+            series that the middle row of the frame is in, or with `missing="raise"` of the shortest one. See
             `seqcast.forecaster.defaults.context_rule`.
         level: Levels of the intervals, in per cent. A named network forecasts the quantiles that they lie between; with
             `()` it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of
@@ -101,8 +101,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             `counts` (whole numbers, rounded, the bounds of intervals outwards), or `auto`: `non-negative` for targets
             that were never negative in the frame of fit, else `real`.
         weighting: `windows` gives each training window the same weight, `series` each series.
-        calibrate: Whether intervals are widened (or narrowed) at each step so that they would have held what they
-            promise on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
+        calibrate: Whether intervals are widened (or narrowed) at each step so that they would have reached their
+            levels on the validation rows, by split-conformal calibration; see `seqcast.intervals.conformal`.
         point: Whether the point forecast is the `median` or the `mean` of the distribution that is forecast.
         members: Networks, trained side by side from seeds of their own.
         combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
@@ -263,8 +263,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             mask: Rows whose values are left out, as if they were missing: a frame with their ids and stamps, such as
                 `df[unusual]`, or what `anomalies` returned, of which the rows count whose `anomaly` is true.
             warm_start: Whether training begins with the weights that the forecaster has, if it has any, instead of
-                new ones. All else is learnt anew, such as scaling and categories.
-            callbacks: Keras callbacks of this fit, which are not kept. Those that only watch
+                new ones. All else is learnt again, such as scaling and categories.
+            callbacks: Keras callbacks of this fit alone. Those that only watch
                 (`seqcast.training.observers.Observer`) hear each network. Others hear the one that is trained on the
                 data, and are refused where there are several, and with `checkpoint`. Not with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
@@ -275,7 +275,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 learning rate is laid over the time in place of the epochs, and the best weights are kept. Not with
                 `checkpoint`.
             memory_limit: How much memory the rows of a source may take, bytes or a text such as `512 MiB`; `None` is 1
-                GiB. Beside it there are the network, and the names of the series. Checked rows are kept in a temporary
+                GiB. The network and the names of the series come on top. Checked rows are in a temporary
                 folder (`TMPDIR`) until the fit ends; it takes about 24 bytes a row, and 8 for each covariate.
             on: A `RayCluster` that trains: one network in all workers together, several in a worker each.
 
@@ -308,7 +308,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             return self._publish(make_plan(frame, options, starts=starts), run)
 
     def refit(self, df: Any, validation: Any = None) -> Self:
-        """Train anew on other rows, with the choices that `fit` made from its own: the sizes stay as they are.
+        """Train new networks on other rows, with the sizes that `fit` chose.
 
         Context length, frequency, season, calendar and network are those of the fit; scaling, categories and weights
         are learnt from these rows alone.
@@ -339,10 +339,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         training: TrainingSpec | Mapping[str, Any] | None = None,
         validation: Any = None,
     ) -> Self:
-        """Train the networks further, from their present weights, on some series.
+        """Train the networks on some series, from their present weights.
 
         Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
-        stand before the new ones. What is calibrated is calibrated anew. The pretrained network stays as it was where
+        stand before the new ones. Intervals are calibrated again. The pretrained network stays as it was where
         the fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no `fit` before, and learns to
         read covariates.
 
@@ -552,7 +552,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         memory_limit: int | str | None = None,
         on: Cluster | None = None,
     ) -> Any:
-        """Forecast a frame's own past from several cutoffs, beside the truth.
+        """Forecast a frame's own past from several cutoffs, with the truth.
 
         A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to forecast from, until
         `refit` has another clone trained. This forecaster is left as it was. Future covariates are read from the
@@ -563,7 +563,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             n_windows: Number of cutoffs.
             step_size: Steps from one cutoff to the next; `None` is the horizon.
             align: `time` cuts all series at the same time stamps, counted from the latest one, so that no
-                series tells another's future; one that ends before a cutoff, or begins after it, has no rows there.
+                series shows another's future; one that ends before a cutoff, or begins after it, has no rows there.
                 `series` counts from each series' own end.
             refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
                 same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side
@@ -624,7 +624,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def predict_insample(self, df: IntoDataFrameT, *, step_size: int = 1) -> IntoDataFrameT: ...
 
     def predict_insample(self, df: Any = None, *, step_size: int = 1) -> Any:
-        """Forecast the trained horizon from the rows that the networks were trained on, and lay the truth beside it.
+        """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
 
         They show how well the networks fit, not how well they forecast; use `backtest` for that.
 
@@ -801,7 +801,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     ) -> None:
         """Write a report as one HTML page that needs no other file.
 
-        It shows the series with their forecasts, the scores of a backtest beside those of naive forecasts, the largest
+        It shows the series with their forecasts, the scores of a backtest and those of naive forecasts, the largest
         errors, which covariates matter, the training curve and all settings.
 
         Args:

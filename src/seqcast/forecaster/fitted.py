@@ -312,7 +312,7 @@ class FittedForecaster:
         future: Any = None,
         future_owners: Array | None = None,
     ) -> tuple[Any, Array]:
-        """Forecast series for several owners, who may ask for the same series with rows of their own.
+        """Forecast series for several owners, who may own the same series with different rows.
 
         The forecasts of an owner are those of `predict` for its rows alone, but for rounding in single precision, as a
         program for more rows may add in another order. An error is not that of one owner: ask again for each alone.

@@ -237,7 +237,7 @@ class FitOptions:
 
 
 def _resolved_lengths(options: Mapping[str, Any], members: int) -> dict[str, Any]:
-    """Return the context lengths of networks, and how the zero-shot model is fine-tuned beside them."""
+    """Return the context lengths of networks, and how the zero-shot model is fine-tuned."""
     preset = options["preset"]
     # A later training has lengths of its own, whatever was given to the fit.
     lengths = context_lengths(options["context_length"], max(members, int(options["members"])))

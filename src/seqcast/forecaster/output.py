@@ -179,7 +179,7 @@ def gathered(
 
     Args:
         table: Makes the frame of an item, or `None` where it would be empty.
-        items: What each frame is made of.
+        items: The source of each frame.
         folder: Where they are written; `None` returns them.
         on: The workers that write them; `None` writes them here.
 

@@ -156,8 +156,8 @@ def make_plan(
             bad = error.by_series
             if not options.rows.skips or not bad or len(bad) == len(frame.source):
                 raise
-            kept, frame = frame.without(bad)
-            starts = None if starts is None else starts[kept]
+            left, frame = frame.without(bad)
+            starts = None if starts is None else starts[left]
 
 
 def _rows(frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate], *, check: bool) -> FitRows:

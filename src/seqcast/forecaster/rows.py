@@ -29,7 +29,7 @@ class FitRows:
         frame: The rows.
         options: The resolved options of the forecaster.
         season_length: Steps of a season.
-        context_length: Steps of past of training windows; `None` where no candidate asks for a number.
+        context_length: Steps of past of training windows; `None` where no candidate needs a number.
     """
 
     frame: AnyFrame
@@ -117,8 +117,8 @@ def learn_support(frame: AnyFrame, support: str) -> tuple[str, ...]:
         DataError: A value lies outside.
     """
     if support == "auto":
-        by_part = zip(*(observed_support(part.targets) for _, part in frame.parts()), strict=True)
-        return tuple("real" if "real" in found else found[0] for found in by_part)
+        by_shard = zip(*(observed_support(shard.targets) for _, shard in frame.parts()), strict=True)
+        return tuple("real" if "real" in supports else supports[0] for supports in by_shard)
     frame.check(
         lambda part: part.refuse_targets(
             outside_support_of(part.targets, support),

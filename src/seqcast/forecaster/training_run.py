@@ -61,7 +61,7 @@ class Cluster(Protocol):
 
         Args:
             table: Makes the frame of an item.
-            items: What each frame is made of.
+            items: The source of each frame.
             folder: Where the files go, an `OutputFolder`.
         """
         ...

@@ -242,8 +242,8 @@ def outside_support_of(targets: Array, support: str) -> Array:
 def bounded(forecast: Array, supports: Sequence[str], probabilities: Sequence[float]) -> npt.NDArray[np.generic]:
     """Return a forecast within the support of its targets.
 
-    Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval still holds
-    what it held, all else to the nearest whole number.
+    Values below zero become zero. Counts are rounded: bounds of intervals outwards, so that an interval still covers
+    what it covered, all else to the nearest whole number.
 
     Args:
         forecast: Quantiles, `[..., D, Q]`.

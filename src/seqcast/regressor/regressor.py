@@ -63,7 +63,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             (positive data); the last two need `scale="none"`. `predict` returns the median, `predict_quantiles` any
             quantile.
         quantiles: The quantiles that `quantile` is trained for, 0.5 among them.
-        scale: `standard` (X, y and covariates to zero mean and unit deviation, by training statistics kept in the
+        scale: `standard` (X, y and covariates to zero mean and unit deviation, by training statistics in the
             model) or `none`.
         target_features: For each column of y, the column of X that is its own past; by default all in order when X
             has as many features as y has targets, else `"none"`.
@@ -81,7 +81,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         batch_size: Largest number of windows a training step.
         epochs: Passes over the windows.
         steps_per_epoch: Training steps an epoch; needed for generators.
-        validation_fraction: Share of the windows, the last ones, kept for validation; 0 keeps none.
+        validation_fraction: Share of the windows, the last ones, that are validated on; 0 is none.
         early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
         metrics: Further Keras metrics to record.
         parts: Parts of equal size that each batch is divided into, shared by the cores; chosen by default.

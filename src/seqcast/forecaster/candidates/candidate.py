@@ -200,7 +200,7 @@ class FittedCandidate(ABC):
         """
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
-        """Return the candidate that trains its networks from their present weights, or learns anew without any.
+        """Return the candidate that trains its networks from their present weights, or learns again without any.
 
         Args:
             options: The resolved options of the forecaster.
@@ -210,7 +210,7 @@ class FittedCandidate(ABC):
         return self.for_refit(options)
 
     def export(self) -> Any:
-        """Return its part of a file in ONNX, see `seqcast.export.series`.
+        """Return its graph in a file in ONNX, see `seqcast.export.series`.
 
         Raises:
             SpecError: There are no operators for it.
@@ -229,7 +229,7 @@ class Candidate(ABC):
     Attributes:
         key: Its key in the table of candidates and in files.
         words: What texts call it, by each name that it may have in `Choice.shares`.
-        prior: Its weight beside a candidate whose hold-out loss is as small.
+        prior: Its weight in comparison with a candidate whose hold-out loss is as small.
         learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no observers hear them.
     """
 
@@ -310,7 +310,7 @@ class Candidate(ABC):
             outcomes: Engine and history of the jobs that were trained, by their place.
 
         Raises:
-            DataError: The rows do not tell it enough.
+            DataError: It cannot learn enough from the rows.
         """
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:

@@ -34,7 +34,7 @@ class FittedTrained(FittedCandidate):
         engines: The engine of each network.
         trainings: The training of each at the fit, from which later trainings are derived.
         histories: The training history of each.
-        combine: How their forecasts become one, part by part: `median` or `mean`.
+        combine: How their forecasts become one, quantile by quantile: `median` or `mean`.
     """
 
     key: ClassVar[str] = "trained"
@@ -310,7 +310,7 @@ class Trained(Candidate):
         return [job.with_weights(first[place]) for place, job in enumerate(jobs)] if first else jobs
 
     def _job(self, rows: PlannedRows, place: int, length: int) -> TrainingJob:
-        """Return the training of the network at a place, which reads so many steps."""
+        """Return the training of the network at a place, which reads `length` steps."""
         options, series = rows.options, rows.series
         window = series.builder.window(horizon=options.horizon, context_length=length, observed=series.observed)
         job = TrainingJob(
@@ -356,8 +356,8 @@ class Trained(Candidate):
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        found = self._fitted(rows, outcomes, [place for place in outcomes if self._is_judge(place, outcomes)])
-        return found[0] if found else None
+        judges = self._fitted(rows, outcomes, [place for place in outcomes if self._is_judge(place, outcomes)])
+        return judges[0] if judges else None
 
     def _is_judge(self, place: int, outcomes: Mapping[int, Outcome]) -> bool:
         judged = self.options.judged and self.options.is_compared

@@ -132,12 +132,12 @@ class FittedZeroShot(FittedCandidate):
         inputs = origins.inputs(seasonal)
         past = origins.scalers(reader).inverse(inputs["past"][:, :, :targets])
         past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
-        beside = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
+        covariates = {**inputs, "past": inputs["past"][:, :, targets:]} if reads else {}
         return ZeroShotWindows(
             past,
             np.full(len(past), season.length),
             np.full(len(past), season.longer or 0),
-            {name: np.repeat(values, targets, axis=0) for name, values in beside.items()},
+            {name: np.repeat(values, targets, axis=0) for name, values in covariates.items()},
             seasonal.names,
         )
 
@@ -225,8 +225,8 @@ class ZeroShot(Candidate):
     Args:
         model: The model.
         finetunes: Whether it is fine-tuned, and taken so where that is better on the hold-out windows.
-        is_required: Whether a user asks for the fine-tuning, so that rows without a training window are refused.
-        training: As for `FinetuneOptions`, where a user asks for it; in a fit, its options say that.
+        is_required: Whether the user calls for the fine-tuning: then rows without a training window are refused.
+        training: As for `FinetuneOptions`, where the user calls for it; in a fit, the options say it.
         freeze: Submodules of the network that stay as they are.
         is_finetuned: Whether it has been fine-tuned before.
     """
@@ -321,7 +321,7 @@ class ZeroShot(Candidate):
             freeze=self.freeze,
             covariates=rows.series.builder.has_covariates,
             most_rows=rows.options.rows_read,
-            # A fine-tuning that a user asks for is not the shorter one that is part of a fit.
+            # A fine-tuning that the user calls for is not the shorter one of a fit.
             shares_data=not (self.is_required or is_zero_shot(rows.options.preset)),
         )
         job = self.model.finetuning(rows.reader, rows.starts, how)

@@ -1,9 +1,9 @@
 """`Forecaster`: from long data frames to forecasts as frames.
 
-In reading order: `estimator`, `options`, `defaults`; `reading`, `series_state`, `rows`, `validation`, `planning` (from
-rows to a plan); `candidates` (what may forecast); `choice` (in which shares); `training_run`, `fitting` (from a plan to
-what is fitted); `fitted` (which forecasts); `adapt`, `backtest`, `explain`, `anomalies`, `report`, `output` (what is
-done with it); `archive`, `series_archive` (its file); and `shortcut`, all of it in one step.
+In reading order: `estimator`, `options`, `defaults`; `reading`, `series_state`, `rows`, `planning` (from rows to a
+plan); `candidates` (what may forecast); `choice` (in which shares); `fitting` (from a plan to what is fitted); `fitted`
+(which forecasts); `adapt`, `backtest`, `explain`, `anomalies`, `report`, `output` (what is done with it); `archive`,
+`series_archive` (its file); and `shortcut`, all of it in one step.
 
 Stability: stable.
 """

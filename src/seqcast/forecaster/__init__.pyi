@@ -9,6 +9,9 @@ from .defaults import named_network as named_network
 from .estimator import Forecaster as Forecaster
 from .fitted import FittedForecaster as FittedForecaster
 from .fitted import check_future_given as check_future_given
+from .fitting import Cluster as Cluster
+from .fitting import TrainingRun as TrainingRun
+from .fitting import check_cluster as check_cluster
 from .fitting import fit_plan as fit_plan
 from .options import RESERVED as RESERVED
 from .options import FitOptions as FitOptions
@@ -25,6 +28,3 @@ from .report import network_facts as network_facts
 from .shortcut import fit_and_forecast as fit_and_forecast
 from .shortcut import forecast as forecast
 from .shortcut import what_was_chosen as what_was_chosen
-from .training_run import Cluster as Cluster
-from .training_run import TrainingRun as TrainingRun
-from .training_run import check_cluster as check_cluster

@@ -18,12 +18,11 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import fit_plans
+from seqcast.forecaster.fitting import TrainingRun, fit_plans
 from seqcast.forecaster.options import FitOptions, RowOptions
 from seqcast.forecaster.output import OutputFolder
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import SourceRows, read_rows
-from seqcast.forecaster.training_run import TrainingRun
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import say
 

@@ -23,15 +23,14 @@ from seqcast.forecaster.backtest import Backtest, backtest_rows, fits_at, refit_
 from seqcast.forecaster.candidates import refuse_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import InterruptedFit, fit_plan
+from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
 from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options
 from seqcast.forecaster.output import gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
 from seqcast.forecaster.report import PlannedFit, planned, write_report
+from seqcast.forecaster.rows import with_validation, without_masked
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.training_run import Cluster, TrainingRun, check_cluster
-from seqcast.forecaster.validation import with_validation, without_masked
 from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot

@@ -17,9 +17,9 @@ from seqcast._version import __version__
 from seqcast.data.frames import LongFrame, file_groups, in_source, open_source
 from seqcast.errors import DataError, SaveError, SpecError
 from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.fitting import Cluster
 from seqcast.forecaster.reading import Memory, SourceRows
 from seqcast.forecaster.series_state import SeriesState
-from seqcast.forecaster.training_run import Cluster
 from seqcast.runtime import make_folder, require, write_beside
 from seqcast.training import digest
 

@@ -20,8 +20,14 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.candidates import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.rows import FitRows, PlannedRows, learn_series
-from seqcast.forecaster.validation import calibration_origins, comparison_origins, untrained_starts
+from seqcast.forecaster.rows import (
+    FitRows,
+    PlannedRows,
+    calibration_origins,
+    comparison_origins,
+    learn_series,
+    untrained_starts,
+)
 from seqcast.intervals import ForecastRequest
 
 Array = npt.NDArray[Any]
